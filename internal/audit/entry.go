@@ -1,0 +1,28 @@
+// Package audit keeps the record of who did what: entries, their encoding and
+// the hash chain that makes a later edit, removal or reordering visible.
+package audit
+
+import (
+	"time"
+
+	"nems/internal/nhs"
+)
+
+// Entry is one line of the audit: who did what to what, when, and how it ended.
+type Entry struct {
+	At          time.Time
+	Action      string // publish, subscribe, read, delete, search, acknowledge, ...
+	Certificate string // subject name of the client certificate, "" without
+	ASID        nhs.ASID
+	ODS         nhs.ODSCode
+	User        string // requesting_user
+	Reason      string // reason_for_request
+	Interaction string // interaction id
+	Object      string // subscription id, event id or MESH message id
+	EventType   string
+	Patient     nhs.NHSNumber
+	Mailbox     string
+	Outcome     string // Spine code of a refusal, "" when it succeeded
+	Status      int    // HTTP status of the answer
+	Count       int    // how many alike this entry stands for; 0 and 1 mean one
+}

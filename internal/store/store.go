@@ -1,0 +1,115 @@
+// Package store says what is kept and what can go wrong while keeping it: the
+// rows that packages hand to a store, the sentinel errors they get back, and
+// the group committer. It holds no SQL; store/sqlite and store/postgres do.
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/subscription"
+)
+
+// Sentinel errors. Whatever else a store returns is a defect or a failing
+// machine.
+var (
+	// ErrNotFound: no such row, or one that is no longer live.
+	ErrNotFound = errors.New("not found")
+	// ErrBusy: the committer's queue is full. Nothing was stored; try again.
+	ErrBusy = errors.New("the store is busy")
+	// ErrUnknown: the waiting ended before the commit did. The change may be
+	// stored or not.
+	ErrUnknown = errors.New("the outcome of the commit is not known")
+	// ErrClosed: the store is shutting down. Nothing was stored.
+	ErrClosed = errors.New("the store is closed")
+	// ErrSchema: the database belongs to a newer version or another program.
+	ErrSchema = errors.New("the database has another schema")
+	// ErrKeyReused: the idempotency key came with other bytes before.
+	ErrKeyReused = errors.New("the idempotency key was used for another message")
+)
+
+// DuplicateError: an equal subscription lives already.
+type DuplicateError struct{ ID subscription.ID }
+
+func (e *DuplicateError) Error() string {
+	return fmt.Sprintf("subscription already exists : %s", e.ID)
+}
+
+// EventID numbers an event within the whole system and says when it was
+// accepted: microseconds since 1970 in the upper 51 bits, a tie-breaker of the
+// node in the lower 12. It is also the position of its copies in a mailbox.
+type EventID int64
+
+// Time returns the moment in the id, to the microsecond.
+func (id EventID) Time() time.Time { return time.UnixMicro(int64(id) >> 12).UTC() }
+
+// Acceptance is everything that one transaction records of a published event.
+// All expensive work is done before it is made: the body is compressed, the
+// audit entry encoded, the keys hashed.
+type Acceptance struct {
+	Event     EventID
+	Code      string // event code
+	Kind      string // new, update or delete
+	Workflow  string // MESH workflow id
+	MessageID string // MessageHeader.id
+	Publisher nhs.ASID
+	Body      Body
+	// Facts select the subscriptions. Facts.At is the moment of acceptance.
+	Facts subscription.Facts
+	// Withheld: the patient's record is flagged S or I: kept, never matched.
+	Withheld bool
+	// Warnings are the findings that did not refuse the message, as JSON; nil
+	// when there are none.
+	Warnings []byte
+	// Idempotency is set when the publisher sent a key.
+	Idempotency *Idempotency
+	Audit       audit.Entry
+}
+
+// Body is a message as stored. Data is the message itself behind a codec
+// byte-less field pair so that a reader needs no table to decode it.
+type Body struct {
+	Codec  Codec
+	Data   []byte
+	Size   int      // bytes of the message as published
+	SHA256 [32]byte // of the message as published; checked before it is delivered
+}
+
+// Codec says how Body.Data is stored. Its numbers are stored: never renumber.
+type Codec byte
+
+// The codecs.
+const (
+	Plain Codec = 0
+	Zstd  Codec = 1
+)
+
+// Idempotency identifies a repeated publish: the same key from the same system
+// within 24 hours, with the same bytes.
+type Idempotency struct {
+	ASID nhs.ASID
+	Key  string
+}
+
+// Receipt tells what became of an Acceptance.
+type Receipt struct {
+	Event  EventID // the first event's when Repeated
+	Copies int     // mailboxes that get a copy
+	// Repeated: the idempotency key was seen with the same bytes: nothing new
+	// was recorded but the audit entry.
+	Repeated bool
+}
+
+// Mailbox is a MESH mailbox that this NEMS knows. Hosted ones are served here,
+// the others by a remote MESH.
+type Mailbox struct {
+	Row      int64 // the store's number
+	ID       string
+	Name     string
+	ODS      nhs.ODSCode
+	Password string // shared secret of the NHSMESH token; "" for remote mailboxes
+	Remote   bool
+}

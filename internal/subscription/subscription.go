@@ -1,0 +1,152 @@
+// Package subscription knows what a subscriber can ask for and which copies an
+// event makes: criteria, route keys and the pure function Match. It knows
+// nothing of HTTP, SQL or time but what it is given.
+//
+// Source: NEMS specification 2.15, "Create Subscription" and "Subscriptions Overview".
+package subscription
+
+import (
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"nems/internal/nhs"
+)
+
+// ErrID is returned for an id that is not 32 letters or digits.
+var ErrID = errors.New("a subscription id has 32 letters or digits")
+
+// ID identifies a subscription: a UUIDv7, written as 32 lower-case hex digits.
+type ID [16]byte
+
+// String returns the 32 hex digits that callers see.
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseID reads an id. It returns ErrID when the form is wrong; an id of the
+// right form that cannot have been issued here parses to the zero ID.
+func ParseID(s string) (ID, error) {
+	if len(s) != 32 {
+		return ID{}, ErrID
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
+			return ID{}, ErrID
+		}
+	}
+	var id ID
+	if _, err := hex.Decode(id[:], []byte(s)); err != nil || s != id.String() {
+		return ID{}, nil
+	}
+	return id, nil
+}
+
+// Status is the state of a subscription (FHIR SubscriptionStatus).
+type Status string
+
+// The states in use: requested waits for an operator's approval, active
+// matches, off has ended.
+const (
+	Requested Status = "requested"
+	Active    Status = "active"
+	Off       Status = "off"
+)
+
+// Subscription is what a subscriber asked for.
+type Subscription struct {
+	ID       ID
+	ASID     nhs.ASID    // the system that created it
+	ODS      nhs.ODSCode // the organisation that owns it: contact, mailbox and ASID belong to it
+	Mailbox  string      // channel.endpoint as the subscriber wrote it
+	Criteria Criteria
+	Status   Status
+	End      time.Time // zero: perpetual
+	Reason   string
+	Created  time.Time
+	Version  int // meta.versionId; 1 when created
+}
+
+// Kind says what a route key is made of.
+type Kind byte
+
+// The kinds of route key. Their numbers are stored: never renumber.
+const (
+	ByPatient        Kind = 1 // NHS number
+	ByPractice       Kind = 2 // GP_GP_GP: ODS code of the registered practice
+	BySubICBOfGP     Kind = 3 // CHO_GP_CCG: ICB sub-location of the registered practice
+	BySubICBPostcode Kind = 4 // CHO_POSTCODE_CCG: ICB sub-location of the home postcode
+	ByLocalAuthority Kind = 5 // UHV_POSTCODE_LACODE: local authority of the home postcode
+	ByCountry        Kind = 6 // COUNTRYCODE: country of the home postcode
+)
+
+// RouteKey is what an event is looked up under: every subscription is filed
+// under exactly one, an event has a handful.
+type RouteKey struct {
+	Kind  Kind
+	Value string
+}
+
+// Age is one age filter, in whole years.
+type Age struct {
+	Op    AgeOp
+	Years int
+}
+
+// AgeOp compares the patient's age with the filter's.
+type AgeOp byte
+
+// The comparisons of the FHIR search prefixes; none written means Equal.
+const (
+	Equal AgeOp = iota + 1
+	Less
+	LessOrEqual
+	Greater
+	GreaterOrEqual
+)
+
+// Registration restricts a subscription to patients with or without a GP.
+type Registration byte
+
+// The values of the criteria component GPRegistration; AnyRegistration when absent.
+const (
+	AnyRegistration Registration = iota
+	RegisteredOnly
+	UnregisteredOnly
+)
+
+// Facts is what matching needs to know of an event.
+type Facts struct {
+	EventCode string
+	Keys      []RouteKey
+	// BirthDate is the patient's date of birth; the zero time when it is not
+	// known: an age filter then does not match.
+	BirthDate time.Time
+	// Registered says whether the patient has a GP; nil when it is not known:
+	// a registration filter then does not match.
+	Registered *bool
+	// At is the moment of acceptance: ages and ends are judged as of it.
+	At time.Time
+}
+
+// Candidate is a stored subscription that shares a route key hash and an event
+// code with an event. Stores read candidates; Match decides.
+type Candidate struct {
+	ID           ID
+	Mailbox      int64 // the store's number of the mailbox
+	Key          RouteKey
+	Ages         []Age
+	Registration Registration
+	Status       Status
+	End          time.Time
+	Tag          string
+}
+
+// Copy is one copy of an event for one mailbox.
+type Copy struct {
+	Mailbox int64
+	// Subscriptions lists who asked for it, in the order of their ids.
+	Subscriptions []ID
+	// PartnerID is `id|tag~~~id|tag` over the tagged ones, "" when none has a
+	// tag (NEMS specification, "Event Receiver Requirements").
+	PartnerID string
+}
