@@ -20,8 +20,9 @@ var ErrAway = errors.New("the directory is not reachable")
 // Patient is what PDS knows of a patient, as far as routing needs it.
 type Patient struct {
 	NHSNumber nhs.NHSNumber
-	// Supersedes is set when the number asked for was superseded: NHSNumber is
-	// then the number asked for, the rest comes from the record Supersedes names.
+	// SupersededBy is set when the number asked for was superseded: NHSNumber is
+	// then the number asked for, the rest comes from the record that
+	// SupersededBy names. In what a Sink is given the rest is empty.
 	SupersededBy nhs.NHSNumber
 	Family       string
 	Given        []string

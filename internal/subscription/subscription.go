@@ -66,6 +66,10 @@ type Subscription struct {
 	Version  int // meta.versionId; 1 when created
 }
 
+// Ended reports whether the subscription is over at a moment: it is at the very
+// instant of its end.
+func (s Subscription) Ended(at time.Time) bool { return ended(s.End, at) }
+
 // Kind says what a route key is made of.
 type Kind byte
 

@@ -1,0 +1,58 @@
+package subscription
+
+import (
+	"fmt"
+	"strings"
+)
+
+// CriteriaError says what is wrong with a criteria string. Its fields never
+// hold a patient's number or anything else that looks like personal data, so
+// that they can be answered and logged.
+type CriteriaError struct {
+	// Component is the component at fault, such as "Patient.age", or "criteria"
+	// for the string as a whole.
+	Component string
+	// Expected and Received are phrases without a full stop.
+	Expected, Received string
+	// NHSNumber: the patient's number itself is wrong (Spine code
+	// INVALID_NHS_NUMBER), not the way it is written down.
+	NHSNumber bool
+}
+
+// Error is one sentence: what, expected, received.
+func (e *CriteriaError) Error() string {
+	return fmt.Sprintf("criteria: %s: expected %s; received %s", e.Component, e.Expected, e.Received)
+}
+
+func wrong(component, expected, received string) *CriteriaError {
+	return &CriteriaError{Component: component, Expected: expected, Received: received}
+}
+
+// shown quotes a value in an error when it looks like a code. Anything else,
+// and whatever has as many digits as an NHS number, is only described: people
+// paste the wrong thing into the wrong field.
+func shown(value string) string {
+	digits := 0
+	for i := range len(value) {
+		c := value[i]
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', strings.IndexByte("._-:", c) >= 0:
+		default:
+			return counted(value)
+		}
+	}
+	if digits >= 9 || digits == len(value) && digits > 3 || len(value) > 40 {
+		return counted(value)
+	}
+	return "`" + value + "`"
+}
+
+func counted(value string) string {
+	n := len([]rune(value))
+	if n == 1 {
+		return "1 character"
+	}
+	return fmt.Sprintf("%d characters", n)
+}

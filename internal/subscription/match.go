@@ -1,0 +1,106 @@
+package subscription
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+	// Birthdays begin at midnight in the United Kingdom, also on machines
+	// without a time zone database.
+	_ "time/tzdata"
+)
+
+// partnerSeparator stands between the pairs of a partner id (NEMS
+// specification, "Event Receiver Requirements"). A tag cannot contain it.
+const partnerSeparator = "~~~"
+
+// Match decides which copies an event makes: one for each mailbox that has at
+// least one live subscription whose key is among the event's and whose filters
+// the patient passes. Copies come in the order of their mailboxes. The result
+// does not depend on the order of the candidates, which Match leaves as it was.
+func Match(cs []Candidate, f Facts) []Copy {
+	age := ageFilter{facts: &f}
+	var hits []int
+	for i := range cs {
+		if matches(&cs[i], &f, &age) {
+			hits = append(hits, i)
+		}
+	}
+	if len(hits) == 0 {
+		return nil
+	}
+	slices.SortFunc(hits, func(a, b int) int {
+		return cmp.Or(cmp.Compare(cs[a].Mailbox, cs[b].Mailbox), bytes.Compare(cs[a].ID[:], cs[b].ID[:]))
+	})
+	var copies []Copy
+	for start := 0; start < len(hits); {
+		end := start + 1
+		for end < len(hits) && cs[hits[end]].Mailbox == cs[hits[start]].Mailbox {
+			end++
+		}
+		copies = append(copies, merge(cs, hits[start:end]))
+		start = end
+	}
+	return copies
+}
+
+// matches judges one candidate. The hash that found it proves nothing: the
+// full key is compared.
+func matches(c *Candidate, f *Facts, age *ageFilter) bool {
+	return c.Status == Active &&
+		!ended(c.End, f.At) &&
+		slices.Contains(f.Keys, c.Key) &&
+		registrationPasses(c.Registration, f.Registered) &&
+		age.passes(c.Ages)
+}
+
+// ended reports whether a subscription with this end is over at t: it is at
+// the very instant of its end. The zero end never comes.
+func ended(end, t time.Time) bool { return !end.IsZero() && !end.After(t) }
+
+func registrationPasses(want Registration, registered *bool) bool {
+	if want == AnyRegistration {
+		return true
+	}
+	return registered != nil && *registered == (want == RegisteredOnly)
+}
+
+// merge makes the one copy of a mailbox. The hits are sorted by id; an id that
+// a store handed out twice counts once.
+func merge(cs []Candidate, hits []int) Copy {
+	c := Copy{Mailbox: cs[hits[0]].Mailbox, Subscriptions: make([]ID, 0, len(hits))}
+	var partner []byte
+	for _, i := range hits {
+		id := cs[i].ID
+		if n := len(c.Subscriptions); n > 0 && c.Subscriptions[n-1] == id {
+			continue
+		}
+		c.Subscriptions = append(c.Subscriptions, id)
+		if tag := cs[i].Tag; tag != "" {
+			if len(partner) > 0 {
+				partner = append(partner, partnerSeparator...)
+			}
+			partner = append(append(partner, id.String()...), '|')
+			partner = append(partner, tag...)
+		}
+	}
+	c.PartnerID = string(partner)
+	return c
+}
+
+// CapPartnerID shortens a partner id to at most max bytes for a MESH that
+// takes no longer ones. It drops whole `id|tag` pairs from the end, never a
+// part of one, and says how many.
+func CapPartnerID(s string, max int) (string, int) {
+	dropped := 0
+	for len(s) > max {
+		dropped++
+		i := strings.LastIndex(s, partnerSeparator)
+		if i < 0 {
+			return "", dropped
+		}
+		s = s[:i]
+	}
+	return s, dropped
+}

@@ -1,0 +1,55 @@
+package subscription
+
+// The beginning of every criteria string.
+const criteriaPrefix = "/Bundle?type=message"
+
+// The systems of an NHS number: the current one and the one that the NEMS
+// specification's examples still use. They mean the same.
+const (
+	nhsNumberSystem    = "https://fhir.nhs.uk/Id/nhs-number"
+	nhsNumberSystemOld = "http://fhir.nhs.net/Id/nhs-number"
+)
+
+// Normal writes the criteria in their normal form: two criteria strings ask
+// for the same when their normal forms are equal. The order of components and
+// of event codes, the spelling of the NHS number's system and of ages ("lt6"
+// is "le5") make no difference; tag and serviceType do. ParseCriteria reads it.
+//
+// It names the patient of an explicit subscription: keep it out of logs.
+func (c Criteria) Normal() string {
+	b := make([]byte, 0, 256)
+	b = append(b, criteriaPrefix...)
+	add := func(name, value string) {
+		if value != "" {
+			b = append(append(append(append(b, '&'), name...), '='), value...)
+		}
+	}
+	add(serviceType, c.ServiceType)
+	if c.Explicit() {
+		add(patientIdentifier, nhsNumberSystem+"|"+c.Patient.Digits())
+	}
+	for _, code := range c.EventCodes() {
+		add(messageEvent, code)
+	}
+	if len(c.Ages) > 0 {
+		for _, a := range rangeOf(c.Ages).filters() {
+			add(patientAge, a.String())
+		}
+	}
+	add(gpRegistration, c.Registration.String())
+	add(subscriptionRuleType, c.Rule)
+	add(organisationIdentifier, c.Organisation)
+	add(tagComponent, c.Tag)
+	return string(b)
+}
+
+// String is the registration as criteria name it; "" when any will do.
+func (r Registration) String() string {
+	switch r {
+	case RegisteredOnly:
+		return "RegisteredOnly"
+	case UnregisteredOnly:
+		return "UnregisteredOnly"
+	}
+	return ""
+}
