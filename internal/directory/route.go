@@ -1,0 +1,195 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"nems/internal/nhs"
+	"nems/internal/subscription"
+)
+
+// Router finds what an event is looked up under. Its fields are set once; it is
+// then safe for concurrent use.
+type Router struct {
+	Patients      Patients
+	Organisations Organisations
+	Postcodes     Postcodes
+	// AcceptUnknown routes events of patients that PDS does not have by what
+	// the message carries. Otherwise they are refused with ErrNotFound.
+	AcceptUnknown bool
+}
+
+// Subject is who an event is about, as far as its message says.
+type Subject struct {
+	// NHSNumber is the routing demographics' number; zero in a birth
+	// notification without the mother's details.
+	NHSNumber nhs.NHSNumber
+	// OldPostcodes are the addresses that a change of address leaves behind:
+	// the area that loses the patient hears of it too.
+	OldPostcodes []string
+	// Baby is the number of the child in a birth without the mother's number:
+	// its record says where it lives.
+	Baby nhs.NHSNumber
+	// The rest is used where no record is to be had: for births without the
+	// mother's number, and for unknown patients where those are accepted.
+	Postcodes []string // home addresses (a birth: the baby's)
+	Practices []nhs.ODSCode
+	BirthDate time.Time // of a patient without a record; not used in births
+}
+
+// Route is what the directory contributes to matching an event.
+type Route struct {
+	// Patient is the PDS record; the zero Patient when there is none. In a
+	// birth without the mother's number it is the baby's.
+	Patient Patient
+	// Keys are the route keys, each once.
+	Keys []subscription.RouteKey
+	// BirthDate and Registered are what ages and GP registration are judged
+	// by: zero and nil when not known.
+	BirthDate  time.Time
+	Registered *bool
+	// Withheld: the record is flagged S or I. Nothing flows.
+	Withheld bool
+}
+
+// Facts are what subscription.Match needs of an event of that type accepted at
+// that moment.
+func (r Route) Facts(eventCode string, at time.Time) subscription.Facts {
+	return subscription.Facts{EventCode: eventCode, Keys: r.Keys, BirthDate: r.BirthDate, Registered: r.Registered, At: at}
+}
+
+// Route looks the subject up. It returns ErrNotFound for a patient that PDS
+// does not have (unless AcceptUnknown) and ErrAway while a directory cannot be
+// reached. A practice or postcode that is not known contributes no place.
+//
+// A superseded number matches explicit subscriptions under itself; its places
+// and flags are those of the record that supersedes it.
+func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
+	if s.NHSNumber.IsZero() {
+		return r.birth(ctx, s)
+	}
+	p, err := r.Patients.Patient(ctx, s.NHSNumber)
+	if errors.Is(err, ErrNotFound) && r.AcceptUnknown {
+		return r.unknown(ctx, s)
+	}
+	if err != nil {
+		return Route{}, err
+	}
+	registered := p.GP != ""
+	b := r.builder(Route{Patient: p, BirthDate: p.BirthDate, Registered: &registered, Withheld: p.withheld()})
+	b.add(subscription.ByPatient, s.NHSNumber.Digits())
+	if registered {
+		b.practice(ctx, p.GP)
+	}
+	b.postcode(ctx, p.Postcode)
+	b.postcodes(ctx, s.OldPostcodes)
+	return b.done()
+}
+
+// withheld reports whether the record is flagged: confidential (S) or
+// invalidated (I).
+func (p Patient) withheld() bool { return p.Sensitive || p.Invalid }
+
+// birth routes a birth notification without the mother's number: by where the
+// baby lives and by the practices that the message names for the mother. Her
+// birth date is not PDS's, so no age filter matches.
+func (r Router) birth(ctx context.Context, s Subject) (Route, error) {
+	var baby Patient
+	if !s.Baby.IsZero() {
+		var err error
+		baby, err = r.Patients.Patient(ctx, s.Baby)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Route{}, err
+		}
+	}
+	b := r.builder(Route{Patient: baby, Withheld: baby.withheld()})
+	b.practices(ctx, s.Practices)
+	if baby.Postcode != "" {
+		b.postcode(ctx, baby.Postcode)
+	} else {
+		b.postcodes(ctx, s.Postcodes)
+	}
+	return b.done()
+}
+
+// unknown routes an event of a patient without a record by its message.
+func (r Router) unknown(ctx context.Context, s Subject) (Route, error) {
+	b := r.builder(Route{BirthDate: s.BirthDate})
+	b.add(subscription.ByPatient, s.NHSNumber.Digits())
+	b.practices(ctx, s.Practices)
+	b.postcodes(ctx, s.Postcodes)
+	b.postcodes(ctx, s.OldPostcodes)
+	return b.done()
+}
+
+// builder gathers route keys and the first error on the way.
+type builder struct {
+	Router
+	route Route
+	err   error
+}
+
+func (r Router) builder(route Route) *builder { return &builder{Router: r, route: route} }
+
+func (b *builder) done() (Route, error) {
+	if b.err != nil {
+		return Route{}, b.err
+	}
+	return b.route, nil
+}
+
+func (b *builder) add(kind subscription.Kind, value string) {
+	key := subscription.RouteKey{Kind: kind, Value: value}
+	if value != "" && !slices.Contains(b.route.Keys, key) {
+		b.route.Keys = append(b.route.Keys, key)
+	}
+}
+
+// fail keeps the first error that means more than "nothing known".
+func (b *builder) fail(err error) {
+	if b.err == nil && !errors.Is(err, ErrNotFound) {
+		b.err = err
+	}
+}
+
+// practices adds the practices of a message; naming one says that the patient
+// is registered, naming none says nothing.
+func (b *builder) practices(ctx context.Context, codes []nhs.ODSCode) {
+	for _, code := range codes {
+		registered := true
+		b.route.Registered = &registered
+		b.practice(ctx, code)
+	}
+}
+
+func (b *builder) practice(ctx context.Context, code nhs.ODSCode) {
+	b.add(subscription.ByPractice, string(code))
+	practice, err := b.Organisations.Organisation(ctx, code)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	b.add(subscription.BySubICBOfGP, string(practice.SubICB))
+}
+
+func (b *builder) postcodes(ctx context.Context, postcodes []string) {
+	for _, postcode := range postcodes {
+		b.postcode(ctx, postcode)
+	}
+}
+
+func (b *builder) postcode(ctx context.Context, postcode string) {
+	if postcode == "" {
+		return
+	}
+	places, err := b.Postcodes.Places(ctx, postcode)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	b.add(subscription.BySubICBPostcode, places.SubICB)
+	b.add(subscription.ByLocalAuthority, places.LocalAuthority)
+	b.add(subscription.ByCountry, places.Country)
+}
