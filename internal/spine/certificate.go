@@ -1,0 +1,22 @@
+package spine
+
+import (
+	"crypto/x509"
+	"slices"
+	"strings"
+)
+
+// CertificateNames returns the names that a verified client certificate speaks
+// for, in small letters: its DNS names and its common name, where endpoint
+// certificates of the Spine carry their FQDN (Spine Core, "TLS Mutual
+// Authentication"). It is never nil: a certificate without names matches no
+// registration, which is not the same as no certificate.
+func CertificateNames(c *x509.Certificate) []string {
+	names := make([]string, 0, len(c.DNSNames)+1)
+	for _, name := range append(slices.Clone(c.DNSNames), c.Subject.CommonName) {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}

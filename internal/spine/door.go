@@ -1,0 +1,105 @@
+package spine
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"nems/internal/nhs"
+)
+
+// Profile says how closely the door follows the specification.
+type Profile byte
+
+// The profiles (design, decision 3). Strict is the specification. Observed also
+// lets pass what live clients are seen to send: a token without an organisation
+// claim, and a toASID that equals the fromASID.
+const (
+	Strict Profile = iota
+	Observed
+)
+
+// Request is what the door looks at: never the body.
+type Request struct {
+	Endpoint Endpoint
+	Header   http.Header
+	// Certificate holds the names of the client certificate that TLS has
+	// verified (see CertificateNames); nil when there is none.
+	Certificate []string
+}
+
+// Door checks who stands behind a request and whether it may come in. Set the
+// fields before the first request; it is safe for concurrent use then.
+type Door struct {
+	// NEMS is the ASID of this service: what toASID must be.
+	NEMS    nhs.ASID
+	Profile Profile
+	// AllowUnsigned accepts unsigned tokens without a client certificate, and
+	// certificates of systems that have none registered. For dev mode only.
+	AllowUnsigned bool
+	Now           func() time.Time
+	Systems       Registry
+
+	verified verifiedTokens
+}
+
+// Enter runs the checks of the front door in the order of design section 7:
+// media types, headers, interaction id, token, registration, organisation. The
+// first that fails answers. The error is a *Refusal, or else the registry's:
+// then nobody can tell who is calling and the answer is 503.
+func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
+	body, refusal := ContentType(r.Header, r.Endpoint)
+	if refusal != nil {
+		return Caller{}, refusal
+	}
+	answer, refusal := Negotiate(r.Header, r.Endpoint)
+	if refusal != nil {
+		return Caller{}, refusal
+	}
+	head, refusal := readHeaders(r)
+	if refusal != nil {
+		return Caller{}, refusal
+	}
+	token, refusal := d.readToken(head, r)
+	if refusal != nil {
+		return Caller{}, refusal
+	}
+	system, _, err := d.Systems.System(ctx, head.from)
+	if err != nil {
+		return Caller{}, fmt.Errorf("finding the system behind a request: %w", err)
+	}
+	caller := token.claims.caller(head)
+	caller.Body, caller.Answer, caller.System = body, answer, system
+	if refusal := d.admit(&caller, token, head, r.Certificate); refusal != nil {
+		return Caller{}, refusal
+	}
+	return caller, nil
+}
+
+// admit checks what depends on the registration: the signature, the receiver,
+// and the tuple as a whole.
+func (d *Door) admit(c *Caller, token token, head headers, certificate []string) *Refusal {
+	if token.algorithm != unsigned {
+		// An ASID that is not registered has no keys: that is for the gate to say.
+		if c.System.ASID != "" && !d.verified.verify(token, c.System.Keys, d.Now()) {
+			return TokenInvalid("the signature of the JWT does not verify with any " + token.algorithm + " key registered for fromASID " + show(string(c.ASID)))
+		}
+		c.Signed = true
+	}
+	if head.to != d.NEMS && !(d.Profile == Observed && head.to == head.from) {
+		return ASIDCheckFailed("toASID " + show(string(head.to)) + " is not this service: expected " + show(string(d.NEMS)))
+	}
+	if !c.Claimed && len(c.System.ODSCodes) > 0 {
+		c.ODS = c.System.ODSCodes[0]
+	}
+	t := c.tuple()
+	if !(d.AllowUnsigned && len(c.System.CertificateNames) == 0) {
+		t.Certificate = certificate
+	}
+	if refusal := c.System.Gate(t); refusal != nil {
+		return refusal
+	}
+	c.Certificate = c.System.certificateName(certificate)
+	return nil
+}

@@ -1,0 +1,92 @@
+package spine
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"nems/internal/nhs"
+)
+
+// longestToken is the length of the longest Authorization header that is read;
+// tokens in use have less than 1,500 characters.
+const longestToken = 8192
+
+// headers are the four that every request must carry, parsed.
+type headers struct {
+	from, to    nhs.ASID
+	token       string
+	interaction Interaction
+}
+
+// readHeaders checks that the headers are there, once each and well formed, and
+// that the interaction id fits the endpoint. All are looked for before one is
+// read, in the order that the NHS harness uses.
+func readHeaders(r Request) (h headers, refusal *Refusal) {
+	var values [4]string
+	for i, key := range [...]struct{ name, canonical string }{
+		{"fromASID", "Fromasid"}, {"toASID", "Toasid"}, {"Authorization", "Authorization"}, {"InteractionID", "Interactionid"},
+	} {
+		if values[i], refusal = single(r.Header, key.name, key.canonical); refusal != nil {
+			return h, refusal
+		}
+	}
+	if h.from, refusal = parseASIDHeader("fromASID", values[0]); refusal != nil {
+		return h, refusal
+	}
+	if h.to, refusal = parseASIDHeader("toASID", values[1]); refusal != nil {
+		return h, refusal
+	}
+	if h.token, refusal = bearer(values[2]); refusal != nil {
+		return h, refusal
+	}
+	h.interaction, refusal = fittingInteraction(values[3], r.Endpoint)
+	return h, refusal
+}
+
+// single returns the value of a header that must come exactly once. Two values
+// are refused even when they are equal: whoever looked at the request before
+// may have believed the other one.
+func single(h http.Header, name, canonical string) (string, *Refusal) {
+	values := h[canonical]
+	if len(values) > 1 {
+		return "", HeaderInvalid(name, "the header once", fmt.Sprintf("it %d times", len(values)))
+	}
+	if len(values) == 0 {
+		return "", HeaderMissing(name)
+	}
+	value := strings.Trim(values[0], " \t")
+	if value == "" {
+		return "", HeaderMissing(name)
+	}
+	return value, nil
+}
+
+func parseASIDHeader(name, value string) (nhs.ASID, *Refusal) {
+	asid, err := nhs.ParseASID(value)
+	if err != nil {
+		return "", HeaderInvalid(name, "an ASID of twelve digits", describe(value))
+	}
+	return asid, nil
+}
+
+// bearer takes the token out of an Authorization header (RFC 6750, section 2.1).
+func bearer(value string) (string, *Refusal) {
+	scheme, token, found := strings.Cut(value, " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		return "", TokenInvalid(`expected "Bearer" followed by a blank and the JWT`)
+	}
+	if token = strings.TrimLeft(token, " "); len(token) > longestToken {
+		return "", TokenInvalid(fmt.Sprintf("the JWT has %d characters, at most %d are read", len(token), longestToken))
+	}
+	return token, nil
+}
+
+// fittingInteraction reads the interaction id and holds it against the endpoint.
+func fittingInteraction(value string, e Endpoint) (Interaction, *Refusal) {
+	i, ok := ParseInteraction(value)
+	if !ok || i.Kind != e.kind() {
+		return Interaction{}, HeaderInvalid("InteractionID", e.expected()+" for this method and path", show(value))
+	}
+	return i, nil
+}

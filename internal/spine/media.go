@@ -1,0 +1,151 @@
+package spine
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Format is a format of FHIR resources.
+type Format byte
+
+// The formats.
+const (
+	XML Format = iota
+	JSON
+)
+
+// Media is a media type that a NEMS reads and writes.
+type Media struct {
+	Format Format
+	Type   string // as it stands in a Content-Type header
+}
+
+// DefaultMedia is what counts where no media type is named (both "Generic API
+// Guidance" pages).
+var DefaultMedia = Media{XML, "application/xml+fhir;charset=utf-8"}
+
+// bare are the media types without parameters. The pages list each with and
+// without charset=utf-8: eight forms; publishing has the four of XML.
+var bare = map[string]Format{
+	"application/fhir+xml":  XML,
+	"application/xml+fhir":  XML,
+	"application/fhir+json": JSON,
+	"application/json+fhir": JSON,
+}
+
+const (
+	allForms = "application/fhir+xml, application/fhir+json, application/xml+fhir or application/json+fhir, with or without charset=utf-8"
+	xmlForms = "application/fhir+xml or application/xml+fhir, with or without charset=utf-8"
+)
+
+// ContentType reads the Content-Type header of a request. Parameters other than
+// charset are ignored, blanks and capitals do not matter. An endpoint whose
+// requests have no body has nothing to check.
+func ContentType(h http.Header, e Endpoint) (Media, *Refusal) {
+	values := h["Content-Type"]
+	if !e.hasBody() || len(values) == 0 || len(values) == 1 && strings.TrimSpace(values[0]) == "" {
+		return DefaultMedia, nil
+	}
+	if len(values) > 1 {
+		return DefaultMedia, unsupported("Content-Type", e, "the header "+strconv.Itoa(len(values))+" times")
+	}
+	media, ok := parseMedia(values[0], e)
+	if !ok {
+		return DefaultMedia, unsupported("Content-Type", e, show(values[0]))
+	}
+	return media, nil
+}
+
+// Negotiate chooses the format of the answer by the Accept header: the highest
+// quality wins, a named type before a wildcard, then the first. Together with a
+// refusal it returns DefaultMedia, which the refusal itself is answered in.
+func Negotiate(h http.Header, e Endpoint) (Media, *Refusal) {
+	best, bestQuality, named := DefaultMedia, 0, false
+	empty := true
+	for _, value := range h["Accept"] {
+		for value != "" {
+			var part string
+			part, value = cutListed(value)
+			if part = strings.TrimSpace(part); part == "" {
+				continue
+			}
+			empty = false
+			media, quality, exact, ok := parseRange(part, e)
+			if ok && (quality > bestQuality || quality == bestQuality && quality > 0 && exact && !named) {
+				best, bestQuality, named = media, quality, exact
+			}
+		}
+	}
+	if empty || bestQuality > 0 {
+		return best, nil
+	}
+	return DefaultMedia, unsupported("Accept", e, show(strings.Join(h["Accept"], ", ")))
+}
+
+func unsupported(header string, e Endpoint, received string) *Refusal {
+	forms := allForms
+	if e == EndpointPublish {
+		forms = xmlForms
+	}
+	return UnsupportedMediaType(header + " HTTP Header: expected " + forms + ", received " + received)
+}
+
+// cutListed cuts a comma separated list at the first comma outside quotes.
+func cutListed(s string) (first, rest string) {
+	quoted := false
+	for i := range len(s) {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			return s[:i], s[i+1:]
+		}
+	}
+	return s, ""
+}
+
+// parseRange reads one element of an Accept header. quality is in thousandths,
+// exact tells a named media type from a wildcard.
+func parseRange(s string, e Endpoint) (media Media, quality int, exact, ok bool) {
+	if media, ok = parseMedia(s, e); ok && !strings.Contains(s, "q=") && !strings.Contains(s, "Q=") {
+		return media, 1000, true, true
+	}
+	name, params, err := mime.ParseMediaType(s)
+	if err != nil {
+		return Media{}, 0, false, false
+	}
+	quality = 1000
+	if q, given := params["q"]; given {
+		value, err := strconv.ParseFloat(q, 64)
+		if err != nil || !(value >= 0 && value <= 1) {
+			return Media{}, 0, false, false
+		}
+		quality = int(value * 1000)
+	}
+	if name == "*/*" || name == "application/*" {
+		return DefaultMedia, quality, false, true
+	}
+	return media, quality, true, ok
+}
+
+// parseMedia reads one media type. It answers in the form that was asked for.
+func parseMedia(s string, e Endpoint) (Media, bool) {
+	format, ok := bare[s]
+	if ok {
+		return Media{format, s}, format == XML || e != EndpointPublish
+	}
+	name, params, err := mime.ParseMediaType(s)
+	if err != nil {
+		return Media{}, false
+	}
+	if format, ok = bare[name]; !ok || format == JSON && e == EndpointPublish {
+		return Media{}, false
+	}
+	charset, given := params["charset"]
+	if !given {
+		return Media{format, name}, true
+	}
+	return Media{format, name + ";charset=utf-8"}, strings.EqualFold(charset, "utf-8")
+}

@@ -1,0 +1,159 @@
+package spine
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Each function of this file is one situation of the design's table of
+// decisions. diagnostics must not hold a patient's data.
+
+// HeaderMissing refuses a request without the header. The text is the one that
+// the NHS harness answers with.
+func HeaderMissing(name string) *Refusal {
+	return refuse(MissingOrInvalidHeaderCode, name+" HTTP Header is missing")
+}
+
+// HeaderInvalid refuses a header whose value is not what it must be.
+func HeaderInvalid(name, expected, received string) *Refusal {
+	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("%s HTTP Header is invalid: expected %s, received %s", name, expected, received))
+}
+
+// ClaimInvalid refuses a token because of one of its claims.
+func ClaimInvalid(claim, expected, received string) *Refusal {
+	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is invalid: expected %s, received %s", claim, expected, received))
+}
+
+// TokenInvalid refuses a token that cannot be read or trusted.
+func TokenInvalid(diagnostics string) *Refusal {
+	return refuse(MissingOrInvalidHeaderCode, "Authorization HTTP Header is invalid: "+diagnostics)
+}
+
+// ASIDCheckFailed refuses a sender that is not registered for the interaction
+// and a receiver that is not this service.
+func ASIDCheckFailed(diagnostics string) *Refusal { return refuse(ASIDCheckFailedCode, diagnostics) }
+
+// AccessDenied refuses what lies outside the caller's entitlement.
+func AccessDenied(diagnostics string) *Refusal { return refuse(AccessDeniedCode, diagnostics) }
+
+// MessageNotWellFormed refuses a body that is not XML or JSON as it should be.
+func MessageNotWellFormed(diagnostics string) *Refusal {
+	return refuse(MessageNotWellFormedCode, diagnostics)
+}
+
+// InvalidResource refuses a resource: one issue for each finding, made by
+// NewIssue(InvalidResourceCode, ...).At(...), errors before warnings.
+func InvalidResource(issues ...Issue) *Refusal {
+	return findings(InvalidResourceCode, "the resource breaks a rule", issues)
+}
+
+// ReferenceNotFound refuses references that lead nowhere: one issue for each,
+// made by NewIssue(ReferenceNotFoundCode, ...).At(...).
+func ReferenceNotFound(issues ...Issue) *Refusal {
+	return findings(ReferenceNotFoundCode, "a reference has no entry with that fullUrl", issues)
+}
+
+// findings is the refusal for a list of issues, which must not be empty.
+func findings(code Code, otherwise string, issues []Issue) *Refusal {
+	if len(issues) == 0 {
+		return refuse(code, otherwise)
+	}
+	return &Refusal{Status: meanings[code].status, Issues: issues}
+}
+
+// InvalidNHSNumber refuses an NHS number whose form or check digit is wrong.
+func InvalidNHSNumber(diagnostics string) *Refusal { return refuse(InvalidNHSNumberCode, diagnostics) }
+
+// InvalidPatientDemographics refuses demographics that PDS does not confirm.
+// The diagnostics name the parts that differ, never their values.
+func InvalidPatientDemographics(diagnostics string) *Refusal {
+	return refuse(InvalidPatientDemographicsCode, diagnostics)
+}
+
+// PatientNotFound refuses a patient that PDS does not have.
+func PatientNotFound(diagnostics string) *Refusal { return refuse(PatientNotFoundCode, diagnostics) }
+
+// OrganisationNotFound refuses an organisation that the ODS does not have.
+func OrganisationNotFound(diagnostics string) *Refusal {
+	return refuse(OrganisationNotFoundCode, diagnostics)
+}
+
+// InvalidRequestMessage refuses a request that breaks a rule of the service,
+// such as one about subscription criteria.
+func InvalidRequestMessage(diagnostics string) *Refusal {
+	return refuse(InvalidRequestMessageCode, diagnostics)
+}
+
+// TooLarge refuses a body of more than limit bytes.
+func TooLarge(limit int64) *Refusal {
+	r := refuse(InvalidRequestMessageCode, fmt.Sprintf("the body is larger than %d bytes, the most that is accepted; send less", limit))
+	r.Status = http.StatusRequestEntityTooLarge
+	return r
+}
+
+// DuplicateRejected refuses a subscription that lives already under id. Clients
+// in use find the id in this text by a pattern: it stands unquoted.
+func DuplicateRejected(id string) *Refusal {
+	return refuse(DuplicateRejectedCode, "subscription already exists : "+id)
+}
+
+// IdempotencyKeyReused refuses a publish whose Idempotency-Key came with other
+// bytes within the last 24 hours.
+func IdempotencyKeyReused() *Refusal {
+	return refuse(DuplicateRejectedCode, "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message")
+}
+
+// NoRecordFound refuses a subscription id that is unknown or deleted.
+func NoRecordFound(diagnostics string) *Refusal { return refuse(NoRecordFoundCode, diagnostics) }
+
+// BadRequest refuses a request whose URL or form is wrong.
+func BadRequest(diagnostics string) *Refusal { return refuse(BadRequestCode, diagnostics) }
+
+// MethodNotAllowed refuses a method that the resource does not have; allow
+// lists those that it has ("GET, DELETE").
+func MethodNotAllowed(allow string) *Refusal {
+	r := refuse(BadRequestCode, "this method is not allowed here; allowed: "+allow)
+	r.Status, r.Allow = http.StatusMethodNotAllowed, allow
+	return r
+}
+
+// UnknownPath refuses a path that the service does not have.
+func UnknownPath() *Refusal {
+	return refuse(NoRecordFoundCode, "there is no such path; the service has /STU3/Subscription, /STU3/Subscription/[id] and /STU3/Events/1/$process-message")
+}
+
+// UnsupportedMediaType refuses a Content-Type or Accept header.
+func UnsupportedMediaType(diagnostics string) *Refusal {
+	r := refuse(UnsupportedMediaTypeCode, diagnostics)
+	r.Legacy = true
+	return r
+}
+
+// ResourceIDNotAllowed refuses a new resource that brings its own id.
+func ResourceIDNotAllowed() *Refusal {
+	r := refuse(ResourceIDCode, "Subscription.id is assigned by the service: leave it out")
+	r.Allow = "GET, POST"
+	return r
+}
+
+// TooManyRequests refuses a caller that is over its limit; it may try again
+// after the given time. The Spine has no code of its own for this.
+func TooManyRequests(after time.Duration) *Refusal {
+	r := refuse(BadRequestCode, "too many requests from this system: wait as long as the Retry-After header says")
+	r.Status, r.RetryAfter, r.Issues[0].Type = http.StatusTooManyRequests, after, "throttled"
+	return r
+}
+
+// Unavailable answers that the service cannot work now; the same request may
+// succeed after the given time. The Spine has no code of its own for this.
+func Unavailable(after time.Duration) *Refusal {
+	r := refuse(InternalServerErrorCode, "the service cannot take this request now: send it again after the time in the Retry-After header")
+	r.Status, r.RetryAfter, r.Issues[0].Type = http.StatusServiceUnavailable, after, "transient"
+	return r
+}
+
+// Internal answers that the service failed; reference leads support to the log.
+func Internal(reference string) *Refusal {
+	return refuse(InternalServerErrorCode, "the service failed; when you report this, quote the reference "+reference)
+}

@@ -1,0 +1,144 @@
+package spine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"nems/internal/nhs"
+)
+
+// SubscriptionKind tells subscriptions to one patient from those to everybody
+// whom a rule selects (NEMS, "Subscriptions Overview").
+type SubscriptionKind string
+
+// The kinds of subscription.
+const (
+	Explicit SubscriptionKind = "explicit"
+	Generic  SubscriptionKind = "generic"
+)
+
+// System is the registration of a system with the Spine, as far as a NEMS needs
+// it: who it is and what it may do. What is not listed is not allowed, but for
+// EventTypes. It is stored as JSON: rename no member.
+type System struct {
+	ASID nhs.ASID `json:"asid"`
+	Name string   `json:"name,omitempty"`
+	// Party is the party key of the system's owner, for people to read.
+	Party string `json:"party,omitempty"`
+	// ODSCodes are the organisations that the system may act for.
+	ODSCodes []nhs.ODSCode `json:"odsCodes"`
+	// CertificateNames are the names (FQDN) of its client certificates,
+	// compared without regard to case.
+	CertificateNames []string `json:"certificateNames,omitempty"`
+	// Interactions are interaction ids. One that ends in * stands for every id
+	// with that beginning: "urn:nhs:names:services:events:*" for all events.
+	// Publishers may send the event's name or its code: list both, or a *.
+	Interactions []string `json:"interactions"`
+	// Kinds are the kinds of subscription that it may create.
+	Kinds []SubscriptionKind `json:"kinds,omitempty"`
+	// EventTypes are the event codes that it may publish and subscribe to;
+	// empty means all.
+	EventTypes []string `json:"eventTypes,omitempty"`
+	// Mailboxes are the MESH mailboxes that its subscriptions may deliver to,
+	// compared without regard to case; * stands for every mailbox of its
+	// organisations.
+	Mailboxes []string `json:"mailboxes,omitempty"`
+	// Keys verify the tokens that it signs.
+	Keys Keys `json:"keys,omitzero"`
+	// Spine marks the Spine's own system: the only one that may publish the
+	// demographic events (design, decision 14).
+	Spine bool `json:"spine,omitempty"`
+	// Revoked ends all its rights.
+	Revoked bool `json:"revoked,omitempty"`
+}
+
+// Registry finds systems. System returns false for an ASID that is not
+// registered and an error only when it cannot tell. Safe for concurrent use.
+// The slices of what it returns are shared: callers only read them.
+type Registry interface {
+	System(ctx context.Context, asid nhs.ASID) (System, bool, error)
+}
+
+// Validate tells an operator what is wrong with a registration: the first
+// member that cannot be right. A valid one may still allow nothing.
+func (s System) Validate() error {
+	if _, err := nhs.ParseASID(string(s.ASID)); err != nil {
+		return fmt.Errorf("asid: %w", err)
+	}
+	if len(s.ODSCodes) == 0 {
+		return errors.New("odsCodes: at least one organisation is needed")
+	}
+	for _, code := range s.ODSCodes {
+		if parsed, err := nhs.ParseODSCode(string(code)); err != nil || parsed != code {
+			return fmt.Errorf("odsCodes: %q: %w", code, nhs.ErrODSCode)
+		}
+	}
+	for _, pattern := range s.Interactions {
+		if !isInteractionPattern(pattern) {
+			return fmt.Errorf("interactions: %q is neither an interaction id of a NEMS nor the beginning of one followed by *", pattern)
+		}
+	}
+	for _, kind := range s.Kinds {
+		if kind != Explicit && kind != Generic {
+			return fmt.Errorf("kinds: %q is neither %q nor %q", kind, Explicit, Generic)
+		}
+	}
+	for name, list := range map[string][]string{"certificateNames": s.CertificateNames, "eventTypes": s.EventTypes, "mailboxes": s.Mailboxes} {
+		for _, entry := range list {
+			if strings.TrimSpace(entry) != entry || entry == "" {
+				return fmt.Errorf("%s: %q is empty or has blanks around it", name, entry)
+			}
+		}
+	}
+	return nil
+}
+
+// isInteractionPattern tells whether some interaction id fits the pattern.
+func isInteractionPattern(pattern string) bool {
+	start, wild := strings.CutSuffix(pattern, "*")
+	if !wild {
+		_, ok := ParseInteraction(pattern)
+		return ok
+	}
+	for _, id := range []string{CreateInteraction, ReadInteraction, DeleteInteraction, publishPrefix} {
+		if strings.HasPrefix(id, start) {
+			return true
+		}
+	}
+	event, ok := strings.CutPrefix(start, publishPrefix)
+	return ok && isEventName(event)
+}
+
+// registeredFor tells whether one of the patterns covers the interaction id.
+func (s System) registeredFor(id string) bool {
+	for _, pattern := range s.Interactions {
+		if start, wild := strings.CutSuffix(pattern, "*"); pattern == id || wild && strings.HasPrefix(id, start) {
+			return true
+		}
+	}
+	return false
+}
+
+// certificateName returns which of the names is the system's, "" for none.
+func (s System) certificateName(names []string) string {
+	for _, name := range names {
+		for _, registered := range s.CertificateNames {
+			if strings.EqualFold(name, registered) {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// deliversTo tells whether the system may use the mailbox.
+func (s System) deliversTo(mailbox string) bool {
+	for _, registered := range s.Mailboxes {
+		if registered == "*" || strings.EqualFold(mailbox, registered) {
+			return true
+		}
+	}
+	return false
+}
