@@ -50,7 +50,7 @@ type Boxes interface {
 	// Lookup lists the mailboxes of an organisation; Restricted tells who may
 	// use a workflow, ok false when it is open to all.
 	Lookup(ctx context.Context, ods string) ([]store.Mailbox, error)
-	Restricted(ctx context.Context, workflow string) (w Workflow, ok bool, err error)
+	Restricted(ctx context.Context, workflow string) (w store.Workflow, ok bool, err error)
 	// UseNonce records a token's nonce; it returns false when it was used
 	// before within the window.
 	UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error)
@@ -58,11 +58,4 @@ type Boxes interface {
 	NextPosition() store.EventID
 	// Reset empties the mailboxes (all, or one when row is not 0). Dev mode only.
 	Reset(ctx context.Context, row int64) error
-}
-
-// Workflow names the mailboxes that may send and receive a workflow id.
-type Workflow struct {
-	ID        string
-	Senders   []string
-	Receivers []string
 }
