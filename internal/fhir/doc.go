@@ -1,0 +1,18 @@
+// Package fhir reads, checks and writes resources of FHIR STU3 (3.0.1), in XML
+// and in JSON. It knows the structure of every resource and data type, and
+// nothing else: no profiles, no terminology beyond the required code lists.
+//
+// ParseXML scans the bytes once and fills one table of nodes with offsets
+// into them; Node walks that table without copying. What HL7's XML schema
+// (fhir-single.xsd) refuses is refused by rules named "schema-..."; what the
+// specification says beyond it by rules named "fhir-...".
+//
+// # XML that is read
+//
+// XML 1.0 with namespaces, in UTF-8 (a byte order mark is skipped), at most
+// 64 levels deep and 64 attributes an element. Comments are allowed. Refused
+// as a SyntaxError although well formed: DOCTYPE (and with it every entity
+// but the five of XML), processing instructions (xml-stylesheet would make a
+// reader load and run something), encodings other than UTF-8. CDATA is text,
+// so it is welcome where text is: in the narrative.
+package fhir

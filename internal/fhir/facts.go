@@ -1,0 +1,254 @@
+package fhir
+
+import (
+	_ "embed"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strings"
+	"sync"
+)
+
+//go:generate go run ./gen -schema ../../../shared/stu3-xsd -out stu3.txt
+
+//go:embed stu3.txt
+var stu3 string
+
+// Types that the code names. They come first in the table.
+const (
+	typeUnknown uint16 = iota
+	typeExtension
+	typeResourceContainer
+	typeXHTML
+)
+
+// factTable is the structure of FHIR STU3, ready for the scanner.
+type factTable struct {
+	names []string // element names; 0 is none
+	types []typeFacts
+}
+
+// typeFacts is one type with what it inherits.
+type typeFacts struct {
+	name, fhirName string
+	kind           kind     // form of the value attribute; kindNone has none
+	isElement      bool     // derived from Element: ele-1 holds
+	isResource     bool     // derived from Resource
+	codes          []string // the codes of a required list
+	slots          []slot   // content, in order
+	required       uint64   // slots that must be filled
+	cells          []cell   // hash table of the elements' names
+	mask           uint64
+}
+
+// slot is one place in a type's content: an element, or a choice of several.
+type slot struct {
+	elements []elementFacts
+	many     bool
+	required bool
+}
+
+type elementFacts struct{ name, typ uint16 }
+
+// cell of a type's hash table; name 0 is an empty one.
+type cell struct {
+	name, typ uint16
+	slot      uint8
+	many      bool
+}
+
+// facts reads the embedded table once, at first use (about a millisecond).
+var facts = sync.OnceValue(func() *factTable {
+	table, err := loadFacts(stu3)
+	if err != nil {
+		panic("fhir: the embedded facts are broken: " + err.Error()) // a defect of the build, not of any input
+	}
+	return table
+})
+
+// nameHash mixes the length and up to sixteen bytes of a name, which tell the
+// names within every STU3 type apart well enough.
+func nameHash[T string | []byte](name T) uint64 {
+	var b [16]byte
+	n := copy(b[:8], name)
+	if len(name) > 8 {
+		n = copy(b[8:], name[len(name)-8:]) + 8
+	}
+	x := binary.LittleEndian.Uint64(b[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[8:]), 29) + uint64(n)
+	x *= 0x9e3779b97f4a7c15
+	return x ^ x>>32
+}
+
+// find looks an element's name up among the children that t may have.
+func (t *typeFacts) find(names []string, name []byte) *cell {
+	if len(t.cells) == 0 {
+		return nil
+	}
+	for i := nameHash(name) & t.mask; ; i = (i + 1) & t.mask {
+		c := &t.cells[i]
+		if c.name == 0 {
+			return nil
+		}
+		if names[c.name] == string(name) {
+			return c
+		}
+	}
+}
+
+// loader turns the text of stu3.txt into a factTable.
+type loader struct {
+	table   factTable
+	nameIDs map[string]uint16
+	typeIDs map[string]uint16
+	base    map[uint16]string
+	own     map[uint16][]slot
+	current uint16
+}
+
+func loadFacts(text string) (*factTable, error) {
+	l := &loader{
+		nameIDs: make(map[string]uint16, 1500), typeIDs: make(map[string]uint16, 800),
+		base: make(map[uint16]string, 600), own: make(map[uint16][]slot, 600),
+	}
+	l.table.names = append(make([]string, 0, 1500), "")
+	l.table.types = append(make([]typeFacts, 0, 800), typeFacts{})
+	for _, name := range []string{"Extension", "ResourceContainer", "xhtml"} {
+		l.typeID(name)
+	}
+	number := 0
+	for line := range strings.Lines(text) {
+		number++
+		if err := l.line(strings.TrimSuffix(line, "\n")); err != nil {
+			return nil, fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	for id := range l.table.types {
+		if err := l.finish(uint16(id)); err != nil {
+			return nil, fmt.Errorf("type %s: %w", l.table.types[id].name, err)
+		}
+	}
+	return &l.table, nil
+}
+
+func (l *loader) line(line string) error {
+	if line == "" || line[0] == '#' {
+		return nil
+	}
+	if line[0] == '\t' {
+		return l.slot(line[1:])
+	}
+	fields := strings.Split(line, "\t")
+	if len(fields) < 2 {
+		return fmt.Errorf("no name")
+	}
+	l.current = l.typeID(fields[1])
+	t := &l.table.types[l.current]
+	switch {
+	case fields[0] == "type" && len(fields) == 3:
+		l.base[l.current] = fields[2]
+	case fields[0] == "primitive":
+		l.base[l.current] = "Element"
+		t.kind = kinds[fields[1]]
+		if t.kind == kindNone {
+			return fmt.Errorf("no check for values of type %s", fields[1])
+		}
+		t.fhirName = kindNames[t.kind]
+	case fields[0] == "codes":
+		l.base[l.current] = "Element"
+		t.kind, t.codes, t.fhirName = kindCodeList, fields[2:], "code"
+	default:
+		return fmt.Errorf("unknown kind of line")
+	}
+	return nil
+}
+
+// slot reads "name type min max" or "? name:type ... min max".
+func (l *loader) slot(line string) error {
+	fields := strings.Fields(line)
+	if len(fields) < 4 {
+		return fmt.Errorf("too few fields")
+	}
+	s := slot{required: fields[len(fields)-2] == "1", many: fields[len(fields)-1] == "*"}
+	if fields[0] != "?" {
+		s.elements = []elementFacts{{l.nameID(fields[0]), l.typeID(fields[1])}}
+	} else {
+		for _, f := range fields[1 : len(fields)-2] {
+			name, typ, _ := strings.Cut(f, ":")
+			s.elements = append(s.elements, elementFacts{l.nameID(name), l.typeID(typ)})
+		}
+	}
+	l.own[l.current] = append(l.own[l.current], s)
+	return nil
+}
+
+func (l *loader) nameID(name string) uint16 {
+	id, known := l.nameIDs[name]
+	if !known {
+		id = uint16(len(l.table.names))
+		l.nameIDs[name] = id
+		l.table.names = append(l.table.names, name)
+	}
+	return id
+}
+
+func (l *loader) typeID(name string) uint16 {
+	id, known := l.typeIDs[name]
+	if !known {
+		id = uint16(len(l.table.types))
+		l.typeIDs[name] = id
+		l.table.types = append(l.table.types, typeFacts{name: name, fhirName: name})
+	}
+	return id
+}
+
+// finish puts the inherited content before the type's own and builds the
+// lookup table.
+func (l *loader) finish(id uint16) error {
+	t := &l.table.types[id]
+	var chain []uint16
+	for at := id; ; {
+		chain = append([]uint16{at}, chain...)
+		name := l.table.types[at].name
+		t.isElement = t.isElement || name == "Element"
+		t.isResource = t.isResource || name == "Resource"
+		base := l.base[at]
+		if base == "" {
+			break
+		}
+		at = l.typeID(base)
+	}
+	elements := 0
+	for _, at := range chain {
+		for _, s := range l.own[at] {
+			t.slots = append(t.slots, s)
+			elements += len(s.elements)
+		}
+	}
+	if len(t.slots) > 64 {
+		return fmt.Errorf("%d places do not fit the scanner's 64 bits", len(t.slots))
+	}
+	return l.index(t, elements)
+}
+
+func (l *loader) index(t *typeFacts, elements int) error {
+	if elements == 0 {
+		return nil
+	}
+	size := 1 << bits.Len(uint(elements*2-1))
+	t.cells, t.mask = make([]cell, size), uint64(size-1)
+	for i, s := range t.slots {
+		if s.required {
+			t.required |= 1 << i
+		}
+		for _, e := range s.elements {
+			at := nameHash(l.table.names[e.name]) & t.mask
+			for ; t.cells[at].name != 0; at = (at + 1) & t.mask {
+				if t.cells[at].name == e.name {
+					return fmt.Errorf("element %s twice", l.table.names[e.name])
+				}
+			}
+			t.cells[at] = cell{e.name, e.typ, uint8(i), s.many}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,59 @@
+package fhir
+
+import "strconv"
+
+// Severity says how bad a finding is, in the words of the FHIR value set
+// issue-severity (STU3, OperationOutcome.issue.severity).
+type Severity string
+
+// The severities of FHIR STU3.
+const (
+	Fatal       Severity = "fatal"
+	Error       Severity = "error"
+	Warning     Severity = "warning"
+	Information Severity = "information"
+)
+
+// Finding is one thing wrong with a resource. No field ever holds the value
+// of a primitive: values are patient data.
+type Finding struct {
+	// Severity is Error for everything that this package finds but the last
+	// line of a capped list, which is Information.
+	Severity Severity
+	// Code is the FHIR issue type (value set issue-type): structure, required,
+	// value, code-invalid, invariant, ...
+	Code string
+	// Rule is the stable id of the rule. What HL7's XML schema states is named
+	// "schema-...", what it cannot state "fhir-...".
+	Rule string
+	// Source is the page or schema that states the rule, for people.
+	Source string
+	// Expression is the element's path as FHIRPath, such as
+	// Bundle.entry[0].resource.ofType(MessageHeader).event.
+	Expression string
+	// Location is the element's path as XPath, such as
+	// /f:Bundle/f:entry[1]/f:resource/f:MessageHeader/f:event.
+	// It is empty for findings in JSON.
+	Location string
+	// Line and Column count from 1, Column in characters; 0 when unknown.
+	Line, Column int
+	// Text is one sentence that names the expected and the received.
+	Text string
+}
+
+// Refuses reports whether f makes the resource invalid.
+func (f Finding) Refuses() bool { return f.Severity == Error || f.Severity == Fatal }
+
+// SyntaxError says why bytes are not the XML or JSON that this package reads:
+// either not well formed, or well formed but beyond its limits (rules named
+// "fhir-...": DOCTYPE, processing instructions, encodings other than UTF-8,
+// more than 64 levels or attributes). Its text holds no content of the input.
+type SyntaxError struct {
+	Rule, Text   string
+	Line, Column int // from 1, Column in characters
+}
+
+// Error gives the place and the text.
+func (e *SyntaxError) Error() string {
+	return "line " + strconv.Itoa(e.Line) + ", column " + strconv.Itoa(e.Column) + ": " + e.Text
+}

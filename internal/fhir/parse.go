@@ -1,0 +1,194 @@
+package fhir
+
+import (
+	"bytes"
+	"math"
+)
+
+// Limits on what is read. A FHIR message needs neither; what exceeds them is
+// meant to harm, or broken.
+const (
+	maxDepth      = 64 // levels of elements, narrative included
+	maxAttributes = 64 // attributes of one element, namespace declarations included
+)
+
+// ParseXML reads a resource of any type and checks its structure. src must
+// not change afterwards: the document points into it.
+//
+// The error is a *SyntaxError and means that nothing could be read. Otherwise
+// the document is there, also when there are findings. Findings come in
+// document order and are capped at 200; one more of severity information then
+// says how many were left out. ParseXML takes time in proportion to the input
+// and at most eight times its size in memory.
+func ParseXML(src []byte) (*Document, []Finding, error) {
+	p := parser{src: src, doc: &Document{src: src}, facts: facts()}
+	p.names = p.facts.names
+	if err := p.parse(); err != nil {
+		return nil, nil, err
+	}
+	return p.doc, p.findings(), nil
+}
+
+// parser reads one document. Its methods that return an error have found the
+// input not well formed and end the reading.
+type parser struct {
+	src   []byte
+	pos   int
+	doc   *Document
+	facts *factTable
+	names []string
+
+	frames [maxDepth + 1]frame // frames[0] stands around the root
+	depth  int                 // index of the innermost open element
+
+	space    scope // namespaces in force
+	bindings []binding
+
+	attributes     [maxAttributes]attribute
+	attributeCount int
+
+	problems []problem
+	omitted  int    // problems beyond the cap
+	ids      []span // ids in narratives
+	readable bool   // the narrative being read has text or an image
+}
+
+// frame is an open element.
+type frame struct {
+	name      span   // as written, prefix included
+	node      uint32 // its record; in a narrative that of the div
+	typ       uint16
+	slot      uint8  // the place in the content model that was reached
+	html      uint8  // in a narrative: the element, else 0
+	stage     uint8  // in a narrative: the stage of an ordered content model
+	stray     bool   // text was found and reported
+	content   bool   // has element children
+	unchecked bool   // in a narrative: content of an element already refused
+	seen      uint64 // places that are filled
+	outer     scope  // namespaces of the element around it
+}
+
+// span is a byte range of the source.
+type span struct{ start, end uint32 }
+
+func (p *parser) bytes(s span) []byte { return p.src[s.start:s.end] }
+
+func (p *parser) parse() error {
+	if uint64(len(p.src)) > math.MaxUint32 {
+		return p.syntax("fhir-size", "more than 4 GiB", 0)
+	}
+	if err := p.prolog(); err != nil {
+		return err
+	}
+	p.doc.nodes = make([]record, 0, len(p.src)/28+8)
+	p.frames[0] = frame{typ: typeResourceContainer}
+	if p.pos >= len(p.src) || p.src[p.pos] != '<' {
+		return p.syntax("xml-root", "an XML document starts with an element; received other text or nothing", p.pos)
+	}
+	if err := p.startTag(); err != nil {
+		return err
+	}
+	for p.depth > 0 {
+		if err := p.content(); err != nil {
+			return err
+		}
+	}
+	if err := p.epilog(); err != nil {
+		return err
+	}
+	p.checkIDs()
+	return nil
+}
+
+// content reads text up to the next markup, and that markup.
+func (p *parser) content() error {
+	src, i := p.src, p.pos
+	for i < len(src) && isSpace(src[i]) {
+		i++
+	}
+	if i >= len(src) || src[i] != '<' || p.frames[p.depth].html != 0 {
+		if err := p.text(); err != nil {
+			return err
+		}
+		i = p.pos
+	}
+	p.pos = i
+	if i+1 >= len(src) {
+		return p.unexpectedEnd()
+	}
+	switch src[i+1] {
+	case '/':
+		return p.endTag()
+	case '!':
+		return p.declaration()
+	case '?':
+		return p.instruction()
+	}
+	return p.startTag()
+}
+
+// declaration reads a comment or CDATA inside an element.
+func (p *parser) declaration() error {
+	rest := p.src[p.pos:]
+	switch {
+	case bytes.HasPrefix(rest, []byte("<!--")):
+		return p.comment()
+	case bytes.HasPrefix(rest, []byte("<![CDATA[")):
+		return p.cdata()
+	}
+	return p.syntax("xml-markup", "after <! inside an element a comment or CDATA has to follow", p.pos)
+}
+
+func (p *parser) instruction() error {
+	return p.syntax("fhir-processing-instruction", "processing instructions are not allowed in a resource", p.pos)
+}
+
+// endTag closes the innermost element.
+func (p *parser) endTag() error {
+	f := &p.frames[p.depth]
+	name := p.bytes(f.name)
+	i := p.pos + 2 + len(name)
+	if i > len(p.src) || string(p.src[p.pos+2:i]) != string(name) {
+		return p.syntax("xml-end-tag", "the end tag does not name the element that is open", p.pos)
+	}
+	for i < len(p.src) && isSpace(p.src[i]) {
+		i++
+	}
+	if i >= len(p.src) {
+		return p.unexpectedEnd()
+	}
+	if p.src[i] != '>' {
+		return p.syntax("xml-end-tag", "the end tag does not name the element that is open", p.pos)
+	}
+	p.pos = i + 1
+	p.closeElement(f)
+	return nil
+}
+
+// closeElement judges the finished content and gives the frame up.
+func (p *parser) closeElement(f *frame) {
+	p.space = f.outer
+	p.bindings = p.bindings[:f.outer.bindings]
+	p.depth--
+	if f.html != 0 {
+		p.closeNarrative(f)
+		if p.frames[p.depth].html != 0 {
+			return
+		}
+	} else {
+		p.checkContent(f)
+	}
+	n := &p.doc.nodes[f.node]
+	n.end = uint32(p.pos)
+	n.next = uint32(len(p.doc.nodes))
+}
+
+func (p *parser) unexpectedEnd() error {
+	return p.syntax("xml-end", "the document ends inside an element", len(p.src))
+}
+
+// syntax makes the error that ends the reading.
+func (p *parser) syntax(rule, text string, offset int) error {
+	line, column := position(p.src, offset)
+	return &SyntaxError{Rule: rule, Text: text, Line: line, Column: column}
+}

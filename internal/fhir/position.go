@@ -1,0 +1,45 @@
+package fhir
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+var utf8BOM = []byte("\xef\xbb\xbf")
+
+// locator converts byte offsets to lines and columns (in characters), both
+// from 1. Ascending offsets take one pass over the source in all. CR LF, CR
+// and LF each end a line, as XML's line ends do.
+type locator struct {
+	src          []byte
+	offset       int
+	line, column int
+}
+
+func newLocator(src []byte) *locator {
+	l := &locator{src: src, line: 1, column: 1}
+	if bytes.HasPrefix(src, utf8BOM) {
+		l.offset = len(utf8BOM)
+	}
+	return l
+}
+
+// position of an offset, which must not lie before the one asked last.
+func (l *locator) position(offset int) (line, column int) {
+	for ; l.offset < offset && l.offset < len(l.src); l.offset++ {
+		c := l.src[l.offset]
+		switch {
+		case c == '\n', c == '\r' && !(l.offset+1 < len(l.src) && l.src[l.offset+1] == '\n'):
+			l.line++
+			l.column = 1
+		case c == '\r' || utf8.RuneStart(c):
+			l.column++
+		}
+	}
+	return l.line, l.column
+}
+
+// position of one offset.
+func position(src []byte, offset int) (line, column int) {
+	return newLocator(src).position(offset)
+}

@@ -1,0 +1,293 @@
+package fhir
+
+import "math/bits"
+
+// tag is a start tag of an element outside narratives.
+type tag struct {
+	start uint32
+	qname span   // as written
+	local []byte // without prefix
+	ns    knownNamespace
+	value []byte // of the attribute value or url, normalised
+	at    uint32 // where that stands; 0: there is none
+	url   bool   // it is url
+	quick bool   // there are no other attributes
+	empty bool
+	outer scope
+}
+
+// startTag reads a start tag and judges the element and its attributes.
+func (p *parser) startTag() error {
+	if p.depth == maxDepth {
+		return p.syntax("fhir-depth", "elements are nested more than 64 levels deep", p.pos)
+	}
+	inNarrative := p.frames[p.depth].html != 0
+	t := tag{start: uint32(p.pos), outer: p.space}
+	if !inNarrative && p.quickTag(&t) {
+		p.element(&t)
+		return nil
+	}
+	if err := p.fullTag(&t); err != nil {
+		return err
+	}
+	if inNarrative {
+		p.narrativeElement(&t)
+	} else {
+		p.element(&t)
+	}
+	return nil
+}
+
+// quickTag reads the tags that messages consist of: no prefix, and at most
+// one attribute, value or url, in double quotes, without references. It
+// leaves all others, and all errors, to fullTag.
+func (p *parser) quickTag(t *tag) bool {
+	src := p.src
+	i := p.pos + 1
+	for i < len(src) && class[src[i]]&className != 0 {
+		i++
+	}
+	end := i
+	if len(src)-i < 8 || p.space.element != nsFHIR || class[src[p.pos+1]]&classStart == 0 {
+		return false
+	}
+	if src[i] == ' ' {
+		switch {
+		case string(src[i+1:i+8]) == `value="`:
+			i += 8
+		case string(src[i+1:i+6]) == `url="`:
+			t.url = true
+			i += 6
+		default:
+			return false
+		}
+		t.at = uint32(i)
+		for i < len(src) && class[src[i]]&classPlain != 0 {
+			i++
+		}
+		if len(src)-i < 3 || src[i] != '"' {
+			return false
+		}
+		t.value = src[t.at:i]
+		i++
+	}
+	switch {
+	case src[i] == '>':
+		i++
+	case src[i] == '/' && src[i+1] == '>':
+		t.empty = true
+		i += 2
+	default:
+		return false
+	}
+	t.qname = span{uint32(p.pos + 1), uint32(end)}
+	t.local = src[p.pos+1 : end]
+	t.ns, t.quick = nsFHIR, true
+	p.pos = i
+	return true
+}
+
+// fullTag reads any start tag.
+func (p *parser) fullTag(t *tag) error {
+	*t = tag{start: t.start, outer: t.outer}
+	p.pos = int(t.start) + 1
+	prefix, name, err := p.readName()
+	if err != nil {
+		return err
+	}
+	t.qname, t.local = span{t.start + 1, name.end}, p.bytes(name)
+	if t.empty, err = p.readAttributes(); err != nil {
+		return err
+	}
+	if err = p.declareNamespaces(); err != nil {
+		return err
+	}
+	t.ns = p.space.element
+	if prefix.end > prefix.start {
+		ns, found := p.lookup(p.bytes(prefix))
+		if !found {
+			return p.undeclared(prefix)
+		}
+		t.ns = ns.known
+	}
+	return nil
+}
+
+// element records an element outside narratives and judges it.
+func (p *parser) element(t *tag) {
+	parent := &p.frames[p.depth]
+	index := uint32(len(p.doc.nodes))
+	name, typ := p.place(parent, t, index)
+	facts := &p.facts.types[typ]
+	if !t.quick {
+		p.judgeAttributes(t, typ, index)
+	} else if t.at != 0 && t.url != (typ == typeExtension) || t.at != 0 && facts.kind == kindNone && !t.url {
+		p.misplacedAttribute(t, typ, index)
+	}
+	p.addNode(record{
+		start: t.start, end: uint32(p.pos), next: index + 1, parent: parent.node, value: t.at, name: name, typ: typ,
+	})
+	if typ == typeExtension {
+		p.judgeURL(t, index)
+	} else if t.at != 0 && typ != typeUnknown {
+		if result := facts.checkValue(t.value); result != verdictGood {
+			p.reportValue(facts, result, index, int(t.at), t.value)
+		}
+	}
+	p.depth++
+	f := &p.frames[p.depth]
+	*f = frame{name: t.qname, node: index, typ: typ, outer: t.outer}
+	if typ == typeXHTML {
+		p.openNarrative(f)
+	}
+	if t.empty {
+		p.closeElement(f)
+	}
+}
+
+// addNode keeps the table's growth within what is still needed: no more
+// elements can follow than there are tags, of four bytes at least.
+func (p *parser) addNode(r record) {
+	nodes := p.doc.nodes
+	if len(nodes) == cap(nodes) {
+		rest := p.src[r.start:]
+		more := min(len(rest)/4+1, countTags(rest)+1)
+		grown := make([]record, len(nodes), len(nodes)+more)
+		copy(grown, nodes)
+		nodes = grown
+	}
+	p.doc.nodes = append(nodes, r)
+}
+
+// countTags counts what may be start tags.
+func countTags(b []byte) int {
+	count := 0
+	for i, c := range b {
+		if c == '<' && i+1 < len(b) && b[i+1] != '/' {
+			count++
+		}
+	}
+	return count
+}
+
+// place finds the element in its parent's content model, which is a sequence
+// of places: it must not go back, and fill a place twice only where that
+// repeats. What is missing shows when the parent closes.
+func (p *parser) place(parent *frame, t *tag, index uint32) (name, typ uint16) {
+	parent.content = true
+	if parent.typ == typeUnknown {
+		return 0, typeUnknown
+	}
+	facts := &p.facts.types[parent.typ]
+	c := facts.find(p.names, t.local)
+	if c == nil || (c.typ == typeXHTML) != (t.ns == nsXHTML) || t.ns != nsFHIR && t.ns != nsXHTML {
+		p.reportUnknown(parent, t, index, c != nil)
+		return 0, typeUnknown
+	}
+	bit := uint64(1) << c.slot
+	switch {
+	case c.slot < parent.slot:
+		p.reportOrder(parent, c, index, t)
+	case parent.seen&bit != 0 && !c.many:
+		p.reportTwice(parent, c, index, t)
+	}
+	parent.slot = max(parent.slot, c.slot)
+	parent.seen |= bit
+	return c.name, c.typ
+}
+
+// checkContent judges an element that closes.
+func (p *parser) checkContent(f *frame) {
+	if f.typ == typeUnknown {
+		return
+	}
+	facts := &p.facts.types[f.typ]
+	for missing := facts.required &^ f.seen; missing != 0; missing &= missing - 1 {
+		p.reportMissing(facts, bits.TrailingZeros64(missing), f.node)
+	}
+	n := &p.doc.nodes[f.node]
+	if facts.isElement && !f.content && (n.value == 0 || f.typ == typeExtension) {
+		p.report(ruleEle1, f.node, int(n.start), "an element needs a value or child elements; received neither")
+	}
+	// An extension's places are its extensions and its value.
+	if f.typ == typeExtension && f.seen&3 == 3 {
+		p.report(ruleExt1, f.node, int(n.start), "an extension has either a value or extensions; received both")
+	}
+}
+
+// judgeAttributes looks through all attributes and keeps value or url.
+func (p *parser) judgeAttributes(t *tag, typ uint16, index uint32) {
+	if typ == typeXHTML {
+		return // the narrative judges its own
+	}
+	facts := &p.facts.types[typ]
+	for i := range p.attributeCount {
+		a := &p.attributes[i]
+		name := p.bytes(a.name)
+		switch {
+		case a.uri.known == nsXMLNS:
+		case a.prefix.end > a.prefix.start:
+			p.judgePrefixed(a, typ, index)
+		case string(name) == "value" && typ != typeExtension && (facts.kind != kindNone || typ == typeUnknown),
+			string(name) == "url" && typ == typeExtension:
+			t.at, t.value = a.value.start, p.value(a)
+		case typ == typeUnknown:
+		case string(name) == "id" && facts.isElement:
+			p.judgeID(a, index)
+		default:
+			p.reportAttribute(facts, name, index, int(a.name.start))
+		}
+	}
+}
+
+// judgePrefixed: FHIR has no attributes with a prefix. What tells a schema
+// processor where to look is let pass, since it changes nothing.
+func (p *parser) judgePrefixed(a *attribute, typ uint16, index uint32) {
+	name := string(p.bytes(a.name))
+	switch {
+	case a.uri.known == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation"):
+	case typ == typeUnknown:
+	case a.uri.known == nsInstance && name == "type":
+		p.report(ruleSchemaInstance, index, int(a.name.start), "FHIR elements have their types by definition; received an attribute that names one")
+	default:
+		p.report(ruleAttribute, index, int(a.name.start), "FHIR elements have no attributes with a prefix; received one")
+	}
+}
+
+func (p *parser) judgeID(a *attribute, index uint32) {
+	switch value := p.value(a); {
+	case len(value) == 0:
+		p.report(ruleValue, index, int(a.value.start), "an id needs at least one character; received none")
+	case isBlank(value):
+		p.report(ruleEmptyValue, index, int(a.value.start), "an id needs a visible character; received white space only")
+	}
+}
+
+// judgeURL: every extension says what it is.
+func (p *parser) judgeURL(t *tag, index uint32) {
+	if t.at == 0 {
+		p.report(ruleRequired, index, int(t.start), "an extension needs the attribute url; received none")
+		return
+	}
+	uri := typeFacts{fhirName: "uri", kind: kindURI}
+	if result := uri.checkValue(t.value); result != verdictGood {
+		p.reportValue(&uri, result, index, int(t.at), t.value)
+	}
+}
+
+// misplacedAttribute reports the one attribute of a quick tag where its type
+// has none such, and forgets it unless nothing is known of the element.
+func (p *parser) misplacedAttribute(t *tag, typ uint16, index uint32) {
+	if typ == typeUnknown {
+		if t.url {
+			t.at = 0
+		}
+		return
+	}
+	name := "value"
+	if t.url {
+		name = "url"
+	}
+	p.reportAttribute(&p.facts.types[typ], []byte(name), index, int(t.at)-len(name)-2)
+	t.at = 0
+}

@@ -1,0 +1,215 @@
+package fhir
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// text reads character data up to the next markup or the end.
+func (p *parser) text() error {
+	start, visible := p.pos, false
+	src, i := p.src, p.pos
+	for i < len(src) && src[i] != '<' {
+		c := src[i]
+		switch {
+		case class[c]&classText != 0:
+			visible = visible || c != ' '
+			i++
+		case c == '\n' || c == '\t' || c == '\r':
+			i++
+		case c == '&':
+			r, size, err := p.reference(i)
+			if err != nil {
+				return err
+			}
+			visible = visible || r > ' ' || !isSpace(byte(r))
+			i += size
+		case c == ']':
+			if bytes.HasPrefix(src[i:], []byte("]]>")) {
+				return p.syntax("xml-text", `the characters "]]>" may not stand in text`, i)
+			}
+			visible = true
+			i++
+		default:
+			size, err := p.character(i)
+			if err != nil {
+				return err
+			}
+			visible = true
+			i += size
+		}
+	}
+	p.pos = i
+	if i > start {
+		p.foundText(start, i, visible)
+	}
+	return nil
+}
+
+// foundText judges text by where it stands.
+func (p *parser) foundText(start, end int, visible bool) {
+	f := &p.frames[p.depth]
+	switch {
+	case f.html != 0:
+		p.narrativeText(f, start, visible)
+	case visible && !f.stray && f.typ != typeUnknown:
+		f.stray = true
+		p.report(ruleText, f.node, start, "this element has no text content; received "+characters(end-start))
+	}
+}
+
+// character checks one character beyond the plain ones and gives its size.
+func (p *parser) character(i int) (int, error) {
+	r, size := utf8.DecodeRune(p.src[i:])
+	switch {
+	case r == utf8.RuneError && size <= 1:
+		return 0, p.syntax("xml-utf8", "bytes that are not UTF-8", i)
+	case !isChar(r):
+		return 0, p.syntax("xml-character", "a character that XML does not allow", i)
+	}
+	return size, nil
+}
+
+// reference reads a character reference or one of the five entities at i and
+// gives the character with the reference's size.
+func (p *parser) reference(i int) (rune, int, error) {
+	r, size := decodeReference(p.src[i:])
+	if size == 0 {
+		return 0, 0, p.syntax("xml-reference", "a reference that XML does not have: & starts &lt; &gt; &amp; &quot; &apos; or a character's number", i)
+	}
+	return r, size, nil
+}
+
+// decodeReference reads the reference at the start of b; size 0 means that
+// there is none that XML allows.
+func decodeReference(b []byte) (r rune, size int) {
+	end := bytes.IndexByte(b, ';')
+	if end < 2 {
+		return 0, 0
+	}
+	switch name := b[1:end]; string(name) {
+	case "lt":
+		return '<', end + 1
+	case "gt":
+		return '>', end + 1
+	case "amp":
+		return '&', end + 1
+	case "quot":
+		return '"', end + 1
+	case "apos":
+		return '\'', end + 1
+	default:
+		r, good := characterNumber(name)
+		if !good {
+			return 0, 0
+		}
+		return r, end + 1
+	}
+}
+
+// characterNumber reads #233 or #xE9.
+func characterNumber(name []byte) (rune, bool) {
+	if name[0] != '#' {
+		return 0, false
+	}
+	digits, base := name[1:], rune(10)
+	if len(digits) > 0 && digits[0] == 'x' {
+		digits, base = digits[1:], 16
+	}
+	r := rune(0)
+	for _, c := range digits {
+		switch {
+		case isDigit(c):
+			r = r*base + rune(c-'0')
+		case base == 16 && isHex(c):
+			r = r*base + rune(c|0x20-'a') + 10
+		default:
+			return 0, false
+		}
+		if r > utf8.MaxRune {
+			return 0, false
+		}
+	}
+	return r, len(digits) > 0 && isChar(r)
+}
+
+// comment reads <!-- ... -->, which may not hold two hyphens.
+func (p *parser) comment() error {
+	start := p.pos
+	end := bytes.Index(p.src[start+4:], []byte("--"))
+	if end < 0 {
+		return p.syntax("xml-comment", "a comment has no end", start)
+	}
+	end += start + 4
+	if end+2 >= len(p.src) || p.src[end+2] != '>' {
+		return p.syntax("xml-comment", "two hyphens may not stand inside a comment", end)
+	}
+	p.pos = end + 3
+	return p.checkCharacters(start+4, end)
+}
+
+// cdata reads <![CDATA[ ... ]]>, which is text.
+func (p *parser) cdata() error {
+	start := p.pos + len("<![CDATA[")
+	end := bytes.Index(p.src[start:], []byte("]]>"))
+	if end < 0 {
+		return p.syntax("xml-cdata", "a CDATA section has no end", p.pos)
+	}
+	end += start
+	if err := p.checkCharacters(start, end); err != nil {
+		return err
+	}
+	f := &p.frames[p.depth]
+	p.pos = end + 3
+	// Even an empty section counts as text where an element has none.
+	if f.html == 0 || !htmlElements[f.html].mixed {
+		p.foundText(start, end, true)
+	} else {
+		p.foundText(start, end, !isBlank(p.src[start:end]))
+	}
+	return nil
+}
+
+func (p *parser) checkCharacters(start, end int) error {
+	for i := start; i < end; {
+		if c := p.src[i]; c >= ' ' && c < utf8.RuneSelf || isSpace(c) {
+			i++
+			continue
+		}
+		size, err := p.character(i)
+		if err != nil {
+			return err
+		}
+		i += size
+	}
+	return nil
+}
+
+// unescapeAttribute normalises a raw attribute as XML demands: references
+// become characters, white space becomes blanks. Plain values, nearly all,
+// are given back as they are.
+func unescapeAttribute(raw []byte) []byte {
+	first := bytes.IndexAny(raw, "&\t\r\n")
+	if first < 0 {
+		return raw
+	}
+	out := make([]byte, first, len(raw))
+	copy(out, raw)
+	for i := first; i < len(raw); {
+		switch c := raw[i]; {
+		case c == '&':
+			r, size := decodeReference(raw[i:])
+			out = utf8.AppendRune(out, r)
+			i += max(size, 1)
+		case c == '\r' && i+1 < len(raw) && raw[i+1] == '\n':
+			i++
+		case isSpace(c):
+			out = append(out, ' ')
+			i++
+		default:
+			out = append(out, c)
+			i++
+		}
+	}
+	return out
+}

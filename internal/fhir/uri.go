@@ -1,0 +1,108 @@
+package fhir
+
+import "bytes"
+
+// checkURI judges a uri: a reference of RFC 3986, where characters beyond
+// ASCII and those that URIs must escape are let pass, as XML schema's anyURI
+// does. Blanks it lets pass too, FHIR does not (RFC 3986 has none).
+func checkURI(v []byte) verdict {
+	for _, c := range v {
+		if isSpace(c) {
+			if isURIReference(v) {
+				return verdictPadded
+			}
+			return verdictForm
+		}
+	}
+	return form(isURIReference(v))
+}
+
+// isURIReference reads [scheme:][//authority][path][?query][#fragment].
+func isURIReference(v []byte) bool {
+	if !goodEscapes(v) {
+		return false
+	}
+	rest, fragment, _ := bytes.Cut(v, []byte("#"))
+	if bytes.IndexByte(fragment, '#') >= 0 {
+		// An address in brackets may hold anything, "#" too.
+		return false
+	}
+	if end := bytes.IndexAny(rest, ":/?"); end >= 0 && rest[end] == ':' {
+		if !isScheme(rest[:end]) {
+			return false
+		}
+		rest = rest[end+1:]
+	}
+	if bytes.HasPrefix(rest, []byte("//")) {
+		authority := rest[2:]
+		end := bytes.IndexAny(authority, "/?")
+		if end < 0 {
+			end = len(authority)
+		}
+		if !isAuthority(authority[:end]) {
+			return false
+		}
+		rest = authority[end:]
+	}
+	return bytes.IndexAny(rest, "[]") < 0
+}
+
+// goodEscapes: two hexadecimal digits follow every percent sign.
+func goodEscapes(v []byte) bool {
+	for at := bytes.IndexByte(v, '%'); at >= 0; at = bytes.IndexByte(v, '%') {
+		if len(v) < at+3 || !isHex(v[at+1]) || !isHex(v[at+2]) {
+			return false
+		}
+		v = v[at+3:]
+	}
+	return true
+}
+
+func isHex(c byte) bool { return isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'f' }
+
+func isScheme(v []byte) bool {
+	for i, c := range v {
+		if i == 0 && !isAlphanumeric(c) || i == 0 && isDigit(c) || !isAlphanumeric(c) && c != '+' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return len(v) > 0
+}
+
+// isAuthority reads [user@]host[:port].
+func isAuthority(v []byte) bool {
+	if user, host, found := bytes.Cut(v, []byte("@")); found {
+		if bytes.IndexAny(user, "[]") >= 0 {
+			return false
+		}
+		v = host
+	}
+	var host, port []byte
+	var hasPort bool
+	if len(v) > 0 && v[0] == '[' {
+		end := bytes.IndexByte(v, ']')
+		if end < 0 {
+			return false
+		}
+		v = v[end+1:]
+		host, port, hasPort = bytes.Cut(v, []byte(":"))
+		if len(host) > 0 {
+			return false
+		}
+	} else {
+		host, port, hasPort = bytes.Cut(v, []byte(":"))
+	}
+	if bytes.IndexAny(host, "@[]") >= 0 {
+		return false
+	}
+	return !hasPort || isPort(port)
+}
+
+// isPort: a number that fits 32 bits.
+func isPort(v []byte) bool {
+	if len(v) == 0 || !allDigits(v) {
+		return false
+	}
+	v = bytes.TrimLeft(v, "0")
+	return len(v) < 10 || len(v) == 10 && string(v) <= "2147483647"
+}
