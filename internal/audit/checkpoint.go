@@ -1,0 +1,158 @@
+package audit
+
+import (
+	"bufio"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// checkpointForm opens each line of a checkpoint file and names its version.
+const checkpointForm = "nems-audit-checkpoint/1"
+
+// ErrCheckpoint: a line that is no checkpoint, or whose signature is wrong.
+var ErrCheckpoint = errors.New("not a checkpoint signed with this key")
+
+// Checkpoint says how far the chains reached at a moment. Signed, and kept on
+// another host, it shows later when links were cut off the end.
+type Checkpoint struct {
+	At    time.Time
+	Heads []Head
+}
+
+// Sign writes the checkpoint as one line without its end: the form, the
+// moment, `chain:number:hash` for each head, and the Ed25519 signature of all
+// that before the last blank.
+func (c Checkpoint) Sign(key ed25519.PrivateKey) string {
+	var b strings.Builder
+	b.WriteString(checkpointForm + " " + c.At.UTC().Format(time.RFC3339Nano))
+	for _, h := range c.Heads {
+		fmt.Fprintf(&b, " %d:%d:%x", h.Chain, h.Seq, h.Hash)
+	}
+	signature := ed25519.Sign(key, []byte(b.String()))
+	return b.String() + " " + base64.StdEncoding.EncodeToString(signature)
+}
+
+// ParseCheckpoint reads a signed line, or returns ErrCheckpoint.
+func ParseCheckpoint(line string, key ed25519.PublicKey) (Checkpoint, error) {
+	end := strings.LastIndexByte(line, ' ')
+	if end < 0 {
+		return Checkpoint{}, ErrCheckpoint
+	}
+	signature, err := base64.StdEncoding.DecodeString(line[end+1:])
+	if err != nil || len(key) != ed25519.PublicKeySize || !ed25519.Verify(key, []byte(line[:end]), signature) {
+		return Checkpoint{}, ErrCheckpoint
+	}
+	fields := strings.Split(line[:end], " ")
+	if len(fields) < 2 || fields[0] != checkpointForm {
+		return Checkpoint{}, ErrCheckpoint
+	}
+	var c Checkpoint
+	if c.At, err = time.Parse(time.RFC3339Nano, fields[1]); err != nil {
+		return Checkpoint{}, ErrCheckpoint
+	}
+	for _, f := range fields[2:] {
+		h, ok := parseHead(f)
+		if !ok {
+			return Checkpoint{}, ErrCheckpoint
+		}
+		c.Heads = append(c.Heads, h)
+	}
+	return c, nil
+}
+
+func parseHead(s string) (h Head, ok bool) {
+	parts := strings.Split(s, ":")
+	if len(parts) != 3 {
+		return h, false
+	}
+	var err1, err2 error
+	h.Chain, err1 = strconv.ParseInt(parts[0], 10, 64)
+	h.Seq, err2 = strconv.ParseInt(parts[1], 10, 64)
+	hash, err3 := hex.DecodeString(parts[2])
+	if err1 != nil || err2 != nil || err3 != nil || len(hash) != len(h.Hash) {
+		return h, false
+	}
+	h.Hash = Hash(hash)
+	return h, true
+}
+
+// ReadCheckpoints reads a checkpoint file, blank lines aside. The error names
+// the line that is wrong.
+func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
+	var out []Checkpoint
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		if lines.Text() == "" {
+			continue
+		}
+		c, err := ParseCheckpoint(lines.Text(), key)
+		if err != nil {
+			return out, fmt.Errorf("line %d: %w", n, err)
+		}
+		out = append(out, c)
+	}
+	return out, lines.Err()
+}
+
+// Keeper writes a checkpoint whenever it is told to and the chains have grown.
+type Keeper struct {
+	// Heads returns the ends of all chains that are on disk.
+	Heads func(ctx context.Context) ([]Head, error)
+	Key   ed25519.PrivateKey
+	Now   func() time.Time
+	// Write keeps one signed line; AppendLine keeps it in a file.
+	Write func(line string) error
+	// Failed hears of a checkpoint that could not be written; the next one
+	// covers it. May be nil.
+	Failed func(error)
+}
+
+// Run writes a checkpoint at every tick, and a last one when ctx ends.
+func (k *Keeper) Run(ctx context.Context, tick <-chan time.Time) {
+	for {
+		select {
+		case <-tick:
+			k.checkpoint(ctx)
+		case <-ctx.Done():
+			k.checkpoint(context.WithoutCancel(ctx))
+			return
+		}
+	}
+}
+
+func (k *Keeper) checkpoint(ctx context.Context) {
+	// The moment is taken first: the heads reach at least up to it.
+	at := k.Now()
+	heads, err := k.Heads(ctx)
+	if err == nil && len(heads) > 0 {
+		err = k.Write(Checkpoint{At: at, Heads: heads}.Sign(k.Key))
+	}
+	if err != nil && k.Failed != nil {
+		k.Failed(fmt.Errorf("audit checkpoint: %w", err))
+	}
+}
+
+// AppendLine returns a Write that appends to a file and syncs it.
+func AppendLine(path string) func(line string) error {
+	return func(line string) (err error) {
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		if _, err = f.WriteString(line + "\n"); err != nil {
+			return err
+		}
+		return f.Sync()
+	}
+}

@@ -1,0 +1,106 @@
+package audit
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"nems/internal/nhs"
+)
+
+// encodingVersion is the first byte of every encoded entry. Stored entries are
+// hashed: another layout needs another version, the old one stays readable.
+const encodingVersion = 1
+
+// ErrEncoding: bytes that are no encoded entry of a known version.
+var ErrEncoding = errors.New("not an audit entry of a known version")
+
+// Encode writes the entry in its stored form: a version byte, the moment in
+// microseconds, the fields in their order, each text behind its length. The
+// result holds the patient's number: it belongs into the audit only.
+func (e Entry) Encode() []byte {
+	b := make([]byte, 0, 192)
+	b = append(b, encodingVersion)
+	b = binary.AppendVarint(b, e.At.UnixMicro())
+	for _, s := range e.texts() {
+		b = binary.AppendUvarint(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	b = binary.AppendVarint(b, int64(e.Status))
+	return binary.AppendVarint(b, int64(e.Count))
+}
+
+// texts lists the fields that are text, in the order of the encoding: new ones
+// only with a new version.
+func (e *Entry) texts() [12]string {
+	return [...]string{e.Action, e.Certificate, string(e.ASID), string(e.ODS), e.User, e.Reason,
+		e.Interaction, e.Object, e.EventType, e.Patient.Digits(), e.Mailbox, e.Outcome}
+}
+
+// Decode reads what Encode wrote, to the microsecond, in UTC. It returns
+// ErrEncoding for anything else.
+func Decode(b []byte) (Entry, error) {
+	d := decoder{rest: b}
+	if v, ok := d.byte(); !ok || v != encodingVersion {
+		return Entry{}, ErrEncoding
+	}
+	e := Entry{At: time.UnixMicro(d.varint()).UTC()}
+	var asid, ods, patient string
+	for _, field := range []*string{&e.Action, &e.Certificate, &asid, &ods, &e.User, &e.Reason,
+		&e.Interaction, &e.Object, &e.EventType, &patient, &e.Mailbox, &e.Outcome} {
+		*field = d.text()
+	}
+	e.ASID, e.ODS = nhs.ASID(asid), nhs.ODSCode(ods)
+	e.Status, e.Count = int(d.varint()), int(d.varint())
+	if patient != "" {
+		n, err := nhs.ParseNHSNumber(patient)
+		if err != nil || n.Digits() != patient {
+			return Entry{}, ErrEncoding
+		}
+		e.Patient = n
+	}
+	if d.failed || len(d.rest) != 0 {
+		return Entry{}, ErrEncoding
+	}
+	return e, nil
+}
+
+// decoder reads from the front of rest; once it failed it yields zero values.
+type decoder struct {
+	rest   []byte
+	failed bool
+}
+
+func (d *decoder) byte() (byte, bool) {
+	if len(d.rest) == 0 {
+		return 0, false
+	}
+	v := d.rest[0]
+	d.rest = d.rest[1:]
+	return v, true
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) bytes() []byte {
+	size, n := binary.Uvarint(d.rest)
+	if n <= 0 || size > uint64(len(d.rest)-n) {
+		d.fail()
+		return nil
+	}
+	s := d.rest[n : n+int(size)]
+	d.rest = d.rest[n+int(size):]
+	return s
+}
+
+func (d *decoder) text() string { return string(d.bytes()) }
+
+func (d *decoder) fail() { d.failed, d.rest = true, nil }

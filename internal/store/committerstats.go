@@ -1,0 +1,49 @@
+package store
+
+import (
+	"math/bits"
+	"sync/atomic"
+)
+
+// CommitterStats are totals since the start, and the queue as of now.
+type CommitterStats struct {
+	Depth      int    // operations that wait
+	Bytes      int64  // bytes that they and the present batch hold
+	Commits    uint64 // transactions
+	Operations uint64 // operations in them
+	Failed     uint64 // transactions rolled back
+	Refused    uint64 // operations answered ErrBusy
+	// Sizes counts transactions by their number of operations: Sizes[0] those
+	// of 1, Sizes[i] those of more than 2^(i-1) up to 2^i; the last the rest.
+	Sizes [sizeBuckets]uint64
+}
+
+const sizeBuckets = 12
+
+// Stats returns the counters. They are read one after the other, not as of one
+// moment.
+func (c *Committer[Op, R]) Stats() CommitterStats {
+	s := CommitterStats{
+		Depth: len(c.queue), Bytes: c.bytes.Load(), Commits: c.counts.commits.Load(),
+		Operations: c.counts.operations.Load(), Failed: c.counts.failed.Load(), Refused: c.counts.refused.Load(),
+	}
+	for i := range s.Sizes {
+		s.Sizes[i] = c.counts.sizes[i].Load()
+	}
+	return s
+}
+
+type counters struct {
+	commits, operations, failed, refused atomic.Uint64
+	sizes                                [sizeBuckets]atomic.Uint64
+}
+
+func (c *counters) committed(n int, err error) {
+	if err != nil {
+		c.failed.Add(1)
+		return
+	}
+	c.commits.Add(1)
+	c.operations.Add(uint64(n))
+	c.sizes[min(bits.Len(uint(n-1)), sizeBuckets-1)].Add(1)
+}

@@ -1,0 +1,55 @@
+package store
+
+import (
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/subscription"
+)
+
+// Creation is one of several subscriptions that are created in one commit.
+type Creation struct {
+	Subscription subscription.Subscription
+	Audit        audit.Entry
+}
+
+// Deletion is one of several subscriptions that are ended in one commit.
+type Deletion struct {
+	ID    subscription.ID
+	Audit audit.Entry
+}
+
+// SubscriptionQuery selects a page of an organisation's subscriptions in the
+// order of their ids, which is the order of their creation. Fields that are
+// zero do not filter.
+type SubscriptionQuery struct {
+	ODS     nhs.ODSCode // the owner
+	Patient nhs.NHSNumber
+	Event   string // event code
+	Mailbox string
+	Status  subscription.Status
+	After   subscription.ID // exclusive
+	Max     int
+}
+
+// Quarantined is a stored subscription that cannot be read any more. It does
+// not match; its owner and an operator must look at it.
+type Quarantined struct {
+	ID     subscription.ID
+	At     time.Time
+	Reason string
+}
+
+// System is a registered system as a store keeps it: the value is opaque.
+type System struct {
+	ASID    nhs.ASID
+	Value   []byte
+	Revoked bool
+}
+
+// LifeCycle is the stored life cycle of an event type; the value is opaque.
+type LifeCycle struct {
+	Code  string // event code
+	Value []byte
+}
