@@ -1,0 +1,198 @@
+package event
+
+import (
+	"strings"
+
+	"nems/internal/fhir"
+)
+
+// The extensions that carry routing facts. Only the URLs without `EMS-` count:
+// the older ones are not read.
+const (
+	routingURL = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RoutingDemographics-1"
+	kindURL    = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"
+	eventTypes = "https://fhir.nhs.uk/STU3/CodeSystem/EventType-1"
+)
+
+// Systems under which the same identifiers are written.
+const (
+	nhsNumberSystem    = "https://fhir.nhs.uk/Id/nhs-number"
+	nhsNumberSystemOld = "http://fhir.nhs.net/Id/nhs-number"
+	odsSystem          = "https://fhir.nhs.uk/Id/ods-organization-code"
+	odsDirectory       = "https://directory.spineservices.nhs.uk/STU3/Organization/"
+)
+
+const page = "explore_generic_event_requirements"
+
+// Read returns the facts of a message, and a finding for each one that is
+// missing or cannot be read. With findings the event is incomplete.
+func Read(doc *fhir.Document) (Event, []fhir.Finding) {
+	r := reader{event: Event{Mother: -1, Baby: -1}}
+	header := r.header(doc.Root())
+	if !header.Exists() {
+		return r.event, r.findings
+	}
+	r.message(header)
+	r.routing(header.Extension(routingURL), header)
+	r.patients(doc.Root())
+	return r.event, r.findings
+}
+
+// reader gathers facts and what is wrong with them.
+type reader struct {
+	event    Event
+	findings []fhir.Finding
+}
+
+func (r *reader) fail(at fhir.Node, code, rule, text string) {
+	line, column := at.Position()
+	r.findings = append(r.findings, fhir.Finding{
+		Severity: "error", Code: code, Rule: "message-" + rule, Source: page,
+		Expression: at.Expression(), Location: at.Location(), Line: line, Column: column, Text: text,
+	})
+}
+
+// header finds the MessageHeader: the first resource of a Bundle of type message.
+func (r *reader) header(bundle fhir.Node) fhir.Node {
+	if bundle.Name() != "Bundle" {
+		r.fail(bundle, "structure", "bundle", "an event message is a Bundle; received the resource "+bundle.Name())
+		return fhir.Node{}
+	}
+	if kind := bundle.Child("type"); !kind.EqualValue("message") {
+		r.fail(first(kind, bundle), "value", "bundle-type", "the Bundle of an event message has the type `message`; received another or none")
+	}
+	entry := bundle.Child("entry")
+	header := entry.Child("resource").Resource()
+	if header.Name() != "MessageHeader" {
+		got := header.Name()
+		if got == "" {
+			got = "none"
+		}
+		r.fail(first(entry, bundle), "structure", "header", "the first entry of an event message is its MessageHeader; received "+got)
+		return fhir.Node{}
+	}
+	return header
+}
+
+// message reads what happened: code, kind, id and sequence.
+func (r *reader) message(header fhir.Node) {
+	e := &r.event
+	e.MessageID = header.Child("id").Value()
+	if e.MessageID == "" {
+		r.fail(header, "required", "id", "MessageHeader.id is missing: every event message has an id of its own")
+	}
+	code := header.At("event", "code")
+	e.Code = code.Value()
+	if e.Code == "" {
+		r.fail(header, "required", "event", "MessageHeader.event.code is missing: it names the event type")
+	}
+	if system := header.At("event", "system"); system.Exists() && !system.EqualValue(eventTypes) {
+		r.fail(system, "code-invalid", "event-system", "MessageHeader.event.system is `"+eventTypes+"`; received another system")
+	}
+	kind := header.Extension(kindURL).At("valueCodeableConcept", "coding", "code")
+	switch e.Kind = Kind(kind.Value()); e.Kind {
+	case New, Update, Delete:
+	default:
+		r.fail(first(kind, header), "required", "kind", "the messageEventType extension says `new`, `update` or `delete`; received another code or none")
+	}
+	e.LastUpdated = header.At("meta", "lastUpdated").Value()
+	e.VersionID = header.At("meta", "versionId").Value()
+	e.Source = header.At("source", "endpoint").Value()
+	e.Focus = header.At("focus", "reference").Value()
+}
+
+// routing reads who the event is about. Births may lack any part of it.
+func (r *reader) routing(routing, header fhir.Node) {
+	number := routing.Extension("nhsNumber").At("valueIdentifier")
+	name := routing.Extension("name").At("valueHumanName")
+	birth := routing.Extension("birthDateTime").Choice("value")
+	r.event.Routing = Routing{
+		NHSNumber: number.Child("value").Value(),
+		Family:    name.Child("family").Value(),
+		Given:     name.Child("given").Value(),
+		BirthDate: birth.Value(),
+	}
+	if s := number.Child("system"); s.Exists() && !s.EqualValue(nhsNumberSystem) && !s.EqualValue(nhsNumberSystemOld) {
+		r.fail(s, "value", "routing-system", "the routing NHS number has the system `"+nhsNumberSystem+"`; received another system")
+	}
+	// Name and birth date are the page's to demand: an official example lacks
+	// them, and what is not there is not compared.
+	if r.event.Routing.NHSNumber == "" && r.event.Code != BirthNotification {
+		r.fail(first(routing, header), "required", "routing-nhsNumber", "the routing demographics extension has no nhsNumber: subscribers are found by it")
+	}
+}
+
+// patients reads the Patient resources, and in a birth who is mother and baby.
+func (r *reader) patients(bundle fhir.Node) {
+	byURL := map[string]int{}
+	var mother, baby string
+	for entry := range bundle.ChildrenNamed("entry") {
+		resource := entry.Child("resource").Resource()
+		switch resource.Name() {
+		case "Patient":
+			byURL[entry.Child("fullUrl").Value()] = len(r.event.Patients)
+			r.event.Patients = append(r.event.Patients, patient(bundle, resource))
+		case "Communication":
+			mother = resource.At("subject", "reference").Value()
+		case "RelatedPerson":
+			baby = resource.At("patient", "reference").Value()
+		}
+	}
+	if r.event.Code != BirthNotification {
+		return
+	}
+	if i, ok := byURL[mother]; ok {
+		r.event.Mother = i
+	}
+	if i, ok := byURL[baby]; ok {
+		r.event.Baby = i
+	}
+}
+
+func patient(bundle, resource fhir.Node) Patient {
+	p := Patient{Expression: resource.Expression()}
+	for id := range resource.ChildrenNamed("identifier") {
+		if s := id.Child("system"); s.EqualValue(nhsNumberSystem) || s.EqualValue(nhsNumberSystemOld) {
+			p.NHSNumbers = append(p.NHSNumbers, id.Child("value").Value())
+		}
+	}
+	for a := range resource.ChildrenNamed("address") {
+		p.Addresses = append(p.Addresses, Address{Use: a.Child("use").Value(), Postcode: a.Child("postalCode").Value()})
+	}
+	for gp := range resource.ChildrenNamed("generalPractitioner") {
+		if code := organisation(bundle, gp.Child("reference").Value()); code != "" {
+			p.Practitioners = append(p.Practitioners, code)
+		}
+	}
+	return p
+}
+
+// organisation returns the ODS code behind a reference: in the directory's URL
+// or in the Organization resource that the bundle carries.
+func organisation(bundle fhir.Node, reference string) string {
+	if code, ok := strings.CutPrefix(reference, odsDirectory); ok {
+		return code
+	}
+	for entry := range bundle.ChildrenNamed("entry") {
+		if !entry.Child("fullUrl").EqualValue(reference) {
+			continue
+		}
+		for id := range entry.Child("resource").Resource().ChildrenNamed("identifier") {
+			if id.Child("system").EqualValue(odsSystem) {
+				return id.Child("value").Value()
+			}
+		}
+	}
+	return ""
+}
+
+// first returns the first node that is there, so that a finding points at the
+// nearest thing the reader can look at.
+func first(nodes ...fhir.Node) fhir.Node {
+	for _, n := range nodes {
+		if n.Exists() {
+			return n
+		}
+	}
+	return fhir.Node{}
+}
