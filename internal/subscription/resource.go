@@ -1,0 +1,180 @@
+package subscription
+
+import (
+	"strings"
+	"time"
+
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+)
+
+// The page that states what a Subscription resource looks like.
+const createPage = "explore_create_subscription"
+
+// Profile is what every Subscription resource of a NEMS conforms to.
+const Profile = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
+
+// contactURL stands before the ODS code in Subscription.contact.value.
+const contactURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
+
+// Resource is what a Subscription resource that is being created says. Its
+// criteria are not parsed: what is wrong with them has answers of its own.
+type Resource struct {
+	// HasID: the resource brings an id, which only the NEMS may give.
+	HasID bool
+	// ODS is the organisation of the first contact, which owns the subscription.
+	ODS      nhs.ODSCode
+	End      time.Time // UTC; zero when there is none
+	Reason   string
+	Criteria string // as written
+	Mailbox  string // channel.endpoint
+	// CriteriaExpression and CriteriaLocation are the FHIRPath and the XPath of
+	// the criteria, for the answers about them.
+	CriteriaExpression string
+	CriteriaLocation   string
+}
+
+// ReadResource reads a Subscription and returns one finding for each row of
+// the page's table that it breaks. It adds to the findings of fhir.ParseXML
+// and repeats none: that status, reason, criteria and channel.type are there
+// at all, and in the form of STU3, is a matter of the schema.
+//
+// meta.lastUpdated and meta.versionId are not read, as they are overwritten;
+// clients in use send them. channel.payload, channel.header, error and tag are
+// accepted and not kept.
+func ReadResource(doc *fhir.Document) (Resource, []fhir.Finding) {
+	root := doc.Root()
+	r := resourceReader{}
+	if root.Name() != "Subscription" {
+		r.fail(root, "structure", "resource", "this endpoint takes a Subscription; received the resource "+root.Name())
+		return r.Resource, r.findings
+	}
+	r.HasID = root.Child("id").Exists()
+	r.modifiers(root)
+	r.fixed(root.Child("status"), "status", "requested")
+	r.contacts(root)
+	r.end(root.Child("end"))
+	r.Reason = r.text(root.Child("reason"), "reason")
+	criteria := root.Child("criteria")
+	r.Criteria = r.text(criteria, "criteria")
+	r.CriteriaExpression, r.CriteriaLocation = criteria.Expression(), criteria.Location()
+	r.channel(root.Child("channel"))
+	return r.Resource, r.findings
+}
+
+// resourceReader gathers a resource and what is wrong with it.
+type resourceReader struct {
+	Resource
+	findings []fhir.Finding
+}
+
+func (r *resourceReader) fail(at fhir.Node, code, rule, text string) {
+	line, column := at.Position()
+	r.findings = append(r.findings, fhir.Finding{
+		Severity: fhir.Error, Code: code, Rule: "subscription-" + strings.ReplaceAll(rule, ".", "-"), Source: createPage,
+		Expression: at.Expression(), Location: at.Location(), Line: line, Column: column, Text: text,
+	})
+}
+
+// modifiers refuses what FHIR forbids to ignore and a NEMS does not know.
+func (r *resourceReader) modifiers(root fhir.Node) {
+	for _, name := range []string{"implicitRules", "modifierExtension"} {
+		for n := range root.ChildrenNamed(name) {
+			r.fail(n, "not-supported", "modifier", "a "+name+" changes the meaning of a resource and none is supported")
+		}
+	}
+	for n := range root.Child("channel").ChildrenNamed("modifierExtension") {
+		r.fail(n, "not-supported", "modifier", "a modifierExtension changes the meaning of a channel and none is supported")
+	}
+}
+
+// fixed checks an element that takes one code. Its absence and codes that STU3
+// does not have are the schema's findings.
+func (r *resourceReader) fixed(n fhir.Node, name, want string) {
+	if !n.Exists() || n.EqualValue(want) {
+		return
+	}
+	got := "no value"
+	if n.HasValue() {
+		got = shown(n.Value())
+	}
+	r.fail(n, "value", name, name+" is `"+want+"`; received "+got)
+}
+
+// text reads an element that needs a text. Its absence is the schema's finding.
+func (r *resourceReader) text(n fhir.Node, name string) string {
+	value := n.Value()
+	if n.Exists() && strings.TrimSpace(value) == "" {
+		r.fail(n, "required", name, name+" needs a text; received none")
+	}
+	return value
+}
+
+// contacts reads who asks. Every contact has the form of the page; the first
+// one decides.
+func (r *resourceReader) contacts(root fhir.Node) {
+	first := true
+	for contact := range root.ChildrenNamed("contact") {
+		code := r.contact(contact)
+		if first {
+			r.ODS, first = code, false
+		}
+	}
+	if first {
+		r.fail(root, "required", "contact", "contact is missing: it names the subscribing organisation as `"+contactURL+"` followed by its ODS code")
+	}
+}
+
+func (r *resourceReader) contact(contact fhir.Node) nhs.ODSCode {
+	for _, part := range []struct{ name, want string }{{"use", "work"}, {"system", "url"}} {
+		n := contact.Child(part.name)
+		if !n.Exists() {
+			r.fail(contact, "required", "contact-"+part.name, "contact."+part.name+" is `"+part.want+"`; received none")
+			continue
+		}
+		r.fixed(n, "contact."+part.name, part.want)
+	}
+	value := contact.Child("value")
+	text, found := strings.CutPrefix(value.Value(), contactURL)
+	code, err := nhs.ParseODSCode(text)
+	switch {
+	case !value.Exists():
+		r.fail(contact, "required", "contact-value", "contact.value is `"+contactURL+"` followed by an ODS code; received none")
+	case !found:
+		r.fail(value, "value", "contact-value", "contact.value is `"+contactURL+"` followed by an ODS code; received another address")
+	case err != nil:
+		r.fail(value, "value", "contact-value", "contact.value ends with an ODS code, 1 to 12 letters and digits; received "+shown(text))
+	}
+	return code
+}
+
+// end reads until when. That it is an instant with a zone is the schema's
+// concern; what the schema lets pass and no calendar has (24:00, a year of
+// five digits) is refused here.
+func (r *resourceReader) end(n fhir.Node) {
+	if !n.Exists() {
+		return
+	}
+	end, err := time.Parse(time.RFC3339Nano, strings.TrimSpace(n.Value()))
+	if err != nil || end.UTC().IsZero() || end.Year() < 1 {
+		r.fail(n, "value", "end", "end is an instant with a time zone, such as 2030-01-31T00:00:00+00:00; received another form")
+		return
+	}
+	r.End = end.UTC()
+}
+
+// channel reads where to.
+func (r *resourceReader) channel(channel fhir.Node) {
+	if !channel.Exists() {
+		return
+	}
+	r.fixed(channel.Child("type"), "channel.type", "message")
+	endpoint := channel.Child("endpoint")
+	r.Mailbox = strings.TrimSpace(endpoint.Value())
+	switch {
+	case !endpoint.Exists():
+		r.fail(channel, "required", "channel-endpoint", "channel.endpoint is missing: it names the MESH mailbox that events go to")
+	case r.Mailbox == "":
+		r.fail(endpoint, "required", "channel-endpoint", "channel.endpoint names a MESH mailbox; received nothing")
+	}
+}
