@@ -1,6 +1,9 @@
 package fhir
 
-import "bytes"
+import (
+	"bytes"
+	"iter"
+)
 
 // attribute of the start tag being read.
 type attribute struct {
@@ -180,20 +183,32 @@ func (p *parser) checkDuplicates() error {
 // startTagAttribute finds an attribute without prefix in a start tag that is
 // known to be well formed.
 func startTagAttribute(tag []byte, name string) (value []byte, found bool) {
-	i := bytes.IndexAny(tag, " \t\r\n/>")
-	for {
-		for isSpace(tag[i]) {
-			i++
+	for n, quoted := range tagAttributes(tag) {
+		if n == name {
+			return unescapeAttribute(quoted[1 : len(quoted)-1]), true
 		}
-		if tag[i] == '/' || tag[i] == '>' {
-			return nil, false
+	}
+	return nil, false
+}
+
+// tagAttributes gives the attributes of a start tag that is known to be well
+// formed: names as written, values with their quotes.
+func tagAttributes(tag []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for i := bytes.IndexAny(tag, " \t\r\n/>"); ; {
+			for isSpace(tag[i]) {
+				i++
+			}
+			if tag[i] == '/' || tag[i] == '>' {
+				return
+			}
+			equals := i + bytes.IndexByte(tag[i:], '=')
+			quote := equals + bytes.IndexAny(tag[equals:], `"'`)
+			end := quote + 1 + bytes.IndexByte(tag[quote+1:], tag[quote]) + 1
+			if !yield(string(bytes.TrimRight(tag[i:equals], " \t\r\n")), tag[quote:end]) {
+				return
+			}
+			i = end
 		}
-		equals := i + bytes.IndexByte(tag[i:], '=')
-		quote := equals + bytes.IndexAny(tag[equals:], `"'`)
-		end := quote + 1 + bytes.IndexByte(tag[quote+1:], tag[quote])
-		if string(bytes.TrimRight(tag[i:equals], " \t\r\n")) == name {
-			return unescapeAttribute(tag[quote+1 : end]), true
-		}
-		i = end + 1
 	}
 }

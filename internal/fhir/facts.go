@@ -20,6 +20,7 @@ const (
 	typeExtension
 	typeResourceContainer
 	typeXHTML
+	typeNarrative
 )
 
 // factTable is the structure of FHIR STU3, ready for the scanner.
@@ -112,7 +113,7 @@ func loadFacts(text string) (*factTable, error) {
 	}
 	l.table.names = append(make([]string, 0, 1500), "")
 	l.table.types = append(make([]typeFacts, 0, 800), typeFacts{})
-	for _, name := range []string{"Extension", "ResourceContainer", "xhtml"} {
+	for _, name := range []string{"Extension", "ResourceContainer", "xhtml", "Narrative"} {
 		l.typeID(name)
 	}
 	number := 0

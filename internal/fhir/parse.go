@@ -23,7 +23,7 @@ const (
 func ParseXML(src []byte) (*Document, []Finding, error) {
 	p := parser{src: src, doc: &Document{src: src}, facts: facts()}
 	p.names = p.facts.names
-	if err := p.parse(); err != nil {
+	if err := p.parse(typeResourceContainer); err != nil {
 		return nil, nil, err
 	}
 	return p.doc, p.findings(), nil
@@ -73,7 +73,8 @@ type span struct{ start, end uint32 }
 
 func (p *parser) bytes(s span) []byte { return p.src[s.start:s.end] }
 
-func (p *parser) parse() error {
+// parse reads a document whose root belongs into an element of type around.
+func (p *parser) parse(around uint16) error {
 	if uint64(len(p.src)) > math.MaxUint32 {
 		return p.syntax("fhir-size", "more than 4 GiB", 0)
 	}
@@ -81,7 +82,7 @@ func (p *parser) parse() error {
 		return err
 	}
 	p.doc.nodes = make([]record, 0, len(p.src)/28+8)
-	p.frames[0] = frame{typ: typeResourceContainer}
+	p.frames[0] = frame{typ: around}
 	if p.pos >= len(p.src) || p.src[p.pos] != '<' {
 		return p.syntax("xml-root", "an XML document starts with an element; received other text or nothing", p.pos)
 	}

@@ -65,7 +65,7 @@ func (p *parser) reportUnknown(parent *frame, t *tag, index uint32, wrongNamespa
 	switch {
 	case wrongNamespace || t.ns != nsFHIR:
 		expected := fhirNamespace
-		if parent.typ != typeResourceContainer && p.facts.types[parent.typ].name == "Narrative" {
+		if parent.typ == typeNarrative {
 			expected += " (div: http://www.w3.org/1999/xhtml)"
 		}
 		p.report(p.rootRule(ruleNamespace), index, offset, "elements here are in the namespace ", expected, "; received one in another namespace or in none")

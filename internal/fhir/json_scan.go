@@ -1,0 +1,144 @@
+package fhir
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxJSONDepth allows for the arrays that JSON has and XML has not.
+const maxJSONDepth = 2 * maxDepth
+
+// jsonValue is one value (a member's name too) of a flat table in document
+// order, as record is for XML.
+type jsonValue struct {
+	start uint32
+	next  uint32 // index behind the last value inside this one
+}
+
+// jsonTable is JSON that was read and found well formed.
+type jsonTable struct {
+	src    []byte
+	values []jsonValue
+}
+
+// scanJSON reads one JSON text. Its error is a *SyntaxError: not JSON, a
+// member twice, not UTF-8, too deep, text behind the end.
+func scanJSON(src []byte) (*jsonTable, error) {
+	t := &jsonTable{src: src}
+	if uint64(len(src)) > math.MaxUint32 {
+		return nil, t.failed("fhir-size", "more than 4 GiB", 0)
+	}
+	t.values = make([]jsonValue, 0, len(src)/16+8)
+	d := jsontext.NewDecoder(bytes.NewBuffer(src))
+	var open []uint32
+	for {
+		switch kind := d.PeekKind(); kind {
+		case '}', ']':
+			if _, err := d.ReadToken(); err != nil {
+				return nil, t.wrap(err)
+			}
+			last := len(open) - 1
+			t.values[open[last]].next = uint32(len(t.values))
+			open = open[:last]
+		case '{', '[':
+			if len(open) == maxJSONDepth {
+				return nil, t.failed("fhir-depth", "values are nested more than 128 levels deep", int(d.InputOffset()))
+			}
+			if _, err := d.ReadToken(); err != nil {
+				return nil, t.wrap(err)
+			}
+			open = append(open, uint32(len(t.values)))
+			t.add(int(d.InputOffset()) - 1)
+		default:
+			value, err := d.ReadValue()
+			if err != nil {
+				return nil, t.wrap(err)
+			}
+			t.add(int(d.InputOffset()) - len(value))
+		}
+		if len(open) == 0 {
+			return t, t.end(int(d.InputOffset()))
+		}
+	}
+}
+
+// end accepts nothing but white space behind the value.
+func (t *jsonTable) end(offset int) error {
+	for ; offset < len(t.src); offset++ {
+		if !isSpace(t.src[offset]) {
+			return t.failed("json-syntax", "more text behind the end of the JSON value", offset)
+		}
+	}
+	return nil
+}
+
+// add grows the table by no more than what can still follow: two bytes are
+// the least that a value and its separator take.
+func (t *jsonTable) add(start int) {
+	if len(t.values) == cap(t.values) {
+		rest := t.src[start:]
+		more := min(len(rest)/2, bytes.Count(rest, []byte(","))+bytes.Count(rest, []byte(":"))+
+			bytes.Count(rest, []byte("["))+bytes.Count(rest, []byte("{"))) + 2
+		grown := make([]jsonValue, len(t.values), len(t.values)+more)
+		copy(grown, t.values)
+		t.values = grown
+	}
+	t.values = append(t.values, jsonValue{uint32(start), uint32(len(t.values) + 1)})
+}
+
+func (t *jsonTable) wrap(err error) error {
+	offset := len(t.src)
+	if syntactic := (*jsontext.SyntacticError)(nil); errors.As(err, &syntactic) {
+		offset = int(syntactic.ByteOffset)
+	}
+	switch {
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return t.failed("json-duplicate-member", "a member stands twice in one object", offset)
+	case !utf8.Valid(t.src):
+		return t.failed("json-utf8", "bytes that are not UTF-8", offset)
+	}
+	return t.failed("json-syntax", "the text is not JSON", offset)
+}
+
+func (t *jsonTable) failed(rule, text string, offset int) error {
+	line, column := position(t.src, offset)
+	return &SyntaxError{Rule: rule, Text: text, Line: line, Column: column}
+}
+
+// kind gives the first byte of a value: { [ " t f n - or a digit.
+func (t *jsonTable) kind(i uint32) byte { return t.src[t.values[i].start] }
+
+// raw gives a scalar as written.
+func (t *jsonTable) raw(i uint32) []byte {
+	rest := t.src[t.values[i].start:]
+	end := 0
+	if rest[0] == '"' {
+		for end = 1; rest[end] != '"'; end++ {
+			if rest[end] == '\\' {
+				end++
+			}
+		}
+		return rest[:end+1]
+	}
+	for end < len(rest) && !isSpace(rest[end]) && rest[end] != ',' && rest[end] != ']' && rest[end] != '}' {
+		end++
+	}
+	return rest[:end]
+}
+
+// text gives a string unquoted.
+func (t *jsonTable) text(i uint32) []byte {
+	raw := t.raw(i)
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return raw[1 : len(raw)-1]
+	}
+	out, err := jsontext.AppendUnquote(nil, raw)
+	if err != nil {
+		return nil // cannot be: the scanner has read this string
+	}
+	return out
+}
