@@ -166,12 +166,9 @@ func (c *claims) patient() (nhs.NHSNumber, bool) {
 	return number, err == nil
 }
 
-// caller is what the claims say of the caller, once every rule has held.
-func (c *claims) caller(head headers) Caller {
-	caller := Caller{
-		ASID: head.from, Interaction: head.interaction,
-		User: c[requestingUser].text, Reason: c[reason].text, Scopes: c[scope].text, TokenID: c[tokenID].text,
-	}
+// describe writes what the claims say of the caller, once every rule has held.
+func (c *claims) describe(caller *Caller) {
+	caller.User, caller.Reason, caller.Scopes, caller.TokenID = c[requestingUser].text, c[reason].text, c[scope].text, c[tokenID].text
 	for _, spelling := range []claim{requestingOrganisation, requestingOrganization} {
 		if c.given(spelling) {
 			caller.ODS, caller.Claimed = c.organisation(spelling)
@@ -180,5 +177,4 @@ func (c *claims) caller(head headers) Caller {
 	if c.given(requestingPatient) {
 		caller.Patient, _ = c.patient()
 	}
-	return caller
 }

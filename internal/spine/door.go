@@ -48,33 +48,44 @@ type Door struct {
 // media types, headers, interaction id, token, registration, organisation. The
 // first that fails answers. The error is a *Refusal, or else the registry's:
 // then nobody can tell who is calling and the answer is 503.
+//
+// Together with an error, Caller holds what the request says of itself as far
+// as it was read, for the audit: none of it is proven, and System is empty.
 func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
-	body, refusal := ContentType(r.Header, r.Endpoint)
-	if refusal != nil {
-		return Caller{}, refusal
+	caller := Caller{ASID: claimedASID(r.Header), Answer: DefaultMedia, Body: DefaultMedia}
+	if len(r.Certificate) > 0 {
+		caller.Certificate = r.Certificate[0]
 	}
-	answer, refusal := Negotiate(r.Header, r.Endpoint)
-	if refusal != nil {
-		return Caller{}, refusal
+	var refusal *Refusal
+	if caller.Body, refusal = ContentType(r.Header, r.Endpoint); refusal != nil {
+		return caller, refusal
+	}
+	if caller.Answer, refusal = Negotiate(r.Header, r.Endpoint); refusal != nil {
+		return caller, refusal
 	}
 	head, refusal := readHeaders(r)
 	if refusal != nil {
-		return Caller{}, refusal
+		return caller, refusal
 	}
+	caller.Interaction = head.interaction
 	token, refusal := d.readToken(head, r)
 	if refusal != nil {
-		return Caller{}, refusal
+		return caller, refusal
 	}
-	system, _, err := d.Systems.System(ctx, head.from)
+	token.claims.describe(&caller)
+	system, found, err := d.Systems.System(ctx, head.from)
 	if err != nil {
-		return Caller{}, fmt.Errorf("finding the system behind a request: %w", err)
+		return caller, fmt.Errorf("finding the system behind a request: %w", err)
 	}
-	caller := token.claims.caller(head)
-	caller.Body, caller.Answer, caller.System = body, answer, system
-	if refusal := d.admit(&caller, token, head, r.Certificate); refusal != nil {
-		return Caller{}, refusal
+	if !found {
+		system = System{}
 	}
-	return caller, nil
+	admitted := caller
+	admitted.System = system
+	if refusal := d.admit(&admitted, token, head, r.Certificate); refusal != nil {
+		return caller, refusal
+	}
+	return admitted, nil
 }
 
 // admit checks what depends on the registration: the signature, the receiver,
@@ -93,9 +104,9 @@ func (d *Door) admit(c *Caller, token token, head headers, certificate []string)
 	if !c.Claimed && len(c.System.ODSCodes) > 0 {
 		c.ODS = c.System.ODSCodes[0]
 	}
-	t := c.tuple()
-	if !(d.AllowUnsigned && len(c.System.CertificateNames) == 0) {
-		t.Certificate = certificate
+	t := Tuple{Certificate: certificate, ASID: c.ASID, ODS: c.ODS, Interaction: c.Interaction.ID}
+	if d.AllowUnsigned && len(c.System.CertificateNames) == 0 {
+		t.Certificate = nil
 	}
 	if refusal := c.System.Gate(t); refusal != nil {
 		return refusal

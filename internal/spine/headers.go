@@ -62,6 +62,20 @@ func single(h http.Header, name, canonical string) (string, *Refusal) {
 	return value, nil
 }
 
+// claimedASID returns the fromASID header for the audit of a refusal, "" when it
+// is not there once and well formed.
+func claimedASID(h http.Header) nhs.ASID {
+	value, refusal := single(h, "fromASID", "Fromasid")
+	if refusal != nil {
+		return ""
+	}
+	asid, err := nhs.ParseASID(value)
+	if err != nil {
+		return ""
+	}
+	return asid
+}
+
 func parseASIDHeader(name, value string) (nhs.ASID, *Refusal) {
 	asid, err := nhs.ParseASID(value)
 	if err != nil {

@@ -107,6 +107,9 @@ func newKey(jwk jose.JSONWebKey) (key, error) {
 	default:
 		return key{}, errors.New("it is not a public RSA or P-256 key")
 	}
+	if jwk.Use != "" && jwk.Use != "sig" {
+		return key{}, fmt.Errorf("its use is %q, expected sig", jwk.Use)
+	}
 	if jwk.Algorithm != "" && jwk.Algorithm != k.algorithm {
 		return key{}, fmt.Errorf("its alg is %q, expected %s", jwk.Algorithm, k.algorithm)
 	}

@@ -32,11 +32,12 @@ func readObject(part string, data []byte, member func(name []byte, value jsontex
 	defer decoders.Put(d)
 	d.input.Reset(data)
 	d.json.Reset(&d.input)
-	if kind := d.json.PeekKind(); kind != '{' && kind != jsontext.KindInvalid {
-		return TokenInvalid("the " + part + " of the JWT must be a JSON object, received " + kindName(kind))
-	}
-	if _, err := d.json.ReadToken(); err != nil {
+	start, err := d.json.ReadToken()
+	if err != nil {
 		return badJSON(part, err)
+	}
+	if kind := start.Kind(); kind != '{' {
+		return TokenInvalid("the " + part + " of the JWT must be a JSON object, received " + kindName(kind))
 	}
 	for d.json.PeekKind() != '}' {
 		name, err := d.json.ReadValue()

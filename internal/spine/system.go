@@ -55,7 +55,8 @@ type System struct {
 }
 
 // Registry finds systems. System returns false for an ASID that is not
-// registered and an error only when it cannot tell. Safe for concurrent use.
+// registered and an error only when it cannot tell. Every request asks, so the
+// answer should come from memory. Safe for concurrent use.
 // The slices of what it returns are shared: callers only read them.
 type Registry interface {
 	System(ctx context.Context, asid nhs.ASID) (System, bool, error)
@@ -85,10 +86,13 @@ func (s System) Validate() error {
 			return fmt.Errorf("kinds: %q is neither %q nor %q", kind, Explicit, Generic)
 		}
 	}
-	for name, list := range map[string][]string{"certificateNames": s.CertificateNames, "eventTypes": s.EventTypes, "mailboxes": s.Mailboxes} {
-		for _, entry := range list {
+	for _, list := range []struct {
+		name    string
+		entries []string
+	}{{"certificateNames", s.CertificateNames}, {"eventTypes", s.EventTypes}, {"mailboxes", s.Mailboxes}} {
+		for _, entry := range list.entries {
 			if strings.TrimSpace(entry) != entry || entry == "" {
-				return fmt.Errorf("%s: %q is empty or has blanks around it", name, entry)
+				return fmt.Errorf("%s: %q is empty or has blanks around it", list.name, entry)
 			}
 		}
 	}
