@@ -5,6 +5,8 @@
 // Source: NEMS specification 2.15, "Generic Event Message Requirements".
 package event
 
+import "nems/internal/fhir"
+
 // BirthNotification is the one event type whose routing facts are optional: a
 // birth can be registered without the mother's details ("PDS Birth Notification").
 const BirthNotification = "pds-birth-notification-1"
@@ -49,8 +51,8 @@ type Patient struct {
 	NHSNumbers    []string
 	Addresses     []Address
 	Practitioners []string // ODS codes of generalPractitioner
-	// Expression says where the resource stands in the message.
-	Expression string
+	// At is the resource itself.
+	At fhir.Node
 }
 
 // Address is an address of a Patient resource.

@@ -124,33 +124,38 @@ func (r *reader) routing(routing, header fhir.Node) {
 
 // patients reads the Patient resources, and in a birth who is mother and baby.
 func (r *reader) patients(bundle fhir.Node) {
-	byURL := map[string]int{}
-	var mother, baby string
+	birth := r.event.Code == BirthNotification
 	for entry := range bundle.ChildrenNamed("entry") {
 		resource := entry.Child("resource").Resource()
-		switch resource.Name() {
-		case "Patient":
-			byURL[entry.Child("fullUrl").Value()] = len(r.event.Patients)
+		switch {
+		case resource.Name() == "Patient":
 			r.event.Patients = append(r.event.Patients, patient(bundle, resource))
-		case "Communication":
-			mother = resource.At("subject", "reference").Value()
-		case "RelatedPerson":
-			baby = resource.At("patient", "reference").Value()
+		case birth && resource.Name() == "Communication":
+			r.event.Mother = patientAt(bundle, resource.At("subject", "reference").Value())
+		case birth && resource.Name() == "RelatedPerson":
+			r.event.Baby = patientAt(bundle, resource.At("patient", "reference").Value())
 		}
-	}
-	if r.event.Code != BirthNotification {
-		return
-	}
-	if i, ok := byURL[mother]; ok {
-		r.event.Mother = i
-	}
-	if i, ok := byURL[baby]; ok {
-		r.event.Baby = i
 	}
 }
 
+// patientAt returns the index among the Patient resources of the one with that
+// fullUrl, -1 when there is none.
+func patientAt(bundle fhir.Node, fullURL string) int {
+	index := 0
+	for entry := range bundle.ChildrenNamed("entry") {
+		if entry.Child("resource").Resource().Name() != "Patient" {
+			continue
+		}
+		if entry.Child("fullUrl").EqualValue(fullURL) {
+			return index
+		}
+		index++
+	}
+	return -1
+}
+
 func patient(bundle, resource fhir.Node) Patient {
-	p := Patient{Expression: resource.Expression()}
+	p := Patient{At: resource}
 	for id := range resource.ChildrenNamed("identifier") {
 		if s := id.Child("system"); s.EqualValue(nhsNumberSystem) || s.EqualValue(nhsNumberSystemOld) {
 			p.NHSNumbers = append(p.NHSNumbers, id.Child("value").Value())
