@@ -12,7 +12,7 @@ const longestShown = 120
 // number, is long or is not plain is described instead: the caller can look at
 // its own request, a log must not hold it.
 func show(s string) string {
-	if len(s) > longestShown || !isPlain(s) || holdsNHSNumber(s) {
+	if s == "" || len(s) > longestShown || !isPlain(s) || holdsNHSNumber(s) {
 		return describe(s)
 	}
 	return strconv.Quote(s)

@@ -1,0 +1,149 @@
+package spine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every situation with its answer. Severity, issue type and display are those
+// of Spine Core, "Error handling", or else of the NHS harness.
+func TestSituations(t *testing.T) {
+	for _, row := range []struct {
+		got                                        *Refusal
+		status                                     int
+		severity, kind, code, display, diagnostics string
+	}{
+		{HeaderMissing("fromASID"), 400, "error", "invalid", "MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid.", "fromASID HTTP Header is missing"},
+		{HeaderInvalid("toASID", "a", "b"), 400, "error", "invalid", "MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid.", "toASID HTTP Header is invalid: expected a, received b"},
+		{ClaimInvalid("aud", "a", "b"), 400, "error", "invalid", "MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid.", "JWT aud claim is invalid: expected a, received b"},
+		{TokenInvalid("x"), 400, "error", "invalid", "MISSING_OR_INVALID_HEADER", "There is a required header missing or invalid.", "Authorization HTTP Header is invalid: x"},
+		{ASIDCheckFailed("x"), 403, "error", "forbidden", "ASID_CHECK_FAILED", "The sender or receiver's ASID is not authorised for this interaction", "x"},
+		{AccessDenied("x"), 403, "error", "forbidden", "ACCESS_DENIED", "Access has been denied to process this request", "x"},
+		{MessageNotWellFormed("x"), 400, "error", "structure", "MESSAGE_NOT_WELL_FORMED", "Message not well formed", "x"},
+		{InvalidResource(NewIssue(InvalidResourceCode, "x")), 422, "error", "invalid", "INVALID_RESOURCE", "Invalid validation of resource.", "x"},
+		{InvalidResource(), 422, "error", "invalid", "INVALID_RESOURCE", "Invalid validation of resource.", "the resource breaks a rule"},
+		{ReferenceNotFound(NewIssue(ReferenceNotFoundCode, "x")), 422, "error", "invalid", "REFERENCE_NOT_FOUND", "Referenced resource not found.", "x"},
+		{InvalidNHSNumber("x"), 400, "error", "value", "INVALID_NHS_NUMBER", "NHS number invalid", "x"},
+		{InvalidPatientDemographics("x"), 400, "error", "business-rule", "INVALID_PATIENT_DEMOGRAPHICS", "Invalid patient demographics (that is, PDS trace failed)", "x"},
+		{PatientNotFound("x"), 404, "error", "not-found", "PATIENT_NOT_FOUND", "Patient record not found", "x"},
+		{OrganisationNotFound("x"), 404, "error", "not-found", "ORGANISATION_NOT_FOUND", "Organisation record not found", "x"},
+		{InvalidRequestMessage("x"), 400, "error", "value", "INVALID_REQUEST_MESSAGE", "Invalid Request Message", "x"},
+		{TooLarge(3000000), 413, "error", "value", "INVALID_REQUEST_MESSAGE", "Invalid Request Message", "the body is larger than 3000000 bytes, the most that is accepted; send less"},
+		{DuplicateRejected("0a"), 422, "error", "duplicate", "DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource.", "subscription already exists : 0a"},
+		{IdempotencyKeyReused(), 422, "error", "duplicate", "DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource.", "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message"},
+		{NoRecordFound("x"), 404, "error", "not-found", "NO_RECORD_FOUND", "No record found", "x"},
+		{BadRequest("x"), 400, "error", "invalid", "BAD_REQUEST", "Bad request.", "x"},
+		{MethodNotAllowed("GET, DELETE"), 405, "error", "invalid", "BAD_REQUEST", "Bad request.", "this method is not allowed here; allowed: GET, DELETE"},
+		{UnknownPath(), 404, "error", "not-found", "NO_RECORD_FOUND", "No record found", UnknownPath().Issues[0].Diagnostics},
+		{UnsupportedMediaType("x"), 415, "error", "invalid", "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type", "x"},
+		{ResourceIDNotAllowed(), 405, "error", "forbidden", "MSG_RESOURCE_ID_FAIL", "Client is not permitted to assign an id.", "Subscription.id is assigned by the service: leave it out"},
+		{TooManyRequests(time.Second), 429, "error", "throttled", "BAD_REQUEST", "Bad request.", "too many requests from this system: wait as long as the Retry-After header says"},
+		{Unavailable(time.Second), 503, "error", "transient", "INTERNAL_SERVER_ERROR", "Unexpected internal server error.", "the service cannot take this request now: send it again after the time in the Retry-After header"},
+		{Internal("7f3a"), 500, "error", "processing", "INTERNAL_SERVER_ERROR", "Unexpected internal server error.", "the service failed; when you report this, quote the reference 7f3a"},
+	} {
+		want := []Issue{{Severity: row.severity, Type: row.kind, Code: Code(row.code), Display: row.display, Diagnostics: row.diagnostics}}
+		if diff := cmp.Diff(want, row.got.Issues); diff != "" || row.got.Status != row.status {
+			t.Errorf("%s: status %d, want %d\n%s", row.code, row.got.Status, row.status, diff)
+		}
+		if row.got.Legacy != (row.status == 415) || (row.got.Allow != "") != (row.status == 405) || (row.got.RetryAfter > 0) != (row.status == 429 || row.status == 503) {
+			t.Errorf("%s: %+v", row.code, row.got)
+		}
+		if text := row.got.Error(); !strings.Contains(text, fmt.Sprint(row.status)) || !strings.Contains(text, row.code) {
+			t.Errorf("error text %q", text)
+		}
+	}
+}
+
+func TestRefusalIsFoundInAChain(t *testing.T) {
+	err := fmt.Errorf("publishing: %w", InvalidResource(
+		NewIssue(InvalidResourceCode, "x").As("warning", "required").At("Bundle.entry[0]", "/f:Bundle/f:entry[1]")))
+	var refusal *Refusal
+	if !errors.As(err, &refusal) || refusal.Code() != InvalidResourceCode {
+		t.Fatal(err)
+	}
+	want := Issue{Severity: "warning", Type: "required", Code: InvalidResourceCode, Display: "Invalid validation of resource.",
+		Diagnostics: "x", Expression: "Bundle.entry[0]", Location: "/f:Bundle/f:entry[1]"}
+	if diff := cmp.Diff(want, refusal.Issues[0]); diff != "" {
+		t.Error(diff)
+	}
+	if kept := want.As("", ""); kept != want {
+		t.Errorf("As changes what it should keep: %+v", kept)
+	}
+	if empty := (&Refusal{Status: 500}); empty.Code() != "" || empty.Error() == "" {
+		t.Error("a refusal without issues must not fail")
+	}
+}
+
+func TestLifeCycleIssues(t *testing.T) {
+	date := time.Date(2019, 6, 22, 0, 0, 0, 0, time.UTC)
+	n := Notice{Display: "Newborn Hearing", Code: "newborn-hearing-1", Date: date, URL: "https://example.org/events"}
+	deprecated, gone := Deprecated(n), NoLongerSupported(n)
+	if deprecated.Severity != "information" || deprecated.Type != "informational" || deprecated.Code != "DEPRECATED" ||
+		deprecated.Diagnostics != "Deprecation of the Newborn Hearing (newborn-hearing-1) event type will occur on 22/06/2019, for more information go to https://example.org/events" {
+		t.Errorf("%+v", deprecated)
+	}
+	if gone.Severity != "fatal" || gone.Type != "not-supported" || gone.Code != "NO_LONGER_SUPPORTED" ||
+		gone.Diagnostics != "Withdrawal of Event message type `newborn-hearing-1` will occur on 22/06/2019, for more information go to https://example.org/events" {
+		t.Errorf("%+v", gone)
+	}
+	if text := Deprecated(Notice{Display: "D", Code: "d-1"}).Diagnostics; text != "Deprecation of the D (d-1) event type has been announced" {
+		t.Errorf("without date and URL: %q", text)
+	}
+	refusal := EventTypesRefused(deprecated, gone)
+	if refusal.Status != 422 || refusal.Code() != NoLongerSupportedCode || len(refusal.Issues) != 2 {
+		t.Errorf("%+v", refusal)
+	}
+}
+
+func TestInteractionFitsEvent(t *testing.T) {
+	for _, row := range []struct {
+		id, code, name string
+		fits           bool
+	}{
+		{"Vaccinations", "vaccinations-1", "Vaccinations", true},
+		{"vaccinations-1", "vaccinations-1", "Vaccinations", true},
+		{"pds-change-of-gp-1", "pds-change-of-gp-1", "", true},
+		{"vaccinations", "vaccinations-1", "Vaccinations", false},
+		{"Newbornhearing", "vaccinations-1", "Vaccinations", false},
+		{"N-A", "pds-change-of-gp-1", "", false},
+	} {
+		i, ok := ParseInteraction(PublishInteraction(row.id))
+		if !ok || i.Kind != Publish || i.Event != row.id {
+			t.Fatalf("%q: %+v", row.id, i)
+		}
+		refusal := i.CheckEvent(row.code, row.name)
+		if (refusal == nil) != row.fits {
+			t.Errorf("%+v: %v", row, refusal)
+		}
+		if refusal != nil && (refusal.Code() != moih || !strings.Contains(refusal.Issues[0].Diagnostics, ".Write, to fit MessageHeader.event")) {
+			t.Errorf("%+v: %v", row, refusal)
+		}
+		if unknown := i.UnknownEvent("tea-1"); unknown.Code() != moih || !strings.Contains(unknown.Issues[0].Diagnostics, `"tea-1"`) {
+			t.Errorf("unknown event: %v", unknown)
+		}
+	}
+}
+
+func TestShowKeepsNHSNumbersBack(t *testing.T) {
+	for s, want := range map[string]string{
+		"200000000116":            `"200000000116"`,
+		"":                        "an empty value",
+		"9912003888":              "a value of 10 characters",
+		"x 991 200 3888":          "a value of 14 characters",
+		"991-200-3888.":           "a value of 13 characters",
+		"12345":                   `"12345"`,
+		"a\nb":                    "a value of 3 characters",
+		`a"b`:                     "a value of 3 characters",
+		strings.Repeat("x", 121):  "a value of 121 characters",
+		"urn:nhs:names:services:": `"urn:nhs:names:services:"`,
+	} {
+		if got := show(s); got != want {
+			t.Errorf("%q: got %s, want %s", s, got, want)
+		}
+	}
+}
