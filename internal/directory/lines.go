@@ -1,0 +1,79 @@
+package directory
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+)
+
+// maxLine is the longest line of a directory file, in bytes. The widest that
+// is published, ONSPD's, has a hundredth of that.
+const maxLine = 64 << 10
+
+// lines feeds a CSV reader one line at a time and blanks the lines that would
+// make it swallow others: those with an odd number of quotes, which open a
+// field and never close it, and those beyond all length. Blank lines keep the
+// numbers of the others right.
+type lines struct {
+	src     *bufio.Reader
+	rest    []byte
+	number  int   // of the line handed out last
+	read    int64 // bytes taken from the source
+	problem func(line int, reason string)
+}
+
+func newLines(r io.Reader, problem func(line int, reason string)) *lines {
+	src := bufio.NewReaderSize(r, maxLine)
+	l := &lines{src: src, problem: problem}
+	if head, _ := src.Peek(3); bytes.Equal(head, []byte("\xef\xbb\xbf")) {
+		n, _ := src.Discard(3)
+		l.read = int64(n)
+	}
+	return l
+}
+
+// Read implements io.Reader. It never returns parts of two lines.
+func (l *lines) Read(p []byte) (int, error) {
+	if len(l.rest) == 0 {
+		line, err := l.next()
+		if len(line) == 0 {
+			return 0, err
+		}
+		l.rest = line
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+// next returns the next line with its end. What it returns is valid until the
+// next call.
+func (l *lines) next() ([]byte, error) {
+	line, err := l.src.ReadSlice('\n')
+	l.number++
+	l.read += int64(len(line))
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return l.skip()
+	case bytes.Count(line, []byte{'"'})%2 == 1:
+		l.problem(l.number, "a quote is not closed")
+		return []byte{'\n'}, nil
+	case len(line) > 0:
+		return line, nil
+	}
+	return nil, err
+}
+
+// skip drops a line that is too long.
+func (l *lines) skip() ([]byte, error) {
+	l.problem(l.number, "the line is longer than 64 KiB")
+	for {
+		more, err := l.src.ReadSlice('\n')
+		l.read += int64(len(more))
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		return []byte{'\n'}, nil
+	}
+}
