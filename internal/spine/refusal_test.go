@@ -61,7 +61,7 @@ func TestSituations(t *testing.T) {
 
 func TestRefusalIsFoundInAChain(t *testing.T) {
 	err := fmt.Errorf("publishing: %w", InvalidResource(
-		NewIssue(InvalidResourceCode, "x").As("warning", "required").At("Bundle.entry[0]", "/f:Bundle/f:entry[1]")))
+		ResourceIssue("warning", "required", "x", "Bundle.entry[0]", "/f:Bundle/f:entry[1]")))
 	var refusal *Refusal
 	if !errors.As(err, &refusal) || refusal.Code() != InvalidResourceCode {
 		t.Fatal(err)

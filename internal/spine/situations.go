@@ -42,8 +42,15 @@ func MessageNotWellFormed(diagnostics string) *Refusal {
 	return refuse(MessageNotWellFormedCode, diagnostics)
 }
 
+// ResourceIssue is a finding about one element of a resource, as FHIR states it:
+// severity and issue type ("" for the table's: error, invalid), text, FHIRPath
+// expression and XPath location.
+func ResourceIssue(severity, kind, diagnostics, expression, location string) Issue {
+	return NewIssue(InvalidResourceCode, diagnostics).As(severity, kind).At(expression, location)
+}
+
 // InvalidResource refuses a resource: one issue for each finding, made by
-// NewIssue(InvalidResourceCode, ...).At(...), errors before warnings.
+// ResourceIssue, errors before warnings.
 func InvalidResource(issues ...Issue) *Refusal {
 	return findings(InvalidResourceCode, "the resource breaks a rule", issues)
 }
