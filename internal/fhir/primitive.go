@@ -67,6 +67,7 @@ const (
 	verdictBoolean          // 0 or 1
 	verdictTooLong          // a string over 1 MB
 	verdictTooExact         // a decimal with more digits than are supported
+	verdictAlphabet         // characters that base64 does not have
 )
 
 // checkValue judges the value of an element of type t, references resolved.
@@ -298,16 +299,19 @@ func unicodeDigits(v []byte) bool {
 }
 
 // checkBase64 wants whole groups of four and no stray bits in the last one;
-// white space may stand anywhere.
+// white space may stand anywhere. Other characters get a verdict of their
+// own, since libxml2 skips them as MIME would.
 func checkBase64(v []byte) verdict {
-	digits, pads := 0, 0
+	digits, pads, foreign := 0, 0, false
 	var last byte
 	for _, c := range v {
 		switch value := base64Value(c); {
 		case isSpace(c):
 		case c == '=':
 			pads++
-		case value == 0xff || pads > 0:
+		case value == 0xff:
+			foreign = true
+		case pads > 0:
 			return verdictForm
 		default:
 			digits++
@@ -315,10 +319,12 @@ func checkBase64(v []byte) verdict {
 		}
 	}
 	switch {
-	case digits+pads == 0:
-		return verdictEmpty
 	case (digits+pads)%4 != 0, pads > 2, pads == 1 && last&3 != 0, pads == 2 && last&15 != 0:
 		return verdictForm
+	case foreign:
+		return verdictAlphabet
+	case digits == 0:
+		return verdictEmpty
 	}
 	return verdictGood
 }

@@ -51,6 +51,9 @@ func (p *parser) epilog() error {
 	switch {
 	case p.pos == len(p.src):
 		return nil
+	case p.src[p.pos] == 0:
+		// No XML either, but readers written in C see the end of the text.
+		return p.syntax("fhir-nul", "NUL bytes behind the root", p.pos)
 	case p.src[p.pos] == '<':
 		return p.syntax("xml-root", "a document has one root; received more markup behind it", p.pos)
 	}

@@ -43,6 +43,7 @@ var (
 	ruleBoolean         = &rule{"fhir-boolean", "value", sourceTypes}
 	ruleTooLong         = &rule{"fhir-string-length", "too-long", sourceTypes}
 	ruleTooExact        = &rule{"fhir-decimal-digits", "value", sourceTypes}
+	ruleAlphabet        = &rule{"fhir-base64", "value", sourceTypes}
 	ruleEle1            = &rule{"fhir-ele-1", "invariant", sourceElement}
 	ruleExt1            = &rule{"fhir-ext-1", "invariant", sourceExtension}
 	ruleTxt1            = &rule{"fhir-txt-1", "invariant", sourceNarrative}
@@ -64,4 +65,5 @@ var verdictRules = [...]*rule{
 	verdictForm: ruleValue, verdictCode: ruleCode, verdictEmpty: ruleEmptyValue, verdictPadded: rulePadded,
 	verdictZone: ruleZone, verdictRange: ruleRange, verdictInstant: ruleInstant, verdictBoolean: ruleBoolean,
 	verdictTooLong: ruleTooLong, verdictTooExact: ruleTooExact,
+	verdictAlphabet: ruleAlphabet,
 }

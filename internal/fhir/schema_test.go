@@ -1,0 +1,177 @@
+package fhir
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// xmllint judges XML with HL7's schema.
+type xmllint struct{ program, schema string }
+
+func findXMLLint(t testing.TB) xmllint {
+	t.Helper()
+	program, err := exec.LookPath("xmllint")
+	if err != nil {
+		t.Skip("xmllint is not installed")
+	}
+	return xmllint{program, filepath.Join(sharedFolder(t, "stu3-xsd"), "fhir-single.xsd")}
+}
+
+// accepts judges many documents in one run, since loading the schema is slow.
+func (x xmllint) accepts(t testing.TB, sources [][]byte) []bool {
+	t.Helper()
+	dir := t.TempDir()
+	args := []string{"--noout", "--nonet", "--schema", x.schema}
+	for i, source := range sources {
+		file := filepath.Join(dir, strconv.Itoa(i)+".xml")
+		if err := os.WriteFile(file, source, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, file)
+	}
+	output, err := exec.Command(x.program, args...).CombinedOutput()
+	if err != nil && !bytes.Contains(output, []byte("validate")) && !bytes.Contains(output, []byte("error")) {
+		t.Fatalf("xmllint: %v\n%s", err, output)
+	}
+	accepted := make([]bool, len(sources))
+	for _, found := range regexp.MustCompile(`(?m)^.*/(\d+)\.xml validates$`).FindAllSubmatch(output, -1) {
+		i, _ := strconv.Atoi(string(found[1]))
+		accepted[i] = true
+	}
+	return accepted
+}
+
+// judgement of ours: the rules that refuse.
+func refusals(source []byte) []string {
+	_, findings, err := ParseXML(source)
+	if err != nil {
+		return []string{err.(*SyntaxError).Rule}
+	}
+	var rules []string
+	for _, f := range findings {
+		if f.Refuses() {
+			rules = append(rules, f.Rule)
+		}
+	}
+	return rules
+}
+
+func beyondSchema(rule string) bool { return strings.HasPrefix(rule, "fhir-") }
+
+// compare runs both judges: nothing may pass that the schema refuses, and
+// what the schema accepts only rules named fhir-... may refuse.
+func compare(t *testing.T, x xmllint, sources [][]byte) (both int) {
+	t.Helper()
+	const batch = 400
+	for start := 0; start < len(sources); start += batch {
+		part := sources[start:min(start+batch, len(sources))]
+		for i, accepted := range x.accepts(t, part) {
+			rules := refusals(part[i])
+			switch {
+			case !accepted && len(rules) == 0:
+				t.Errorf("accepted, but the schema refuses: %s", keep(t, part[i]))
+			case accepted && slices.ContainsFunc(rules, func(r string) bool { return !beyondSchema(r) }):
+				t.Errorf("the schema accepts, refused by %v: %s", rules, keep(t, part[i]))
+			case accepted && len(rules) == 0:
+				both++
+			}
+		}
+	}
+	return both
+}
+
+// keep saves a document that the judges differ on, for a closer look.
+func keep(t *testing.T, source []byte) string {
+	dir := os.Getenv("NEMS_DIFF_KEEP")
+	if dir == "" {
+		return fmt.Sprintf("\n%.3000s", source)
+	}
+	file, err := os.CreateTemp(dir, "*.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.Write(source); err != nil {
+		t.Fatal(err)
+	}
+	return file.Name()
+}
+
+// Seeded mutations of the official examples and of generated resources of all
+// types. NEMS_DIFF_MUTATIONS sets how many (3000 without it), NEMS_DIFF_SEED
+// the seed.
+func TestAgainstSchemaMutations(t *testing.T) {
+	x := findXMLLint(t)
+	count, seed := 3000, uint64(1)
+	if n, err := strconv.Atoi(os.Getenv("NEMS_DIFF_MUTATIONS")); err == nil {
+		count = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("NEMS_DIFF_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	m := newMutator(seed)
+	var bases []string
+	sources := examples(t)
+	names := make([]string, 0, len(sources))
+	for name := range sources {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		bases = append(bases, string(sources[name]))
+	}
+	resources := m.ins.resourceNames()
+	var mutated [][]byte
+	for i := range count {
+		base := bases[i%len(bases)]
+		if i%2 == 0 {
+			base = string(m.ins.resource(resources[i/2%len(resources)], 0.2))
+		}
+		mutated = append(mutated, []byte(m.mutate(base)))
+	}
+	both := compare(t, x, mutated)
+	t.Logf("%d of %d mutations accepted by both", both, count)
+	if both < count/20 {
+		t.Errorf("only %d of %d mutations are valid: the comparison is one-sided", both, count)
+	}
+}
+
+// Valid resources of every type pass both judges without any finding.
+func TestAgainstSchemaInstances(t *testing.T) {
+	x := findXMLLint(t)
+	g := newInstances(7)
+	var sources [][]byte
+	for _, name := range g.resourceNames() {
+		for _, fill := range []float64{0, 0.3, 1} {
+			sources = append(sources, g.resource(name, fill))
+		}
+	}
+	if both := compare(t, x, sources); both != len(sources) {
+		t.Errorf("%d of %d generated resources pass both", both, len(sources))
+	}
+}
+
+// The facts are those of HL7's schema.
+func TestFactsAreCurrent(t *testing.T) {
+	dir := sharedFolder(t, "stu3-xsd")
+	out := filepath.Join(t.TempDir(), "stu3.txt")
+	command := exec.Command("go", "run", "./gen", "-schema", dir, "-out", out)
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	made, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(made) != stu3 {
+		t.Error("stu3.txt is not what gen makes of the schema: run go generate")
+	}
+}
