@@ -116,6 +116,7 @@ func TestInteractionPatterns(t *testing.T) {
 
 func TestCallerMay(t *testing.T) {
 	claimed := Caller{System: subscriber, ASID: subscriber.ASID, ODS: "RR8", Claimed: true, Interaction: Interaction{ID: CreateInteraction}}
+	claimed.Certificate = "rr8.example.nhs.uk"
 	two := claimed
 	two.System.ODSCodes = []nhs.ODSCode{"RR8", "X26"}
 	two.System.Mailboxes = []string{"*"}

@@ -56,9 +56,15 @@ func InvalidResource(issues ...Issue) *Refusal {
 }
 
 // ReferenceNotFound refuses references that lead nowhere: one issue for each,
-// made by NewIssue(ReferenceNotFoundCode, ...).At(...).
+// made by ResourceIssue. Whatever code an issue brings, it answers with that of
+// this situation.
 func ReferenceNotFound(issues ...Issue) *Refusal {
-	return findings(ReferenceNotFoundCode, "a reference has no entry with that fullUrl", issues)
+	own := make([]Issue, len(issues))
+	for i, issue := range issues {
+		issue.Code, issue.Display = ReferenceNotFoundCode, meanings[ReferenceNotFoundCode].display
+		own[i] = issue
+	}
+	return findings(ReferenceNotFoundCode, "a reference has no entry with that fullUrl", own)
 }
 
 // findings is the refusal for a list of issues, which must not be empty.
