@@ -1,0 +1,262 @@
+package mesh
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ClientConfig says which mailbox of which MESH a Client works for.
+type ClientConfig struct {
+	// URL is the MESH's address, without "/messageexchange".
+	URL string
+	// Mailbox, Password and SharedKey make the token.
+	Mailbox   string
+	Password  string
+	SharedKey []byte
+	// TLS holds the client certificate and the roots; nil means the system's.
+	// It is not used when Transport is set.
+	TLS *tls.Config
+	// Transport carries the requests; nil means one of the client's own.
+	Transport http.RoundTripper
+	// Now is the clock of the tokens; nil means time.Now.
+	Now func() time.Time
+	// Version is the API version to ask for; 0 means 2.
+	Version Version
+	// Software is sent as User-Agent and client version; "" means "nems".
+	Software string
+	// ChunkSize is the most bytes of one request before compression; 0 means
+	// 75 MiB, as the NHS's client has it.
+	ChunkSize int64
+}
+
+const defaultChunk = 75 << 20
+
+// Client makes the calls of one mailbox. Safe for concurrent use. It does not
+// retry: an error of type *Error, or one that wraps net or context errors,
+// tells its caller what happened, and Temporary whether to try again.
+type Client struct {
+	config ClientConfig
+	base   string
+	http   *http.Client
+	signer *Signer
+}
+
+// NewClient returns a Client. It fails only when the URL cannot be used.
+func NewClient(c ClientConfig) (*Client, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("MESH address %q: not an http or https URL", c.URL)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Version == 0 {
+		c.Version = V2
+	}
+	if c.Software == "" {
+		c.Software = "nems"
+	}
+	if c.ChunkSize <= 0 {
+		c.ChunkSize = defaultChunk
+	}
+	if c.Transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.TLSClientConfig = c.TLS
+		t.MaxIdleConnsPerHost = 64 // lanes run in parallel against one host
+		t.DisableCompression = true
+		c.Transport = t
+	}
+	return &Client{
+		config: c, base: strings.TrimRight(u.String(), "/") + "/messageexchange",
+		http:   &http.Client{Transport: c.Transport, CheckRedirect: noRedirect},
+		signer: NewSigner(c.Mailbox, c.Password, c.SharedKey),
+	}, nil
+}
+
+// noRedirect: a token must not travel to another address, and 300 is an answer.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// Temporary tells whether an error of a Client may go away by itself: a
+// temporary *Error, or no answer at all.
+func Temporary(err error) bool {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Temporary()
+	}
+	return err != nil && !errors.Is(err, context.Canceled)
+}
+
+// mailboxPath is the path of the client's mailbox with what follows.
+func (c *Client) mailboxPath(rest ...string) string {
+	return c.path(append([]string{strings.ToUpper(c.config.Mailbox)}, rest...)...)
+}
+
+func (c *Client) path(segments ...string) string {
+	var b strings.Builder
+	b.WriteString(c.base)
+	for _, s := range segments {
+		b.WriteByte('/')
+		b.WriteString(url.PathEscape(s))
+	}
+	return b.String()
+}
+
+func (c *Client) request(ctx context.Context, method, target string, body io.Reader) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, method, target, body)
+	if err != nil {
+		return nil, fmt.Errorf("MESH request: %w", err)
+	}
+	r.Header.Set("Authorization", c.signer.Token(c.config.Now()))
+	accept := MediaV2
+	if c.config.Version == V1 {
+		accept = MediaV1
+	}
+	r.Header.Set("Accept", accept)
+	r.Header.Set("User-Agent", c.config.Software)
+	return r, nil
+}
+
+// do sends a request and returns the answer if it has one of the statuses;
+// otherwise it closes the answer and returns its *Error.
+func (c *Client) do(r *http.Request, statuses ...int) (*http.Response, error) {
+	answer, err := c.http.Do(r)
+	if err != nil {
+		return nil, fmt.Errorf("MESH does not answer: %w", err)
+	}
+	for _, s := range statuses {
+		if answer.StatusCode == s {
+			return answer, nil
+		}
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		body = nil // the status alone tells enough
+	}
+	return nil, ReadError(answer.StatusCode, body)
+}
+
+// maxAnswer bounds the JSON we read: 5,000 message ids take 130 KB.
+const maxAnswer = 4 << 20
+
+// call sends a request without a body and reads the JSON of its 200 into out,
+// unless out is nil.
+func (c *Client) call(ctx context.Context, method, target string, out any) error {
+	r, err := c.request(ctx, method, target, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := c.do(r, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	return readJSON(answer, out)
+}
+
+func readJSON(answer *http.Response, out any) error {
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("MESH's answer broke off: %w", err)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("MESH's answer is not the JSON expected: %w", err)
+	}
+	return nil
+}
+
+// Handshake validates the mailbox, as a client should once a day.
+func (c *Client) Handshake(ctx context.Context) error {
+	r, err := c.request(ctx, http.MethodPost, c.mailboxPath(), nil)
+	if err != nil {
+		return err
+	}
+	r.Header[HeaderClientVersion] = []string{c.config.Software}
+	r.Header[HeaderOSName] = []string{runtime.GOOS}
+	r.Header[HeaderOSVersion] = []string{runtime.GOARCH}
+	answer, err := c.do(r, http.StatusOK)
+	if err != nil {
+		return err
+	}
+	return readJSON(answer, nil)
+}
+
+// ListQuery selects a page of the inbox. Its zero value asks for the first 500.
+type ListQuery struct {
+	Max      int    // 10 to 5,000; 0 is the server's default
+	Continue string // Inbox.Next of the page before
+	Workflow WorkflowFilter
+}
+
+// Inbox is a page of message ids, oldest first.
+type Inbox struct {
+	Messages []string
+	Next     string // what continues the list; "" at its end
+	Count    int    // approximate count of the whole inbox; 0 in version 1
+}
+
+// List returns a page of the inbox. Version 1 names no next page: there the
+// last message id of a full page continues it.
+func (c *Client) List(ctx context.Context, q ListQuery) (Inbox, error) {
+	v := url.Values{}
+	if q.Max > 0 {
+		v.Set("max_results", strconv.Itoa(q.Max))
+	}
+	if q.Continue != "" {
+		v.Set("continue_from", q.Continue)
+	}
+	if q.Workflow != (WorkflowFilter{}) {
+		v.Set("workflow_filter", q.Workflow.String())
+	}
+	target := c.mailboxPath("inbox")
+	if len(v) > 0 {
+		target += "?" + v.Encode()
+	}
+	var page struct {
+		Messages []string          `json:"messages"`
+		Links    map[string]string `json:"links"`
+		Count    int               `json:"approx_inbox_count"`
+	}
+	if err := c.call(ctx, http.MethodGet, target, &page); err != nil {
+		return Inbox{}, err
+	}
+	in := Inbox{Messages: page.Messages, Count: page.Count}
+	if next, err := url.Parse(page.Links["next"]); err == nil {
+		in.Next = next.Query().Get("continue_from")
+	}
+	full := q.Max
+	if full == 0 {
+		full = DefaultPage
+	}
+	if c.config.Version == V1 && len(in.Messages) >= full {
+		in.Next = in.Messages[len(in.Messages)-1]
+	}
+	return in, nil
+}
+
+// Count returns how many messages wait (deprecated by MESH, but exact).
+func (c *Client) Count(ctx context.Context) (int, error) {
+	var answer struct {
+		Count int `json:"count"`
+	}
+	err := c.call(ctx, http.MethodGet, c.mailboxPath("count"), &answer)
+	return answer.Count, err
+}
+
+// Acknowledge takes a message out of the inbox.
+func (c *Client) Acknowledge(ctx context.Context, messageID string) error {
+	return c.call(ctx, http.MethodPut, c.mailboxPath("inbox", messageID, "status", "acknowledged"), nil)
+}

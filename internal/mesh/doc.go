@@ -1,0 +1,20 @@
+// Package mesh speaks the MESH API: its token, message ids, mex- headers,
+// errors and workflow filters, shared by the client here and the server in
+// package mailbox.
+//
+// Source: NHSDigital/mesh-api-specification (2026-05, "mesh-api.yaml"); where
+// it is silent, NHSDigital/mesh-sandbox.
+package mesh
+
+// Limits of the MESH API ("Send message", "Send chunked message").
+const (
+	// MaxChunk is the largest body of one request, in bytes: 100 MB.
+	MaxChunk = 100 << 20
+	// MaxChunks is the most chunks of a message that we take: a message may
+	// have 100 GB.
+	MaxChunks = 1000
+	// DefaultPage and MaxPage are the message ids of one listing.
+	DefaultPage = 500
+	MinPage     = 10
+	MaxPage     = 5000
+)

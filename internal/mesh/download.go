@@ -1,0 +1,124 @@
+package mesh
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// Download is a message on its way. Body gives the bytes over all chunks,
+// unpacked; it must be closed.
+type Download struct {
+	Headers
+	// MediaType is the Content-Type of the answer; Headers.ContentType goes
+	// before it where it is set.
+	MediaType string
+	Body      io.ReadCloser
+}
+
+// Download fetches a message; its further chunks are requested as Body is read.
+// ctx governs the reading too.
+func (c *Client) Download(ctx context.Context, messageID string) (*Download, error) {
+	answer, err := c.chunk(ctx, messageID, 1)
+	if err != nil {
+		return nil, err
+	}
+	d := &Download{Headers: ReadHeaders(answer.Header), MediaType: answer.Header.Get("Content-Type")}
+	body := &chunks{ctx: ctx, client: c, id: messageID, number: 1, total: max(d.Chunk.Total, 1)}
+	if err := body.open(answer); err != nil {
+		return nil, err
+	}
+	d.Body = body
+	return d, nil
+}
+
+// Head fetches the headers of a message.
+func (c *Client) Head(ctx context.Context, messageID string) (Headers, error) {
+	r, err := c.request(ctx, http.MethodHead, c.mailboxPath("inbox", messageID), nil)
+	if err != nil {
+		return Headers{}, err
+	}
+	answer, err := c.do(r, http.StatusOK)
+	if err != nil {
+		return Headers{}, err
+	}
+	return ReadHeaders(answer.Header), answer.Body.Close()
+}
+
+func (c *Client) chunk(ctx context.Context, messageID string, n int) (*http.Response, error) {
+	segments := []string{"inbox", messageID}
+	if n > 1 {
+		segments = append(segments, strconv.Itoa(n))
+	}
+	r, err := c.request(ctx, http.MethodGet, c.mailboxPath(segments...), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	return c.do(r, http.StatusOK, http.StatusPartialContent)
+}
+
+// chunks reads the chunks of a message one after the other.
+type chunks struct {
+	ctx           context.Context
+	client        *Client
+	id            string
+	number, total int
+	answer        io.ReadCloser
+	reader        io.Reader // over answer, unpacked
+}
+
+// open begins a chunk. An empty body, as a report has it, is no gzip.
+func (b *chunks) open(answer *http.Response) error {
+	b.answer, b.reader = answer.Body, answer.Body
+	if answer.Header.Get("Content-Encoding") != "gzip" {
+		return nil
+	}
+	unpacked, err := gzip.NewReader(answer.Body)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		answer.Body.Close()
+		return fmt.Errorf("chunk %d is not the gzip it claims: %w", b.number, err)
+	}
+	b.reader = unpacked
+	return nil
+}
+
+func (b *chunks) Read(p []byte) (int, error) {
+	for {
+		n, err := b.reader.Read(p)
+		if n > 0 || !errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) {
+				err = nil // the next Read finds it again
+			}
+			return n, err
+		}
+		if b.number >= b.total {
+			return 0, io.EOF
+		}
+		b.answer.Close()
+		b.number++
+		answer, err := b.client.chunk(b.ctx, b.id, b.number)
+		if err != nil {
+			b.reader = failing{err}
+			return 0, err
+		}
+		if err := b.open(answer); err != nil {
+			b.reader = failing{err}
+			return 0, err
+		}
+	}
+}
+
+func (b *chunks) Close() error { return b.answer.Close() }
+
+// failing keeps returning the error that ended a download.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }

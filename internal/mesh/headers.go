@@ -1,0 +1,174 @@
+package mesh
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The mex- headers, in lower case as they stand on the wire: a client in use
+// compares their names so.
+const (
+	HeaderFrom              = "mex-from"
+	HeaderTo                = "mex-to"
+	HeaderWorkflowID        = "mex-workflowid"
+	HeaderMessageType       = "mex-messagetype"
+	HeaderMessageID         = "mex-messageid"
+	HeaderLocalID           = "mex-localid"
+	HeaderPartnerID         = "mex-partnerid"
+	HeaderFileName          = "mex-filename"
+	HeaderSubject           = "mex-subject"
+	HeaderChunkRange        = "mex-chunk-range"
+	HeaderTotalChunks       = "mex-total-chunks"
+	HeaderContentCompressed = "mex-content-compressed"
+	HeaderContentEncrypted  = "mex-content-encrypted"
+	HeaderContentChecksum   = "mex-content-checksum"
+	HeaderContentType       = "mex-content-type"
+	HeaderStatusCode        = "mex-statuscode"
+	HeaderStatusEvent       = "mex-statusevent"
+	HeaderStatusDescription = "mex-statusdescription"
+	HeaderStatusSuccess     = "mex-statussuccess"
+	HeaderStatusTimestamp   = "mex-statustimestamp"
+	HeaderLinkedMsgID       = "mex-linkedmsgid"
+	HeaderAddressType       = "mex-addresstype"
+	HeaderVersion           = "mex-version"
+	HeaderClientVersion     = "mex-clientversion"
+	HeaderOSName            = "mex-osname"
+	HeaderOSVersion         = "mex-osversion"
+)
+
+// StatusTime is the layout of mex-statustimestamp, in UTC.
+const StatusTime = "20060102150405"
+
+// Headers are the mex- headers of a message. What is empty is not written.
+type Headers struct {
+	From, To, WorkflowID     string
+	MessageType, MessageID   string
+	LocalID, PartnerID       string
+	FileName, Subject        string
+	Chunk                    ChunkRange // zero: absent
+	TotalChunks              string     // of a download
+	Compressed, Encrypted    bool
+	Checksum, ContentType    string
+	StatusCode, StatusEvent  string
+	StatusDescription        string
+	StatusSuccess            string // SUCCESS or ERROR
+	StatusTime               time.Time
+	LinkedMsgID, AddressType string
+	Version                  string
+}
+
+// texts pairs the names of the plain text headers with their places.
+func (h *Headers) texts() [19]struct {
+	name  string
+	value *string
+} {
+	return [...]struct {
+		name  string
+		value *string
+	}{
+		{HeaderFrom, &h.From}, {HeaderTo, &h.To}, {HeaderWorkflowID, &h.WorkflowID},
+		{HeaderMessageType, &h.MessageType}, {HeaderMessageID, &h.MessageID},
+		{HeaderLocalID, &h.LocalID}, {HeaderPartnerID, &h.PartnerID},
+		{HeaderFileName, &h.FileName}, {HeaderSubject, &h.Subject},
+		{HeaderTotalChunks, &h.TotalChunks}, {HeaderContentChecksum, &h.Checksum},
+		{HeaderContentType, &h.ContentType}, {HeaderStatusCode, &h.StatusCode},
+		{HeaderStatusEvent, &h.StatusEvent}, {HeaderStatusDescription, &h.StatusDescription},
+		{HeaderStatusSuccess, &h.StatusSuccess}, {HeaderLinkedMsgID, &h.LinkedMsgID},
+		{HeaderAddressType, &h.AddressType}, {HeaderVersion, &h.Version},
+	}
+}
+
+// Write puts the headers into dst under their lower case names. They are set
+// past http.Header's methods, which would change the case.
+func (h Headers) Write(dst http.Header) {
+	for _, t := range h.texts() {
+		if *t.value != "" {
+			dst[t.name] = []string{oneLine(*t.value)}
+		}
+	}
+	if h.Chunk != (ChunkRange{}) {
+		dst[HeaderChunkRange] = []string{h.Chunk.String()}
+	}
+	if h.Compressed {
+		dst[HeaderContentCompressed] = []string{"Y"}
+	}
+	if h.Encrypted {
+		dst[HeaderContentEncrypted] = []string{"Y"}
+	}
+	if !h.StatusTime.IsZero() {
+		dst[HeaderStatusTimestamp] = []string{h.StatusTime.UTC().Format(StatusTime)}
+	}
+}
+
+// oneLine keeps a stored value from ending the header it stands in.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}
+
+// ReadHeaders reads the mex- headers of a request or an answer, whatever the
+// case of their names. A flag is true for the words the sandbox takes for yes.
+// A chunk range or time that cannot be read is left zero; ParseChunkRange tells
+// what is wrong with one.
+func ReadHeaders(src http.Header) Headers {
+	var h Headers
+	mex := Lower(src)
+	for _, t := range h.texts() {
+		*t.value = strings.TrimSpace(mex[t.name])
+	}
+	h.Compressed = yes(mex[HeaderContentCompressed])
+	h.Encrypted = yes(mex[HeaderContentEncrypted])
+	if c, err := ParseChunkRange(mex[HeaderChunkRange]); err == nil {
+		h.Chunk = c
+	}
+	if at, err := time.Parse(StatusTime, mex[HeaderStatusTimestamp]); err == nil {
+		h.StatusTime = at
+	}
+	return h
+}
+
+// Lower is the first value of every mex- header under its lower case name.
+func Lower(src http.Header) map[string]string {
+	mex := make(map[string]string, 16)
+	for name, values := range src {
+		if len(name) > 4 && strings.EqualFold(name[:4], "mex-") && len(values) > 0 {
+			mex[strings.ToLower(name)] = values[0]
+		}
+	}
+	return mex
+}
+
+func yes(s string) bool {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "y", "yes", "t", "true", "on", "1":
+		return true
+	}
+	return false
+}
+
+// ChunkRange is mex-chunk-range: chunk Number (from 1) of Total.
+type ChunkRange struct{ Number, Total int }
+
+func (c ChunkRange) String() string { return strconv.Itoa(c.Number) + ":" + strconv.Itoa(c.Total) }
+
+// ParseChunkRange reads n:total with 1 <= n <= total <= MaxChunks. Its error is
+// the fault InvalidChunks.
+func ParseChunkRange(s string) (ChunkRange, error) {
+	number, total, ok := strings.Cut(strings.TrimSpace(s), ":")
+	number, total = strings.TrimSpace(number), strings.TrimSpace(total)
+	if !ok || !digits(number, 9) || !digits(total, 9) {
+		return ChunkRange{}, InvalidChunks
+	}
+	n, _ := strconv.Atoi(number) // nine digits always fit
+	t, _ := strconv.Atoi(total)
+	if n < 1 || n > t || t > MaxChunks {
+		return ChunkRange{}, InvalidChunks
+	}
+	return ChunkRange{n, t}, nil
+}

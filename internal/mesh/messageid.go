@@ -1,0 +1,80 @@
+package mesh
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrMessageID: not a message id of ours.
+var ErrMessageID = errors.New("not a MESH message id")
+
+const (
+	stampDigits = 20 // yyyyMMddHHmmss and microseconds
+	tieDigits   = 3
+	rowDigits   = 3 // at least
+	tieBits     = 12
+)
+
+// FormatMessageID writes the message id of a position in a mailbox, in MESH's
+// form (20200529155357895317_3573F8): the position's time, 20 digits to the
+// microsecond in UTC, its tie in 3 hex digits and the mailbox's row in at least
+// 3. position holds microseconds since 1970 above 12 bits of tie; neither may
+// be negative.
+func FormatMessageID(position, mailboxRow int64) string {
+	return string(AppendMessageID(make([]byte, 0, 32), position, mailboxRow))
+}
+
+// AppendMessageID appends what FormatMessageID returns.
+func AppendMessageID(dst []byte, position, mailboxRow int64) []byte {
+	at := time.UnixMicro(position >> tieBits).UTC()
+	dst = at.AppendFormat(dst, "20060102150405")
+	dst = appendPadded(dst, uint64(at.Nanosecond()/1000), 10, 6)
+	dst = append(dst, '_')
+	dst = appendPadded(dst, uint64(position)&(1<<tieBits-1), 16, tieDigits)
+	return appendPadded(dst, uint64(mailboxRow), 16, rowDigits)
+}
+
+// appendPadded appends n in upper case with at least width digits.
+func appendPadded(dst []byte, n uint64, base, width int) []byte {
+	var digits [20]byte
+	i := len(digits)
+	for n > 0 || len(digits)-i < width {
+		i--
+		digits[i] = "0123456789ABCDEF"[n%uint64(base)]
+		n /= uint64(base)
+	}
+	return append(dst, digits[i:]...)
+}
+
+// ParseMessageID is the inverse of FormatMessageID, without regard to case.
+// What FormatMessageID would never write is ErrMessageID.
+func ParseMessageID(id string) (position, mailboxRow int64, err error) {
+	stamp, tail, ok := strings.Cut(strings.ToUpper(id), "_")
+	if !ok || !digits(stamp, stampDigits) || len(stamp) != stampDigits || len(tail) < tieDigits+rowDigits {
+		return 0, 0, ErrMessageID
+	}
+	at, err := time.Parse("20060102150405", stamp[:14])
+	if err != nil {
+		return 0, 0, ErrMessageID
+	}
+	micros, err := strconv.ParseInt(stamp[14:], 10, 64)
+	if err != nil {
+		return 0, 0, ErrMessageID
+	}
+	tie, err := strconv.ParseInt(tail[:tieDigits], 16, 64)
+	if err != nil {
+		return 0, 0, ErrMessageID
+	}
+	if mailboxRow, err = strconv.ParseInt(tail[tieDigits:], 16, 64); err != nil {
+		return 0, 0, ErrMessageID
+	}
+	micros += at.Unix() * 1e6
+	position = micros<<tieBits | tie
+	// Signs, years beyond the 51 bits and needless zeros do not come back.
+	if position < 0 || mailboxRow < 0 || FormatMessageID(position, mailboxRow) != strings.ToUpper(id) {
+		return 0, 0, ErrMessageID
+	}
+	return position, mailboxRow, nil
+}

@@ -1,0 +1,120 @@
+package mesh
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Outgoing is a message to send. Of its headers To and WorkflowID are required;
+// From, Chunk and Compressed are filled in.
+type Outgoing struct {
+	Headers
+	// MediaType is the Content-Type of a message in one chunk; "" means octets.
+	MediaType string
+	// Body holds Size bytes; what is more is not sent.
+	Body io.Reader
+	Size int64
+	// Compress packs each chunk with gzip.
+	Compress bool
+}
+
+// PartialError: the message was begun and has an id, but not all of its chunks
+// arrived. MESH drops it by itself; the message must be sent anew.
+type PartialError struct {
+	MessageID string
+	Err       error
+}
+
+func (e *PartialError) Error() string {
+	return fmt.Sprintf("message %s was sent in part: %v", e.MessageID, e.Err)
+}
+
+func (e *PartialError) Unwrap() error { return e.Err }
+
+// Send sends a message, in chunks if it is longer than the chunk size, and
+// returns its message id. After an error that is no *Error the MESH may have
+// the message nevertheless.
+func (c *Client) Send(ctx context.Context, m Outgoing) (string, error) {
+	size := c.config.ChunkSize
+	total := int(max((m.Size+size-1)/size, 1))
+	if total > MaxChunks {
+		return "", fmt.Errorf("%d bytes are more than %d chunks of %d", m.Size, MaxChunks, size)
+	}
+	h := m.Headers
+	h.From = strings.ToUpper(c.config.Mailbox)
+	h.Chunk = ChunkRange{}
+	if total > 1 {
+		h.Chunk = ChunkRange{1, total}
+	}
+	id, err := c.sendChunk(ctx, c.mailboxPath("outbox"), h, m, min(size, m.Size), total)
+	if err != nil {
+		return "", err
+	}
+	left := m.Size - size
+	for n := 2; n <= total; n++ {
+		h := Headers{Chunk: ChunkRange{n, total}}
+		target := c.mailboxPath("outbox", id, strconv.Itoa(n))
+		if _, err := c.sendChunk(ctx, target, h, m, min(size, left), total); err != nil {
+			return "", &PartialError{id, err}
+		}
+		left -= size
+	}
+	return id, nil
+}
+
+func (c *Client) sendChunk(ctx context.Context, target string, h Headers, m Outgoing, size int64, total int) (string, error) {
+	body := io.LimitReader(m.Body, size)
+	if m.Compress {
+		packed := pack(body)
+		defer packed.Close()
+		body, size = packed, -1
+	}
+	r, err := c.request(ctx, http.MethodPost, target, io.NopCloser(body))
+	if err != nil {
+		return "", err
+	}
+	r.ContentLength = size
+	h.Write(r.Header)
+	media := m.MediaType
+	if media == "" || total > 1 {
+		media = MediaOctets
+	}
+	r.Header.Set("Content-Type", media)
+	if m.Compress {
+		r.Header.Set("Content-Encoding", "gzip")
+	}
+	answer, err := c.do(r, http.StatusAccepted, http.StatusOK)
+	if err != nil {
+		return "", err
+	}
+	var sent struct {
+		V2 string `json:"message_id"`
+		V1 string `json:"messageID"`
+	}
+	if err := readJSON(answer, &sent); err != nil {
+		return "", err
+	}
+	if sent.V2 == "" && sent.V1 == "" && h.To != "" {
+		return "", fmt.Errorf("MESH accepted the message without naming its id")
+	}
+	return sent.V2 + sent.V1, nil
+}
+
+// pack compresses as it is read; closing it ends the work.
+func pack(plain io.Reader) *io.PipeReader {
+	r, w := io.Pipe()
+	go func() {
+		z := gzip.NewWriter(w)
+		_, err := io.Copy(z, plain)
+		if err == nil {
+			err = z.Close()
+		}
+		w.CloseWithError(err)
+	}()
+	return r
+}

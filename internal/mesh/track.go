@@ -1,0 +1,112 @@
+package mesh
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Tracking is what MESH knows of a message that was sent.
+type Tracking struct {
+	MessageID         string
+	LocalID           string
+	WorkflowID        string
+	FileName          string
+	Recipient         string
+	Status            string // accepted, acknowledged, undeliverable, uploading
+	StatusCode        string
+	StatusEvent       string
+	StatusDescription string
+	Uploaded          string // as MESH writes it: the versions differ
+	Expires           string
+}
+
+// trackingAnswer reads both versions.
+type trackingAnswer struct {
+	MessageID         string `json:"message_id"`
+	LocalID           string `json:"local_id"`
+	WorkflowID        string `json:"workflow_id"`
+	FileName          string `json:"filename"`
+	Recipient         string `json:"recipient"`
+	Status            string `json:"status"`
+	StatusCode        string `json:"status_code"`
+	StatusEvent       string `json:"status_event"`
+	StatusDescription string `json:"status_description"`
+	Uploaded          string `json:"upload_timestamp"`
+	Expires           string `json:"expiry_time"`
+
+	MessageID1         string `json:"messageId"`
+	LocalID1           string `json:"localId"`
+	WorkflowID1        string `json:"workflowId"`
+	FileName1          string `json:"fileName"`
+	StatusCode1        string `json:"statusCode"`
+	StatusEvent1       string `json:"statusEvent"`
+	StatusDescription1 string `json:"statusDescription"`
+	Uploaded1          string `json:"uploadTimestamp"`
+	Expires1           string `json:"expiryTime"`
+}
+
+// An answer has one version's members: the others are empty.
+func (a trackingAnswer) tracking() Tracking {
+	return Tracking{
+		MessageID: a.MessageID + a.MessageID1, LocalID: a.LocalID + a.LocalID1,
+		WorkflowID: a.WorkflowID + a.WorkflowID1, FileName: a.FileName + a.FileName1,
+		Recipient: a.Recipient, Status: strings.ToLower(a.Status),
+		StatusCode: a.StatusCode + a.StatusCode1, StatusEvent: a.StatusEvent + a.StatusEvent1,
+		StatusDescription: a.StatusDescription + a.StatusDescription1,
+		Uploaded:          a.Uploaded + a.Uploaded1, Expires: a.Expires + a.Expires1,
+	}
+}
+
+// Track asks for a sent message by its message id. A message that MESH does not
+// know is an *Error of status 404.
+func (c *Client) Track(ctx context.Context, messageID string) (Tracking, error) {
+	var a trackingAnswer
+	target := c.mailboxPath("outbox", "tracking") + "?" + url.Values{"messageID": {messageID}}.Encode()
+	err := c.call(ctx, http.MethodGet, target, &a)
+	return a.tracking(), err
+}
+
+// TrackLocal asks by the local id (deprecated by MESH): an *Error of status 404
+// when there is none, of status 300 when there are several.
+func (c *Client) TrackLocal(ctx context.Context, localID string) (Tracking, error) {
+	var a trackingAnswer
+	err := c.call(ctx, http.MethodGet, c.mailboxPath("outbox", "tracking", localID), &a)
+	return a.tracking(), err
+}
+
+// Endpoint is a mailbox that a look-up found.
+type Endpoint struct {
+	Mailbox string
+	Name    string
+}
+
+// Lookup finds the mailboxes of an organisation that receive a workflow.
+func (c *Client) Lookup(ctx context.Context, ods, workflow string) ([]Endpoint, error) {
+	return c.lookup(ctx, c.path("endpointlookup", ods, workflow))
+}
+
+// LookupWorkflow finds all mailboxes that receive a workflow.
+func (c *Client) LookupWorkflow(ctx context.Context, workflow string) ([]Endpoint, error) {
+	return c.lookup(ctx, c.path("workflowsearch", workflow))
+}
+
+func (c *Client) lookup(ctx context.Context, target string) ([]Endpoint, error) {
+	var answer struct {
+		Results []struct {
+			Mailbox string `json:"mailbox_id"`
+			Name    string `json:"mailbox_name"`
+			Address string `json:"address"`
+			Text    string `json:"description"`
+		} `json:"results"`
+	}
+	if err := c.call(ctx, http.MethodGet, target, &answer); err != nil {
+		return nil, err
+	}
+	found := make([]Endpoint, 0, len(answer.Results))
+	for _, r := range answer.Results {
+		found = append(found, Endpoint{r.Mailbox + r.Address, r.Name + r.Text})
+	}
+	return found, nil
+}
