@@ -217,4 +217,10 @@ func TestRefusedCallerIsKnownToTheAudit(t *testing.T) {
 	if caller, err = testDoor(t, Strict).Enter(context.Background(), a.build()); err == nil || caller.ASID != "200000000115" || caller.Answer != DefaultMedia {
 		t.Errorf("%v, caller %+v", err, caller)
 	}
+	a = createRequest()
+	a.header.Set("Accept", "application/fhir+json")
+	a.header.Set("Content-Type", "text/plain")
+	if caller, err = testDoor(t, Strict).Enter(context.Background(), a.build()); err == nil || caller.Answer.Format != JSON {
+		t.Errorf("%v, answered in %v", err, caller.Answer)
+	}
 }

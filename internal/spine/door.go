@@ -56,12 +56,15 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 	if len(r.Certificate) > 0 {
 		caller.Certificate = r.Certificate[0]
 	}
-	var refusal *Refusal
+	// Accept is read first, since a wrong Content-Type is answered in the format
+	// that it asks for.
+	var refusal, unacceptable *Refusal
+	caller.Answer, unacceptable = Negotiate(r.Header, r.Endpoint)
 	if caller.Body, refusal = ContentType(r.Header, r.Endpoint); refusal != nil {
 		return caller, refusal
 	}
-	if caller.Answer, refusal = Negotiate(r.Header, r.Endpoint); refusal != nil {
-		return caller, refusal
+	if unacceptable != nil {
+		return caller, unacceptable
 	}
 	head, refusal := readHeaders(r)
 	if refusal != nil {
