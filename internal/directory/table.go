@@ -50,6 +50,9 @@ type row struct {
 	fields []string
 }
 
+// has reports whether the file has the column.
+func (r row) has(column int) bool { return r.positions[column] >= 0 }
+
 // get returns a column's field without blanks around it, "" when there is none.
 func (r row) get(column int) string {
 	if i := r.positions[column]; i >= 0 {

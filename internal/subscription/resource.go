@@ -22,8 +22,8 @@ const contactURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 type Resource struct {
 	// HasID: the resource brings an id, which only the NEMS may give.
 	HasID bool
-	// ODS is the organisation of the first contact, which owns the subscription.
-	ODS      nhs.ODSCode
+	// Contact is the organisation of the first contact, which owns the subscription.
+	Contact  nhs.ODSCode
 	End      time.Time // UTC; zero when there is none
 	Reason   string
 	Criteria string // as written
@@ -117,7 +117,7 @@ func (r *resourceReader) contacts(root fhir.Node) {
 	for contact := range root.ChildrenNamed("contact") {
 		code := r.contact(contact)
 		if first {
-			r.ODS, first = code, false
+			r.Contact, first = code, false
 		}
 	}
 	if first {

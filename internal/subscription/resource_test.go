@@ -38,7 +38,7 @@ func TestReadResource(t *testing.T) {
 		t.Fatalf("findings: %v, %v", findings, structure)
 	}
 	want := Resource{
-		ODS: "RR8", End: time.Date(2030, 5, 31, 23, 30, 0, 0, time.UTC), Reason: "Follow-up of our patients",
+		Contact: "RR8", End: time.Date(2030, 5, 31, 23, 30, 0, 0, time.UTC), Reason: "Follow-up of our patients",
 		Criteria: "/Bundle?type=message&serviceType=UHV", Mailbox: "Mailbox1234",
 		CriteriaExpression: "Subscription.criteria", CriteriaLocation: "/f:Subscription/f:criteria",
 	}
@@ -61,8 +61,8 @@ func TestReadResourceTakes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, findings, structure := read(t, replaced(t, test.old, test.new))
-			if len(findings)+len(structure) > 0 || got.ODS != "RR8" {
-				t.Errorf("findings %v, %v; owner %s", findings, structure, got.ODS)
+			if len(findings)+len(structure) > 0 || got.Contact != "RR8" {
+				t.Errorf("findings %v, %v; owner %s", findings, structure, got.Contact)
 			}
 		})
 	}
@@ -159,7 +159,7 @@ func TestWriteXMLIsReadBack(t *testing.T) {
 			t.Fatalf("the schema refuses what was written: %v, %v", err, structure)
 		}
 		r, findings := ReadResource(doc)
-		if !r.HasID || r.ODS != s.ODS || r.Mailbox != s.Mailbox || r.Reason != s.Reason || r.Criteria != s.Criteria.Text || !r.End.Equal(s.End) {
+		if !r.HasID || r.Contact != s.ODS || r.Mailbox != s.Mailbox || r.Reason != s.Reason || r.Criteria != s.Criteria.Text || !r.End.Equal(s.End) {
 			t.Fatalf("written %+v, read %+v", s, r)
 		}
 		// The one thing in it that a client could not send.
