@@ -59,9 +59,9 @@ type Summary struct {
 //	organisations  code, name, sub_icb, practice, closed
 //	postcodes      postcode, sub_icb, local_authority, country
 //
-// Published names are taken too: those of ODS's epraccur (which is also read
-// without a header, as it is published) and those of NHSPD and ONSPD (pcds;
-// ccg, sicbl, sicbl24cd; oslaua, lad25cd; ctry, ctry25cd).
+// Published names are taken too: those of ODS's epraccur and those of NHSPD and
+// ONSPD (pcds; ccg, sicbl, sicbl24cd; oslaua, lad25cd; ctry, ctry25cd). Both
+// epraccur and NHSPD are also read without a header, as they are published.
 func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress func(read int64, rows, bad int)) (Summary, error) {
 	im := &importer{progress: progress}
 	im.src = newLines(r, im.bad)

@@ -108,6 +108,7 @@ func TestImportPostcodes(t *testing.T) {
 		ons  int
 	}{
 		"our own":                {"postcode,sub_icb,local_authority,country\nls177df,15F,E08000035,E92000001", leeds, 0},
+		"NHSPD as published":     {`"LS17 7DF","LS17 7DF","198001","",,,"","A1","E08000035","","0","1","E92000001","","","","","15F"` + strings.Repeat(",", 25), leeds, 0},
 		"NHSPD":                  {"PCD2,PCDS,OSLAUA,CTRY,CCG\nLS17 7DF,LS17 7DF,E08000035,E92000001,15F", leeds, 0},
 		"ONSPD of 2024":          {"pcd,pcd2,pcds,oslaua,ctry,sicbl\nLS177DF,LS17 7DF,LS17 7DF,E08000035,E92000001,15F", leeds, 0},
 		"ONSPD with years":       {"pcd7,pcd8,pcds,lad25cd,ctry25cd,sicbl24cd\nLS177DF,LS17 7DF,LS17 7DF,E08000035,E92000001,15F", leeds, 0},

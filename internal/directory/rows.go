@@ -1,6 +1,10 @@
 package directory
 
-import "strings"
+import (
+	"strings"
+
+	"nems/internal/nhs"
+)
 
 // The columns of a patients file, in the order of patientLayout.
 const (
@@ -60,8 +64,10 @@ var organisationLayout = layout{
 		{"code", "organisationcode"}, {"name", "orgname", "organisationname"}, {"subicb", "commissioner"},
 		{"practice"}, {"prescribingsetting"}, {"closed"}, {"statuscode", "status"},
 	},
-	headless: []int{0, 1, 14, -1, 25, -1, 12},
-	fields:   27,
+	headless: headless{27, []int{0, 1, 14, -1, 25, -1, 12}, func(s string) bool {
+		_, err := nhs.ParseODSCode(s)
+		return err == nil
+	}},
 }
 
 // organisationRow reads an organisation. It is a practice when the file says
@@ -94,13 +100,20 @@ const (
 )
 
 // postcodeLayout knows the NHS Postcode Directory and the ONS Postcode
-// Directory, whose columns have come to carry the year (lad25cd).
-var postcodeLayout = layout{columns: [][]string{
-	{"postcode", "pcds", "pcd8", "pcd2", "pcd7", "pcd"},
-	{"subicb", "sicbl", "ccg"},
-	{"localauthority", "oslaua", "laua", "lad"},
-	{"country", "ctry"},
-}}
+// Directory, whose columns have come to carry the year (lad25cd). The former
+// is published without a header in 43 columns: 1 PCD2, 9 OSLAUA, 13 CTRY, 18 CCG.
+var postcodeLayout = layout{
+	columns: [][]string{
+		{"postcode", "pcds", "pcd8", "pcd2", "pcd7", "pcd"},
+		{"subicb", "sicbl", "ccg"},
+		{"localauthority", "oslaua", "laua", "lad"},
+		{"country", "ctry"},
+	},
+	headless: headless{43, []int{0, 17, 8, 12}, func(s string) bool {
+		_, ok := NormalPostcode(s)
+		return ok
+	}},
+}
 
 // The beginnings of ONS codes: England, and the ICB sub-locations in it.
 const (

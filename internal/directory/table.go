@@ -7,8 +7,6 @@ import (
 	"io"
 	"regexp"
 	"strings"
-
-	"nems/internal/nhs"
 )
 
 // layout says what the columns of a kind of file are called.
@@ -17,10 +15,15 @@ type layout struct {
 	// letters and without anything but letters and digits. The first column is
 	// the one that a file must have.
 	columns [][]string
-	// headless gives the positions of the columns, -1 for none, in a file that
-	// is published without a header and has so many fields.
-	headless []int
-	fields   int
+	// headless is the form in which such a file is published without a header.
+	headless headless
+}
+
+// headless describes a file without a header.
+type headless struct {
+	fields    int               // in each row; 0: there is no such file
+	positions []int             // of the layout's columns, -1 where there is none
+	begins    func(string) bool // what the first field of a row looks like
 }
 
 // yearly is how ONS names columns: the kind of area, the year, "cd".
@@ -78,11 +81,9 @@ func openTable(r io.Reader, l layout) (*table, error) {
 	if t.positions[0] >= 0 {
 		return t, nil
 	}
-	if l.fields == t.width {
-		if _, err := nhs.ParseODSCode(strings.TrimSpace(header[0])); err == nil {
-			t.positions, t.first = l.headless, header
-			return t, nil
-		}
+	if l.headless.fields == t.width && l.headless.begins(strings.TrimSpace(header[0])) {
+		t.positions, t.first = l.headless.positions, header
+		return t, nil
 	}
 	return nil, fmt.Errorf("directory: the header has no column %s", strings.Join(l.columns[0], " or "))
 }

@@ -3,6 +3,7 @@ package subscription
 import (
 	"bytes"
 	"cmp"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func merge(cs []Candidate, hits []int) Copy {
 			if len(partner) > 0 {
 				partner = append(partner, partnerSeparator...)
 			}
-			partner = append(append(partner, id.String()...), '|')
+			partner = append(hex.AppendEncode(partner, id[:]), '|')
 			partner = append(partner, tag...)
 		}
 	}

@@ -117,6 +117,17 @@ func TestMatchFilters(t *testing.T) {
 	}
 }
 
+func TestEnded(t *testing.T) {
+	for end, want := range map[time.Duration]bool{-1: true, 0: true, 1: false} {
+		if got := (Subscription{End: acceptance.Add(end)}).Ended(acceptance); got != want {
+			t.Errorf("%d ns from now: Ended = %t", end, got)
+		}
+	}
+	if (Subscription{}).Ended(acceptance) {
+		t.Error("a subscription without an end has ended")
+	}
+}
+
 func both(a, b func(*Facts)) func(*Facts) { return func(f *Facts) { a(f); b(f) } }
 
 func TestMatchMerges(t *testing.T) {
