@@ -3,13 +3,12 @@ package spine
 import (
 	"crypto/sha256"
 	"sync"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
 // verifiedAtMost is how many verified tokens are remembered, twice over: about
-// 100 bytes each.
+// 64 bytes each.
 const verifiedAtMost = 4096
 
 // signatureAlgorithms are those that signed tokens may use. The token's header
@@ -21,27 +20,22 @@ var signatureAlgorithms = []jose.SignatureAlgorithm{jose.RS512, jose.ES256}
 // full it becomes old and the old ones are dropped. Claims and rights are
 // checked anew each time, and the key must be registered still.
 type verifiedTokens struct {
-	mu         sync.Mutex
-	young, old map[[32]byte]verification
-}
-
-type verification struct {
-	key   [32]byte // thumbprint of the key that verified it
-	until time.Time
+	mu sync.Mutex
+	// From the SHA-256 of a token to the thumbprint of the key that verified it.
+	young, old map[[32]byte][32]byte
 }
 
 // verify tells whether one of the keys has signed the token.
-func (v *verifiedTokens) verify(t token, keys Keys, now time.Time) bool {
+func (v *verifiedTokens) verify(t token, keys Keys) bool {
 	digest := sha256.Sum256([]byte(t.raw))
-	if seen, ok := v.find(digest); ok && now.Before(seen.until) && keys.holds(seen.key) {
+	if print, seen := v.find(digest); seen && keys.holds(print) {
 		return true
 	}
 	print, ok := signedBy(t, keys)
-	if !ok {
-		return false
+	if ok {
+		v.remember(digest, print)
 	}
-	v.remember(digest, verification{key: print, until: time.Unix(t.claims[expires].number, 0).Add(leeway)})
-	return true
+	return ok
 }
 
 // signedBy verifies the signature. A key id that the keys have selects the key;
@@ -63,21 +57,20 @@ func signedBy(t token, keys Keys) (print [32]byte, ok bool) {
 	return print, false
 }
 
-func (v *verifiedTokens) find(digest [32]byte) (verification, bool) {
+func (v *verifiedTokens) find(digest [32]byte) (print [32]byte, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	seen, ok := v.young[digest]
-	if !ok {
-		seen, ok = v.old[digest]
+	if print, ok = v.young[digest]; !ok {
+		print, ok = v.old[digest]
 	}
-	return seen, ok
+	return print, ok
 }
 
-func (v *verifiedTokens) remember(digest [32]byte, seen verification) {
+func (v *verifiedTokens) remember(digest, print [32]byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if len(v.young) >= verifiedAtMost || v.young == nil {
-		v.old, v.young = v.young, make(map[[32]byte]verification)
+		v.old, v.young = v.young, make(map[[32]byte][32]byte)
 	}
-	v.young[digest] = seen
+	v.young[digest] = print
 }

@@ -200,7 +200,7 @@ func TestVerifiedTokenIsRemembered(t *testing.T) {
 		t.Fatal(refusal)
 	}
 	var tokens verifiedTokens
-	if !tokens.verify(parsed, keys, now) {
+	if !tokens.verify(parsed, keys) {
 		t.Fatal("the token does not verify")
 	}
 	if _, ok := tokens.find(sha256.Sum256([]byte(parsed.raw))); !ok {
@@ -208,7 +208,7 @@ func TestVerifiedTokenIsRemembered(t *testing.T) {
 	}
 	bad := parsed
 	bad.raw = bad.raw[:len(bad.raw)-3] + "AAA"
-	if tokens.verify(bad, keys, now) {
+	if tokens.verify(bad, keys) {
 		t.Error("another signature verifies")
 	}
 	if _, ok := tokens.find(sha256.Sum256([]byte(bad.raw))); ok {
@@ -221,7 +221,7 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 	var digest [32]byte
 	for i := range 3 * verifiedAtMost {
 		digest[0], digest[1], digest[2] = byte(i), byte(i>>8), byte(i>>16)
-		tokens.remember(digest, verification{})
+		tokens.remember(digest, [32]byte{})
 		if n := len(tokens.young) + len(tokens.old); n > 2*verifiedAtMost {
 			t.Fatalf("%d tokens after %d", n, i+1)
 		}
