@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+const (
+	// maxPiece is the most bytes in one row of a body.
+	maxPiece = 256 << 10
+	// maxRows is how many copies are filed in inboxes by the transaction that
+	// accepts the event; more go through fanout.
+	maxRows = 64
+	// keyLife is how long an idempotency key is remembered (design, decision 20).
+	keyLife = 24 * time.Hour
+)
+
+// accept records an event with its copies.
+type accept struct {
+	store.Acceptance
+	hashes []int64 // of Facts.Keys
+	key    []byte  // digest of the idempotency key; nil without
+	entry  audit.Sealed
+}
+
+// AcceptEvent records an event, its matches and its deliveries in one
+// transaction. Every subscription whose creation was answered before matches,
+// none whose deletion was. It returns store.ErrKeyReused when the idempotency
+// key was used for other bytes within 24 hours.
+func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
+	op := accept{Acceptance: a, entry: seal(a.Audit)}
+	op.Audit = audit.Entry{}
+	for _, k := range a.Facts.Keys {
+		op.hashes = append(op.hashes, k.Hash())
+	}
+	if a.Idempotency != nil {
+		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
+		op.key = sum[:16]
+	}
+	r, err := db.submit(ctx, op)
+	return r.receipt, err
+}
+
+func (a accept) apply(w *writer) (result, error) {
+	if a.key != nil {
+		if r, known, err := a.repeated(w); known || err != nil {
+			return r, err
+		}
+	}
+	var copies []subscription.Copy
+	if !a.Withheld {
+		candidates, err := w.candidates(a.Facts.EventCode, a.hashes)
+		if err != nil {
+			return result{}, err
+		}
+		copies = subscription.Match(candidates, a.Facts)
+	}
+	typ, err := w.typeNumber(a.Code, a.Workflow)
+	if err != nil {
+		return result{}, err
+	}
+	if err := a.insert(w, typ, copies); err != nil {
+		return result{}, err
+	}
+	if err := w.deliver(a.Event, typ, a.Body.Size, copies); err != nil {
+		return result{}, err
+	}
+	if a.key != nil {
+		err := exec(w.conn, "INSERT OR REPLACE INTO idempotency (digest, event, sha256, copies) VALUES (?, ?, ?, ?)",
+			a.key, a.Event, a.Body.SHA256[:], len(copies))
+		if err != nil {
+			return result{}, err
+		}
+	}
+	w.entries = append(w.entries, a.entry)
+	return result{receipt: store.Receipt{Event: a.Event, Copies: len(copies)}}, nil
+}
+
+// repeated looks for an event with the same idempotency key.
+func (a accept) repeated(w *writer) (r result, known bool, err error) {
+	var sum []byte
+	known, err = row(w.conn, "SELECT event, sha256, copies FROM idempotency WHERE digest = ? AND event > ?", func(s *sqlite.Stmt) {
+		r.receipt = store.Receipt{Event: store.EventID(s.ColumnInt64(0)), Copies: s.ColumnInt(2), Repeated: true}
+		sum = blob(s, 1)
+	}, a.key, positionAt(a.Event.Time().Add(-keyLife)))
+	switch {
+	case err != nil || !known:
+		return result{}, false, err
+	case !bytes.Equal(sum, a.Body.SHA256[:]):
+		return result{err: store.ErrKeyReused}, true, nil
+	}
+	w.entries = append(w.entries, a.entry)
+	return r, true, nil
+}
+
+// positionAt is the first position of a moment.
+func positionAt(t time.Time) store.EventID { return store.EventID(t.UnixMicro() << 12) }
+
+// insert writes the event and its body.
+func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
+	body := a.Body.Data
+	if len(body) > maxPiece {
+		body = nil
+	} else if body == nil {
+		body = []byte{}
+	}
+	err := exec(w.conn, `INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, mailboxes, codec, size, sha256, body)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Event, typ, a.Kind, a.MessageID, string(a.Publisher), a.Withheld, a.Warnings, mailboxes(copies),
+		int64(a.Body.Codec), a.Body.Size, a.Body.SHA256[:], body)
+	if err != nil || body != nil {
+		return err
+	}
+	for n, rest := 0, a.Body.Data; len(rest) > 0; n++ {
+		size := min(len(rest), maxPiece)
+		if err := exec(w.conn, "INSERT INTO event_piece (event, n, data) VALUES (?, ?, ?)", a.Event, n, rest[:size]); err != nil {
+			return err
+		}
+		rest = rest[size:]
+	}
+	return nil
+}
+
+// mailboxes packs who gets a copy at once; nil when the copies go through
+// fanout.
+func mailboxes(copies []subscription.Copy) []byte {
+	if len(copies) > maxRows {
+		return nil
+	}
+	b := make([]byte, 0, 2*len(copies))
+	for _, c := range copies {
+		b = binary.AppendUvarint(b, uint64(c.Mailbox))
+	}
+	return b
+}
+
+// deliver files the copies in inboxes, or packs them when there are many.
+func (w *writer) deliver(event store.EventID, typ int64, size int, copies []subscription.Copy) error {
+	if len(copies) > maxRows {
+		w.spreadDue = true
+		if err := exec(w.conn, "INSERT INTO fanout (event, copies) VALUES (?, ?)", event, packCopies(copies)); err != nil {
+			return err
+		}
+		return exec(w.conn, "INSERT INTO spread (event, offset) VALUES (?, 0)", event)
+	}
+	for i := range copies {
+		if err := w.file(event, typ, size, &copies[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// file puts one copy into its inbox.
+func (w *writer) file(event store.EventID, typ int64, size int, c *subscription.Copy) error {
+	w.scratch.asked = w.scratch.asked[:0]
+	for i := range c.Subscriptions {
+		w.scratch.asked = append(w.scratch.asked, c.Subscriptions[i][:]...)
+	}
+	var partner any
+	if c.PartnerID != "" {
+		partner = c.PartnerID
+	}
+	return exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size, asked, partner) VALUES (?, ?, ?, ?, ?, ?)",
+		c.Mailbox, event, typ, size, w.scratch.asked, partner)
+}
+
+// scratch is memory that the writer uses again.
+type scratch struct {
+	asked      []byte
+	candidates []subscription.Candidate
+}

@@ -1,0 +1,118 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/store"
+)
+
+// acknowledge takes a message out of an inbox.
+type acknowledge struct {
+	mailbox  int64
+	position store.EventID
+	at       int64
+}
+
+// Acknowledge takes an accepted message out of the inbox. Doing it twice is no
+// error; a message in another state stays as it is. It returns
+// store.ErrNotFound for what was never this mailbox's.
+func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time) error {
+	_, err := db.submit(ctx, acknowledge{mailbox, position, at.UnixMicro()})
+	return err
+}
+
+func (a acknowledge) apply(w *writer) (result, error) {
+	moved, typ, err := w.collect(a.mailbox, a.position, store.Acknowledged, a.at, nil)
+	switch {
+	case err != nil:
+		return result{}, err
+	case moved && typ == 0:
+		return result{}, exec(w.conn, "UPDATE message SET status = 'acknowledged', status_at = ? WHERE position = ?", a.at, a.position)
+	case moved:
+		return result{}, nil
+	}
+	known, err := number(w.conn, `SELECT EXISTS (SELECT 1 FROM collected WHERE mailbox = ?1 AND position = ?2)
+		OR EXISTS (SELECT 1 FROM message WHERE position = ?2 AND mailbox = ?1)`, a.mailbox, a.position)
+	if err == nil && known == 0 {
+		return result{err: store.ErrNotFound}, nil
+	}
+	return result{}, err
+}
+
+// collect moves a row out of the inbox, so that listing never meets it again.
+// It says whether the row was there, and its type.
+func (w *writer) collect(mailbox int64, position store.EventID, to store.MessageStatus, at int64, why []byte) (moved bool, typ int64, err error) {
+	moved, err = row(w.conn, `INSERT INTO collected (mailbox, position, type, size, asked, partner, status, at, fault)
+		SELECT mailbox, position, type, size, asked, partner, ?, ?, ? FROM inbox WHERE mailbox = ? AND position = ? RETURNING type`,
+		func(s *sqlite.Stmt) { typ = s.ColumnInt64(0) }, string(to), at, why, mailbox, position)
+	if err != nil || !moved {
+		return moved, typ, err
+	}
+	return moved, typ, exec(w.conn, "DELETE FROM inbox WHERE mailbox = ? AND position = ?", mailbox, position)
+}
+
+// setStatus gives a message up, or changes what is known of it.
+type setStatus struct {
+	message store.Message
+	fault   []byte
+	headers []byte
+	report  *send
+}
+
+// SetStatus stores m's Status, StatusAt, LinkedID, ErrorCode, ErrorEvent and
+// ErrorText and, in the same transaction, puts report into its mailbox unless
+// it is nil. A message whose status is not Accepted leaves the inbox.
+func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
+	op := setStatus{message: m}
+	var err error
+	if m.EventCode != "" {
+		op.fault, err = json.Marshal(fault{m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText})
+	} else {
+		op.headers, err = json.Marshal(m)
+	}
+	if err == nil && report != nil {
+		op.report = &send{message: *report}
+		op.report.headers, err = json.Marshal(report)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = db.submit(ctx, op)
+	return err
+}
+
+func (o setStatus) apply(w *writer) (result, error) {
+	m, at := &o.message, o.message.StatusAt.UnixMicro()
+	moved := false
+	var err error
+	if m.Status != store.Accepted {
+		if moved, _, err = w.collect(m.Mailbox, m.Position, m.Status, at, o.fault); err != nil {
+			return result{}, err
+		}
+	}
+	if !moved {
+		if err := exec(w.conn, "UPDATE collected SET status = ?, at = ?, fault = ? WHERE mailbox = ? AND position = ?",
+			string(m.Status), at, o.fault, m.Mailbox, m.Position); err != nil {
+			return result{}, err
+		}
+		moved = w.conn.Changes() > 0
+	}
+	if o.headers != nil {
+		if err := exec(w.conn, "UPDATE message SET status = ?, status_at = ?, headers = ? WHERE position = ? AND mailbox = ?",
+			string(m.Status), at, o.headers, m.Position, m.Mailbox); err != nil {
+			return result{}, err
+		}
+		moved = moved || w.conn.Changes() > 0
+	}
+	if !moved {
+		return result{err: store.ErrNotFound}, nil
+	}
+	if o.report == nil {
+		return result{}, nil
+	}
+	return o.report.apply(w)
+}

@@ -1,0 +1,218 @@
+// Package sqlite keeps everything in SQLite files beside each other: the main
+// database, nonces.db and directory.db. It is the store of a NEMS that runs as
+// one process: a file lock keeps a second one away.
+//
+// One connection writes. It is fed by a group committer with the closed set of
+// operations in this package: what waits when a commit ends shares the next.
+// Reads go through a pool and see what is committed.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// Options configure a DB. The zero value of each field means its default.
+type Options struct {
+	// Now is the clock of business time: positions, ends and retention.
+	Now func() time.Time
+	// Log gets what housekeeping cannot report to anybody; it holds no
+	// patient's data. Default: nothing.
+	Log *slog.Logger
+	// Sender is the mailbox id that copies of events come from, and SenderODS
+	// its organisation; default X26NEMS and X26.
+	Sender    string
+	SenderODS nhs.ODSCode
+	// Retention is how long a delivered event stays, and a sent message;
+	// default 30 days. Expiry is when a message counts as not collected;
+	// default 5 days (MESH API).
+	Retention time.Duration
+	Expiry    time.Duration
+	// NonceWindow is how long a nonce is remembered at least; default 5 hours,
+	// which covers the two hours either way of a MESH token.
+	NonceWindow time.Duration
+	// Queue is how many operations may wait, default 2,048; QueueBytes how much
+	// they hold, default 64 MiB.
+	Queue      int
+	QueueBytes int
+	// Housekeeping is the pause between rounds of it, and AuditDelay how long
+	// an entry that was only recorded waits for a commit to join.
+	Housekeeping time.Duration // default 1 s
+	AuditDelay   time.Duration // default 500 ms
+}
+
+func (o *Options) setDefaults() {
+	set(&o.Log, slog.New(slog.DiscardHandler))
+	set(&o.Sender, "X26NEMS")
+	set(&o.SenderODS, "X26")
+	set(&o.Retention, 30*24*time.Hour)
+	set(&o.Expiry, 5*24*time.Hour)
+	set(&o.NonceWindow, 5*time.Hour)
+	set(&o.Queue, 2048)
+	set(&o.QueueBytes, 64<<20)
+	set(&o.Housekeeping, time.Second)
+	set(&o.AuditDelay, 500*time.Millisecond)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Memory and batches. With them a program with a million subscriptions stays
+// far below 300 MB.
+const (
+	writerCacheKiB = 32 << 10
+	readerCacheKiB = 4 << 10
+	readers        = 4
+	batchMembers   = 128
+	batchBytes     = 8 << 20
+)
+
+// DB is an open store. Safe for concurrent use. Changes wait until Run runs.
+type DB struct {
+	opts      Options
+	path      string
+	lock      *os.File
+	writer    *writer
+	committer *store.Committer[operation, result]
+	readers   *pool
+	nonces    *nonces
+	last      atomic.Int64 // the largest position handed out
+	spread    chan struct{}
+	records   records
+}
+
+// Open opens the database at path, making it if it is missing, and brings its
+// schema up to date. It returns ErrLocked while another process has it open,
+// and store.ErrSchema for a file that is not this program's or is newer.
+// nonces.db lies in the same folder.
+func Open(path string, o Options) (*DB, error) {
+	o.setDefaults()
+	lock, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	db := &DB{opts: o, path: path, lock: lock, spread: make(chan struct{}, 1)}
+	if err := db.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+func (db *DB) open() error {
+	conn, err := openWriter(db.path, "FULL", writerCacheKiB)
+	if err != nil {
+		return err
+	}
+	db.writer = &writer{db: db, conn: conn}
+	if err := migrate(conn, mainAppID, mainMigrations); err != nil {
+		return err
+	}
+	if err := db.seed(conn); err != nil {
+		return err
+	}
+	if err := db.writer.load(); err != nil {
+		return err
+	}
+	if db.readers, err = openPool(db.path, readers, readerCacheKiB); err != nil {
+		return err
+	}
+	db.committer = store.NewCommitter(store.Limits[operation]{
+		Queue: db.opts.Queue, Batch: batchMembers, Weight: weight,
+		QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
+	}, db.writer.commit)
+	db.nonces, err = openNonces(filepath.Join(filepath.Dir(db.path), "nonces.db"), db.opts)
+	return err
+}
+
+// seed finds the largest position there is, so that new ones are larger even
+// if the clock was set back while the program was down.
+func (db *DB) seed(conn *sqlite.Conn) error {
+	last, err := number(conn, `SELECT max(
+		ifnull((SELECT max(id) FROM event), 0),
+		ifnull((SELECT max(position) FROM message), 0),
+		ifnull((SELECT max(id) FROM audit_link), 0))`)
+	db.last.Store(last)
+	return err
+}
+
+// NextPosition hands out a position that nothing else in the system has:
+// larger than all before it, also across a restart and when the clock steps
+// back.
+func (db *DB) NextPosition() store.EventID {
+	const step = 1 << 12 // a microsecond
+	for {
+		last := db.last.Load()
+		next := max(db.opts.Now().UnixMicro()<<12, last/step*step+step)
+		if db.last.CompareAndSwap(last, next) {
+			return store.EventID(next)
+		}
+	}
+}
+
+// Run does the work until ctx ends: it commits, spreads large fan-outs and
+// keeps house. Then it commits what was accepted, refuses the rest with
+// store.ErrClosed, and returns when all that it started has ended.
+func (db *DB) Run(ctx context.Context) error {
+	var all sync.WaitGroup
+	// What the workers hand in on their way out must still be committed.
+	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var committers sync.WaitGroup
+	committers.Go(func() { db.committer.Run(committing) })
+	committers.Go(func() { db.nonces.committer.Run(committing) })
+	all.Go(func() { db.spreadLoop(ctx) })
+	all.Go(func() { db.housekeepLoop(ctx) })
+	all.Go(func() { db.recordLoop(ctx) })
+	all.Wait()
+	stop()
+	committers.Wait()
+	return nil
+}
+
+// Close closes the files. Run must have returned, or never have been called.
+func (db *DB) Close() error {
+	var err error
+	if db.readers != nil {
+		err = db.readers.close()
+	}
+	if db.nonces != nil {
+		err = errors.Join(err, db.nonces.close())
+	}
+	if db.writer != nil {
+		err = errors.Join(err, db.writer.conn.Close())
+	}
+	// The lock goes last: until here the file is ours.
+	return errors.Join(err, db.lock.Close())
+}
+
+// Stats returns the counters of the committer.
+func (db *DB) Stats() store.CommitterStats { return db.committer.Stats() }
+
+// submit hands in an operation and waits for its commit.
+func (db *DB) submit(ctx context.Context, op operation) (result, error) {
+	r, err := db.committer.Submit(ctx, op)
+	return r, err
+}
+
+// seal prepares an audit entry for the committer.
+func seal(e audit.Entry) audit.Sealed { return audit.Seal(e) }

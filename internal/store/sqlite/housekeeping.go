@@ -1,0 +1,142 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// shortQueue is up to how many waiting operations housekeeping deletes at all:
+// publishes come first.
+const shortQueue = 16
+
+// uploadLife is how long chunks wait for the rest of their message.
+const uploadLife = 24 * time.Hour
+
+// expireGrace keeps a subscription in matching a while after its end: events
+// accepted before the end may still be on their way to their commit, and
+// subscription.Match judges ends exactly.
+const expireGrace = time.Minute
+
+// expire sets off the subscriptions that have ended.
+type expire struct{ before int64 }
+
+func (e expire) apply(w *writer) (result, error) {
+	var ids []subscription.ID
+	err := rows(w.conn, "SELECT id FROM subscription WHERE ends IS NOT NULL AND ends <= ? AND status <> 3 LIMIT ?", func(s *sqlite.Stmt) error {
+		ids = append(ids, subscription.ID{})
+		s.ColumnBytes(0, ids[len(ids)-1][:])
+		return nil
+	}, e.before, sweptStep)
+	if err != nil {
+		return result{}, err
+	}
+	for _, id := range ids {
+		if err := w.unroute(id); err != nil {
+			return result{}, err
+		}
+		if err := exec(w.conn, "UPDATE subscription SET status = 3, same = NULL, version = version + 1 WHERE id = ?", id[:]); err != nil {
+			return result{}, err
+		}
+	}
+	return result{n: len(ids)}, nil
+}
+
+// purgeSmall removes what a moment has made useless in small tables:
+// idempotency keys and subscriptions that ended long ago.
+type purgeSmall struct {
+	keys  store.EventID
+	ended int64
+}
+
+func (p purgeSmall) apply(w *writer) (result, error) {
+	if err := exec(w.conn, "DELETE FROM idempotency WHERE digest IN (SELECT digest FROM idempotency WHERE event < ? ORDER BY event LIMIT ?)", p.keys, sweptStep); err != nil {
+		return result{}, err
+	}
+	n := w.conn.Changes()
+	err := exec(w.conn, "DELETE FROM subscription WHERE id IN (SELECT id FROM subscription WHERE ends IS NOT NULL AND ends <= ? AND status = 3 LIMIT ?)", p.ended, sweptStep)
+	return result{n: n + w.conn.Changes()}, err
+}
+
+// vacuum gives pages that deletions freed back to the file system.
+type vacuum struct{}
+
+func (vacuum) apply(w *writer) (result, error) {
+	free, err := number(w.conn, "PRAGMA freelist_count")
+	if err != nil || free < sweptStep {
+		return result{}, err
+	}
+	return result{n: int(free)}, exec(w.conn, "PRAGMA incremental_vacuum(500)")
+}
+
+// housekeepLoop keeps house once in a while, and on when a step found a full
+// load of work.
+func (db *DB) housekeepLoop(ctx context.Context) {
+	tick := time.NewTicker(db.opts.Housekeeping)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if err := db.Housekeep(ctx); err != nil && ctx.Err() == nil {
+				db.opts.Log.Warn("housekeeping failed", "error", err)
+			}
+			db.wakeSpreader()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Housekeep does what is due by the clock: it ends subscriptions, and removes
+// what retention allows, 500 rows a commit and only while the queue is short.
+// Run does it regularly.
+func (db *DB) Housekeep(ctx context.Context) error {
+	now := db.opts.Now()
+	if err := db.whileWork(ctx, func() operation { return expire{now.Add(-expireGrace).UnixMicro()} }); err != nil {
+		return err
+	}
+	kept := now.Add(-db.opts.Retention)
+	steps := []operation{
+		purgeSmall{keys: positionAt(now.Add(-keyLife)), ended: kept.UnixMicro()},
+		purgeMessages{before: positionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
+		purgeUploads{before: positionAt(now.Add(-uploadLife)), max: sweptStep},
+	}
+	for _, step := range steps {
+		if err := db.whileWork(ctx, func() operation { return step }); err != nil {
+			return err
+		}
+	}
+	if err := db.retain(ctx, positionAt(kept)); err != nil {
+		return err
+	}
+	return db.whileWork(ctx, func() operation { return vacuum{} })
+}
+
+// whileWork repeats a step as long as it finds as much as it can do, and stops
+// early when others wait.
+func (db *DB) whileWork(ctx context.Context, step func() operation) error {
+	for db.committer.Stats().Depth <= shortQueue {
+		r, err := db.submit(ctx, step())
+		if err != nil || r.n < sweptStep {
+			return err
+		}
+	}
+	return nil
+}
+
+// retain removes events that were delivered long ago, from the oldest on, once
+// around at most.
+func (db *DB) retain(ctx context.Context, before store.EventID) error {
+	for after := store.EventID(0); db.committer.Stats().Depth <= shortQueue; {
+		r, err := db.submit(ctx, purgeEvents{after: after, before: before, max: sweptStep})
+		if err != nil || r.receipt.Event == 0 {
+			return err
+		}
+		after = r.receipt.Event
+	}
+	return nil
+}

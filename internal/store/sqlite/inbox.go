@@ -1,0 +1,171 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/store"
+)
+
+// The columns of a message wherever it stands. A copy of an event needs no
+// look-up beyond event_type; a message that was sent has its row in message.
+const (
+	copyColumns = `c.position, c.type, c.size, c.partner, t.code, t.workflow, m.headers, m.status, m.status_at, m.expires, c.mailbox`
+	copyJoins   = ` LEFT JOIN event_type t ON t.id = c.type
+		LEFT JOIN message m ON m.position = CASE c.type WHEN 0 THEN c.position END`
+	selectInbox     = `SELECT ` + copyColumns + `, 'accepted', 0, NULL FROM inbox c` + copyJoins
+	selectCollected = `SELECT ` + copyColumns + `, c.status, c.at, c.fault FROM collected c` + copyJoins
+)
+
+// fault is why a copy was given up, as the column holds it.
+type fault struct{ LinkedID, ErrorCode, ErrorEvent, ErrorText string }
+
+// scanMessage reads a row of selectInbox or selectCollected.
+func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, error) {
+	if s.ColumnInt64(1) == 0 {
+		return scanSent(s, 6)
+	}
+	p := store.EventID(s.ColumnInt64(0))
+	m := store.Message{
+		Position: p, Mailbox: box.Row, Sender: db.opts.Sender, Recipient: box.ID,
+		SenderODS: db.opts.SenderODS, RecipientODS: box.ODS,
+		EventCode: s.ColumnText(4), Workflow: s.ColumnText(5), Type: store.Data,
+		Status: store.MessageStatus(s.ColumnText(11)), StatusAt: p.Time(),
+		LocalID: deliveryID(p, box.Row), PartnerID: s.ColumnText(3), ContentType: "application/fhir+xml",
+		Chunks: 1, Size: s.ColumnInt64(2), Expires: p.Time().Add(db.opts.Expiry),
+	}
+	m.FileName = m.EventCode + "_" + strconv.FormatInt(int64(p), 10) + ".xml"
+	if m.Status != store.Accepted {
+		m.StatusAt = time.UnixMicro(s.ColumnInt64(12)).UTC()
+	}
+	if b := blob(s, 13); b != nil {
+		var f fault
+		if err := json.Unmarshal(b, &f); err != nil {
+			return m, err
+		}
+		m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText = f.LinkedID, f.ErrorCode, f.ErrorEvent, f.ErrorText
+	}
+	return m, nil
+}
+
+// deliveryID names one copy of an event: opaque to others, the same whenever
+// it is sent (Mex-LocalID).
+func deliveryID(p store.EventID, mailbox int64) string {
+	return strconv.FormatInt(int64(p), 36) + "-" + strconv.FormatInt(mailbox, 36)
+}
+
+// box reads a mailbox by its row.
+func box(conn *sqlite.Conn, number int64) (b store.Mailbox, err error) {
+	found, err := row(conn, "SELECT row, id, ods FROM mailbox WHERE row = ?", func(s *sqlite.Stmt) {
+		b.Row, b.ID = s.ColumnInt64(0), s.ColumnText(1)
+		b.ODS = odsCode(s, 2)
+	}, number)
+	if err == nil && !found {
+		err = store.ErrNotFound
+	}
+	return b, err
+}
+
+// List returns a page of the unread messages of a mailbox, oldest first.
+func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, error) {
+	var page []store.Message
+	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
+		b, err := box(conn, q.Mailbox)
+		if err != nil {
+			return err
+		}
+		return rows(conn, selectInbox+" WHERE c.mailbox = ? AND c.position > ? ORDER BY c.position", func(s *sqlite.Stmt) error {
+			if len(page) >= q.Max {
+				return errEnough
+			}
+			m, err := db.scanMessage(s, b)
+			if err == nil && (q.Workflow == nil || q.Workflow(m.Workflow)) {
+				page = append(page, m)
+			}
+			return err
+		}, q.Mailbox, q.After)
+	})
+	return page, err
+}
+
+// Count returns how many unread messages wait in a mailbox.
+func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
+	var n int64
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
+		n, err = number(conn, "SELECT count(*) FROM inbox WHERE mailbox = ?", mailbox)
+		return err
+	})
+	return int(n), err
+}
+
+// Message returns one message of a mailbox in whatever state, or
+// store.ErrNotFound.
+func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error) {
+	var found []store.Message
+	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
+		b, err := box(conn, mailbox)
+		if err != nil {
+			return err
+		}
+		take := func(s *sqlite.Stmt) error {
+			m, err := db.scanMessage(s, b)
+			found = append(found, m)
+			return err
+		}
+		for _, query := range []string{selectInbox, selectCollected} {
+			err := rows(conn, query+" WHERE c.mailbox = ? AND c.position = ?", take, mailbox, position)
+			if err != nil || len(found) > 0 {
+				return err
+			}
+		}
+		return rows(conn, selectSent+" WHERE m.position = ? AND m.mailbox = ?", takeSent(&found), position, mailbox)
+	})
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Message{}, err
+	}
+	return found[0], nil
+}
+
+// History returns messages that came to a mailbox at or after since, in
+// whatever state but Uploading, newest first, from before on; before 0 begins
+// with the newest.
+func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error) {
+	var out []store.Message
+	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
+		b, err := box(conn, mailbox)
+		if err != nil {
+			return err
+		}
+		for _, query := range []string{selectInbox, selectCollected} {
+			err := rows(conn, query+` WHERE c.mailbox = ?1 AND c.position >= ?2 AND (?3 = 0 OR c.position < ?3)
+				ORDER BY c.position DESC LIMIT ?4`, func(s *sqlite.Stmt) error {
+				m, err := db.scanMessage(s, b)
+				out = append(out, m)
+				return err
+			}, mailbox, firstPosition(since), before, max)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	slices.SortFunc(out, func(a, b store.Message) int { return cmp.Compare(b.Position, a.Position) })
+	return out[:min(len(out), max)], err
+}
+
+// firstPosition is the first position at or after a moment, 0 for the zero time.
+func firstPosition(t time.Time) store.EventID {
+	if t.IsZero() {
+		return 0
+	}
+	return positionAt(t)
+}

@@ -1,0 +1,109 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// putMailbox keeps or replaces a mailbox.
+type putMailbox struct{ store.Mailbox }
+
+// PutMailbox keeps a mailbox and returns its row, which it keeps when it is
+// put again. Ids are compared without regard to case.
+func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
+	r, err := db.submit(ctx, putMailbox{m})
+	return int64(r.n), err
+}
+
+func (p putMailbox) apply(w *writer) (result, error) {
+	err := exec(w.conn, `INSERT INTO mailbox (id, name, ods, password, remote) VALUES (?1, ?2, ?3, ?4, ?5)
+		ON CONFLICT (id) DO UPDATE SET name = ?2, ods = ?3, password = ?4, remote = ?5`,
+		p.ID, p.Name, string(p.ODS), p.Password, p.Remote)
+	if err != nil {
+		return result{}, err
+	}
+	n, err := number(w.conn, "SELECT row FROM mailbox WHERE id = ?", p.ID)
+	return result{n: int(n)}, err
+}
+
+// Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
+// when there is none.
+func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
+	all, err := db.mailboxes(ctx, selectMailbox+" WHERE id = ?", id)
+	if err == nil && len(all) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.Mailbox{}, err
+	}
+	return all[0], nil
+}
+
+// Mailboxes lists all mailboxes in the order in which they were first put.
+func (db *DB) Mailboxes(ctx context.Context) ([]store.Mailbox, error) {
+	return db.mailboxes(ctx, selectMailbox+" ORDER BY row")
+}
+
+// Lookup lists the mailboxes of an organisation.
+func (db *DB) Lookup(ctx context.Context, ods string) ([]store.Mailbox, error) {
+	return db.mailboxes(ctx, selectMailbox+" WHERE ods = ? ORDER BY row", ods)
+}
+
+const selectMailbox = "SELECT row, id, name, ods, password, remote FROM mailbox"
+
+func (db *DB) mailboxes(ctx context.Context, query string, args ...any) ([]store.Mailbox, error) {
+	var out []store.Mailbox
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, query, func(s *sqlite.Stmt) error {
+			out = append(out, store.Mailbox{Row: s.ColumnInt64(0), ID: s.ColumnText(1), Name: s.ColumnText(2),
+				ODS: nhs.ODSCode(s.ColumnText(3)), Password: s.ColumnText(4), Remote: s.ColumnBool(5)})
+			return nil
+		}, args...)
+	})
+	return out, err
+}
+
+// putWorkflow keeps or replaces a restricted workflow.
+type putWorkflow struct{ id, senders, receivers string }
+
+// PutWorkflow restricts a workflow id to its senders and receivers.
+func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
+	senders, err := json.Marshal(f.Senders)
+	if err != nil {
+		return err
+	}
+	receivers, err := json.Marshal(f.Receivers)
+	if err != nil {
+		return err
+	}
+	_, err = db.submit(ctx, putWorkflow{f.ID, string(senders), string(receivers)})
+	return err
+}
+
+func (p putWorkflow) apply(w *writer) (result, error) {
+	return result{}, exec(w.conn, "INSERT OR REPLACE INTO workflow (id, senders, receivers) VALUES (?, ?, ?)", p.id, p.senders, p.receivers)
+}
+
+// Restricted tells who may use a workflow; ok is false when it is open to all.
+func (db *DB) Restricted(ctx context.Context, id string) (f store.Workflow, ok bool, err error) {
+	var senders, receivers string
+	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		ok, err = row(conn, "SELECT senders, receivers FROM workflow WHERE id = ?", func(s *sqlite.Stmt) {
+			senders, receivers = s.ColumnText(0), s.ColumnText(1)
+		}, id)
+		return err
+	})
+	if err != nil || !ok {
+		return store.Workflow{}, false, err
+	}
+	f.ID = id
+	if err = json.Unmarshal([]byte(senders), &f.Senders); err == nil {
+		err = json.Unmarshal([]byte(receivers), &f.Receivers)
+	}
+	return f, err == nil, err
+}

@@ -1,0 +1,63 @@
+package sqlite
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitemigration"
+
+	"nems/internal/store"
+)
+
+// Application ids mark whose files these are ("NEMS", "NEMD" for directories).
+const (
+	mainAppID      = 0x4e454d53
+	directoryAppID = 0x4e454d44
+)
+
+//go:embed migrations/*.sql
+var mainMigrations embed.FS
+
+//go:embed directory/*.sql
+var directoryMigrations embed.FS
+
+// migrate brings a database up to date, each numbered file in a transaction of
+// its own. It returns store.ErrSchema, having changed nothing, for the file of
+// another program or of a newer version of this one.
+func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
+	names, err := fs.Glob(files, "*/*.sql") // in the order of their names
+	if err != nil {
+		return err
+	}
+	id, err := number(conn, "PRAGMA application_id")
+	if err != nil {
+		return err
+	}
+	version, err := number(conn, "PRAGMA user_version")
+	if err != nil {
+		return err
+	}
+	tables, err := number(conn, "SELECT count(*) FROM sqlite_schema")
+	switch {
+	case err != nil:
+		return err
+	case id != int64(appID) && (id != 0 || version != 0 || tables != 0):
+		return fmt.Errorf("%w: it belongs to another program (application id %#x)", store.ErrSchema, id)
+	case version > int64(len(names)):
+		return fmt.Errorf("%w: it has version %d, this program knows %d", store.ErrSchema, version, len(names))
+	case version == int64(len(names)):
+		return nil
+	}
+	schema := sqlitemigration.Schema{AppID: appID}
+	for _, name := range names {
+		text, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		schema.Migrations = append(schema.Migrations, string(text))
+	}
+	return sqlitemigration.Migrate(context.Background(), conn, schema)
+}

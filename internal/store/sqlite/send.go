@@ -1,0 +1,234 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+const selectSent = `SELECT m.headers, m.status, m.status_at, m.expires FROM message m`
+
+// scanSent reads a message that was sent, from four columns.
+func scanSent(s *sqlite.Stmt, column int) (m store.Message, err error) {
+	if err := json.Unmarshal(blob(s, column), &m); err != nil {
+		return m, fmt.Errorf("the headers of a stored message: %w", err)
+	}
+	m.Status, m.StatusAt = store.MessageStatus(s.ColumnText(column+1)), time.UnixMicro(s.ColumnInt64(column+2)).UTC()
+	m.Expires = time.Time{}
+	if !s.ColumnIsNull(column + 3) {
+		m.Expires = time.UnixMicro(s.ColumnInt64(column + 3)).UTC()
+	}
+	return m, nil
+}
+
+func takeSent(out *[]store.Message) func(*sqlite.Stmt) error {
+	return func(s *sqlite.Stmt) error {
+		m, err := scanSent(s, 0)
+		*out = append(*out, m)
+		return err
+	}
+}
+
+func odsCode(s *sqlite.Stmt, column int) nhs.ODSCode { return nhs.ODSCode(s.ColumnText(column)) }
+
+// send stores a message with its first chunk.
+type send struct {
+	message store.Message
+	headers []byte
+	first   []byte
+}
+
+// Send stores a message and makes it visible when its status is Accepted. With
+// status Uploading it is kept, invisible, until Complete. first is its chunk 1,
+// stored in the same transaction; nil when it was put with PutChunk before, or
+// when the message is a report.
+func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
+	headers, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = db.submit(ctx, send{message: m, headers: headers, first: first})
+	return err
+}
+
+func (o send) apply(w *writer) (result, error) {
+	m := &o.message
+	err := exec(w.conn, `INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), moment(m.Expires), o.headers)
+	if err != nil {
+		return result{}, err
+	}
+	if m.Status == store.Accepted {
+		if err := w.visible(m.Mailbox, m.Position, m.Size); err != nil {
+			return result{}, err
+		}
+	}
+	if o.first == nil {
+		return result{}, nil
+	}
+	c := putChunk{position: m.Position, chunk: 1, generation: int64(m.Position), size: int64(len(o.first))}
+	for rest := o.first; len(rest) > 0 || c.pieces == 0; c.pieces++ {
+		size := min(len(rest), maxPiece)
+		if _, err := (putPiece{c.position, c.chunk, c.generation, c.pieces, rest[:size], false}).apply(w); err != nil {
+			return result{}, err
+		}
+		rest = rest[size:]
+	}
+	return c.apply(w)
+}
+
+// moment is a column's value: microseconds, or NULL for the zero time.
+func moment(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// visible puts a message that was sent into its inbox.
+func (w *writer) visible(mailbox int64, position store.EventID, size int64) error {
+	return exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size) VALUES (?, ?, 0, ?)", mailbox, position, size)
+}
+
+// putPiece stores a piece of a chunk that does not count yet.
+type putPiece struct {
+	position   store.EventID
+	chunk      int
+	generation int64
+	n          int
+	data       []byte
+	alone      bool // not part of a Send
+}
+
+func (p putPiece) apply(w *writer) (result, error) {
+	if p.alone && p.n == 0 {
+		err := exec(w.conn, "INSERT INTO upload (generation, position, chunk) VALUES (?, ?, ?)", p.generation, p.position, p.chunk)
+		if err != nil {
+			return result{}, err
+		}
+	}
+	return result{}, exec(w.conn, "INSERT INTO piece (position, chunk, generation, n, data) VALUES (?, ?, ?, ?, ?)",
+		p.position, p.chunk, p.generation, p.n, notNull(p.data))
+}
+
+// putChunk makes the pieces of a generation the chunk.
+type putChunk struct {
+	position   store.EventID
+	chunk      int
+	generation int64
+	pieces     int
+	size       int64
+}
+
+// PutChunk stores chunk n (from 1) of a message, in place of one that is there,
+// and returns its size. It may come before Send. It reads a piece of at most
+// 256 KiB at a time. When r fails the chunk stays as it was and the error is
+// returned, wrapped.
+func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
+	c := putChunk{position: position, chunk: n, generation: int64(db.NextPosition())}
+	for {
+		// A new buffer each time: the committer may still hold the last one
+		// when ctx ends the waiting.
+		data, err := io.ReadAll(io.LimitReader(r, maxPiece))
+		if err != nil {
+			return 0, fmt.Errorf("chunk %d: %w", n, err)
+		}
+		if len(data) > 0 || c.pieces == 0 {
+			if _, err := db.submit(ctx, putPiece{position, n, c.generation, c.pieces, data, true}); err != nil {
+				return 0, err
+			}
+			c.pieces++
+			c.size += int64(len(data))
+		}
+		if len(data) < maxPiece {
+			break
+		}
+	}
+	_, err := db.submit(ctx, c)
+	return c.size, err
+}
+
+func (c putChunk) apply(w *writer) (result, error) {
+	return result{}, errors.Join(
+		exec(w.conn, "DELETE FROM piece WHERE position = ? AND chunk = ? AND generation <> ?", c.position, c.chunk, c.generation),
+		exec(w.conn, "INSERT OR REPLACE INTO chunk (position, chunk, generation, pieces, size) VALUES (?, ?, ?, ?, ?)",
+			c.position, c.chunk, c.generation, c.pieces, c.size))
+}
+
+// complete makes an uploading message visible.
+type complete struct {
+	mailbox     int64
+	position    store.EventID
+	at, expires time.Time
+}
+
+// Complete makes an uploading message visible in the recipient's inbox, with
+// its size over all chunks, if every chunk is there; if not it returns false
+// and changes nothing. It returns store.ErrNotFound for what is not uploading.
+func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (bool, error) {
+	r, err := db.submit(ctx, complete{mailbox, position, at, expires})
+	return r.n == 1, err
+}
+
+func (c complete) apply(w *writer) (result, error) {
+	var found []store.Message
+	err := rows(w.conn, selectSent+" WHERE m.position = ? AND m.mailbox = ? AND m.status = 'uploading'", takeSent(&found), c.position, c.mailbox)
+	if err != nil {
+		return result{}, err
+	}
+	if len(found) == 0 {
+		return result{err: store.ErrNotFound}, nil
+	}
+	m := found[0]
+	there := 0
+	_, err = row(w.conn, "SELECT count(*), sum(size) FROM chunk WHERE position = ? AND chunk BETWEEN 1 AND ?", func(s *sqlite.Stmt) {
+		there, m.Size = s.ColumnInt(0), s.ColumnInt64(1)
+	}, c.position, m.Chunks)
+	if err != nil || there != m.Chunks {
+		return result{}, err
+	}
+	headers, err := json.Marshal(m)
+	if err != nil {
+		return result{}, err
+	}
+	err = exec(w.conn, "UPDATE message SET status = 'accepted', status_at = ?, expires = ?, headers = ? WHERE position = ?",
+		c.at.UnixMicro(), moment(c.expires), headers, c.position)
+	if err != nil {
+		return result{}, err
+	}
+	return result{n: 1}, w.visible(c.mailbox, c.position, m.Size)
+}
+
+// SentByLocalID finds what a mailbox has sent by its local id; several messages
+// may share one.
+func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error) {
+	var out []store.Message
+	if localID == "" {
+		return nil, nil
+	}
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, selectSent+" WHERE m.sender = ? AND m.local_id = ? AND m.local_id <> '' ORDER BY m.position", takeSent(&out), sender, localID)
+	})
+	return out, err
+}
+
+// Outbox returns what a mailbox has sent, but no copies of events, at or after
+// since, in whatever state, newest first, from before on; before 0 begins with
+// the newest.
+func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) ([]store.Message, error) {
+	var out []store.Message
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, selectSent+` WHERE m.sender = ?1 AND m.position >= ?2 AND (?3 = 0 OR m.position < ?3)
+			ORDER BY m.position DESC LIMIT ?4`, takeSent(&out), sender, firstPosition(since), before, max)
+	})
+	return out, err
+}

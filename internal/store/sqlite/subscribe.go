@@ -1,0 +1,227 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// creation is a subscription as it is written.
+type creation struct {
+	subscription.Subscription
+	key    subscription.RouteKey
+	hash   int64
+	normal string
+	same   int64
+	now    time.Time
+	entry  audit.Sealed
+}
+
+func (db *DB) creation(s subscription.Subscription, e audit.Entry) creation {
+	c := creation{Subscription: s, key: s.Criteria.Key(), normal: s.Criteria.Normal(), now: db.opts.Now(), entry: seal(e)}
+	c.hash = c.key.Hash()
+	c.same = sameHash(&s, c.normal)
+	return c
+}
+
+// sameHash is equal for subscriptions that are duplicates of each other.
+func sameHash(s *subscription.Subscription, normal string) int64 {
+	sum := sha256.Sum256([]byte(string(s.ODS) + "\x00" + strings.ToUpper(s.Mailbox) + "\x00" + normal))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// subscribe creates subscriptions, each on its own.
+type subscribe struct{ creations []creation }
+
+// Subscribe keeps a subscription. It returns *store.DuplicateError when its
+// owner has an equal one that lives, and store.ErrNotFound when there is no
+// such mailbox. An event that is accepted after Subscribe returned is matched
+// against it.
+func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error {
+	errs, err := db.SubscribeAll(ctx, []store.Creation{{Subscription: s, Audit: e}})
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// SubscribeAll creates many subscriptions in one commit. errs has one entry
+// for each, as Subscribe would return it; err is set when none was stored.
+func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
+	op := subscribe{creations: make([]creation, len(all))}
+	for i, c := range all {
+		op.creations[i] = db.creation(c.Subscription, c.Audit)
+	}
+	r, err := db.submit(ctx, op)
+	return r.errs, err
+}
+
+func (s subscribe) apply(w *writer) (result, error) {
+	r := result{errs: make([]error, len(s.creations))}
+	for i := range s.creations {
+		refusal, err := s.creations[i].insert(w)
+		if err != nil {
+			return result{}, err
+		}
+		r.errs[i] = refusal
+	}
+	return r, nil
+}
+
+// insert writes the subscription and what an event finds it under.
+func (c *creation) insert(w *writer) (refusal, err error) {
+	mailbox, err := number(w.conn, "SELECT row FROM mailbox WHERE id = ?", c.Mailbox)
+	if err != nil {
+		return nil, err
+	}
+	if mailbox == 0 {
+		return store.ErrNotFound, nil
+	}
+	if twin, found, err := c.duplicate(w, mailbox); err != nil || found {
+		return &store.DuplicateError{ID: twin}, err
+	}
+	var ends any
+	if !c.End.IsZero() {
+		ends = c.End.UnixMicro()
+	}
+	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.hash, c.same,
+		statusNumbers[c.Status], ends, c.Reason, c.Created.UnixMicro(), c.Version)
+	if err != nil {
+		return nil, err
+	}
+	w.entries = append(w.entries, c.entry)
+	return nil, w.route(&c.Subscription, mailbox, c.key, c.hash)
+}
+
+// route files a subscription under its route key and event codes.
+func (w *writer) route(s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) error {
+	candidate := packCandidate(subscription.Candidate{
+		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
+		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
+	})
+	for _, event := range s.Criteria.Events {
+		code, err := w.codeNumber(event)
+		if err != nil {
+			return err
+		}
+		err = exec(w.conn, "INSERT OR REPLACE INTO route (hash, code, id, candidate) VALUES (?, ?, ?, ?)", hash, code, s.ID[:], candidate)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// duplicate looks for an equal subscription that lives. The hash finds it, the
+// comparison decides.
+func (c *creation) duplicate(w *writer, mailbox int64) (twin subscription.ID, found bool, err error) {
+	err = rows(w.conn, "SELECT id, ods, mailbox, criteria, ends FROM subscription WHERE same = ?", func(s *sqlite.Stmt) error {
+		if ends := s.ColumnInt64(4); found || !s.ColumnIsNull(4) && ends <= c.now.UnixMicro() {
+			return nil
+		}
+		other, err := subscription.ParseCriteria(s.ColumnText(3))
+		if err == nil && s.ColumnText(1) == string(c.ODS) && s.ColumnInt64(2) == mailbox && other.Normal() == c.normal {
+			found = true
+			s.ColumnBytes(0, twin[:])
+		}
+		return nil
+	}, c.same)
+	return twin, found, err
+}
+
+// deletion ends subscriptions for good.
+type deletion struct {
+	ids     []subscription.ID
+	entries []audit.Sealed
+}
+
+// Delete removes a subscription; store.ErrNotFound when there is none. No
+// event that is accepted after Delete returned matches it.
+func (db *DB) Delete(ctx context.Context, id subscription.ID, e audit.Entry) error {
+	errs, err := db.DeleteAll(ctx, []store.Deletion{{ID: id, Audit: e}})
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// DeleteAll removes many subscriptions in one commit. errs has one entry for
+// each, as Delete would return it; err is set when none was removed.
+func (db *DB) DeleteAll(ctx context.Context, all []store.Deletion) (errs []error, err error) {
+	var op deletion
+	for _, d := range all {
+		op.ids = append(op.ids, d.ID)
+		op.entries = append(op.entries, seal(d.Audit))
+	}
+	r, err := db.submit(ctx, op)
+	return r.errs, err
+}
+
+func (d deletion) apply(w *writer) (result, error) {
+	r := result{errs: make([]error, len(d.ids))}
+	for i := range d.ids {
+		if err := w.unroute(d.ids[i]); err != nil {
+			return result{}, err
+		}
+		if err := exec(w.conn, "DELETE FROM subscription WHERE id = ?", d.ids[i][:]); err != nil {
+			return result{}, err
+		}
+		if w.conn.Changes() == 0 {
+			r.errs[i] = store.ErrNotFound
+			continue
+		}
+		if err := exec(w.conn, "DELETE FROM quarantine WHERE id = ?", d.ids[i][:]); err != nil {
+			return result{}, err
+		}
+		w.entries = append(w.entries, d.entries[i])
+	}
+	return r, nil
+}
+
+// unroute takes a subscription out of matching. It needs not know the event
+// codes: there are few.
+func (w *writer) unroute(id subscription.ID) error {
+	return exec(w.conn, `DELETE FROM route WHERE id = ?1 AND hash = (SELECT hash FROM subscription WHERE id = ?1)
+		AND code IN (SELECT id FROM event_code)`, id[:])
+}
+
+// approve makes a requested subscription active.
+type approve struct {
+	id    subscription.ID
+	entry audit.Sealed
+}
+
+// Approve makes a subscription active that waits for an operator. It returns
+// store.ErrNotFound when there is none in status requested.
+func (db *DB) Approve(ctx context.Context, id subscription.ID, e audit.Entry) error {
+	_, err := db.submit(ctx, approve{id: id, entry: seal(e)})
+	return err
+}
+
+func (a approve) apply(w *writer) (result, error) {
+	var stored storedSubscription
+	found, err := row(w.conn, selectSubscription+" WHERE id = ? AND status = 1", stored.scan, a.id[:])
+	if err != nil {
+		return result{}, err
+	}
+	if !found || stored.broken != nil {
+		return result{err: store.ErrNotFound}, nil
+	}
+	stored.Status = subscription.Active
+	err = exec(w.conn, "UPDATE subscription SET status = 2, version = version + 1 WHERE id = ?", a.id[:])
+	if err != nil {
+		return result{}, err
+	}
+	w.entries = append(w.entries, a.entry)
+	return result{}, w.route(&stored.Subscription, stored.mailbox, stored.Criteria.Key(), stored.hash)
+}

@@ -1,0 +1,177 @@
+package sqlite
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+const selectSubscription = `SELECT id, asid, ods, mailbox, endpoint, criteria, hash, status, ends, reason, created, version FROM subscription`
+
+// storedSubscription is a row of the table subscription.
+type storedSubscription struct {
+	subscription.Subscription
+	mailbox int64
+	hash    int64
+	broken  error // the criteria no longer parse: only their text is there
+}
+
+func (r *storedSubscription) scan(s *sqlite.Stmt) {
+	*r = storedSubscription{mailbox: s.ColumnInt64(3), hash: s.ColumnInt64(6)}
+	s.ColumnBytes(0, r.ID[:])
+	r.ASID, r.ODS, r.Mailbox = nhs.ASID(s.ColumnText(1)), nhs.ODSCode(s.ColumnText(2)), s.ColumnText(4)
+	r.Criteria, r.broken = subscription.ParseCriteria(s.ColumnText(5))
+	if r.broken != nil {
+		r.Criteria = subscription.Criteria{Text: s.ColumnText(5)}
+	}
+	if n := s.ColumnInt(7); n > 0 && n < len(statuses) {
+		r.Status = statuses[n]
+	}
+	if !s.ColumnIsNull(8) {
+		r.End = time.UnixMicro(s.ColumnInt64(8)).UTC()
+	}
+	r.Reason, r.Created, r.Version = s.ColumnText(9), time.UnixMicro(s.ColumnInt64(10)).UTC(), s.ColumnInt(11)
+}
+
+// asOf shows a subscription as off from the very instant of its end, whenever
+// housekeeping comes by.
+func (r *storedSubscription) asOf(now time.Time) {
+	if !r.End.IsZero() && !r.End.After(now) {
+		r.Status = subscription.Off
+	}
+}
+
+// Subscription returns a subscription that was not deleted, ended ones with
+// status off, or store.ErrNotFound. One whose stored criteria no longer parse
+// comes with their text alone, and is quarantined.
+func (db *DB) Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error) {
+	var r storedSubscription
+	var found bool
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
+		found, err = row(conn, selectSubscription+" WHERE id = ?", r.scan, id[:])
+		return err
+	})
+	if err != nil {
+		return subscription.Subscription{}, err
+	}
+	if !found {
+		return subscription.Subscription{}, store.ErrNotFound
+	}
+	r.asOf(db.opts.Now())
+	db.setAside(&r)
+	return r.Subscription, nil
+}
+
+// setAside has a subscription quarantined that was found broken on reading.
+func (db *DB) setAside(r *storedSubscription) {
+	if r.broken == nil {
+		return
+	}
+	if err := db.committer.Post(quarantineOne{r.ID}); err != nil {
+		db.opts.Log.Warn("a subscription cannot be read", "subscription", r.ID.String(), "error", err)
+	}
+}
+
+// scanned is how many subscriptions Subscriptions looks at in one read
+// transaction.
+const scanned = 1000
+
+// Subscriptions lists the subscriptions of an organisation that a query
+// selects.
+func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	if !q.Patient.IsZero() {
+		return db.ofPatient(ctx, q)
+	}
+	var out []subscription.Subscription
+	after := q.After
+	for {
+		var seen []storedSubscription
+		err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+			return rows(conn, selectSubscription+" WHERE ods = ? AND id > ? ORDER BY id LIMIT ?", func(s *sqlite.Stmt) error {
+				seen = append(seen, storedSubscription{})
+				seen[len(seen)-1].scan(s)
+				return nil
+			}, string(q.ODS), after[:], min(scanned, max(q.Max, 100)))
+		})
+		if err != nil || len(seen) == 0 {
+			return out, err
+		}
+		if out = db.keep(out, seen, q); len(out) >= q.Max {
+			return out[:q.Max], nil
+		}
+		after = seen[len(seen)-1].ID
+	}
+}
+
+// ofPatient finds the explicit subscriptions to a patient by their route key.
+func (db *DB) ofPatient(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	hash := subscription.Criteria{Patient: q.Patient}.Key().Hash()
+	var seen []storedSubscription
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, selectSubscription+` WHERE id IN (SELECT DISTINCT id FROM route WHERE hash = ? AND code IN (SELECT id FROM event_code))
+			AND ods = ? AND id > ? ORDER BY id`, func(s *sqlite.Stmt) error {
+			seen = append(seen, storedSubscription{})
+			seen[len(seen)-1].scan(s)
+			return nil
+		}, hash, string(q.ODS), q.After[:])
+	})
+	out := db.keep(nil, seen, q)
+	return out[:min(len(out), q.Max)], err
+}
+
+// keep appends what of a page the query selects.
+func (db *DB) keep(out []subscription.Subscription, page []storedSubscription, q store.SubscriptionQuery) []subscription.Subscription {
+	now := db.opts.Now()
+	for i := range page {
+		r := &page[i]
+		r.asOf(now)
+		db.setAside(r)
+		switch {
+		case q.Event != "" && !slices.Contains(r.Criteria.Events, q.Event):
+		case q.Mailbox != "" && !strings.EqualFold(q.Mailbox, r.Mailbox):
+		case q.Status != "" && q.Status != r.Status:
+		case !q.Patient.IsZero() && q.Patient != r.Criteria.Patient:
+		default:
+			out = append(out, r.Subscription)
+		}
+	}
+	return out
+}
+
+// quarantineOne takes a subscription out of matching that cannot be read.
+type quarantineOne struct{ id subscription.ID }
+
+func (q quarantineOne) apply(w *writer) (result, error) {
+	return result{}, w.quarantine(q.id, "the stored criteria cannot be read")
+}
+
+// quarantine takes a subscription out of matching and notes why.
+func (w *writer) quarantine(id subscription.ID, reason string) error {
+	if err := w.unroute(id); err != nil {
+		return err
+	}
+	w.db.opts.Log.Error("subscription quarantined", "subscription", id.String(), "reason", reason)
+	return exec(w.conn, "INSERT OR IGNORE INTO quarantine (id, at, reason) VALUES (?, ?, ?)", id[:], w.db.opts.Now().UnixMicro(), reason)
+}
+
+// Quarantined lists the subscriptions that were found unreadable. They do not
+// match any more; deleting one takes it off the list.
+func (db *DB) Quarantined(ctx context.Context) ([]store.Quarantined, error) {
+	var out []store.Quarantined
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, "SELECT id, at, reason FROM quarantine ORDER BY at, id", func(s *sqlite.Stmt) error {
+			q := store.Quarantined{At: time.UnixMicro(s.ColumnInt64(1)).UTC(), Reason: s.ColumnText(2)}
+			s.ColumnBytes(0, q.ID[:])
+			out = append(out, q)
+			return nil
+		})
+	})
+	return out, err
+}

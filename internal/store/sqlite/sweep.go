@@ -1,0 +1,147 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/store"
+)
+
+// sweptStep is how many events a step of a sweep looks at.
+const sweptStep = 500
+
+// mailboxesOf lists the rows of the mailboxes that got a copy of an event.
+func mailboxesOf(packedRows, packedCopies []byte) ([]int64, error) {
+	var out []int64
+	if packedCopies != nil {
+		copies, _, err := unpackCopies(packedCopies, 0, len(packedCopies))
+		for _, c := range copies {
+			out = append(out, c.Mailbox)
+		}
+		return out, err
+	}
+	for len(packedRows) > 0 {
+		v, n := binary.Uvarint(packedRows)
+		if n <= 0 {
+			return nil, errPacked
+		}
+		out = append(out, int64(v))
+		packedRows = packedRows[n:]
+	}
+	return out, nil
+}
+
+// sweptEvent is what a sweep needs of an event.
+type sweptEvent struct {
+	id        store.EventID
+	mailboxes []int64
+}
+
+// sweptEvents reads up to max events whose position lies in (after, before).
+func sweptEvents(conn *sqlite.Conn, after, before store.EventID, max int) ([]sweptEvent, error) {
+	var out []sweptEvent
+	err := rows(conn, `SELECT e.id, e.mailboxes, f.copies FROM event e LEFT JOIN fanout f ON e.mailboxes IS NULL AND f.event = e.id
+		WHERE e.id > ? AND e.id < ? ORDER BY e.id LIMIT ?`, func(s *sqlite.Stmt) error {
+		boxes, err := mailboxesOf(blob(s, 1), blob(s, 2))
+		out = append(out, sweptEvent{store.EventID(s.ColumnInt64(0)), boxes})
+		return err
+	}, after, before, max)
+	return out, err
+}
+
+// Overdue returns up to max accepted messages whose Expires is not after now:
+// sent ones and copies of events.
+func (db *DB) Overdue(ctx context.Context, now time.Time, max int) ([]store.Message, error) {
+	var out []store.Message
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, selectSent+" WHERE m.status = 'accepted' AND m.expires <= ? ORDER BY m.expires LIMIT ?",
+			takeSent(&out), now.UnixMicro(), max)
+	})
+	if err != nil || len(out) >= max {
+		return out, err
+	}
+	copies, err := db.overdueCopies(ctx, now, max-len(out))
+	return append(out, copies...), err
+}
+
+// overdueCopies sweeps events in the order of their acceptance. It remembers up
+// to where every copy has left its inbox, also across restarts, so that it
+// looks at each event few times.
+func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
+	const name = "overdue"
+	// Expires is the moment of acceptance plus the time that the copy may wait.
+	before := positionAt(now.Add(-db.opts.Expiry)) + 1<<12
+	var start, settled store.EventID
+	for after, more := store.EventID(-1), true; more && len(out) < max; {
+		err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
+			if after < 0 {
+				n, err := number(conn, "SELECT position FROM progress WHERE name = ?", name)
+				if err != nil {
+					return err
+				}
+				start, settled, after = store.EventID(n), store.EventID(n), store.EventID(n)
+			}
+			events, err := sweptEvents(conn, after, before, sweptStep)
+			if err != nil {
+				return err
+			}
+			more = len(events) == sweptStep
+			for _, e := range events {
+				waiting, err := db.waiting(conn, e)
+				if err != nil {
+					return err
+				}
+				if len(out) == 0 && len(waiting) == 0 {
+					settled = e.id
+				}
+				after, out = e.id, append(out, waiting...)
+				if len(out) >= max {
+					break
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return out, err
+		}
+	}
+	if settled > start {
+		_, err = db.submit(ctx, advance{name, settled})
+	}
+	return out, err
+}
+
+// waiting returns the copies of an event that are still in hosted inboxes.
+// Those for a remote MESH are the courier's to judge.
+func (db *DB) waiting(conn *sqlite.Conn, e sweptEvent) ([]store.Message, error) {
+	var out []store.Message
+	for _, mailbox := range e.mailboxes {
+		err := rows(conn, selectInbox+` WHERE c.mailbox = ? AND c.position = ?
+			AND EXISTS (SELECT 1 FROM mailbox b WHERE b.row = c.mailbox AND NOT b.remote)`, func(s *sqlite.Stmt) error {
+			b, err := box(conn, mailbox)
+			if err != nil {
+				return err
+			}
+			m, err := db.scanMessage(s, b)
+			out = append(out, m)
+			return err
+		}, mailbox, e.id)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// advance notes how far a sweep has come.
+type advance struct {
+	name string
+	to   store.EventID
+}
+
+func (a advance) apply(w *writer) (result, error) {
+	return result{}, exec(w.conn, "INSERT OR REPLACE INTO progress (name, position) VALUES (?, ?)", a.name, a.to)
+}

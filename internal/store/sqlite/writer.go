@@ -1,0 +1,175 @@
+package sqlite
+
+import (
+	"errors"
+	"fmt"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+)
+
+// operation is one change. The types that implement it are the closed set of
+// what can be written; they are plain values, made before the committer.
+//
+// apply runs within a transaction. An error of its second result rolls the
+// whole batch back. A refusal is not such an error: it goes into result.err,
+// and apply must then have changed nothing.
+type operation interface {
+	apply(w *writer) (result, error)
+}
+
+// result is what an operation came to; each kind of operation uses its field.
+type result struct {
+	err     error // the operation was refused
+	errs    []error
+	receipt store.Receipt
+	n       int
+}
+
+// weight is how many bytes an operation holds.
+func weight(op operation) int {
+	switch o := op.(type) {
+	case accept:
+		return len(o.Body.Data)
+	case putPiece:
+		return len(o.data)
+	case send:
+		return len(o.first)
+	}
+	return 0
+}
+
+// writer owns the connection that writes. Only the committer's goroutine uses
+// it, but for Open and Close.
+type writer struct {
+	db    *DB
+	conn  *sqlite.Conn
+	chain *audit.Chain
+	// types and codes hold what the tables event_type and event_code hold.
+	types map[eventType]int64
+	codes map[string]int64
+	// entries collects the audit entries of the batch.
+	entries []audit.Sealed
+	// spreadDue: a row was put into spread by the batch.
+	spreadDue bool
+	scratch   scratch
+}
+
+// load reads what the writer keeps in memory: at the start, and after a
+// rollback, when memory may be ahead of the tables.
+func (w *writer) load() error {
+	w.types, w.codes = map[eventType]int64{}, map[string]int64{}
+	err := rows(w.conn, "SELECT id, code, workflow FROM event_type", func(s *sqlite.Stmt) error {
+		w.types[eventType{s.ColumnText(1), s.ColumnText(2)}] = s.ColumnInt64(0)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = rows(w.conn, "SELECT id, code FROM event_code", func(s *sqlite.Stmt) error {
+		w.codes[s.ColumnText(1)] = s.ColumnInt64(0)
+		return nil
+	})
+	if err != nil || w.chain != nil {
+		return err
+	}
+	return w.startChain()
+}
+
+// commit is the committer's store.Commit.
+func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
+	if err := exec(w.conn, "BEGIN IMMEDIATE"); err != nil {
+		return unavailable(err)
+	}
+	w.entries, w.spreadDue = w.entries[:0], false
+	waiting := w.db.records.take()
+	link, err := w.perform(ops, out, waiting)
+	if err != nil {
+		w.db.records.putBack(waiting)
+		return errors.Join(unavailable(err), w.rollback())
+	}
+	if err := exec(w.conn, "COMMIT"); err != nil {
+		w.db.records.putBack(waiting)
+		// The log may hold the commit although it was not confirmed: after a
+		// crash right now it could count.
+		return errors.Join(fmt.Errorf("%w: %w", store.ErrUnknown, err), w.rollback())
+	}
+	if link != nil {
+		w.chain.Extend(*link)
+	}
+	if w.spreadDue {
+		select {
+		case w.db.spread <- struct{}{}:
+		default: // the spreader knows already
+		}
+	}
+	return nil
+}
+
+// perform applies the operations and chains their audit entries.
+func (w *writer) perform(ops []operation, out []store.Outcome[result], waiting []audit.Sealed) (*audit.Link, error) {
+	for i, op := range ops {
+		r, err := op.apply(w)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = store.Outcome[result]{Value: r, Err: r.err}
+	}
+	w.entries = append(w.entries, waiting...)
+	if len(w.entries) == 0 {
+		return nil, nil
+	}
+	return w.appendLink()
+}
+
+// rollback undoes the transaction, in memory too. SQLite may have rolled back
+// itself, as it does when the disk is full.
+func (w *writer) rollback() error {
+	if !w.conn.AutocommitEnabled() {
+		if err := exec(w.conn, "ROLLBACK"); err != nil {
+			return err
+		}
+	}
+	return w.load()
+}
+
+// unavailable marks errors of the machine, such as a full disk, as
+// store.ErrBusy: nothing was stored, another attempt may succeed.
+func unavailable(err error) error {
+	switch sqlite.ErrCode(err).ToPrimary() {
+	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultBusy, sqlite.ResultNoMem,
+		sqlite.ResultReadOnly, sqlite.ResultCantOpen:
+		return fmt.Errorf("%w: %w", store.ErrBusy, err)
+	}
+	return err
+}
+
+// eventType is a row of the table event_type.
+type eventType struct{ code, workflow string }
+
+// typeNumber returns the number of an event type, adding it when it is new.
+func (w *writer) typeNumber(code, workflow string) (int64, error) {
+	t := eventType{code, workflow}
+	if n, ok := w.types[t]; ok {
+		return n, nil
+	}
+	if err := exec(w.conn, "INSERT INTO event_type (code, workflow) VALUES (?, ?)", code, workflow); err != nil {
+		return 0, err
+	}
+	w.types[t] = w.conn.LastInsertRowID()
+	return w.types[t], nil
+}
+
+// codeNumber returns the number of an event code, adding it when it is new.
+func (w *writer) codeNumber(code string) (int64, error) {
+	if n, ok := w.codes[code]; ok {
+		return n, nil
+	}
+	if err := exec(w.conn, "INSERT INTO event_code (code) VALUES (?)", code); err != nil {
+		return 0, err
+	}
+	w.codes[code] = w.conn.LastInsertRowID()
+	return w.codes[code], nil
+}
