@@ -70,6 +70,9 @@ func readPEM(data []byte) (keys []jose.JSONWebKey, err error) {
 	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
+			if len(bytes.TrimSpace(data)) > 0 {
+				return nil, errors.New("there is text that is no PEM block")
+			}
 			return keys, nil
 		}
 		var public any

@@ -272,6 +272,8 @@ func TestParseKeys(t *testing.T) {
 		"another algorithm": {jwk(&p.rsa.PublicKey, "RS256", ""), -1},
 		"for encryption":    {jwk(&p.rsa.PublicKey, "", "enc"), -1},
 		"broken PEM":        {block("PUBLIC KEY", public[1:]), -1},
+		"PEM cut short":     {block("PUBLIC KEY", public)[:60], -1},
+		"text behind PEM":   {block("PUBLIC KEY", public) + "x", -1},
 		"no keys":           {"hello", -1},
 		"nothing":           {"", -1},
 	} {
@@ -333,4 +335,30 @@ func TestSigningNeedsAFittingKey(t *testing.T) {
 	if err != nil || !strings.Contains(string(head), `"kid":"k1"`) || !strings.Contains(string(head), `"RS512"`) {
 		t.Errorf("header %s, %v", head, err)
 	}
+}
+
+// Requests come in at the same time, each with its own caller.
+func TestEnterAtTheSameTime(t *testing.T) {
+	p := testPrivate()
+	door, _ := signedDoor(t, testKeys(t, &p.ec.PublicKey))
+	var group sync.WaitGroup
+	for i := range 8 {
+		user := strings.Repeat("u", i+1)
+		group.Go(func() {
+			for turn := range 50 {
+				a := createRequest()
+				a.token.User = user
+				if turn%2 == 0 {
+					var err error
+					if a.raw, err = a.token.Signed(p.ec, ""); err != nil {
+						t.Error(err)
+					}
+				}
+				if caller, err := door.Enter(context.Background(), a.build()); err != nil || caller.User != user || caller.Signed != (turn%2 == 0) {
+					t.Errorf("user %q: caller %q, signed %v, %v", user, caller.User, caller.Signed, err)
+				}
+			}
+		})
+	}
+	group.Wait()
 }
