@@ -134,6 +134,36 @@ func TestEveryRowOfThePageIsChecked(t *testing.T) {
 	}
 }
 
+// Clients in use send JSON with members that a NEMS overwrites or ignores.
+func TestReadResourceFromJSON(t *testing.T) {
+	const sent = `{"resourceType":"Subscription",
+		"meta":{"lastUpdated":"2026-01-02T03:04:05.678+00:00","profile":["https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"]},
+		"status":"requested","contact":[{"system":"url","value":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8","use":"work"}],
+		"reason":"ours","criteria":"/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9990000026&MessageHeader.event=pds-record-change-1",
+		"channel":{"type":"message","endpoint":"MAILBOX1234","payload":"application/fhir+json"}}`
+	xml, wrong, err := fhir.JSONToXML([]byte(sent))
+	if err != nil || len(wrong) > 0 {
+		t.Fatal(wrong, err)
+	}
+	got, findings, structure := read(t, string(xml))
+	if len(findings)+len(structure) > 0 || got.Contact != "RR8" || got.Mailbox != "MAILBOX1234" {
+		t.Fatalf("%v, %v, %+v", findings, structure, got)
+	}
+	c, err := ParseCriteria(got.Criteria)
+	if err != nil || c.Key() != (RouteKey{ByPatient, aNumber}) {
+		t.Errorf("criteria: %v, %v", c.Key(), err)
+	}
+	doc, _, err := fhir.ParseXML(WriteXML(Subscription{ID: NewID(acceptance), ODS: "RR8", Mailbox: "m", Status: Active, Version: 1,
+		Created: acceptance, Reason: "r", Criteria: c}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := fhir.XMLToJSON(doc)
+	if err != nil || !strings.Contains(string(answer), aNumber) {
+		t.Errorf("as JSON: %v", err)
+	}
+}
+
 func TestReadResourceOfOthers(t *testing.T) {
 	r, findings, _ := read(t, `<Patient xmlns="http://hl7.org/fhir"><id value="a"/></Patient>`)
 	if len(findings) != 1 || findings[0].Rule != "subscription-resource" || r != (Resource{}) {
