@@ -89,9 +89,7 @@ func (p *parser) readValue(a *attribute) error {
 	a.value.start = uint32(i)
 	a.plain = true
 	for {
-		for i < len(src) && class[src[i]]&classPlain != 0 {
-			i++
-		}
+		i = skipPlain(src, i)
 		if i >= len(src) {
 			return p.unexpectedEnd()
 		}

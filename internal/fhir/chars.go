@@ -1,6 +1,10 @@
 package fhir
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
 
 // Classes of bytes, for the scanner's loops.
 const (
@@ -8,6 +12,8 @@ const (
 	classStart                   // ASCII characters that start one
 	classPlain                   // needs no look inside an attribute's value
 	classText                    // needs no look inside text
+	classSpace                   // white space
+	classURI                     // means nothing special anywhere in a uri
 )
 
 var class = func() (table [256]uint8) {
@@ -20,6 +26,9 @@ var class = func() (table [256]uint8) {
 		if letter || isDigit(b) || b == '-' || b == '.' {
 			table[c] |= className
 		}
+		if isAlphanumeric(b) {
+			table[c] |= classURI
+		}
 		if b >= ' ' && b < utf8.RuneSelf && b != '<' && b != '&' {
 			table[c] |= classText
 			if b != '"' && b != '\'' {
@@ -27,9 +36,37 @@ var class = func() (table [256]uint8) {
 			}
 		}
 	}
+	for _, c := range []byte(" \t\r\n") {
+		table[c] |= classSpace
+	}
+	for _, c := range []byte("-._~/?=&+,;!$()*") {
+		table[c] |= classURI
+	}
 	table[']'] &^= classText // "]]>" may not stand in text
 	return table
 }()
+
+// skipPlain gives the index, from i on, of the first byte that is not
+// classPlain, eight bytes at a time where there are as many.
+func skipPlain(src []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for i+8 <= len(src) {
+		w := binary.LittleEndian.Uint64(src[i:])
+		quote := w ^ '"'*ones
+		amp := (w ^ '&'*ones) &^ ones // also the apostrophe, which differs in the last bit
+		less := w ^ '<'*ones
+		// The lowest bit set is right; those above it may not be.
+		found := ((w-' '*ones)&^w | (quote-ones)&^quote | (amp-ones)&^amp | (less-ones)&^less | w) & highs
+		if found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+		i += 8
+	}
+	for i < len(src) && class[src[i]]&classPlain != 0 {
+		i++
+	}
+	return i
+}
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 

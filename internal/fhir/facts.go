@@ -53,10 +53,15 @@ type elementFacts struct{ name, typ uint16 }
 
 // cell of a type's hash table; name 0 is an empty one.
 type cell struct {
+	key       nameKey
 	name, typ uint16
 	slot      uint8
 	many      bool
 }
+
+// nameKey holds the length of a name and its bytes, if those are 16 at most;
+// of a longer one the first and the last eight.
+type nameKey struct{ first, last, length uint64 }
 
 // facts reads the embedded table once, at first use (about a millisecond).
 var facts = sync.OnceValue(func() *factTable {
@@ -67,16 +72,22 @@ var facts = sync.OnceValue(func() *factTable {
 	return table
 })
 
-// nameHash mixes the length and up to sixteen bytes of a name, which tell the
-// names within every STU3 type apart well enough.
-func nameHash[T string | []byte](name T) uint64 {
-	var b [16]byte
-	n := copy(b[:8], name)
-	if len(name) > 8 {
-		n = copy(b[8:], name[len(name)-8:]) + 8
+func keyOf(name []byte) nameKey {
+	n := len(name)
+	k := nameKey{length: uint64(n)}
+	switch {
+	case n >= 8:
+		k.first, k.last = binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[n-8:])
+	case n >= 4:
+		k.first, k.last = uint64(binary.LittleEndian.Uint32(name)), uint64(binary.LittleEndian.Uint32(name[n-4:]))
+	case n > 0:
+		k.first, k.last = uint64(name[0])|uint64(name[n/2])<<8, uint64(name[n-1])
 	}
-	x := binary.LittleEndian.Uint64(b[:8]) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(b[8:]), 29) + uint64(n)
-	x *= 0x9e3779b97f4a7c15
+	return k
+}
+
+func (k nameKey) hash() uint64 {
+	x := (k.length + k.first ^ bits.RotateLeft64(k.last, 29)) * 0x9e3779b97f4a7c15
 	return x ^ x>>32
 }
 
@@ -85,13 +96,14 @@ func (t *typeFacts) find(names []string, name []byte) *cell {
 	if len(t.cells) == 0 {
 		return nil
 	}
-	for i := nameHash(name) & t.mask; ; i = (i + 1) & t.mask {
-		c := &t.cells[i]
+	key := keyOf(name)
+	for i := key.hash(); ; i++ {
+		c := &t.cells[i&t.mask]
+		if c.key == key && (len(name) <= 16 || names[c.name] == string(name)) {
+			return c
+		}
 		if c.name == 0 {
 			return nil
-		}
-		if names[c.name] == string(name) {
-			return c
 		}
 	}
 }
@@ -242,13 +254,14 @@ func (l *loader) index(t *typeFacts, elements int) error {
 			t.required |= 1 << i
 		}
 		for _, e := range s.elements {
-			at := nameHash(l.table.names[e.name]) & t.mask
+			key := keyOf([]byte(l.table.names[e.name]))
+			at := key.hash() & t.mask
 			for ; t.cells[at].name != 0; at = (at + 1) & t.mask {
 				if t.cells[at].name == e.name {
 					return fmt.Errorf("element %s twice", l.table.names[e.name])
 				}
 			}
-			t.cells[at] = cell{e.name, e.typ, uint8(i), s.many}
+			t.cells[at] = cell{key, e.name, e.typ, uint8(i), s.many}
 		}
 	}
 	return nil

@@ -253,7 +253,7 @@ func narrativeError(source []byte) error {
 	if err := p.parse(typeNarrative); err != nil {
 		return err
 	}
-	root := p.doc.nodes[0]
+	root := p.nodes[0]
 	if root.typ != typeXHTML || root.start != 0 || int(root.end) != len(source) {
 		return &SyntaxError{Rule: ruleJSONNarrative.id, Line: 1, Column: 1,
 			Text: "a narrative is one div in the namespace http://www.w3.org/1999/xhtml; received something else"}

@@ -46,7 +46,7 @@ func namespaceOf(uri []byte) namespace {
 // and a length of parser.bindings.
 type scope struct {
 	element  knownNamespace // of elements without a prefix
-	bindings int
+	bindings uint32
 }
 
 type binding struct {
@@ -108,7 +108,7 @@ func (p *parser) declarePrefix(a *attribute) error {
 	}
 	a.uri = namespace{known: nsXMLNS}
 	p.bindings = append(p.bindings, binding{a.name, ns})
-	p.space.bindings = len(p.bindings)
+	p.space.bindings = uint32(len(p.bindings))
 	return nil
 }
 

@@ -41,14 +41,14 @@ func (p *parser) narrativeElement(t *tag) {
 // elements' content is not judged.
 func (p *parser) placeNarrative(parent *frame, t *tag) (html uint8, refused bool) {
 	e := &htmlElements[parent.html]
-	name := string(t.local)
+	name := string(p.bytes(t.local))
 	html, known := htmlIndex[name]
 	switch {
 	case t.ns != nsXHTML:
 		p.report(ruleNarrativeElement, parent.node, int(t.start), "a narrative is written in the namespace http://www.w3.org/1999/xhtml; received an element of another or none")
 		return 0, true
 	case !known:
-		p.report(ruleNarrativeElement, parent.node, int(t.start), "a narrative has no element ", quoteName(t.local))
+		p.report(ruleNarrativeElement, parent.node, int(t.start), "a narrative has no element ", quoteName(p.bytes(t.local)))
 		return 0, true
 	case htmlElements[html].refused:
 		p.report(ruleTxt1, parent.node, int(t.start), "a narrative has no ", name, ": basic formatting, tables, lists, links and images only")
@@ -243,7 +243,7 @@ func (p *parser) checkIDs() {
 
 // nodeAt finds the innermost element around an offset.
 func (p *parser) nodeAt(offset uint32) uint32 {
-	after, _ := slices.BinarySearchFunc(p.doc.nodes, offset, func(r record, at uint32) int {
+	after, _ := slices.BinarySearchFunc(p.nodes, offset, func(r record, at uint32) int {
 		if r.start <= at {
 			return -1
 		}

@@ -34,7 +34,8 @@ func ParseXML(src []byte) (*Document, []Finding, error) {
 type parser struct {
 	src   []byte
 	pos   int
-	doc   *Document
+	doc   *Document // what becomes of it
+	nodes []record  // of doc, while reading
 	facts *factTable
 	names []string
 
@@ -81,7 +82,7 @@ func (p *parser) parse(around uint16) error {
 	if err := p.prolog(); err != nil {
 		return err
 	}
-	p.doc.nodes = make([]record, 0, len(p.src)/28+8)
+	p.nodes = make([]record, 0, len(p.src)/28+8)
 	p.frames[0] = frame{typ: around}
 	if p.pos >= len(p.src) || p.src[p.pos] != '<' {
 		return p.syntax("xml-root", "an XML document starts with an element; received other text or nothing", p.pos)
@@ -97,6 +98,7 @@ func (p *parser) parse(around uint16) error {
 	if err := p.epilog(); err != nil {
 		return err
 	}
+	p.doc.nodes = p.nodes
 	p.checkIDs()
 	return nil
 }
@@ -104,7 +106,7 @@ func (p *parser) parse(around uint16) error {
 // content reads text up to the next markup, and that markup.
 func (p *parser) content() error {
 	src, i := p.src, p.pos
-	for i < len(src) && isSpace(src[i]) {
+	for i < len(src) && class[src[i]]&classSpace != 0 {
 		i++
 	}
 	if i >= len(src) || src[i] != '<' || p.frames[p.depth].html != 0 {
@@ -179,9 +181,9 @@ func (p *parser) closeElement(f *frame) {
 	} else {
 		p.checkContent(f)
 	}
-	n := &p.doc.nodes[f.node]
+	n := &p.nodes[f.node]
 	n.end = uint32(p.pos)
-	n.next = uint32(len(p.doc.nodes))
+	n.next = uint32(len(p.nodes))
 }
 
 func (p *parser) unexpectedEnd() error {

@@ -70,9 +70,9 @@ func (p *parser) reportUnknown(parent *frame, t *tag, index uint32, wrongNamespa
 		}
 		p.report(p.rootRule(ruleNamespace), index, offset, "elements here are in the namespace ", expected, "; received one in another namespace or in none")
 	case parent.typ == typeResourceContainer:
-		p.report(p.rootRule(ruleElement), index, offset, "a resource of FHIR STU3 belongs here; received ", quoteName(t.local))
+		p.report(p.rootRule(ruleElement), index, offset, "a resource of FHIR STU3 belongs here; received ", quoteName(p.bytes(t.local)))
 	default:
-		p.report(ruleElement, index, offset, p.facts.types[parent.typ].fhirName, " has no element ", quoteName(t.local),
+		p.report(ruleElement, index, offset, p.facts.types[parent.typ].fhirName, " has no element ", quoteName(p.bytes(t.local)),
 			"; expected ", p.expected(parent.typ, int(parent.slot), parent.seen))
 	}
 }
@@ -99,7 +99,7 @@ func (p *parser) reportTwice(parent *frame, c *cell, index uint32, t *tag) {
 }
 
 func (p *parser) reportMissing(t *typeFacts, slot int, node uint32) {
-	p.report(ruleRequired, node, int(p.doc.nodes[node].start), t.fhirName, " needs ", p.slotName(t.slots[slot]), "; received none")
+	p.report(ruleRequired, node, int(p.nodes[node].start), t.fhirName, " needs ", p.slotName(t.slots[slot]), "; received none")
 }
 
 func (p *parser) reportAttribute(t *typeFacts, name []byte, index uint32, offset int) {

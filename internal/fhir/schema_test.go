@@ -144,6 +144,47 @@ func TestAgainstSchemaMutations(t *testing.T) {
 	}
 }
 
+// Every tricky value with every primitive type, and random ones of the types
+// whose form is intricate.
+func TestAgainstSchemaValues(t *testing.T) {
+	x := findXMLLint(t)
+	m := newMutator(5)
+	var sources [][]byte
+	add := func(element, value string) {
+		sources = append(sources, fmt.Appendf(nil,
+			`<Parameters xmlns="http://hl7.org/fhir"><parameter><name value="n"/><%s value="%s"/></parameter></Parameters>`, element, value))
+	}
+	extension := &m.ins.facts.types[typeExtension]
+	for _, e := range extension.slots[1].elements {
+		if m.ins.facts.types[e.typ].kind == kindNone {
+			continue
+		}
+		for _, value := range trickyValues {
+			add(m.names[e.name-1], value)
+		}
+	}
+	intricate := []struct {
+		element string
+		parts   []string
+	}{
+		{"valueUri", strings.Split("a|b|:|/|//|?|#|[|]|@|%|%41|1|80| |{|http:|.|-|+|\u00e9|&amp;|::1", "|")},
+		{"valueDateTime", strings.Split("2017|-|-0|1|2|29|02|T|00:00:00|:00|Z|+01:00|.5|24|-14:00| ", "|")},
+		{"valueInstant", strings.Split("2017-02-28|2016-02-29T|T|00:00:00|24:00:00|23:59:59|Z|+14:00|.0|1|-|-05:00|0000| ", "|")},
+		{"valueBase64Binary", strings.Split("A|B|Q|=|==| |AAAA|+|/|-|8|w", "|")},
+		{"valueDecimal", strings.Split("0|1|.|-|00|123456789012|+|e| ", "|")},
+	}
+	for _, form := range intricate {
+		for range 150 {
+			var value strings.Builder
+			for range 1 + m.rng.IntN(6) {
+				value.WriteString(pick(m.rng, form.parts...))
+			}
+			add(form.element, value.String())
+		}
+	}
+	compare(t, x, sources)
+}
+
 // Valid resources of every type pass both judges without any finding.
 func TestAgainstSchemaInstances(t *testing.T) {
 	x := findXMLLint(t)

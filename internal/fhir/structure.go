@@ -5,15 +5,24 @@ import "math/bits"
 // tag is a start tag of an element outside narratives.
 type tag struct {
 	start uint32
-	qname span   // as written
-	local []byte // without prefix
+	qname span // as written
+	local span // without prefix
 	ns    knownNamespace
-	value []byte // of the attribute value or url, normalised
-	at    uint32 // where that stands; 0: there is none
-	url   bool   // it is url
-	quick bool   // there are no other attributes
+	value span // of the attribute value or url, as written; starts at 0: there is none
+	plain bool // it needs no normalising
+	url   bool // it is url
+	quick bool // there are no other attributes
 	empty bool
 	outer scope
+}
+
+// tagValue gives the value of t's attribute, normalised.
+func (p *parser) tagValue(t *tag) []byte {
+	raw := p.src[t.value.start:t.value.end]
+	if t.plain {
+		return raw
+	}
+	return unescapeAttribute(raw)
 }
 
 // startTag reads a start tag and judges the element and its attributes.
@@ -61,14 +70,12 @@ func (p *parser) quickTag(t *tag) bool {
 		default:
 			return false
 		}
-		t.at = uint32(i)
-		for i < len(src) && class[src[i]]&classPlain != 0 {
-			i++
-		}
+		t.value.start = uint32(i)
+		i = skipPlain(src, i)
 		if len(src)-i < 3 || src[i] != '"' {
 			return false
 		}
-		t.value = src[t.at:i]
+		t.value.end = uint32(i)
 		i++
 	}
 	switch {
@@ -81,8 +88,8 @@ func (p *parser) quickTag(t *tag) bool {
 		return false
 	}
 	t.qname = span{uint32(p.pos + 1), uint32(end)}
-	t.local = src[p.pos+1 : end]
-	t.ns, t.quick = nsFHIR, true
+	t.local = t.qname
+	t.ns, t.quick, t.plain = nsFHIR, true, true
 	p.pos = i
 	return true
 }
@@ -95,7 +102,7 @@ func (p *parser) fullTag(t *tag) error {
 	if err != nil {
 		return err
 	}
-	t.qname, t.local = span{t.start + 1, name.end}, p.bytes(name)
+	t.qname, t.local = span{t.start + 1, name.end}, name
 	if t.empty, err = p.readAttributes(); err != nil {
 		return err
 	}
@@ -116,23 +123,27 @@ func (p *parser) fullTag(t *tag) error {
 // element records an element outside narratives and judges it.
 func (p *parser) element(t *tag) {
 	parent := &p.frames[p.depth]
-	index := uint32(len(p.doc.nodes))
+	index := uint32(len(p.nodes))
 	name, typ := p.place(parent, t, index)
 	facts := &p.facts.types[typ]
 	if !t.quick {
 		p.judgeAttributes(t, typ, index)
-	} else if t.at != 0 && t.url != (typ == typeExtension) || t.at != 0 && facts.kind == kindNone && !t.url {
+	} else if t.value.start != 0 && t.url != (typ == typeExtension) || t.value.start != 0 && facts.kind == kindNone && !t.url {
 		p.misplacedAttribute(t, typ, index)
 	}
 	p.addNode(record{
-		start: t.start, end: uint32(p.pos), next: index + 1, parent: parent.node, value: t.at, name: name, typ: typ,
+		start: t.start, end: uint32(p.pos), next: index + 1, parent: parent.node, value: t.value.start, name: name, typ: typ,
 	})
 	if typ == typeExtension {
 		p.judgeURL(t, index)
-	} else if t.at != 0 && typ != typeUnknown {
-		if result := facts.checkValue(t.value); result != verdictGood {
-			p.reportValue(facts, result, index, int(t.at), t.value)
+	} else if t.value.start != 0 && typ != typeUnknown {
+		value := p.tagValue(t)
+		if result := facts.checkValue(value); result != verdictGood {
+			p.reportValue(facts, result, index, int(t.value.start), value)
 		}
+	}
+	if t.quick && t.empty && t.value.start != 0 && facts.kind != kindNone {
+		return // a value and nothing else: nothing to judge at its end
 	}
 	p.depth++
 	f := &p.frames[p.depth]
@@ -145,18 +156,22 @@ func (p *parser) element(t *tag) {
 	}
 }
 
-// addNode keeps the table's growth within what is still needed: no more
-// elements can follow than there are tags, of four bytes at least.
+// addNode appends to the table.
 func (p *parser) addNode(r record) {
-	nodes := p.doc.nodes
-	if len(nodes) == cap(nodes) {
-		rest := p.src[r.start:]
-		more := min(len(rest)/4+1, countTags(rest)+1)
-		grown := make([]record, len(nodes), len(nodes)+more)
-		copy(grown, nodes)
-		nodes = grown
+	if len(p.nodes) == cap(p.nodes) {
+		p.growNodes(int(r.start))
 	}
-	p.doc.nodes = append(nodes, r)
+	p.nodes = append(p.nodes, r)
+}
+
+// growNodes keeps the table's growth within what is still needed: no more
+// elements can follow than there are tags, of four bytes at least.
+func (p *parser) growNodes(offset int) {
+	rest := p.src[offset:]
+	more := min(len(rest)/4+1, countTags(rest)+1)
+	grown := make([]record, len(p.nodes), len(p.nodes)+more)
+	copy(grown, p.nodes)
+	p.nodes = grown
 }
 
 // countTags counts what may be start tags.
@@ -179,7 +194,7 @@ func (p *parser) place(parent *frame, t *tag, index uint32) (name, typ uint16) {
 		return 0, typeUnknown
 	}
 	facts := &p.facts.types[parent.typ]
-	c := facts.find(p.names, t.local)
+	c := facts.find(p.names, p.bytes(t.local))
 	if c == nil || (c.typ == typeXHTML) != (t.ns == nsXHTML) || t.ns != nsFHIR && t.ns != nsXHTML {
 		p.reportUnknown(parent, t, index, c != nil)
 		return 0, typeUnknown
@@ -205,7 +220,7 @@ func (p *parser) checkContent(f *frame) {
 	for missing := facts.required &^ f.seen; missing != 0; missing &= missing - 1 {
 		p.reportMissing(facts, bits.TrailingZeros64(missing), f.node)
 	}
-	n := &p.doc.nodes[f.node]
+	n := &p.nodes[f.node]
 	if facts.isElement && !f.content && (n.value == 0 || f.typ == typeExtension) {
 		p.report(ruleEle1, f.node, int(n.start), "an element needs a value or child elements; received neither")
 	}
@@ -230,7 +245,7 @@ func (p *parser) judgeAttributes(t *tag, typ uint16, index uint32) {
 			p.judgePrefixed(a, typ, index)
 		case string(name) == "value" && typ != typeExtension && (facts.kind != kindNone || typ == typeUnknown),
 			string(name) == "url" && typ == typeExtension:
-			t.at, t.value = a.value.start, p.value(a)
+			t.value, t.plain = a.value, a.plain
 		case typ == typeUnknown:
 		case string(name) == "id" && facts.isElement:
 			p.judgeID(a, index)
@@ -265,13 +280,14 @@ func (p *parser) judgeID(a *attribute, index uint32) {
 
 // judgeURL: every extension says what it is.
 func (p *parser) judgeURL(t *tag, index uint32) {
-	if t.at == 0 {
+	if t.value.start == 0 {
 		p.report(ruleRequired, index, int(t.start), "an extension needs the attribute url; received none")
 		return
 	}
 	uri := typeFacts{fhirName: "uri", kind: kindURI}
-	if result := uri.checkValue(t.value); result != verdictGood {
-		p.reportValue(&uri, result, index, int(t.at), t.value)
+	value := p.tagValue(t)
+	if result := uri.checkValue(value); result != verdictGood {
+		p.reportValue(&uri, result, index, int(t.value.start), value)
 	}
 }
 
@@ -280,7 +296,7 @@ func (p *parser) judgeURL(t *tag, index uint32) {
 func (p *parser) misplacedAttribute(t *tag, typ uint16, index uint32) {
 	if typ == typeUnknown {
 		if t.url {
-			t.at = 0
+			t.value.start = 0
 		}
 		return
 	}
@@ -288,6 +304,6 @@ func (p *parser) misplacedAttribute(t *tag, typ uint16, index uint32) {
 	if t.url {
 		name = "url"
 	}
-	p.reportAttribute(&p.facts.types[typ], []byte(name), index, int(t.at)-len(name)-2)
-	t.at = 0
+	p.reportAttribute(&p.facts.types[typ], []byte(name), index, int(t.value.start)-len(name)-2)
+	t.value.start = 0
 }

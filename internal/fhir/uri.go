@@ -6,6 +6,9 @@ import "bytes"
 // ASCII and those that URIs must escape are let pass, as XML schema's anyURI
 // does. Blanks it lets pass too, FHIR does not (RFC 3986 has none).
 func checkURI(v []byte) verdict {
+	if isCommonURI(v) {
+		return verdictGood
+	}
 	for _, c := range v {
 		if isSpace(c) {
 			if isURIReference(v) {
@@ -15,6 +18,29 @@ func checkURI(v []byte) verdict {
 		}
 	}
 	return form(isURIReference(v))
+}
+
+// isCommonURI recognises nearly all uris of a message in one pass: urn:... and
+// http(s)://... of characters that need no second look.
+func isCommonURI(v []byte) bool {
+	var rest []byte
+	colon := byte(0)
+	switch {
+	case len(v) > 4 && string(v[:4]) == "urn:":
+		rest, colon = v[4:], ':'
+	case len(v) > 8 && string(v[:8]) == "https://":
+		rest = v[8:]
+	case len(v) > 7 && string(v[:7]) == "http://":
+		rest = v[7:]
+	default:
+		return false
+	}
+	for _, c := range rest {
+		if class[c]&classURI == 0 && c != colon {
+			return false
+		}
+	}
+	return true
 }
 
 // isURIReference reads [scheme:][//authority][path][?query][#fragment].
