@@ -15,17 +15,17 @@ import (
 //
 // The XML is nil when resourceType names no resource. The error is a
 // *SyntaxError: not JSON, a member twice, not UTF-8, more than 128 levels, or
-// XML more than four times as long as the JSON (and 64 KiB).
+// XML longer than three times the JSON and 64 KiB.
 func JSONToXML(src []byte) ([]byte, []Finding, error) {
 	table, err := scanJSON(src)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := jsonConverter{jsonTable: table, facts: facts(), limit: 4*len(src) + 64*1024}
+	c := jsonConverter{jsonTable: table, facts: facts(), limit: 3*len(src) + 64*1024}
 	c.out = make([]byte, 0, len(src)+1024)
 	known := c.resource(0, " xmlns=\""+fhirNamespace+"\"")
-	if len(c.out) > c.limit {
-		return nil, nil, table.failed("fhir-size", "the JSON would become more than four times as long in XML", 0)
+	if c.tooLong {
+		return nil, nil, table.failed("fhir-size", "the JSON would become more than three times as long in XML", 0)
 	}
 	if !known {
 		return nil, c.findings(), nil
@@ -38,10 +38,27 @@ type jsonConverter struct {
 	facts    *factTable
 	out      []byte
 	limit    int
+	tooLong  bool // out would exceed limit
 	path     []byte
 	problems []jsonProblem
 	omitted  int
 }
+
+// reserve makes room for n more bytes, the first time for all that is allowed,
+// and reports whether they fit.
+func (c *jsonConverter) reserve(n int) bool {
+	need := len(c.out) + n
+	if need > c.limit {
+		c.tooLong = true
+	}
+	if !c.tooLong && need > cap(c.out) {
+		c.out = append(make([]byte, 0, c.limit+maxTag), c.out...)
+	}
+	return !c.tooLong
+}
+
+// maxTag is more than the tags around a value take: two names and attributes.
+const maxTag = 256
 
 type jsonProblem struct {
 	rule   *rule
@@ -205,44 +222,50 @@ func (c *jsonConverter) element(m jsonMember) {
 		c.path = c.path[:back]
 		return
 	}
-	values, good1 := c.list(name, m.value)
-	extras, good2 := c.list(name, m.extra)
-	if !good1 || !good2 {
+	if !c.isList(name, m.value) || !c.isList(name, m.extra) {
 		return
 	}
-	for i := range max(len(values), len(extras)) {
-		var value, extra uint32
-		if i < len(values) {
-			value = values[i]
-		}
-		if i < len(extras) {
-			extra = extras[i]
-		}
+	value, valueEnd := c.items(m.value)
+	extra, extraEnd := c.items(m.extra)
+	for i := 0; value != 0 || extra != 0; i++ {
 		back := c.step(name, i)
 		c.single(m.cell, value, extra)
 		c.path = c.path[:back]
+		value, extra = c.following(value, valueEnd), c.following(extra, extraEnd)
 	}
 }
 
-// list gives the values of an array.
-func (c *jsonConverter) list(name string, i uint32) (values []uint32, good bool) {
+// isList wants an array with something in it, or nothing at all.
+func (c *jsonConverter) isList(name string, i uint32) bool {
+	if i == 0 || c.kind(i) == '[' && c.values[i].next > i+1 {
+		return true
+	}
+	back := c.step(name, -1)
+	c.report(ruleJSONType, i, "an element that repeats is a JSON array with something in it; received "+jsonKind(c.kind(i)))
+	c.path = c.path[:back]
+	return false
+}
+
+// items gives the index of an array's first value and the one behind its
+// last; zeros for no array.
+func (c *jsonConverter) items(i uint32) (first, end uint32) {
 	if i == 0 {
-		return nil, true
+		return 0, 0
 	}
-	for at := i + 1; c.kind(i) == '[' && at < c.values[i].next; at = c.values[at].next {
-		values = append(values, at)
+	return i + 1, c.values[i].next
+}
+
+// following gives the next value of an array, 0 behind the last.
+func (c *jsonConverter) following(at, end uint32) uint32 {
+	if at == 0 || c.values[at].next >= end {
+		return 0
 	}
-	if len(values) == 0 {
-		back := c.step(name, -1)
-		c.report(ruleJSONType, i, "an element that repeats is a JSON array with something in it; received "+jsonKind(c.kind(i)))
-		c.path = c.path[:back]
-	}
-	return values, len(values) > 0
+	return c.values[at].next
 }
 
 // single writes one element.
 func (c *jsonConverter) single(cell *cell, value, extra uint32) {
-	if len(c.out) > c.limit {
+	if !c.reserve(maxTag) {
 		return
 	}
 	name := c.facts.names[cell.name]
@@ -317,8 +340,8 @@ func (c *jsonConverter) value(i uint32, typ uint16, name string) {
 	c.out = append(c.out, ` value="`...)
 	if expected == '"' {
 		c.string(i)
-	} else {
-		c.out = append(c.out, c.raw(i)...)
+	} else if raw := c.raw(i); c.reserve(len(raw) + maxTag) {
+		c.out = append(c.out, raw...)
 	}
 	c.out = append(c.out, '"')
 }
@@ -326,6 +349,9 @@ func (c *jsonConverter) value(i uint32, typ uint16, name string) {
 // string writes a string's text, escaped.
 func (c *jsonConverter) string(i uint32) {
 	text := string(c.text(i))
+	if !c.reserve(escapedLength(text) + maxTag) {
+		return
+	}
 	for _, r := range text {
 		if !isChar(r) {
 			c.report(ruleJSONType, i, "a string has no control characters but tab and line ends; received one")
@@ -347,6 +373,9 @@ func (c *jsonConverter) narrative(i uint32) {
 			reason = syntax.Text
 		}
 		c.report(ruleJSONNarrative, i, "div has to hold XML: "+reason)
+		return
+	}
+	if !c.reserve(len(text)) {
 		return
 	}
 	c.out = append(c.out, text...)

@@ -76,18 +76,28 @@ func (t *jsonTable) end(offset int) error {
 	return nil
 }
 
-// add grows the table by no more than what can still follow: two bytes are
-// the least that a value and its separator take.
+// add appends to the table.
 func (t *jsonTable) add(start int) {
 	if len(t.values) == cap(t.values) {
-		rest := t.src[start:]
-		more := min(len(rest)/2, bytes.Count(rest, []byte(","))+bytes.Count(rest, []byte(":"))+
-			bytes.Count(rest, []byte("["))+bytes.Count(rest, []byte("{"))) + 2
-		grown := make([]jsonValue, len(t.values), len(t.values)+more)
+		grown := make([]jsonValue, len(t.values), len(t.values)+t.possible(t.src[start:]))
 		copy(grown, t.values)
 		t.values = grown
 	}
 	t.values = append(t.values, jsonValue{uint32(start), uint32(len(t.values) + 1)})
+}
+
+// possible tells how many values may follow: one behind each comma, colon and
+// bracket that opens something, but no more than one in two bytes. Brackets
+// in strings can make it too few, so it is a quarter of the table at least.
+func (t *jsonTable) possible(rest []byte) int {
+	count := 2
+	for _, mark := range []string{",", ":", "[", "{"} {
+		count += bytes.Count(rest, []byte(mark))
+	}
+	for _, empty := range []string{"[]", "{}"} {
+		count -= bytes.Count(rest, []byte(empty))
+	}
+	return max(min(count, len(rest)/2+2), len(t.values)/4)
 }
 
 func (t *jsonTable) wrap(err error) error {

@@ -25,6 +25,7 @@ func (p *parser) narrativeElement(t *tag) {
 		f.html, f.unchecked = p.placeNarrative(parent, t)
 		if f.unchecked {
 			f.html = parent.html
+			p.readable = true // refused already: not also for saying nothing
 		} else {
 			p.narrativeAttributes(&htmlElements[f.html], f.node)
 			p.readable = p.readable || htmlElements[f.html].name == "img"
@@ -170,7 +171,7 @@ func htmlValue(typ string, value []byte) bool {
 	case "NMTOKEN":
 		return isNMToken(trimmed)
 	case "NMTOKENS":
-		return !slices.ContainsFunc(bytes.Fields(value), func(v []byte) bool { return !isNMToken(v) })
+		return areNMTokens(value)
 	case "uri":
 		return isURIReference(trimmed)
 	case "character":
@@ -180,6 +181,15 @@ func htmlValue(typ string, value []byte) bool {
 		return pattern.Match(value)
 	}
 	return slices.Contains(strings.Split(strings.TrimSuffix(typ, "|"), "|"), string(trimmed))
+}
+
+func areNMTokens(value []byte) bool {
+	for token := range bytes.FieldsFuncSeq(value, func(r rune) bool { return r <= ' ' && isSpace(byte(r)) }) {
+		if !isNMToken(token) {
+			return false
+		}
+	}
+	return true
 }
 
 func isNMToken(v []byte) bool {

@@ -151,7 +151,10 @@ func (p *parser) endTag() error {
 	f := &p.frames[p.depth]
 	name := p.bytes(f.name)
 	i := p.pos + 2 + len(name)
-	if i > len(p.src) || string(p.src[p.pos+2:i]) != string(name) {
+	if i > len(p.src) {
+		return p.unexpectedEnd()
+	}
+	if string(p.src[p.pos+2:i]) != string(name) {
 		return p.syntax("xml-end-tag", "the end tag does not name the element that is open", p.pos)
 	}
 	for i < len(p.src) && isSpace(p.src[i]) {

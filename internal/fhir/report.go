@@ -21,11 +21,20 @@ type problem struct {
 
 // report notes a problem with a node. The parts of its text are joined.
 func (p *parser) report(r *rule, node uint32, offset int, parts ...string) {
-	if len(p.problems) >= maxFindings {
-		p.omitted++
+	if p.full() {
 		return
 	}
 	p.problems = append(p.problems, problem{r, node, uint32(offset), strings.Join(parts, "")})
+}
+
+// full reports whether enough was reported, and counts what is left out. Those
+// who make up long texts ask first.
+func (p *parser) full() bool {
+	if len(p.problems) < maxFindings {
+		return false
+	}
+	p.omitted++
+	return true
 }
 
 // findings works out places and paths, in document order.
@@ -35,12 +44,12 @@ func (p *parser) findings() []Finding {
 	}
 	slices.SortStableFunc(p.problems, func(a, b problem) int { return int(a.offset) - int(b.offset) })
 	found := make([]Finding, 0, len(p.problems)+1)
-	at := newLocator(p.src)
+	at, paths := newLocator(p.src), new(pathFinder)
 	for _, problem := range p.problems {
 		n := Node{p.doc, problem.node}
 		f := Finding{
 			Severity: Error, Code: problem.rule.code, Rule: problem.rule.id, Source: problem.rule.source,
-			Expression: n.Expression(), Location: n.Location(), Text: problem.text,
+			Expression: paths.expression(n), Location: paths.location(n), Text: problem.text,
 		}
 		f.Line, f.Column = at.position(int(problem.offset))
 		found = append(found, f)
@@ -61,6 +70,9 @@ func appendOmitted(found []Finding, omitted int) []Finding {
 
 // reportUnknown: an element that its parent does not have.
 func (p *parser) reportUnknown(parent *frame, t *tag, index uint32, wrongNamespace bool) {
+	if p.full() {
+		return
+	}
 	offset := int(t.start)
 	switch {
 	case wrongNamespace || t.ns != nsFHIR:
@@ -85,11 +97,17 @@ func (p *parser) rootRule(inner *rule) *rule {
 }
 
 func (p *parser) reportOrder(parent *frame, c *cell, index uint32, t *tag) {
+	if p.full() {
+		return
+	}
 	reached := p.facts.types[parent.typ].slots[parent.slot]
 	p.report(ruleOrder, index, int(t.start), p.names[c.name], " has to stand before ", p.slotName(reached), "; received it behind")
 }
 
 func (p *parser) reportTwice(parent *frame, c *cell, index uint32, t *tag) {
+	if p.full() {
+		return
+	}
 	slot := p.facts.types[parent.typ].slots[c.slot]
 	if len(slot.elements) > 1 {
 		p.report(ruleChoice, index, int(t.start), "at most one ", p.slotName(slot), " is allowed here; received another: ", p.names[c.name])
@@ -99,10 +117,16 @@ func (p *parser) reportTwice(parent *frame, c *cell, index uint32, t *tag) {
 }
 
 func (p *parser) reportMissing(t *typeFacts, slot int, node uint32) {
+	if p.full() {
+		return
+	}
 	p.report(ruleRequired, node, int(p.nodes[node].start), t.fhirName, " needs ", p.slotName(t.slots[slot]), "; received none")
 }
 
 func (p *parser) reportAttribute(t *typeFacts, name []byte, index uint32, offset int) {
+	if p.full() {
+		return
+	}
 	allowed := "id"
 	switch {
 	case t.name == "Extension":
@@ -118,6 +142,9 @@ func (p *parser) reportAttribute(t *typeFacts, name []byte, index uint32, offset
 // reportValue says what form a value needs and describes the received one
 // without quoting it.
 func (p *parser) reportValue(t *typeFacts, result verdict, index uint32, offset int, value []byte) {
+	if p.full() {
+		return
+	}
 	expected := forms[t.kind]
 	switch result {
 	case verdictCode:

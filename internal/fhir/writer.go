@@ -132,3 +132,14 @@ func appendEscaped(dst []byte, s string) []byte {
 	}
 	return dst
 }
+
+// escapedLength is an upper bound of what appendEscaped appends.
+func escapedLength(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '<' || c == '>' || c == '&' || c == '"' {
+			n += len("&quot;") - 1
+		}
+	}
+	return n
+}
