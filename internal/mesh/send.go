@@ -105,10 +105,25 @@ func (c *Client) sendChunk(ctx context.Context, target string, h Headers, m Outg
 	return sent.V2 + sent.V1, nil
 }
 
-// pack compresses as it is read; closing it ends the work.
-func pack(plain io.Reader) *io.PipeReader {
+// packing is a body that is compressed as it is read.
+type packing struct {
+	*io.PipeReader
+	ended chan struct{}
+}
+
+// Close ends the compressing and waits for it, so that nobody reads the plain
+// body afterwards.
+func (p packing) Close() error {
+	err := p.PipeReader.Close()
+	<-p.ended
+	return err
+}
+
+func pack(plain io.Reader) packing {
 	r, w := io.Pipe()
+	p := packing{r, make(chan struct{})}
 	go func() {
+		defer close(p.ended)
 		z := gzip.NewWriter(w)
 		_, err := io.Copy(z, plain)
 		if err == nil {
@@ -116,5 +131,5 @@ func pack(plain io.Reader) *io.PipeReader {
 		}
 		w.CloseWithError(err)
 	}()
-	return r
+	return p
 }

@@ -1,0 +1,58 @@
+package mailbox
+
+import (
+	"errors"
+	"net/http"
+
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// acknowledge takes a message out of the inbox. Doing it again, or doing it to
+// a message that has expired, is answered alike, as the sandbox does.
+func (c *call) acknowledge() error {
+	position, row, err := mesh.ParseMessageID(c.args[0])
+	if err != nil {
+		return mesh.NoSuchMessage
+	}
+	if row != c.box.Row {
+		return c.notMine(row, store.EventID(position))
+	}
+	err = c.Boxes.Acknowledge(c.r.Context(), row, store.EventID(position), c.Now())
+	if errors.Is(err, store.ErrNotFound) {
+		return mesh.NoSuchMessage
+	}
+	if err != nil {
+		return err
+	}
+	if c.version == mesh.V2 {
+		return c.empty()
+	}
+	return c.json(http.StatusOK, map[string]string{"messageId": mesh.FormatMessageID(position, row)})
+}
+
+// notMine refuses a message that is not in the caller's mailbox: 403 if it is
+// in another, as MESH does, 404 if it is in none.
+func (c *call) notMine(row int64, position store.EventID) error {
+	_, err := c.Boxes.Message(c.r.Context(), row, position)
+	if errors.Is(err, store.ErrNotFound) {
+		return mesh.NoSuchMessage
+	}
+	if err != nil {
+		return err
+	}
+	return mesh.Forbidden
+}
+
+// message finds a message by its id, in whosever mailbox.
+func (c *call) message(id string) (store.Message, error) {
+	position, row, err := mesh.ParseMessageID(id)
+	if err != nil {
+		return store.Message{}, mesh.NoSuchMessage
+	}
+	m, err := c.Boxes.Message(c.r.Context(), row, store.EventID(position))
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Message{}, mesh.NoSuchMessage
+	}
+	return m, err
+}

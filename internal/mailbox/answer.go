@@ -1,0 +1,134 @@
+package mailbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// answer remembers whether a response has begun.
+type answer struct {
+	http.ResponseWriter
+	status int // 0 until it began
+}
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// json answers with a value.
+func (c *call) json(status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing an answer: %w", err)
+	}
+	c.write(status, c.version.MediaType(), body)
+	return nil
+}
+
+func (c *call) write(status int, media string, body []byte) {
+	h := c.w.Header()
+	h.Set("Content-Type", media)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(body) // a client that has gone cannot be told
+}
+
+// empty answers 200 without a body, as version 2 often does.
+func (c *call) empty() error {
+	c.w.Header().Set("Content-Type", c.version.MediaType())
+	c.w.Header().Set("Content-Length", "0")
+	c.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// invalid is a parameter that breaks its schema: 400 with the API's
+// HTTPValidationError, the same in both versions.
+type invalid struct {
+	In      string // path, query or header
+	Name    string
+	Message string
+}
+
+func (i invalid) Error() string { return i.In + " " + i.Name + ": " + i.Message }
+
+type validationDetail struct {
+	Location []string `json:"loc"`
+	Message  string   `json:"msg"`
+	Type     string   `json:"type"`
+}
+
+func (i invalid) body() []byte {
+	body, err := json.Marshal(map[string][]validationDetail{
+		"detail": {{[]string{i.In, i.Name}, i.Message, "value_error"}},
+	})
+	if err != nil { // strings only: cannot fail
+		return []byte(`{"detail":[]}`)
+	}
+	return body
+}
+
+// defect is a panic, caught.
+type defect struct{ value any }
+
+func (d defect) Error() string { return fmt.Sprintf("panic: %v", d.value) }
+
+// fail renders any error, in the one place where that is done.
+func (c *call) fail(err error) {
+	if c.w.status != 0 {
+		// The answer has begun: only the end of the connection tells the client
+		// that it is not whole.
+		c.Logger.Warn("mesh answer broken off", "endpoint", c.name, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	var refusal *mesh.Error
+	var parameter invalid
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &parameter):
+		c.write(http.StatusBadRequest, mesh.MediaJSON, parameter.body())
+	case errors.As(err, &tooLarge):
+		c.refuse(mesh.TooLarge, "")
+	case errors.As(err, &refusal):
+		c.refuse(refusal, "")
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed),
+		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		c.w.Header().Set("Retry-After", "1")
+		c.refuse(mesh.Unavailable, "")
+	default:
+		id := reference()
+		attributes := []any{"endpoint", c.name, "reference", id, "error", err}
+		if errors.As(err, &defect{}) {
+			attributes = append(attributes, "stack", string(debug.Stack()))
+		}
+		c.Logger.Error("mesh request failed", attributes...)
+		c.refuse(mesh.Internal.With(mesh.Internal.Description+", reference "+id), id)
+	}
+}
+
+func (c *call) refuse(e *mesh.Error, reference string) {
+	if e.Status == http.StatusMethodNotAllowed {
+		c.w.Header().Set("Allow", methods(c.r.URL, c.Dev))
+	}
+	c.write(e.Status, c.version.MediaType(), e.Body(c.version, reference))
+}

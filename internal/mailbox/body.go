@@ -1,0 +1,177 @@
+package mailbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+
+	"nems/internal/mesh"
+)
+
+// smallBody is up to how many bytes of a body are held in memory, so that a
+// message of that size is one transaction. Nearly every message is one.
+const smallBody = 256 << 10
+
+// A packed chunk may unfold to expansion times its size, but always to
+// smallExpanded: more is a bomb. Text packs 5 to 20 times, deflate can do 1,030.
+const (
+	expansion     = 200
+	smallExpanded = 10 << 20
+)
+
+var (
+	errNotGzip = mesh.MissingData.With("Data file is not the gzip that Content-Encoding says")
+	errBomb    = mesh.MissingData.With("Data file unfolds to more than 200 times its size")
+)
+
+// readBody reads the body of a send. A small one comes back in memory, checked.
+// Otherwise large gives the bytes as they arrive; it fails, instead of ending,
+// when they are too many, break off or are not the gzip they should be.
+func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err error) {
+	if c.r.ContentLength > c.MaxChunk {
+		return nil, nil, mesh.TooLarge
+	}
+	size := int64(smallBody + 1)
+	if n := c.r.ContentLength; n >= 0 && n < size {
+		size = n
+	}
+	head := make([]byte, 0, size)
+	buffer := bytes.NewBuffer(head)
+	if _, err := io.Copy(buffer, io.LimitReader(c.r.Body, smallBody+1)); err != nil {
+		return nil, nil, brokenOff(err)
+	}
+	switch {
+	case buffer.Len() == 0:
+		return nil, nil, mesh.MissingData
+	case buffer.Len() <= smallBody:
+		return buffer.Bytes(), nil, checkSmall(buffer.Bytes(), encoding)
+	}
+	var whole io.Reader = &limited{io.MultiReader(buffer, c.r.Body), c.MaxChunk}
+	if encoding == "" {
+		return nil, io.NopCloser(whole), nil
+	}
+	return nil, checkGzip(whole), nil
+}
+
+func brokenOff(err error) error {
+	return fmt.Errorf("%w: %w", mesh.MissingData.With("Data file broke off"), err)
+}
+
+// checkSmall checks a body in memory.
+func checkSmall(body []byte, encoding string) error {
+	if encoding == "" {
+		return nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return errNotGzip
+	}
+	return unfold(z, func() int64 { return int64(len(body)) })
+}
+
+// unfold reads packed bytes to their end and throws them away. packed tells how
+// many packed bytes have come so far.
+func unfold(z io.Reader, packed func() int64) error {
+	var sum int64
+	for {
+		n, err := io.CopyN(io.Discard, z, 1<<20)
+		sum += n
+		switch {
+		case sum > smallExpanded && sum > expansion*packed():
+			return errBomb
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return errNotGzip
+		}
+	}
+}
+
+// limited reads up to left bytes and then fails, if there is more.
+type limited struct {
+	r    io.Reader
+	left int64
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, mesh.TooLarge
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return n, brokenOff(err)
+	}
+	return n, err
+}
+
+// gzipCheck passes packed bytes on and unfolds them at the same time; where
+// they end it says whether they were sound.
+type gzipCheck struct {
+	r       io.Reader
+	w       *io.PipeWriter
+	verdict chan error
+	ended   error // the verdict, once it was taken
+	done    bool
+}
+
+func checkGzip(r io.Reader) *gzipCheck {
+	pr, pw := io.Pipe()
+	g := &gzipCheck{r: r, w: pw, verdict: make(chan error, 1)}
+	counter := &pipeCount{r: pr}
+	go func() {
+		z, err := gzip.NewReader(counter)
+		if err == nil {
+			err = unfold(z, func() int64 { return counter.n })
+		} else {
+			err = errNotGzip
+		}
+		pr.CloseWithError(err)
+		g.verdict <- err
+	}()
+	return g
+}
+
+// pipeCount counts what the unfolding side has taken.
+type pipeCount struct {
+	r io.Reader
+	n int64
+}
+
+func (c *pipeCount) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (g *gzipCheck) Read(p []byte) (int, error) {
+	n, err := g.r.Read(p)
+	if n > 0 {
+		if _, werr := g.w.Write(p[:n]); werr != nil {
+			return 0, g.judge()
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		if bad := g.judge(); bad != nil {
+			return 0, bad
+		}
+	}
+	return n, err
+}
+
+// judge ends the unfolding and returns its verdict.
+func (g *gzipCheck) judge() error {
+	if !g.done {
+		g.w.Close()
+		g.ended, g.done = <-g.verdict, true
+	}
+	return g.ended
+}
+
+// Close ends the unfolding, if nothing else did.
+func (g *gzipCheck) Close() error {
+	_ = g.judge() // who closes early does not want to know
+	return nil
+}

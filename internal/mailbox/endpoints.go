@@ -1,0 +1,141 @@
+package mailbox
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"nems/internal/mesh"
+)
+
+// endpoint is a method and path of the API. In its path * stands for one
+// variable part; the first of an endpoint that is not open is the mailbox.
+type endpoint struct {
+	method string
+	path   string
+	name   string
+	serve  func(*call) error
+	open   bool // needs no token
+	dev    bool // exists in dev mode only
+	parts  []string
+}
+
+// endpoints is the API; where two paths fit, the first counts.
+var endpoints = withParts([]endpoint{
+	{method: "GET", path: "_ping", name: "ping", serve: (*call).ping, open: true},
+	{method: "GET", path: "deepping", name: "ping", serve: (*call).ping, open: true},
+	{method: "GET", path: "endpointlookup/*/*", name: "lookup", serve: (*call).lookupEndpoint, open: true},
+	{method: "GET", path: "workflowsearch/*", name: "workflow search", serve: (*call).searchWorkflow, open: true},
+
+	{method: "DELETE", path: "admin/reset", name: "reset", serve: (*call).reset, open: true, dev: true},
+	{method: "DELETE", path: "admin/reset/*", name: "reset", serve: (*call).resetOne, open: true, dev: true},
+	{method: "POST", path: "admin/report", name: "put report", serve: (*call).putReport, open: true, dev: true},
+	{method: "POST", path: "admin/message/*/event", name: "add event", serve: (*call).addEvent, open: true, dev: true},
+	{method: "GET", path: "admin/message/*", name: "message details", serve: (*call).messageDetails, open: true, dev: true},
+	{method: "GET", path: "admin/mailbox/*", name: "mailbox details", serve: (*call).mailboxDetails, open: true, dev: true},
+	{method: "GET", path: "mailbox/*", name: "mailbox details", serve: (*call).mailboxDetails, open: true, dev: true},
+
+	{method: "POST", path: "*", name: "handshake", serve: (*call).handshake},
+	{method: "GET", path: "*", name: "handshake", serve: (*call).handshake},
+	{method: "GET", path: "*/inbox", name: "list", serve: (*call).list},
+	{method: "GET", path: "*/count", name: "count", serve: (*call).count},
+	{method: "GET", path: "*/inbox/rich", name: "rich inbox", serve: (*call).richInbox},
+	{method: "GET", path: "*/inbox/*", name: "download", serve: (*call).download},
+	{method: "HEAD", path: "*/inbox/*", name: "head", serve: (*call).head},
+	{method: "GET", path: "*/inbox/*/*", name: "download chunk", serve: (*call).downloadChunk},
+	{method: "PUT", path: "*/inbox/*/status/acknowledged", name: "acknowledge", serve: (*call).acknowledge},
+	{method: "POST", path: "*/outbox", name: "send", serve: (*call).send},
+	{method: "GET", path: "*/outbox/rich", name: "rich outbox", serve: (*call).richOutbox},
+	{method: "GET", path: "*/outbox/tracking", name: "track", serve: (*call).track},
+	{method: "GET", path: "*/outbox/tracking/*", name: "track local id", serve: (*call).trackLocal},
+	{method: "POST", path: "*/outbox/*/*", name: "send chunk", serve: (*call).sendChunk},
+})
+
+func withParts(all []endpoint) []endpoint {
+	for i := range all {
+		all[i].parts = strings.Split(all[i].path, "/")
+	}
+	return all
+}
+
+// findEndpoint finds what serves a request, with the variable parts of its
+// path. Its errors are UnknownPath and WrongMethod.
+func findEndpoint(r *http.Request, dev bool) (endpoint, []string, error) {
+	path, err := split(r.URL)
+	if err != nil {
+		return endpoint{}, nil, mesh.UnknownPath
+	}
+	known := false
+	for _, e := range endpoints {
+		if (e.dev && !dev) || !e.fits(path) {
+			continue
+		}
+		if e.method == r.Method {
+			return e, e.variables(path), nil
+		}
+		known = true
+	}
+	if known {
+		return endpoint{}, nil, mesh.WrongMethod
+	}
+	return endpoint{}, nil, mesh.UnknownPath
+}
+
+// methods lists the methods of a path, for the Allow header.
+func methods(u *url.URL, dev bool) string {
+	path, err := split(u)
+	if err != nil {
+		return ""
+	}
+	var all []string
+	for _, e := range endpoints {
+		if (!e.dev || dev) && e.fits(path) && !slices.Contains(all, e.method) {
+			all = append(all, e.method)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// split takes the path behind /messageexchange/ apart, or that of /admin/
+// whole. It splits first and unescapes then: a workflow id may hold a slash.
+func split(u *url.URL) ([]string, error) {
+	path := u.EscapedPath()
+	if rest, ok := strings.CutPrefix(path, "/messageexchange/"); ok {
+		path = rest
+	} else if rest, ok := strings.CutPrefix(path, "/admin/"); ok {
+		path = "admin/" + rest
+	} else {
+		return nil, mesh.UnknownPath
+	}
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		var err error
+		if parts[i], err = url.PathUnescape(parts[i]); err != nil || parts[i] == "" {
+			return nil, mesh.UnknownPath
+		}
+	}
+	return parts, nil
+}
+
+func (e endpoint) fits(path []string) bool {
+	if len(path) != len(e.parts) {
+		return false
+	}
+	for i, part := range e.parts {
+		if part != "*" && part != path[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (e endpoint) variables(path []string) []string {
+	var found []string
+	for i, part := range e.parts {
+		if part == "*" {
+			found = append(found, path[i])
+		}
+	}
+	return found
+}

@@ -1,0 +1,153 @@
+package mailbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// Faults makes a Server awkward, as networks and busy services are, so that
+// clients can be tested against it. Rates go from 0 to 1. The same seed and the
+// same sequence of requests give the same faults.
+type Faults struct {
+	Seed uint64
+	// Latency delays every answer; Jitter adds up to as much again, evenly.
+	Latency, Jitter time.Duration
+	// ErrorRate of the requests are refused with one of Errors (HTTP statuses;
+	// none means 503) and change nothing.
+	ErrorRate float64
+	Errors    []int
+	// DropRate of the requests get no answer: the connection ends, in half of
+	// the cases before anything was done, in the other half after it.
+	DropRate float64
+	// DuplicateRate of the messages sent arrive twice, with two ids.
+	DuplicateRate float64
+	// DisorderRate of the inbox pages come in any order.
+	DisorderRate float64
+}
+
+// faulter plays dice. Safe for concurrent use.
+type faulter struct {
+	Faults
+	mu   sync.Mutex
+	dice *rand.Rand
+}
+
+func newFaulter(f Faults) *faulter {
+	return &faulter{Faults: f, dice: rand.New(rand.NewPCG(f.Seed, f.Seed))}
+}
+
+func (f *faulter) happens(rate float64) bool {
+	if rate <= 0 {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dice.Float64() < rate
+}
+
+func (f *faulter) pick(n int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dice.IntN(n)
+}
+
+// wrap disturbs the API, but not the endpoints of /admin/.
+func (f *faulter) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/admin/") || strings.HasPrefix(r.URL.Path, "/messageexchange/admin/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if !f.wait(r.Context()) {
+			return
+		}
+		switch {
+		case f.happens(f.ErrorRate):
+			f.refuse(w, r)
+		case f.happens(f.DropRate):
+			if f.happens(0.5) {
+				next.ServeHTTP(nowhere{http.Header{}}, r)
+			}
+			panic(http.ErrAbortHandler) // ends the connection without an answer
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// wait returns false when the client gave up first.
+func (f *faulter) wait(ctx context.Context) bool {
+	delay := f.Latency
+	if f.Jitter > 0 {
+		delay += time.Duration(f.pick(int(f.Jitter)))
+	}
+	if delay == 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (f *faulter) refuse(w http.ResponseWriter, r *http.Request) {
+	e := &mesh.Error{Status: http.StatusServiceUnavailable, Description: "a fault was asked for"}
+	if len(f.Errors) > 0 {
+		e.Status = f.Errors[f.pick(len(f.Errors))]
+	}
+	version, err := mesh.AcceptedVersion(r.Header.Get("Accept"))
+	if err != nil {
+		version = mesh.V1
+	}
+	w.Header().Set("Content-Type", version.MediaType())
+	w.WriteHeader(e.Status)
+	_, _ = w.Write(e.Body(version, ""))
+}
+
+// disorder shuffles a page of message ids, sometimes.
+func (f *faulter) disorder(ids []string) {
+	if !f.happens(f.DisorderRate) {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dice.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+}
+
+// nowhere takes an answer that nobody gets.
+type nowhere struct{ header http.Header }
+
+func (n nowhere) Header() http.Header       { return n.header }
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+func (nowhere) WriteHeader(int)             {}
+
+// boxes doubles some of the sends.
+func (f *faulter) boxes(b Boxes) Boxes { return doubling{b, f} }
+
+type doubling struct {
+	Boxes
+	faults *faulter
+}
+
+// Send stores small messages in one chunk a second time, under a new position.
+func (d doubling) Send(ctx context.Context, m store.Message, first []byte) error {
+	if err := d.Boxes.Send(ctx, m, first); err != nil {
+		return err
+	}
+	if first == nil || m.Status != store.Accepted || !d.faults.happens(d.faults.DuplicateRate) {
+		return nil
+	}
+	m.Position = d.NextPosition()
+	return d.Boxes.Send(ctx, m, first)
+}

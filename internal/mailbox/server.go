@@ -1,0 +1,130 @@
+package mailbox
+
+import (
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// The lives of a message (MESH API, "Message expiration").
+const (
+	Expiry    = 5 * 24 * time.Hour
+	Retention = 30 * 24 * time.Hour
+)
+
+// Config is what a Server needs. Boxes and SharedKey are required.
+type Config struct {
+	Boxes Boxes
+	// SharedKey is the secret of the environment that every token is made with.
+	SharedKey []byte
+	// Now is the clock of tokens and messages; nil means time.Now.
+	Now func() time.Time
+	// Logger gets one line for each request that fails by our fault, and in dev
+	// mode one for each request; nil means none.
+	Logger *slog.Logger
+	// Allowed tells whether a request whose token is good may use the mailbox:
+	// in production, whether the connection's client certificate belongs to it.
+	// nil allows all.
+	Allowed func(r *http.Request, mailbox store.Mailbox) bool
+	// Dev opens the endpoints of the MESH sandbox that reset mailboxes, write
+	// reports and change messages, without authorization.
+	Dev bool
+	// Faults makes the server awkward, for tests of clients; nil: it behaves.
+	Faults *Faults
+	// MaxChunk is the largest body of one request in bytes; 0 means
+	// mesh.MaxChunk.
+	MaxChunk int64
+}
+
+// Server answers /messageexchange/... and, in dev mode, /admin/.... Safe for
+// concurrent use.
+type Server struct {
+	Config
+	handler http.Handler
+	counts  counts
+	faults  *faulter
+}
+
+// New returns a Server. It starts nothing.
+func New(c Config) *Server {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.MaxChunk == 0 {
+		c.MaxChunk = mesh.MaxChunk
+	}
+	s := &Server{Config: c}
+	s.handler = http.HandlerFunc(s.serve)
+	if c.Faults != nil {
+		s.faults = newFaulter(*c.Faults)
+		s.handler = s.faults.wrap(s.handler)
+		s.Boxes = s.faults.boxes(s.Boxes)
+	}
+	return s
+}
+
+// ServeHTTP answers one request. Whatever happens inside, the answer has the
+// API's error form; a failure after an answer began ends the connection.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	c := &call{Server: s, w: &answer{ResponseWriter: w}, r: r, version: mesh.V1}
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			c.fail(defect{p})
+		}
+	}()
+	if err := c.run(); err != nil {
+		c.fail(err)
+	}
+	if s.Dev {
+		s.Logger.Debug("mesh request", "endpoint", c.name, "mailbox", c.box.ID, "status", c.w.status)
+	}
+}
+
+// call is one request on its way.
+type call struct {
+	*Server
+	w       *answer
+	r       *http.Request
+	version mesh.Version
+	name    string        // of the endpoint, for the log: never the path
+	args    []string      // the variable parts of the path
+	box     store.Mailbox // whose token it came with
+}
+
+// run finds the endpoint, checks the token and hands over. A path that does
+// not exist is refused before the token is looked at.
+func (c *call) run() error {
+	e, args, err := findEndpoint(c.r, c.Dev)
+	c.name, c.args = e.name, args
+	accepted, acceptErr := mesh.AcceptedVersion(c.r.Header.Get("Accept"))
+	c.version = accepted
+	if err != nil {
+		return err
+	}
+	if !e.open {
+		if c.box, err = c.authorise(args[0]); err != nil {
+			return err
+		}
+		c.args = args[1:]
+	}
+	if acceptErr != nil {
+		return &mesh.Error{Status: http.StatusBadRequest, Description: "Accept header api format incorrect"}
+	}
+	return e.serve(c)
+}
+
+// reference is what a caller quotes and the log line carries.
+func reference() string { return strconv.FormatUint(rand.Uint64(), 36) }
