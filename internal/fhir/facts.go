@@ -99,11 +99,11 @@ func (t *typeFacts) find(names []string, name []byte) *cell {
 	key := keyOf(name)
 	for i := key.hash(); ; i++ {
 		c := &t.cells[i&t.mask]
-		if c.key == key && (len(name) <= 16 || names[c.name] == string(name)) {
-			return c
-		}
 		if c.name == 0 {
 			return nil
+		}
+		if c.key == key && (len(name) <= 16 || names[c.name] == string(name)) {
+			return c
 		}
 	}
 }

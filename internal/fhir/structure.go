@@ -217,6 +217,9 @@ func (p *parser) checkContent(f *frame) {
 		return
 	}
 	facts := &p.facts.types[f.typ]
+	if f.typ == typeResourceContainer && f.content {
+		return // whatever it holds instead of a resource was reported
+	}
 	for missing := facts.required &^ f.seen; missing != 0; missing &= missing - 1 {
 		p.reportMissing(facts, bits.TrailingZeros64(missing), f.node)
 	}
