@@ -125,7 +125,7 @@ func (w *writer) route(s *subscription.Subscription, mailbox int64, key subscrip
 // duplicate looks for an equal subscription that lives. The hash finds it, the
 // comparison decides.
 func (c *creation) duplicate(w *writer, mailbox int64) (twin subscription.ID, found bool, err error) {
-	err = rows(w.conn, "SELECT id, ods, mailbox, criteria, ends FROM subscription WHERE same = ?", func(s *sqlite.Stmt) error {
+	err = rows(w.conn, "SELECT id, ods, mailbox, criteria, ends FROM subscription WHERE hash = ? AND same = ?", func(s *sqlite.Stmt) error {
 		if ends := s.ColumnInt64(4); found || !s.ColumnIsNull(4) && ends <= c.now.UnixMicro() {
 			return nil
 		}
@@ -135,7 +135,7 @@ func (c *creation) duplicate(w *writer, mailbox int64) (twin subscription.ID, fo
 			s.ColumnBytes(0, twin[:])
 		}
 		return nil
-	}, c.same)
+	}, c.hash, c.same)
 	return twin, found, err
 }
 

@@ -115,8 +115,7 @@ func (db *DB) ofPatient(ctx context.Context, q store.SubscriptionQuery) ([]subsc
 	hash := subscription.Criteria{Patient: q.Patient}.Key().Hash()
 	var seen []storedSubscription
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSubscription+` WHERE id IN (SELECT DISTINCT id FROM route WHERE hash = ? AND code IN (SELECT id FROM event_code))
-			AND ods = ? AND id > ? ORDER BY id`, func(s *sqlite.Stmt) error {
+		return rows(conn, selectSubscription+" WHERE hash = ? AND ods = ? AND id > ? ORDER BY id", func(s *sqlite.Stmt) error {
 			seen = append(seen, storedSubscription{})
 			seen[len(seen)-1].scan(s)
 			return nil

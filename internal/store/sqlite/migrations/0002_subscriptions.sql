@@ -13,7 +13,8 @@ CREATE TABLE subscription (
   created  INTEGER NOT NULL,
   version  INTEGER NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX subscription_same ON subscription (same) WHERE same IS NOT NULL;
+-- Finds duplicates by both, the subscriptions to a patient by the first.
+CREATE INDEX subscription_hash ON subscription (hash, same);
 CREATE INDEX subscription_owner ON subscription (ods);
 CREATE INDEX subscription_ends ON subscription (ends) WHERE ends IS NOT NULL;
 

@@ -1,0 +1,439 @@
+package storetest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+func inboxPages(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	neighbour := w.mailbox("B")
+	w.subscribe("A", ofPatient(jack, vaccination))
+	w.subscribe("B", ofPatient(jack, vaccination))
+	var want []store.EventID
+	for i := range 25 {
+		r := w.publish(func(a *store.Acceptance) { a.Workflow = fmt.Sprintf("W%d", i%5) })
+		want = append(want, r.Event)
+	}
+	var got []store.EventID
+	for after := store.EventID(0); ; {
+		page, err := w.List(w.ctx(), store.InboxQuery{Mailbox: box, After: after, Max: 7})
+		w.must(err)
+		if len(page) == 0 {
+			break
+		}
+		for _, m := range page {
+			after = m.Position
+			got = append(got, after)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("pages: expected %v, got %v", want, got)
+	}
+	filtered, err := w.List(w.ctx(), store.InboxQuery{Mailbox: box, Max: 3, Workflow: func(s string) bool { return s == "W4" }})
+	if err != nil || len(filtered) != 3 || filtered[0].Position != want[4] || filtered[2].Position != want[14] {
+		t.Errorf("filtered: %+v, %v", filtered, err)
+	}
+	if n, err := w.Count(w.ctx(), neighbour); n != 25 || err != nil {
+		t.Errorf("the neighbour has %d, %v", n, err)
+	}
+	_, err = w.List(w.ctx(), store.InboxQuery{Mailbox: 999, Max: 1})
+	w.wantError("no such mailbox", err, store.ErrNotFound)
+}
+
+func acknowledging(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	w.subscribe("A", ofPatient(jack, vaccination))
+	first, second := w.publish(), w.publish()
+	at := w.clock.now().Add(time.Minute)
+	for range 2 { // the second time is no error
+		w.must(w.Acknowledge(w.ctx(), box, first.Event, at))
+	}
+	w.wantInbox("acknowledged", box, second.Event)
+	m, err := w.Message(w.ctx(), box, first.Event)
+	if err != nil || m.Status != store.Acknowledged || !m.StatusAt.Equal(at) {
+		t.Errorf("acknowledged: %+v, %v", m, err)
+	}
+	if !bytes.Equal(w.download(m, 1), message(1)) {
+		t.Error("an acknowledged copy can still be read")
+	}
+	w.wantError("no such message", w.Acknowledge(w.ctx(), box, 1, at), store.ErrNotFound)
+	w.wantError("another's message", w.Acknowledge(w.ctx(), box+1, first.Event, at), store.ErrNotFound)
+	history, err := w.History(w.ctx(), box, epoch.Add(-time.Hour), 0, 10)
+	w.must(err)
+	if len(history) != 2 || history[0].Position != second.Event || history[1].Position != first.Event {
+		t.Errorf("history, newest first: %+v", history)
+	}
+	history, err = w.History(w.ctx(), box, epoch.Add(-time.Hour), second.Event, 10)
+	if err != nil || len(history) != 1 || history[0].Position != first.Event {
+		t.Errorf("history before the second: %+v, %v", history, err)
+	}
+}
+
+func mailboxesAndWorkflows(t *testing.T, w *world) {
+	row := w.mailbox("MixedCase1")
+	m, err := w.Mailbox(w.ctx(), "mixedcase1")
+	want := store.Mailbox{Row: row, ID: "MixedCase1", Name: "Box MixedCase1", ODS: "RR8", Password: "password"}
+	if err != nil || m != want {
+		t.Errorf("expected %+v, got %+v, %v", want, m, err)
+	}
+	again, err := w.PutMailbox(w.ctx(), store.Mailbox{ID: "MIXEDCASE1", ODS: "X26", Remote: true})
+	if err != nil || again != row {
+		t.Errorf("put again: row %d instead of %d, %v", again, row, err)
+	}
+	_, err = w.Mailbox(w.ctx(), "NONE")
+	w.wantError("no such mailbox", err, store.ErrNotFound)
+	w.mailbox("SECOND")
+	if of, err := w.Lookup(w.ctx(), "RR8"); err != nil || len(of) != 1 || of[0].ID != "SECOND" {
+		t.Errorf("of RR8: %+v, %v", of, err)
+	}
+	if all, err := w.Mailboxes(w.ctx()); err != nil || len(all) != 2 {
+		t.Errorf("all: %+v, %v", all, err)
+	}
+	f := store.Workflow{ID: "W1", Senders: []string{"A", "B"}, Receivers: []string{"C"}}
+	w.must(w.PutWorkflow(w.ctx(), f))
+	got, ok, err := w.Restricted(w.ctx(), "W1")
+	if diff := cmp.Diff(f, got); diff != "" || !ok || err != nil {
+		t.Errorf("workflow: %v %v %s", ok, err, diff)
+	}
+	if _, ok, err = w.Restricted(w.ctx(), "OPEN"); ok || err != nil {
+		t.Errorf("an open workflow: %v %v", ok, err)
+	}
+}
+
+// sent is a message from A to B.
+func (w *world) sent(to int64, localID string, chunks int) store.Message {
+	now := w.clock.now()
+	return store.Message{
+		Position: w.NextPosition(), Mailbox: to, Sender: "A", Recipient: "B", Workflow: "W1", Type: store.Data,
+		Status: store.Accepted, StatusAt: now, LocalID: localID, Subject: "subject", FileName: "file.dat",
+		ContentType: "text/plain", Checksum: "abc", Compressed: true, SenderODS: "RR8", RecipientODS: "RR8", Chunks: chunks,
+		Size: 5, Expires: now.Add(5 * 24 * time.Hour),
+	}
+}
+
+func sending(t *testing.T, w *world) {
+	w.mailbox("A")
+	b := w.mailbox("B")
+	m := w.sent(b, "local", 1)
+	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	all := w.inbox(b)
+	if len(all) != 1 {
+		t.Fatalf("%d messages", len(all))
+	}
+	if diff := cmp.Diff(m, all[0], cmp.AllowUnexported(nhs.NHSNumber{})); diff != "" {
+		t.Errorf("it came back changed: %s", diff)
+	}
+	if got := w.download(all[0], 1); string(got) != "hello" {
+		t.Errorf("body %q", got)
+	}
+	second := w.sent(b, "local", 1)
+	w.must(w.Send(w.ctx(), second, []byte{}))
+	if got := w.download(second, 1); len(got) != 0 {
+		t.Errorf("empty body %q", got)
+	}
+	found, err := w.SentByLocalID(w.ctx(), "a", "local")
+	if err != nil || len(found) != 2 || found[0].Position != m.Position {
+		t.Errorf("by local id: %+v, %v", found, err)
+	}
+	w.clock.advance(time.Minute)
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now()))
+	found, err = w.Outbox(w.ctx(), "A", epoch.Add(-time.Hour), 0, 10)
+	if err != nil || len(found) != 2 || found[0].Position != second.Position || found[1].Status != store.Acknowledged ||
+		!found[1].StatusAt.Equal(w.clock.now()) {
+		t.Errorf("outbox: %+v, %v", found, err)
+	}
+	for _, none := range []struct{ sender, local string }{{"B", "local"}, {"A", "other"}, {"A", ""}} {
+		if found, err := w.SentByLocalID(w.ctx(), none.sender, none.local); err != nil || len(found) != 0 {
+			t.Errorf("%v: %+v, %v", none, found, err)
+		}
+	}
+}
+
+func sendingInChunks(t *testing.T, w *world) {
+	b := w.mailbox("B")
+	m := w.sent(b, "", 3)
+	m.Status, m.Expires = store.Uploading, time.Time{}
+	bodies := [][]byte{bytes.Repeat([]byte("1"), 10), make([]byte, 1<<20+1), bytes.Repeat([]byte("3"), 256<<10)}
+	_, _ = rand.Read(bodies[1])
+	w.must(w.Send(w.ctx(), m, bodies[0]))
+	w.wantInbox("uploading", b)
+	put := func(n int, body []byte) {
+		size, err := w.PutChunk(w.ctx(), b, m.Position, n, iotest.HalfReader(bytes.NewReader(body)))
+		if err != nil || size != int64(len(body)) {
+			t.Errorf("chunk %d: %d bytes, %v", n, size, err)
+		}
+	}
+	put(2, []byte("replaced later"))
+	expires := w.clock.now().Add(time.Hour)
+	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires); ok || err != nil {
+		t.Errorf("chunk 3 is missing: %v, %v", ok, err)
+	}
+	put(3, bodies[2])
+	put(2, bodies[1])
+	broken := io.MultiReader(bytes.NewReader(make([]byte, 300<<10)), iotest.ErrReader(errors.New("broken off")))
+	if _, err := w.PutChunk(w.ctx(), b, m.Position, 2, broken); err == nil {
+		t.Error("a broken chunk was taken")
+	}
+	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires); !ok || err != nil {
+		t.Fatalf("complete: %v, %v", ok, err)
+	}
+	got, err := w.Message(w.ctx(), b, m.Position)
+	w.must(err)
+	if got.Status != store.Accepted || got.Size != int64(10+len(bodies[1])+len(bodies[2])) || !got.Expires.Equal(expires) {
+		t.Errorf("complete: %+v", got)
+	}
+	for i, body := range bodies {
+		if !bytes.Equal(w.download(got, i+1), body) {
+			t.Errorf("chunk %d differs", i+1)
+		}
+	}
+	w.wantInbox("complete", b, m.Position)
+	_, err = w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires)
+	w.wantError("complete twice", err, store.ErrNotFound)
+	w.wantError("chunk 4", w.Chunk(w.ctx(), got, 4, io.Discard), store.ErrNotFound)
+	// What is complete stays whole however old its chunks are.
+	w.clock.advance(2 * 24 * time.Hour)
+	w.must(w.Housekeep(w.ctx()))
+	if !bytes.Equal(w.download(got, 2), bodies[1]) {
+		t.Error("a chunk was taken for a leftover")
+	}
+}
+
+func brokenUploads(t *testing.T, w *world) {
+	b := w.mailbox("B")
+	m := w.sent(b, "x", 2)
+	m.Status = store.Uploading
+	w.must(w.Send(w.ctx(), m, []byte("one")))
+	orphan := w.NextPosition()
+	_, err := w.PutChunk(w.ctx(), b, orphan, 1, bytes.NewReader([]byte("orphan")))
+	w.must(err)
+	w.clock.advance(25 * time.Hour)
+	w.must(w.Housekeep(w.ctx()))
+	_, err = w.Message(w.ctx(), b, m.Position)
+	w.wantError("an upload of yesterday", err, store.ErrNotFound)
+	w.wantError("its chunk", w.Chunk(w.ctx(), m, 1, io.Discard), store.ErrNotFound)
+	w.wantError("a chunk without a message", w.Chunk(w.ctx(), store.Message{Position: orphan}, 1, io.Discard), store.ErrNotFound)
+}
+
+func reports(t *testing.T, w *world) {
+	a, b := w.mailbox("A"), w.mailbox("B")
+	m := w.sent(b, "x", 1)
+	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	due, err := w.Overdue(w.ctx(), m.Expires.Add(-time.Second), 10)
+	if err != nil || len(due) != 0 {
+		t.Errorf("too early: %+v, %v", due, err)
+	}
+	w.clock.advance(6 * 24 * time.Hour)
+	due, err = w.Overdue(w.ctx(), w.clock.now(), 10)
+	if err != nil || len(due) != 1 || due[0].Position != m.Position {
+		t.Fatalf("overdue: %+v, %v", due, err)
+	}
+	report := store.Message{Position: w.NextPosition(), Mailbox: a, Sender: "", Recipient: "A", Workflow: "W1", Type: store.Report,
+		Status: store.Accepted, StatusAt: w.clock.now(), LinkedID: "id", ErrorCode: "14", Chunks: 1}
+	given := due[0]
+	given.Status, given.StatusAt, given.ErrorCode, given.LinkedID = store.Undeliverable, w.clock.now(), "14", "id"
+	w.must(w.SetStatus(w.ctx(), given, &report))
+	w.wantInbox("given up", b)
+	w.wantInbox("the report", a, report.Position)
+	got, err := w.Message(w.ctx(), b, m.Position)
+	if err != nil || got.Status != store.Undeliverable || got.ErrorCode != "14" || got.LinkedID != "id" {
+		t.Errorf("given up: %+v, %v", got, err)
+	}
+	if due, err = w.Overdue(w.ctx(), w.clock.now(), 10); err != nil || len(due) != 0 {
+		t.Errorf("given up already: %+v, %v", due, err)
+	}
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now()))
+	if got, err = w.Message(w.ctx(), b, m.Position); err != nil || got.Status != store.Undeliverable {
+		t.Errorf("acknowledged afterwards: %+v, %v", got, err)
+	}
+	given.Position = 1
+	w.wantError("no such message", w.SetStatus(w.ctx(), given, nil), store.ErrNotFound)
+}
+
+func overdueCopies(t *testing.T, w *world) {
+	a, b := w.mailbox("A"), w.mailbox("B")
+	w.subscribe("A", ofPatient(jack, vaccination))
+	w.subscribe("B", ofPatient(jack, vaccination))
+	r := w.publish()
+	w.must(w.Acknowledge(w.ctx(), a, r.Event, w.clock.now()))
+	later := w.publish()
+	m, err := w.Message(w.ctx(), b, r.Event)
+	w.must(err)
+	if due, err := w.Overdue(w.ctx(), m.Expires.Add(-time.Second), 10); err != nil || len(due) != 0 {
+		t.Errorf("too early: %+v, %v", due, err)
+	}
+	due, err := w.Overdue(w.ctx(), m.Expires, 1)
+	if err != nil || len(due) != 1 || due[0].Position != r.Event || due[0].Mailbox != b {
+		t.Fatalf("overdue: %+v, %v", due, err)
+	}
+	due[0].Status, due[0].StatusAt, due[0].ErrorText = store.Undeliverable, m.Expires, "not collected"
+	w.must(w.SetStatus(w.ctx(), due[0], nil))
+	w.wantInbox("given up", b, later.Event)
+	got, err := w.Message(w.ctx(), b, r.Event)
+	if err != nil || got.Status != store.Undeliverable || got.ErrorText != "not collected" {
+		t.Errorf("given up: %+v, %v", got, err)
+	}
+	due, err = w.Overdue(w.ctx(), m.Expires.Add(time.Hour), 10)
+	if err != nil || len(due) != 2 || due[0].Position != later.Event {
+		t.Errorf("the later ones: %+v, %v", due, err)
+	}
+}
+
+func retention(t *testing.T, w *world) {
+	a, b := w.mailbox("A"), w.mailbox("B")
+	remote, err := w.PutMailbox(w.ctx(), store.Mailbox{ID: "FAR", ODS: "RR8", Remote: true})
+	w.must(err)
+	w.subscribe("A", ofPatient(jack, vaccination))
+	collected := w.publish()
+	w.must(w.Acknowledge(w.ctx(), a, collected.Event, w.clock.now()))
+	unread := w.publish()
+	w.subscribe("FAR", ofPatient(jack, vaccination))
+	waiting := w.publish()
+	m := w.sent(b, "", 1)
+	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	w.clock.advance(29 * 24 * time.Hour)
+	fresh := w.publish()
+	w.must(w.Housekeep(w.ctx()))
+	if _, err := w.EventMessage(w.ctx(), collected.Event); err != nil {
+		t.Errorf("too early: %v", err)
+	}
+	w.clock.advance(2 * 24 * time.Hour)
+	w.must(w.Housekeep(w.ctx()))
+	_, err = w.EventMessage(w.ctx(), collected.Event)
+	w.wantError("a delivered event", err, store.ErrNotFound)
+	_, err = w.Message(w.ctx(), a, collected.Event)
+	w.wantError("its copy", err, store.ErrNotFound)
+	w.wantInbox("what nobody collected stays with its message", a, unread.Event, waiting.Event, fresh.Event)
+	for _, m := range w.inbox(a) {
+		w.download(m, 1)
+	}
+	n, err := w.Purge(w.ctx(), w.clock.now().Add(-30*24*time.Hour), 100)
+	if err != nil || n != 2 {
+		t.Errorf("purged %d, %v", n, err)
+	}
+	w.wantInbox("purged", a, fresh.Event)
+	w.wantInbox("what another MESH has not got yet", remote, waiting.Event, fresh.Event)
+	for _, m := range w.inbox(remote) {
+		w.download(m, 1)
+	}
+	w.wantInbox("sent", b)
+	w.wantError("its chunk", w.Chunk(w.ctx(), m, 1, io.Discard), store.ErrNotFound)
+}
+
+func resetting(t *testing.T, w *world) {
+	a, b := w.mailbox("A"), w.mailbox("B")
+	for _, id := range []string{"A", "B"} {
+		w.subscribe(id, ofPatient(jack, vaccination))
+	}
+	r := w.publish()
+	m := w.sent(b, "x", 1)
+	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	w.must(w.Reset(w.ctx(), a))
+	w.wantInbox("the one", a)
+	w.wantInbox("the other", b, r.Event, m.Position)
+	w.must(w.Reset(w.ctx(), 0))
+	w.wantInbox("both", b)
+	if found, err := w.SentByLocalID(w.ctx(), "A", "x"); err != nil || len(found) != 0 {
+		t.Errorf("sent: %+v, %v", found, err)
+	}
+	w.publish()
+	if n, err := w.Count(w.ctx(), a); n != 1 || err != nil {
+		t.Errorf("subscriptions stay: %d, %v", n, err)
+	}
+}
+
+func nonces(t *testing.T, w *world) {
+	var digest [16]byte
+	use := func(want bool) {
+		t.Helper()
+		if ok, err := w.UseNonce(w.ctx(), digest, w.clock.now()); err != nil || ok != want {
+			t.Errorf("expected %v, got %v, %v", want, ok, err)
+		}
+	}
+	use(true)
+	use(false)
+	for range 5 {
+		w.clock.advance(59 * time.Minute)
+		use(false)
+	}
+	w.fixture.Stop(t)
+	w.reopen()
+	use(false)
+	w.clock.advance(-2 * time.Hour) // the clock steps back
+	use(false)
+	digest[15] = 1
+	var used atomic.Int32
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if ok, err := w.UseNonce(w.ctx(), digest, w.clock.now()); err != nil {
+				t.Error(err)
+			} else if ok {
+				used.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if used.Load() != 1 {
+		t.Errorf("one token was good %d times", used.Load())
+	}
+	// What the window has left is forgotten, or the file would grow for ever.
+	w.clock.advance(20 * time.Hour)
+	digest[14] = 7
+	use(true)
+	digest[14] = 0
+	use(true)
+}
+
+func registry(t *testing.T, w *world) {
+	version := func() int64 {
+		v, err := w.RegistryVersion(w.ctx())
+		w.must(err)
+		return v
+	}
+	before := version()
+	for _, s := range []store.System{{ASID: "200000000116", Value: []byte("b")}, {ASID: "200000000115", Value: []byte("a")}, {ASID: "200000000116", Value: []byte("c")}} {
+		w.must(w.PutSystem(w.ctx(), s, audit.Entry{Action: "put system"}))
+	}
+	all, err := w.Systems(w.ctx())
+	want := []store.System{{ASID: "200000000115", Value: []byte("a")}, {ASID: "200000000116", Value: []byte("c")}}
+	if diff := cmp.Diff(want, all); diff != "" || err != nil {
+		t.Errorf("systems: %v %s", err, diff)
+	}
+	put := version()
+	w.must(w.RevokeSystem(w.ctx(), "200000000115", audit.Entry{Action: "revoke"}))
+	if s, err := w.System(w.ctx(), "200000000115"); err != nil || !s.Revoked || string(s.Value) != "a" {
+		t.Errorf("revoked: %+v, %v", s, err)
+	}
+	_, err = w.System(w.ctx(), "1")
+	w.wantError("no such system", err, store.ErrNotFound)
+	w.wantError("revoking it", w.RevokeSystem(w.ctx(), "1", audit.Entry{}), store.ErrNotFound)
+	revoked := version()
+	cycles := []store.LifeCycle{{Code: "a-1", Value: []byte("1")}, {Code: "b-1", Value: []byte("2")}}
+	for _, c := range slices.Backward(cycles) {
+		w.must(w.PutLifeCycle(w.ctx(), c, audit.Entry{Action: "life cycle"}))
+	}
+	got, err := w.LifeCycles(w.ctx())
+	if diff := cmp.Diff(cycles, got); diff != "" || err != nil {
+		t.Errorf("life cycles: %v %s", err, diff)
+	}
+	if !(before < put && put < revoked && revoked < version()) {
+		t.Error("the version must grow with every change")
+	}
+}

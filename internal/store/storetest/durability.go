@@ -1,0 +1,316 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// auditVerifies looks at what a day's work leaves in the audit, and changes a
+// copy of it in every way.
+func auditVerifies(t *testing.T, w *world) {
+	w.mailbox("A")
+	s := w.subscribe("A", ofPatient(jack, vaccination))
+	for range 3 {
+		w.publish()
+	}
+	refused := w.Subscribe(w.ctx(), w.subscription("A", ofPatient(jack, vaccination)), entry("refused"))
+	if refused == nil {
+		t.Error("a duplicate was taken")
+	}
+	for range 20 {
+		w.Record(entry("read"))
+	}
+	w.must(w.Delete(w.ctx(), s.ID, entry("delete")))
+	w.fixture.Stop(t)
+	w.reopen()
+	w.publish()
+	heads, err := w.Heads(w.ctx())
+	w.must(err)
+	at := w.clock.now()
+	w.clock.advance(time.Minute)
+	w.publish()
+	checkpoint := audit.Checkpoint{At: at, Heads: heads}
+	r := w.verify(checkpoint)
+	if r.Entries != 1+3+20+1+2 || r.Chains != 2 || !r.Vouched.Equal(at) {
+		t.Errorf("report: %+v", r)
+	}
+	actions := map[string]int{}
+	var links []audit.Link
+	for l, err := range w.Links(w.ctx(), time.Time{}, time.Time{}) {
+		w.must(err)
+		links = append(links, l)
+		entries, err := l.Unpack()
+		w.must(err)
+		for _, e := range entries {
+			actions[e.Action]++
+			if e.Patient != jack {
+				t.Error("an entry lost its patient")
+			}
+		}
+	}
+	if actions["read"] != 20 || actions["publish"] != 5 || actions["refused"] != 0 {
+		t.Errorf("actions: %v", actions)
+	}
+	tamper(t, links, checkpoint)
+}
+
+// tamper verifies that every change to the links is found.
+func tamper(t *testing.T, links []audit.Link, checkpoint audit.Checkpoint) {
+	found := func(what string, changed []audit.Link) {
+		t.Helper()
+		r, err := audit.Verify(func(yield func(audit.Link, error) bool) {
+			for _, l := range changed {
+				if !yield(l, nil) {
+					return
+				}
+			}
+		}, []audit.Checkpoint{checkpoint})
+		if err != nil || r.Found == 0 || !r.Vouched.IsZero() {
+			t.Errorf("%s was not found (%v)", what, err)
+		}
+	}
+	for i := range links {
+		edited := slices.Clone(links)
+		edited[i].Entries = bytes.Replace(edited[i].Entries, []byte("RR8"), []byte("X26"), 1)
+		found(fmt.Sprintf("edit of link %d", i), edited)
+		edited = slices.Clone(links)
+		edited[i].At = edited[i].At.Add(time.Microsecond)
+		found(fmt.Sprintf("another moment of link %d", i), edited)
+		if i < len(links)-1 { // the last one came after the checkpoint
+			found(fmt.Sprintf("removal of link %d", i), slices.Delete(slices.Clone(links), i, i+1))
+			found(fmt.Sprintf("truncation at link %d", i), links[:i])
+		}
+		if i < len(links)-1 && links[i].Chain == links[i+1].Chain { // between chains there is no order
+			swapped := slices.Clone(links)
+			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
+			found(fmt.Sprintf("exchange of links %d and %d", i, i+1), swapped)
+		}
+	}
+}
+
+func reopening(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	s := w.subscribe("A", ofPatient(jack, vaccination))
+	first := w.publish()
+	w.fixture.Stop(t)
+	w.clock.advance(-time.Hour) // the clock was set back meanwhile
+	w.reopen()
+	second := w.publish()
+	if second.Event <= first.Event {
+		t.Errorf("position %d after %d", second.Event, first.Event)
+	}
+	w.wantInbox("reopened", box, first.Event, second.Event)
+	if got, err := w.Subscription(w.ctx(), s.ID); err != nil || got.ID != s.ID {
+		t.Errorf("subscription: %v", err)
+	}
+	last := second.Event
+	for range 1000 {
+		p := w.NextPosition()
+		if p <= last {
+			t.Fatalf("position %d after %d", p, last)
+		}
+		last = p
+	}
+	w.verify()
+}
+
+// killedUnderLoad kills the store while publishers publish: what was answered
+// is there afterwards, whole, and once.
+func killedUnderLoad(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	w.subscribe("A", ofPatient(jack, vaccination))
+	var answered []store.EventID
+	for round := range 5 {
+		confirmed := w.underLoad(func() { w.fixture.Crash(t) })
+		answered = append(answered, confirmed...)
+		w.reopen()
+		there := map[store.EventID]int{}
+		for _, m := range w.inbox(box) {
+			there[m.Position]++
+			if m.Position == confirmed[0] && !bytes.Equal(w.download(m, 1), message(1)) {
+				t.Error("a copy came back changed")
+			}
+		}
+		for _, p := range answered {
+			if there[p] != 1 {
+				t.Fatalf("round %d: event %d is there %d times", round, p, there[p])
+			}
+		}
+	}
+	w.verify()
+}
+
+// underLoad runs end while eight publishers publish, once they have confirmed
+// some events, and returns what was confirmed before it.
+func (w *world) underLoad(end func()) []store.EventID {
+	var mu sync.Mutex
+	var confirmed []store.EventID
+	var stopped atomic.Bool
+	var all sync.WaitGroup
+	db := w.Store
+	for range 8 {
+		all.Go(func() {
+			for !stopped.Load() {
+				r, err := db.AcceptEvent(context.Background(), w.acceptance(jack, message(1)))
+				mu.Lock()
+				if err == nil && !stopped.Load() {
+					confirmed = append(confirmed, r.Event)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	w.eventually("a hundred events", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(confirmed) >= 100
+	})
+	mu.Lock()
+	stopped.Store(true)
+	mu.Unlock()
+	end()
+	all.Wait()
+	return confirmed
+}
+
+// linearizable has writers come and go while publishers publish: an event
+// whose publishing began after a subscription was answered, and ended before
+// its deletion began, is matched; one that began after the deletion was
+// answered is not.
+func linearizable(t *testing.T, w *world) {
+	const subscribers, rounds = 4, 25
+	boxes := make([]int64, subscribers)
+	for i := range boxes {
+		boxes[i] = w.mailbox(fmt.Sprint("BOX", i))
+	}
+	type span struct{ from, to int64 } // of a logical clock
+	var tick atomic.Int64
+	published := map[store.EventID]span{}
+	var mu sync.Mutex
+	var stop atomic.Bool
+	var publishers, all sync.WaitGroup
+	for range 4 {
+		publishers.Go(func() {
+			for !stop.Load() {
+				from := tick.Add(1)
+				a := w.acceptance(jack, message(1))
+				r, err := w.AcceptEvent(w.ctx(), a)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				published[r.Event] = span{from, tick.Add(1)}
+				mu.Unlock()
+			}
+		})
+	}
+	type life struct{ asked, alive, ending, gone int64 }
+	lives := make([][]life, subscribers)
+	for i := range subscribers {
+		all.Go(func() {
+			for range rounds {
+				var l life
+				s := w.subscription(fmt.Sprint("BOX", i), ofPatient(jack, vaccination))
+				l.asked = tick.Add(1)
+				if err := w.Subscribe(w.ctx(), s, entry("subscribe")); err != nil {
+					t.Error(err)
+				}
+				l.alive = tick.Add(1)
+				if _, err := w.Subscription(w.ctx(), s.ID); err != nil {
+					t.Errorf("read after creation: %v", err)
+				}
+				l.ending = tick.Add(1)
+				if err := w.Delete(w.ctx(), s.ID, entry("delete")); err != nil {
+					t.Error(err)
+				}
+				l.gone = tick.Add(1)
+				if _, err := w.Subscription(w.ctx(), s.ID); !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("read after deletion: %v", err)
+				}
+				lives[i] = append(lives[i], l)
+			}
+		})
+	}
+	all.Wait()
+	stop.Store(true)
+	publishers.Wait()
+	for i, box := range boxes {
+		got := map[store.EventID]bool{}
+		for _, m := range w.inbox(box) {
+			got[m.Position] = true
+		}
+		for event, p := range published {
+			must, may := false, false
+			for _, l := range lives[i] {
+				must = must || p.from > l.alive && p.to < l.ending
+				may = may || p.to > l.asked && p.from < l.gone
+			}
+			if must && !got[event] || got[event] && !may {
+				t.Errorf("event %d: must %v, may %v, is there %v", event, must, may, got[event])
+			}
+		}
+	}
+}
+
+// waitingEnds gives up waiting for commits: they happen or not, wholly.
+func waitingEnds(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	w.subscribe("A", ofPatient(jack, vaccination))
+	done, cancel := context.WithCancel(w.ctx())
+	cancel()
+	if _, err := w.AcceptEvent(done, w.acceptance(jack, message(1))); err == nil || errors.Is(err, store.ErrUnknown) {
+		t.Errorf("a context that ended before stores nothing: %v", err)
+	}
+	w.wantInbox("nothing was stored", box)
+	for range 50 {
+		ctx, cancel := context.WithCancel(w.ctx())
+		go cancel()
+		a := w.acceptance(jack, message(1))
+		_, err := w.AcceptEvent(ctx, a)
+		if err != nil && !errors.Is(err, store.ErrUnknown) && !errors.Is(err, store.ErrBusy) {
+			t.Errorf("giving up: %v", err)
+		}
+		last := w.publish() // everything handed in before it is committed by now
+		there := slices.ContainsFunc(w.inbox(box), func(m store.Message) bool { return m.Position == a.Event })
+		_, bodyErr := w.EventMessage(w.ctx(), a.Event)
+		if (err == nil && !there) || there != (bodyErr == nil) {
+			t.Errorf("half an event before %d: %v, in the inbox %v, body %v", last.Event, err, there, bodyErr)
+		}
+		cancel()
+	}
+}
+
+func closedStore(t *testing.T, w *world) {
+	w.mailbox("A")
+	s := w.subscription("A", ofPatient(jack, vaccination))
+	a := w.acceptance(jack, message(1))
+	db := w.Store
+	w.fixture.Stop(t)
+	ctx := context.Background()
+	_, err := db.AcceptEvent(ctx, a)
+	w.wantError("publish", err, store.ErrClosed)
+	w.wantError("subscribe", db.Subscribe(ctx, s, entry("subscribe")), store.ErrClosed)
+	_, err = db.Subscription(ctx, s.ID)
+	w.wantError("read", err, store.ErrClosed)
+	_, err = db.UseNonce(ctx, [16]byte(sha256.New().Sum(nil)[:16]), time.Now())
+	w.wantError("nonce", err, store.ErrClosed)
+	w.reopen()
+	_, err = w.EventMessage(ctx, a.Event)
+	w.wantError("nothing was stored", err, store.ErrNotFound)
+	if _, err := w.Subscription(ctx, subscription.ID{}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the zero id: %v", err)
+	}
+}

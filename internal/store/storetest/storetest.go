@@ -1,0 +1,165 @@
+// Package storetest is the suite that every store passes: what the consumers'
+// interfaces promise in prose, as tests. It knows nothing of how a store keeps
+// things.
+package storetest
+
+import (
+	"context"
+	"io"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Store is everything that consumers declare, together.
+type Store interface {
+	NextPosition() store.EventID
+	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
+	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
+
+	Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error
+	SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error)
+	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
+	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
+	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
+	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
+	DeleteAll(ctx context.Context, all []store.Deletion) ([]error, error)
+
+	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
+	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
+	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
+	Lookup(ctx context.Context, ods string) ([]store.Mailbox, error)
+	PutWorkflow(ctx context.Context, w store.Workflow) error
+	Restricted(ctx context.Context, workflow string) (store.Workflow, bool, error)
+
+	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
+	Count(ctx context.Context, mailbox int64) (int, error)
+	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
+	History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error)
+	Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error
+	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time) error
+	Send(ctx context.Context, m store.Message, first []byte) error
+	PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error)
+	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (bool, error)
+	SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error)
+	Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) ([]store.Message, error)
+	SetStatus(ctx context.Context, m store.Message, report *store.Message) error
+	Overdue(ctx context.Context, now time.Time, max int) ([]store.Message, error)
+	Purge(ctx context.Context, before time.Time, max int) (int, error)
+	Reset(ctx context.Context, mailbox int64) error
+	UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error)
+
+	PutSystem(ctx context.Context, s store.System, e audit.Entry) error
+	RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error
+	System(ctx context.Context, asid nhs.ASID) (store.System, error)
+	Systems(ctx context.Context) ([]store.System, error)
+	PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error
+	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
+	RegistryVersion(ctx context.Context) (int64, error)
+
+	Record(e audit.Entry)
+	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
+	Heads(ctx context.Context) ([]audit.Head, error)
+	Housekeep(ctx context.Context) error
+}
+
+// Fixture is one database, empty at first.
+type Fixture interface {
+	// Open opens the database with this clock and runs the store until Stop,
+	// Crash or the end of the test.
+	Open(t *testing.T, now func() time.Time) Store
+	// Stop ends the open store in order.
+	Stop(t *testing.T)
+	// Crash ends the open store so that the next Open finds what was on disk at
+	// this moment, as after kill -9.
+	Crash(t *testing.T)
+}
+
+// Run runs the suite; each test gets a fixture of its own.
+func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, w *world)
+	}{
+		{"EventIsDeliveredUnchanged", eventIsDeliveredUnchanged},
+		{"MatchingSituations", matchingSituations},
+		{"MatchingTogether", matchingTogether},
+		{"LargeBody", largeBody},
+		{"Withheld", withheld},
+		{"Idempotency", idempotency},
+		{"FanOut", fanOut},
+		{"FanOutSurvivesCrash", fanOutSurvivesCrash},
+		{"DuplicateSubscriptions", duplicateSubscriptions},
+		{"ManyAtOnce", manyAtOnce},
+		{"EndedSubscriptions", endedSubscriptions},
+		{"Approval", approval},
+		{"ListingSubscriptions", listingSubscriptions},
+		{"InboxPages", inboxPages},
+		{"Acknowledging", acknowledging},
+		{"MailboxesAndWorkflows", mailboxesAndWorkflows},
+		{"Sending", sending},
+		{"SendingInChunks", sendingInChunks},
+		{"BrokenUploads", brokenUploads},
+		{"Reports", reports},
+		{"OverdueCopies", overdueCopies},
+		{"Retention", retention},
+		{"Resetting", resetting},
+		{"Nonces", nonces},
+		{"Registry", registry},
+		{"AuditVerifies", auditVerifies},
+		{"Reopening", reopening},
+		{"KilledUnderLoad", killedUnderLoad},
+		{"Linearizable", linearizable},
+		{"WaitingEnds", waitingEnds},
+		{"ClosedStore", closedStore},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{T: t, fixture: fresh(t), clock: &clock{at: epoch}}
+			w.reopen()
+			test.run(t, w)
+		})
+	}
+}
+
+// epoch is when the clocks of the tests start.
+var epoch = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+
+// clock is business time that moves when told to.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// eventually waits for a condition that the store brings about by itself.
+func (w *world) eventually(what string, holds func() bool) {
+	w.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for !holds() {
+		select {
+		case <-poll.C:
+		case <-deadline.C:
+			w.Fatalf("still not: %s", what)
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+func duplicateSubscriptions(t *testing.T, w *world) {
+	w.mailbox("A")
+	w.mailbox("B")
+	first := w.subscribe("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
+	for name, c := range map[string]struct {
+		mailbox, criteria string
+		change            func(*subscription.Subscription)
+		duplicate         bool
+	}{
+		"the same":                 {"A", ofPatient(jack, vaccination, "pds-change-of-gp-1"), nil, true},
+		"events in another order":  {"A", ofPatient(jack, "pds-change-of-gp-1", vaccination), nil, true},
+		"mailbox in small letters": {"a", ofPatient(jack, vaccination, "pds-change-of-gp-1"), nil, true},
+		"another end":              {"A", ofPatient(jack, vaccination, "pds-change-of-gp-1"), func(s *subscription.Subscription) { s.End = epoch.Add(time.Hour) }, true},
+		"another mailbox":          {"B", ofPatient(jack, vaccination, "pds-change-of-gp-1"), nil, false},
+		"another tag":              {"A", ofPatient(jack, vaccination, "pds-change-of-gp-1") + "&tag=x", nil, false},
+		"another owner":            {"A", ofPatient(jack, vaccination, "pds-change-of-gp-1"), func(s *subscription.Subscription) { s.ODS = "X26" }, false},
+		"another patient":          {"A", ofPatient(other, vaccination, "pds-change-of-gp-1"), nil, false},
+	} {
+		s := w.subscription(c.mailbox, c.criteria)
+		if c.change != nil {
+			c.change(&s)
+		}
+		err := w.Subscribe(w.ctx(), s, entry("subscribe"))
+		var twin *store.DuplicateError
+		switch {
+		case c.duplicate && (!errors.As(err, &twin) || twin.ID != first.ID):
+			t.Errorf("%s: expected a duplicate of the first, got %v", name, err)
+		case !c.duplicate && err != nil:
+			t.Errorf("%s: %v", name, err)
+		}
+		_, err = w.Subscription(w.ctx(), s.ID)
+		if c.duplicate {
+			w.wantError(name+": reading it", err, store.ErrNotFound)
+		} else {
+			w.must(err)
+		}
+	}
+	w.must(w.Delete(w.ctx(), first.ID, entry("delete")))
+	w.subscribe("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
+	w.wantError("no such mailbox", w.Subscribe(w.ctx(), w.subscription("NONE", ofPatient(jack, vaccination)), entry("subscribe")), store.ErrNotFound)
+}
+
+func manyAtOnce(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	all := []store.Creation{
+		{Subscription: w.subscription("A", ofPatient(jack, vaccination)), Audit: entry("subscribe")},
+		{Subscription: w.subscription("A", ofPatient(jack, vaccination)), Audit: entry("subscribe")},
+		{Subscription: w.subscription("NONE", ofPatient(other, vaccination)), Audit: entry("subscribe")},
+		{Subscription: w.subscription("A", ofPatient(other, vaccination)), Audit: entry("subscribe")},
+	}
+	errs, err := w.SubscribeAll(w.ctx(), all)
+	w.must(err)
+	var twin *store.DuplicateError
+	if len(errs) != 4 || errs[0] != nil || !errors.As(errs[1], &twin) || twin.ID != all[0].Subscription.ID ||
+		!errors.Is(errs[2], store.ErrNotFound) || errs[3] != nil {
+		t.Fatalf("each on its own: %v", errs)
+	}
+	errs, err = w.DeleteAll(w.ctx(), []store.Deletion{
+		{ID: all[0].Subscription.ID, Audit: entry("delete")}, {ID: all[1].Subscription.ID, Audit: entry("delete")}, {ID: all[3].Subscription.ID, Audit: entry("delete")}})
+	w.must(err)
+	if errs[0] != nil || !errors.Is(errs[1], store.ErrNotFound) || errs[2] != nil {
+		t.Errorf("deleted: %v", errs)
+	}
+	w.publish()
+	w.wantInbox("nobody is left", box)
+}
+
+func endedSubscriptions(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	s := w.subscription("A", ofPatient(jack, vaccination))
+	s.End = epoch.Add(time.Hour)
+	w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
+	before := w.publish()
+	w.clock.advance(time.Hour)
+	got, err := w.Subscription(w.ctx(), s.ID)
+	if err != nil || got.Status != subscription.Off {
+		t.Errorf("at the very end: %q, %v", got.Status, err)
+	}
+	if r := w.publish(); r.Copies != 0 {
+		t.Error("it matched at its very end")
+	}
+	// It is no obstacle to the next one, swept or not.
+	next := w.subscription("A", ofPatient(jack, vaccination))
+	w.must(w.Subscribe(w.ctx(), next, entry("subscribe")))
+	w.clock.advance(2 * time.Minute)
+	w.must(w.Housekeep(w.ctx()))
+	after := w.publish()
+	w.wantInbox("before the end, and by the next", box, before.Event, after.Event)
+	if got, err = w.Subscription(w.ctx(), s.ID); err != nil || got.Status != subscription.Off {
+		t.Errorf("when swept: %q, %v", got.Status, err)
+	}
+	w.clock.advance(40 * 24 * time.Hour)
+	w.must(w.Housekeep(w.ctx()))
+	_, err = w.Subscription(w.ctx(), s.ID)
+	w.wantError("long after its end", err, store.ErrNotFound)
+}
+
+func approval(t *testing.T, w *world) {
+	box := w.mailbox("A")
+	s := w.subscription("A", ofPatient(jack, vaccination))
+	s.Status = subscription.Requested
+	w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
+	w.publish()
+	w.must(w.Approve(w.ctx(), s.ID, entry("approve")))
+	r := w.publish()
+	w.wantInbox("after the approval", box, r.Event)
+	got, err := w.Subscription(w.ctx(), s.ID)
+	if err != nil || got.Status != subscription.Active || got.Version != 2 {
+		t.Errorf("approved: %+v, %v", got, err)
+	}
+	w.wantError("approved again", w.Approve(w.ctx(), s.ID, entry("approve")), store.ErrNotFound)
+}
+
+func listingSubscriptions(t *testing.T, w *world) {
+	w.mailbox("A")
+	w.mailbox("B")
+	var mine []subscription.Subscription
+	for i, c := range []struct{ box, criteria string }{
+		{"A", ofPatient(jack, vaccination)}, {"B", ofPatient(jack, "pds-change-of-gp-1")}, {"A", ofPatient(other, vaccination)},
+		{"B", ofRule("COUNTRYCODE", "E92000001", vaccination)},
+	} {
+		s := w.subscription(c.box, c.criteria)
+		s.Status = []subscription.Status{subscription.Active, subscription.Requested}[i%2]
+		s.End = epoch.Add(time.Duration(i) * 24 * time.Hour) // the first has ended
+		w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
+		mine = append(mine, s)
+		w.clock.advance(time.Millisecond)
+	}
+	foreign := w.subscription("A", ofPatient(jack, vaccination))
+	foreign.ODS = "X26"
+	w.must(w.Subscribe(w.ctx(), foreign, entry("subscribe")))
+	stored, err := w.Subscription(w.ctx(), mine[3].ID)
+	w.must(err)
+	if diff := cmp.Diff(mine[3], stored, cmp.AllowUnexported(nhs.NHSNumber{})); diff != "" {
+		t.Errorf("it came back changed: %s", diff)
+	}
+	for name, c := range map[string]struct {
+		q    store.SubscriptionQuery
+		want []int
+	}{
+		"all":          {store.SubscriptionQuery{Max: 10}, []int{0, 1, 2, 3}},
+		"a page":       {store.SubscriptionQuery{Max: 2}, []int{0, 1}},
+		"the next":     {store.SubscriptionQuery{Max: 2, After: mine[1].ID}, []int{2, 3}},
+		"of a patient": {store.SubscriptionQuery{Max: 10, Patient: jack}, []int{0, 1}},
+		"of an event":  {store.SubscriptionQuery{Max: 10, Event: vaccination}, []int{0, 2, 3}},
+		"of a mailbox": {store.SubscriptionQuery{Max: 10, Mailbox: "b"}, []int{1, 3}},
+		"of a status":  {store.SubscriptionQuery{Max: 10, Status: subscription.Active}, []int{2}},
+		"both":         {store.SubscriptionQuery{Max: 10, Patient: jack, Status: subscription.Requested}, []int{1}},
+	} {
+		c.q.ODS = "RR8"
+		list, err := w.Subscriptions(w.ctx(), c.q)
+		w.must(err)
+		var got []int
+		for _, s := range list {
+			got = append(got, slices.IndexFunc(mine, func(m subscription.Subscription) bool { return m.ID == s.ID }))
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: expected %v, got %v", name, c.want, got)
+		}
+	}
+	if fmt.Sprint(stored.Criteria.Patient) != "[no NHS number]" {
+		t.Error("a generic subscription came back with a patient")
+	}
+}
