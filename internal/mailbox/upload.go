@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strconv"
 
@@ -35,7 +36,9 @@ func (c *call) sendChunk() error {
 		return err
 	}
 	now := c.Now().UTC()
-	if _, err := c.Boxes.Complete(c.r.Context(), m.Mailbox, m.Position, now, expiry(now)); err != nil {
+	_, err = c.Boxes.Complete(c.r.Context(), m.Mailbox, m.Position, now, expiry(now))
+	// Not found: another request has completed the message in between.
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return c.sent(m, &n)
