@@ -13,6 +13,10 @@ import (
 // candidateVersion is the first byte of a packed candidate.
 const candidateVersion = 1
 
+// maxScratch is up to how many candidates the writer keeps the memory: about a
+// megabyte.
+const maxScratch = 8192
+
 var errCandidate = errors.New("the route row of the subscription cannot be read")
 
 // Statuses as they are stored.
@@ -120,7 +124,9 @@ func (w *writer) candidates(code string, hashes []int64) ([]subscription.Candida
 			return nil, err
 		}
 	}
-	w.scratch.candidates = out
+	if cap(out) <= maxScratch {
+		w.scratch.candidates = out
+	}
 	for _, id := range broken {
 		if err := w.quarantine(id, errCandidate.Error()); err != nil {
 			return nil, err

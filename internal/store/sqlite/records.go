@@ -41,7 +41,8 @@ func (r *records) take() []audit.Sealed {
 	return out
 }
 
-// putBack returns entries whose commit failed.
+// putBack puts entries before those that wait, limit or not: a commit of theirs
+// failed, or they tell of others.
 func (r *records) putBack(entries []audit.Sealed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +81,7 @@ func (db *DB) recordLoop(ctx context.Context) {
 
 func (db *DB) flushRecords(ctx context.Context) {
 	if n := db.records.overflow(); n > 0 {
-		db.Record(audit.Entry{At: db.opts.Now(), Action: "audit-overflow", Count: n})
+		db.records.putBack([]audit.Sealed{seal(audit.Entry{At: db.opts.Now(), Action: "audit-overflow", Count: n})})
 	}
 	if db.records.empty() {
 		return

@@ -1,0 +1,182 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+	"nems/internal/subscription"
+)
+
+// oneEvent is a store with one event in the mailbox A.
+func oneEvent(t *testing.T) (db *sqlite.DB, path string, box int64, event store.EventID) {
+	dir := t.TempDir()
+	db = start(t, dir, sqlite.Options{AuditDelay: time.Millisecond})
+	box, err := db.PutMailbox(t.Context(), store.Mailbox{ID: "A", ODS: "RR8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := patientNumber(1)
+	if err := db.Subscribe(t.Context(), explicit(t, n, "A", "vaccinations-1"), audit.Entry{Action: "subscribe", ODS: "RR8"}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := publishing(db)(t.Context(), n)
+	if err != nil || r.Copies != 1 {
+		t.Fatal(r, err)
+	}
+	return db, filepath.Join(dir, "nems.db"), box, r.Event
+}
+
+func TestDamagedBodyIsNotDelivered(t *testing.T) {
+	db, path, box, event := oneEvent(t)
+	m, err := db.Message(t.Context(), box, event)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, script := range []string{
+		"UPDATE event SET body = CAST(substr(body, 1, 500) || x'00' || substr(body, 502) AS BLOB)",
+		"UPDATE event SET body = x''", "UPDATE event SET body = NULL", "UPDATE event SET sha256 = x'00'", "UPDATE event SET codec = 9",
+	} {
+		ask(t, raw(t, path), script)
+		var b bytes.Buffer
+		if err := db.Chunk(t.Context(), m, 1, &b); !errors.Is(err, store.ErrDamaged) || b.Len() > 0 {
+			t.Errorf("%s: %v, %d bytes written", script, err, b.Len())
+		}
+	}
+}
+
+func TestEditedAuditIsFound(t *testing.T) {
+	for _, script := range []string{
+		"UPDATE audit_link SET entries = CAST(replace(entries, 'RR8', 'X26') AS BLOB) WHERE seq = 1",
+		"DELETE FROM audit_link WHERE seq = 1", "UPDATE audit_link SET seq = seq + 1", "UPDATE audit_link SET at = at + 1",
+		"UPDATE audit_link SET hash = zeroblob(32) WHERE seq = 2", "DELETE FROM audit_link WHERE seq = 2", "DELETE FROM audit_link",
+	} {
+		db, path, _, _ := oneEvent(t)
+		heads, err := db.Heads(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkpoint := audit.Checkpoint{At: time.Now(), Heads: heads}
+		verify := func() audit.Report {
+			r, err := audit.Verify(db.Links(t.Context(), time.Time{}, time.Time{}), []audit.Checkpoint{checkpoint})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		if r := verify(); r.Found != 0 || r.Entries != 2 {
+			t.Fatalf("before: %+v", r)
+		}
+		ask(t, raw(t, path), script)
+		if r := verify(); r.Found == 0 || !r.Vouched.IsZero() {
+			t.Errorf("%s was not found", script)
+		}
+	}
+}
+
+func TestUnreadableSubscriptionsAreQuarantined(t *testing.T) {
+	for name, script := range map[string]string{
+		"criteria": "UPDATE subscription SET criteria = 'written by a version that never was'",
+		"route":    "UPDATE route SET candidate = x'63'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			db, path, _, _ := oneEvent(t)
+			ask(t, raw(t, path), script)
+			list, err := db.Subscriptions(t.Context(), store.SubscriptionQuery{ODS: "RR8", Max: 10})
+			if err != nil || len(list) != 1 {
+				t.Fatalf("listing: %d, %v", len(list), err)
+			}
+			s, err := db.Subscription(t.Context(), list[0].ID)
+			if err != nil || s.Criteria.Text == "" {
+				t.Errorf("reading: %+v, %v", s, err)
+			}
+			r, err := publishing(db)(t.Context(), patientNumber(1))
+			if err != nil || r.Copies != 0 {
+				t.Errorf("it still matches: %+v, %v", r, err)
+			}
+			q, err := db.Quarantined(t.Context())
+			if err != nil || len(q) != 1 || q[0].ID != s.ID || q[0].Reason == "" {
+				t.Errorf("quarantined: %+v, %v", q, err)
+			}
+			if err := db.Delete(t.Context(), s.ID, audit.Entry{}); err != nil {
+				t.Error(err)
+			}
+			if q, err = db.Quarantined(t.Context()); err != nil || len(q) != 0 {
+				t.Errorf("deleted: %+v, %v", q, err)
+			}
+		})
+	}
+}
+
+// A batch with a member that cannot be stored must not fail the others.
+func TestOneBadEventRefusesItselfAlone(t *testing.T) {
+	db, _, box, event := oneEvent(t)
+	errs := make(chan error, 40)
+	for i := range 40 {
+		go func() {
+			id := db.NextPosition()
+			if i == 7 {
+				id = event // taken
+			}
+			_, err := db.AcceptEvent(t.Context(), store.Acceptance{Event: id, Code: fmt.Sprint("new-type-", i), Workflow: "W", Body: store.Compress([]byte("x"), [32]byte{}),
+				Facts: subscription.Facts{EventCode: "x", At: id.Time()}})
+			errs <- err
+		}()
+	}
+	failed := 0
+	for range 40 {
+		if err := <-errs; err != nil {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d of 40 failed, expected the one", failed)
+	}
+	if n, err := db.Count(t.Context(), box); n != 1 || err != nil {
+		t.Errorf("%d in the inbox, %v", n, err)
+	}
+}
+
+func TestRecordsBeyondTheLimitAreCounted(t *testing.T) {
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "nems.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit, recorded = 16_384, 17_000
+	for range recorded { // nobody commits yet
+		db.Record(audit.Entry{Action: "read"})
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := db.Run(ended); err != nil { // commits what waits, and the rest's number
+		t.Fatal(err)
+	}
+	counted, alone := 0, 0
+	for l, err := range db.Links(t.Context(), time.Time{}, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := l.Unpack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if alone++; e.Action == "audit-overflow" {
+				counted = e.Count
+			}
+		}
+	}
+	if alone != limit+1 || counted != recorded-limit {
+		t.Errorf("%d entries, %d counted of %d", alone, counted, recorded)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,125 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	zombiezen "zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+)
+
+// raw opens a database beside the store, to look at it or to spoil it.
+func raw(t testing.TB, path string) *zombiezen.Conn {
+	t.Helper()
+	conn, err := zombiezen.OpenConn(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return conn
+}
+
+func ask(t testing.TB, conn *zombiezen.Conn, query string) string {
+	t.Helper()
+	var answer string
+	err := sqlitex.ExecuteTransient(conn, query, &sqlitex.ExecOptions{ResultFunc: func(s *zombiezen.Stmt) error {
+		answer = s.ColumnText(0)
+		return nil
+	}})
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return answer
+}
+
+// Before 3.52 a log could be reset under a reader's feet, and 3.53.3 had a bug
+// in rollback (sqlite.org, "The WAL-reset bug").
+func TestSQLiteIsNewEnough(t *testing.T) {
+	version := ask(t, raw(t, ":memory:"), "SELECT sqlite_version()")
+	parts := strings.Split(version, ".")
+	major, _ := strconv.Atoi(parts[0])
+	minor, _ := strconv.Atoi(parts[1])
+	if major < 3 || major == 3 && minor < 54 {
+		t.Errorf("SQLite %s; 3.54 or newer is needed", version)
+	}
+}
+
+func TestFileIsMadeToLast(t *testing.T) {
+	dir := t.TempDir()
+	start(t, dir, sqlite.Options{})
+	conn := raw(t, filepath.Join(dir, "nems.db"))
+	for pragma, want := range map[string]string{"journal_mode": "wal", "auto_vacuum": "2", "page_size": "8192", "application_id": "1313164627"} {
+		if got := ask(t, conn, "PRAGMA "+pragma); got != want {
+			t.Errorf("%s: expected %s, got %s", pragma, want, got)
+		}
+	}
+}
+
+func TestOneProcessAtATime(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nems.db")
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = sqlite.Open(path, sqlite.Options{})
+	if !errors.Is(err, sqlite.ErrLocked) || !strings.Contains(err.Error(), path) {
+		t.Errorf("expected ErrLocked with the file's name, got %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = sqlite.Open(path, sqlite.Options{}); err != nil {
+		t.Fatalf("after it was closed: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestForeignAndNewerFilesAreLeftAlone(t *testing.T) {
+	for name, script := range map[string]string{
+		"another program's":     "PRAGMA application_id = 77; CREATE TABLE t (a)",
+		"a file without a name": "CREATE TABLE t (a)",
+		"a directory":           "PRAGMA application_id = 1313164612",
+		"a newer version's":     "PRAGMA application_id = 1313164627; PRAGMA user_version = 999",
+	} {
+		path := filepath.Join(t.TempDir(), "nems.db")
+		conn, err := zombiezen.OpenConn(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sqlitex.ExecuteScript(conn, script, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sqlite.Open(path, sqlite.Options{}); !errors.Is(err, store.ErrSchema) {
+			t.Errorf("%s: expected ErrSchema, got %v", name, err)
+		}
+		if got := ask(t, raw(t, path), "SELECT count(*) FROM sqlite_schema WHERE name = 'event'"); got != "0" {
+			t.Errorf("%s was changed", name)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "nems.db")
+	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Open(path, sqlite.Options{}); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("no database at all: %v", err)
+	}
+	if _, err := sqlite.Open(filepath.Join(t.TempDir(), "missing", "nems.db"), sqlite.Options{}); err == nil {
+		t.Error("a folder that is missing")
+	}
+}
