@@ -56,12 +56,13 @@ type cell struct {
 	key       nameKey
 	name, typ uint16
 	slot      uint8
+	length    uint8 // of the name
 	many      bool
 }
 
-// nameKey holds the length of a name and its bytes, if those are 16 at most;
-// of a longer one the first and the last eight.
-type nameKey struct{ first, last, length uint64 }
+// nameKey together with a name's length holds its bytes, if those are 16 at
+// most; of a longer one the first and the last eight.
+type nameKey struct{ first, last uint64 }
 
 // facts reads the embedded table once, at first use (about a millisecond).
 var facts = sync.OnceValue(func() *factTable {
@@ -74,7 +75,7 @@ var facts = sync.OnceValue(func() *factTable {
 
 func keyOf(name []byte) nameKey {
 	n := len(name)
-	k := nameKey{length: uint64(n)}
+	var k nameKey
 	switch {
 	case n >= 8:
 		k.first, k.last = binary.LittleEndian.Uint64(name), binary.LittleEndian.Uint64(name[n-8:])
@@ -86,8 +87,8 @@ func keyOf(name []byte) nameKey {
 	return k
 }
 
-func (k nameKey) hash() uint64 {
-	x := (k.length + k.first ^ bits.RotateLeft64(k.last, 29)) * 0x9e3779b97f4a7c15
+func (k nameKey) hash(length int) uint64 {
+	x := (uint64(length) + k.first ^ bits.RotateLeft64(k.last, 29)) * 0x9e3779b97f4a7c15
 	return x ^ x>>32
 }
 
@@ -97,12 +98,12 @@ func (t *typeFacts) find(names []string, name []byte) *cell {
 		return nil
 	}
 	key := keyOf(name)
-	for i := key.hash(); ; i++ {
+	for i := key.hash(len(name)); ; i++ {
 		c := &t.cells[i&t.mask]
 		if c.name == 0 {
 			return nil
 		}
-		if c.key == key && (len(name) <= 16 || names[c.name] == string(name)) {
+		if c.key == key && int(c.length) == len(name) && (len(name) <= 16 || names[c.name] == string(name)) {
 			return c
 		}
 	}
@@ -254,14 +255,15 @@ func (l *loader) index(t *typeFacts, elements int) error {
 			t.required |= 1 << i
 		}
 		for _, e := range s.elements {
-			key := keyOf([]byte(l.table.names[e.name]))
-			at := key.hash() & t.mask
+			name := l.table.names[e.name]
+			key := keyOf([]byte(name))
+			at := key.hash(len(name)) & t.mask
 			for ; t.cells[at].name != 0; at = (at + 1) & t.mask {
 				if t.cells[at].name == e.name {
 					return fmt.Errorf("element %s twice", l.table.names[e.name])
 				}
 			}
-			t.cells[at] = cell{key, e.name, e.typ, uint8(i), s.many}
+			t.cells[at] = cell{key, e.name, e.typ, uint8(i), uint8(len(name)), s.many}
 		}
 	}
 	return nil

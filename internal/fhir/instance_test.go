@@ -85,16 +85,11 @@ func (g *instances) element(w *Writer, t *typeFacts, i int, fill float64, depth 
 	g.choice[key]++
 	switch {
 	case t.name == "ResourceContainer" && depth > 2:
-		e = t.elementNamed(g.facts, "Basic")
+		e, _ = t.named(g.facts, "Basic")
 	case t.name == "Extension" && i == 1 && depth > 4:
-		e = t.elementNamed(g.facts, "valueCode")
+		e, _ = t.named(g.facts, "valueCode")
 	}
 	g.named(w, e, fill, depth+1)
-}
-
-func (t *typeFacts) elementNamed(table *factTable, name string) elementFacts {
-	c := t.find(table.names, []byte(name))
-	return elementFacts{c.name, c.typ}
 }
 
 func (g *instances) named(w *Writer, e elementFacts, fill float64, depth int) {

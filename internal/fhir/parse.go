@@ -82,7 +82,7 @@ func (p *parser) parse(around uint16) error {
 	if err := p.prolog(); err != nil {
 		return err
 	}
-	p.nodes = make([]record, 0, len(p.src)/28+8)
+	p.nodes = make([]record, 0, len(p.src)/40+16)
 	p.frames[0] = frame{typ: around}
 	if p.pos >= len(p.src) || p.src[p.pos] != '<' {
 		return p.syntax("xml-root", "an XML document starts with an element; received other text or nothing", p.pos)

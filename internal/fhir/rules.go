@@ -32,24 +32,42 @@ var (
 	ruleNarrativeText      = &rule{"schema-narrative-text", "structure", sourceXHTML}
 )
 
-// What the specification says beyond it.
+// What the specification says beyond it. (Beside these, a SyntaxError has
+// rules named "fhir-..." where XML would allow more than FHIR needs.)
 var (
-	ruleSchemaInstance  = &rule{"fhir-xsi", "structure", sourceXML}
-	ruleEmptyValue      = &rule{"fhir-empty-value", "value", sourceXML}
-	rulePadded          = &rule{"fhir-whitespace", "value", sourceTypes}
-	ruleZone            = &rule{"fhir-time-zone", "value", sourceTypes}
-	ruleRange           = &rule{"fhir-integer-range", "value", sourceTypes}
-	ruleInstant         = &rule{"fhir-instant", "value", sourceTypes}
-	ruleBoolean         = &rule{"fhir-boolean", "value", sourceTypes}
-	ruleTooLong         = &rule{"fhir-string-length", "too-long", sourceTypes}
-	ruleTooExact        = &rule{"fhir-decimal-digits", "value", sourceTypes}
-	ruleAlphabet        = &rule{"fhir-base64", "value", sourceTypes}
-	ruleEle1            = &rule{"fhir-ele-1", "invariant", sourceElement}
-	ruleExt1            = &rule{"fhir-ext-1", "invariant", sourceExtension}
-	ruleTxt1            = &rule{"fhir-txt-1", "invariant", sourceNarrative}
-	ruleTxt2            = &rule{"fhir-txt-2", "invariant", sourceNarrative}
+	// A type named by an attribute: STU3 has none such.
+	ruleSchemaInstance = &rule{"fhir-xsi", "structure", sourceXML}
+	// Attributes are absent or have a visible character.
+	ruleEmptyValue = &rule{"fhir-empty-value", "value", sourceXML}
+	// White space around or inside values whose definition has none; the
+	// schema collapses it.
+	rulePadded = &rule{"fhir-whitespace", "value", sourceTypes}
+	// A dateTime or instant with a time of day has a time zone.
+	ruleZone = &rule{"fhir-time-zone", "value", sourceTypes}
+	// unsignedInt and positiveInt end at 2147483647.
+	ruleRange = &rule{"fhir-integer-range", "value", sourceTypes}
+	// An instant has a year of four digits, and no hour 24.
+	ruleInstant = &rule{"fhir-instant", "value", sourceTypes}
+	// A boolean is not 0 or 1.
+	ruleBoolean = &rule{"fhir-boolean", "value", sourceTypes}
+	// A string has 1 MB at most.
+	ruleTooLong = &rule{"fhir-string-length", "too-long", sourceTypes}
+	// A decimal has 24 digits at most: more is up to the implementation.
+	ruleTooExact = &rule{"fhir-decimal-digits", "value", sourceTypes}
+	// base64 has its 64 characters, padding and white space.
+	ruleAlphabet = &rule{"fhir-base64", "value", sourceTypes}
+	// An element has a value or children.
+	ruleEle1 = &rule{"fhir-ele-1", "invariant", sourceElement}
+	// An extension has a value or extensions, not both.
+	ruleExt1 = &rule{"fhir-ext-1", "invariant", sourceExtension}
+	// A narrative has basic formatting only.
+	ruleTxt1 = &rule{"fhir-txt-1", "invariant", sourceNarrative}
+	// A narrative has text or an image.
+	ruleTxt2 = &rule{"fhir-txt-2", "invariant", sourceNarrative}
+	// A narrative neither runs nor loads anything but images.
 	ruleNarrativeActive = &rule{"fhir-narrative-active", "invariant", sourceNarrative}
-	ruleMore            = &rule{"fhir-more", "informational", ""}
+	// Not a rule: how many findings were left out.
+	ruleMore = &rule{"fhir-more", "informational", ""}
 )
 
 // What JSON can get wrong and XML cannot.

@@ -199,20 +199,3 @@ func TestAgainstSchemaInstances(t *testing.T) {
 		t.Errorf("%d of %d generated resources pass both", both, len(sources))
 	}
 }
-
-// The facts are those of HL7's schema.
-func TestFactsAreCurrent(t *testing.T) {
-	dir := sharedFolder(t, "stu3-xsd")
-	out := filepath.Join(t.TempDir(), "stu3.txt")
-	command := exec.Command("go", "run", "./gen", "-schema", dir, "-out", out)
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	made, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(made) != stu3 {
-		t.Error("stu3.txt is not what gen makes of the schema: run go generate")
-	}
-}
