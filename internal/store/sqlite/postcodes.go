@@ -84,10 +84,16 @@ func (d *Directory) Places(ctx context.Context, postcode string) (directory.Plac
 		return p, directory.ErrNotFound
 	}
 	found := false
-	err = d.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
-		found, err = row(conn, "SELECT a.sub_icb, a.authority, a.country FROM postcode p JOIN places a ON a.id = p.places WHERE p.key = ?", func(s *sqlite.Stmt) {
+	// Two look-ups, not a join: SQLite plans a join that depends on a bound
+	// value anew for every value.
+	err = d.readers.read(ctx, func(conn *sqlite.Conn) (err error) {
+		places, err := number(conn, "SELECT places FROM postcode WHERE key = ?", key)
+		if err != nil || places == 0 {
+			return err
+		}
+		found, err = row(conn, "SELECT sub_icb, authority, country FROM places WHERE id = ?", func(s *sqlite.Stmt) {
 			p = directory.Places{SubICB: s.ColumnText(0), LocalAuthority: s.ColumnText(1), Country: s.ColumnText(2)}
-		}, key)
+		}, places)
 		return err
 	})
 	if err == nil && !found {

@@ -1,0 +1,76 @@
+package nems_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// floors is the house of docs/architecture.md, lowest floor first. A package
+// imports only from floors below its own. What is not listed stands on top.
+var floors = [][]string{
+	{"internal/nhs"},
+	{"internal/fhir"},
+	{"internal/event", "internal/spine", "internal/mesh"},
+	{"internal/subscription"},
+	{"internal/audit", "internal/catalogue", "internal/directory"},
+	{"internal/catalogue/example", "internal/directory/devworld"},
+	{"internal/store"},
+	{"internal/store/sqlite", "internal/store/storetest", "internal/broker"},
+	{"internal/api", "internal/mailbox", "internal/console"},
+	{"client", "internal/node"},
+	{"internal/node/nodetest"},
+	{"cmd/nems", "internal/bench"},
+}
+
+// onlyNode are the packages that no other package than node may import: SQL
+// behind anything else would tie it to one database.
+var onlyNode = map[string]bool{"internal/store/sqlite": true}
+
+func TestImportsGoDownward(t *testing.T) {
+	floor := map[string]int{}
+	for i, packages := range floors {
+		for _, p := range packages {
+			floor[p] = i
+		}
+	}
+	seen := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		from := filepath.ToSlash(filepath.Dir(path))
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			to, ours := strings.CutPrefix(name, "nems/")
+			if err != nil || !ours {
+				continue
+			}
+			seen++
+			if _, known := floor[to]; !known {
+				t.Errorf("%s: imports %s, which has no floor in this test", path, to)
+			}
+			if onlyNode[to] && from != "internal/node" {
+				t.Errorf("%s: only internal/node may import %s", path, to)
+			}
+			if at, known := floor[from]; known && floor[to] >= at {
+				t.Errorf("%s: imports %s, which is not below it", path, to)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 10 {
+		t.Fatalf("only %d imports were looked at: is this test run in the module's root?", seen)
+	}
+}

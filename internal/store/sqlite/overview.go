@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"math"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// Overview returns how much there is, the latest events and the mailboxes. Its
+// cost grows with what waits: it is for people, not for every request.
+func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err error) {
+	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
+		if o.Events, err = number(conn, "SELECT count(*) FROM event"); err != nil {
+			return err
+		}
+		if o.Subscriptions, err = number(conn, "SELECT count(*) FROM subscription WHERE status <> 3"); err != nil {
+			return err
+		}
+		if o.Latest, err = latestEvents(conn, latest); err != nil {
+			return err
+		}
+		o.Mailboxes, err = summaries(conn)
+		return err
+	})
+	for _, m := range o.Mailboxes {
+		o.Waiting += m.Waiting
+	}
+	return o, err
+}
+
+func latestEvents(conn *sqlite.Conn, max int) (out []store.EventSummary, err error) {
+	const query = `SELECT e.id, t.code, e.kind, e.publisher, e.withheld, e.mailboxes, f.copies
+		FROM event e JOIN event_type t ON t.id = e.type LEFT JOIN fanout f ON f.event = e.id ORDER BY e.id DESC LIMIT ?`
+	err = rows(conn, query, func(s *sqlite.Stmt) error {
+		e := store.EventSummary{
+			Event: store.EventID(s.ColumnInt64(0)), Code: s.ColumnText(1), Kind: s.ColumnText(2),
+			Publisher: nhs.ASID(s.ColumnText(3)), Withheld: s.ColumnInt64(4) != 0,
+		}
+		if packed := blob(s, 6); packed != nil {
+			copies, _, err := unpackCopies(packed, 0, math.MaxInt)
+			if err != nil {
+				return err
+			}
+			e.Copies = len(copies)
+		} else {
+			e.Copies = countVarints(blob(s, 5))
+		}
+		out = append(out, e)
+		return nil
+	}, max)
+	return out, err
+}
+
+// countVarints counts the mailboxes that event.mailboxes holds.
+func countVarints(b []byte) (n int) {
+	for len(b) > 0 {
+		_, size := binary.Uvarint(b)
+		if size <= 0 {
+			return n
+		}
+		b, n = b[size:], n+1
+	}
+	return n
+}
+
+func summaries(conn *sqlite.Conn) (out []store.MailboxSummary, err error) {
+	const query = `SELECT m.id, m.name, m.ods, m.remote, count(i.position), min(i.position)
+		FROM mailbox m LEFT JOIN inbox i ON i.mailbox = m.row GROUP BY m.row ORDER BY m.id`
+	err = rows(conn, query, func(s *sqlite.Stmt) error {
+		m := store.MailboxSummary{
+			ID: s.ColumnText(0), Name: s.ColumnText(1), ODS: odsCode(s, 2), Remote: s.ColumnInt64(3) != 0, Waiting: s.ColumnInt64(4),
+		}
+		if m.Waiting > 0 {
+			m.Oldest = store.EventID(s.ColumnInt64(5)).Time()
+		}
+		out = append(out, m)
+		return nil
+	})
+	return out, err
+}
