@@ -1,0 +1,155 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Config says which mailbox to collect from, and how. URL, Mailbox, Password
+// and SharedKey are required.
+type Config struct {
+	// URL is the MESH's address: scheme, host and port.
+	URL string
+	// Mailbox, Password and SharedKey make the token of every request.
+	Mailbox, Password, SharedKey string
+	// HTTP makes the calls (its Transport is used); nil means one with the
+	// system's certificates.
+	HTTP *http.Client
+
+	// OwnASIDs are the ASIDs that this organisation publishes with: events from
+	// them are marked Own.
+	OwnASIDs []string
+	// Memory recognises repeats and order; nil means one that ends with the
+	// Receiver.
+	Memory Memory
+	// EveryCopy recognises repeats by the MESH message id alone: an event that
+	// was published or delivered twice is handed over twice.
+	EveryCopy bool
+	// Keep leaves every message in the mailbox and remembers none: for looking.
+	// Each is handed over once by one Receiver.
+	Keep bool
+
+	// Poll is the time between two looks into the mailbox; 0 means 5 minutes,
+	// the shortest that MESH allows ("Check an inbox").
+	Poll time.Duration
+	// Attempts is how often the Handler gets a message before it is poison;
+	// 0 means 5.
+	Attempts int
+	// Backoff is the wait before the second attempt; each further one doubles
+	// it, up to 5 minutes. 0 means one second.
+	Backoff time.Duration
+	// SetAside is the folder for poison messages; it is made when needed. ""
+	// leaves them in the mailbox, to be tried again an hour later.
+	SetAside string
+	// MaxBody is the largest body in bytes, unpacked; 0 means 64 MiB. A larger
+	// message stays in the mailbox, until MESH returns it to its sender as
+	// uncollected: it can neither be handed over nor be kept in part.
+	MaxBody int64
+	// Timeout bounds each call to MESH; 0 means 2 minutes.
+	Timeout time.Duration
+	// Grace is how long a Handler may go on after the Receiver was told to
+	// stop; then its context ends. 0 means 10 seconds.
+	Grace time.Duration
+
+	// Logger gets one line for whatever goes wrong; nil means none.
+	Logger *slog.Logger
+	// Observe is called once for each message seen, with what became of it: the
+	// audit trail that receivers must keep ("Receiver Information Governance").
+	// err is nil unless the outcome is Left or Aside. nil means nobody.
+	Observe func(m Message, o Outcome, err error)
+	// Now and Wait are the clock; nil means the system's. Wait returns ctx's
+	// error when ctx ends first.
+	Now  func() time.Time
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Handler takes one message. When it returns nil the message is acknowledged
+// and not shown again: what is to be kept must be on disk by then. An error
+// means another attempt later, or none if it wraps Permanent. Its text goes to
+// the log and beside a message set aside: keep patients' data out of it.
+type Handler func(ctx context.Context, m Message) error
+
+// Outcome says what became of a message.
+type Outcome string
+
+const (
+	Handled Outcome = "handled" // the Handler returned nil; acknowledged
+	Repeat  Outcome = "repeat"  // finished before; acknowledged, not handed over
+	Aside   Outcome = "aside"   // poison: written to the folder; acknowledged
+	Left    Outcome = "left"    // still in the mailbox: failed, too large, or Config.Keep
+)
+
+// Errors of this package, for errors.Is.
+var (
+	// ErrPermanent marks an error that no further attempt would mend.
+	ErrPermanent = errors.New("permanent")
+	// ErrFailing: several messages in a row could not be collected, so the
+	// fault is not a message's.
+	ErrFailing = errors.New("several messages in a row failed")
+	// ErrTooLarge: a body larger than Config.MaxBody.
+	ErrTooLarge = errors.New("the message is larger than this receiver takes")
+	// ErrNotReturned: the process ended while the Handler had the message, as
+	// often as there are attempts.
+	ErrNotReturned = errors.New("the handler never returned from this message")
+)
+
+// Permanent marks a Handler's error: the message is set aside at once.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrPermanent, err)
+}
+
+const (
+	longestWait = 5 * time.Minute
+	helloEvery  = 24 * time.Hour // "Validate a mailbox": once a day
+	heldFor     = time.Hour
+	inARow      = 3 // failures that are no longer the messages' fault
+	netTries    = 4
+)
+
+func (c *Config) setDefaults() {
+	c.Poll = or(c.Poll, 5*time.Minute)
+	c.Attempts = or(c.Attempts, 5)
+	c.Backoff = or(c.Backoff, time.Second)
+	c.MaxBody = or(c.MaxBody, 64<<20)
+	c.Timeout = or(c.Timeout, 2*time.Minute)
+	c.Grace = or(c.Grace, 10*time.Second)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Observe == nil {
+		c.Observe = func(Message, Outcome, error) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Wait == nil {
+		c.Wait = wait
+	}
+}
+
+// or returns v, or d where v is not positive.
+func or[T ~int | ~int64](v, d T) T {
+	if v > 0 {
+		return v
+	}
+	return d
+}
+
+// wait is the system's clock.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,104 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/mesh"
+	"nems/internal/nhs"
+)
+
+// download fetches a message and reads what it is.
+func (r *Receiver) download(ctx context.Context, id string) (Message, error) {
+	d, err := r.mesh.Download(ctx, id)
+	if err != nil {
+		return Message{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(d.Body, r.config.MaxBody+1))
+	if err = errors.Join(err, d.Body.Close()); err != nil {
+		return Message{}, fmt.Errorf("download: %w", err)
+	}
+	if int64(len(body)) > r.config.MaxBody {
+		return Message{}, fmt.Errorf("%w (%d bytes)", ErrTooLarge, r.config.MaxBody)
+	}
+	m := Message{
+		ID: id, Kind: Other, Key: "mesh|" + id, Order: Unordered, Body: body,
+		From: d.From, To: d.To, WorkflowID: d.WorkflowID, LocalID: d.LocalID,
+		FileName: d.FileName, Subject: d.Subject, Subscriptions: readSubscriptions(d.PartnerID),
+	}
+	if strings.EqualFold(d.MessageType, "REPORT") {
+		m.Kind, m.Status = Report, status(d.Headers)
+		return m, nil
+	}
+	r.readEvent(&m)
+	return m, nil
+}
+
+func status(h mesh.Headers) Status {
+	return Status{
+		Event: h.StatusEvent, Code: h.StatusCode, Description: h.StatusDescription,
+		Success: strings.EqualFold(h.StatusSuccess, "SUCCESS"), LinkedID: h.LinkedMsgID, At: h.StatusTime,
+	}
+}
+
+// readEvent reads the facts. What has an event code and a message id is an
+// event, even if other facts are missing: repeats of it can be told.
+func (r *Receiver) readEvent(m *Message) {
+	doc, _, err := fhir.ParseXML(m.Body)
+	if err != nil {
+		m.Problem = fmt.Errorf("not an event message: %w", err)
+		return
+	}
+	e, findings := event.Read(doc)
+	m.Problem = problem(findings)
+	if e.Code == "" || e.MessageID == "" {
+		return
+	}
+	m.Kind = Event
+	m.Facts = Facts{
+		Code: e.Code, Kind: string(e.Kind), MessageID: e.MessageID,
+		Source: e.Source, SourceASID: asidIn(e.Source), Focus: e.Focus,
+		NHSNumber: NHSNumber(strings.ReplaceAll(e.Routing.NHSNumber, " ", "")),
+		Point:     newPoint(e.LastUpdated, e.VersionID),
+	}
+	m.Own = m.Facts.SourceASID != "" && slices.Contains(r.config.OwnASIDs, m.Facts.SourceASID)
+	if !r.config.EveryCopy {
+		m.Key = "event|" + e.Code + "|" + strings.ToLower(e.MessageID) // UUIDs in either case
+	}
+}
+
+// problem says which rules the message breaks and where.
+func problem(findings []fhir.Finding) error {
+	var all []error
+	for _, f := range findings {
+		all = append(all, fmt.Errorf("%s: %s", f.Location, f.Text))
+	}
+	return errors.Join(all...)
+}
+
+// asidIn returns the ASID at the end of a source endpoint, which is written as
+// urn:nhs:addressing:asid:NNNNNNNNNNNN, as a URL, or bare.
+func asidIn(endpoint string) string {
+	last := endpoint[strings.LastIndexAny(endpoint, ":/|")+1:]
+	asid, err := nhs.ParseASID(last)
+	if err != nil {
+		return ""
+	}
+	return string(asid)
+}
+
+// sequence names the messages that this one is to be compared with; "" for
+// none. "Event Message Sequencing": one system, one patient, one event type.
+func (m *Message) sequence() string {
+	f := m.Facts
+	if f.NHSNumber == "" || f.Source == "" || f.Point.IsZero() {
+		return ""
+	}
+	return strings.Join([]string{f.Source, string(f.NHSNumber), f.Code}, "|")
+}

@@ -1,0 +1,254 @@
+package receiver
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Errors of FileMemory, for errors.Is.
+var (
+	// ErrInUse: another process, or this one, has the file open.
+	ErrInUse = errors.New("another receiver uses this memory")
+	// ErrDamaged: the file was changed by something else, or the disk lost part
+	// of it. Without the file a receiver starts anew: messages finished before
+	// but delivered again are then handed over again.
+	ErrDamaged = errors.New("the receiver's memory is damaged")
+)
+
+// MemoryOptions bound a FileMemory. Both limits hold for messages and for
+// sequences alike; one of either takes about 100 bytes on disk and in memory.
+type MemoryOptions struct {
+	// MaxAge is how long a message and a sequence are remembered; 0 means 90
+	// days. MESH keeps messages for 30.
+	MaxAge time.Duration
+	// MaxEntries is how many are remembered, the latest; 0 means 500,000. Up to
+	// a quarter more are held before the oldest are forgotten.
+	MaxEntries int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// FileMemory is a Memory in one append-only file, which is rewritten without
+// what is forgotten when half of it is. Finish costs one fsync. A record cut
+// short by a power failure is dropped at the next start. Keys and sequences are
+// stored as keyed digests. Not safe for concurrent use.
+type FileMemory struct {
+	options  MemoryOptions
+	log      *logFile // nil: nothing on disk
+	salt     []byte
+	tick     int64 // time of the last record, unix nanoseconds, strictly rising
+	finished map[digest]int64
+	newest   map[digest]placed
+	attempts map[digest]trial
+}
+
+type digest [16]byte
+
+type placed struct {
+	Point
+	at int64
+}
+
+type trial struct {
+	n  int
+	at int64
+}
+
+// OpenMemory reads the memory in a file, or begins a new one; the folder must
+// exist. An empty path keeps the memory in the process only. It returns
+// ErrInUse or ErrDamaged, or what the file system says.
+func OpenMemory(path string, o MemoryOptions) (*FileMemory, error) {
+	o.MaxAge = or(o.MaxAge, 90*24*time.Hour)
+	o.MaxEntries = or(o.MaxEntries, 500_000)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	m := &FileMemory{
+		options: o, salt: make([]byte, sha256.Size),
+		finished: map[digest]int64{}, newest: map[digest]placed{}, attempts: map[digest]trial{},
+	}
+	if _, err := rand.Read(m.salt); err != nil {
+		return nil, fmt.Errorf("receiver memory: %w", err)
+	}
+	if path == "" {
+		return m, nil
+	}
+	log, err := openLog(path)
+	if err != nil {
+		return nil, fmt.Errorf("receiver memory: %w", err)
+	}
+	m.log = log
+	if err := m.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("receiver memory: %w", err), log.close())
+	}
+	return m, nil
+}
+
+// Close gives the file up.
+func (m *FileMemory) Close() error {
+	if m.log == nil {
+		return nil
+	}
+	return m.log.close()
+}
+
+// Finished implements Memory.
+func (m *FileMemory) Finished(key string) (bool, error) {
+	at, ok := m.finished[m.digest(key)]
+	return ok && at > m.horizon(), nil
+}
+
+// Newest implements Memory.
+func (m *FileMemory) Newest(sequence string) (Point, error) {
+	if p := m.newest[m.digest(sequence)]; p.at > m.horizon() {
+		return p.Point, nil
+	}
+	return Point{}, nil
+}
+
+// Attempts implements Memory.
+func (m *FileMemory) Attempts(key string) (int, error) {
+	return m.attempts[m.digest(key)].n, nil
+}
+
+// Attempt implements Memory: it survives the process, not a power cut.
+func (m *FileMemory) Attempt(key string, n int) error {
+	r := record{op: opAttempt, at: m.now(), key: m.digest(key), attempt: n}
+	return m.append(r, false)
+}
+
+// Finish implements Memory.
+func (m *FileMemory) Finish(key, sequence string, p Point) error {
+	r := record{op: opFinish, at: m.now(), key: m.digest(key)}
+	if sequence != "" && !p.IsZero() {
+		r.sequence, r.point = m.digest(sequence), p
+	}
+	return m.append(r, true)
+}
+
+// append writes a record and then takes it in, never the other way round: what
+// is not on disk must not be believed.
+func (m *FileMemory) append(r record, durably bool) error {
+	if m.log != nil {
+		if err := m.log.append(r.encode(), durably); err != nil {
+			return err
+		}
+	}
+	m.apply(r)
+	return m.tidy()
+}
+
+func (m *FileMemory) apply(r record) {
+	m.tick = max(m.tick, r.at)
+	if r.op == opAttempt {
+		m.attempts[r.key] = trial{r.attempt, r.at}
+		return
+	}
+	m.finished[r.key] = r.at
+	delete(m.attempts, r.key)
+	if r.sequence != (digest{}) {
+		m.newest[r.sequence] = placed{m.newest[r.sequence].merge(r.point), r.at}
+	}
+}
+
+// load reads the file: its first line holds the salt, each further one a
+// record. A power cut may spoil the end, which is dropped; damage before a
+// good record is something else.
+func (m *FileMemory) load() error {
+	in := bufio.NewReader(io.NewSectionReader(m.log.file, 0, m.log.size))
+	first, err := in.ReadBytes('\n')
+	if err != nil && bytes.HasPrefix(header(m.salt), first[:min(len(first), len(signature))]) {
+		return errors.Join(m.log.truncate(0), m.log.append(header(m.salt), true))
+	}
+	if m.salt, err = readHeader(first); err != nil {
+		return fmt.Errorf("%s: %w", m.log.path, err)
+	}
+	good, spoilt := int64(len(first)), 0
+	for number := 2; ; number++ {
+		line, err := in.ReadBytes('\n')
+		if err == io.EOF {
+			return m.log.truncate(good)
+		}
+		if err != nil {
+			return err
+		}
+		r, err := decode(line)
+		switch {
+		case err == nil && spoilt > 0:
+			return fmt.Errorf("%s, line %d: %w", m.log.path, spoilt, ErrDamaged)
+		case err == nil:
+			m.log.records++
+			m.apply(r)
+			good += int64(len(line))
+		case spoilt == 0:
+			spoilt = number
+		}
+	}
+}
+
+func (m *FileMemory) digest(text string) digest {
+	h := hmac.New(sha256.New, m.salt)
+	h.Write([]byte(text))
+	return digest(h.Sum(nil)[:len(digest{})])
+}
+
+// now is the time of the next record: later than all before, so that the
+// oldest can be told from the others whatever the clock does.
+func (m *FileMemory) now() int64 { return max(m.options.Now().UnixNano(), m.tick+1) }
+
+// horizon is the time up to which all is forgotten.
+func (m *FileMemory) horizon() int64 {
+	return m.options.Now().Add(-m.options.MaxAge).UnixNano()
+}
+
+// write sends the whole memory, as records, to w.
+func (m *FileMemory) write(w io.Writer) (records int, err error) {
+	out := bufio.NewWriterSize(w, 1<<16)
+	_, err = out.Write(header(m.salt))
+	put := func(r record) {
+		if err == nil {
+			_, err = out.Write(r.encode())
+			records++
+		}
+	}
+	for key, at := range m.finished {
+		put(record{op: opFinish, at: at, key: key})
+	}
+	for sequence, p := range m.newest {
+		put(record{op: opSequence, at: p.at, sequence: sequence, point: p.Point})
+	}
+	for key, t := range m.attempts {
+		put(record{op: opAttempt, at: t.at, key: key, attempt: t.n})
+	}
+	return records, errors.Join(err, out.Flush())
+}
+
+// tidy forgets the oldest once a quarter too many are held, and rewrites the
+// file once half of it is of no more use.
+func (m *FileMemory) tidy() error {
+	limit := m.options.MaxEntries
+	full := limit + limit/4
+	if len(m.finished) > full || len(m.newest) > full || len(m.attempts) > full {
+		m.forget()
+	}
+	live := len(m.finished) + len(m.newest) + len(m.attempts)
+	if m.log == nil || m.log.records < 2*live+1000 {
+		return nil
+	}
+	m.forget()
+	return m.log.rewrite(m.write)
+}
+
+func (m *FileMemory) forget() {
+	horizon, most := m.horizon(), m.options.MaxEntries
+	keepLatest(m.finished, horizon, most, func(at int64) int64 { return at })
+	keepLatest(m.newest, horizon, most, func(p placed) int64 { return p.at })
+	keepLatest(m.attempts, horizon, most, func(t trial) int64 { return t.at })
+}

@@ -1,0 +1,250 @@
+package receiver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"nems/internal/mesh"
+)
+
+// round is one Collect: it deals with each message once, however often MESH
+// lists it.
+type round struct {
+	*Receiver
+	handler Handler
+	tally   *Tally
+	seen    map[string]bool
+}
+
+// pages lists the mailbox page by page and collects what was not seen before;
+// it returns how many messages that were.
+func (r *round) pages(ctx context.Context) (fresh int, err error) {
+	from := ""
+	for asked := map[string]bool{}; !asked[from]; {
+		asked[from] = true // a MESH that leads in a circle ends the look
+		var page mesh.Inbox
+		err := r.try(ctx, func(ctx context.Context) (err error) {
+			page, err = r.mesh.List(ctx, mesh.ListQuery{Continue: from})
+			return err
+		})
+		if err != nil {
+			return fresh, err
+		}
+		n, err := r.page(ctx, page.Messages)
+		fresh += n
+		if err != nil || page.Next == "" || len(page.Messages) == 0 {
+			return fresh, err
+		}
+		from = page.Next
+	}
+	return fresh, nil
+}
+
+func (r *round) page(ctx context.Context, ids []string) (fresh int, err error) {
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return fresh, err
+		}
+		if r.seen[id] {
+			continue
+		}
+		r.seen[id] = true
+		fresh++
+		if until, held := r.held[id]; held {
+			if r.config.Now().Before(until) {
+				r.tally.Left++
+				continue
+			}
+			delete(r.held, id)
+		}
+		if err := r.message(ctx, id); err != nil {
+			return fresh, err
+		}
+	}
+	return fresh, nil
+}
+
+// message collects one message. It returns an error only when the round is to
+// end; what fails because of the message is counted and left.
+func (r *round) message(ctx context.Context, id string) error {
+	var m Message
+	err := r.try(ctx, func(ctx context.Context) (err error) {
+		m, err = r.download(ctx, id)
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case gone(err): // taken by another, or expired, since the list was made
+		return nil
+	case err != nil:
+		return r.leave(Message{ID: id, Kind: Other}, err)
+	}
+	if r.config.Keep {
+		return r.look(ctx, m)
+	}
+	finished, err := r.config.Memory.Finished(m.Key)
+	if err != nil {
+		return remembered(err)
+	}
+	if finished {
+		r.tally.Repeats++
+		return r.acknowledge(ctx, m, Repeat, nil)
+	}
+	if err := r.place(&m); err != nil {
+		return err
+	}
+	return r.hand(ctx, m)
+}
+
+// look hands a message over that stays where it is. There is one attempt.
+func (r *round) look(ctx context.Context, m Message) error {
+	if err := r.place(&m); err != nil {
+		return err
+	}
+	m.Attempt = 1
+	err := r.call(ctx, m)
+	if err == nil {
+		r.tally.Handled++
+		r.held[m.ID] = r.config.Now().Add(keptFor)
+		r.config.Observe(m, Left, nil)
+		return nil
+	}
+	return r.leave(m, err)
+}
+
+// place compares an event with what was finished before.
+func (r *round) place(m *Message) error {
+	if m.Order = Unordered; m.sequence() == "" {
+		return nil
+	}
+	newest, err := r.config.Memory.Newest(m.sequence())
+	if err != nil {
+		return remembered(err)
+	}
+	m.Order = First
+	if !newest.IsZero() {
+		m.Order = m.Facts.Point.compare(newest)
+	}
+	return nil
+}
+
+// hand gives a message to the Handler until it succeeds or is poison.
+func (r *round) hand(ctx context.Context, m Message) error {
+	begun, err := r.config.Memory.Attempts(m.Key)
+	if err != nil {
+		return remembered(err)
+	}
+	failure := ErrNotReturned // of the attempts of processes before this one
+	for m.Attempt = begun + 1; m.Attempt <= r.config.Attempts; m.Attempt++ {
+		if err := r.config.Memory.Attempt(m.Key, m.Attempt); err != nil {
+			return remembered(err)
+		}
+		failure = r.call(ctx, m)
+		if failure == nil {
+			return r.finish(ctx, m, Handled, nil)
+		}
+		if ctx.Err() != nil { // told to stop: that attempt proves nothing
+			return errors.Join(ctx.Err(), remembered(r.config.Memory.Attempt(m.Key, m.Attempt-1)))
+		}
+		r.config.Logger.Warn("the handler failed", "message", m, "attempt", m.Attempt, "error", failure)
+		if errors.Is(failure, ErrPermanent) || m.Attempt == r.config.Attempts {
+			break
+		}
+		if err := r.config.Wait(ctx, r.backoff(m.Attempt)); err != nil {
+			return err
+		}
+	}
+	m.Attempt = min(m.Attempt, r.config.Attempts)
+	return r.poison(ctx, m, failure)
+}
+
+func (r *Receiver) backoff(attempt int) time.Duration {
+	d := r.config.Backoff
+	for range min(attempt-1, 30) {
+		if d *= 2; d >= longestWait {
+			return longestWait
+		}
+	}
+	return d
+}
+
+// poison sets a message aside, unless the messages before it failed as well:
+// then it is not this one's fault. A message that stays gets all its attempts
+// anew.
+func (r *round) poison(ctx context.Context, m Message, failure error) error {
+	if r.config.SetAside != "" && r.failures < inARow-1 {
+		err := setAside(r.config.SetAside, m, failure, r.config.Now())
+		if err == nil {
+			r.failures++
+			return r.finish(ctx, m, Aside, failure)
+		}
+		failure = errors.Join(failure, err)
+	}
+	again := remembered(r.config.Memory.Attempt(m.Key, 0))
+	return errors.Join(again, r.leave(m, failure))
+}
+
+// finish remembers a message and then acknowledges it. If we stop in between,
+// the message is listed again, recognised and acknowledged.
+func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error) error {
+	if err := r.config.Memory.Finish(m.Key, m.sequence(), m.Facts.Point); err != nil {
+		return remembered(err)
+	}
+	if o == Handled {
+		r.recovered()
+		r.tally.Handled++
+	} else {
+		r.tally.Aside++
+	}
+	return r.acknowledge(ctx, m, o, failure)
+}
+
+// acknowledge takes a finished message out of the mailbox, also when we have
+// just been told to stop.
+func (r *round) acknowledge(ctx context.Context, m Message, o Outcome, failure error) error {
+	r.config.Observe(m, o, failure)
+	late, cancel := r.linger(ctx)
+	defer cancel()
+	err := r.try(late, func(ctx context.Context) error { return r.mesh.Acknowledge(ctx, m.ID) })
+	if err == nil || gone(err) {
+		return nil
+	}
+	r.config.Logger.Warn("not acknowledged: the message will come again and be recognised", "message", m, "error", err)
+	if r.failures++; r.failures >= inARow {
+		return errors.Join(ErrFailing, err)
+	}
+	return nil
+}
+
+// leave lets a message stay in the mailbox for now. It returns ErrFailing when
+// it is one of several in a row.
+func (r *round) leave(m Message, failure error) error {
+	r.tally.Left++
+	r.held[m.ID] = r.config.Now().Add(heldFor)
+	r.config.Observe(m, Left, failure)
+	r.config.Logger.Warn("message left in the mailbox", "message", m, "error", failure)
+	if errors.Is(failure, ErrTooLarge) { // whatever else fails, this is its own fault
+		return nil
+	}
+	if r.failures++; r.failures >= inARow {
+		return errors.Join(ErrFailing, failure)
+	}
+	return nil
+}
+
+// recovered: what was left while everything failed need not wait any longer.
+func (r *round) recovered() {
+	if r.failures >= inARow {
+		clear(r.held)
+	}
+	r.failures = 0
+}
+
+// gone tells whether MESH no longer has the message for us.
+func gone(err error) bool {
+	var e *mesh.Error
+	return errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusGone)
+}
