@@ -109,7 +109,8 @@ const (
 	longestWait = 5 * time.Minute
 	helloEvery  = 24 * time.Hour // "Validate a mailbox": once a day
 	heldFor     = time.Hour
-	inARow      = 3 // failures that are no longer the messages' fault
+	keptFor     = 365 * 24 * time.Hour // Config.Keep: MESH keeps it for 5 days
+	inARow      = 3                    // failures that are no longer the messages' fault
 	netTries    = 4
 )
 
