@@ -36,6 +36,13 @@ func TestHostileXML(t *testing.T) {
 		{"byte order mark", "\ufeff" + good, ""},
 		{"comments", "<!-- a -->" + basicStart + "<!-- b -->" + basicRest + "<!-- c -->\n", ""},
 		{"prefix", `<f:Basic xmlns:f="http://hl7.org/fhir"><f:code><f:text value="a"/></f:code></f:Basic>`, ""},
+		{"XHTML as the default namespace", `<f:Basic xmlns:f="http://hl7.org/fhir" xmlns="http://www.w3.org/1999/xhtml"><f:text><f:status value="generated"/><div>a</div></f:text>` +
+			`<f:code><f:text value="a"/></f:code></f:Basic>`, ""},
+		{"schema location in a narrative", div(`<p xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a b">a</p>`), ""},
+		{"prefixed attribute in a narrative", div(`<p xmlns:q="urn:q" q:class="a">a</p>`), "schema-narrative-attribute"},
+		{"references to ids", div(`<table><tr><th headers="a b">a</th></tr></table>`), ""},
+		{"references to no ids", div(`<table><tr><th headers="1 -">a</th></tr></table>`), "schema-narrative-attribute"},
+		{"same id by reference", div(`<p id="a">a</p><p id=" &#97;">b</p>`), "schema-narrative-attribute"},
 		{"schema location", strings.Replace(good, ">", ` xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="http://hl7.org/fhir x.xsd">`, 1), ""},
 		{"character references", basicStart + `<code><text value="&#x41;&#10;&amp;&lt;&gt;&quot;&apos;"/></code></Basic>`, ""},
 		{"CDATA in the narrative", div(`<p><![CDATA[ <b>&nbsp; ]]></p>`), ""},

@@ -381,7 +381,7 @@ func (m *mutator) htmlValue(typ string) string {
 		return pick(m.rng, strings.Split(typ, "|")...)
 	}
 	good := map[string][]string{
-		"ID": {m.ins.unique(), m.ins.unique(), "same", " trimmed "}, "NMTOKENS": {"a", "a b", "", "1 -"}, "NMTOKEN": {"a", "1"},
+		"ID": {m.ins.unique(), m.ins.unique(), "same", " trimmed "}, "NMTOKENS": {"a", "a b", "", "1 -"}, "NMTOKEN": {"a", "1"}, "IDREFS": {"a b", "", "1"},
 		"style": {"color:red"}, "language": {"en", "en-GB"}, "language-or-none": {"", "en"}, "uri": {"http://a", "#x", "mailto:a@b"},
 		"character": {"a", "\u00e9"}, "number": {"1", "007"}, "tabindex": {"0", "32767", "32768", "00032767"}, "length": {"1", "50%", "+1.5%", "1.5", "\u0663"},
 		"multilength": {"1", "5*", "*", "12*", "05*"}, "coords": {"1,2", "1, 2%", "1 ,2"}, "nonNegativeInteger": {"1", "+1", "-1", "-0", "1.0"},

@@ -42,6 +42,12 @@ func namespaceOf(uri []byte) namespace {
 	return namespace{nsOther, uri}
 }
 
+// isSchemaHint recognises attributes that tell a schema processor where to
+// look. They mean nothing to others.
+func (n namespace) isSchemaHint(name string) bool {
+	return n.known == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation")
+}
+
 // scope is what namespace declarations are in force: the default namespace
 // and a length of parser.bindings.
 type scope struct {

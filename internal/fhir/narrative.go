@@ -111,11 +111,13 @@ func (p *parser) narrativeAttributes(e *htmlElement, node uint32) {
 			continue
 		}
 		name := string(p.bytes(a.name))
-		if a.prefix.end > a.prefix.start {
-			if a.uri.known == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation") {
-				continue
-			}
-			name = map[bool]string{true: "xml:", false: "other:"}[a.uri.known == nsXML] + name
+		switch {
+		case a.uri.isSchemaHint(name):
+			continue
+		case a.uri.known == nsXML:
+			name = "xml:" + name
+		case a.prefix.end > a.prefix.start:
+			name = string(p.bytes(span{a.prefix.start, a.name.end}))
 		}
 		p.narrativeAttribute(e, name, a, node)
 	}
@@ -141,7 +143,7 @@ func (p *parser) narrativeAttribute(e *htmlElement, name string, a *attribute, n
 	case !htmlValue(typ, value):
 		p.report(ruleNarrativeAttribute, node, offset, name, " of ", e.name, " needs the form ", typ, "; received ", describe(value))
 	case typ == "ID":
-		p.ids = append(p.ids, a.value)
+		p.addID(a)
 	case typ == "uri" && !harmlessLink(value, name == "src"):
 		p.report(ruleNarrativeActive, node, offset, "a narrative links by http, https, ftp, mailto, tel, urn or a fragment and shows images; received another scheme")
 	case typ == "style" && !harmlessStyle(value):
@@ -171,7 +173,9 @@ func htmlValue(typ string, value []byte) bool {
 	case "NMTOKEN":
 		return isNMToken(trimmed)
 	case "NMTOKENS":
-		return areNMTokens(value)
+		return areAll(value, isNMToken)
+	case "IDREFS":
+		return areAll(value, isNCName)
 	case "uri":
 		return isURIReference(trimmed)
 	case "character":
@@ -183,9 +187,10 @@ func htmlValue(typ string, value []byte) bool {
 	return slices.Contains(strings.Split(strings.TrimSuffix(typ, "|"), "|"), string(trimmed))
 }
 
-func areNMTokens(value []byte) bool {
+// areAll judges the tokens of a list, which may be empty.
+func areAll(value []byte, good func([]byte) bool) bool {
 	for token := range bytes.FieldsFuncSeq(value, func(r rune) bool { return r <= ' ' && isSpace(byte(r)) }) {
-		if !isNMToken(token) {
+		if !good(token) {
 			return false
 		}
 	}
@@ -233,18 +238,32 @@ func harmlessStyle(value []byte) bool {
 	return !activeStyle.Match(value) && !activeStyle.Match(styleComment.ReplaceAll(value, nil))
 }
 
+// addID keeps an id for checkIDs, without the white space around it.
+func (p *parser) addID(a *attribute) {
+	id := a.value
+	for isSpace(p.src[id.start]) {
+		id.start++
+	}
+	for isSpace(p.src[id.end-1]) {
+		id.end--
+	}
+	p.ids = append(p.ids, id)
+	p.escapedIDs = p.escapedIDs || !a.plain
+}
+
 // checkIDs: ids in narratives are unique in a document. (The schema makes
 // them so; they are XML ids, unlike the ids of FHIR elements.)
 func (p *parser) checkIDs() {
 	if len(p.ids) < 2 {
 		return
 	}
-	key := func(s span) []byte {
-		return bytes.Trim(unescapeAttribute(p.bytes(s)), " \t\r\n")
+	key := p.bytes
+	if p.escapedIDs {
+		key = func(s span) []byte { return bytes.Trim(unescapeAttribute(p.bytes(s)), " ") }
 	}
 	slices.SortStableFunc(p.ids, func(a, b span) int { return bytes.Compare(key(a), key(b)) })
 	for i := 1; i < len(p.ids); i++ {
-		if bytes.Equal(key(p.ids[i-1]), key(p.ids[i])) {
+		if bytes.Equal(key(p.ids[i-1]), key(p.ids[i])) && !p.full() {
 			at := p.ids[i].start
 			p.report(ruleNarrativeAttribute, p.nodeAt(at), int(at), "an id in a narrative may stand once in a document; received it again")
 		}

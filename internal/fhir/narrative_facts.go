@@ -35,7 +35,7 @@ const (
 	htmlVAlign   = "valign=top|middle|bottom|baseline "
 	htmlAlign    = htmlAttrs + htmlHAlign + htmlVAlign
 	htmlColumn   = htmlAlign + "span=number width=multilength "
-	htmlCell     = htmlAlign + "abbr=text axis=text headers=NMTOKENS scope=row|col|rowgroup|colgroup rowspan=number colspan=number "
+	htmlCell     = htmlAlign + "abbr=text axis=text headers=IDREFS scope=row|col|rowgroup|colgroup rowspan=number colspan=number "
 	htmlShape    = "shape=rect|circle|poly|default coords=coords "
 	htmlFrame    = "frame=void|above|below|hsides|lhs|rhs|vsides|box|border rules=none|groups|rows|cols|all "
 	htmlEmphasis = htmlFontStyle + htmlPhrase

@@ -172,7 +172,7 @@ func (n Node) At(path ...string) Node {
 // Extension gives the first child "extension" with that url.
 func (n Node) Extension(url string) Node {
 	for c := range n.ChildrenNamed("extension") {
-		if c.record().value != 0 && string(c.attribute()) == url {
+		if r := c.record(); r.typ == typeExtension && r.value != 0 && string(c.attribute()) == url {
 			return c
 		}
 	}

@@ -48,10 +48,11 @@ type parser struct {
 	attributes     [maxAttributes]attribute
 	attributeCount int
 
-	problems []problem
-	omitted  int    // problems beyond the cap
-	ids      []span // ids in narratives
-	readable bool   // the narrative being read has text or an image
+	problems   []problem
+	omitted    int    // problems beyond the cap
+	ids        []span // ids in narratives
+	escapedIDs bool   // some of them hold references or odd white space
+	readable   bool   // the narrative being read has text or an image
 }
 
 // frame is an open element.

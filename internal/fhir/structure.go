@@ -263,7 +263,7 @@ func (p *parser) judgeAttributes(t *tag, typ uint16, index uint32) {
 func (p *parser) judgePrefixed(a *attribute, typ uint16, index uint32) {
 	name := string(p.bytes(a.name))
 	switch {
-	case a.uri.known == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation"):
+	case a.uri.isSchemaHint(name):
 	case typ == typeUnknown:
 	case a.uri.known == nsInstance && name == "type":
 		p.report(ruleSchemaInstance, index, int(a.name.start), "FHIR elements have their types by definition; received an attribute that names one")
