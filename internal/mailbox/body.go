@@ -15,11 +15,12 @@ import (
 // message of that size is one transaction. Nearly every message is one.
 const smallBody = 256 << 10
 
-// A packed chunk may unfold to expansion times its size, but always to
-// smallExpanded: more is a bomb. Text packs 5 to 20 times, deflate can do 1,030.
+// A packed chunk may unfold to expansion times its size, but always to what it
+// could have been sent as unpacked: more is a bomb. Text packs 5 to 20 times,
+// deflate can do 1,030.
 const (
 	expansion     = 200
-	smallExpanded = 10 << 20
+	smallExpanded = mesh.MaxChunk
 )
 
 var (
