@@ -153,7 +153,7 @@ func (p *parser) narrativeAttribute(e *htmlElement, name string, a *attribute, n
 
 var htmlPatterns = map[string]*regexp.Regexp{
 	"language":           regexp.MustCompile(`^[ \t\r\n]*[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*[ \t\r\n]*$`),
-	"language-or-none":   regexp.MustCompile(`^[ \t\r\n]*([a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*)?[ \t\r\n]*$`),
+	"language-or-none":   regexp.MustCompile(`^([ \t\r\n]*[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*[ \t\r\n]*)?$`),
 	"length":             regexp.MustCompile(`^[-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%)$`),
 	"multilength":        regexp.MustCompile(`^([-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%)|[1-9]?(\p{Nd}+)?\*)$`),
 	"coords":             regexp.MustCompile(`^[-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%)(,[ \t\r\n]*[-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%))*$`),
