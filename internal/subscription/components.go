@@ -44,30 +44,14 @@ func (p *parser) registration(value string) error {
 	return nil
 }
 
-// patient reads `SYSTEM|NUMBER`, blanks around the bar allowed.
+// patient reads whom an explicit subscription is about.
 func (p *parser) patient(value string) error {
 	if !p.Patient.IsZero() {
 		return twice(patientIdentifier)
 	}
-	system, number, found := strings.Cut(value, "|")
-	if !found {
-		return wrong(patientIdentifier, "SYSTEM|NUMBER with the system `"+nhsNumberSystem+"`", "no bar")
-	}
-	switch strings.Trim(system, " ") {
-	case nhsNumberSystem, nhsNumberSystemOld:
-	default:
-		return wrong(patientIdentifier, "the system `"+nhsNumberSystem+"` or `"+nhsNumberSystemOld+"`", "another system or none")
-	}
-	number = strings.Trim(number, " ")
-	parsed, err := nhs.ParseNHSNumber(number)
-	switch {
-	case len(number) != 10 || err == nhs.ErrNHSNumberForm:
-		return &CriteriaError{patientIdentifier, "an NHS number of ten digits", "a value of " + counted(number), true}
-	case err != nil:
-		return &CriteriaError{patientIdentifier, "an NHS number", "ten digits with a wrong check digit", true}
-	}
+	parsed, err := ParsePatient(patientIdentifier, value)
 	p.Patient = parsed
-	return nil
+	return err
 }
 
 // event reads an event code. A code that is repeated asks for nothing more.

@@ -42,8 +42,11 @@ type Resource struct {
 // meta.lastUpdated and meta.versionId are not read, as they are overwritten;
 // clients in use send them. channel.payload, channel.header, error and tag are
 // accepted and not kept.
-func ReadResource(doc *fhir.Document) (Resource, []fhir.Finding) {
-	root := doc.Root()
+func ReadResource(doc *fhir.Document) (Resource, []fhir.Finding) { return ReadNode(doc.Root()) }
+
+// ReadNode is ReadResource for a Subscription that stands within another
+// resource, such as a Bundle.
+func ReadNode(root fhir.Node) (Resource, []fhir.Finding) {
 	r := resourceReader{}
 	if root.Name() != "Subscription" {
 		r.fail(root, "structure", "resource", "this endpoint takes a Subscription; received the resource "+root.Name())
