@@ -65,8 +65,9 @@ type world struct {
 
 // newWorld starts a server over boxes in memory; change may alter its Config.
 func newWorld(t testing.TB, change ...func(*mailbox.Config)) *world {
-	fake := mailboxtest.New(testStart, testMailboxes, testWorkflows)
-	w := worldOver(t, fake, &clock{at: testStart}, change...)
+	at := &clock{at: testStart}
+	fake := mailboxtest.New(at.now, testMailboxes, testWorkflows)
+	w := worldOver(t, fake, at, change...)
 	w.fake = fake
 	return w
 }

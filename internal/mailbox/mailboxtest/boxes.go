@@ -33,6 +33,7 @@ type Boxes struct {
 	messages  map[place]store.Message
 	chunks    map[place]map[int][]byte
 	nonces    map[[16]byte]bool
+	now       func() time.Time
 	last      store.EventID
 }
 
@@ -43,11 +44,11 @@ type place struct {
 }
 
 // New returns Boxes with mailboxes, whose rows it gives them, and workflows.
-// start is the moment of the first position.
-func New(start time.Time, mailboxes []store.Mailbox, workflows []store.Workflow) *Boxes {
+// now is the clock of the positions.
+func New(now func() time.Time, mailboxes []store.Mailbox, workflows []store.Workflow) *Boxes {
 	b := &Boxes{
 		mailboxes: map[string]store.Mailbox{}, workflows: map[string]store.Workflow{},
-		nonces: map[[16]byte]bool{}, last: store.EventID(start.UnixMicro() << 12),
+		nonces: map[[16]byte]bool{}, now: now,
 	}
 	b.empty()
 	for i, m := range mailboxes {
@@ -327,11 +328,12 @@ func (b *Boxes) UseNonce(_ context.Context, digest [16]byte, _ time.Time) (bool,
 	return fresh, err
 }
 
-// NextPosition implements mailbox.Boxes: a microsecond after the one before.
+// NextPosition implements mailbox.Boxes: at least a microsecond after the one
+// before.
 func (b *Boxes) NextPosition() store.EventID {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.last += 1 << 12
+	b.last = max(store.EventID(b.now().UnixMicro()<<12), b.last+1<<12)
 	return b.last
 }
 

@@ -1,0 +1,93 @@
+package mailbox_test
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"nems/internal/mesh"
+)
+
+// The benchmarks run over HTTP and SQLite on disk, clients and server in one
+// process, 8 clients for each processor.
+
+func benchClient(w *world, box string) *mesh.Client { return w.client(box) }
+
+func benchSend(b *testing.B, c *mesh.Client, size int) string {
+	id, err := c.Send(ctx, mesh.Outgoing{
+		Headers: mesh.Headers{To: "BOB", WorkflowID: "W"}, Body: strings.NewReader(strings.Repeat("x", size)), Size: int64(size),
+	})
+	if err != nil {
+		b.Error(err)
+	}
+	return id
+}
+
+func BenchmarkSend(b *testing.B) {
+	w := sqliteWorld(b)
+	alice := benchClient(w, "ALICE")
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			benchSend(b, alice, 11<<10)
+		}
+	})
+}
+
+func BenchmarkDownload(b *testing.B) {
+	w := sqliteWorld(b)
+	id := benchSend(b, benchClient(w, "ALICE"), 11<<10)
+	bob := benchClient(w, "BOB")
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			read(b, bob, id)
+		}
+	})
+}
+
+func BenchmarkAcknowledge(b *testing.B) {
+	w := sqliteWorld(b)
+	alice, bob := benchClient(w, "ALICE"), benchClient(w, "BOB")
+	ids := make([]string, b.N)
+	for i := range ids {
+		ids[i] = benchSend(b, alice, 100)
+	}
+	var next atomic.Int64
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if err := bob.Acknowledge(ctx, ids[next.Add(1)-1]); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkList(b *testing.B) {
+	for _, depth := range []int{500, 5000} {
+		b.Run(fmt.Sprint(depth), func(b *testing.B) {
+			w := sqliteWorld(b)
+			alice, bob := benchClient(w, "ALICE"), benchClient(w, "BOB")
+			for range depth {
+				benchSend(b, alice, 10)
+			}
+			b.SetParallelism(8)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					if in, err := bob.List(ctx, mesh.ListQuery{}); err != nil || len(in.Messages) != 500 {
+						b.Errorf("%d messages, %v", len(in.Messages), err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,238 @@
+package mailbox_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/mailbox"
+	"nems/internal/mailbox/mailboxtest"
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// The copy of an event has every header that clients in use insist on, in lower
+// case on the wire of HTTP/1.1, and its own content type in both versions.
+func TestCopyOfAnEventOnTheWire(t *testing.T) {
+	w := newWorld(t)
+	position := w.fake.NextPosition()
+	message := []byte("<Bundle/>")
+	err := w.fake.Send(ctx, store.Message{
+		Position: position, Mailbox: 2, Sender: "X26NEMS", Recipient: "BOB", Workflow: "PDS_CHANGE_OF_GP_1",
+		Type: store.Data, Status: store.Accepted, StatusAt: testStart, LocalID: "delivery-1", PartnerID: "id|tag",
+		FileName: "event.xml", ContentType: "application/fhir+xml", Chunks: 1, Size: int64(len(message)),
+		Expires: testStart.Add(mailbox.Expiry), EventCode: "pds-change-of-gp-1",
+	}, message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := mesh.FormatMessageID(int64(position), 2)
+	for _, accept := range []string{mesh.MediaV1, mesh.MediaV2} {
+		raw := w.raw("GET /messageexchange/BOB/inbox/" + id + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: " + accept + "\r\nAuthorization: " + w.token("BOB") + "\r\n\r\n")
+		for _, line := range []string{
+			"HTTP/1.1 200 OK\r\n", "\r\nContent-Type: application/fhir+xml\r\n", "\r\nContent-Length: 9\r\n",
+			"\r\nmex-from: X26NEMS\r\n", "\r\nmex-to: BOB\r\n", "\r\nmex-workflowid: PDS_CHANGE_OF_GP_1\r\n",
+			"\r\nmex-messagetype: DATA\r\n", "\r\nmex-messageid: " + id + "\r\n", "\r\nmex-localid: delivery-1\r\n",
+			"\r\nmex-partnerid: id|tag\r\n", "\r\nmex-filename: event.xml\r\n", "\r\nmex-statusevent: TRANSFER\r\n",
+			"\r\nmex-statussuccess: SUCCESS\r\n", "\r\nmex-statuscode: 00\r\n", "\r\nmex-statustimestamp: 20260520120000\r\n",
+			"\r\nmex-total-chunks: 1\r\n", "\r\nmex-chunk-range: 1:1\r\n", "\r\n\r\n<Bundle/>",
+		} {
+			if !strings.Contains(raw, line) {
+				t.Errorf("%s: no %q in\n%s", accept, line, raw)
+			}
+		}
+	}
+	if tracked, err := w.client("BOB").Track(ctx, id); !isStatus(err, 404) {
+		t.Errorf("the recipient tracks it: %+v, %v", tracked, err)
+	}
+}
+
+// raw sends bytes over a connection and returns all that comes back.
+func (w *world) raw(text string) string {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", w.http.Listener.Addr().String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, text); err != nil {
+		w.t.Fatal(err)
+	}
+	all, err := io.ReadAll(bufio.NewReader(conn))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(all)
+}
+
+// gzip both ways: what was sent packed or plain comes to a client as it can
+// read it.
+func TestContentEncodings(t *testing.T) {
+	w := newWorld(t)
+	text := strings.Repeat("some text ", 100)
+	for _, sent := range []string{"", "gzip"} {
+		body := text
+		if sent == "gzip" {
+			body = packed(text)
+		}
+		_, answer := w.do(request{"POST", "ALICE/outbox", to("BOB", "Content-Encoding", sent), body})
+		id := strings.Split(answer, `"`)[3]
+		for _, c := range []struct{ accept, media, want string }{
+			{"", mesh.MediaV1, ""}, {"", mesh.MediaV2, ""}, {"gzip, deflate", mesh.MediaV2, "gzip"}, {"GZIP", mesh.MediaV1, sent},
+		} {
+			got, content := w.do(request{"GET", "BOB/inbox/" + id, map[string]string{
+				"Authorization": w.token("BOB"), "Accept-Encoding": c.accept, "Accept": c.media}, ""})
+			if got.Header.Get("Content-Encoding") != c.want {
+				t.Errorf("sent %q, accepts %q: encoded %q", sent, c.accept, got.Header.Get("Content-Encoding"))
+			}
+			if c.want == "gzip" {
+				z, err := gzip.NewReader(strings.NewReader(content))
+				if err != nil {
+					t.Fatal(err)
+				}
+				plain, err := io.ReadAll(z)
+				if err != nil {
+					t.Fatal(err)
+				}
+				content = string(plain)
+			}
+			if content != text {
+				t.Errorf("sent %q, accepts %q: %q", sent, c.accept, content)
+			}
+			if flag := got.Header.Get("Mex-Content-Compressed"); (flag == "Y") != (sent == "gzip") {
+				t.Errorf("sent %q, accepts %q: mex-content-compressed %q", sent, c.accept, flag)
+			}
+		}
+	}
+}
+
+// countingBoxes keep only the sizes of chunks.
+type countingBoxes struct {
+	*mailboxtest.Boxes
+	size int64
+	peak uint64
+	err  error
+}
+
+func (b *countingBoxes) PutChunk(_ context.Context, _ int64, _ store.EventID, _ int, r io.Reader) (int64, error) {
+	var memory runtime.MemStats
+	for {
+		n, err := io.CopyN(io.Discard, r, 8<<20)
+		b.size += n
+		runtime.ReadMemStats(&memory)
+		b.peak = max(b.peak, memory.HeapAlloc)
+		if err == io.EOF {
+			return b.size, nil
+		}
+		if err != nil {
+			b.err = err
+			return 0, fmt.Errorf("reading a chunk: %w", err)
+		}
+	}
+}
+
+// zeros are n zero bytes.
+func zeros(n int64) io.Reader { return io.LimitReader(zeroReader{}, n) }
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// 100 MB pass through without sitting in memory; a byte more is refused,
+// whether the length was told beforehand or not.
+func TestLargestMessage(t *testing.T) {
+	for name, c := range map[string]struct {
+		size   int64
+		told   bool
+		status int
+	}{
+		"100 MB":            {mesh.MaxChunk, true, 202},
+		"100 MB, not told":  {mesh.MaxChunk, false, 202},
+		"a byte more":       {mesh.MaxChunk + 1, true, 413},
+		"a byte more, unto": {mesh.MaxChunk + 1, false, 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
+			w := worldOver(t, boxes, &clock{at: testStart})
+			status, _ := w.stream(zeros(c.size), c.size, c.told, "")
+			if status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
+			}
+			if c.status == 202 && boxes.size != c.size {
+				t.Errorf("%d bytes arrived of %d", boxes.size, c.size)
+			}
+			if boxes.peak > 64<<20 {
+				t.Errorf("%d MB of heap while it passed", boxes.peak>>20)
+			}
+			if messages, _ := boxes.Stored(); messages != map[bool]int{true: 1}[c.status == 202] {
+				t.Errorf("%d messages", messages)
+			}
+		})
+	}
+}
+
+// A gzip that unfolds without end is refused after what a plain message could
+// have had, small or large.
+func TestGzipBomb(t *testing.T) {
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	if _, err := io.Copy(z, zeros(mesh.MaxChunk+300<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
+	w := worldOver(t, boxes, &clock{at: testStart})
+	if bomb.Len() <= 256<<10 {
+		t.Fatalf("the bomb of %d bytes is not large", bomb.Len())
+	}
+	status, body := w.stream(&bomb, int64(bomb.Len()), true, "gzip")
+	if status != 417 || !strings.Contains(body, `"code":"02"`) || boxes.err == nil {
+		t.Errorf("%d %s, %v", status, body, boxes.err)
+	}
+	if messages, _ := boxes.Stored(); messages != 0 {
+		t.Errorf("%d messages", messages)
+	}
+}
+
+// stream sends a body from ALICE to BOB.
+func (w *world) stream(body io.Reader, size int64, told bool, encoding string) (int, string) {
+	w.t.Helper()
+	r, err := http.NewRequest("POST", w.http.URL+"/messageexchange/ALICE/outbox", io.NopCloser(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if r.ContentLength = -1; told {
+		r.ContentLength = size
+	}
+	// The client waits for leave before it sends so much.
+	r.Header = http.Header{
+		"Authorization": {w.token("ALICE")}, "Mex-To": {"BOB"}, "Mex-Workflowid": {"W"}, "Expect": {"100-continue"}, "Accept": {mesh.MediaV2},
+	}
+	if encoding != "" {
+		r.Header.Set("Content-Encoding", encoding)
+	}
+	answer, err := (&http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: 10 * time.Second}).RoundTrip(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
