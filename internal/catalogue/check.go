@@ -1,0 +1,117 @@
+package catalogue
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"nems/internal/fhir"
+)
+
+// check holds a resource against the rule.
+func (r *rule) check(j *judge, resource fhir.Node) {
+	if r.strict && !j.strict || r.when != nil && !r.when.in(resource) {
+		return
+	}
+	r.walk(j, resource, r.steps)
+}
+
+// walk follows the path. What is counted is the last element, within each
+// element that holds it.
+func (r *rule) walk(j *judge, n fhir.Node, path []step) {
+	s, last := &path[0], len(path) == 1
+	count := 0
+	for c := range n.Children() {
+		if !s.matches(n, c) {
+			continue
+		}
+		count++
+		if last {
+			r.value(j, c)
+		} else {
+			r.walk(j, c, path[1:])
+		}
+	}
+	want := &r.count[j.kind]
+	switch {
+	case last && want.holds(count):
+	case last && count > want.max:
+		r.report(j, n, "structure", r.path+" has the cardinality "+want.text+" here; received "+strconv.Itoa(count))
+	case count == 0 && want.min > 0 && !s.covered:
+		r.report(j, n, "required", r.missing)
+	case last && count > 0:
+		r.report(j, n, "required", r.path+" has the cardinality "+want.text+" here; received only "+strconv.Itoa(count))
+	}
+}
+
+// value holds an element against what the rule asks of its value.
+func (r *rule) value(j *judge, n fhir.Node) {
+	switch {
+	case r.values != nil && !equalsAny(n, r.values):
+		r.report(j, n, "value", r.wrong)
+	case r.form != nil && !r.form(n.ValueBytes()):
+		r.report(j, n, "value", r.wrong)
+	case r.codes != nil || r.displays != nil:
+		r.coded(j, n)
+	case r.refers != nil:
+		r.reference(j, n)
+	}
+}
+
+// coded holds the codings of the list's system against the list: n itself, or
+// those of a CodeableConcept.
+func (r *rule) coded(j *judge, n fhir.Node) {
+	if n.Type() != "CodeableConcept" {
+		r.coding(j, n)
+		return
+	}
+	for c := range n.ChildrenNamed("coding") {
+		r.coding(j, c)
+	}
+}
+
+func (r *rule) coding(j *judge, n fhir.Node) {
+	list := r.codes
+	if list == nil {
+		list = r.displays
+	}
+	if !n.Child("system").EqualValue(list.url) {
+		return
+	}
+	display, known := list.displays[string(n.Child("code").ValueBytes())]
+	switch {
+	case r.codes != nil && !known:
+		r.report(j, n, "code-invalid", r.path+" has a code of "+list.url+"; received one that the list does not have")
+	case r.displays != nil && known && !n.Child("display").EqualValue(display):
+		r.report(j, n, "code-invalid", r.path+" has the display that "+list.url+" gives the code; received another or none")
+	}
+}
+
+// directoryURL is where the Spine's directory keeps organisations.
+const directoryURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
+
+// reference wants a reference to a resource of the bundle. Those that lead
+// nowhere are reported once, with all others.
+func (r *rule) reference(j *judge, n fhir.Node) {
+	reference := n.Child("reference").ValueBytes()
+	switch i := j.find(reference); {
+	case i >= 0 && slices.Contains(r.refers, j.entries[i].name):
+	case i >= 0:
+		j.reported = append(j.reported, n)
+		r.report(j, n, "invalid", r.path+" references a resource of the type "+strings.Join(r.refers, " or ")+"; received a reference to "+j.entries[i].name)
+	case isURN(reference):
+	case strings.HasPrefix(string(reference), directoryURL):
+		if !r.directory {
+			j.report(finding{
+				rule: "reference-bundled", source: r.source, brokenBy: bundledExample, code: "invalid", at: n,
+				text: r.path + " references a resource that the message carries; received the URL of an organisation in the directory",
+			})
+		}
+	default:
+		r.report(j, n, "invalid", r.path+" references a resource of the message, as urn:uuid:; received another form of reference or none")
+	}
+}
+
+func (r *rule) report(j *judge, at fhir.Node, code, text string) {
+	j.report(finding{rule: r.id, source: r.source, brokenBy: r.brokenBy, code: code, text: text, at: at})
+}

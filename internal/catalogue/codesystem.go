@@ -1,0 +1,52 @@
+package catalogue
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// codeSystem is a list of codes with the text that goes with each.
+type codeSystem struct {
+	name, url string
+	displays  map[string]string
+}
+
+// readCodeSystems reads tables: a head line with the url, then code and display.
+func readCodeSystems(files fs.FS, dir string) (map[string]*codeSystem, error) {
+	names, err := fs.Glob(files, path.Join(dir, "*.tsv"))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]*codeSystem{}
+	for _, name := range names {
+		src, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		s, err := parseCodeSystem(strings.TrimSuffix(path.Base(name), ".tsv"), string(src))
+		if err != nil {
+			return nil, err
+		}
+		out[s.name] = s
+	}
+	return out, nil
+}
+
+func parseCodeSystem(name, src string) (*codeSystem, error) {
+	s := &codeSystem{name: name, displays: map[string]string{}}
+	for i, line := range strings.Split(strings.TrimRight(src, "\r\n"), "\n") {
+		line = strings.TrimRight(line, "\r")
+		if head, ok := strings.CutPrefix(line, "# "); ok && i == 0 {
+			s.url, _, _ = strings.Cut(head, "\t")
+			continue
+		}
+		code, display, ok := strings.Cut(line, "\t")
+		if !ok || code == "" || s.url == "" {
+			return nil, fmt.Errorf("%s.tsv:%d: expected a code, a tab and its display, under a head line with the url", name, i+1)
+		}
+		s.displays[code] = display
+	}
+	return s, nil
+}

@@ -1,0 +1,243 @@
+package catalogue
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// typeFile is an event type as written.
+type typeFile struct {
+	Code        string               `yaml:"code"`
+	Display     string               `yaml:"display"`
+	Interaction string               `yaml:"interaction"`
+	Workflow    string               `yaml:"workflow"`
+	Publishers  Publishers           `yaml:"publishers"`
+	Page        string               `yaml:"page"`
+	Kinds       []string             `yaml:"kinds"`
+	Focus       []string             `yaml:"focus"`
+	LifeCycle   lifeCycleFile        `yaml:"life-cycle"`
+	Extensions  map[string]string    `yaml:"extensions"`
+	Slices      map[string]sliceFile `yaml:"slices"`
+	Resources   []groupFile          `yaml:"resources"`
+}
+
+type lifeCycleFile struct {
+	State             State  `yaml:"state"`
+	Deprecated        string `yaml:"deprecated"`
+	NoLongerSupported string `yaml:"no-longer-supported"`
+	Withdrawn         string `yaml:"withdrawn"`
+	URL               string `yaml:"url"`
+}
+
+// sliceFile says which elements belong to a slice: those where a descendant
+// has one of the values.
+type sliceFile struct {
+	Element string   `yaml:"element"`
+	Values  []string `yaml:"values"`
+}
+
+// groupFile is the rules of one resource type, or of those of its resources
+// that Is picks.
+type groupFile struct {
+	Resource string        `yaml:"resource"`
+	Slice    string        `yaml:"slice"`
+	Heading  string        `yaml:"heading"`
+	Is       *isFile       `yaml:"is"`
+	Count    any           `yaml:"count"`
+	BrokenBy string        `yaml:"broken-by"`
+	Elements []elementFile `yaml:"elements"`
+}
+
+// isFile picks resources: by a value inside, or by who references them.
+type isFile struct {
+	Element      string   `yaml:"element"`
+	Values       []string `yaml:"values"`
+	ReferencedBy []string `yaml:"referenced-by"`
+}
+
+// elementFile is one rule.
+type elementFile struct {
+	Path      string    `yaml:"path"`
+	Row       string    `yaml:"row"`
+	Count     any       `yaml:"count"`
+	Value     string    `yaml:"value"`
+	Values    []string  `yaml:"values"`
+	Form      string    `yaml:"form"`
+	Codes     string    `yaml:"codes"`
+	DisplayOf string    `yaml:"display-of"`
+	Refers    []string  `yaml:"refers"`
+	Directory bool      `yaml:"directory"`
+	When      *whenFile `yaml:"when"`
+	BrokenBy  string    `yaml:"broken-by"`
+	From      string    `yaml:"from"`
+}
+
+// whenFile makes a rule hold only where an element of the resource has one of
+// the values.
+type whenFile struct {
+	Path   string   `yaml:"path"`
+	Values []string `yaml:"values"`
+}
+
+// requirementsFile is what all event types share.
+type requirementsFile struct {
+	Page       string               `yaml:"page"`
+	Extensions map[string]string    `yaml:"extensions"`
+	Slices     map[string]sliceFile `yaml:"slices"`
+	Resources  []groupFile          `yaml:"resources"`
+	References map[string][]string  `yaml:"references"`
+}
+
+// requirements is the shared part, read.
+type requirements struct {
+	file   requirementsFile
+	source *source
+	codes  map[string]*codeSystem
+}
+
+// source is a file whose places can be named.
+type source struct {
+	name string
+	tree *ast.File
+}
+
+// decode reads YAML into out; keys that out does not have are refused.
+func decode(name string, src []byte, out any) (*source, error) {
+	tree, err := parser.ParseBytes(src, 0)
+	if err == nil {
+		err = yaml.UnmarshalWithOptions(src, out, yaml.DisallowUnknownField())
+	}
+	if err == nil && len(strings.TrimSpace(string(src))) == 0 {
+		return nil, fmt.Errorf("%s:1: the file is empty; expected an event type", name)
+	}
+	var located yaml.Error
+	if errors.As(err, &located) && located.GetToken() != nil {
+		return nil, fmt.Errorf("%s:%d: %s", name, located.GetToken().Position.Line, located.GetMessage())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &source{name, tree}, nil
+}
+
+// errorf makes an error that points at the line of a YAML path such as
+// $.resources[0]; paths that are not there point at the nearest one above.
+func (s *source) errorf(at, format string, args ...any) error {
+	return fmt.Errorf("%s:%d: %s", s.name, s.line(at), fmt.Sprintf(format, args...))
+}
+
+func (s *source) line(at string) int {
+	for ; len(at) > 1; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
+		p, err := yaml.PathString(at)
+		if err != nil {
+			continue
+		}
+		if node, err := p.FilterFile(s.tree); err == nil && node != nil {
+			return firstLine(node)
+		}
+	}
+	return 1
+}
+
+// firstLine is where a node starts. The token of a mapping is the colon of its
+// first entry.
+func firstLine(node ast.Node) int {
+	if m, ok := node.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		node = m.Values[0].Key
+	}
+	return node.GetToken().Position.Line
+}
+
+// readRequirements reads what all event types share.
+func readRequirements(files fs.FS, name string) (*requirements, error) {
+	src, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	r := &requirements{}
+	r.source, err = decode(name, src, &r.file)
+	return r, err
+}
+
+// readType reads and compiles one event type.
+func readType(name string, src []byte, shared *requirements) (*EventType, error) {
+	var f typeFile
+	s, err := decode(name, src, &f)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.check(s); err != nil {
+		return nil, err
+	}
+	life, err := f.LifeCycle.read(s)
+	if err != nil {
+		return nil, err
+	}
+	t := &EventType{
+		Code: f.Code, Display: f.Display, Interaction: f.Interaction, Workflow: f.Workflow, Publishers: f.Publishers,
+		Kinds: f.Kinds, Focus: f.Focus, LifeCycle: life, Page: f.Page,
+	}
+	t.rules, err = compile(&f, s, shared)
+	return t, err
+}
+
+// check holds the head of an event type against what every one needs.
+func (f *typeFile) check(s *source) error {
+	for _, need := range []struct{ key, value string }{
+		{"code", f.Code}, {"display", f.Display}, {"workflow", f.Workflow}, {"page", f.Page},
+	} {
+		if need.value == "" {
+			return s.errorf("$."+need.key, "an event type needs the key %q", need.key)
+		}
+	}
+	if f.Publishers != Anyone && f.Publishers != SpineOnly {
+		return s.errorf("$.publishers", "publishers is %q or %q", Anyone, SpineOnly)
+	}
+	if len(f.Kinds) == 0 || len(f.Focus) == 0 {
+		return s.errorf("$.kinds", "an event type needs kinds (new, update, delete) and focus (resource types)")
+	}
+	for i, kind := range f.Kinds {
+		if !slices.Contains(allKinds, kind) {
+			return s.errorf(fmt.Sprintf("$.kinds[%d]", i), "a kind is new, update or delete; received %q", kind)
+		}
+	}
+	return nil
+}
+
+var allKinds = []string{"new", "update", "delete"}
+
+func (f lifeCycleFile) read(s *source) (LifeCycle, error) {
+	life := LifeCycle{State: f.State, URL: f.URL}
+	if life.State == "" {
+		life.State = Current
+	}
+	if !slices.Contains([]State{Current, Deprecated, NoLongerSupported, Withdrawn}, life.State) {
+		return life, s.errorf("$.life-cycle.state", "a state is current, deprecated, no-longer-supported or withdrawn; received %q", f.State)
+	}
+	for _, date := range []struct {
+		key, text string
+		to        *time.Time
+	}{
+		{"deprecated", f.Deprecated, &life.Deprecated},
+		{"no-longer-supported", f.NoLongerSupported, &life.NoLongerSupported},
+		{"withdrawn", f.Withdrawn, &life.Withdrawn},
+	} {
+		if date.text == "" {
+			continue
+		}
+		t, err := time.Parse(time.DateOnly, date.text)
+		if err != nil {
+			return life, s.errorf("$.life-cycle."+date.key, "a date has the form YYYY-MM-DD; received %q", date.text)
+		}
+		*date.to = t
+	}
+	return life, nil
+}

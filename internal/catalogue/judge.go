@@ -1,0 +1,220 @@
+package catalogue
+
+import (
+	"strconv"
+
+	"nems/internal/fhir"
+)
+
+// maxFindings caps what is reported of one message.
+const maxFindings = 200
+
+// Judge holds a message against the rules of its event type: cardinalities and
+// values of the pages, references, NHS numbers. What is wrong with its
+// structure, fhir.ParseXML has said. At Schema there are no findings.
+//
+// Whether the Patient resources are about the routing patient, Judge leaves to
+// Inspect: publishing answers that with a code of its own.
+func (t *EventType) Judge(doc *fhir.Document, level Level) Judgement {
+	if level == Schema {
+		return Judgement{}
+	}
+	j := newJudge(t, doc, level)
+	j.run()
+	return Judgement{j.done()}
+}
+
+// Inspect is Judge, and says too, as rule patient-routing, which Patient
+// resources have another NHS number than the routing demographics (design,
+// decision 11): for those who look at a message without publishing it.
+func (t *EventType) Inspect(doc *fhir.Document, level Level) Judgement {
+	if level == Schema {
+		return Judgement{}
+	}
+	j := newJudge(t, doc, level)
+	j.run()
+	j.routingPatient()
+	return Judgement{j.done()}
+}
+
+// entry is one entry of the bundle.
+type entry struct {
+	at, resource fhir.Node
+	name         string // the resource's type
+	fullURL      []byte
+	groups       uint64 // bits of the slices that the resource belongs to
+}
+
+// judge is one message being judged.
+type judge struct {
+	rules    *ruleSet
+	focus    []string
+	root     fhir.Node
+	strict   bool
+	kind     int // index into allKinds
+	entries  []entry
+	byURL    []int32 // entries with a fullUrl, ordered by it
+	counts   [maxGroups]int
+	reported []fhir.Node // references whose target a rule has refused
+	findings []fhir.Finding
+	omitted  int
+
+	fewEntries [24]entry
+	fewByURL   [24]int32
+}
+
+func newJudge(t *EventType, doc *fhir.Document, level Level) *judge {
+	j := &judge{rules: t.rules, focus: t.Focus, root: doc.Root(), strict: level == Strict}
+	j.entries = j.fewEntries[:0]
+	j.byURL = j.fewByURL[:0]
+	for e := range j.root.ChildrenNamed("entry") {
+		resource := e.Child("resource").Resource()
+		j.entries = append(j.entries, entry{
+			at: e, resource: resource, name: resource.Name(), fullURL: e.Child("fullUrl").ValueBytes(),
+		})
+	}
+	j.kind = j.kindOf()
+	return j
+}
+
+const kindURL = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"
+
+// kindOf reads the kind, which cardinalities depend on; what is no kind is
+// judged as new.
+func (j *judge) kindOf() int {
+	if len(j.entries) > 0 {
+		code := j.entries[0].resource.Extension(kindURL).At("valueCodeableConcept", "coding", "code")
+		for i, kind := range allKinds {
+			if code.EqualValue(kind) {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+func (j *judge) run() {
+	j.indexURLs()
+	j.sliceResources()
+	for _, r := range j.rules.bundle {
+		r.check(j, j.root)
+	}
+	j.headerFirst()
+	for i := range j.entries {
+		e := &j.entries[i]
+		for _, g := range j.rules.groups[e.name] {
+			if g.slice != "" && e.groups&(1<<g.number) == 0 {
+				continue
+			}
+			j.counts[g.number]++
+			for _, r := range g.rules {
+				r.check(j, e.resource)
+			}
+		}
+		j.numbers(e)
+		j.references(e)
+	}
+	j.resourceCounts()
+}
+
+// headerFirst: a message is led by its MessageHeader.
+func (j *judge) headerFirst() {
+	if len(j.entries) == 0 || j.entries[0].name != "MessageHeader" {
+		j.report(finding{
+			rule: "generic/Bundle.entry(MessageHeader)", source: genericPage, code: "structure", at: j.root,
+			text: "the first entry of an event message is its MessageHeader; received another resource or none",
+		})
+	}
+}
+
+const genericPage = "explore_generic_event_requirements"
+
+// resourceCounts holds the number of resources against the page's.
+func (j *judge) resourceCounts() {
+	for _, g := range j.rules.all {
+		n, want := j.counts[g.number], g.count[j.kind]
+		if want.holds(n) {
+			continue
+		}
+		code := "structure"
+		if n < want.min {
+			code = "required"
+		}
+		j.report(finding{
+			rule: g.id, source: g.page, brokenBy: g.brokenBy, code: code, at: j.root,
+			text: "a " + allKinds[j.kind] + " message has " + want.text + " " + g.name + " resources; received " + strconv.Itoa(n),
+		})
+	}
+}
+
+// sliceResources notes which slices each resource belongs to.
+func (j *judge) sliceResources() {
+	for i := range j.entries {
+		e := &j.entries[i]
+		for _, g := range j.rules.groups[e.name] {
+			if g.byValue != nil && g.byValue.in(e.resource) {
+				e.groups |= 1 << g.number
+			}
+		}
+	}
+	for _, link := range j.rules.links {
+		for i := range j.entries {
+			if e := &j.entries[i]; e.name == link.from.resource && link.from.has(e) {
+				j.follow(e.resource, link.path, link.to)
+			}
+		}
+	}
+}
+
+// has reports whether a resource of the group's type belongs to the group.
+func (g *group) has(e *entry) bool { return g.slice == "" || e.groups&(1<<g.number) != 0 }
+
+// follow marks the resources that the references at the path lead to.
+func (j *judge) follow(n fhir.Node, path []step, to *group) {
+	if len(path) == 0 {
+		if i := j.find(n.Child("reference").ValueBytes()); i >= 0 && j.entries[i].name == to.resource {
+			j.entries[i].groups |= 1 << to.number
+		}
+		return
+	}
+	for c := range n.Children() {
+		if path[0].matches(n, c) {
+			j.follow(c, path[1:], to)
+		}
+	}
+}
+
+// finding is what report needs to know.
+type finding struct {
+	rule, source, brokenBy, code, text string
+	at                                 fhir.Node
+}
+
+// report notes a finding. Rules that an official example breaks warn at
+// Standard.
+func (j *judge) report(f finding) {
+	if len(j.findings) >= maxFindings {
+		j.omitted++
+		return
+	}
+	severity := fhir.Error
+	if f.brokenBy != "" && !j.strict {
+		severity = fhir.Warning
+	}
+	line, column := f.at.Position()
+	j.findings = append(j.findings, fhir.Finding{
+		Severity: severity, Code: f.code, Rule: f.rule, Source: f.source, Text: f.text,
+		Expression: f.at.Expression(), Location: f.at.Location(), Line: line, Column: column,
+	})
+}
+
+// done closes the list of findings.
+func (j *judge) done() []fhir.Finding {
+	if j.omitted > 0 {
+		j.findings = append(j.findings, fhir.Finding{
+			Severity: fhir.Information, Code: "informational", Rule: "more",
+			Text: "and " + strconv.Itoa(j.omitted) + " more findings",
+		})
+	}
+	return j.findings
+}
