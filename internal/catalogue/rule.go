@@ -128,7 +128,7 @@ func (r *rule) finish(groups []*group) {
 	for i := range len(parts) - 1 {
 		prefix := strings.Join(parts[:i+1], ".")
 		r.steps[i].covered = slices.ContainsFunc(groups, func(g *group) bool {
-			return slices.ContainsFunc(g.rules, func(other *rule) bool { return other.path == prefix && other.when == nil })
+			return slices.ContainsFunc(g.rules, func(other *rule) bool { return other.path == prefix && other.when == nil && !other.strict })
 		})
 	}
 }
