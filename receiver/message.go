@@ -62,17 +62,20 @@ type Message struct {
 }
 
 // Subscription is a subscription's id with the tag that its owner gave it.
-type Subscription struct{ ID, Tag string }
+type Subscription struct {
+	ID  string `json:"id"`
+	Tag string `json:"tag"`
+}
 
 // Status is a MESH report ("Asynchronous error reporting").
 type Status struct {
-	Event       string // step of MESH's work: SEND, TRANSFER, ...
-	Code        string // 14: not collected within five days; 00: no error
-	Description string
-	Success     bool
+	Event       string `json:"event"` // step of MESH's work: SEND, TRANSFER, ...
+	Code        string `json:"code"`  // 14: not collected within five days; 00: no error
+	Description string `json:"description"`
+	Success     bool   `json:"success"`
 	// LinkedID is the MESH message id of the message reported on.
-	LinkedID string
-	At       time.Time
+	LinkedID string    `json:"linkedId"`
+	At       time.Time `json:"at"`
 }
 
 // Facts are what an event message says about itself. See "Generic Event
@@ -102,6 +105,19 @@ func (n NHSNumber) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[NHS 
 
 // MarshalText keeps the number out of JSON; it never fails.
 func (n NHSNumber) MarshalText() ([]byte, error) { return []byte("[NHS number]"), nil }
+
+// BaseName is the MESH message id as the name of a file. A server chose the id,
+// so whatever could lead to another folder is replaced.
+func (m Message) BaseName() string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, m.ID)
+	return name[:min(len(name), 100)]
+}
 
 // String names the message by its ids.
 func (m Message) String() string {

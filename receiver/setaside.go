@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -40,7 +39,7 @@ func setAside(folder string, m Message, failure error, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("set aside: %w", err)
 	}
-	name := filepath.Join(folder, safeName(m.ID))
+	name := filepath.Join(folder, m.BaseName())
 	err = errors.Join(WriteFile(name+".message", m.Body), WriteFile(name+".json", append(text, '\n')))
 	if err != nil {
 		return fmt.Errorf("set aside: %w", err)
@@ -64,19 +63,6 @@ func (m Message) reason(failure error, now time.Time) reason {
 		r.Status = &m.Status
 	}
 	return r
-}
-
-// safeName makes a file's name of a MESH message id: a server chose it, so it
-// must not lead elsewhere.
-func safeName(id string) string {
-	name := strings.Map(func(r rune) rune {
-		switch {
-		case r >= '0' && r <= '9', r >= 'A' && r <= 'Z', r >= 'a' && r <= 'z', r == '_', r == '-':
-			return r
-		}
-		return '_'
-	}, id)
-	return name[:min(len(name), 100)]
 }
 
 // WriteFile writes a file that only its owner may read, and returns when the
