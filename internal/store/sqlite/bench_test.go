@@ -3,10 +3,13 @@ package sqlite_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -159,4 +162,261 @@ func parallel(b *testing.B, n int, f func() error) {
 	all.Wait()
 }
 
-var _ = os.Getenv
+// fill subscribes to so many patients, a thousand a commit.
+func fill(b *testing.B, db *sqlite.DB, patients int) {
+	b.Helper()
+	for i := range 10 {
+		if _, err := db.PutMailbox(b.Context(), store.Mailbox{ID: fmt.Sprint("BOX", i), ODS: "RR8"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var all []store.Creation
+	for i := range patients {
+		all = append(all, store.Creation{Subscription: explicit(b, patientNumber(i), fmt.Sprint("BOX", i%10), "vaccinations-1"),
+			Audit: audit.Entry{Action: "subscribe", ASID: "200000000115", ODS: "RR8", Patient: patientNumber(i), Status: 201}})
+		if len(all) < 1000 && i < patients-1 {
+			continue
+		}
+		errs, err := db.SubscribeAll(b.Context(), all)
+		if err := errors.Join(append(errs, err)...); err != nil {
+			b.Fatal(err)
+		}
+		all = all[:0]
+	}
+}
+
+// BenchmarkMatching accepts events of random patients among a thousand and
+// among a million explicit subscriptions, by turns: disk and processor of a
+// shared machine are not the same from one minute to the next.
+func BenchmarkMatching(b *testing.B) {
+	sizes := []int{1_000}
+	if os.Getenv("NEMS_BENCH_LARGE") != "" {
+		sizes = append(sizes, 1_000_000)
+	}
+	stores := map[int]*sqlite.DB{}
+	for _, n := range sizes {
+		stores[n] = start(b, b.TempDir(), sqlite.Options{})
+		fill(b, stores[n], n)
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	for round := range 5 {
+		for _, n := range sizes {
+			b.Run(fmt.Sprintf("subscriptions=%d/round=%d", n, round), func(b *testing.B) {
+				accept := publishing(stores[n])
+				var mu sync.Mutex
+				b.ReportAllocs()
+				b.ResetTimer()
+				parallel(b, 16, func() error {
+					mu.Lock()
+					p := patientNumber(random.IntN(n))
+					mu.Unlock()
+					r, err := accept(context.Background(), p)
+					if err == nil && r.Copies == 0 {
+						err = errors.New("no copy")
+					}
+					return err
+				})
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
+			})
+		}
+	}
+}
+
+// BenchmarkSubscribe creates subscriptions to different patients, in batches of
+// so many.
+func BenchmarkSubscribe(b *testing.B) {
+	for _, batch := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("batch=%d", batch), func(b *testing.B) {
+			db := start(b, b.TempDir(), sqlite.Options{})
+			fill(b, db, 1)
+			patient := 1
+			b.ReportAllocs()
+			b.ResetTimer()
+			for done := 0; done < b.N; done += batch {
+				all := make([]store.Creation, min(batch, b.N-done))
+				for i := range all {
+					all[i] = store.Creation{Subscription: explicit(b, patientNumber(patient), "BOX1", "vaccinations-1"), Audit: audit.Entry{Action: "subscribe", ODS: "RR8", Status: 201}}
+					patient++
+				}
+				errs, err := db.SubscribeAll(b.Context(), all)
+				if err := errors.Join(append(errs, err)...); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "creates/s")
+		})
+	}
+}
+
+// BenchmarkInbox works on a mailbox in which 100,000 messages wait.
+func BenchmarkInbox(b *testing.B) {
+	db := start(b, b.TempDir(), sqlite.Options{})
+	fill(b, db, 1)
+	accept := publishing(db)
+	const waiting = 100_000
+	b.N = waiting
+	parallel(b, 64, func() error {
+		_, err := accept(context.Background(), patientNumber(0))
+		return err
+	})
+	ctx := context.Background()
+	box, err := db.Mailbox(ctx, "BOX0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	all, err := db.List(ctx, store.InboxQuery{Mailbox: box.Row, Max: waiting})
+	if err != nil || len(all) != waiting {
+		b.Fatal(len(all), err)
+	}
+	for name, at := range map[string]int{"first": 0, "middle": waiting / 2, "last": waiting - 501} {
+		b.Run("list500/page="+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				page, err := db.List(ctx, store.InboxQuery{Mailbox: box.Row, After: all[at].Position, Max: 500})
+				if err != nil || len(page) != 500 {
+					b.Fatal(len(page), err)
+				}
+			}
+		})
+	}
+	b.Run("count", func(b *testing.B) {
+		for b.Loop() {
+			if n, err := db.Count(ctx, box.Row); err != nil || n != waiting {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("download", func(b *testing.B) {
+		b.ReportAllocs()
+		i := 0
+		for b.Loop() {
+			if err := db.Chunk(ctx, all[i%waiting], 1, io.Discard); err != nil {
+				b.Fatal(err)
+			}
+			i += 7919
+		}
+	})
+	b.Run("acknowledge", func(b *testing.B) {
+		var next atomic.Int64
+		parallel(b, 8, func() error {
+			return db.Acknowledge(ctx, box.Row, all[next.Add(1)%waiting].Position, time.Now())
+		})
+	})
+}
+
+func BenchmarkSend(b *testing.B) {
+	db := start(b, b.TempDir(), sqlite.Options{})
+	fill(b, db, 1)
+	body := benchBody()
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b, 8, func() error {
+		now := time.Now()
+		return db.Send(context.Background(), store.Message{Position: db.NextPosition(), Mailbox: 1, Sender: "BOX1", Recipient: "BOX0", Workflow: "W",
+			Type: store.Data, Status: store.Accepted, StatusAt: now, LocalID: "id", Chunks: 1, Size: int64(len(body)), Expires: now.Add(time.Hour)}, body)
+	})
+}
+
+func BenchmarkUseNonce(b *testing.B) {
+	db := start(b, b.TempDir(), sqlite.Options{})
+	var next atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	parallel(b, 8, func() error {
+		sum := sha256.Sum256(fmt.Append(nil, next.Add(1)))
+		fresh, err := db.UseNonce(context.Background(), [16]byte(sum[:16]), time.Now())
+		if err == nil && !fresh {
+			err = errors.New("used before")
+		}
+		return err
+	})
+}
+
+// BenchmarkFanOut publishes to 10,000 mailboxes again and again, while 16
+// publishers publish with 3 copies: their 99th percentile is told, and that
+// without the big ones.
+func BenchmarkFanOut(b *testing.B) {
+	for _, big := range []bool{false, true} {
+		b.Run(fmt.Sprintf("big=%v", big), func(b *testing.B) {
+			db := start(b, b.TempDir(), sqlite.Options{})
+			fill(b, db, 1)
+			var all []store.Creation
+			for i := range 10_000 {
+				id := fmt.Sprint("AUDIENCE", i)
+				if err := put(db, id); err != nil {
+					b.Fatal(err)
+				}
+				all = append(all, store.Creation{Subscription: explicit(b, patientNumber(77), id, "vaccinations-1")})
+			}
+			errs, err := db.SubscribeAll(b.Context(), all)
+			if err := errors.Join(append(errs, err)...); err != nil {
+				b.Fatal(err)
+			}
+			accept := publishing(db)
+			stop := make(chan struct{})
+			var publisher sync.WaitGroup
+			if big {
+				publisher.Go(func() {
+					tick := time.NewTicker(time.Second / 2)
+					defer tick.Stop()
+					for {
+						if _, err := accept(context.Background(), patientNumber(77)); err != nil {
+							b.Error(err)
+						}
+						select {
+						case <-tick.C:
+						case <-stop:
+							return
+						}
+					}
+				})
+			}
+			var mu sync.Mutex
+			took := make([]time.Duration, 0, b.N)
+			b.ResetTimer()
+			parallel(b, 16, func() error {
+				from := time.Now()
+				_, err := accept(context.Background(), patientNumber(0))
+				mu.Lock()
+				took = append(took, time.Since(from))
+				mu.Unlock()
+				return err
+			})
+			b.StopTimer()
+			close(stop)
+			publisher.Wait()
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+		})
+	}
+}
+
+func put(db *sqlite.DB, id string) error {
+	_, err := db.PutMailbox(context.Background(), store.Mailbox{ID: id, ODS: "RR8"})
+	return err
+}
+
+// BenchmarkOpen opens a database with a million subscriptions: how long until
+// it is ready, and how much memory the process then has.
+func BenchmarkOpen(b *testing.B) {
+	if os.Getenv("NEMS_BENCH_LARGE") == "" {
+		b.Skip("set NEMS_BENCH_LARGE to measure with a million subscriptions")
+	}
+	dir := b.TempDir()
+	b.Run("fill", func(b *testing.B) {
+		fill(b, start(b, dir, sqlite.Options{}), 1_000_000)
+		b.ReportMetric(1_000_000/b.Elapsed().Seconds(), "creates/s")
+	})
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			db, err := sqlite.Open(filepath.Join(dir, "nems.db"), sqlite.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
