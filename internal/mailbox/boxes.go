@@ -22,7 +22,8 @@ type Boxes interface {
 	// Mailbox finds a mailbox by its id, without regard to case.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 	// List returns a page of the unread messages, oldest first, and nothing of
-	// their bodies. Its cost depends on the page, not on the depth of the box.
+	// their bodies: only Mailbox, Position and Workflow need be filled in (an
+	// index has them). Its cost depends on the page, not on the depth of the box.
 	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
 	// Count returns how many unread messages wait.
 	Count(ctx context.Context, mailbox int64) (int, error)

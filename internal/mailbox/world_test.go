@@ -101,6 +101,7 @@ func (w *world) client(box string, change ...func(*mesh.ClientConfig)) *mesh.Cli
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.t.Cleanup(c.Close)
 	return c
 }
 

@@ -86,6 +86,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 // noRedirect: a token must not travel to another address, and 300 is an answer.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// Close closes the idle connections. The client can still be used.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // Temporary tells whether an error of a Client may go away by itself: a
 // temporary *Error, or no answer at all.
 func Temporary(err error) bool {
