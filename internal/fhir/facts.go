@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -64,7 +65,7 @@ type cell struct {
 // most; of a longer one the first and the last eight.
 type nameKey struct{ first, last uint64 }
 
-// facts reads the embedded table once, at first use (about a millisecond).
+// facts reads the embedded table once, at first use, in a millisecond or two.
 var facts = sync.OnceValue(func() *factTable {
 	table, err := loadFacts(stu3)
 	if err != nil {
@@ -117,12 +118,14 @@ type loader struct {
 	base    map[uint16]string
 	own     map[uint16][]slot
 	current uint16
+
+	elements []elementFacts // of all slots, in one piece
 }
 
 func loadFacts(text string) (*factTable, error) {
 	l := &loader{
 		nameIDs: make(map[string]uint16, 1500), typeIDs: make(map[string]uint16, 800),
-		base: make(map[uint16]string, 600), own: make(map[uint16][]slot, 600),
+		base: make(map[uint16]string, 600), own: make(map[uint16][]slot, 600), elements: make([]elementFacts, 0, 4500),
 	}
 	l.table.names = append(make([]string, 0, 1500), "")
 	l.table.types = append(make([]typeFacts, 0, 800), typeFacts{})
@@ -178,21 +181,32 @@ func (l *loader) line(line string) error {
 
 // slot reads "name type min max" or "? name:type ... min max".
 func (l *loader) slot(line string) error {
-	fields := strings.Fields(line)
-	if len(fields) < 4 {
+	rest, most, good1 := cutLast(line)
+	rest, least, good2 := cutLast(rest)
+	first, rest, good3 := strings.Cut(rest, " ")
+	if !good1 || !good2 || !good3 {
 		return fmt.Errorf("too few fields")
 	}
-	s := slot{required: fields[len(fields)-2] == "1", many: fields[len(fields)-1] == "*"}
-	if fields[0] != "?" {
-		s.elements = []elementFacts{{l.nameID(fields[0]), l.typeID(fields[1])}}
+	start := len(l.elements)
+	if first != "?" {
+		l.elements = append(l.elements, elementFacts{l.nameID(first), l.typeID(rest)})
 	} else {
-		for _, f := range fields[1 : len(fields)-2] {
+		for f := range strings.FieldsSeq(rest) {
 			name, typ, _ := strings.Cut(f, ":")
-			s.elements = append(s.elements, elementFacts{l.nameID(name), l.typeID(typ)})
+			l.elements = append(l.elements, elementFacts{l.nameID(name), l.typeID(typ)})
 		}
 	}
-	l.own[l.current] = append(l.own[l.current], s)
+	l.own[l.current] = append(l.own[l.current], slot{elements: l.elements[start:len(l.elements):len(l.elements)], required: least == "1", many: most == "*"})
 	return nil
+}
+
+// cutLast takes the last field off a line.
+func cutLast(line string) (before, last string, found bool) {
+	blank := strings.LastIndexByte(line, ' ')
+	if blank < 0 {
+		return line, "", false
+	}
+	return line[:blank], line[blank+1:], true
 }
 
 func (l *loader) nameID(name string) uint16 {
@@ -221,7 +235,7 @@ func (l *loader) finish(id uint16) error {
 	t := &l.table.types[id]
 	var chain []uint16
 	for at := id; ; {
-		chain = append([]uint16{at}, chain...)
+		chain = append(chain, at)
 		name := l.table.types[at].name
 		t.isElement = t.isElement || name == "Element"
 		t.isResource = t.isResource || name == "Resource"
@@ -232,7 +246,8 @@ func (l *loader) finish(id uint16) error {
 		at = l.typeID(base)
 	}
 	elements := 0
-	for _, at := range chain {
+	for _, at := range slices.Backward(chain) {
+		t.slots = slices.Grow(t.slots, len(l.own[at]))
 		for _, s := range l.own[at] {
 			t.slots = append(t.slots, s)
 			elements += len(s.elements)
