@@ -1,0 +1,129 @@
+// Package example makes event messages: one for every event type of the
+// specification and each kind that its page allows. Everything in them is
+// invented. They pass the rules at the strict level.
+package example
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"nems/internal/catalogue"
+)
+
+// Patient is the person whom a message is about; in a birth notification the
+// mother. Empty fields are filled in: all of them empty stands for a patient of
+// the development world.
+type Patient struct {
+	NHSNumber string // ten digits
+	Family    string
+	Given     string
+	BirthDate string // YYYY-MM-DD
+	Gender    string // male, female, other, unknown
+	Postcode  string
+	Practice  string // ODS code of the GP practice
+	// Baby is the NHS number of the baby in a birth notification.
+	Baby string
+}
+
+// Generator makes messages. The same generator state makes the same bytes.
+type Generator struct {
+	// NewID gives a fresh UUID in lower case.
+	NewID func() string
+	Now   func() time.Time
+}
+
+// Message makes a message with fresh ids and the time of now.
+func Message(code, kind string, p Patient) ([]byte, error) {
+	return Generator{NewID: uuid.NewString, Now: time.Now}.Message(code, kind, p)
+}
+
+// Sized makes a message of at least so many bytes, for measurements: what is
+// missing is filled up with narrative, as messages in use carry it.
+func Sized(code, kind string, size int) ([]byte, error) {
+	message, err := Message(code, kind, Patient{})
+	if err != nil || len(message) >= size {
+		return message, err
+	}
+	return bytes.Replace(message, []byte("<extension"), append(narrative(size-len(message)), "<extension"...), 1), nil
+}
+
+// narrative is a text element of about size bytes.
+func narrative(size int) []byte {
+	const open, end = `<text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">`, `</div></text>`
+	const line = "<p>A line of text that describes the event for people, as systems in use add it.</p>"
+	lines := max(size-len(open)-len(end)+len(line)-1, 0)/len(line) + 1
+	return []byte(open + strings.Repeat(line, lines) + end)
+}
+
+// bodies writes what the messages of each event type consist of.
+var bodies = map[string]func(*message){
+	"vaccinations-1":            vaccination,
+	"professional-contacts-1":   professionalContact,
+	"blood-spot-test-outcome-1": bloodSpot,
+	"newborn-hearing-1":         newbornHearing,
+	"nipe-outcome-1":            nipe,
+	"pds-birth-notification-1":  birth,
+	"pds-change-of-address-1":   changeOfAddress,
+	"pds-change-of-gp-1":        changeOfGP,
+	"pds-death-notification-1":  death,
+	"pds-record-change-1":       recordChange,
+}
+
+// Message makes a message. It is an error when there is no example of the
+// event type, or when its page does not allow the kind; "" means new.
+func (g Generator) Message(code, kind string, p Patient) ([]byte, error) {
+	types, err := catalogue.Embedded()
+	if err != nil {
+		return nil, err
+	}
+	t, known := types.Type(code)
+	body := bodies[code]
+	if !known || body == nil {
+		return nil, fmt.Errorf("there is no example of an event type %q; there are: %s", code, strings.Join(Codes(), ", "))
+	}
+	if kind == "" {
+		kind = "new"
+	}
+	if !slices.Contains(t.Kinds, kind) {
+		return nil, fmt.Errorf("%s messages are never %q; the page %s allows: %s", t.Display, kind, t.Page, strings.Join(t.Kinds, ", "))
+	}
+	m := newMessage(g, t, kind, p.orDefault(code))
+	body(m)
+	return m.Bytes(), nil
+}
+
+// Codes lists the event types that there are examples of, in order.
+func Codes() []string {
+	var out []string
+	for code := range bodies {
+		out = append(out, code)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// orDefault fills in what is missing.
+func (p Patient) orDefault(code string) Patient {
+	whole := Patient{"9912003888", "DAWKINS", "Jack", "2017-10-02", "male", "LS17 7DF", "B86056", "9990000212"}
+	switch {
+	case p.NHSNumber == "" && code == "pds-birth-notification-1":
+		whole = Patient{"9990000204", "FARROW", "Grace", "1995-05-05", "female", "AL1 3JE", "E82025", "9990000212"}
+	case p.NHSNumber != "":
+		whole = Patient{p.NHSNumber, "SPECIMEN", "Robin", "2020-01-01", "unknown", "LS1 4AP", "B86056", "9990000212"}
+	}
+	for _, field := range []struct{ to, from *string }{
+		{&whole.NHSNumber, &p.NHSNumber}, {&whole.Family, &p.Family}, {&whole.Given, &p.Given},
+		{&whole.BirthDate, &p.BirthDate}, {&whole.Gender, &p.Gender}, {&whole.Postcode, &p.Postcode},
+		{&whole.Practice, &p.Practice}, {&whole.Baby, &p.Baby},
+	} {
+		if *field.from != "" {
+			*field.to = *field.from
+		}
+	}
+	return whole
+}

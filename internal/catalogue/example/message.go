@@ -1,0 +1,203 @@
+package example
+
+import (
+	"time"
+
+	"nems/internal/catalogue"
+	"nems/internal/fhir"
+)
+
+// Systems and profiles that messages name.
+const (
+	nhsNumberSystem = "https://fhir.nhs.uk/Id/nhs-number"
+	odsSystem       = "https://fhir.nhs.uk/Id/ods-organization-code"
+	snomed          = "http://snomed.info/sct"
+	local           = "https://example.nhs.uk/identifiers"
+	ukCore          = "https://fhir.hl7.org.uk/STU3/StructureDefinition/"
+	nhsCore         = "https://fhir.nhs.uk/STU3/StructureDefinition/"
+	nhsCodes        = "https://fhir.nhs.uk/STU3/CodeSystem/"
+)
+
+// message is a message being written. Resources have names, so that they can
+// be referenced before they are there.
+type message struct {
+	*fhir.Writer
+	t       *catalogue.EventType
+	kind    string
+	patient Patient
+	newID   func() string
+	ids     map[string]string
+	now     time.Time
+}
+
+// newMessage starts the bundle.
+func newMessage(g Generator, t *catalogue.EventType, kind string, p Patient) *message {
+	m := &message{
+		Writer: fhir.NewWriter("Bundle"), t: t, kind: kind, patient: p,
+		newID: g.NewID, ids: map[string]string{}, now: g.Now().UTC(),
+	}
+	m.Value("id", m.newID())
+	m.Value("type", "message")
+	return m
+}
+
+// id gives the id of a resource by its name, always the same one.
+func (m *message) id(name string) string {
+	if m.ids[name] == "" {
+		m.ids[name] = m.newID()
+	}
+	return m.ids[name]
+}
+
+// instant is the time of the message, before the given while.
+func (m *message) instant(before time.Duration) string {
+	return m.now.Add(-before).Format("2006-01-02T15:04:05+00:00")
+}
+
+// day is the date of the message, before so many days.
+func (m *message) day(before int) string { return m.now.AddDate(0, 0, -before).Format(time.DateOnly) }
+
+// resource writes an entry.
+func (m *message) resource(kind, name, profile string, body func()) {
+	m.versioned(kind, name, profile, "", body)
+}
+
+// versioned writes an entry whose resource has a version, as those of PDS.
+func (m *message) versioned(kind, name, profile, version string, body func()) {
+	m.entry(kind, name, func() { m.Value("versionId", version).Value("profile", profile) }, body)
+}
+
+func (m *message) entry(kind, name string, meta, body func()) {
+	m.Open("entry").Value("fullUrl", "urn:uuid:"+m.id(name))
+	m.Open("resource").Open(kind).Value("id", m.id(name))
+	m.inside("meta", meta)
+	body()
+	m.Close().Close().Close()
+}
+
+// inside writes an element with children.
+func (m *message) inside(name string, body func()) {
+	m.Open(name)
+	body()
+	m.Close()
+}
+
+// extension writes an extension with children.
+func (m *message) extension(url string, body func()) {
+	m.OpenAttr("extension", "url", url)
+	body()
+	m.Close()
+}
+
+// reference writes a reference to a resource of this message.
+func (m *message) reference(element, name string) {
+	m.Open(element).Value("reference", "urn:uuid:"+m.id(name)).Close()
+}
+
+// coded writes a CodeableConcept with one coding.
+func (m *message) coded(element, system, code, display string) {
+	m.Open(element)
+	m.coding(system, code, display)
+	m.Close()
+}
+
+func (m *message) coding(system, code, display string) {
+	m.Open("coding").Value("system", system).Value("code", code).Value("display", display).Close()
+}
+
+// identifier writes an identifier.
+func (m *message) identifier(system, value string) {
+	m.Open("identifier").Value("system", system).Value("value", value).Close()
+}
+
+// name writes a name as PDS knows it.
+func (m *message) name(element, family, given string) {
+	m.Open(element).Value("use", "official").Value("family", family).Value("given", given).Close()
+}
+
+// publisher is the system behind a message.
+type publisher struct{ system, asid, contact, value string }
+
+var (
+	surgery = publisher{"Example clinical system", "300000000161", "phone", "0191 498 0000"}
+	spine   = publisher{"Spine demographics", "477121000323", "email", "nems@example.nhs.uk"}
+)
+
+// header writes the MessageHeader. enterer is "" for none.
+func (m *message) header(from publisher, version, responsible, focus, enterer string) {
+	m.entry("MessageHeader", "header", func() {
+		m.Value("versionId", version).Value("lastUpdated", m.instant(time.Minute)).Value("profile", nhsCore+"Event-MessageHeader-1")
+	}, func() {
+		m.routing()
+		m.extension(nhsCore+"Extension-MessageEventType-1", func() {
+			m.coded("valueCodeableConcept", nhsCodes+"MessageEventType-1", m.kind, kindDisplays[m.kind])
+		})
+		m.Open("event").Value("system", nhsCodes+"EventType-1").Value("code", m.t.Code).Value("display", m.t.Display).Close()
+		m.Value("timestamp", m.instant(0))
+		if enterer != "" {
+			m.reference("enterer", enterer)
+		}
+		m.inside("source", func() {
+			m.Value("name", from.system)
+			m.Open("contact").Value("system", from.contact).Value("value", from.value).Close()
+			m.Value("endpoint", "urn:nhs:addressing:asid:"+from.asid)
+		})
+		m.reference("responsible", responsible)
+		m.reference("focus", focus)
+	})
+}
+
+var kindDisplays = map[string]string{
+	"new": "New event message", "update": "Update event message", "delete": "Delete event message",
+}
+
+// routing writes who the event is about.
+func (m *message) routing() {
+	m.extension(nhsCore+"Extension-RoutingDemographics-1", func() {
+		m.extension("nhsNumber", func() {
+			m.Open("valueIdentifier").Value("system", nhsNumberSystem).Value("value", m.patient.NHSNumber).Close()
+		})
+		m.extension("name", func() { m.name("valueHumanName", m.patient.Family, m.patient.Given) })
+		m.extension("birthDateTime", func() { m.Value("valueDateTime", m.patient.BirthDate) })
+	})
+}
+
+// organisation writes an Organization.
+func (m *message) organisation(name, ods, display string, more func()) {
+	m.resource("Organization", name, ukCore+"CareConnect-Organization-1", func() {
+		m.identifier(odsSystem, ods)
+		m.Value("name", display)
+		if more != nil {
+			more()
+		}
+	})
+}
+
+// person writes the Patient of a message that a provider publishes.
+func (m *message) person() {
+	m.resource("Patient", "patient", ukCore+"CareConnect-Patient-1", func() {
+		m.demographics(m.patient)
+		m.Open("address").Value("use", "home").Value("line", "1 Example Street").Value("postalCode", m.patient.Postcode).Close()
+	})
+}
+
+// demographics writes what every Patient has: verified number, name, gender,
+// birth date.
+func (m *message) demographics(p Patient) {
+	m.inside("identifier", func() {
+		m.extension(ukCore+"Extension-CareConnect-NHSNumberVerificationStatus-1", func() {
+			m.coded("valueCodeableConcept", "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1", "01", "Number present and verified")
+		})
+		m.Value("system", nhsNumberSystem).Value("value", p.NHSNumber)
+	})
+	m.name("name", p.Family, p.Given)
+	m.Value("gender", p.Gender).Value("birthDate", p.BirthDate)
+}
+
+// practitioner writes a Practitioner.
+func (m *message) practitioner(name string) {
+	m.resource("Practitioner", name, ukCore+"CareConnect-Practitioner-1", func() {
+		m.identifier("https://fhir.nhs.uk/Id/sds-role-profile-id", "PT0001")
+		m.Open("name").Value("family", "Example").Value("given", "Morgan").Close()
+	})
+}

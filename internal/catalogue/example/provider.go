@@ -1,0 +1,100 @@
+package example
+
+// vaccination: a measles, mumps and rubella vaccination, given at a surgery
+// (page vaccinations_1).
+func vaccination(m *message) {
+	m.header(surgery, "", "surgery", "vaccination", "")
+	m.resource("Immunization", "vaccination", ukCore+"CareConnect-Immunization-1", func() {
+		m.extension(ukCore+"Extension-CareConnect-VaccinationProcedure-1", func() {
+			m.coded("valueCodeableConcept", snomed, "308081000000105", "Measles mumps and rubella vaccination - first dose (procedure)")
+		})
+		m.identifier(local, m.id("vaccination identifier"))
+		m.Value("status", "completed").Value("notGiven", "false")
+		m.coded("vaccineCode", snomed, "871831003", "Vaccine product containing only live attenuated antigens of measles, mumps and rubella viruses")
+		m.reference("patient", "patient")
+		m.reference("encounter", "encounter")
+		m.Value("date", m.day(1)).Value("primarySource", "true")
+		m.reference("location", "place")
+		m.Value("lotNumber", "LOT0001")
+		m.coded("site", snomed, "61396006", "Structure of left thigh")
+		m.coded("route", snomed, "78421000", "Intramuscular route")
+		m.inside("practitioner", func() { m.reference("actor", "nurse") })
+		m.Open("vaccinationProtocol").Value("doseSequence", "1")
+		m.coded("targetDisease", snomed, "14189004", "Measles")
+		m.coded("doseStatus", "http://hl7.org/fhir/vaccination-protocol-dose-status", "count", "Counts")
+		m.Close()
+	})
+	m.organisation("surgery", "A83627", "EXAMPLE SURGERY", nil)
+	m.person()
+	m.practitioner("nurse")
+	m.role("nurse", "surgery", nhsCodes+"ProfessionalType-1", nhsCodes+"Specialty-1")
+	m.resource("Encounter", "encounter", ukCore+"CareConnect-Encounter-1", func() {
+		m.Value("status", "finished")
+		m.coded("type", nhsCodes+"DCH-ChildHealthEncounterType-1", "0012", "12 week immunisations")
+		m.reference("subject", "patient")
+		m.Open("period").Value("start", m.day(1)).Close()
+		m.inside("location", func() { m.reference("location", "place") })
+		m.reference("serviceProvider", "surgery")
+	})
+	m.service("surgery", "1060971000000108", "General practice service", nhsCodes+"Specialty-1", "290", "COMMUNITY PAEDIATRICS")
+	m.place("A83627001")
+}
+
+// role writes what a practitioner does where.
+func (m *message) role(practitioner, organisation, profession, specialty string) {
+	m.resource("PractitionerRole", practitioner+" role", ukCore+"CareConnect-PractitionerRole-1", func() {
+		m.reference("practitioner", practitioner)
+		m.reference("organization", organisation)
+		m.coded("code", profession, "160", "General Medical Practitioner")
+		m.coded("specialty", specialty, "290", "COMMUNITY PAEDIATRICS")
+	})
+}
+
+// service writes the HealthcareService behind a message.
+func (m *message) service(organisation, code, display, specialties, specialty, specialtyDisplay string) {
+	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
+		m.reference("providedBy", organisation)
+		m.coded("type", snomed, code, display)
+		m.coded("specialty", specialties, specialty, specialtyDisplay)
+	})
+}
+
+// place writes where it happened.
+func (m *message) place(site string) {
+	m.resource("Location", "place", ukCore+"CareConnect-Location-1", func() {
+		m.identifier("https://fhir.nhs.uk/Id/ods-site-code", site)
+		m.Value("name", "EXAMPLE SITE")
+	})
+}
+
+// professionalContact: a health visiting service looks after a patient, did so
+// until now, or never did (page professional_contacts_1).
+func professionalContact(m *message) {
+	m.header(surgery, "", "service provider", "episode", "")
+	m.resource("EpisodeOfCare", "episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {
+		m.identifier(local, m.id("episode identifier"))
+		m.Value("status", map[string]string{"new": "active", "update": "finished", "delete": "entered-in-error"}[m.kind])
+		m.coded("type", snomed, "1078501000000104", "Health visiting service")
+		m.reference("patient", "patient")
+		m.reference("managingOrganization", "service provider")
+		m.Open("period").Value("start", m.day(30))
+		if m.kind == "update" {
+			m.Value("end", m.day(1))
+		}
+		m.Close()
+		m.reference("team", "team")
+	})
+	m.organisation("service provider", "A83627", "EXAMPLE HEALTH VISITING SERVICE", func() {
+		m.Open("telecom").Value("system", "phone").Value("value", "0191 498 0001").Close()
+	})
+	m.person()
+	m.resource("CareTeam", "team", ukCore+"CareConnect-CareTeam-1", func() {
+		m.Value("name", "Example Health Visiting Team")
+		m.reference("subject", "patient")
+		m.inside("participant", func() {
+			m.coded("role", snomed, "224534008", "Health visitors, nurses and midwives")
+			m.reference("member", "visitor")
+		})
+	})
+	m.practitioner("visitor")
+}
