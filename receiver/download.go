@@ -14,11 +14,18 @@ import (
 	"nems/internal/nhs"
 )
 
+// errNotMESH: a proxy on the way may answer 200 with a page of its own, which
+// must not be taken for the message.
+var errNotMESH = errors.New("download: the answer has no mex- headers, so it is not MESH's")
+
 // download fetches a message and reads what it is.
 func (r *Receiver) download(ctx context.Context, id string) (Message, error) {
 	d, err := r.mesh.Download(ctx, id)
 	if err != nil {
 		return Message{}, err
+	}
+	if d.MessageType == "" && d.MessageID == "" {
+		return Message{}, errors.Join(errNotMESH, d.Body.Close())
 	}
 	body, err := io.ReadAll(io.LimitReader(d.Body, r.config.MaxBody+1))
 	if err = errors.Join(err, d.Body.Close()); err != nil {

@@ -88,6 +88,9 @@ func OpenMemory(path string, o MemoryOptions) (*FileMemory, error) {
 	if err := m.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("receiver memory: %w", err), log.close())
 	}
+	if err := m.tidy(); err != nil {
+		return nil, errors.Join(fmt.Errorf("receiver memory: %w", err), log.close())
+	}
 	return m, nil
 }
 
