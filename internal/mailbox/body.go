@@ -15,13 +15,10 @@ import (
 // message of that size is one transaction. Nearly every message is one.
 const smallBody = 256 << 10
 
-// A packed chunk may unfold to expansion times its size, but always to what it
-// could have been sent as unpacked: more is a bomb. Text packs 5 to 20 times,
-// deflate can do 1,030.
-const (
-	expansion     = 200
-	smallExpanded = mesh.MaxChunk
-)
+// expansion is how many times its size a packed chunk may unfold to, beyond
+// what it could have been sent as unpacked: more is a bomb. Text packs 5 to 20
+// times, deflate can do 1,030.
+const expansion = 200
 
 var (
 	errNotGzip = mesh.MissingData.With("Data file is not the gzip that Content-Encoding says")
@@ -48,13 +45,13 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	case buffer.Len() == 0:
 		return nil, nil, mesh.MissingData
 	case buffer.Len() <= smallBody:
-		return buffer.Bytes(), nil, checkSmall(buffer.Bytes(), encoding)
+		return buffer.Bytes(), nil, checkSmall(buffer.Bytes(), encoding, c.MaxChunk)
 	}
 	var whole io.Reader = &limited{io.MultiReader(buffer, c.r.Body), c.MaxChunk}
 	if encoding == "" {
 		return nil, io.NopCloser(whole), nil
 	}
-	return nil, checkGzip(whole), nil
+	return nil, checkGzip(whole, c.MaxChunk), nil
 }
 
 func brokenOff(err error) error {
@@ -62,7 +59,7 @@ func brokenOff(err error) error {
 }
 
 // checkSmall checks a body in memory.
-func checkSmall(body []byte, encoding string) error {
+func checkSmall(body []byte, encoding string, most int64) error {
 	if encoding == "" {
 		return nil
 	}
@@ -70,18 +67,18 @@ func checkSmall(body []byte, encoding string) error {
 	if err != nil {
 		return errNotGzip
 	}
-	return unfold(z, func() int64 { return int64(len(body)) })
+	return unfold(z, most, func() int64 { return int64(len(body)) })
 }
 
-// unfold reads packed bytes to their end and throws them away. packed tells how
-// many packed bytes have come so far.
-func unfold(z io.Reader, packed func() int64) error {
+// unfold reads packed bytes to their end and throws them away. They may always
+// be most bytes; packed tells how many packed bytes have come so far.
+func unfold(z io.Reader, most int64, packed func() int64) error {
 	var sum int64
 	for {
 		n, err := io.CopyN(io.Discard, z, 1<<20)
 		sum += n
 		switch {
-		case sum > smallExpanded && sum > expansion*packed():
+		case sum > most && sum > expansion*packed():
 			return errBomb
 		case errors.Is(err, io.EOF):
 			return nil
@@ -118,14 +115,14 @@ type gzipCheck struct {
 	done    bool
 }
 
-func checkGzip(r io.Reader) *gzipCheck {
+func checkGzip(r io.Reader, most int64) *gzipCheck {
 	pr, pw := io.Pipe()
 	g := &gzipCheck{r: r, w: pw, verdict: make(chan error, 1)}
 	counter := &pipeCount{r: pr}
 	go func() {
 		z, err := gzip.NewReader(counter)
 		if err == nil {
-			err = unfold(z, func() int64 { return counter.n })
+			err = unfold(z, most, func() int64 { return counter.n })
 		} else {
 			err = errNotGzip
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -158,10 +159,10 @@ func TestLargestMessage(t *testing.T) {
 		told   bool
 		status int
 	}{
-		"100 MB":            {mesh.MaxChunk, true, 202},
-		"100 MB, not told":  {mesh.MaxChunk, false, 202},
-		"a byte more":       {mesh.MaxChunk + 1, true, 413},
-		"a byte more, unto": {mesh.MaxChunk + 1, false, 413},
+		"100 MB":                {mesh.MaxChunk, true, 202},
+		"100 MB, not told":      {mesh.MaxChunk, false, 202},
+		"a byte more":           {mesh.MaxChunk + 1, true, 413},
+		"a byte more, not told": {mesh.MaxChunk + 1, false, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
 			boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
@@ -183,28 +184,31 @@ func TestLargestMessage(t *testing.T) {
 	}
 }
 
-// A gzip that unfolds without end is refused after what a plain message could
-// have had, small or large.
+// A gzip that unfolds without end is refused soon after what a plain message
+// could have had, whether it is held in memory or streamed.
 func TestGzipBomb(t *testing.T) {
-	var bomb bytes.Buffer
-	z := gzip.NewWriter(&bomb)
-	if _, err := io.Copy(z, zeros(mesh.MaxChunk+300<<20)); err != nil {
+	var megabyte bytes.Buffer
+	z := gzip.NewWriter(&megabyte)
+	if _, err := io.Copy(z, zeros(1<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
-	w := worldOver(t, boxes, &clock{at: testStart})
-	if bomb.Len() <= 256<<10 {
-		t.Fatalf("the bomb of %d bytes is not large", bomb.Len())
-	}
-	status, body := w.stream(&bomb, int64(bomb.Len()), true, "gzip")
-	if status != 417 || !strings.Contains(body, `"code":"02"`) || boxes.err == nil {
-		t.Errorf("%d %s, %v", status, body, boxes.err)
-	}
-	if messages, _ := boxes.Stored(); messages != 0 {
-		t.Errorf("%d messages", messages)
+	for members, status := range map[int]int{1: 202, 100: 417, 400: 417} {
+		boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
+		w := worldOver(t, boxes, &clock{at: testStart}, func(c *mailbox.Config) { c.MaxChunk = 2 << 20 })
+		bomb := bytes.Repeat(megabyte.Bytes(), members) // gzip members may follow each other
+		got, body := w.stream(bytes.NewReader(bomb), int64(len(bomb)), true, "gzip")
+		if got != status || (status == 417) != strings.Contains(body, `"code":"02"`) {
+			t.Errorf("%d MB in %d bytes: %d %s", members, len(bomb), got, body)
+		}
+		if stored, _ := boxes.Stored(); (stored == 1) != (status == 202) {
+			t.Errorf("%d MB in %d bytes: %d messages", members, len(bomb), stored)
+		}
+		if streamed := len(bomb) > 256<<10; streamed != (boxes.err != nil) {
+			t.Errorf("%d MB in %d bytes: streamed with %v", members, len(bomb), boxes.err)
+		}
 	}
 }
 
@@ -235,4 +239,23 @@ func (w *world) stream(body io.Reader, size int64, told bool, encoding string) (
 		w.t.Fatal(err)
 	}
 	return answer.StatusCode, string(text)
+}
+
+// Over TLS a client may choose HTTP/2; the headers arrive there too.
+func TestHTTP2(t *testing.T) {
+	w := newWorld(t)
+	id := w.send("ALICE", "BOB", "W", "x")
+	secure := httptest.NewUnstartedServer(w.server)
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	defer secure.Close()
+	transport, ok := secure.Client().Transport.(*http.Transport)
+	if !ok {
+		t.Fatal("the test server's client has no transport")
+	}
+	bob := w.client("BOB", func(c *mesh.ClientConfig) { c.URL, c.TLS = secure.URL, transport.TLSClientConfig })
+	h, body := read(t, bob, id)
+	if string(body) != "x" || h.From != "ALICE" || h.MessageID != id || h.StatusEvent != "TRANSFER" {
+		t.Errorf("%+v %q", h, body)
+	}
 }
