@@ -2,6 +2,7 @@ package mailbox_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -9,10 +10,29 @@ import (
 	"nems/internal/mesh"
 )
 
-// The benchmarks run over HTTP and SQLite on disk, clients and server in one
-// process, 8 clients for each processor.
+// BenchmarkHandler is what a request costs without network and disk.
+func BenchmarkHandler(b *testing.B) {
+	w := newWorld(b)
+	id := w.send("ALICE", "BOB", "W", strings.Repeat("x", 11<<10))
+	signer := mesh.NewSigner("BOB", "password", []byte(sharedKey))
+	for name, path := range map[string]string{"download": "BOB/inbox/" + id, "list": "BOB/inbox"} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				r := httptest.NewRequest("GET", "/messageexchange/"+path, nil)
+				r.Header.Set("Accept", mesh.MediaV2)
+				r.Header.Set("Authorization", signer.Token(testStart))
+				answer := httptest.NewRecorder()
+				if w.server.ServeHTTP(answer, r); answer.Code != 200 {
+					b.Fatal(answer.Code)
+				}
+			}
+		})
+	}
+}
 
-func benchClient(w *world, box string) *mesh.Client { return w.client(box) }
+// The others run over HTTP and SQLite on disk, clients and server in one
+// process, 8 clients for each processor.
 
 func benchSend(b *testing.B, c *mesh.Client, size int) string {
 	id, err := c.Send(ctx, mesh.Outgoing{
@@ -26,7 +46,7 @@ func benchSend(b *testing.B, c *mesh.Client, size int) string {
 
 func BenchmarkSend(b *testing.B) {
 	w := sqliteWorld(b)
-	alice := benchClient(w, "ALICE")
+	alice := w.client("ALICE")
 	b.SetParallelism(8)
 	b.ReportAllocs()
 	b.RunParallel(func(p *testing.PB) {
@@ -38,8 +58,8 @@ func BenchmarkSend(b *testing.B) {
 
 func BenchmarkDownload(b *testing.B) {
 	w := sqliteWorld(b)
-	id := benchSend(b, benchClient(w, "ALICE"), 11<<10)
-	bob := benchClient(w, "BOB")
+	id := benchSend(b, w.client("ALICE"), 11<<10)
+	bob := w.client("BOB")
 	b.SetParallelism(8)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -52,7 +72,7 @@ func BenchmarkDownload(b *testing.B) {
 
 func BenchmarkAcknowledge(b *testing.B) {
 	w := sqliteWorld(b)
-	alice, bob := benchClient(w, "ALICE"), benchClient(w, "BOB")
+	alice, bob := w.client("ALICE"), w.client("BOB")
 	ids := make([]string, b.N)
 	for i := range ids {
 		ids[i] = benchSend(b, alice, 100)
@@ -74,7 +94,7 @@ func BenchmarkList(b *testing.B) {
 	for _, depth := range []int{500, 5000} {
 		b.Run(fmt.Sprint(depth), func(b *testing.B) {
 			w := sqliteWorld(b)
-			alice, bob := benchClient(w, "ALICE"), benchClient(w, "BOB")
+			alice, bob := w.client("ALICE"), w.client("BOB")
 			for range depth {
 				benchSend(b, alice, 10)
 			}

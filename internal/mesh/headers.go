@@ -83,27 +83,35 @@ func (h *Headers) texts() [19]struct {
 // Write puts the headers into dst under their lower case names. They are set
 // past http.Header's methods, which would change the case.
 func (h Headers) Write(dst http.Header) {
+	values := make([]string, 0, 24) // one piece of memory for all of them
+	set := func(name, value string) {
+		values = append(values, value)
+		dst[name] = values[len(values)-1 : len(values) : len(values)]
+	}
 	for _, t := range h.texts() {
 		if *t.value != "" {
-			dst[t.name] = []string{oneLine(*t.value)}
+			set(t.name, oneLine(*t.value))
 		}
 	}
 	if h.Chunk != (ChunkRange{}) {
-		dst[HeaderChunkRange] = []string{h.Chunk.String()}
+		set(HeaderChunkRange, h.Chunk.String())
 	}
 	if h.Compressed {
-		dst[HeaderContentCompressed] = []string{"Y"}
+		set(HeaderContentCompressed, "Y")
 	}
 	if h.Encrypted {
-		dst[HeaderContentEncrypted] = []string{"Y"}
+		set(HeaderContentEncrypted, "Y")
 	}
 	if !h.StatusTime.IsZero() {
-		dst[HeaderStatusTimestamp] = []string{h.StatusTime.UTC().Format(StatusTime)}
+		set(HeaderStatusTimestamp, h.StatusTime.UTC().Format(StatusTime))
 	}
 }
 
 // oneLine keeps a stored value from ending the header it stands in.
 func oneLine(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
