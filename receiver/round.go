@@ -80,7 +80,7 @@ func (r *round) message(ctx context.Context, id string) error {
 	case gone(err): // taken by another, or expired, since the list was made
 		return nil
 	case err != nil:
-		return r.leave(Message{ID: id, Kind: Other}, err)
+		return r.leave(Message{ID: id, Kind: Other}, err, unreadableFor(err))
 	}
 	if r.config.Keep {
 		return r.look(ctx, m)
@@ -112,7 +112,7 @@ func (r *round) look(ctx context.Context, m Message) error {
 		r.config.Observe(m, Left, nil)
 		return nil
 	}
-	return r.leave(m, err)
+	return r.leave(m, err, heldFor)
 }
 
 // place compares an event with what was finished before.
@@ -184,7 +184,7 @@ func (r *round) poison(ctx context.Context, m Message, failure error) error {
 		failure = errors.Join(failure, err)
 	}
 	again := remembered(r.config.Memory.Attempt(m.Key, 0))
-	return errors.Join(again, r.leave(m, failure))
+	return errors.Join(again, r.leave(m, failure, heldFor))
 }
 
 // finish remembers a message and then acknowledges it. If we stop in between,
@@ -219,11 +219,20 @@ func (r *round) acknowledge(ctx context.Context, m Message, o Outcome, failure e
 	return nil
 }
 
-// leave lets a message stay in the mailbox for now. It returns ErrFailing when
-// it is one of several in a row.
-func (r *round) leave(m Message, failure error) error {
+// unreadableFor is how long a message is left alone that could not be
+// downloaded: less where MESH may be the cause.
+func unreadableFor(err error) time.Duration {
+	if mesh.Temporary(err) && !errors.Is(err, ErrTooLarge) {
+		return longestWait
+	}
+	return heldFor
+}
+
+// leave lets a message stay in the mailbox for a while. It returns ErrFailing
+// when it is one of several in a row.
+func (r *round) leave(m Message, failure error, d time.Duration) error {
 	r.tally.Left++
-	r.held[m.ID] = r.config.Now().Add(heldFor)
+	r.held[m.ID] = r.config.Now().Add(d)
 	r.config.Observe(m, Left, failure)
 	r.config.Logger.Warn("message left in the mailbox", "message", m, "error", failure)
 	if errors.Is(failure, ErrTooLarge) { // whatever else fails, this is its own fault

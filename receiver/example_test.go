@@ -1,0 +1,99 @@
+package receiver_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"nems/receiver"
+)
+
+// Collect everything that waits, keep it, and see what became of it.
+func Example() {
+	mesh := newFakeMESH( // stands for the MESH; its address would be https://msg.intspineservices.nhs.uk
+		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00"}.in("20260102090001000000_000001"),
+		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00"}.in("20260102090002000000_000001"),
+		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0002", updated: "2026-01-01T09:00:00+00:00"}.in("20260102090003000000_000001"),
+	)
+	defer mesh.Close()
+	folder, err := os.MkdirTemp("", "received-")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+
+	memory, err := receiver.OpenMemory(filepath.Join(folder, "memory"), receiver.MemoryOptions{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer memory.Close()
+	r, err := receiver.New(receiver.Config{
+		URL: mesh.URL, Mailbox: "MAILBOX1234", Password: "password", SharedKey: "TestKey",
+		Memory:   memory,
+		SetAside: filepath.Join(folder, "aside"),
+		Observe: func(m receiver.Message, o receiver.Outcome, _ error) {
+			fmt.Println(m.ID, m.Facts.Code, m.Order, o)
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	tally, err := r.Collect(context.Background(), func(_ context.Context, m receiver.Message) error {
+		return receiver.WriteFile(filepath.Join(folder, m.BaseName()+".xml"), m.Body)
+	})
+	fmt.Printf("%+v %v\n", tally, err)
+	// Output:
+	// 20260102090001000000_000001 vaccinations-1 first handled
+	// 20260102090002000000_000001 vaccinations-1 unordered repeat
+	// 20260102090003000000_000001 vaccinations-1 stale handled
+	// {Handled:2 Repeats:1 Aside:0 Left:0} <nil>
+}
+
+// A Handler that decides by what it is told of each message. Run goes on until
+// its context ends.
+func ExampleReceiver_Run() {
+	mesh := newFakeMESH(
+		notice{id: "1", asid: "200000000115"}.in("M1"),
+		notice{id: "2", version: "2"}.in("M2"),
+		notice{id: "3", version: "1"}.in("M3"),
+		fakeMessage{id: "M4", headers: map[string]string{"mex-messagetype": "REPORT", "mex-statuscode": "14", "mex-linkedmsgid": "M0"}},
+	)
+	defer mesh.Close()
+	r, err := receiver.New(receiver.Config{
+		URL: mesh.URL, Mailbox: "MAILBOX1234", Password: "password", SharedKey: "TestKey",
+		OwnASIDs: []string{"200000000115"},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	err = r.Run(ctx, func(_ context.Context, m receiver.Message) error {
+		switch {
+		case m.Kind == receiver.Report:
+			fmt.Println("MESH reports", m.Status.Code, "for", m.Status.LinkedID)
+			stop()
+		case m.Kind == receiver.Other:
+			return receiver.Permanent(errors.New("not an event message"))
+		case m.Own:
+			fmt.Println("our own event", m.Facts.MessageID)
+		case m.Order == receiver.Stale:
+			fmt.Println("something newer is known than event", m.Facts.MessageID)
+		default:
+			fmt.Println("into the record: event", m.Facts.MessageID)
+		}
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// our own event 1
+	// into the record: event 2
+	// something newer is known than event 3
+	// MESH reports 14 for M0
+	// <nil>
+}
