@@ -8,39 +8,15 @@ import (
 	"nems/internal/fhir"
 )
 
-// check holds a resource against the rule.
-func (r *rule) check(j *judge, resource fhir.Node) {
-	if r.strict && !j.strict || r.when != nil && !r.when.in(resource) {
-		return
-	}
-	r.walk(j, resource, r.steps)
-}
-
-// walk follows the path. What is counted is the last element, within each
-// element that holds it.
-func (r *rule) walk(j *judge, n fhir.Node, path []step) {
-	s, last := &path[0], len(path) == 1
-	count := 0
-	for c := range n.Children() {
-		if !s.matches(n, c) {
-			continue
-		}
-		count++
-		if last {
-			r.value(j, c)
-		} else {
-			r.walk(j, c, path[1:])
-		}
-	}
-	want := &r.count[j.kind]
-	switch {
-	case last && want.holds(count):
-	case last && count > want.max:
-		r.report(j, n, "structure", r.path+" has the cardinality "+want.text+" here; received "+strconv.Itoa(count))
-	case count == 0 && want.min > 0 && !s.covered:
+// miscounted reports a cardinality that does not hold.
+func (r *rule) miscounted(j *judge, n fhir.Node, count int) {
+	switch want := &r.count[j.kind]; {
+	case count == 0:
 		r.report(j, n, "required", r.missing)
-	case last && count > 0:
+	case count < want.min:
 		r.report(j, n, "required", r.path+" has the cardinality "+want.text+" here; received only "+strconv.Itoa(count))
+	default:
+		r.report(j, n, "structure", r.path+" has the cardinality "+want.text+" here; received "+strconv.Itoa(count))
 	}
 }
 
@@ -112,6 +88,10 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 	}
 }
 
+// report notes that the rule is broken, where it holds.
 func (r *rule) report(j *judge, at fhir.Node, code, text string) {
+	if r.strict && !j.strict || r.when != nil && !r.when.in(j.at) {
+		return
+	}
 	j.report(finding{rule: r.id, source: r.source, brokenBy: r.brokenBy, code: code, text: text, at: at})
 }

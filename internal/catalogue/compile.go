@@ -104,6 +104,7 @@ type group struct {
 	id       string
 	brokenBy string
 	rules    []*rule
+	tree     branch
 }
 
 // referrer is an element whose reference puts the target into a slice.
@@ -274,10 +275,16 @@ func (c *compiler) finish(own origin) error {
 			number++
 			for _, r := range g.rules {
 				r.finish(groups)
+				g.tree.add(r)
 			}
 		}
 	}
 	for _, g := range c.out.groups["Bundle"] {
+		for _, r := range g.rules {
+			if len(r.steps) > 1 {
+				return own.source.errorf("$.resources", "rules of Bundle are about its own elements; received %s", r.path)
+			}
+		}
 		c.out.bundle = append(c.out.bundle, g.rules...)
 	}
 	for _, g := range c.out.ordered() {

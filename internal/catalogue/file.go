@@ -106,15 +106,12 @@ type requirements struct {
 // source is a file whose places can be named.
 type source struct {
 	name string
-	tree *ast.File
+	src  []byte
 }
 
 // decode reads YAML into out; keys that out does not have are refused.
 func decode(name string, src []byte, out any) (*source, error) {
-	tree, err := parser.ParseBytes(src, 0)
-	if err == nil {
-		err = yaml.UnmarshalWithOptions(src, out, yaml.DisallowUnknownField())
-	}
+	err := yaml.UnmarshalWithOptions(src, out, yaml.DisallowUnknownField())
 	if err == nil && len(strings.TrimSpace(string(src))) == 0 {
 		return nil, fmt.Errorf("%s:1: the file is empty; expected an event type", name)
 	}
@@ -125,7 +122,7 @@ func decode(name string, src []byte, out any) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &source{name, tree}, nil
+	return &source{name, src}, nil
 }
 
 // errorf makes an error that points at the line of a YAML path such as
@@ -135,12 +132,16 @@ func (s *source) errorf(at, format string, args ...any) error {
 }
 
 func (s *source) line(at string) int {
+	tree, err := parser.ParseBytes(s.src, 0)
+	if err != nil {
+		return 1
+	}
 	for ; len(at) > 1; at = at[:max(strings.LastIndexAny(at, ".["), 0)] {
 		p, err := yaml.PathString(at)
 		if err != nil {
 			continue
 		}
-		if node, err := p.FilterFile(s.tree); err == nil && node != nil {
+		if node, err := p.FilterFile(tree); err == nil && node != nil {
 			return firstLine(node)
 		}
 	}

@@ -1,7 +1,9 @@
 package catalogue
 
 import (
+	"bytes"
 	"strconv"
+	"unicode/utf8"
 
 	"nems/internal/fhir"
 )
@@ -48,8 +50,10 @@ type entry struct {
 // judge is one message being judged.
 type judge struct {
 	rules    *ruleSet
-	focus    []string
+	src      []byte
 	root     fhir.Node
+	at       fhir.Node // the resource in hand
+	work     []expected
 	strict   bool
 	kind     int // index into allKinds
 	entries  []entry
@@ -61,12 +65,14 @@ type judge struct {
 
 	fewEntries [24]entry
 	fewByURL   [24]int32
+	someWork   [96]expected
 }
 
 func newJudge(t *EventType, doc *fhir.Document, level Level) *judge {
-	j := &judge{rules: t.rules, focus: t.Focus, root: doc.Root(), strict: level == Strict}
+	j := &judge{rules: t.rules, src: doc.Bytes(), root: doc.Root(), strict: level == Strict}
 	j.entries = j.fewEntries[:0]
 	j.byURL = j.fewByURL[:0]
+	j.work = j.someWork[:0]
 	for e := range j.root.ChildrenNamed("entry") {
 		resource := e.Child("resource").Resource()
 		j.entries = append(j.entries, entry{
@@ -96,25 +102,29 @@ func (j *judge) kindOf() int {
 func (j *judge) run() {
 	j.indexURLs()
 	j.sliceResources()
-	for _, r := range j.rules.bundle {
-		r.check(j, j.root)
-	}
+	j.bundle()
 	j.headerFirst()
 	for i := range j.entries {
 		e := &j.entries[i]
-		for _, g := range j.rules.groups[e.name] {
-			if g.slice != "" && e.groups&(1<<g.number) == 0 {
-				continue
-			}
-			j.counts[g.number]++
-			for _, r := range g.rules {
-				r.check(j, e.resource)
-			}
-		}
+		j.resource(e)
 		j.numbers(e)
-		j.references(e)
 	}
 	j.resourceCounts()
+}
+
+// bundle holds the Bundle's own elements against their rules; its entries are
+// looked at one by one.
+func (j *judge) bundle() {
+	j.at = j.root
+	for _, r := range j.rules.bundle {
+		kind := j.root.Child(r.path)
+		switch {
+		case !kind.Exists():
+			r.report(j, j.root, "required", r.missing)
+		default:
+			r.value(j, kind)
+		}
+	}
 }
 
 // headerFirst: a message is led by its MessageHeader.
@@ -178,7 +188,7 @@ func (j *judge) follow(n fhir.Node, path []step, to *group) {
 		return
 	}
 	for c := range n.Children() {
-		if path[0].matches(n, c) {
+		if path[0].matches(n, c, c.Name()) {
 			j.follow(c, path[1:], to)
 		}
 	}
@@ -201,12 +211,25 @@ func (j *judge) report(f finding) {
 	if f.brokenBy != "" && !j.strict {
 		severity = fhir.Warning
 	}
-	line, column := f.at.Position()
+	line, column := j.position(f.at)
 	j.findings = append(j.findings, fhir.Finding{
 		Severity: severity, Code: f.code, Rule: f.rule, Source: f.source, Text: f.text,
 		Expression: f.at.Expression(), Location: f.at.Location(), Line: line, Column: column,
 	})
 }
+
+// position is where an element stands. Where lines end in LF alone, as they
+// mostly do, they can be counted fast.
+func (j *judge) position(n fhir.Node) (line, column int) {
+	start, _ := n.Offset()
+	before := j.src[:start]
+	if last := bytes.LastIndexByte(before, '\n'); last >= 0 && bytes.IndexByte(before, '\r') < 0 {
+		return bytes.Count(before, newline) + 1, utf8.RuneCount(before[last+1:]) + 1
+	}
+	return n.Position()
+}
+
+var newline = []byte{'\n'}
 
 // done closes the list of findings.
 func (j *judge) done() []fhir.Finding {

@@ -15,6 +15,7 @@ type step struct {
 	choice bool   // name is the common start of a choice's elements
 	url    string // of an extension
 	slice  *slice
+	label  string // of the slice
 	// covered: another rule speaks about this element's absence.
 	covered bool
 }
@@ -52,9 +53,14 @@ func equalsAny(n fhir.Node, values []string) bool {
 	return false
 }
 
-// matches reports whether c, a child of parent, is what the step means.
-func (s *step) matches(parent, c fhir.Node) bool {
-	name := c.Name()
+// same reports whether two steps mean the same elements.
+func (s *step) same(other *step) bool {
+	return s.name == other.name && s.choice == other.choice && s.url == other.url && s.label == other.label
+}
+
+// matches reports whether c, a child of parent of that name, is what the step
+// means.
+func (s *step) matches(parent, c fhir.Node, name string) bool {
 	if s.choice {
 		rest, found := strings.CutPrefix(name, s.name)
 		return found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
@@ -123,7 +129,7 @@ func (p paths) step(part string) (step, error) {
 	if !ok || f.Element == "" || len(f.Values) == 0 {
 		return step{}, fmt.Errorf("the slice %q has no element and values under slices", part)
 	}
-	return step{name: name, slice: &slice{strings.Split(f.Element, "."), f.Values}}, nil
+	return step{name: name, label: label, slice: &slice{strings.Split(f.Element, "."), f.Values}}, nil
 }
 
 // uuid reports whether b is a UUID in lower or upper case.

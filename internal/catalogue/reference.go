@@ -83,25 +83,8 @@ func (j *judge) find(fullURL []byte) int {
 	return -1
 }
 
-// references holds every reference of a resource against the bundle and
-// against the types that STU3 allows it.
-func (j *judge) references(e *entry) {
-	var key [96]byte
-	j.walkReferences(e.resource, append(key[:0], e.name...))
-}
-
-// walkReferences visits the elements; key is where they stand, as
-// Immunization.practitioner.actor.
-func (j *judge) walkReferences(n fhir.Node, key []byte) {
-	for c := range n.Children() {
-		inner := append(append(key, '.'), c.Name()...)
-		if c.Type() == "Reference" {
-			j.reference(c, inner)
-		}
-		j.walkReferences(c, inner)
-	}
-}
-
+// reference holds a reference against the bundle and against the types that
+// STU3 allows it at key, such as Immunization.practitioner.actor.
 func (j *judge) reference(n fhir.Node, key []byte) {
 	reference := n.Child("reference").ValueBytes()
 	if !isURN(reference) {

@@ -1,0 +1,74 @@
+package catalogue
+
+import (
+	"os"
+	"testing"
+
+	"nems/internal/fhir"
+)
+
+// official is the message that the figures of issue trackers and designs are
+// about: 11.4 KB.
+const official = "../../../shared/spec-examples/vaccinations-1-new.xml"
+
+func officialMessage(b *testing.B) []byte {
+	src, err := os.ReadFile(official)
+	if err != nil {
+		b.Skip("no ../shared/spec-examples beside the repository: nothing to measure")
+	}
+	return src
+}
+
+// BenchmarkJudge is the rules alone, warnings with their paths included.
+func BenchmarkJudge(b *testing.B) {
+	src := officialMessage(b)
+	doc, _, err := fhir.ParseXML(src)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := embeddedType(b, "vaccinations-1")
+	b.ReportAllocs()
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		if len(t.Judge(doc, Standard).Errors()) > 0 {
+			b.Fatal("the official example has errors")
+		}
+	}
+}
+
+// BenchmarkWholeJudgement is structure and rules, as publishing does them.
+func BenchmarkWholeJudgement(b *testing.B) {
+	src := officialMessage(b)
+	t := embeddedType(b, "vaccinations-1")
+	b.ReportAllocs()
+	b.SetBytes(int64(len(src)))
+	for b.Loop() {
+		doc, findings, err := fhir.ParseXML(src)
+		if err != nil || len(findings) > 0 || len(t.Judge(doc, Standard).Errors()) > 0 {
+			b.Fatal("the official example has errors")
+		}
+	}
+}
+
+// BenchmarkLoad is what a start pays for the catalogue.
+func BenchmarkLoad(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Load(""); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func embeddedType(t testing.TB, code string) *EventType {
+	t.Helper()
+	c, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, ok := c.Type(code)
+	if !ok {
+		t.Fatalf("no event type %s", code)
+	}
+	return found
+}
