@@ -99,6 +99,7 @@ type DB struct {
 	last      atomic.Int64 // the largest position handed out
 	spread    chan struct{}
 	records   records
+	sweep     sweep
 }
 
 // Open opens the database at path, making it if it is missing, and brings its

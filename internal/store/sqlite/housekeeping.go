@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -21,6 +22,13 @@ const uploadLife = 24 * time.Hour
 // accepted before the end may still be on their way to their commit, and
 // subscription.Match judges ends exactly.
 const expireGrace = time.Minute
+
+// sweep is how far retention has come; one round of housekeeping at a time.
+type sweep struct {
+	sync.Mutex
+	after store.EventID
+	next  time.Time
+}
 
 // expire sets off the subscriptions that have ended.
 type expire struct{ before int64 }
@@ -95,6 +103,8 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 // what retention allows, 500 rows a commit and only while the queue is short.
 // Run does it regularly.
 func (db *DB) Housekeep(ctx context.Context) error {
+	db.sweep.Lock()
+	defer db.sweep.Unlock()
 	now := db.opts.Now()
 	if err := db.whileWork(ctx, func() operation { return expire{now.Add(-expireGrace).UnixMicro()} }); err != nil {
 		return err
@@ -110,7 +120,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := db.retain(ctx, positionAt(kept)); err != nil {
+	if err := db.retain(ctx, now); err != nil {
 		return err
 	}
 	return db.whileWork(ctx, func() operation { return vacuum{} })
@@ -128,15 +138,26 @@ func (db *DB) whileWork(ctx context.Context, step func() operation) error {
 	return nil
 }
 
-// retain removes events that were delivered long ago, from the oldest on, once
-// around at most.
-func (db *DB) retain(ctx context.Context, before store.EventID) error {
-	for after := store.EventID(0); db.committer.Stats().Depth <= shortQueue; {
-		r, err := db.submit(ctx, purgeEvents{after: after, before: before, max: sweptStep})
-		if err != nil || r.receipt.Event == 0 {
+// sweepPause is how long retention rests when it has looked at everything: what
+// is left is unresolved, and may be much.
+const sweepPause = time.Minute
+
+// retain removes events that were delivered long ago, from the oldest on. It
+// goes on where it stopped because others waited.
+func (db *DB) retain(ctx context.Context, now time.Time) error {
+	if now.Before(db.sweep.next) {
+		return nil
+	}
+	before := positionAt(now.Add(-db.opts.Retention))
+	for db.committer.Stats().Depth <= shortQueue {
+		r, err := db.submit(ctx, purgeEvents{after: db.sweep.after, before: before, max: sweptStep})
+		if err != nil {
 			return err
 		}
-		after = r.receipt.Event
+		if db.sweep.after = r.receipt.Event; db.sweep.after == 0 {
+			db.sweep.next = now.Add(sweepPause)
+			return nil
+		}
 	}
 	return nil
 }

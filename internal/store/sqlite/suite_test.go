@@ -11,9 +11,12 @@ import (
 
 	"go.uber.org/goleak"
 
+	"nems/internal/mailbox"
 	"nems/internal/store/sqlite"
 	"nems/internal/store/storetest"
 )
+
+var _ mailbox.Boxes = (*sqlite.DB)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -236,7 +236,7 @@ func idempotency(t *testing.T, w *world) {
 }
 
 func fanOut(t *testing.T, w *world) {
-	for _, n := range []int{64, 65, 10_000} {
+	for _, n := range []int{64, 65, many} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			boxes := w.audience(n)
 			r := w.publish()
@@ -311,7 +311,7 @@ func (w *world) wantAudience(boxes []int64, event store.EventID) {
 }
 
 func fanOutSurvivesCrash(t *testing.T, w *world) {
-	boxes := w.audience(2_000)
+	boxes := w.audience(1_100)
 	r := w.publish()
 	w.fixture.Crash(t)
 	w.reopen()
