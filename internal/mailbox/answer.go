@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -101,6 +102,7 @@ func (c *call) fail(err error) {
 		c.Logger.Warn("mesh answer broken off", "endpoint", c.name, "error", err)
 		panic(http.ErrAbortHandler)
 	}
+	c.drain()
 	var refusal *mesh.Error
 	var parameter invalid
 	var tooLarge *http.MaxBytesError
@@ -124,6 +126,24 @@ func (c *call) fail(err error) {
 		c.Logger.Error("mesh request failed", attributes...)
 		c.refuse(mesh.Internal.With(mesh.Internal.Description+", reference "+id), id)
 	}
+}
+
+// strangerBody is how much of a body is read, for nothing, from a caller whose
+// token is not good.
+const strangerBody = 1 << 20
+
+// drain reads what is left of a refused body. A client that sends all before it
+// listens would otherwise find its connection reset, and never see the answer.
+// One that waits for leave to send (Expect) needs no more than the answer.
+func (c *call) drain() {
+	if c.r.Header.Get("Expect") != "" && !c.reading {
+		return
+	}
+	most := int64(strangerBody)
+	if c.box.Row != 0 {
+		most += c.MaxChunk
+	}
+	_, _ = io.CopyN(io.Discard, c.r.Body, most) // whatever comes of it, the answer follows
 }
 
 func (c *call) refuse(e *mesh.Error, reference string) {

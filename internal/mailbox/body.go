@@ -32,6 +32,7 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	if c.r.ContentLength > c.MaxChunk {
 		return nil, nil, mesh.TooLarge
 	}
+	c.reading = true
 	size := int64(smallBody + 1)
 	if n := c.r.ContentLength; n >= 0 && n < size {
 		size = n

@@ -102,6 +102,7 @@ type call struct {
 	name    string        // of the endpoint, for the log: never the path
 	args    []string      // the variable parts of the path
 	box     store.Mailbox // whose token it came with
+	reading bool          // of the body has begun
 }
 
 // run finds the endpoint, checks the token and hands over. A path that does

@@ -212,6 +212,18 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
+// A client that sends its whole body before it listens gets the answer all the
+// same.
+func TestRefusalOfALargeBodyArrives(t *testing.T) {
+	w := newWorld(t)
+	for range 10 {
+		answer, body := w.do(request{"POST", "ALICE/outbox", to("NOBODY"), strings.Repeat("x", 8<<20)})
+		if answer.StatusCode != 417 || !strings.Contains(body, `"code":"12"`) {
+			t.Fatal(answer.Status, body)
+		}
+	}
+}
+
 // stream sends a body from ALICE to BOB.
 func (w *world) stream(body io.Reader, size int64, told bool, encoding string) (int, string) {
 	w.t.Helper()
