@@ -49,6 +49,9 @@ type Config struct {
 	// message stays in the mailbox, until MESH returns it to its sender as
 	// uncollected: it can neither be handed over nor be kept in part.
 	MaxBody int64
+	// Ahead is how many messages are downloaded at once, while the Handler has
+	// the one before them; 0 means 4. They are handed over in their order.
+	Ahead int
 	// Timeout bounds each call to MESH; 0 means 2 minutes.
 	Timeout time.Duration
 	// Grace is how long a Handler may go on after the Receiver was told to
@@ -62,7 +65,7 @@ type Config struct {
 	// err is nil unless the outcome is Left or Aside. nil means nobody.
 	Observe func(m Message, o Outcome, err error)
 	// Now and Wait are the clock; nil means the system's. Wait returns ctx's
-	// error when ctx ends first.
+	// error when ctx ends first. Both must be safe for concurrent use.
 	Now  func() time.Time
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -118,6 +121,7 @@ func (c *Config) setDefaults() {
 	c.Poll = or(c.Poll, 5*time.Minute)
 	c.Attempts = or(c.Attempts, 5)
 	c.Backoff = or(c.Backoff, time.Second)
+	c.Ahead = or(c.Ahead, 4)
 	c.MaxBody = or(c.MaxBody, 64<<20)
 	c.Timeout = or(c.Timeout, 2*time.Minute)
 	c.Grace = or(c.Grace, 10*time.Second)

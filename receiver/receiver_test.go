@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -243,7 +244,8 @@ func TestGoneMessagesAreNoError(t *testing.T) {
 		return fine
 	}
 	var got collected
-	tally, err := newReceiver(t, f, newClock(), nil).Collect(t.Context(), got.handle)
+	r := newReceiver(t, f, newClock(), func(k *receiver.Config) { k.Ahead = 1 })
+	tally, err := r.Collect(t.Context(), got.handle)
 	if err != nil || tally != (receiver.Tally{Handled: 1}) || got.messages[0].ID != "M2" {
 		t.Errorf("%+v, %v, %q", tally, err, got.ids())
 	}
@@ -270,5 +272,50 @@ func TestReportsAndOtherWorkflowsAreHandedOver(t *testing.T) {
 		if m.Kind != receiver.Other || m.Problem == nil || m.Key != "mesh|"+m.ID {
 			t.Errorf("%s: kind %s, key %s, problem %v", m.ID, m.Kind, m.Key, m.Problem)
 		}
+	}
+}
+
+// Downloads run ahead of the Handler, no more than allowed, and what was
+// fetched for nothing is still in the mailbox.
+func TestDownloadsRunAhead(t *testing.T) {
+	for _, ahead := range []int{1, 3} {
+		f := newFakeMESH()
+		for i := range 20 {
+			f.put(notice{id: fmt.Sprint("e", i)}.in(fmt.Sprintf("M%02d", i)))
+		}
+		r := newReceiver(t, f, newClock(), func(k *receiver.Config) { k.Ahead = ahead })
+		most := 0
+		handled := 0
+		_, err := r.Collect(t.Context(), func(ctx context.Context, _ receiver.Message) error {
+			for f.count("get") < min(handled+ahead, 20) { // a download that does not come ends with the test's context
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				runtime.Gosched()
+			}
+			most = max(most, f.count("get")-handled)
+			handled++
+			return nil
+		})
+		if err != nil || handled != 20 || most > ahead {
+			t.Errorf("ahead %d: %d handled, %d ahead, %v", ahead, handled, most, err)
+		}
+	}
+}
+
+func BenchmarkCollect(b *testing.B) {
+	f := newFakeMESH()
+	for i := range b.N {
+		f.put(notice{id: fmt.Sprint("e", i), updated: "2026-01-01T00:00:00Z"}.in(fmt.Sprintf("M%07d", i)))
+	}
+	c := newClock()
+	memory := openMemory(b, filepath.Join(b.TempDir(), "memory"), c)
+	defer memory.Close()
+	r := newReceiver(b, f, c, func(k *receiver.Config) { k.Memory = memory })
+	b.ReportAllocs()
+	b.ResetTimer()
+	tally, err := r.Collect(b.Context(), func(context.Context, receiver.Message) error { return nil })
+	if err != nil || tally.Handled != b.N {
+		b.Fatal(tally, err)
 	}
 }

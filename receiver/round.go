@@ -42,45 +42,46 @@ func (r *round) pages(ctx context.Context) (fresh int, err error) {
 	return fresh, nil
 }
 
+// page collects the messages of a list that were not seen before, nor are to
+// be left alone.
 func (r *round) page(ctx context.Context, ids []string) (fresh int, err error) {
+	var due []string
 	for _, id := range ids {
-		if err := ctx.Err(); err != nil {
-			return fresh, err
-		}
 		if r.seen[id] {
 			continue
 		}
 		r.seen[id] = true
 		fresh++
-		if until, held := r.held[id]; held {
-			if r.config.Now().Before(until) {
-				r.tally.Left++
-				continue
-			}
-			delete(r.held, id)
+		if r.config.Now().Before(r.held[id]) {
+			r.tally.Left++
+			continue
 		}
-		if err := r.message(ctx, id); err != nil {
+		delete(r.held, id)
+		due = append(due, id)
+	}
+	results, stop := r.ahead(ctx, due)
+	defer stop()
+	for result := range results {
+		f := <-result
+		if err := ctx.Err(); err != nil {
+			return fresh, err
+		}
+		if err := r.message(ctx, f); err != nil {
 			return fresh, err
 		}
 	}
-	return fresh, nil
+	return fresh, ctx.Err()
 }
 
-// message collects one message. It returns an error only when the round is to
+// message deals with one message. It returns an error only when the round is to
 // end; what fails because of the message is counted and left.
-func (r *round) message(ctx context.Context, id string) error {
-	var m Message
-	err := r.try(ctx, func(ctx context.Context) (err error) {
-		m, err = r.download(ctx, id)
-		return err
-	})
+func (r *round) message(ctx context.Context, f fetched) error {
+	m := f.m
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case gone(err): // taken by another, or expired, since the list was made
+	case gone(f.err): // taken by another, or expired, since the list was made
 		return nil
-	case err != nil:
-		return r.leave(Message{ID: id, Kind: Other}, err, unreadableFor(err))
+	case f.err != nil:
+		return r.leave(Message{ID: f.id, Kind: Other}, f.err, unreadableFor(f.err))
 	}
 	if r.config.Keep {
 		return r.look(ctx, m)
