@@ -72,11 +72,23 @@ func parseSpans(written any) (spans, error) {
 	return out, fmt.Errorf("a cardinality has the form 0..1 or {new: 1..1, delete: 0..1}")
 }
 
+// written gives a cardinality as the page has it: of new and delete, where it
+// tells them apart.
+func written(count any) string {
+	switch v := count.(type) {
+	case string:
+		return v
+	case map[string]any:
+		return fmt.Sprint(v["new"], " ", v["delete"])
+	}
+	return ""
+}
+
 // ruleSet is an event type's rules, compiled.
 type ruleSet struct {
 	code       string
 	page       string
-	bundle     []*rule
+	bundle     []*group
 	groups     map[string][]*group // by resource type, those without slice first
 	all        []*group            // with a cardinality, in the order of the page
 	links      []link
@@ -101,6 +113,7 @@ type group struct {
 	byValue  *slice
 	byWhom   []referrer
 	count    spans
+	written  string // the cardinality as the page has it, "" for none
 	id       string
 	brokenBy string
 	rules    []*rule
@@ -214,6 +227,7 @@ func (c *compiler) place(from origin, f groupFile) (*group, error) {
 	if g.count, err = parseSpans(f.Count); err != nil {
 		return nil, err
 	}
+	g.written = written(f.Count)
 	if err := c.membership(g, f.Is); err != nil {
 		return nil, err
 	}
@@ -285,7 +299,7 @@ func (c *compiler) finish(own origin) error {
 				return own.source.errorf("$.resources", "rules of Bundle are about its own elements; received %s", r.path)
 			}
 		}
-		c.out.bundle = append(c.out.bundle, g.rules...)
+		c.out.bundle = append(c.out.bundle, g)
 	}
 	for _, g := range c.out.ordered() {
 		for _, by := range g.byWhom {

@@ -116,13 +116,13 @@ func (j *judge) run() {
 // looked at one by one.
 func (j *judge) bundle() {
 	j.at = j.root
-	for _, r := range j.rules.bundle {
-		kind := j.root.Child(r.path)
-		switch {
-		case !kind.Exists():
-			r.report(j, j.root, "required", r.missing)
-		default:
-			r.value(j, kind)
+	for _, g := range j.rules.bundle {
+		for _, r := range g.rules {
+			if n := j.root.Child(r.path); n.Exists() {
+				r.value(j, n)
+			} else {
+				r.report(j, j.root, "required", r.missing)
+			}
 		}
 	}
 }

@@ -11,15 +11,19 @@ import (
 // Strict only.
 const harness = "harness"
 
+// noRow is the value of "row" of rules that are no row of a table.
+const noRow = "none"
+
 const harnessSource = "NHS assurance harness for NEMS, NEMSDCHTransforms"
 
 // rule is one row of a page's table, compiled.
 type rule struct {
 	id, path string
-	row      string // as the page writes it; "" when no row, but a sentence says it
+	row      string // as the page writes it; noRow when a sentence says it, or the harness
 	source   string
 	steps    []step
 	count    spans
+	written  string // the cardinality as the page has it
 	when     *slice // below the resource; nil: always
 	// brokenBy names the official example because of which the rule is only a
 	// warning at Standard.
@@ -55,6 +59,7 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	if r.count, err = parseSpans(f.Count); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
+	r.written = written(f.Count)
 	if err := r.kindOfCheck(f, c.shared.codes); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
