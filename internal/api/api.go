@@ -1,0 +1,75 @@
+// Package api is the FHIR side of the service: it decodes requests, makes one
+// call to the broker and renders the answer. Every answer that refuses is an
+// OperationOutcome, rendered in one place.
+package api
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/broker"
+	"nems/internal/spine"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Broker is what the API calls. *broker.Broker is one.
+type Broker interface {
+	Publish(ctx context.Context, c spine.Caller, body []byte, key string) (broker.Published, error)
+	Subscribe(ctx context.Context, c spine.Caller, body []byte) (broker.Subscribed, error)
+	Read(ctx context.Context, c spine.Caller, id string) (subscription.Subscription, error)
+	Unsubscribe(ctx context.Context, c spine.Caller, id string) error
+	Search(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (broker.Found, error)
+	Batch(ctx context.Context, c spine.Caller, body []byte) ([]broker.Step, error)
+}
+
+// Recorder keeps audit entries of what the broker does not record itself:
+// reads and refusals. It never blocks.
+type Recorder interface {
+	Record(e audit.Entry)
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Broker   Broker
+	Door     *spine.Door
+	Recorder Recorder
+	// Base is prefixed to Location headers; "" gives paths.
+	Base string
+	Log  *slog.Logger
+	Now  func() time.Time
+	// Answered is told every answer's Spine code ("" for a success) for the
+	// metrics; nil when nobody counts.
+	Answered func(action, code string, status int)
+	// Limits keep callers from taking more than their share.
+	Limits Limits
+}
+
+// API serves /STU3/.
+type API struct {
+	Config
+	table    table
+	fair     *fairness
+	cursors  cursors
+	metadata []byte // the CapabilityStatement
+}
+
+// New returns the API. It starts nothing.
+func New(c Config) *API {
+	a := &API{Config: c, fair: newFairness(c.Limits), cursors: newCursors()}
+	a.metadata = capabilities(c.Base, c.Now())
+	a.table = newTable([]route{
+		{method: "POST", path: "/STU3/Events/1/$process-message", action: "publish", endpoint: spine.EndpointPublish, handle: a.publish},
+		{method: "POST", path: "/STU3/Subscription", action: "subscribe", endpoint: spine.EndpointCreate, handle: a.subscribe},
+		{method: "GET", path: "/STU3/Subscription", action: "search", endpoint: spine.EndpointSearch, handle: a.search},
+		{method: "POST", path: "/STU3/Subscription/_search", action: "search", endpoint: spine.EndpointSearch, handle: a.searchForm},
+		{method: "GET", path: "/STU3/Subscription/{id}", action: "read", endpoint: spine.EndpointRead, handle: a.read},
+		{method: "DELETE", path: "/STU3/Subscription/{id}", action: "delete", endpoint: spine.EndpointDelete, handle: a.unsubscribe},
+		{method: "POST", path: "/STU3", action: "batch", endpoint: spine.EndpointBatch, handle: a.batch},
+		{method: "POST", path: "/STU3/", action: "batch", endpoint: spine.EndpointBatch, handle: a.batch},
+		{method: "GET", path: "/STU3/metadata", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
+	})
+	return a
+}

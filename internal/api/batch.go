@@ -1,0 +1,84 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+
+	"nems/internal/broker"
+	"nems/internal/fhir"
+	"nems/internal/spine"
+	"nems/internal/subscription"
+)
+
+// batch creates and deletes many subscriptions (an extension).
+func (a *API) batch(x *exchange) error {
+	body, err := a.body(x, MaxBody)
+	if err != nil {
+		return err
+	}
+	steps, err := a.Broker.Batch(x.r.Context(), x.caller, body)
+	if err != nil {
+		return err
+	}
+	w := a.bundle("batch-response")
+	for i := range steps {
+		a.writeStep(w, x, &steps[i])
+	}
+	return x.resource(http.StatusOK, w.Bytes())
+}
+
+// writeStep writes what became of one entry, and records it when it was
+// refused: what was done, the broker has recorded.
+func (a *API) writeStep(w *fhir.Writer, x *exchange, step *broker.Step) {
+	w.Open("entry").Open("response")
+	defer func() { w.Close().Close() }()
+	s := &step.Subscription
+	if step.Err != nil {
+		refusal := a.refusal(step.Err)
+		w.Value("status", statusText(refusal.Status))
+		w.Open("outcome").Raw(outcome(refusal.Issues, refusal.Legacy)).Close()
+		a.recordStep(x, step, refusal)
+		return
+	}
+	if step.Action == "delete" {
+		w.Value("status", statusText(http.StatusOK))
+		return
+	}
+	w.Value("status", statusText(http.StatusCreated)).Value("location", a.location(s.ID))
+	w.Value("etag", etag(*s)).Value("lastModified", s.Created.UTC().Format(time.RFC3339))
+	if len(step.Notices) > 0 {
+		w.Open("outcome").Raw(outcome(step.Notices, false)).Close()
+	}
+}
+
+func (a *API) recordStep(x *exchange, step *broker.Step, refusal *spine.Refusal) {
+	e := broker.Entry(x.caller, step.Action)
+	e.At, e.Status, e.Outcome = a.Now(), refusal.Status, string(refusal.Code())
+	e.Patient, e.Mailbox = step.Subscription.Criteria.Patient, step.Subscription.Mailbox
+	if step.Action == "delete" && !step.Subscription.ID.IsZero() {
+		e.Object = step.Subscription.ID.String()
+	}
+	a.Recorder.Record(e)
+}
+
+func statusText(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }
+
+// bundle begins a Bundle of a type, as of now.
+func (a *API) bundle(kind string) *fhir.Writer {
+	w := fhir.NewWriter("Bundle")
+	w.Value("id", uuid.NewString())
+	w.Open("meta").Value("lastUpdated", a.Now().UTC().Format(time.RFC3339)).Close()
+	return w.Value("type", kind)
+}
+
+// fullURL identifies a subscription within a Bundle: by its address, or where
+// the service does not know its own, by its id, which is a UUID.
+func (a *API) fullURL(id subscription.ID) string {
+	if a.Base == "" {
+		return "urn:uuid:" + uuid.UUID(id).String()
+	}
+	return a.location(id)
+}

@@ -1,0 +1,53 @@
+package api
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+
+	"nems/internal/nhs"
+)
+
+// errCursor is returned for a cursor that this process has not issued to this
+// caller.
+var errCursor = errors.New("the cursor cannot be read")
+
+// cursors seals searches into the links of their pages. A search may name a
+// patient, and links end up in logs: so a link holds nothing that anybody but
+// this process can read. The key lives as long as the process; afterwards the
+// cursor is refused and the search has to start again.
+type cursors struct{ aead cipher.AEAD }
+
+func newCursors() cursors {
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails since Go 1.24
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		panic(err) // AES has the block size of GCM
+	}
+	return cursors{aead}
+}
+
+// seal returns the cursor of a search for one caller.
+func (c cursors) seal(search string, caller nhs.ASID) string {
+	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, []byte(search), []byte(caller)))
+}
+
+// open returns the search of a cursor, or errCursor.
+func (c cursors) open(cursor string, caller nhs.ASID) (string, error) {
+	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil {
+		return "", errCursor
+	}
+	search, err := c.aead.Open(nil, nil, sealed, []byte(caller))
+	if err != nil {
+		return "", errCursor
+	}
+	return string(search), nil
+}

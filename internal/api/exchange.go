@@ -1,0 +1,267 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"nems/internal/broker"
+	"nems/internal/directory"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+// MaxBody is the most bytes that a message may have: 3 MB (NEMS specification,
+// "Publish an Event Message").
+const MaxBody = 3 << 20
+
+// exchange is one request on its way to its answer.
+type exchange struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	route  route // the zero route until the path is known
+	caller spine.Caller
+	media  spine.Media // what the caller wants to read
+	status int         // of the answer, once it is known
+
+	// What the audit says of the request beside who made it.
+	object    string // subscription id
+	patient   nhs.NHSNumber
+	eventType string
+	mailbox   string
+	// recorded: the broker has written the audit entry, in the transaction
+	// that it tells of.
+	recorded bool
+
+	held int64 // bytes reserved for the body
+}
+
+// Limits on how long a request may take: to arrive, to be served, and until
+// its answer is taken. Whoever is slower is cut off.
+const (
+	arriveWithin = 30 * time.Second
+	serveWithin  = 30 * time.Second
+	takeWithin   = 90 * time.Second
+)
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), serveWithin)
+	defer cancel()
+	x := &exchange{w: w, r: r.WithContext(ctx), media: spine.DefaultMedia, status: http.StatusOK}
+	defer a.recover(x)
+	guardConnection(w, r)
+	refusal := a.fair.enter()
+	defer a.fair.leave()
+	if refusal != nil {
+		x.media, _ = spine.Negotiate(r.Header, spine.EndpointRead)
+		a.finish(x, refusal)
+		return
+	}
+	a.finish(x, a.serve(x))
+	a.fair.drop(x.held)
+}
+
+// guardConnection limits how long the connection may be held, and closes it
+// after requests that were framed in the ways that smuggling uses: net/http
+// takes a request with both Content-Length and Transfer-Encoding and hides the
+// former, so that every chunked request is suspect (RFC 9112, section 6.1).
+func guardConnection(w http.ResponseWriter, r *http.Request) {
+	deadlines, now := http.NewResponseController(w), time.Now()
+	_ = deadlines.SetReadDeadline(now.Add(arriveWithin)) // not every writer has deadlines
+	_ = deadlines.SetWriteDeadline(now.Add(takeWithin))
+	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+		w.Header().Set("Connection", "close")
+	}
+}
+
+// serve finds the route, passes the door and the limits, and handles the
+// request. Its error is rendered by finish.
+func (a *API) serve(x *exchange) error {
+	res, id := a.table.find(x.r.URL.Path)
+	if res == nil {
+		x.media, _ = spine.Negotiate(x.r.Header, spine.EndpointRead)
+		return spine.UnknownPath()
+	}
+	if x.r.Method == http.MethodOptions {
+		return x.options(res.allow)
+	}
+	rt, ok := res.route(x.r.Method)
+	if !ok {
+		x.media, _ = spine.Negotiate(x.r.Header, spine.EndpointRead)
+		return spine.MethodNotAllowed(res.allow)
+	}
+	x.route, x.object = rt, id
+	if refusal := checkHead(x.r.Header); refusal != nil {
+		return refusal
+	}
+	if rt.open {
+		return a.serveOpen(x)
+	}
+	return a.admit(x)
+}
+
+// options tells what can be done with a path. It needs no token: everybody may
+// know.
+func (x *exchange) options(allow string) error {
+	x.w.Header().Set("Allow", allow)
+	return x.empty(http.StatusNoContent)
+}
+
+// serveOpen handles a request that needs no token.
+func (a *API) serveOpen(x *exchange) error {
+	media, refusal := spine.Negotiate(x.r.Header, x.route.endpoint)
+	if x.media = media; refusal != nil {
+		return refusal
+	}
+	return x.route.handle(x)
+}
+
+// admit asks who is calling, and handles the request when the caller may come
+// in and has not used up its share.
+func (a *API) admit(x *exchange) (err error) {
+	// A caller who is refused is still named in the audit, by what the
+	// request claims.
+	x.caller, err = a.Door.Enter(x.r.Context(), spine.Request{
+		Endpoint: x.route.endpoint, Header: x.r.Header, Certificate: certificateNames(x.r),
+	})
+	x.media = x.caller.Answer
+	if err != nil {
+		return err
+	}
+	done, refusal := a.fair.admit(x.caller.ASID, a.Now())
+	if refusal != nil {
+		return refusal
+	}
+	defer done()
+	return x.route.handle(x)
+}
+
+// certificateNames returns the names of the client certificate that TLS has
+// verified, nil when there is none.
+func certificateNames(r *http.Request) []string {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return spine.CertificateNames(r.TLS.VerifiedChains[0][0])
+}
+
+// finish renders a refusal and leaves the audit entry of what the broker did
+// not record itself. Requests that lead nowhere, and those that need no token,
+// are counted but not recorded: nobody is behind them.
+func (a *API) finish(x *exchange, err error) {
+	code := ""
+	if err != nil {
+		refusal := a.refusal(err)
+		x.status, code = refusal.Status, string(refusal.Code())
+		writeRefusal(x.w, refusal, x.media)
+	}
+	if x.route.action != "" && !x.route.open && (!x.recorded || err != nil) {
+		a.record(x, x.route.action, x.status, code)
+	}
+	if a.Answered != nil {
+		a.Answered(cmp.Or(x.route.action, "none"), code, x.status)
+	}
+}
+
+func (a *API) record(x *exchange, action string, status int, code string) {
+	e := broker.Entry(x.caller, action)
+	e.At, e.Status, e.Outcome = a.Now(), status, code
+	e.Object, e.Patient, e.EventType, e.Mailbox = x.object, x.patient, x.eventType, x.mailbox
+	a.Recorder.Record(e)
+}
+
+// refusal turns any error into an answer: the caller's mistakes as they are,
+// what may pass as 503, the rest as 500 with a reference to quote.
+func (a *API) refusal(err error) *spine.Refusal {
+	var refusal *spine.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		return refusal
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed),
+		errors.Is(err, directory.ErrAway), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		a.Log.Warn("temporarily refused", "reason", err)
+		return spine.Unavailable(time.Second)
+	}
+	reference := uuid.NewString()
+	a.Log.Error("defect", "reference", reference, "error", err)
+	return spine.Internal(reference)
+}
+
+// writeRefusal renders a refusal; it is the only place that does.
+func writeRefusal(w http.ResponseWriter, r *spine.Refusal, media spine.Media) {
+	if r.Allow != "" {
+		w.Header().Set("Allow", r.Allow)
+	}
+	if r.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int((r.RetryAfter+time.Second-1)/time.Second)))
+	}
+	writeOutcome(w, r.Status, r.Issues, r.Legacy, media)
+}
+
+// recover answers 500 for a panic, so that a defect costs one request and no
+// connection closes without an answer.
+func (a *API) recover(x *exchange) {
+	p := recover()
+	if p == nil || p == http.ErrAbortHandler {
+		return
+	}
+	reference := uuid.NewString()
+	// The panic's text may hold part of a message: only its place is logged.
+	a.Log.Error("panic", "reference", reference, "action", x.route.action, "stack", string(debug.Stack()))
+	a.fair.drop(x.held)
+	a.finish(x, spine.Internal(reference))
+}
+
+// body reads the request's body, refusing it as soon as it is known to be too
+// large, and bodies that are compressed: what is signed for is what is sent.
+func (a *API) body(x *exchange, limit int64) ([]byte, error) {
+	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return nil, spine.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
+	}
+	length := x.r.ContentLength
+	if length > limit {
+		x.w.Header().Set("Connection", "close")
+		return nil, spine.TooLarge(limit)
+	}
+	expected := length
+	if length < 0 {
+		expected = limit
+	}
+	if refusal := a.fair.hold(expected); refusal != nil {
+		return nil, refusal
+	}
+	x.held = expected
+	return x.readBody(length, limit)
+}
+
+// readBody reads a body of a known length, or of at most limit bytes where
+// length is negative.
+func (x *exchange) readBody(length, limit int64) (body []byte, err error) {
+	limited := http.MaxBytesReader(x.w, x.r.Body, limit)
+	if length >= 0 {
+		body = make([]byte, length)
+		_, err = io.ReadFull(limited, body)
+	} else {
+		body, err = io.ReadAll(limited)
+	}
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, spine.TooLarge(limit)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, spine.BadRequest("the body did not arrive within " + arriveWithin.String())
+	case err != nil:
+		return nil, spine.BadRequest("the body ended before it was complete")
+	}
+	return body, nil
+}

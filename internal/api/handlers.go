@@ -1,0 +1,116 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"nems/internal/broker"
+	"nems/internal/spine"
+	"nems/internal/subscription"
+)
+
+// publish takes an event message (NEMS specification, "Publish an Event Message").
+func (a *API) publish(x *exchange) error {
+	key, refusal := idempotencyKey(x.r.Header)
+	if refusal != nil {
+		return refusal
+	}
+	body, err := a.body(x, MaxBody)
+	if err != nil {
+		return err
+	}
+	published, err := a.Broker.Publish(x.r.Context(), x.caller, body, key)
+	if err != nil {
+		return err
+	}
+	x.recorded = true
+	issues := published.Notices
+	if wants(x.r.Header, "OperationOutcome") {
+		issues = append(issues, broker.Issues(published.Warnings)...)
+	}
+	return x.created(http.StatusAccepted, issues)
+}
+
+// subscribe creates a subscription (NEMS specification, "Create Subscription").
+func (a *API) subscribe(x *exchange) error {
+	body, err := a.body(x, MaxBody)
+	if err != nil {
+		return err
+	}
+	created, err := a.Broker.Subscribe(x.r.Context(), x.caller, body)
+	if err != nil {
+		return err
+	}
+	x.recorded = true
+	s := created.Subscription
+	x.describe(s)
+	x.w.Header().Set("Location", a.location(s.ID))
+	if len(created.Notices) == 0 && wants(x.r.Header, "representation") {
+		x.w.Header().Set("Preference-Applied", "return=representation")
+		return x.resource(http.StatusCreated, subscription.WriteXML(s))
+	}
+	return x.created(http.StatusCreated, created.Notices)
+}
+
+// read returns a subscription (NEMS specification, "Read Subscription").
+func (a *API) read(x *exchange) error {
+	s, err := a.Broker.Read(x.r.Context(), x.caller, x.object)
+	if err != nil {
+		return err
+	}
+	x.describe(s)
+	return x.resource(http.StatusOK, subscription.WriteXML(s))
+}
+
+// unsubscribe deletes a subscription (NEMS specification, "Delete Subscription").
+func (a *API) unsubscribe(x *exchange) error {
+	if err := a.Broker.Unsubscribe(x.r.Context(), x.caller, x.object); err != nil {
+		return err
+	}
+	x.recorded = true
+	return x.empty(http.StatusOK)
+}
+
+// describe sets the headers that tell one version of a subscription from another.
+func (x *exchange) describe(s subscription.Subscription) {
+	x.w.Header().Set("Last-Modified", s.Created.UTC().Format(http.TimeFormat))
+	x.w.Header().Set("ETag", etag(s))
+}
+
+// etag names the version of a subscription.
+func etag(s subscription.Subscription) string { return fmt.Sprintf(`W/"%d"`, s.Version) }
+
+// location is where a subscription can be read.
+func (a *API) location(id subscription.ID) string {
+	return a.Base + "/STU3/Subscription/" + id.String()
+}
+
+// created answers a success: without a body, unless there is something to tell.
+func (x *exchange) created(status int, issues []spine.Issue) error {
+	if len(issues) > 0 {
+		x.status = status
+		writeOutcome(x.w, status, issues, false, x.media)
+		return nil
+	}
+	if wants(x.r.Header, "minimal") {
+		x.w.Header().Set("Preference-Applied", "return=minimal")
+	}
+	return x.empty(status)
+}
+
+// resource answers a success with a resource given in XML.
+func (x *exchange) resource(status int, xml []byte) error {
+	x.status = status
+	writeResource(x.w, status, xml, x.media)
+	return nil
+}
+
+// empty answers a success without a body.
+func (x *exchange) empty(status int) error {
+	x.status = status
+	if status != http.StatusNoContent {
+		x.w.Header().Set("Content-Length", "0")
+	}
+	x.w.WriteHeader(status)
+	return nil
+}

@@ -1,0 +1,161 @@
+package api
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"nems/internal/nhs"
+	"nems/internal/spine"
+)
+
+// Limits keep one caller from taking what belongs to all, and all of them from
+// taking more than there is. Zero turns off Rate and Concurrent, and means the
+// default of the others.
+type Limits struct {
+	// Rate is how many requests a second one system may make on average; as
+	// many may come at once. A batch counts as one.
+	Rate float64
+	// Concurrent is how many requests of one system are served at a time.
+	Concurrent int
+	// InFlight is how many requests are served at a time, whoever sends them,
+	// and Bytes how much their bodies may hold; beyond: 503 at once.
+	InFlight int   // default 2,048
+	Bytes    int64 // default 256 MiB
+}
+
+// Bounds of a request's head. The listener cuts off heads twice as large
+// itself, without an OperationOutcome.
+const (
+	maxHeaderBytes = 16 << 10
+	maxHeaderLines = 100
+)
+
+// maxShares is how many systems are told apart. Only registered systems get
+// that far, so that the number matters to nobody but a very large registry.
+const maxShares = 4096
+
+// retryBusy is when to come back to a service, or a system, that is busy.
+const retryBusy = time.Second
+
+// fairness enforces Limits. Safe for concurrent use.
+type fairness struct {
+	Limits
+	inFlight, bytes atomic.Int64
+
+	mu     sync.Mutex
+	shares map[nhs.ASID]*share
+	others share // of systems beyond maxShares
+}
+
+// share is what one system uses; guarded by fairness.mu.
+type share struct {
+	bucket  *rate.Limiter
+	running int
+}
+
+func newFairness(l Limits) *fairness {
+	if l.InFlight == 0 {
+		l.InFlight = 2048
+	}
+	if l.Bytes == 0 {
+		l.Bytes = 256 << 20
+	}
+	f := &fairness{Limits: l, shares: map[nhs.ASID]*share{}}
+	f.others.bucket = f.newBucket()
+	return f
+}
+
+func (f *fairness) newBucket() *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(f.Rate), max(1, int(f.Rate)))
+}
+
+// enter lets a request in, whoever sends it, or refuses it at once; leave must
+// follow either way.
+func (f *fairness) enter() *spine.Refusal {
+	if f.inFlight.Add(1) > int64(f.InFlight) {
+		return spine.Unavailable(retryBusy)
+	}
+	return nil
+}
+
+func (f *fairness) leave() { f.inFlight.Add(-1) }
+
+// hold reserves memory for a body, or refuses; drop must follow when it does not.
+func (f *fairness) hold(bytes int64) *spine.Refusal {
+	if f.bytes.Add(bytes) > f.Bytes {
+		f.bytes.Add(-bytes)
+		return spine.Unavailable(retryBusy)
+	}
+	return nil
+}
+
+func (f *fairness) drop(bytes int64) { f.bytes.Add(-bytes) }
+
+// admit takes a request out of a system's allowance, or refuses it and says
+// when to come back. After it let the request pass, done must be called.
+func (f *fairness) admit(asid nhs.ASID, now time.Time) (done func(), refusal *spine.Refusal) {
+	if f.Rate == 0 && f.Concurrent == 0 {
+		return func() {}, nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.share(asid, now)
+	if f.Concurrent > 0 && s.running >= f.Concurrent {
+		return nil, spine.TooManyRequests(retryBusy)
+	}
+	if f.Rate > 0 {
+		turn := s.bucket.ReserveN(now, 1)
+		if wait := turn.DelayFrom(now); wait > 0 {
+			turn.CancelAt(now)
+			return nil, spine.TooManyRequests(wait)
+		}
+	}
+	s.running++
+	return func() {
+		f.mu.Lock()
+		s.running--
+		f.mu.Unlock()
+	}, nil
+}
+
+// share finds what a system uses. Those that use nothing are forgotten when
+// there are too many: a full bucket is as good as a new one.
+func (f *fairness) share(asid nhs.ASID, now time.Time) *share {
+	if s := f.shares[asid]; s != nil {
+		return s
+	}
+	if len(f.shares) >= maxShares {
+		for other, s := range f.shares {
+			if s.running == 0 && s.bucket.TokensAt(now) >= float64(s.bucket.Burst()) {
+				delete(f.shares, other)
+			}
+		}
+	}
+	if len(f.shares) >= maxShares {
+		return &f.others
+	}
+	s := &share{bucket: f.newBucket()}
+	f.shares[asid] = s
+	return s
+}
+
+// checkHead refuses a head that no client of a NEMS needs.
+func checkHead(h http.Header) *spine.Refusal {
+	lines, bytes := 0, 0
+	for name, values := range h {
+		for _, value := range values {
+			lines++
+			bytes += len(name) + len(value)
+		}
+	}
+	if lines <= maxHeaderLines && bytes <= maxHeaderBytes {
+		return nil
+	}
+	refusal := spine.BadRequest("the headers of the request are too many or too long: at most 100 lines and 16 KiB are read")
+	refusal.Status = http.StatusRequestHeaderFieldsTooLarge
+	return refusal
+}

@@ -1,0 +1,178 @@
+package broker
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"nems/internal/spine"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// MaxBatch is the most entries that a batch may have.
+const MaxBatch = 1000
+
+// batchCommit is how many entries share a commit. The store's one writer is
+// busy with nothing else meanwhile: larger groups would make publishers wait,
+// smaller ones pay for more commits.
+const batchCommit = 250
+
+// Step is what became of one entry of a batch.
+type Step struct {
+	// Action is subscribe or delete; "batch" for an entry that asks for neither.
+	Action string
+	// Subscription is the one created; of one deleted, what was read of it
+	// before.
+	Subscription subscription.Subscription
+	Notices      []spine.Issue
+	// Err is what Subscribe or Unsubscribe would have returned.
+	Err error
+}
+
+// batch is a batch on its way. Its broker remembers what entries have in
+// common.
+type batch struct {
+	*Broker
+	caller  spine.Caller
+	at      time.Time
+	entries []batchEntry
+	steps   []Step
+}
+
+// Batch creates and deletes many subscriptions (an extension). Every entry is
+// checked and answered as if it had come alone; the order of the steps is that
+// of the entries. Deletions are done before creations, so that an entry can
+// replace what another one takes away. An error means that nothing was done.
+func (b *Broker) Batch(ctx context.Context, caller spine.Caller, body []byte) ([]Step, error) {
+	entries, err := readBatch(body, caller.Body)
+	if err != nil {
+		return nil, err
+	}
+	w := batch{Broker: b.remembering(), caller: caller, at: b.Now(), entries: entries, steps: make([]Step, len(entries))}
+	var creations, deletions []int
+	for i, e := range entries {
+		w.steps[i] = Step{Action: e.action, Err: e.refused}
+		switch {
+		case e.refused != nil:
+		case e.action == "delete":
+			deletions = append(deletions, i)
+		default:
+			creations = append(creations, i)
+		}
+	}
+	inGroups(deletions, w.prepareDeletions(ctx), func(group []int) { w.delete(ctx, group) })
+	inGroups(creations, w.prepareCreations(ctx), func(group []int) { w.create(ctx, group) })
+	return w.steps, nil
+}
+
+// inGroups prepares entries and commits those that passed in groups. One group
+// is prepared while the one before it is being committed.
+func inGroups(entries []int, prepare func(int) bool, commit func([]int)) {
+	done := make(chan struct{})
+	close(done)
+	for group := range slices.Chunk(entries, batchCommit) {
+		passed := slices.DeleteFunc(slices.Clone(group), func(i int) bool { return !prepare(i) })
+		<-done
+		if len(passed) == 0 {
+			continue // done stays closed
+		}
+		done = make(chan struct{})
+		go func(done chan<- struct{}) {
+			defer close(done)
+			commit(passed)
+		}(done)
+	}
+	<-done
+}
+
+// prepareCreations checks one creation after the other.
+func (w *batch) prepareCreations(ctx context.Context) func(int) bool {
+	refusal := w.caller.May(spine.CreateInteraction)
+	return func(i int) bool {
+		step := &w.steps[i]
+		if refusal != nil {
+			step.Err = refusal
+			return false
+		}
+		resource, err := readResource(w.entries[i].resource, w.entries[i].findings)
+		if err == nil {
+			step.Subscription, step.Notices, err = w.draft(ctx, w.caller, resource, w.at)
+		}
+		step.Err = err
+		return err == nil
+	}
+}
+
+// create commits a group of creations.
+func (w *batch) create(ctx context.Context, group []int) {
+	all := make([]store.Creation, len(group))
+	for n, i := range group {
+		s := w.steps[i].Subscription
+		all[n] = store.Creation{Subscription: s, Audit: subscribeEntry(w.caller, s)}
+	}
+	errs, err := w.Journal.SubscribeAll(ctx, all)
+	for n, i := range group {
+		if err == nil {
+			w.steps[i].Err = kept(errs[n])
+		} else {
+			w.steps[i].Err = err
+		}
+	}
+}
+
+// prepareDeletions checks one deletion after the other.
+func (w *batch) prepareDeletions(ctx context.Context) func(int) bool {
+	refusal := w.caller.May(spine.DeleteInteraction)
+	return func(i int) bool {
+		step := &w.steps[i]
+		if refusal != nil {
+			step.Err = refusal
+			return false
+		}
+		step.Subscription, step.Err = w.Read(ctx, w.caller, w.entries[i].id)
+		return step.Err == nil
+	}
+}
+
+// delete commits a group of deletions.
+func (w *batch) delete(ctx context.Context, group []int) {
+	all := make([]store.Deletion, len(group))
+	for n, i := range group {
+		s := w.steps[i].Subscription
+		all[n] = store.Deletion{ID: s.ID, Audit: w.deleteEntry(w.caller, s)}
+	}
+	errs, err := w.Journal.DeleteAll(ctx, all)
+	for n, i := range group {
+		if err == nil {
+			w.steps[i].Err = gone(errs[n])
+		} else {
+			w.steps[i].Err = err
+		}
+	}
+}
+
+// remembering returns a broker that asks for each mailbox once: the entries of
+// a batch mostly share theirs. It is for one goroutine.
+func (b *Broker) remembering() *Broker {
+	c := *b
+	c.Mailboxes = remembered{b.Mailboxes, map[string]store.Mailbox{}}
+	return &c
+}
+
+// remembered keeps the mailboxes that were found.
+type remembered struct {
+	Mailboxes
+	found map[string]store.Mailbox
+}
+
+func (r remembered) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
+	if m, ok := r.found[id]; ok {
+		return m, nil
+	}
+	m, err := r.Mailboxes.Mailbox(ctx, id)
+	if err == nil {
+		r.found[id] = m
+	}
+	return m, err
+}

@@ -1,0 +1,126 @@
+package broker
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"nems/internal/fhir"
+	"nems/internal/spine"
+)
+
+// batchEntry is one entry of a batch as it was read.
+type batchEntry struct {
+	action   string // subscribe, delete, or "batch" when it is refused as neither
+	id       string // of what is to be deleted
+	resource fhir.Node
+	findings []fhir.Finding // about its structure
+	refused  error          // a *spine.Refusal: the entry asks for nothing that can be done
+}
+
+// readBatch takes a Bundle of type batch apart. What is wrong with one entry
+// stays with that entry; what is wrong with the Bundle refuses all.
+func readBatch(body []byte, media spine.Media) ([]batchEntry, error) {
+	doc, findings, err := readDocument(body, media)
+	if err != nil {
+		return nil, err
+	}
+	own, byEntry, unjudged := assign(findings, media)
+	if len(own) > 0 {
+		return nil, spine.InvalidResource(Issues(own)...)
+	}
+	root := doc.Root()
+	if kind := root.Child("type"); root.Name() != "Bundle" || !kind.EqualValue("batch") {
+		return nil, spine.InvalidResource(spine.ResourceIssue("error", "not-supported",
+			"this endpoint takes a Bundle of type `batch`; received another resource or type", kind.Expression(), kind.Location()))
+	}
+	if n := root.Count("entry"); n > MaxBatch {
+		return nil, spine.InvalidRequestMessage(fmt.Sprintf("Bundle.entry: expected at most %d entries; received %d", MaxBatch, n))
+	}
+	var entries []batchEntry
+	for n := range root.ChildrenNamed("entry") {
+		i := len(entries)
+		entries = append(entries, readEntry(n, byEntry[i]))
+		if i >= unjudged && entries[i].refused == nil {
+			entries[i].refused = spine.InvalidResource(spine.ResourceIssue("error", "too-long",
+				"this entry was not looked at, since those before it have too many faults; mend them first", n.Expression(), n.Location()))
+		}
+	}
+	return entries, nil
+}
+
+// assign sorts the findings of a Bundle by the entry that they are about. own
+// are the Bundle's. Findings are capped: the entries from unjudged on may have
+// some that are not listed.
+func assign(findings []fhir.Finding, media spine.Media) (own []fhir.Finding, byEntry map[int][]fhir.Finding, unjudged int) {
+	byEntry, unjudged = map[int][]fhir.Finding{}, math.MaxInt
+	last := -1
+	for _, f := range findings {
+		entry, inside, ok := entryOf(f.Expression)
+		switch {
+		case !f.Refuses():
+			// "and 17 more findings" ends a list that was in document order.
+			unjudged = min(unjudged, last+1)
+			last = -1
+		case !ok, !inside && media.Format == spine.JSON:
+			// An entry that is no object is not in the XML made of the JSON:
+			// from there on the numbers would not agree.
+			own = append(own, f)
+		default:
+			byEntry[entry] = append(byEntry[entry], f)
+			last = entry
+		}
+	}
+	return own, byEntry, unjudged
+}
+
+// entryOf reads the number of the entry out of a path such as
+// Bundle.entry[17].resource. inside: the path goes on behind the entry.
+func entryOf(expression string) (entry int, inside, ok bool) {
+	rest, found := strings.CutPrefix(expression, "Bundle.entry[")
+	digits, rest, closed := strings.Cut(rest, "]")
+	entry, err := strconv.Atoi(digits)
+	return entry, rest != "", found && closed && err == nil
+}
+
+// readEntry reads what an entry asks for: POST of a Subscription or DELETE of
+// one, without conditions.
+func readEntry(n fhir.Node, findings []fhir.Finding) batchEntry {
+	request := n.Child("request")
+	e := batchEntry{action: "batch", resource: n.Child("resource").Resource(), findings: findings}
+	id, hasID := strings.CutPrefix(request.Child("url").Value(), "Subscription/")
+	switch method := request.Child("method"); {
+	case hasCondition(request):
+		e.refused = entryIssue(request, "an entry.request without ifMatch, ifNoneMatch, ifModifiedSince and ifNoneExist", "one of them")
+	case method.EqualValue("POST") && request.Child("url").EqualValue("Subscription"):
+		e.action = "subscribe"
+		if !e.resource.Exists() && len(findings) == 0 {
+			e.refused = entryIssue(n, "a resource to create", "none")
+		}
+	case method.EqualValue("DELETE") && hasID:
+		e.action, e.id = "delete", id
+		if len(findings) > 0 {
+			e.refused = spine.InvalidResource(Issues(findings)...)
+		}
+	case len(findings) > 0:
+		e.refused = spine.InvalidResource(Issues(findings)...)
+	default:
+		e.refused = entryIssue(n, "entry.request with the method POST and the url Subscription, or DELETE and Subscription/[id]", "another method or url")
+	}
+	return e
+}
+
+func hasCondition(request fhir.Node) bool {
+	for _, name := range []string{"ifMatch", "ifNoneMatch", "ifModifiedSince", "ifNoneExist"} {
+		if request.Child(name).Exists() {
+			return true
+		}
+	}
+	return false
+}
+
+func entryIssue(at fhir.Node, expected, received string) error {
+	return spine.InvalidResource(spine.ResourceIssue("error", "not-supported",
+		"expected "+expected+"; received "+received, at.Expression(), at.Location()))
+}

@@ -1,0 +1,81 @@
+// Package broker is the heart of the service: it takes event messages and
+// subscriptions from callers that the front door has let in, and owns the
+// order in which they are checked and kept.
+//
+// Every refusal it returns is a *spine.Refusal. Any other error is temporary
+// (store.ErrBusy, store.ErrUnknown, directory.ErrAway: try again) or a defect.
+package broker
+
+import (
+	"context"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/directory"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Journal keeps events and subscriptions. Every method that changes something
+// returns after the change, with its audit entry, is on disk. Publish,
+// subscribe and delete are linearizable across all nodes: an event accepted
+// after Subscribe returned is matched against it, one accepted after Delete
+// returned never is. Safe for concurrent use.
+type Journal interface {
+	// AcceptEvent records an event, its matches and its deliveries in one
+	// transaction.
+	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
+	// Subscribe keeps a subscription. It returns *store.DuplicateError when the
+	// owner has an equal one that lives.
+	Subscribe(ctx context.Context, s subscription.Subscription, entry audit.Entry) error
+	// Subscription returns a live subscription or store.ErrNotFound.
+	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
+	// Delete ends a live subscription; store.ErrNotFound when there is none.
+	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
+	// NextPosition hands out the id of the next event.
+	NextPosition() store.EventID
+	Shelf
+}
+
+// Mailboxes finds the MESH mailboxes that copies can go to, without regard to
+// case; store.ErrNotFound when there is none of that id.
+type Mailboxes interface {
+	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
+}
+
+// Config is what a Broker is made of. Every field is needed.
+type Config struct {
+	Journal   Journal
+	Mailboxes Mailboxes
+	// Catalogue returns the event types as of now: life cycles change while
+	// the service runs.
+	Catalogue     func() *catalogue.Catalogue
+	Patients      directory.Patients
+	Organisations directory.Organisations
+	Postcodes     directory.Postcodes
+	// Level is what publishing enforces: standard or strict.
+	Level catalogue.Level
+	// AcceptUnknownPatients matches an event of a patient that the directory
+	// does not have on what the message carries, instead of refusing it.
+	AcceptUnknownPatients bool
+	// ManualActivation leaves new subscriptions in status requested until an
+	// operator approves them.
+	ManualActivation bool
+	// Now is the clock of acceptance.
+	Now func() time.Time
+}
+
+// Broker publishes and subscribes. Safe for concurrent use.
+type Broker struct {
+	Config
+	router directory.Router
+}
+
+// New returns a Broker. It starts nothing.
+func New(c Config) *Broker {
+	return &Broker{Config: c, router: directory.Router{
+		Patients: c.Patients, Organisations: c.Organisations, Postcodes: c.Postcodes,
+		AcceptUnknown: c.AcceptUnknownPatients,
+	}}
+}

@@ -1,0 +1,64 @@
+package broker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nems/internal/fhir"
+	"nems/internal/spine"
+)
+
+// maxIssues limits an OperationOutcome: whoever sends nonsense gets the first
+// findings and the number of the others.
+const maxIssues = 50
+
+// keep notes the warnings among the findings and refuses the message when
+// there is an error among them.
+func (p *publication) keep(findings []fhir.Finding) error {
+	if slices.ContainsFunc(findings, isError) {
+		return spine.InvalidResource(Issues(findings)...)
+	}
+	p.warnings = append(p.warnings, findings...)
+	return nil
+}
+
+func isError(f fhir.Finding) bool { return f.Severity == "error" || f.Severity == "fatal" }
+
+// referencesNotFound picks the references that lead nowhere.
+func referencesNotFound(findings []fhir.Finding) []fhir.Finding {
+	var out []fhir.Finding
+	for _, f := range findings {
+		if isError(f) && f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-") {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Issues renders findings, errors before warnings, at most maxIssues of them
+// and then how many more there are.
+func Issues(findings []fhir.Finding) []spine.Issue {
+	findings = slices.Clone(findings)
+	slices.SortStableFunc(findings, func(a, b fhir.Finding) int {
+		switch {
+		case isError(a) == isError(b):
+			return 0
+		case isError(a):
+			return -1
+		}
+		return 1
+	})
+	more := len(findings) - maxIssues
+	findings = findings[:min(len(findings), maxIssues)]
+	issues := make([]spine.Issue, 0, len(findings)+1)
+	for _, f := range findings {
+		text := f.Text + " [" + f.Rule + "]"
+		issues = append(issues, spine.ResourceIssue(string(f.Severity), f.Code, text, f.Expression, f.Location))
+	}
+	if more > 0 {
+		text := fmt.Sprintf("%d more findings are not listed; mend these first", more)
+		issues = append(issues, spine.ResourceIssue("information", "informational", text, "", ""))
+	}
+	return issues
+}

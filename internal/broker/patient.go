@@ -1,0 +1,107 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"nems/internal/directory"
+	"nems/internal/event"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+)
+
+// findPatient looks the patient up, compares the routing demographics with the
+// record and collects the route keys (design, decisions 11, 15, 16 and 17).
+func (b *Broker) findPatient(ctx context.Context, p *publication) error {
+	if err := sameNumbers(&p.event, p.number); err != nil {
+		return err
+	}
+	route, err := b.router.Route(ctx, subject(&p.event, p.number))
+	if errors.Is(err, directory.ErrNotFound) {
+		return spine.PatientNotFound("the routing demographics name an NHS number that PDS does not have")
+	}
+	if err != nil {
+		return err
+	}
+	p.route = route
+	if p.number.IsZero() {
+		return nil // a birth without the mother's number: nobody to compare with
+	}
+	r := p.event.Routing
+	if parts := directory.Agrees(route.Patient, r.Family, r.Given, r.BirthDay()); len(parts) > 0 {
+		return spine.InvalidPatientDemographics("the routing demographics differ from the PDS record in: " + strings.Join(parts, ", "))
+	}
+	return nil
+}
+
+// sameNumbers holds the Patient resources against the routing number. A birth
+// is about two patients.
+func sameNumbers(e *event.Event, routing nhs.NHSNumber) error {
+	if e.Code == event.BirthNotification {
+		return nil
+	}
+	for _, patient := range e.Patients {
+		for _, number := range patient.NHSNumbers {
+			if n, err := nhs.ParseNHSNumber(number); err == nil && n != routing {
+				return spine.InvalidPatientDemographics(patient.At.Expression() + " has another NHS number than the routing demographics")
+			}
+		}
+	}
+	return nil
+}
+
+// subject collects what the message says of the patient's whereabouts.
+func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
+	s := directory.Subject{NHSNumber: number}
+	if e.Code == pdsChangeOfAddress {
+		s.OldPostcodes = e.OldPostcodes()
+	}
+	where := e.Patients
+	if e.Code == event.BirthNotification && number.IsZero() {
+		where = nil
+		if e.Baby >= 0 {
+			baby := e.Patients[e.Baby]
+			s.Postcodes = homes(baby)
+			if len(baby.NHSNumbers) > 0 {
+				s.Baby, _ = nhs.ParseNHSNumber(baby.NHSNumbers[0])
+			}
+		}
+		if e.Mother >= 0 {
+			s.Practices = practices(e.Patients[e.Mother])
+		}
+	}
+	for _, patient := range where {
+		s.Postcodes = append(s.Postcodes, homes(patient)...)
+		s.Practices = append(s.Practices, practices(patient)...)
+	}
+	s.BirthDate, _ = time.Parse(time.DateOnly, e.Routing.BirthDay())
+	return s
+}
+
+// pdsChangeOfAddress is the event that both the old and the new area hear of.
+const pdsChangeOfAddress = "pds-change-of-address-1"
+
+// homes lists the postcodes where the patient lives now.
+func homes(p event.Patient) []string {
+	var out []string
+	for _, a := range p.Addresses {
+		if a.Postcode != "" && (a.Use == "" || a.Use == "home") {
+			out = append(out, a.Postcode)
+		}
+	}
+	return out
+}
+
+// practices lists the practices that the message names for the patient.
+func practices(p event.Patient) []nhs.ODSCode {
+	var out []nhs.ODSCode
+	for _, text := range p.Practitioners {
+		if code, err := nhs.ParseODSCode(text); err == nil && !slices.Contains(out, code) {
+			out = append(out, code)
+		}
+	}
+	return out
+}

@@ -1,0 +1,195 @@
+package broker
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/directory"
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+// Published is what became of an accepted message.
+type Published struct {
+	Event  store.EventID
+	Copies int
+	// Notices are issues that did not refuse the message: the life cycle of
+	// its event type.
+	Notices []spine.Issue
+	// Warnings are the findings that did not refuse the message.
+	Warnings []fhir.Finding
+	// Repeated: the idempotency key was known, nothing new was recorded.
+	Repeated bool
+}
+
+// publication is one message on its way through the checks.
+type publication struct {
+	caller spine.Caller
+	body   []byte
+
+	doc       *fhir.Document
+	event     event.Event
+	eventType *catalogue.EventType
+	number    nhs.NHSNumber
+	warnings  []fhir.Finding
+	notices   []spine.Issue
+	route     directory.Route
+}
+
+// Publish checks a message and keeps it with its matches and deliveries.
+// After it returns without an error, all of that is on disk. body must not
+// change afterwards. key is the publisher's idempotency key, "" without.
+//
+// The checks run in the order of the design, section 7: the first stage that
+// fails answers.
+func (b *Broker) Publish(ctx context.Context, caller spine.Caller, body []byte, key string) (Published, error) {
+	p := publication{caller: caller, body: body}
+	for _, stage := range []func(context.Context, *publication) error{
+		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle, b.findPatient,
+	} {
+		if err := stage(ctx, &p); err != nil {
+			return Published{}, err
+		}
+	}
+	return b.accept(ctx, &p, key)
+}
+
+// entitled keeps publishers to the event types that they may publish.
+func (b *Broker) entitled(_ context.Context, p *publication) error {
+	t, ok := b.Catalogue().ByInteraction(p.caller.Interaction.Event)
+	if !ok {
+		return nil // fitInteraction answers once the message is known
+	}
+	if refusal := p.caller.MayPublish(t.Code, t.Publishers == catalogue.SpineOnly); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// parse reads the XML and checks its STU3 structure.
+func (b *Broker) parse(_ context.Context, p *publication) error {
+	doc, findings, err := fhir.ParseXML(p.body)
+	if err != nil {
+		return notWellFormed(err)
+	}
+	p.doc = doc
+	return p.keep(findings)
+}
+
+// notWellFormed refuses bytes that are not XML or JSON as FHIR uses them.
+func notWellFormed(err error) error {
+	var syntax *fhir.SyntaxError
+	if errors.As(err, &syntax) {
+		return spine.MessageNotWellFormed(syntax.Error())
+	}
+	return err
+}
+
+// readFacts reads what happened to whom.
+func (b *Broker) readFacts(_ context.Context, p *publication) error {
+	e, findings := event.Read(p.doc)
+	p.event = e
+	return p.keep(findings)
+}
+
+// fitInteraction finds the event type and holds it against the interaction id.
+func (b *Broker) fitInteraction(_ context.Context, p *publication) error {
+	t, ok := b.Catalogue().Type(p.event.Code)
+	if !ok {
+		return p.caller.Interaction.UnknownEvent(p.event.Code)
+	}
+	if refusal := p.caller.Interaction.CheckEvent(t.Code, t.Interaction); refusal != nil {
+		return refusal
+	}
+	p.eventType = t
+	return nil
+}
+
+// checkNumber parses the routing NHS number; only a birth may lack it.
+func (b *Broker) checkNumber(_ context.Context, p *publication) error {
+	if p.event.Routing.NHSNumber == "" {
+		return nil
+	}
+	n, err := nhs.ParseNHSNumber(p.event.Routing.NHSNumber)
+	if err != nil {
+		return spine.InvalidNHSNumber("MessageHeader.extension(routingDemographics).extension(nhsNumber): " + err.Error())
+	}
+	p.number = n
+	return nil
+}
+
+// judge applies references and the rules of the event's page.
+func (b *Broker) judge(_ context.Context, p *publication) error {
+	findings := p.eventType.Judge(p.doc, b.Level).Findings
+	if missing := referencesNotFound(findings); len(missing) > 0 {
+		return spine.ReferenceNotFound(Issues(missing)...)
+	}
+	return p.keep(findings)
+}
+
+// lifeCycle warns of event types on their way out and refuses withdrawn ones.
+func (b *Broker) lifeCycle(_ context.Context, p *publication) error {
+	switch p.eventType.LifeCycle.State {
+	case catalogue.Deprecated, catalogue.NoLongerSupported:
+		p.notices = append(p.notices, spine.Deprecated(notice(p.eventType)))
+	case catalogue.Withdrawn:
+		return spine.EventTypesRefused(spine.NoLongerSupported(notice(p.eventType)))
+	}
+	return nil
+}
+
+// accept records the event, its matches and its deliveries.
+func (b *Broker) accept(ctx context.Context, p *publication, key string) (Published, error) {
+	id := b.Journal.NextPosition()
+	a := store.Acceptance{
+		Event: id, Code: p.event.Code, Kind: string(p.event.Kind), Workflow: p.eventType.Workflow,
+		MessageID: p.event.MessageID, Publisher: p.caller.ASID,
+		Body:     store.Compress(p.body, sha256.Sum256(p.body)),
+		Withheld: p.route.Withheld,
+		Facts:    p.route.Facts(p.event.Code, id.Time()),
+		Audit:    p.entry(id),
+	}
+	if len(p.warnings) > 0 {
+		a.Warnings, _ = json.Marshal(p.warnings)
+	}
+	if key != "" {
+		a.Idempotency = &store.Idempotency{ASID: p.caller.ASID, Key: key}
+	}
+	receipt, err := b.Journal.AcceptEvent(ctx, a)
+	if errors.Is(err, store.ErrKeyReused) {
+		return Published{}, spine.IdempotencyKeyReused()
+	}
+	if err != nil {
+		return Published{}, err
+	}
+	return Published{Event: receipt.Event, Copies: receipt.Copies, Repeated: receipt.Repeated,
+		Notices: p.notices, Warnings: p.warnings}, nil
+}
+
+// entry is the audit entry of an accepted event. It names the patient: the
+// audit is where that belongs.
+func (p *publication) entry(id store.EventID) audit.Entry {
+	e := Entry(p.caller, "publish")
+	e.At = id.Time()
+	e.Object = strconv.FormatInt(int64(id), 10)
+	e.EventType = p.event.Code
+	e.Patient = p.number
+	e.Status = 202
+	return e
+}
+
+// Entry starts the audit entry of something that a caller does.
+func Entry(c spine.Caller, action string) audit.Entry {
+	return audit.Entry{
+		Action: action, Certificate: c.Certificate, ASID: c.ASID, ODS: c.ODS,
+		User: c.User, Reason: c.Reason, Interaction: c.Interaction.ID,
+	}
+}

@@ -1,0 +1,263 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/directory"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Subscribed is a subscription as created.
+type Subscribed struct {
+	Subscription subscription.Subscription
+	// Notices tell of event types that are on their way out.
+	Notices []spine.Issue
+}
+
+// Subscribe creates a subscription from the body of a request. After it
+// returns without an error, every event accepted is matched against it.
+func (b *Broker) Subscribe(ctx context.Context, caller spine.Caller, body []byte) (Subscribed, error) {
+	resource, err := readSubscription(body, caller.Body)
+	if err != nil {
+		return Subscribed{}, err
+	}
+	s, notices, err := b.draft(ctx, caller, resource, b.Now())
+	if err != nil {
+		return Subscribed{}, err
+	}
+	return b.keep(ctx, caller, s, notices)
+}
+
+// draft makes the subscription that a resource asks for, or refuses it. at is
+// the moment of its creation.
+func (b *Broker) draft(ctx context.Context, caller spine.Caller, resource subscription.Resource, at time.Time) (s subscription.Subscription, notices []spine.Issue, err error) {
+	s = subscription.Subscription{
+		ID: subscription.NewID(at), ASID: caller.ASID, ODS: resource.Contact, Mailbox: resource.Mailbox,
+		Status: subscription.Active, End: resource.End, Reason: resource.Reason, Created: at, Version: 1,
+	}
+	if b.ManualActivation {
+		s.Status = subscription.Requested
+	}
+	if s.Criteria, err = readCriteria(resource.Criteria); err != nil {
+		return s, nil, err
+	}
+	if !s.End.IsZero() && !s.End.After(at) {
+		return s, nil, spine.InvalidRequestMessage("Subscription.end: expected an instant that is still to come; received one in the past")
+	}
+	if err = b.mayOwn(ctx, caller, s); err != nil {
+		return s, nil, err
+	}
+	if notices, err = b.subscribable(s.Criteria.Events); err != nil {
+		return s, nil, err
+	}
+	return s, notices, b.exists(ctx, s.Criteria)
+}
+
+// keep records the subscription.
+func (b *Broker) keep(ctx context.Context, caller spine.Caller, s subscription.Subscription, notices []spine.Issue) (Subscribed, error) {
+	if err := kept(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s))); err != nil {
+		return Subscribed{}, err
+	}
+	return Subscribed{Subscription: s, Notices: notices}, nil
+}
+
+// subscribeEntry is the audit entry of a new subscription.
+func subscribeEntry(caller spine.Caller, s subscription.Subscription) audit.Entry {
+	entry := Entry(caller, "subscribe")
+	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = s.Created, s.ID.String(), s.Criteria.Patient, s.Mailbox, 201
+	return entry
+}
+
+// kept turns what the journal says of a new subscription into an answer.
+func kept(err error) error {
+	var duplicate *store.DuplicateError
+	if errors.As(err, &duplicate) {
+		return spine.DuplicateRejected(duplicate.ID.String())
+	}
+	return err
+}
+
+// readSubscription reads the resource and holds it against the table of the
+// page "Create Subscription".
+func readSubscription(body []byte, media spine.Media) (subscription.Resource, error) {
+	doc, findings, err := readDocument(body, media)
+	if err != nil {
+		return subscription.Resource{}, err
+	}
+	return readResource(doc.Root(), findings)
+}
+
+// readDocument reads a resource in either format. The document is empty when
+// JSON names no resource, which the findings then say.
+func readDocument(body []byte, media spine.Media) (doc *fhir.Document, findings []fhir.Finding, err error) {
+	if media.Format == spine.JSON {
+		if body, findings, err = fhir.JSONToXML(body); err != nil {
+			return nil, nil, notWellFormed(err)
+		}
+		if body == nil {
+			return nil, findings, nil
+		}
+	}
+	doc, wrong, err := fhir.ParseXML(body)
+	if err != nil {
+		return nil, nil, notWellFormed(err)
+	}
+	return doc, append(findings, wrong...), nil
+}
+
+// readResource reads a Subscription whose structure was found to have these
+// findings.
+func readResource(root fhir.Node, findings []fhir.Finding) (subscription.Resource, error) {
+	if len(findings) > 0 {
+		return subscription.Resource{}, spine.InvalidResource(Issues(findings)...)
+	}
+	resource, wrong := subscription.ReadNode(root)
+	if resource.HasID {
+		return resource, spine.ResourceIDNotAllowed()
+	}
+	if len(wrong) > 0 {
+		return resource, spine.InvalidResource(Issues(wrong)...)
+	}
+	return resource, nil
+}
+
+// readCriteria parses the criteria and turns what is wrong into a refusal.
+func readCriteria(text string) (subscription.Criteria, error) {
+	c, err := subscription.ParseCriteria(text)
+	var wrong *subscription.CriteriaError
+	if errors.As(err, &wrong) {
+		if wrong.NHSNumber {
+			return c, spine.InvalidNHSNumber(wrong.Error())
+		}
+		return c, spine.InvalidRequestMessage(wrong.Error())
+	}
+	return c, err
+}
+
+// mayOwn checks that contact, mailbox and caller belong together, and that the
+// caller may subscribe in this way to these events.
+func (b *Broker) mayOwn(ctx context.Context, caller spine.Caller, s subscription.Subscription) error {
+	var mailboxODS nhs.ODSCode
+	mailbox, err := b.Mailboxes.Mailbox(ctx, s.Mailbox)
+	switch {
+	case err == nil:
+		mailboxODS = mailbox.ODS
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	if refusal := caller.MayOwn(s.ODS, s.Mailbox, mailboxODS); refusal != nil {
+		return refusal
+	}
+	kind := spine.Explicit
+	if s.Criteria.Rule != "" {
+		kind = spine.Generic
+	}
+	if refusal := caller.MaySubscribe(kind, s.Criteria.Events...); refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// subscribable checks that the event types exist and can still be subscribed
+// to. One refused event type refuses the whole subscription; every issue is
+// listed (design, decision 19).
+func (b *Broker) subscribable(codes []string) ([]spine.Issue, error) {
+	var issues []spine.Issue
+	refused := false
+	types := b.Catalogue()
+	for _, code := range codes {
+		t, ok := types.Type(code)
+		if !ok {
+			return nil, spine.InvalidRequestMessage("criteria: MessageHeader.event: expected the code of a supported event type; received one that is none")
+		}
+		switch t.LifeCycle.State {
+		case catalogue.Deprecated:
+			issues = append(issues, spine.Deprecated(notice(t)))
+		case catalogue.NoLongerSupported, catalogue.Withdrawn:
+			issues = append(issues, spine.NoLongerSupported(notice(t)))
+			refused = true
+		}
+	}
+	if refused {
+		return nil, spine.EventTypesRefused(issues...)
+	}
+	return issues, nil
+}
+
+// notice says what happens to an event type and when.
+func notice(t *catalogue.EventType) spine.Notice {
+	return spine.Notice{Display: t.Display, Code: t.Code, Date: t.LifeCycle.Ends(), URL: t.LifeCycle.URL}
+}
+
+// exists checks that the patient or organisation that the criteria name is one
+// that the directory has.
+func (b *Broker) exists(ctx context.Context, c subscription.Criteria) error {
+	if !c.Patient.IsZero() {
+		_, err := b.Patients.Patient(ctx, c.Patient)
+		if errors.Is(err, directory.ErrNotFound) && !b.AcceptUnknownPatients {
+			return spine.PatientNotFound("criteria: Patient.identifier: an NHS number that PDS does not have")
+		}
+		if errors.Is(err, directory.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	if c.Key().Kind == subscription.ByCountry {
+		return nil // held against the page's list by the parser
+	}
+	_, err := b.Organisations.Organisation(ctx, nhs.ODSCode(c.Organisation))
+	if errors.Is(err, directory.ErrNotFound) {
+		return spine.OrganisationNotFound("criteria: Organization.identifier: an organisation that the directory does not have")
+	}
+	return err
+}
+
+// Read returns a subscription of the caller's organisation.
+func (b *Broker) Read(ctx context.Context, caller spine.Caller, id string) (subscription.Subscription, error) {
+	parsed, err := subscription.ParseID(id)
+	if err != nil {
+		return subscription.Subscription{}, spine.BadRequest("the id of a subscription has 32 letters or digits; received another form")
+	}
+	s, err := b.Journal.Subscription(ctx, parsed)
+	if err != nil {
+		return s, gone(err)
+	}
+	if refusal := caller.Owns(s.ODS); refusal != nil {
+		return subscription.Subscription{}, refusal
+	}
+	return s, nil
+}
+
+// Unsubscribe deletes a subscription of the caller's organisation. No event
+// accepted after it returns is matched against it.
+func (b *Broker) Unsubscribe(ctx context.Context, caller spine.Caller, id string) error {
+	s, err := b.Read(ctx, caller, id)
+	if err != nil {
+		return err
+	}
+	return gone(b.Journal.Delete(ctx, s.ID, b.deleteEntry(caller, s)))
+}
+
+// deleteEntry is the audit entry of a subscription's end.
+func (b *Broker) deleteEntry(caller spine.Caller, s subscription.Subscription) audit.Entry {
+	entry := Entry(caller, "delete")
+	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = b.Now(), s.ID.String(), s.Criteria.Patient, s.Mailbox, 200
+	return entry
+}
+
+// gone turns what the journal says of a subscription that is not there into an
+// answer.
+func gone(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return spine.NoRecordFound("there is no subscription of this id, or it was deleted")
+	}
+	return err
+}
