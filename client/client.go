@@ -1,0 +1,150 @@
+// Package client talks to a National Events Management Service: it publishes
+// event messages, creates, reads and deletes subscriptions, and collects
+// copies from a MESH mailbox. It works against any NEMS and any MESH.
+//
+// Source: NEMS specification 2.15, "Publish an Event Message" and the
+// Subscription API pages.
+package client
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"nems/internal/nhs"
+	"nems/internal/spine"
+)
+
+// maxAnswer limits how much of an answer is read: answers are small.
+const maxAnswer = 1 << 20
+
+// Client calls one NEMS as one system. Fill the fields before the first call;
+// afterwards a Client is safe for concurrent use.
+type Client struct {
+	// URL is where the NEMS is: scheme, host and port, such as http://localhost:8080.
+	URL string
+	// ASID identifies the calling system, ODS its organisation.
+	ASID string
+	ODS  string
+	// NEMS is the ASID of the service, sent as toASID.
+	NEMS string
+	// User identifies the person on whose behalf a call is made
+	// (`system|value`); "" for calls that no person makes.
+	User string
+	// Reason is the reason_for_request: directcare (the default),
+	// secondaryuses or patientaccess.
+	Reason string
+	// HTTP makes the calls; nil means http.DefaultClient. A production NEMS
+	// wants one with a client certificate.
+	HTTP *http.Client
+	// Now is the clock of the tokens; nil means time.Now.
+	Now func() time.Time
+}
+
+// Error is an answer that refuses the call.
+type Error struct {
+	Status int // HTTP status
+	// Issues are the OperationOutcome's, "Code: diagnostics" each; empty when
+	// the answer held none.
+	Issues []Issue
+	// RetryAfter says how long the service asks to wait; 0 when it does not.
+	RetryAfter time.Duration
+}
+
+// Issue is one issue of an OperationOutcome.
+type Issue struct {
+	Severity    string // fatal, error, warning or information
+	Code        string // Spine code, such as INVALID_RESOURCE
+	Display     string
+	Diagnostics string
+	Expression  string // FHIRPath of the element meant, "" when none is
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "NEMS answered %d %s", e.Status, http.StatusText(e.Status))
+	for _, i := range e.Issues {
+		fmt.Fprintf(&b, "\n  %s", i)
+	}
+	return b.String()
+}
+
+// String renders the issue on one line.
+func (i Issue) String() string {
+	s := i.Code
+	if i.Diagnostics != "" {
+		s += ": " + i.Diagnostics
+	} else if i.Display != "" {
+		s += ": " + i.Display
+	}
+	if i.Expression != "" {
+		s += " (" + i.Expression + ")"
+	}
+	return s
+}
+
+// call is one request to the FHIR side of a NEMS.
+type call struct {
+	method, path string
+	interaction  string
+	scope        string
+	contentType  string
+	header       map[string]string
+	body         []byte
+}
+
+// do sends a call and returns the answer, or an *Error when it refuses.
+func (c *Client) do(ctx context.Context, call call) (*http.Response, []byte, error) {
+	r, err := http.NewRequestWithContext(ctx, call.method, strings.TrimSuffix(c.URL, "/")+call.path, bytes.NewReader(call.body))
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+c.token(call.scope))
+	r.Header.Set("fromASID", c.ASID)
+	r.Header.Set("toASID", c.NEMS)
+	r.Header.Set("InteractionID", call.interaction)
+	r.Header.Set("Accept", "application/fhir+xml")
+	if call.contentType != "" {
+		r.Header.Set("Content-Type", call.contentType)
+	}
+	for name, value := range call.header {
+		r.Header.Set(name, value)
+	}
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if err != nil {
+		return nil, nil, err
+	}
+	if answer.StatusCode >= 300 {
+		return nil, nil, refusal(answer, body)
+	}
+	return answer, body, nil
+}
+
+// token makes the unsigned token of a call.
+func (c *Client) token(scope string) string {
+	now := time.Now
+	if c.Now != nil {
+		now = c.Now
+	}
+	reason := c.Reason
+	if reason == "" {
+		reason = "directcare"
+	}
+	return spine.Token{
+		Issuer: c.URL, Audience: c.URL, ASID: nhs.ASID(c.ASID), ODS: nhs.ODSCode(c.ODS),
+		User: c.User, Reason: reason, Scope: scope, Issued: now(),
+	}.Unsigned()
+}

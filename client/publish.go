@@ -1,0 +1,83 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"nems/internal/catalogue"
+	"nems/internal/event"
+	"nems/internal/fhir"
+)
+
+// ErrNotAnEvent is returned for bytes in which no event code can be found: no
+// interaction id can be made for them.
+var ErrNotAnEvent = errors.New("not an event message: no MessageHeader.event.code was found")
+
+// Published is what the service said to an accepted message.
+type Published struct {
+	// Issues holds warnings, such as the deprecation of the event type.
+	Issues []Issue
+}
+
+// PublishOption changes one publish call.
+type PublishOption func(*call)
+
+// WithInteraction sends this interaction id instead of the one that belongs to
+// the message's event code.
+func WithInteraction(id string) PublishOption {
+	return func(c *call) { c.interaction = id }
+}
+
+// WithIdempotencyKey makes the call safe to repeat for 24 hours: the same key
+// and bytes make no second copy. An extension of this NEMS.
+func WithIdempotencyKey(key string) PublishOption {
+	return func(c *call) { c.header["Idempotency-Key"] = key }
+}
+
+// WithWarnings asks for the findings that did not refuse the message.
+func WithWarnings() PublishOption {
+	return func(c *call) { c.header["Prefer"] = "return=OperationOutcome" }
+}
+
+// Publish sends an event message, byte for byte as given. When it returns
+// without an error the service has the message on disk. It returns an *Error
+// when the service refuses the message.
+func (c *Client) Publish(ctx context.Context, message []byte, options ...PublishOption) (*Published, error) {
+	call := call{
+		method: http.MethodPost, path: "/STU3/Events/1/$process-message",
+		interaction: PublishInteraction(message), scope: "patient/Bundle.write",
+		contentType: "application/fhir+xml", header: map[string]string{}, body: message,
+	}
+	for _, o := range options {
+		o(&call)
+	}
+	if call.interaction == "" {
+		return nil, ErrNotAnEvent
+	}
+	_, body, err := c.do(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	return &Published{Issues: issues(body)}, nil
+}
+
+// PublishInteraction returns the interaction id under which a message has to
+// be published, "" when the message names no event code.
+func PublishInteraction(message []byte) string {
+	doc, _, err := fhir.ParseXML(message)
+	if err != nil {
+		return ""
+	}
+	e, _ := event.Read(doc)
+	if e.Code == "" {
+		return ""
+	}
+	name := e.Code
+	if types, err := catalogue.Embedded(); err == nil {
+		if t, ok := types.Type(e.Code); ok && t.Interaction != "" {
+			name = t.Interaction
+		}
+	}
+	return "urn:nhs:names:services:events:" + name + ".Write"
+}

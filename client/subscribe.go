@@ -1,0 +1,108 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"nems/internal/fhir"
+)
+
+// Subscription describes what to subscribe to and where copies go.
+type Subscription struct {
+	// Criteria is the FHIR search string, such as
+	// /Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=vaccinations-1
+	Criteria string
+	// Mailbox is the MESH mailbox that gets the copies.
+	Mailbox string
+	// Reason says, for people, why the subscription exists.
+	Reason string
+	// End is when it ends; the zero time means never.
+	End time.Time
+	// Organisation is the ODS code of the subscriber; "" means the client's.
+	Organisation string
+	// ID and Status are set in what Read returns.
+	ID, Status string
+}
+
+const subscriptionProfile = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
+
+// Subscribe creates a subscription and returns its id. From then on every
+// event that the service accepts is matched against it.
+func (c *Client) Subscribe(ctx context.Context, s Subscription) (id string, err error) {
+	answer, _, err := c.do(ctx, call{
+		method: http.MethodPost, path: "/STU3/Subscription",
+		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost",
+		scope:       "patient/Subscription.write", contentType: "application/fhir+xml",
+		body: c.resource(s),
+	})
+	if err != nil {
+		return "", err
+	}
+	location := answer.Header.Get("Location")
+	return location[strings.LastIndexByte(location, '/')+1:], nil
+}
+
+// resource writes the Subscription resource (NEMS specification, "Create Subscription").
+func (c *Client) resource(s Subscription) []byte {
+	organisation := s.Organisation
+	if organisation == "" {
+		organisation = c.ODS
+	}
+	w := fhir.NewWriter("Subscription")
+	w.Open("meta").Value("profile", subscriptionProfile).Close()
+	w.Value("status", "requested")
+	w.Open("contact").Value("system", "url")
+	w.Value("value", "https://directory.spineservices.nhs.uk/STU3/Organization/"+organisation).Value("use", "work")
+	w.Close()
+	if !s.End.IsZero() {
+		w.Value("end", s.End.Format(time.RFC3339))
+	}
+	w.Value("reason", s.Reason).Value("criteria", s.Criteria)
+	w.Open("channel").Value("type", "message").Value("endpoint", s.Mailbox).Close()
+	return w.Bytes()
+}
+
+// Read returns a subscription of the caller's organisation.
+func (c *Client) Read(ctx context.Context, id string) (Subscription, error) {
+	_, body, err := c.do(ctx, call{
+		method: http.MethodGet, path: "/STU3/Subscription/" + id,
+		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiGet",
+		scope:       "patient/Subscription.read",
+	})
+	if err != nil {
+		return Subscription{}, err
+	}
+	doc, _, err := fhir.ParseXML(body)
+	if err != nil {
+		return Subscription{}, err
+	}
+	return subscription(doc.Root()), nil
+}
+
+func subscription(r fhir.Node) Subscription {
+	s := Subscription{
+		ID: r.Child("id").Value(), Status: r.Child("status").Value(),
+		Criteria: r.Child("criteria").Value(), Reason: r.Child("reason").Value(),
+		Mailbox: r.At("channel", "endpoint").Value(),
+	}
+	if contact := r.At("contact", "value").Value(); contact != "" {
+		s.Organisation = contact[strings.LastIndexByte(contact, '/')+1:]
+	}
+	if end, err := time.Parse(time.RFC3339, r.Child("end").Value()); err == nil {
+		s.End = end
+	}
+	return s
+}
+
+// Unsubscribe deletes a subscription. No event accepted after it returns is
+// matched against it.
+func (c *Client) Unsubscribe(ctx context.Context, id string) error {
+	_, _, err := c.do(ctx, call{
+		method: http.MethodDelete, path: "/STU3/Subscription/" + id,
+		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiDelete",
+		scope:       "patient/Subscription.write",
+	})
+	return err
+}

@@ -1,0 +1,167 @@
+package api_test
+
+import (
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"nems/internal/fhir"
+	"nems/internal/spine"
+)
+
+const (
+	jack    = "9912003888"
+	other   = "9434765919"
+	vaccine = "vaccinations-1"
+	gp      = "pds-change-of-gp-1"
+)
+
+func (w *world) search(s system, query string) *httptest.ResponseRecorder {
+	return w.send(w.request(s, "GET", "/STU3/Subscription"+query, spine.ReadInteraction, ""))
+}
+
+// ids lists the subscriptions of a page.
+func ids(page fhir.Node) []string {
+	var out []string
+	for entry := range page.ChildrenNamed("entry") {
+		out = append(out, entry.Child("resource").Resource().Child("id").Value())
+	}
+	return out
+}
+
+func TestSearch(t *testing.T) {
+	w := newWorld(t)
+	made := []string{
+		w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
+		w.subscribe(leeds, "MAILBOX1234", about(other, vaccine, gp)),
+		w.subscribe(leeds, "MAILBOX1234", "/Bundle?type=message&MessageHeader.event="+gp+"&subscriptionRuleType=GP_GP_GP&Organization.identifier=B86056"),
+	}
+	foreign := w.subscribe(national, "X26ABC1", about(jack, vaccine))
+	identifier := url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|" + jack)
+	for query, want := range map[string][]string{
+		"":                       made,
+		"?patient=" + identifier: made[:1],
+		"?Patient.identifier=" + url.QueryEscape("http://fhir.nhs.net/Id/nhs-number | "+jack): made[:1],
+		"?event=" + gp: made[1:],
+		"?MessageHeader.event=" + gp + "&_count=1":         made[1:2],
+		"?mailbox=mailbox1234":                             made,
+		"?mailbox=X26ABC1":                                 nil,
+		"?status=active&event=" + vaccine:                  made[:2],
+		"?status=off":                                      nil,
+		"?patient=" + identifier + "&event=" + gp:          nil,
+		"?_count=100000000000000000000000000":              made,
+		"?status=active&mailbox=MAILBOX1234&event=nothing": nil,
+	} {
+		answer := w.search(leeds, query)
+		if answer.Code != 200 {
+			t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
+			continue
+		}
+		page := parse(t, answer)
+		slices.Sort(want) // ids of one millisecond have no order among themselves
+		if got := ids(page); query != "?MessageHeader.event="+gp+"&_count=1" && !slices.Equal(got, want) {
+			t.Errorf("%s: expected %v; received %v", query, want, got)
+		}
+		if !page.Child("type").EqualValue("searchset") || page.Child("link").Child("relation").Value() != "self" {
+			t.Errorf("%s: not a searchset with a link to itself: %s", query, answer.Body)
+		}
+	}
+	if got := ids(parse(t, w.search(national, ""))); !slices.Equal(got, []string{foreign}) {
+		t.Errorf("national: expected %v; received %v", foreign, got)
+	}
+	w.silent()
+}
+
+func TestSearchInPages(t *testing.T) {
+	w := newWorld(t)
+	var made []string
+	for n := range 7 {
+		made = append(made, w.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine)))
+	}
+	slices.Sort(made)
+	var seen []string
+	query := "?status=active&event=" + vaccine + "&_count=3"
+	for pages := 0; query != ""; pages++ {
+		if pages == 3 {
+			t.Fatal("more than three pages")
+		}
+		page := parse(t, w.search(leeds, query))
+		seen = append(seen, ids(page)...)
+		self := page.Child("link").Child("url").Value()
+		if again := parse(t, w.search(leeds, strings.TrimPrefix(self, "http://nems.test/STU3/Subscription"))); !slices.Equal(ids(again), ids(page)) {
+			t.Error("the link to itself leads to another page")
+		}
+		query = ""
+		for link := range page.ChildrenNamed("link") {
+			if link.Child("relation").EqualValue("next") {
+				query = strings.TrimPrefix(link.Child("url").Value(), "http://nems.test/STU3/Subscription")
+			}
+		}
+	}
+	if !slices.Equal(seen, made) {
+		t.Errorf("expected %v; received %v", made, seen)
+	}
+}
+
+// TestSearchKeepsPatientsOutOfLinks: links are logged by whoever follows them.
+func TestSearchKeepsPatientsOutOfLinks(t *testing.T) {
+	w := newWorld(t)
+	w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	w.subscribe(leeds, "MAILBOX1234", about(jack, gp))
+	form := w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, "_count=1&patient="+url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack))
+	form.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	page := parse(t, w.send(form))
+	if page.Count("link") != 2 || page.Count("entry") != 1 {
+		t.Fatalf("expected one entry and two links; received %d and %d", page.Count("entry"), page.Count("link"))
+	}
+	for link := range page.ChildrenNamed("link") {
+		address := link.Child("url").Value()
+		if strings.Contains(address, jack) {
+			t.Errorf("the link %s names the patient", link.Child("relation").Value())
+		}
+		query := strings.TrimPrefix(address, "http://nems.test/STU3/Subscription")
+		refused(t, w.search(national, query), 400, "BAD_REQUEST") // of another system
+		refused(t, w.search(leeds, query[:len(query)-2]), 400, "BAD_REQUEST")
+		refused(t, w.search(leeds, query+"&status=active"), 400, "BAD_REQUEST")
+	}
+	if len(w.entries) == 0 || w.entries[0].Action != "search" || w.entries[0].Patient.Digits() != jack {
+		t.Errorf("the audit does not say whom the search was about: %v", w.entries)
+	}
+	w.silent()
+}
+
+func TestSearchRefuses(t *testing.T) {
+	w := newWorld(t)
+	for query, code := range map[string]string{
+		"?foo=1":                  "BAD_REQUEST",
+		"?9912003888":             "BAD_REQUEST",
+		"?status:not=active":      "BAD_REQUEST",
+		"?status=gone":            "BAD_REQUEST",
+		"?status=active&status=x": "BAD_REQUEST",
+		"?event=a%20b":            "BAD_REQUEST",
+		"?event=":                 "BAD_REQUEST",
+		"?mailbox=%00":            "BAD_REQUEST",
+		"?_count=0":               "BAD_REQUEST",
+		"?_count=-1":              "BAD_REQUEST",
+		"?_count=many":            "BAD_REQUEST",
+		"?after=00000000000000000000000000000000": "BAD_REQUEST",
+		"?_cursor=abc":       "BAD_REQUEST",
+		"?status=active;a=b": "BAD_REQUEST",
+		"?event=%zz":         "BAD_REQUEST",
+		"?patient=" + jack:   "BAD_REQUEST",
+		"?patient=urn:oid:2.16.840.1.113883.2.1.4.1|" + jack:    "BAD_REQUEST",
+		"?patient=https://fhir.nhs.uk/Id/nhs-number|9912003889": "INVALID_NHS_NUMBER",
+		"?patient=https://fhir.nhs.uk/Id/nhs-number|12":         "INVALID_NHS_NUMBER",
+		"?event=a&MessageHeader.event=b":                        "BAD_REQUEST",
+	} {
+		text := refused(t, w.search(leeds, query), 400, code)
+		if strings.Contains(text, "99120038") {
+			t.Errorf("%s: the diagnostics hold the number: %s", query, text)
+		}
+	}
+	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription", spine.CreateInteraction, "")), 400, "MISSING_OR_INVALID_HEADER")
+	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, "")), 415, "UNSUPPORTED_MEDIA_TYPE")
+	w.silent()
+}

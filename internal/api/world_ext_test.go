@@ -1,0 +1,217 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"nems/internal/api"
+	"nems/internal/audit"
+	"nems/internal/broker"
+	"nems/internal/catalogue"
+	"nems/internal/directory/devworld"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// world is the API over a real broker, the development world and a database
+// in a throwaway folder.
+type world struct {
+	testing.TB
+	*devworld.World
+	api *api.API
+	db  *sqlite.DB
+	log *bytes.Buffer
+	now time.Time
+
+	mu      sync.Mutex
+	entries []audit.Entry // what was recorded beside the broker
+}
+
+// Record is the API's recorder.
+func (w *world) Record(e audit.Entry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.entries = append(w.entries, e)
+}
+
+func newWorld(t testing.TB, change ...func(*api.Config)) *world {
+	t.Helper()
+	dev, err := devworld.New()
+	must(t, err)
+	w := &world{TB: t, World: dev, log: &bytes.Buffer{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
+	w.openDB()
+	types, err := catalogue.Embedded()
+	must(t, err)
+	c := api.Config{
+		Broker: broker.New(broker.Config{
+			Journal: w.db, Mailboxes: w.db, Catalogue: func() *catalogue.Catalogue { return types },
+			Patients: dev, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"),
+			AcceptUnknownPatients: true, Now: w.clock,
+		}),
+		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: w.clock, Systems: dev},
+		Recorder: w, Base: "http://nems.test", Now: w.clock,
+		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	w.api = api.New(c)
+	return w
+}
+
+func (w *world) clock() time.Time { return w.now }
+
+func (w *world) openDB() {
+	db, err := sqlite.Open(filepath.Join(w.TempDir(), "nems.db"), sqlite.Options{Now: w.clock})
+	must(w, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- db.Run(ctx) }()
+	w.Cleanup(func() {
+		cancel()
+		must(w, <-done)
+		must(w, db.Close())
+	})
+	for _, box := range devworld.Mailboxes() {
+		_, err := db.PutMailbox(ctx, store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password})
+		must(w, err)
+	}
+	w.db = db
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// system is a caller of the development world.
+type system struct {
+	asid nhs.ASID
+	ods  nhs.ODSCode
+}
+
+var (
+	leeds     = system{"200000000115", "RR8"}
+	national  = system{"200000000116", "X26"}
+	publisher = system{"300000000161", "A83627"}
+)
+
+// request is a call by a system, with the token and headers that it needs.
+func (w *world) request(s system, method, path, interaction string, body string) *http.Request {
+	scope := spine.ScopeWrite
+	if interaction == spine.ReadInteraction {
+		scope = spine.ScopeRead
+	}
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.now, ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
+	r.Header = http.Header{
+		"Authorization": {"Bearer " + token.Unsigned()}, "Fromasid": {string(s.asid)}, "Toasid": {string(devworld.NEMS)},
+		"Interactionid": {interaction}, "Accept": {"application/fhir+xml"}, "Content-Type": {"application/fhir+xml"},
+	}
+	return r
+}
+
+func (w *world) send(r *http.Request) *httptest.ResponseRecorder {
+	answer := httptest.NewRecorder()
+	w.api.ServeHTTP(answer, r)
+	return answer
+}
+
+// subscribe creates a subscription and returns its id.
+func (w *world) subscribe(s system, mailbox, criteria string) string {
+	w.Helper()
+	answer := w.send(w.request(s, "POST", "/STU3/Subscription", spine.CreateInteraction, resource(s, mailbox, criteria)))
+	if answer.Code != 201 {
+		w.Fatalf("subscribe: %d %s", answer.Code, answer.Body)
+	}
+	location := answer.Header().Get("Location")
+	return location[strings.LastIndexByte(location, '/')+1:]
+}
+
+// resource is a Subscription as it is created.
+func resource(s system, mailbox, criteria string) string {
+	w := fhir.NewWriter("Subscription")
+	w.Value("status", "requested")
+	w.Open("contact").Value("system", "url").Value("value", "https://directory.spineservices.nhs.uk/STU3/Organization/"+string(s.ods)).Value("use", "work").Close()
+	w.Value("reason", "A test").Value("criteria", criteria)
+	w.Open("channel").Value("type", "message").Value("endpoint", mailbox).Close()
+	return string(w.Bytes())
+}
+
+const patientCriteria = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"
+
+// about are criteria for events of a patient.
+func about(number string, events ...string) string {
+	return patientCriteria + number + "&MessageHeader.event=" + strings.Join(events, "&MessageHeader.event=")
+}
+
+// number is the nth NHS number of a long row of valid ones.
+func number(n int) string {
+	for n *= 2; ; n++ {
+		digits := fmt.Sprintf("9%08d", n%100_000_000)
+		for check := range 10 {
+			if _, err := nhs.ParseNHSNumber(fmt.Sprint(digits, check)); err == nil {
+				return fmt.Sprint(digits, check)
+			}
+		}
+	}
+}
+
+// parse reads an answer's resource, which must be valid STU3, in either format.
+func parse(t testing.TB, answer *httptest.ResponseRecorder) fhir.Node {
+	t.Helper()
+	body := answer.Body.Bytes()
+	if strings.Contains(answer.Header().Get("Content-Type"), "json") {
+		xml, findings, err := fhir.JSONToXML(body)
+		if err != nil || len(findings) > 0 {
+			t.Fatalf("not FHIR JSON: %v %v", err, findings)
+		}
+		body = xml
+	}
+	doc, findings, err := fhir.ParseXML(body)
+	if err != nil || len(findings) > 0 {
+		t.Fatalf("not a valid resource: %v %v: %s", err, findings, body)
+	}
+	return doc.Root()
+}
+
+// refused checks status and Spine code of an answer and returns its diagnostics.
+func refused(t testing.TB, answer *httptest.ResponseRecorder, status int, code string) string {
+	t.Helper()
+	if answer.Code != status {
+		t.Fatalf("expected %d %s; received %d %s", status, code, answer.Code, answer.Body)
+	}
+	root := parse(t, answer)
+	if got := root.At("issue", "details", "coding", "code").Value(); root.Name() != "OperationOutcome" || got != code {
+		t.Errorf("expected an OperationOutcome with %s; received %s with %s", code, root.Name(), got)
+	}
+	return root.At("issue", "diagnostics").Value()
+}
+
+// silent checks that the log holds no NHS number and no token.
+func (w *world) silent() {
+	w.Helper()
+	log := w.log.String()
+	if strings.Contains(log, "99120038") || strings.Contains(log, base64.RawURLEncoding.EncodeToString([]byte(`{"alg"`))) {
+		w.Errorf("the log holds a patient's number or a token:\n%s", log)
+	}
+}
