@@ -47,7 +47,9 @@ func readHeader(line []byte) ([]byte, error) {
 func (r record) encode() []byte {
 	at := "-"
 	if !r.point.Time.IsZero() {
-		at = r.point.Time.UTC().Format(time.RFC3339Nano)
+		// Not as a date: with its zone a message may name a year that UTC writes
+		// with five digits.
+		at = fmt.Sprintf("%d.%09d", r.point.Time.Unix(), r.point.Time.Nanosecond())
 	}
 	number := r.point.Number
 	if r.op == opAttempt {
@@ -78,8 +80,11 @@ func decode(line []byte) (record, error) {
 		good = false
 	}
 	if fields[5] != "-" {
-		moment, err := time.Parse(time.RFC3339Nano, fields[5])
-		r.point.Time, good = moment, good && err == nil
+		seconds, nanoseconds, _ := strings.Cut(fields[5], ".")
+		s, secondsErr := strconv.ParseInt(seconds, 10, 64)
+		n, nanosecondsErr := strconv.ParseInt(nanoseconds, 10, 32)
+		good = good && secondsErr == nil && nanosecondsErr == nil
+		r.point.Time = time.Unix(s, n).UTC()
 	}
 	if !good || !bytes.Equal(r.encode(), line) {
 		return record{}, ErrDamaged

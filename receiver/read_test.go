@@ -53,7 +53,7 @@ func TestRecordsComeBack(t *testing.T) {
 		copy(r.sequence[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "sequence"))
 		r.point.Number = rapid.Int64Min(0).Draw(t, "number")
 		if rapid.Bool().Draw(t, "timed") {
-			r.point.Time = time.Unix(rapid.Int64Range(-1e10, 1e11).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()
+			r.point.Time = time.Unix(rapid.Int64Range(-1e11, 1e12).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()
 		}
 		got, err := decode(r.encode())
 		if err != nil {

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/node"
+	"nems/internal/operator"
+)
+
+// auditCmd reads the record of who did what, and verifies it.
+type auditCmd struct {
+	Show   showAudit   `cmd:"" help:"Show entries, filtered. What is looked for is itself recorded."`
+	Export exportAudit `cmd:"" help:"Print the chain as JSON lines, one line a commit, that verify can check on another machine."`
+	Verify verifyAudit `cmd:"" help:"Check the chain of a database or an export: finds any edit, removal and reorder, and up to the last checkpoint what was cut off."`
+	Key    auditKey    `cmd:"" help:"Make the key that signs checkpoints (--audit-key): FILE for the service, FILE.pub for whoever verifies."`
+}
+
+type showAudit struct {
+	From    instant `help:"Not before: a moment, a date, or how long ago (36h)."`
+	To      instant `help:"Before: likewise."`
+	ASID    string  `name:"asid" help:"Of this system."`
+	Patient string  `help:"About this patient: an NHS number; - reads it from standard input, which keeps it out of the shell's history."`
+	Action  string  `help:"Of this kind: publish, subscribe, read, delete, search, system-put, ..."`
+	Outcome string  `help:"That ended so: ok, refused, or a Spine code such as ACCESS_DENIED."`
+	Last    int     `default:"50" help:"At most the last so many; 0 shows all."`
+	operated
+	formatted
+}
+
+// Run prints the entries, oldest first; as JSON one a line.
+func (s *showAudit) Run(ctx context.Context) error {
+	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: s.Action, Outcome: s.Outcome, Last: s.Last}
+	if s.Patient == "-" {
+		typed, err := io.ReadAll(io.LimitReader(os.Stdin, 64))
+		if err != nil {
+			return err
+		}
+		f.Patient = strings.TrimSpace(string(typed))
+	}
+	return s.with(func(d desk) error {
+		entries := d.Audit(ctx, f)
+		if s.Format == "json" {
+			return printLines(entries)
+		}
+		var rows [][]string
+		for r, err := range entries {
+			if err != nil {
+				return err
+			}
+			rows = append(rows, auditRow(r))
+		}
+		return printTable("AT ACTION STATUS OUTCOME ASID ODS WHO EVENT-TYPE PATIENT MAILBOX OBJECT", rows)
+	})
+}
+
+// auditRow is an entry as a line of the table.
+func auditRow(r operator.Record) []string {
+	status, who := "-", r.User
+	if r.Status != 0 {
+		status = strconv.Itoa(r.Status)
+	}
+	if who == "" {
+		who = r.Certificate
+	}
+	action := r.Action
+	if r.Count > 1 {
+		action += " x" + strconv.Itoa(r.Count)
+	}
+	cells := []string{r.At.UTC().Format("2006-01-02 15:04:05.000"), action, status}
+	for _, text := range []string{r.Outcome, string(r.ASID), string(r.ODS), who, r.EventType, r.Patient, r.Mailbox, r.Object} {
+		cells = append(cells, orDash(plain(text)))
+	}
+	return cells
+}
+
+// plain keeps what callers sent from steering the terminal or the table.
+func plain(s string) string {
+	return strings.Map(func(c rune) rune {
+		if !strconv.IsPrint(c) {
+			return '?'
+		}
+		return c
+	}, s)
+}
+
+// printLines writes what comes as JSON lines.
+func printLines[T any](all iter.Seq2[T, error]) error {
+	e := json.NewEncoder(os.Stdout)
+	for line, err := range all {
+		if err == nil {
+			err = e.Encode(line)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type exportAudit struct {
+	From instant `help:"Not before: a moment, a date, or how long ago (36h). Exports of spans that follow each other make one chain when put together."`
+	To   instant `help:"Before: likewise."`
+	operated
+}
+
+// Run prints the chain.
+func (e *exportAudit) Run(ctx context.Context) error {
+	return e.with(func(d desk) error { return printLines(d.Chain(ctx, e.From.Time, e.To.Time)) })
+}
+
+type auditKey struct {
+	File string `arg:"" type:"path" help:"Where the private half goes."`
+}
+
+// Run makes the key.
+func (k *auditKey) Run() error {
+	if err := operator.MakeAuditKey(k.File); err != nil {
+		return err
+	}
+	fmt.Printf("%s signs, %s.pub verifies: keep a copy of the latter, and of the checkpoint file, on another host\n", k.File, k.File)
+	return nil
+}
+
+type verifyAudit struct {
+	Data        string   `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
+	Database    string   `help:"Database, or a copy of one; default: nems.db in the data folder."`
+	Export      []string `help:"Verify exports instead, in their order; - is standard input."`
+	Checkpoints string   `type:"path" help:"File of checkpoints, best the copy on another host; default: audit.checkpoints in the data folder, if there."`
+	Key         string   `type:"path" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if there."`
+	formatted
+}
+
+// Run verifies and fails when something is wrong.
+func (v *verifyAudit) Run(ctx context.Context) error {
+	// The checkpoints are read first: those of a running service go on growing.
+	checkpoints, err := v.checkpoints()
+	if err != nil {
+		return err
+	}
+	links := node.AuditLinks(ctx, v.Data, v.Database)
+	if len(v.Export) > 0 {
+		links = exported(v.Export)
+	}
+	report, err := audit.Verify(links, checkpoints)
+	if err != nil {
+		return err
+	}
+	if v.Format == "json" {
+		err = printJSON(report)
+	} else {
+		printReport(report, len(checkpoints))
+	}
+	if err == nil && report.Found > 0 {
+		err = errFailed
+	}
+	return err
+}
+
+// checkpoints reads the file that the flags name, or the one in the data
+// folder if there is one.
+func (v *verifyAudit) checkpoints() ([]audit.Checkpoint, error) {
+	file, key := v.Checkpoints, v.Key
+	if file == "" {
+		if file = filepath.Join(v.Data, "audit.checkpoints"); missing(file) || len(v.Export) > 0 {
+			return nil, nil
+		}
+	}
+	if key == "" {
+		key = filepath.Join(v.Data, "audit.key.pub")
+	}
+	public, err := operator.ReadAuditPublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("the key of the checkpoints (--key): %w", err)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	checkpoints, err := audit.ReadCheckpoints(f, public)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return checkpoints, nil
+}
+
+func missing(file string) bool {
+	_, err := os.Stat(file)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// exported yields the links of exports, one file after the other.
+func exported(files []string) iter.Seq2[audit.Link, error] {
+	return func(yield func(audit.Link, error) bool) {
+		for _, name := range files {
+			in := io.NopCloser(os.Stdin)
+			if name != "-" {
+				f, err := os.Open(name)
+				if err != nil {
+					yield(audit.Link{}, err)
+					return
+				}
+				in = f
+			}
+			for link, err := range operator.ReadChain(in) {
+				if err != nil {
+					err = fmt.Errorf("%s: %w", name, err)
+				}
+				if !yield(link, err) || err != nil {
+					_ = in.Close()
+					return
+				}
+			}
+			_ = in.Close()
+		}
+	}
+}
+
+// printReport says in sentences what was found and what that is worth.
+func printReport(r audit.Report, checkpoints int) {
+	for _, p := range r.Problems {
+		fmt.Println(p)
+	}
+	if more := r.Found - len(r.Problems); more > 0 {
+		fmt.Printf("and %d more\n", more)
+	}
+	fmt.Printf("%d entries in %d links of %d chains: ", r.Entries, r.Links, r.Chains)
+	switch {
+	case r.Found > 0:
+		fmt.Printf("%d things are wrong. Nothing is vouched for.\n", r.Found)
+	case checkpoints == 0:
+		fmt.Println("nothing edited, removed or reordered.\nNo checkpoint was given: what was cut off the end would not be noticed.")
+	default:
+		fmt.Printf("nothing edited, removed or reordered.\nVouched for up to %s, the last of %d checkpoints; of what came later, only links cut off the very end would not be noticed.\n",
+			r.Vouched.UTC().Format(time.RFC3339), checkpoints)
+	}
+}

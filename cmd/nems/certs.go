@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nems/internal/certs"
+)
+
+// certsCmd makes throwaway certificates for trying mutual TLS.
+type certsCmd struct {
+	Dir      string        `arg:"" default:"certs" type:"path" help:"Folder; an authority that is there already is used again."`
+	Host     []string      `default:"localhost,127.0.0.1,::1" help:"Names and addresses of the server."`
+	Client   []string      `help:"Name (FQDN) of a client certificate; several."`
+	Revoke   []string      `help:"Revoke the client certificate of this name; several."`
+	Password string        `default:"changeit" help:"Password of the PKCS#12 files."`
+	Valid    time.Duration `default:"8760h" help:"How long they are valid."`
+}
+
+// Run makes the authority and the server's certificate unless they are there,
+// then the clients', then the revocation list.
+func (c *certsCmd) Run() error {
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return err
+	}
+	now := time.Now()
+	authority, err := c.authority(now)
+	if err != nil {
+		return err
+	}
+	if missing(c.path("server.pem")) {
+		pair, err := authority.Server(now, c.Valid, c.Host...)
+		if err == nil {
+			err = c.keep("server", pair)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range c.Client {
+		if strings.ContainsAny(name, `/\`) {
+			return fmt.Errorf("--client: %q cannot be the name of a file", name)
+		}
+		pair, err := authority.Client(name, now, c.Valid)
+		if err == nil {
+			err = c.keep(name, pair)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.revoke(authority, now)
+}
+
+func (c *certsCmd) path(name string) string { return filepath.Join(c.Dir, name) }
+
+// authority reads the authority of the folder, or makes one.
+func (c *certsCmd) authority(now time.Time) (*certs.Authority, error) {
+	certificate, key := c.path("ca.pem"), c.path("ca.key")
+	authority, err := certs.ReadAuthority(certificate, key)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return authority, err
+	}
+	if authority, err = certs.NewAuthority("Throwaway authority for trying NEMS", now, c.Valid); err != nil {
+		return nil, err
+	}
+	fmt.Println(certificate)
+	return authority, authority.WriteFiles(certificate, key)
+}
+
+// keep writes a pair as PEM and as PKCS#12.
+func (c *certsCmd) keep(name string, pair certs.Pair) error {
+	if err := pair.WriteFiles(c.path(name+".pem"), c.path(name+".key")); err != nil {
+		return err
+	}
+	bundle, err := pair.PKCS12(c.Password)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, .key, .p12\n", c.path(name+".pem"))
+	return os.WriteFile(c.path(name+".p12"), bundle, 0o600)
+}
+
+// revoke writes the revocation list anew: with what was in it, and more.
+func (c *certsCmd) revoke(authority *certs.Authority, now time.Time) error {
+	file := c.path("crl.pem")
+	serials, err := certs.RevokedIn(file)
+	if err != nil {
+		return err
+	}
+	for _, name := range c.Revoke {
+		certificate, err := certs.ReadCertificate(c.path(name + ".pem"))
+		if err != nil {
+			return err
+		}
+		serials = append(serials, certificate.SerialNumber)
+	}
+	list, err := authority.Revocations(now, c.Valid, serials...)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s: %d revoked\n", file, len(serials))
+	return os.WriteFile(file, list, 0o644)
+}

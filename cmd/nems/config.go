@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"github.com/goccy/go-yaml"
+)
+
+// configFile reads a YAML configuration file for kong: its keys are the names
+// of flags, nested keys joined by a hyphen (fhir: {listen: ...} is
+// --fhir-listen). A key that no flag has is an error, so that a slip of the
+// pen cannot quietly leave a default in force.
+type configFile struct {
+	path   string
+	values map[string]any
+}
+
+// readConfig reads the file at path.
+func readConfig(path string) (*configFile, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var tree map[string]any
+	if err := yaml.Unmarshal(raw, &tree); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f := &configFile{path: path, values: map[string]any{}}
+	f.flatten("", tree)
+	return f, nil
+}
+
+func (f *configFile) flatten(prefix string, tree map[string]any) {
+	for key, value := range tree {
+		if nested, ok := value.(map[string]any); ok {
+			f.flatten(prefix+key+"-", nested)
+			continue
+		}
+		f.values[prefix+key] = value
+	}
+}
+
+// Validate refuses keys that are not flags of `nems serve`.
+func (f *configFile) Validate(app *kong.Application) error {
+	known := map[string]bool{}
+	for _, command := range app.Children {
+		if command.Name == "serve" {
+			for _, flag := range command.Flags {
+				known[flag.Name] = true
+			}
+		}
+	}
+	var unknown []string
+	for key := range f.values {
+		if !known[key] || key == "config" {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	return fmt.Errorf("%s: unknown keys: %s (nems serve --help lists the known ones)", f.path, strings.Join(unknown, ", "))
+}
+
+// Resolve gives a flag its value from the file. The command line and the
+// environment win over it.
+func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+	value, ok := f.values[flag.Name]
+	if !ok || value == nil {
+		return nil, nil
+	}
+	for _, name := range flag.Envs {
+		if _, set := os.LookupEnv(name); set {
+			return nil, nil
+		}
+	}
+	return fmt.Sprint(value), nil
+}

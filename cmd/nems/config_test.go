@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nems/internal/node"
+)
+
+// parse reads a command line of `nems serve` as main does.
+func parse(t *testing.T, args ...string) (node.Config, error) {
+	t.Helper()
+	var c cli
+	parser, err := newParser(context.Background(), &c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = parser.Parse(append([]string{"serve"}, args...))
+	return c.Serve.Config, err
+}
+
+// mustParse is parse of what is right.
+func mustParse(t *testing.T, args ...string) node.Config {
+	t.Helper()
+	c, err := parse(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// configuration writes a configuration file.
+func configuration(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "nems.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var exampleFile = filepath.Join("..", "..", "docs", "nems.example.yaml")
+
+// TestExampleConfiguration reads the file that is shipped: what it says is what
+// the program then has, and the program would start with it.
+func TestExampleConfiguration(t *testing.T) {
+	c := mustParse(t, "--config", exampleFile)
+	if err := c.Validate(); err != nil {
+		t.Errorf("the example is not valid: %v", err)
+	}
+	type said struct {
+		Dev                                         bool
+		Data, Database, ASID, Mailbox, URL          string
+		FHIR, CA, MESH, Operations, Key             string
+		Profile, Level, Unknown, Activation, Level2 string
+		Retention, Drain                            time.Duration
+	}
+	got := said{c.Dev, c.Data, c.Database, c.ASID, c.Mailbox, c.PublicURL, c.FHIR.Listen, c.FHIR.ClientCA, c.MESH.Listen, c.Operations.Listen,
+		c.MESHSharedKey, c.Profile, c.Level, c.UnknownPatients, c.Activation, c.LogLevel, c.Retention, c.Drain}
+	want := said{false, "/var/lib/nems", "sqlite:/var/lib/nems/nems.db", "111111111111", "X26NEMS", "https://nems.example.nhs.uk", "0.0.0.0:8443",
+		"/etc/nems/client-issuers.pem", "0.0.0.0:8444", "127.0.0.1:9090", "change-me", "strict", "standard", "reject", "automatic", "info", 720 * time.Hour, 10 * time.Second}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestPrecedence: a flag wins over the environment, that over the file, that
+// over the default.
+func TestPrecedence(t *testing.T) {
+	path := configuration(t, "version: 1\nlevel: strict\nfhir:\n  listen: file:1\n")
+	if c := mustParse(t); c.Level != "standard" || c.FHIR.Listen != "" {
+		t.Errorf("by default: expected standard and no listener; received %q, %q", c.Level, c.FHIR.Listen)
+	}
+	if c := mustParse(t, "--config", path); c.Level != "strict" || c.FHIR.Listen != "file:1" {
+		t.Errorf("the file: expected strict, file:1; received %q, %q", c.Level, c.FHIR.Listen)
+	}
+	t.Setenv("NEMS_LEVEL", "standard")
+	t.Setenv("NEMS_FHIR_LISTEN", "environment:2")
+	if c := mustParse(t, "--config", path); c.Level != "standard" || c.FHIR.Listen != "environment:2" {
+		t.Errorf("the environment wins over the file: received %q, %q", c.Level, c.FHIR.Listen)
+	}
+	if c := mustParse(t, "--config", path, "--level", "strict", "--fhir-listen", "flag:3"); c.Level != "strict" || c.FHIR.Listen != "flag:3" {
+		t.Errorf("flags win over all: received %q, %q", c.Level, c.FHIR.Listen)
+	}
+}
+
+// TestConfigurationRefused: what a file says that nobody understands is refused
+// by name, not passed over.
+func TestConfigurationRefused(t *testing.T) {
+	for _, c := range []struct{ name, text, says string }{
+		{"an unknown key", "version: 1\nlevle: strict\n", "levle"},
+		{"an unknown nested key", "fhir:\n  listne: a:1\n", "fhir-listne"},
+		{"a key of another command", "nhs-number: \"1\"\n", "nhs-number"},
+		{"a value outside the list", "level: lenient\n", "lenient"},
+		{"a duration that is none", "retention: a while\n", "retention"},
+		{"not YAML", "level: [\n", "nems.yaml"},
+		{"a list", "- level\n", "nems.yaml"},
+		{"a file within a file", "config: other.yaml\n", "config"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parse(t, "--config", configuration(t, c.text))
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("expected an error that names %q; received %v", c.says, err)
+			}
+		})
+	}
+	if _, err := parse(t, "--config", "no-such-file.yaml"); err == nil {
+		t.Error("a file that is missing: expected an error")
+	}
+}
+
+// TestValidate lists everything that is wrong, at once.
+func TestValidate(t *testing.T) {
+	c := mustParse(t, "--fhir-listen", "a:1", "--mesh-listen", "a:2", "--database", "mysql:x", "--drain", "11s")
+	c.Version = 2
+	err := c.Validate()
+	if err == nil {
+		t.Fatal("expected errors; received none")
+	}
+	for _, says := range []string{"version", "database", "drain", "fhir-cert", "mesh-cert", "mesh-shared-key"} {
+		if !strings.Contains(err.Error(), says) {
+			t.Errorf("expected %s among the errors; received %v", says, err)
+		}
+	}
+	dev := mustParse(t, "--dev")
+	if err := dev.Validate(); err != nil {
+		t.Errorf("nems serve --dev needs nothing else; received %v", err)
+	}
+}
+
+// TestExitCodes: 2 for a command line that is wrong, 1 for what failed.
+func TestExitCodes(t *testing.T) {
+	for _, c := range []struct {
+		want int
+		args []string
+	}{
+		{2, []string{"serve", "--no-such-flag"}},
+		{2, []string{"fly"}},
+		{1, []string{"publish", "no-such-file.xml"}},
+		{0, []string{"version"}},
+	} {
+		if got := run(c.args); got != c.want {
+			t.Errorf("nems %s: expected exit code %d; received %d", strings.Join(c.args, " "), c.want, got)
+		}
+	}
+}

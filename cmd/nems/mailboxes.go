@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"nems/internal/nhs"
+	"nems/internal/operator"
+)
+
+// mailboxesCmd keeps the MESH mailboxes that copies can go to.
+type mailboxesCmd struct {
+	Add  addMailboxes  `cmd:"" help:"Add mailboxes, or replace those with the same id: one by flags, or those of a file."`
+	List listMailboxes `cmd:"" help:"List the mailboxes, without their passwords."`
+}
+
+type addMailboxes struct {
+	ID       string `arg:"" optional:"" help:"Id of the mailbox."`
+	ODS      string `name:"ods" help:"ODS code of the organisation that it belongs to."`
+	Name     string `help:"Name, for people."`
+	Remote   bool   `help:"Another MESH serves it."`
+	Password string `help:"Password of a mailbox that is served here; better given as NEMS_PASSWORD, or typed when asked."`
+	File     string `type:"path" help:"YAML or JSON with id, ods, name, password, remote: one mailbox, a list, or a list under mailboxes."`
+	operated
+}
+
+// Run adds what the flags or the file say.
+func (a *addMailboxes) Run(ctx context.Context) error {
+	boxes, err := a.read()
+	if err != nil {
+		return err
+	}
+	return a.with(func(d desk) error {
+		if err := d.PutMailboxes(ctx, boxes); err != nil {
+			return err
+		}
+		fmt.Printf("%d added\n", len(boxes))
+		return nil
+	})
+}
+
+func (a *addMailboxes) read() ([]operator.Mailbox, error) {
+	if (a.ID == "") == (a.File == "") {
+		return nil, errors.New("give either the id of a mailbox or --file")
+	}
+	if a.File != "" {
+		data, err := readFile(a.File)
+		if err != nil {
+			return nil, err
+		}
+		boxes, err := operator.ReadMailboxes(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", a.File, err)
+		}
+		return boxes, nil
+	}
+	ods, err := nhs.ParseODSCode(a.ODS)
+	if err != nil {
+		return nil, fmt.Errorf("--ods: %w", err)
+	}
+	if a.Password == "" && !a.Remote {
+		if a.Password, err = askPassword(a.ID); err != nil {
+			return nil, err
+		}
+	}
+	return []operator.Mailbox{{ID: a.ID, Name: a.Name, ODS: ods, Password: a.Password, Remote: a.Remote}}, nil
+}
+
+// askPassword asks on a terminal, without showing what is typed.
+func askPassword(mailbox string) (string, error) {
+	in := int(os.Stdin.Fd())
+	if !term.IsTerminal(in) {
+		return "", errors.New("give --password, or --remote for a mailbox of another MESH")
+	}
+	fmt.Fprintf(os.Stderr, "Password of %s: ", mailbox)
+	typed, err := term.ReadPassword(in)
+	fmt.Fprintln(os.Stderr)
+	return strings.TrimSpace(string(typed)), err
+}
+
+type listMailboxes struct {
+	operated
+	formatted
+}
+
+// Run prints all mailboxes.
+func (l *listMailboxes) Run(ctx context.Context) error {
+	return l.with(func(d desk) error {
+		boxes, err := d.Mailboxes(ctx)
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, box := range boxes {
+			where := "here"
+			if box.Remote {
+				where = "remote"
+			}
+			rows = append(rows, []string{box.ID, string(box.ODS), where, box.Name})
+		}
+		return l.print(boxes, "MAILBOX ODS SERVED NAME", rows)
+	})
+}

@@ -1,0 +1,77 @@
+// Command nems is the National Events Management Service and the tools around
+// it: a server, a demonstration, clients for publishers and subscribers, a
+// validator and importers.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the whole command line, one field a subcommand.
+type cli struct {
+	Demo       demoCmd       `cmd:"" help:"Tell the whole story once: subscribe, publish, match, collect. Needs nothing, leaves nothing."`
+	Serve      serveCmd      `cmd:"" help:"Run the service."`
+	Publish    publishCmd    `cmd:"" help:"Publish event messages."`
+	Subscribe  subscribeCmd  `cmd:"" help:"Create a subscription."`
+	Inbox      inboxCmd      `cmd:"" help:"Collect what waits in a MESH mailbox."`
+	Validate   validateCmd   `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
+	Example    exampleCmd    `cmd:"" help:"Print a valid event message of our own making."`
+	Import     importCmd     `cmd:"" help:"Fill the directory from CSV files."`
+	Systems    systemsCmd    `cmd:"" help:"Register the systems that may call."`
+	Mailboxes  mailboxesCmd  `cmd:"" help:"Keep the MESH mailboxes that copies can go to."`
+	EventTypes eventTypesCmd `cmd:"" help:"Move event types through their life cycle."`
+	Audit      auditCmd      `cmd:"" help:"Show, export and verify the record of who did what."`
+	Token      tokenCmd      `cmd:"" help:"Print a caller's token, or explain one."`
+	Certs      certsCmd      `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+}
+
+// errFailed ends a command whose output has already said what is wrong.
+var errFailed = errors.New("failed")
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run executes one command line and returns the exit code: 0 done, 1 the thing
+// asked for failed, 2 the command line is wrong.
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parser, err := newParser(ctx, &cli{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nems:", err)
+		return 2
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nems:", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		if !errors.Is(err, errFailed) {
+			fmt.Fprintln(os.Stderr, "nems:", err)
+		}
+		return 1
+	}
+	return 0
+}
+
+// newParser returns the parser that fills c from the command line, the
+// environment and the configuration file, in that order. Commands run until
+// ctx ends.
+func newParser(ctx context.Context, c *cli) (*kong.Kong, error) {
+	return kong.New(c,
+		kong.Name("nems"),
+		kong.Description("A National Events Management Service that anyone can run. Start with: nems demo"),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.DefaultEnvars("NEMS"),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+}

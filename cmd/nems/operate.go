@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"os/user"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"nems/internal/nhs"
+	"nems/internal/node"
+	"nems/internal/operator"
+	"nems/internal/spine"
+)
+
+// desk is what the operator's commands ask for: operator.Desk does it on the
+// database of a stopped service, operator.Client asks a running one.
+type desk interface {
+	Systems(ctx context.Context) ([]spine.System, error)
+	System(ctx context.Context, asid nhs.ASID) (spine.System, error)
+	PutSystems(ctx context.Context, systems []spine.System) error
+	RevokeSystem(ctx context.Context, asid nhs.ASID) error
+	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
+	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
+	EventTypes(ctx context.Context) ([]operator.EventType, error)
+	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
+	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
+	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
+}
+
+// operated says which NEMS a command is about: the flags of all operator's
+// commands.
+type operated struct {
+	Data          string `default:"nems-data" type:"path" help:"Data folder of the service: while it runs it is asked, otherwise its database is opened."`
+	Database      string `help:"Database of the service, as nems serve has it; default: nems.db in the data folder."`
+	URL           string `name:"operations-url" help:"Address of the operations listener of a service on another machine, instead of --data."`
+	OperatorToken string `name:"operator-token" help:"The operator token of that service."`
+	tlsFiles
+}
+
+// formatted is the choice between a table for people and JSON for programs.
+type formatted struct {
+	Format string `enum:"table,json" default:"table" help:"table or json."`
+}
+
+// with runs a command's work on the service's desk.
+func (o operated) with(work func(desk) error) error {
+	if o.URL != "" {
+		return o.ask(operator.Access{URL: o.URL, Token: o.OperatorToken}, work)
+	}
+	d, done, err := node.OpenDesk(o.Data, o.Database)
+	switch {
+	case errors.Is(err, node.ErrRunning):
+		access, err := operator.ReadAccess(o.Data)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("a service runs on this database but has no operations listener on record in %s: give --data, or --operations-url with --operator-token", o.Data)
+		}
+		if err != nil {
+			return err
+		}
+		return o.ask(access, work)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no data folder %s: give --data, or --operations-url of a running service", o.Data)
+	case err != nil:
+		return err
+	}
+	d.User = account()
+	return errors.Join(work(d), done())
+}
+
+// ask runs the work on a service that runs.
+func (o operated) ask(access operator.Access, work func(desk) error) error {
+	h, err := o.httpClient()
+	if err != nil {
+		return err
+	}
+	h.Timeout = 0 // an export takes as long as it takes
+	return work(&operator.Client{Access: access, User: account(), HTTP: h})
+}
+
+// account names who runs this program, for the audit.
+func account() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return os.Getenv("USER")
+}
+
+// print writes rows as a table for people, or value as JSON for programs.
+func (f formatted) print(value any, header string, rows [][]string) error {
+	if f.Format == "json" {
+		return printJSON(value)
+	}
+	return printTable(header, rows)
+}
+
+func printJSON(value any) error {
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// printTable writes rows below a header, whose columns have blanks between.
+func printTable(header string, rows [][]string) error {
+	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, strings.Join(strings.Fields(header), "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(table, strings.Join(row, "\t"))
+	}
+	return table.Flush()
+}
+
+// instant is a flag that is a moment: RFC 3339, a date, or how long ago (36h).
+type instant struct{ time.Time }
+
+// UnmarshalText reads the flag's value.
+func (i *instant) UnmarshalText(text []byte) error {
+	if ago, err := time.ParseDuration(string(text)); err == nil {
+		i.Time = time.Now().Add(-ago)
+		return nil
+	}
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(form, string(text)); err == nil {
+			i.Time = at
+			return nil
+		}
+	}
+	return errors.New("expected a moment such as 2026-03-31T12:00:00Z or 2026-03-31, or how long ago, such as 36h")
+}

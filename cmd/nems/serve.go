@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"nems/internal/node"
+)
+
+// serveCmd runs the service until it is told to stop.
+type serveCmd struct {
+	ConfigFile fileFlag `name:"config" placeholder:"FILE" help:"Configuration file (YAML). Its keys are the names of these flags."`
+	node.Config
+}
+
+// fileFlag reads the configuration file as soon as the flag is seen, so that
+// its values are there when the other flags are resolved.
+type fileFlag string
+
+// BeforeResolve is kong's hook for that.
+func (f fileFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	file, err := readConfig(string(ctx.FlagValue(trace.Flag).(fileFlag)))
+	if err != nil {
+		return err
+	}
+	ctx.AddResolver(file)
+	return nil
+}
+
+// Run serves until the context ends (SIGTERM, Ctrl-C), then drains.
+func (s *serveCmd) Run(ctx context.Context) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
+		return err
+	}
+	return node.Run(ctx, s.Config, node.World{
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		Ready: func(url string) {
+			fmt.Printf("nems is ready at %s\n", url)
+		},
+	})
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"nems/client"
+)
+
+// subscribeCmd creates a subscription, from a criteria string or from flags.
+type subscribeCmd struct {
+	Events       []string  `name:"event" help:"Event code, such as vaccinations-1; several for one patient."`
+	NHSNumber    string    `name:"nhs-number" help:"Subscribe to one patient (explicit)."`
+	Rule         string    `enum:",GP_GP_GP,CHO_GP_CCG,CHO_POSTCODE_CCG,UHV_POSTCODE_LACODE,COUNTRYCODE" default:"" help:"Subscribe by rule (generic): GP_GP_GP, CHO_GP_CCG, CHO_POSTCODE_CCG, UHV_POSTCODE_LACODE or COUNTRYCODE."`
+	Organisation string    `name:"organisation" help:"Code that the rule looks for: practice, ICB sub-location, local authority or country."`
+	Ages         []string  `name:"age" help:"Age filter, such as lt5 or ge60; up to two."`
+	Tag          string    `help:"Tag that comes with every copy."`
+	Criteria     string    `help:"The whole criteria string, instead of the flags above."`
+	Mailbox      string    `default:"MAILBOX1234" help:"MESH mailbox that gets the copies."`
+	Reason       string    `default:"Subscribed with nems subscribe" help:"Why, for people."`
+	End          time.Time `help:"When it ends (RFC 3339); default: never."`
+	ASID         string    `name:"asid" default:"200000000115" help:"ASID of the subscribing system."`
+	ODS          string    `name:"ods" default:"RR8" help:"ODS code of the subscribing organisation."`
+	connection
+}
+
+// Run creates the subscription and prints its id.
+func (s *subscribeCmd) Run(ctx context.Context) error {
+	criteria, err := s.criteria()
+	if err != nil {
+		return err
+	}
+	c, err := s.system(s.ASID, s.ODS)
+	if err != nil {
+		return err
+	}
+	id, err := c.Subscribe(ctx, client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End})
+	if err != nil {
+		return err
+	}
+	fmt.Println(id)
+	return nil
+}
+
+// criteria builds the criteria string from the flags.
+func (s *subscribeCmd) criteria() (string, error) {
+	switch {
+	case s.Criteria != "":
+		return s.Criteria, nil
+	case len(s.Events) == 0:
+		return "", errors.New("give at least one --event (nems example --help lists the codes), or --criteria")
+	case (s.NHSNumber == "") == (s.Rule == ""):
+		return "", errors.New("give either --nhs-number (one patient) or --rule with --organisation (everybody it selects)")
+	}
+	parts := []string{"/Bundle?type=message"}
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, name+"="+url.PathEscape(value))
+		}
+	}
+	if s.NHSNumber != "" {
+		parts = append(parts, "Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+s.NHSNumber)
+	}
+	add("subscriptionRuleType", s.Rule)
+	add("Organization.identifier", s.Organisation)
+	for _, event := range s.Events {
+		add("MessageHeader.event", event)
+	}
+	for _, age := range s.Ages {
+		add("Patient.age", age)
+	}
+	add("tag", s.Tag)
+	return strings.Join(parts, "&"), nil
+}

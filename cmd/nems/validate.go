@@ -1,0 +1,208 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"nems/internal/catalogue"
+	"nems/internal/event"
+	"nems/internal/fhir"
+)
+
+// validateCmd judges event messages without publishing them.
+type validateCmd struct {
+	Files      []string `arg:"" name:"file" help:"Event messages (XML), folders of them, or - for standard input."`
+	Level      string   `enum:"schema,standard,strict" default:"standard" help:"schema (STU3 only), standard (what publishing enforces) or strict (every row of the event's page)."`
+	Format     string   `enum:"text,json" default:"text" help:"text for people, json for one object a line."`
+	EventTypes string   `name:"event-types" type:"path" help:"Folder with files of further event types."`
+}
+
+// verdict is what is said of one file. Its JSON is an interface: users parse it.
+type verdict struct {
+	File   string         `json:"file"`
+	Valid  bool           `json:"valid"`
+	Issues []verdictIssue `json:"issues"`
+}
+
+// verdictIssue is one finding.
+type verdictIssue struct {
+	Severity   string `json:"severity"`
+	Code       string `json:"code"`     // FHIR issue type
+	Location   string `json:"location"` // XPath
+	Text       string `json:"text"`
+	Rule       string `json:"rule"`
+	Expression string `json:"expression,omitempty"` // FHIRPath
+	Source     string `json:"source,omitempty"`     // page or schema that states the rule
+	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
+}
+
+// Run judges every file and fails when one is not valid.
+func (v *validateCmd) Run() error {
+	types, err := catalogue.Load(v.EventTypes)
+	if err != nil {
+		return err
+	}
+	files, err := expand(v.Files)
+	if err != nil {
+		return err
+	}
+	report := reportText
+	if v.Format == "json" {
+		report = reportJSON
+	}
+	bar := fileProgress(len(files))
+	invalid := 0
+	for _, file := range files {
+		raw, err := readFile(file)
+		if err != nil {
+			return err
+		}
+		result := judge(types, file, raw, catalogue.Level(v.Level))
+		if !result.Valid {
+			invalid++
+		}
+		if err := report(os.Stdout, result); err != nil {
+			return err
+		}
+		_ = bar.Add(1)
+	}
+	_ = bar.Finish()
+	if v.Format == "text" && len(files) > 1 {
+		fmt.Printf("%d of %d files are valid at level %s\n", len(files)-invalid, len(files), v.Level)
+	}
+	if invalid > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// expand lists the files that the arguments name: folders stand for the .xml
+// files below them.
+func expand(args []string) ([]string, error) {
+	var files []string
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if arg == "-" || err == nil && !info.IsDir() {
+			files = append(files, arg)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() && strings.EqualFold(filepath.Ext(path), ".xml") {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// judge holds one message against schema and rules. Unlike publishing, which
+// stops at the first stage that fails, it says everything at once.
+func judge(types *catalogue.Catalogue, file string, raw []byte, level catalogue.Level) verdict {
+	v := verdict{File: file, Valid: true, Issues: []verdictIssue{}}
+	doc, findings, err := fhir.ParseXML(raw)
+	if err != nil {
+		v.add(syntaxFinding(err))
+		return v
+	}
+	if level != catalogue.Schema {
+		e, facts := event.Read(doc)
+		if t, known := types.Type(e.Code); known {
+			findings = append(findings, t.Judge(doc, level).Findings...)
+		} else {
+			findings = append(findings, facts...)
+			if e.Code != "" {
+				findings = append(findings, unknownEvent(doc, types))
+			}
+		}
+	}
+	slices.SortStableFunc(findings, func(a, b fhir.Finding) int { return a.Line - b.Line })
+	for _, f := range findings {
+		v.add(f)
+	}
+	return v
+}
+
+// syntaxFinding makes a finding of bytes that are not well formed.
+func syntaxFinding(err error) fhir.Finding {
+	f := fhir.Finding{Severity: fhir.Error, Code: "structure", Rule: "fhir-well-formed", Text: err.Error()}
+	if syntax, ok := err.(*fhir.SyntaxError); ok {
+		f.Rule, f.Text, f.Line, f.Column = syntax.Rule, syntax.Text, syntax.Line, syntax.Column
+	}
+	return f
+}
+
+// unknownEvent points at an event code that no event type has.
+func unknownEvent(doc *fhir.Document, types *catalogue.Catalogue) fhir.Finding {
+	code := doc.Root().At("entry", "resource").Resource().At("event", "code")
+	var known []string
+	for _, t := range types.Types() {
+		known = append(known, t.Code)
+	}
+	line, column := code.Position()
+	return fhir.Finding{
+		Severity: fhir.Error, Code: "code-invalid", Rule: "message-event-known", Source: "overview_supported_events",
+		Expression: code.Expression(), Location: code.Location(), Line: line, Column: column,
+		Text: "MessageHeader.event.code is the code of a supported event (" + strings.Join(known, ", ") + "); received another",
+	}
+}
+
+func (v *verdict) add(f fhir.Finding) {
+	if f.Severity == fhir.Error || f.Severity == fhir.Fatal {
+		v.Valid = false
+	}
+	v.Issues = append(v.Issues, verdictIssue{
+		Severity: string(f.Severity), Code: f.Code, Location: f.Location, Text: f.Text, Rule: f.Rule,
+		Expression: f.Expression, Source: f.Source, Line: f.Line, Column: f.Column,
+	})
+}
+
+// reportJSON writes one verdict as one line.
+func reportJSON(w io.Writer, v verdict) error { return json.NewEncoder(w).Encode(v) }
+
+// reportText writes one verdict for people.
+func reportText(w io.Writer, v verdict) error {
+	state := "valid"
+	if !v.Valid {
+		state = "NOT VALID"
+	}
+	if n := len(v.Issues); n > 0 {
+		state += fmt.Sprintf(", %d findings", n)
+	}
+	if _, err := fmt.Fprintf(w, "%s: %s\n", v.File, state); err != nil {
+		return err
+	}
+	for _, i := range v.Issues {
+		fmt.Fprintf(w, "  %d:%d %s %s\n", i.Line, i.Column, i.Severity, i.Expression)
+		fmt.Fprintf(w, "    %s\n", i.Text)
+		if i.Source != "" {
+			fmt.Fprintf(w, "    rule %s, page %s\n", i.Rule, i.Source)
+		} else {
+			fmt.Fprintf(w, "    rule %s\n", i.Rule)
+		}
+	}
+	return nil
+}
+
+// fileProgress draws a bar where many files go to a terminal.
+func fileProgress(n int) *progressbar.ProgressBar {
+	visible := n >= 20 && term.IsTerminal(int(os.Stderr.Fd())) && !term.IsTerminal(int(os.Stdout.Fd()))
+	return progressbar.NewOptions(n, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(visible),
+		progressbar.OptionSetDescription("validating"), progressbar.OptionClearOnFinish())
+}

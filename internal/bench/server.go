@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// server is a nems that serves the dev world from a folder of its own.
+type server struct {
+	url    string
+	folder string
+	cmd    *exec.Cmd
+}
+
+var address = regexp.MustCompile(`https?://\S+`)
+
+// startServer builds nems, starts it on a free port and waits until it says
+// that it is ready.
+func startServer() (*server, error) {
+	folder, err := os.MkdirTemp("", "nems-bench-")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{folder: folder}
+	binary := filepath.Join(folder, "nems")
+	build := exec.Command("go", "build", "-o", binary, "./cmd/nems")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return nil, err
+	}
+	s.cmd = exec.Command(binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--log-level", "error")
+	s.cmd.Stderr = os.Stderr
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if s.url = address.FindString(line); s.url == "" {
+		s.stop()
+		return nil, errors.Join(fmt.Errorf("no address in %q", line), err)
+	}
+	return s, nil
+}
+
+func (s *server) stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	_ = s.cmd.Wait()
+	_ = os.RemoveAll(s.folder)
+}
+
+// cpu is the processor time that the server has used (proc(5), stat).
+func (s *server) cpu() time.Duration {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:13] { // utime and stime
+		n, _ := strconv.ParseInt(f, 10, 64)
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// resident is the memory that the server holds, in bytes (proc(5), statm).
+func (s *server) resident() int64 {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(strings.Fields(string(raw))[1], 10, 64)
+	return pages * int64(os.Getpagesize())
+}

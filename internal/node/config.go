@@ -1,0 +1,163 @@
+// Package node puts a NEMS together and runs it: configuration, wiring,
+// listeners and drain. The commands, the demo and the tests all boot this.
+package node
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"nems/internal/directory/devworld"
+)
+
+// Config is everything that can be set. Each field is a flag of `nems serve`
+// (its name tag), an environment variable (NEMS_ and the name in capitals with
+// underscores) and a key of the configuration file; they win in that order.
+type Config struct {
+	// Version is the version of the configuration file's format.
+	Version int `name:"version" default:"1" hidden:"" help:"Version of the configuration format; 1."`
+
+	// Dev serves everything on one listener, with a seeded world of synthetic
+	// patients, systems and mailboxes, unsigned tokens and reset endpoints.
+	Dev bool `name:"dev" help:"Serve everything on one listener with a seeded world of synthetic data. Never for real patients."`
+	// Listen is the address of the development listener.
+	Listen string `name:"listen" default:"localhost:8880" help:"Address of the development listener (--dev)."`
+	// TLSCert and TLSKey serve the development listener over TLS.
+	TLSCert string `name:"tls-cert" type:"path" help:"Certificate (PEM) of the development listener; plain HTTP without."`
+	TLSKey  string `name:"tls-key" type:"path" help:"Private key (PEM) of the development listener."`
+
+	// FHIR, MESH and Operations are the listeners of production. Each has its
+	// own TLS; the first two demand client certificates.
+	FHIR       Listener `embed:"" prefix:"fhir-"`
+	MESH       Listener `embed:"" prefix:"mesh-"`
+	Operations Listener `embed:"" prefix:"operations-"`
+
+	// Data is the folder of the embedded database and the directory.
+	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`
+	// Database selects the store: sqlite:PATH, or sqlite in Data when empty.
+	Database string `name:"database" help:"Where events are kept: sqlite:PATH; default: nems.db in the data folder."`
+
+	// ASID and Mailbox are the service's own identity.
+	ASID    string `name:"asid" default:"111111111111" help:"ASID of this NEMS, which callers send as toASID."`
+	Mailbox string `name:"mailbox" default:"X26NEMS" help:"MESH mailbox that copies come from."`
+	// PublicURL is put before the paths of Location headers.
+	PublicURL string `name:"public-url" help:"Scheme and host that callers use, put before the path of Location headers; default: the path alone in production, the listener in --dev."`
+
+	// Profile is how literally the front door takes the specification.
+	Profile string `name:"profile" enum:"strict,observed" default:"strict" help:"Front door: strict (the specification) or observed (also what live clients are seen to send)."`
+	// Level is what publishing enforces.
+	Level string `name:"level" enum:"standard,strict" default:"standard" help:"Rules of the event pages that publishing enforces: standard or strict."`
+	// UnknownPatients says what becomes of an event about a patient whom the
+	// directory does not have.
+	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on what the message carries."`
+	// Activation says whether new subscriptions are active at once.
+	Activation string `name:"activation" enum:"automatic,manual" default:"automatic" help:"New subscriptions: active at once (automatic) or once an operator approves (manual)."`
+
+	// EventTypes is a folder of event type files added to the built-in ones.
+	EventTypes string `name:"event-types" type:"path" help:"Folder with files of further event types."`
+	// MESHSharedKey is the key of the NHSMESH token.
+	MESHSharedKey string `name:"mesh-shared-key" help:"Shared key of NHSMESH tokens; in --dev TestKey."`
+	// MeshMailboxes and MeshWorkflows are the MESH sandbox's files.
+	MeshMailboxes string `name:"mesh-mailboxes" type:"path" help:"Further mailboxes: a mailboxes.jsonl as the MESH sandbox reads it."`
+	MeshWorkflows string `name:"mesh-workflows" type:"path" help:"Restricted workflow ids: a workflows.jsonl as the MESH sandbox reads it."`
+
+	// AuditKey and AuditCheckpoints are the signing key of the audit's
+	// checkpoints and the file that they are appended to, meant to be copied to
+	// another host. In dev mode they lie in Data, made if they are missing.
+	AuditKey         string `name:"audit-key" type:"path" help:"Ed25519 key (PEM) that signs the audit's checkpoints: nems audit key makes one; default: no checkpoints, in --dev audit.key in the data folder."`
+	AuditCheckpoints string `name:"audit-checkpoints" type:"path" help:"File that a checkpoint of the audit is appended to every minute; default: audit.checkpoints in the data folder."`
+	// OperatorToken lets operator commands in from machines that cannot read
+	// the data folder.
+	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines show; default: a new one at each start, kept in the data folder."`
+
+	// Retention is how long delivered events are kept.
+	Retention time.Duration `name:"retention" default:"720h" help:"How long delivered events are kept."`
+	// Drain is how long a stop waits for requests under way.
+	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests under way; 10s at most."`
+	// LogLevel selects what is logged to standard error.
+	LogLevel string `name:"log-level" enum:"debug,info,warn,error" default:"info" help:"What is logged to standard error: debug, info, warn or error."`
+}
+
+// Listener is one address and its TLS.
+type Listener struct {
+	// Listen is HOST:PORT; "" turns the listener off.
+	Listen string `name:"listen" help:"Address; empty turns this listener off."`
+	// Cert and Key are PEM files; replaced files are taken up without restart.
+	Cert string `name:"cert" type:"path" help:"Certificate (PEM); replaced files are taken up without restart."`
+	Key  string `name:"key" type:"path" help:"Private key (PEM)."`
+	// ClientCA is the PEM file of the issuers whose client certificates are
+	// accepted; a listener with it demands one.
+	ClientCA string `name:"client-ca" type:"path" help:"Issuers (PEM) of the client certificates that this listener demands; a replaced file is taken up without restart."`
+	// ClientCRL is the file of revocation lists (PEM or DER) of those issuers.
+	// An expired list stays in force, is logged and shows in the metrics.
+	ClientCRL string `name:"client-crl" type:"path" help:"Revocation lists (PEM or DER) of those issuers; a replaced file is in force at once, on open connections too."`
+	// ProxyName is the name in the client certificate of a proxy that ends the
+	// callers' TLS; "" when there is none: then ProxyHeader means nothing.
+	ProxyName string `name:"proxy-name" help:"Name in the certificate of a proxy in front that hands over the callers' certificates; default: none is believed."`
+	// ProxyHeader is the header in which that proxy hands them over: RFC 9440
+	// or PEM in percent encoding.
+	ProxyHeader string `name:"proxy-header" default:"Client-Cert" help:"Header in which that proxy hands them over (RFC 9440, or PEM in percent encoding)."`
+}
+
+// DevConfig is the configuration of a dev world in a folder, on a free port of
+// this machine: what the demo and the tests start from.
+func DevConfig(data string) Config {
+	return Config{
+		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: data,
+		ASID: string(devworld.NEMS), Mailbox: devworld.Mailbox,
+		Profile: "strict", Level: "standard", UnknownPatients: "reject", Activation: "automatic",
+		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second, LogLevel: "info",
+	}
+}
+
+// Validate says what is wrong with a configuration, all of it at once.
+func (c *Config) Validate() error {
+	var wrong []error
+	add := func(format string, a ...any) { wrong = append(wrong, fmt.Errorf(format, a...)) }
+	if c.Version != 1 {
+		add("version: this program reads version 1; received %d", c.Version)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		add("tls-cert and tls-key go together")
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
+		add("database: expected sqlite:PATH; received another kind")
+	}
+	if c.Drain < 0 || c.Drain > 10*time.Second {
+		add("drain: expected 0 to 10s; received %s", c.Drain)
+	}
+	if !c.Dev {
+		for _, l := range []struct {
+			name string
+			Listener
+			mutual bool
+		}{{"fhir", c.FHIR, true}, {"mesh", c.MESH, true}, {"operations", c.Operations, false}} {
+			wrong = append(wrong, l.Listener.validate(l.name, l.mutual)...)
+		}
+		if c.MESH.Listen != "" && c.MESHSharedKey == "" {
+			add("mesh-shared-key: needed by the MESH listener")
+		}
+		if c.FHIR.Listen == "" {
+			add("fhir-listen: needed in production (or start with --dev)")
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+func (l Listener) validate(name string, mutual bool) []error {
+	var wrong []error
+	if l.Listen == "" {
+		return nil
+	}
+	if (l.Cert == "") != (l.Key == "") {
+		wrong = append(wrong, fmt.Errorf("%s-cert and %s-key go together", name, name))
+	}
+	if mutual && (l.Cert == "" || l.ClientCA == "") {
+		wrong = append(wrong, fmt.Errorf("%s-cert, %s-key and %s-client-ca are needed: callers show a client certificate", name, name, name))
+	}
+	if l.ClientCA == "" && (l.ClientCRL != "" || l.ProxyName != "") {
+		wrong = append(wrong, fmt.Errorf("%s-client-crl and %s-proxy-name need %s-client-ca", name, name, name))
+	}
+	return wrong
+}

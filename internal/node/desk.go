@@ -1,0 +1,97 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/operator"
+	"nems/internal/store/sqlite"
+)
+
+// ErrRunning: a service has the database open; ask it instead.
+var ErrRunning = sqlite.ErrLocked
+
+// databasePath is the file of the embedded database.
+func databasePath(data, database string) string {
+	if path := strings.TrimPrefix(database, "sqlite:"); path != "" {
+		return path
+	}
+	return filepath.Join(data, "nems.db")
+}
+
+// OpenDesk opens the database of a service that is stopped, for an operator's
+// work; ErrRunning while it is not. The folder must be there, the database is
+// made if it is missing, so that systems can be registered before the first
+// start. close ends it; what was changed is on disk before.
+func OpenDesk(data, database string) (desk operator.Desk, close func() error, err error) {
+	path := databasePath(data, database)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return desk, nil, err
+	}
+	types, err := catalogue.Embedded()
+	if err != nil {
+		return desk, nil, err
+	}
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		return desk, nil, err
+	}
+	running, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- db.Run(running) }()
+	desk = operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now}
+	return desk, func() error {
+		stop()
+		return errors.Join(<-done, db.Close())
+	}, nil
+}
+
+// AuditLinks yields the links of the audit in a database, for verifying: the
+// service may be running on it.
+func AuditLinks(ctx context.Context, data, database string) iter.Seq2[audit.Link, error] {
+	return func(yield func(audit.Link, error) bool) {
+		f, err := sqlite.OpenAudit(databasePath(data, database))
+		if err != nil {
+			yield(audit.Link{}, err)
+			return
+		}
+		defer f.Close()
+		f.Links(ctx, time.Time{}, time.Time{})(yield)
+	}
+}
+
+// desk offers operators their work over HTTP.
+func (n *node) desk(mux *http.ServeMux) {
+	operator.Handler{
+		Desk: operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now}, Token: n.OperatorToken, Log: n.Log,
+	}.Mount(mux)
+}
+
+// announce tells commands on this machine where the operators' door is, and
+// what opens it. Without an operations listener there is none.
+func (n *node) announce() error {
+	for _, e := range n.endpoints {
+		if e.name == "operations" || e.name == "dev" {
+			return operator.WriteAccess(n.Data, operator.Access{URL: e.local(), Token: n.OperatorToken})
+		}
+	}
+	return operator.RemoveAccess(n.Data)
+}
+
+// local is the address by which this machine reaches the endpoint.
+func (e *endpoint) local() string {
+	host, port, err := net.SplitHostPort(e.socket.Addr().String())
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return e.scheme + "://" + net.JoinHostPort("localhost", port)
+	}
+	return e.address()
+}

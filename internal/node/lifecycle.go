@@ -1,0 +1,43 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+
+	"nems/internal/catalogue"
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+// eventTypes is the catalogue with the life cycles that operators have set
+// laid over it.
+type eventTypes struct {
+	base    *catalogue.Catalogue
+	read    func(ctx context.Context) ([]store.LifeCycle, error)
+	log     *slog.Logger
+	current atomic.Pointer[catalogue.Catalogue]
+}
+
+// now returns the event types as they are at the moment.
+func (t *eventTypes) now() *catalogue.Catalogue { return t.current.Load() }
+
+// load reads the life cycles.
+func (t *eventTypes) load(ctx context.Context) error {
+	rows, err := t.read(ctx)
+	if err != nil {
+		return err
+	}
+	changed := make(map[string]catalogue.LifeCycle, len(rows))
+	for _, row := range rows {
+		life, err := operator.DecodeLifeCycle(row)
+		if err != nil {
+			// The event type keeps the state that its file gives.
+			t.log.Error("a stored life cycle cannot be read and is ignored", "event_type", row.Code, "error", err)
+			continue
+		}
+		changed[row.Code] = life
+	}
+	t.current.Store(t.base.WithLifeCycles(changed))
+	return nil
+}

@@ -1,0 +1,28 @@
+package node_test
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain runs the tests and checks that no goroutine of a server outlives
+// it. As a child of the crash test it is a server instead.
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(crashFolder); folder != "" {
+		serveUntilKilled(folder)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// about begins the criteria of an explicit subscription.
+func about(number string) string {
+	return "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + number
+}
+
+// rule begins the criteria of a generic subscription.
+func rule(kind, organisation string) string {
+	return "/Bundle?type=message&subscriptionRuleType=" + kind + "&Organization.identifier=" + organisation
+}

@@ -1,0 +1,239 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nems/client"
+	"nems/internal/node"
+	"nems/internal/node/nodetest"
+)
+
+// boxes are the mailboxes that situations speak of.
+var boxes = []string{leeds, national, national2}
+
+// TestSituations looks at each situation in a world of its own: every mailbox
+// holds what is expected and nothing else.
+func TestSituations(t *testing.T) {
+	for n, situation := range situations {
+		t.Run(situation.name, func(t *testing.T) {
+			t.Parallel()
+			played := situation.prepare(t, nodetest.Boot(t), n)
+			played.publish(t)
+			played.compare(t, true)
+		})
+	}
+}
+
+// TestSituationsTogether plays all of them in one world: first everybody
+// subscribes, then one message after the other comes in. Tags tell the
+// situations apart.
+func TestSituationsTogether(t *testing.T) {
+	s := nodetest.Boot(t)
+	var all []*play
+	for n, situation := range situations {
+		all = append(all, situation.prepare(t, s, n))
+	}
+	for _, played := range all {
+		played.publish(t)
+		t.Run(played.name, func(t *testing.T) { played.compare(t, false) })
+	}
+}
+
+// play is a situation in a world.
+type play struct {
+	situation
+	s       *nodetest.Server
+	message []byte
+	prefix  string            // of the situation's tags
+	ids     map[string]string // of the subscriptions, by tag as in want
+	deleted []func(t *testing.T)
+}
+
+// prepare creates the subscriptions.
+func (st situation) prepare(t *testing.T, s *nodetest.Server, n int) *play {
+	t.Helper()
+	p := &play{situation: st, s: s, ids: map[string]string{}, prefix: fmt.Sprintf("s%02d-", n)}
+	for _, a := range st.asks {
+		owner := s.Leeds()
+		if !strings.EqualFold(a.mailbox, leeds) {
+			owner = s.National()
+		}
+		criteria := a.criteria
+		if a.tag != "" {
+			criteria += "&tag=" + p.prefix + a.tag
+		}
+		id, err := owner.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: a.mailbox, Reason: "A test", End: a.end})
+		if err != nil {
+			t.Fatalf("subscribe %s: %v", criteria, err)
+		}
+		p.ids[a.tag] = id
+		if a.deleted {
+			p.deleted = append(p.deleted, func(t *testing.T) {
+				if err := owner.Unsubscribe(context.Background(), id); err != nil {
+					t.Fatalf("delete: %v", err)
+				}
+			})
+		}
+	}
+	p.message = st.make(t)
+	return p
+}
+
+// make makes the message.
+func (st situation) make(t *testing.T) []byte {
+	t.Helper()
+	if st.message != nil {
+		return st.message(t)
+	}
+	code, kind := "vaccinations-1", "new"
+	if st.event != "" {
+		code = st.event
+	}
+	if st.kind != "" {
+		kind = st.kind
+	}
+	return nodetest.Message(t, code, kind, st.about)
+}
+
+// publish deletes what the situation deletes, waits for its moment and
+// publishes its message.
+func (p *play) publish(t *testing.T) {
+	t.Helper()
+	for _, unsubscribe := range p.deleted {
+		unsubscribe(t)
+	}
+	if !p.at.IsZero() {
+		p.s.Clock.Set(p.at)
+	}
+	publisher := p.s.Publisher()
+	if strings.HasPrefix(p.event, "pds-") {
+		publisher = p.s.Spine()
+	}
+	for range max(p.times, 1) {
+		p.s.Publish(publisher, p.message)
+	}
+}
+
+// compare empties the mailboxes and holds their copies against what is wanted:
+// all of them alone in the world, only its own tags among others.
+func (p *play) compare(t *testing.T, alone bool) {
+	t.Helper()
+	for _, box := range boxes {
+		want, wanted := p.want[box]
+		copies := p.s.Collect(box)
+		switch {
+		case !wanted && alone && len(copies) > 0:
+			t.Errorf("%s: expected no copy; received %d", box, len(copies))
+		case wanted && len(copies) != max(p.times, 1):
+			t.Errorf("%s: expected %d copies; received %d", box, max(p.times, 1), len(copies))
+		}
+		for _, c := range copies {
+			if !bytes.Equal(c.Body, p.message) {
+				t.Errorf("%s: the copy is not the message that was published", box)
+			}
+			if diff := cmp.Diff(p.partners(want), p.own(c.PartnerID, alone)); diff != "" {
+				t.Errorf("%s: partner id (-want +got):\n%s", box, diff)
+			}
+		}
+	}
+}
+
+// partners are the `id|tag` pairs for tags with blanks between them, sorted.
+func (p *play) partners(tags string) []string {
+	var pairs []string
+	for _, tag := range strings.Fields(tags) {
+		if tag != untagged {
+			pairs = append(pairs, p.ids[tag]+"|"+p.prefix+tag)
+		}
+	}
+	slices.Sort(pairs)
+	return pairs
+}
+
+// own takes a partner id apart, sorted; of the pairs of others nothing remains
+// unless the situation is alone.
+func (p *play) own(partner string, alone bool) []string {
+	var pairs []string
+	for pair := range strings.SplitSeq(partner, "~~~") {
+		if pair != "" && (alone || strings.Contains(pair, "|"+p.prefix)) {
+			pairs = append(pairs, pair)
+		}
+	}
+	slices.Sort(pairs)
+	return pairs
+}
+
+var oldPostcode = regexp.MustCompile(`(?s)(<use value="old"/>.*?<postalCode value=")[^"]*`)
+
+// changeOfAddress makes a change of address away from a postcode.
+func changeOfAddress(t testing.TB, number, from string) []byte {
+	t.Helper()
+	message := nodetest.Message(t, "pds-change-of-address-1", "new", number)
+	if !oldPostcode.Match(message) {
+		t.Fatal("the example of a change of address has no old address")
+	}
+	return oldPostcode.ReplaceAll(message, []byte("${1}"+from))
+}
+
+var (
+	routingNumber = regexp.MustCompile(`(?s)<extension url="nhsNumber">.*?</extension>`)
+	identifier    = regexp.MustCompile(`(?s)<identifier>.*?</identifier>`)
+)
+
+// birthWithoutMother makes a birth of Baby FARROW, whose mother's number nobody
+// knows: neither the routing demographics nor her Patient resource have it.
+func birthWithoutMother(t testing.TB) []byte {
+	t.Helper()
+	const mother = "9990000204"
+	message := nodetest.Message(t, "pds-birth-notification-1", "new", mother)
+	message = routingNumber.ReplaceAll(message, nil)
+	message = identifier.ReplaceAllFunc(message, func(one []byte) []byte {
+		if bytes.Contains(one, []byte(mother)) {
+			return nil
+		}
+		return one
+	})
+	if bytes.Contains(message, []byte(mother)) {
+		t.Fatal("the mother's number is still in the message")
+	}
+	return message
+}
+
+// TestUnknownPatientsAccepted matches an event of somebody whom the directory
+// does not have on what the message carries, where the operator allows it.
+func TestUnknownPatientsAccepted(t *testing.T) {
+	s := nodetest.Boot(t, func(c *node.Config) { c.UnknownPatients = "accept" })
+	stranger := nodetest.Patient(t, nodetest.Jack)
+	message := nodetest.Replace(t, nodetest.MessageAbout(t, "vaccinations-1", "new", stranger), nodetest.Jack, nodetest.Nobody)
+	s.Subscribe(s.Leeds(), about(nodetest.Nobody)+vaccinations, leeds)
+	s.Subscribe(s.National(), rule("COUNTRYCODE", england)+vaccinations+"&GPRegistration=UnregisteredOnly", national)
+	s.Publish(s.Publisher(), message)
+	if n := len(s.Collect(leeds)); n != 1 {
+		t.Errorf("by NHS number: expected 1 copy; received %d", n)
+	}
+	if n := len(s.Collect(national)); n != 0 {
+		t.Errorf("whether the patient has a practice is not known, so that filter matches nothing; received %d copies", n)
+	}
+}
+
+// TestManualActivation keeps a subscription from matching until it is approved.
+func TestManualActivation(t *testing.T) {
+	s := nodetest.Boot(t, func(c *node.Config) { c.Activation = "manual" })
+	id := s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)
+	s.Publish(s.Publisher(), nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+	if n := len(s.Collect(leeds)); n != 0 {
+		t.Errorf("expected no copy before the approval; received %d", n)
+	}
+	read, err := s.Leeds().Read(context.Background(), id)
+	if err != nil || read.Status != "requested" {
+		t.Errorf("expected the status requested; received %q, %v", read.Status, err)
+	}
+}

@@ -1,0 +1,286 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"nems/internal/api"
+	"nems/internal/audit"
+	"nems/internal/broker"
+	"nems/internal/catalogue"
+	"nems/internal/console"
+	"nems/internal/directory/devworld"
+	"nems/internal/mailbox"
+	"nems/internal/nhs"
+	"nems/internal/operator"
+	"nems/internal/spine"
+	"nems/internal/store/sqlite"
+)
+
+// World is what a node takes from the process around it.
+type World struct {
+	Log *slog.Logger
+	// Now is the business clock; nil means time.Now.
+	Now func() time.Time
+	// Ready is told the address of the first listener once everything
+	// answers; nil when nobody waits.
+	Ready func(url string)
+}
+
+// node is a NEMS put together, before it runs.
+type node struct {
+	Config
+	World
+	db        *sqlite.DB
+	directory *sqlite.Directory
+	systems   *systems
+	types     *eventTypes
+	registry  *registry
+	metrics   *metrics
+	endpoints []*endpoint
+	// checkpoints signs the audit's ends; nil where no key is set.
+	checkpoints *audit.Keeper
+}
+
+// Run serves until the context ends, then drains: listeners stop taking
+// requests, those under way finish, and what was accepted is committed. It
+// returns once everything that it started has ended.
+func Run(ctx context.Context, c Config, w World) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if w.Now == nil {
+		w.Now = time.Now
+	}
+	n := &node{Config: c, World: w}
+	defer n.close()
+	if err := n.open(); err != nil {
+		return err
+	}
+	// The store outlives the listeners: requests under way still commit.
+	storing, stopStore := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopStore()
+	stored := make(chan error, 1)
+	go func() { stored <- n.db.Run(storing) }()
+	if err := n.prepare(ctx); err != nil {
+		stopStore()
+		return errors.Join(err, <-stored)
+	}
+	err := n.serve(ctx)
+	stopStore()
+	err = errors.Join(err, <-stored)
+	n.lastCheckpoint()
+	return err
+}
+
+// open opens the databases.
+func (n *node) open() error {
+	if err := os.MkdirAll(n.Data, 0o750); err != nil {
+		return err
+	}
+	var err error
+	if n.db, err = sqlite.Open(databasePath(n.Data, n.Database), sqlite.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log}); err != nil {
+		return err
+	}
+	n.directory, err = OpenDirectory(n.Data)
+	return err
+}
+
+// OpenDirectory opens the directory of a data folder, for importing.
+func OpenDirectory(data string) (*sqlite.Directory, error) {
+	if err := os.MkdirAll(data, 0o750); err != nil {
+		return nil, err
+	}
+	return sqlite.OpenDirectory(filepath.Join(data, "directory.db"))
+}
+
+func (n *node) close() {
+	if len(n.endpoints) > 0 {
+		_ = operator.RemoveAccess(n.Data)
+	}
+	for _, e := range n.endpoints {
+		_ = e.socket.Close()
+	}
+	if n.directory != nil {
+		_ = n.directory.Close()
+	}
+	if n.db != nil {
+		_ = n.db.Close()
+	}
+}
+
+// prepare seeds the dev world, wires the packages and binds the listeners.
+func (n *node) prepare(ctx context.Context) error {
+	if n.Dev {
+		if err := n.seed(ctx); err != nil {
+			return err
+		}
+	}
+	types, err := catalogue.Load(n.EventTypes)
+	if err != nil {
+		return err
+	}
+	n.metrics = newMetrics(n.db.Stats)
+	if n.checkpoints, err = n.keeper(); err != nil {
+		return err
+	}
+	n.systems = &systems{read: n.db.Systems, log: n.Log}
+	n.types = &eventTypes{base: types, read: n.db.LifeCycles, log: n.Log}
+	n.registry = &registry{
+		version: n.db.RegistryVersion, log: n.Log, loaded: -1,
+		loaders: []func(context.Context) error{n.systems.load, n.types.load},
+	}
+	if err := n.registry.load(ctx); err != nil {
+		return err
+	}
+	if n.OperatorToken == "" {
+		n.OperatorToken = operator.NewToken()
+	}
+	if err := n.bind(); err != nil {
+		return err
+	}
+	return n.announce()
+}
+
+// serve runs listeners and housekeeping until the context ends.
+func (n *node) serve(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, e := range n.endpoints {
+		n.Log.Info("listening", "listener", e.name, "address", e.address())
+		g.Go(func() error { return e.serve(ctx, n.Drain) })
+		if e.pins != nil {
+			g.Go(func() error { return e.pins.follow(ctx, n.Log) })
+		}
+	}
+	g.Go(func() error { return n.registry.follow(ctx) })
+	g.Go(func() error { return n.keepCheckpoints(ctx) })
+	if n.Ready != nil {
+		n.Ready(n.endpoints[0].address())
+	}
+	return g.Wait()
+}
+
+// bind makes the handlers and opens the addresses.
+func (n *node) bind() error {
+	if n.Dev {
+		e, err := bind("dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.World)
+		if err != nil {
+			return err
+		}
+		n.endpoints = append(n.endpoints, e)
+		e.server.Handler = n.everything(e.address())
+		return nil
+	}
+	operations := http.NewServeMux()
+	n.operations(operations, "")
+	for _, l := range []struct {
+		name string
+		Listener
+		handler http.Handler
+	}{
+		{"fhir", n.FHIR, n.fhirAPI(n.PublicURL)},
+		{"mesh", n.MESH, n.meshAPI()},
+		{"operations", n.Operations, operations},
+	} {
+		if l.Listen == "" {
+			continue
+		}
+		e, err := bind(l.name, l.Listener, l.handler, n.World)
+		if err != nil {
+			return err
+		}
+		n.endpoints = append(n.endpoints, e)
+		if e.pins != nil {
+			n.metrics.revocations(l.name, e.pins.expires)
+		}
+	}
+	return nil
+}
+
+// everything is the one handler of the dev world.
+func (n *node) everything(url string) http.Handler {
+	base := n.PublicURL
+	if base == "" {
+		base = url
+	}
+	fhir, mesh, rest := n.fhirAPI(base), n.meshAPI(), http.NewServeMux()
+	n.operations(rest, base)
+	rest.Handle("/", fhir) // which says that there is no such path
+	// Not one mux for all: it would redirect paths that are not clean before
+	// the FHIR and MESH sides can answer in their own forms.
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p := r.URL.Path; {
+		case strings.HasPrefix(p, "/STU3/"):
+			fhir.ServeHTTP(w, r)
+		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
+			mesh.ServeHTTP(w, r)
+		default:
+			rest.ServeHTTP(w, r)
+		}
+	})
+}
+
+// fhirAPI wires door, broker and API.
+func (n *node) fhirAPI(base string) http.Handler {
+	profile := spine.Strict
+	if n.Profile == "observed" {
+		profile = spine.Observed
+	}
+	return api.New(api.Config{
+		Broker: broker.New(broker.Config{
+			Journal: n.db, Mailboxes: n.db, Catalogue: n.types.now,
+			Patients: n.directory, Organisations: n.directory, Postcodes: n.directory,
+			Level:                 catalogue.Level(n.Level),
+			AcceptUnknownPatients: n.UnknownPatients == "accept",
+			ManualActivation:      n.Activation == "manual",
+			Now:                   n.Now,
+		}),
+		Door: &spine.Door{
+			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Now: n.Now, Systems: n.systems,
+		},
+		Recorder: n.db, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
+	})
+}
+
+// meshAPI wires the mailboxes.
+func (n *node) meshAPI() http.Handler {
+	key := n.MESHSharedKey
+	if key == "" && n.Dev {
+		key = devworld.SharedKey
+	}
+	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log}
+	if !n.Dev {
+		c.Allowed = n.systems.opens
+	}
+	return mailbox.New(c)
+}
+
+// operations adds health, metrics, the operators' door and the console.
+func (n *node) operations(mux *http.ServeMux, base string) {
+	mux.HandleFunc("GET /health", n.health)
+	mux.HandleFunc("GET /health/live", n.health)
+	mux.Handle("GET /metrics", n.metrics.handler())
+	n.desk(mux)
+	mux.Handle("GET /{$}", console.Page{Source: n.db, Base: base, Dev: n.Dev, Now: n.Now, Log: n.Log})
+}
+
+// health says whether the store answers.
+func (n *node) health(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if _, err := n.db.RegistryVersion(r.Context()); err != nil {
+		n.Log.Error("health", "error", err)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, `{"status":"unavailable"}`)
+		return
+	}
+	fmt.Fprintln(w, `{"status":"ok"}`)
+}

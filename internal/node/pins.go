@@ -1,0 +1,217 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// pins are the issuers whose client certificates a listener accepts, and what
+// they have revoked. Both are files that are read again when they change. They
+// are in force on open connections too: a request on a connection whose
+// certificate is no longer accepted ends it.
+type pins struct {
+	issuers, revocations watched // touched by load alone
+	now                  func() time.Time
+	current              atomic.Pointer[pinned]
+}
+
+// pinned is one reading of the files. It is never changed.
+type pinned struct {
+	generation int64
+	pool       *x509.CertPool
+	revoked    map[string]bool // by revocationKey
+	expires    time.Time       // of the first revocation list to expire; zero without one
+}
+
+// load reads the files if they have changed, and tells whether they had. What
+// cannot be read leaves the last good reading in force.
+func (p *pins) load() (changed bool, err error) {
+	// A file that was taken up and turns out to be wrong is read again next time.
+	issuers, revocations := p.issuers, p.revocations
+	ca, caChanged, err := p.issuers.read()
+	if err != nil {
+		return false, err
+	}
+	crl, crlChanged, err := p.revocations.read()
+	if err != nil || !caChanged && !crlChanged && p.current.Load() != nil {
+		return false, err
+	}
+	next, err := readPinned(ca, crl)
+	if err != nil {
+		p.issuers, p.revocations = issuers, revocations
+		return false, err
+	}
+	next.generation = 1
+	if last := p.current.Load(); last != nil {
+		next.generation = last.generation + 1
+	}
+	p.current.Store(next)
+	return true, nil
+}
+
+// readPinned reads issuers (PEM) and the revocation lists that they signed (PEM,
+// several, or one in DER).
+func readPinned(ca, crl []byte) (*pinned, error) {
+	p := &pinned{pool: x509.NewCertPool(), revoked: map[string]bool{}}
+	var issuers []*x509.Certificate
+	for block, rest := pem.Decode(ca); block != nil; block, rest = pem.Decode(rest) {
+		issuer, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("client-ca: %w", err)
+		}
+		p.pool.AddCert(issuer)
+		issuers = append(issuers, issuer)
+	}
+	if len(issuers) == 0 {
+		return nil, errors.New("client-ca: holds no certificate in PEM")
+	}
+	for len(bytes.TrimSpace(crl)) > 0 {
+		block, rest := pem.Decode(crl)
+		if block == nil {
+			block, rest = &pem.Block{Bytes: crl}, nil
+		}
+		if err := p.revoke(block.Bytes, issuers); err != nil {
+			return nil, fmt.Errorf("client-crl: %w", err)
+		}
+		crl = rest
+	}
+	return p, nil
+}
+
+// revoke adds a revocation list, which one of the issuers must have signed.
+func (p *pinned) revoke(der []byte, issuers []*x509.Certificate) error {
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		return err
+	}
+	for _, issuer := range issuers {
+		if !bytes.Equal(issuer.RawSubject, list.RawIssuer) || list.CheckSignatureFrom(issuer) != nil {
+			continue
+		}
+		for _, entry := range list.RevokedCertificateEntries {
+			p.revoked[revocationKey(list.RawIssuer, entry.SerialNumber.Bytes())] = true
+		}
+		if p.expires.IsZero() || list.NextUpdate.Before(p.expires) {
+			p.expires = list.NextUpdate
+		}
+		return nil
+	}
+	return errors.New("a revocation list is signed by none of the issuers in client-ca")
+}
+
+func revocationKey(issuer, serial []byte) string { return string(issuer) + "/" + string(serial) }
+
+// unrevoked picks the first chain none of whose certificates is revoked.
+func (p *pinned) unrevoked(chains [][]*x509.Certificate) []*x509.Certificate {
+chains:
+	for _, chain := range chains {
+		for _, c := range chain {
+			if p.revoked[revocationKey(c.RawIssuer, c.SerialNumber.Bytes())] {
+				continue chains
+			}
+		}
+		return chain
+	}
+	return nil
+}
+
+// verify builds the chain of a client certificate again.
+func (p *pinned) verify(certificates []*x509.Certificate, now time.Time) error {
+	options := x509.VerifyOptions{
+		Roots: p.pool, Intermediates: x509.NewCertPool(), CurrentTime: now,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	for _, c := range certificates[1:] {
+		options.Intermediates.AddCert(c)
+	}
+	chains, err := certificates[0].Verify(options)
+	if err != nil || p.unrevoked(chains) == nil {
+		return errRefused
+	}
+	return nil
+}
+
+// admit is the last step of a handshake.
+func (p *pins) admit(state tls.ConnectionState) error {
+	if p.current.Load().unrevoked(state.VerifiedChains) == nil {
+		return errRefused
+	}
+	return nil
+}
+
+// checkedKey finds, in the context of a connection's requests, the generation
+// of the pins that its certificate was last held against.
+type checkedKey struct{}
+
+// guard holds each request's certificate against the pins as they are now: a
+// connection may have lived longer than the right to it. It is ended without an
+// answer, as a new one would be. server must be the handler's.
+func (p *pins) guard(server *http.Server, next http.Handler) http.Handler {
+	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, checkedKey{}, new(atomic.Int64))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		current, now := p.current.Load(), p.now()
+		checked := r.Context().Value(checkedKey{}).(*atomic.Int64)
+		if checked.Load() != current.generation {
+			if current.verify(r.TLS.PeerCertificates, now) != nil {
+				panic(http.ErrAbortHandler)
+			}
+			checked.Store(current.generation)
+		}
+		if now.After(r.TLS.PeerCertificates[0].NotAfter) {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// expires is the moment from which a revocation list is out of date, in seconds
+// since 1970; 0 without a list.
+func (p *pins) expires() float64 {
+	if at := p.current.Load().expires; !at.IsZero() {
+		return float64(at.Unix())
+	}
+	return 0
+}
+
+// follow takes up changed files until the context ends, and says when a
+// revocation list has expired: it stays in force, but newer revocations may be
+// missing from it.
+func (p *pins) follow(ctx context.Context, log *slog.Logger) error {
+	ticker := time.NewTicker(refresh)
+	defer ticker.Stop()
+	var said string
+	var expired int64 // generation whose expiry was logged
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		changed, err := p.load()
+		switch {
+		case err != nil && err.Error() != said:
+			said = err.Error()
+			log.Error("client certificates: the files cannot be taken up, the last ones stay in force", "error", err)
+		case changed:
+			said = ""
+			log.Info("client certificates: issuers and revocations were read again")
+		}
+		current := p.current.Load()
+		if at := current.expires; !at.IsZero() && p.now().After(at) && expired != current.generation {
+			expired = current.generation
+			log.Error("client certificates: a revocation list has expired", "since", at)
+		}
+	}
+}

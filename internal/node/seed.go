@@ -1,0 +1,78 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"nems/internal/audit"
+	"nems/internal/directory/devworld"
+	"nems/internal/mailbox"
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+// seed fills a dev database with the dev world and the MESH sandbox's files.
+// Doing it again changes nothing.
+func (n *node) seed(ctx context.Context) error {
+	if err := devworld.Seed(ctx, n.directory); err != nil {
+		return err
+	}
+	entry := audit.Entry{At: n.Now(), Action: "seed"}
+	for _, s := range devworld.Systems() {
+		row, err := operator.EncodeSystem(s)
+		if err != nil {
+			return err
+		}
+		if err := n.db.PutSystem(ctx, row, entry); err != nil {
+			return err
+		}
+	}
+	for _, box := range devworld.Mailboxes() {
+		if _, err := n.db.PutMailbox(ctx, store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password}); err != nil {
+			return err
+		}
+	}
+	return n.sandboxFiles(ctx)
+}
+
+// sandboxFiles adds the mailboxes and workflows of the MESH sandbox's files.
+func (n *node) sandboxFiles(ctx context.Context) error {
+	boxes, err := readLines(n.MeshMailboxes, mailbox.ReadMailboxes)
+	if err != nil {
+		return err
+	}
+	for _, box := range boxes {
+		if _, err := n.db.PutMailbox(ctx, box); err != nil {
+			return err
+		}
+	}
+	workflows, err := readLines(n.MeshWorkflows, mailbox.ReadWorkflows)
+	if err != nil {
+		return err
+	}
+	for _, w := range workflows {
+		if err := n.db.PutWorkflow(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readLines reads one of the sandbox's files; no path means no lines.
+func readLines[T any](path string, read func(io.Reader) ([]T, error)) ([]T, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	lines, err := read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return lines, nil
+}

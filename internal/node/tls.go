@@ -1,0 +1,127 @@
+package node
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"nems/internal/spine"
+)
+
+// tlsConfig reads a listener's certificate and, when it names issuers, demands
+// client certificates from them. pins is nil when it names none.
+func tlsConfig(l Listener, now func() time.Time) (*tls.Config, *pins, error) {
+	pair := &keyPair{cert: l.Cert, key: l.Key}
+	if _, err := pair.get(nil); err != nil {
+		return nil, nil, err
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get, Time: now}
+	if l.ClientCA == "" {
+		return c, nil, nil
+	}
+	p := &pins{issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: now}
+	if _, err := p.load(); err != nil {
+		return nil, nil, err
+	}
+	// A resumed session would skip the verification of the certificate.
+	c.SessionTicketsDisabled = true
+	c.ClientAuth = tls.RequireAndVerifyClientCert
+	c.VerifyConnection = p.admit
+	c.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+		config := c.Clone()
+		config.GetConfigForClient = nil
+		config.ClientCAs = p.current.Load().pool
+		return config, nil
+	}
+	return c, p, nil
+}
+
+// keyPair is a certificate with its key on disk, read again when a file has
+// changed, so that a renewed certificate needs no restart.
+type keyPair struct {
+	cert, key string
+
+	mu     sync.Mutex
+	stamps [2]stamp
+	pair   *tls.Certificate
+}
+
+// get returns the pair as it is on disk now; the last good one while the files
+// do not fit together, so that a half-written renewal does not cut the service
+// off.
+func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	stamps := [2]stamp{stampOf(k.cert), stampOf(k.key)}
+	if k.pair != nil && stamps == k.stamps {
+		return k.pair, nil
+	}
+	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
+	if err == nil {
+		k.pair, k.stamps = &pair, stamps
+	}
+	if k.pair != nil {
+		return k.pair, nil
+	}
+	return nil, err
+}
+
+// stamp tells one state of a file from another without reading it.
+type stamp struct {
+	changed time.Time
+	size    int64
+}
+
+// stampOf returns the stamp of a file; that of a missing one is zero.
+func stampOf(path string) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{}
+	}
+	return stamp{info.ModTime(), info.Size()}
+}
+
+// watched is a file that is read again when it changes. Used by one goroutine
+// at a time.
+type watched struct {
+	path    string
+	stamp   stamp
+	content []byte
+}
+
+// read returns the content and whether it is another than at the last call. No
+// path is an empty file that never changes. A file that cannot be read leaves
+// everything as it was.
+func (w *watched) read() (content []byte, changed bool, err error) {
+	if w.path == "" {
+		return nil, false, nil
+	}
+	s := stampOf(w.path)
+	if s == w.stamp && s != (stamp{}) {
+		return w.content, false, nil
+	}
+	content, err = os.ReadFile(w.path)
+	if err != nil {
+		return w.content, false, err
+	}
+	w.stamp = s
+	changed = !bytes.Equal(content, w.content)
+	w.content = content
+	return content, changed, nil
+}
+
+// errRefused ends a handshake; the alert says no more than that.
+var errRefused = errors.New("the client certificate is not accepted")
+
+// certificateNames returns the names of the client certificate that a request
+// came with, nil when there is none.
+func certificateNames(r *http.Request) []string {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return spine.CertificateNames(r.TLS.VerifiedChains[0][0])
+}

@@ -1,0 +1,145 @@
+package operator
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"nems/internal/audit"
+)
+
+// ChainLink is one link of the audit as a line of an exported chain: its
+// entries in plain, so that people and programs can read what the hash covers.
+type ChainLink struct {
+	Chain   int64       `json:"chain"`
+	Seq     int64       `json:"link"`
+	At      time.Time   `json:"at"`
+	Heads   []ChainHead `json:"heads,omitempty"`
+	Entries []Record    `json:"entries"`
+	Hash    string      `json:"hash"` // SHA-256 in hex
+}
+
+// ChainHead is the end of another chain that a link binds.
+type ChainHead struct {
+	Chain int64  `json:"chain"`
+	Seq   int64  `json:"link"`
+	Hash  string `json:"hash"`
+}
+
+// Chain yields the links whose commit lies in [from, to), oldest first; zero
+// times set no limit. Exports of neighbouring spans of time make one chain when
+// they are put together.
+func (d Desk) Chain(ctx context.Context, from, to time.Time) iter.Seq2[ChainLink, error] {
+	return func(yield func(ChainLink, error) bool) {
+		entry := d.readEntry(Filter{From: from, To: to})
+		entry.Action = actionExportAudit
+		d.Store.Record(entry)
+		early := from
+		if !early.IsZero() {
+			early = early.Add(-slack)
+		}
+		for link, err := range d.Store.Links(ctx, early, to) {
+			if err == nil && link.At.Before(from) {
+				continue
+			}
+			var line ChainLink
+			if err == nil {
+				line, err = newChainLink(link)
+			}
+			if !yield(line, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func newChainLink(l audit.Link) (ChainLink, error) {
+	line := ChainLink{Chain: l.Chain, Seq: l.Seq, At: l.At, Hash: hex.EncodeToString(l.Hash[:])}
+	for _, h := range l.Heads {
+		line.Heads = append(line.Heads, ChainHead{Chain: h.Chain, Seq: h.Seq, Hash: hex.EncodeToString(h.Hash[:])})
+	}
+	entries, err := l.Unpack()
+	if err != nil {
+		return line, unreadable(l, err)
+	}
+	line.Entries = make([]Record, len(entries))
+	for i, e := range entries {
+		line.Entries[i] = newRecord(e)
+	}
+	return line, nil
+}
+
+// link turns the line back into the link that it was made of: the entries are
+// encoded again, so that the hash tells whether anything in the line was
+// changed.
+func (c ChainLink) link() (audit.Link, error) {
+	l := audit.Link{Chain: c.Chain, Seq: c.Seq, At: c.At}
+	if err := readHash(c.Hash, &l.Hash); err != nil {
+		return l, err
+	}
+	for _, h := range c.Heads {
+		head := audit.Head{Chain: h.Chain, Seq: h.Seq}
+		if err := readHash(h.Hash, &head.Hash); err != nil {
+			return l, err
+		}
+		l.Heads = append(l.Heads, head)
+	}
+	sealed := make([]audit.Sealed, len(c.Entries))
+	for i, r := range c.Entries {
+		e, err := r.entry()
+		if err != nil {
+			return l, fmt.Errorf("entry %d: %w", i+1, err)
+		}
+		sealed[i] = audit.Seal(e)
+	}
+	l.Entries = audit.NewChain(0, nil).Next(c.At, sealed).Entries
+	return l, nil
+}
+
+func readHash(text string, into *audit.Hash) error {
+	hash, err := hex.DecodeString(text)
+	if err != nil || len(hash) != len(into) {
+		return fmt.Errorf("a hash has %d digits in hex", 2*len(into))
+	}
+	*into = audit.Hash(hash)
+	return nil
+}
+
+// longestLine limits a line of an exported chain; a link holds the entries of
+// one commit, of which there are hundreds at most.
+const longestLine = 16 << 20
+
+// ReadChain yields the links of an exported chain, for audit.Verify. The error
+// names the line that is wrong.
+func ReadChain(r io.Reader) iter.Seq2[audit.Link, error] {
+	return func(yield func(audit.Link, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, longestLine)
+		for n := 1; lines.Scan(); n++ {
+			if len(lines.Bytes()) == 0 {
+				continue
+			}
+			var c ChainLink
+			err := json.Unmarshal(lines.Bytes(), &c)
+			var l audit.Link
+			if err == nil {
+				l, err = c.link()
+			}
+			if err != nil {
+				yield(audit.Link{}, fmt.Errorf("line %d is not a link of an exported chain: %w", n, err))
+				return
+			}
+			if !yield(l, nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(audit.Link{}, err)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package operator
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/goccy/go-yaml"
+
+	"nems/internal/nhs"
+	"nems/internal/spine"
+)
+
+// systemFile is one system of a file: a registration, whose keys may lie in
+// files beside it.
+type systemFile struct {
+	spine.System
+	// KeyFiles are files with public keys: JWK sets, JWKs, or PEM blocks with
+	// public keys or certificates. Paths start from the folder of the file.
+	KeyFiles []string `json:"keyFiles"`
+}
+
+// ReadSystems reads a file of systems, in YAML or JSON: one, a list, or a list
+// under the member systems. folder is where its keyFiles start from. Members
+// have the names of spine.System's JSON. The error says where it is wrong.
+func ReadSystems(data []byte, folder string) ([]spine.System, error) {
+	list, err := readList[systemFile](data, "systems")
+	if err != nil {
+		return nil, err
+	}
+	seen := map[nhs.ASID]bool{}
+	systems := make([]spine.System, len(list))
+	for i, s := range list {
+		if s.Keys, err = s.keys(folder); err == nil {
+			err = s.Validate()
+		}
+		if err == nil && seen[s.ASID] {
+			err = errors.New("is in the file twice")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("system %d (%s): %w", i+1, s.ASID, err)
+		}
+		seen[s.ASID] = true
+		systems[i] = s.System
+	}
+	return systems, nil
+}
+
+// keys reads the key files; keys in the file itself and in files exclude each
+// other.
+func (s systemFile) keys(folder string) (spine.Keys, error) {
+	if len(s.KeyFiles) == 0 {
+		return s.Keys, nil
+	}
+	if !s.Keys.IsZero() {
+		return spine.Keys{}, errors.New("give either keys or keyFiles")
+	}
+	var all []spine.Keys
+	for _, name := range s.KeyFiles {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(folder, name)
+		}
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return spine.Keys{}, err
+		}
+		keys, err := spine.ParseKeys(data)
+		if err != nil {
+			return spine.Keys{}, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, keys)
+	}
+	return joinKeys(all)
+}
+
+// joinKeys makes one JWK set of several.
+func joinKeys(all []spine.Keys) (spine.Keys, error) {
+	joined := struct {
+		Keys []json.RawMessage `json:"keys"`
+	}{}
+	for _, keys := range all {
+		set := joined
+		set.Keys = nil
+		text, err := json.Marshal(keys)
+		if err == nil {
+			err = json.Unmarshal(text, &set)
+		}
+		if err != nil {
+			return spine.Keys{}, err
+		}
+		joined.Keys = append(joined.Keys, set.Keys...)
+	}
+	text, err := json.Marshal(joined)
+	if err != nil {
+		return spine.Keys{}, err
+	}
+	return spine.ParseKeys(text)
+}
+
+// ReadMailboxes reads a file of mailboxes, in YAML or JSON: one, a list, or a
+// list under the member mailboxes.
+func ReadMailboxes(data []byte) ([]Mailbox, error) {
+	boxes, err := readList[Mailbox](data, "mailboxes")
+	if err != nil {
+		return nil, err
+	}
+	for i, box := range boxes {
+		if err := box.validate(); err != nil {
+			return nil, fmt.Errorf("mailbox %d (%s): %w", i+1, box.ID, err)
+		}
+	}
+	return boxes, nil
+}
+
+// readList reads one value, a list, or a list under a member. Unknown members
+// are refused: a slip of the pen would take or give a right unnoticed.
+func readList[T any](data []byte, member string) ([]T, error) {
+	var tree any
+	if err := yaml.Unmarshal(data, &tree); err != nil {
+		return nil, err
+	}
+	if object, ok := tree.(map[string]any); ok {
+		tree = []any{object}
+		if list, wrapped := object[member]; wrapped && len(object) == 1 {
+			tree = list
+		}
+	}
+	items, ok := tree.([]any)
+	if !ok || len(items) == 0 {
+		return nil, fmt.Errorf("expected one of the %s or a list of them", member)
+	}
+	out := make([]T, len(items))
+	for i, item := range items {
+		if err := readItem(item, &out[i]); err != nil {
+			return nil, fmt.Errorf("%s: entry %d: %w", member, i+1, err)
+		}
+	}
+	return out, nil
+}
+
+func readItem(item, into any) error {
+	text, err := json.Marshal(item)
+	if err != nil {
+		return err
+	}
+	var wrong *json.UnmarshalTypeError
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	switch err := d.Decode(into); {
+	case errors.As(err, &wrong) && wrong.Value == "number":
+		return fmt.Errorf("%s: put the value in quotes", wrong.Field)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%s: expected another kind of value than %s", wrong.Field, wrong.Value)
+	default:
+		return err
+	}
+}
