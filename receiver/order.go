@@ -44,7 +44,7 @@ func (p Point) IsZero() bool { return p.Time.IsZero() && p.Number == 0 }
 
 func newPoint(lastUpdated, versionID string) Point {
 	var p Point
-	if at, err := time.Parse(time.RFC3339Nano, lastUpdated); err == nil {
+	if at, err := time.Parse(time.RFC3339Nano, lastUpdated); err == nil && at.After(time.Time{}) {
 		p.Time = at
 	}
 	if n, err := strconv.ParseInt(versionID, 10, 64); err == nil && n > 0 {
