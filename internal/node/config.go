@@ -156,6 +156,9 @@ func (l Listener) validate(name string, mutual bool) []error {
 	if mutual && (l.Cert == "" || l.ClientCA == "") {
 		wrong = append(wrong, fmt.Errorf("%s-cert, %s-key and %s-client-ca are needed: callers show a client certificate", name, name, name))
 	}
+	if !mutual && l.Cert == "" && l.ClientCA != "" {
+		wrong = append(wrong, fmt.Errorf("%s-client-ca needs %s-cert and %s-key", name, name, name))
+	}
 	if l.ClientCA == "" && (l.ClientCRL != "" || l.ProxyName != "") {
 		wrong = append(wrong, fmt.Errorf("%s-client-crl and %s-proxy-name need %s-client-ca", name, name, name))
 	}

@@ -46,6 +46,7 @@ type node struct {
 	types     *eventTypes
 	registry  *registry
 	metrics   *metrics
+	mesh      *mailbox.Server
 	endpoints []*endpoint
 	// checkpoints signs the audit's ends; nil where no key is set.
 	checkpoints *audit.Keeper
@@ -145,6 +146,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.OperatorToken == "" {
 		n.OperatorToken = operator.NewToken()
 	}
+	n.mesh = n.mailboxes()
 	if err := n.bind(); err != nil {
 		return err
 	}
@@ -163,6 +165,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
 	g.Go(func() error { return n.keepCheckpoints(ctx) })
+	g.Go(func() error { return n.keepMailboxes(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].address())
 	}
@@ -188,7 +191,7 @@ func (n *node) bind() error {
 		handler http.Handler
 	}{
 		{"fhir", n.FHIR, n.fhirAPI(n.PublicURL)},
-		{"mesh", n.MESH, n.meshAPI()},
+		{"mesh", n.MESH, n.mesh},
 		{"operations", n.Operations, operations},
 	} {
 		if l.Listen == "" {
@@ -212,7 +215,7 @@ func (n *node) everything(url string) http.Handler {
 	if base == "" {
 		base = url
 	}
-	fhir, mesh, rest := n.fhirAPI(base), n.meshAPI(), http.NewServeMux()
+	fhir, rest := n.fhirAPI(base), http.NewServeMux()
 	n.operations(rest, base)
 	rest.Handle("/", fhir) // which says that there is no such path
 	// Not one mux for all: it would redirect paths that are not clean before
@@ -222,7 +225,7 @@ func (n *node) everything(url string) http.Handler {
 		case strings.HasPrefix(p, "/STU3/"):
 			fhir.ServeHTTP(w, r)
 		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
-			mesh.ServeHTTP(w, r)
+			n.mesh.ServeHTTP(w, r)
 		default:
 			rest.ServeHTTP(w, r)
 		}
@@ -251,8 +254,8 @@ func (n *node) fhirAPI(base string) http.Handler {
 	})
 }
 
-// meshAPI wires the mailboxes.
-func (n *node) meshAPI() http.Handler {
+// mailboxes wires the MESH server.
+func (n *node) mailboxes() *mailbox.Server {
 	key := n.MESHSharedKey
 	if key == "" && n.Dev {
 		key = devworld.SharedKey

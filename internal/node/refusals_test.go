@@ -17,7 +17,7 @@ type refusal struct {
 	status  int
 	code    string // of the Spine
 	says    string // somewhere in the diagnostics
-	allow   string // Allow header
+	allow   string // methods that the Allow header names, among others
 }
 
 // refusing is the world of the refusals.
@@ -165,7 +165,7 @@ var refusals = []refusal{
 	{name: "Accept HTML only", request: header("Accept", "text/html"), status: 415, code: "UNSUPPORTED_MEDIA_TYPE"},
 	{name: "a packed body", request: header("Content-Encoding", "gzip"), status: 415, code: "UNSUPPORTED_MEDIA_TYPE"},
 	{name: "GET where one POSTs", request: method("GET", nodetest.PublishPath), status: 405, code: "BAD_REQUEST", allow: "POST"},
-	{name: "PUT of a subscription", request: method("PUT", nodetest.SubscribePath+"/"+unissued), status: 405, code: "BAD_REQUEST", allow: "GET, DELETE"},
+	{name: "PUT of a subscription", request: method("PUT", nodetest.SubscribePath+"/"+unissued), status: 405, code: "BAD_REQUEST", allow: "GET DELETE"},
 	{name: "DELETE of all subscriptions", request: method("DELETE", nodetest.SubscribePath), status: 405, code: "BAD_REQUEST", allow: "POST"},
 	{name: "an unknown path", request: method("POST", "/STU3/Patient"), status: 404, code: "NO_RECORD_FOUND"},
 	{name: "a path with a slash too many", request: method("POST", "/STU3//Subscription"), status: 404, code: "NO_RECORD_FOUND"},
