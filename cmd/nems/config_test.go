@@ -74,18 +74,18 @@ func TestExampleConfiguration(t *testing.T) {
 // over the default.
 func TestPrecedence(t *testing.T) {
 	path := configuration(t, "version: 1\nlevel: strict\nfhir:\n  listen: file:1\n")
-	if c := mustParse(t); c.Level != "standard" || c.FHIR.Listen != "" {
+	if c := mustParse(t, "--dev"); c.Level != "standard" || c.FHIR.Listen != "" {
 		t.Errorf("by default: expected standard and no listener; received %q, %q", c.Level, c.FHIR.Listen)
 	}
-	if c := mustParse(t, "--config", path); c.Level != "strict" || c.FHIR.Listen != "file:1" {
+	if c := mustParse(t, "--dev", "--config", path); c.Level != "strict" || c.FHIR.Listen != "file:1" {
 		t.Errorf("the file: expected strict, file:1; received %q, %q", c.Level, c.FHIR.Listen)
 	}
 	t.Setenv("NEMS_LEVEL", "standard")
 	t.Setenv("NEMS_FHIR_LISTEN", "environment:2")
-	if c := mustParse(t, "--config", path); c.Level != "standard" || c.FHIR.Listen != "environment:2" {
+	if c := mustParse(t, "--dev", "--config", path); c.Level != "standard" || c.FHIR.Listen != "environment:2" {
 		t.Errorf("the environment wins over the file: received %q, %q", c.Level, c.FHIR.Listen)
 	}
-	if c := mustParse(t, "--config", path, "--level", "strict", "--fhir-listen", "flag:3"); c.Level != "strict" || c.FHIR.Listen != "flag:3" {
+	if c := mustParse(t, "--dev", "--config", path, "--level", "strict", "--fhir-listen", "flag:3"); c.Level != "strict" || c.FHIR.Listen != "flag:3" {
 		t.Errorf("flags win over all: received %q, %q", c.Level, c.FHIR.Listen)
 	}
 }
@@ -104,7 +104,7 @@ func TestConfigurationRefused(t *testing.T) {
 		{"a file within a file", "config: other.yaml\n", "config"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := parse(t, "--config", configuration(t, c.text))
+			_, err := parse(t, "--dev", "--config", configuration(t, c.text))
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("expected an error that names %q; received %v", c.says, err)
 			}
@@ -117,9 +117,7 @@ func TestConfigurationRefused(t *testing.T) {
 
 // TestValidate lists everything that is wrong, at once.
 func TestValidate(t *testing.T) {
-	c := mustParse(t, "--fhir-listen", "a:1", "--mesh-listen", "a:2", "--database", "mysql:x", "--drain", "11s")
-	c.Version = 2
-	err := c.Validate()
+	_, err := parse(t, "--config", configuration(t, "version: 2\n"), "--fhir-listen", "a:1", "--mesh-listen", "a:2", "--database", "mysql:x", "--drain", "11s")
 	if err == nil {
 		t.Fatal("expected errors; received none")
 	}
@@ -128,10 +126,10 @@ func TestValidate(t *testing.T) {
 			t.Errorf("expected %s among the errors; received %v", says, err)
 		}
 	}
-	dev := mustParse(t, "--dev")
-	if err := dev.Validate(); err != nil {
-		t.Errorf("nems serve --dev needs nothing else; received %v", err)
+	if _, err := parse(t); err == nil || !strings.Contains(err.Error(), "--dev") {
+		t.Errorf("nems serve alone: expected an error that mentions --dev; received %v", err)
 	}
+	mustParse(t, "--dev")
 }
 
 // TestExitCodes: 2 for a command line that is wrong, 1 for what failed.
