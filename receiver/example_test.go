@@ -49,7 +49,7 @@ func Example() {
 	fmt.Printf("%+v %v\n", tally, err)
 	// Output:
 	// 20260102090001000000_000001 vaccinations-1 first handled
-	// 20260102090002000000_000001 vaccinations-1 unordered repeat
+	// 20260102090002000000_000001 vaccinations-1 same repeat
 	// 20260102090003000000_000001 vaccinations-1 stale handled
 	// {Handled:2 Repeats:1 Aside:0 Left:0} <nil>
 }

@@ -177,11 +177,9 @@ func (f *fakeMESH) get(w http.ResponseWriter, id string) {
 		return
 	}
 	m := f.messages[i]
+	w.Header().Set("mex-messagetype", "DATA")
 	for name, value := range m.headers {
-		w.Header()[name] = []string{value}
-	}
-	if w.Header()["mex-messagetype"] == nil {
-		w.Header()["mex-messagetype"] = []string{"DATA"}
+		w.Header().Set(name, value)
 	}
 	w.Header().Set("Content-Encoding", "gzip")
 	if m.raw {

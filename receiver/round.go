@@ -3,6 +3,7 @@ package receiver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -86,6 +87,9 @@ func (r *round) message(ctx context.Context, f fetched) error {
 	if r.config.Keep {
 		return r.look(ctx, m)
 	}
+	if err := r.place(&m); err != nil {
+		return err
+	}
 	finished, err := r.config.Memory.Finished(m.Key)
 	if err != nil {
 		return remembered(err)
@@ -93,9 +97,6 @@ func (r *round) message(ctx context.Context, f fetched) error {
 	if finished {
 		r.tally.Repeats++
 		return r.acknowledge(ctx, m, Repeat, nil)
-	}
-	if err := r.place(&m); err != nil {
-		return err
 	}
 	return r.hand(ctx, m)
 }
@@ -215,7 +216,7 @@ func (r *round) acknowledge(ctx context.Context, m Message, o Outcome, failure e
 	}
 	r.config.Logger.Warn("not acknowledged: the message will come again and be recognised", "message", m, "error", err)
 	if r.failures++; r.failures >= inARow {
-		return errors.Join(ErrFailing, err)
+		return fmt.Errorf("%w: %w", ErrFailing, err)
 	}
 	return nil
 }
@@ -240,7 +241,7 @@ func (r *round) leave(m Message, failure error, d time.Duration) error {
 		return nil
 	}
 	if r.failures++; r.failures >= inARow {
-		return errors.Join(ErrFailing, failure)
+		return fmt.Errorf("%w: %w", ErrFailing, failure)
 	}
 	return nil
 }
