@@ -44,10 +44,10 @@ func (s *inboxMESH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case len(parts) == 3:
 		_ = json.NewEncoder(w).Encode(map[string]any{"messages": s.ids})
 	case len(parts) == 4:
-		w.Header()["mex-messagetype"] = []string{"DATA"}
-		w.Header()["mex-workflowid"] = []string{"VACCINATIONS_1"}
-		w.Header()["mex-from"] = []string{"X26NEMS"}
-		w.Header()["mex-partnerid"] = []string{"sub|tag"}
+		w.Header().Set("mex-messagetype", "DATA")
+		w.Header().Set("mex-workflowid", "VACCINATIONS_1")
+		w.Header().Set("mex-from", "X26NEMS")
+		w.Header().Set("mex-partnerid", "sub|tag")
 		fmt.Fprint(w, inboxMessage)
 	}
 }
