@@ -29,13 +29,13 @@ type auditCmd struct {
 }
 
 type showAudit struct {
-	From    instant `help:"Not before: a moment, a date, or how long ago (36h)."`
-	To      instant `help:"Before: likewise."`
-	ASID    string  `name:"asid" help:"Of this system."`
-	Patient string  `help:"About this patient: an NHS number; - reads it from standard input, which keeps it out of the shell's history."`
-	Action  string  `help:"Of this kind: publish, subscribe, read, delete, search, system-put, ..."`
-	Outcome string  `help:"That ended so: ok, refused, or a Spine code such as ACCESS_DENIED."`
-	Last    int     `default:"50" help:"At most the last so many; 0 shows all."`
+	From    instant `env:"-" help:"Not before: a moment, a date, or how long ago (36h)."`
+	To      instant `env:"-" help:"Before: likewise."`
+	ASID    string  `name:"asid" env:"-" help:"Of this system."`
+	Patient string  `env:"-" help:"About this patient: an NHS number; - reads it from standard input, which keeps it out of the shell's history."`
+	Action  string  `env:"-" help:"Of this kind: publish, subscribe, read, delete, search, system-put, ..."`
+	Outcome string  `env:"-" help:"That ended so: ok, refused, or a Spine code such as ACCESS_DENIED."`
+	Last    int     `default:"50" env:"-" help:"At most the last so many; 0 shows all."`
 	operated
 	formatted
 }
@@ -111,8 +111,8 @@ func printLines[T any](all iter.Seq2[T, error]) error {
 }
 
 type exportAudit struct {
-	From instant `help:"Not before: a moment, a date, or how long ago (36h). Exports of spans that follow each other make one chain when put together."`
-	To   instant `help:"Before: likewise."`
+	From instant `env:"-" help:"Not before: a moment, a date, or how long ago (36h). Exports of spans that follow each other make one chain when put together."`
+	To   instant `env:"-" help:"Before: likewise."`
 	operated
 }
 
@@ -137,9 +137,9 @@ func (k *auditKey) Run() error {
 type verifyAudit struct {
 	Data        string   `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
 	Database    string   `help:"Database, or a copy of one; default: nems.db in the data folder."`
-	Export      []string `help:"Verify exports instead, in their order; - is standard input."`
-	Checkpoints string   `type:"path" help:"File of checkpoints, best the copy on another host; default: audit.checkpoints in the data folder, if there."`
-	Key         string   `type:"path" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if there."`
+	Export      []string `env:"-" help:"Verify exports instead, in their order; - is standard input."`
+	Checkpoints string   `type:"path" env:"-" help:"File of checkpoints, best the copy on another host; default: audit.checkpoints in the data folder, if there."`
+	Key         string   `type:"path" env:"-" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if there."`
 	formatted
 }
 

@@ -15,11 +15,11 @@ import (
 // certsCmd makes throwaway certificates for trying mutual TLS.
 type certsCmd struct {
 	Dir      string        `arg:"" default:"certs" type:"path" help:"Folder; an authority that is there already is used again."`
-	Host     []string      `default:"localhost,127.0.0.1,::1" help:"Names and addresses of the server."`
-	Client   []string      `help:"Name (FQDN) of a client certificate; several."`
-	Revoke   []string      `help:"Revoke the client certificate of this name; several."`
-	Password string        `default:"changeit" help:"Password of the PKCS#12 files."`
-	Valid    time.Duration `default:"8760h" help:"How long they are valid."`
+	Host     []string      `default:"localhost,127.0.0.1,::1" env:"-" help:"Names and addresses of the server."`
+	Client   []string      `env:"-" help:"Name (FQDN) of a client certificate; several."`
+	Revoke   []string      `env:"-" help:"Revoke the client certificate of this name; several."`
+	Password string        `default:"changeit" env:"-" help:"Password of the PKCS#12 files."`
+	Valid    time.Duration `default:"8760h" env:"-" help:"How long they are valid."`
 }
 
 // Run makes the authority and the server's certificate unless they are there,

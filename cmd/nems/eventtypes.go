@@ -43,11 +43,11 @@ func orDash(s string) string {
 
 type setEventType struct {
 	Code              string  `arg:"" help:"Event code, such as vaccinations-1."`
-	State             string  `enum:",current,deprecated,no-longer-supported,withdrawn" default:"" help:"current, deprecated, no-longer-supported or withdrawn; current forgets the dates."`
-	Deprecated        *string `placeholder:"DATE" help:"When it was or will be deprecated, such as 2026-03-31."`
-	NoLongerSupported *string `placeholder:"DATE" help:"From when it cannot be subscribed to any more."`
-	Withdrawn         *string `placeholder:"DATE" help:"From when it cannot be published any more."`
-	Page              *string `name:"url" placeholder:"URL" help:"Page for people about the change."`
+	State             string  `enum:",current,deprecated,no-longer-supported,withdrawn" default:"" env:"-" help:"current, deprecated, no-longer-supported or withdrawn; current forgets the dates."`
+	Deprecated        *string `placeholder:"DATE" env:"-" help:"When it was or will be deprecated, such as 2026-03-31."`
+	NoLongerSupported *string `placeholder:"DATE" env:"-" help:"From when it cannot be subscribed to any more."`
+	Withdrawn         *string `placeholder:"DATE" env:"-" help:"From when it cannot be published any more."`
+	Page              *string `name:"url" placeholder:"URL" env:"-" help:"Page for people about the change."`
 	operated
 }
 

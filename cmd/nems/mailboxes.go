@@ -21,11 +21,11 @@ type mailboxesCmd struct {
 
 type addMailboxes struct {
 	ID       string `arg:"" optional:"" help:"Id of the mailbox."`
-	ODS      string `name:"ods" help:"ODS code of the organisation that it belongs to."`
-	Name     string `help:"Name, for people."`
-	Remote   bool   `help:"Another MESH serves it."`
-	Password string `help:"Password of a mailbox that is served here; better given as NEMS_PASSWORD, or typed when asked."`
-	File     string `type:"path" help:"YAML or JSON with id, ods, name, password, remote: one mailbox, a list, or a list under mailboxes."`
+	ODS      string `name:"ods" env:"-" help:"ODS code of the organisation that it belongs to."`
+	Name     string `env:"-" help:"Name, for people."`
+	Remote   bool   `env:"-" help:"Another MESH serves it."`
+	Password string `env:"NEMS_MAILBOX_PASSWORD" help:"Password of a mailbox that is served here; better given in the environment, or typed when asked."`
+	File     string `type:"path" env:"-" help:"YAML or JSON with id, ods, name, password, remote: one mailbox, a list, or a list under mailboxes."`
 	operated
 }
 

@@ -23,19 +23,19 @@ type tokenCmd struct {
 }
 
 type makeToken struct {
-	ASID     string        `name:"asid" default:"200000000115" help:"requesting_system: ASID of the caller."`
-	ODS      string        `name:"ods" default:"RR8" help:"requesting_organisation: ODS code that it acts for."`
-	Endpoint string        `enum:"publish,create,read,delete" default:"create" help:"What the token is for, which gives its scope: publish, create, read or delete."`
-	Scope    string        `help:"Another scope than the endpoint's."`
-	Reason   string        `default:"directcare" help:"reason_for_request: directcare, secondaryuses or patientaccess."`
-	Issuer   string        `default:"https://localhost" help:"iss: address of the caller."`
-	Audience string        `default:"http://localhost:8880" help:"aud: address of the NEMS."`
-	UserID   string        `name:"user-id" help:"requesting_user, as system|value."`
-	Patient  string        `help:"requesting_patient: an NHS number."`
-	ID       string        `name:"jti" help:"jti: id of the token."`
-	Lifetime time.Duration `default:"5m" help:"How long it is valid."`
-	Key      string        `type:"path" help:"Sign with this private key (PEM or JWK): RS512 for RSA, ES256 for P-256; default: unsigned."`
-	KeyID    string        `name:"kid" help:"Id of the key, as registered."`
+	ASID     string        `name:"asid" default:"200000000115" env:"-" help:"requesting_system: ASID of the caller."`
+	ODS      string        `name:"ods" default:"RR8" env:"-" help:"requesting_organisation: ODS code that it acts for."`
+	Endpoint string        `enum:"publish,create,read,delete" default:"create" env:"-" help:"What the token is for, which gives its scope: publish, create, read or delete."`
+	Scope    string        `env:"-" help:"Another scope than the endpoint's."`
+	Reason   string        `default:"directcare" env:"-" help:"reason_for_request: directcare, secondaryuses or patientaccess."`
+	Issuer   string        `default:"https://localhost" env:"-" help:"iss: address of the caller."`
+	Audience string        `default:"http://localhost:8880" env:"-" help:"aud: address of the NEMS."`
+	UserID   string        `name:"user-id" env:"-" help:"requesting_user, as system|value."`
+	Patient  string        `env:"-" help:"requesting_patient: an NHS number."`
+	ID       string        `name:"jti" env:"-" help:"jti: id of the token."`
+	Lifetime time.Duration `default:"5m" env:"-" help:"How long it is valid."`
+	Key      string        `type:"path" env:"-" help:"Sign with this private key (PEM or JWK): RS512 for RSA, ES256 for P-256; default: unsigned."`
+	KeyID    string        `name:"kid" env:"-" help:"Id of the key, as registered."`
 }
 
 // scopes of the endpoints.
@@ -101,8 +101,8 @@ func readSigningKey(path string) (any, error) {
 
 type explainToken struct {
 	Token    string `arg:"" default:"-" help:"The token, or a whole Authorization header; - reads it from standard input."`
-	Endpoint string `enum:"any,publish,create,read,delete,search,batch" default:"any" help:"Judge it as sent to this endpoint: publish, create, read, delete, search or batch."`
-	Profile  string `enum:"strict,observed" default:"strict" help:"strict or observed, as nems serve has it."`
+	Endpoint string `enum:"any,publish,create,read,delete,search,batch" default:"any" env:"-" help:"Judge it as sent to this endpoint: publish, create, read, delete, search or batch."`
+	Profile  string `enum:"strict,observed" default:"strict" env:"-" help:"strict or observed, as nems serve has it."`
 	formatted
 }
 
