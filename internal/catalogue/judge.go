@@ -218,18 +218,22 @@ func (j *judge) report(f finding) {
 	})
 }
 
-// position is where an element stands. Where lines end in LF alone, as they
-// mostly do, they can be counted fast.
+// position is where an element stands. Where lines end in LF alone and no byte
+// order mark leads, as it mostly is, that can be counted fast.
 func (j *judge) position(n fhir.Node) (line, column int) {
 	start, _ := n.Offset()
 	before := j.src[:start]
-	if last := bytes.LastIndexByte(before, '\n'); last >= 0 && bytes.IndexByte(before, '\r') < 0 {
-		return bytes.Count(before, newline) + 1, utf8.RuneCount(before[last+1:]) + 1
+	if bytes.IndexByte(before, '\r') >= 0 || bytes.HasPrefix(before, byteOrderMark) {
+		return n.Position()
 	}
-	return n.Position()
+	last := bytes.LastIndexByte(before, '\n')
+	return bytes.Count(before, newline) + 1, utf8.RuneCount(before[last+1:]) + 1
 }
 
-var newline = []byte{'\n'}
+var (
+	newline       = []byte{'\n'}
+	byteOrderMark = []byte("\xef\xbb\xbf")
+)
 
 // done closes the list of findings.
 func (j *judge) done() []fhir.Finding {
