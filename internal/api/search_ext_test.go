@@ -60,8 +60,7 @@ func TestSearch(t *testing.T) {
 			continue
 		}
 		page := parse(t, answer)
-		slices.Sort(want) // ids of one millisecond have no order among themselves
-		if got := ids(page); query != "?MessageHeader.event="+gp+"&_count=1" && !slices.Equal(got, want) {
+		if got := ids(page); !slices.Equal(got, want) {
 			t.Errorf("%s: expected %v; received %v", query, want, got)
 		}
 		if !page.Child("type").EqualValue("searchset") || page.Child("link").Child("relation").Value() != "self" {
@@ -80,7 +79,6 @@ func TestSearchInPages(t *testing.T) {
 	for n := range 7 {
 		made = append(made, w.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine)))
 	}
-	slices.Sort(made)
 	var seen []string
 	query := "?status=active&event=" + vaccine + "&_count=3"
 	for pages := 0; query != ""; pages++ {

@@ -38,11 +38,23 @@ type world struct {
 	api *api.API
 	db  *sqlite.DB
 	log *bytes.Buffer
-	now time.Time
 
 	mu      sync.Mutex
+	now     time.Time
 	entries []audit.Entry // what was recorded beside the broker
+	changed map[nhs.ASID]spine.System
 }
+
+// System is the registry: the development world's, but for what a test changed.
+func (w *world) System(ctx context.Context, asid nhs.ASID) (spine.System, bool, error) {
+	if s, ok := w.changed[asid]; ok {
+		return s, true, nil
+	}
+	return w.World.System(ctx, asid)
+}
+
+// only changes a system's registration.
+func (w *world) only(s spine.System) { w.changed = map[nhs.ASID]spine.System{s.ASID: s} }
 
 // Record is the API's recorder.
 func (w *world) Record(e audit.Entry) {
@@ -65,7 +77,7 @@ func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 			Patients: dev, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"),
 			AcceptUnknownPatients: true, Now: w.clock,
 		}),
-		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: w.clock, Systems: dev},
+		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: w.clock, Systems: w},
 		Recorder: w, Base: "http://nems.test", Now: w.clock,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
@@ -76,7 +88,18 @@ func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 	return w
 }
 
-func (w *world) clock() time.Time { return w.now }
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// advance moves the clock on.
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
 
 func (w *world) openDB() {
 	db, err := sqlite.Open(filepath.Join(w.TempDir(), "nems.db"), sqlite.Options{Now: w.clock})
@@ -122,7 +145,7 @@ func (w *world) request(s system, method, path, interaction string, body string)
 		scope = spine.ScopeRead
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.now, ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
+	token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
 	r.Header = http.Header{
 		"Authorization": {"Bearer " + token.Unsigned()}, "Fromasid": {string(s.asid)}, "Toasid": {string(devworld.NEMS)},
 		"Interactionid": {interaction}, "Accept": {"application/fhir+xml"}, "Content-Type": {"application/fhir+xml"},
@@ -143,6 +166,7 @@ func (w *world) subscribe(s system, mailbox, criteria string) string {
 	if answer.Code != 201 {
 		w.Fatalf("subscribe: %d %s", answer.Code, answer.Body)
 	}
+	w.advance(time.Millisecond) // so that ids have an order
 	location := answer.Header().Get("Location")
 	return location[strings.LastIndexByte(location, '/')+1:]
 }

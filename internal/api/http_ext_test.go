@@ -1,0 +1,218 @@
+package api_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/spine"
+)
+
+const zeros = "00000000000000000000000000000000"
+
+func TestMethodsAndPaths(t *testing.T) {
+	w := newWorld(t)
+	const publish = "/STU3/Events/1/$process-message"
+	for _, c := range []struct {
+		method, path string
+		status       int
+		allow        string
+	}{
+		{"GET", publish, 405, "POST, OPTIONS"},
+		{"PUT", "/STU3/Subscription", 405, "GET, HEAD, POST, OPTIONS"},
+		{"POST", "/STU3/Subscription/" + zeros, 405, "DELETE, GET, HEAD, OPTIONS"},
+		{"PATCH", "/STU3/Subscription/" + zeros, 405, "DELETE, GET, HEAD, OPTIONS"},
+		{"GET", "/STU3/Subscription/_search", 405, "POST, OPTIONS"},
+		{"GET", "/STU3", 405, "POST, OPTIONS"},
+		{"GET", "/STU3/", 405, "POST, OPTIONS"},
+		{"POST", "/STU3/metadata", 405, "GET, HEAD, OPTIONS"},
+		{"BREW", "/STU3/metadata", 405, "GET, HEAD, OPTIONS"},
+		{"GET", "/", 404, ""},
+		{"GET", "/stu3/metadata", 404, ""},
+		{"GET", "/STU3/metadata/", 404, ""},
+		{"GET", "/STU3//metadata", 404, ""},
+		{"GET", "//STU3/metadata", 404, ""},
+		{"GET", "/STU3/./metadata", 404, ""},
+		{"GET", "/STU3/x/../metadata", 404, ""},
+		{"GET", "/../STU3/metadata", 404, ""},
+		{"GET", "/STU3/Subscription/", 404, ""},
+		{"GET", "/STU3/Subscription/..", 404, ""},
+		{"GET", "/STU3/Subscription/%2e%2e", 404, ""},
+		{"GET", "/STU3/Subscription/%2e%2e/metadata", 404, ""},
+		{"GET", "/STU3/Subscription/a%2fb", 404, ""},
+		{"GET", "/STU3/Subscription/" + zeros + "/", 404, ""},
+		{"GET", "/STU3/Patient/1", 404, ""},
+		{"POST", "/STU3/Events/1/$process-message/", 404, ""},
+		{"POST", "/STU3/Events//1/$process-message", 404, ""},
+		{"POST", "/STU3/Events/2/$process-message", 404, ""},
+		{"OPTIONS", "/STU3/Nothing", 404, ""},
+		{"OPTIONS", publish, 204, "POST, OPTIONS"},
+		{"OPTIONS", "/STU3/Subscription/" + zeros, 204, "DELETE, GET, HEAD, OPTIONS"},
+		{"HEAD", "/STU3/metadata", 200, ""},
+	} {
+		answer := w.send(httptest.NewRequest(c.method, c.path, nil))
+		if answer.Code != c.status || answer.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s: expected %d with Allow %q; received %d with %q", c.method, c.path, c.status, c.allow, answer.Code, answer.Header().Get("Allow"))
+		}
+		if c.status >= 400 {
+			refused(t, answer, c.status, map[int]string{404: "NO_RECORD_FOUND", 405: "BAD_REQUEST"}[c.status])
+		}
+	}
+	// The dollar sign may be encoded: some clients do.
+	refused(t, w.send(httptest.NewRequest("POST", "/STU3/Events/1/%24process-message", nil)), 400, "MISSING_OR_INVALID_HEADER")
+	if len(w.entries) != 1 {
+		t.Errorf("expected one entry in the audit, of the request that lacked a token; received %v", w.entries)
+	}
+}
+
+func TestHead(t *testing.T) {
+	w := newWorld(t)
+	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	server := httptest.NewServer(w.api)
+	defer server.Close()
+	r := w.request(leeds, "HEAD", server.URL+"/STU3/Subscription/"+id, spine.ReadInteraction, "")
+	r.RequestURI = ""
+	head, err := server.Client().Do(r)
+	must(t, err)
+	body, err := io.ReadAll(head.Body)
+	must(t, err)
+	must(t, head.Body.Close())
+	get := w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id, spine.ReadInteraction, ""))
+	if len(body) != 0 || head.StatusCode != 200 || head.Header.Get("Content-Length") != fmt.Sprint(get.Body.Len()) || head.Header.Get("Etag") != get.Header().Get("Etag") {
+		t.Errorf("HEAD: %d, %d bytes, %v", head.StatusCode, len(body), head.Header)
+	}
+}
+
+func TestPrefer(t *testing.T) {
+	w := newWorld(t)
+	for n, c := range []struct {
+		prefer, applied string
+		body            bool
+	}{
+		{"", "", false},
+		{"return=minimal", "return=minimal", false},
+		{"respond-async, Return = \"minimal\"; x=y", "return=minimal", false},
+		{"return=representation", "return=representation", true},
+		{"return=minimal, return=representation", "return=minimal", false},
+		{"return", "", false},
+		{"return=nothing", "", false},
+	} {
+		r := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, resource(leeds, "MAILBOX1234", about(number(n), vaccine)))
+		if c.prefer != "" {
+			r.Header.Set("Prefer", c.prefer)
+		}
+		answer := w.send(r)
+		if answer.Code != 201 || answer.Header().Get("Preference-Applied") != c.applied || (answer.Body.Len() > 0) != c.body {
+			t.Errorf("%s: %d %q, %d bytes", c.prefer, answer.Code, answer.Header().Get("Preference-Applied"), answer.Body.Len())
+		}
+		if c.body && !strings.HasSuffix(answer.Header().Get("Location"), parse(t, answer).Child("id").Value()) {
+			t.Error("the representation is not that of what was created")
+		}
+	}
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	w := newWorld(t)
+	send := func(keys ...string) *httptest.ResponseRecorder {
+		r := w.request(publisher, "POST", "/STU3/Events/1/$process-message", "urn:nhs:names:services:events:Vaccinations.Write", "<x")
+		token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: publisher.asid, ODS: publisher.ods, Reason: "directcare", Scope: spine.ScopePublish}
+		r.Header.Set("Authorization", "Bearer "+token.Unsigned())
+		r.Header["Idempotency-Key"] = keys
+		return w.send(r)
+	}
+	for _, good := range []string{"1", "8e03978e-40d5-43e8-bc93-6894a57f9324", `"quoted"`, strings.Repeat("k", 255), " padded "} {
+		refused(t, send(good), 400, "MESSAGE_NOT_WELL_FORMED") // the key passed, the body did not
+	}
+	for _, bad := range [][]string{{""}, {" "}, {"a b"}, {"é"}, {"a\x01"}, {strings.Repeat("k", 256)}, {"a", "a"}, {`""`}, {`"a`}, {"9912003888\x7f"}} {
+		if text := refused(t, send(bad...), 400, "MISSING_OR_INVALID_HEADER"); !strings.HasPrefix(text, "Idempotency-Key HTTP Header") || strings.Contains(text, "9912003888") {
+			t.Errorf("%q: %s", bad, text)
+		}
+	}
+}
+
+func TestLargeHead(t *testing.T) {
+	w := newWorld(t)
+	r := w.request(leeds, "GET", "/STU3/Subscription", spine.ReadInteraction, "")
+	r.Header.Set("X-Large", strings.Repeat("x", 17<<10))
+	refused(t, w.send(r), 431, "BAD_REQUEST")
+	r.Header["X-Large"] = make([]string, 101)
+	refused(t, w.send(r), 431, "BAD_REQUEST")
+}
+
+// TestConnections sends bytes that no client library would, and looks at what
+// comes back and whether the connection lives on. Requests that are not HTTP
+// are answered by net/http itself, in plain text, and end the connection.
+func TestConnections(t *testing.T) {
+	w := newWorld(t)
+	server := httptest.NewServer(w.api)
+	defer server.Close()
+	good := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+	var head strings.Builder
+	must(t, good.Header.Write(&head))
+	post := "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n" + head.String()
+	for name, c := range map[string]struct {
+		request string
+		status  int
+		stays   bool
+	}{
+		"a length":                      {post + "Content-Length: 1\r\n\r\nx", 400, true},
+		"no body":                       {post + "\r\n", 400, true},
+		"length and chunked":            {post + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", 400, false},
+		"chunked":                       {post + "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", 400, false},
+		"chunked twice":                 {post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 501, false},
+		"chunked in disguise":           {post + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501, false},
+		"blank before the colon":        {post + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400, false},
+		"two lengths":                   {post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nx", 400, false},
+		"a length with a sign":          {post + "Content-Length: +1\r\n\r\nx", 400, false},
+		"a length below zero":           {post + "Content-Length: -1\r\n\r\nx", 400, false},
+		"a carriage return in a header": {post + "X-A: a\rb\r\n\r\n", 400, false},
+		"a NUL in a header":             {post + "X-A: a\x00b\r\n\r\n", 400, false},
+		"two hosts":                     {post + "Host: other\r\n\r\n", 400, false},
+		"no host":                       {strings.Replace(post, "Host: nems.test\r\n", "", 1) + "\r\n", 400, false},
+		"HTTP/1.0":                      {strings.Replace(post, "HTTP/1.1", "HTTP/1.0", 1) + "Connection: keep-alive\r\nContent-Length: 1\r\n\r\nx", 400, false},
+		"a body beyond the limit":       {post + "Content-Length: 4000000\r\n\r\n", 413, false},
+		"a chunk beyond the limit":      {post + "Transfer-Encoding: chunked\r\n\r\n400000\r\n" + strings.Repeat("x", 4<<20) + "\r\n0\r\n\r\n", 413, false},
+		"a body that ends early":        {post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, false},
+		"an absolute target":            {strings.Replace(post, "POST /", "POST http://nems.test/", 1) + "Content-Length: 1\r\n\r\nx", 400, true},
+		"a fragment that is no path":    {"GET STU3/metadata HTTP/1.1\r\nHost: nems.test\r\n\r\n", 400, false},
+		"a tunnel":                      {"CONNECT nems.test:80 HTTP/1.1\r\nHost: nems.test:80\r\n\r\n", 404, true},
+	} {
+		t.Run(name, func(t *testing.T) { exchangeRaw(t, server.Listener.Addr().String(), c.request, c.status, c.stays) })
+	}
+	w.silent()
+}
+
+// exchangeRaw sends a request as it is and reads its answer. Then it asks for
+// the metadata: a connection that stays must answer that, and nothing else.
+func exchangeRaw(t *testing.T, address, request string, status int, stays bool) {
+	conn, err := net.Dial("tcp", address)
+	must(t, err)
+	defer conn.Close()
+	must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+	written := make(chan struct{})
+	go func() { // the server may answer before it has read all, and close
+		defer close(written)
+		_, _ = io.WriteString(conn, request+"GET /STU3/metadata HTTP/1.1\r\nHost: nems.test\r\n\r\n")
+	}()
+	defer func() { conn.Close(); <-written }()
+	in := bufio.NewReader(conn)
+	answer, err := http.ReadResponse(in, nil)
+	must(t, err)
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != status || len(body) == 0 {
+		t.Fatalf("expected %d and a body; received %d, %q, %v", status, answer.StatusCode, body, err)
+	}
+	next, err := http.ReadResponse(in, nil)
+	switch {
+	case stays && (err != nil || next.StatusCode != 200):
+		t.Errorf("the next request was not answered: %v %v", next, err)
+	case !stays && err == nil:
+		t.Errorf("the connection lives on and answered %d", next.StatusCode)
+	}
+}

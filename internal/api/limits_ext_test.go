@@ -1,0 +1,138 @@
+package api_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/api"
+	"nems/internal/broker"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+func limited(l api.Limits) func(*api.Config) {
+	return func(c *api.Config) { c.Limits = l }
+}
+
+func TestRateLimit(t *testing.T) {
+	w := newWorld(t, limited(api.Limits{Rate: 2}))
+	for n := range 2 {
+		if answer := w.search(leeds, ""); answer.Code != 200 {
+			t.Fatalf("request %d: %d", n, answer.Code)
+		}
+	}
+	for range 3 { // refused ones cost nothing: the wait stays the same
+		answer := w.search(leeds, "")
+		refused(t, answer, 429, "BAD_REQUEST")
+		if got := answer.Header().Get("Retry-After"); got != "1" {
+			t.Errorf("Retry-After: %q", got)
+		}
+	}
+	if answer := w.search(national, ""); answer.Code != 200 {
+		t.Errorf("another system is refused: %d", answer.Code)
+	}
+	w.advance(500 * time.Millisecond)
+	if answer := w.search(leeds, ""); answer.Code != 200 {
+		t.Errorf("after the wait: %d", answer.Code)
+	}
+	refused(t, w.search(leeds, ""), 429, "BAD_REQUEST")
+}
+
+// slow is a broker whose searches wait until they are let go.
+type slow struct {
+	*broker.Broker
+	began chan struct{}
+	free  chan struct{}
+}
+
+func (s slow) Search(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (broker.Found, error) {
+	s.began <- struct{}{}
+	<-s.free
+	return s.Broker.Search(ctx, c, q)
+}
+
+// occupied returns a world in which two searches of Leeds are under way, and
+// what lets them go.
+func occupied(t *testing.T, l api.Limits) (w *world, free func()) {
+	s := slow{began: make(chan struct{}), free: make(chan struct{})}
+	w = newWorld(t, limited(l), func(c *api.Config) {
+		s.Broker = c.Broker.(*broker.Broker)
+		c.Broker = s
+	})
+	answers := make(chan *httptest.ResponseRecorder)
+	for range 2 {
+		go func() { answers <- w.search(leeds, "") }()
+		<-s.began
+	}
+	return w, func() {
+		close(s.free)
+		for range 2 {
+			if a := <-answers; a.Code != 200 {
+				t.Errorf("a request that was let in: %d", a.Code)
+			}
+		}
+	}
+}
+
+func TestConcurrencyLimit(t *testing.T) {
+	w, free := occupied(t, api.Limits{Concurrent: 2})
+	answer := w.search(leeds, "")
+	refused(t, answer, 429, "BAD_REQUEST")
+	if answer.Header().Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	read := w.request(national, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")
+	refused(t, w.send(read), 404, "NO_RECORD_FOUND") // another system is served
+	free()
+	read = w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")
+	refused(t, w.send(read), 404, "NO_RECORD_FOUND")
+}
+
+// TestOverload: beyond what is served at a time, everybody is refused at once.
+func TestOverload(t *testing.T) {
+	w, free := occupied(t, api.Limits{InFlight: 2})
+	for _, s := range []system{leeds, national, publisher} {
+		r := w.request(s, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")
+		r.Header.Set("Accept", "application/fhir+json")
+		before := time.Now()
+		answer := w.send(r)
+		if took := time.Since(before); took > 100*time.Millisecond {
+			t.Errorf("it took %s to be refused", took)
+		}
+		refused(t, answer, 503, "INTERNAL_SERVER_ERROR")
+		if answer.Header().Get("Retry-After") == "" || !strings.Contains(answer.Header().Get("Content-Type"), "json") {
+			t.Errorf("headers: %v", answer.Header())
+		}
+	}
+	free()
+	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
+}
+
+// TestBodiesInFlight: what bodies may hold is bounded, and given back.
+func TestBodiesInFlight(t *testing.T) {
+	w := newWorld(t, limited(api.Limits{Bytes: 10_000}))
+	for range 3 {
+		refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Repeat(" ", 10_001))), 503, "INTERNAL_SERVER_ERROR")
+		refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Repeat(" ", 9_000))), 400, "MESSAGE_NOT_WELL_FORMED")
+	}
+}
+
+// busy is a broker over a store whose queue is full.
+type busy struct{ *broker.Broker }
+
+func (busy) Search(context.Context, spine.Caller, store.SubscriptionQuery) (broker.Found, error) {
+	return broker.Found{}, fmt.Errorf("searching: %w", store.ErrBusy)
+}
+
+func TestBusyStore(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Broker = busy{c.Broker.(*broker.Broker)} })
+	answer := w.search(leeds, "")
+	refused(t, answer, 503, "INTERNAL_SERVER_ERROR")
+	if answer.Header().Get("Retry-After") != "1" {
+		t.Errorf("Retry-After: %q", answer.Header().Get("Retry-After"))
+	}
+}
