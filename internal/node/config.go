@@ -71,6 +71,11 @@ type Config struct {
 	// the data folder.
 	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines show; default: a new one at each start, kept in the data folder."`
 
+	// RateLimit and ConcurrencyLimit keep one system from taking what belongs
+	// to all. 0 means the default of production, and no limit in the dev world.
+	RateLimit        float64 `name:"rate-limit" help:"FHIR requests a second that one system may make; 0 for 1000 (in --dev: no limit), -1 for no limit."`
+	ConcurrencyLimit int     `name:"concurrency-limit" help:"FHIR requests of one system that are served at a time; 0 for 256 (in --dev: no limit), -1 for no limit."`
+
 	// Retention is how long delivered events are kept.
 	Retention time.Duration `name:"retention" default:"720h" help:"How long delivered events are kept."`
 	// Drain is how long a stop waits for requests under way.
@@ -123,6 +128,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
 		add("database: expected sqlite:PATH; received another kind")
+	}
+	if (c.RateLimit < 0 && c.RateLimit != -1) || (c.ConcurrencyLimit < 0 && c.ConcurrencyLimit != -1) {
+		add("rate-limit and concurrency-limit: expected a number above 0, 0 for the default or -1 for no limit")
 	}
 	if c.Drain < 0 || c.Drain > 10*time.Second {
 		add("drain: expected 0 to 10s; received %s", c.Drain)

@@ -251,6 +251,7 @@ func (n *node) fhirAPI(base string) http.Handler {
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Now: n.Now, Systems: n.systems,
 		},
 		Recorder: n.db, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
+		Limits: n.limits(),
 	})
 }
 

@@ -1,0 +1,22 @@
+package node
+
+import "nems/internal/api"
+
+// The shares of one system in production. They are far above what systems in
+// use send; they end loops that went wild.
+const (
+	defaultRate       = 1000 // requests a second
+	defaultConcurrent = 256
+)
+
+// limits are the shares that the configuration asks for.
+func (c *Config) limits() api.Limits {
+	l := api.Limits{Rate: c.RateLimit, Concurrent: c.ConcurrencyLimit}
+	if l.Rate == 0 && !c.Dev {
+		l.Rate = defaultRate
+	}
+	if l.Concurrent == 0 && !c.Dev {
+		l.Concurrent = defaultConcurrent
+	}
+	return api.Limits{Rate: max(0, l.Rate), Concurrent: max(0, l.Concurrent)}
+}
