@@ -22,7 +22,8 @@ var floors = [][]string{
 	{"internal/store"},
 	{"internal/store/sqlite", "internal/store/storetest", "internal/broker"},
 	{"internal/api", "internal/mailbox", "internal/console", "internal/operator"},
-	{"client", "internal/node"},
+	{"internal/mailbox/mailboxtest"},
+	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
 	{"cmd/nems", "internal/bench"},
 }
