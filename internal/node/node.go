@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -226,6 +227,8 @@ func (n *node) everything(url string) http.Handler {
 			fhir.ServeHTTP(w, r)
 		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
 			n.mesh.ServeHTTP(w, r)
+		case strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/"):
+			fhir.ServeHTTP(w, r) // the mux would redirect it
 		default:
 			rest.ServeHTTP(w, r)
 		}
