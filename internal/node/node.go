@@ -48,6 +48,7 @@ type node struct {
 	registry  *registry
 	metrics   *metrics
 	mesh      *mailbox.Server
+	trail     *trail
 	endpoints []*endpoint
 	// checkpoints signs the audit's ends; nil where no key is set.
 	checkpoints *audit.Keeper
@@ -147,7 +148,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.OperatorToken == "" {
 		n.OperatorToken = operator.NewToken()
 	}
-	n.mesh = n.mailboxes()
+	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
 	if err := n.bind(); err != nil {
 		return err
 	}
@@ -167,6 +168,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.registry.follow(ctx) })
 	g.Go(func() error { return n.keepCheckpoints(ctx) })
 	g.Go(func() error { return n.keepMailboxes(ctx) })
+	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].address())
 	}
@@ -253,7 +255,7 @@ func (n *node) fhirAPI(base string) http.Handler {
 		Door: &spine.Door{
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Now: n.Now, Systems: n.systems,
 		},
-		Recorder: n.db, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
+		Recorder: n.trail, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
 		Limits: n.limits(),
 	})
 }
