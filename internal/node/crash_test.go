@@ -32,12 +32,7 @@ const crashFolder = "NEMS_TEST_CRASH_FOLDER"
 func serveUntilKilled(folder string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	c := node.Config{
-		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: folder, ASID: nodetest.NEMS, Mailbox: devworld.Mailbox,
-		Profile: "strict", Level: "standard", UnknownPatients: "reject", Activation: "automatic",
-		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second,
-	}
-	err := node.Run(ctx, c, node.World{
+	err := node.Run(ctx, node.DevConfig(folder), node.World{
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Ready: func(url string) { fmt.Println(url) },
 	})
@@ -76,6 +71,10 @@ func spawn(t testing.TB, folder string) *child {
 	if err := c.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { // for a test that fails half-way; otherwise it has ended
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait()
+	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if c.url = strings.TrimSpace(line); err != nil || !strings.HasPrefix(c.url, "http") {
 		_ = c.cmd.Wait()
@@ -108,6 +107,7 @@ type ledger struct {
 	mu       sync.Mutex
 	accepted map[string]bool   // by message: 202
 	copies   map[string]string // messages received, by mailbox and MESH message id
+	ended    error             // what the last publish of a publisher came to
 }
 
 func newLedger(base []byte) *ledger {
@@ -124,10 +124,13 @@ func (l *ledger) message() []byte {
 func (l *ledger) publish(c *client.Client, told func(accepted int)) {
 	for {
 		message := l.message()
-		if _, err := c.Publish(context.Background(), message); err != nil {
+		_, err := c.Publish(context.Background(), message)
+		l.mu.Lock()
+		if err != nil {
+			l.ended = err
+			l.mu.Unlock()
 			return
 		}
-		l.mu.Lock()
 		l.accepted[string(message)] = true
 		n := len(l.accepted)
 		l.mu.Unlock()
@@ -252,26 +255,33 @@ func subscribeBoth(t *testing.T, c *child) {
 // hammer publishes and collects, and sends a signal after so many more 202s.
 // It returns how the process ended, once everybody has noticed.
 func (l *ledger) hammer(c *child, after int, s os.Signal) error {
-	var wg sync.WaitGroup
-	target := len(l.accepted) + after
-	reached := make(chan struct{})
-	var once sync.Once
+	c.t.Helper()
+	var publishing, collecting sync.WaitGroup
+	target, reached := len(l.accepted)+after, make(chan struct{})
+	stop := sync.OnceFunc(func() { close(reached) })
 	for range publishers {
-		wg.Go(func() {
+		publishing.Go(func() {
 			l.publish(c.system(nodetest.PublisherID, "A83627"), func(accepted int) {
 				if accepted >= target {
-					once.Do(func() { close(reached) })
+					stop()
 				}
 			})
 		})
 	}
-	wg.Go(func() {
+	collecting.Go(func() {
 		for l.collect(c, leeds) == nil {
 		}
 	})
+	collecting.Go(func() { // nobody publishes any more: the server refuses
+		publishing.Wait()
+		stop()
+	})
 	<-reached
 	err := c.end(s)
-	wg.Wait()
+	collecting.Wait()
+	if len(l.accepted) < target {
+		c.t.Errorf("before the signal: expected %d more 202s; a publisher received %v", target-len(l.accepted), l.ended)
+	}
 	return err
 }
 

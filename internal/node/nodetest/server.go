@@ -43,11 +43,7 @@ type Server struct {
 // does not get ready, does not end cleanly, or logs a defect.
 func Boot(t testing.TB, change ...func(*node.Config)) *Server {
 	t.Helper()
-	c := node.Config{
-		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: t.TempDir(),
-		ASID: NEMS, Mailbox: "X26NEMS", Profile: "strict", Level: "standard", UnknownPatients: "reject",
-		Activation: "automatic", Retention: 30 * 24 * time.Hour, Drain: 5 * time.Second, LogLevel: "debug",
-	}
+	c := node.DevConfig(t.TempDir())
 	for _, f := range change {
 		f(&c)
 	}
