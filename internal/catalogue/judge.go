@@ -53,6 +53,7 @@ type judge struct {
 	src      []byte
 	root     fhir.Node
 	at       fhir.Node // the resource in hand
+	atEntry  int       // its entry
 	work     []expected
 	strict   bool
 	kind     int // index into allKinds
@@ -105,9 +106,8 @@ func (j *judge) run() {
 	j.bundle()
 	j.headerFirst()
 	for i := range j.entries {
-		e := &j.entries[i]
-		j.resource(e)
-		j.numbers(e)
+		j.resource(i)
+		j.numbers(&j.entries[i])
 	}
 	j.resourceCounts()
 }
@@ -212,10 +212,22 @@ func (j *judge) report(f finding) {
 		severity = fhir.Warning
 	}
 	line, column := j.position(f.at)
+	expression, location := j.paths(f.at)
 	j.findings = append(j.findings, fhir.Finding{
 		Severity: severity, Code: f.code, Rule: f.rule, Source: f.source, Text: f.text,
-		Expression: f.at.Expression(), Location: f.at.Location(), Line: line, Column: column,
+		Expression: expression, Location: location, Line: line, Column: column,
 	})
+}
+
+// paths names an element. Most findings are about what a resource lacks: for
+// the resource itself there is no need to count siblings.
+func (j *judge) paths(n fhir.Node) (expression, location string) {
+	if n != j.at || n == j.root {
+		return n.Expression(), n.Location()
+	}
+	name := n.Name()
+	return "Bundle.entry[" + strconv.Itoa(j.atEntry) + "].resource.ofType(" + name + ")",
+		"/f:Bundle/f:entry[" + strconv.Itoa(j.atEntry+1) + "]/f:resource/f:" + name
 }
 
 // position is where an element stands. Where lines end in LF alone and no byte

@@ -108,6 +108,32 @@ func expectFinding(t *testing.T, code string, message []byte, rule, issue string
 	}
 }
 
+// TestPathsAreThoseOfTheDocument: the short cut for resources names them as
+// package fhir does.
+func TestPathsAreThoseOfTheDocument(t *testing.T) {
+	base, err := example.Message("vaccinations-1", "new", example.Patient{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := strings.Replace(string(base), "<birthDate", "<x", 1)
+	for _, f := range judge(t, "vaccinations-1", []byte(changed), catalogue.Standard) {
+		doc, _, _ := fhir.ParseXML([]byte(changed))
+		for entry := range doc.Root().ChildrenNamed("entry") {
+			n := entry.Child("resource").Resource()
+			if n.Name() != "Patient" {
+				continue
+			}
+			line, column := n.Position()
+			if f.Expression != n.Expression() || f.Location != n.Location() || f.Line != line || f.Column != column {
+				t.Errorf("%s at %s %s %d:%d; expected %s %s %d:%d", f.Rule, f.Expression, f.Location, f.Line, f.Column,
+					n.Expression(), n.Location(), line, column)
+			}
+			return
+		}
+	}
+	t.Error("no finding about a Patient without birthDate")
+}
+
 // TestReferences: where each kind of reference leads.
 func TestReferences(t *testing.T) {
 	base, err := example.Message("vaccinations-1", "new", example.Patient{})

@@ -37,8 +37,9 @@ func (b *branch) kid(s step) *branch {
 
 // resource holds a resource against the rules of its groups, and every
 // reference in it against the bundle.
-func (j *judge) resource(e *entry) {
-	j.at = e.resource
+func (j *judge) resource(index int) {
+	e := &j.entries[index]
+	j.at, j.atEntry = e.resource, index
 	j.work = j.work[:0]
 	for _, g := range j.rules.groups[e.name] {
 		if g.has(e) {
@@ -92,7 +93,9 @@ func (j *judge) walk(n fhir.Node, key []byte, base int) {
 
 func (j *judge) values(b *branch, n fhir.Node) {
 	for _, r := range b.rules {
-		r.value(j, n)
+		if !r.strict || j.strict {
+			r.value(j, n)
+		}
 	}
 }
 
