@@ -1,0 +1,278 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/certs"
+	"nems/internal/node"
+	"nems/internal/node/nodetest"
+	"nems/internal/operator"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+// TestRegistrationsAreFollowed revokes and reinstates a system while it calls.
+func TestRegistrationsAreFollowed(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	ctx := t.Context()
+	before, err := p.operator.System(ctx, nodetest.PublisherID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.operator.RevokeSystem(ctx, nodetest.PublisherID); err != nil {
+		t.Fatal(err)
+	}
+	revoked := time.Now()
+	p.eventually("revoked", func() bool { return p.publish().Status == 403 })
+	if took := time.Since(revoked); took > time.Second {
+		t.Errorf("the revocation took %s; at most a second is allowed", took)
+	}
+	if code := p.code(p.publish()); code != "ASID_CHECK_FAILED" {
+		t.Errorf("expected ASID_CHECK_FAILED; received %s", code)
+	}
+	if err := p.operator.PutSystems(ctx, []spine.System{before}); err != nil {
+		t.Fatal(err)
+	}
+	p.eventually("reinstated", func() bool { return p.publish().Status == 202 })
+	if err := p.operator.RevokeSystem(ctx, "999999999999"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("revoking an unknown system: expected %v; received %v", store.ErrNotFound, err)
+	}
+}
+
+// TestSignedTokens lets a system in by its key, with its own certificate only.
+func TestSignedTokens(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.operator.System(t.Context(), nodetest.PublisherID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: &key.PublicKey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Keys, err = spine.ParseKeys(jwk); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.operator.PutSystems(t.Context(), []spine.System{s}); err != nil {
+		t.Fatal(err)
+	}
+	signed, err := p.Token(nodetest.PublisherID, "A83627", spine.ScopePublish).Signed(key, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	publish := func() nodetest.Answer {
+		r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+		return p.Send(r.Set("Authorization", "Bearer "+signed))
+	}
+	p.eventually("the key is registered", func() bool { return publish().Status == 202 })
+	p.HTTP = p.caller(p.client(leedsName))
+	if a := publish(); a.Status != 403 {
+		t.Errorf("a signed token behind another system's certificate: expected 403; received %d", a.Status)
+	}
+}
+
+// TestLifeCyclesAreFollowed moves an event type through its life cycle while
+// it is published.
+func TestLifeCyclesAreFollowed(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	set := func(state catalogue.State) {
+		t.Helper()
+		life := operator.LifeCycle{State: state, Deprecated: "2026-03-31", Withdrawn: "2027-03-31", URL: "https://nems.example.nhs.uk/changes"}
+		if err := p.operator.SetLifeCycle(t.Context(), "vaccinations-1", life); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set(catalogue.Withdrawn)
+	p.eventually("withdrawn", func() bool { return p.publish().Status == 422 })
+	if code := p.code(p.publish()); code != "NO_LONGER_SUPPORTED" {
+		t.Errorf("expected NO_LONGER_SUPPORTED; received %s", code)
+	}
+	set(catalogue.Deprecated)
+	p.eventually("deprecated", func() bool { return p.publish().Status == 202 })
+	if code := p.code(p.publish()); code != "DEPRECATED" {
+		t.Errorf("expected DEPRECATED; received %s", code)
+	}
+	types, err := p.operator.EventTypes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range types {
+		if e.Code == "vaccinations-1" && (e.State != catalogue.Deprecated || e.Withdrawn != "2027-03-31") {
+			t.Errorf("the list shows %+v", e.LifeCycle)
+		}
+	}
+}
+
+// TestOperatorsShowTheirToken calls the operators' door without it, and looks
+// for it where it must not be.
+func TestOperatorsShowTheirToken(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	for _, token := range []string{"", "wrong", p.operator.Token + "x"} {
+		stranger := operator.Client{Access: operator.Access{URL: p.operator.URL, Token: token}, HTTP: p.operator.HTTP}
+		if systems, err := stranger.Systems(t.Context()); err == nil {
+			t.Errorf("token %q: received %d systems", token, len(systems))
+		}
+	}
+	insider := operator.Client{Access: operator.Access{URL: p.URL, Token: p.operator.Token}, HTTP: p.HTTP}
+	if _, err := insider.Systems(t.Context()); err == nil {
+		t.Error("the FHIR listener answers operators")
+	}
+	if strings.Contains(p.Log.String(), p.operator.Token) {
+		t.Error("the token is in the log")
+	}
+	info, err := os.Stat(filepath.Join(p.Config.Data, "operator.json"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("operator.json: %v, %v", info.Mode(), err)
+	}
+	p.Stop()
+	if _, err := operator.ReadAccess(p.Config.Data); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// TestProxyHandsOverCertificates believes the header of the named proxy, and
+// of nobody else.
+func TestProxyHandsOverCertificates(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t, func(c *node.Config) { c.FHIR.ProxyName = proxyName })
+	publisher, leeds, proxy := p.client(publisherName), p.client(leedsName), p.client(proxyName)
+	stranger, err := newAuthority(t, "Issuer").Client(publisherName, nodetest.Start, yearLong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rfc9440 := func(pair certs.Pair) string {
+		return ":" + base64.StdEncoding.EncodeToString(pair.Certificate.Raw) + ":"
+	}
+	for _, c := range []struct {
+		name   string
+		caller certs.Pair
+		header string
+		status int
+	}{
+		{"RFC 9440", proxy, rfc9440(publisher), 202},
+		{"PEM in percent encoding", proxy, url.PathEscape(string(pemOf(t, publisher))), 202},
+		{"of another system", proxy, rfc9440(leeds), 403},
+		{"of another issuer", proxy, rfc9440(stranger), 400},
+		{"not a certificate", proxy, ":AAAA:", 400},
+		{"no header", proxy, "", 400},
+		{"from the system itself", publisher, "", 202},
+		{"from a system that is no proxy", leeds, rfc9440(publisher), 403},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p.HTTP = p.caller(c.caller)
+			r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+			if c.header != "" {
+				r.Set("Client-Cert", c.header)
+			}
+			if a := p.Send(r); a.Status != c.status {
+				t.Errorf("expected %d; received %d %s", c.status, a.Status, a.Body)
+			}
+		})
+	}
+	p.revoke(publisher)
+	p.HTTP = p.caller(proxy)
+	r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)).Set("Client-Cert", rfc9440(publisher))
+	p.eventually("a revoked one is refused", func() bool { return p.Send(r).Status == 400 })
+}
+
+// TestHeaderOfAProxyIsIgnored sends it where no proxy is configured.
+func TestHeaderOfAProxyIsIgnored(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	p.HTTP = p.caller(p.client(proxyName))
+	r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+	r.Set("Client-Cert", ":"+base64.StdEncoding.EncodeToString(p.client(publisherName).Certificate.Raw)+":")
+	if a := p.Send(r); a.Status != 403 || p.code(a) != "ACCESS_DENIED" {
+		t.Errorf("expected 403 ACCESS_DENIED; received %d %s", a.Status, a.Body)
+	}
+}
+
+// TestAuditOfAService reads, exports and verifies what a service recorded.
+func TestAuditOfAService(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	ctx := context.Background()
+	p.HTTP = p.caller(p.client(leedsName))
+	if a := p.publish(); a.Status != 403 {
+		t.Fatalf("expected 403; received %d", a.Status)
+	}
+	find := func(f operator.Filter) (found []operator.Record) {
+		t.Helper()
+		for r, err := range p.operator.Audit(ctx, f) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, r)
+		}
+		return found
+	}
+	p.eventually("the refusal is recorded", func() bool {
+		return len(find(operator.Filter{Action: "publish", Outcome: "ACCESS_DENIED", ASID: nodetest.PublisherID})) == 1
+	})
+	published := find(operator.Filter{Patient: nodetest.Jack, Action: "publish", Outcome: "ok"})
+	if len(published) == 0 || published[0].Certificate != publisherName || published[0].Patient != nodetest.Jack {
+		t.Errorf("publishes about the patient: %+v", published)
+	}
+	p.eventually("that somebody looked at the patient is recorded", func() bool {
+		looked := find(operator.Filter{Patient: nodetest.Jack, Action: "audit-read"})
+		return len(looked) > 0 && looked[0].User == "tester"
+	})
+	if last := find(operator.Filter{Action: "system-put", Last: 1}); len(last) != 1 || last[0].ASID != nodetest.NationalID {
+		t.Errorf("the last registration: %+v", last)
+	}
+	var export bytes.Buffer
+	for line, err := range p.operator.Chain(ctx, time.Time{}, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.NewEncoder(&export).Encode(line); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if report, err := audit.Verify(operator.ReadChain(&export), nil); err != nil || report.Found != 0 || report.Entries < 6 {
+		t.Errorf("the export: %+v, %v", report, err)
+	}
+	p.Stop()
+	key, err := operator.ReadAuditPublicKey(p.path("audit.key.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(filepath.Join(p.Config.Data, "audit.checkpoints"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	checkpoints, err := audit.ReadCheckpoints(file, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := audit.Verify(node.AuditLinks(ctx, p.Config.Data, ""), checkpoints)
+	if err != nil || report.Found != 0 || report.Vouched.Before(nodetest.Start) {
+		t.Errorf("the database: %+v, %v", report, err)
+	}
+}
