@@ -186,4 +186,3 @@ func (w *world) spoilHeader(t *rapid.T, r *http.Request) {
 		r.Header[name] = []string{spoil(t, value, ".", "eyJ", "=", ",", ";q=0", "\r\n", "\x00")}
 	}
 }
-

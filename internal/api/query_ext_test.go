@@ -1,0 +1,98 @@
+package api
+
+import (
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// TestQueryComesBack: what a cursor seals is read as the search that it was.
+func TestQueryComesBack(t *testing.T) {
+	c := newCursors()
+	rapid.Check(t, func(t *rapid.T) {
+		q := store.SubscriptionQuery{
+			Event:   rapid.StringMatching(`[A-Za-z0-9._-]{0,64}`).Draw(t, "event"),
+			Mailbox: rapid.StringMatching(`[A-Za-z0-9]{0,20}`).Draw(t, "mailbox"),
+			Status:  rapid.SampledFrom([]subscription.Status{"", "requested", "active", "off"}).Draw(t, "status"),
+			Max:     rapid.IntRange(1, largestPage).Draw(t, "count"),
+		}
+		if rapid.Bool().Draw(t, "of a patient") {
+			q.Patient, _ = nhs.ParseNHSNumber("9912003888")
+		}
+		if rapid.Bool().Draw(t, "further page") {
+			q.After = subscription.NewID(time.Now())
+		}
+		search, err := c.open(c.seal(writeQuery(q), "200000000115"), "200000000115")
+		if err != nil {
+			t.Fatal(err)
+		}
+		values, err := url.ParseQuery(search)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, refusal := readQuery(values, true)
+		if diff := cmp.Diff(q, got, cmp.AllowUnexported(nhs.NHSNumber{})); refusal != nil || diff != "" {
+			t.Fatalf("%v %s", refusal, diff)
+		}
+	})
+}
+
+// FuzzQuery reads anything as a search: it is refused, or it is one that
+// writeQuery can write again.
+func FuzzQuery(f *testing.F) {
+	for _, seed := range []string{"", "status=active", "patient=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9912003888&_count=3", "event=a&event=b", "_cursor=x", "after=00000000000000000000000000000000", "%", "mailbox=;"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		values, err := url.ParseQuery(text)
+		if err != nil {
+			return
+		}
+		q, refusal := readQuery(values, true)
+		if refusal != nil {
+			if refusal.Status != 400 {
+				t.Fatalf("status %d", refusal.Status)
+			}
+			return
+		}
+		again, err := url.ParseQuery(writeQuery(q))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, refusal := readQuery(again, true); refusal != nil || got != q {
+			t.Fatalf("%q came back as another search", text)
+		}
+	})
+}
+
+// TestSharesAreBounded: however many systems come, few are remembered, and
+// none loses what it has used up.
+func TestSharesAreBounded(t *testing.T) {
+	now := time.Now()
+	f := newFairness(Limits{Rate: 1})
+	for n := range 3 * maxShares {
+		asid := nhs.ASID(string(rune('a'+n%26)) + time.Duration(n).String())
+		now = now.Add(time.Millisecond)
+		if done, refusal := f.admit(asid, now); refusal == nil {
+			done()
+		}
+		if len(f.shares) > maxShares {
+			t.Fatalf("%d systems are remembered", len(f.shares))
+		}
+	}
+	held, refusal := f.admit("busy", now.Add(time.Hour)) // all the others are forgotten
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	defer held()
+	if _, refusal := f.admit("busy", now.Add(time.Hour)); refusal == nil || refusal.Status != 429 {
+		t.Error("the second request of the same second was let in")
+	}
+}
