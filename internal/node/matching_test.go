@@ -83,12 +83,12 @@ func (st situation) prepare(t *testing.T, s *nodetest.Server, n int) *play {
 			})
 		}
 	}
-	p.message = st.make(t)
+	p.message = st.compose(t)
 	return p
 }
 
-// make makes the message.
-func (st situation) make(t *testing.T) []byte {
+// compose makes the message.
+func (st situation) compose(t *testing.T) []byte {
 	t.Helper()
 	if st.message != nil {
 		return st.message(t)

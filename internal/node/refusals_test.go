@@ -42,7 +42,7 @@ var issueTypes = map[string]string{
 	"MESSAGE_NOT_WELL_FORMED": "structure", "UNSUPPORTED_MEDIA_TYPE": "invalid",
 }
 
-// publish is a good publish with its body changed.
+// body is a good publish with its body changed.
 func body(change func(w *refusing) []byte) func(*refusing) *nodetest.Request {
 	return func(w *refusing) *nodetest.Request {
 		r := w.PublishRequest(w.message) // whose interaction id is that of the good one
@@ -51,6 +51,7 @@ func body(change func(w *refusing) []byte) func(*refusing) *nodetest.Request {
 	}
 }
 
+// text is a good publish of another body.
 func text(s string) func(*refusing) *nodetest.Request {
 	return body(func(*refusing) []byte { return []byte(s) })
 }
@@ -214,12 +215,14 @@ var refusals = []refusal{
 
 const unissued = "00000000000000000000000000000000"
 
-func token(make func(w *refusing) string) func(*refusing) *nodetest.Request {
+// token is a good publish with another token.
+func token(mint func(w *refusing) string) func(*refusing) *nodetest.Request {
 	return func(w *refusing) *nodetest.Request {
-		return w.PublishRequest(w.message).Set("Authorization", "Bearer "+make(w))
+		return w.PublishRequest(w.message).Set("Authorization", "Bearer "+mint(w))
 	}
 }
 
+// method is a request with another method to some path.
 func method(name, path string) func(*refusing) *nodetest.Request {
 	return func(w *refusing) *nodetest.Request {
 		r := w.PublishRequest(w.message)
