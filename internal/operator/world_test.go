@@ -1,0 +1,107 @@
+package operator_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"nems/internal/catalogue"
+	"nems/internal/nhs"
+	"nems/internal/operator"
+	"nems/internal/spine"
+	"nems/internal/store/sqlite"
+)
+
+var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+
+// doer is what a Desk and a Client have in common.
+type doer interface {
+	Systems(ctx context.Context) ([]spine.System, error)
+	System(ctx context.Context, asid nhs.ASID) (spine.System, error)
+	PutSystems(ctx context.Context, systems []spine.System) error
+	RevokeSystem(ctx context.Context, asid nhs.ASID) error
+	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
+	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
+	EventTypes(ctx context.Context) ([]operator.EventType, error)
+	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
+	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
+	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
+}
+
+// newDesk is a desk on a database of its own.
+func newDesk(t testing.TB) operator.Desk {
+	t.Helper()
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "nems.db"), sqlite.Options{AuditDelay: time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- db.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-done, db.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	types, err := catalogue.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now }, User: "desk"}
+}
+
+const token = "the token"
+
+// newClient is a client of a desk at the other end of HTTP.
+func newClient(t testing.TB, d operator.Desk) *operator.Client {
+	t.Helper()
+	mux := http.NewServeMux()
+	operator.Handler{Desk: d, Token: token, Log: slog.New(slog.DiscardHandler)}.Mount(mux)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return &operator.Client{Access: operator.Access{URL: server.URL, Token: token}, User: "client", HTTP: server.Client()}
+}
+
+// each runs a test on a desk, and on another through a client.
+func each(t *testing.T, test func(t *testing.T, d doer)) {
+	t.Run("desk", func(t *testing.T) { test(t, newDesk(t)) })
+	t.Run("client", func(t *testing.T) { test(t, newClient(t, newDesk(t))) })
+}
+
+// eventually waits until something is so: entries that are only recorded join
+// a commit a moment later.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	tick, over := time.NewTicker(2*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-over:
+			t.Fatalf("still not so: %s", what)
+		}
+	}
+}
+
+// all takes everything, or fails the test.
+func all[T any](t *testing.T, seq iter.Seq2[T, error]) (out []T) {
+	t.Helper()
+	for v, err := range seq {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+func system(asid nhs.ASID) spine.System {
+	return spine.System{ASID: asid, ODSCodes: []nhs.ODSCode{"RR8"}, Interactions: []string{spine.CreateInteraction}, Mailboxes: []string{"*"}}
+}
