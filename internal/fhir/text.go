@@ -189,8 +189,12 @@ func (p *parser) checkCharacters(start, end int) error {
 // become characters, white space becomes blanks. Plain values, nearly all,
 // are given back as they are.
 func unescapeAttribute(raw []byte) []byte {
-	first := bytes.IndexAny(raw, "&\t\r\n")
-	if first < 0 {
+	// A plain loop: bytes.IndexAny builds a set of its characters each time.
+	first := 0
+	for first < len(raw) && raw[first] != '&' && (raw[first] >= ' ' || !isSpace(raw[first])) {
+		first++
+	}
+	if first == len(raw) {
 		return raw
 	}
 	out := make([]byte, first, len(raw))
