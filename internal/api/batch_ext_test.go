@@ -184,3 +184,26 @@ func TestBatchNeedsEntitlement(t *testing.T) {
 		t.Errorf("received %v", got)
 	}
 }
+
+// TestBatchOverBusyStore: what the store does not take is refused entry by
+// entry, and to be sent again.
+func TestBatchOverBusyStore(t *testing.T) {
+	w := newWorld(t)
+	gone := w.subscribe(leeds, "MAILBOX1234", about(number(1), vaccine))
+	entries := []entry{{method: "DELETE", url: "Subscription/" + gone}}
+	for n := range 600 {
+		entries = append(entries, entry{method: "POST", url: "Subscription", resource: resource(leeds, "MAILBOX1234", about(number(n), vaccine))})
+	}
+	w.full.Store(true)
+	for i, got := range statuses(parse(t, w.batch(leeds, batchOf("batch", entries...)))) {
+		if want := map[bool]string{true: "200", false: "503 INTERNAL_SERVER_ERROR"}[i == 0]; got != want {
+			t.Fatalf("entry %d: expected %s; received %s", i, want, got)
+		}
+	}
+	w.full.Store(false)
+	for i, got := range statuses(parse(t, w.batch(leeds, batchOf("batch", entries[1:]...)))) {
+		if got != "201" {
+			t.Fatalf("entry %d, sent again: %s", i, got)
+		}
+	}
+}

@@ -67,8 +67,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.finish(x, refusal)
 		return
 	}
+	defer func() { a.fair.drop(x.held) }()
 	a.finish(x, a.serve(x))
-	a.fair.drop(x.held)
 }
 
 // guardConnection limits how long the connection may be held, and closes it
@@ -218,7 +218,6 @@ func (a *API) recover(x *exchange) {
 	reference := uuid.NewString()
 	// The panic's text may hold part of a message: only its place is logged.
 	a.Log.Error("panic", "reference", reference, "action", x.route.action, "stack", string(debug.Stack()))
-	a.fair.drop(x.held)
 	a.finish(x, spine.Internal(reference))
 }
 

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/api"
 	"nems/internal/fhir"
+	"nems/internal/nhs"
 	"nems/internal/spine"
 )
 
@@ -162,4 +164,27 @@ func TestSearchRefuses(t *testing.T) {
 	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription", spine.CreateInteraction, "")), 400, "MISSING_OR_INVALID_HEADER")
 	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, "")), 415, "UNSUPPORTED_MEDIA_TYPE")
 	w.silent()
+}
+
+// TestSearchOfAllOrganisations: where the token names no organisation (profile
+// observed), a page holds those of all organisations of the registration.
+func TestSearchOfAllOrganisations(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Door.Profile = spine.Observed })
+	made := []string{
+		w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
+		w.subscribe(national, "X26ABC1", about(jack, vaccine)),
+		w.subscribe(leeds, "MAILBOX1234", about(other, vaccine)),
+	}
+	both, _, err := w.World.System(t.Context(), leeds.asid)
+	must(t, err)
+	both.ODSCodes = []nhs.ODSCode{"RR8", "X26"}
+	w.only(both)
+	nobody := system{asid: leeds.asid}
+	first := parse(t, w.search(nobody, "?_count=2"))
+	if got := ids(first); !slices.Equal(got, made[:2]) || first.Count("link") != 2 {
+		t.Errorf("the first page: expected %v; received %v", made[:2], got)
+	}
+	if got := ids(parse(t, w.search(leeds, ""))); !slices.Equal(got, []string{made[0], made[2]}) {
+		t.Errorf("with an organisation claim: received %v", got)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,6 +44,20 @@ type world struct {
 	now     time.Time
 	entries []audit.Entry // what was recorded beside the broker
 	changed map[nhs.ASID]spine.System
+	full    atomic.Bool // the store's queue, for what changes many at once
+}
+
+// journal is the store, whose queue can be full.
+type journal struct {
+	*sqlite.DB
+	w *world
+}
+
+func (j journal) SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error) {
+	if j.w.full.Load() {
+		return nil, store.ErrBusy
+	}
+	return j.DB.SubscribeAll(ctx, all)
 }
 
 // System is the registry: the development world's, but for what a test changed.
@@ -73,7 +88,7 @@ func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 	must(t, err)
 	c := api.Config{
 		Broker: broker.New(broker.Config{
-			Journal: w.db, Mailboxes: w.db, Catalogue: func() *catalogue.Catalogue { return types },
+			Journal: journal{w.db, w}, Mailboxes: w.db, Catalogue: func() *catalogue.Catalogue { return types },
 			Patients: dev, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"),
 			AcceptUnknownPatients: true, Now: w.clock,
 		}),
