@@ -7,6 +7,7 @@ package fhir
 type Document struct {
 	src   []byte
 	nodes []record
+	facts *factTable // so that no name costs a look at the once
 }
 
 // record is one element. A subtree lies in one piece: the element, then its

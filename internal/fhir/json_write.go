@@ -248,7 +248,8 @@ func (n Node) narrative() []byte {
 // narrativeError tells why XML is not one div of the XHTML namespace, nil if
 // it is.
 func narrativeError(source []byte) error {
-	p := parser{src: source, doc: &Document{src: source}, facts: facts()}
+	table := facts()
+	p := parser{src: source, doc: &Document{src: source, facts: table}, facts: table}
 	p.names = p.facts.names
 	if err := p.parse(typeNarrative); err != nil {
 		return err

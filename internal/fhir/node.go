@@ -25,7 +25,7 @@ func (n Node) Name() string {
 		return ""
 	}
 	if id := n.record().name; id != 0 {
-		return facts().names[id]
+		return n.doc.facts.names[id]
 	}
 	return string(sourceName(n.doc.src[n.record().start:]))
 }
@@ -33,7 +33,7 @@ func (n Node) Name() string {
 // is compares the name without allocating.
 func (n Node) is(name string) bool {
 	if id := n.record().name; id != 0 {
-		return facts().names[id] == name
+		return n.doc.facts.names[id] == name
 	}
 	return string(sourceName(n.doc.src[n.record().start:])) == name
 }
@@ -57,7 +57,7 @@ func (n Node) Type() string {
 	if n.doc == nil {
 		return ""
 	}
-	return facts().types[n.record().typ].fhirName
+	return n.doc.facts.types[n.record().typ].fhirName
 }
 
 // HasValue reports whether there is a value attribute.

@@ -21,7 +21,8 @@ const (
 // says how many were left out. ParseXML takes time in proportion to the input
 // and at most eight times its size in memory.
 func ParseXML(src []byte) (*Document, []Finding, error) {
-	p := parser{src: src, doc: &Document{src: src}, facts: facts()}
+	table := facts()
+	p := parser{src: src, doc: &Document{src: src, facts: table}, facts: table}
 	p.names = p.facts.names
 	if err := p.parse(typeResourceContainer); err != nil {
 		return nil, nil, err
