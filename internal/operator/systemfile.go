@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -146,15 +147,16 @@ func readItem(item, into any) error {
 	if err != nil {
 		return err
 	}
-	var wrong *json.UnmarshalTypeError
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	switch err := d.Decode(into); {
-	case errors.As(err, &wrong) && wrong.Value == "number":
-		return fmt.Errorf("%s: put the value in quotes", wrong.Field)
-	case errors.As(err, &wrong):
-		return fmt.Errorf("%s: expected another kind of value than %s", wrong.Field, wrong.Value)
-	default:
+	err = d.Decode(into)
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
 		return err
 	}
+	member := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+	if wrong.Value == "number" {
+		return fmt.Errorf("%s: put the value in quotes", member)
+	}
+	return fmt.Errorf("%s: expected another kind of value than %s", member, wrong.Value)
 }
