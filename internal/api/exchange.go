@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
 	"net/http"
-	"os"
 	"runtime/debug"
 	"strconv"
 	"time"
@@ -19,10 +17,6 @@ import (
 	"nems/internal/spine"
 	"nems/internal/store"
 )
-
-// MaxBody is the most bytes that a message may have: 3 MB (NEMS specification,
-// "Publish an Event Message").
-const MaxBody = 3 << 20
 
 // exchange is one request on its way to its answer.
 type exchange struct {
@@ -219,48 +213,4 @@ func (a *API) recover(x *exchange) {
 	// The panic's text may hold part of a message: only its place is logged.
 	a.Log.Error("panic", "reference", reference, "action", x.route.action, "stack", string(debug.Stack()))
 	a.finish(x, spine.Internal(reference))
-}
-
-// body reads the request's body, refusing it as soon as it is known to be too
-// large, and bodies that are compressed: what is signed for is what is sent.
-func (a *API) body(x *exchange, limit int64) ([]byte, error) {
-	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, spine.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
-	}
-	length := x.r.ContentLength
-	if length > limit {
-		x.w.Header().Set("Connection", "close")
-		return nil, spine.TooLarge(limit)
-	}
-	expected := length
-	if length < 0 {
-		expected = limit
-	}
-	if refusal := a.fair.hold(expected); refusal != nil {
-		return nil, refusal
-	}
-	x.held = expected
-	return x.readBody(length, limit)
-}
-
-// readBody reads a body of a known length, or of at most limit bytes where
-// length is negative.
-func (x *exchange) readBody(length, limit int64) (body []byte, err error) {
-	limited := http.MaxBytesReader(x.w, x.r.Body, limit)
-	if length >= 0 {
-		body = make([]byte, length)
-		_, err = io.ReadFull(limited, body)
-	} else {
-		body, err = io.ReadAll(limited)
-	}
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return nil, spine.TooLarge(limit)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, spine.BadRequest("the body did not arrive within " + arriveWithin.String())
-	case err != nil:
-		return nil, spine.BadRequest("the body ended before it was complete")
-	}
-	return body, nil
 }
