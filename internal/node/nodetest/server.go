@@ -7,6 +7,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +23,9 @@ const (
 	startWait = 30 * time.Second
 	stopWait  = 20 * time.Second
 )
+
+// defects are the log lines of what must not happen, whatever a caller sends.
+var defects = []string{"msg=defect", "msg=panic", `msg="mesh request failed"`}
 
 // Server is a NEMS that runs within the test.
 type Server struct {
@@ -53,6 +57,11 @@ func Boot(t testing.TB, change ...func(*node.Config)) *Server {
 	s.Run()
 	t.Cleanup(func() {
 		s.Stop()
+		for _, defect := range defects {
+			if strings.Contains(s.Log.String(), defect) {
+				t.Errorf("the server logged a defect: %s", defect)
+			}
+		}
 		if t.Failed() {
 			t.Logf("the end of the server's log:\n%s", s.Log.Tail(40))
 		}
