@@ -32,7 +32,7 @@ func readBatch(body []byte, media spine.Media) ([]batchEntry, error) {
 	}
 	root := doc.Root()
 	if kind := root.Child("type"); root.Name() != "Bundle" || !kind.EqualValue("batch") {
-		return nil, spine.InvalidResource(spine.ResourceIssue("error", "not-supported",
+		return nil, spine.InvalidResource(spine.ResourceIssue("error", "",
 			"this endpoint takes a Bundle of type `batch`; received another resource or type", kind.Expression(), kind.Location()))
 	}
 	if n := root.Count("entry"); n > MaxBatch {
@@ -43,7 +43,7 @@ func readBatch(body []byte, media spine.Media) ([]batchEntry, error) {
 		i := len(entries)
 		entries = append(entries, readEntry(n, byEntry[i]))
 		if i >= unjudged && entries[i].refused == nil {
-			entries[i].refused = spine.InvalidResource(spine.ResourceIssue("error", "too-long",
+			entries[i].refused = spine.InvalidResource(spine.ResourceIssue("error", "",
 				"this entry was not looked at, since those before it have too many faults; mend them first", n.Expression(), n.Location()))
 		}
 	}
@@ -121,6 +121,6 @@ func hasCondition(request fhir.Node) bool {
 }
 
 func entryIssue(at fhir.Node, expected, received string) error {
-	return spine.InvalidResource(spine.ResourceIssue("error", "not-supported",
+	return spine.InvalidResource(spine.ResourceIssue("error", "",
 		"expected "+expected+"; received "+received, at.Expression(), at.Location()))
 }

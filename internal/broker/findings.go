@@ -37,7 +37,9 @@ func referencesNotFound(findings []fhir.Finding) []fhir.Finding {
 }
 
 // Issues renders findings, errors before warnings, at most maxIssues of them
-// and then how many more there are.
+// and then how many more there are. They have the issue type that the Spine's
+// table gives INVALID_RESOURCE (design, decision 1), not the finer one that a
+// finding knows.
 func Issues(findings []fhir.Finding) []spine.Issue {
 	findings = slices.Clone(findings)
 	slices.SortStableFunc(findings, func(a, b fhir.Finding) int {
@@ -54,7 +56,7 @@ func Issues(findings []fhir.Finding) []spine.Issue {
 	issues := make([]spine.Issue, 0, len(findings)+1)
 	for _, f := range findings {
 		text := f.Text + " [" + f.Rule + "]"
-		issues = append(issues, spine.ResourceIssue(string(f.Severity), f.Code, text, f.Expression, f.Location))
+		issues = append(issues, spine.ResourceIssue(string(f.Severity), "", text, f.Expression, f.Location))
 	}
 	if more > 0 {
 		text := fmt.Sprintf("%d more findings are not listed; mend these first", more)

@@ -33,13 +33,14 @@ type refusing struct {
 const patientsCriteria = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9434765919&MessageHeader.event=vaccinations-1"
 
 // issueTypes are the FHIR issue types that Spine Core, "Error handling", has
-// for its codes. Findings about a resource bring types of their own.
+// for its codes.
 var issueTypes = map[string]string{
 	"INVALID_NHS_NUMBER": "value", "INVALID_PATIENT_DEMOGRAPHICS": "business-rule", "ORGANISATION_NOT_FOUND": "not-found",
 	"PATIENT_NOT_FOUND": "not-found", "NO_RECORD_FOUND": "not-found", "ACCESS_DENIED": "forbidden",
 	"ASID_CHECK_FAILED": "forbidden", "INVALID_REQUEST_MESSAGE": "value", "DUPLICATE_REJECTED": "duplicate",
 	"MSG_RESOURCE_ID_FAIL": "forbidden", "BAD_REQUEST": "invalid", "MISSING_OR_INVALID_HEADER": "invalid",
 	"MESSAGE_NOT_WELL_FORMED": "structure", "UNSUPPORTED_MEDIA_TYPE": "invalid",
+	"INVALID_RESOURCE": "invalid", "REFERENCE_NOT_FOUND": "invalid",
 }
 
 // body is a good publish with its body changed.
