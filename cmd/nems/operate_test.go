@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
 
+	"nems/internal/node"
 	"nems/internal/node/nodetest"
 	"nems/internal/spine"
 )
@@ -96,9 +97,11 @@ func TestOperatorsCommandsRefuse(t *testing.T) {
 // The same commands ask a service that runs; afterwards its audit is verified,
 // and somebody has been at it.
 func TestOperatingARunningService(t *testing.T) {
-	s := nodetest.Boot(t)
+	s := nodetest.Boot(t, func(c *node.Config) { c.OperatorToken = "a secret" })
 	data := s.Config.Data
 	does(t, nodetest.LeedsID, "systems", "list", "--data", data)
+	does(t, nodetest.LeedsID, "systems", "list", "--operations-url", s.URL, "--operator-token", "a secret")
+	fails(t, "systems", "list", "--operations-url", s.URL, "--operator-token", "another")
 	does(t, "is revoked", "systems", "revoke", nodetest.NationalID, "--data", data)
 	does(t, `"action":"system-revoke"`, "audit", "show", "--format", "json", "--data", data)
 	export := file(t, "chain.jsonl", does(t, `"hash"`, "audit", "export", "--data", data))

@@ -79,17 +79,17 @@ func (s systemFile) keys(folder string) (spine.Keys, error) {
 
 // joinKeys makes one JWK set of several.
 func joinKeys(all []spine.Keys) (spine.Keys, error) {
-	joined := struct {
+	type jwks struct {
 		Keys []json.RawMessage `json:"keys"`
-	}{}
+	}
+	var joined jwks
 	for _, keys := range all {
-		set := joined
-		set.Keys = nil
 		text, err := json.Marshal(keys)
-		if err == nil {
-			err = json.Unmarshal(text, &set)
-		}
 		if err != nil {
+			return spine.Keys{}, err
+		}
+		var set jwks
+		if err := json.Unmarshal(text, &set); err != nil {
 			return spine.Keys{}, err
 		}
 		joined.Keys = append(joined.Keys, set.Keys...)

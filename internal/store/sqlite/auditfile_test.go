@@ -1,0 +1,50 @@
+package sqlite_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+)
+
+// The audit is read while the store has the database open, and nothing is
+// written where nothing was.
+func TestAuditIsReadBesideTheStore(t *testing.T) {
+	dir := t.TempDir()
+	db := start(t, dir, sqlite.Options{})
+	if err := db.PutSystem(t.Context(), store.System{ASID: "200000000115"}, audit.Entry{Action: "system-put"}); err != nil {
+		t.Fatal(err)
+	}
+	f, err := sqlite.OpenAudit(filepath.Join(dir, "nems.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := audit.Verify(f.Links(t.Context(), time.Time{}, time.Time{}), nil)
+	if err != nil || report.Found != 0 || report.Entries != 1 {
+		t.Errorf("%+v, %v", report, err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	missing := filepath.Join(dir, "missing.db")
+	if _, err := sqlite.OpenAudit(missing); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a missing file: %v", err)
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("a missing file was made")
+	}
+	foreign := filepath.Join(dir, "foreign.db")
+	if err := sqlitex.ExecuteTransient(raw(t, foreign), "CREATE TABLE other (x)", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.OpenAudit(foreign); !errors.Is(err, store.ErrSchema) {
+		t.Errorf("another program's file: %v", err)
+	}
+}
