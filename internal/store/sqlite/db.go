@@ -100,6 +100,7 @@ type DB struct {
 	spread    chan struct{}
 	records   records
 	sweep     sweep
+	known     known
 }
 
 // Open opens the database at path, making it if it is missing, and brings its

@@ -150,8 +150,24 @@ func digits(n nhs.NHSNumber) int64 {
 
 func nhsNumber(v int64) (nhs.NHSNumber, error) { return nhs.ParseNHSNumber(fmt.Sprintf("%010d", v)) }
 
-// Patient returns a patient as kept, or directory.ErrNotFound.
+// maxHops bounds how often a number was superseded.
+const maxHops = 10
+
+// Patient implements directory.Patients: a number that was superseded answers
+// with what the record that supersedes it says.
 func (d *Directory) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
+	p, err := d.record(ctx, n)
+	for hops := 0; err == nil && !p.SupersededBy.IsZero() && hops < maxHops; hops++ {
+		p, err = d.record(ctx, p.SupersededBy)
+	}
+	if err == nil && p.NHSNumber != n {
+		p.NHSNumber, p.SupersededBy = n, p.NHSNumber
+	}
+	return p, err
+}
+
+// record reads a patient's own record, directory.ErrNotFound when there is none.
+func (d *Directory) record(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
 	p := directory.Patient{NHSNumber: n}
 	var given string
 	var superseded int64

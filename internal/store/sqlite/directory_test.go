@@ -63,6 +63,9 @@ func TestDirectoryKeepsWhatItIsGiven(t *testing.T) {
 	if err := d.PutPostcodes(ctx, []directory.PostcodePlaces{{Postcode: "LS17 7DF", Places: leeds}, {Postcode: "CF10 1AA", Places: cardiff}, {Postcode: "LS17 7DG", Places: leeds}}); err != nil {
 		t.Fatal(err)
 	}
+	// A superseded number answers with the record that supersedes it.
+	patients[1] = patients[0]
+	patients[1].NHSNumber, patients[1].SupersededBy = two, one
 	for range 2 { // also when it is opened again
 		for _, want := range patients {
 			got, err := d.Patient(ctx, want.NHSNumber)

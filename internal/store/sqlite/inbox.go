@@ -60,35 +60,30 @@ func deliveryID(p store.EventID, mailbox int64) string {
 	return strconv.FormatInt(int64(p), 36) + "-" + strconv.FormatInt(mailbox, 36)
 }
 
-// box reads a mailbox by its row.
-func box(conn *sqlite.Conn, number int64) (b store.Mailbox, err error) {
-	found, err := row(conn, "SELECT row, id, ods FROM mailbox WHERE row = ?", func(s *sqlite.Stmt) {
-		b.Row, b.ID = s.ColumnInt64(0), s.ColumnText(1)
-		b.ODS = odsCode(s, 2)
-	}, number)
-	if err == nil && !found {
-		err = store.ErrNotFound
-	}
-	return b, err
-}
-
-// List returns a page of the unread messages of a mailbox, oldest first.
+// List returns a page of the unread messages of a mailbox, oldest first, with
+// Mailbox, Position and Workflow alone: it reads nothing but the inbox's index.
 func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, error) {
-	var page []store.Message
-	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
-		b, err := box(conn, q.Mailbox)
-		if err != nil {
-			return err
-		}
-		return rows(conn, selectInbox+" WHERE c.mailbox = ? AND c.position > ? ORDER BY c.position", func(s *sqlite.Stmt) error {
+	if _, err := db.box(ctx, q.Mailbox); err != nil {
+		return nil, err
+	}
+	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, "SELECT position, type, workflow FROM inbox WHERE mailbox = ? AND position > ? ORDER BY position", func(s *sqlite.Stmt) error {
 			if len(page) >= q.Max {
 				return errEnough
 			}
-			m, err := db.scanMessage(s, b)
-			if err == nil && (q.Workflow == nil || q.Workflow(m.Workflow)) {
+			m := store.Message{Mailbox: q.Mailbox, Position: store.EventID(s.ColumnInt64(0)), Status: store.Accepted}
+			if typ := s.ColumnInt64(1); typ == 0 {
+				m.Workflow = s.ColumnText(2)
+			} else if t, err := db.typeName(conn, typ); err == nil {
+				m.Workflow = t.workflow
+			} else {
+				return err
+			}
+			if q.Workflow == nil || q.Workflow(m.Workflow) {
 				page = append(page, m)
 			}
-			return err
+			return nil
 		}, q.Mailbox, q.After)
 	})
 	return page, err
@@ -108,11 +103,11 @@ func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
 // store.ErrNotFound.
 func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error) {
 	var found []store.Message
-	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
-		b, err := box(conn, mailbox)
-		if err != nil {
-			return err
-		}
+	b, err := db.box(ctx, mailbox)
+	if err != nil {
+		return store.Message{}, err
+	}
+	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
 		take := func(s *sqlite.Stmt) error {
 			m, err := db.scanMessage(s, b)
 			found = append(found, m)
@@ -140,11 +135,11 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 // with the newest.
 func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error) {
 	var out []store.Message
-	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
-		b, err := box(conn, mailbox)
-		if err != nil {
-			return err
-		}
+	b, err := db.box(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
 		for _, query := range []string{selectInbox, selectCollected} {
 			err := rows(conn, query+` WHERE c.mailbox = ?1 AND c.position >= ?2 AND (?3 = 0 OR c.position < ?3)
 				ORDER BY c.position DESC LIMIT ?4`, func(s *sqlite.Stmt) error {

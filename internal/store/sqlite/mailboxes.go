@@ -3,10 +3,10 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"zombiezen.com/go/sqlite"
 
-	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -27,6 +27,7 @@ func (p putMailbox) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	w.tablesChanged = true
 	n, err := number(w.conn, "SELECT row FROM mailbox WHERE id = ?", p.ID)
 	return result{n: int(n)}, err
 }
@@ -34,14 +35,15 @@ func (p putMailbox) apply(w *writer) (result, error) {
 // Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
 // when there is none.
 func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
-	all, err := db.mailboxes(ctx, selectMailbox+" WHERE id = ?", id)
-	if err == nil && len(all) == 0 {
-		err = store.ErrNotFound
-	}
+	t, err := db.knownTables(ctx)
 	if err != nil {
 		return store.Mailbox{}, err
 	}
-	return all[0], nil
+	m, ok := t.byID[strings.ToUpper(id)]
+	if !ok {
+		return m, store.ErrNotFound
+	}
+	return m, nil
 }
 
 // Mailboxes lists all mailboxes in the order in which they were first put.
@@ -60,8 +62,7 @@ func (db *DB) mailboxes(ctx context.Context, query string, args ...any) ([]store
 	var out []store.Mailbox
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, query, func(s *sqlite.Stmt) error {
-			out = append(out, store.Mailbox{Row: s.ColumnInt64(0), ID: s.ColumnText(1), Name: s.ColumnText(2),
-				ODS: nhs.ODSCode(s.ColumnText(3)), Password: s.ColumnText(4), Remote: s.ColumnBool(5)})
+			out = append(out, scanMailbox(s))
 			return nil
 		}, args...)
 	})
@@ -86,24 +87,16 @@ func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 }
 
 func (p putWorkflow) apply(w *writer) (result, error) {
+	w.tablesChanged = true
 	return result{}, exec(w.conn, "INSERT OR REPLACE INTO workflow (id, senders, receivers) VALUES (?, ?, ?)", p.id, p.senders, p.receivers)
 }
 
 // Restricted tells who may use a workflow; ok is false when it is open to all.
 func (db *DB) Restricted(ctx context.Context, id string) (f store.Workflow, ok bool, err error) {
-	var senders, receivers string
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		ok, err = row(conn, "SELECT senders, receivers FROM workflow WHERE id = ?", func(s *sqlite.Stmt) {
-			senders, receivers = s.ColumnText(0), s.ColumnText(1)
-		}, id)
-		return err
-	})
-	if err != nil || !ok {
+	t, err := db.knownTables(ctx)
+	if err != nil {
 		return store.Workflow{}, false, err
 	}
-	f.ID = id
-	if err = json.Unmarshal([]byte(senders), &f.Senders); err == nil {
-		err = json.Unmarshal([]byte(receivers), &f.Receivers)
-	}
-	return f, err == nil, err
+	f, ok = t.workflows[id]
+	return f, ok, nil
 }

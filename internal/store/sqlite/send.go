@@ -68,7 +68,7 @@ func (o send) apply(w *writer) (result, error) {
 		return result{}, err
 	}
 	if m.Status == store.Accepted {
-		if err := w.visible(m.Mailbox, m.Position, m.Size); err != nil {
+		if err := w.visible(m); err != nil {
 			return result{}, err
 		}
 	}
@@ -95,8 +95,8 @@ func moment(t time.Time) any {
 }
 
 // visible puts a message that was sent into its inbox.
-func (w *writer) visible(mailbox int64, position store.EventID, size int64) error {
-	return exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size) VALUES (?, ?, 0, ?)", mailbox, position, size)
+func (w *writer) visible(m *store.Message) error {
+	return exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size, workflow) VALUES (?, ?, 0, ?, ?)", m.Mailbox, m.Position, m.Size, m.Workflow)
 }
 
 // putPiece stores a piece of a chunk that does not count yet.
@@ -205,7 +205,7 @@ func (c complete) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	return result{n: 1}, w.visible(c.mailbox, c.position, m.Size)
+	return result{n: 1}, w.visible(&m)
 }
 
 // SentByLocalID finds what a mailbox has sent by its local id; several messages

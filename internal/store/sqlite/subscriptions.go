@@ -111,11 +111,12 @@ func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]s
 }
 
 // ofPatient finds the explicit subscriptions to a patient by their route key.
+// The signs keep SQLite from the index of owners, which may have very many.
 func (db *DB) ofPatient(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
 	hash := subscription.Criteria{Patient: q.Patient}.Key().Hash()
 	var seen []storedSubscription
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSubscription+" WHERE hash = ? AND ods = ? AND id > ? ORDER BY id", func(s *sqlite.Stmt) error {
+		return rows(conn, selectSubscription+" WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", func(s *sqlite.Stmt) error {
 			seen = append(seen, storedSubscription{})
 			seen[len(seen)-1].scan(s)
 			return nil

@@ -74,6 +74,10 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 	const name = "overdue"
 	// Expires is the moment of acceptance plus the time that the copy may wait.
 	before := positionAt(now.Add(-db.opts.Expiry)) + 1<<12
+	t, err := db.knownTables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var start, settled store.EventID
 	for after, more := store.EventID(-1), true; more && len(out) < max; {
 		err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
@@ -90,7 +94,7 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 			}
 			more = len(events) == sweptStep
 			for _, e := range events {
-				waiting, err := db.waiting(conn, e)
+				waiting, err := db.waiting(conn, t.byRow, e)
 				if err != nil {
 					return err
 				}
@@ -116,15 +120,14 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 
 // waiting returns the copies of an event that are still in hosted inboxes.
 // Those for a remote MESH are the courier's to judge.
-func (db *DB) waiting(conn *sqlite.Conn, e sweptEvent) ([]store.Message, error) {
+func (db *DB) waiting(conn *sqlite.Conn, boxes map[int64]store.Mailbox, e sweptEvent) ([]store.Message, error) {
 	var out []store.Message
 	for _, mailbox := range e.mailboxes {
-		err := rows(conn, selectInbox+` WHERE c.mailbox = ? AND c.position = ?
-			AND EXISTS (SELECT 1 FROM mailbox b WHERE b.row = c.mailbox AND NOT b.remote)`, func(s *sqlite.Stmt) error {
-			b, err := box(conn, mailbox)
-			if err != nil {
-				return err
-			}
+		b := boxes[mailbox]
+		if b.Remote {
+			continue
+		}
+		err := rows(conn, selectInbox+" WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) error {
 			m, err := db.scanMessage(s, b)
 			out = append(out, m)
 			return err

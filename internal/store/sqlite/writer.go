@@ -54,7 +54,9 @@ type writer struct {
 	entries []audit.Sealed
 	// spreadDue: a row was put into spread by the batch.
 	spreadDue bool
-	scratch   scratch
+	// tablesChanged: the batch changed a table that known remembers.
+	tablesChanged bool
+	scratch       scratch
 }
 
 // load reads what the writer keeps in memory: at the start, and after a
@@ -83,14 +85,18 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 	if err := exec(w.conn, "BEGIN IMMEDIATE"); err != nil {
 		return unavailable(err)
 	}
-	w.entries, w.spreadDue = w.entries[:0], false
+	w.entries, w.spreadDue, w.tablesChanged = w.entries[:0], false, false
 	waiting := w.db.records.take()
 	link, err := w.perform(ops, out, waiting)
 	if err != nil {
 		w.db.records.putBack(waiting)
 		return errors.Join(unavailable(err), w.rollback())
 	}
-	if err := exec(w.conn, "COMMIT"); err != nil {
+	err = exec(w.conn, "COMMIT")
+	if w.tablesChanged {
+		w.db.known.drop() // after a failure too: it may count nevertheless
+	}
+	if err != nil {
 		w.db.records.putBack(waiting)
 		// The log may hold the commit although it was not confirmed: after a
 		// crash right now it could count.

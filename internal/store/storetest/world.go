@@ -136,11 +136,18 @@ func message(n int) []byte {
 	return []byte(strings.Repeat(fmt.Sprintf("<Bundle xmlns=\"http://hl7.org/fhir\"><id value=\"%d\"/></Bundle>", n), 40))
 }
 
-// inbox lists all unread messages of a mailbox.
+// inbox lists all unread messages of a mailbox, with all that is known of them.
 func (w *world) inbox(mailbox int64) []store.Message {
 	w.Helper()
 	all, err := w.List(w.ctx(), store.InboxQuery{Mailbox: mailbox, Max: 1 << 20})
 	w.must(err)
+	for i, listed := range all {
+		all[i], err = w.Message(w.ctx(), mailbox, listed.Position)
+		w.must(err)
+		if all[i].Workflow != listed.Workflow || listed.Mailbox != mailbox {
+			w.Errorf("listed with workflow %q of mailbox %d: %+v", listed.Workflow, listed.Mailbox, all[i])
+		}
+	}
 	return all
 }
 
