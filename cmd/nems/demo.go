@@ -54,7 +54,8 @@ func (d *demoCmd) Run(ctx context.Context) error {
 	s := story{url: url, out: os.Stdout}
 	s.say("A NEMS is running at %s, with its data in a folder that is removed afterwards.", url)
 	if err := s.tell(ctx); err != nil {
-		return err
+		stop()
+		return errors.Join(err, <-done)
 	}
 	fmt.Printf("\nThat took %s. A 202 means: on disk, matched, delivered.\n", time.Since(started).Round(10*time.Millisecond))
 	if d.Stay {

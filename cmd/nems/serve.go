@@ -27,6 +27,11 @@ func (f fileFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Pat
 	if err != nil {
 		return err
 	}
+	// Before anything else is checked: a misspelt key is the cause, a setting
+	// that seems missing only what follows from it.
+	if err := file.Validate(k.Model); err != nil {
+		return err
+	}
 	ctx.AddResolver(file)
 	return nil
 }
