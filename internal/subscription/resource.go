@@ -87,11 +87,11 @@ func (r *resourceReader) fail(at fhir.Node, code, rule, text string) {
 func (r *resourceReader) modifiers(root fhir.Node) {
 	for _, name := range []string{"implicitRules", "modifierExtension"} {
 		for n := range root.ChildrenNamed(name) {
-			r.fail(n, "not-supported", "modifier", "a "+name+" changes the meaning of a resource and none is supported")
+			r.fail(n, "not-supported", "modifier", name+" changes the meaning of a resource and is not supported")
 		}
 	}
 	for n := range root.Child("channel").ChildrenNamed("modifierExtension") {
-		r.fail(n, "not-supported", "modifier", "a modifierExtension changes the meaning of a channel and none is supported")
+		r.fail(n, "not-supported", "modifier", "modifierExtension changes the meaning of a channel and is not supported")
 	}
 }
 

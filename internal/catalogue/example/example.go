@@ -21,7 +21,7 @@ import (
 type Patient struct {
 	NHSNumber string // ten digits
 	Family    string
-	Given     string
+	Given     string // several are separated by blanks
 	BirthDate string // YYYY-MM-DD
 	Gender    string // male, female, other, unknown
 	Postcode  string

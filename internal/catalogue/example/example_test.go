@@ -69,7 +69,7 @@ func TestKindsThatAPageDoesNotAllowAreRefusedByName(t *testing.T) {
 }
 
 func TestMessagesAreAboutTheirPatient(t *testing.T) {
-	p := Patient{NHSNumber: "9434765919", Family: `O'NEILL & "SONS"`, Given: "Zoë", BirthDate: "1985-05-14", Postcode: "WF14 0BQ"}
+	p := Patient{NHSNumber: "9434765919", Family: `O'NEILL & "SONS"`, Given: "Zoë Ann", BirthDate: "1985-05-14", Postcode: "WF14 0BQ"}
 	types, _ := catalogue.Embedded()
 	for _, code := range Codes() {
 		message, err := fixed().Message(code, "", p)
@@ -86,6 +86,9 @@ func TestMessagesAreAboutTheirPatient(t *testing.T) {
 		}
 		if got := routing.Extension("nhsNumber").At("valueIdentifier", "value").Value(); got != p.NHSNumber {
 			t.Errorf("%s: the routing number is %q; expected %q", code, got, p.NHSNumber)
+		}
+		if got := routing.Extension("name").At("valueHumanName", "given").Value(); got != "Zoë" {
+			t.Errorf("%s: the first given name is %q; PDS keeps each for itself", code, got)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package example
 
 import (
+	"strings"
 	"time"
 
 	"nems/internal/catalogue"
@@ -110,9 +111,14 @@ func (m *message) identifier(system, value string) {
 	m.Open("identifier").Value("system", system).Value("value", value).Close()
 }
 
-// name writes a name as PDS knows it.
+// name writes a name as PDS knows it: each given name for itself, since the
+// first is compared with the record.
 func (m *message) name(element, family, given string) {
-	m.Open(element).Value("use", "official").Value("family", family).Value("given", given).Close()
+	m.Open(element).Value("use", "official").Value("family", family)
+	for _, one := range strings.Fields(given) {
+		m.Value("given", one)
+	}
+	m.Close()
 }
 
 // publisher is the system behind a message.
