@@ -16,21 +16,22 @@ import (
 
 // cli is the whole command line, one field a subcommand.
 type cli struct {
-	Demo       demoCmd       `cmd:"" help:"Tell the whole story once: subscribe, publish, match, collect. Needs nothing, leaves nothing."`
-	Serve      serveCmd      `cmd:"" help:"Run the service."`
-	Publish    publishCmd    `cmd:"" help:"Publish event messages."`
-	Subscribe  subscribeCmd  `cmd:"" help:"Create a subscription."`
-	Inbox      inboxCmd      `cmd:"" help:"Collect what waits in a MESH mailbox."`
-	Validate   validateCmd   `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
-	Example    exampleCmd    `cmd:"" help:"Print a valid event message of our own making."`
-	Import     importCmd     `cmd:"" help:"Fill the directory from CSV files."`
-	Systems    systemsCmd    `cmd:"" help:"Register the systems that may call."`
-	Mailboxes  mailboxesCmd  `cmd:"" help:"Keep the MESH mailboxes that copies can go to."`
-	EventTypes eventTypesCmd `cmd:"" help:"Move event types through their life cycle."`
-	Audit      auditCmd      `cmd:"" help:"Show, export and verify the record of who did what."`
-	Token      tokenCmd      `cmd:"" help:"Print a caller's token, or explain one."`
-	Certs      certsCmd      `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Demo          demoCmd          `cmd:"" help:"Tell the whole story once: subscribe, publish, match, collect. Needs nothing, leaves nothing."`
+	Serve         serveCmd         `cmd:"" help:"Run the service."`
+	Publish       publishCmd       `cmd:"" help:"Publish event messages."`
+	Subscribe     subscribeCmd     `cmd:"" help:"Create a subscription."`
+	Inbox         inboxCmd         `cmd:"" help:"Collect what waits in a MESH mailbox."`
+	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
+	Example       exampleCmd       `cmd:"" help:"Print a valid event message of our own making."`
+	Import        importCmd        `cmd:"" help:"Fill the directory from CSV files."`
+	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call."`
+	Mailboxes     mailboxesCmd     `cmd:"" help:"Keep the MESH mailboxes that copies can go to."`
+	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for it."`
+	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
+	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
+	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
+	Certs         certsCmd         `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`
+	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
 // errFailed ends a command whose output has already said what is wrong.

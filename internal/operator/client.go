@@ -69,6 +69,16 @@ func (c *Client) SetLifeCycle(ctx context.Context, code string, l LifeCycle) err
 	return c.call(ctx, http.MethodPut, "event-types/"+url.PathEscape(code), l, nil)
 }
 
+// Subscriptions is Desk.Subscriptions.
+func (c *Client) Subscriptions(ctx context.Context, f SubscriptionFilter) iter.Seq2[Subscription, error] {
+	return lines[Subscription](ctx, c, "subscriptions/search", f)
+}
+
+// ApproveSubscriptions is Desk.ApproveSubscriptions.
+func (c *Client) ApproveSubscriptions(ctx context.Context, ids []string) error {
+	return c.call(ctx, http.MethodPost, "subscriptions/approve", ids, nil)
+}
+
 // Audit is Desk.Audit.
 func (c *Client) Audit(ctx context.Context, f Filter) iter.Seq2[Record, error] {
 	return lines[Record](ctx, c, "audit/search", f)

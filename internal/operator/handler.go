@@ -45,6 +45,8 @@ func (h Handler) Mount(mux *http.ServeMux) {
 		"POST mailboxes":             putMailboxes,
 		"GET event-types":            listEventTypes,
 		"PUT event-types/{code}":     setLifeCycle,
+		"POST subscriptions/search":  searchSubscriptions,
+		"POST subscriptions/approve": approveSubscriptions,
 		"POST audit/search":          searchAudit,
 		"POST audit/chain":           exportChain,
 	} {
@@ -167,6 +169,19 @@ func listEventTypes(d Desk, w http.ResponseWriter, r *http.Request) error {
 func setLifeCycle(d Desk, w http.ResponseWriter, r *http.Request) error {
 	var l LifeCycle
 	return done(w, read(w, r, &l), func() error { return d.SetLifeCycle(r.Context(), r.PathValue("code"), l) })
+}
+
+func searchSubscriptions(d Desk, w http.ResponseWriter, r *http.Request) error {
+	var f SubscriptionFilter
+	if err := read(w, r, &f); err != nil {
+		return err
+	}
+	return stream(w, d.Subscriptions(r.Context(), f))
+}
+
+func approveSubscriptions(d Desk, w http.ResponseWriter, r *http.Request) error {
+	var ids []string
+	return done(w, read(w, r, &ids), func() error { return d.ApproveSubscriptions(r.Context(), ids) })
 }
 
 func searchAudit(d Desk, w http.ResponseWriter, r *http.Request) error {

@@ -1,6 +1,6 @@
 // Package operator is what the people who run a NEMS do to it: register
-// systems and mailboxes, move event types through their life cycle, read the
-// audit. A Desk does it to a store, a Handler offers a Desk over HTTP, and a
+// systems and mailboxes, approve subscriptions, move event types through their
+// life cycle, read the audit. A Desk does it to a store, a Handler offers a Desk over HTTP, and a
 // Client is a Desk at the other end.
 package operator
 
@@ -52,6 +52,7 @@ type Store interface {
 	Registry
 	Boxes
 	Cycles
+	Subscriptions
 	Journal
 }
 
@@ -78,12 +79,13 @@ type Desk struct {
 
 // The actions that the audit knows operators by.
 const (
-	actionPutSystem    = "system-put"
-	actionRevokeSystem = "system-revoke"
-	actionPutMailbox   = "mailbox-put"
-	actionSetLifeCycle = "event-type-set"
-	actionReadAudit    = "audit-read"
-	actionExportAudit  = "audit-export"
+	actionPutSystem           = "system-put"
+	actionRevokeSystem        = "system-revoke"
+	actionPutMailbox          = "mailbox-put"
+	actionSetLifeCycle        = "event-type-set"
+	actionApproveSubscription = "subscription-approve"
+	actionReadAudit           = "audit-read"
+	actionExportAudit         = "audit-export"
 )
 
 // entry starts the audit entry of something that the operator does.

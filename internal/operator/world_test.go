@@ -30,6 +30,8 @@ type doer interface {
 	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
 	EventTypes(ctx context.Context) ([]operator.EventType, error)
 	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
+	Subscriptions(ctx context.Context, f operator.SubscriptionFilter) iter.Seq2[operator.Subscription, error]
+	ApproveSubscriptions(ctx context.Context, ids []string) error
 	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
 	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
 }

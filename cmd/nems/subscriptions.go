@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"nems/internal/nhs"
+	"nems/internal/operator"
+	"nems/internal/subscription"
+)
+
+// subscriptionsCmd is what operators do about subscriptions; callers create
+// and delete them.
+type subscriptionsCmd struct {
+	List    listSubscriptions    `cmd:"" help:"List the subscriptions of all owners; no patient is shown."`
+	Approve approveSubscriptions `cmd:"" help:"Make subscriptions active that wait for it (activation: manual). All are checked before the first is approved."`
+}
+
+type listSubscriptions struct {
+	Status      string `enum:",requested,active,off" default:"" env:"-" help:"Only those that are requested (they wait for approval), active, or off (ended)."`
+	ODS         string `name:"ods" env:"-" help:"Only those of this organisation."`
+	Quarantined bool   `env:"-" help:"Only those that were found unreadable and match no more, and why."`
+	operated
+	formatted
+}
+
+// Run prints the subscriptions, oldest first; as JSON one a line.
+func (l *listSubscriptions) Run(ctx context.Context) error {
+	f := operator.SubscriptionFilter{Status: subscription.Status(l.Status), Quarantined: l.Quarantined}
+	if l.ODS != "" {
+		ods, err := nhs.ParseODSCode(l.ODS)
+		if err != nil {
+			return fmt.Errorf("--ods: %w", err)
+		}
+		f.ODS = ods
+	}
+	header := "ID STATUS ASID ODS MAILBOX KIND ABOUT EVENTS CREATED END REASON"
+	if l.Quarantined {
+		header += " QUARANTINED PROBLEM"
+	}
+	return l.with(func(d desk) error {
+		found := d.Subscriptions(ctx, f)
+		if l.Format == "json" {
+			return printLines(found)
+		}
+		var rows [][]string
+		for s, err := range found {
+			if err != nil {
+				return err
+			}
+			rows = append(rows, subscriptionRow(s, l.Quarantined))
+		}
+		return printTable(header, rows)
+	})
+}
+
+// subscriptionRow is a subscription as a line of the table.
+func subscriptionRow(s operator.Subscription, quarantined bool) []string {
+	cells := []string{s.ID}
+	for _, text := range []string{string(s.Status), string(s.ASID), string(s.ODS), s.Mailbox, string(s.Kind), s.About,
+		list(s.Events), minute(s.Created), minute(s.End), s.Reason} {
+		cells = append(cells, orDash(plain(text)))
+	}
+	if quarantined {
+		cells = append(cells, minute(s.Quarantined), orDash(plain(s.Problem)))
+	}
+	return cells
+}
+
+// minute writes a moment into a cell; "" when there is none.
+func minute(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.UTC().Format("2006-01-02T15:04Z")
+}
+
+type approveSubscriptions struct {
+	IDs []string `arg:"" name:"id" help:"Ids of the subscriptions: 32 letters and digits."`
+	operated
+}
+
+// Run approves all, or none if one of them does not wait for it.
+func (a *approveSubscriptions) Run(ctx context.Context) error {
+	return a.with(func(d desk) error {
+		if err := d.ApproveSubscriptions(ctx, a.IDs); err != nil {
+			return err
+		}
+		fmt.Printf("%d approved\n", len(a.IDs))
+		return nil
+	})
+}
