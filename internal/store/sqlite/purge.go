@@ -56,14 +56,17 @@ func (w *writer) purgeEvent(e sweptEvent, unread bool) (gone bool, err error) {
 				return false, err
 			}
 		}
-		open, err := number(w.conn, "SELECT EXISTS (SELECT 1 FROM inbox WHERE mailbox = ? AND position = ?)", mailbox, e.id)
+		open, err := number(w.conn, `SELECT EXISTS (SELECT 1 FROM inbox WHERE mailbox = ?1 AND position = ?2)
+			OR EXISTS (SELECT 1 FROM collected WHERE mailbox = ?1 AND position = ?2 AND status = 'parked')`, mailbox, e.id)
 		if err != nil || open != 0 {
 			return false, err
 		}
 	}
 	for _, mailbox := range e.mailboxes {
-		if err := exec(w.conn, "DELETE FROM collected WHERE mailbox = ? AND position = ?", mailbox, e.id); err != nil {
-			return false, err
+		for _, query := range []string{"DELETE FROM collected WHERE mailbox = ? AND position = ?", "DELETE FROM delivery WHERE mailbox = ? AND position = ?"} {
+			if err := exec(w.conn, query, mailbox, e.id); err != nil {
+				return false, err
+			}
 		}
 	}
 	for _, query := range []string{"DELETE FROM event WHERE id = ?", "DELETE FROM event_piece WHERE event = ?", "DELETE FROM fanout WHERE event = ?"} {
@@ -204,6 +207,7 @@ func (r reset) apply(w *writer) (result, error) {
 		"DELETE FROM message WHERE ?1 = 0 OR mailbox = ?1",
 		"DELETE FROM inbox WHERE ?1 = 0 OR mailbox = ?1",
 		"DELETE FROM collected WHERE ?1 = 0 OR mailbox = ?1",
+		"DELETE FROM delivery WHERE ?1 = 0 OR mailbox = ?1",
 	} {
 		if err := exec(w.conn, query, r.mailbox); err != nil {
 			return result{}, err

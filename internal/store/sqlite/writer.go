@@ -26,6 +26,7 @@ type result struct {
 	errs    []error
 	receipt store.Receipt
 	n       int
+	lanes   []store.Lane
 }
 
 // weight is how many bytes an operation holds.

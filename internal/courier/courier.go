@@ -1,0 +1,234 @@
+// Package courier carries deliveries to mailboxes that a remote MESH serves. It
+// claims mailboxes (lanes), never single deliveries, so that order within a
+// mailbox holds; lanes run in parallel.
+//
+// Sources: NHSDigital/mesh-api-specification (2026-05), "Send message", "Track
+// outbox", "Asynchronous error reporting"; NEMS specification, "Event Receiver
+// Requirements".
+package courier
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"nems/internal/audit"
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// Outbox hands out what waits for remote mailboxes. A claim is exclusive across
+// nodes until it expires by the store's clock. Safe for concurrent use; what a
+// method changes is on disk when it returns.
+type Outbox interface {
+	// ClaimLanes takes up to max lanes that are free, due and not empty. Where a
+	// claim had lapsed, the oldest delivery comes back Uncertain.
+	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
+	// WaitingDeliveries returns the next deliveries of a lane, oldest first.
+	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
+	// EventMessage returns the message of an event as it was published, or
+	// store.ErrDamaged when its bytes no longer have the SHA-256 taken then.
+	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
+	// Settle stores what became of a delivery and prolongs the claim. It returns
+	// store.ErrClaimLost, having stored nothing, when the claim is another's.
+	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
+	// ReleaseLane gives a lane back, due again at next, with l.Failures;
+	// store.ErrClaimLost as for Settle.
+	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
+	// ReportDelivery joins what the MESH reported to its delivery, or returns
+	// store.ErrNotFound.
+	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
+}
+
+// Config is what a Courier needs. Outbox, Client and Owner are required; other
+// fields have defaults.
+type Config struct {
+	Outbox Outbox
+	// Client works for the mailbox that copies come from.
+	Client *mesh.Client
+	// Owner names this process among those that share the store; another after
+	// each start.
+	Owner string
+	// Now is the clock of business time; nil means time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+	// Withheld tells whether a message must not flow any more, because its
+	// patient was flagged after it was accepted; nil asks nobody.
+	Withheld func(ctx context.Context, message []byte) (bool, error)
+	// Record takes entries for the audit; nil drops them.
+	Record func(audit.Entry)
+
+	Parallel int           // lanes at a time; default 64
+	Batch    int           // deliveries of a lane before others get their turn; default 50
+	Lease    time.Duration // of a claim; default 2 min; longer than SendTimeout
+	// Poll is the pause when nothing is due, and Reports the one between looks
+	// for reports; defaults 250 ms and 1 min.
+	Poll, Reports time.Duration
+	SendTimeout   time.Duration // of one call of the MESH; default 60 s
+	Grace         time.Duration // that calls under way get when stopping; default 8 s
+	// GiveUp is the age, from its first attempt, at which a delivery that keeps
+	// failing is parked; default 240 h. MostRefusals parks it sooner when it is
+	// the MESH itself that answers with an error each time; default 20.
+	GiveUp       time.Duration
+	MostRefusals int
+	// Backoff is the pause after the first failure of a lane, doubled with each
+	// further one up to MostBackoff; defaults 1 s and 10 min. The pause is
+	// shortened at random by up to half.
+	Backoff, MostBackoff time.Duration
+	// PartnerID is the longest partner id the MESH takes, in bytes; default 500.
+	PartnerID int
+	// Trip is how many calls in a row must fail before the MESH counts as down,
+	// and Rest how long it is then left alone before one call tries it again;
+	// defaults 10 and 30 s.
+	Trip uint32
+	Rest time.Duration
+}
+
+func (c *Config) setDefaults() {
+	set(&c.Parallel, 64)
+	set(&c.Batch, 50)
+	set(&c.Lease, 2*time.Minute)
+	set(&c.Poll, 250*time.Millisecond)
+	set(&c.Reports, time.Minute)
+	set(&c.SendTimeout, time.Minute)
+	set(&c.Grace, 8*time.Second)
+	set(&c.GiveUp, 240*time.Hour)
+	set(&c.MostRefusals, 20)
+	set(&c.Backoff, time.Second)
+	set(&c.MostBackoff, 10*time.Minute)
+	set(&c.PartnerID, 500)
+	set(&c.Trip, 10)
+	set(&c.Rest, 30*time.Second)
+	set(&c.Log, slog.New(slog.DiscardHandler))
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Record == nil {
+		c.Record = func(audit.Entry) {}
+	}
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Courier sends what waits. New starts nothing; Run does the work.
+type Courier struct {
+	Config
+	breaker *gobreaker.CircuitBreaker[string]
+	stats   stats
+	strange strangers
+}
+
+// New returns a Courier.
+func New(c Config) *Courier {
+	c.setDefaults()
+	return &Courier{Config: c, stats: newStats(), breaker: gobreaker.NewCircuitBreaker[string](gobreaker.Settings{
+		Name: "MESH", MaxRequests: 1, Timeout: c.Rest,
+		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= c.Trip },
+		IsSuccessful: func(err error) bool { return !meshDown(err) },
+		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
+		OnStateChange: func(_ string, from, to gobreaker.State) {
+			c.Log.Warn("remote MESH", "breaker", to.String(), "was", from.String())
+		},
+	})}
+}
+
+// Run sends until ctx ends. Then it claims nothing more, lets calls under way
+// finish within Grace, stores their outcome, gives its lanes back and returns
+// when all that it started has ended.
+func (c *Courier) Run(ctx context.Context) error {
+	// Calls outlive ctx by Grace; the store, which its owner stops after us,
+	// takes their outcome in any case.
+	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	var all sync.WaitGroup
+	ended := make(chan struct{})
+	all.Go(func() { c.carry(ctx, calls) })
+	all.Go(func() { c.collectReports(ctx) })
+	go func() { all.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	grace := time.NewTimer(c.Grace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+	case <-grace.C:
+		cut()
+		<-ended
+	}
+	return nil
+}
+
+// carry claims lanes and works on them until ctx ends, then waits for them.
+func (c *Courier) carry(ctx, calls context.Context) {
+	var busy sync.WaitGroup
+	defer busy.Wait()
+	slots := make(chan struct{}, c.Parallel)
+	freed := make(chan struct{}, 1)
+	for ctx.Err() == nil {
+		lanes, err := c.claim(ctx, c.Parallel-len(slots))
+		if err != nil && ctx.Err() == nil {
+			c.Log.Warn("claiming deliveries", "error", err)
+		}
+		for _, lane := range lanes {
+			slots <- struct{}{}
+			busy.Go(func() {
+				c.work(ctx, calls, lane)
+				<-slots
+				select {
+				case freed <- struct{}{}:
+				default: // told already
+				}
+			})
+		}
+		c.pause(ctx, freed)
+	}
+}
+
+// claim takes as many lanes as the state of the MESH allows: none while it
+// rests, one to probe it.
+func (c *Courier) claim(ctx context.Context, free int) ([]store.Lane, error) {
+	switch c.breaker.State() {
+	case gobreaker.StateOpen:
+		return nil, nil
+	case gobreaker.StateHalfOpen:
+		free = min(free, 1)
+	}
+	if free <= 0 {
+		return nil, nil
+	}
+	return c.Outbox.ClaimLanes(ctx, c.Owner, c.Lease, free)
+}
+
+// pause waits until a lane was freed, or a while.
+func (c *Courier) pause(ctx context.Context, freed <-chan struct{}) {
+	timer := time.NewTimer(c.Poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-freed:
+	case <-timer.C:
+	}
+}
+
+// backoff is the pause after a number of failures in a row.
+func (c *Courier) backoff(failures int) time.Duration {
+	d := c.Backoff
+	for i := 1; i < failures && d < c.MostBackoff; i++ {
+		d *= 2
+	}
+	d = min(d, c.MostBackoff)
+	return d - time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // spreads load, guards nothing
+}

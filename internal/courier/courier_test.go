@@ -1,0 +1,178 @@
+package courier_test
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nems/internal/courier"
+	"nems/internal/mailbox"
+	"nems/internal/store"
+)
+
+// Copies arrive unchanged, in order, with the headers of the specification.
+func TestDelivers(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A", "B"}})
+	var events []store.EventID
+	for n := range 120 { // more than two batches
+		events = append(events, w.publish(n))
+	}
+	w.run()
+	w.eventually("all sent", func() bool { return len(w.in(store.Sent)) == 240 })
+	for _, box := range []string{"A", "B"} {
+		got := w.arrived(box)
+		if len(got) != len(events) {
+			t.Fatalf("%s has %d copies", box, len(got))
+		}
+		for n, m := range got {
+			if w.body(m) != message(n) {
+				t.Fatalf("%s: copy %d is %s", box, n, w.body(m))
+			}
+		}
+		m := got[0]
+		if m.Sender != "X26NEMS" || m.Recipient != box || m.Workflow != workflow || m.Type != store.Data ||
+			m.ContentType != "application/fhir+xml" || !strings.HasPrefix(m.FileName, eventCode+"_") || m.LocalID == "" {
+			t.Errorf("headers: %+v", m)
+		}
+	}
+	for _, d := range w.in(store.Sent) {
+		if d.MESHID == "" || d.Attempts != 1 || d.Uncertain {
+			t.Errorf("sent: %+v", d)
+		}
+	}
+}
+
+// Whatever the network loses: nothing is missing, nothing is doubled that was
+// not lost, and every repeat bears the same local id.
+func TestFaults(t *testing.T) {
+	boxes := []string{"A", "B", "C", "D", "E", "F"}
+	w := newWorld(t, setting{recipients: boxes, running: true, faults: &mailbox.Faults{
+		Seed: 7, DropRate: 0.1, ErrorRate: 0.05, Errors: []int{500, 503, 429}, Latency: 100 * time.Microsecond, Jitter: time.Millisecond,
+	}})
+	const events = 100
+	for n := range events {
+		w.publish(n)
+	}
+	w.run()
+	w.eventually("all sent", func() bool { return len(w.in(store.Sent)) == events*len(boxes) })
+	copies, duplicates := 0, 0
+	for _, box := range boxes {
+		byID, bodies := map[string]int{}, map[string]bool{}
+		for _, m := range w.arrived(box) {
+			byID[m.LocalID]++
+			bodies[w.body(m)] = true
+			copies++
+		}
+		if len(byID) != events || len(bodies) != events {
+			t.Errorf("%s: %d local ids and %d messages of %d", box, len(byID), len(bodies), events)
+		}
+		for _, n := range byID {
+			duplicates += n - 1
+		}
+	}
+	lost := int(w.trip.lost.Load())
+	if lost == 0 {
+		t.Error("the network lost nothing: this proves nothing")
+	}
+	if duplicates > lost {
+		t.Errorf("%d duplicates, %d calls lost", duplicates, lost)
+	}
+	t.Logf("%d copies, %d duplicates, %d calls lost", copies, duplicates, lost)
+}
+
+// What the MESH refuses for good is parked after one attempt and holds nothing
+// up; an operator's retry sends it once the reason is gone.
+func TestParked(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	w.subscribe("NOBODY", "") // the MESH does not know it
+	for n := range 3 {
+		w.publish(n)
+	}
+	w.run()
+	w.eventually("parked", func() bool { return len(w.in(store.Parked)) == 3 && len(w.in(store.Sent)) == 3 })
+	for _, d := range w.in(store.Parked) {
+		if d.MailboxID != "NOBODY" || d.Attempts != 1 || d.ErrorCode != "12" || d.ErrorText == "" {
+			t.Errorf("parked: %+v", d)
+		}
+	}
+	if n := w.auditedAs("park"); n != 3 {
+		t.Errorf("%d audited", n)
+	}
+	d := w.in(store.Parked)[0]
+	w.must(w.db.RetryDelivery(t.Context(), d.ID, w.now(), entry("retry")))
+	w.eventually("refused again", func() bool {
+		again, err := w.db.Delivery(t.Context(), d.ID)
+		return err == nil && again.State == store.Parked && again.Attempts == 1 && w.trip.sends.Load() == 7
+	})
+}
+
+// A mailbox whose sends all fail keeps the others waiting no longer than its
+// own attempts take.
+func TestLanesAreIsolated(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"DEAD", "A", "B"}})
+	w.failing(func(r *http.Request) error {
+		if r.Header["mex-to"] != nil && r.Header["mex-to"][0] == "DEAD" {
+			return errCut
+		}
+		return nil
+	})
+	for n := range 60 {
+		w.publish(n)
+	}
+	w.run(func(c *courier.Config) { c.Backoff, c.MostBackoff, c.Trip = time.Hour, time.Hour, 1000 })
+	w.eventually("the others have all", func() bool { return len(w.arrived("A")) == 60 && len(w.arrived("B")) == 60 })
+	w.eventually("only the dead one waits", func() bool { return len(w.in(store.Waiting)) == 60 })
+	w.trip.fail.Store(nil)
+	w.clock.move(2 * time.Hour)
+	w.eventually("the dead one too", func() bool { return len(w.arrived("DEAD")) == 60 })
+}
+
+// While nothing answers, the breaker lets one probe through at a time, and what
+// waits is sent once the MESH is back, in order.
+func TestBreaker(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A", "B", "C", "D"}, running: true})
+	var away atomic.Int64
+	w.failing(func(*http.Request) error { away.Add(1); return errCut })
+	for n := range 10 {
+		w.publish(n)
+	}
+	w.run(func(c *courier.Config) {
+		c.Trip, c.Rest, c.Reports = 3, 20*time.Millisecond, time.Hour
+	})
+	w.eventually("several probes", func() bool { return away.Load() > 8 })
+	if n := len(w.in(store.Waiting)); n != 40 {
+		t.Errorf("%d wait", n)
+	}
+	w.trip.fail.Store(nil)
+	w.eventually("all sent", func() bool { return len(w.in(store.Sent)) == 40 })
+	for n, m := range w.arrived("A") {
+		if w.body(m) != message(n) {
+			t.Fatalf("copy %d is %s", n, w.body(m))
+		}
+	}
+}
+
+// What keeps failing is parked: by age when nobody answers, by number when the
+// MESH itself answers with errors.
+func TestGivesUp(t *testing.T) {
+	t.Run("age", func(t *testing.T) {
+		w := newWorld(t, setting{recipients: []string{"A"}})
+		w.failing(func(*http.Request) error { return errCut })
+		w.publish(1)
+		w.run(func(c *courier.Config) { c.GiveUp, c.Reports = 48*time.Hour, time.Hour })
+		w.eventually("an attempt", func() bool { return w.in(store.Waiting)[0].Uncertain })
+		w.clock.move(48 * time.Hour)
+		w.eventually("parked", func() bool { return len(w.in(store.Parked)) == 1 })
+	})
+	t.Run("refusals", func(t *testing.T) {
+		w := newWorld(t, setting{recipients: []string{"A"}, running: true, faults: &mailbox.Faults{ErrorRate: 1, Errors: []int{500}}})
+		w.publish(1)
+		w.run(func(c *courier.Config) { c.MostRefusals = 5 })
+		w.eventually("parked", func() bool { return len(w.in(store.Parked)) == 1 })
+		if d := w.in(store.Parked)[0]; d.Refusals != 5 || d.ErrorText == "" {
+			t.Errorf("%+v", d)
+		}
+	})
+}

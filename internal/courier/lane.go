@@ -1,0 +1,151 @@
+package courier
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sony/gobreaker/v2"
+
+	"nems/internal/audit"
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// errHeld: the MESH is left alone for now; the delivery was not touched.
+var errHeld = errors.New("the remote MESH rests")
+
+// work sends a batch of a lane and gives the lane back. If we stop before that,
+// the claim lapses, and the next one takes its oldest delivery for uncertain.
+func (c *Courier) work(ctx, calls context.Context, lane store.Lane) {
+	lane, err := c.batch(ctx, calls, lane)
+	next := c.Now()
+	switch {
+	case errors.Is(err, store.ErrClaimLost):
+		c.Log.Warn("another node has taken over", "mailbox", lane.MailboxID)
+		return
+	case errors.Is(err, errHeld):
+		next = next.Add(c.backoff(1))
+	case err != nil:
+		lane.Failures++
+		next = next.Add(c.backoff(lane.Failures))
+		c.Log.Warn("delivery waits", "mailbox", lane.MailboxID, "failures", lane.Failures, "error", err)
+	}
+	// The outcome is stored even when we stop: the store outlives us.
+	if err := c.Outbox.ReleaseLane(context.WithoutCancel(ctx), lane, next); err != nil && !errors.Is(err, store.ErrClaimLost) {
+		c.Log.Warn("releasing a mailbox", "mailbox", lane.MailboxID, "error", err)
+	}
+}
+
+// batch sends up to Batch deliveries, each settled before the next is sent. An
+// error is why the lane has to wait.
+func (c *Courier) batch(ctx, calls context.Context, lane store.Lane) (store.Lane, error) {
+	waiting, err := c.Outbox.WaitingDeliveries(calls, lane, c.Batch)
+	if err != nil {
+		return lane, err
+	}
+	for _, d := range waiting {
+		if ctx.Err() != nil {
+			return lane, nil
+		}
+		d, failed := c.attempt(calls, d)
+		if errors.Is(failed, errHeld) {
+			return lane, errHeld
+		}
+		if err := c.Outbox.Settle(context.WithoutCancel(calls), lane, d, c.Lease); err != nil {
+			return lane, err
+		}
+		c.stats.settled(d)
+		if d.State == store.Waiting {
+			return lane, failed
+		}
+		lane.Failures = 0
+	}
+	return lane, nil
+}
+
+// attempt tries to deliver once. It returns the delivery as it is to be stored:
+// still Waiting with the reason, or in the state that it has come to.
+func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery, error) {
+	message, err := c.Outbox.EventMessage(ctx, d.Event)
+	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound) {
+		return c.park(d, err), nil
+	}
+	if err != nil {
+		return d, err
+	}
+	if c.Withheld != nil {
+		withheld, err := c.Withheld(ctx, message)
+		if err != nil {
+			return d, err
+		}
+		if withheld {
+			return c.withhold(d), nil
+		}
+	}
+	id, err := c.hand(ctx, &d, message)
+	switch {
+	case errors.Is(err, errHeld):
+		return d, err
+	case err != nil:
+		return c.judge(d, err)
+	}
+	d.State, d.At, d.MESHID, d.Uncertain = store.Sent, c.Now().UTC(), id, false
+	d.ErrorCode, d.ErrorEvent, d.ErrorText = "", "", ""
+	return d, nil
+}
+
+// withhold takes a delivery out of the way, and says so in the audit.
+func (c *Courier) withhold(d store.Delivery) store.Delivery {
+	d.State, d.At, d.ErrorText = store.Withheld, c.Now().UTC(), "the patient's record was flagged after acceptance"
+	c.Record(audit.Entry{At: d.At, Action: "withhold", Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID})
+	return d
+}
+
+// park sets a delivery aside for an operator.
+func (c *Courier) park(d store.Delivery, why error) store.Delivery {
+	d.State, d.At = store.Parked, c.Now().UTC()
+	d = because(d, why)
+	c.Record(audit.Entry{At: d.At, Action: "park", Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Outcome: d.ErrorCode})
+	c.Log.Error("delivery is parked", "delivery", d.ID, "mailbox", d.MailboxID, "error", why)
+	return d
+}
+
+// because notes an error in a delivery.
+func because(d store.Delivery, why error) store.Delivery {
+	d.ErrorCode, d.ErrorEvent, d.ErrorText = "", "", why.Error()
+	var e *mesh.Error
+	if errors.As(why, &e) {
+		d.ErrorCode, d.ErrorEvent, d.ErrorText = e.Code, e.Event, e.Description
+	}
+	return d
+}
+
+// judge decides what a failed call means for its delivery.
+func (c *Courier) judge(d store.Delivery, err error) (store.Delivery, error) {
+	now := c.Now()
+	d.Uncertain = d.Uncertain || ambiguous(err)
+	switch {
+	case errors.Is(err, context.Canceled): // we are stopping
+	case !meshDown(err) && !mesh.Temporary(err):
+		return c.park(d, err), nil
+	case ownFault(err):
+		d.Refusals++
+	}
+	if d.Refusals >= c.MostRefusals || now.Sub(d.First) >= c.GiveUp {
+		return c.park(d, err), nil
+	}
+	return because(d, err), err
+}
+
+// call makes one call through the breaker.
+func (c *Courier) call(ctx context.Context, f func(context.Context) (string, error)) (string, error) {
+	id, err := c.breaker.Execute(func() (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, c.SendTimeout)
+		defer cancel()
+		return f(ctx)
+	})
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return "", errHeld
+	}
+	return id, err
+}

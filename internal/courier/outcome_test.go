@@ -1,0 +1,180 @@
+package courier_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/courier"
+	"nems/internal/store"
+)
+
+func entry(action string) audit.Entry { return audit.Entry{At: start, Action: action} }
+
+// auditedAs counts the entries of an action.
+func (w *world) auditedAs(action string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.audited {
+		if e.Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+// crashing is an outbox whose process dies before it stores an outcome.
+type crashing struct {
+	courier.Outbox
+	died chan struct{}
+}
+
+var errDied = errors.New("the process died")
+
+func (c crashing) Settle(context.Context, store.Lane, store.Delivery, time.Duration) error {
+	close(c.died)
+	return errDied
+}
+
+func (crashing) ReleaseLane(context.Context, store.Lane, time.Time) error { return errDied }
+
+// If we die between the MESH's answer and our record of it, the next owner of
+// the lane finds the copy by tracking and does not send it twice.
+func TestCrashBetweenSendAndRecord(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	w.publish(1)
+	w.publish(2)
+	died := make(chan struct{})
+	stop := w.run(func(c *courier.Config) { c.Outbox = crashing{w.db, died} })
+	<-died
+	stop()
+	if len(w.arrived("A")) != 1 || len(w.in(store.Waiting)) != 2 {
+		t.Fatal("the copy is not at the MESH alone")
+	}
+	w.run(func(c *courier.Config) { c.Owner = "second" })
+	if n := len(w.in(store.Sent)); n != 0 {
+		t.Errorf("%d sent although the claim holds", n)
+	}
+	w.clock.move(5 * time.Minute) // the claim lapses
+	w.eventually("both sent", func() bool { return len(w.in(store.Sent)) == 2 })
+	if n := len(w.arrived("A")); n != 2 {
+		t.Errorf("%d copies at the MESH, want 2", n)
+	}
+	if d := w.in(store.Sent)[0]; d.MESHID == "" || d.Attempts != 0 {
+		t.Errorf("found by tracking: %+v", d)
+	}
+}
+
+// A stop gives the lanes back: another owner claims them at once.
+func TestStopReleases(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	w.publish(1)
+	stop := w.run()
+	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
+	stop()
+	w.publish(2)
+	lanes, err := w.db.ClaimLanes(t.Context(), "other", time.Minute, 10)
+	if err != nil || len(lanes) != 1 {
+		t.Fatalf("%+v, %v", lanes, err)
+	}
+	next, err := w.db.WaitingDeliveries(t.Context(), lanes[0], 10)
+	if err != nil || len(next) != 1 || next[0].Uncertain {
+		t.Errorf("a lane that was given back leaves nothing uncertain: %+v, %v", next, err)
+	}
+}
+
+// damaged is an outbox one of whose messages has lost its checksum.
+type damaged struct {
+	courier.Outbox
+	event store.EventID
+}
+
+func (d damaged) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
+	if event == d.event {
+		return nil, store.ErrDamaged
+	}
+	return d.Outbox.EventMessage(ctx, event)
+}
+
+// A body that is not what was published never leaves; the next one does.
+func TestDamagedBodyIsParked(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	first := w.publish(1)
+	w.publish(2)
+	w.run(func(c *courier.Config) { c.Outbox = damaged{w.db, first} })
+	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
+	if all := w.in(store.Parked); len(all) != 1 || all[0].Event != first || all[0].Attempts != 0 {
+		t.Errorf("parked: %+v", all)
+	}
+	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(2) {
+		t.Errorf("arrived: %+v", got)
+	}
+}
+
+// A patient who was flagged after acceptance is withheld, silently for others.
+func TestWithheld(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	w.publish(1)
+	w.publish(2)
+	w.run(func(c *courier.Config) {
+		c.Withheld = func(_ context.Context, m []byte) (bool, error) { return string(m) == message(1), nil }
+	})
+	w.eventually("done", func() bool { return len(w.in(store.Sent)) == 1 && len(w.in(store.Withheld)) == 1 })
+	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(2) {
+		t.Errorf("arrived: %+v", got)
+	}
+	if w.auditedAs("withhold") != 1 {
+		t.Error("not audited")
+	}
+}
+
+// A partner id that is too long loses whole pairs, and says so in the audit.
+func TestPartnerIDIsCapped(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	for range 12 {
+		w.subscribe("A", strings.Repeat("t", 30)+time.Now().Format("150405.000000000"))
+	}
+	w.publish(1)
+	w.run()
+	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
+	partner := w.arrived("A")[0].PartnerID
+	if len(partner) > 500 || len(partner) < 400 {
+		t.Fatalf("%d bytes", len(partner))
+	}
+	for _, pair := range strings.Split(partner, "~~~") {
+		if id, tag, ok := strings.Cut(pair, "|"); !ok || len(id) != 32 || len(tag) < 40 {
+			t.Errorf("a cut pair: %q", pair)
+		}
+	}
+	if w.auditedAs("partner-id-cut") != 1 {
+		t.Error("not audited")
+	}
+}
+
+// What nobody collected comes back as a report, is joined to its delivery, and
+// can be sent again, under a local id of its own.
+func TestReports(t *testing.T) {
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	for n := range 20 {
+		w.publish(n)
+	}
+	w.run()
+	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 20 })
+	w.clock.move(5*day + time.Minute)
+	_, err := w.mesh.Housekeep(t.Context(), w.now())
+	w.must(err)
+	w.eventually("reported", func() bool { return len(w.in(store.Undone)) == 20 })
+	old := w.in(store.Undone)[0]
+	if old.ErrorCode != "14" || old.MESHID == "" {
+		t.Errorf("%+v", old)
+	}
+	w.eventually("acknowledged", func() bool { return len(w.arrived("X26NEMS")) == 0 })
+	w.must(w.db.ResendDelivery(t.Context(), old.ID, w.now(), entry("resend")))
+	w.eventually("sent again", func() bool { return len(w.in(store.Sent)) == 1 })
+	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(0) || got[0].LocalID == old.ID {
+		t.Errorf("arrived: %+v", got)
+	}
+}

@@ -1,0 +1,122 @@
+package courier
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"nems/internal/audit"
+	"nems/internal/mesh"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// mediaType of every copy (design, section 6).
+const mediaType = "application/fhir+xml"
+
+// hand gives a message to the MESH and returns its message id. A delivery whose
+// last send nobody answered is asked for first: repeating it blindly would make
+// a second copy.
+func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (string, error) {
+	if d.First.IsZero() {
+		d.First = c.Now().UTC()
+	}
+	repeat := false
+	if d.Uncertain {
+		id, err := c.call(ctx, func(ctx context.Context) (string, error) {
+			t, err := c.Client.TrackLocal(ctx, d.ID)
+			return t.MessageID, err
+		})
+		if err == nil && id != "" {
+			c.stats.adopted.Inc()
+			return id, nil
+		}
+		// MESH has deprecated this look-up. Whatever it answers for good, such
+		// as 404 (none) or 300 (several), leaves nothing but to repeat.
+		if err != nil && (meshDown(err) || mesh.Temporary(err) || errors.Is(err, errHeld)) {
+			return "", err
+		}
+		repeat = true
+	}
+	out := c.outgoing(d, message)
+	id, err := c.send(ctx, out, message)
+	if status(err) == http.StatusForbidden {
+		// A token is refused when clocks differ or its nonce was seen: once more
+		// with a fresh one.
+		id, err = c.send(ctx, out, message)
+	}
+	if errors.Is(err, errHeld) {
+		return "", err
+	}
+	d.Attempts++
+	if repeat {
+		c.stats.repeats.Inc()
+	}
+	return id, err
+}
+
+func (c *Courier) send(ctx context.Context, out mesh.Outgoing, message []byte) (string, error) {
+	return c.call(ctx, func(ctx context.Context) (string, error) {
+		out.Body = bytes.NewReader(message)
+		return c.Client.Send(ctx, out)
+	})
+}
+
+// outgoing makes the headers of a copy (NEMS specification, "Event Receiver
+// Requirements").
+func (c *Courier) outgoing(d *store.Delivery, message []byte) mesh.Outgoing {
+	return mesh.Outgoing{
+		Headers: mesh.Headers{
+			To: d.MailboxID, WorkflowID: d.Workflow, MessageType: string(store.Data), LocalID: d.ID,
+			PartnerID: c.partnerID(d), FileName: d.Code + "_" + strconv.FormatInt(int64(d.Event), 10) + ".xml",
+			ContentType: mediaType,
+		},
+		MediaType: mediaType, Size: int64(len(message)),
+	}
+}
+
+// partnerID shortens the partner id to what the MESH takes. What is dropped is
+// audited with the first attempt.
+func (c *Courier) partnerID(d *store.Delivery) string {
+	partner, dropped := subscription.CapPartnerID(d.PartnerID, c.PartnerID)
+	if dropped > 0 && d.Attempts == 0 {
+		c.stats.dropped.Add(float64(dropped))
+		c.Record(audit.Entry{At: c.Now().UTC(), Action: "partner-id-cut", Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Count: dropped})
+	}
+	return partner
+}
+
+// status is the HTTP status of a refusal, 0 for anything else.
+func status(err error) int {
+	var e *mesh.Error
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
+}
+
+// meshDown tells failures that say nothing about the delivery: no answer, a MESH
+// that is busy or away, and one that does not let us in. The last needs an
+// operator, but parking every copy would not help.
+func meshDown(err error) bool {
+	switch status(err) {
+	case 0:
+		return err != nil && !errors.Is(err, context.Canceled)
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
+}
+
+// ownFault tells temporary answers of the MESH's own making, which another copy
+// may not meet.
+func ownFault(err error) bool { return status(err) != 0 && !meshDown(err) }
+
+// ambiguous tells failures after which the MESH may have the message.
+func ambiguous(err error) bool {
+	s := status(err)
+	return s == 0 || s >= 500 || s == http.StatusRequestTimeout
+}

@@ -1,0 +1,264 @@
+package courier_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"nems/internal/audit"
+	"nems/internal/courier"
+	"nems/internal/mailbox"
+	"nems/internal/mailbox/mailboxtest"
+	"nems/internal/mesh"
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+	"nems/internal/subscription"
+)
+
+var _ courier.Outbox = (*sqlite.DB)(nil)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	sharedKey = "TestKey"
+	workflow  = "VACCINATIONS_1"
+	eventCode = "vaccinations-1"
+	day       = 24 * time.Hour
+)
+
+var start = time.Date(2026, 5, 20, 12, 0, 0, 0, time.UTC)
+
+// clock stands still until it is moved.
+type clock struct{ offset atomic.Int64 }
+
+func (c *clock) now() time.Time       { return start.Add(time.Duration(c.offset.Load())) }
+func (c *clock) move(d time.Duration) { c.offset.Add(int64(d)) }
+
+// world is a store with events for remote mailboxes, and the MESH that serves
+// those.
+type world struct {
+	t     *testing.T
+	now   func() time.Time
+	clock *clock
+	db    *sqlite.DB
+	boxes *mailboxtest.Boxes // of the MESH
+	mesh  *mailbox.Server
+	// client works for our mailbox at the MESH, through the trip.
+	client *mesh.Client
+	trip   *trip
+
+	mu      sync.Mutex
+	audited []audit.Entry
+}
+
+// trip carries requests and may disturb them.
+type trip struct {
+	http.RoundTripper
+	fail atomic.Pointer[func(*http.Request) error] // before the MESH sees the request
+	// lost counts calls that ended without an answer, sends those of messages.
+	lost, sends atomic.Int64
+}
+
+func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/outbox") {
+		t.sends.Add(1)
+	}
+	if f := t.fail.Load(); f != nil {
+		if err := (*f)(r); err != nil {
+			return nil, err
+		}
+	}
+	answer, err := t.RoundTripper.RoundTrip(r)
+	if err != nil {
+		t.lost.Add(1)
+	}
+	return answer, err
+}
+
+type setting struct {
+	recipients []string
+	workflows  []store.Workflow
+	faults     *mailbox.Faults
+	running    bool // the clock is the machine's
+}
+
+func newWorld(t *testing.T, s setting) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{}, trip: &trip{}}
+	if w.now = w.clock.now; s.running {
+		w.now = time.Now
+	}
+	theirs := []store.Mailbox{{ID: "X26NEMS", Password: "password", ODS: "X26"}}
+	for _, id := range s.recipients {
+		theirs = append(theirs, store.Mailbox{ID: id, Password: "password", ODS: "RR8"})
+	}
+	w.boxes = mailboxtest.New(w.now, theirs, s.workflows)
+	w.mesh = mailbox.New(mailbox.Config{Boxes: w.boxes, SharedKey: []byte(sharedKey), Now: w.now, Faults: s.faults})
+	server := httptest.NewUnstartedServer(w.mesh)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.Start()
+	t.Cleanup(server.Close)
+	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	w.trip.RoundTripper = transport
+	var err error
+	w.client, err = mesh.NewClient(mesh.ClientConfig{
+		URL: server.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: w.now, Transport: w.trip,
+	})
+	w.must(err)
+	w.openStore()
+	for _, id := range s.recipients {
+		w.subscribe(id, "")
+	}
+	return w
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) openStore() {
+	db, err := sqlite.Open(filepath.Join(w.t.TempDir(), "nems.db"), sqlite.Options{Now: w.now})
+	w.must(err)
+	w.db = db
+	running, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- db.Run(running) }()
+	w.t.Cleanup(func() {
+		stop()
+		if err := errors.Join(<-ended, db.Close()); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
+// subscribe makes a remote mailbox, where it is missing, hear of the patient.
+func (w *world) subscribe(box, tag string) {
+	w.t.Helper()
+	_, err := w.db.PutMailbox(w.t.Context(), store.Mailbox{ID: box, ODS: "RR8", Remote: true})
+	w.must(err)
+	text := "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=" + eventCode
+	if tag != "" {
+		text += "&tag=" + tag
+	}
+	criteria, err := subscription.ParseCriteria(text)
+	w.must(err)
+	w.must(w.db.Subscribe(w.t.Context(), subscription.Subscription{
+		ID: subscription.NewID(w.now()), ASID: "200000000115", ODS: "RR8", Mailbox: box, Criteria: criteria,
+		Status: subscription.Active, Reason: "test", Created: w.now(), Version: 1,
+	}, audit.Entry{At: w.now(), Action: "subscribe"}))
+}
+
+// message is the text of the nth event.
+func message(n int) string {
+	return fmt.Sprintf("<Bundle xmlns=\"http://hl7.org/fhir\"><id value=\"%d\"/></Bundle>", n)
+}
+
+// publish accepts the nth event, for all mailboxes.
+func (w *world) publish(n int) store.EventID {
+	w.t.Helper()
+	patient, err := nhs.ParseNHSNumber("9912003888")
+	w.must(err)
+	id, body := w.db.NextPosition(), []byte(message(n))
+	_, err = w.db.AcceptEvent(w.t.Context(), store.Acceptance{
+		Event: id, Code: eventCode, Kind: "new", Workflow: workflow, MessageID: "m", Publisher: "300000000161",
+		Body: store.Compress(body, sha256.Sum256(body)),
+		Facts: subscription.Facts{EventCode: eventCode, At: id.Time(),
+			Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: patient.Digits()}}},
+		Audit: audit.Entry{At: w.now(), Action: "publish"},
+	})
+	w.must(err)
+	return id
+}
+
+// run starts a courier; change may alter its Config. stop ends it and waits.
+func (w *world) run(change ...func(*courier.Config)) (stop func()) {
+	w.t.Helper()
+	config := courier.Config{
+		Outbox: w.db, Client: w.client, Owner: "first", Now: w.now, Poll: 2 * time.Millisecond, Reports: 5 * time.Millisecond,
+		Backoff: time.Millisecond, MostBackoff: 4 * time.Millisecond, Rest: 10 * time.Millisecond,
+		Record: func(e audit.Entry) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.audited = append(w.audited, e)
+		},
+	}
+	for _, f := range change {
+		f(&config)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	c := courier.New(config)
+	go func() { ended <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// eventually waits for a condition that the courier brings about.
+func (w *world) eventually(what string, holds func() bool) {
+	w.t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	poll := time.NewTicker(2 * time.Millisecond)
+	defer poll.Stop()
+	for !holds() {
+		select {
+		case <-poll.C:
+		case <-deadline.C:
+			w.t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
+// in counts the deliveries in a state.
+func (w *world) in(state store.DeliveryState) []store.Delivery {
+	w.t.Helper()
+	all, err := w.db.Deliveries(w.t.Context(), store.DeliveryQuery{State: state, Max: 1 << 20})
+	w.must(err)
+	return all
+}
+
+// arrived lists what a mailbox has at the MESH, oldest first.
+func (w *world) arrived(box string) []store.Message {
+	w.t.Helper()
+	b, err := w.boxes.Mailbox(w.t.Context(), box)
+	w.must(err)
+	all, err := w.boxes.List(w.t.Context(), store.InboxQuery{Mailbox: b.Row, Max: 1 << 20})
+	w.must(err)
+	return all
+}
+
+func (w *world) body(m store.Message) string {
+	w.t.Helper()
+	var b strings.Builder
+	w.must(w.boxes.Chunk(w.t.Context(), m, 1, &b))
+	return b.String()
+}
+
+var errCut = fmt.Errorf("the test cut the line: %w", io.ErrUnexpectedEOF)
+
+// failing has requests fail for which f returns an error.
+func (w *world) failing(f func(*http.Request) error) { w.trip.fail.Store(&f) }
