@@ -219,6 +219,9 @@ func (c *compiler) place(from origin, f groupFile) (*group, error) {
 			return g, nil
 		}
 	}
+	if err := knownResources(f.Resource); err != nil {
+		return nil, err
+	}
 	g := &group{
 		name: name, resource: f.Resource, slice: f.Slice, heading: f.Heading, page: from.page,
 		id: from.prefix + "/" + name, brokenBy: f.BrokenBy,
@@ -251,6 +254,9 @@ func (c *compiler) membership(g *group, f *isFile) error {
 	}
 	if f.Element != "" {
 		g.byValue = &slice{strings.Split(f.Element, "."), f.Values}
+		if err := knownElement(g.resource, g.byValue.path); err != nil {
+			return err
+		}
 	}
 	for _, from := range f.ReferencedBy {
 		name, path, ok := strings.Cut(from, ".")
@@ -259,6 +265,10 @@ func (c *compiler) membership(g *group, f *isFile) error {
 		}
 		steps, err := c.compile(path)
 		if err != nil {
+			return err
+		}
+		resource, _, _ := strings.Cut(name, "(")
+		if err := knownPath(resource, steps); err != nil {
 			return err
 		}
 		g.byWhom = append(g.byWhom, referrer{name, steps})

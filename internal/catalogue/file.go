@@ -205,6 +205,9 @@ func (f *typeFile) check(s *source) error {
 	if len(f.Kinds) == 0 || len(f.Focus) == 0 {
 		return s.errorf("$.kinds", "an event type needs kinds (new, update, delete) and focus (resource types)")
 	}
+	if err := knownResources(f.Focus...); err != nil {
+		return s.errorf("$.focus", "%v", err)
+	}
 	for i, kind := range f.Kinds {
 		if !slices.Contains(allKinds, kind) {
 			return s.errorf(fmt.Sprintf("$.kinds[%d]", i), "a kind is new, update or delete; received %q", kind)

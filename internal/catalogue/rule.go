@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -56,6 +57,9 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	if r.steps, err = c.compile(f.Path); err != nil {
 		return nil, err
 	}
+	if err := errors.Join(knownPath(g.resource, r.steps), knownResources(f.Refers...)); err != nil {
+		return nil, err
+	}
 	if r.count, err = parseSpans(f.Count); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
@@ -68,6 +72,9 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 			return nil, fmt.Errorf("%s: \"when\" needs path and values", f.Path)
 		}
 		r.when = &slice{strings.Split(f.When.Path, "."), f.When.Values}
+		if err := knownElement(g.resource, r.when.path); err != nil {
+			return nil, fmt.Errorf("%s: when: %w", f.Path, err)
+		}
 		r.id += "(" + strings.Join(f.When.Values, ",") + ")"
 	}
 	if r.row == "" {

@@ -1,0 +1,51 @@
+package catalogue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"nems/internal/fhir"
+)
+
+// A name that STU3 does not have makes a rule that no message can keep or
+// break: whoever misspelt it learns so at start, not from refused messages.
+
+// knownResources refuses names that are no resource types.
+func knownResources(names ...string) error {
+	for _, name := range names {
+		if !fhir.IsResource(name) {
+			return fmt.Errorf("STU3 has no resource %q", name)
+		}
+	}
+	return nil
+}
+
+// knownPath refuses a path that resources of a type cannot have, and slices on
+// it that go by an element that is not there.
+func knownPath(resource string, steps []step) error {
+	var names []string
+	for _, s := range steps {
+		name := s.name
+		if s.choice {
+			name += "[x]"
+		}
+		names = append(names, name)
+		if err := knownElement(resource, names); err != nil {
+			return err
+		}
+		if s.slice != nil {
+			if err := knownElement(resource, slices.Concat(names, s.slice.path)); err != nil {
+				return fmt.Errorf("the slice %s(%s): %w", s.name, s.label, err)
+			}
+		}
+	}
+	return nil
+}
+
+func knownElement(resource string, names []string) error {
+	if !fhir.HasElement(resource, names...) {
+		return fmt.Errorf("STU3 has no element %s.%s", resource, strings.Join(names, "."))
+	}
+	return nil
+}

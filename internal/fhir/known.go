@@ -1,0 +1,43 @@
+package fhir
+
+import "strings"
+
+// IsResource tells whether STU3 has a resource type of that name.
+func IsResource(name string) bool { return resourceType(facts(), name) != nil }
+
+// HasElement tells whether resources of a type may have an element at the path
+// below them. A choice can be named by its start: deceased[x].
+func HasElement(resource string, path ...string) bool {
+	table := facts()
+	t := resourceType(table, resource)
+	for _, name := range path {
+		if t == nil {
+			return false
+		}
+		t = t.child(table, name)
+	}
+	return t != nil
+}
+
+func resourceType(table *factTable, name string) *typeFacts {
+	return table.types[typeResourceContainer].child(table, name)
+}
+
+// child is the type of a child element, nil when t has none of that name. Of a
+// choice it is the type of one of its elements.
+func (t *typeFacts) child(table *factTable, name string) *typeFacts {
+	start, choice := strings.CutSuffix(name, "[x]")
+	if !choice {
+		if c := t.find(table.names, []byte(name)); c != nil {
+			return &table.types[c.typ]
+		}
+		return nil
+	}
+	for _, slot := range t.slots {
+		rest, found := strings.CutPrefix(table.names[slot.elements[0].name], start)
+		if len(slot.elements) > 1 && found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
+			return &table.types[slot.elements[0].typ]
+		}
+	}
+	return nil
+}
