@@ -1,7 +1,7 @@
 // Package operator is what the people who run a NEMS do to it: register
 // systems and mailboxes, approve subscriptions, move event types through their
-// life cycle, read the audit. A Desk does it to a store, a Handler offers a Desk over HTTP, and a
-// Client is a Desk at the other end.
+// life cycle, read the audit. A Desk does it to a store, a Handler offers a
+// Desk over HTTP, and a Client is a Desk at the other end.
 package operator
 
 import (
