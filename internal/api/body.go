@@ -54,5 +54,6 @@ func (x *exchange) readBody(length, limit int64) (body []byte, err error) {
 	case err != nil:
 		return nil, spine.BadRequest("the body ended before it was complete")
 	}
+	x.whole = true
 	return body, nil
 }

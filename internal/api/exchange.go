@@ -36,7 +36,9 @@ type exchange struct {
 	// that it tells of.
 	recorded bool
 
-	held int64 // bytes reserved for the body
+	held  int64 // bytes reserved for the body
+	split bool  // the answer may go out before the body has come in
+	whole bool  // all of the body was read
 }
 
 // Limits on how long a request may take: to arrive, to be served, and until
@@ -54,6 +56,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, r: r.WithContext(ctx), media: spine.DefaultMedia, status: http.StatusOK}
 	defer a.recover(x)
 	guardConnection(w, r)
+	x.split = splitBody(w, r)
+	defer x.linger()
 	refusal := a.fair.enter()
 	defer a.fair.leave()
 	if refusal != nil {
@@ -157,6 +161,9 @@ func (a *API) finish(x *exchange, err error) {
 	if err != nil {
 		refusal := a.refusal(err)
 		x.status, code = refusal.Status, string(refusal.Code())
+		if x.split && !x.whole {
+			x.w.Header().Set("Connection", "close")
+		}
 		writeRefusal(x.w, refusal, x.media)
 	}
 	if x.route.action != "" && !x.route.open && (!x.recorded || err != nil) {

@@ -216,3 +216,37 @@ func exchangeRaw(t *testing.T, address, request string, status int, stays bool) 
 		t.Errorf("the connection lives on and answered %d", next.StatusCode)
 	}
 }
+
+// A client that sends its whole body before it listens gets the refusal all the
+// same.
+func TestRefusalOfALargeBodyArrives(t *testing.T) {
+	w := newWorld(t)
+	server := httptest.NewServer(w.api)
+	defer server.Close()
+	for _, size := range []int{1 << 20, 3<<20 + 1, 4 << 20, 12 << 20} {
+		for _, c := range []struct {
+			asid   string
+			status int
+		}{{"", 400}, {string(leeds.asid), 413}} {
+			r := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+			r.Header.Set("fromASID", c.asid)
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			must(t, err)
+			must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+			var head strings.Builder
+			must(t, r.Header.Write(&head))
+			_, err = fmt.Fprintf(conn, "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n%sContent-Length: %d\r\n\r\n%s", head.String(), size, strings.Repeat(" ", size))
+			must(t, err)
+			answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			must(t, err)
+			want := c.status
+			if want == 413 && size <= 3<<20 {
+				want = 400 // blanks are no XML
+			}
+			if answer.StatusCode != want {
+				t.Errorf("%d bytes of %q: %s", size, c.asid, answer.Status)
+			}
+			must(t, conn.Close())
+		}
+	}
+}
