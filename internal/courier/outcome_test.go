@@ -134,8 +134,8 @@ func TestWithheld(t *testing.T) {
 // A partner id that is too long loses whole pairs, and says so in the audit.
 func TestPartnerIDIsCapped(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
-	for range 12 {
-		w.subscribe("A", strings.Repeat("t", 30)+time.Now().Format("150405.000000000"))
+	for n := range 12 {
+		w.subscribe("A", strings.Repeat("t", 40)+string(rune('a'+n)))
 	}
 	w.publish(1)
 	w.run()

@@ -33,6 +33,9 @@ type Config struct {
 	MESH       Listener `embed:"" prefix:"mesh-"`
 	Operations Listener `embed:"" prefix:"operations-"`
 
+	// RemoteMESH is the MESH that serves the mailboxes marked remote.
+	RemoteMESH RemoteMESH `embed:"" prefix:"mesh-remote-"`
+
 	// Data is the folder of the embedded database and the directory.
 	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`
 	// Database selects the store: sqlite:PATH, or sqlite in Data when empty.
@@ -135,6 +138,7 @@ func (c *Config) Validate() error {
 	if c.Drain < 0 || c.Drain > 10*time.Second {
 		add("drain: expected 0 to 10s; received %s", c.Drain)
 	}
+	wrong = append(wrong, c.RemoteMESH.validate()...)
 	if !c.Dev {
 		for _, l := range []struct {
 			name string

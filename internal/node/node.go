@@ -19,8 +19,10 @@ import (
 	"nems/internal/broker"
 	"nems/internal/catalogue"
 	"nems/internal/console"
+	"nems/internal/courier"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
+	"nems/internal/mesh"
 	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/spine"
@@ -50,6 +52,10 @@ type node struct {
 	mesh      *mailbox.Server
 	trail     *trail
 	endpoints []*endpoint
+	// courier carries deliveries to the remote MESH through meshClient; both nil
+	// when there is none.
+	courier    *courier.Courier
+	meshClient *mesh.Client
 	// checkpoints signs the audit's ends; nil where no key is set.
 	checkpoints *audit.Keeper
 }
@@ -149,6 +155,9 @@ func (n *node) prepare(ctx context.Context) error {
 		n.OperatorToken = operator.NewToken()
 	}
 	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
+	if n.courier, err = n.newCourier(); err != nil {
+		return err
+	}
 	if err := n.bind(); err != nil {
 		return err
 	}
@@ -168,6 +177,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.registry.follow(ctx) })
 	g.Go(func() error { return n.keepCheckpoints(ctx) })
 	g.Go(func() error { return n.keepMailboxes(ctx) })
+	g.Go(func() error { return n.carry(ctx) })
 	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].address())

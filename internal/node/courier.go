@@ -1,0 +1,157 @@
+package node
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"nems/internal/courier"
+	"nems/internal/directory"
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/mesh"
+	"nems/internal/nhs"
+)
+
+// RemoteMESH is the MESH that deliveries to remote mailboxes go to.
+type RemoteMESH struct {
+	// URL is its address, without /messageexchange; "" when there is none.
+	URL string `name:"url" help:"Address of the MESH that serves the remote mailboxes; empty: nothing is sent."`
+	// Cert and Key are our client certificate there; a replaced pair is taken up
+	// without restart. CA is the PEM file of the issuers of its certificate.
+	Cert string `name:"cert" type:"path" help:"Client certificate (PEM) for that MESH."`
+	Key  string `name:"key" type:"path" help:"Private key (PEM) of that certificate."`
+	CA   string `name:"ca" type:"path" help:"Issuers (PEM) of that MESH's certificate; default: the system's."`
+	// SharedKey and Password make the NHSMESH token of our mailbox there.
+	SharedKey string `name:"shared-key" help:"Shared key of that MESH; better given in the environment."`
+	Password  string `name:"password" help:"Password of this NEMS's mailbox at that MESH; better given in the environment."`
+	// Parallel is how many mailboxes are sent to at a time.
+	Parallel int `name:"parallel" default:"64" help:"Mailboxes that are sent to at a time."`
+	// GiveUp is how long a delivery that keeps failing is tried.
+	GiveUp time.Duration `name:"give-up" default:"240h" help:"How long a delivery that keeps failing is tried before it is parked for an operator."`
+	// PartnerID is the longest partner id that the MESH takes.
+	PartnerID int `name:"partner-id" default:"500" help:"Longest partner id that MESH takes, in bytes; pairs beyond are left out whole."`
+}
+
+func (r RemoteMESH) validate() []error {
+	if r.URL == "" {
+		return nil
+	}
+	var wrong []error
+	u, err := url.Parse(r.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return []error{errors.New("mesh-remote-url: expected an http or https URL")}
+	}
+	if (r.Cert == "") != (r.Key == "") {
+		wrong = append(wrong, errors.New("mesh-remote-cert and mesh-remote-key go together"))
+	}
+	if r.SharedKey == "" || r.Password == "" {
+		wrong = append(wrong, errors.New("mesh-remote-shared-key and mesh-remote-password are needed with mesh-remote-url"))
+	}
+	if r.Parallel < 0 || r.GiveUp < 0 || r.PartnerID < 0 {
+		wrong = append(wrong, errors.New("mesh-remote-parallel, mesh-remote-give-up and mesh-remote-partner-id: expected no negative number"))
+	}
+	return wrong
+}
+
+// tls shows our certificate to the MESH and checks its own.
+func (r RemoteMESH) tls(now func() time.Time) (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: now}
+	if r.Cert != "" {
+		pair := &keyPair{cert: r.Cert, key: r.Key}
+		if _, err := pair.get(nil); err != nil {
+			return nil, err
+		}
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get(nil) }
+	}
+	if r.CA != "" {
+		text, err := os.ReadFile(r.CA)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("%s: no certificate in it", r.CA)
+		}
+	}
+	return c, nil
+}
+
+// newCourier makes the courier; nil when there is no remote MESH.
+func (n *node) newCourier() (*courier.Courier, error) {
+	n.metrics.registry.MustRegister(courier.Backlog{Read: n.db.Backlogs, Now: n.Now})
+	if n.RemoteMESH.URL == "" {
+		return nil, nil
+	}
+	secure, err := n.RemoteMESH.tls(n.Now)
+	if err != nil {
+		return nil, fmt.Errorf("remote MESH: %w", err)
+	}
+	if n.meshClient, err = mesh.NewClient(mesh.ClientConfig{
+		URL: n.RemoteMESH.URL, Mailbox: n.Mailbox, Password: n.RemoteMESH.Password,
+		SharedKey: []byte(n.RemoteMESH.SharedKey), TLS: secure, Now: n.Now,
+	}); err != nil {
+		return nil, err
+	}
+	c := courier.New(courier.Config{
+		Outbox: n.db, Client: n.meshClient, Owner: uuid.NewString(), Now: n.Now, Log: n.Log, Record: n.db.Record,
+		Parallel: n.RemoteMESH.Parallel, GiveUp: n.RemoteMESH.GiveUp, PartnerID: n.RemoteMESH.PartnerID,
+		Withheld: n.flagged,
+	})
+	n.metrics.registry.MustRegister(c.Collectors()...)
+	return c, nil
+}
+
+// carry runs the courier, or says once that deliveries wait for one in vain.
+func (n *node) carry(ctx context.Context) error {
+	if n.courier != nil {
+		defer n.meshClient.Close()
+		return n.courier.Run(ctx)
+	}
+	boxes, err := n.db.Mailboxes(ctx)
+	if err != nil {
+		return err
+	}
+	remote := 0
+	for _, box := range boxes {
+		if box.Remote {
+			remote++
+		}
+	}
+	if remote > 0 {
+		n.Log.Warn("copies for remote mailboxes wait: mesh-remote-url is not set", "mailboxes", remote)
+	}
+	return nil
+}
+
+// flagged tells whether the patient of a message has been flagged since it was
+// accepted (design, decision 13). A patient whom the directory does not have is
+// not.
+func (n *node) flagged(ctx context.Context, message []byte) (bool, error) {
+	doc, _, err := fhir.ParseXML(message)
+	if err != nil {
+		return false, nil //nolint:nilerr // it was accepted: what cannot be read names no patient
+	}
+	e, _ := event.Read(doc)
+	subject := directory.Subject{}
+	if subject.NHSNumber, err = nhs.ParseNHSNumber(e.Routing.NHSNumber); err != nil {
+		if e.Code != event.BirthNotification || e.Baby < 0 || len(e.Patients[e.Baby].NHSNumbers) == 0 {
+			return false, nil
+		}
+		if subject.Baby, err = nhs.ParseNHSNumber(e.Patients[e.Baby].NHSNumbers[0]); err != nil {
+			return false, nil //nolint:nilerr // nobody to ask for
+		}
+	}
+	route, err := directory.Router{Patients: n.directory, Organisations: n.directory, Postcodes: n.directory}.Route(ctx, subject)
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	}
+	return route.Withheld, err
+}
