@@ -21,7 +21,11 @@ type CriteriaError struct {
 
 // Error is one sentence: what, expected, received.
 func (e *CriteriaError) Error() string {
-	return fmt.Sprintf("criteria: %s: expected %s; received %s", e.Component, e.Expected, e.Received)
+	where := "criteria"
+	if e.Component != where {
+		where += ": " + e.Component
+	}
+	return fmt.Sprintf("%s: expected %s; received %s", where, e.Expected, e.Received)
 }
 
 func wrong(component, expected, received string) *CriteriaError {
