@@ -21,7 +21,7 @@ var floors = [][]string{
 	{"internal/catalogue/example", "internal/directory/devworld"},
 	{"internal/store"},
 	{"internal/store/sqlite", "internal/store/storetest", "internal/broker"},
-	{"internal/api", "internal/mailbox", "internal/console", "internal/operator"},
+	{"internal/api", "internal/mailbox", "internal/console", "internal/courier", "internal/operator"},
 	{"internal/mailbox/mailboxtest"},
 	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
