@@ -45,6 +45,9 @@ func (e *exampleCmd) patient(ctx context.Context) (example.Patient, error) {
 		NHSNumber: e.NHSNumber, Family: e.Family, Given: e.Given,
 		BirthDate: e.BirthDate, Postcode: e.Postcode, Practice: e.Practice,
 	}
+	if _, err := time.Parse(time.DateOnly, e.BirthDate); err != nil && e.BirthDate != "" {
+		return p, fmt.Errorf("--birth-date: expected a date that exists, as YYYY-MM-DD")
+	}
 	if e.NHSNumber == "" {
 		return p, nil
 	}

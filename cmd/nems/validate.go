@@ -87,7 +87,8 @@ func (v *validateCmd) Run() error {
 }
 
 // expand lists the files that the arguments name: folders stand for the .xml
-// files below them.
+// files below them. One without any is a mistake: nothing would be judged, and
+// the command would succeed.
 func expand(args []string) ([]string, error) {
 	var files []string
 	for _, arg := range args {
@@ -99,6 +100,7 @@ func expand(args []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		before := len(files)
 		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
 			if err == nil && !d.IsDir() && strings.EqualFold(filepath.Ext(path), ".xml") {
 				files = append(files, path)
@@ -107,6 +109,9 @@ func expand(args []string) ([]string, error) {
 		})
 		if err != nil {
 			return nil, err
+		}
+		if len(files) == before {
+			return nil, fmt.Errorf("%s: no .xml files in this folder", arg)
 		}
 	}
 	return files, nil

@@ -119,6 +119,9 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 		return nil
 	}
 	n, err := nhs.ParseNHSNumber(p.event.Routing.NHSNumber)
+	if err == nil && n.Digits() != p.event.Routing.NHSNumber {
+		err = nhs.ErrNHSNumberForm // blanks are for people: subscribers get the number as it stands
+	}
 	if err != nil {
 		return spine.InvalidNHSNumber("MessageHeader.extension(routingDemographics).extension(nhsNumber): " + err.Error())
 	}

@@ -59,6 +59,11 @@ func TestOneChangeBreaksTheRule(t *testing.T) {
 		{"target is an organisation", "pds-record-change-1", "new", "<target>", "<agentTarget>", "pds-record-change-1/Provenance.target", "required", fhir.Error},
 		{"repeated fullUrl", "vaccinations-1", "new", "</entry>", `</entry>$first`, "reference-repeated", "invalid", fhir.Error},
 		{"check digit", "vaccinations-1", "new", `<value value="9912003888"/>`, `<value value="9912003889"/>`, "nhs-number-check", "value", fhir.Error},
+		{"number with blanks", "vaccinations-1", "new", `<value value="9912003888"/>`, `<value value="991 200 3888"/>`, "nhs-number-check", "value", fhir.Error},
+		{"two death statuses", "pds-death-notification-1", "new", `</extension></extension><identifier>`, `</extension></extension><extension url="https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-DeathNotificationStatus-1"><extension url="systemEffectiveDate"><valueDateTime value="2026-01-01"/></extension></extension><identifier>`,
+			"pds-death-notification-1/Patient.extension(deathNotification)", "structure", fhir.Error},
+		{"two encounter types in one", "blood-spot-test-outcome-1", "new", `<type><coding>`, `<type><coding><system value="https://fhir.nhs.uk/STU3/CodeSystem/DCH-ChildHealthEncounterType-1"/><code value="008"/></coding><coding>`,
+			"blood-spot-test-outcome-1/Encounter.type(childHealthEncounterType).coding(childHealthEncounterType)", "structure", fhir.Error},
 		{"another patient", "vaccinations-1", "new", `<value value="9912003888"/>`, `<value value="9434765919"/>`, "patient-routing", "business-rule", fhir.Error},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -39,7 +39,11 @@ func (j *judge) number(identifier fhir.Node) {
 	if !value.HasValue() {
 		return
 	}
-	if _, err := nhs.ParseNHSNumber(value.Value()); err != nil {
+	n, err := nhs.ParseNHSNumber(value.Value())
+	if err == nil && n.Digits() != value.Value() {
+		err = nhs.ErrNHSNumberForm // blanks are for people: subscribers get the number as it stands
+	}
+	if err != nil {
 		j.report(finding{
 			rule: "nhs-number-check", source: numberPage, code: "value", at: value, text: err.Error() + "; received another",
 		})

@@ -105,6 +105,7 @@ var refusals = []refusal{
 	{name: "no MessageHeader", request: text(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/></Bundle>`), status: 422, code: "INVALID_RESOURCE"},
 	{name: "an element that STU3 does not have", request: replaced(`<type value="message"/>`, `<type value="message"/><colour value="red"/>`), status: 422, code: "INVALID_RESOURCE"},
 	{name: "an unknown event code", request: replaced(`"vaccinations-1"`, `"moon-landings-1"`), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "moon-landings-1"},
+	{name: "a number with blanks", request: replaced(nodetest.Jack, "991 200 3888"), status: 400, code: "INVALID_NHS_NUMBER"},
 	{name: "a bad check digit", request: replaced(nodetest.Jack, "9912003889"), status: 400, code: "INVALID_NHS_NUMBER"},
 	{name: "an unknown patient", request: replaced(nodetest.Jack, nodetest.Nobody), status: 404, code: "PATIENT_NOT_FOUND"},
 	{name: "another family name", request: replaced(`"DAWKINS"`, `"DAWSON"`), status: 400, code: "INVALID_PATIENT_DEMOGRAPHICS", says: "family"},
