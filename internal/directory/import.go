@@ -62,6 +62,9 @@ type Summary struct {
 // Published names are taken too: those of ODS's epraccur and those of NHSPD and
 // ONSPD (pcds; ccg, sicbl, sicbl24cd; oslaua, lad25cd; ctry, ctry25cd). Both
 // epraccur and NHSPD are also read without a header, as they are published.
+//
+// The areas that rows name become organisations, where the sink can say that it
+// does not have them.
 func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress func(read int64, rows, bad int)) (Summary, error) {
 	im := &importer{progress: progress}
 	im.src = newLines(r, im.bad)
@@ -70,11 +73,14 @@ func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress fun
 	case KindPatients:
 		err = rows(ctx, im, patientLayout, patientRow, sink.PutPatients)
 	case KindOrganisations:
-		err = rows(ctx, im, organisationLayout, organisationRow, sink.PutOrganisations)
+		err = rows(ctx, im, organisationLayout, im.organisationRow, sink.PutOrganisations)
 	case KindPostcodes:
 		err = rows(ctx, im, postcodeLayout, im.postcodeRow, sink.PutPostcodes)
 	default:
 		err = fmt.Errorf("directory: no import of %q: it is %s, %s or %s", kind, KindPatients, KindOrganisations, KindPostcodes)
+	}
+	if err == nil {
+		err = im.putAreas(ctx, sink)
 	}
 	return im.Summary, err
 }
@@ -82,6 +88,7 @@ func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress fun
 // importer is the state of one import.
 type importer struct {
 	Summary
+	areas    map[string]bool // ICB sub-locations and local authorities that rows named
 	src      *lines
 	progress func(read int64, rows, bad int)
 }

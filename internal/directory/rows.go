@@ -72,7 +72,7 @@ var organisationLayout = layout{
 
 // organisationRow reads an organisation. It is a practice when the file says
 // so; where the file says nothing, when it has an ICB sub-location.
-func organisationRow(r row) (Organisation, error) {
+func (im *importer) organisationRow(r row) (Organisation, error) {
 	c := cells{row: r}
 	o := Organisation{
 		Code:   c.code(organisationCode, "code", true),
@@ -87,6 +87,9 @@ func organisationRow(r row) (Organisation, error) {
 		o.Practice = r.get(organisationSetting) == "4"
 	default:
 		o.Practice = o.SubICB != ""
+	}
+	if c.err == nil {
+		im.named(string(o.SubICB))
 	}
 	return o, c.err
 }
@@ -133,8 +136,13 @@ func (im *importer) postcodeRow(r row) (PostcodePlaces, error) {
 	if p.Country != "" && !strings.HasPrefix(p.Country, onsEngland) || isPseudo(p.SubICB) {
 		p.SubICB = ""
 	}
-	if c.err == nil && isONS(p.SubICB) && strings.HasPrefix(p.SubICB, onsSubICB) {
+	switch {
+	case c.err != nil:
+	case isONS(p.SubICB) && strings.HasPrefix(p.SubICB, onsSubICB):
 		im.ONSCodes++
+		im.named(p.LocalAuthority)
+	default:
+		im.named(p.SubICB, p.LocalAuthority)
 	}
 	return p, c.err
 }
