@@ -32,6 +32,9 @@ type desk interface {
 	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
 	Subscriptions(ctx context.Context, f operator.SubscriptionFilter) iter.Seq2[operator.Subscription, error]
 	ApproveSubscriptions(ctx context.Context, ids []string) error
+	Deliveries(ctx context.Context, f operator.DeliveryFilter) iter.Seq2[operator.Delivery, error]
+	Delivery(ctx context.Context, id string) (operator.Delivery, error)
+	MoveDeliveries(ctx context.Context, move operator.Move, ids []string) (operator.Moved, error)
 	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
 	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
 }

@@ -37,18 +37,21 @@ type Handler struct {
 // Mount adds the routes to a mux.
 func (h Handler) Mount(mux *http.ServeMux) {
 	for pattern, serve := range map[string]func(Desk, http.ResponseWriter, *http.Request) error{
-		"GET systems":                listSystems,
-		"POST systems":               putSystems,
-		"GET systems/{asid}":         showSystem,
-		"POST systems/{asid}/revoke": revokeSystem,
-		"GET mailboxes":              listMailboxes,
-		"POST mailboxes":             putMailboxes,
-		"GET event-types":            listEventTypes,
-		"PUT event-types/{code}":     setLifeCycle,
-		"POST subscriptions/search":  searchSubscriptions,
-		"POST subscriptions/approve": approveSubscriptions,
-		"POST audit/search":          searchAudit,
-		"POST audit/chain":           exportChain,
+		"GET systems":                 listSystems,
+		"POST systems":                putSystems,
+		"GET systems/{asid}":          showSystem,
+		"POST systems/{asid}/revoke":  revokeSystem,
+		"GET mailboxes":               listMailboxes,
+		"POST mailboxes":              putMailboxes,
+		"GET event-types":             listEventTypes,
+		"PUT event-types/{code}":      setLifeCycle,
+		"POST subscriptions/search":   searchSubscriptions,
+		"POST subscriptions/approve":  approveSubscriptions,
+		"POST deliveries/search":      searchDeliveries,
+		"GET deliveries/{id}":         showDelivery,
+		"POST deliveries/move/{move}": moveDeliveries,
+		"POST audit/search":           searchAudit,
+		"POST audit/chain":            exportChain,
 	} {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.HandleFunc(method+" "+Prefix+path, h.serve(serve))

@@ -53,6 +53,7 @@ type Store interface {
 	Boxes
 	Cycles
 	Subscriptions
+	Outgoing
 	Journal
 }
 

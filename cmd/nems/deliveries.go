@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+// deliveriesCmd looks after the copies on their way to mailboxes.
+type deliveriesCmd struct {
+	List   listDeliveries   `cmd:"" help:"List deliveries: waiting, sent, parked, withheld, acknowledged, undeliverable."`
+	Show   showDelivery     `cmd:"" help:"Print all that is known of one delivery."`
+	Retry  retryDeliveries  `cmd:"" help:"Have parked deliveries tried again, at once."`
+	Park   parkDeliveries   `cmd:"" help:"Set waiting deliveries aside."`
+	Resend resendDeliveries `cmd:"" help:"Give mailboxes copies again that they had, as long as these are kept."`
+}
+
+// whichDeliveries selects deliveries: the filters of all the commands.
+type whichDeliveries struct {
+	Mailbox      string  `env:"-" help:"For this mailbox."`
+	Subscription string  `env:"-" help:"That this subscription asked for: its id."`
+	Event        int64   `env:"-" help:"Of this event: its number, as list shows it."`
+	EventType    string  `env:"-" help:"Of this event type: its code."`
+	From         instant `env:"-" help:"Accepted not before: a moment, a date, or how long ago (36h)."`
+	To           instant `env:"-" help:"Accepted before: likewise."`
+}
+
+func (w whichDeliveries) filter(state store.DeliveryState) operator.DeliveryFilter {
+	return operator.DeliveryFilter{Mailbox: w.Mailbox, Subscription: w.Subscription, Event: w.Event, EventType: w.EventType,
+		State: state, From: w.From.Time, To: w.To.Time}
+}
+
+type listDeliveries struct {
+	State string `enum:",waiting,sent,parked,withheld,acknowledged,undeliverable" default:"" env:"-" help:"In this state only."`
+	First int    `default:"100" env:"-" help:"At most so many; 0 lists all."`
+	whichDeliveries
+	operated
+	formatted
+}
+
+// Run prints the deliveries by mailbox, oldest first; as JSON one a line.
+func (l *listDeliveries) Run(ctx context.Context) error {
+	f := l.filter(store.DeliveryState(l.State))
+	f.First = l.First
+	return l.with(func(d desk) error {
+		found := d.Deliveries(ctx, f)
+		if l.Format == "json" {
+			return printLines(found)
+		}
+		var rows [][]string
+		for r, err := range found {
+			if err != nil {
+				return err
+			}
+			rows = append(rows, []string{r.ID, string(r.State), r.Mailbox, r.EventType, strconv.FormatInt(r.Event, 10),
+				r.Accepted.Format(time.RFC3339), strconv.Itoa(r.Attempts), reason(r)})
+		}
+		return printTable("DELIVERY STATE MAILBOX EVENT-TYPE EVENT ACCEPTED ATTEMPTS REASON", rows)
+	})
+}
+
+// reason says in one cell why a delivery is where it is.
+func reason(r operator.Delivery) string {
+	switch {
+	case r.Error == "" && r.ErrorCode == "":
+		return "-"
+	case r.ErrorCode == "":
+		return r.Error
+	}
+	return r.ErrorCode + " " + r.Error
+}
+
+type showDelivery struct {
+	ID string `arg:"" help:"Id of the delivery (Mex-LocalID)."`
+	operated
+}
+
+// Run prints one delivery as JSON.
+func (s *showDelivery) Run(ctx context.Context) error {
+	return s.with(func(d desk) error {
+		row, err := d.Delivery(ctx, s.ID)
+		if err != nil {
+			return fmt.Errorf("delivery %s: %w", s.ID, err)
+		}
+		return printJSON(row)
+	})
+}
+
+// movedDeliveries names the deliveries of a move: by their ids or by filters.
+type movedDeliveries struct {
+	IDs []string `arg:"" optional:"" name:"id" help:"Ids of deliveries; without them the filters select."`
+	whichDeliveries
+	operated
+}
+
+type retryDeliveries struct{ movedDeliveries }
+
+// Run has parked deliveries tried again.
+func (r *retryDeliveries) Run(ctx context.Context) error {
+	return r.move(ctx, operator.Retry, store.Parked)
+}
+
+type parkDeliveries struct{ movedDeliveries }
+
+// Run sets waiting deliveries aside.
+func (p *parkDeliveries) Run(ctx context.Context) error {
+	return p.move(ctx, operator.Park, store.Waiting)
+}
+
+type resendDeliveries struct{ movedDeliveries }
+
+// Run gives copies again: those that were sent, collected or not collected in
+// time.
+func (r *resendDeliveries) Run(ctx context.Context) error {
+	return r.move(ctx, operator.Resend, store.Sent, store.Collected, store.Undone)
+}
+
+// movesAtOnce is how many deliveries one request names.
+const movesAtOnce = 1000
+
+// move finds the deliveries in the states that a move is for, all before the
+// first is moved, and moves them.
+func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states ...store.DeliveryState) error {
+	if len(m.IDs) == 0 && m.whichDeliveries == (whichDeliveries{}) {
+		return errors.New("give ids of deliveries, or say which by --mailbox, --subscription, --event, --event-type, --from and --to")
+	}
+	if len(m.IDs) > 0 && m.whichDeliveries != (whichDeliveries{}) {
+		return errors.New("give either ids or filters")
+	}
+	return m.with(func(d desk) error {
+		ids := m.IDs
+		if len(ids) == 0 {
+			for _, state := range states {
+				for r, err := range d.Deliveries(ctx, m.filter(state)) {
+					if err != nil {
+						return err
+					}
+					ids = append(ids, r.ID)
+				}
+			}
+		}
+		moved, left := 0, 0
+		for len(ids) > 0 {
+			n := min(len(ids), movesAtOnce)
+			done, err := d.MoveDeliveries(ctx, move, ids[:n])
+			moved, left = moved+done.Moved, left+len(done.Left)
+			if err != nil {
+				return fmt.Errorf("after %d: %w", moved, err)
+			}
+			ids = ids[n:]
+		}
+		fmt.Printf("%d deliveries: %s\n", moved, move)
+		if left > 0 && len(m.IDs) > 0 { // what a filter found may have gone on since
+			return fmt.Errorf("%d are not there or not in a state to %s", left, move)
+		}
+		return nil
+	})
+}
