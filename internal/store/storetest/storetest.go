@@ -55,6 +55,18 @@ type Store interface {
 	Reset(ctx context.Context, mailbox int64) error
 	UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error)
 
+	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
+	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
+	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
+	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
+	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
+	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
+	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
+	Delivery(ctx context.Context, id string) (store.Delivery, error)
+	RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
+	ParkDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
+	ResendDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
+
 	PutSystem(ctx context.Context, s store.System, e audit.Entry) error
 	RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error
 	System(ctx context.Context, asid nhs.ASID) (store.System, error)
@@ -110,6 +122,12 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"OverdueCopies", overdueCopies},
 		{"Retention", retention},
 		{"Resetting", resetting},
+		{"Claims", claims},
+		{"LapsedClaims", lapsedClaims},
+		{"LongWork", longWork},
+		{"MovingDeliveries", movingDeliveries},
+		{"RetainedDeliveries", retainedDeliveries},
+		{"ResendHere", resendHere},
 		{"Nonces", nonces},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
