@@ -51,7 +51,7 @@ func (c *clock) move(d time.Duration) { c.offset.Add(int64(d)) }
 // world is a store with events for remote mailboxes, and the MESH that serves
 // those.
 type world struct {
-	t     *testing.T
+	t     testing.TB
 	now   func() time.Time
 	clock *clock
 	db    *sqlite.DB
@@ -96,7 +96,7 @@ type setting struct {
 	running    bool // the clock is the machine's
 }
 
-func newWorld(t *testing.T, s setting) *world {
+func newWorld(t testing.TB, s setting) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{}, trip: &trip{}}
 	if w.now = w.clock.now; s.running {
