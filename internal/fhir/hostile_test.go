@@ -203,7 +203,9 @@ func measure(t *testing.T, name string, size int, f func()) {
 	if allocated > 8 {
 		t.Errorf("%s: allocated %.1f times the input", name, allocated)
 	}
-	if took > 2*time.Second {
+	// Far beyond what any machine needs for work that grows with the input, and
+	// far below what work that grows with its square takes for 3 MB.
+	if took > 30*time.Second {
 		t.Errorf("%s: took %s", name, took)
 	}
 }

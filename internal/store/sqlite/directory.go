@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -17,9 +16,9 @@ import (
 
 // Directory is the embedded directory of patients, organisations and
 // postcodes, in a file of its own: an import of millions of postcodes never
-// holds up the database of events. Safe for concurrent use.
+// holds up the database of events. Several processes may have it open, so that
+// an import runs beside the service. Safe for concurrent use.
 type Directory struct {
-	lock    *os.File
 	readers *pool
 
 	mu     sync.Mutex // of the connection that writes
@@ -28,13 +27,9 @@ type Directory struct {
 }
 
 // OpenDirectory opens the directory at path, making it if it is missing. It
-// returns ErrLocked and store.ErrSchema as Open does.
+// returns store.ErrSchema as Open does.
 func OpenDirectory(path string) (*Directory, error) {
-	lock, err := lockFile(path)
-	if err != nil {
-		return nil, err
-	}
-	d := &Directory{lock: lock, places: map[directory.Places]int64{}}
+	d := &Directory{places: map[directory.Places]int64{}}
 	if err := d.open(path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Close())
 	}
@@ -47,6 +42,8 @@ func (d *Directory) open(path string) (err error) {
 	if d.writer, err = openWriter(path, "NORMAL", 8<<10); err != nil {
 		return err
 	}
+	// Another process may be importing: its commits are waited for.
+	d.writer.SetBusyTimeout(busyTimeout)
 	if err = migrate(d.writer, directoryAppID, directoryMigrations); err != nil {
 		return err
 	}
@@ -70,7 +67,7 @@ func (d *Directory) Close() error {
 	if d.writer != nil {
 		err = errors.Join(err, d.writer.Close())
 	}
-	return errors.Join(err, d.lock.Close())
+	return err
 }
 
 // write runs f in one transaction.
@@ -95,6 +92,9 @@ func (d *Directory) write(ctx context.Context, f func() error) (err error) {
 	}
 	return err
 }
+
+// busyTimeout is how long a batch waits for the commit of another process.
+const busyTimeout = 10 * time.Second
 
 const secondsPerDay = 24 * 60 * 60
 

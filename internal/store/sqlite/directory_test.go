@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -119,5 +120,47 @@ func TestDirectoryBatchIsAllOrNothing(t *testing.T) {
 	cancel()
 	if err := d.PutPatients(ended, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("a context that ended: %v", err)
+	}
+}
+
+// An import runs beside a service that has the directory open: both write, and
+// each sees what the other has committed.
+func TestDirectoryOpenTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "directory.db")
+	service, err := sqlite.OpenDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer service.Close()
+	importer, err := sqlite.OpenDirectory(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer importer.Close()
+	put := func(d *sqlite.Directory, prefix string) error {
+		for i := range 100 {
+			err := d.PutPostcodes(t.Context(), []directory.PostcodePlaces{{
+				Postcode: fmt.Sprintf("%s%d 1AA", prefix, i), Places: directory.Places{LocalAuthority: fmt.Sprintf("%s%08d", prefix[:1], i%7), Country: "E92000001"},
+			}})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	done := make(chan error, 1)
+	go func() { done <- put(importer, "AB") }()
+	if err := errors.Join(put(service, "CD"), <-done); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []*sqlite.Directory{service, importer} {
+		for i := range 100 {
+			for _, prefix := range []string{"AB", "CD"} {
+				places, err := d.Places(t.Context(), fmt.Sprintf("%s%d1AA", prefix, i))
+				if want := fmt.Sprintf("%s%08d", prefix[:1], i%7); err != nil || places.LocalAuthority != want {
+					t.Fatalf("%s%d: %+v, %v; want %s", prefix, i, places, err, want)
+				}
+			}
+		}
 	}
 }
