@@ -52,8 +52,11 @@ func (i *importCmd) Run(ctx context.Context) error {
 	if summary.ONSCodes > 0 {
 		fmt.Fprintf(os.Stderr, "%s: %d postcodes name their ICB sub-location by an ONS code, which no subscription does; NHSPD has ODS codes\n", i.File, summary.ONSCodes)
 	}
+	if err != nil {
+		return fmt.Errorf("%s: %w (%d %s were imported before)", i.File, err, summary.Rows, i.Kind)
+	}
 	fmt.Printf("%d %s imported, %d lines left out\n", summary.Rows, i.Kind, summary.Bad)
-	return err
+	return nil
 }
 
 // importProgress draws a bar on a terminal, and nothing in a pipe.

@@ -10,11 +10,12 @@ import (
 	"nems/client"
 )
 
-// publishCmd sends message files to a NEMS.
+// publishCmd sends message files to a NEMS. Who is calling is not taken from the
+// environment: NEMS_ASID is the service's own.
 type publishCmd struct {
 	Files          []string `arg:"" name:"file" help:"Event messages (XML); - is standard input."`
-	ASID           string   `name:"asid" default:"300000000161" help:"ASID of the publishing system."`
-	ODS            string   `name:"ods" default:"A83627" help:"ODS code of the publishing organisation."`
+	ASID           string   `name:"asid" env:"-" default:"300000000161" help:"ASID of the publishing system."`
+	ODS            string   `name:"ods" env:"-" default:"A83627" help:"ODS code of the publishing organisation."`
 	Interaction    string   `help:"Interaction id; default: the one of the message's event code."`
 	IdempotencyKey string   `help:"Make repeating this call safe for 24 hours (extension of this NEMS)."`
 	Warnings       bool     `help:"Show the findings that did not refuse the message."`

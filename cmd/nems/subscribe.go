@@ -12,6 +12,8 @@ import (
 )
 
 // subscribeCmd creates a subscription, from a criteria string or from flags.
+// Who is calling is not taken from the environment: NEMS_ASID and NEMS_MAILBOX
+// are the service's own.
 type subscribeCmd struct {
 	Events       []string  `name:"event" help:"Event code, such as vaccinations-1; several for one patient."`
 	NHSNumber    string    `name:"nhs-number" help:"Subscribe to one patient (explicit)."`
@@ -20,11 +22,11 @@ type subscribeCmd struct {
 	Ages         []string  `name:"age" help:"Age filter, such as lt5 or ge60; up to two."`
 	Tag          string    `help:"Tag that comes with every copy."`
 	Criteria     string    `help:"The whole criteria string, instead of the flags above."`
-	Mailbox      string    `default:"MAILBOX1234" help:"MESH mailbox that gets the copies."`
+	Mailbox      string    `env:"-" default:"MAILBOX1234" help:"MESH mailbox that gets the copies."`
 	Reason       string    `default:"Subscribed with nems subscribe" help:"Why, for people."`
 	End          time.Time `help:"When it ends (RFC 3339); default: never."`
-	ASID         string    `name:"asid" default:"200000000115" help:"ASID of the subscribing system."`
-	ODS          string    `name:"ods" default:"RR8" help:"ODS code of the subscribing organisation."`
+	ASID         string    `name:"asid" env:"-" default:"200000000115" help:"ASID of the subscribing system."`
+	ODS          string    `name:"ods" env:"-" default:"RR8" help:"ODS code of the subscribing organisation."`
 	connection
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -169,8 +170,11 @@ func (a *API) finish(x *exchange, err error) {
 	if x.route.action != "" && !x.route.open && (!x.recorded || err != nil) {
 		a.record(x, x.route.action, x.status, code)
 	}
+	action := cmp.Or(x.route.action, "none")
+	a.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "fhir request",
+		slog.String("action", action), slog.String("asid", string(x.caller.ASID)), slog.Int("status", x.status), slog.String("code", code))
 	if a.Answered != nil {
-		a.Answered(cmp.Or(x.route.action, "none"), code, x.status)
+		a.Answered(action, code, x.status)
 	}
 }
 
