@@ -108,16 +108,19 @@ func TestParked(t *testing.T) {
 	})
 }
 
+// deadMailbox fails what is sent to the mailbox DEAD.
+func deadMailbox(r *http.Request) error {
+	if to := r.Header["mex-to"]; len(to) == 1 && to[0] == "DEAD" {
+		return errCut
+	}
+	return nil
+}
+
 // A mailbox whose sends all fail keeps the others waiting no longer than its
 // own attempts take.
 func TestLanesAreIsolated(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"DEAD", "A", "B"}})
-	w.failing(func(r *http.Request) error {
-		if r.Header["mex-to"] != nil && r.Header["mex-to"][0] == "DEAD" {
-			return errCut
-		}
-		return nil
-	})
+	w.failing(deadMailbox)
 	for n := range 60 {
 		w.publish(n)
 	}

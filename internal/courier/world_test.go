@@ -90,7 +90,8 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 type setting struct {
-	recipients []string
+	recipients []string // mailboxes of the MESH
+	silent     bool     // none of them is subscribed
 	workflows  []store.Workflow
 	faults     *mailbox.Faults
 	running    bool // the clock is the machine's
@@ -122,7 +123,9 @@ func newWorld(t testing.TB, s setting) *world {
 	w.must(err)
 	w.openStore()
 	for _, id := range s.recipients {
-		w.subscribe(id, "")
+		if !s.silent {
+			w.subscribe(id, "")
+		}
 	}
 	return w
 }

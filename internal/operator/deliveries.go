@@ -103,7 +103,10 @@ func (d Desk) Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delive
 		q, err := f.query()
 		for n := 0; err == nil; {
 			var page []store.Delivery
-			if page, err = d.Store.Deliveries(ctx, q); err != nil {
+			if page, err = d.Store.Deliveries(ctx, q); errors.Is(err, store.ErrNotFound) {
+				err = fmt.Errorf("mailbox %s: %w", f.Mailbox, err)
+			}
+			if err != nil {
 				break
 			}
 			for _, row := range page {
