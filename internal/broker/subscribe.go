@@ -40,7 +40,7 @@ func (b *Broker) Subscribe(ctx context.Context, caller spine.Caller, body []byte
 // the moment of its creation.
 func (b *Broker) draft(ctx context.Context, caller spine.Caller, resource subscription.Resource, at time.Time) (s subscription.Subscription, notices []spine.Issue, err error) {
 	s = subscription.Subscription{
-		ID: subscription.NewID(at), ASID: caller.ASID, ODS: resource.Contact, Mailbox: resource.Mailbox,
+		ID: subscription.NewID(at), ASID: caller.ASID, ODS: resource.Contact, Contacts: resource.Contacts, Mailbox: resource.Mailbox,
 		Status: subscription.Active, End: resource.End, Reason: resource.Reason, Created: at, Version: 1,
 	}
 	if b.ManualActivation {

@@ -24,6 +24,7 @@ type Resource struct {
 	HasID bool
 	// Contact is the organisation of the first contact, which owns the subscription.
 	Contact  nhs.ODSCode
+	Contacts []nhs.ODSCode // of the contacts after the first
 	End      time.Time // UTC; zero when there is none
 	Reason   string
 	Criteria string // as written
@@ -120,16 +121,15 @@ func (r *resourceReader) text(n fhir.Node, name string) string {
 // contacts reads who asks. Every contact has the form of the page; the first
 // one decides.
 func (r *resourceReader) contacts(root fhir.Node) {
-	first := true
+	var codes []nhs.ODSCode
 	for contact := range root.ChildrenNamed("contact") {
-		code := r.contact(contact)
-		if first {
-			r.Contact, first = code, false
-		}
+		codes = append(codes, r.contact(contact))
 	}
-	if first {
+	if len(codes) == 0 {
 		r.fail(root, "required", "contact", "contact is missing: it names the subscribing organisation as `"+contactURL+"` followed by its ODS code")
+		return
 	}
+	r.Contact, r.Contacts = codes[0], codes[1:]
 }
 
 func (r *resourceReader) contact(contact fhir.Node) nhs.ODSCode {

@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"nems/internal/fhir"
+	"nems/internal/nhs"
 )
 
 // request is a Subscription as a client sends it; tests replace parts of it.
@@ -42,8 +45,8 @@ func TestReadResource(t *testing.T) {
 		Criteria: "/Bundle?type=message&serviceType=UHV", Mailbox: "Mailbox1234",
 		CriteriaExpression: "Subscription.criteria", CriteriaLocation: "/f:Subscription/f:criteria",
 	}
-	if got != want {
-		t.Errorf("ReadResource = %+v\nwant %+v", got, want)
+	if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -166,7 +169,7 @@ func TestReadResourceFromJSON(t *testing.T) {
 
 func TestReadResourceOfOthers(t *testing.T) {
 	r, findings, _ := read(t, `<Patient xmlns="http://hl7.org/fhir"><id value="a"/></Patient>`)
-	if len(findings) != 1 || findings[0].Rule != "subscription-resource" || r != (Resource{}) {
+	if len(findings) != 1 || findings[0].Rule != "subscription-resource" || !cmp.Equal(r, Resource{}, cmpopts.EquateEmpty()) {
 		t.Errorf("ReadResource of a Patient = %+v, %v", r, findings)
 	}
 	if r, _, _ := read(t, replaced(t, `<meta>`, `<id value="mine"/><meta>`)); !r.HasID {
@@ -181,6 +184,9 @@ func TestWriteXMLIsReadBack(t *testing.T) {
 			Reason:   rapid.StringMatching(`[ -~äé€]{0,30}[!-~]`).Draw(t, "reason"),
 			Criteria: Criteria{Text: explicit + "&tag=a%7Cb"},
 		}
+		for range rapid.IntRange(0, 3).Draw(t, "further contacts") {
+			s.Contacts = append(s.Contacts, nhs.ODSCode(rapid.StringMatching(`[A-Z0-9]{1,12}`).Draw(t, "contact")))
+		}
 		if rapid.Bool().Draw(t, "ends") {
 			s.End = acceptance.Add(time.Duration(rapid.Int64Range(0, 1e18).Draw(t, "end")))
 		}
@@ -189,7 +195,7 @@ func TestWriteXMLIsReadBack(t *testing.T) {
 			t.Fatalf("the schema refuses what was written: %v, %v", err, structure)
 		}
 		r, findings := ReadResource(doc)
-		if !r.HasID || r.Contact != s.ODS || r.Mailbox != s.Mailbox || r.Reason != s.Reason || r.Criteria != s.Criteria.Text || !r.End.Equal(s.End) {
+		if !r.HasID || r.Contact != s.ODS || !slices.Equal(r.Contacts, s.Contacts) || r.Mailbox != s.Mailbox || r.Reason != s.Reason || r.Criteria != s.Criteria.Text || !r.End.Equal(s.End) {
 			t.Fatalf("written %+v, read %+v", s, r)
 		}
 		// The one thing in it that a client could not send.

@@ -57,6 +57,8 @@ type Subscription struct {
 	ID       ID
 	ASID     nhs.ASID    // the system that created it
 	ODS      nhs.ODSCode // the organisation that owns it: contact, mailbox and ASID belong to it
+	// Contacts are the organisations of the contacts after the first.
+	Contacts []nhs.ODSCode
 	Mailbox  string      // channel.endpoint as the subscriber wrote it
 	Criteria Criteria
 	Status   Status

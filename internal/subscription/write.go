@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nems/internal/fhir"
+	"nems/internal/nhs"
 )
 
 // instant is how a NEMS writes times: to the millisecond, with a zone, as the
@@ -23,11 +24,13 @@ func WriteXML(s Subscription) []byte {
 	w.Value("profile", Profile)
 	w.Close()
 	w.Value("status", string(s.Status))
-	w.Open("contact")
-	w.Value("system", "url")
-	w.Value("value", contactURL+string(s.ODS))
-	w.Value("use", "work")
-	w.Close()
+	for _, ods := range append([]nhs.ODSCode{s.ODS}, s.Contacts...) {
+		w.Open("contact")
+		w.Value("system", "url")
+		w.Value("value", contactURL+string(ods))
+		w.Value("use", "work")
+		w.Close()
+	}
 	if !s.End.IsZero() {
 		w.Value("end", s.End.UTC().Format(time.RFC3339Nano))
 	}

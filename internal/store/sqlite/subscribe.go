@@ -92,10 +92,14 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	if !c.End.IsZero() {
 		ends = c.End.UnixMicro()
 	}
-	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	contacts := make([]string, len(c.Contacts))
+	for i, code := range c.Contacts {
+		contacts[i] = string(code)
+	}
+	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.hash, c.same,
-		statusNumbers[c.Status], ends, c.Reason, c.Created.UnixMicro(), c.Version)
+		statusNumbers[c.Status], ends, c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))
 	if err != nil {
 		return nil, err
 	}

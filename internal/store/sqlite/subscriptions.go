@@ -13,7 +13,7 @@ import (
 	"nems/internal/subscription"
 )
 
-const selectSubscription = `SELECT id, asid, ods, mailbox, endpoint, criteria, hash, status, ends, reason, created, version FROM subscription`
+const selectSubscription = `SELECT id, asid, ods, mailbox, endpoint, criteria, hash, status, ends, reason, created, version, contacts FROM subscription`
 
 // storedSubscription is a row of the table subscription.
 type storedSubscription struct {
@@ -38,6 +38,9 @@ func (r *storedSubscription) scan(s *sqlite.Stmt) {
 		r.End = time.UnixMicro(s.ColumnInt64(8)).UTC()
 	}
 	r.Reason, r.Created, r.Version = s.ColumnText(9), time.UnixMicro(s.ColumnInt64(10)).UTC(), s.ColumnInt(11)
+	for code := range strings.FieldsSeq(s.ColumnText(12)) {
+		r.Contacts = append(r.Contacts, nhs.ODSCode(code))
+	}
 }
 
 // asOf shows a subscription as off from the very instant of its end, whenever

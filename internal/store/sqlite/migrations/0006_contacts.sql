@@ -1,0 +1,2 @@
+-- ODS codes of the contacts after the first, with blanks between.
+ALTER TABLE subscription ADD COLUMN contacts TEXT NOT NULL DEFAULT '';
