@@ -3,6 +3,7 @@ package catalogue
 import (
 	"bytes"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 
 	"nems/internal/fhir"
@@ -22,6 +23,7 @@ func (t *EventType) Judge(doc *fhir.Document, level Level) Judgement {
 		return Judgement{}
 	}
 	j := newJudge(t, doc, level)
+	defer j.release()
 	j.run()
 	return Judgement{j.done()}
 }
@@ -34,6 +36,7 @@ func (t *EventType) Inspect(doc *fhir.Document, level Level) Judgement {
 		return Judgement{}
 	}
 	j := newJudge(t, doc, level)
+	defer j.release()
 	j.run()
 	j.routingPatient()
 	return Judgement{j.done()}
@@ -69,8 +72,18 @@ type judge struct {
 	someWork   [96]expected
 }
 
+// judges keeps the room that judging takes, seven kilobytes a message.
+var judges = sync.Pool{New: func() any { return new(judge) }}
+
+// release gives the room back, without anything of the message in it.
+func (j *judge) release() {
+	*j = judge{}
+	judges.Put(j)
+}
+
 func newJudge(t *EventType, doc *fhir.Document, level Level) *judge {
-	j := &judge{rules: t.rules, src: doc.Bytes(), root: doc.Root(), strict: level == Strict}
+	j := judges.Get().(*judge)
+	j.rules, j.src, j.root, j.strict = t.rules, doc.Bytes(), doc.Root(), level == Strict
 	j.entries = j.fewEntries[:0]
 	j.byURL = j.fewByURL[:0]
 	j.work = j.someWork[:0]
