@@ -25,7 +25,7 @@ type Resource struct {
 	// Contact is the organisation of the first contact, which owns the subscription.
 	Contact  nhs.ODSCode
 	Contacts []nhs.ODSCode // of the contacts after the first
-	End      time.Time // UTC; zero when there is none
+	End      time.Time     // UTC; zero when there is none
 	Reason   string
 	Criteria string // as written
 	Mailbox  string // channel.endpoint

@@ -54,12 +54,12 @@ const (
 
 // Subscription is what a subscriber asked for.
 type Subscription struct {
-	ID       ID
-	ASID     nhs.ASID    // the system that created it
-	ODS      nhs.ODSCode // the organisation that owns it: contact, mailbox and ASID belong to it
+	ID   ID
+	ASID nhs.ASID    // the system that created it
+	ODS  nhs.ODSCode // the organisation that owns it: contact, mailbox and ASID belong to it
 	// Contacts are the organisations of the contacts after the first.
 	Contacts []nhs.ODSCode
-	Mailbox  string      // channel.endpoint as the subscriber wrote it
+	Mailbox  string // channel.endpoint as the subscriber wrote it
 	Criteria Criteria
 	Status   Status
 	End      time.Time // zero: perpetual
