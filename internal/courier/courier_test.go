@@ -110,6 +110,7 @@ func TestParked(t *testing.T) {
 
 // deadMailbox fails what is sent to the mailbox DEAD.
 func deadMailbox(r *http.Request) error {
+	//lint:ignore SA1008 the mex- headers go over the wire in lower case
 	if to := r.Header["mex-to"]; len(to) == 1 && to[0] == "DEAD" {
 		return errCut
 	}

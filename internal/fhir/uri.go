@@ -70,7 +70,7 @@ func isURIReference(v []byte) bool {
 		}
 		rest = authority[end:]
 	}
-	return bytes.IndexAny(rest, "[]") < 0
+	return !bytes.ContainsAny(rest, "[]")
 }
 
 // goodEscapes: two hexadecimal digits follow every percent sign.
@@ -98,7 +98,7 @@ func isScheme(v []byte) bool {
 // isAuthority reads [user@]host[:port].
 func isAuthority(v []byte) bool {
 	if user, host, found := bytes.Cut(v, []byte("@")); found {
-		if bytes.IndexAny(user, "[]") >= 0 {
+		if bytes.ContainsAny(user, "[]") {
 			return false
 		}
 		v = host
@@ -118,7 +118,7 @@ func isAuthority(v []byte) bool {
 	} else {
 		host, port, hasPort = bytes.Cut(v, []byte(":"))
 	}
-	if bytes.IndexAny(host, "@[]") >= 0 {
+	if bytes.ContainsAny(host, "@[]") {
 		return false
 	}
 	return !hasPort || isPort(port)

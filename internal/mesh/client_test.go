@@ -67,10 +67,12 @@ func TestClientErrors(t *testing.T) {
 		status    int // of an *Error; 0: another error
 		temporary bool
 	}{
-		"refused":      {refusal(NotRegistered), 417, false},
-		"busy":         {refusal(Unavailable), 503, true},
-		"html":         {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", 502) }, 502, true},
-		"redirect":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere/", 302) }, 302, false},
+		"refused": {refusal(NotRegistered), 417, false},
+		"busy":    {refusal(Unavailable), 503, true},
+		"html":    {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "<html>", http.StatusBadGateway) }, 502, true},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere/", http.StatusFound)
+		}, 302, false},
 		"no JSON":      {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, 0, true},
 		"no id":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202); _, _ = io.WriteString(w, "{}") }, 0, true},
 		"broken off":   {brokenOff, 0, true},

@@ -18,10 +18,9 @@ import (
 
 // The service's own identity, and the secrets of its MESH.
 const (
-	NEMS      nhs.ASID = "111111111111"
-	Mailbox            = "X26NEMS"
-	SharedKey          = "TestKey"
-	Password           = "password"
+	NEMS nhs.ASID = "111111111111"
+
+	Mailbox, SharedKey, Password = "X26NEMS", "TestKey", "password"
 )
 
 //go:embed patients.csv

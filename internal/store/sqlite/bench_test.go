@@ -146,8 +146,13 @@ func BenchmarkAcceptEvent(b *testing.B) {
 
 // parallel runs f b.N times, in n goroutines.
 func parallel(b *testing.B, n int, f func() error) {
+	times(b, b.N, n, f)
+}
+
+// times does f so many times on n goroutines.
+func times(b *testing.B, total, n int, f func() error) {
 	var left atomic.Int64
-	left.Store(int64(b.N))
+	left.Store(int64(total))
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
@@ -254,8 +259,7 @@ func BenchmarkInbox(b *testing.B) {
 	fill(b, db, 1)
 	accept := publishing(db)
 	const waiting = 100_000
-	b.N = waiting
-	parallel(b, 64, func() error {
+	times(b, waiting, 64, func() error {
 		_, err := accept(context.Background(), patientNumber(0))
 		return err
 	})
