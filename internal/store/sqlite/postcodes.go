@@ -85,8 +85,9 @@ func (d *Directory) Places(ctx context.Context, postcode string) (directory.Plac
 	}
 	found := false
 	// Two look-ups, not a join: SQLite plans a join that depends on a bound
-	// value anew for every value.
-	err = d.readers.read(ctx, func(conn *sqlite.Conn) (err error) {
+	// value anew for every value. They need no transaction around them, since
+	// rows of places are only ever added.
+	err = d.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
 		places, err := number(conn, "SELECT places FROM postcode WHERE key = ?", key)
 		if err != nil || places == 0 {
 			return err
