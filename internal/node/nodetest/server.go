@@ -44,7 +44,8 @@ type Server struct {
 }
 
 // Boot starts a server and stops it when the test ends. The test fails when it
-// does not get ready, does not end cleanly, or logs a defect.
+// does not get ready, does not end cleanly, or logs a defect or anything of a
+// patient.
 func Boot(t testing.TB, change ...func(*node.Config)) *Server {
 	t.Helper()
 	c := node.DevConfig(t.TempDir())
@@ -61,6 +62,9 @@ func Boot(t testing.TB, change ...func(*node.Config)) *Server {
 			if strings.Contains(s.Log.String(), defect) {
 				t.Errorf("the server logged a defect: %s", defect)
 			}
+		}
+		for _, secret := range leaked(s.Log.String()) {
+			t.Errorf("the server's log holds a patient's data or a token: %q", secret)
 		}
 		if t.Failed() {
 			t.Logf("the end of the server's log:\n%s", s.Log.Tail(40))
