@@ -51,7 +51,7 @@ type Organisation struct {
 	Closed   bool
 }
 
-// Patients finds patients. Get returns ErrNotFound for a number that PDS does
+// Patients finds patients. Patient returns ErrNotFound for a number that PDS does
 // not have and ErrAway while it cannot be asked. Safe for concurrent use.
 type Patients interface {
 	Patient(ctx context.Context, n nhs.NHSNumber) (Patient, error)

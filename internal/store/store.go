@@ -69,8 +69,8 @@ type Acceptance struct {
 	Audit       audit.Entry
 }
 
-// Body is a message as stored. Data is the message itself behind a codec
-// byte-less field pair so that a reader needs no table to decode it.
+// Body is a message as stored: Codec says how Data is packed, Size and SHA256
+// are those of the message as published.
 type Body struct {
 	Codec  Codec
 	Data   []byte
