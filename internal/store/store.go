@@ -61,6 +61,10 @@ type Acceptance struct {
 	Facts subscription.Facts
 	// Withheld: the patient's record is flagged S or I: kept, never matched.
 	Withheld bool
+	// Deferred: the patient directory is away. The event is kept without
+	// matching, with the subscriptions of this moment remembered, until
+	// RouteEvent. Facts then count for nothing.
+	Deferred bool
 	// Warnings are the findings that did not refuse the message, as JSON; nil
 	// when there are none.
 	Warnings []byte
@@ -101,6 +105,27 @@ type Receipt struct {
 	// Repeated: the idempotency key was seen with the same bytes: nothing new
 	// was recorded but the audit entry.
 	Repeated bool
+}
+
+// Routing is what has been learnt of a deferred event once the patient
+// directory answers again.
+type Routing struct {
+	Event EventID
+	// Facts select among the subscriptions that were active at the acceptance
+	// and live still. Facts.At is the moment of acceptance.
+	Facts    subscription.Facts
+	Withheld bool // as in Acceptance
+	// Refusal says why the event cannot be routed at all, without a patient's
+	// data: it then makes no copies and stays for an operator to look at.
+	Refusal string
+	Audit   audit.Entry
+}
+
+// Unrouted are the events that were accepted and are not routed.
+type Unrouted struct {
+	Pending int64     // wait for the patient directory
+	Oldest  time.Time // acceptance of the oldest of them; zero without
+	Refused int64     // cannot be routed, see Routing.Refusal
 }
 
 // Mailbox is a MESH mailbox that this NEMS knows. Hosted ones are served here,

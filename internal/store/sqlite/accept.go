@@ -37,17 +37,22 @@ type accept struct {
 // none whose deletion was. It returns store.ErrKeyReused when the idempotency
 // key was used for other bytes within 24 hours.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := accept{Acceptance: a, entry: seal(a.Audit)}
+	op := accept{Acceptance: a, hashes: hashes(a.Facts.Keys), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}
-	for _, k := range a.Facts.Keys {
-		op.hashes = append(op.hashes, k.Hash())
-	}
 	if a.Idempotency != nil {
 		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
 		op.key = sum[:16]
 	}
 	r, err := db.submit(ctx, op)
 	return r.receipt, err
+}
+
+func hashes(keys []subscription.RouteKey) []int64 {
+	out := make([]int64, len(keys))
+	for i, k := range keys {
+		out[i] = k.Hash()
+	}
+	return out
 }
 
 func (a accept) apply(w *writer) (result, error) {
@@ -57,12 +62,15 @@ func (a accept) apply(w *writer) (result, error) {
 		}
 	}
 	var copies []subscription.Copy
-	if !a.Withheld {
-		candidates, err := w.candidates(a.Facts.EventCode, a.hashes)
-		if err != nil {
-			return result{}, err
-		}
-		copies = subscription.Match(candidates, a.Facts)
+	var err error
+	switch {
+	case a.Deferred:
+		err = w.postpone(a.Event)
+	case !a.Withheld:
+		copies, err = w.match(a.Facts, a.hashes, always)
+	}
+	if err != nil {
+		return result{}, err
 	}
 	typ, err := w.typeNumber(a.Code, a.Workflow)
 	if err != nil {

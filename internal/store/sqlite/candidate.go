@@ -3,10 +3,12 @@ package sqlite
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 
+	"nems/internal/store"
 	"nems/internal/subscription"
 )
 
@@ -85,11 +87,20 @@ func unpackCandidate(b []byte, c *subscription.Candidate) error {
 	return nil
 }
 
+// always is later than whenever a subscription became active.
+const always = store.EventID(math.MaxInt64)
+
+// match finds who gets a copy. since leaves out what became active later.
+func (w *writer) match(f subscription.Facts, hashes []int64, since store.EventID) ([]subscription.Copy, error) {
+	candidates, err := w.candidates(f.EventCode, hashes, since)
+	return subscription.Match(candidates, f), err
+}
+
 // candidates reads the subscriptions that are filed under an event code and
-// one of the hashes. Its cost depends on their number and on nothing else. One
+// one of the hashes, and were active by a moment of the writer. Its cost depends on their number and on nothing else. One
 // that cannot be read is quarantined. The slice is the writer's: it holds
 // until the next call.
-func (w *writer) candidates(code string, hashes []int64) ([]subscription.Candidate, error) {
+func (w *writer) candidates(code string, hashes []int64, since store.EventID) ([]subscription.Candidate, error) {
 	out := w.scratch.candidates[:0]
 	number, known := w.codes[code]
 	if !known {
@@ -97,13 +108,14 @@ func (w *writer) candidates(code string, hashes []int64) ([]subscription.Candida
 	}
 	var buf [512]byte
 	var broken []subscription.ID
-	stmt, err := w.conn.Prepare("SELECT id, candidate FROM route WHERE hash = ? AND code = ?")
+	stmt, err := w.conn.Prepare("SELECT id, candidate FROM route WHERE hash = ? AND code = ? AND since <= ?")
 	if err != nil {
 		return nil, err
 	}
 	for _, hash := range hashes {
 		stmt.BindInt64(1, hash)
 		stmt.BindInt64(2, number)
+		stmt.BindInt64(3, int64(since))
 		for {
 			more, err := stmt.Step()
 			if err != nil {

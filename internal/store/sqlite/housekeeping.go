@@ -35,11 +35,17 @@ type expire struct{ before int64 }
 
 func (e expire) apply(w *writer) (result, error) {
 	var ids []subscription.ID
-	err := rows(w.conn, "SELECT id FROM subscription WHERE ends IS NOT NULL AND ends <= ? AND status <> 3 LIMIT ?", func(s *sqlite.Stmt) error {
+	// A deferred event is judged as of its acceptance: what ended after it must
+	// still be found.
+	oldest, err := oldestPending(w.conn, positionAt(time.UnixMicro(e.before)))
+	if err != nil {
+		return result{}, err
+	}
+	err = rows(w.conn, "SELECT id FROM subscription WHERE ends IS NOT NULL AND ends <= ? AND status <> 3 LIMIT ?", func(s *sqlite.Stmt) error {
 		ids = append(ids, subscription.ID{})
 		s.ColumnBytes(0, ids[len(ids)-1][:])
 		return nil
-	}, e.before, sweptStep)
+	}, oldest.Time().UnixMicro(), sweptStep)
 	if err != nil {
 		return result{}, err
 	}

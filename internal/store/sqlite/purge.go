@@ -43,8 +43,8 @@ func (p purgeEvents) apply(w *writer) (result, error) {
 
 // purgeEvent removes one event unless a copy of it is unresolved.
 func (w *writer) purgeEvent(e sweptEvent, unread bool) (gone bool, err error) {
-	// Rows that are still to be spread are not in an inbox yet.
-	open, err := number(w.conn, "SELECT EXISTS (SELECT 1 FROM spread WHERE event = ?)", e.id)
+	// What is still to be routed or spread is in no inbox yet.
+	open, err := number(w.conn, "SELECT EXISTS (SELECT 1 FROM spread WHERE event = ?1) OR EXISTS (SELECT 1 FROM pending WHERE event = ?1 AND refusal IS NULL)", e.id)
 	if err != nil || open != 0 {
 		return false, err
 	}
@@ -69,7 +69,7 @@ func (w *writer) purgeEvent(e sweptEvent, unread bool) (gone bool, err error) {
 			}
 		}
 	}
-	for _, query := range []string{"DELETE FROM event WHERE id = ?", "DELETE FROM event_piece WHERE event = ?", "DELETE FROM fanout WHERE event = ?"} {
+	for _, query := range []string{"DELETE FROM event WHERE id = ?", "DELETE FROM event_piece WHERE event = ?", "DELETE FROM fanout WHERE event = ?", "DELETE FROM pending WHERE event = ?"} {
 		if err := exec(w.conn, query, e.id); err != nil {
 			return false, err
 		}

@@ -113,12 +113,13 @@ func (w *writer) route(s *subscription.Subscription, mailbox int64, key subscrip
 		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
 		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
 	})
+	since := w.db.NextPosition()
 	for _, event := range s.Criteria.Events {
 		code, err := w.codeNumber(event)
 		if err != nil {
 			return err
 		}
-		err = exec(w.conn, "INSERT OR REPLACE INTO route (hash, code, id, candidate) VALUES (?, ?, ?, ?)", hash, code, s.ID[:], candidate)
+		err = exec(w.conn, "INSERT OR REPLACE INTO route (hash, code, id, candidate, since) VALUES (?, ?, ?, ?, ?)", hash, code, s.ID[:], candidate, since)
 		if err != nil {
 			return err
 		}

@@ -87,6 +87,9 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 					return err
 				}
 				start, settled, after = store.EventID(n), store.EventID(n), store.EventID(n)
+				if before, err = oldestPending(conn, before); err != nil {
+					return err
+				}
 			}
 			events, err := sweptEvents(conn, after, before, sweptStep)
 			if err != nil {

@@ -22,6 +22,9 @@ type Store interface {
 	NextPosition() store.EventID
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
 	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
+	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
+	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
+	Unrouted(ctx context.Context) (store.Unrouted, error)
 
 	Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error
 	SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error)
@@ -79,6 +82,7 @@ type Store interface {
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Housekeep(ctx context.Context) error
+	Lead(ctx context.Context, task, owner string, lease time.Duration) (bool, error)
 }
 
 // Fixture is one database, empty at first.
@@ -105,6 +109,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"LargeBody", largeBody},
 		{"Withheld", withheld},
 		{"Idempotency", idempotency},
+		{"Deferred", deferred},
+		{"DeferredAsOfAcceptance", deferredAsOfAcceptance},
+		{"DeferredToMany", deferredToMany},
 		{"FanOut", fanOut},
 		{"FanOutSurvivesCrash", fanOutSurvivesCrash},
 		{"DuplicateSubscriptions", duplicateSubscriptions},

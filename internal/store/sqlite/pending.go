@@ -1,0 +1,111 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// postpone keeps an event for later routing, with the subscriptions of now.
+func (w *writer) postpone(event store.EventID) error {
+	return exec(w.conn, "INSERT INTO pending (event, since) VALUES (?, ?)", event, w.db.NextPosition())
+}
+
+// PendingEvents returns up to max events after one that wait to be routed, the
+// oldest first.
+func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error) {
+	var out []store.EventID
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, "SELECT event FROM pending WHERE refusal IS NULL AND event > ? ORDER BY event LIMIT ?", func(s *sqlite.Stmt) error {
+			out = append(out, store.EventID(s.ColumnInt64(0)))
+			return nil
+		}, after, max)
+	})
+	return out, err
+}
+
+// Unrouted counts the events that are accepted and not routed.
+func (db *DB) Unrouted(ctx context.Context) (store.Unrouted, error) {
+	var u store.Unrouted
+	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		_, err := row(conn, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`,
+			func(s *sqlite.Stmt) {
+				u.Pending, u.Refused = s.ColumnInt64(0), s.ColumnInt64(1)
+				if !s.ColumnIsNull(2) {
+					u.Oldest = store.EventID(s.ColumnInt64(2)).Time()
+				}
+			})
+		return err
+	})
+	return u, err
+}
+
+// oldestPending returns the oldest event that waits to be routed, or limit
+// when none is older: up to where sweeps over events may go.
+func oldestPending(conn *sqlite.Conn, limit store.EventID) (store.EventID, error) {
+	oldest, err := number(conn, "SELECT min(event) FROM pending WHERE refusal IS NULL AND event < ?", limit)
+	if err != nil || oldest == 0 {
+		return limit, err
+	}
+	return store.EventID(oldest), nil
+}
+
+// routing files the copies of a deferred event.
+type routing struct {
+	store.Routing
+	hashes []int64
+	entry  audit.Sealed
+}
+
+// RouteEvent matches a deferred event against the subscriptions that were
+// active when it was accepted and live still, and files its copies, in one
+// transaction. It returns store.ErrNotFound when the event does not wait (any
+// more).
+func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error) {
+	op := routing{Routing: r, hashes: hashes(r.Facts.Keys), entry: seal(r.Audit)}
+	op.Audit = audit.Entry{}
+	res, err := db.submit(ctx, op)
+	return res.receipt, err
+}
+
+func (r routing) apply(w *writer) (result, error) {
+	var since, typ int64
+	var size int
+	waits, err := row(w.conn, "SELECT p.since, e.type, e.size FROM pending p JOIN event e ON e.id = p.event WHERE p.event = ? AND p.refusal IS NULL",
+		func(s *sqlite.Stmt) { since, typ, size = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt(2) }, r.Event)
+	if err != nil || !waits {
+		return result{err: store.ErrNotFound}, err
+	}
+	w.entries = append(w.entries, r.entry)
+	if r.Refusal != "" {
+		return result{receipt: store.Receipt{Event: r.Event}}, exec(w.conn, "UPDATE pending SET refusal = ? WHERE event = ?", r.Refusal, r.Event)
+	}
+	var copies []subscription.Copy
+	if !r.Withheld {
+		if copies, err = w.match(r.Facts, r.hashes, store.EventID(since)); err != nil {
+			return result{}, err
+		}
+	}
+	if err := r.settle(w, copies); err != nil {
+		return result{}, err
+	}
+	return result{receipt: store.Receipt{Event: r.Event, Copies: len(copies)}}, w.deliver(r.Event, typ, size, copies)
+}
+
+// settle notes in the tables that the event is routed.
+func (r routing) settle(w *writer, copies []subscription.Copy) error {
+	err := exec(w.conn, "UPDATE event SET withheld = ?, mailboxes = ? WHERE id = ?", r.Withheld, mailboxes(copies), r.Event)
+	if err != nil {
+		return err
+	}
+	return exec(w.conn, "DELETE FROM pending WHERE event = ?", r.Event)
+}
+
+// Lead tells whether this process is to do a task that only one of all nodes
+// does at a time: with one process to a database, always.
+func (*DB) Lead(context.Context, string, string, time.Duration) (bool, error) { return true, nil }
