@@ -3,7 +3,7 @@
 // order in which they are checked and kept.
 //
 // Every refusal it returns is a *spine.Refusal. Any other error is temporary
-// (store.ErrBusy, store.ErrUnknown, directory.ErrAway: try again) or a defect.
+// (store.ErrBusy, store.ErrUnknown, when subscribing directory.ErrAway: try again) or a defect.
 package broker
 
 import (
@@ -35,6 +35,7 @@ type Journal interface {
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
 	// NextPosition hands out the id of the next event.
 	NextPosition() store.EventID
+	Backlog
 	Shelf
 }
 

@@ -20,6 +20,10 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 		return err
 	}
 	route, err := b.router.Route(ctx, subject(&p.event, p.number))
+	if errors.Is(err, directory.ErrAway) {
+		p.deferred = true // RouteDeferred goes on when the directory is back
+		return nil
+	}
 	if errors.Is(err, directory.ErrNotFound) {
 		return spine.PatientNotFound("the routing demographics name an NHS number that PDS does not have")
 	}
@@ -27,14 +31,18 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 		return err
 	}
 	p.route = route
-	if p.number.IsZero() {
-		return nil // a birth without the mother's number: nobody to compare with
-	}
-	r := p.event.Routing
-	if parts := directory.Agrees(route.Patient, r.Family, r.Given, r.BirthDay()); len(parts) > 0 {
+	if parts := differences(&p.event, p.number, route.Patient); len(parts) > 0 {
 		return spine.InvalidPatientDemographics("the routing demographics differ from the PDS record in: " + strings.Join(parts, ", "))
 	}
 	return nil
+}
+
+// differences names the routing demographics that differ from the record.
+func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient) []string {
+	if number.IsZero() {
+		return nil // a birth without the mother's number: nobody to compare with
+	}
+	return directory.Agrees(record, e.Routing.Family, e.Routing.Given, e.Routing.BirthDay())
 }
 
 // sameNumbers holds the Patient resources against the routing number. A birth

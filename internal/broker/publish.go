@@ -42,6 +42,7 @@ type publication struct {
 	warnings  []fhir.Finding
 	notices   []spine.Issue
 	route     directory.Route
+	deferred  bool // the directory is away: route is not known yet
 }
 
 // Publish checks a message and keeps it with its matches and deliveries.
@@ -157,6 +158,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 		MessageID: p.event.MessageID, Publisher: p.caller.ASID,
 		Body:     store.Compress(p.body, sha256.Sum256(p.body)),
 		Withheld: p.route.Withheld,
+		Deferred: p.deferred,
 		Facts:    p.route.Facts(p.event.Code, id.Time()),
 		Audit:    p.entry(id),
 	}

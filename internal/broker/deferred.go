@@ -1,0 +1,109 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"nems/internal/audit"
+	"nems/internal/directory"
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+// Backlog keeps the events that were accepted while the patient directory was
+// away. Safe for concurrent use, also by several nodes.
+type Backlog interface {
+	// PendingEvents returns up to max events after one that wait, oldest first.
+	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
+	// EventMessage returns the message of an event as it was published.
+	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
+	// RouteEvent matches an event against the subscriptions of its acceptance
+	// that live still; store.ErrNotFound when it waits no longer.
+	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
+}
+
+// pendingPage is how many waiting events are asked for at a time.
+const pendingPage = 100
+
+// RouteDeferred routes the events that wait for the patient directory, oldest
+// first, and says how many. It stops with directory.ErrAway when the directory
+// still is, and at the first error of the store.
+func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
+	for after := store.EventID(0); ; {
+		waiting, err := b.Journal.PendingEvents(ctx, after, pendingPage)
+		if err != nil || len(waiting) == 0 {
+			return routed, err
+		}
+		for _, id := range waiting {
+			err := b.routeDeferred(ctx, id)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // another node was first
+			}
+			if err != nil {
+				return routed, fmt.Errorf("routing event %d: %w", id, err)
+			}
+			routed++
+		}
+		after = waiting[len(waiting)-1]
+	}
+}
+
+func (b *Broker) routeDeferred(ctx context.Context, id store.EventID) error {
+	r := store.Routing{Event: id, Audit: audit.Entry{Action: "route", At: b.Now(), Object: strconv.FormatInt(int64(id), 10), Status: 200}}
+	message, err := b.Journal.EventMessage(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrDamaged):
+		unroutable(&r, spine.InternalServerErrorCode, "the stored message is damaged")
+	case err != nil:
+		return err
+	default:
+		if err := b.lookUp(ctx, message, &r); err != nil {
+			return err
+		}
+	}
+	_, err = b.Journal.RouteEvent(ctx, r)
+	return err
+}
+
+// lookUp reads the accepted message again and fills in who it is about, or why
+// it cannot be routed. Its publisher was answered long ago: what would have
+// been a refusal then is now for an operator to see.
+func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) error {
+	doc, _, err := fhir.ParseXML(message)
+	if err != nil {
+		unroutable(r, spine.MessageNotWellFormedCode, "the stored message cannot be read")
+		return nil
+	}
+	e, _ := event.Read(doc)
+	number, err := nhs.ParseNHSNumber(e.Routing.NHSNumber)
+	if err != nil {
+		number = nhs.NHSNumber{} // a birth: publishing lets nothing else pass
+	}
+	r.Audit.EventType, r.Audit.Patient = e.Code, number
+	route, err := b.router.Route(ctx, subject(&e, number))
+	if errors.Is(err, directory.ErrNotFound) {
+		unroutable(r, spine.PatientNotFoundCode, "the patient directory does not have the patient")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if parts := differences(&e, number, route.Patient); len(parts) > 0 {
+		unroutable(r, spine.InvalidPatientDemographicsCode, "the routing demographics differ from the record in: "+strings.Join(parts, ", "))
+		return nil
+	}
+	r.Facts, r.Withheld = route.Facts(e.Code, r.Event.Time()), route.Withheld
+	return nil
+}
+
+// unroutable keeps the event from making copies. code is the Spine code that a
+// publisher would have got.
+func unroutable(r *store.Routing, code spine.Code, why string) {
+	r.Refusal, r.Audit.Outcome, r.Audit.Status = why, string(code), 0
+}
