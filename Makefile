@@ -20,14 +20,18 @@ test: tools
 	@$(if $(RACE),true,echo "make test: no C compiler found, so the race detector stays off")
 	$(GO) test $(RACE) -timeout 20m ./...
 
-# xmllint is the oracle of the differential tests. They skip, and say so, where
-# it is neither installed nor installable.
+# What tests need beside Go: xmllint, the oracle of the differential tests, and
+# a PostgreSQL server. Where one is neither installed nor installable, its tests
+# skip and say so; with NEMS_REQUIRE_POSTGRES=1, as CI has it, they fail.
 tools:
-	@command -v xmllint >/dev/null 2>&1 || { \
-	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
-	    echo "make: installing libxml2-utils (xmllint)"; \
-	    apt-get update -qq && apt-get install -y -qq libxml2-utils >/dev/null; \
-	  else echo "make: xmllint not found; the tests that compare with it are skipped"; fi; } || true
+	@missing=; \
+	command -v xmllint >/dev/null 2>&1 || missing="$$missing libxml2-utils"; \
+	command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	if [ -z "$$missing" ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "make: installing$$missing"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null || echo "make: could not install$$missing"; \
+	else echo "make: not found:$$missing; the tests that need them are skipped"; fi
 
 lint:
 	@files="$$(gofmt -l $$(git ls-files '*.go'))"; if [ -n "$$files" ]; then echo "gofmt: $$files"; exit 1; fi

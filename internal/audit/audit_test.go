@@ -213,16 +213,19 @@ func TestCheckpoints(t *testing.T) {
 	k := Keeper{
 		Heads: func(context.Context) ([]Head, error) { return heads, nil },
 		Key:   key, Now: func() time.Time { now = now.Add(time.Minute); return now }, Write: AppendLine(path),
-		Failed: func(err error) { t.Error(err) },
 	}
-	runTicks(t, &k, 3)
+	for range 3 {
+		if err := k.Checkpoint(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
 	all, err := ReadCheckpoints(f, public)
-	if err != nil || len(all) != 4 { // one more at the end
+	if err != nil || len(all) != 3 {
 		t.Fatalf("%d checkpoints, %v", len(all), err)
 	}
 	if !all[1].At.Equal(at.Add(2*time.Minute)) || !slices.Equal(all[1].Heads, heads) {
@@ -257,16 +260,14 @@ func TestCheckpoints(t *testing.T) {
 func TestKeeperReportsFailures(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
 	broken := errors.New("disk full")
-	var failures int
 	k := Keeper{Heads: func(context.Context) ([]Head, error) { return []Head{{Chain: 1, Seq: 1}}, nil }, Key: key, Now: time.Now,
-		Write: func(string) error { return broken }, Failed: func(err error) {
-			if errors.Is(err, broken) {
-				failures++
-			}
-		}}
-	runTicks(t, &k, 2)
-	if failures != 3 {
-		t.Errorf("%d failures", failures)
+		Write: func(string) error { return broken }}
+	if err := k.Checkpoint(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("expected the failure of writing, got %v", err)
+	}
+	k.Heads = func(context.Context) ([]Head, error) { return nil, nil }
+	if err := k.Checkpoint(t.Context()); err != nil {
+		t.Errorf("nothing to sign: %v", err)
 	}
 }
 

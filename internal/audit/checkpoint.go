@@ -104,7 +104,7 @@ func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
 	return out, lines.Err()
 }
 
-// Keeper writes a checkpoint whenever it is told to and the chains have grown.
+// Keeper writes checkpoints.
 type Keeper struct {
 	// Heads returns the ends of all chains that are on disk.
 	Heads func(ctx context.Context) ([]Head, error)
@@ -112,34 +112,21 @@ type Keeper struct {
 	Now   func() time.Time
 	// Write keeps one signed line; AppendLine keeps it in a file.
 	Write func(line string) error
-	// Failed hears of a checkpoint that could not be written; the next one
-	// covers it. May be nil.
-	Failed func(error)
 }
 
-// Run writes a checkpoint at every tick, and a last one when ctx ends.
-func (k *Keeper) Run(ctx context.Context, tick <-chan time.Time) {
-	for {
-		select {
-		case <-tick:
-			k.checkpoint(ctx)
-		case <-ctx.Done():
-			k.checkpoint(context.WithoutCancel(ctx))
-			return
-		}
-	}
-}
-
-func (k *Keeper) checkpoint(ctx context.Context) {
+// Checkpoint signs and keeps the ends of the chains as they are; nothing while
+// there are none.
+func (k *Keeper) Checkpoint(ctx context.Context) error {
 	// The moment is taken first: the heads reach at least up to it.
 	at := k.Now()
 	heads, err := k.Heads(ctx)
 	if err == nil && len(heads) > 0 {
 		err = k.Write(Checkpoint{At: at, Heads: heads}.Sign(k.Key))
 	}
-	if err != nil && k.Failed != nil {
-		k.Failed(fmt.Errorf("audit checkpoint: %w", err))
+	if err != nil {
+		return fmt.Errorf("audit checkpoint: %w", err)
 	}
+	return nil
 }
 
 // AppendLine returns a Write that appends to a file and syncs it.

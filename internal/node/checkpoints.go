@@ -51,19 +51,7 @@ func (n *node) keeper() (*audit.Keeper, error) {
 			}
 			return err
 		},
-		Failed: func(err error) { n.Log.Error("audit", "error", err) },
 	}, nil
-}
-
-// keepCheckpoints writes a checkpoint every minute until the context ends.
-func (n *node) keepCheckpoints(ctx context.Context) error {
-	if n.checkpoints == nil {
-		return nil
-	}
-	ticker := time.NewTicker(checkpointEvery)
-	defer ticker.Stop()
-	n.checkpoints.Run(ctx, ticker.C)
-	return nil
 }
 
 // lastCheckpoint covers what was committed after the listeners were closed.
@@ -71,7 +59,7 @@ func (n *node) lastCheckpoint() {
 	if n.checkpoints == nil {
 		return
 	}
-	over, end := context.WithCancel(context.Background())
-	end()
-	n.checkpoints.Run(over, nil)
+	if err := n.checkpoints.Checkpoint(context.Background()); err != nil {
+		n.Log.Error("the last checkpoint", "error", err)
+	}
 }

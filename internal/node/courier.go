@@ -10,8 +10,6 @@ import (
 	"os"
 	"time"
 
-	"github.com/google/uuid"
-
 	"nems/internal/courier"
 	"nems/internal/directory"
 	"nems/internal/event"
@@ -101,7 +99,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 		return nil, err
 	}
 	c := courier.New(courier.Config{
-		Outbox: n.db, Client: n.meshClient, Owner: uuid.NewString(), Now: n.Now, Log: n.Log, Record: n.db.Record,
+		Outbox: n.db, Client: n.meshClient, Owner: n.owner, Now: n.Now, Log: n.Log, Record: n.db.Record,
 		Parallel: n.RemoteMESH.Parallel, GiveUp: n.RemoteMESH.GiveUp, PartnerID: n.RemoteMESH.PartnerID,
 		Withheld: n.flagged,
 	})

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"nems/internal/audit"
@@ -19,14 +18,6 @@ import (
 
 // ErrRunning: a service has the database open; ask it instead.
 var ErrRunning = sqlite.ErrLocked
-
-// databasePath is the file of the embedded database.
-func databasePath(data, database string) string {
-	if path := strings.TrimPrefix(database, "sqlite:"); path != "" {
-		return path
-	}
-	return filepath.Join(data, "nems.db")
-}
 
 // OpenDesk opens the database of a service that is stopped, for an operator's
 // work; ErrRunning while it is not. The folder must be there, the database is

@@ -2,30 +2,75 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"nems/internal/directory"
 )
 
-// mailboxRound is the pause between looks at messages that nobody collected.
-// Their life is counted in days.
-const mailboxRound = time.Minute
+// chore is a task of housekeeping. One of all nodes does it at a time, whichever
+// is alive.
+type chore struct {
+	name  string
+	every time.Duration
+	do    func(ctx context.Context) error
+}
 
-// keepMailboxes expires and deletes messages until the context ends. What one
-// round could not do, the next one does.
-func (n *node) keepMailboxes(ctx context.Context) error {
-	tick := time.NewTicker(mailboxRound)
+// leastLease is how long a node at least stays in charge of a chore, so that a
+// slow round is not begun again elsewhere.
+const leastLease = 10 * time.Second
+
+// chores lists what the node sees to beside what its store does by itself.
+func (n *node) chores() []chore {
+	all := []chore{
+		// The life of messages is counted in days.
+		{"mailboxes", time.Minute, n.keepMailboxes},
+		{"deferred", time.Second, n.routeDeferred},
+	}
+	if n.checkpoints != nil {
+		all = append(all, chore{"checkpoints", checkpointEvery, n.checkpoints.Checkpoint})
+	}
+	return all
+}
+
+// keep does a chore regularly until the context ends. What one round could not
+// do, the next one does.
+func (n *node) keep(ctx context.Context, c chore) error {
+	tick := time.NewTicker(c.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			did, err := n.mesh.Housekeep(ctx, n.Now())
-			if err != nil && ctx.Err() == nil {
-				n.Log.Warn("mailbox housekeeping failed", "error", err)
+			leads, err := n.db.Lead(ctx, c.name, n.owner, max(2*c.every, leastLease))
+			if err == nil && leads {
+				err = c.do(ctx)
 			}
-			if did.Expired > 0 || did.Purged > 0 {
-				n.Log.Info("mailbox housekeeping", "expired", did.Expired, "deleted", did.Purged)
+			if err != nil && ctx.Err() == nil {
+				n.Log.Warn("housekeeping failed", "chore", c.name, "error", err)
 			}
 		}
 	}
+}
+
+// keepMailboxes expires and deletes messages.
+func (n *node) keepMailboxes(ctx context.Context) error {
+	did, err := n.mesh.Housekeep(ctx, n.Now())
+	if did.Expired > 0 || did.Purged > 0 {
+		n.Log.Info("mailbox housekeeping", "expired", did.Expired, "deleted", did.Purged)
+	}
+	return err
+}
+
+// routeDeferred routes what was accepted while the patient directory was away.
+func (n *node) routeDeferred(ctx context.Context) error {
+	routed, err := n.broker.RouteDeferred(ctx)
+	if routed > 0 {
+		n.Log.Info("events that had waited for the patient directory were routed", "events", routed)
+	}
+	if errors.Is(err, directory.ErrAway) {
+		return nil // the metrics show what waits
+	}
+	return err
 }

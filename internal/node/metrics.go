@@ -53,7 +53,8 @@ func (m *metrics) revocations(listener string, expires func() float64) {
 	}, expires))
 }
 
-// handler serves the figures in the Prometheus text format.
+// handler serves the figures in the Prometheus text format: those that can be
+// had, also while the store does not answer.
 func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -3,15 +3,16 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"nems/internal/api"
@@ -43,8 +44,9 @@ type World struct {
 type node struct {
 	Config
 	World
-	db        *sqlite.DB
+	db        database
 	directory *sqlite.Directory
+	broker    *broker.Broker
 	systems   *systems
 	types     *eventTypes
 	registry  *registry
@@ -52,6 +54,8 @@ type node struct {
 	mesh      *mailbox.Server
 	trail     *trail
 	endpoints []*endpoint
+	draining  atomic.Bool
+	owner     string // tells this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both nil
 	// when there is none.
 	courier    *courier.Courier
@@ -70,7 +74,7 @@ func Run(ctx context.Context, c Config, w World) error {
 	if w.Now == nil {
 		w.Now = time.Now
 	}
-	n := &node{Config: c, World: w}
+	n := &node{Config: c, World: w, owner: uuid.NewString()}
 	defer n.close()
 	if err := n.open(); err != nil {
 		return err
@@ -97,7 +101,7 @@ func (n *node) open() error {
 		return err
 	}
 	var err error
-	if n.db, err = sqlite.Open(databasePath(n.Data, n.Database), sqlite.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log}); err != nil {
+	if n.db, err = n.openDatabase(); err != nil {
 		return err
 	}
 	n.directory, err = OpenDirectory(n.Data)
@@ -139,6 +143,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.metrics = newMetrics(n.db.Stats)
+	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
 	}
@@ -154,6 +159,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.OperatorToken == "" {
 		n.OperatorToken = operator.NewToken()
 	}
+	n.broker = n.newBroker()
 	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
@@ -167,6 +173,7 @@ func (n *node) prepare(ctx context.Context) error {
 // serve runs listeners and housekeeping until the context ends.
 func (n *node) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	context.AfterFunc(ctx, func() { n.draining.Store(true) })
 	for _, e := range n.endpoints {
 		n.Log.Info("listening", "listener", e.name, "address", e.address())
 		g.Go(func() error { return e.serve(ctx, n.Drain) })
@@ -175,8 +182,9 @@ func (n *node) serve(ctx context.Context) error {
 		}
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
-	g.Go(func() error { return n.keepCheckpoints(ctx) })
-	g.Go(func() error { return n.keepMailboxes(ctx) })
+	for _, c := range n.chores() {
+		g.Go(func() error { return n.keep(ctx, c) })
+	}
 	g.Go(func() error { return n.carry(ctx) })
 	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
 	if n.Ready != nil {
@@ -247,26 +255,31 @@ func (n *node) everything(url string) http.Handler {
 	})
 }
 
-// fhirAPI wires door, broker and API.
+// fhirAPI wires door and API.
 func (n *node) fhirAPI(base string) http.Handler {
 	profile := spine.Strict
 	if n.Profile == "observed" {
 		profile = spine.Observed
 	}
 	return api.New(api.Config{
-		Broker: broker.New(broker.Config{
-			Journal: n.db, Mailboxes: n.db, Catalogue: n.types.now,
-			Patients: n.directory, Organisations: n.directory, Postcodes: n.directory,
-			Level:                 catalogue.Level(n.Level),
-			AcceptUnknownPatients: n.UnknownPatients == "accept",
-			ManualActivation:      n.Activation == "manual",
-			Now:                   n.Now,
-		}),
+		Broker: n.broker,
 		Door: &spine.Door{
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Now: n.Now, Systems: n.systems,
 		},
 		Recorder: n.trail, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
 		Limits: n.limits(),
+	})
+}
+
+// newBroker wires the heart.
+func (n *node) newBroker() *broker.Broker {
+	return broker.New(broker.Config{
+		Journal: n.db, Mailboxes: n.db, Catalogue: n.types.now,
+		Patients: n.directory, Organisations: n.directory, Postcodes: n.directory,
+		Level:                 catalogue.Level(n.Level),
+		AcceptUnknownPatients: n.UnknownPatients == "accept",
+		ManualActivation:      n.Activation == "manual",
+		Now:                   n.Now,
 	})
 }
 
@@ -285,21 +298,10 @@ func (n *node) mailboxes() *mailbox.Server {
 
 // operations adds health, metrics, the operators' door and the console.
 func (n *node) operations(mux *http.ServeMux, base string) {
-	mux.HandleFunc("GET /health", n.health)
-	mux.HandleFunc("GET /health/live", n.health)
+	mux.HandleFunc("GET /health", n.ready)
+	mux.HandleFunc("GET /health/ready", n.ready)
+	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	n.desk(mux)
 	mux.Handle("GET /{$}", console.Page{Source: n.db, Base: base, Dev: n.Dev, Now: n.Now, Log: n.Log})
-}
-
-// health says whether the store answers.
-func (n *node) health(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	if _, err := n.db.RegistryVersion(r.Context()); err != nil {
-		n.Log.Error("health", "error", err)
-		w.WriteHeader(http.StatusServiceUnavailable)
-		fmt.Fprintln(w, `{"status":"unavailable"}`)
-		return
-	}
-	fmt.Fprintln(w, `{"status":"ok"}`)
 }

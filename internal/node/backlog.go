@@ -1,0 +1,67 @@
+package node
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nems/internal/store"
+)
+
+// scrapeWait is how long a scrape waits for the store.
+const scrapeWait = 5 * time.Second
+
+var (
+	sizesDesc = prometheus.NewDesc("nems_commit_size", "Operations in a transaction of the store.", nil, nil)
+
+	unroutedDesc = prometheus.NewDesc("nems_events_unrouted", "Accepted events without copies: pending (the patient directory was away) or refused (they cannot be routed).", []string{"state"}, nil)
+	oldestDesc   = prometheus.NewDesc("nems_events_unrouted_oldest_seconds", "Age of the oldest event that waits for the patient directory; 0 without.", nil, nil)
+)
+
+// commitSizes shows the store's histogram of transactions by their size.
+type commitSizes struct{ stats func() store.CommitterStats }
+
+func (commitSizes) Describe(out chan<- *prometheus.Desc) { out <- sizesDesc }
+
+func (c commitSizes) Collect(out chan<- prometheus.Metric) {
+	s := c.stats()
+	buckets, sum := map[float64]uint64{}, uint64(0)
+	for i, n := range s.Sizes[:len(s.Sizes)-1] { // the last has no upper bound
+		sum += n
+		buckets[math.Exp2(float64(i))] = sum
+	}
+	total := sum + s.Sizes[len(s.Sizes)-1]
+	out <- prometheus.MustNewConstHistogram(sizesDesc, total, float64(s.Operations), buckets)
+}
+
+// unrouted shows the events that are accepted and have no copies yet.
+type unrouted struct {
+	read func(ctx context.Context) (store.Unrouted, error)
+	now  func() time.Time
+}
+
+func (unrouted) Describe(out chan<- *prometheus.Desc) {
+	out <- unroutedDesc
+	out <- oldestDesc
+}
+
+// Collect implements prometheus.Collector. A store that does not answer shows
+// as a scrape that fails.
+func (u unrouted) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
+	defer cancel()
+	s, err := u.read(ctx)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(unroutedDesc, err)
+		return
+	}
+	age := 0.0
+	if !s.Oldest.IsZero() {
+		age = u.now().Sub(s.Oldest).Seconds()
+	}
+	out <- prometheus.MustNewConstMetric(unroutedDesc, prometheus.GaugeValue, float64(s.Pending), "pending")
+	out <- prometheus.MustNewConstMetric(unroutedDesc, prometheus.GaugeValue, float64(s.Refused), "refused")
+	out <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age)
+}

@@ -1,0 +1,39 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// readyWait is how long the store may take to show that it answers.
+const readyWait = 2 * time.Second
+
+// live says that the process serves requests. It looks at nothing else: who
+// restarts a node over it would not mend a database that is away.
+func live(w http.ResponseWriter, _ *http.Request) { state(w, http.StatusOK, "ok") }
+
+// ready says whether the node can take work: its store answers and it is not
+// shutting down. Who spreads requests over nodes asks here.
+func (n *node) ready(w http.ResponseWriter, r *http.Request) {
+	if n.draining.Load() {
+		state(w, http.StatusServiceUnavailable, "draining")
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
+	defer cancel()
+	if _, err := n.db.RegistryVersion(ctx); err != nil {
+		n.Log.Error("health", "error", err)
+		state(w, http.StatusServiceUnavailable, "unavailable")
+		return
+	}
+	state(w, http.StatusOK, "ok")
+}
+
+func state(w http.ResponseWriter, status int, word string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	fmt.Fprintf(w, "{\"status\":%q}\n", word)
+}
