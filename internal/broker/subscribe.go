@@ -119,7 +119,7 @@ func readResource(root fhir.Node, findings []fhir.Finding) (subscription.Resourc
 	if len(findings) > 0 {
 		return subscription.Resource{}, spine.InvalidResource(Issues(findings)...)
 	}
-	resource, wrong := subscription.ReadNode(root)
+	resource, wrong := subscription.ReadResource(root)
 	if resource.HasID {
 		return resource, spine.ResourceIDNotAllowed()
 	}

@@ -29,31 +29,18 @@ type Resource struct {
 	Reason   string
 	Criteria string // as written
 	Mailbox  string // channel.endpoint
-	// CriteriaExpression and CriteriaLocation are the FHIRPath and the XPath of
-	// the criteria, for the answers about them.
-	CriteriaExpression string
-	CriteriaLocation   string
 }
 
-// ReadResource reads a Subscription and returns one finding for each row of
-// the page's table that it breaks. It adds to the findings of fhir.ParseXML
-// and repeats none: that status, reason, criteria and channel.type are there
-// at all, and in the form of STU3, is a matter of the schema.
+// ReadResource reads a Subscription, which may stand within another resource,
+// and returns one finding for each row of the page's table that it breaks. It
+// adds to the findings of fhir.ParseXML and repeats none: that status, reason,
+// criteria and channel.type are there at all, and in the form of STU3, is a
+// matter of the schema.
 //
 // meta.lastUpdated and meta.versionId are not read, as they are overwritten;
 // clients in use send them. channel.payload, channel.header, error and tag are
 // accepted and not kept.
-func ReadResource(doc *fhir.Document) (Resource, []fhir.Finding) {
-	r, findings := ReadNode(doc.Root())
-	criteria := doc.Root().Child("criteria")
-	r.CriteriaExpression, r.CriteriaLocation = criteria.Expression(), criteria.Location()
-	return r, findings
-}
-
-// ReadNode is ReadResource for a Subscription that stands within another
-// resource, such as a Bundle. It leaves out where the criteria are: among a
-// thousand entries, counting them anew for each would take longest.
-func ReadNode(root fhir.Node) (Resource, []fhir.Finding) {
+func ReadResource(root fhir.Node) (Resource, []fhir.Finding) {
 	r := resourceReader{}
 	if root.Name() != "Subscription" {
 		r.fail(root, "structure", "resource", "this endpoint takes a Subscription; received the resource "+root.Name())
