@@ -1,11 +1,13 @@
 package store
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sync"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -17,38 +19,39 @@ const MaxMessage = 4 << 20
 // ErrDamaged: stored bytes are not the ones that were published.
 var ErrDamaged = errors.New("a stored message no longer has its checksum")
 
-// The coders are shared: both are safe for concurrent use through EncodeAll
-// and DecodeAll, and a coder of its own for each call would cost megabytes.
-var (
-	encoder = sync.OnceValue(func() *zstd.Encoder {
-		// The window need not exceed the largest message; a small one keeps
-		// the memory of idle encoders small.
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest),
-			zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false), zstd.WithLowerEncoderMem(true))
-		if err != nil {
-			panic(err) // fixed options: cannot fail
-		}
-		return e
-	})
-	decoder = sync.OnceValue(func() *zstd.Decoder {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(MaxMessage))
-		if err != nil {
-			panic(err) // fixed options: cannot fail
-		}
-		return d
-	})
-)
+// The decoder is shared: it is safe for concurrent use through DecodeAll.
+var decoder = sync.OnceValue(func() *zstd.Decoder {
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(MaxMessage))
+	if err != nil {
+		panic(err) // fixed options: cannot fail
+	}
+	return d
+})
 
 // Compress packs a message whose SHA-256 is sum. The result does not share
 // memory with message unless packing gains nothing.
+//
+// S2 packs the official vaccination message to 3.7 KB in 7 microseconds; zstd
+// at its fastest to 2.8 KB in 35, which was a sixth of what a publish costs.
 func Compress(message []byte, sum [32]byte) Body {
-	b := Body{Codec: Zstd, Size: len(message), SHA256: sum}
-	b.Data = encoder().EncodeAll(message, make([]byte, 0, len(message)/2+64))
-	if len(b.Data) >= len(message) {
-		b.Codec, b.Data = Plain, message
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	if need := s2.MaxEncodedLen(len(message)); len(*room) < need && need <= maxRoom {
+		*room = make([]byte, need)
 	}
-	return b
+	packed := s2.Encode(*room, message)
+	if len(packed) >= len(message) {
+		return Body{Codec: Plain, Data: message, Size: len(message), SHA256: sum}
+	}
+	// A copy of its own length: bodies wait in the committer's queue.
+	return Body{Codec: S2, Data: bytes.Clone(packed), Size: len(message), SHA256: sum}
 }
+
+// rooms hold what S2 packs into: it wants room for a message that does not get
+// shorter. Larger ones than maxRoom are not kept.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxRoom = 256 << 10
 
 // Open unpacks a stored message. It returns ErrDamaged when the bytes are not
 // the published ones.
@@ -56,6 +59,15 @@ func (b Body) Open() ([]byte, error) {
 	message := b.Data
 	switch b.Codec {
 	case Plain:
+	case S2:
+		// Its length stands in front: looked at before memory is taken for it.
+		n, err := s2.DecodedLen(b.Data)
+		if err != nil || n > MaxMessage {
+			return nil, ErrDamaged
+		}
+		if message, err = s2.Decode(nil, b.Data); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
+		}
 	case Zstd:
 		var err error
 		size := min(max(b.Size, 0), MaxMessage)

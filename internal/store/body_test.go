@@ -6,6 +6,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
 	"pgregory.net/rapid"
 
 	"nems/internal/store"
@@ -49,9 +50,30 @@ func TestDamagedBodyIsFound(t *testing.T) {
 	}
 }
 
+// zstded is a body as earlier versions stored it.
+func zstded(t testing.TB, message []byte) []byte {
+	t.Helper()
+	e, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	return e.EncodeAll(message, nil)
+}
+
+func TestEarlierBodiesAreRead(t *testing.T) {
+	message := bytes.Repeat([]byte("message"), 100)
+	b := store.Body{Codec: store.Zstd, Data: zstded(t, message), Size: len(message), SHA256: sha256.Sum256(message)}
+	if got, err := b.Open(); err != nil || !bytes.Equal(got, message) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 func FuzzBodyOpen(f *testing.F) {
 	message := bytes.Repeat([]byte("message"), 100)
-	f.Add(byte(store.Zstd), store.Compress(message, [32]byte{}).Data, 700)
+	f.Add(byte(store.S2), store.Compress(message, [32]byte{}).Data, 700)
+	f.Add(byte(store.S2), []byte{0xff, 0xff, 0xff, 0xff, 0x0f}, 700) // claims 4 GB
+	f.Add(byte(store.Zstd), zstded(f, message), 700)
 	f.Add(byte(store.Plain), message, 700)
 	f.Add(byte(7), []byte{}, -1)
 	f.Fuzz(func(t *testing.T, codec byte, data []byte, size int) {

@@ -88,7 +88,8 @@ type Codec byte
 // The codecs.
 const (
 	Plain Codec = 0
-	Zstd  Codec = 1
+	Zstd  Codec = 1 // read, no longer written
+	S2    Codec = 2
 )
 
 // Idempotency identifies a repeated publish: the same key from the same system
