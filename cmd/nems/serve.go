@@ -38,8 +38,13 @@ func (f fileFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Pat
 }
 
 // gcPercent lets garbage grow to four times what lives before it is collected:
-// a publish leaves some 60 KB behind, and little lives. GOGC overrides it.
-const gcPercent = 400
+// a publish leaves some 60 KB behind, and little lives. Towards memoryLimit,
+// under very many connections, it is collected sooner. GOGC and GOMEMLIMIT
+// override both.
+const (
+	gcPercent   = 400
+	memoryLimit = 384 << 20
+)
 
 // Run serves until the context ends (SIGTERM, Ctrl-C), then drains.
 func (s *serveCmd) Run(ctx context.Context) error {
@@ -47,8 +52,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(gcPercent)
+		debug.SetMemoryLimit(memoryLimit)
 	}
 	return node.Run(ctx, s.Config, node.World{
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),

@@ -14,7 +14,8 @@ import (
 const MaxBody = 3 << 20
 
 // body reads the request's body, refusing it as soon as it is known to be too
-// large, and bodies that are compressed: what is signed for is what is sent.
+// large, and bodies that are compressed: what is signed for is what is sent. It
+// returns once the request may be worked on.
 func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, spine.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
@@ -32,7 +33,15 @@ func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 		return nil, refusal
 	}
 	x.held = expected
-	return x.readBody(length, limit)
+	body, err := x.readBody(length, limit)
+	if err != nil {
+		return nil, err
+	}
+	if refusal := a.fair.work(x.r.Context()); refusal != nil {
+		return nil, refusal
+	}
+	x.working = true
+	return body, nil
 }
 
 // readBody reads a body of a known length, or of at most limit bytes where

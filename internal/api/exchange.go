@@ -37,9 +37,10 @@ type exchange struct {
 	// that it tells of.
 	recorded bool
 
-	held  int64 // bytes reserved for the body
-	split bool  // the answer may go out before the body has come in
-	whole bool  // all of the body was read
+	held    int64 // bytes reserved for the body
+	working bool  // it has a place among those that are worked on
+	split   bool  // the answer may go out before the body has come in
+	whole   bool  // all of the body was read
 }
 
 // Limits on how long a request may take: to arrive, to be served, and until
@@ -66,8 +67,16 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.finish(x, refusal)
 		return
 	}
-	defer func() { a.fair.drop(x.held) }()
+	defer a.release(x)
 	a.finish(x, a.serve(x))
+}
+
+// release gives back what the request had reserved.
+func (a *API) release(x *exchange) {
+	a.fair.drop(x.held)
+	if x.working {
+		a.fair.rest()
+	}
 }
 
 // guardConnection limits how long the connection may be held, and closes it

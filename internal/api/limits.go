@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -21,10 +22,13 @@ type Limits struct {
 	Rate float64
 	// Concurrent is how many requests of one system are served at a time.
 	Concurrent int
-	// InFlight is how many requests are served at a time, whoever sends them,
+	// InFlight is how many requests are taken in at a time, whoever sends them,
 	// and Bytes how much their bodies may hold; beyond: 503 at once.
-	InFlight int   // default 2,048
+	InFlight int   // default 512
 	Bytes    int64 // default 256 MiB
+	// Working is how many of those whose body has come in are worked on at a
+	// time; the others wait. It keeps the processors free to refuse quickly.
+	Working int // default 256
 }
 
 // Bounds of a request's head. The listener cuts off heads twice as large
@@ -45,6 +49,7 @@ const retryBusy = time.Second
 type fairness struct {
 	Limits
 	inFlight, bytes atomic.Int64
+	places          chan struct{} // one element for each request that is worked on
 
 	mu     sync.Mutex
 	shares map[nhs.ASID]*share
@@ -59,12 +64,15 @@ type share struct {
 
 func newFairness(l Limits) *fairness {
 	if l.InFlight == 0 {
-		l.InFlight = 2048
+		l.InFlight = 512
 	}
 	if l.Bytes == 0 {
 		l.Bytes = 256 << 20
 	}
-	f := &fairness{Limits: l, shares: map[nhs.ASID]*share{}}
+	if l.Working == 0 {
+		l.Working = 256
+	}
+	f := &fairness{Limits: l, shares: map[nhs.ASID]*share{}, places: make(chan struct{}, l.Working)}
 	f.others.bucket = f.newBucket()
 	return f
 }
@@ -83,6 +91,19 @@ func (f *fairness) enter() *spine.Refusal {
 }
 
 func (f *fairness) leave() { f.inFlight.Add(-1) }
+
+// work waits for a place among those that are worked on, as long as ctx lives;
+// rest must follow when it is had.
+func (f *fairness) work(ctx context.Context) *spine.Refusal {
+	select {
+	case f.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return spine.Unavailable(retryBusy)
+	}
+}
+
+func (f *fairness) rest() { <-f.places }
 
 // hold reserves memory for a body, or refuses; drop must follow when it does not.
 func (f *fairness) hold(bytes int64) *spine.Refusal {
