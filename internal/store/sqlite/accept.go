@@ -99,7 +99,7 @@ func (a accept) repeated(w *writer) (r result, known bool, err error) {
 	known, err = row(w.conn, "SELECT event, sha256, copies FROM idempotency WHERE digest = ? AND event > ?", func(s *sqlite.Stmt) {
 		r.receipt = store.Receipt{Event: store.EventID(s.ColumnInt64(0)), Copies: s.ColumnInt(2), Repeated: true}
 		sum = blob(s, 1)
-	}, a.key, positionAt(a.Event.Time().Add(-keyLife)))
+	}, a.key, store.PositionAt(a.Event.Time().Add(-keyLife)))
 	switch {
 	case err != nil || !known:
 		return result{}, false, err
@@ -109,9 +109,6 @@ func (a accept) repeated(w *writer) (r result, known bool, err error) {
 	w.entries = append(w.entries, a.entry)
 	return r, true, nil
 }
-
-// positionAt is the first position of a moment.
-func positionAt(t time.Time) store.EventID { return store.EventID(t.UnixMicro() << 12) }
 
 // insert writes the event and its body.
 func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
@@ -155,7 +152,7 @@ func mailboxes(copies []subscription.Copy) []byte {
 func (w *writer) deliver(event store.EventID, typ int64, size int, copies []subscription.Copy) error {
 	if len(copies) > maxRows {
 		w.spreadDue = true
-		if err := exec(w.conn, "INSERT INTO fanout (event, copies) VALUES (?, ?)", event, packCopies(copies)); err != nil {
+		if err := exec(w.conn, "INSERT INTO fanout (event, copies) VALUES (?, ?)", event, store.PackCopies(copies)); err != nil {
 			return err
 		}
 		return exec(w.conn, "INSERT INTO spread (event, offset) VALUES (?, 0)", event)

@@ -43,7 +43,7 @@ func scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
 	if d.At = d.Event.Time(); d.State != store.Waiting {
 		d.At = time.UnixMicro(s.ColumnInt64(15)).UTC()
 	}
-	if d.ID = deliveryID(d.Event, d.Mailbox); s.ColumnInt64(11) > 0 {
+	if d.ID = store.DeliveryID(d.Event, d.Mailbox); s.ColumnInt64(11) > 0 {
 		d.ID += "-" + strconv.FormatInt(s.ColumnInt64(11), 36)
 	}
 	var f fault
@@ -54,17 +54,6 @@ func scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
 	}
 	d.ErrorCode, d.ErrorEvent, d.ErrorText = f.ErrorCode, f.ErrorEvent, f.ErrorText
 	return d, nil
-}
-
-// parseDeliveryID is the inverse of deliveryID, with or without a round.
-func parseDeliveryID(id string) (position store.EventID, mailbox int64, ok bool) {
-	parts := strings.Split(id, "-")
-	if len(parts) < 2 || len(parts) > 3 {
-		return 0, 0, false
-	}
-	p, err := strconv.ParseInt(parts[0], 36, 64)
-	m, err2 := strconv.ParseInt(parts[1], 36, 64)
-	return store.EventID(p), m, err == nil && err2 == nil && p > 0 && m > 0
 }
 
 // Deliveries returns a page of deliveries in the order of mailboxes and, within
@@ -117,9 +106,9 @@ func (db *DB) boxesOf(ctx context.Context, q store.DeliveryQuery) ([]store.Mailb
 
 // deliveriesOf reads one mailbox's part of a page.
 func (db *DB) deliveriesOf(ctx context.Context, box store.Mailbox, q store.DeliveryQuery, most int) ([]store.Delivery, error) {
-	first, last := firstPosition(q.From), store.EventID(math.MaxInt64)
+	first, last := store.FirstPosition(q.From), store.EventID(math.MaxInt64)
 	if !q.To.IsZero() {
-		last = positionAt(q.To) - 1
+		last = store.PositionAt(q.To) - 1
 	}
 	if q.Event != 0 {
 		first, last = max(first, q.Event), min(last, q.Event)
@@ -163,7 +152,7 @@ func selects(q *store.DeliveryQuery, d *store.Delivery) bool {
 
 // Delivery returns one delivery by its id, or store.ErrNotFound.
 func (db *DB) Delivery(ctx context.Context, id string) (store.Delivery, error) {
-	position, mailbox, ok := parseDeliveryID(id)
+	position, mailbox, ok := store.ParseDeliveryID(id)
 	if !ok {
 		return store.Delivery{}, store.ErrNotFound
 	}
@@ -214,7 +203,7 @@ func (db *DB) ResendDelivery(ctx context.Context, id string, at time.Time, e aud
 
 func (db *DB) move(ctx context.Context, id string, op moveDelivery) error {
 	var ok bool
-	if op.position, op.mailbox, ok = parseDeliveryID(id); !ok {
+	if op.position, op.mailbox, ok = store.ParseDeliveryID(id); !ok {
 		return store.ErrNotFound
 	}
 	_, err := db.submit(ctx, op)
@@ -295,7 +284,7 @@ func (o report) apply(w *writer) (result, error) {
 		}
 	}
 	if !ok {
-		if position, mailbox, ok = parseDeliveryID(o.LocalID); !ok {
+		if position, mailbox, ok = store.ParseDeliveryID(o.LocalID); !ok {
 			return result{err: store.ErrNotFound}, nil
 		}
 	}

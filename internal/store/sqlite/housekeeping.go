@@ -37,7 +37,7 @@ func (e expire) apply(w *writer) (result, error) {
 	var ids []subscription.ID
 	// A deferred event is judged as of its acceptance: what ended after it must
 	// still be found.
-	oldest, err := oldestPending(w.conn, positionAt(time.UnixMicro(e.before)))
+	oldest, err := oldestPending(w.conn, store.PositionAt(time.UnixMicro(e.before)))
 	if err != nil {
 		return result{}, err
 	}
@@ -117,9 +117,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	}
 	kept := now.Add(-db.opts.Retention)
 	steps := []operation{
-		purgeSmall{keys: positionAt(now.Add(-keyLife)), ended: kept.UnixMicro()},
-		purgeMessages{before: positionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
-		purgeUploads{before: positionAt(now.Add(-uploadLife)), max: sweptStep},
+		purgeSmall{keys: store.PositionAt(now.Add(-keyLife)), ended: kept.UnixMicro()},
+		purgeMessages{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
+		purgeUploads{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep},
 	}
 	for _, step := range steps {
 		if err := db.whileWork(ctx, func() operation { return step }); err != nil {
@@ -154,7 +154,7 @@ func (db *DB) retain(ctx context.Context, now time.Time) error {
 	if now.Before(db.sweep.next) {
 		return nil
 	}
-	before := positionAt(now.Add(-db.opts.Retention))
+	before := store.PositionAt(now.Add(-db.opts.Retention))
 	for db.committer.Stats().Depth <= shortQueue {
 		r, err := db.submit(ctx, purgeEvents{after: db.sweep.after, before: before, max: sweptStep})
 		if err != nil {

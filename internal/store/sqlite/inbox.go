@@ -37,7 +37,7 @@ func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, err
 		SenderODS: db.opts.SenderODS, RecipientODS: box.ODS,
 		EventCode: s.ColumnText(4), Workflow: s.ColumnText(5), Type: store.Data,
 		Status: store.MessageStatus(s.ColumnText(11)), StatusAt: p.Time(),
-		LocalID: deliveryID(p, box.Row), PartnerID: s.ColumnText(3), ContentType: "application/fhir+xml",
+		LocalID: store.DeliveryID(p, box.Row), PartnerID: s.ColumnText(3), ContentType: "application/fhir+xml",
 		Chunks: 1, Size: s.ColumnInt64(2), Expires: p.Time().Add(db.opts.Expiry),
 	}
 	m.FileName = m.EventCode + "_" + strconv.FormatInt(int64(p), 10) + ".xml"
@@ -52,12 +52,6 @@ func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, err
 		m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText = f.LinkedID, f.ErrorCode, f.ErrorEvent, f.ErrorText
 	}
 	return m, nil
-}
-
-// deliveryID names one copy of an event: opaque to others, the same whenever
-// it is sent (Mex-LocalID).
-func deliveryID(p store.EventID, mailbox int64) string {
-	return strconv.FormatInt(int64(p), 36) + "-" + strconv.FormatInt(mailbox, 36)
 }
 
 // List returns a page of the unread messages of a mailbox, oldest first, with
@@ -146,7 +140,7 @@ func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, befor
 				m, err := db.scanMessage(s, b)
 				out = append(out, m)
 				return err
-			}, mailbox, firstPosition(since), before, max)
+			}, mailbox, store.FirstPosition(since), before, max)
 			if err != nil {
 				return err
 			}
@@ -155,12 +149,4 @@ func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, befor
 	})
 	slices.SortFunc(out, func(a, b store.Message) int { return cmp.Compare(b.Position, a.Position) })
 	return out[:min(len(out), max)], err
-}
-
-// firstPosition is the first position at or after a moment, 0 for the zero time.
-func firstPosition(t time.Time) store.EventID {
-	if t.IsZero() {
-		return 0
-	}
-	return positionAt(t)
 }

@@ -42,7 +42,7 @@ func latestEvents(conn *sqlite.Conn, max int) (out []store.EventSummary, err err
 			Publisher: nhs.ASID(s.ColumnText(3)), Withheld: s.ColumnInt64(4) != 0,
 		}
 		if packed := blob(s, 6); packed != nil {
-			copies, _, err := unpackCopies(packed, 0, math.MaxInt)
+			copies, _, err := store.UnpackCopies(packed, 0, math.MaxInt)
 			if err != nil {
 				return err
 			}

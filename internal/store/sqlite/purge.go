@@ -161,7 +161,7 @@ func (w *writer) removeChunk(c putChunk) error {
 // in hosted mailboxes. Events with copies for a remote MESH that are not
 // resolved stay. It returns how many it removed.
 func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error) {
-	limit := positionAt(before)
+	limit := store.PositionAt(before)
 	r, err := db.submit(ctx, purgeMessages{before: limit, max: min(max, sweptStep)})
 	if err != nil {
 		return 0, err

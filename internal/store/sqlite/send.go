@@ -228,7 +228,7 @@ func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before
 	var out []store.Message
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, selectSent+` WHERE m.sender = ?1 AND m.position >= ?2 AND (?3 = 0 OR m.position < ?3)
-			ORDER BY m.position DESC LIMIT ?4`, takeSent(&out), sender, firstPosition(since), before, max)
+			ORDER BY m.position DESC LIMIT ?4`, takeSent(&out), sender, store.FirstPosition(since), before, max)
 	})
 	return out, err
 }

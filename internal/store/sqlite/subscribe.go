@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"strings"
 	"time"
 
@@ -28,14 +26,8 @@ type creation struct {
 func (db *DB) creation(s subscription.Subscription, e audit.Entry) creation {
 	c := creation{Subscription: s, key: s.Criteria.Key(), normal: s.Criteria.Normal(), now: db.opts.Now(), entry: seal(e)}
 	c.hash = c.key.Hash()
-	c.same = sameHash(&s, c.normal)
+	c.same = store.SameHash(&s, c.normal)
 	return c
-}
-
-// sameHash is equal for subscriptions that are duplicates of each other.
-func sameHash(s *subscription.Subscription, normal string) int64 {
-	sum := sha256.Sum256([]byte(string(s.ODS) + "\x00" + strings.ToUpper(s.Mailbox) + "\x00" + normal))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
 }
 
 // subscribe creates subscriptions, each on its own.
@@ -99,7 +91,7 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.hash, c.same,
-		statusNumbers[c.Status], ends, c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))
+		store.StatusNumber(c.Status), ends, c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +101,7 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 
 // route files a subscription under its route key and event codes.
 func (w *writer) route(s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) error {
-	candidate := packCandidate(subscription.Candidate{
+	candidate := store.PackCandidate(subscription.Candidate{
 		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
 		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
 	})

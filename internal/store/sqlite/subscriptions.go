@@ -31,9 +31,7 @@ func (r *storedSubscription) scan(s *sqlite.Stmt) {
 	if r.broken != nil {
 		r.Criteria = subscription.Criteria{Text: s.ColumnText(5)}
 	}
-	if n := s.ColumnInt(7); n > 0 && n < len(statuses) {
-		r.Status = statuses[n]
-	}
+	r.Status = store.NumberedStatus(s.ColumnInt64(7))
 	if !s.ColumnIsNull(8) {
 		r.End = time.UnixMicro(s.ColumnInt64(8)).UTC()
 	}

@@ -17,7 +17,7 @@ const sweptStep = 500
 func mailboxesOf(packedRows, packedCopies []byte) ([]int64, error) {
 	var out []int64
 	if packedCopies != nil {
-		copies, _, err := unpackCopies(packedCopies, 0, len(packedCopies))
+		copies, _, err := store.UnpackCopies(packedCopies, 0, len(packedCopies))
 		for _, c := range copies {
 			out = append(out, c.Mailbox)
 		}
@@ -26,7 +26,7 @@ func mailboxesOf(packedRows, packedCopies []byte) ([]int64, error) {
 	for len(packedRows) > 0 {
 		v, n := binary.Uvarint(packedRows)
 		if n <= 0 {
-			return nil, errPacked
+			return nil, store.ErrPacked
 		}
 		out = append(out, int64(v))
 		packedRows = packedRows[n:]
@@ -73,7 +73,7 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) ([]store.Mess
 func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
 	const name = "overdue"
 	// Expires is the moment of acceptance plus the time that the copy may wait.
-	before := positionAt(now.Add(-db.opts.Expiry)) + 1<<12
+	before := store.PositionAt(now.Add(-db.opts.Expiry)) + 1<<12
 	t, err := db.knownTables(ctx)
 	if err != nil {
 		return nil, err

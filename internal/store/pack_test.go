@@ -1,13 +1,13 @@
-package sqlite
+package store_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"nems/internal/store"
 	"nems/internal/subscription"
 )
 
@@ -32,7 +32,7 @@ func TestCandidateComesBack(t *testing.T) {
 			c.End = time.UnixMicro(rapid.Int64Range(1, 1<<52).Draw(t, "end")).UTC()
 		}
 		var got subscription.Candidate
-		if err := unpackCandidate(packCandidate(c), &got); err != nil {
+		if err := store.UnpackCandidate(store.PackCandidate(c), &got); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(c, got); diff != "" {
@@ -42,15 +42,15 @@ func TestCandidateComesBack(t *testing.T) {
 }
 
 func FuzzUnpackCandidate(f *testing.F) {
-	f.Add(packCandidate(subscription.Candidate{Mailbox: 7, Key: subscription.RouteKey{Kind: subscription.ByPatient, Value: "9912003888"},
+	f.Add(store.PackCandidate(subscription.Candidate{Mailbox: 7, Key: subscription.RouteKey{Kind: subscription.ByPatient, Value: "9912003888"},
 		Status: subscription.Active, Ages: []subscription.Age{{Op: subscription.Less, Years: 5}}, Tag: "a"}))
 	f.Add([]byte{1, 2, 0, 0, 1, 0, 200})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var c, again subscription.Candidate
-		if unpackCandidate(b, &c) != nil {
+		if store.UnpackCandidate(b, &c) != nil {
 			return
 		}
-		if err := unpackCandidate(packCandidate(c), &again); err != nil || !cmp.Equal(c, again) {
+		if err := store.UnpackCandidate(store.PackCandidate(c), &again); err != nil || !cmp.Equal(c, again) {
 			t.Errorf("%+v comes back as %+v: %v", c, again, err)
 		}
 	})
@@ -66,10 +66,10 @@ func TestCopiesComeBackInSteps(t *testing.T) {
 			}
 			copies = append(copies, c)
 		}
-		b, step := packCopies(copies), rapid.IntRange(1, 7).Draw(t, "step")
+		b, step := store.PackCopies(copies), rapid.IntRange(1, 7).Draw(t, "step")
 		var got []subscription.Copy
 		for offset := 0; offset < len(b); {
-			part, next, err := unpackCopies(b, offset, step)
+			part, next, err := store.UnpackCopies(b, offset, step)
 			if err != nil || len(part) > step || next <= offset {
 				t.Fatalf("%d copies from %d to %d: %v", len(part), offset, next, err)
 			}
@@ -78,49 +78,16 @@ func TestCopiesComeBackInSteps(t *testing.T) {
 		if diff := cmp.Diff(copies, got); diff != "" {
 			t.Fatal(diff)
 		}
-		rowsOf, err := mailboxesOf(nil, b)
-		if err != nil || len(rowsOf) != len(copies) {
-			t.Fatalf("%d mailboxes, %v", len(rowsOf), err)
-		}
 	})
 }
 
 func FuzzUnpackCopies(f *testing.F) {
-	f.Add(packCopies([]subscription.Copy{{Mailbox: 3, Subscriptions: []subscription.ID{{1}}, PartnerID: "x|y"}}), 0)
+	f.Add(store.PackCopies([]subscription.Copy{{Mailbox: 3, Subscriptions: []subscription.ID{{1}}, PartnerID: "x|y"}}), 0)
 	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, 1)
 	f.Fuzz(func(t *testing.T, b []byte, offset int) {
-		copies, next, err := unpackCopies(b, offset, 5)
+		copies, next, err := store.UnpackCopies(b, offset, 5)
 		if err == nil && (len(copies) > 5 || next > len(b)) {
 			t.Errorf("%d copies up to %d of %d", len(copies), next, len(b))
 		}
 	})
-}
-
-func TestPackedMailboxes(t *testing.T) {
-	copies := []subscription.Copy{{Mailbox: 1}, {Mailbox: 300}, {Mailbox: 1 << 40}}
-	got, err := mailboxesOf(mailboxes(copies), nil)
-	if err != nil || !slices.Equal(got, []int64{1, 300, 1 << 40}) {
-		t.Errorf("%v, %v", got, err)
-	}
-	if _, err := mailboxesOf([]byte{0x80}, nil); err == nil {
-		t.Error("a cut number was read")
-	}
-}
-
-func TestPostcodeKeys(t *testing.T) {
-	seen := map[int64]bool{}
-	for _, alike := range [][]string{{"LS17 7DF", "LS177DF", "ls17 7df"}, {"LS1 7DF"}, {"M1 1AA", "m11aa"}, {"M11 1AA"}, {"W1A 0AX"}, {"WF14 0BQ"}} {
-		for i, s := range alike {
-			key, err := postcodeKey(s)
-			if err != nil || seen[key] != (i > 0) {
-				t.Errorf("%s: another postcode's key, or not its own; %v", s, err)
-			}
-			seen[key] = true
-		}
-	}
-	for _, s := range []string{"", "A", "LS17-7DF", "ABCDEFGHI", "É1 1AA"} {
-		if _, err := postcodeKey(s); err == nil {
-			t.Errorf("%q is no postcode", s)
-		}
-	}
 }
