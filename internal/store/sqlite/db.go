@@ -1,5 +1,5 @@
-// Package sqlite keeps everything in SQLite files beside each other: the main
-// database, nonces.db and directory.db. It is the store of a NEMS that runs as
+// Package sqlite keeps everything in files beside each other: the main
+// database, directory.db and the folder nonces. It is the store of a NEMS that runs as
 // one process: a file lock keeps a second one away.
 //
 // One connection writes. It is fed by a group committer with the closed set of
@@ -106,7 +106,7 @@ type DB struct {
 // Open opens the database at path, making it if it is missing, and brings its
 // schema up to date. It returns ErrLocked while another process has it open,
 // and store.ErrSchema for a file that is not this program's or is newer.
-// nonces.db lies in the same folder.
+// The folder nonces lies beside it.
 func Open(path string, o Options) (*DB, error) {
 	o.setDefaults()
 	lock, err := lockFile(path)
@@ -142,7 +142,7 @@ func (db *DB) open() error {
 		Queue: db.opts.Queue, Batch: batchMembers, Weight: weight,
 		QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
 	}, db.writer.commit)
-	db.nonces, err = openNonces(filepath.Join(filepath.Dir(db.path), "nonces.db"), db.opts)
+	db.nonces, err = openNonces(filepath.Join(filepath.Dir(db.path), "nonces"), db.opts)
 	return err
 }
 
@@ -181,7 +181,7 @@ func (db *DB) Run(ctx context.Context) error {
 	defer stop()
 	var committers sync.WaitGroup
 	committers.Go(func() { db.committer.Run(committing) })
-	committers.Go(func() { db.nonces.committer.Run(committing) })
+	committers.Go(func() { db.nonces.run(committing) })
 	all.Go(func() { db.spreadLoop(ctx) })
 	all.Go(func() { db.housekeepLoop(ctx) })
 	all.Go(func() { db.recordLoop(ctx) })

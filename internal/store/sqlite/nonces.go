@@ -4,155 +4,166 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
+	"sync"
 	"time"
-
-	"zombiezen.com/go/sqlite"
 
 	"nems/internal/store"
 )
 
-// nonces remembers the tokens that were used, in a file of its own: it is
-// written with synchronous=OFF. What it holds survives the end of the process,
-// also kill -9; a power cut may forget the last moments.
+// nonces remembers the tokens that were used, in a folder of its own. A digest
+// is written before its request goes on, and nothing is synced: what it holds
+// survives the end of the process, also kill -9; a power cut may forget the
+// last moments.
 //
-// There is a table for each hour, so that forgetting is dropping a table.
+// The digests of the moment are in memory and in a file in the order of their
+// use. After runDigests of them, or an hour, the file is put in order and
+// becomes a run: in memory stays only a filter. Forgetting is removing files.
 type nonces struct {
-	conn      *sqlite.Conn
-	committer *store.Committer[nonce, bool]
-	window    time.Duration
-	hours     []int64 // of the tables there are, ascending
+	folder string
+	keep   int64 // hours
+
+	mu     sync.Mutex
+	closed bool
+	recent map[digest]struct{}
+	file   *os.File    // holds recent; nil when it is empty
+	name   runName     // of file
+	runs   []*nonceRun // in the order of their names
 }
 
-// nonce is the digest of a token, used at a moment.
-type nonce struct {
-	digest [16]byte
-	hour   int64
-}
+// digest identifies a token. Digests are bits of a MAC, hence evenly spread.
+type digest = [16]byte
 
-// hour is the length of a table.
-const hour = time.Hour
+const (
+	digestSize = len(digest{})
+	runDigests = 1 << 18 // ordering them holds requests up for 40 ms
+)
 
-func openNonces(path string, o Options) (*nonces, error) {
-	conn, err := openWriter(path, "OFF", 2<<10)
+func openNonces(folder string, o Options) (*nonces, error) {
+	n := &nonces{folder: folder, keep: int64((o.NonceWindow+time.Hour-1)/time.Hour) + 1, recent: map[digest]struct{}{}}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	n := &nonces{conn: conn, window: o.NonceWindow}
-	if err := n.load(); err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	n.committer = store.NewCommitter(store.Limits[nonce]{Queue: o.Queue, Batch: 512}, n.commit)
-	return n, nil
-}
-
-// load finds the tables there are.
-func (n *nonces) load() error {
-	n.hours = nil
-	err := rows(n.conn, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'hour%'", func(s *sqlite.Stmt) error {
-		var h int64
-		if _, err := fmt.Sscanf(s.ColumnText(0), "hour%d", &h); err != nil {
-			return err
+	for _, e := range entries {
+		name, ok := parseRunName(e.Name())
+		if !ok {
+			continue // such as a run that was being written
 		}
-		n.hours = append(n.hours, h)
-		return nil
-	})
-	slices.Sort(n.hours)
-	return err
+		r, err := orderRun(folder, name)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", filepath.Join(folder, e.Name()), err)
+		}
+		n.runs = append(n.runs, r)
+	}
+	slices.SortFunc(n.runs, func(a, b *nonceRun) int { return a.name.compare(b.name) })
+	return n, nil
 }
 
 // UseNonce records the digest of a token; it returns false when it was used
 // before. at is the present moment: a digest is kept for Options.NonceWindow
 // from it at least.
-func (db *DB) UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error) {
-	return db.nonces.committer.Submit(ctx, nonce{digest, at.Unix() / int64(hour/time.Second)})
+func (db *DB) UseNonce(_ context.Context, digest [16]byte, at time.Time) (bool, error) {
+	fresh, err := db.nonces.use(digest, at.Unix()/int64(time.Hour/time.Second))
+	if err != nil && !errors.Is(err, store.ErrClosed) {
+		err = fmt.Errorf("%w: recording a nonce: %w", store.ErrBusy, err)
+	}
+	return fresh, err
 }
 
-func (n *nonces) commit(ops []nonce, out []store.Outcome[bool]) error {
-	if err := exec(n.conn, "BEGIN IMMEDIATE"); err != nil {
-		return unavailable(err)
+func (n *nonces) use(d digest, hour int64) (fresh bool, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return false, store.ErrClosed
 	}
-	err := n.useAll(ops, out)
-	if err == nil {
-		err = exec(n.conn, "COMMIT")
-	}
-	if err == nil {
-		return nil
-	}
-	err = unavailable(err)
-	if !n.conn.AutocommitEnabled() {
-		err = errors.Join(err, exec(n.conn, "ROLLBACK"))
-	}
-	return errors.Join(err, n.load())
-}
-
-func (n *nonces) useAll(ops []nonce, out []store.Outcome[bool]) error {
-	for i, op := range ops {
-		if err := n.rotate(op.hour); err != nil {
-			return err
-		}
-		fresh, err := n.use(op)
-		if err != nil {
-			return err
-		}
-		out[i].Value = fresh
-	}
-	return nil
-}
-
-// rotate makes the table of an hour and drops those that the window has left.
-func (n *nonces) rotate(h int64) error {
-	if slices.Contains(n.hours, h) {
-		return nil
-	}
-	if err := exec(n.conn, fmt.Sprintf("CREATE TABLE hour%d (digest BLOB PRIMARY KEY) WITHOUT ROWID", h)); err != nil {
-		return err
-	}
-	n.hours = append(n.hours, h)
-	slices.Sort(n.hours)
-	newest := n.hours[len(n.hours)-1]
-	keep := int64((n.window+hour-1)/hour) + 1
-	for len(n.hours) > 0 && n.hours[0] < newest-keep {
-		if err := n.drop(n.hours[0]); err != nil {
-			return err
-		}
-		n.hours = n.hours[1:]
-	}
-	return nil
-}
-
-// drop forgets a table and the statements that use it.
-func (n *nonces) drop(h int64) error {
-	for _, query := range []string{insertNonce(h), findNonce(h)} {
-		stmt, err := n.conn.Prepare(query)
-		if err != nil {
-			return err
-		}
-		if err := stmt.Finalize(); err != nil {
-			return err
-		}
-	}
-	return exec(n.conn, fmt.Sprintf("DROP TABLE hour%d", h))
-}
-
-func insertNonce(h int64) string {
-	return fmt.Sprintf("INSERT OR IGNORE INTO hour%d (digest) VALUES (?)", h)
-}
-func findNonce(h int64) string { return fmt.Sprintf("SELECT 1 FROM hour%d WHERE digest = ?", h) }
-
-// use records a digest unless some table has it.
-func (n *nonces) use(op nonce) (fresh bool, err error) {
-	for _, h := range n.hours {
-		if h == op.hour {
-			continue
-		}
-		known, err := number(n.conn, findNonce(h), op.digest[:])
-		if err != nil || known != 0 {
+	if n.file != nil && (len(n.recent) >= runDigests || hour > n.name.hour) {
+		if err := n.seal(); err != nil {
 			return false, err
 		}
 	}
-	err = exec(n.conn, insertNonce(op.hour), op.digest[:])
-	return n.conn.Changes() == 1, err
+	if known, err := n.known(d); known || err != nil {
+		return false, err
+	}
+	if n.file == nil {
+		if err := n.begin(hour); err != nil {
+			return false, err
+		}
+	}
+	// At a place of its own: what a full disk has cut short is written over.
+	if _, err := n.file.WriteAt(d[:], int64(len(n.recent)*digestSize)); err != nil {
+		return false, err
+	}
+	n.recent[d] = struct{}{}
+	return true, nil
 }
 
-func (n *nonces) close() error { return n.conn.Close() }
+func (n *nonces) known(d digest) (bool, error) {
+	if _, ok := n.recent[d]; ok {
+		return true, nil
+	}
+	for _, r := range n.runs {
+		if !r.filter.mayHold(d) {
+			continue
+		}
+		if found, err := r.holds(n.folder, d); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// begin starts a file and removes the runs that the window has left.
+func (n *nonces) begin(hour int64) error {
+	name := runName{hour, 0}
+	if last := len(n.runs) - 1; last >= 0 && n.runs[last].name.hour >= hour {
+		name = runName{n.runs[last].name.hour, n.runs[last].name.seq + 1} // the clock may have stepped back
+	}
+	for len(n.runs) > 0 && n.runs[0].name.hour < name.hour-n.keep {
+		if err := os.Remove(filepath.Join(n.folder, n.runs[0].name.String())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		n.runs = n.runs[1:]
+	}
+	file, err := os.OpenFile(filepath.Join(n.folder, name.String()), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		n.file, n.name = file, name
+	}
+	return err
+}
+
+// seal makes the file a run. If we stop here, opening does it again.
+func (n *nonces) seal() error {
+	r, err := orderRun(n.folder, n.name)
+	if err != nil {
+		return err
+	}
+	n.runs = append(n.runs, r)
+	err = n.file.Close()
+	n.file = nil
+	clear(n.recent)
+	return err
+}
+
+// run refuses everything after the end of ctx.
+func (n *nonces) run(ctx context.Context) {
+	<-ctx.Done()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+}
+
+func (n *nonces) close() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.closed = true
+	if n.file == nil {
+		return nil
+	}
+	return n.file.Close()
+}

@@ -72,7 +72,10 @@ func (f *fixture) Stop(t *testing.T) {
 func (f *fixture) Crash(t *testing.T) {
 	t.Helper()
 	copied := t.TempDir()
-	for _, name := range []string{"nems.db", "nems.db-wal", "nonces.db", "nonces.db-wal"} {
+	if err := os.CopyFS(filepath.Join(copied, "nonces"), os.DirFS(filepath.Join(f.dir, "nonces"))); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"nems.db", "nems.db-wal"} {
 		b, err := os.ReadFile(filepath.Join(f.dir, name))
 		if os.IsNotExist(err) {
 			continue
