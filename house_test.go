@@ -20,7 +20,8 @@ var floors = [][]string{
 	{"internal/audit", "internal/catalogue", "internal/directory"},
 	{"internal/catalogue/example", "internal/directory/devworld"},
 	{"internal/store"},
-	{"internal/store/sqlite", "internal/store/storetest", "internal/broker"},
+	{"internal/store/postgres/pgtest"},
+	{"internal/store/sqlite", "internal/store/postgres", "internal/store/storetest", "internal/broker"},
 	{"internal/api", "internal/mailbox", "internal/console", "internal/courier", "internal/operator"},
 	{"internal/mailbox/mailboxtest"},
 	{"client", "receiver", "internal/node"},
@@ -30,7 +31,7 @@ var floors = [][]string{
 
 // onlyNode are the packages that no other package than node may import: SQL
 // behind anything else would tie it to one database.
-var onlyNode = map[string]bool{"internal/store/sqlite": true}
+var onlyNode = map[string]bool{"internal/store/sqlite": true, "internal/store/postgres": true}
 
 func TestImportsGoDownward(t *testing.T) {
 	floor := map[string]int{}

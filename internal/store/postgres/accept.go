@@ -1,0 +1,268 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+const (
+	// maxPiece is the most bytes in one row of a body.
+	maxPiece = 256 << 10
+	// maxRows is how many copies are filed in inboxes by the transaction that
+	// accepts the event; more go through fanout.
+	maxRows = 64
+	// keyLife is how long an idempotency key is remembered (design, decision 20).
+	keyLife = 24 * time.Hour
+)
+
+// accept records an event with its copies.
+type accept struct {
+	store.Acceptance
+	typ    int32
+	hashes []int64 // of Facts.Keys
+	key    []byte  // digest of the idempotency key; nil without
+	entry  audit.Sealed
+
+	candidates []subscription.Candidate
+	copies     []subscription.Copy
+}
+
+// AcceptEvent records an event, its matches and its deliveries in one
+// transaction. Every subscription whose creation was answered before, by
+// whichever node, matches; none whose deletion was. It returns
+// store.ErrKeyReused when the idempotency key was used for other bytes within
+// 24 hours.
+func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
+	op := &accept{Acceptance: a, hashes: hashes(a.Facts.Keys), entry: seal(a.Audit)}
+	op.Audit = audit.Entry{}
+	if a.Idempotency != nil {
+		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
+		op.key = sum[:16]
+	}
+	var err error
+	if op.typ, err = db.typeNumber(ctx, eventType{a.Code, a.Workflow}); err != nil {
+		return store.Receipt{}, err
+	}
+	r, err := db.submit(ctx, op)
+	return r.receipt, err
+}
+
+func hashes(keys []subscription.RouteKey) []int64 {
+	out := make([]int64, len(keys))
+	for i, k := range keys {
+		out[i] = k.Hash()
+	}
+	return out
+}
+
+// apply is not used: publishes are done together.
+func (*accept) apply(context.Context, *writer) (result, error) {
+	return result{}, errors.New("a publish is not applied alone")
+}
+
+// acceptAll begins the transaction with b, looks up the idempotency keys of the
+// publishes and who gets a copy of each, all in one round trip. What it returns
+// stands in the order of accepts.
+func (w *writer) acceptAll(ctx context.Context, b *pgx.Batch, accepts []*accept) ([]result, error) {
+	keys := queueKeys(b, accepts)
+	w.queueMatching(b, accepts)
+	answers := w.conn.SendBatch(ctx, b)
+	results, err := w.readAccepted(answers, accepts, keys)
+	if closing := answers.Close(); err == nil {
+		err = closing
+	}
+	return results, err
+}
+
+func (w *writer) readAccepted(answers pgx.BatchResults, accepts []*accept, keys int) ([]result, error) {
+	if _, err := answers.Exec(); err != nil { // BEGIN
+		return nil, err
+	}
+	if len(accepts) == 0 {
+		return nil, nil
+	}
+	var known map[string]earlier
+	if keys > 0 {
+		var err error
+		if known, err = readKeys(answers); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.readCandidates(answers, accepts); err != nil {
+		return nil, err
+	}
+	results := make([]result, len(accepts))
+	for i, a := range accepts {
+		if before, used := known[string(a.key)]; used && before.event != a.Event {
+			results[i] = before.answer(a)
+			continue
+		}
+		if !a.Deferred && !a.Withheld {
+			a.copies = subscription.Match(a.candidates, a.Facts)
+		}
+		results[i].receipt = store.Receipt{Event: a.Event, Copies: len(a.copies)}
+		if a.key != nil {
+			known[string(a.key)] = earlier{event: a.Event, sum: a.Body.SHA256[:], copies: len(a.copies)}
+		}
+	}
+	return results, nil
+}
+
+// earlier is what is known of an idempotency key.
+type earlier struct {
+	event  store.EventID
+	sum    []byte
+	copies int
+}
+
+// answer is what a publish under a known key comes to.
+func (e earlier) answer(a *accept) result {
+	if !bytes.Equal(e.sum, a.Body.SHA256[:]) {
+		return result{err: store.ErrKeyReused}
+	}
+	return result{receipt: store.Receipt{Event: e.event, Copies: e.copies, Repeated: true}}
+}
+
+// queueKeys claims the idempotency keys of a batch and reads them back: who
+// finds another event there came second, on whichever node. It says how many
+// keys there are.
+func queueKeys(b *pgx.Batch, accepts []*accept) int {
+	var digests, sums [][]byte
+	var events []int64
+	seen := map[string]bool{}
+	for _, a := range accepts {
+		if a.key == nil || seen[string(a.key)] {
+			continue // the first of a batch claims it, the others find it claimed
+		}
+		seen[string(a.key)] = true
+		digests, events, sums = append(digests, a.key), append(events, int64(a.Event)), append(sums, a.Body.SHA256[:])
+	}
+	if len(digests) == 0 {
+		return 0
+	}
+	b.Queue(`INSERT INTO idempotency (digest, event, sha256)
+		SELECT d, e, s FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS k(d, e, s) ORDER BY d
+		ON CONFLICT (digest) DO UPDATE SET event = excluded.event, sha256 = excluded.sha256, copies = 0
+		WHERE idempotency.event <= excluded.event - $4`, digests, events, sums, keyLife.Microseconds()*nodes)
+	b.Queue("SELECT digest, event, sha256, copies FROM idempotency WHERE digest = ANY($1)", digests)
+	return len(digests)
+}
+
+func readKeys(answers pgx.BatchResults) (map[string]earlier, error) {
+	if _, err := answers.Exec(); err != nil {
+		return nil, err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	known := map[string]earlier{}
+	for rows.Next() {
+		var digest []byte
+		var e earlier
+		if err := rows.Scan(&digest, &e.event, &e.sum, &e.copies); err != nil {
+			return nil, err
+		}
+		known[string(digest)] = e
+	}
+	return known, rows.Err()
+}
+
+// keepAccepted queues the rows of the publishes that are new.
+func (w *writer) keepAccepted(b *pgx.Batch, accepts []*accept, results []result) {
+	var kept []*accept
+	for i, a := range accepts {
+		if results[i].err != nil {
+			continue
+		}
+		w.entries = append(w.entries, a.entry)
+		if !results[i].receipt.Repeated {
+			kept = append(kept, a)
+		}
+	}
+	if len(kept) == 0 {
+		return
+	}
+	queueEvents(b, kept)
+	var copies inboxRows
+	for _, a := range kept {
+		switch {
+		case a.Deferred:
+			b.Queue("INSERT INTO pending (event, snapshot) VALUES ($1, pg_current_snapshot())", int64(a.Event))
+		case len(a.copies) > maxRows:
+			b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(a.Event), store.PackCopies(a.copies))
+			w.spreadDue = true
+		default:
+			copies.add(a.Event, a.typ, a.Body.Size, a.copies)
+		}
+		if a.key != nil {
+			b.Queue("UPDATE idempotency SET copies = $2 WHERE digest = $1", a.key, len(a.copies))
+		}
+	}
+	copies.queue(b)
+}
+
+// queueEvents writes the events and their bodies.
+func queueEvents(b *pgx.Batch, kept []*accept) {
+	n := len(kept)
+	ids, types, sizes, copies := make([]int64, n), make([]int32, n), make([]int32, n), make([]int32, n)
+	kinds, messages, publishers := make([]string, n), make([]string, n), make([]string, n)
+	withheld, codecs := make([]bool, n), make([]int16, n)
+	warnings, sums, bodies := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	for i, a := range kept {
+		ids[i], types[i], sizes[i], copies[i] = int64(a.Event), a.typ, int32(a.Body.Size), int32(len(a.copies))
+		kinds[i], messages[i], publishers[i] = a.Kind, a.MessageID, string(a.Publisher)
+		withheld[i], codecs[i] = a.Withheld, int16(a.Body.Codec)
+		warnings[i], sums[i] = a.Warnings, a.Body.SHA256[:]
+		if len(a.Body.Data) <= maxPiece {
+			bodies[i] = notNull(a.Body.Data)
+			continue
+		}
+		for piece, rest := 0, a.Body.Data; len(rest) > 0; piece++ {
+			size := min(len(rest), maxPiece)
+			b.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), piece, rest[:size])
+			rest = rest[size:]
+		}
+	}
+	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body)
+		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[])`,
+		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies)
+}
+
+// inboxRows collects copies to be filed with one statement.
+type inboxRows struct {
+	mailboxes, positions, sizes []int64
+	types                       []int32
+	asked                       [][]byte
+	partners                    []*string
+}
+
+func (r *inboxRows) add(event store.EventID, typ int32, size int, copies []subscription.Copy) {
+	for _, c := range copies {
+		asked := make([]byte, 0, 16*len(c.Subscriptions))
+		for i := range c.Subscriptions {
+			asked = append(asked, c.Subscriptions[i][:]...)
+		}
+		r.mailboxes, r.positions, r.sizes = append(r.mailboxes, c.Mailbox), append(r.positions, int64(event)), append(r.sizes, int64(size))
+		r.types, r.asked, r.partners = append(r.types, typ), append(r.asked, asked), append(r.partners, text(c.PartnerID))
+	}
+}
+
+func (r *inboxRows) queue(b *pgx.Batch) {
+	if len(r.mailboxes) == 0 {
+		return
+	}
+	b.Queue(`INSERT INTO inbox (mailbox, position, type, size, asked, partner)
+		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bytea[], $6::text[])`,
+		r.mailboxes, r.positions, r.types, r.sizes, r.asked, r.partners)
+}

@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+// Chunk writes chunk n (from 1) of a message, as it was sent, to w. For the
+// copy of an event it returns store.ErrDamaged, and writes nothing, when the
+// bytes no longer have the SHA-256 of the published message. No transaction is
+// open while it writes.
+func (db *DB) Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error {
+	if m.EventCode != "" {
+		if n != 1 {
+			return store.ErrNotFound
+		}
+		message, err := db.EventMessage(ctx, m.Position)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(message)
+		return err
+	}
+	for piece := 0; ; piece++ {
+		data, pieces, err := db.piece(ctx, m.Position, n, piece)
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+		if piece+1 >= pieces {
+			return nil
+		}
+	}
+}
+
+// piece reads one piece of a chunk, and how many there are.
+func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (data []byte, pieces int, err error) {
+	err = db.read(ctx, func(q querier) error {
+		found, err := one(ctx, q, []any{&data, &pieces}, `SELECT p.data, c.pieces FROM chunk c
+			JOIN piece p ON p.position = c.position AND p.chunk = c.chunk AND p.generation = c.generation AND p.n = $3
+			WHERE c.position = $1 AND c.chunk = $2`, int64(position), chunk, n)
+		if err == nil && !found {
+			err = store.ErrNotFound
+		}
+		return err
+	})
+	return data, pieces, err
+}
+
+// EventMessage returns the message of an event as it was published, or
+// store.ErrNotFound, or store.ErrDamaged when its bytes no longer have the
+// SHA-256 that was taken then.
+func (db *DB) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
+	var body store.Body
+	err := db.read(ctx, func(q querier) (err error) {
+		body, err = eventBody(ctx, q, event)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	message, err := body.Open()
+	if err != nil {
+		return nil, fmt.Errorf("event %d: %w", event, err)
+	}
+	return message, nil
+}
+
+// eventBody reads the body of an event with its pieces.
+func eventBody(ctx context.Context, q querier, event store.EventID) (b store.Body, err error) {
+	var sum []byte
+	var codec int16
+	found, err := one(ctx, q, []any{&codec, &b.Size, &sum, &b.Data}, "SELECT codec, size, sha256, body FROM event WHERE id = $1", int64(event))
+	switch {
+	case err != nil:
+		return b, err
+	case !found:
+		return b, store.ErrNotFound
+	case len(sum) != len(b.SHA256) || codec < 0 || codec > 255:
+		return b, store.ErrDamaged
+	}
+	copy(b.SHA256[:], sum)
+	if b.Codec = store.Codec(codec); b.Data != nil {
+		return b, nil
+	}
+	pieces, err := all(ctx, q, func(r pgx.Rows) (data []byte, err error) { return data, r.Scan(&data) },
+		"SELECT data FROM event_piece WHERE event = $1 ORDER BY n", int64(event))
+	for _, data := range pieces {
+		b.Data = append(b.Data, data...)
+	}
+	return b, err
+}

@@ -1,0 +1,219 @@
+// Package postgres keeps everything in a PostgreSQL database that several equal
+// nodes share: the store of a NEMS that has outgrown one machine.
+//
+// Changes that the audit tells of go through group committers: what waits when
+// a commit ends shares the next, in few round trips. Whatever a node remembers
+// is either bound to its own commits or read again within a second; matching
+// always asks the database.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// Options configure a DB. The zero value of each field means its default.
+type Options struct {
+	// Now is the clock of business time: positions, ends and retention.
+	Now func() time.Time
+	// LeaseClock is the clock of leases; default: the database's, which all
+	// nodes share.
+	LeaseClock func() time.Time
+	// Log gets what housekeeping cannot report to anybody; it holds no
+	// patient's data. Default: nothing.
+	Log *slog.Logger
+	// Sender is the mailbox id that copies of events come from, and SenderODS
+	// its organisation; default X26NEMS and X26.
+	Sender    string
+	SenderODS nhs.ODSCode
+	// Retention is how long a delivered event stays at least, and a sent
+	// message; default 30 days. Expiry is when a message counts as not
+	// collected; default 5 days (MESH API).
+	Retention time.Duration
+	Expiry    time.Duration
+	// NonceWindow is how long a nonce is remembered at least; default 5 hours,
+	// more than twice the two hours that a token is good for.
+	NonceWindow time.Duration
+	// Queue and QueueBytes bound what waits for a commit; default 2048
+	// operations and 64 MiB.
+	Queue      int
+	QueueBytes int
+	// Housekeeping is the pause between rounds; default a second. AuditDelay is
+	// how long an entry of a read may wait; default half a second.
+	Housekeeping time.Duration
+	AuditDelay   time.Duration
+	// Migrate brings an older schema up to date; without it Open refuses one.
+	Migrate bool
+	// Committers is how many transactions of publishes run at a time; default 2.
+	Committers int
+}
+
+func (o *Options) setDefaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	set(&o.Sender, "X26NEMS")
+	set(&o.SenderODS, "X26")
+	set(&o.Retention, 30*24*time.Hour)
+	set(&o.Expiry, 5*24*time.Hour)
+	set(&o.NonceWindow, 5*time.Hour)
+	set(&o.Queue, 2048)
+	set(&o.QueueBytes, 64<<20)
+	set(&o.Housekeeping, time.Second)
+	set(&o.AuditDelay, 500*time.Millisecond)
+	set(&o.Committers, 2)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+}
+
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Bounds of one transaction of publishes.
+const (
+	batchMembers = 128
+	batchBytes   = 8 << 20
+)
+
+// DB is an open store. Safe for concurrent use. Changes wait until Run runs.
+type DB struct {
+	opts    Options
+	owner   string // tells this start of the node from all others
+	servers *servers
+	pool    *pgxpool.Pool
+	writers []*writer
+	turn    atomic.Uint64 // whose turn it is among the writers
+	acks    *store.Committer[acknowledgement, struct{}]
+	nonces  *store.Committer[nonce, bool]
+
+	positions positions
+	days      days
+	known     known
+	records   records
+	spread    chan struct{}
+	closed    atomic.Bool
+}
+
+// Open connects to the database of dsn, a URL or a keyword string as libpq
+// takes it. It returns store.ErrSchema for a schema that is newer than this
+// program, older (unless Options.Migrate), or another program's; the error
+// never holds the password.
+func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
+	o.setDefaults()
+	db := &DB{opts: o, owner: uuid.NewString(), spread: make(chan struct{}, 1)}
+	if err := db.open(ctx, dsn); err != nil {
+		_ = db.Close() // nothing to lose yet
+		return nil, fmt.Errorf("PostgreSQL: %w", err)
+	}
+	return db, nil
+}
+
+func (db *DB) open(ctx context.Context, dsn string) (err error) {
+	if db.servers, err = newServers(dsn, db.opts.Log); err != nil {
+		return err
+	}
+	if err := db.servers.check(ctx); err != nil {
+		return err
+	}
+	if err := prepareSchema(ctx, dsn, db.opts.Migrate); err != nil {
+		return err
+	}
+	if db.pool, err = db.servers.pool(ctx); err != nil {
+		return err
+	}
+	if err := db.positions.seed(ctx, db); err != nil {
+		return err
+	}
+	for range db.opts.Committers {
+		w := &writer{db: db}
+		w.committer = store.NewCommitter(store.Limits[operation]{
+			Queue: db.opts.Queue, Batch: batchMembers, Weight: weight,
+			QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
+		}, w.commit)
+		db.writers = append(db.writers, w)
+	}
+	db.acks = store.NewCommitter(store.Limits[acknowledgement]{Queue: db.opts.Queue, Batch: 256}, db.acknowledgeAll)
+	db.nonces = store.NewCommitter(store.Limits[nonce]{Queue: db.opts.Queue, Batch: 512}, db.useNonces)
+	return nil
+}
+
+// Run does the work until ctx ends: it commits, spreads large fan-outs and
+// keeps house. Then it commits what was accepted, refuses the rest with
+// store.ErrClosed, and returns when all that it started has ended.
+func (db *DB) Run(ctx context.Context) error {
+	// What the workers hand in on their way out must still be committed.
+	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var committers, workers sync.WaitGroup
+	for _, w := range db.writers {
+		committers.Go(func() { w.committer.Run(committing) })
+	}
+	committers.Go(func() { db.acks.Run(committing) })
+	committers.Go(func() { db.nonces.Run(committing) })
+	workers.Go(func() { db.spreadLoop(ctx) })
+	workers.Go(func() { db.housekeepLoop(ctx) })
+	workers.Go(func() { db.recordLoop(ctx) })
+	workers.Go(func() { db.positions.renewLoop(ctx, db) })
+	workers.Wait()
+	stop()
+	committers.Wait()
+	return nil
+}
+
+// Close ends the connections. Run must have returned, or never have been called.
+func (db *DB) Close() error {
+	if db.closed.Swap(true) {
+		return nil
+	}
+	var err error
+	if db.pool != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), statementWait)
+		defer cancel()
+		db.positions.release(ctx, db) // otherwise its lease lapses
+		db.pool.Close()
+	}
+	for _, w := range db.writers {
+		err = errors.Join(err, w.disconnect())
+	}
+	return err
+}
+
+// Stats returns the counters of the committers of publishes, together.
+func (db *DB) Stats() store.CommitterStats {
+	var all store.CommitterStats
+	for _, w := range db.writers {
+		s := w.committer.Stats()
+		all.Depth += s.Depth
+		all.Bytes += s.Bytes
+		all.Commits += s.Commits
+		all.Operations += s.Operations
+		all.Failed += s.Failed
+		all.Refused += s.Refused
+		for i, n := range s.Sizes {
+			all.Sizes[i] += n
+		}
+	}
+	return all
+}
+
+// submit hands in an operation and waits for its commit.
+func (db *DB) submit(ctx context.Context, op operation) (result, error) {
+	w := db.writers[db.turn.Add(1)%uint64(len(db.writers))]
+	return w.committer.Submit(ctx, op)
+}

@@ -1,0 +1,131 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+const (
+	// sweptStep is how many rows a statement of housekeeping touches.
+	sweptStep = 500
+	// uploadLife is how long chunks wait for the rest of their message.
+	uploadLife = 24 * time.Hour
+	// expireGrace keeps a subscription in matching a while after its end: events
+	// accepted before the end may still be on their way to their commit, and
+	// subscription.Match judges ends exactly.
+	expireGrace = time.Minute
+	// houseLease is how long a node stays in charge of housekeeping.
+	houseLease = 15 * time.Second
+)
+
+// Lead tells whether this node is to do a task that one of all nodes does at a
+// time; it then stays in charge for the lease, by the database's clock.
+func (db *DB) Lead(ctx context.Context, task, owner string, lease time.Duration) (leads bool, err error) {
+	err = db.read(ctx, func(q querier) error {
+		tag, err := q.Exec(ctx, `INSERT INTO leader AS l (task, owner, expires) VALUES ($1, $2, clock_timestamp() + $3)
+			ON CONFLICT (task) DO UPDATE SET owner = $2, expires = clock_timestamp() + $3 WHERE l.owner = $2 OR l.expires <= clock_timestamp()`,
+			task, owner, lease)
+		leads = tag.RowsAffected() == 1
+		return err
+	})
+	return leads, err
+}
+
+// housekeepLoop makes tomorrow's partitions and keeps house once in a while, if
+// no other node does.
+func (db *DB) housekeepLoop(ctx context.Context) {
+	tick := time.NewTicker(db.opts.Housekeeping)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		err := db.days.ensure(ctx, db, store.PositionAt(db.opts.Now().Add(day)))
+		if err == nil {
+			var leads bool
+			if leads, err = db.Lead(ctx, "store", db.owner, houseLease); err == nil && leads {
+				err = db.Housekeep(ctx)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			db.opts.Log.Warn("housekeeping failed", "error", err)
+		}
+	}
+}
+
+// Housekeep does what is due by the clock: it ends subscriptions, and removes
+// what retention allows. Run does it regularly.
+func (db *DB) Housekeep(ctx context.Context) error {
+	now := db.opts.Now()
+	kept := store.PositionAt(now.Add(-db.opts.Retention))
+	for _, step := range []func() (int64, error){
+		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
+		func() (int64, error) {
+			return db.remove(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2))",
+				int64(store.PositionAt(now.Add(-keyLife))), sweptStep)
+		},
+		func() (int64, error) {
+			return db.remove(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2))",
+				kept.Time().UnixMicro(), sweptStep)
+		},
+		func() (int64, error) {
+			return db.remove(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2))",
+				now.Add(-2*db.opts.NonceWindow).UnixMicro(), sweptStep)
+		},
+		func() (int64, error) { return db.purgeUploading(ctx, store.PositionAt(now.Add(-uploadLife))) },
+		func() (int64, error) { return db.purgeUploads(ctx, store.PositionAt(now.Add(-uploadLife))) },
+		func() (int64, error) { return db.purgeKept(ctx, kept) },
+	} {
+		for {
+			n, err := step()
+			if err != nil {
+				return err
+			}
+			if n < sweptStep {
+				break
+			}
+		}
+	}
+	old, err := db.oldDays(ctx, kept)
+	for _, number := range old {
+		if err == nil {
+			err = db.dropDay(ctx, number)
+		}
+	}
+	return err
+}
+
+// remove runs one statement and says how many rows it touched.
+func (db *DB) remove(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	err = db.read(ctx, func(q querier) error {
+		tag, err := q.Exec(ctx, sql, args...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// expire sets off subscriptions that have ended before a moment. A deferred
+// event is judged as of its acceptance: what ended after it must still be found.
+func (db *DB) expire(ctx context.Context, before time.Time) (n int64, err error) {
+	err = db.change(ctx, func(tx pgx.Tx) error {
+		ids, err := all(ctx, tx, func(r pgx.Rows) (id []byte, err error) { return id, r.Scan(&id) },
+			`UPDATE subscription SET status = 3, same = NULL, version = version + 1
+			WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE status <> 3
+				AND ends <= least($1, (SELECT min(event) >> 12 FROM pending WHERE refusal IS NULL)) LIMIT $2)) RETURNING id`,
+			before.UnixMicro(), sweptStep)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		n = int64(len(ids))
+		_, err = tx.Exec(ctx, "DELETE FROM route WHERE id = ANY($1)", ids)
+		return err
+	})
+	return n, err
+}

@@ -1,0 +1,193 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+// The columns of a message wherever it stands. A copy of an event needs no
+// look-up beyond event_type; a message that was sent has its row in message.
+const (
+	messageColumns = `c.position, c.type, c.size, c.partner, m.headers, m.status, m.status_at, m.expires`
+	messageJoin    = ` LEFT JOIN message m ON c.type = 0 AND m.position = c.position`
+	fromInbox      = `SELECT ` + messageColumns + `, 'accepted', 0::bigint, NULL::bytea FROM inbox c` + messageJoin
+	fromCollected  = `SELECT ` + messageColumns + `, c.status, c.at, c.fault FROM collected c` + messageJoin
+)
+
+// fault is why a copy was given up, as the column holds it.
+type fault struct{ LinkedID, ErrorCode, ErrorEvent, ErrorText string }
+
+// storedMessage is a row of fromInbox or fromCollected.
+type storedMessage struct {
+	position store.EventID
+	typ      int32
+	size     int64
+	partner  *string
+	sent     sentColumns
+	status   string
+	at       int64
+	fault    []byte
+}
+
+func scanStored(r pgx.Rows) (s storedMessage, err error) {
+	return s, r.Scan(&s.position, &s.typ, &s.size, &s.partner, &s.sent.headers, &s.sent.status, &s.sent.at, &s.sent.expires, &s.status, &s.at, &s.fault)
+}
+
+// message makes of a row what it says to the consumers.
+func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store.Mailbox) (store.Message, error) {
+	if s.typ == 0 {
+		return s.sent.message()
+	}
+	t, err := db.typeName(ctx, q, s.typ)
+	if err != nil {
+		return store.Message{}, err
+	}
+	p := s.position
+	m := store.Message{
+		Position: p, Mailbox: box.Row, Sender: db.opts.Sender, Recipient: box.ID,
+		SenderODS: db.opts.SenderODS, RecipientODS: box.ODS,
+		EventCode: t.code, Workflow: t.workflow, Type: store.Data,
+		Status: store.MessageStatus(s.status), StatusAt: p.Time(),
+		LocalID: store.DeliveryID(p, box.Row), PartnerID: orEmpty(s.partner), ContentType: "application/fhir+xml",
+		FileName: t.code + "_" + strconv.FormatInt(int64(p), 10) + ".xml",
+		Chunks:   1, Size: s.size, Expires: p.Time().Add(db.opts.Expiry),
+	}
+	if m.Status != store.Accepted {
+		m.StatusAt = time.UnixMicro(s.at).UTC()
+	}
+	if s.fault != nil {
+		var f fault
+		if err := json.Unmarshal(s.fault, &f); err != nil {
+			return m, err
+		}
+		m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText = f.LinkedID, f.ErrorCode, f.ErrorEvent, f.ErrorText
+	}
+	return m, nil
+}
+
+// messages reads rows of fromInbox or fromCollected.
+func (db *DB) messages(ctx context.Context, q querier, box store.Mailbox, sql string, args ...any) ([]store.Message, error) {
+	rows, err := all(ctx, q, scanStored, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]store.Message, len(rows))
+	for i, s := range rows {
+		if out[i], err = db.message(ctx, q, s, box); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// listStep is how many rows a filtered listing reads with one statement.
+const listStep = 2000
+
+// List returns a page of the unread messages of a mailbox, oldest first, with
+// Mailbox, Position and Workflow alone.
+func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, error) {
+	if _, err := db.box(ctx, q.Mailbox); err != nil {
+		return nil, err
+	}
+	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
+	err := db.read(ctx, func(c querier) error {
+		step := listStep
+		if q.Workflow == nil {
+			step = min(max(q.Max, 1), listStep)
+		}
+		for after := q.After; len(page) < q.Max; {
+			rows, err := all(ctx, c, scanListed, "SELECT position, type, workflow FROM inbox WHERE mailbox = $1 AND position > $2 ORDER BY position LIMIT $3",
+				q.Mailbox, int64(after), step)
+			if err != nil {
+				return err
+			}
+			for _, r := range rows {
+				after = r.position
+				if r.typ != 0 {
+					t, err := db.typeName(ctx, c, r.typ)
+					if err != nil {
+						return err
+					}
+					r.workflow = &t.workflow
+				}
+				m := store.Message{Mailbox: q.Mailbox, Position: r.position, Status: store.Accepted, Workflow: orEmpty(r.workflow)}
+				if len(page) < q.Max && (q.Workflow == nil || q.Workflow(m.Workflow)) {
+					page = append(page, m)
+				}
+			}
+			if len(rows) < step {
+				return nil
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
+// listed is a row of an inbox's index.
+type listed struct {
+	position store.EventID
+	typ      int32
+	workflow *string
+}
+
+func scanListed(r pgx.Rows) (l listed, err error) {
+	return l, r.Scan(&l.position, &l.typ, &l.workflow)
+}
+
+// Count returns how many unread messages wait in a mailbox.
+func (db *DB) Count(ctx context.Context, mailbox int64) (n int, err error) {
+	err = db.read(ctx, func(q querier) error {
+		return q.QueryRow(ctx, "SELECT count(*) FROM inbox WHERE mailbox = $1", mailbox).Scan(&n)
+	})
+	return n, err
+}
+
+// Message returns one message of a mailbox in whatever state, or
+// store.ErrNotFound.
+func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID) (m store.Message, err error) {
+	box, err := db.box(ctx, mailbox)
+	if err != nil {
+		return m, err
+	}
+	err = db.read(ctx, func(q querier) error {
+		// One statement: between two, an acknowledgement could hide it from both.
+		const at = " WHERE c.mailbox = $1 AND c.position = $2"
+		found, err := db.messages(ctx, q, box, fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
+		if err == nil && len(found) == 0 {
+			found, err = sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
+		}
+		if err == nil && len(found) == 0 {
+			err = store.ErrNotFound
+		}
+		if err == nil {
+			m = found[0]
+		}
+		return err
+	})
+	return m, err
+}
+
+// History returns messages that came to a mailbox at or after since, in
+// whatever state but Uploading, newest first, from before on; before 0 begins
+// with the newest.
+func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) (out []store.Message, err error) {
+	box, err := db.box(ctx, mailbox)
+	if err != nil {
+		return nil, err
+	}
+	const within = ` WHERE c.mailbox = $1 AND c.position >= $2 AND ($3::bigint = 0 OR c.position < $3)`
+	const page = within + ` ORDER BY c.position DESC LIMIT $4`
+	err = db.read(ctx, func(q querier) error {
+		out, err = db.messages(ctx, q, box, "("+fromInbox+page+") UNION ALL ("+fromCollected+page+") ORDER BY 1 DESC LIMIT $4",
+			mailbox, int64(store.FirstPosition(since)), int64(before), max)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,177 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+// leaseNow is the present moment of the clock of leases, as an argument: NULL
+// stands for the database's own, which all nodes share.
+func (db *DB) leaseNow() *int64 {
+	if db.opts.LeaseClock == nil {
+		return nil
+	}
+	us := db.opts.LeaseClock().UnixMicro()
+	return &us
+}
+
+// now as an SQL expression over the argument that leaseNow gives.
+const leaseClock = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
+
+// ClaimLanes takes up to max remote mailboxes for which something waits, that
+// nobody has claimed and that are due, those that are due longest first. When a
+// claim has lapsed, its owner may have sent the oldest delivery without saying
+// so: that one becomes Uncertain.
+func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
+	due, err := db.dueLanes(ctx, max)
+	if err != nil || len(due) == 0 {
+		return nil, err
+	}
+	err = db.change(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO lane (mailbox) SELECT m FROM unnest($1::bigint[]) m ORDER BY m ON CONFLICT DO NOTHING", due)
+		if err != nil {
+			return err
+		}
+		lanes, err = claimFree(ctx, tx, db.leaseNow(), due, owner, lease)
+		return err
+	})
+	if err != nil || len(lanes) == 0 {
+		return nil, err
+	}
+	t, err := db.knownTables(ctx)
+	for i := range lanes {
+		lanes[i].MailboxID = t.byRow[lanes[i].Mailbox].ID
+	}
+	return lanes, err
+}
+
+// dueLanes looks for lanes to claim.
+func (db *DB) dueLanes(ctx context.Context, max int) (due []int64, err error) {
+	err = db.read(ctx, func(q querier) error {
+		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row
+			FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
+			WHERE m.remote AND coalesce(l.next_attempt, 0) <= `+leaseClock+` AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
+			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row)
+			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max)
+		return err
+	})
+	return due, err
+}
+
+// claimFree takes those of the lanes that are still free; another node's
+// transaction that is just taking one is not waited for.
+func claimFree(ctx context.Context, tx pgx.Tx, now *int64, due []int64, owner string, lease time.Duration) ([]store.Lane, error) {
+	type claimed struct {
+		store.Lane
+		lapsed bool
+	}
+	found, err := all(ctx, tx, func(r pgx.Rows) (c claimed, err error) {
+		var expires int64
+		err = r.Scan(&c.Mailbox, &c.Generation, &c.Failures, &expires, &c.lapsed)
+		c.Owner, c.Expires = owner, time.UnixMicro(expires).UTC()
+		return c, err
+	}, `WITH free AS (SELECT mailbox, owner <> '' AS lapsed FROM lane
+			WHERE mailbox = ANY($2) AND (owner = '' OR expires <= `+leaseClock+`) AND next_attempt <= `+leaseClock+` FOR UPDATE SKIP LOCKED)
+		UPDATE lane l SET owner = $3, generation = generation + 1, expires = `+leaseClock+` + $4
+		FROM free f WHERE f.mailbox = l.mailbox RETURNING l.mailbox, l.generation, l.failures, l.expires, f.lapsed`,
+		now, due, owner, lease.Microseconds())
+	if err != nil {
+		return nil, err
+	}
+	var lanes []store.Lane
+	for _, c := range found {
+		lanes = append(lanes, c.Lane)
+		if !c.lapsed {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO delivery (mailbox, position, uncertain)
+			SELECT mailbox, position, true FROM inbox WHERE mailbox = $1 ORDER BY position LIMIT 1
+			ON CONFLICT (mailbox, position) DO UPDATE SET uncertain = true`, c.Mailbox); err != nil {
+			return nil, err
+		}
+	}
+	return lanes, nil
+}
+
+// WaitingDeliveries returns the next deliveries of a lane, oldest first.
+func (db *DB) WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error) {
+	return db.Deliveries(ctx, store.DeliveryQuery{Mailbox: l.MailboxID, State: store.Waiting, Max: max})
+}
+
+// Settle stores d's State and what was learned on the way to it, and prolongs
+// the claim by lease. It returns store.ErrClaimLost, having stored nothing, when
+// the lane has another owner or generation.
+func (db *DB) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
+	var why []byte
+	if d.ErrorText != "" || d.ErrorCode != "" {
+		var err error
+		if why, err = json.Marshal(fault{d.MESHID, d.ErrorCode, d.ErrorEvent, d.ErrorText}); err != nil {
+			return err
+		}
+	}
+	return db.change(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `UPDATE lane SET expires = `+leaseClock+` + $2 WHERE mailbox = $3 AND owner = $4 AND generation = $5`,
+			db.leaseNow(), lease.Microseconds(), l.Mailbox, l.Owner, l.Generation)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return store.ErrClaimLost
+		}
+		return settle(ctx, tx, &d, why)
+	})
+}
+
+func settle(ctx context.Context, tx pgx.Tx, d *store.Delivery, why []byte) error {
+	_, err := tx.Exec(ctx, `INSERT INTO delivery (mailbox, position, attempts, refusals, first, uncertain, mesh_id, fault) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (mailbox, position) DO UPDATE SET attempts = $3, refusals = $4, first = $5, uncertain = $6, mesh_id = $7, fault = $8`,
+		d.Mailbox, int64(d.Event), d.Attempts, d.Refusals, instant(d.First), d.Uncertain, text(d.MESHID), why)
+	if err != nil || d.State == store.Waiting {
+		return err
+	}
+	moved, err := collect(ctx, tx, d.Mailbox, d.Event, store.MessageStatus(d.State), d.At.UnixMicro(), why)
+	if err != nil || moved {
+		return err
+	}
+	// An operator parked it while it was on its way. What happened counts.
+	_, err = tx.Exec(ctx, "UPDATE collected SET status = $3, at = $4, fault = $5 WHERE mailbox = $1 AND position = $2 AND status = 'parked'",
+		d.Mailbox, int64(d.Event), string(d.State), d.At.UnixMicro(), why)
+	return err
+}
+
+// ReleaseLane gives a lane back: nobody claims it before next. l.Failures is
+// kept. It returns store.ErrClaimLost when the lane is no longer this claim's.
+func (db *DB) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
+	return db.read(ctx, func(q querier) error {
+		tag, err := q.Exec(ctx, "UPDATE lane SET owner = '', next_attempt = $4, failures = $5 WHERE mailbox = $1 AND owner = $2 AND generation = $3",
+			l.Mailbox, l.Owner, l.Generation, next.UnixMicro(), l.Failures)
+		if err == nil && tag.RowsAffected() == 0 {
+			err = store.ErrClaimLost
+		}
+		return err
+	})
+}
+
+// Backlogs tells what waits for the remote mailboxes, the deepest first, for at
+// most max of them. Its cost grows with what waits.
+func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err error) {
+	err = db.read(ctx, func(q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (b store.Backlog, err error) {
+			var oldest *int64
+			err = r.Scan(&b.MailboxID, &b.Waiting, &oldest, &b.Parked)
+			if oldest != nil {
+				b.Oldest = store.EventID(*oldest).Time()
+			}
+			return b, err
+		}, `SELECT m.id, (SELECT count(*) FROM inbox i WHERE i.mailbox = m.row), (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row),
+			(SELECT count(*) FROM collected c WHERE c.mailbox = m.row AND c.status = 'parked')
+			FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT $1`, max)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+const selectMailbox = "SELECT row, id, name, ods, password, remote FROM mailbox"
+
+func scanMailbox(r pgx.Rows) (m store.Mailbox, err error) {
+	return m, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Password, &m.Remote)
+}
+
+const boxesChanged = "UPDATE version SET boxes = boxes + 1"
+
+// PutMailbox keeps a mailbox and returns its row, which it keeps when it is
+// put again. Ids are compared without regard to case.
+func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (row int64, err error) {
+	defer db.known.forget()
+	err = db.change(ctx, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, `INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5 RETURNING row`,
+			m.ID, m.Name, string(m.ODS), m.Password, m.Remote).Scan(&row); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, boxesChanged)
+		return err
+	})
+	return row, err
+}
+
+// Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
+// when there is none.
+func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
+	id = strings.ToUpper(id)
+	return db.findBox(ctx, func(t *tables) (store.Mailbox, bool) {
+		m, ok := t.byID[id]
+		return m, ok
+	})
+}
+
+// Mailboxes lists all mailboxes in the order in which they were first put.
+func (db *DB) Mailboxes(ctx context.Context) ([]store.Mailbox, error) {
+	return db.mailboxes(ctx, selectMailbox+" ORDER BY row")
+}
+
+// Lookup lists the mailboxes of an organisation.
+func (db *DB) Lookup(ctx context.Context, ods string) ([]store.Mailbox, error) {
+	return db.mailboxes(ctx, selectMailbox+" WHERE upper(ods) = upper($1) ORDER BY row", ods)
+}
+
+func (db *DB) mailboxes(ctx context.Context, sql string, args ...any) (out []store.Mailbox, err error) {
+	err = db.read(ctx, func(q querier) error {
+		out, err = all(ctx, q, scanMailbox, sql, args...)
+		return err
+	})
+	return out, err
+}
+
+// PutWorkflow restricts a workflow id to its senders and receivers.
+func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
+	defer db.known.forget()
+	return db.change(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `INSERT INTO workflow (id, senders, receivers) VALUES ($1, coalesce($2::text[], '{}'), coalesce($3::text[], '{}'))
+			ON CONFLICT (id) DO UPDATE SET senders = excluded.senders, receivers = excluded.receivers`, f.ID, f.Senders, f.Receivers); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, boxesChanged)
+		return err
+	})
+}
+
+// Restricted tells who may use a workflow; ok is false when it is open to all.
+func (db *DB) Restricted(ctx context.Context, id string) (f store.Workflow, ok bool, err error) {
+	t, err := db.knownTables(ctx)
+	if err != nil {
+		return store.Workflow{}, false, err
+	}
+	f, ok = t.workflows[id]
+	return f, ok, nil
+}

@@ -1,0 +1,83 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// queueMatching asks for the subscriptions that are filed under the event codes
+// and route keys of the publishes. It is a statement of its own, begun after
+// the batch is closed: READ COMMITTED shows it all that was committed before.
+func (w *writer) queueMatching(b *pgx.Batch, accepts []*accept) {
+	var numbers []int32
+	var hashes []int64
+	var codes []string
+	for i, a := range accepts {
+		a.candidates, a.copies = nil, nil
+		if a.Deferred || a.Withheld {
+			continue
+		}
+		for _, hash := range a.hashes {
+			numbers, hashes, codes = append(numbers, int32(i)), append(hashes, hash), append(codes, a.Facts.EventCode)
+		}
+	}
+	if len(accepts) > 0 {
+		b.Queue(`SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::text[]) AS k(n, hash, code)
+			JOIN event_code c ON c.code = k.code JOIN route r ON r.hash = k.hash AND r.code = c.id`, numbers, hashes, codes)
+	}
+}
+
+// readCandidates reads the answer of queueMatching. A candidate that cannot be
+// read is set aside after the commit.
+func (w *writer) readCandidates(answers pgx.BatchResults, accepts []*accept) error {
+	rows, err := answers.Query()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int32
+		var id, packed []byte
+		if err := rows.Scan(&n, &id, &packed); err != nil {
+			return err
+		}
+		if c, ok := w.db.candidate(id, packed); ok {
+			accepts[n].candidates = append(accepts[n].candidates, c)
+		}
+	}
+	return rows.Err()
+}
+
+// candidate reads a row of route; one that cannot be read is quarantined.
+func (db *DB) candidate(id, packed []byte) (subscription.Candidate, bool) {
+	var c subscription.Candidate
+	if copy(c.ID[:], id); store.UnpackCandidate(packed, &c) == nil {
+		return c, true
+	}
+	db.setAside(c.ID, store.ErrCandidate.Error())
+	return c, false
+}
+
+// matchAsOf finds who gets a copy of a deferred event: of the subscriptions
+// that were active in its snapshot and live still.
+func (w *writer) matchAsOf(ctx context.Context, event store.EventID, f subscription.Facts) ([]subscription.Copy, error) {
+	found, err := all(ctx, w.conn, func(r pgx.Rows) (row struct{ id, packed []byte }, err error) {
+		return row, r.Scan(&row.id, &row.packed)
+	}, `SELECT r.id, r.candidate FROM pending p, unnest($2::bigint[]) AS k(hash), event_code c, route r
+		WHERE p.event = $1 AND c.code = $3 AND r.hash = k.hash AND r.code = c.id AND pg_visible_in_snapshot(r.since, p.snapshot)`,
+		int64(event), hashes(f.Keys), f.EventCode)
+	if err != nil {
+		return nil, err
+	}
+	var candidates []subscription.Candidate
+	for _, row := range found {
+		if c, ok := w.db.candidate(row.id, row.packed); ok {
+			candidates = append(candidates, c)
+		}
+	}
+	return subscription.Match(candidates, f), nil
+}

@@ -1,0 +1,104 @@
+package postgres_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/store/postgres"
+	"nems/internal/store/postgres/pgtest"
+)
+
+// A subscription counts on every node once it is answered, and no longer once
+// its deletion is; a thousand times each, either way, beside other publishers.
+func TestSubscribeHerePublishThere(t *testing.T) {
+	dsn := pgtest.Boot(t).Database(t)
+	nodes := [2]*postgres.DB{runNode(t, dsn), runNode(t, dsn)}
+	hosted(t, nodes[0], "A")
+	var stop atomic.Bool
+	var others sync.WaitGroup
+	defer others.Wait()
+	defer stop.Store(true)
+	for i := range 4 {
+		others.Go(func() {
+			db := nodes[i%2]
+			for !stop.Load() {
+				if _, err := db.AcceptEvent(t.Context(), eventAbout(db, numbered(900_000), []byte("beside"))); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	const rounds, workers = 1000, 4
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for i := int(next.Add(1)); i <= rounds && !t.Failed(); i = int(next.Add(1)) {
+				if err := cross(t, nodes[i%2], nodes[(i+1)%2], i); err != nil {
+					t.Errorf("round %d: %v", i, err)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// cross subscribes to patient i on one node, publishes on the other, deletes,
+// publishes.
+func cross(t *testing.T, here, there *postgres.DB, i int) error {
+	patient := numbered(i)
+	s := aboutPatient(t, patient, "A")
+	entry := audit.Entry{Action: "subscribe", ODS: "RR8", Patient: patient, Status: 201}
+	if err := here.Subscribe(t.Context(), s, entry); err != nil {
+		return err
+	}
+	r, err := there.AcceptEvent(t.Context(), eventAbout(there, patient, fmt.Append(nil, "event ", i)))
+	if err != nil || r.Copies != 1 {
+		return fmt.Errorf("subscribed: %d copies, %v", r.Copies, err)
+	}
+	if err := here.Delete(t.Context(), s.ID, entry); err != nil {
+		return err
+	}
+	r, err = there.AcceptEvent(t.Context(), eventAbout(there, patient, fmt.Append(nil, "event ", i)))
+	if err != nil || r.Copies != 0 {
+		return fmt.Errorf("deleted: %d copies, %v", r.Copies, err)
+	}
+	return nil
+}
+
+// Positions are unique over nodes that ask at the same moment, and rise on
+// each.
+func TestPositionsOfNodesDiffer(t *testing.T) {
+	dsn := pgtest.Boot(t).Database(t)
+	const nodes, each = 3, 20_000
+	got := make([][]store.EventID, nodes)
+	var all sync.WaitGroup
+	for n := range nodes {
+		db := runNode(t, dsn)
+		all.Go(func() {
+			for range each {
+				got[n] = append(got[n], db.NextPosition())
+			}
+		})
+	}
+	all.Wait()
+	owner := map[store.EventID]int{}
+	for n, positions := range got {
+		last := store.EventID(0)
+		for _, p := range positions {
+			if p <= last {
+				t.Fatalf("node %d: %d after %d", n, p, last)
+			}
+			last = p
+			if other, taken := owner[p]; taken {
+				t.Fatalf("nodes %d and %d both have %d", other, n, p)
+			}
+			owner[p] = n
+		}
+	}
+}

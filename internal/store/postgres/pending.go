@@ -1,0 +1,95 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// PendingEvents returns up to max events after one that wait to be routed, the
+// oldest first.
+func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) (out []store.EventID, err error) {
+	err = db.read(ctx, func(q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (id store.EventID, err error) { return id, r.Scan(&id) },
+			"SELECT event FROM pending WHERE refusal IS NULL AND event > $1 ORDER BY event LIMIT $2", int64(after), max)
+		return err
+	})
+	return out, err
+}
+
+// Unrouted counts the events that are accepted and not routed.
+func (db *DB) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
+	var oldest *int64
+	err = db.read(ctx, func(q querier) error {
+		return q.QueryRow(ctx, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`).
+			Scan(&u.Pending, &u.Refused, &oldest)
+	})
+	if oldest != nil {
+		u.Oldest = store.EventID(*oldest).Time()
+	}
+	return u, err
+}
+
+// routing files the copies of a deferred event.
+type routing struct {
+	store.Routing
+	entry audit.Sealed
+}
+
+// RouteEvent matches a deferred event against the subscriptions that were
+// active when it was accepted and live still, and files its copies, in one
+// transaction. It returns store.ErrNotFound when the event does not wait (any
+// more).
+func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error) {
+	op := routing{Routing: r, entry: seal(r.Audit)}
+	op.Audit = audit.Entry{}
+	res, err := db.submit(ctx, op)
+	return res.receipt, err
+}
+
+func (r routing) apply(ctx context.Context, w *writer) (result, error) {
+	var typ int32
+	var size int
+	// Two nodes may have looked the patient up: the second one waits here.
+	waits, err := one(ctx, w.conn, []any{&typ, &size}, `SELECT e.type, e.size FROM pending p JOIN event e ON e.id = p.event
+		WHERE p.event = $1 AND p.refusal IS NULL FOR UPDATE OF p`, int64(r.Event))
+	if err != nil {
+		return result{}, err
+	}
+	if !waits {
+		return result{err: store.ErrNotFound}, nil
+	}
+	w.entries = append(w.entries, r.entry)
+	done := result{receipt: store.Receipt{Event: r.Event}}
+	if r.Refusal != "" {
+		_, err := w.conn.Exec(ctx, "UPDATE pending SET refusal = $2 WHERE event = $1", int64(r.Event), r.Refusal)
+		return done, err
+	}
+	var copies []subscription.Copy
+	if !r.Withheld {
+		if copies, err = w.matchAsOf(ctx, r.Event, r.Facts); err != nil {
+			return result{}, err
+		}
+	}
+	done.receipt.Copies = len(copies)
+	return done, w.settleRouting(ctx, r, typ, size, copies)
+}
+
+func (w *writer) settleRouting(ctx context.Context, r routing, typ int32, size int, copies []subscription.Copy) error {
+	b := &pgx.Batch{}
+	b.Queue("UPDATE event SET withheld = $2, copies = $3 WHERE id = $1", int64(r.Event), r.Withheld, len(copies))
+	b.Queue("DELETE FROM pending WHERE event = $1", int64(r.Event))
+	if len(copies) > maxRows {
+		b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(r.Event), store.PackCopies(copies))
+		w.spreadDue = true
+	} else {
+		var rows inboxRows
+		rows.add(r.Event, typ, size, copies)
+		rows.queue(b)
+	}
+	return w.conn.SendBatch(ctx, b).Close()
+}

@@ -1,0 +1,129 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"nems/internal/store"
+)
+
+// querier is a connection, a transaction or the pool.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// all reads the rows of a query.
+func all[T any](ctx context.Context, q querier, scan func(pgx.Rows) (T, error), sql string, args ...any) ([]T, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		row, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
+}
+
+// one reads the one row of a query into targets, and says whether there was one.
+func one(ctx context.Context, q querier, targets []any, sql string, args ...any) (bool, error) {
+	err := q.QueryRow(ctx, sql, args...).Scan(targets...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// read runs f on a connection of the pool, outside of a transaction.
+func (db *DB) read(ctx context.Context, f func(querier) error) error {
+	if db.closed.Load() {
+		return store.ErrClosed
+	}
+	return db.classify(f(db.pool))
+}
+
+// change runs f in a transaction of its own. When the connection is lost while
+// it commits, the outcome is store.ErrUnknown.
+func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
+	if db.closed.Load() {
+		return store.ErrClosed
+	}
+	tx, err := db.pool.Begin(ctx)
+	if err != nil {
+		return db.classify(err)
+	}
+	// The caller may go away; the transaction ends one way or the other.
+	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementWait)
+	defer cancel()
+	if err := f(tx); err != nil {
+		_ = tx.Rollback(ending) // the error that led here says more
+		return db.classify(err)
+	}
+	if err := tx.Commit(ending); err != nil {
+		return db.classify(commitError(err))
+	}
+	return nil
+}
+
+// commitError tells what an error of COMMIT means: where the server did not say
+// that it rolled back, it may have committed.
+func commitError(err error) error {
+	var answered *pgconn.PgError
+	if errors.Is(err, pgx.ErrTxCommitRollback) || errors.As(err, &answered) && answered.SeverityUnlocalized == "ERROR" {
+		return err
+	}
+	return errors.Join(store.ErrUnknown, plain(err))
+}
+
+// instant is a column's value: microseconds, or NULL for the zero time.
+func instant(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	us := t.UnixMicro()
+	return &us
+}
+
+// moment is the inverse of instant.
+func moment(us *int64) time.Time {
+	if us == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*us).UTC()
+}
+
+// text is a column's value: NULL for "".
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// orEmpty is the inverse of text.
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// notNull makes an empty value of an absent one.
+func notNull(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

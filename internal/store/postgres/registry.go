@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// statement is an operation of one statement. Where it changes no row it is
+// refused with store.ErrNotFound; touch is run after it.
+type statement struct {
+	sql   string
+	args  []any
+	touch string
+	entry audit.Sealed
+}
+
+func (s statement) apply(ctx context.Context, w *writer) (result, error) {
+	tag, err := w.conn.Exec(ctx, s.sql, s.args...)
+	if err != nil {
+		return result{}, err
+	}
+	if tag.RowsAffected() == 0 {
+		return result{err: store.ErrNotFound}, nil
+	}
+	w.entries = append(w.entries, s.entry)
+	_, err = w.conn.Exec(ctx, s.touch)
+	return result{}, err
+}
+
+const registryChanged = "UPDATE version SET registry = registry + 1"
+
+// PutSystem registers a system, replacing its registration if it has one.
+func (db *DB) PutSystem(ctx context.Context, s store.System, e audit.Entry) error {
+	_, err := db.submit(ctx, statement{`INSERT INTO system (asid, value, revoked) VALUES ($1, $2, $3)
+		ON CONFLICT (asid) DO UPDATE SET value = $2, revoked = $3`, []any{string(s.ASID), notNull(s.Value), s.Revoked}, registryChanged, seal(e)})
+	return err
+}
+
+// RevokeSystem takes a system's rights away; store.ErrNotFound when it is not
+// registered.
+func (db *DB) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error {
+	_, err := db.submit(ctx, statement{"UPDATE system SET revoked = true WHERE asid = $1", []any{string(asid)}, registryChanged, seal(e)})
+	return err
+}
+
+// System returns a registered system or store.ErrNotFound.
+func (db *DB) System(ctx context.Context, asid nhs.ASID) (store.System, error) {
+	found, err := db.systems(ctx, "SELECT asid, value, revoked FROM system WHERE asid = $1", string(asid))
+	if err == nil && len(found) == 0 {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return store.System{}, err
+	}
+	return found[0], nil
+}
+
+// Systems returns all registered systems in the order of their ASIDs.
+func (db *DB) Systems(ctx context.Context) ([]store.System, error) {
+	return db.systems(ctx, `SELECT asid, value, revoked FROM system ORDER BY asid COLLATE "C"`)
+}
+
+func (db *DB) systems(ctx context.Context, sql string, args ...any) (out []store.System, err error) {
+	err = db.read(ctx, func(q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (s store.System, err error) {
+			return s, r.Scan(&s.ASID, &s.Value, &s.Revoked)
+		}, sql, args...)
+		return err
+	})
+	return out, err
+}
+
+// PutLifeCycle keeps the life cycle of an event type, replacing an earlier one.
+func (db *DB) PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error {
+	_, err := db.submit(ctx, statement{"INSERT INTO life_cycle (code, value) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET value = $2",
+		[]any{l.Code, notNull(l.Value)}, registryChanged, seal(e)})
+	return err
+}
+
+// LifeCycles returns the life cycles that were put, in the order of the codes.
+func (db *DB) LifeCycles(ctx context.Context) (out []store.LifeCycle, err error) {
+	err = db.read(ctx, func(q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (l store.LifeCycle, err error) {
+			return l, r.Scan(&l.Code, &l.Value)
+		}, `SELECT code, value FROM life_cycle ORDER BY code COLLATE "C"`)
+		return err
+	})
+	return out, err
+}

@@ -1,0 +1,193 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+// sentColumns are the columns of table message that make a store.Message.
+type sentColumns struct {
+	headers []byte
+	status  *string
+	at      *int64
+	expires *int64
+}
+
+const selectSent = `SELECT m.headers, m.status, m.status_at, m.expires FROM message m`
+
+func (c sentColumns) message() (m store.Message, err error) {
+	if err := json.Unmarshal(c.headers, &m); err != nil {
+		return m, fmt.Errorf("the headers of a stored message: %w", err)
+	}
+	m.Status, m.StatusAt, m.Expires = store.MessageStatus(orEmpty(c.status)), moment(c.at), moment(c.expires)
+	return m, nil
+}
+
+// sentMessages reads rows of table message.
+func sentMessages(ctx context.Context, q querier, where string, args ...any) ([]store.Message, error) {
+	return all(ctx, q, func(r pgx.Rows) (store.Message, error) {
+		var c sentColumns
+		if err := r.Scan(&c.headers, &c.status, &c.at, &c.expires); err != nil {
+			return store.Message{}, err
+		}
+		return c.message()
+	}, selectSent+where, args...)
+}
+
+// Send stores a message and makes it visible when its status is Accepted. With
+// status Uploading it is kept, invisible, until Complete. first is its chunk 1,
+// stored in the same transaction; nil when it was put with PutChunk before, or
+// when the message is a report.
+func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
+	b := &pgx.Batch{}
+	if err := queueSent(b, &m); err != nil {
+		return err
+	}
+	if first != nil {
+		c := putChunk{position: m.Position, chunk: 1, generation: int64(m.Position), size: int64(len(first))}
+		for rest := first; len(rest) > 0 || c.pieces == 0; c.pieces++ {
+			size := min(len(rest), maxPiece)
+			c.queuePiece(b, rest[:size])
+			rest = rest[size:]
+		}
+		c.queue(b)
+	}
+	return db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+}
+
+// queueSent writes a message that somebody sent, and its row in the inbox.
+func queueSent(b *pgx.Batch, m *store.Message) error {
+	headers, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	b.Queue(`INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		int64(m.Position), m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), headers)
+	if m.Status == store.Accepted {
+		queueVisible(b, m)
+	}
+	return nil
+}
+
+func queueVisible(b *pgx.Batch, m *store.Message) {
+	b.Queue("INSERT INTO inbox (mailbox, position, type, size, workflow) VALUES ($1, $2, 0, $3, $4)", m.Mailbox, int64(m.Position), m.Size, m.Workflow)
+}
+
+// Complete makes an uploading message visible in the recipient's inbox, with
+// its size over all chunks, if every chunk is there; if not it returns false
+// and changes nothing. It returns store.ErrNotFound for what is not uploading.
+func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (whole bool, err error) {
+	err = db.change(ctx, func(tx pgx.Tx) error {
+		found, err := sentMessages(ctx, tx, " WHERE m.position = $1 AND m.mailbox = $2 AND m.status = 'uploading' FOR UPDATE", int64(position), mailbox)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return store.ErrNotFound
+		}
+		m, there := found[0], 0
+		err = tx.QueryRow(ctx, "SELECT count(*), coalesce(sum(size), 0)::bigint FROM chunk WHERE position = $1 AND chunk BETWEEN 1 AND $2", int64(position), m.Chunks).
+			Scan(&there, &m.Size)
+		if err != nil || there != m.Chunks {
+			return err
+		}
+		headers, err := json.Marshal(m)
+		if err != nil {
+			return err
+		}
+		whole = true
+		b := &pgx.Batch{}
+		b.Queue("UPDATE message SET status = 'accepted', status_at = $2, expires = $3, headers = $4 WHERE position = $1",
+			int64(position), at.UnixMicro(), instant(expires), headers)
+		queueVisible(b, &m)
+		return tx.SendBatch(ctx, b).Close()
+	})
+	return whole && err == nil, err
+}
+
+// SentByLocalID finds what a mailbox has sent by its local id; several messages
+// may share one.
+func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) (out []store.Message, err error) {
+	if localID == "" {
+		return nil, nil
+	}
+	err = db.read(ctx, func(q querier) error {
+		out, err = sentMessages(ctx, q, " WHERE upper(m.sender) = upper($1) AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position", sender, localID)
+		return err
+	})
+	return out, err
+}
+
+// Outbox returns what a mailbox has sent, but no copies of events, at or after
+// since, in whatever state, newest first, from before on; before 0 begins with
+// the newest.
+func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) (out []store.Message, err error) {
+	err = db.read(ctx, func(q querier) error {
+		out, err = sentMessages(ctx, q, ` WHERE upper(m.sender) = upper($1) AND m.position >= $2 AND ($3::bigint = 0 OR m.position < $3)
+			ORDER BY m.position DESC LIMIT $4`, sender, int64(store.FirstPosition(since)), int64(before), max)
+		return err
+	})
+	return out, err
+}
+
+// SetStatus stores m's Status, StatusAt, LinkedID, ErrorCode, ErrorEvent and
+// ErrorText and, in the same transaction, puts report into its mailbox unless
+// it is nil. A message whose status is not Accepted leaves the inbox. It returns
+// store.ErrNotFound for a message that is not there.
+func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
+	var why, headers []byte
+	var err error
+	if m.EventCode != "" {
+		why, err = json.Marshal(fault{m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText})
+	} else {
+		headers, err = json.Marshal(m)
+	}
+	if err != nil {
+		return err
+	}
+	return db.change(ctx, func(tx pgx.Tx) error {
+		if err := setStatus(ctx, tx, &m, why, headers); err != nil || report == nil {
+			return err
+		}
+		b := &pgx.Batch{}
+		if err := queueSent(b, report); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, b).Close()
+	})
+}
+
+func setStatus(ctx context.Context, q querier, m *store.Message, why, headers []byte) (err error) {
+	at, moved := m.StatusAt.UnixMicro(), false
+	if m.Status != store.Accepted {
+		if moved, err = collect(ctx, q, m.Mailbox, m.Position, m.Status, at, why); err != nil {
+			return err
+		}
+	}
+	if !moved {
+		tag, err := q.Exec(ctx, "UPDATE collected SET status = $3, at = $4, fault = $5 WHERE mailbox = $1 AND position = $2",
+			m.Mailbox, int64(m.Position), string(m.Status), at, why)
+		if err != nil {
+			return err
+		}
+		moved = tag.RowsAffected() > 0
+	}
+	if headers != nil {
+		tag, err := q.Exec(ctx, "UPDATE message SET status = $3, status_at = $4, headers = $5 WHERE position = $1 AND mailbox = $2",
+			int64(m.Position), m.Mailbox, string(m.Status), at, headers)
+		if err != nil {
+			return err
+		}
+		moved = moved || tag.RowsAffected() > 0
+	}
+	if !moved {
+		return store.ErrNotFound
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// How long things may take before they count as failed.
+const (
+	connectWait   = 5 * time.Second
+	statementWait = 15 * time.Second
+	lockWait      = 5 * time.Second
+	poolSize      = 12
+	oldest        = 150000 // server_version_num
+)
+
+// errOldPrimary: the server is one that another has taken over from.
+var errOldPrimary = errors.New("the server is behind one that took over from it: refused, so that it confirms nothing")
+
+// servers makes connections to the primary, whichever of the servers of the DSN
+// that is. It remembers the highest WAL timeline it has seen: a primary that
+// comes back after a standby was promoted has a lower one and is refused.
+type servers struct {
+	config   *pgxpool.Config
+	log      *slog.Logger
+	timeline atomic.Int64
+}
+
+// newServers reads a DSN. Its errors do not repeat the DSN: it holds a password.
+func newServers(dsn string, log *slog.Logger) (*servers, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("the database URL cannot be read: expected postgres://USER@HOST:PORT/DATABASE")
+	}
+	s := &servers{config: config, log: log}
+	c := config.ConnConfig
+	if c.ValidateConnect == nil {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectWait
+	}
+	for name, value := range map[string]string{
+		"application_name":  "nems",
+		"statement_timeout": milliseconds(statementWait),
+		"lock_timeout":      milliseconds(lockWait),
+		// Half-open connections must not hold locks for long.
+		"idle_in_transaction_session_timeout": milliseconds(2 * statementWait),
+		"tcp_keepalives_idle":                 "10",
+		"tcp_user_timeout":                    milliseconds(statementWait),
+		// Plans are made once and must fit a table that grows: the indexes always do.
+		"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+		"jit": "off", "timezone": "UTC",
+	} {
+		if _, given := c.RuntimeParams[name]; !given {
+			c.RuntimeParams[name] = value
+		}
+	}
+	config.MaxConns = max(config.MaxConns, poolSize)
+	config.MaxConnLifetime = time.Hour
+	config.AfterConnect = s.fence
+	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return s.current(conn), nil }
+	return s, nil
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// timelineKey is where a connection remembers its server's timeline.
+const timelineKey = "timeline"
+
+// fence refuses a server on a lower timeline than the highest that was seen.
+func (s *servers) fence(ctx context.Context, conn *pgx.Conn) error {
+	var timeline int64
+	// pg_control_checkpoint lags behind a promotion; the name of the segment
+	// that is written does not.
+	err := conn.QueryRow(ctx, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint").Scan(&timeline)
+	if err != nil {
+		return err
+	}
+	for {
+		seen := s.timeline.Load()
+		if timeline < seen {
+			return errOldPrimary
+		}
+		if seen == timeline || s.timeline.CompareAndSwap(seen, timeline) {
+			break
+		}
+	}
+	conn.PgConn().CustomData()[timelineKey] = timeline
+	return nil
+}
+
+// current tells whether a connection still is to the newest primary.
+func (s *servers) current(conn *pgx.Conn) bool {
+	timeline, ok := conn.PgConn().CustomData()[timelineKey].(int64)
+	return ok && timeline >= s.timeline.Load()
+}
+
+// connect makes a connection for one writer. notice hears what the server says
+// beside its answers; settings are of the session.
+func (s *servers) connect(ctx context.Context, notice func(*pgconn.Notice), settings map[string]string) (*pgx.Conn, error) {
+	config := s.config.ConnConfig.Copy()
+	for name, value := range settings {
+		config.RuntimeParams[name] = value
+	}
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notice(n) }
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.fence(ctx, conn); err != nil {
+		_ = conn.Close(ctx)
+		return nil, err
+	}
+	return conn, nil
+}
+
+func (s *servers) pool(ctx context.Context) (*pgxpool.Pool, error) {
+	return pgxpool.NewWithConfig(ctx, s.config.Copy())
+}
+
+// check looks at the server before anything else is done with it.
+func (s *servers) check(ctx context.Context) error {
+	conn, err := s.connect(ctx, func(*pgconn.Notice) {}, nil)
+	if err != nil {
+		return plain(err)
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var version int
+	var safe string
+	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int,
+		concat_ws(', ', CASE WHEN current_setting('fsync') = 'off' THEN 'fsync' END,
+			CASE WHEN current_setting('full_page_writes') = 'off' THEN 'full_page_writes' END,
+			CASE WHEN current_setting('synchronous_commit') IN ('off') THEN 'synchronous_commit' END)`).Scan(&version, &safe)
+	if err != nil {
+		return plain(err)
+	}
+	if version < oldest {
+		return fmt.Errorf("expected version 15 or newer; received %d", version/10000)
+	}
+	if safe != "" {
+		s.log.Warn("the database may lose what it has confirmed: it runs without " + safe)
+	}
+	return nil
+}

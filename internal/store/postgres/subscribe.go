@@ -1,0 +1,245 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// creation is a subscription as it is written.
+type creation struct {
+	subscription.Subscription
+	key   subscription.RouteKey
+	hash  int64
+	same  int64
+	now   time.Time
+	entry audit.Sealed
+}
+
+func (db *DB) creation(s subscription.Subscription, e audit.Entry) creation {
+	c := creation{Subscription: s, key: s.Criteria.Key(), now: db.opts.Now(), entry: seal(e)}
+	c.hash = c.key.Hash()
+	c.same = store.SameHash(&s, s.Criteria.Normal())
+	return c
+}
+
+// subscribe creates subscriptions, each on its own.
+type subscribe struct{ creations []creation }
+
+// Subscribe keeps a subscription. It returns *store.DuplicateError when its
+// owner has an equal one that lives, and store.ErrNotFound when there is no
+// such mailbox. An event that any node accepts after Subscribe returned is
+// matched against it.
+func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error {
+	errs, err := db.SubscribeAll(ctx, []store.Creation{{Subscription: s, Audit: e}})
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// SubscribeAll creates many subscriptions in one commit. errs has one entry
+// for each, as Subscribe would return it; err is set when none was stored.
+func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
+	op := subscribe{creations: make([]creation, len(all))}
+	codes := map[string]bool{}
+	for i, c := range all {
+		op.creations[i] = db.creation(c.Subscription, c.Audit)
+		for _, code := range c.Subscription.Criteria.Events {
+			codes[code] = true
+		}
+	}
+	for code := range codes {
+		if _, err := db.codeNumber(ctx, code); err != nil {
+			return nil, err
+		}
+	}
+	r, err := db.submit(ctx, op)
+	return r.errs, err
+}
+
+// apply works through the creations in steps, so that a batch of a thousand
+// needs few round trips. Twins within a step find each other by the unique index.
+func (s subscribe) apply(ctx context.Context, w *writer) (result, error) {
+	r := result{errs: make([]error, len(s.creations))}
+	const step = 200
+	for from := 0; from < len(s.creations); from += step {
+		to := min(from+step, len(s.creations))
+		if err := w.create(ctx, s.creations[from:to], r.errs[from:to]); err != nil {
+			return result{}, err
+		}
+	}
+	return r, nil
+}
+
+// create writes subscriptions with one round trip, and another for the twins of
+// those that are refused.
+func (w *writer) create(ctx context.Context, creations []creation, errs []error) error {
+	b := &pgx.Batch{}
+	for i := range creations {
+		creations[i].queue(b)
+	}
+	answers := w.conn.SendBatch(ctx, b)
+	states, boxes := make([]string, len(creations)), make([]*int64, len(creations))
+	for i := range creations {
+		if _, err := answers.Exec(); err != nil { // of ended twins
+			return errors.Join(err, answers.Close())
+		}
+		if err := answers.QueryRow().Scan(&states[i], &boxes[i]); err != nil {
+			return errors.Join(err, answers.Close())
+		}
+	}
+	if err := answers.Close(); err != nil {
+		return err
+	}
+	routes := &pgx.Batch{}
+	for i := range creations {
+		c := &creations[i]
+		switch states[i] {
+		case "no mailbox":
+			errs[i] = store.ErrNotFound
+		case "twin":
+			twin, err := c.twin(ctx, w.conn)
+			if err != nil {
+				return err
+			}
+			errs[i] = &store.DuplicateError{ID: twin}
+		default:
+			w.entries = append(w.entries, c.entry)
+			w.db.queueRoutes(routes, &c.Subscription, *boxes[i], c.key, c.hash)
+		}
+	}
+	if routes.Len() == 0 {
+		return nil
+	}
+	return w.conn.SendBatch(ctx, routes).Close()
+}
+
+// queue writes the row. A twin that has ended makes room first; one that lives,
+// also one that another node is just creating, keeps the row out.
+func (c *creation) queue(b *pgx.Batch) {
+	b.Queue("UPDATE subscription SET same = NULL WHERE hash = $1 AND same = $2 AND ends <= $3", c.hash, c.same, c.now.UnixMicro())
+	contacts := make([]string, len(c.Contacts))
+	for i, code := range c.Contacts {
+		contacts[i] = string(code)
+	}
+	b.Queue(`WITH box AS (SELECT row FROM mailbox WHERE upper(id) = upper($4)),
+		made AS (INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
+			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM box
+			ON CONFLICT (hash, same) WHERE same IS NOT NULL DO NOTHING RETURNING 1)
+		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN NOT EXISTS (SELECT FROM made) THEN 'twin' ELSE '' END, (SELECT row FROM box)`,
+		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.hash, c.same, store.StatusNumber(c.Status), instant(c.End),
+		c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))
+}
+
+// twin finds the equal subscription that kept a row out.
+func (c *creation) twin(ctx context.Context, q querier) (id subscription.ID, err error) {
+	var raw []byte
+	_, err = one(ctx, q, []any{&raw}, "SELECT id FROM subscription WHERE hash = $1 AND same = $2", c.hash, c.same)
+	copy(id[:], raw)
+	return id, err
+}
+
+// queueRoutes files a subscription under its route key and event codes, whose
+// numbers are known.
+func (db *DB) queueRoutes(b *pgx.Batch, s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) {
+	candidate := store.PackCandidate(subscription.Candidate{
+		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
+		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
+	})
+	for _, code := range s.Criteria.Events {
+		b.Queue(`INSERT INTO route (hash, code, id, candidate) SELECT $1, id, $3, $4 FROM event_code WHERE code = $2
+			ON CONFLICT (hash, code, id) DO UPDATE SET candidate = excluded.candidate, since = pg_current_xact_id()`,
+			hash, code, s.ID[:], candidate)
+	}
+}
+
+// deletion ends subscriptions for good.
+type deletion struct {
+	ids     [][]byte
+	entries []audit.Sealed
+}
+
+// Delete removes a subscription; store.ErrNotFound when there is none. No
+// event that any node accepts after Delete returned matches it.
+func (db *DB) Delete(ctx context.Context, id subscription.ID, e audit.Entry) error {
+	errs, err := db.DeleteAll(ctx, []store.Deletion{{ID: id, Audit: e}})
+	if err != nil {
+		return err
+	}
+	return errs[0]
+}
+
+// DeleteAll removes many subscriptions in one commit. errs has one entry for
+// each, as Delete would return it; err is set when none was removed.
+func (db *DB) DeleteAll(ctx context.Context, all []store.Deletion) (errs []error, err error) {
+	var op deletion
+	for _, d := range all {
+		op.ids = append(op.ids, d.ID[:])
+		op.entries = append(op.entries, seal(d.Audit))
+	}
+	r, err := db.submit(ctx, op)
+	return r.errs, err
+}
+
+func (d deletion) apply(ctx context.Context, w *writer) (result, error) {
+	gone, err := all(ctx, w.conn, func(r pgx.Rows) (id []byte, err error) { return id, r.Scan(&id) },
+		"DELETE FROM subscription WHERE id = ANY($1) RETURNING id", d.ids)
+	if err != nil {
+		return result{}, err
+	}
+	there := map[string]bool{}
+	for _, id := range gone {
+		there[string(id)] = true
+	}
+	r := result{errs: make([]error, len(d.ids))}
+	for i, id := range d.ids {
+		if !there[string(id)] {
+			r.errs[i] = store.ErrNotFound
+			continue
+		}
+		delete(there, string(id)) // named twice, it is gone the second time
+		w.entries = append(w.entries, d.entries[i])
+	}
+	b := &pgx.Batch{}
+	b.Queue("DELETE FROM route WHERE id = ANY($1)", d.ids)
+	b.Queue("DELETE FROM quarantine WHERE id = ANY($1)", d.ids)
+	return r, w.conn.SendBatch(ctx, b).Close()
+}
+
+// approve makes a requested subscription active.
+type approve struct {
+	id    subscription.ID
+	entry audit.Sealed
+}
+
+// Approve makes a subscription active that waits for an operator. It returns
+// store.ErrNotFound when there is none in status requested.
+func (db *DB) Approve(ctx context.Context, id subscription.ID, e audit.Entry) error {
+	_, err := db.submit(ctx, approve{id: id, entry: seal(e)})
+	return err
+}
+
+func (a approve) apply(ctx context.Context, w *writer) (result, error) {
+	found, err := all(ctx, w.conn, scanSubscription, selectSubscription+" WHERE id = $1 AND status = 1 FOR UPDATE", a.id[:])
+	if err != nil {
+		return result{}, err
+	}
+	if len(found) == 0 || found[0].broken != nil {
+		return result{err: store.ErrNotFound}, nil
+	}
+	stored := found[0]
+	stored.Status = subscription.Active
+	w.entries = append(w.entries, a.entry)
+	b := &pgx.Batch{}
+	b.Queue("UPDATE subscription SET status = 2, version = version + 1 WHERE id = $1", a.id[:])
+	w.db.queueRoutes(b, &stored.Subscription, stored.mailbox, stored.Criteria.Key(), stored.hash)
+	return result{}, w.conn.SendBatch(ctx, b).Close()
+}

@@ -1,0 +1,75 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"nems/internal/mailbox"
+	"nems/internal/store/postgres"
+	"nems/internal/store/postgres/pgtest"
+	"nems/internal/store/storetest"
+)
+
+var _ mailbox.Boxes = (*postgres.DB)(nil)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSuite(t *testing.T) {
+	server := pgtest.Boot(t)
+	storetest.Run(t, func(t *testing.T) storetest.Fixture {
+		f := &fixture{dsn: server.Database(t)}
+		t.Cleanup(func() { f.Stop(t) })
+		return f
+	})
+}
+
+// fixture is a database with one node on it.
+type fixture struct {
+	dsn     string
+	db      *postgres.DB
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
+	t.Helper()
+	db, err := postgres.Open(t.Context(), f.dsn, postgres.Options{
+		Now: now, LeaseClock: now, Migrate: true, AuditDelay: 5 * time.Millisecond, Committers: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	f.db, f.cancel = db, cancel
+	f.running.Go(func() {
+		if err := db.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+func (f *fixture) Stop(t *testing.T) {
+	t.Helper()
+	if f.db == nil {
+		return
+	}
+	f.cancel()
+	f.running.Wait()
+	if err := f.db.Close(); err != nil {
+		t.Error(err)
+	}
+	f.db = nil
+}
+
+// Crash cuts every connection of the node, as the death of its machine would,
+// and leaves the node behind: the next one takes over beside it.
+func (f *fixture) Crash(t *testing.T) {
+	t.Helper()
+	pgtest.SQL(t, f.dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	f.Stop(t)
+}

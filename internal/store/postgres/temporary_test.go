@@ -1,0 +1,80 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"nems/internal/store"
+	"nems/internal/store/postgres/pgtest"
+)
+
+// What the server can recover from is ErrBusy: nothing was stored, the API
+// says 503, and the next attempt works.
+func TestTemporaryFailures(t *testing.T) {
+	s := pgtest.Boot(t)
+	dsn := s.Database(t)
+	db := runNode(t, dsn)
+	box := hosted(t, db, "A")
+	patient := numbered(1)
+	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
+		t.Fatal(err)
+	}
+	for name, state := range map[string]string{
+		"disk full": "53100", "out of memory": "53200", "serialization": "40001", "deadlock": "40P01",
+		"lock not available": "55P03", "read-only transaction": "25006", "shutting down": "57P01", "crash elsewhere": "57P02",
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := eventAbout(db, patient, []byte("a body to know it by: "+state))
+			pgtest.SQL(t, dsn, "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS "+
+				"$$ BEGIN RAISE EXCEPTION 'as the test wants' USING ERRCODE = '"+state+"'; END $$",
+				"CREATE TRIGGER fails BEFORE INSERT ON event FOR EACH ROW EXECUTE FUNCTION fails()")
+			_, err := db.AcceptEvent(t.Context(), a)
+			pgtest.SQL(t, dsn, "DROP FUNCTION fails CASCADE")
+			if !errors.Is(err, store.ErrBusy) {
+				t.Errorf("expected ErrBusy, got %v", err)
+			}
+			wantKept(t, db, box, a, false)
+			if _, err := db.AcceptEvent(t.Context(), a); err != nil {
+				t.Errorf("again: %v", err)
+			}
+			wantKept(t, db, box, a, true)
+		})
+	}
+}
+
+// While the server is away events are refused in time, and taken again when
+// it is back, by the same store; what was answered is still there.
+func TestServerComesBack(t *testing.T) {
+	s := pgtest.Boot(t, "fsync=on")
+	db := runNode(t, s.Database(t))
+	box := hosted(t, db, "A")
+	patient := numbered(1)
+	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
+		t.Fatal(err)
+	}
+	before := eventAbout(db, patient, []byte("before"))
+	if _, err := db.AcceptEvent(t.Context(), before); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop(t)
+	for range 5 {
+		from := time.Now()
+		_, err := db.AcceptEvent(context.Background(), eventAbout(db, patient, []byte("meanwhile")))
+		if !errors.Is(err, store.ErrBusy) && !errors.Is(err, store.ErrUnknown) {
+			t.Errorf("server down: %v", err)
+		}
+		if took := time.Since(from); took > 10*time.Second {
+			t.Errorf("refused after %v", took)
+		}
+	}
+	s.Start(t)
+	after := eventAbout(db, patient, []byte("after"))
+	eventually(t, "the store takes events again", func() bool {
+		_, err := db.AcceptEvent(t.Context(), after)
+		return err == nil
+	})
+	wantKept(t, db, box, before, true)
+	wantKept(t, db, box, after, true)
+}

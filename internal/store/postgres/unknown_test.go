@@ -1,0 +1,91 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"nems/internal/store"
+	"nems/internal/store/postgres/pgtest"
+)
+
+// A connection that is lost during COMMIT leaves open whether the event is
+// kept: the store says so, and goes on.
+func TestConnectionLostDuringCommit(t *testing.T) {
+	s := pgtest.Boot(t)
+	p, dsn := through(t, s.Database(t))
+	db := runNode(t, dsn)
+	box := hosted(t, db, "A")
+	patient := numbered(1)
+	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name  string
+		where cut
+		kept  bool
+	}{
+		{"before it arrives", beforeCommit, false},
+		{"after it is done", afterCommit, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := eventAbout(db, patient, []byte("a body to know it by: "+c.name))
+			p.arm(c.where, a.Body.Data)
+			_, err := db.AcceptEvent(t.Context(), a)
+			if p.hits() != 1 {
+				t.Fatalf("%d connections were cut", p.hits())
+			}
+			if !errors.Is(err, store.ErrUnknown) {
+				t.Errorf("expected ErrUnknown, got %v", err)
+			}
+			next := eventAbout(db, patient, []byte("next"))
+			eventually(t, "the store takes events again", func() bool {
+				_, err := db.AcceptEvent(t.Context(), next)
+				if err != nil && !errors.Is(err, store.ErrBusy) {
+					t.Fatalf("another connection: %v", err)
+				}
+				return err == nil
+			})
+			wantKept(t, db, box, next, true)
+			wantKept(t, db, box, a, c.kept)
+		})
+	}
+}
+
+// An operator who ends the wait for a standby, or its backend, makes
+// PostgreSQL say that the commit may be on one machine only: no 202 for that.
+func TestCommitThatNoStandbyConfirmed(t *testing.T) {
+	for _, how := range []string{"pg_cancel_backend", "pg_terminate_backend"} {
+		t.Run(how, func(t *testing.T) {
+			s := pgtest.Boot(t)
+			dsn := s.Database(t)
+			db := runNode(t, dsn)
+			hosted(t, db, "A")
+			admin := s.DSN("postgres", "postgres") + "&options=-csynchronous_commit%3Dlocal"
+			pgtest.SQL(t, admin, "ALTER SYSTEM SET synchronous_standby_names = 'absent'", "SELECT pg_reload_conf()")
+			accepted := make(chan error, 1)
+			go func() {
+				_, err := db.AcceptEvent(context.WithoutCancel(t.Context()), eventAbout(db, numbered(1), []byte("body")))
+				accepted <- err
+			}()
+			var err error
+			eventually(t, "the answer", func() bool {
+				pgtest.SQL(t, admin, "SELECT "+how+"(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+				select {
+				case err = <-accepted:
+					return true
+				default:
+					return false
+				}
+			})
+			if !errors.Is(err, store.ErrUnknown) {
+				t.Errorf("expected ErrUnknown, got %v", err)
+			}
+			pgtest.SQL(t, admin, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
+			eventually(t, "events are taken again", func() bool {
+				_, err := db.AcceptEvent(t.Context(), eventAbout(db, numbered(1), []byte("body")))
+				return err == nil
+			})
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+// putChunk is a chunk whose pieces are written one after the other; queue makes
+// them count.
+type putChunk struct {
+	position   store.EventID
+	chunk      int
+	generation int64
+	pieces     int
+	size       int64
+}
+
+// PutChunk stores chunk n (from 1) of a message, in place of one that is there,
+// and returns its size. It may come before Send. It reads a piece of at most
+// 256 KiB at a time. When r fails the chunk stays as it was and the error is
+// returned, wrapped.
+func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
+	c := putChunk{position: position, chunk: n, generation: int64(db.NextPosition())}
+	for {
+		data, err := io.ReadAll(io.LimitReader(r, maxPiece))
+		if err != nil {
+			return 0, fmt.Errorf("chunk %d: %w", n, err)
+		}
+		if len(data) > 0 || c.pieces == 0 {
+			if err := db.putPiece(ctx, &c, data); err != nil {
+				return 0, err
+			}
+			c.size += int64(len(data))
+			c.pieces++
+		}
+		if len(data) < maxPiece {
+			break
+		}
+	}
+	b := &pgx.Batch{}
+	c.queue(b)
+	return c.size, db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+}
+
+// putPiece stores a piece of a chunk that does not count yet. No transaction is
+// open while the next one is read.
+func (db *DB) putPiece(ctx context.Context, c *putChunk, data []byte) error {
+	b := &pgx.Batch{}
+	if c.pieces == 0 {
+		b.Queue("INSERT INTO upload (generation, position, chunk) VALUES ($1, $2, $3)", c.generation, int64(c.position), c.chunk)
+	}
+	c.queuePiece(b, data)
+	return db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+}
+
+func (c *putChunk) queuePiece(b *pgx.Batch, data []byte) {
+	b.Queue("INSERT INTO piece (position, chunk, generation, n, data) VALUES ($1, $2, $3, $4, $5)",
+		int64(c.position), c.chunk, c.generation, c.pieces, notNull(data))
+}
+
+// queue makes the pieces of the generation the chunk.
+func (c *putChunk) queue(b *pgx.Batch) {
+	b.Queue("DELETE FROM piece WHERE position = $1 AND chunk = $2 AND generation <> $3", int64(c.position), c.chunk, c.generation)
+	b.Queue(`INSERT INTO chunk (position, chunk, generation, pieces, size) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (position, chunk) DO UPDATE SET generation = $3, pieces = $4, size = $5`,
+		int64(c.position), c.chunk, c.generation, c.pieces, c.size)
+}
