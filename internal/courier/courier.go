@@ -67,7 +67,8 @@ type Config struct {
 	Batch    int           // deliveries of a lane before others get their turn; default 50
 	Lease    time.Duration // of a claim; default 2 min; longer than SendTimeout
 	// Poll is the pause when nothing is due, and Reports the one between looks
-	// for reports; defaults 250 ms and 1 min.
+	// for reports; defaults 250 ms and 1 min. The pause begins with a sixteenth of
+	// Poll and doubles: what follows soon after other copies waits little.
 	Poll, Reports time.Duration
 	SendTimeout   time.Duration // of one call of the MESH; default 60 s
 	Grace         time.Duration // that calls under way get when stopping; default 8 s
@@ -177,10 +178,13 @@ func (c *Courier) carry(ctx, calls context.Context) {
 	defer busy.Wait()
 	slots := make(chan struct{}, c.Parallel)
 	freed := make(chan struct{}, 1)
-	for ctx.Err() == nil {
+	for pause := c.Poll; ctx.Err() == nil; {
 		lanes, err := c.claim(ctx, c.Parallel-len(slots))
 		if err != nil && ctx.Err() == nil {
 			c.Log.Warn("claiming deliveries", "error", err)
+		}
+		if len(lanes) > 0 {
+			pause = c.Poll / 16
 		}
 		for _, lane := range lanes {
 			slots <- struct{}{}
@@ -193,7 +197,9 @@ func (c *Courier) carry(ctx, calls context.Context) {
 				}
 			})
 		}
-		c.pause(ctx, freed)
+		if c.pause(ctx, pause, freed) {
+			pause = min(2*pause, c.Poll)
+		}
 	}
 }
 
@@ -212,15 +218,17 @@ func (c *Courier) claim(ctx context.Context, free int) ([]store.Lane, error) {
 	return c.Outbox.ClaimLanes(ctx, c.Owner, c.Lease, free)
 }
 
-// pause waits until a lane was freed, or a while.
-func (c *Courier) pause(ctx context.Context, freed <-chan struct{}) {
-	timer := time.NewTimer(c.Poll)
+// pause waits until a lane was freed, or a while; it tells whether that passed.
+func (c *Courier) pause(ctx context.Context, while time.Duration, freed <-chan struct{}) bool {
+	timer := time.NewTimer(while)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-freed:
 	case <-timer.C:
+		return true
 	}
+	return false
 }
 
 // backoff is the pause after a number of failures in a row.

@@ -1,6 +1,7 @@
 package courier_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -106,6 +107,46 @@ func TestParked(t *testing.T) {
 		again, err := w.db.Delivery(t.Context(), d.ID)
 		return err == nil && again.State == store.Parked && again.Attempts == 1 && w.trip.sends.Load() == 7
 	})
+}
+
+// resting tells when its courier has given back so many lanes and found nothing
+// more to do.
+type resting struct {
+	courier.Outbox
+	busy  atomic.Int64 // lanes that are still to be given back
+	rests atomic.Bool
+}
+
+func (r *resting) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
+	defer r.busy.Add(-1)
+	return r.Outbox.ReleaseLane(ctx, l, next)
+}
+
+func (r *resting) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	done := r.busy.Load() <= 0
+	lanes, err := r.Outbox.ClaimLanes(ctx, owner, lease, max)
+	if done && len(lanes) == 0 {
+		r.rests.Store(true)
+	}
+	return lanes, err
+}
+
+// What follows soon after other copies does not wait for a whole pause, however
+// many lanes were given back before.
+func TestFollowsSoon(t *testing.T) {
+	const poll = 8 * time.Second
+	w := newWorld(t, setting{recipients: []string{"A", "B", "C", "D", "E", "F", "G", "H"}})
+	outbox := &resting{Outbox: w.db}
+	outbox.busy.Store(8)
+	w.publish(0)
+	w.run(func(c *courier.Config) { c.Outbox, c.Poll = outbox, poll })
+	w.eventually("at rest", outbox.rests.Load)
+	begun := time.Now()
+	w.publish(1)
+	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 16 })
+	if took := time.Since(begun); took > poll/4 {
+		t.Errorf("the second event waited %s", took)
+	}
 }
 
 // deadMailbox fails what is sent to the mailbox DEAD.
