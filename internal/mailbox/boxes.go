@@ -24,6 +24,7 @@ type Boxes interface {
 	// List returns a page of the unread messages, oldest first, and nothing of
 	// their bodies: only Mailbox, Position and Workflow need be filled in (an
 	// index has them). Its cost depends on the page, not on the depth of the box.
+	// Others may have been given the same page: it must not be changed.
 	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
 	// Count returns how many unread messages wait.
 	Count(ctx context.Context, mailbox int64) (int, error)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -115,14 +116,17 @@ func (f *faulter) refuse(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(e.Body(version, ""))
 }
 
-// disorder shuffles a page of message ids, sometimes.
-func (f *faulter) disorder(ids []string) {
+// disorder shuffles a page, sometimes. The page itself stays as it is: the
+// store may have given it to others too.
+func (f *faulter) disorder(page []store.Message) []store.Message {
 	if !f.happens(f.DisorderRate) {
-		return
+		return page
 	}
+	page = slices.Clone(page)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.dice.Shuffle(len(ids), func(i, j int) { ids[i], ids[j] = ids[j], ids[i] })
+	f.dice.Shuffle(len(page), func(i, j int) { page[i], page[j] = page[j], page[i] })
+	return page
 }
 
 // nowhere takes an answer that nobody gets.

@@ -3,6 +3,8 @@ package mailbox
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,16 +15,6 @@ import (
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
-
-type inboxV1 struct {
-	Messages []string `json:"messages"`
-}
-
-type inboxV2 struct {
-	Messages []string          `json:"messages"`
-	Links    map[string]string `json:"links"`
-	Count    int               `json:"approx_inbox_count"`
-}
 
 // list answers "Check an inbox".
 func (c *call) list() error {
@@ -49,27 +41,47 @@ func (c *call) list() error {
 	}
 	more := len(page) > size
 	page = page[:min(len(page), size)]
-	links := c.listLinks(query, page, more)
-	ids := c.ids(page)
 	if c.faults != nil {
-		c.faults.disorder(ids)
+		page = c.faults.disorder(page)
 	}
 	if c.version == mesh.V1 {
-		return c.json(http.StatusOK, inboxV1{ids})
+		return c.inbox(page, nil, 0)
 	}
 	count, err := c.approximateCount(after == 0 && q.Workflow == nil && !more, len(page))
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, inboxV2{ids, links, count})
+	return c.inbox(page, c.listLinks(query, page, more), count)
 }
 
-func (c *call) ids(page []store.Message) []string {
-	ids := make([]string, len(page))
+// answers are reused: a page of 500 ids is 15 KB.
+var answers = sync.Pool{New: func() any { return new([]byte) }}
+
+// inbox writes a page; links and count belong to version 2.
+func (c *call) inbox(page []store.Message, links map[string]string, count int) error {
+	room, _ := answers.Get().(*[]byte) // the pool holds nothing else
+	defer answers.Put(room)
+	b := append((*room)[:0], `{"messages":[`...)
 	for i := range page {
-		ids[i] = messageID(page[i])
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = mesh.AppendMessageID(b, int64(page[i].Position), page[i].Mailbox)
+		b = append(b, '"')
 	}
-	return ids
+	b = append(b, ']')
+	if c.version == mesh.V2 {
+		more, err := json.Marshal(links)
+		if err != nil {
+			return fmt.Errorf("writing an answer: %w", err)
+		}
+		b = append(append(b, `,"links":`...), more...)
+		b = strconv.AppendInt(append(b, `,"approx_inbox_count":`...), int64(count), 10)
+	}
+	*room = append(b, '}')
+	c.write(http.StatusOK, c.version.MediaType(), *room)
+	return nil
 }
 
 func messageID(m store.Message) string { return mesh.FormatMessageID(int64(m.Position), m.Mailbox) }

@@ -29,21 +29,34 @@ func FormatMessageID(position, mailboxRow int64) string {
 // AppendMessageID appends what FormatMessageID returns.
 func AppendMessageID(dst []byte, position, mailboxRow int64) []byte {
 	at := time.UnixMicro(position >> tieBits).UTC()
-	dst = at.AppendFormat(dst, "20060102150405")
-	dst = appendPadded(dst, uint64(at.Nanosecond()/1000), 10, 6)
+	year, month, day := at.Date()
+	hour, minute, second := at.Clock()
+	stamp := uint64(year)*1e10 + uint64(month)*1e8 + uint64(day)*1e6 + uint64(hour)*1e4 + uint64(minute)*100 + uint64(second)
+	dst = appendDecimal(dst, stamp, stampDigits-6)
+	dst = appendDecimal(dst, uint64(at.Nanosecond()/1000), 6)
 	dst = append(dst, '_')
-	dst = appendPadded(dst, uint64(position)&(1<<tieBits-1), 16, tieDigits)
-	return appendPadded(dst, uint64(mailboxRow), 16, rowDigits)
+	dst = appendHex(dst, uint64(position)&(1<<tieBits-1), tieDigits)
+	return appendHex(dst, uint64(mailboxRow), rowDigits)
 }
 
-// appendPadded appends n in upper case with at least width digits.
-func appendPadded(dst []byte, n uint64, base, width int) []byte {
-	var digits [20]byte
+// appendDecimal appends n in exactly width digits.
+func appendDecimal(dst []byte, n uint64, width int) []byte {
+	var digits [stampDigits]byte
+	for i := len(digits) - 1; i >= len(digits)-width; i-- {
+		digits[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return append(dst, digits[len(digits)-width:]...)
+}
+
+// appendHex appends n in upper case with at least width digits.
+func appendHex(dst []byte, n uint64, width int) []byte {
+	var digits [16]byte
 	i := len(digits)
 	for n > 0 || len(digits)-i < width {
 		i--
-		digits[i] = "0123456789ABCDEF"[n%uint64(base)]
-		n /= uint64(base)
+		digits[i] = "0123456789ABCDEF"[n&0xf]
+		n >>= 4
 	}
 	return append(dst, digits[i:]...)
 }

@@ -84,3 +84,11 @@ func BenchmarkFormatMessageID(b *testing.B) {
 		_ = FormatMessageID(1590767637895317<<12|0x357, 0x3f8)
 	}
 }
+
+func BenchmarkAppendMessageID(b *testing.B) {
+	b.ReportAllocs()
+	room := make([]byte, 0, 64)
+	for i := int64(0); b.Loop(); i++ {
+		room = AppendMessageID(room[:0], int64(1590767637895317)<<12+i<<12, 0x3f8)
+	}
+}

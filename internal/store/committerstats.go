@@ -33,6 +33,12 @@ func (c *Committer[Op, R]) Stats() CommitterStats {
 	return s
 }
 
+// Transactions is the number of them since the start, failed ones included. One
+// counts before those who wait for it hear of it.
+func (c *Committer[Op, R]) Transactions() uint64 {
+	return c.counts.commits.Load() + c.counts.failed.Load()
+}
+
 type counters struct {
 	commits, operations, failed, refused atomic.Uint64
 	sizes                                [sizeBuckets]atomic.Uint64

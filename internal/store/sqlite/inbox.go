@@ -55,10 +55,18 @@ func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, err
 }
 
 // List returns a page of the unread messages of a mailbox, oldest first, with
-// Mailbox, Position and Workflow alone: it reads nothing but the inbox's index.
+// Mailbox, Position, Workflow and Status alone: it reads nothing but the
+// inbox's index. The page must not be changed: others may be given it too.
 func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, error) {
 	if _, err := db.box(ctx, q.Mailbox); err != nil {
 		return nil, err
+	}
+	commits := db.committer.Transactions() // before the page is read
+	key := pageKey{q.Mailbox, q.After, q.Max}
+	if q.Workflow == nil {
+		if page, ok := db.known.pages.get(commits, key); ok {
+			return page, nil
+		}
 	}
 	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
@@ -66,21 +74,30 @@ func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, er
 			if len(page) >= q.Max {
 				return errEnough
 			}
-			m := store.Message{Mailbox: q.Mailbox, Position: store.EventID(s.ColumnInt64(0)), Status: store.Accepted}
-			if typ := s.ColumnInt64(1); typ == 0 {
-				m.Workflow = s.ColumnText(2)
-			} else if t, err := db.typeName(conn, typ); err == nil {
-				m.Workflow = t.workflow
-			} else {
+			workflow, err := db.inboxWorkflow(conn, s)
+			if err != nil {
 				return err
 			}
-			if q.Workflow == nil || q.Workflow(m.Workflow) {
-				page = append(page, m)
+			if q.Workflow == nil || q.Workflow(workflow) {
+				page = append(page, store.Message{Mailbox: q.Mailbox, Position: store.EventID(s.ColumnInt64(0)), Status: store.Accepted, Workflow: workflow})
 			}
 			return nil
 		}, q.Mailbox, q.After)
 	})
+	if err == nil && q.Workflow == nil {
+		db.known.pages.put(commits, key, page)
+	}
 	return page, err
+}
+
+// inboxWorkflow is the workflow id of a row of position, type and workflow.
+func (db *DB) inboxWorkflow(conn *sqlite.Conn, s *sqlite.Stmt) (string, error) {
+	typ := s.ColumnInt64(1)
+	if typ == 0 {
+		return s.ColumnText(2), nil
+	}
+	t, err := db.typeName(conn, typ)
+	return t.workflow, err
 }
 
 // Count returns how many unread messages wait in a mailbox.

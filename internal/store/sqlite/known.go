@@ -22,6 +22,7 @@ type known struct {
 	changes   uint64 // commits that dropped what was known
 	tables    *tables
 	typeNames sync.Map // event_type.id (int64) to eventType: rows never change
+	pages     pages
 }
 
 // tables is one state of the two tables.
