@@ -37,8 +37,8 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	if n := c.r.ContentLength; n >= 0 && n < size {
 		size = n
 	}
-	head := make([]byte, 0, size)
-	buffer := bytes.NewBuffer(head)
+	// With room for the read that finds the end, or the buffer would double.
+	buffer := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	if _, err := io.Copy(buffer, io.LimitReader(c.r.Body, smallBody+1)); err != nil {
 		return nil, nil, brokenOff(err)
 	}

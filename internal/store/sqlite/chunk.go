@@ -42,18 +42,22 @@ func (db *DB) Chunk(ctx context.Context, m store.Message, n int, w io.Writer) er
 
 // piece reads one piece of a chunk, and how many there are.
 func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (data []byte, pieces int, err error) {
-	found := false
+	found, codec := false, store.Plain
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		found, err = row(conn, `SELECT p.data, c.pieces FROM chunk c
+		found, err = row(conn, `SELECT p.data, c.pieces, p.codec FROM chunk c
 			JOIN piece p ON p.position = c.position AND p.chunk = c.chunk AND p.generation = c.generation AND p.n = ?3
 			WHERE c.position = ?1 AND c.chunk = ?2`, func(s *sqlite.Stmt) {
-			data, pieces = blob(s, 0), s.ColumnInt(1)
+			data, pieces, codec = blob(s, 0), s.ColumnInt(1), store.Codec(s.ColumnInt(2))
 		}, position, chunk, n)
 		return err
 	})
-	if err == nil && !found {
-		err = store.ErrNotFound
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case !found:
+		return nil, 0, store.ErrNotFound
 	}
+	data, err = store.Unpack(codec, data, maxPiece)
 	return data, pieces, err
 }
 

@@ -113,25 +113,31 @@ func (db *DB) Count(ctx context.Context, mailbox int64) (int, error) {
 // Message returns one message of a mailbox in whatever state, or
 // store.ErrNotFound.
 func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error) {
-	var found []store.Message
 	b, err := db.box(ctx, mailbox)
 	if err != nil {
 		return store.Message{}, err
 	}
-	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
-		take := func(s *sqlite.Stmt) error {
-			m, err := db.scanMessage(s, b)
-			found = append(found, m)
-			return err
-		}
-		for _, query := range []string{selectInbox, selectCollected} {
-			err := rows(conn, query+" WHERE c.mailbox = ? AND c.position = ?", take, mailbox, position)
-			if err != nil || len(found) > 0 {
-				return err
-			}
-		}
+	var found []store.Message
+	// A message that was sent has its row with its state, whatever else holds
+	// it: nearly always one statement finds what is asked for.
+	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, selectSent+" WHERE m.position = ? AND m.mailbox = ?", takeSent(&found), position, mailbox)
 	})
+	if err == nil && len(found) == 0 {
+		err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
+			for _, query := range []string{selectInbox, selectCollected} {
+				err := rows(conn, query+" WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) error {
+					m, err := db.scanMessage(s, b)
+					found = append(found, m)
+					return err
+				}, mailbox, position)
+				if err != nil || len(found) > 0 {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 	if err == nil && len(found) == 0 {
 		err = store.ErrNotFound
 	}

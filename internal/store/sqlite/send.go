@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,23 +40,33 @@ func takeSent(out *[]store.Message) func(*sqlite.Stmt) error {
 
 func odsCode(s *sqlite.Stmt, column int) nhs.ODSCode { return nhs.ODSCode(s.ColumnText(column)) }
 
-// send stores a message with its first chunk.
+// send stores a message with its first chunk: one piece, packed.
 type send struct {
 	message store.Message
 	headers []byte
-	first   []byte
+	first   *putPiece // nil: none
 }
 
 // Send stores a message and makes it visible when its status is Accepted. With
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
-// stored in the same transaction; nil when it was put with PutChunk before, or
-// when the message is a report.
+// stored in the same transaction, or before it when it is larger than a piece;
+// nil when it was put with PutChunk before, or when the message is a report.
 func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
 	headers, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	_, err = db.submit(ctx, send{message: m, headers: headers, first: first})
+	op := send{message: m, headers: headers}
+	switch {
+	case len(first) > maxPiece:
+		if _, err := db.PutChunk(ctx, m.Mailbox, m.Position, 1, bytes.NewReader(first)); err != nil {
+			return err
+		}
+	case first != nil:
+		p := newPiece(m.Position, 1, int64(m.Position), 0, first)
+		op.first = &p
+	}
+	_, err = db.submit(ctx, op)
 	return err
 }
 
@@ -75,15 +86,11 @@ func (o send) apply(w *writer) (result, error) {
 	if o.first == nil {
 		return result{}, nil
 	}
-	c := putChunk{position: m.Position, chunk: 1, generation: int64(m.Position), size: int64(len(o.first))}
-	for rest := o.first; len(rest) > 0 || c.pieces == 0; c.pieces++ {
-		size := min(len(rest), maxPiece)
-		if _, err := (putPiece{c.position, c.chunk, c.generation, c.pieces, rest[:size], false}).apply(w); err != nil {
-			return result{}, err
-		}
-		rest = rest[size:]
+	if _, err := o.first.apply(w); err != nil {
+		return result{}, err
 	}
-	return c.apply(w)
+	return result{}, exec(w.conn, "INSERT INTO chunk (position, chunk, generation, pieces, size) VALUES (?, 1, ?, 1, ?)",
+		m.Position, o.first.generation, o.first.size)
 }
 
 // moment is a column's value: microseconds, or NULL for the zero time.
@@ -105,8 +112,15 @@ type putPiece struct {
 	chunk      int
 	generation int64
 	n          int
+	codec      store.Codec
 	data       []byte
+	size       int  // unpacked
 	alone      bool // not part of a Send
+}
+
+func newPiece(position store.EventID, chunk int, generation int64, n int, plain []byte) putPiece {
+	codec, data := store.Pack(plain)
+	return putPiece{position: position, chunk: chunk, generation: generation, n: n, codec: codec, data: data, size: len(plain)}
 }
 
 func (p putPiece) apply(w *writer) (result, error) {
@@ -116,8 +130,8 @@ func (p putPiece) apply(w *writer) (result, error) {
 			return result{}, err
 		}
 	}
-	return result{}, exec(w.conn, "INSERT INTO piece (position, chunk, generation, n, data) VALUES (?, ?, ?, ?, ?)",
-		p.position, p.chunk, p.generation, p.n, notNull(p.data))
+	return result{}, exec(w.conn, "INSERT INTO piece (position, chunk, generation, n, codec, data) VALUES (?, ?, ?, ?, ?, ?)",
+		p.position, p.chunk, p.generation, p.n, int(p.codec), notNull(p.data))
 }
 
 // putChunk makes the pieces of a generation the chunk.
@@ -143,7 +157,9 @@ func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventI
 			return 0, fmt.Errorf("chunk %d: %w", n, err)
 		}
 		if len(data) > 0 || c.pieces == 0 {
-			if _, err := db.submit(ctx, putPiece{position, n, c.generation, c.pieces, data, true}); err != nil {
+			p := newPiece(position, n, c.generation, c.pieces, data)
+			p.alone = true
+			if _, err := db.submit(ctx, p); err != nil {
 				return 0, err
 			}
 			c.pieces++

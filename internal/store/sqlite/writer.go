@@ -37,7 +37,9 @@ func weight(op operation) int {
 	case putPiece:
 		return len(o.data)
 	case send:
-		return len(o.first)
+		if o.first != nil {
+			return len(o.first.data)
+		}
 	}
 	return 0
 }
