@@ -1,142 +1,54 @@
 // Command bench measures the whole program from outside: it builds nems,
-// serves the dev world from a fresh folder, publishes over HTTP from
-// closed-loop connections with a fan-out of three mailboxes, and prints rates,
-// latencies and what the server used. Compare figures only within one run on
-// one machine.
+// serves the dev world from fresh folders and prints rates, latencies and what
+// the servers used. Compare figures only within one run on one machine.
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
-	"net/http"
+	"maps"
 	"os"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strings"
 	"time"
-
-	"nems/client"
-	"nems/internal/catalogue/example"
 )
 
-// load is one measurement.
+// load is how long and how hard a case works.
 type load struct {
-	connections  int
-	warmUp, span time.Duration
+	connections  int           // closed-loop publishers
+	warmUp, span time.Duration // of publish
+	waiting      int           // deliveries of dead-mailbox's backlog
+	rounds       int           // of dead-mailbox
+}
+
+// cases are what can be measured.
+var cases = map[string]func(load) error{
+	"publish":      measurePublish,
+	"dead-mailbox": measureDeadMailbox,
 }
 
 func main() {
 	var l load
+	names := strings.Join(slices.Sorted(maps.Keys(cases)), " or ")
+	name := flag.String("case", "publish", "what to measure: "+names)
 	flag.IntVar(&l.connections, "connections", 16, "closed-loop publishers")
-	flag.DurationVar(&l.warmUp, "warm-up", 2*time.Second, "time before anything is counted")
-	flag.DurationVar(&l.span, "span", 8*time.Second, "time that is counted")
+	flag.DurationVar(&l.warmUp, "warm-up", 2*time.Second, "publish: time before anything is counted")
+	flag.DurationVar(&l.span, "span", 8*time.Second, "publish: time that is counted; dead-mailbox: length of a round")
+	flag.IntVar(&l.waiting, "waiting", 100_000, "dead-mailbox: deliveries that wait for it; 0 shows how far two servers differ by chance")
+	flag.IntVar(&l.rounds, "rounds", 7, "dead-mailbox: rounds on each side")
 	flag.Parse()
-	if err := run(l); err != nil {
+	measure, ok := cases[*name]
+	if !ok {
+		fmt.Fprintf(os.Stderr, "bench: -case is %s\n", names)
+		os.Exit(2)
+	}
+	if err := measure(l); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(l load) error {
-	s, err := startServer()
-	if err != nil {
-		return err
-	}
-	defer s.stop()
-	message, err := benchMessage()
-	if err != nil {
-		return err
-	}
-	if err := subscribeThree(s.url); err != nil {
-		return err
-	}
-	r, err := l.publish(s, message)
-	if err != nil {
-		return err
-	}
-	r.print(s, l, len(message))
-	return nil
-}
-
-// benchMessage is a vaccination message padded with notes to the size of the
-// official example, 11 KB.
-func benchMessage() ([]byte, error) {
-	return example.Sized("vaccinations-1", "new", 11_400)
-}
-
-// subscribeThree lets three mailboxes have a copy of every message.
-func subscribeThree(url string) error {
-	const events = "&MessageHeader.event=vaccinations-1"
-	rr8 := client.Client{URL: url, ASID: "200000000115", ODS: "RR8", NEMS: "111111111111"}
-	x26 := client.Client{URL: url, ASID: "200000000116", ODS: "X26", NEMS: "111111111111"}
-	for _, s := range []struct {
-		client.Client
-		criteria, mailbox string
-	}{
-		{rr8, "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888" + events, "MAILBOX1234"},
-		{x26, "/Bundle?type=message&subscriptionRuleType=UHV_POSTCODE_LACODE&Organization.identifier=E08000035" + events, "X26ABC1"},
-		{x26, "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001" + events, "X26ABC2"},
-	} {
-		if _, err := s.Subscribe(context.Background(), client.Subscription{Criteria: s.criteria, Mailbox: s.mailbox, Reason: "Measuring"}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// result is what a load did.
-type result struct {
-	messages int
-	latency  []time.Duration
-	cpu      time.Duration // of the server
-}
-
-// publish keeps the connections busy and counts what is answered 202.
-func (l load) publish(s *server, message []byte) (result, error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: l.connections, MaxConnsPerHost: l.connections}
-	publisher := client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111", HTTP: &http.Client{Transport: transport}}
-	start := time.Now()
-	from, to := start.Add(l.warmUp), start.Add(l.warmUp+l.span)
-	var (
-		wg      sync.WaitGroup
-		mu      sync.Mutex
-		all     []time.Duration
-		failure atomic.Value
-	)
-	interaction := client.WithInteraction(client.PublishInteraction(message))
-	cpu := make(chan time.Duration, 1)
-	time.AfterFunc(l.warmUp, func() { cpu <- s.cpu() })
-	for range l.connections {
-		wg.Go(func() {
-			var mine []time.Duration
-			for now := time.Now(); now.Before(to); now = time.Now() {
-				if _, err := publisher.Publish(context.Background(), message, interaction); err != nil {
-					failure.Store(err)
-					return
-				}
-				if now.After(from) {
-					mine = append(mine, time.Since(now))
-				}
-			}
-			mu.Lock()
-			all = append(all, mine...)
-			mu.Unlock()
-		})
-	}
-	wg.Wait()
-	if err, ok := failure.Load().(error); ok {
-		return result{}, err
-	}
-	slices.Sort(all)
-	return result{messages: len(all), latency: all, cpu: s.cpu() - <-cpu}, nil
-}
-
-func (r result) print(s *server, l load, size int) {
-	at := func(q float64) time.Duration {
-		return r.latency[int(q*float64(len(r.latency)-1))].Round(10 * time.Microsecond)
-	}
-	fmt.Printf("publish over HTTP, SQLite, durable: %d connections, %d bytes, fan-out 3\n", l.connections, size)
-	fmt.Printf("  %8.0f messages/s   p50 %v   p99 %v\n", float64(r.messages)/l.span.Seconds(), at(0.50), at(0.99))
-	fmt.Printf("  server: %.3f CPU s per 1,000 messages, %d MiB resident\n", r.cpu.Seconds()*1000/float64(r.messages), s.resident()>>20)
+// quantile of durations in ascending order.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	return sorted[int(q*float64(len(sorted)-1))].Round(10 * time.Microsecond)
 }

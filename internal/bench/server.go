@@ -23,9 +23,9 @@ type server struct {
 
 var address = regexp.MustCompile(`https?://\S+`)
 
-// startServer builds nems, starts it on a free port and waits until it says
-// that it is ready.
-func startServer() (*server, error) {
+// startServer builds nems, starts it on a free port, with further flags, and
+// waits until it says that it is ready.
+func startServer(flags ...string) (*server, error) {
 	folder, err := os.MkdirTemp("", "nems-bench-")
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func startServer() (*server, error) {
 	if err := build.Run(); err != nil {
 		return nil, err
 	}
-	s.cmd = exec.Command(binary, "serve", "--dev", "--listen", "127.0.0.1:0", "--data", filepath.Join(folder, "data"), "--log-level", "error")
+	s.cmd = exec.Command(binary, append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--data", s.data(), "--log-level", "error"}, flags...)...)
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -53,6 +53,9 @@ func startServer() (*server, error) {
 	}
 	return s, nil
 }
+
+// data is the folder of the server's database.
+func (s *server) data() string { return filepath.Join(s.folder, "data") }
 
 func (s *server) stop() {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM)

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"nems/client"
+	"nems/internal/catalogue/example"
+	"nems/internal/directory/devworld"
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+// prepare makes the mailboxes and their subscriptions, and lets wait what is to
+// wait.
+func (s *side) prepare(l load, waiting int) error {
+	s.publisher = client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111",
+		HTTP: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: l.connections}}}
+	for n, patient := range living {
+		message, err := example.Message(liveCode, "new", patient)
+		if err != nil {
+			return err
+		}
+		s.messages = append(s.messages, message)
+		box := operator.Mailbox{ID: fmt.Sprintf("RR8LIVE%d", n), Remote: true}
+		if err := s.subscribe(box, patient.NHSNumber, liveCode); err != nil {
+			return err
+		}
+	}
+	if waiting == 0 {
+		return nil
+	}
+	// It becomes remote when everything waits: the courier must not have become
+	// used to it.
+	if err := s.subscribe(operator.Mailbox{ID: deadBox, Password: devworld.Password}, living[0].NHSNumber, deadCode); err != nil {
+		return err
+	}
+	if err := s.fill(l.connections, waiting); err != nil {
+		return err
+	}
+	s.dead = true
+	if err := s.keep(operator.Mailbox{ID: deadBox, Remote: true}); err != nil {
+		return err
+	}
+	if n, err := s.waiting(); err != nil || n != waiting {
+		return errors.Join(fmt.Errorf("%d of %d deliveries wait", n, waiting), err)
+	}
+	return nil
+}
+
+var backlog = regexp.MustCompile(`nems_courier_backlog\{mailbox="` + deadBox + `"\} (\S+)`)
+
+// waiting is how many deliveries wait for the dead mailbox, as the server's
+// figures show it; 0 where there is none.
+func (s *side) waiting() (int, error) {
+	answer, err := http.Get(strings.TrimSuffix(s.url, "/") + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	found := backlog.FindSubmatch(text)
+	if found == nil {
+		return 0, nil
+	}
+	n, err := strconv.ParseFloat(string(found[1]), 64)
+	return int(n), err
+}
+
+// desk is the operators' door.
+func (s *side) desk() (*operator.Client, error) {
+	access, err := operator.ReadAccess(s.data())
+	return &operator.Client{Access: access, User: "bench"}, err
+}
+
+// keep has a mailbox of Leeds kept.
+func (s *side) keep(box operator.Mailbox) error {
+	desk, err := s.desk()
+	if err != nil {
+		return err
+	}
+	box.ODS = "RR8"
+	return desk.PutMailboxes(context.Background(), []operator.Mailbox{box})
+}
+
+// rouse has the courier try the dead mailbox again at once, and with short
+// pauses, as after an operator's retry: it would leave it alone for minutes.
+func (s *side) rouse() error {
+	desk, err := s.desk()
+	if err != nil {
+		return err
+	}
+	for d, err := range desk.Deliveries(context.Background(), operator.DeliveryFilter{Mailbox: deadBox, State: store.Waiting, First: 1}) {
+		if err != nil {
+			return err
+		}
+		for _, move := range []operator.Move{operator.Park, operator.Retry} {
+			if _, err := desk.MoveDeliveries(context.Background(), move, []string{d.ID}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// subscribe keeps a mailbox and lets it have the messages of an event type about
+// a patient.
+func (s *side) subscribe(box operator.Mailbox, number, code string) error {
+	if err := s.keep(box); err != nil {
+		return err
+	}
+	leeds := client.Client{URL: s.url, ASID: "200000000115", ODS: "RR8", NEMS: "111111111111"}
+	_, err := leeds.Subscribe(context.Background(), client.Subscription{
+		Criteria: "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + number + "&MessageHeader.event=" + code,
+		Mailbox:  box.ID, Reason: "Measuring",
+	})
+	return err
+}
+
+// fill publishes what is to wait.
+func (s *side) fill(connections, waiting int) error {
+	message, err := example.Message(deadCode, "new", living[0])
+	if err != nil {
+		return err
+	}
+	interaction := client.WithInteraction(client.PublishInteraction(message))
+	var (
+		wg      sync.WaitGroup
+		left    atomic.Int64
+		mu      sync.Mutex
+		failure error
+	)
+	left.Store(int64(waiting))
+	for range connections {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				if _, err := s.publisher.Publish(context.Background(), message, interaction); err != nil {
+					mu.Lock()
+					failure = errors.Join(failure, err)
+					mu.Unlock()
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return failure
+}

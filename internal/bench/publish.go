@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nems/client"
+	"nems/internal/catalogue/example"
+)
+
+// measurePublish publishes over HTTP from closed-loop connections with a fan-out
+// of three mailboxes.
+func measurePublish(l load) error {
+	s, err := startServer()
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	// Padded to the size of the official example, 11 KB.
+	message, err := example.Sized("vaccinations-1", "new", 11_400)
+	if err != nil {
+		return err
+	}
+	if err := subscribeThree(s.url); err != nil {
+		return err
+	}
+	r, err := l.publish(s, message)
+	if err != nil {
+		return err
+	}
+	r.print(s, l, len(message))
+	return nil
+}
+
+// subscribeThree lets three mailboxes have a copy of every message.
+func subscribeThree(url string) error {
+	const events = "&MessageHeader.event=vaccinations-1"
+	rr8 := client.Client{URL: url, ASID: "200000000115", ODS: "RR8", NEMS: "111111111111"}
+	x26 := client.Client{URL: url, ASID: "200000000116", ODS: "X26", NEMS: "111111111111"}
+	for _, s := range []struct {
+		client.Client
+		criteria, mailbox string
+	}{
+		{rr8, "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888" + events, "MAILBOX1234"},
+		{x26, "/Bundle?type=message&subscriptionRuleType=UHV_POSTCODE_LACODE&Organization.identifier=E08000035" + events, "X26ABC1"},
+		{x26, "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001" + events, "X26ABC2"},
+	} {
+		if _, err := s.Subscribe(context.Background(), client.Subscription{Criteria: s.criteria, Mailbox: s.mailbox, Reason: "Measuring"}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// result is what a load did.
+type result struct {
+	messages int
+	latency  []time.Duration
+	cpu      time.Duration // of the server
+}
+
+// publish keeps the connections busy and counts what is answered 202.
+func (l load) publish(s *server, message []byte) (result, error) {
+	transport := &http.Transport{MaxIdleConnsPerHost: l.connections, MaxConnsPerHost: l.connections}
+	publisher := client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111", HTTP: &http.Client{Transport: transport}}
+	start := time.Now()
+	from, to := start.Add(l.warmUp), start.Add(l.warmUp+l.span)
+	var (
+		wg      sync.WaitGroup
+		mu      sync.Mutex
+		all     []time.Duration
+		failure atomic.Value
+	)
+	interaction := client.WithInteraction(client.PublishInteraction(message))
+	cpu := make(chan time.Duration, 1)
+	time.AfterFunc(l.warmUp, func() { cpu <- s.cpu() })
+	for range l.connections {
+		wg.Go(func() {
+			var mine []time.Duration
+			for now := time.Now(); now.Before(to); now = time.Now() {
+				if _, err := publisher.Publish(context.Background(), message, interaction); err != nil {
+					failure.Store(err)
+					return
+				}
+				if now.After(from) {
+					mine = append(mine, time.Since(now))
+				}
+			}
+			mu.Lock()
+			all = append(all, mine...)
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	if err, ok := failure.Load().(error); ok {
+		return result{}, err
+	}
+	slices.Sort(all)
+	return result{messages: len(all), latency: all, cpu: s.cpu() - <-cpu}, nil
+}
+
+func (r result) print(s *server, l load, size int) {
+	fmt.Printf("publish over HTTP, SQLite, durable: %d connections, %d bytes, fan-out 3\n", l.connections, size)
+	fmt.Printf("  %8.0f messages/s   p50 %v   p99 %v\n", float64(r.messages)/l.span.Seconds(), quantile(r.latency, 0.50), quantile(r.latency, 0.99))
+	fmt.Printf("  server: %.3f CPU s per 1,000 messages, %d MiB resident\n", r.cpu.Seconds()*1000/float64(r.messages), s.resident()>>20)
+}
