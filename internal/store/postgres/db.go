@@ -125,7 +125,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 }
 
 func (db *DB) open(ctx context.Context, dsn string) (err error) {
-	if db.servers, err = newServers(dsn, db.opts.Log); err != nil {
+	if db.servers, err = newServers(dsn, db.opts.Log, db.known.reset); err != nil {
 		return err
 	}
 	if err := db.servers.check(ctx); err != nil {

@@ -24,15 +24,11 @@ const (
 
 // Lead tells whether this node is to do a task that one of all nodes does at a
 // time; it then stays in charge for the lease, by the database's clock.
-func (db *DB) Lead(ctx context.Context, task, owner string, lease time.Duration) (leads bool, err error) {
-	err = db.read(ctx, func(q querier) error {
-		tag, err := q.Exec(ctx, `INSERT INTO leader AS l (task, owner, expires) VALUES ($1, $2, clock_timestamp() + $3)
-			ON CONFLICT (task) DO UPDATE SET owner = $2, expires = clock_timestamp() + $3 WHERE l.owner = $2 OR l.expires <= clock_timestamp()`,
-			task, owner, lease)
-		leads = tag.RowsAffected() == 1
-		return err
-	})
-	return leads, err
+func (db *DB) Lead(ctx context.Context, task, owner string, lease time.Duration) (bool, error) {
+	n, err := db.exec(ctx, `INSERT INTO leader AS l (task, owner, expires) VALUES ($1, $2, clock_timestamp() + $3)
+		ON CONFLICT (task) DO UPDATE SET owner = $2, expires = clock_timestamp() + $3 WHERE l.owner = $2 OR l.expires <= clock_timestamp()`,
+		task, owner, lease)
+	return n == 1, err
 }
 
 // housekeepLoop makes tomorrow's partitions and keeps house once in a while, if
@@ -67,15 +63,15 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	for _, step := range []func() (int64, error){
 		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
 		func() (int64, error) {
-			return db.remove(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2))",
 				int64(store.PositionAt(now.Add(-keyLife))), sweptStep)
 		},
 		func() (int64, error) {
-			return db.remove(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2))",
 				kept.Time().UnixMicro(), sweptStep)
 		},
 		func() (int64, error) {
-			return db.remove(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2))",
 				now.Add(-2*db.opts.NonceWindow).UnixMicro(), sweptStep)
 		},
 		func() (int64, error) { return db.purgeUploading(ctx, store.PositionAt(now.Add(-uploadLife))) },
@@ -99,16 +95,6 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		}
 	}
 	return err
-}
-
-// remove runs one statement and says how many rows it touched.
-func (db *DB) remove(ctx context.Context, sql string, args ...any) (n int64, err error) {
-	err = db.read(ctx, func(q querier) error {
-		tag, err := q.Exec(ctx, sql, args...)
-		n = tag.RowsAffected()
-		return err
-	})
-	return n, err
 }
 
 // expire sets off subscriptions that have ended before a moment. A deferred

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"hash/fnv"
 	"strings"
 	"sync"
 	"time"
@@ -79,6 +81,15 @@ func (db *DB) readKnown(ctx context.Context, t *tables) (*tables, error) {
 	return t, nil
 }
 
+// reset forgets everything: another server has taken over, which may lack what
+// the one before had confirmed.
+func (k *known) reset() {
+	k.forget()
+	k.types.Clear()
+	k.names.Clear()
+	k.codes.Clear()
+}
+
 // forget has the tables asked for anew: this node has changed them.
 func (k *known) forget() {
 	k.mu.Lock()
@@ -136,8 +147,8 @@ func (db *DB) typeNumber(ctx context.Context, t eventType) (int32, error) {
 	if n, ok := db.known.types.Load(t); ok {
 		return n.(int32), nil //nolint:forcetypeassert // it holds nothing else
 	}
-	n, err := db.numbered(ctx, "SELECT id FROM event_type WHERE code = $1 AND workflow = $2",
-		"INSERT INTO event_type (code, workflow) VALUES ($1, $2) ON CONFLICT DO NOTHING", t.code, t.workflow)
+	n, err := db.numbered(ctx, t.code+"|"+t.workflow, "SELECT id FROM event_type WHERE id = $1 AND code = $2 AND workflow = $3",
+		"INSERT INTO event_type (id, code, workflow) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.code, t.workflow)
 	if err == nil {
 		db.known.types.Store(t, n)
 	}
@@ -149,29 +160,47 @@ func (db *DB) codeNumber(ctx context.Context, code string) (int32, error) {
 	if n, ok := db.known.codes.Load(code); ok {
 		return n.(int32), nil //nolint:forcetypeassert // it holds nothing else
 	}
-	n, err := db.numbered(ctx, "SELECT id FROM event_code WHERE code = $1",
-		"INSERT INTO event_code (code) VALUES ($1) ON CONFLICT DO NOTHING", code)
+	n, err := db.numbered(ctx, code, "SELECT id FROM event_code WHERE id = $1 AND code = $2",
+		"INSERT INTO event_code (id, code) VALUES ($1, $2) ON CONFLICT DO NOTHING", code)
 	if err == nil {
 		db.known.codes.Store(code, n)
 	}
 	return n, err
 }
 
-// numbered looks for a row's number, and makes the row when there is none.
-func (db *DB) numbered(ctx context.Context, find, add string, args ...any) (n int32, err error) {
-	err = db.read(ctx, func(q querier) error {
-		for range 2 {
-			if found, err := one(ctx, q, []any{&n}, find, args...); err != nil || found {
-				return err
-			}
-			if _, err := q.Exec(ctx, add, args...); err != nil {
-				return err
-			}
-		}
-		_, err := one(ctx, q, []any{&n}, find, args...)
+// errNumberTaken: two names have one hash. There are a few dozen names.
+var errNumberTaken = errors.New("two event types have the same number")
+
+// numbered makes sure that the row of a name is there, and returns its number:
+// a hash of the name, above 0.
+func (db *DB) numbered(ctx context.Context, name, find, add string, args ...any) (int32, error) {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(name)) // never fails
+	number := int32(hash.Sum32()>>1 | 1)
+	args = append([]any{number}, args...)
+	there := func() (found bool, err error) {
+		err = db.read(ctx, func(q querier) error {
+			var n int32
+			found, err = one(ctx, q, []any{&n}, find, args...)
+			return err
+		})
+		return found, err
+	}
+	if found, err := there(); err != nil || found {
+		return number, err
+	}
+	err := db.change(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, add, args...)
 		return err
 	})
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	found, err := there()
+	if err == nil && !found {
+		err = errNumberTaken
+	}
+	return number, err
 }
 
 // typeName returns the code and the workflow id of an event type's number.

@@ -147,14 +147,12 @@ func settle(ctx context.Context, tx pgx.Tx, d *store.Delivery, why []byte) error
 // ReleaseLane gives a lane back: nobody claims it before next. l.Failures is
 // kept. It returns store.ErrClaimLost when the lane is no longer this claim's.
 func (db *DB) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
-	return db.read(ctx, func(q querier) error {
-		tag, err := q.Exec(ctx, "UPDATE lane SET owner = '', next_attempt = $4, failures = $5 WHERE mailbox = $1 AND owner = $2 AND generation = $3",
-			l.Mailbox, l.Owner, l.Generation, next.UnixMicro(), l.Failures)
-		if err == nil && tag.RowsAffected() == 0 {
-			err = store.ErrClaimLost
-		}
-		return err
-	})
+	n, err := db.exec(ctx, "UPDATE lane SET owner = '', next_attempt = $4, failures = $5 WHERE mailbox = $1 AND owner = $2 AND generation = $3",
+		l.Mailbox, l.Owner, l.Generation, next.UnixMicro(), l.Failures)
+	if err == nil && n == 0 {
+		err = store.ErrClaimLost
+	}
+	return err
 }
 
 // Backlogs tells what waits for the remote mailboxes, the deepest first, for at

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -58,7 +59,7 @@ func prepareSchema(ctx context.Context, dsn string, migrate bool) error {
 
 // withProvider opens the database for goose.
 func withProvider(dsn string, f func(*sql.DB, *goose.Provider) error) error {
-	s, err := newServers(dsn, nil)
+	s, err := newServers(dsn, slog.New(slog.DiscardHandler), func() {})
 	if err != nil {
 		return err
 	}

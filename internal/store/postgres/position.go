@@ -76,13 +76,8 @@ func (p *positions) renewLoop(ctx context.Context, db *DB) {
 			return
 		case <-tick.C:
 		}
-		var kept bool
-		err := db.read(ctx, func(q querier) error {
-			tag, err := q.Exec(ctx, "UPDATE node SET expires = clock_timestamp() + $3 WHERE number = $1 AND owner = $2", p.number.Load(), db.owner, numberLease)
-			kept = tag.RowsAffected() == 1
-			return err
-		})
-		if err == nil && !kept {
+		kept, err := db.exec(ctx, "UPDATE node SET expires = clock_timestamp() + $3 WHERE number = $1 AND owner = $2", p.number.Load(), db.owner, numberLease)
+		if err == nil && kept == 0 {
 			err = p.take(ctx, db)
 		}
 		if err != nil && ctx.Err() == nil {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -46,12 +47,36 @@ func one(ctx context.Context, q querier, targets []any, sql string, args ...any)
 	return err == nil, err
 }
 
-// read runs f on a connection of the pool, outside of a transaction.
+// read runs f on a connection of the pool, outside of a transaction. f changes
+// nothing: where the connection turns out to be lost, it runs again on another.
 func (db *DB) read(ctx context.Context, f func(querier) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
-	return db.classify(f(db.pool))
+	err := f(db.pool)
+	if lost(ctx, err) {
+		db.pool.Reset() // the others were made to the same server
+		err = f(db.pool)
+	}
+	return db.classify(err)
+}
+
+// lost tells whether an error is the end of a connection, and trying again makes
+// sense.
+func lost(ctx context.Context, err error) bool {
+	var answered *pgconn.PgError
+	return err != nil && ctx.Err() == nil && passing(err) &&
+		(!errors.As(err, &answered) || strings.HasPrefix(answered.Code, "57P"))
+}
+
+// exec runs one statement that changes something, and says how many rows.
+func (db *DB) exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
+	err = db.change(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, sql, args...)
+		n = tag.RowsAffected()
+		return err
+	})
+	return n, err
 }
 
 // change runs f in a transaction of its own. When the connection is lost while
@@ -61,6 +86,10 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 		return store.ErrClosed
 	}
 	tx, err := db.pool.Begin(ctx)
+	if lost(ctx, err) {
+		db.pool.Reset()
+		tx, err = db.pool.Begin(ctx)
+	}
 	if err != nil {
 		return db.classify(err)
 	}
@@ -71,10 +100,12 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 		_ = tx.Rollback(ending) // the error that led here says more
 		return db.classify(err)
 	}
+	conn := tx.Conn()
+	_ = warned(conn) // what was heard before has nothing to do with this commit
 	if err := tx.Commit(ending); err != nil {
 		return db.classify(commitError(err))
 	}
-	return nil
+	return warned(conn)
 }
 
 // commitError tells what an error of COMMIT means: where the server did not say

@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"nems/internal/store"
 )
 
 // How long things may take before they count as failed.
@@ -33,15 +35,17 @@ type servers struct {
 	config   *pgxpool.Config
 	log      *slog.Logger
 	timeline atomic.Int64
+	// takenOver is called when a server with a higher timeline is met.
+	takenOver func()
 }
 
 // newServers reads a DSN. Its errors do not repeat the DSN: it holds a password.
-func newServers(dsn string, log *slog.Logger) (*servers, error) {
+func newServers(dsn string, log *slog.Logger, takenOver func()) (*servers, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
 		return nil, errors.New("the database URL cannot be read: expected postgres://USER@HOST:PORT/DATABASE")
 	}
-	s := &servers{config: config, log: log}
+	s := &servers{config: config, log: log, takenOver: takenOver}
 	c := config.ConnConfig
 	if c.ValidateConnect == nil {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
@@ -65,6 +69,11 @@ func newServers(dsn string, log *slog.Logger) (*servers, error) {
 			c.RuntimeParams[name] = value
 		}
 	}
+	c.OnNotice = func(conn *pgconn.PgConn, n *pgconn.Notice) {
+		if n.SeverityUnlocalized == "WARNING" {
+			conn.CustomData()[warningKey] = n.Message
+		}
+	}
 	config.MaxConns = max(config.MaxConns, poolSize)
 	config.MaxConnLifetime = time.Hour
 	config.AfterConnect = s.fence
@@ -74,8 +83,12 @@ func newServers(dsn string, log *slog.Logger) (*servers, error) {
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// timelineKey is where a connection remembers its server's timeline.
-const timelineKey = "timeline"
+// timelineKey is where a connection remembers its server's timeline, warningKey
+// the last warning that it heard.
+const (
+	timelineKey = "timeline"
+	warningKey  = "warning"
+)
 
 // fence refuses a server on a lower timeline than the highest that was seen.
 func (s *servers) fence(ctx context.Context, conn *pgx.Conn) error {
@@ -91,7 +104,11 @@ func (s *servers) fence(ctx context.Context, conn *pgx.Conn) error {
 		if timeline < seen {
 			return errOldPrimary
 		}
-		if seen == timeline || s.timeline.CompareAndSwap(seen, timeline) {
+		if seen == timeline {
+			break
+		}
+		if s.timeline.CompareAndSwap(seen, timeline) {
+			s.takenOver()
 			break
 		}
 	}
@@ -105,15 +122,22 @@ func (s *servers) current(conn *pgx.Conn) bool {
 	return ok && timeline >= s.timeline.Load()
 }
 
-// connect makes a connection for one writer. notice hears what the server says
-// beside its answers; settings are of the session.
-func (s *servers) connect(ctx context.Context, notice func(*pgconn.Notice), settings map[string]string) (*pgx.Conn, error) {
-	config := s.config.ConnConfig.Copy()
-	for name, value := range settings {
-		config.RuntimeParams[name] = value
+// warned takes the last warning that a connection heard. One during COMMIT means
+// that the commit was not replicated as it was to be: it may be gone after a
+// failover (SQLSTATE 01000).
+func warned(conn *pgx.Conn) error {
+	data := conn.PgConn().CustomData()
+	warning, heard := data[warningKey]
+	delete(data, warningKey)
+	if !heard {
+		return nil
 	}
-	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) { notice(n) }
-	conn, err := pgx.ConnectConfig(ctx, config)
+	return fmt.Errorf("%w: %v", store.ErrUnknown, warning)
+}
+
+// connect makes a connection for one writer.
+func (s *servers) connect(ctx context.Context) (*pgx.Conn, error) {
+	conn, err := pgx.ConnectConfig(ctx, s.config.ConnConfig.Copy())
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +154,7 @@ func (s *servers) pool(ctx context.Context) (*pgxpool.Pool, error) {
 
 // check looks at the server before anything else is done with it.
 func (s *servers) check(ctx context.Context) error {
-	conn, err := s.connect(ctx, func(*pgconn.Notice) {}, nil)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return plain(err)
 	}

@@ -133,7 +133,7 @@ func (c *creation) queue(b *pgx.Batch) {
 	b.Queue(`WITH box AS (SELECT row FROM mailbox WHERE upper(id) = upper($4)),
 		made AS (INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
 			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM box
-			ON CONFLICT (hash, same) WHERE same IS NOT NULL DO NOTHING RETURNING 1)
+			ON CONFLICT (hash, same) DO NOTHING RETURNING 1)
 		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN NOT EXISTS (SELECT FROM made) THEN 'twin' ELSE '' END, (SELECT row FROM box)`,
 		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.hash, c.same, store.StatusNumber(c.Status), instant(c.End),
 		c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))

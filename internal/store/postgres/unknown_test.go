@@ -61,6 +61,10 @@ func TestCommitThatNoStandbyConfirmed(t *testing.T) {
 			dsn := s.Database(t)
 			db := runNode(t, dsn)
 			hosted(t, db, "A")
+			// What a first event makes beside itself is there already.
+			if _, err := db.AcceptEvent(t.Context(), eventAbout(db, numbered(1), []byte("first"))); err != nil {
+				t.Fatal(err)
+			}
 			admin := s.DSN("postgres", "postgres") + "&options=-csynchronous_commit%3Dlocal"
 			pgtest.SQL(t, admin, "ALTER SYSTEM SET synchronous_standby_names = 'absent'", "SELECT pg_reload_conf()")
 			accepted := make(chan error, 1)

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +51,6 @@ type writer struct {
 	entries    []audit.Sealed
 	spreadDue  bool
 	committing bool // COMMIT is on its way: whether it counts is not known without an answer
-	warned     error
 }
 
 // connect makes the connection when there is none, or when its server is no
@@ -62,7 +60,7 @@ func (w *writer) connect(ctx context.Context) error {
 		return nil
 	}
 	_ = w.disconnect() // what was under way has been answered
-	conn, err := w.db.servers.connect(ctx, w.notice, map[string]string{"synchronous_commit": "on"})
+	conn, err := w.db.servers.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -79,14 +77,6 @@ func (w *writer) disconnect() error {
 	err := w.conn.Close(ctx)
 	w.conn = nil
 	return err
-}
-
-// notice hears warnings. One during COMMIT means that the commit was not
-// replicated as it was to be: it may be gone after a failover.
-func (w *writer) notice(n *pgconn.Notice) {
-	if n.SeverityUnlocalized == "WARNING" && w.committing {
-		w.warned = fmt.Errorf("%s (SQLSTATE %s)", n.Message, n.Code)
-	}
 }
 
 // commit is the committer's store.Commit. It ends with the database's answer or
@@ -115,7 +105,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 
 // prepare does what must not be part of the transaction.
 func (w *writer) prepare(ctx context.Context, ops []operation) error {
-	w.entries, w.spreadDue, w.committing, w.warned = w.entries[:0], false, false, nil
+	w.entries, w.spreadDue, w.committing = w.entries[:0], false, false
 	for _, op := range ops {
 		if a, ok := op.(*accept); ok {
 			if err := w.db.days.ensure(ctx, w.db, a.Event); err != nil {
@@ -195,6 +185,7 @@ func (w *writer) transact(ctx context.Context, ops []operation, out []store.Outc
 
 // finish sends the last statements with COMMIT, and reads all answers.
 func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
+	_ = warned(w.conn) // what was heard before has nothing to do with this commit
 	answers := w.conn.SendBatch(ctx, b)
 	var err error
 	var tag pgconn.CommandTag
@@ -206,15 +197,13 @@ func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
 	if closing := answers.Close(); err == nil {
 		err = closing
 	}
-	switch {
-	case err != nil:
-		return err
-	case w.warned != nil:
-		return fmt.Errorf("%w: %w", store.ErrUnknown, w.warned)
-	case tag.String() != "COMMIT":
-		return pgx.ErrTxCommitRollback
+	if err == nil && tag.String() != "COMMIT" {
+		err = pgx.ErrTxCommitRollback
 	}
-	return nil
+	if err == nil {
+		err = warned(w.conn)
+	}
+	return err
 }
 
 // publishes picks the publishes out of a batch, and says where each stood.

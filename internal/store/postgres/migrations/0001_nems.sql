@@ -5,16 +5,17 @@
 -- carry their moment in the upper bits: what is partitioned is partitioned on
 -- them, a partition a day. The default partitions hold what outlived its day.
 
--- Event codes with their workflow ids, so that rows hold a small number.
+-- Event codes with their workflow ids, so that rows hold a small number. The
+-- numbers are hashes: after a failover that lost a row, nothing else gets its.
 CREATE TABLE event_type (
-  id       integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id       integer PRIMARY KEY,
   code     text NOT NULL,
   workflow text NOT NULL,
   UNIQUE (code, workflow)
 );
 
 CREATE TABLE event_code (
-  id   integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id   integer PRIMARY KEY,
   code text NOT NULL UNIQUE
 );
 
@@ -212,9 +213,9 @@ CREATE TABLE subscription (
   version  integer  NOT NULL,
   contacts text     NOT NULL  -- ODS codes of the contacts after the first
 );
--- Of equal subscriptions that are created on two nodes at once, one is refused.
-CREATE UNIQUE INDEX subscription_same ON subscription (hash, same) WHERE same IS NOT NULL;
-CREATE INDEX subscription_hash ON subscription (hash);
+-- Finds duplicates by both, the subscriptions to a patient by the first. Of
+-- equal ones that are created on two nodes at once, one is refused.
+CREATE UNIQUE INDEX subscription_same ON subscription (hash, same);
 CREATE INDEX subscription_owner ON subscription (ods, id);
 CREATE INDEX subscription_ends ON subscription (ends) WHERE ends IS NOT NULL;
 
