@@ -70,7 +70,8 @@ func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, er
 	}
 	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, "SELECT position, type, workflow FROM inbox WHERE mailbox = ? AND position > ? ORDER BY position", func(s *sqlite.Stmt) error {
+		// The signs keep SQLite from planning anew for each value.
+		return rows(conn, "SELECT position, type, workflow FROM inbox WHERE mailbox = +? AND position > +? ORDER BY position", func(s *sqlite.Stmt) error {
 			if len(page) >= q.Max {
 				return errEnough
 			}
