@@ -19,6 +19,9 @@ const (
 	// looks for more whenever it gets through: its pause when nothing is due
 	// would hide the rest.
 	pace = 4 * time.Millisecond
+	// settling is the beginning of a round that is not counted: the courier has
+	// been idle.
+	settling = time.Second
 	// liveCode and deadCode are what the live mailboxes and the dead one have
 	// subscribed to, so that the backlog stays as it is.
 	liveCode, deadCode = "vaccinations-1", "professional-contacts-1"
@@ -66,7 +69,7 @@ func measureDeadMailbox(l load) error {
 		return err
 	}
 	fmt.Printf("a dead remote mailbox with %d deliveries waiting, %d live ones with %.0f a second: %d rounds of %s on each side\n",
-		waiting, len(living), 1/pace.Seconds(), l.rounds, l.span)
+		waiting, len(living), 1/pace.Seconds(), l.rounds, l.round)
 	alone.print()
 	beside.print()
 	fmt.Printf("  p99 of the median round, beside it / alone: %.3f   (the dead one was tried %d times)\n",
@@ -112,7 +115,7 @@ func (s *side) stop() {
 }
 
 // round publishes at a steady pace, however long the answers take, waits until
-// every copy has arrived, and counts those accepted after the warm-up.
+// every copy has arrived, and counts those accepted once it has settled.
 func (s *side) round(l load) error {
 	if s.dead {
 		if err := s.rouse(); err != nil {
@@ -120,8 +123,8 @@ func (s *side) round(l load) error {
 		}
 	}
 	interaction := client.WithInteraction(client.PublishInteraction(s.messages[0]))
-	events := int((l.warmUp + l.span) / pace)
-	from, answers := time.Now().Add(l.warmUp), make(chan error, events)
+	events := int((settling + l.round) / pace)
+	from, answers := time.Now().Add(settling), make(chan error, events)
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for n := range events {
@@ -147,7 +150,7 @@ func (s *side) round(l load) error {
 		}
 	}
 	if len(took) == 0 {
-		return errors.New("nothing was accepted within a round: -span is too short")
+		return errors.New("nothing was accepted within a round: -round is too short")
 	}
 	slices.Sort(took)
 	s.took, s.rounds = append(s.took, took...), append(s.rounds, quantile(took, 0.99))

@@ -18,7 +18,8 @@ type load struct {
 	connections  int           // closed-loop publishers
 	warmUp, span time.Duration // of publish
 	waiting      int           // deliveries of dead-mailbox's backlog
-	rounds       int           // of dead-mailbox
+	rounds       int           // of dead-mailbox, on each side
+	round        time.Duration // length of one
 }
 
 // cases are what can be measured.
@@ -33,9 +34,10 @@ func main() {
 	name := flag.String("case", "publish", "what to measure: "+names)
 	flag.IntVar(&l.connections, "connections", 16, "closed-loop publishers")
 	flag.DurationVar(&l.warmUp, "warm-up", 2*time.Second, "publish: time before anything is counted")
-	flag.DurationVar(&l.span, "span", 8*time.Second, "publish: time that is counted; dead-mailbox: length of a round")
+	flag.DurationVar(&l.span, "span", 8*time.Second, "publish: time that is counted")
 	flag.IntVar(&l.waiting, "waiting", 100_000, "dead-mailbox: deliveries that wait for it; 0 shows how far two servers differ by chance")
-	flag.IntVar(&l.rounds, "rounds", 7, "dead-mailbox: rounds on each side")
+	flag.IntVar(&l.rounds, "rounds", 21, "dead-mailbox: rounds on each side")
+	flag.DurationVar(&l.round, "round", 2*time.Second, "dead-mailbox: length of a round, after a second that is not counted")
 	flag.Parse()
 	measure, ok := cases[*name]
 	if !ok {
