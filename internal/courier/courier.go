@@ -63,9 +63,11 @@ type Config struct {
 	// Record takes entries for the audit; nil drops them.
 	Record func(audit.Entry)
 
-	Parallel int           // lanes at a time; default 64
-	Batch    int           // deliveries of a lane before others get their turn; default 50
-	Lease    time.Duration // of a claim; default 2 min; longer than SendTimeout
+	Parallel int // lanes at a time; default 64
+	Batch    int // deliveries of a lane before others get their turn; default 50
+	// Lease is how long a claim holds, from each outcome anew; default 2 min. An
+	// attempt is cut off before its end.
+	Lease time.Duration
 	// Poll is the pause when nothing is due, and Reports the one between looks
 	// for reports; defaults 250 ms and 1 min. The pause begins with a sixteenth of
 	// Poll and doubles: what follows soon after other copies waits little.
@@ -85,7 +87,8 @@ type Config struct {
 	PartnerID int
 	// Trip is how many calls in a row must fail before the MESH counts as down,
 	// and Rest how long it is then left alone before one call tries it again;
-	// defaults 10 and 30 s.
+	// defaults 10 and 30 s. Rest is by the machine's clock: gobreaker takes no
+	// other.
 	Trip uint32
 	Rest time.Duration
 }
@@ -179,6 +182,7 @@ func (c *Courier) carry(ctx, calls context.Context) {
 	slots := make(chan struct{}, c.Parallel)
 	freed := make(chan struct{}, 1)
 	for pause := c.Poll; ctx.Err() == nil; {
+		claimed := time.Now()
 		lanes, err := c.claim(ctx, c.Parallel-len(slots))
 		if err != nil && ctx.Err() == nil {
 			c.Log.Warn("claiming deliveries", "error", err)
@@ -189,7 +193,7 @@ func (c *Courier) carry(ctx, calls context.Context) {
 		for _, lane := range lanes {
 			slots <- struct{}{}
 			busy.Go(func() {
-				c.work(ctx, calls, lane)
+				c.work(ctx, calls, lane, claimed)
 				<-slots
 				select {
 				case freed <- struct{}{}:

@@ -3,6 +3,7 @@ package courier
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sony/gobreaker/v2"
 
@@ -16,8 +17,8 @@ var errHeld = errors.New("the remote MESH rests")
 
 // work sends a batch of a lane and gives the lane back. If we stop before that,
 // the claim lapses, and the next one takes its oldest delivery for uncertain.
-func (c *Courier) work(ctx, calls context.Context, lane store.Lane) {
-	lane, err := c.batch(ctx, calls, lane)
+func (c *Courier) work(ctx, calls context.Context, lane store.Lane, claimed time.Time) {
+	lane, err := c.batch(ctx, calls, lane, claimed)
 	next := c.Now()
 	switch {
 	case errors.Is(err, store.ErrClaimLost):
@@ -37,8 +38,9 @@ func (c *Courier) work(ctx, calls context.Context, lane store.Lane) {
 }
 
 // batch sends up to Batch deliveries, each settled before the next is sent. An
-// error is why the lane has to wait.
-func (c *Courier) batch(ctx, calls context.Context, lane store.Lane) (store.Lane, error) {
+// error is why the lane has to wait. claimed is when the lease began, by the
+// machine's clock.
+func (c *Courier) batch(ctx, calls context.Context, lane store.Lane, claimed time.Time) (store.Lane, error) {
 	waiting, err := c.Outbox.WaitingDeliveries(calls, lane, c.Batch)
 	if err != nil {
 		return lane, err
@@ -47,10 +49,11 @@ func (c *Courier) batch(ctx, calls context.Context, lane store.Lane) (store.Lane
 		if ctx.Err() != nil {
 			return lane, nil
 		}
-		d, failed := c.attempt(calls, d)
+		d, failed := c.attemptWithin(calls, d, claimed)
 		if errors.Is(failed, errHeld) {
 			return lane, errHeld
 		}
+		claimed = time.Now() // what Settle prolongs begins later than this
 		if err := c.Outbox.Settle(context.WithoutCancel(calls), lane, d, c.Lease); err != nil {
 			return lane, err
 		}
@@ -61,6 +64,14 @@ func (c *Courier) batch(ctx, calls context.Context, lane store.Lane) (store.Lane
 		lane.Failures = 0
 	}
 	return lane, nil
+}
+
+// attemptWithin cuts an attempt off while an eighth of the lease is left to
+// store its outcome in: whoever takes the lane over must not find it going on.
+func (c *Courier) attemptWithin(ctx context.Context, d store.Delivery, claimed time.Time) (store.Delivery, error) {
+	ctx, cancel := context.WithDeadline(ctx, claimed.Add(c.Lease-c.Lease/8))
+	defer cancel()
+	return c.attempt(ctx, d)
 }
 
 // attempt tries to deliver once. It returns the delivery as it is to be stored:

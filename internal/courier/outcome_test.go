@@ -3,7 +3,9 @@ package courier_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +85,32 @@ func TestStopReleases(t *testing.T) {
 	next, err := w.db.WaitingDeliveries(t.Context(), lanes[0], 10)
 	if err != nil || len(next) != 1 || next[0].Uncertain {
 		t.Errorf("a lane that was given back leaves nothing uncertain: %+v, %v", next, err)
+	}
+}
+
+// A send that nobody answers ends before its lane may be another's, and is
+// asked for before it is repeated.
+func TestAttemptEndsBeforeLease(t *testing.T) {
+	const lease = 400 * time.Millisecond
+	w := newWorld(t, setting{recipients: []string{"A"}})
+	w.publish(1)
+	var hung atomic.Int32
+	w.failing(func(r *http.Request) error {
+		if r.Method != http.MethodPost || hung.Add(1) > 1 {
+			return nil
+		}
+		if end, ok := r.Context().Deadline(); !ok || time.Until(end) > lease {
+			t.Errorf("it may go on until %v", end)
+		}
+		<-r.Context().Done()
+		return r.Context().Err()
+	})
+	w.run(func(c *courier.Config) { c.Lease = lease })
+	w.eventually("cut off", func() bool { all := w.in(store.Waiting); return len(all) == 1 && all[0].Uncertain })
+	w.clock.move(time.Second) // the pause is over
+	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
+	if d := w.in(store.Sent)[0]; d.Attempts != 2 {
+		t.Errorf("%+v", d)
 	}
 }
 

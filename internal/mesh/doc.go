@@ -10,8 +10,8 @@ package mesh
 const (
 	// MaxChunk is the largest body of one request, in bytes: 100 MB.
 	MaxChunk = 100 << 20
-	// MaxChunks is the most chunks of a message that we take: a message may
-	// have 100 GB.
+	// MaxChunks is the most chunks of a message that we take. With MaxChunk it
+	// is the 100 GB that a chunked message may have ("Outbox workflow").
 	MaxChunks = 1000
 	// DefaultPage and MaxPage are the message ids of one listing.
 	DefaultPage = 500
