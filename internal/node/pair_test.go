@@ -260,7 +260,7 @@ func raceEnabled() bool {
 func TestPairOnABadLine(t *testing.T) {
 	boxes, events := 25, 80
 	if testing.Short() || raceEnabled() {
-		boxes, events = 10, 30
+		boxes, events = 8, 20
 	}
 	for name, forgetful := range map[string]bool{"tracked": false, "untracked": true} {
 		t.Run(name, func(t *testing.T) {
