@@ -15,22 +15,27 @@ func scanMailbox(r pgx.Rows) (m store.Mailbox, err error) {
 	return m, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Password, &m.Remote)
 }
 
-const boxesChanged = "UPDATE version SET boxes = boxes + 1"
+// putBox is an operation of one statement that changes mailboxes or workflows.
+type putBox struct {
+	sql  string
+	args []any
+}
+
+func (p putBox) apply(ctx context.Context, w *writer) (result, error) {
+	var row int
+	_, err := one(ctx, w.conn, []any{&row}, p.sql, p.args...)
+	w.changed["boxes"] = true
+	return result{n: row}, err
+}
 
 // PutMailbox keeps a mailbox and returns its row, which it keeps when it is
 // put again. Ids are compared without regard to case.
-func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (row int64, err error) {
+func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 	defer db.known.forget()
-	err = db.change(ctx, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, `INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5 RETURNING row`,
-			m.ID, m.Name, string(m.ODS), m.Password, m.Remote).Scan(&row); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, boxesChanged)
-		return err
-	})
-	return row, err
+	r, err := db.submit(ctx, putBox{`INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5 RETURNING row`,
+		[]any{m.ID, m.Name, string(m.ODS), m.Password, m.Remote}})
+	return int64(r.n), err
 }
 
 // Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
@@ -64,14 +69,9 @@ func (db *DB) mailboxes(ctx context.Context, sql string, args ...any) (out []sto
 // PutWorkflow restricts a workflow id to its senders and receivers.
 func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 	defer db.known.forget()
-	return db.change(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `INSERT INTO workflow (id, senders, receivers) VALUES ($1, coalesce($2::text[], '{}'), coalesce($3::text[], '{}'))
-			ON CONFLICT (id) DO UPDATE SET senders = excluded.senders, receivers = excluded.receivers`, f.ID, f.Senders, f.Receivers); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, boxesChanged)
-		return err
-	})
+	_, err := db.submit(ctx, putBox{`INSERT INTO workflow (id, senders, receivers) VALUES ($1, coalesce($2::text[], '{}'), coalesce($3::text[], '{}'))
+		ON CONFLICT (id) DO UPDATE SET senders = excluded.senders, receivers = excluded.receivers RETURNING 0`, []any{f.ID, f.Senders, f.Receivers}})
+	return err
 }
 
 // Restricted tells who may use a workflow; ok is false when it is open to all.

@@ -10,16 +10,15 @@ import (
 	"nems/internal/store"
 )
 
-// statement is an operation of one statement. Where it changes no row it is
-// refused with store.ErrNotFound; touch is run after it.
-type statement struct {
+// registration is an operation of one statement on the registry. Where it
+// changes no row it is refused with store.ErrNotFound.
+type registration struct {
 	sql   string
 	args  []any
-	touch string
 	entry audit.Sealed
 }
 
-func (s statement) apply(ctx context.Context, w *writer) (result, error) {
+func (s registration) apply(ctx context.Context, w *writer) (result, error) {
 	tag, err := w.conn.Exec(ctx, s.sql, s.args...)
 	if err != nil {
 		return result{}, err
@@ -28,23 +27,21 @@ func (s statement) apply(ctx context.Context, w *writer) (result, error) {
 		return result{err: store.ErrNotFound}, nil
 	}
 	w.entries = append(w.entries, s.entry)
-	_, err = w.conn.Exec(ctx, s.touch)
-	return result{}, err
+	w.changed["registry"] = true
+	return result{}, nil
 }
-
-const registryChanged = "UPDATE version SET registry = registry + 1"
 
 // PutSystem registers a system, replacing its registration if it has one.
 func (db *DB) PutSystem(ctx context.Context, s store.System, e audit.Entry) error {
-	_, err := db.submit(ctx, statement{`INSERT INTO system (asid, value, revoked) VALUES ($1, $2, $3)
-		ON CONFLICT (asid) DO UPDATE SET value = $2, revoked = $3`, []any{string(s.ASID), notNull(s.Value), s.Revoked}, registryChanged, seal(e)})
+	_, err := db.submit(ctx, registration{`INSERT INTO system (asid, value, revoked) VALUES ($1, $2, $3)
+		ON CONFLICT (asid) DO UPDATE SET value = $2, revoked = $3`, []any{string(s.ASID), notNull(s.Value), s.Revoked}, seal(e)})
 	return err
 }
 
 // RevokeSystem takes a system's rights away; store.ErrNotFound when it is not
 // registered.
 func (db *DB) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error {
-	_, err := db.submit(ctx, statement{"UPDATE system SET revoked = true WHERE asid = $1", []any{string(asid)}, registryChanged, seal(e)})
+	_, err := db.submit(ctx, registration{"UPDATE system SET revoked = true WHERE asid = $1", []any{string(asid)}, seal(e)})
 	return err
 }
 
@@ -77,8 +74,8 @@ func (db *DB) systems(ctx context.Context, sql string, args ...any) (out []store
 
 // PutLifeCycle keeps the life cycle of an event type, replacing an earlier one.
 func (db *DB) PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error {
-	_, err := db.submit(ctx, statement{"INSERT INTO life_cycle (code, value) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET value = $2",
-		[]any{l.Code, notNull(l.Value)}, registryChanged, seal(e)})
+	_, err := db.submit(ctx, registration{"INSERT INTO life_cycle (code, value) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET value = $2",
+		[]any{l.Code, notNull(l.Value)}, seal(e)})
 	return err
 }
 

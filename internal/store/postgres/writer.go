@@ -49,6 +49,7 @@ type writer struct {
 
 	// Of the batch:
 	entries    []audit.Sealed
+	changed    map[string]bool // columns of table version that are to grow
 	spreadDue  bool
 	committing bool // COMMIT is on its way: whether it counts is not known without an answer
 }
@@ -105,7 +106,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 
 // prepare does what must not be part of the transaction.
 func (w *writer) prepare(ctx context.Context, ops []operation) error {
-	w.entries, w.spreadDue, w.committing = w.entries[:0], false, false
+	w.entries, w.changed, w.spreadDue, w.committing = w.entries[:0], map[string]bool{}, false, false
 	for _, op := range ops {
 		if a, ok := op.(*accept); ok {
 			if err := w.db.days.ensure(ctx, w.db, a.Event); err != nil {
@@ -170,6 +171,9 @@ func (w *writer) transact(ctx context.Context, ops []operation, out []store.Outc
 	w.keepAccepted(last, accepts, results)
 	w.entries = append(w.entries, waiting...)
 	link := w.queueLink(last)
+	for column := range w.changed {
+		last.Queue("UPDATE version SET " + column + " = " + column + " + 1")
+	}
 	last.Queue("COMMIT")
 	w.committing = true
 	if err := w.finish(ctx, last); err != nil {
