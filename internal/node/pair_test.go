@@ -264,6 +264,7 @@ func TestPairOnABadLine(t *testing.T) {
 	}
 	for name, forgetful := range map[string]bool{"tracked": false, "untracked": true} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // both wait for the disk most of the time
 			p := bootPair(t, boxes, forgetful)
 			published := p.publish(events)
 			p.deliver(time.Minute)
