@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -80,18 +79,8 @@ func (db *DB) boxesOf(ctx context.Context, q store.DeliveryQuery) ([]store.Mailb
 		box, err := db.Mailbox(ctx, q.Mailbox)
 		return []store.Mailbox{box}, err
 	}
-	t, err := db.knownTables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []store.Mailbox
-	for _, box := range t.byRow {
-		if box.Row >= q.AfterMailbox {
-			out = append(out, box)
-		}
-	}
-	slices.SortFunc(out, func(a, b store.Mailbox) int { return cmp.Compare(a.Row, b.Row) })
-	return out, nil
+	out, err := db.boxes(ctx)
+	return slices.DeleteFunc(out, func(box store.Mailbox) bool { return box.Row < q.AfterMailbox }), err
 }
 
 // deliveryStep is how many rows one statement of a filtered listing reads.

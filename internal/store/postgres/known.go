@@ -1,9 +1,12 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"hash/fnv"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,127 +21,148 @@ import (
 const knownFor = 300 * time.Millisecond
 
 // known remembers what nearly every request asks for and operators rarely
-// change. Mailboxes and restricted workflows are read again when their version
-// has grown; numbers of event types and codes never change.
+// change. Mailboxes and restricted workflows are brought up to date when their
+// version has grown; numbers of event types and codes never change.
 type known struct {
-	mu     sync.Mutex
-	tables *tables
-	asked  time.Time // when the version was asked for last
+	refreshing sync.Mutex // one asks, the others wait for its answer
+
+	mu        sync.RWMutex
+	byID      map[string]store.Mailbox // by the id in capitals
+	byRow     map[int64]store.Mailbox
+	workflows map[string]store.Workflow
+	version   int64
+	seen      string    // snapshot of the last reading; "" before the first
+	asked     time.Time // when the version was asked for last
 
 	types sync.Map // eventType to its number (int32)
 	names sync.Map // number (int32) to eventType
 	codes sync.Map // event code to its number (int32)
 }
 
-// tables is one state of mailboxes and workflows. It is never changed.
-type tables struct {
-	version   int64
-	byID      map[string]store.Mailbox // by the id in capitals
-	byRow     map[int64]store.Mailbox
-	workflows map[string]store.Workflow
-}
-
 // eventType is a row of the table event_type.
 type eventType struct{ code, workflow string }
-
-// knownTables returns the tables as of now, or of knownFor ago.
-func (db *DB) knownTables(ctx context.Context) (*tables, error) {
-	k := &db.known
-	k.mu.Lock()
-	t, asked := k.tables, k.asked
-	k.mu.Unlock()
-	if t != nil && time.Since(asked) < knownFor {
-		return t, nil
-	}
-	return db.readKnown(ctx, t)
-}
-
-// readKnown asks whether the tables have changed, and reads them if so.
-func (db *DB) readKnown(ctx context.Context, t *tables) (*tables, error) {
-	asking := time.Now()
-	err := db.read(ctx, func(q querier) error {
-		var version int64
-		// The version first: a change in between is read twice, never missed.
-		if err := q.QueryRow(ctx, "SELECT boxes FROM version").Scan(&version); err != nil {
-			return err
-		}
-		if t != nil && t.version == version {
-			return nil
-		}
-		var err error
-		t, err = readTables(ctx, q, version)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	k := &db.known
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if asking.After(k.asked) && (k.tables == nil || k.tables.version <= t.version) {
-		k.tables, k.asked = t, asking
-	}
-	return t, nil
-}
 
 // reset forgets everything: another server has taken over, which may lack what
 // the one before had confirmed.
 func (k *known) reset() {
-	k.forget()
+	k.mu.Lock()
+	k.seen, k.asked = "", time.Time{}
+	k.mu.Unlock()
 	k.types.Clear()
 	k.names.Clear()
 	k.codes.Clear()
 }
 
-// forget has the tables asked for anew: this node has changed them.
-func (k *known) forget() {
+// doubt has the version asked for before the next answer: this node has changed
+// something.
+func (k *known) doubt() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.tables, k.asked = nil, time.Now()
+	k.asked = time.Time{}
 }
 
-func readTables(ctx context.Context, q querier, version int64) (*tables, error) {
-	t := &tables{version: version, byID: map[string]store.Mailbox{}, byRow: map[int64]store.Mailbox{}, workflows: map[string]store.Workflow{}}
-	boxes, err := all(ctx, q, scanMailbox, selectMailbox)
-	if err != nil {
-		return nil, err
+// fresh tells whether what is known was asked for after a moment.
+func (k *known) fresh(since time.Time) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return k.seen != "" && k.asked.After(since)
+}
+
+// upToDate brings mailboxes and workflows to the state of a moment, or of a
+// later one.
+func (db *DB) upToDate(ctx context.Context, since time.Time) error {
+	k := &db.known
+	if k.fresh(since) {
+		return nil
 	}
-	for _, m := range boxes {
-		t.byID[strings.ToUpper(m.ID)], t.byRow[m.Row] = m, m
+	k.refreshing.Lock()
+	defer k.refreshing.Unlock()
+	if k.fresh(since) {
+		return nil
+	}
+	return db.read(ctx, func(q querier) error { return k.refresh(ctx, q) })
+}
+
+// refresh reads what has changed since the last reading: what its snapshot did
+// not see.
+func (k *known) refresh(ctx context.Context, q querier) error {
+	asked := time.Now()
+	k.mu.RLock()
+	last, before := k.version, k.seen
+	k.mu.RUnlock()
+	var version int64
+	var seen string
+	if err := q.QueryRow(ctx, "SELECT boxes, pg_current_snapshot()::text FROM version").Scan(&version, &seen); err != nil {
+		return err
+	}
+	if before != "" && version == last {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.asked = asked
+		return nil
+	}
+	boxes, err := all(ctx, q, scanMailbox, selectMailbox+" WHERE $1 = '' OR NOT pg_visible_in_snapshot(since, nullif($1, '')::pg_snapshot)", before)
+	if err != nil {
+		return err
 	}
 	workflows, err := all(ctx, q, func(r pgx.Rows) (w store.Workflow, err error) {
 		return w, r.Scan(&w.ID, &w.Senders, &w.Receivers)
 	}, "SELECT id, senders, receivers FROM workflow")
-	for _, w := range workflows {
-		t.workflows[w.ID] = w
+	if err != nil {
+		return err
 	}
-	return t, err
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if before == "" {
+		k.byID, k.byRow = map[string]store.Mailbox{}, map[int64]store.Mailbox{}
+	}
+	for _, m := range boxes {
+		k.byID[strings.ToUpper(m.ID)], k.byRow[m.Row] = m, m
+	}
+	k.workflows = map[string]store.Workflow{}
+	for _, w := range workflows {
+		k.workflows[w.ID] = w
+	}
+	k.version, k.seen, k.asked = version, seen, asked
+	return nil
 }
 
-// box finds a mailbox by its row; store.ErrNotFound when there is none. One that
-// is not known is asked for: another node may just have made it.
+// box finds a mailbox by its row; store.ErrNotFound when there is none.
 func (db *DB) box(ctx context.Context, row int64) (store.Mailbox, error) {
-	return db.findBox(ctx, func(t *tables) (store.Mailbox, bool) {
-		m, ok := t.byRow[row]
+	return db.findBox(ctx, func(k *known) (store.Mailbox, bool) {
+		m, ok := k.byRow[row]
 		return m, ok
 	})
 }
 
-func (db *DB) findBox(ctx context.Context, find func(*tables) (store.Mailbox, bool)) (store.Mailbox, error) {
-	t, err := db.knownTables(ctx)
-	if err != nil {
-		return store.Mailbox{}, err
-	}
-	if m, ok := find(t); ok {
-		return m, nil
-	}
-	if t, err = db.readKnown(ctx, t); err != nil {
-		return store.Mailbox{}, err
-	}
-	if m, ok := find(t); ok {
-		return m, nil
+// findBox looks among the mailboxes. For one that is not known the database is
+// asked: another node may just have made it.
+func (db *DB) findBox(ctx context.Context, find func(*known) (store.Mailbox, bool)) (store.Mailbox, error) {
+	now := time.Now()
+	for _, since := range []time.Time{now.Add(-knownFor), now} {
+		if err := db.upToDate(ctx, since); err != nil {
+			return store.Mailbox{}, err
+		}
+		db.known.mu.RLock()
+		m, ok := find(&db.known)
+		db.known.mu.RUnlock()
+		if ok {
+			return m, nil
+		}
 	}
 	return store.Mailbox{}, store.ErrNotFound
+}
+
+// boxes lists all mailboxes in the order of their rows.
+func (db *DB) boxes(ctx context.Context) ([]store.Mailbox, error) {
+	if err := db.upToDate(ctx, time.Now().Add(-knownFor)); err != nil {
+		return nil, err
+	}
+	db.known.mu.RLock()
+	out := slices.Collect(maps.Values(db.known.byRow))
+	db.known.mu.RUnlock()
+	slices.SortFunc(out, func(a, b store.Mailbox) int { return cmp.Compare(a.Row, b.Row) })
+	return out, nil
 }
 
 // typeNumber returns the number of an event type, adding it when it is new: in a

@@ -43,11 +43,14 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 	if err != nil || len(lanes) == 0 {
 		return nil, err
 	}
-	t, err := db.knownTables(ctx)
 	for i := range lanes {
-		lanes[i].MailboxID = t.byRow[lanes[i].Mailbox].ID
+		box, err := db.box(ctx, lanes[i].Mailbox)
+		if err != nil {
+			return nil, err
+		}
+		lanes[i].MailboxID = box.ID
 	}
-	return lanes, err
+	return lanes, nil
 }
 
 // dueLanes looks for lanes to claim.

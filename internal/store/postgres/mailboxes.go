@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -31,9 +32,10 @@ func (p putBox) apply(ctx context.Context, w *writer) (result, error) {
 // PutMailbox keeps a mailbox and returns its row, which it keeps when it is
 // put again. Ids are compared without regard to case.
 func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
-	defer db.known.forget()
+	defer db.known.doubt()
 	r, err := db.submit(ctx, putBox{`INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5 RETURNING row`,
+		ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5,
+		since = pg_current_xact_id() RETURNING row`,
 		[]any{m.ID, m.Name, string(m.ODS), m.Password, m.Remote}})
 	return int64(r.n), err
 }
@@ -42,8 +44,8 @@ func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 // when there is none.
 func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
 	id = strings.ToUpper(id)
-	return db.findBox(ctx, func(t *tables) (store.Mailbox, bool) {
-		m, ok := t.byID[id]
+	return db.findBox(ctx, func(k *known) (store.Mailbox, bool) {
+		m, ok := k.byID[id]
 		return m, ok
 	})
 }
@@ -68,7 +70,7 @@ func (db *DB) mailboxes(ctx context.Context, sql string, args ...any) (out []sto
 
 // PutWorkflow restricts a workflow id to its senders and receivers.
 func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
-	defer db.known.forget()
+	defer db.known.doubt()
 	_, err := db.submit(ctx, putBox{`INSERT INTO workflow (id, senders, receivers) VALUES ($1, coalesce($2::text[], '{}'), coalesce($3::text[], '{}'))
 		ON CONFLICT (id) DO UPDATE SET senders = excluded.senders, receivers = excluded.receivers RETURNING 0`, []any{f.ID, f.Senders, f.Receivers}})
 	return err
@@ -76,10 +78,11 @@ func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 
 // Restricted tells who may use a workflow; ok is false when it is open to all.
 func (db *DB) Restricted(ctx context.Context, id string) (f store.Workflow, ok bool, err error) {
-	t, err := db.knownTables(ctx)
-	if err != nil {
+	if err := db.upToDate(ctx, time.Now().Add(-knownFor)); err != nil {
 		return store.Workflow{}, false, err
 	}
-	f, ok = t.workflows[id]
+	db.known.mu.RLock()
+	defer db.known.mu.RUnlock()
+	f, ok = db.known.workflows[id]
 	return f, ok, nil
 }

@@ -13,10 +13,6 @@ import (
 // sent ones and copies of events in hosted mailboxes. Those for a remote MESH
 // are the courier's to judge.
 func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
-	t, err := db.knownTables(ctx)
-	if err != nil {
-		return nil, err
-	}
 	err = db.read(ctx, func(q querier) error {
 		if out, err = sentMessages(ctx, q, " WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max); err != nil {
 			return err
@@ -33,7 +29,11 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.
 			WHERE i.position < $1 AND i.type <> 0 ORDER BY i.position LIMIT $2`, before, max-len(out))
 		for _, p := range found {
 			p.status = string(store.Accepted)
-			m, err := db.message(ctx, q, p.storedMessage, t.byRow[p.mailbox])
+			box, err := db.box(ctx, p.mailbox)
+			if err != nil {
+				return err
+			}
+			m, err := db.message(ctx, q, p.storedMessage, box)
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,8 @@ CREATE TABLE mailbox (
   name     text    NOT NULL,
   ods      text    NOT NULL,
   password text    NOT NULL,
-  remote   boolean NOT NULL
+  remote   boolean NOT NULL,
+  since    xid8    NOT NULL DEFAULT pg_current_xact_id() -- who changed it last
 );
 CREATE UNIQUE INDEX mailbox_id ON mailbox (upper(id));
 CREATE INDEX mailbox_remote ON mailbox (row) WHERE remote;
