@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"nems/internal/mesh"
 	"nems/internal/store"
@@ -134,11 +135,11 @@ var longest = map[string]int{
 func readSendHeaders(src http.Header) (mesh.Headers, error) {
 	mex := mesh.Lower(src)
 	for name, most := range longest {
-		if len([]rune(mex[name])) > most {
+		if value := mex[name]; len(value) > most && utf8.RuneCountInString(value) > most {
 			return mesh.Headers{}, invalid{"header", name, "too long"}
 		}
 	}
-	h := mesh.ReadHeaders(src)
+	h := mesh.ReadLower(mex)
 	if h.To == "" {
 		return h, mesh.MissingTo
 	}
@@ -150,8 +151,8 @@ func readSendHeaders(src http.Header) (mesh.Headers, error) {
 			return h, mesh.MalformedHeaders.With("Malformed headers: " + name)
 		}
 	}
-	for name, value := range map[string]string{mesh.HeaderTo: h.To, mesh.HeaderWorkflowID: h.WorkflowID, mesh.HeaderContentChecksum: h.Checksum} {
-		if isURL(value) {
+	for _, name := range [...]string{mesh.HeaderTo, mesh.HeaderWorkflowID, mesh.HeaderContentChecksum} {
+		if isURL(strings.TrimSpace(mex[name])) {
 			return h, mesh.MalformedHeaders.With("Malformed headers: " + name)
 		}
 	}

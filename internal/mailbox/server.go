@@ -88,7 +88,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err := c.run(); err != nil {
 		c.fail(err)
 	}
-	if s.Dev {
+	if s.Dev && s.Logger.Enabled(r.Context(), slog.LevelDebug) {
 		s.Logger.Debug("mesh request", "endpoint", c.name, "mailbox", c.box.ID, "status", c.w.status)
 	}
 }

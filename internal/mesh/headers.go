@@ -124,9 +124,11 @@ func oneLine(s string) string {
 // case of their names. A flag is true for the words the sandbox takes for yes.
 // A chunk range or time that cannot be read is left zero; ParseChunkRange tells
 // what is wrong with one.
-func ReadHeaders(src http.Header) Headers {
+func ReadHeaders(src http.Header) Headers { return ReadLower(Lower(src)) }
+
+// ReadLower reads what Lower has returned.
+func ReadLower(mex map[string]string) Headers {
 	var h Headers
-	mex := Lower(src)
 	for _, t := range h.texts() {
 		*t.value = strings.TrimSpace(mex[t.name])
 	}
@@ -134,6 +136,9 @@ func ReadHeaders(src http.Header) Headers {
 	h.Encrypted = yes(mex[HeaderContentEncrypted])
 	if c, err := ParseChunkRange(mex[HeaderChunkRange]); err == nil {
 		h.Chunk = c
+	}
+	if mex[HeaderStatusTimestamp] == "" {
+		return h
 	}
 	if at, err := time.Parse(StatusTime, mex[HeaderStatusTimestamp]); err == nil {
 		h.StatusTime = at

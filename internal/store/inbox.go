@@ -29,40 +29,41 @@ const (
 // Message is one message in a mailbox: the copy of an event, something that
 // another mailbox sent, or a report. Position orders a mailbox and, with the
 // mailbox, identifies the message; the MESH message id is derived from it.
+// Stores keep some of it as JSON under the names of the fields.
 type Message struct {
-	Position  EventID
-	Mailbox   int64 // row of the recipient
-	Sender    string
-	Recipient string
-	Workflow  string
-	Type      MessageType
-	Status    MessageStatus
-	StatusAt  time.Time
+	Position  EventID       `json:",omitzero"`
+	Mailbox   int64         `json:",omitzero"` // row of the recipient
+	Sender    string        `json:",omitzero"`
+	Recipient string        `json:",omitzero"`
+	Workflow  string        `json:",omitzero"`
+	Type      MessageType   `json:",omitzero"`
+	Status    MessageStatus `json:",omitzero"`
+	StatusAt  time.Time     `json:",omitzero"`
 	// LocalID, PartnerID, Subject, FileName and the rest are the mex- headers
 	// of the send, "" when absent. For an event's copy the store fills them.
-	LocalID         string
-	PartnerID       string
-	Subject         string
-	FileName        string
-	ContentType     string
-	ContentEncoding string
-	Checksum        string
-	Compressed      bool
-	Encrypted       bool
-	SenderODS       nhs.ODSCode
-	RecipientODS    nhs.ODSCode
-	Chunks          int   // at least 1
-	Size            int64 // bytes over all chunks, as sent
-	Expires         time.Time
+	LocalID         string      `json:",omitzero"`
+	PartnerID       string      `json:",omitzero"`
+	Subject         string      `json:",omitzero"`
+	FileName        string      `json:",omitzero"`
+	ContentType     string      `json:",omitzero"`
+	ContentEncoding string      `json:",omitzero"`
+	Checksum        string      `json:",omitzero"`
+	Compressed      bool        `json:",omitzero"`
+	Encrypted       bool        `json:",omitzero"`
+	SenderODS       nhs.ODSCode `json:",omitzero"`
+	RecipientODS    nhs.ODSCode `json:",omitzero"`
+	Chunks          int         `json:",omitzero"` // at least 1
+	Size            int64       `json:",omitzero"` // bytes over all chunks, as sent
+	Expires         time.Time   `json:",omitzero"`
 	// Linked, ErrorCode, ErrorEvent and ErrorText are set on reports and on
 	// messages that could not be delivered.
-	LinkedID   string
-	ErrorCode  string
-	ErrorEvent string
-	ErrorText  string
+	LinkedID   string `json:",omitzero"`
+	ErrorCode  string `json:",omitzero"`
+	ErrorEvent string `json:",omitzero"`
+	ErrorText  string `json:",omitzero"`
 	// EventCode is set for the copy of an event; the body then lies with the
 	// event and is checked against its SHA-256 before it is handed out.
-	EventCode string
+	EventCode string `json:",omitzero"`
 }
 
 // InboxQuery selects a page of a mailbox's unread messages, oldest first.

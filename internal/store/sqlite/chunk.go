@@ -44,11 +44,13 @@ func (db *DB) Chunk(ctx context.Context, m store.Message, n int, w io.Writer) er
 func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (data []byte, pieces int, err error) {
 	found, codec := false, store.Plain
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		// With the signs the plan does not hang on the values; without them
-		// SQLite plans anew for each, which takes twice as long as the rest.
-		found, err = row(conn, `SELECT p.data, c.pieces, p.codec FROM chunk c
-			JOIN piece p ON p.position = c.position AND p.chunk = c.chunk AND p.generation = c.generation AND p.n = +?3
-			WHERE c.position = +?1 AND c.chunk = +?2`, func(s *sqlite.Stmt) {
+		// A message that was sent whole has no row in chunk: its one piece bears
+		// its position as generation. With the signs the plan does not hang on
+		// the values; without them SQLite plans anew for each, which takes twice
+		// as long as the rest.
+		found, err = row(conn, `SELECT data, ifnull((SELECT pieces FROM chunk WHERE position = +?1 AND chunk = +?2), 1), codec FROM piece
+			WHERE position = +?1 AND chunk = +?2 AND n = +?3
+			AND generation = ifnull((SELECT generation FROM chunk WHERE position = +?1 AND chunk = +?2), +?1)`, func(s *sqlite.Stmt) {
 			data, pieces, codec = blob(s, 0), s.ColumnInt(1), store.Codec(s.ColumnInt(2))
 		}, position, chunk, n)
 		return err

@@ -86,9 +86,10 @@ func (o send) apply(w *writer) (result, error) {
 	if o.first == nil {
 		return result{}, nil
 	}
-	if _, err := o.first.apply(w); err != nil {
+	if _, err := o.first.apply(w); err != nil || m.Status == store.Accepted {
 		return result{}, err
 	}
+	// Of a message in chunks, Complete counts them.
 	return result{}, exec(w.conn, "INSERT INTO chunk (position, chunk, generation, pieces, size) VALUES (?, 1, ?, 1, ?)",
 		m.Position, o.first.generation, o.first.size)
 }
