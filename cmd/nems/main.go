@@ -24,6 +24,7 @@ type cli struct {
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
 	Example       exampleCmd       `cmd:"" help:"Print a valid event message of our own making."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from CSV files."`
+	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call."`
 	Mailboxes     mailboxesCmd     `cmd:"" help:"Keep the MESH mailboxes that copies can go to."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for it."`

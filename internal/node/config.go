@@ -38,8 +38,9 @@ type Config struct {
 
 	// Data is the folder of the embedded database and the directory.
 	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`
-	// Database selects the store: sqlite:PATH, or sqlite in Data when empty.
-	Database string `name:"database" help:"Where events are kept: sqlite:PATH; default: nems.db in the data folder."`
+	// Database selects the store: sqlite:PATH, sqlite in Data when empty, or the
+	// URL of a PostgreSQL database that several nodes share.
+	Database string `name:"database" help:"Where events are kept: sqlite:PATH, or postgres://USER@HOST/NAME for several nodes (better given in the environment: it may hold a password); default: nems.db in the data folder."`
 
 	// ASID and Mailbox are the service's own identity.
 	ASID    string `name:"asid" default:"111111111111" help:"ASID of this NEMS, which callers send as toASID."`
@@ -129,8 +130,8 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("tls-cert and tls-key go together")
 	}
-	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") {
-		add("database: expected sqlite:PATH; received another kind")
+	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") && !isPostgres(c.Database) {
+		add("database: expected sqlite:PATH or postgres://USER@HOST/NAME; received another kind")
 	}
 	if (c.RateLimit < 0 && c.RateLimit != -1) || (c.ConcurrencyLimit < 0 && c.ConcurrencyLimit != -1) {
 		add("rate-limit and concurrency-limit: expected a number above 0, 0 for the default or -1 for no limit")

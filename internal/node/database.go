@@ -13,6 +13,7 @@ import (
 	"nems/internal/mailbox"
 	"nems/internal/operator"
 	"nems/internal/store"
+	"nems/internal/store/postgres"
 	"nems/internal/store/sqlite"
 )
 
@@ -43,11 +44,31 @@ type database interface {
 	Close() error
 }
 
-// openDatabase opens the store that the configuration names.
-func (n *node) openDatabase() (database, error) {
+// openDatabase opens the store that the configuration names. A database of
+// several nodes is migrated by the operator, but for the dev world.
+func (n *node) openDatabase(ctx context.Context) (database, error) {
+	if isPostgres(n.Database) {
+		return postgres.Open(ctx, n.Database, postgres.Options{
+			Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Migrate: n.Dev,
+		})
+	}
 	return sqlite.Open(databasePath(n.Data, n.Database), sqlite.Options{
 		Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log,
 	})
+}
+
+// isPostgres tells whether a database is a PostgreSQL server's, by its URL.
+func isPostgres(database string) bool {
+	return strings.HasPrefix(database, "postgres://") || strings.HasPrefix(database, "postgresql://")
+}
+
+// Migrate brings the schema of a database up to date and returns its versions
+// before and after. Embedded databases are migrated whenever they are opened.
+func Migrate(ctx context.Context, data, database string) (from, to int64, err error) {
+	if isPostgres(database) {
+		return postgres.Migrate(ctx, database)
+	}
+	return sqlite.Migrate(databasePath(data, database))
 }
 
 // databasePath is the file of the embedded database.

@@ -13,26 +13,24 @@ import (
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/operator"
+	"nems/internal/store/postgres"
 	"nems/internal/store/sqlite"
 )
 
 // ErrRunning: a service has the database open; ask it instead.
 var ErrRunning = sqlite.ErrLocked
 
-// OpenDesk opens the database of a service that is stopped, for an operator's
-// work; ErrRunning while it is not. The folder must be there, the database is
-// made if it is missing, so that systems can be registered before the first
-// start. close ends it; what was changed is on disk before.
+// OpenDesk opens the database for an operator's work. An embedded one can be
+// opened while the service is stopped (ErrRunning while it is not); its folder
+// must be there, the database is made if it is missing, so that systems can be
+// registered before the first start. close ends it; what was changed is on disk
+// before.
 func OpenDesk(data, database string) (desk operator.Desk, close func() error, err error) {
-	path := databasePath(data, database)
-	if _, err := os.Stat(filepath.Dir(path)); err != nil {
-		return desk, nil, err
-	}
 	types, err := catalogue.Embedded()
 	if err != nil {
 		return desk, nil, err
 	}
-	db, err := sqlite.Open(path, sqlite.Options{})
+	db, err := openDeskDatabase(data, database)
 	if err != nil {
 		return desk, nil, err
 	}
@@ -46,18 +44,42 @@ func OpenDesk(data, database string) (desk operator.Desk, close func() error, er
 	}, nil
 }
 
+func openDeskDatabase(data, url string) (database, error) {
+	if isPostgres(url) {
+		return postgres.Open(context.Background(), url, postgres.Options{})
+	}
+	path := databasePath(data, url)
+	if _, err := os.Stat(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(path, sqlite.Options{})
+}
+
 // AuditLinks yields the links of the audit in a database, for verifying: the
 // service may be running on it.
 func AuditLinks(ctx context.Context, data, database string) iter.Seq2[audit.Link, error] {
 	return func(yield func(audit.Link, error) bool) {
-		f, err := sqlite.OpenAudit(databasePath(data, database))
+		source, err := openAudit(ctx, data, database)
 		if err != nil {
 			yield(audit.Link{}, err)
 			return
 		}
-		defer f.Close()
-		f.Links(ctx, time.Time{}, time.Time{})(yield)
+		defer source.Close()
+		source.Links(ctx, time.Time{}, time.Time{})(yield)
 	}
+}
+
+// auditSource is a database opened for reading its audit.
+type auditSource interface {
+	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
+	Close() error
+}
+
+func openAudit(ctx context.Context, data, database string) (auditSource, error) {
+	if isPostgres(database) {
+		return postgres.Open(ctx, database, postgres.Options{})
+	}
+	return sqlite.OpenAudit(databasePath(data, database))
 }
 
 // desk offers operators their work over HTTP.

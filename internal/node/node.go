@@ -76,7 +76,7 @@ func Run(ctx context.Context, c Config, w World) error {
 	}
 	n := &node{Config: c, World: w, owner: uuid.NewString()}
 	defer n.close()
-	if err := n.open(); err != nil {
+	if err := n.open(ctx); err != nil {
 		return err
 	}
 	// The store outlives the listeners: requests under way still commit.
@@ -96,12 +96,12 @@ func Run(ctx context.Context, c Config, w World) error {
 }
 
 // open opens the databases.
-func (n *node) open() error {
+func (n *node) open(ctx context.Context) error {
 	if err := os.MkdirAll(n.Data, 0o750); err != nil {
 		return err
 	}
 	var err error
-	if n.db, err = n.openDatabase(); err != nil {
+	if n.db, err = n.openDatabase(ctx); err != nil {
 		return err
 	}
 	n.directory, err = OpenDirectory(n.Data)

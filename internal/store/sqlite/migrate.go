@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -60,4 +61,28 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 		schema.Migrations = append(schema.Migrations, string(text))
 	}
 	return sqlitemigration.Migrate(context.Background(), conn, schema)
+}
+
+// Migrate brings the schema of the database at path up to date, making it if it
+// is missing, and returns its versions before and after. It returns ErrLocked
+// while another process has it open, and store.ErrSchema as Open does.
+func Migrate(path string) (from, to int64, err error) {
+	lock, err := lockFile(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	conn, err := openWriter(path, "FULL", writerCacheKiB)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if from, err = number(conn, "PRAGMA user_version"); err != nil {
+		return 0, 0, err
+	}
+	if err := migrate(conn, mainAppID, mainMigrations); err != nil {
+		return 0, 0, fmt.Errorf("migrate %s: %w", path, err)
+	}
+	to, err = number(conn, "PRAGMA user_version")
+	return from, to, err
 }
