@@ -1,0 +1,66 @@
+package node_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"nems/internal/directory/devworld"
+	"nems/internal/mesh"
+	"nems/internal/node"
+	"nems/internal/node/nodetest"
+	"nems/internal/store/postgres/pgtest"
+)
+
+// TestTwoNodes runs two nodes over one PostgreSQL: what is done on one is in
+// force on the other the moment that it is answered.
+func TestTwoNodes(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Boot(t).Database(t)
+	shared := func(c *node.Config) { c.Database = url }
+	here, there := nodetest.Boot(t, shared), nodetest.Boot(t, shared)
+	const about = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=vaccinations-1"
+	message := nodetest.Message(t, "vaccinations-1", "new", "9912003888")
+	for round := range 20 {
+		one, other := here, there
+		if round%2 == 1 {
+			one, other = there, here
+		}
+		id := one.Subscribe(one.Leeds(), about, "MAILBOX1234")
+		other.Publish(other.Publisher(), message)
+		copies := one.Collect("MAILBOX1234")
+		if len(copies) != 1 || string(copies[0].Body) != string(message) {
+			t.Fatalf("round %d: %d copies", round, len(copies))
+		}
+		if err := other.Leeds().Unsubscribe(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		one.Publish(one.Publisher(), message)
+		if copies := other.Collect("MAILBOX1234"); len(copies) != 0 {
+			t.Fatalf("round %d: %d copies after the deletion", round, len(copies))
+		}
+	}
+	// The token that one node has seen is used up on the other.
+	token := mesh.NewToken("MAILBOX1234", devworld.Password, []byte(devworld.SharedKey), "7e6b1e0c-9a4f-4d5a-8a56-3b2f8f1f7f10", 1, here.Clock.Now()).String()
+	for i, want := range []int{200, 403} {
+		s := []*nodetest.Server{here, there}[i]
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/messageexchange/MAILBOX1234/inbox", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", token)
+		answer, err := s.HTTP.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Body.Close(); answer.StatusCode != want {
+			t.Errorf("use %d of a token: %d instead of %d", i+1, answer.StatusCode, want)
+		}
+	}
+	if a := there.Get("/health/ready"); a.Status != 200 {
+		t.Errorf("ready: %d", a.Status)
+	}
+	if page := string(there.Get("/").Body); !strings.Contains(page, "MAILBOX1234") {
+		t.Error("the console lacks the mailboxes")
+	}
+}
