@@ -45,9 +45,7 @@ func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (
 	found, codec := false, store.Plain
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		// A message that was sent whole has no row in chunk: its one piece bears
-		// its position as generation. With the signs the plan does not hang on
-		// the values; without them SQLite plans anew for each, which takes twice
-		// as long as the rest.
+		// its position as generation. The signs are as in List.
 		found, err = row(conn, `SELECT data, ifnull((SELECT pieces FROM chunk WHERE position = +?1 AND chunk = +?2), 1), codec FROM piece
 			WHERE position = +?1 AND chunk = +?2 AND n = +?3
 			AND generation = ifnull((SELECT generation FROM chunk WHERE position = +?1 AND chunk = +?2), +?1)`, func(s *sqlite.Stmt) {

@@ -19,6 +19,7 @@ const (
 	copyColumns = `c.position, c.type, c.size, c.partner, t.code, t.workflow, m.headers, m.status, m.status_at, m.expires, c.mailbox`
 	copyJoins   = ` LEFT JOIN event_type t ON t.id = c.type
 		LEFT JOIN message m ON m.position = CASE c.type WHEN 0 THEN c.position END`
+	// Their parameters have a sign, as in List.
 	selectInbox     = `SELECT ` + copyColumns + `, 'accepted', 0, NULL FROM inbox c` + copyJoins
 	selectCollected = `SELECT ` + copyColumns + `, c.status, c.at, c.fault FROM collected c` + copyJoins
 )
@@ -70,7 +71,8 @@ func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, er
 	}
 	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		// The signs keep SQLite from planning anew for each value.
+		// Where an index does not take all parameters, SQLite plans anew for each
+		// of their values, unless a sign makes them expressions.
 		return rows(conn, "SELECT position, type, workflow FROM inbox WHERE mailbox = +? AND position > +? ORDER BY position", func(s *sqlite.Stmt) error {
 			if len(page) >= q.Max {
 				return errEnough
@@ -127,7 +129,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 	if err == nil && len(found) == 0 {
 		err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
 			for _, query := range []string{selectInbox, selectCollected} {
-				err := rows(conn, query+" WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) error {
+				err := rows(conn, query+" WHERE c.mailbox = +? AND c.position = +?", func(s *sqlite.Stmt) error {
 					m, err := db.scanMessage(s, b)
 					found = append(found, m)
 					return err
@@ -159,8 +161,8 @@ func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, befor
 	}
 	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
 		for _, query := range []string{selectInbox, selectCollected} {
-			err := rows(conn, query+` WHERE c.mailbox = ?1 AND c.position >= ?2 AND (?3 = 0 OR c.position < ?3)
-				ORDER BY c.position DESC LIMIT ?4`, func(s *sqlite.Stmt) error {
+			err := rows(conn, query+` WHERE c.mailbox = +?1 AND c.position >= +?2 AND (?3 = 0 OR c.position < +?3)
+				ORDER BY c.position DESC LIMIT +?4`, func(s *sqlite.Stmt) error {
 				m, err := db.scanMessage(s, b)
 				out = append(out, m)
 				return err
