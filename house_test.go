@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/mailbox/mailboxtest"},
 	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
-	{"cmd/nems", "internal/bench"},
+	{"cmd/nems", "internal/bench", "internal/simulator"},
 }
 
 // onlyNode are the packages that no other package than node may import: SQL

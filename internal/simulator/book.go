@@ -1,0 +1,337 @@
+package simulator
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/directory"
+	"nems/internal/store"
+)
+
+// book is the model of what must hold: what the actors asked for and when they
+// were answered, written down outside the code under test, and compared with
+// what came of it once everything has settled.
+type book struct {
+	w *world
+
+	mu           sync.Mutex
+	violations   []string
+	publications []*publication
+	wishes       []*wish
+	downloaded   map[string]bool // by delivery id
+	checkpoints  []audit.Checkpoint
+}
+
+// publication is one message and every attempt to publish it.
+type publication struct {
+	name     string
+	number   string // of the patient
+	code     string
+	wrong    bool // its demographics differ from the directory's: never a copy
+	key      string
+	body     []byte
+	attempts []attempt
+}
+
+// attempt is one call of Publish, from its beginning to its answer.
+type attempt struct {
+	span
+	answer answer
+	event  store.EventID // of an acknowledged one
+}
+
+type answer string
+
+const (
+	acknowledged answer = "acknowledged"
+	refused      answer = "refused"
+	unstored     answer = "unstored" // a temporary error that promises that nothing was stored
+	unknown      answer = "unknown"
+)
+
+// wish is one subscription that somebody asked for, known by its tag. Moments
+// that have not come are zero.
+type wish struct {
+	tag, box, code   string
+	number, practice string // one of them
+	end              time.Time
+	asked, alive     time.Time // creation: first asked for, answered
+	ending, gone     time.Time // deletion
+}
+
+func (b *book) wrong(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.violations) < 20 {
+		b.violations = append(b.violations, fmt.Sprintf(format, args...))
+	}
+}
+
+// name is how an event is called in the trace.
+func (b *book) name(id store.EventID) string {
+	return fmt.Sprintf("event@%.6f.%d", id.Time().Sub(b.w.began).Seconds(), id%4096)
+}
+
+// check holds what came of everything against the book.
+func (b *book) check() {
+	published := map[[32]byte]*publication{}
+	for _, p := range b.publications {
+		published[sha256.Sum256(p.body)] = p
+	}
+	stored := map[*publication][]*event{}
+	for id, e := range b.w.disk.events {
+		body, err := e.Body.Open()
+		p := published[sha256.Sum256(body)]
+		if err != nil || p == nil || !bytes.Equal(p.body, body) {
+			b.wrong("%s holds bytes that nobody published (%v)", b.name(id), err)
+			continue
+		}
+		stored[p] = append(stored[p], e)
+	}
+	for _, p := range b.publications {
+		b.checkStored(p, stored[p])
+		for _, e := range stored[p] {
+			b.checkCopies(p, e)
+		}
+	}
+	b.checkDelivered(stored)
+	b.checkSettled()
+	b.checkAudit()
+}
+
+// checkStored: what was acknowledged is there, what was refused is not, and a
+// key makes one event of many attempts.
+func (b *book) checkStored(p *publication, events []*event) {
+	most, acks := 0, map[store.EventID]bool{}
+	for _, a := range p.attempts {
+		switch a.answer {
+		case acknowledged:
+			most++
+			acks[a.event] = true
+			if !slices.ContainsFunc(events, func(e *event) bool { return e.Event == a.event }) {
+				b.wrong("%s: acknowledged as %s and lost", p.name, b.name(a.event))
+			}
+		case unknown:
+			most++
+		}
+	}
+	if p.key != "" {
+		most = min(most, 1)
+		if len(acks) > 1 {
+			b.wrong("%s: acknowledged as %d events under one key", p.name, len(acks))
+		}
+	}
+	if len(events) > most {
+		b.wrong("%s: %d events of at most %d", p.name, len(events), most)
+	}
+}
+
+// window is when the event was accepted, as far as its publisher can tell.
+func (p *publication) window(e *event) span {
+	s := span{from: p.attempts[0].from}
+	for _, a := range p.attempts {
+		if a.answer == acknowledged && a.event == e.Event {
+			s.to = a.to
+			if p.key == "" {
+				s.from = a.from
+			}
+			break
+		}
+	}
+	return s
+}
+
+// checkCopies compares who got a copy with who had to, and who could.
+func (b *book) checkCopies(p *publication, e *event) {
+	within := p.window(e)
+	looked := within
+	if e.deferred {
+		looked.to = e.routed
+		if !slices.ContainsFunc(b.w.pds.absences, within.overlaps) {
+			b.wrong("%s: deferred although the directory was there", p.name)
+		}
+	} else if p.wrong {
+		b.wrong("%s: accepted with another patient's demographics", p.name)
+	}
+	states := b.w.pds.during(p.number, looked)
+	asked := map[string]bool{}
+	for _, c := range b.w.disk.copies {
+		if c.Event == e.Event {
+			b.checkCopy(p, c, asked)
+		}
+	}
+	for _, w := range b.wishes {
+		must, may := w.wants(p, e, within, states)
+		if must && !asked[w.tag] {
+			b.wrong("%s: no copy for %s in %s", p.name, w.tag, w.box)
+		}
+		if asked[w.tag] && !may {
+			b.wrong("%s: a copy for %s in %s, which did not ask for it then", p.name, w.tag, w.box)
+		}
+	}
+}
+
+// checkCopy notes whom a copy is for, and looks at its partner id.
+func (b *book) checkCopy(p *publication, c *store.Delivery, asked map[string]bool) {
+	var pairs []string
+	for _, id := range c.Subscriptions {
+		for _, s := range b.w.disk.subs {
+			if s.ID == id {
+				tag := s.Criteria.Tag
+				if asked[tag] || s.Mailbox != c.MailboxID {
+					b.wrong("%s: a second or misplaced copy for %s", p.name, tag)
+				}
+				asked[tag] = true
+				pairs = append(pairs, id.String()+"|"+tag)
+			}
+		}
+	}
+	if len(pairs) == 0 || c.PartnerID != strings.Join(pairs, "~~~") {
+		b.wrong("%s: the partner id in %s does not name its subscriptions", p.name, c.MailboxID)
+	}
+}
+
+// wants tells whether an event must make a copy for the subscription, and
+// whether it may. states are what the directory said of the patient meanwhile.
+func (w *wish) wants(p *publication, e *event, within span, states []directory.Patient) (must, may bool) {
+	if p.wrong || p.code != w.code || (!w.end.IsZero() && !w.end.After(e.Event.Time())) {
+		return false, false
+	}
+	some, every := false, len(states) > 0
+	for _, s := range states {
+		fits := !s.Sensitive && (w.number == p.number || w.practice != "" && w.practice == string(s.GP))
+		some, every = some || fits, every && fits
+	}
+	may = some && (within.to.IsZero() || !w.asked.After(within.to)) && (w.gone.IsZero() || !w.gone.Before(within.from)) &&
+		(!e.deferred || w.gone.IsZero() || !w.gone.Before(e.routed))
+	stays := w.ending.IsZero() || !e.deferred && !within.to.IsZero() && !w.ending.Before(within.to)
+	must = every && !w.alive.IsZero() && !w.alive.After(within.from) && stays
+	return must, may
+}
+
+// checkDelivered: each copy has arrived, whole; here once, far away not more
+// often than the MESH itself brought about.
+func (b *book) checkDelivered(stored map[*publication][]*event) {
+	bodies := map[store.EventID][]byte{}
+	for p, events := range stored {
+		for _, e := range events {
+			bodies[e.Event] = p.body
+		}
+	}
+	arrived := b.arrived(bodies)
+	seen := map[string]bool{}
+	for _, c := range b.w.disk.copies {
+		name := b.name(c.Event) + " for " + c.MailboxID
+		if seen[c.ID] {
+			b.wrong("%s: two copies", name)
+		}
+		seen[c.ID] = true
+		switch n := arrived[c.ID]; {
+		case !boxes[c.Mailbox-1].Remote:
+			if !b.downloaded[c.ID] || c.State != store.Collected {
+				b.wrong("%s: never collected", name)
+			}
+		case n == 0:
+			b.wrong("%s: %s, but the far MESH does not have it", name, c.State)
+		case n-1 > b.w.mesh.excused[c.ID]:
+			b.wrong("%s: %d copies at the far MESH, which excuse %d", name, n, b.w.mesh.excused[c.ID])
+		}
+		delete(arrived, c.ID)
+	}
+	for range arrived {
+		b.wrong("the far MESH has a message that is no copy")
+	}
+}
+
+// arrived counts what the far MESH has, by local id.
+func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
+	found := map[string]int{}
+	all, err := b.w.mesh.boxes.Outbox(b.w.ctx(), ourMailbox, b.w.began, 0, 1<<20)
+	if err != nil {
+		b.wrong("the far MESH cannot be read: %v", err)
+	}
+	for _, m := range all {
+		found[m.LocalID]++
+		id, row, _ := store.ParseDeliveryID(m.LocalID)
+		var got bytes.Buffer
+		err := b.w.mesh.boxes.Chunk(b.w.ctx(), m, 1, &got)
+		if err != nil || !bytes.Equal(got.Bytes(), bodies[id]) || row == 0 || !strings.EqualFold(m.Recipient, boxes[row-1].ID) {
+			b.wrong("%s: changed or misplaced at the far MESH (%v)", b.name(id), err)
+		}
+	}
+	return found
+}
+
+// unsettled says what is still under way; "" when nothing is.
+func (b *book) unsettled() string {
+	d := b.w.disk
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, e := range d.events {
+		if e.pending {
+			return b.name(id) + " waits to be routed"
+		}
+	}
+	for _, c := range d.copies {
+		if c.State == store.Waiting || c.State == store.Parked {
+			return fmt.Sprintf("%s for %s is %s", b.name(c.Event), c.MailboxID, c.State)
+		}
+	}
+	if len(d.spread) > 0 {
+		return "copies wait to be filed"
+	}
+	ours, err := b.w.mesh.boxes.Mailbox(b.w.ctx(), ourMailbox)
+	n, err2 := b.w.mesh.boxes.Count(b.w.ctx(), ours.Row)
+	if errors.Join(err, err2) != nil || n > 0 {
+		return fmt.Sprintf("%d reports wait", n)
+	}
+	return ""
+}
+
+func (b *book) checkSettled() {
+	if what := b.unsettled(); what != "" {
+		b.wrong("not settled: %s", what)
+	}
+	for _, s := range b.w.nodes {
+		if n := s.at.Load(); n.committer.Stats().Depth > 0 {
+			b.wrong("%s: operations wait in its committer", n.name)
+		}
+	}
+}
+
+// checkAudit verifies the chains against what checkpoints saw of them, and
+// finds an entry for each event.
+func (b *book) checkAudit() {
+	named := map[string]bool{}
+	for _, l := range b.w.disk.links {
+		entries, err := l.Unpack()
+		if err != nil {
+			b.wrong("audit: %v", err)
+		}
+		for _, e := range entries {
+			named[e.Action+e.Object] = true
+		}
+	}
+	for id := range b.w.disk.events {
+		if !named[fmt.Sprintf("publish%d", id)] {
+			b.wrong("audit: no entry for %s", b.name(id))
+		}
+	}
+	r, err := audit.Verify(func(yield func(audit.Link, error) bool) {
+		for _, l := range b.w.disk.links {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}, b.checkpoints)
+	if err != nil || r.Found > 0 {
+		b.wrong("audit: %v %v", r.Problems, err)
+	}
+}

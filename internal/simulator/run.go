@@ -1,0 +1,215 @@
+package simulator
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/directory"
+	"nems/internal/directory/devworld"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+// How much happens in a run.
+const (
+	publishers, publications   = 3, 10
+	subscribers, subscriptions = 4, 5
+	// settling is how long everything may take to come right once the faults
+	// are healed.
+	settling = 20 * time.Minute
+)
+
+// parts are what all runs share: they do not change.
+type parts struct {
+	types *catalogue.Catalogue
+	dev   *devworld.World
+}
+
+var shared = sync.OnceValues(func() (parts, error) {
+	types, err := catalogue.Embedded()
+	if err != nil {
+		return parts{}, err
+	}
+	dev, err := devworld.New()
+	return parts{types, dev}, err
+})
+
+// Run runs one seed. It must be called in a synctest bubble of its own, whose
+// clock it uses up.
+func Run(c Config) Outcome {
+	w := &world{Config: c, began: time.Now(), disk: newDisk(), hash: 14695981039346656037}
+	w.book = &book{w: w, downloaded: map[string]bool{}}
+	w.pds, w.mesh = newPDS(w), newMESH(w)
+	p, err := shared()
+	if err != nil {
+		return Outcome{Violations: []string{err.Error()}}
+	}
+	w.live(p)
+	w.book.check()
+	return Outcome{
+		Hash: w.hash, Lines: w.lines, Violations: w.book.violations,
+		Events: len(w.disk.events), Copies: len(w.disk.copies), Unknown: w.unknown, Crashes: w.crashes,
+	}
+}
+
+func (w *world) ctx() context.Context { return context.Background() }
+
+// live lets the world go wrong, heals it and waits until it has settled.
+func (w *world) live(p parts) {
+	for i := range w.nodes {
+		w.nodes[i] = &seat{number: i + 1}
+		w.start(w.nodes[i], p.types, p.dev)
+	}
+	background, stop := context.WithCancel(context.Background())
+	var around, acting sync.WaitGroup
+	for _, b := range boxes[:3] {
+		c := &collector{w.thread("collector " + b.ID), b}
+		around.Go(func() { c.run(background) })
+	}
+	for _, chaos := range w.chaos(p) {
+		around.Go(func() { chaos(background) })
+	}
+	publishes, subscribes := systems()
+	for i := range publishers {
+		a := w.publisher(i+1, publishes, p.types)
+		acting.Go(func() { a.run(publications) })
+	}
+	for i := range subscribers {
+		a := w.subscriber(i+1, subscribes)
+		acting.Go(func() { a.run(subscriptions) })
+	}
+	acting.Wait()
+	w.heal()
+	w.settle()
+	stop()
+	around.Wait()
+	for _, s := range w.nodes {
+		n := s.at.Load()
+		n.stop()
+		n.ended.Wait()
+	}
+	w.mesh.late.Wait()
+}
+
+// systems are who publishes and who subscribes.
+func systems() (publishes, subscribes spine.System) {
+	for _, s := range devworld.Systems() {
+		switch s.ASID {
+		case "300000000161":
+			publishes = s
+		case "200000000115":
+			subscribes = s
+		}
+	}
+	return publishes, subscribes
+}
+
+// settle waits until nothing is under way, and does meanwhile what an operator
+// does: have parked copies sent again.
+func (w *world) settle() {
+	t := w.thread("operator")
+	for began := time.Now(); time.Since(began) < settling; {
+		t.sleep(5*time.Second, 6*time.Second)
+		w.disk.mu.Lock()
+		for _, c := range w.disk.copies {
+			if c.State == store.Parked {
+				c.State, c.Refusals, c.First = store.Waiting, 0, time.Time{}
+			}
+		}
+		w.disk.mu.Unlock()
+		running := true
+		for _, s := range w.nodes {
+			n := s.at.Load()
+			running = running && !n.dead.Load()
+		}
+		if running && w.book.unsettled() == "" {
+			t.log("settled")
+			return
+		}
+	}
+}
+
+// chaos is what goes wrong, each in a thread of its own.
+func (w *world) chaos(p parts) []func(context.Context) {
+	var all []func(context.Context)
+	for _, s := range w.nodes {
+		t := w.thread("machine")
+		all = append(all, func(ctx context.Context) { w.restart(ctx, t, s, p) })
+		clock := w.thread("clock")
+		all = append(all, func(ctx context.Context) {
+			for clock.wait(ctx, clock.between(5*time.Second, time.Minute)) == nil {
+				if clock.happens(50) {
+					s.offset.Store(int64(clock.between(-5*time.Minute, 5*time.Minute)))
+					clock.log("machine %d: the clock jumps", s.number)
+				}
+			}
+		})
+	}
+	away, moves, reports, points := w.thread("directory"), w.thread("patients"), w.thread("MESH"), w.thread("checkpoints")
+	return append(all,
+		func(ctx context.Context) { w.leave(ctx, away) },
+		func(ctx context.Context) { w.move(ctx, moves) },
+		func(ctx context.Context) {
+			for reports.wait(ctx, reports.between(5*time.Second, time.Minute)) == nil {
+				if reports.happens(50) {
+					w.mesh.report(reports)
+				}
+			}
+		},
+		func(ctx context.Context) { w.watch(ctx, points) })
+}
+
+// restart crashes a machine's node now and then, and starts another.
+func (w *world) restart(ctx context.Context, t *thread, s *seat, p parts) {
+	for t.wait(ctx, t.between(time.Second, 10*time.Second)) == nil {
+		n := s.at.Load()
+		if t.happens(12) {
+			n.crash(t)
+		}
+		if n.dead.Load() {
+			t.sleep(100*time.Millisecond, 3*time.Second)
+			n.ended.Wait()
+			t.sleep(time.Millisecond, 2*time.Millisecond)
+			w.start(s, p.types, p.dev)
+			t.log("%s starts", s.at.Load().name)
+		}
+	}
+}
+
+// leave takes the patient directory away for a while.
+func (w *world) leave(ctx context.Context, t *thread) {
+	for t.wait(ctx, t.between(5*time.Second, 40*time.Second)) == nil {
+		if t.happens(80) {
+			w.pds.setAway(true)
+			t.log("away")
+			t.sleep(time.Second, 10*time.Second)
+			w.pds.setAway(false)
+			t.log("back")
+		}
+	}
+}
+
+// move changes patients' practices, and flags one now and then for a while.
+func (w *world) move(ctx context.Context, t *thread) {
+	for t.wait(ctx, t.between(3*time.Second, 30*time.Second)) == nil {
+		who, where, flagged := people[t.below(len(people))].NHSNumber, practices[t.below(len(practices))], t.happens(15)
+		w.pds.change(who, func(p *directory.Patient) { p.GP, p.Sensitive = nhs.ODSCode(where), flagged })
+		t.log("a patient is at %s, flagged %v", where, flagged)
+	}
+}
+
+// watch takes checkpoints of the audit: nothing before one may change.
+func (w *world) watch(ctx context.Context, t *thread) {
+	for t.wait(ctx, 15*time.Second) == nil && !w.isHealed() {
+		w.disk.mu.Lock()
+		c := audit.Checkpoint{At: time.Now(), Heads: w.disk.heads()}
+		w.disk.mu.Unlock()
+		w.book.mu.Lock()
+		w.book.checkpoints = append(w.book.checkpoints, c)
+		w.book.mu.Unlock()
+	}
+}

@@ -1,0 +1,109 @@
+package simulator
+
+import (
+	"flag"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+var (
+	seed  = flag.Uint64("seed", 0, "replay this seed alone, with its trace")
+	seeds = flag.Uint64("seeds", 1000, "how many seeds to run")
+	sends = flag.Bool("unsettled-sends", false, "also fail the commits that settle a delivery")
+	first = flag.Bool("oldest-uncertain", false, "a lapsed claim leaves only its oldest copy uncertain")
+)
+
+// simulate runs one seed in a bubble.
+func simulate(t *testing.T, c Config) (out Outcome) {
+	synctest.Test(t, func(*testing.T) { out = Run(c) })
+	return out
+}
+
+func TestSeeds(t *testing.T) {
+	if *seed != 0 {
+		out := simulate(t, Config{Seed: *seed, Trace: true, UnsettledSends: *sends, OldestUncertain: *first})
+		t.Logf("the trace of seed %d:\n%s\nhash %x, %+v", *seed, strings.Join(out.Lines, "\n"), out.Hash, out.sum())
+		report(t, *seed, out)
+		return
+	}
+	began := time.Now()
+	var next atomic.Uint64
+	var mu sync.Mutex
+	var all Outcome
+	t.Run("all", func(t *testing.T) {
+		for range runtime.GOMAXPROCS(0) {
+			t.Run("", func(t *testing.T) {
+				t.Parallel()
+				for n := next.Add(1); n <= *seeds && !t.Failed(); n = next.Add(1) {
+					out := simulate(t, Config{Seed: n, UnsettledSends: *sends, OldestUncertain: *first})
+					report(t, n, out)
+					mu.Lock()
+					all = all.add(out)
+					mu.Unlock()
+				}
+			})
+		}
+	})
+	t.Logf("%d seeds in %v: %+v", *seeds, time.Since(began).Round(time.Millisecond), all.sum())
+	if all.Events == 0 || all.Copies == 0 || all.Crashes == 0 {
+		t.Error("too little happened for anything to be shown")
+	}
+}
+
+func report(t *testing.T, n uint64, out Outcome) {
+	t.Helper()
+	for _, v := range out.Violations {
+		t.Errorf("seed %d: %s", n, v)
+	}
+}
+
+type sum struct{ events, copies, unknown, crashes int }
+
+func (o Outcome) sum() sum { return sum{o.Events, o.Copies, o.Unknown, o.Crashes} }
+
+func (o Outcome) add(p Outcome) Outcome {
+	return Outcome{Events: o.Events + p.Events, Copies: o.Copies + p.Copies, Unknown: o.Unknown + p.Unknown, Crashes: o.Crashes + p.Crashes}
+}
+
+// A seed decides everything: run twice, it leaves the same trace.
+func TestReplays(t *testing.T) {
+	for n := range uint64(10) {
+		first, second := simulate(t, Config{Seed: n + 1, Trace: true}), simulate(t, Config{Seed: n + 1, Trace: true})
+		if first.Hash == second.Hash {
+			continue
+		}
+		for i := range first.Lines {
+			if i >= len(second.Lines) || first.Lines[i] != second.Lines[i] {
+				t.Errorf("seed %d, line %d:\n%s\n%s", n+1, i, strings.Join(first.Lines[max(0, i-3):i+1], "\n"), second.Lines[min(i, len(second.Lines)-1)])
+				break
+			}
+		}
+	}
+}
+
+// What the invariants are worth: each planted bug is found.
+func TestPlantedBugsAreFound(t *testing.T) {
+	for name, bug := range map[string]Bug{
+		"acknowledges before the commit":       AcknowledgesEarly,
+		"loses the cursor of a fan-out":        LosesCursor,
+		"matches a stale cache":                MatchesStaleCache,
+		"repeats under the same key":           RepeatsAfterCrash,
+		"forgets that a send was not answered": ForgetsAmbiguous,
+	} {
+		t.Run(name, func(t *testing.T) {
+			const within = 200
+			for n := range uint64(within) {
+				if out := simulate(t, Config{Seed: n + 1, Bug: bug}); len(out.Violations) > 0 {
+					t.Logf("found by seed %d: %s", n+1, out.Violations[0])
+					return
+				}
+			}
+			t.Errorf("not found by %d seeds", within)
+		})
+	}
+}

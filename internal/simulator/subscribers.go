@@ -1,0 +1,209 @@
+package simulator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"nems/internal/directory"
+	"nems/internal/spine"
+	"nems/internal/store"
+)
+
+// temporary tells the errors of a patient directory that is not well.
+func temporary(err error) bool { return errors.Is(err, directory.ErrAway) || errors.Is(err, errPDS) }
+
+// subscriber creates, reads and deletes subscriptions, each with a tag of its
+// own.
+type subscriber struct {
+	*thread
+	create, read, remove spine.Caller
+	number               int
+}
+
+func (w *world) subscriber(number int, s spine.System) *subscriber {
+	return &subscriber{
+		thread: w.thread(fmt.Sprint("subscriber", number)), number: number,
+		create: newCaller(s, spine.CreateInteraction), read: newCaller(s, spine.ReadInteraction), remove: newCaller(s, spine.DeleteInteraction),
+	}
+}
+
+func (s *subscriber) run(n int) {
+	for i := range n {
+		if i > 1 {
+			s.sleep(10*time.Millisecond, 6*time.Second)
+		}
+		w := s.wish(i)
+		id := s.subscribe(w)
+		if id == "" {
+			continue
+		}
+		if i < 2 {
+			continue // stays: somebody has to hear of what happens
+		}
+		s.sleep(10*time.Millisecond, 10*time.Second)
+		s.check(w, id, false)
+		if s.happens(60) {
+			s.sleep(10*time.Millisecond, 20*time.Second)
+			s.unsubscribe(w, id)
+		}
+	}
+}
+
+// wish makes up a subscription.
+func (s *subscriber) wish(i int) *wish {
+	w := &wish{tag: fmt.Sprintf("tag%dx%d", s.number, i), box: boxes[s.below(len(boxes))].ID, code: codes[s.below(len(codes))], asked: time.Now()}
+	if s.happens(60) {
+		w.number = people[s.below(len(people))].NHSNumber
+	} else {
+		w.practice = practices[s.below(len(practices))]
+	}
+	if s.happens(25) {
+		w.end = time.Now().Add(time.Duration(5+s.below(60)) * time.Second).Truncate(time.Second)
+	}
+	s.w.book.mu.Lock()
+	defer s.w.book.mu.Unlock()
+	s.w.book.wishes = append(s.w.book.wishes, w)
+	return w
+}
+
+// resource is the request to create what is wished for (NEMS specification,
+// "Create Subscription").
+func (w *wish) resource() []byte {
+	criteria := "/Bundle?type=message&MessageHeader.event=" + w.code + "&tag=" + w.tag
+	if w.number != "" {
+		criteria += "&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + w.number
+	} else {
+		criteria += "&serviceType=GP&Organization.identifier=" + w.practice + "&subscriptionRuleType=GP_GP_GP"
+	}
+	end := ""
+	if !w.end.IsZero() {
+		end = `<end value="` + w.end.UTC().Format(time.RFC3339) + `"/>`
+	}
+	return []byte(`<Subscription xmlns="http://hl7.org/fhir"><meta><profile value="https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"/></meta>` +
+		`<status value="requested"/><contact><system value="url"/><value value="https://directory.spineservices.nhs.uk/STU3/Organization/RR8"/><use value="work"/></contact>` +
+		end + `<reason value="simulated"/><criteria value="` + strings.ReplaceAll(criteria, "&", "&amp;") + `"/>` +
+		`<channel><type value="message"/><endpoint value="` + w.box + `"/></channel></Subscription>`)
+}
+
+// node picks one that runs, or nil.
+func (t *thread) node() *node {
+	n := t.w.nodes[t.below(len(t.w.nodes))].at.Load()
+	if n == nil || n.dead.Load() {
+		return nil
+	}
+	return n
+}
+
+// subscribe creates the subscription and returns its id, "" when it was not
+// told of any. An equal one that lives already is the one that it asked for.
+func (s *subscriber) subscribe(w *wish) string {
+	for range 8 {
+		if n := s.node(); n != nil {
+			got, err := n.broker.Subscribe(on(context.Background(), s.thread), s.create, w.resource())
+			said := s.judge(err)
+			s.log("subscribes %s for %s to %s at %s, ends %v: %s", w.tag, w.box, w.code, n.name, !w.end.IsZero(), said)
+			if said == acknowledged {
+				w.alive = time.Now()
+				return got.Subscription.ID.String()
+			}
+			var refusal *spine.Refusal
+			if errors.As(err, &refusal) {
+				_, id, exists := strings.Cut(refusal.Issues[0].Diagnostics, "subscription already exists : ")
+				if exists {
+					w.alive = time.Now()
+				} else if w.end.IsZero() {
+					s.w.book.wrong("%s: refused: %v", w.tag, err)
+				}
+				return id
+			}
+		}
+		s.sleep(100*time.Millisecond, 2*time.Second)
+	}
+	return ""
+}
+
+// check reads the subscription: it is there until its deletion, and never
+// afterwards.
+func (s *subscriber) check(w *wish, id string, gone bool) {
+	n := s.node()
+	if n == nil || !w.end.IsZero() && !gone {
+		return
+	}
+	got, err := n.broker.Read(on(context.Background(), s.thread), s.read, id)
+	said := s.judge(err)
+	s.log("reads %s at %s: %s", w.tag, n.name, said)
+	if said == acknowledged && (gone || got.Criteria.Tag != w.tag) || said == refused && !gone {
+		s.w.book.wrong("%s: read after its deletion %v: %v", w.tag, gone, err)
+	}
+}
+
+func (s *subscriber) unsubscribe(w *wish, id string) {
+	w.ending = time.Now()
+	for range 8 {
+		if n := s.node(); n != nil {
+			said := s.judge(n.broker.Unsubscribe(on(context.Background(), s.thread), s.remove, id))
+			s.log("deletes %s at %s: %s", w.tag, n.name, said)
+			if said == refused && !w.end.IsZero() {
+				return // ended by this node's clock, perhaps not yet by the other's
+			}
+			if said == acknowledged || said == refused { // not there: an attempt before did it
+				w.gone = time.Now()
+				s.check(w, id, true)
+				return
+			}
+		}
+		s.sleep(100*time.Millisecond, 2*time.Second)
+	}
+}
+
+// collector empties a mailbox that is served here: list, download, acknowledge.
+type collector struct {
+	*thread
+	box box
+}
+
+// run collects until ctx ends.
+func (c *collector) run(ctx context.Context) {
+	for c.wait(ctx, c.between(500*time.Millisecond, 5*time.Second)) == nil {
+		n := c.node()
+		if n == nil {
+			continue
+		}
+		waiting, err := n.list(c.thread, c.box.Row)
+		for _, id := range waiting {
+			if err == nil {
+				err = c.collect(n, id)
+			}
+		}
+	}
+}
+
+// collect takes one copy.
+func (c *collector) collect(n *node, id store.EventID) error {
+	got, err := n.EventMessage(context.Background(), id)
+	if err != nil {
+		return err
+	}
+	delivery := store.DeliveryID(id, c.box.Row)
+	c.take(id, delivery, got)
+	_, err = n.submit(on(context.Background(), c.thread), acknowledgeOp{delivery, time.Now()})
+	c.log("collected %s: %s", c.w.book.name(id), c.judge(err))
+	return err
+}
+
+// take writes a download into the book.
+func (c *collector) take(id store.EventID, delivery string, got []byte) {
+	b := c.w.book
+	b.mu.Lock()
+	b.downloaded[delivery] = true
+	known := slices.ContainsFunc(b.publications, func(p *publication) bool { return bytes.Equal(p.body, got) })
+	b.mu.Unlock()
+	if !known {
+		b.wrong("%s was downloaded with bytes that nobody published", b.name(id))
+	}
+}

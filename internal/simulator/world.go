@@ -1,0 +1,190 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"nems/internal/store"
+)
+
+// Config selects what a run is made of.
+type Config struct {
+	Seed uint64
+	// Bug plants a fault in the store or before the courier's outbox, which the
+	// invariants must find; none for the code as it is.
+	Bug Bug
+	// UnsettledSends has the store refuse to settle deliveries as often as it
+	// refuses other commits. See the package comment.
+	UnsettledSends bool
+	// OldestUncertain has a claim that lapsed leave only its oldest copy
+	// uncertain. See the package comment.
+	OldestUncertain bool
+	// Trace keeps every line of the trace, not only its hash.
+	Trace bool
+}
+
+// Outcome is what a run came to.
+type Outcome struct {
+	Hash       uint64   // of the trace: equal for equal schedules
+	Lines      []string // of the trace, when it was asked for
+	Violations []string // of the invariants; none in a good run
+	Events     int      // stored
+	Copies     int
+	Unknown    int // publishes whose outcome their publisher never learnt
+	Crashes    int
+}
+
+// tick is the grain of simulated time. Every thread wakes at a moment of its
+// own within a grain, so that no two ever wake at the same instant: then the
+// order of things follows from the seed alone.
+const tick = 4096 * time.Nanosecond
+
+// world is one run. It lives in one synctest bubble.
+type world struct {
+	Config
+	began time.Time
+	disk  *disk
+	pds   *pds
+	mesh  *farMESH
+	book  *book
+	nodes [2]*seat
+
+	mu      sync.Mutex
+	threads int
+	hash    uint64
+	lines   []string
+	healed  bool
+	crashes int
+	unknown int
+}
+
+// thread is a line of action with a source of chance of its own.
+type thread struct {
+	w    *world
+	name string
+	slot time.Duration // within a tick
+
+	mu     sync.Mutex
+	chance *rand.Rand
+}
+
+// thread starts a new line of action. It is called at moments that the seed
+// decides, so that the same one gets the same number in each run.
+func (w *world) thread(name string) *thread {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.threads++
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return &thread{w: w, name: name, slot: time.Duration(w.threads) % tick, chance: rand.New(rand.NewPCG(w.Seed, h.Sum64()+uint64(w.threads)))} //nolint:gosec // replayable by design
+}
+
+// below draws a number in [0, n).
+func (t *thread) below(n int) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.chance.IntN(n)
+}
+
+// happens draws whether something of this percentage happens; nothing of the
+// kind does once the faults are healed.
+func (t *thread) happens(percent float64) bool {
+	t.mu.Lock()
+	hit := t.chance.Float64()*100 < percent
+	t.mu.Unlock()
+	return hit && !t.w.isHealed()
+}
+
+// between draws a duration.
+func (t *thread) between(from, to time.Duration) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return from + time.Duration(t.chance.Int64N(int64(to-from)))
+}
+
+// delay is what to sleep for about d so as to wake in the thread's own slot.
+func (t *thread) delay(d time.Duration) time.Duration {
+	now := time.Since(t.w.began)
+	return (now+d)/tick*tick + tick + t.slot - now
+}
+
+func (t *thread) sleep(from, to time.Duration) { time.Sleep(t.delay(t.between(from, to))) }
+
+// wait sleeps, or returns the error of ctx when that ends first.
+func (t *thread) wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(t.delay(d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// log adds a line to the trace. What stands in it must follow from the seed:
+// no ids that were drawn elsewhere, no addresses.
+func (t *thread) log(format string, args ...any) {
+	t.w.note(fmt.Sprintf("%12.6f %-14s ", time.Since(t.w.began).Seconds(), t.name) + fmt.Sprintf(format, args...))
+}
+
+func (w *world) note(line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range len(line) {
+		w.hash = (w.hash ^ uint64(line[i])) * 1099511628211 // FNV-1a
+	}
+	if w.Trace {
+		w.lines = append(w.lines, strings.TrimRight(line, "\n"))
+	}
+}
+
+func (w *world) isHealed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.healed
+}
+
+func (w *world) heal() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.healed = true
+}
+
+func (w *world) count(n *int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	*n++
+}
+
+type threadKey struct{}
+
+// on has the seams act in the name of a thread.
+func on(ctx context.Context, t *thread) context.Context {
+	return context.WithValue(ctx, threadKey{}, t)
+}
+
+func threadOf(ctx context.Context) *thread {
+	t, _ := ctx.Value(threadKey{}).(*thread)
+	return t
+}
+
+// box is a mailbox of the simulated world.
+type box struct {
+	store.Mailbox
+}
+
+// boxes: the first three are served by the nodes, the others by the far MESH.
+var boxes = []box{
+	{store.Mailbox{Row: 1, ID: "HERE1", ODS: "RR8", Password: "password"}},
+	{store.Mailbox{Row: 2, ID: "HERE2", ODS: "RR8", Password: "password"}},
+	{store.Mailbox{Row: 3, ID: "HERE3", ODS: "RR8", Password: "password"}},
+	{store.Mailbox{Row: 4, ID: "FAR1", ODS: "RR8", Remote: true}},
+	{store.Mailbox{Row: 5, ID: "FAR2", ODS: "RR8", Remote: true}},
+	{store.Mailbox{Row: 6, ID: "FAR3", ODS: "RR8", Remote: true}},
+}
