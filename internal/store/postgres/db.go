@@ -105,7 +105,7 @@ type DB struct {
 	positions positions
 	days      days
 	known     known
-	records   records
+	records   store.Records
 	spread    chan struct{}
 	closed    atomic.Bool
 }

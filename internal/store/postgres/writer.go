@@ -92,10 +92,10 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 	if err := w.prepare(ctx, ops); err != nil {
 		return w.failed(err)
 	}
-	waiting := w.db.records.take()
+	waiting := w.db.records.Take()
 	err := w.transact(ctx, ops, out, waiting)
 	if err != nil {
-		w.db.records.putBack(waiting)
+		w.db.records.PutBack(waiting)
 		return w.failed(err)
 	}
 	if w.spreadDue {

@@ -98,7 +98,7 @@ type DB struct {
 	nonces    *nonces
 	last      atomic.Int64 // the largest position handed out
 	spread    chan struct{}
-	records   records
+	records   store.Records
 	sweep     sweep
 	known     known
 }

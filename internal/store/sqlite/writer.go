@@ -89,10 +89,10 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 		return unavailable(err)
 	}
 	w.entries, w.spreadDue, w.tablesChanged = w.entries[:0], false, false
-	waiting := w.db.records.take()
+	waiting := w.db.records.Take()
 	link, err := w.perform(ops, out, waiting)
 	if err != nil {
-		w.db.records.putBack(waiting)
+		w.db.records.PutBack(waiting)
 		return errors.Join(unavailable(err), w.rollback())
 	}
 	err = exec(w.conn, "COMMIT")
@@ -100,7 +100,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 		w.db.known.drop() // after a failure too: it may count nevertheless
 	}
 	if err != nil {
-		w.db.records.putBack(waiting)
+		w.db.records.PutBack(waiting)
 		// The log may hold the commit although it was not confirmed: after a
 		// crash right now it could count.
 		return errors.Join(fmt.Errorf("%w: %w", store.ErrUnknown, err), w.rollback())
