@@ -104,7 +104,7 @@ func (n *node) carry(ctx context.Context) {
 	c := courier.New(courier.Config{
 		Outbox: outbox{n}, Client: client, Owner: n.name, Now: n.seat.now,
 		// Multiples of the tick: timers of the courier stay in its threads' slots.
-		Poll: 1 << 18 * tick, Reports: 1 << 22 * tick, SendTimeout: 1 << 22 * tick, Grace: 1 << 20 * tick,
+		Poll: 1 << 18 * tick, Reports: 1 << 20 * tick, SendTimeout: 1 << 20 * tick, Grace: 1 << 20 * tick, Lease: 30 * time.Second,
 		Parallel: 4, Batch: 3, MostBackoff: 30 * time.Second, MostRefusals: 8, Trip: 6, Rest: 10 * time.Second,
 	})
 	if err := c.Run(ctx); err != nil {
@@ -123,7 +123,7 @@ func (n *node) route(ctx context.Context) {
 
 // spread files the copies of large fan-outs.
 func (n *node) spread(ctx context.Context) {
-	for n.spreader.wait(ctx, n.spreader.between(20*time.Millisecond, 200*time.Millisecond)) == nil {
+	for n.spreader.wait(ctx, n.spreader.between(100*time.Millisecond, 600*time.Millisecond)) == nil {
 		for n.w.disk.spreads() {
 			if more, err := n.submit(on(ctx, n.spreader), spreadOp{}); err != nil || !more.(bool) {
 				break

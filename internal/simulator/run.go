@@ -113,7 +113,7 @@ func systems() (publishes, subscribes spine.System) {
 func (w *world) settle() {
 	t := w.thread("operator")
 	for began := time.Now(); time.Since(began) < settling; {
-		t.sleep(5*time.Second, 6*time.Second)
+		t.sleep(time.Second, 2*time.Second)
 		w.disk.mu.Lock()
 		for _, c := range w.disk.copies {
 			if c.State == store.Parked {

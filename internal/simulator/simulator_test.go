@@ -13,7 +13,7 @@ import (
 
 var (
 	seed  = flag.Uint64("seed", 0, "replay this seed alone, with its trace")
-	seeds = flag.Uint64("seeds", 1000, "how many seeds to run")
+	seeds = flag.Uint64("seeds", many, "how many seeds to run")
 	sends = flag.Bool("unsettled-sends", false, "also fail the commits that settle a delivery")
 	first = flag.Bool("oldest-uncertain", false, "a lapsed claim leaves only its oldest copy uncertain")
 )
