@@ -30,12 +30,16 @@ type Report struct {
 	Vouched time.Time
 }
 
+// recent is how many links of each chain are remembered. Nodes commit side by
+// side: a chain that starts names ends that may have grown by its first commit.
+const recent = 4096
+
 // Verify recomputes every link. links yields each chain in the order of its
-// links; chains may be interleaved, but a first link must come before the
-// links of other chains that follow what it binds. An error from links ends
+// links; chains may be interleaved, but what a first link binds must be among
+// the last few thousand links of its chain by then. An error from links ends
 // the verification and is returned.
 func Verify(links iter.Seq2[Link, error], checkpoints []Checkpoint) (Report, error) {
-	v := verifier{ends: map[int64]Head{}, wanted: map[point]Hash{}}
+	v := verifier{ends: map[int64]Head{}, wanted: map[point]Hash{}, lately: map[point]Hash{}}
 	for _, c := range checkpoints {
 		for _, h := range c.Heads {
 			v.want(h)
@@ -68,6 +72,7 @@ type verifier struct {
 	Report
 	ends   map[int64]Head // as far as each chain has been read
 	wanted map[point]Hash // named by checkpoints and first links, not yet met
+	lately map[point]Hash // the last links of each chain
 }
 
 // want notes that a link must exist with this hash.
@@ -78,12 +83,12 @@ func (v *verifier) want(h Head) {
 	case h.Seq == 0: // a chain that had no link yet binds nothing
 	case twice && other != h.Hash:
 		v.found(h.Chain, h.Seq, "named twice, with different hashes")
-	case begun && end.Seq == h.Seq:
-		if end.Hash != h.Hash {
+	case begun && end.Seq >= h.Seq:
+		if hash, known := v.lately[p]; !known {
+			v.found(h.Chain, h.Seq, "named by a chain that starts long after its successors: out of order")
+		} else if hash != h.Hash {
 			v.found(h.Chain, h.Seq, "differs from what a later chain names")
 		}
-	case begun && end.Seq > h.Seq:
-		v.found(h.Chain, h.Seq, "named by a chain that starts after its successors: out of order")
 	default:
 		v.wanted[p] = h.Hash
 	}
@@ -109,6 +114,8 @@ func (v *verifier) link(l *Link) {
 	}
 	v.ends[l.Chain] = l.Head()
 	p := point{l.Chain, l.Seq}
+	v.lately[p] = l.Hash
+	delete(v.lately, point{l.Chain, l.Seq - recent})
 	if hash, ok := v.wanted[p]; ok {
 		delete(v.wanted, p)
 		if hash != l.Hash {
