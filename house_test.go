@@ -18,7 +18,7 @@ var floors = [][]string{
 	{"internal/event", "internal/spine", "internal/mesh"},
 	{"internal/subscription"},
 	{"internal/audit", "internal/catalogue", "internal/directory"},
-	{"internal/catalogue/example", "internal/directory/devworld"},
+	{"internal/catalogue/example", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
 	{"internal/store"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/store/storetest", "internal/broker"},

@@ -1,0 +1,169 @@
+package pds
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"nems/internal/directory"
+	"nems/internal/nhs"
+)
+
+// query is whom to ask for. The correlation id is a look-up's, so that the
+// people of PDS find all its requests.
+type query struct {
+	number      nhs.NHSNumber
+	correlation string
+}
+
+// maxBody is the most bytes of a response: a full record has some 10 KB.
+const maxBody = 1 << 20
+
+// authorised asks with an access token; when PDS does not know the token any
+// longer, once more with a new one.
+func (c *Client) authorised(ctx context.Context, q query) (record, error) {
+	for first := true; ; first = false {
+		token, err := c.tokens.get(ctx)
+		if err != nil {
+			return record{}, err
+		}
+		r, err := c.ask(ctx, q, token)
+		var f *failure
+		if !first || !errors.As(err, &f) || f.status != http.StatusUnauthorized {
+			return r, err
+		}
+		c.tokens.drop(token)
+		if err := c.turn(ctx); err != nil {
+			return record{}, err
+		}
+	}
+}
+
+// ask makes one request.
+func (c *Client) ask(ctx context.Context, q query, token string) (record, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/Patient/"+q.number.Digits(), nil)
+	if err != nil {
+		return record{}, &failure{outcome: Refused, text: "its address cannot be used"}
+	}
+	id := uuid.NewString()
+	for name, value := range map[string]string{
+		"Accept": fhirJSON, "Authorization": "Bearer " + token, "User-Agent": "nems",
+		"X-Request-ID": id, "X-Correlation-ID": q.correlation,
+	} {
+		request.Header.Set(name, value)
+	}
+	if c.Organisation != "" {
+		request.Header.Set("NHSD-End-User-Organisation-ODS", string(c.Organisation))
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return record{}, broken(ctx, err)
+	}
+	defer response.Body.Close()
+	body, err := readBody(ctx, response)
+	if err != nil {
+		return record{}, err
+	}
+	// PDS mirrors the id: another one belongs to somebody else's answer.
+	if mirrored := response.Header.Get("X-Request-ID"); mirrored != "" && !strings.EqualFold(mirrored, id) {
+		return record{}, &failure{outcome: Unreadable, text: "it answered another request", again: true}
+	}
+	if response.StatusCode == http.StatusOK {
+		return readRecord(response.Header, body)
+	}
+	return record{invalidated: true}, c.refusal(response, body)
+}
+
+const fhirJSON = "application/fhir+json"
+
+// readBody reads a response wholly, within bounds.
+func readBody(ctx context.Context, response *http.Response) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	if err != nil {
+		return nil, broken(ctx, err)
+	}
+	if len(body) > maxBody {
+		return nil, &failure{outcome: Unreadable, text: "its answer is too large", status: response.StatusCode}
+	}
+	return body, nil
+}
+
+// isJSON tells whether a response says that it is JSON.
+func isJSON(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && (kind == fhirJSON || kind == "application/json")
+}
+
+// readRecord reads the answer 200.
+func readRecord(h http.Header, body []byte) (record, error) {
+	if isJSON(h) {
+		if r, err := parseRecord(body); err == nil {
+			return r, nil
+		}
+	}
+	return record{}, &failure{outcome: Unreadable, text: "its answer is no Patient", status: http.StatusOK}
+}
+
+// refusal reads every other answer; nil means that the record was invalidated.
+// "Not found" counts only in PDS's own words (patient-get.yaml): a 404 of
+// something in between, or of a wrong base address, says nothing of a patient.
+func (c *Client) refusal(response *http.Response, body []byte) error {
+	status := response.StatusCode
+	code := ""
+	if isJSON(response.Header) {
+		code = spineCode(body)
+	}
+	switch {
+	case status == http.StatusNotFound && code == "RESOURCE_NOT_FOUND", status == http.StatusBadRequest && code == "INVALID_RESOURCE_ID":
+		return directory.ErrNotFound
+	case status == http.StatusNotFound && code == "INVALIDATED_RESOURCE":
+		return nil
+	case status == http.StatusTooManyRequests:
+		c.leaveAlone(retryAfter(response.Header, c.Now()))
+		return &failure{outcome: Throttled, text: "too many requests", status: status}
+	case status >= 500 || status == http.StatusRequestTimeout:
+		return c.failed(response)
+	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return &failure{outcome: Refused, text: "it refuses this application's requests", status: status}
+	}
+	return &failure{outcome: Unreadable, text: "an answer that its specification does not have", status: status}
+}
+
+// failed is PDS's own failure. Only the answers of what stands before PDS are
+// worth a second attempt at once, unless they say when.
+func (c *Client) failed(response *http.Response) error {
+	f := &failure{outcome: Failed, text: "it failed", status: response.StatusCode}
+	switch f.status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		f.again = true
+	}
+	if response.Header.Get("Retry-After") != "" {
+		c.leaveAlone(retryAfter(response.Header, c.Now()))
+		f.again = false
+	}
+	return f
+}
+
+// The bounds of a Retry-After, in case that it is missing or absurd.
+const minRetryAfter, maxRetryAfter = time.Second, 5 * time.Minute
+
+// retryAfter reads Retry-After (RFC 9110, 10.2.3): seconds or a date.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := strings.TrimSpace(h.Get("Retry-After"))
+	d := time.Duration(0)
+	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil {
+		d = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		d = at.Sub(now)
+	}
+	return min(max(d, minRetryAfter), maxRetryAfter)
+}
