@@ -141,6 +141,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Reopening", reopening},
 		{"KilledUnderLoad", killedUnderLoad},
 		{"Linearizable", linearizable},
+		{"Histories", histories},
 		{"WaitingEnds", waitingEnds},
 		{"ClosedStore", closedStore},
 	} {
