@@ -13,7 +13,7 @@ import (
 // floors is the house of docs/architecture.md, lowest floor first. A package
 // imports only from floors below its own. What is not listed stands on top.
 var floors = [][]string{
-	{"internal/nhs", "internal/certs"},
+	{"internal/nhs", "internal/certs", "internal/crashpoint"},
 	{"internal/fhir"},
 	{"internal/event", "internal/spine", "internal/mesh"},
 	{"internal/subscription"},
@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/mailbox/mailboxtest"},
 	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
-	{"cmd/nems", "internal/bench", "internal/simulator"},
+	{"cmd/nems", "internal/bench", "internal/simulator", "internal/torture"},
 }
 
 // onlyNode are the packages that no other package than node may import: SQL

@@ -8,6 +8,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 
 	"nems/internal/audit"
+	"nems/internal/crashpoint"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
@@ -31,6 +32,7 @@ func (c *Courier) work(ctx, calls context.Context, lane store.Lane, claimed time
 		next = next.Add(c.backoff(lane.Failures))
 		c.Log.Warn("delivery waits", "mailbox", lane.MailboxID, "failures", lane.Failures, "error", err)
 	}
+	crashpoint.Hit(crashpoint.BeforeRelease)
 	// The outcome is stored even when we stop: the store outlives us.
 	if err := c.Outbox.ReleaseLane(context.WithoutCancel(ctx), lane, next); err != nil && !errors.Is(err, store.ErrClaimLost) {
 		c.Log.Warn("releasing a mailbox", "mailbox", lane.MailboxID, "error", err)
@@ -53,10 +55,12 @@ func (c *Courier) batch(ctx, calls context.Context, lane store.Lane, claimed tim
 		if errors.Is(failed, errHeld) {
 			return lane, errHeld
 		}
+		crashpoint.Hit(crashpoint.BeforeSettle)
 		claimed = time.Now() // what Settle prolongs begins later than this
 		if err := c.Outbox.Settle(context.WithoutCancel(calls), lane, d, c.Lease); err != nil {
 			return lane, err
 		}
+		crashpoint.Hit(crashpoint.AfterSettle)
 		c.stats.settled(d)
 		if d.State == store.Waiting {
 			return lane, failed
@@ -93,6 +97,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 			return c.withhold(d), nil
 		}
 	}
+	crashpoint.Hit(crashpoint.BeforeSend)
 	id, err := c.hand(ctx, &d, message)
 	switch {
 	case errors.Is(err, errHeld):
@@ -100,6 +105,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 	case err != nil:
 		return c.judge(d, err)
 	}
+	crashpoint.Hit(crashpoint.AfterSend)
 	d.State, d.At, d.MESHID, d.Uncertain = store.Sent, c.Now().UTC(), id, false
 	d.ErrorCode, d.ErrorEvent, d.ErrorText = "", "", ""
 	return d, nil
@@ -114,6 +120,7 @@ func (c *Courier) withhold(d store.Delivery) store.Delivery {
 
 // park sets a delivery aside for an operator.
 func (c *Courier) park(d store.Delivery, why error) store.Delivery {
+	crashpoint.Hit(crashpoint.DeadLetter)
 	d.State, d.At = store.Parked, c.Now().UTC()
 	d = because(d, why)
 	c.Record(audit.Entry{At: d.At, Action: "park", Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Outcome: d.ErrorCode})

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"nems/internal/audit"
+	"nems/internal/crashpoint"
 	"nems/internal/operator"
 )
 
@@ -45,6 +46,7 @@ func (n *node) keeper() (*audit.Keeper, error) {
 	return &audit.Keeper{
 		Heads: n.db.Heads, Key: private, Now: n.Now,
 		Write: func(line string) error {
+			crashpoint.Hit(crashpoint.Checkpoint)
 			err := write(line)
 			if err == nil {
 				written.SetToCurrentTime()

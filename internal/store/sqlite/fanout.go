@@ -5,6 +5,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"nems/internal/crashpoint"
 	"nems/internal/store"
 )
 
@@ -37,6 +38,7 @@ func (spreadCopies) apply(w *writer) (result, error) {
 			return result{}, err
 		}
 	}
+	crashpoint.Hit(crashpoint.SpreadStep)
 	if next < len(b) {
 		return result{n: len(copies)}, exec(w.conn, "UPDATE spread SET offset = ? WHERE event = ?", next, event)
 	}

@@ -10,6 +10,7 @@ import (
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitemigration"
 
+	"nems/internal/crashpoint"
 	"nems/internal/store"
 )
 
@@ -52,6 +53,7 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 	case version == int64(len(names)):
 		return nil
 	}
+	crashpoint.Hit(crashpoint.Migrate)
 	schema := sqlitemigration.Schema{AppID: appID}
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)

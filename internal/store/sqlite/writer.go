@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"nems/internal/audit"
+	"nems/internal/crashpoint"
 	"nems/internal/store"
 )
 
@@ -95,6 +96,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 		w.db.records.PutBack(waiting)
 		return errors.Join(unavailable(err), w.rollback())
 	}
+	crashpoint.Hit(crashpoint.BeforeCommit)
 	err = exec(w.conn, "COMMIT")
 	if w.tablesChanged {
 		w.db.known.drop() // after a failure too: it may count nevertheless
@@ -105,6 +107,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 		// crash right now it could count.
 		return errors.Join(fmt.Errorf("%w: %w", store.ErrUnknown, err), w.rollback())
 	}
+	crashpoint.Hit(crashpoint.AfterCommit)
 	if link != nil {
 		w.chain.Extend(*link)
 	}
