@@ -36,6 +36,9 @@ type Config struct {
 	// RemoteMESH is the MESH that serves the mailboxes marked remote.
 	RemoteMESH RemoteMESH `embed:"" prefix:"mesh-remote-"`
 
+	// PDS is where patients are looked up, if not in the directory.
+	PDS PDS `embed:"" prefix:"pds-"`
+
 	// Data is the folder of the embedded database and the directory.
 	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`
 	// Database selects the store: sqlite:PATH, sqlite in Data when empty, or the
@@ -140,6 +143,7 @@ func (c *Config) Validate() error {
 		add("drain: expected 0 to 10s; received %s", c.Drain)
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
+	wrong = append(wrong, c.PDS.validate()...)
 	if !c.Dev {
 		for _, l := range []struct {
 			name string

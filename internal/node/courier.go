@@ -147,7 +147,7 @@ func (n *node) flagged(ctx context.Context, message []byte) (bool, error) {
 			return false, nil //nolint:nilerr // nobody to ask for
 		}
 	}
-	route, err := directory.Router{Patients: n.directory, Organisations: n.directory, Postcodes: n.directory}.Route(ctx, subject)
+	route, err := directory.Router{Patients: n.patients, Organisations: n.directory, Postcodes: n.directory}.Route(ctx, subject)
 	if errors.Is(err, directory.ErrNotFound) {
 		return false, nil
 	}

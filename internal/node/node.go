@@ -21,6 +21,7 @@ import (
 	"nems/internal/catalogue"
 	"nems/internal/console"
 	"nems/internal/courier"
+	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
 	"nems/internal/mesh"
@@ -46,6 +47,7 @@ type node struct {
 	World
 	db        database
 	directory *sqlite.Directory
+	patients  directory.Patients // in the directory, or at PDS
 	broker    *broker.Broker
 	systems   *systems
 	types     *eventTypes
@@ -55,6 +57,7 @@ type node struct {
 	trail     *trail
 	endpoints []*endpoint
 	draining  atomic.Bool
+	closers   []func() // of what prepare opened
 	owner     string // tells this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both nil
 	// when there is none.
@@ -123,6 +126,9 @@ func (n *node) close() {
 	for _, e := range n.endpoints {
 		_ = e.socket.Close()
 	}
+	for _, end := range n.closers {
+		end()
+	}
 	if n.directory != nil {
 		_ = n.directory.Close()
 	}
@@ -159,6 +165,11 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.OperatorToken == "" {
 		n.OperatorToken = operator.NewToken()
 	}
+	var endPatients func()
+	if n.patients, endPatients, err = n.findPatients(); err != nil {
+		return err
+	}
+	n.closers = append(n.closers, endPatients)
 	n.broker = n.newBroker()
 	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
 	if n.courier, err = n.newCourier(); err != nil {
@@ -275,7 +286,7 @@ func (n *node) fhirAPI(base string) http.Handler {
 func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
 		Journal: n.db, Mailboxes: n.db, Catalogue: n.types.now,
-		Patients: n.directory, Organisations: n.directory, Postcodes: n.directory,
+		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
 		Level:                 catalogue.Level(n.Level),
 		AcceptUnknownPatients: n.UnknownPatients == "accept",
 		ManualActivation:      n.Activation == "manual",

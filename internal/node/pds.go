@@ -1,0 +1,78 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nems/internal/directory"
+	"nems/internal/directory/pds"
+	"nems/internal/nhs"
+)
+
+// PDS is the NHS Personal Demographics Service that patients are looked up in,
+// instead of those imported into the directory.
+type PDS struct {
+	// URL is the address of its FHIR API; "" means the imported patients.
+	URL string `name:"url" help:"Address of the PDS FHIR API; empty: patients are those imported."`
+	// TokenURL is where access tokens come from.
+	TokenURL string `name:"token-url" help:"Address of the token endpoint of that API."`
+	// APIKey, KeyID and Key are our application: its key, the name of its public
+	// key, and the file of the private one.
+	APIKey string `name:"api-key" help:"API key of our application; better given in the environment."`
+	KeyID  string `name:"key-id" help:"Name (kid) of the public key that was handed in for it."`
+	Key    string `name:"key" type:"path" help:"Private key (PEM) that signs the requests for access tokens."`
+	// Organisation is sent along where PDS demands it.
+	Organisation string `name:"organisation" help:"ODS code sent as NHSD-End-User-Organisation-ODS; empty leaves it out."`
+	// Rate is how many requests a second PDS grants.
+	Rate float64 `name:"rate" default:"5" help:"Requests a second that PDS grants us."`
+	// CacheTTL is how old an answer may be.
+	CacheTTL time.Duration `name:"cache-ttl" default:"1m" help:"How old an answer of PDS may be."`
+}
+
+func (p PDS) validate() []error {
+	if p.URL == "" {
+		return nil
+	}
+	var wrong []error
+	if p.TokenURL == "" || p.APIKey == "" || p.KeyID == "" || p.Key == "" {
+		wrong = append(wrong, errors.New("pds-token-url, pds-api-key, pds-key-id and pds-key are needed with pds-url"))
+	}
+	if p.Rate <= 0 || p.CacheTTL < 0 {
+		wrong = append(wrong, errors.New("pds-rate: expected a number above 0; pds-cache-ttl: no negative time"))
+	}
+	return wrong
+}
+
+// findPatients decides where patients are looked up. close ends it.
+func (n *node) findPatients() (patients directory.Patients, close func(), err error) {
+	c := n.PDS
+	if c.URL == "" {
+		return n.directory, func() {}, nil
+	}
+	text, err := os.ReadFile(c.Key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("pds-key: %w", err)
+	}
+	key, err := pds.ParseKey(text)
+	if err != nil {
+		return nil, nil, fmt.Errorf("pds-key: %s: %w", c.Key, err)
+	}
+	lookups := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "nems_pds_lookup_seconds", Help: "Look-ups of patients at PDS by how they ended.",
+		Buckets: []float64{.001, .01, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"outcome"})
+	n.metrics.registry.MustRegister(lookups)
+	client, err := pds.New(pds.Config{
+		Base: c.URL, TokenURL: c.TokenURL, APIKey: c.APIKey, KeyID: c.KeyID, Key: key, Organisation: nhs.ODSCode(c.Organisation),
+		Now: n.Now, Log: n.Log, Rate: c.Rate, TTL: c.CacheTTL,
+		Observe: func(o pds.Outcome, took time.Duration) { lookups.WithLabelValues(string(o)).Observe(took.Seconds()) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return client, client.Close, nil
+}
