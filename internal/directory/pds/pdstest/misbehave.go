@@ -220,9 +220,10 @@ func babble(w http.ResponseWriter, body []byte) {
 	_, _ = connection.Write(append([]byte("HTTP/9.9 "), append(body, "\r\n\r\n"...)...))
 }
 
-// Stranger is the patient of Somebody and Confused: nobody asks for it.
+// Stranger is the patient of Somebody and Confused: the dev world does not have
+// it, and nobody asks for it.
 var Stranger = func() directory.Patient {
-	number, err := nhs.ParseNHSNumber("9990000018")
+	number, err := nhs.ParseNHSNumber("9990000298")
 	if err != nil {
 		panic(err)
 	}

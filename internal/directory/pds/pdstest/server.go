@@ -54,7 +54,8 @@ type Options struct {
 }
 
 // Server is the service. It fails its test for a caller that breaks the rules:
-// a request without an id or with one used before, a JWT used twice, ...
+// a request without an id or with another request's, a JWT
+// used twice, ...
 type Server struct {
 	Options
 	t        testing.TB
@@ -68,7 +69,7 @@ type Server struct {
 	rate     float64
 	random   *mathrand.Rand
 	requests map[Endpoint]int
-	seen     map[string]bool // request ids and jtis
+	used     map[string]string // ids, and what each was used for
 	tokens   map[string]time.Time
 	under    int // way
 	most     int
@@ -95,7 +96,7 @@ func Start(t testing.TB, o Options) *Server {
 	s := &Server{
 		Options: o, t: t, dial: new(net.Dialer).DialContext,
 		plans: map[Endpoint][]Misbehaviour{}, always: map[Endpoint]Misbehaviour{}, requests: map[Endpoint]int{},
-		seen: map[string]bool{}, tokens: map[string]time.Time{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 0)),
+		used: map[string]string{}, tokens: map[string]time.Time{}, random: mathrand.New(mathrand.NewPCG(o.Seed, 0)),
 	}
 	s.listen()
 	server := &http.Server{Handler: http.HandlerFunc(s.serve), ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
@@ -203,20 +204,21 @@ func (s *Server) count(e Endpoint) (done func()) {
 	}
 }
 
-// fresh tells whether an id is used for the first time.
-func (s *Server) fresh(id string) bool {
+// use tells whether an id was not used before, or for the same thing.
+func (s *Server) use(id, what string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	used := s.seen[id]
-	s.seen[id] = true
-	return !used
+	before, used := s.used[id]
+	s.used[id] = what
+	return !used || before == what
 }
 
 // patient answers a GET of a Patient.
 func (s *Server) patient(a *reply, r *http.Request, number string) {
 	id := r.Header.Get("X-Request-ID")
-	if _, err := uuid.Parse(id); err != nil || !s.fresh("request "+id) {
-		s.t.Errorf("pdstest: a request's X-Request-ID is missing, no UUID or used before")
+	// HTTP lets a client repeat a GET whose connection broke, as it is.
+	if _, err := uuid.Parse(id); err != nil || !s.use(id, "patient "+number) {
+		s.t.Errorf("pdstest: a request's X-Request-ID is missing, no UUID or another request's")
 	}
 	if r.Header.Get("X-Correlation-ID") == "" {
 		s.t.Errorf("pdstest: a request has no X-Correlation-ID")

@@ -75,7 +75,7 @@ func (s *Server) wrongClaim(c claims) string {
 	case left <= 0 || left > 5*time.Minute:
 		return "exp"
 	}
-	if _, err := uuid.Parse(c.ID); err != nil || !s.fresh("jti "+c.ID) {
+	if _, err := uuid.Parse(c.ID); err != nil || !s.use(c.ID, uuid.NewString()) {
 		s.t.Errorf("pdstest: a JWT's jti is missing, no UUID or used before")
 		return "jti"
 	}

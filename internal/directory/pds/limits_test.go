@@ -1,0 +1,280 @@
+package pds_test
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"nems/internal/directory"
+	"nems/internal/directory/pds"
+	"nems/internal/directory/pds/pdstest"
+	"nems/internal/nhs"
+)
+
+// bubble runs a test by a clock that moves on when nothing else does.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	pdstest.Key() // made before the clock is another
+	synctest.Test(t, f)
+}
+
+// pass lets time pass by a bubble's clock.
+func pass(d time.Duration) { time.Sleep(d) }
+
+// many are NHS numbers that nobody has, all different.
+func many(t testing.TB, count int) []nhs.NHSNumber {
+	t.Helper()
+	var all []nhs.NHSNumber
+	for i := 0; len(all) < count; i++ {
+		if n, err := nhs.ParseNHSNumber(fmt.Sprintf("%010d", 4010000000+i)); err == nil {
+			all = append(all, n)
+		}
+	}
+	return all
+}
+
+// together looks patients up at the same time and counts those that were away.
+func together(t *testing.T, w *world, numbers []nhs.NHSNumber) (away int64) {
+	t.Helper()
+	var all sync.WaitGroup
+	var missed atomic.Int64
+	for _, n := range numbers {
+		all.Go(func() {
+			_, err := w.Patient(t.Context(), n)
+			if errors.Is(err, directory.ErrAway) {
+				missed.Add(1)
+			} else if !errors.Is(err, directory.ErrNotFound) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+	all.Wait()
+	return missed.Load()
+}
+
+// While PDS is down nobody waits for it, and one look-up at a time finds out
+// when it is back.
+func TestBreaker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 3 })
+		numbers := many(t, 60)
+		w.server.Always(pdstest.Patient, pdstest.Error500)
+		for _, n := range numbers[:3] {
+			if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
+				t.Fatal(err)
+			}
+		}
+		began, asked := time.Now(), w.server.Requests(pdstest.Patient)
+		if away := together(t, w, numbers); away != 60 || time.Since(began) != 0 || w.server.Requests(pdstest.Patient) != asked {
+			t.Errorf("open: %d away after %v, %d requests", away, time.Since(began), w.server.Requests(pdstest.Patient)-asked)
+		}
+		pass(w.Rest + time.Nanosecond)
+		w.server.Always(pdstest.Patient, pdstest.SlowAfter)
+		if away := together(t, w, numbers); away != 60 || w.server.Requests(pdstest.Patient) != asked+1 {
+			t.Errorf("half open: %d away, %d requests", away, w.server.Requests(pdstest.Patient)-asked)
+		}
+		pass(w.Rest + time.Nanosecond)
+		w.server.Always(pdstest.Patient, pdstest.None)
+		if _, err := w.Patient(t.Context(), numbers[0]); !errors.Is(err, directory.ErrNotFound) {
+			t.Errorf("back: %v", err)
+		}
+		if away := together(t, w, numbers); away != 0 {
+			t.Errorf("back: %d away", away)
+		}
+		keeps(t, "the log", w.log.String())
+	})
+}
+
+// Patients that are not there, throttling and callers that leave are no
+// reason to think that PDS is down.
+func TestWhatDoesNotTrip(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 1 })
+		for _, n := range many(t, 5) {
+			w.server.Next(pdstest.Patient, pdstest.Busy429)
+			if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
+				t.Fatal(err)
+			}
+			pass(pdstest.RetryAfter * time.Second)
+			if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrNotFound) {
+				t.Fatal(err)
+			}
+		}
+		if w.counted(pds.Throttled) != 5 || w.counted(pds.NotFound) != 5 {
+			t.Errorf("outcomes %v", w.outcomes)
+		}
+	})
+}
+
+// Retry-After is obeyed to the second.
+func TestRetryAfter(t *testing.T) {
+	for _, m := range []pdstest.Misbehaviour{pdstest.Busy429, pdstest.Retry503} {
+		t.Run(string(m), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := start(t, pdstest.Options{Pipe: true}, nil)
+				w.server.Next(pdstest.Patient, m)
+				n := number(t, jack)
+				if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
+					t.Fatal(err)
+				}
+				pass(pdstest.RetryAfter*time.Second - time.Millisecond)
+				if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) || w.server.Requests(pdstest.Patient) != 1 {
+					t.Errorf("too early: %v, %d requests", err, w.server.Requests(pdstest.Patient))
+				}
+				pass(time.Millisecond)
+				if _, err := w.Patient(t.Context(), n); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// Five a second and not one more; who cannot have a turn in time hears so at
+// once.
+func TestRate(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Rate = 5 })
+		done := make(chan int64)
+		began := time.Now()
+		go func() { done <- together(t, w, many(t, 200)) }()
+		for second := range 10 {
+			synctest.Wait()
+			if got, most := w.server.Requests(pdstest.Patient), 5+5*second; got > most || got < most-1 {
+				t.Errorf("%d requests after %d s, want %d", got, second, most)
+			}
+			if second == 0 && w.counted(pds.Busy) != 145 {
+				t.Errorf("%d were told at once", w.counted(pds.Busy))
+			}
+			pass(time.Second)
+		}
+		// One has its turn in the moment that its time is up.
+		if away := <-done; away != 145 && away != 146 || time.Since(began) > w.Wait {
+			t.Errorf("%d away after %v", away, time.Since(began))
+		}
+	})
+}
+
+// Neither a request nor a look-up takes longer than it may.
+func TestTimeouts(t *testing.T) {
+	for _, m := range []pdstest.Misbehaviour{pdstest.SlowBefore, pdstest.SlowAfter, pdstest.SlowBody} {
+		for _, endpoint := range []pdstest.Endpoint{pdstest.Token, pdstest.Patient} {
+			t.Run(string(endpoint)+", "+string(m), func(t *testing.T) {
+				bubble(t, func(t *testing.T) {
+					w := start(t, pdstest.Options{Pipe: true}, nil)
+					w.server.Always(endpoint, m)
+					began := time.Now()
+					_, err := w.Patient(t.Context(), number(t, jack))
+					if took := time.Since(began); !errors.Is(err, directory.ErrAway) || took != w.Timeout {
+						t.Errorf("%v after %v", err, took)
+					}
+					if w.counted(pds.TimedOut) != 1 {
+						t.Errorf("outcomes %v", w.outcomes)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A token is replaced before it ends, so that PDS never refuses one; one that
+// is withdrawn costs one more request.
+func TestTokens(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.TTL = -1 })
+		n := number(t, jack)
+		for range 61 {
+			pass(time.Minute)
+			if _, err := w.Patient(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tokens, asked := w.server.Requests(pdstest.Token), w.server.Requests(pdstest.Patient); tokens != 7 || asked != 61 {
+			t.Errorf("%d tokens, %d requests in an hour", tokens, asked)
+		}
+		w.server.Revoke()
+		if _, err := w.Patient(t.Context(), n); err != nil {
+			t.Error(err)
+		}
+		if tokens, asked := w.server.Requests(pdstest.Token), w.server.Requests(pdstest.Patient); tokens != 8 || asked != 63 {
+			t.Errorf("%d tokens, %d requests after withdrawal", tokens, asked)
+		}
+	})
+}
+
+// For every way to use it, an answer is what PDS had at a moment no longer ago
+// than the time to live.
+func TestNeverStale(t *testing.T) {
+	const ttl, negative = 60, 10 // seconds
+	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var second atomic.Int64
+	now := func() time.Time { return base.Add(time.Duration(second.Load()) * time.Second) }
+	w := start(t, pdstest.Options{Now: now, TokenLife: 24 * time.Hour}, nil)
+	known, nobody := number(t, jack), number(t, unknown)
+	rapid.Check(t, func(r *rapid.T) {
+		second.Store(0)
+		c := w.Config
+		c.Size = rapid.IntRange(1, 3).Draw(r, "size")
+		client, err := pds.New(c)
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer client.Close()
+		ended := map[int]int64{} // when a version was replaced
+		version := 0
+		change := func() {
+			ended[version] = second.Load()
+			version++
+			p, err := w.people.Patient(t.Context(), known)
+			if err != nil {
+				r.Fatal(err)
+			}
+			p.Family = fmt.Sprint("V", version)
+			if err := w.people.PutPatients(t.Context(), []directory.Patient{p}); err != nil {
+				r.Fatal(err)
+			}
+		}
+		change()
+		asked := int64(0) // when PDS was asked for nobody
+		r.Repeat(map[string]func(*rapid.T){
+			"pass":   func(r *rapid.T) { second.Add(int64(rapid.IntRange(1, 40).Draw(r, "seconds"))) },
+			"change": func(*rapid.T) { change() },
+			"look": func(r *rapid.T) {
+				p, err := client.Patient(t.Context(), known)
+				if err != nil {
+					r.Fatal(err)
+				}
+				var got int
+				if _, err := fmt.Sscanf(p.Family, "V%d", &got); err != nil {
+					r.Fatal(err)
+				}
+				if end, old := ended[got]; old && second.Load()-end >= ttl {
+					r.Fatalf("version %d ended %d s ago", got, second.Load()-end)
+				}
+			},
+			"look for nobody": func(r *rapid.T) {
+				before := w.server.Requests(pdstest.Patient)
+				if _, err := client.Patient(t.Context(), nobody); !errors.Is(err, directory.ErrNotFound) {
+					r.Fatal(err)
+				}
+				if w.server.Requests(pdstest.Patient) > before {
+					asked = second.Load()
+				} else if second.Load()-asked >= negative {
+					r.Fatalf("not found %d s ago", second.Load()-asked)
+				}
+			},
+			"forget": func(r *rapid.T) {
+				client.Forget(known)
+				p, err := client.Patient(t.Context(), known)
+				if err != nil || p.Family != fmt.Sprint("V", version) {
+					r.Fatalf("%s after forgetting, want version %d (%v)", p.Family, version, err)
+				}
+			},
+		})
+	})
+}
