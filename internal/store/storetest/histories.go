@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,6 +118,7 @@ func histories(t *testing.T, w *world) {
 		total += len(h)
 		checkHistory(t, n, h)
 	}
+	w.verify()
 	t.Logf("%d histories of %d operations through %d handles, %d observations, in %v",
 		count, operations, len(handles), total, time.Since(began).Round(time.Millisecond))
 }
@@ -141,7 +144,23 @@ func checkHistory(t *testing.T, n int, h []porcupine.Operation) {
 	t.Helper()
 	if result := porcupine.CheckOperationsTimeout(life, h, historyTimeout); result != porcupine.Ok {
 		t.Errorf("history %d of %d observations: %s", n, len(h), result)
+		for _, part := range life.Partition(h) {
+			if porcupine.CheckOperationsTimeout(life, part, historyTimeout) != porcupine.Ok {
+				slices.SortFunc(part, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+				t.Logf("one subscription of it:\n%s", describe(part))
+				return
+			}
+		}
 	}
+}
+
+// describe lists operations with the moments of their call and return.
+func describe(part []porcupine.Operation) string {
+	var b strings.Builder
+	for _, o := range part {
+		fmt.Fprintf(&b, "%6d-%6d client %d %s\n", o.Call, o.Return, o.ClientId, life.DescribeOperation(o.Input, o.Output))
+	}
+	return b.String()
 }
 
 // recorder gathers what the clients did. Moments are those of a logical clock.
@@ -254,11 +273,13 @@ func (r *recorder) upon(c int, kind string, db registers, chance *rand.Rand) {
 	}
 	id := r.known[max(0, len(r.known)-1-chance.IntN(2*historyClients))].id
 	r.mu.Unlock()
-	call, err := r.tick.Add(1), error(nil)
-	if kind == "delete" {
-		err = db.Delete(r.ctx(), id, entry("delete"))
-	} else {
-		_, err = db.Subscription(r.ctx(), id)
+	call, err := r.tick.Add(1), store.ErrBusy
+	for errors.Is(err, store.ErrBusy) { // nothing happened: a caller tries again
+		if kind == "delete" {
+			err = db.Delete(r.ctx(), id, entry("delete"))
+		} else {
+			_, err = db.Subscription(r.ctx(), id)
+		}
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		r.Errorf("%s: %v", kind, err)
