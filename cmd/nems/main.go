@@ -25,6 +25,9 @@ type cli struct {
 	Example       exampleCmd       `cmd:"" help:"Print a valid event message of our own making."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from CSV files."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
+	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
+	Restore       restoreCmd       `cmd:"" help:"Make a data folder of a backup, and check it."`
+	Check         checkCmd         `cmd:"" help:"Read the embedded database from end to end: file, messages, audit."`
 	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call."`
 	Mailboxes     mailboxesCmd     `cmd:"" help:"Keep the MESH mailboxes that copies can go to."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for it."`

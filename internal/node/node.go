@@ -58,7 +58,7 @@ type node struct {
 	endpoints []*endpoint
 	draining  atomic.Bool
 	closers   []func() // of what prepare opened
-	owner     string // tells this run of the node from all others
+	owner     string   // tells this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both nil
 	// when there is none.
 	courier    *courier.Courier

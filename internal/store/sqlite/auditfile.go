@@ -49,3 +49,20 @@ func (f *AuditFile) Links(ctx context.Context, from, to time.Time) iter.Seq2[aud
 
 // Close closes the file.
 func (f *AuditFile) Close() error { return f.db.readers.close() }
+
+// eventIDs lists the next events behind one.
+func (f *AuditFile) eventIDs(ctx context.Context, after int64) (out []int64, err error) {
+	err = f.db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, "SELECT id FROM event WHERE id > ? ORDER BY id LIMIT 1000", func(s *sqlite.Stmt) error {
+			out = append(out, s.ColumnInt64(0))
+			return nil
+		}, after)
+	})
+	return out, err
+}
+
+// whole tells whether an event's message is as it was published, or gone.
+func (f *AuditFile) whole(ctx context.Context, id int64) bool {
+	_, err := f.db.EventMessage(ctx, store.EventID(id))
+	return err == nil || errors.Is(err, store.ErrNotFound)
+}

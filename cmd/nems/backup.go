@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"nems/internal/audit"
+	"nems/internal/node"
+)
+
+// backupCmd copies the embedded databases while the service runs.
+type backupCmd struct {
+	To       string `arg:"" type:"path" help:"Folder of the backup, made if it is missing; a backup in it is never overwritten."`
+	Data     string `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
+	Database string `help:"Database of the service, as nems serve has it; default: nems.db in the data folder."`
+}
+
+// Run makes the backup, as of the moment that it begins.
+func (b *backupCmd) Run(ctx context.Context) error {
+	progress, finish := pageProgress()
+	defer finish()
+	began := time.Now()
+	if err := node.Backup(ctx, b.Data, b.Database, b.To, progress); err != nil {
+		return err
+	}
+	fmt.Printf("backed up to %s: everything acknowledged before %s\n", b.To, began.UTC().Format(time.RFC3339))
+	return nil
+}
+
+// restoreCmd makes a data folder of a backup.
+type restoreCmd struct {
+	From string `arg:"" type:"path" help:"Folder of the backup."`
+	Data string `default:"nems-data" type:"path" help:"Data folder to make; databases that are there are never overwritten."`
+}
+
+// Run restores and checks what it restored.
+func (r *restoreCmd) Run(ctx context.Context) error {
+	progress, finish := pageProgress()
+	defer finish()
+	if err := node.Restore(ctx, r.From, r.Data, progress); err != nil {
+		return err
+	}
+	return (&checkCmd{Data: r.Data}).Run(ctx)
+}
+
+// checkCmd reads the embedded database from end to end.
+type checkCmd struct {
+	Data     string `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
+	Database string `help:"Database, or a copy of one; default: nems.db in the data folder."`
+}
+
+// Run checks the file, every message's SHA-256 and the audit's chains, and fails
+// when something is wrong.
+func (c *checkCmd) Run(ctx context.Context) error {
+	progress, finish := pageProgress()
+	health, err := node.Check(ctx, c.Data, c.Database, progress)
+	finish()
+	if err != nil {
+		return err
+	}
+	report, err := audit.Verify(node.AuditLinks(ctx, c.Data, c.Database), nil)
+	if err != nil {
+		return err
+	}
+	for _, text := range health.Damage {
+		fmt.Println("file:", text)
+	}
+	for _, event := range health.Damaged {
+		fmt.Printf("event %d: its message is not what was published\n", event)
+	}
+	for _, p := range report.Problems {
+		fmt.Println("audit:", p)
+	}
+	if len(health.Damage)+len(health.Damaged)+report.Found > 0 {
+		return errFailed
+	}
+	fmt.Printf("whole: %d messages with their SHA-256, %d audit entries in %d links\n", health.Events, report.Entries, report.Links)
+	return nil
+}
+
+// pageProgress draws a bar for each file on a terminal, and nothing in a pipe.
+func pageProgress() (progress func(file string, done, all int), finish func()) {
+	if !term.IsTerminal(int(os.Stderr.Fd())) {
+		return func(string, int, int) {}, func() {}
+	}
+	var bar *progressbar.ProgressBar
+	shown := ""
+	finish = func() {
+		if bar != nil {
+			_ = bar.Finish()
+		}
+	}
+	return func(file string, done, all int) {
+		if file != shown {
+			finish()
+			bar, shown = progressbar.NewOptions(all, progressbar.OptionSetDescription(file), progressbar.OptionSetWriter(os.Stderr),
+				progressbar.OptionClearOnFinish()), file
+		}
+		_ = bar.Set(done)
+	}, finish
+}

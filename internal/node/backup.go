@@ -1,0 +1,70 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"nems/internal/store/sqlite"
+)
+
+// ErrNotEmbedded: the database is PostgreSQL's, which has tools of its own for
+// backups (pg_basebackup, pg_dump).
+var ErrNotEmbedded = errors.New("this works on the embedded database; back PostgreSQL up with its own tools (pg_basebackup, pg_dump)")
+
+// The files of a data folder that a backup holds. The directory may be missing.
+// Used MESH tokens are not among them: they are good for two hours.
+const (
+	eventsFile    = "nems.db"
+	directoryFile = "directory.db"
+)
+
+// Backup copies the databases of a data folder to a folder, made if it is
+// missing. The service may be running. progress is told of a file's pages.
+func Backup(ctx context.Context, data, database, to string, progress func(file string, done, all int)) error {
+	if isPostgres(database) {
+		return ErrNotEmbedded
+	}
+	if err := os.MkdirAll(to, 0o750); err != nil {
+		return err
+	}
+	return copyFiles(ctx, databasePath(data, database), data, to, progress)
+}
+
+// Restore makes a data folder of a backup. It refuses to touch databases that
+// are there.
+func Restore(ctx context.Context, from, data string, progress func(file string, done, all int)) error {
+	for _, name := range []string{eventsFile, directoryFile} {
+		if _, err := os.Stat(filepath.Join(data, name)); err == nil {
+			return fmt.Errorf("%s: %w; restore into an empty folder", filepath.Join(data, name), os.ErrExist)
+		}
+	}
+	if err := os.MkdirAll(data, 0o750); err != nil {
+		return err
+	}
+	return copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress)
+}
+
+func copyFiles(ctx context.Context, events, folder, to string, progress func(file string, done, all int)) error {
+	for _, f := range []struct{ from, name string }{{filepath.Join(folder, directoryFile), directoryFile}, {events, eventsFile}} {
+		err := sqlite.Backup(ctx, f.from, filepath.Join(to, f.name), func(done, all int) { progress(f.name, done, all) })
+		if errors.Is(err, fs.ErrNotExist) && f.name == directoryFile {
+			continue // nothing was imported
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Check reads the database of events from end to end, see sqlite.Check.
+func Check(ctx context.Context, data, database string, progress func(file string, done, all int)) (sqlite.Health, error) {
+	if isPostgres(database) {
+		return sqlite.Health{}, ErrNotEmbedded
+	}
+	return sqlite.Check(ctx, databasePath(data, database), func(done, all int) { progress(eventsFile, done, all) })
+}

@@ -1,0 +1,83 @@
+package node_test
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"nems/internal/node"
+	"nems/internal/node/nodetest"
+	"nems/internal/store/sqlite"
+)
+
+// TestBackupsUnderLoad takes backups while publishers publish. Each restores to
+// a whole database with every event that was acknowledged before it began.
+func TestBackupsUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	message := nodetest.Message(t, "vaccinations-1", "new", "9912003888")
+	var mu sync.Mutex
+	acknowledged, stop := 0, false
+	count := func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return acknowledged
+	}
+	var publishers sync.WaitGroup
+	for range 4 {
+		publishers.Go(func() {
+			for {
+				_, err := s.Publisher().Publish(t.Context(), message)
+				mu.Lock()
+				if err != nil {
+					t.Errorf("publish: %v", err)
+				}
+				acknowledged++
+				done := stop || err != nil
+				mu.Unlock()
+				if done {
+					return
+				}
+			}
+		})
+	}
+	ignore := func(string, int, int) {}
+	for round := range 10 {
+		before := count()
+		to, data := filepath.Join(t.TempDir(), fmt.Sprint(round)), t.TempDir()
+		if err := node.Backup(t.Context(), s.Config.Data, "", to, ignore); err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Backup(t.Context(), s.Config.Data, "", to, ignore); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("over a backup: %v", err)
+		}
+		if err := node.Restore(t.Context(), to, data, ignore); err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Restore(t.Context(), to, data, ignore); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("over a data folder: %v", err)
+		}
+		health, err := node.Check(t.Context(), data, "", ignore)
+		if err != nil || len(health.Damage)+len(health.Damaged) != 0 || health.Events < before {
+			t.Errorf("round %d: %+v of %d events, %v", round, health, before, err)
+		}
+	}
+	mu.Lock()
+	stop = true
+	mu.Unlock()
+	publishers.Wait()
+	restored := t.TempDir()
+	to := filepath.Join(t.TempDir(), "last")
+	if err := errors.Join(node.Backup(t.Context(), s.Config.Data, "", to, ignore), node.Restore(t.Context(), to, restored, ignore)); err != nil {
+		t.Fatal(err)
+	}
+	again := nodetest.Boot(t, func(c *node.Config) { c.Data = restored })
+	again.Publish(again.Publisher(), message)
+	again.Stop()
+	if h, err := sqlite.Check(t.Context(), filepath.Join(restored, "nems.db"), nil); err != nil || h.Events != count()+1 {
+		t.Errorf("a service on the restored folder: %+v, expected %d events, %v", h, count()+1, err)
+	}
+}
