@@ -22,8 +22,8 @@
 //	go test ./internal/simulator -run Seeds -seed 17    # one, with its trace
 //	go test ./internal/simulator -run Seeds -seeds 50000
 //
-// Two faults are spared unless they are asked for: what they show is open. Both
-// bring about second copies at the far MESH.
+// Three faults are spared unless they are asked for: what they show is open. The
+// first two bring about second copies at the far MESH.
 //
 //   - UnsettledSends (-unsettled-sends): the store also refuses the commits that
 //     hold the outcome of a send. The lane is then given back as if nothing had
@@ -32,6 +32,8 @@
 //     oldest copy of its lane uncertain. The one that was on its way is another
 //     where an older one was filed meanwhile: routed late, spread late, or
 //     retried by an operator.
+//   - Deadlines (-deadlines): a call of the MESH that nobody answers hangs until
+//     its own deadline. The look for reports has none, and ends for good.
 package simulator
 
 // Bug is a fault planted on purpose: the invariants have to find it.

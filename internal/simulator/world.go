@@ -24,6 +24,9 @@ type Config struct {
 	// OldestUncertain has a claim that lapsed leave only its oldest copy
 	// uncertain. See the package comment.
 	OldestUncertain bool
+	// Deadlines leaves calls of the MESH without an answer until their own
+	// deadline, if they have one. See the package comment.
+	Deadlines bool
 	// Trace keeps every line of the trace, not only its hash.
 	Trace bool
 }
