@@ -1,0 +1,118 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"nems/internal/crashpoint"
+)
+
+// faults are all there are, in the order in which they run. A new one is one
+// line here and one function.
+var faults = append([]fault{
+	{name: "kill-9", round: killed},
+	{name: "stopped", round: stopped, most: 3},
+	{name: "mesh-dropped", round: lineFault(dropped), most: 10},
+	{name: "mesh-slow", round: lineFault(slow), most: 10},
+	{name: "mesh-reset", round: lineFault(reset), most: 10},
+}, points()...)
+
+// killed kills the process at some moment.
+func killed(w *world) error {
+	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)
+	w.here.kill()
+	return w.restart()
+}
+
+// stopped halts the process for a while, as a hypervisor does.
+func stopped(w *world) error {
+	w.wait(300 * time.Millisecond)
+	w.here.signal(syscall.SIGSTOP)
+	w.wait(3 * time.Second)
+	w.here.signal(syscall.SIGCONT)
+	return nil
+}
+
+// points makes a fault of every crash point that the load of a world reaches.
+func points() []fault {
+	var out []fault
+	for _, name := range crashpoint.Names {
+		f := fault{name: name, most: 3}
+		switch name {
+		case crashpoint.Migrate:
+			f.alone = migrateKilled
+		case crashpoint.Checkpoint:
+			f.round = func(w *world) error { return w.diesAt(name, w.terminate) }
+		case crashpoint.DeadLetter:
+			f.round = func(w *world) error { return w.diesAt(name, w.poison) }
+		case crashpoint.SpreadStep:
+			f.alone = spreadKilled
+		default:
+			f.round = func(w *world) error { return w.diesAt(name, nil) }
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+// diesAt starts the process anew so that it dies at a crash point, a random
+// number of passages later, and then as usual.
+func (w *world) diesAt(point string, provoke func() error) error {
+	w.here.kill()
+	nth := 1
+	if provoke == nil {
+		nth += int(w.r.random() % 8)
+	}
+	if err := w.here.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, point, nth)); err != nil && err != errNotReady {
+		return err
+	}
+	if provoke != nil {
+		if err := provoke(); err != nil {
+			return err
+		}
+	}
+	if !w.here.endsWithin(15 * time.Second) {
+		return fmt.Errorf("the crash point %s:%d was not reached", point, nth)
+	}
+	if status, ok := w.here.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("crash point %s: nems ended with %s", point, w.here.cmd.ProcessState)
+	}
+	w.here.http.CloseIdleConnections()
+	return w.restart()
+}
+
+// terminate asks for an orderly end, on the way to which the audit is signed.
+func (w *world) terminate() error {
+	w.wait(200 * time.Millisecond)
+	w.here.signal(syscall.SIGTERM)
+	return nil
+}
+
+// migrateKilled kills the process while it makes its first database.
+func migrateKilled(r *run) (row, error) {
+	var line row
+	for ; line.Rounds < 3; line.Rounds++ {
+		p, err := newProcess(r.binary, filepath.Join(r.folder, fmt.Sprintf("migrate%d", line.Rounds)))
+		if err != nil {
+			return line, err
+		}
+		if err := p.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, crashpoint.Migrate, line.Rounds%2+1)); err == nil {
+			p.kill()
+			return line, fmt.Errorf("the crash point %s was not reached", crashpoint.Migrate)
+		}
+		began := time.Now()
+		if err := p.start(); err != nil {
+			return line, err
+		}
+		line.Slowest = max(line.Slowest, time.Since(began))
+		if err := p.stop(); err != nil {
+			return line, err
+		}
+		if err := p.verifyAudit(); err != nil {
+			return line, err
+		}
+	}
+	return line, nil
+}

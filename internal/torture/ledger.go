@@ -1,0 +1,135 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"sync"
+)
+
+// digest stands for a message.
+type digest [sha256.Size]byte
+
+// verdict is what the publisher of a message was told.
+type verdict int
+
+const (
+	unanswered verdict = iota // no answer, or 503: it may be stored or not
+	accepted
+	refused
+)
+
+// entry is one published message.
+type entry struct {
+	fault   string
+	verdict verdict
+	boxes   []string // that must have a copy if it was accepted
+	copies  map[string]int
+}
+
+// ledger is what publishers were told and subscribers received. Safe for
+// concurrent use.
+type ledger struct {
+	mu      sync.Mutex
+	next    int
+	entries map[digest]*entry
+	seen    map[string]bool // mailbox and MESH message id
+	wrong   map[string]int  // by fault: copies of nothing that was published
+	now     string          // the fault of the moment
+	boxes   []string
+}
+
+func newLedger() *ledger {
+	return &ledger{entries: map[digest]*entry{}, seen: map[string]bool{}, wrong: map[string]int{}}
+}
+
+// begin says which fault follows and which mailboxes get copies.
+func (l *ledger) begin(fault string, boxes ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now, l.boxes = fault, boxes
+}
+
+// issue makes a message that differs from all others, and enters it.
+func (l *ledger) issue(base []byte) ([]byte, digest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.next++
+	message := fmt.Appendf(append([]byte{}, base...), "<!-- %d -->", l.next)
+	d := sha256.Sum256(message)
+	l.entries[d] = &entry{fault: l.now, boxes: l.boxes, copies: map[string]int{}}
+	return message, d
+}
+
+// told notes the answer to a publish.
+func (l *ledger) told(d digest, v verdict) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries[d].verdict = v
+}
+
+// received notes a copy. One that is downloaded again, because its
+// acknowledgement was cut off, is the same copy: its message id says so.
+func (l *ledger) received(box, id string, body []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.seen[box+" "+id] {
+		return
+	}
+	l.seen[box+" "+id] = true
+	if e := l.entries[sha256.Sum256(body)]; e != nil {
+		e.copies[box]++
+		return
+	}
+	l.wrong[l.now]++
+}
+
+// missing counts the copies that accepted messages lack.
+func (l *ledger) missing() int {
+	n := 0
+	for _, r := range l.sums() {
+		n += r.Missing
+	}
+	return n
+}
+
+// sums is the table's figures by fault.
+func (l *ledger) sums() map[string]row {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[string]row{}
+	for _, e := range l.entries {
+		r := out[e.fault]
+		e.count(&r)
+		out[e.fault] = r
+	}
+	for f, n := range l.wrong {
+		r := out[f]
+		r.Wrong += n
+		out[f] = r
+	}
+	return out
+}
+
+// count adds one message to the figures.
+func (e *entry) count(r *row) {
+	for _, n := range e.copies {
+		if n > 1 {
+			r.Doubled += n - 1
+		}
+		if e.verdict == refused {
+			r.Wrong += n
+		}
+	}
+	if e.verdict != accepted {
+		return
+	}
+	r.Acknowledged++
+	for _, box := range e.boxes {
+		if e.copies[box] == 0 {
+			r.Missing++
+		}
+	}
+	if len(e.copies) == 0 {
+		r.Lost++
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"nems/internal/operator"
+)
+
+// process is a nems that can be killed and started again on the same folder
+// and the same port.
+type process struct {
+	binary, data, url string
+	flags             []string
+	listen            string
+	http              *http.Client
+
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when the process is gone
+}
+
+// newProcess prepares a nems; start starts it.
+func newProcess(binary, data string, flags ...string) (*process, error) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0") // a free port, to be kept across restarts
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	p := &process{binary: binary, data: data, flags: flags, listen: socket.Addr().String(), ended: make(chan struct{})}
+	p.url = "http://" + p.listen
+	p.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}, Timeout: 20 * time.Second}
+	close(p.ended)
+	return p, nil
+}
+
+var errNotReady = errors.New("nems ended before it was ready")
+
+// start starts the process and waits until it is ready.
+func (p *process) start(env ...string) error {
+	p.cmd = exec.Command(p.binary, append([]string{"serve", "--dev", "--listen", p.listen, "--data", p.data, "--log-level", "error"}, p.flags...)...)
+	p.cmd.Env = append(os.Environ(), env...)
+	log, err := os.OpenFile(p.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	p.cmd.Stderr = log
+	// A test binary or a shell that dies takes its servers with it.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	line, _ := bufio.NewReader(out).ReadString('\n')
+	ended := make(chan struct{})
+	p.ended = ended
+	go func() { _ = p.cmd.Wait(); close(ended) }()
+	if !strings.Contains(line, p.url) {
+		<-ended
+		return errNotReady
+	}
+	return nil
+}
+
+// signal sends a signal to the process.
+func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// kill ends it without warning and waits until it is gone.
+func (p *process) kill() {
+	if p.cmd == nil {
+		return
+	}
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	p.http.CloseIdleConnections()
+}
+
+// stop ends it in an orderly way.
+func (p *process) stop() error {
+	p.signal(syscall.SIGTERM)
+	if !p.endsWithin(15 * time.Second) {
+		p.kill()
+		return errors.New("SIGTERM did not end nems within 15 s")
+	}
+	p.http.CloseIdleConnections()
+	return nil
+}
+
+// endsWithin waits for the end of the process.
+func (p *process) endsWithin(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// putMailboxes registers mailboxes.
+func (p *process) putMailboxes(boxes ...operator.Mailbox) error {
+	access, err := operator.ReadAccess(p.data)
+	if err != nil {
+		return err
+	}
+	desk := &operator.Client{Access: access, User: "torture", HTTP: p.http}
+	return desk.PutMailboxes(context.Background(), boxes)
+}
+
+// verifyAudit runs `nems audit verify` on the stopped process's folder.
+func (p *process) verifyAudit() error {
+	out, err := exec.Command(p.binary, "audit", "verify", "--data", p.data).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("audit verify: %w\n%s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+)
+
+// random is a number from the seed. Rounds are made by one goroutine.
+func (r *run) random() uint64 {
+	if r.dice == nil {
+		r.dice = rand.New(rand.NewPCG(r.seed, 7)) //nolint:gosec // chance that can be repeated
+	}
+	return r.dice.Uint64()
+}
+
+// together runs faults one after the other in one world, and checks it once: what
+// waits for the claim of a dead process is waited for once.
+func (r *run) together(all []fault) ([]row, error) {
+	w, err := r.newWorld(filepath.Join(r.folder, "shared"))
+	if err != nil {
+		return nil, err
+	}
+	defer w.end()
+	rounds, slowest := map[string]int{}, map[string]time.Duration{}
+	var wrong []error
+	for _, f := range all {
+		w.slowest = 0
+		began := time.Now()
+		for rounds[f.name] == 0 || time.Since(began) < r.each && (f.most == 0 || rounds[f.name] < f.most) {
+			if err := w.round(f); err != nil {
+				wrong = append(wrong, named(f.name, err))
+				break
+			}
+			rounds[f.name]++
+		}
+		slowest[f.name] = w.slowest
+		fmt.Fprintf(r.progress, "%s: %d rounds, slowest recovery %s\n", f.name, rounds[f.name], w.slowest.Round(time.Millisecond))
+		if w.here.endsWithin(0) { // a round that failed half-way
+			wrong = append(wrong, w.here.start())
+		}
+	}
+	w.line.fate.Store(nil)
+	fmt.Fprintf(r.progress, "collecting; %d copies are on their way\n", w.ledger.missing())
+	began := time.Now()
+	wrong = append(wrong, w.drain())
+	fmt.Fprintf(r.progress, "collected within %s\n", time.Since(began).Round(time.Millisecond))
+	wrong = append(wrong, w.verify())
+	sums := w.ledger.sums()
+	var rows []row
+	for _, f := range all {
+		line := sums[f.name]
+		line.Fault, line.Rounds, line.Slowest = f.name, rounds[f.name], slowest[f.name]
+		rows = append(rows, line)
+	}
+	return rows, errors.Join(wrong...)
+}
+
+// finish collects and checks the world of one fault.
+func (w *world) finish(line row) (row, error) {
+	err := errors.Join(w.drain(), w.verify())
+	for _, sum := range w.ledger.sums() {
+		line.Acknowledged += sum.Acknowledged
+		line.Lost, line.Missing = line.Lost+sum.Lost, line.Missing+sum.Missing
+		line.Doubled, line.Wrong = line.Doubled+sum.Doubled, line.Wrong+sum.Wrong
+	}
+	line.Slowest = max(line.Slowest, w.slowest)
+	return line, err
+}
