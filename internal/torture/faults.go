@@ -17,6 +17,10 @@ var faults = append([]fault{
 	{name: "mesh-dropped", round: lineFault(dropped), most: 10},
 	{name: "mesh-slow", round: lineFault(slow), most: 10},
 	{name: "mesh-reset", round: lineFault(reset), most: 10},
+	{name: "disk-full", alone: diskFull},
+	{name: "failing-writes", alone: failingWrites},
+	{name: "damaged-file", alone: damaged},
+	{name: "power-cut", alone: powerCut},
 }, points()...)
 
 // killed kills the process at some moment.
@@ -63,7 +67,7 @@ func (w *world) diesAt(point string, provoke func() error) error {
 	w.here.kill()
 	nth := 1
 	if provoke == nil {
-		nth += int(w.r.random() % 8)
+		nth += int(w.r.random() % passages(point))
 	}
 	if err := w.here.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, point, nth)); err != nil && err != errNotReady {
 		return err
@@ -81,6 +85,18 @@ func (w *world) diesAt(point string, provoke func() error) error {
 	}
 	w.here.http.CloseIdleConnections()
 	return w.restart()
+}
+
+// passages is among how many of a crash point one is picked: a commit is passed
+// for every few publishes, a send for each copy, a release for each fifty.
+func passages(point string) uint64 {
+	switch point {
+	case crashpoint.BeforeCommit, crashpoint.AfterCommit:
+		return 200
+	case crashpoint.BeforeRelease, crashpoint.SpreadStep:
+		return 4
+	}
+	return 30
 }
 
 // terminate asks for an orderly end, on the way to which the audit is signed.
