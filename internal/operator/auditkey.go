@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 )
 
 // MakeAuditKey makes the key that signs the audit's checkpoints: the private
@@ -26,23 +28,37 @@ func MakeAuditKey(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeNew(path, 0o600, &pem.Block{Type: "PRIVATE KEY", Bytes: secret}); err != nil {
+	if _, err := os.Lstat(path); err == nil {
+		return &os.PathError{Op: "create", Path: path, Err: os.ErrExist}
+	}
+	// The private half comes last: once it is there, nothing is missing.
+	if err := writeWhole(path+".pub", 0o644, &pem.Block{Type: "PUBLIC KEY", Bytes: open}, os.Rename); err != nil {
 		return err
 	}
-	return writeNew(path+".pub", 0o644, &pem.Block{Type: "PUBLIC KEY", Bytes: open})
+	return writeWhole(path, 0o600, &pem.Block{Type: "PRIVATE KEY", Bytes: secret}, os.Link)
 }
 
-// writeNew writes a file that must not be there yet.
-func writeNew(path string, mode os.FileMode, block *pem.Block) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+// writeWhole writes a file that is there wholly or not at all, also after a
+// crash or a power cut: a service whose key is an empty file does not start.
+// place, os.Link or os.Rename, puts it at its path.
+func writeWhole(path string, mode os.FileMode, block *pem.Block, place func(from, to string) error) error {
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
 		return err
 	}
-	err = pem.Encode(f, block)
-	if closing := f.Close(); err == nil {
-		err = closing
+	defer func() { _ = os.Remove(f.Name()) }() // gone already after a rename
+	err = errors.Join(f.Chmod(mode), pem.Encode(f, block), f.Sync(), f.Close())
+	if err != nil {
+		return err
 	}
-	return err
+	if err := place(f.Name(), path); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }
 
 // ReadAuditKey reads the private half.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -69,7 +70,7 @@ func (w *world) diesAt(point string, provoke func() error) error {
 	if provoke == nil {
 		nth += int(w.r.random() % passages(point))
 	}
-	if err := w.here.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, point, nth)); err != nil && err != errNotReady {
+	if err := w.here.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, point, nth)); err != nil && !errors.Is(err, errNotReady) {
 		return err
 	}
 	if provoke != nil {

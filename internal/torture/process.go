@@ -69,7 +69,8 @@ func (p *process) start(env ...string) error {
 	go func() { _ = p.cmd.Wait(); close(ended) }()
 	if !strings.Contains(line, p.url) {
 		<-ended
-		return errNotReady
+		said, _ := os.ReadFile(p.data + ".log")
+		return fmt.Errorf("%w: %s", errNotReady, said[max(0, len(said)-500):])
 	}
 	return nil
 }
