@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -52,6 +54,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return err
 	}
+	// net/http tells the standard logger of bytes that nobody asked for: they
+	// could be a patient's.
+	log.SetOutput(io.Discard)
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(gcPercent)
 		debug.SetMemoryLimit(memoryLimit)

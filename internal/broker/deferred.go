@@ -28,13 +28,20 @@ type Backlog interface {
 	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
 }
 
-// pendingPage is how many waiting events are asked for at a time.
-const pendingPage = 100
+// pendingPage is how many waiting events are asked for at a time, mostAway after
+// how many failures in a row the directory counts as away: a single patient whose
+// record it cannot give must not hold up the others.
+const (
+	pendingPage = 100
+	mostAway    = 10
+)
 
 // RouteDeferred routes the events that wait for the patient directory, oldest
 // first, and says how many. It stops with directory.ErrAway when the directory
-// still is, and at the first error of the store.
+// still is, and at the first error of the store. An event whose patient alone
+// cannot be had is left for the next time.
 func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
+	away := 0
 	for after := store.EventID(0); ; {
 		waiting, err := b.Journal.PendingEvents(ctx, after, pendingPage)
 		if err != nil || len(waiting) == 0 {
@@ -45,10 +52,13 @@ func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
 			if errors.Is(err, store.ErrNotFound) {
 				continue // another node was first
 			}
+			if away++; errors.Is(err, directory.ErrAway) && away < mostAway {
+				continue
+			}
 			if err != nil {
 				return routed, fmt.Errorf("routing event %d: %w", id, err)
 			}
-			routed++
+			routed, away = routed+1, 0
 		}
 		after = waiting[len(waiting)-1]
 	}

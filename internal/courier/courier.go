@@ -27,7 +27,7 @@ import (
 // method changes is on disk when it returns.
 type Outbox interface {
 	// ClaimLanes takes up to max lanes that are free, due and not empty. Where a
-	// claim had lapsed, the oldest delivery comes back Uncertain.
+	// claim had lapsed, the oldest deliveries come back Uncertain.
 	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
 	// WaitingDeliveries returns the next deliveries of a lane, oldest first.
 	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)

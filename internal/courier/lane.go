@@ -3,6 +3,7 @@ package courier
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -13,17 +14,24 @@ import (
 	"nems/internal/store"
 )
 
+// errUnsettled: what became of a delivery could not be stored.
+var errUnsettled = errors.New("the outcome of a delivery is not on disk")
+
 // errHeld: the MESH is left alone for now; the delivery was not touched.
 var errHeld = errors.New("the remote MESH rests")
 
 // work sends a batch of a lane and gives the lane back. If we stop before that,
-// the claim lapses, and the next one takes its oldest delivery for uncertain.
+// the claim lapses, and the next one takes its oldest deliveries for uncertain.
 func (c *Courier) work(ctx, calls context.Context, lane store.Lane, claimed time.Time) {
 	lane, err := c.batch(ctx, calls, lane, claimed)
 	next := c.Now()
 	switch {
 	case errors.Is(err, store.ErrClaimLost):
 		c.Log.Warn("another node has taken over", "mailbox", lane.MailboxID)
+		return
+	case errors.Is(err, errUnsettled):
+		// The MESH may have it. The claim is left to lapse: the next one asks.
+		c.Log.Warn("delivery waits for its claim to lapse", "mailbox", lane.MailboxID, "error", err)
 		return
 	case errors.Is(err, errHeld):
 		next = next.Add(c.backoff(1))
@@ -58,7 +66,7 @@ func (c *Courier) batch(ctx, calls context.Context, lane store.Lane, claimed tim
 		crashpoint.Hit(crashpoint.BeforeSettle)
 		claimed = time.Now() // what Settle prolongs begins later than this
 		if err := c.Outbox.Settle(context.WithoutCancel(calls), lane, d, c.Lease); err != nil {
-			return lane, err
+			return lane, fmt.Errorf("%w: %w", errUnsettled, err)
 		}
 		crashpoint.Hit(crashpoint.AfterSettle)
 		c.stats.settled(d)

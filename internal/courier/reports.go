@@ -33,7 +33,7 @@ func (c *Courier) collectReports(ctx context.Context) {
 // reportRound joins every report that waits to its delivery.
 func (c *Courier) reportRound(ctx context.Context) error {
 	for q := (mesh.ListQuery{Max: reportPage}); ; {
-		in, err := c.Client.List(ctx, q)
+		in, err := c.listReports(ctx, q)
 		if err != nil {
 			return err
 		}
@@ -49,6 +49,13 @@ func (c *Courier) reportRound(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// listReports asks for a page of what waits for us, not for ever.
+func (c *Courier) listReports(ctx context.Context, q mesh.ListQuery) (mesh.Inbox, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.SendTimeout)
+	defer cancel()
+	return c.Client.List(ctx, q)
 }
 
 // takeReport joins one message, if it is a report, and acknowledges it after

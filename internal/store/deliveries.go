@@ -11,6 +11,11 @@ import (
 // the delivery. Nothing was stored.
 var ErrClaimLost = errors.New("the claim is lost")
 
+// MostUncertain is how many deliveries of a lane become Uncertain when its claim
+// has lapsed. One of them may be on its way: not always the oldest, since older
+// ones are filed late after a deferral, or come back when an operator retries.
+const MostUncertain = 128
+
 // Lane is the right to send to one remote mailbox until Expires, by the store's
 // clock. A claim that nobody released lapses then, and the next one bears a
 // higher generation.

@@ -25,8 +25,8 @@ const leaseClock = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) 
 
 // ClaimLanes takes up to max remote mailboxes for which something waits, that
 // nobody has claimed and that are due, those that are due longest first. When a
-// claim has lapsed, its owner may have sent the oldest delivery without saying
-// so: that one becomes Uncertain.
+// claim has lapsed, its owner may have sent one of the oldest deliveries without
+// saying so: the first store.MostUncertain become Uncertain.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
 	due, err := db.dueLanes(ctx, max)
 	if err != nil || len(due) == 0 {
@@ -93,8 +93,8 @@ func claimFree(ctx context.Context, tx pgx.Tx, now *int64, due []int64, owner st
 			continue
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO delivery (mailbox, position, uncertain)
-			SELECT mailbox, position, true FROM inbox WHERE mailbox = $1 ORDER BY position LIMIT 1
-			ON CONFLICT (mailbox, position) DO UPDATE SET uncertain = true`, c.Mailbox); err != nil {
+			SELECT mailbox, position, true FROM inbox WHERE mailbox = $1 ORDER BY position LIMIT $2
+			ON CONFLICT (mailbox, position) DO UPDATE SET uncertain = true`, c.Mailbox, store.MostUncertain); err != nil {
 			return nil, err
 		}
 	}

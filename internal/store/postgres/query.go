@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"nems/internal/store"
 )
@@ -85,14 +86,15 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
-	tx, err := db.pool.Begin(ctx)
+	conn, tx, err := db.begin(ctx)
 	if lost(ctx, err) {
 		db.pool.Reset()
-		tx, err = db.pool.Begin(ctx)
+		conn, tx, err = db.begin(ctx)
 	}
 	if err != nil {
 		return db.classify(err)
 	}
+	defer conn.Release()
 	// The caller may go away; the transaction ends one way or the other.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementWait)
 	defer cancel()
@@ -100,12 +102,25 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 		_ = tx.Rollback(ending) // the error that led here says more
 		return db.classify(err)
 	}
-	conn := tx.Conn()
-	_ = warned(conn) // what was heard before has nothing to do with this commit
+	_ = warned(conn.Conn()) // what was heard before has nothing to do with this commit
 	if err := tx.Commit(ending); err != nil {
 		return db.classify(commitError(err))
 	}
-	return warned(conn)
+	return warned(conn.Conn())
+}
+
+// begin takes a connection and begins a transaction on it.
+func (db *DB) begin(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
+	conn, err := db.pool.Acquire(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		conn.Release()
+		return nil, nil, err
+	}
+	return conn, tx, nil
 }
 
 // commitError tells what an error of COMMIT means: where the server did not say

@@ -209,8 +209,9 @@ func (d deletion) apply(ctx context.Context, w *writer) (result, error) {
 		w.entries = append(w.entries, d.entries[i])
 	}
 	b := &pgx.Batch{}
-	b.Queue("DELETE FROM route WHERE id = ANY($1)", d.ids)
-	b.Queue("DELETE FROM quarantine WHERE id = ANY($1)", d.ids)
+	// Of those alone: another node may be creating one that was not found.
+	b.Queue("DELETE FROM route WHERE id = ANY($1)", gone)
+	b.Queue("DELETE FROM quarantine WHERE id = ANY($1)", gone)
 	return r, w.conn.SendBatch(ctx, b).Close()
 }
 

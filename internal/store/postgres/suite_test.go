@@ -53,6 +53,14 @@ func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	return db
 }
 
+// OpenSecond opens another node on the database.
+func (f *fixture) OpenSecond(t *testing.T, now func() time.Time) storetest.Store {
+	t.Helper()
+	second := &fixture{dsn: f.dsn}
+	t.Cleanup(func() { second.Stop(t) })
+	return second.Open(t, now)
+}
+
 func (f *fixture) Stop(t *testing.T) {
 	t.Helper()
 	if f.db == nil {

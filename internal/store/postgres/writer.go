@@ -117,9 +117,10 @@ func (w *writer) prepare(ctx context.Context, ops []operation) error {
 	if err := w.connect(ctx); err != nil {
 		return err
 	}
-	if w.chain != nil {
+	if w.begun {
 		return nil
 	}
+	// Until its first link is on disk the chain has to name ends that are new.
 	seen, err := heads(ctx, w.conn)
 	if err != nil {
 		return err

@@ -20,8 +20,8 @@ type claimLanes struct {
 
 // ClaimLanes takes up to max remote mailboxes for which something waits, that
 // nobody has claimed and that are due, those that are due longest first. When a
-// claim has lapsed, its owner may have sent the oldest delivery without saying
-// so: that one becomes Uncertain.
+// claim has lapsed, its owner may have sent one of the oldest deliveries without
+// saying so: the first store.MostUncertain become Uncertain.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
 	now := db.opts.Now()
 	due, err := db.dueLanes(ctx, now, max)
@@ -73,8 +73,8 @@ func (c claimLanes) apply(w *writer) (result, error) {
 			func(s *sqlite.Stmt) { lane.Generation, lane.Failures = s.ColumnInt64(0), s.ColumnInt(1) }, mailbox, c.owner, c.until)
 		if err == nil && lapsed {
 			err = exec(w.conn, `INSERT INTO delivery (mailbox, position, uncertain)
-				SELECT mailbox, position, 1 FROM inbox WHERE mailbox = ? ORDER BY position LIMIT 1
-				ON CONFLICT (mailbox, position) DO UPDATE SET uncertain = 1`, mailbox)
+				SELECT mailbox, position, 1 FROM inbox WHERE mailbox = ? ORDER BY position LIMIT ?
+				ON CONFLICT (mailbox, position) DO UPDATE SET uncertain = 1`, mailbox, store.MostUncertain)
 		}
 		if err != nil {
 			return result{}, err

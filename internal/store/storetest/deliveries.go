@@ -79,7 +79,7 @@ func claims(t *testing.T, w *world) {
 	w.wantInbox("the hosted mailbox", hosted, first.Event, second.Event)
 }
 
-// A claim that lapses leaves its oldest delivery uncertain, also after a crash,
+// A claim that lapses leaves its oldest deliveries uncertain, also after a crash,
 // and what its owner brings later is refused.
 func lapsedClaims(t *testing.T, w *world) {
 	w.remote("FAR")
@@ -92,7 +92,7 @@ func lapsedClaims(t *testing.T, w *world) {
 	w.wantNoLane("the claim outlives a crash")
 	w.clock.advance(lease)
 	l := w.claim("two")
-	if waiting := w.next(l); len(waiting) != 2 || !waiting[0].Uncertain || waiting[1].Uncertain {
+	if waiting := w.next(l); len(waiting) != 2 || !waiting[0].Uncertain || !waiting[1].Uncertain {
 		t.Errorf("waiting: %+v", waiting)
 	}
 	stale.State, stale.At, stale.MESHID = store.Sent, w.clock.now(), "LATE"
