@@ -2,6 +2,9 @@
 # make lint    formatting, vet, staticcheck
 # make bench   benchmarks of the packages, then publishing over HTTP end to end
 # make build   bin/nems, one static binary
+# make torture   the real program killed, cut off and starved of disk: nothing is
+#                lost (minutes; SECONDS=600 stretches it)
+# make simulate  seeds of the simulator (SEEDS=10000)
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -13,12 +16,13 @@ RACE := -race
 export CGO_ENABLED := 1
 endif
 
-.PHONY: test lint bench build tools
+.PHONY: test lint bench build tools torture simulate
 
 test: tools
 	$(GO) vet ./...
 	@$(if $(RACE),true,echo "make test: no C compiler found, so the race detector stays off")
 	$(GO) test $(RACE) -timeout 20m ./...
+	$(GO) test ./internal/simulator # a thousand seeds: the race detector runs fewer
 
 # What tests need beside Go: xmllint, the oracle of the differential tests, and
 # a PostgreSQL server. Where one is neither installed nor installable, its tests
@@ -41,6 +45,13 @@ lint:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench -case dead-mailbox
+
+torture: tools
+	$(GO) run ./internal/torture -seconds $(or $(SECONDS),180)
+
+simulate:
+	$(GO) test ./internal/simulator -run Seeds -seeds $(or $(SEEDS),10000) -timeout 0 -v
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/nems ./cmd/nems

@@ -22,18 +22,17 @@
 //	go test ./internal/simulator -run Seeds -seed 17    # one, with its trace
 //	go test ./internal/simulator -run Seeds -seeds 50000
 //
-// Three faults are spared unless they are asked for: what they show is open. The
-// first two bring about second copies at the far MESH.
+// Three settings go back to how the code was before the simulator found fault
+// with it:
 //
-//   - UnsettledSends (-unsettled-sends): the store also refuses the commits that
-//     hold the outcome of a send. The lane is then given back as if nothing had
-//     been sent, and the copy goes out again without a look at tracking.
+//   - UnsettledSends (-unsettled-sends=false spares it): the store also refuses
+//     the commits that hold the outcome of a send. Once, the lane was then given
+//     back as if nothing had been sent, and the copy went out again.
+//   - Deadlines (-deadlines=false): a call of the MESH that nobody answers hangs
+//     until its own deadline. Once, the look for reports had none.
 //   - OldestUncertain (-oldest-uncertain): a claim that lapsed leaves only the
-//     oldest copy of its lane uncertain. The one that was on its way is another
-//     where an older one was filed meanwhile: routed late, spread late, or
-//     retried by an operator.
-//   - Deadlines (-deadlines): a call of the MESH that nobody answers hangs until
-//     its own deadline. The look for reports has none, and ends for good.
+//     oldest copy of its lane uncertain, as the stores once did. The one that was
+//     on its way is another where an older one was filed meanwhile.
 package simulator
 
 // Bug is a fault planted on purpose: the invariants have to find it.

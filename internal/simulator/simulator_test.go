@@ -14,8 +14,8 @@ import (
 var (
 	seed  = flag.Uint64("seed", 0, "replay this seed alone, with its trace")
 	seeds = flag.Uint64("seeds", many, "how many seeds to run")
-	sends = flag.Bool("unsettled-sends", false, "also fail the commits that settle a delivery")
-	waits = flag.Bool("deadlines", false, "calls that the MESH does not answer end by their own deadline alone")
+	sends = flag.Bool("unsettled-sends", true, "also fail the commits that settle a delivery")
+	waits = flag.Bool("deadlines", true, "calls that the MESH does not answer end by their own deadline alone")
 	first = flag.Bool("oldest-uncertain", false, "a lapsed claim leaves only its oldest copy uncertain")
 )
 
