@@ -132,6 +132,11 @@ func (db *DB) open() error {
 	if err := db.seed(conn); err != nil {
 		return err
 	}
+	// The file lock says that who claimed them is gone: nobody need wait for the
+	// leases to lapse.
+	if err := exec(conn, "UPDATE lane SET expires = 0 WHERE owner <> ''"); err != nil {
+		return err
+	}
 	if err := db.writer.load(); err != nil {
 		return err
 	}
