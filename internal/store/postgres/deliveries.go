@@ -99,18 +99,19 @@ func (db *DB) deliveriesOf(ctx context.Context, box store.Mailbox, q store.Deliv
 		first = max(first, q.AfterEvent+1)
 	}
 	const within = " WHERE c.mailbox = $1 AND c.position BETWEEN $2 AND $3"
-	sql := waitingDeliveries + within
+	sql, more := waitingDeliveries+within, []any{}
 	switch q.State {
 	case store.Waiting:
 	case "":
 		sql += " UNION ALL " + settledDeliveries + within
 	default:
-		sql = settledDeliveries + within + " AND c.status = '" + string(q.State) + "'"
+		sql, more = settledDeliveries+within+" AND c.status = $5", []any{string(q.State)}
 	}
 	var out []store.Delivery
 	err := db.read(ctx, func(c querier) error {
 		for {
-			rows, err := all(ctx, c, scanDelivery, sql+" ORDER BY 2 LIMIT $4", box.Row, int64(first), int64(last), min(deliveryStep, max(most, 100)))
+			args := append([]any{box.Row, int64(first), int64(last), min(deliveryStep, max(most, 100))}, more...)
+			rows, err := all(ctx, c, scanDelivery, sql+" ORDER BY 2 LIMIT $4", args...)
 			if err != nil || len(rows) == 0 {
 				return err
 			}

@@ -133,6 +133,12 @@ func movingDeliveries(t *testing.T, w *world) {
 	if err != nil || got.State != store.Parked || got.ErrorCode != "17" || got.Event != event {
 		t.Errorf("parked: %+v, %v", got, err)
 	}
+	// States come from operators: one that no delivery has selects nothing.
+	for state, want := range map[store.DeliveryState]int{store.Parked: 1, store.Sent: 0, "parked' OR ''='": 0} {
+		if all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{State: state, Max: 10}); err != nil || len(all) != want {
+			t.Errorf("in state %q: %+v, %v", state, all, err)
+		}
+	}
 	w.wantError("parked twice", w.ParkDelivery(w.ctx(), d.ID, w.clock.now(), entry("park")), store.ErrNotFound)
 	w.wantError("never sent", w.ResendDelivery(w.ctx(), d.ID, w.clock.now(), entry("resend")), store.ErrNotFound)
 	w.wantError("no delivery", w.RetryDelivery(w.ctx(), "nonsense", w.clock.now(), entry("retry")), store.ErrNotFound)
