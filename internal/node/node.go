@@ -47,7 +47,8 @@ type node struct {
 	World
 	db        database
 	directory *sqlite.Directory
-	patients  directory.Patients // in the directory, or at PDS
+	patients  directory.Patients // in the directory, or at PDS: then endPDS is set
+	endPDS    func()
 	broker    *broker.Broker
 	systems   *systems
 	types     *eventTypes
@@ -57,8 +58,7 @@ type node struct {
 	trail     *trail
 	endpoints []*endpoint
 	draining  atomic.Bool
-	closers   []func() // of what prepare opened
-	owner     string   // tells this run of the node from all others
+	owner     string // tells this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both nil
 	// when there is none.
 	courier    *courier.Courier
@@ -126,8 +126,8 @@ func (n *node) close() {
 	for _, e := range n.endpoints {
 		_ = e.socket.Close()
 	}
-	for _, end := range n.closers {
-		end()
+	if n.endPDS != nil {
+		n.endPDS()
 	}
 	if n.directory != nil {
 		_ = n.directory.Close()
@@ -165,11 +165,9 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.OperatorToken == "" {
 		n.OperatorToken = operator.NewToken()
 	}
-	var endPatients func()
-	if n.patients, endPatients, err = n.findPatients(); err != nil {
+	if err := n.findPatients(); err != nil {
 		return err
 	}
-	n.closers = append(n.closers, endPatients)
 	n.broker = n.newBroker()
 	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
 	if n.courier, err = n.newCourier(); err != nil {

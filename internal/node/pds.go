@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"nems/internal/directory"
 	"nems/internal/directory/pds"
 	"nems/internal/nhs"
 )
@@ -47,19 +46,20 @@ func (p PDS) validate() []error {
 	return wrong
 }
 
-// findPatients decides where patients are looked up. close ends it.
-func (n *node) findPatients() (patients directory.Patients, close func(), err error) {
+// findPatients decides where patients are looked up.
+func (n *node) findPatients() error {
 	c := n.PDS
 	if c.URL == "" {
-		return n.directory, func() {}, nil
+		n.patients = n.directory
+		return nil
 	}
 	text, err := os.ReadFile(c.Key)
 	if err != nil {
-		return nil, nil, fmt.Errorf("pds-key: %w", err)
+		return fmt.Errorf("pds-key: %w", err)
 	}
 	key, err := pds.ParseKey(text)
 	if err != nil {
-		return nil, nil, fmt.Errorf("pds-key: %s: %w", c.Key, err)
+		return fmt.Errorf("pds-key: %s: %w", c.Key, err)
 	}
 	lookups := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "nems_pds_lookup_seconds", Help: "Look-ups of patients at PDS by how they ended.",
@@ -72,7 +72,8 @@ func (n *node) findPatients() (patients directory.Patients, close func(), err er
 		Observe: func(o pds.Outcome, took time.Duration) { lookups.WithLabelValues(string(o)).Observe(took.Seconds()) },
 	})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	return client, client.Close, nil
+	n.patients, n.endPDS = client, client.Close
+	return nil
 }
