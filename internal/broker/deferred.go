@@ -49,16 +49,15 @@ func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
 		}
 		for _, id := range waiting {
 			err := b.routeDeferred(ctx, id)
-			if errors.Is(err, store.ErrNotFound) {
-				continue // another node was first
-			}
-			if away++; errors.Is(err, directory.ErrAway) && away < mostAway {
-				continue
-			}
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrNotFound): // another node was first
+			case errors.Is(err, directory.ErrAway) && away+1 < mostAway:
+				away++
+			case err != nil:
 				return routed, fmt.Errorf("routing event %d: %w", id, err)
+			default:
+				routed, away = routed+1, 0
 			}
-			routed, away = routed+1, 0
 		}
 		after = waiting[len(waiting)-1]
 	}
@@ -96,7 +95,7 @@ func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) e
 		number = nhs.NHSNumber{} // a birth: publishing lets nothing else pass
 	}
 	r.Audit.EventType, r.Audit.Patient = e.Code, number
-	route, err := b.router.Route(ctx, subject(&e, number))
+	route, err := b.locate(ctx, &e, number)
 	if errors.Is(err, directory.ErrNotFound) {
 		unroutable(r, spine.PatientNotFoundCode, "the patient directory does not have the patient")
 		return nil

@@ -19,7 +19,7 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 	if err := sameNumbers(&p.event, p.number); err != nil {
 		return err
 	}
-	route, err := b.router.Route(ctx, subject(&p.event, p.number))
+	route, err := b.locate(ctx, &p.event, p.number)
 	if errors.Is(err, directory.ErrAway) {
 		p.deferred = true // RouteDeferred goes on when the directory is back
 		return nil
@@ -35,6 +35,25 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 		return spine.InvalidPatientDemographics("the routing demographics differ from the PDS record in: " + strings.Join(parts, ", "))
 	}
 	return nil
+}
+
+// Forgetter is what Config.Patients is besides, where it gives answers from
+// memory: Forget has the next look-up of a patient ask anew. Safe for concurrent
+// use.
+type Forgetter interface {
+	Forget(n nhs.NHSNumber)
+}
+
+// locate looks up who an event is about. An event of the demographics service
+// tells of a change of the record: what is remembered of it is out of date, for
+// the matching of this very event first of all.
+func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumber) (directory.Route, error) {
+	s := subject(e, number)
+	if memory, ok := b.Patients.(Forgetter); ok && strings.HasPrefix(e.Code, demographics) {
+		memory.Forget(s.NHSNumber)
+		memory.Forget(s.Baby)
+	}
+	return b.router.Route(ctx, s)
 }
 
 // differences names the routing demographics that differ from the record.
@@ -89,8 +108,13 @@ func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
 	return s
 }
 
-// pdsChangeOfAddress is the event that both the old and the new area hear of.
-const pdsChangeOfAddress = "pds-change-of-address-1"
+const (
+	// demographics begins the codes of the events that the Spine alone publishes,
+	// of changes of a record at PDS.
+	demographics = "pds-"
+	// pdsChangeOfAddress is the event that both the old and the new area hear of.
+	pdsChangeOfAddress = "pds-change-of-address-1"
+)
 
 // homes lists the postcodes where the patient lives now.
 func homes(p event.Patient) []string {

@@ -1,0 +1,192 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"nems/internal/broker"
+	"nems/internal/catalogue"
+	"nems/internal/catalogue/example"
+	"nems/internal/directory"
+	"nems/internal/directory/devworld"
+	"nems/internal/nhs"
+	"nems/internal/spine"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// journal remembers what was accepted and routed last, and has events wait.
+type journal struct {
+	broker.Journal
+	at       time.Time
+	accepted store.Acceptance
+	waiting  map[store.EventID][]byte
+	routed   []store.EventID
+}
+
+func (j *journal) NextPosition() store.EventID { return store.PositionAt(j.at) }
+
+func (j *journal) AcceptEvent(_ context.Context, a store.Acceptance) (store.Receipt, error) {
+	j.accepted = a
+	return store.Receipt{Event: a.Event}, nil
+}
+
+func (j *journal) PendingEvents(_ context.Context, after store.EventID, max int) (out []store.EventID, err error) {
+	for id := range j.waiting {
+		if id > after {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return out[:min(max, len(out))], nil
+}
+
+func (j *journal) EventMessage(_ context.Context, id store.EventID) ([]byte, error) {
+	return j.waiting[id], nil
+}
+
+func (j *journal) RouteEvent(_ context.Context, r store.Routing) (store.Receipt, error) {
+	j.routed = append(j.routed, r.Event)
+	return store.Receipt{Event: r.Event}, nil
+}
+
+// memory gives the dev world's patients from memory once they were looked up.
+type memory struct {
+	*devworld.World
+	mu    sync.Mutex
+	known map[nhs.NHSNumber]directory.Patient
+	away  map[nhs.NHSNumber]bool
+}
+
+func (m *memory) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away[n] {
+		return directory.Patient{}, directory.ErrAway
+	}
+	if p, ok := m.known[n]; ok {
+		return p, nil
+	}
+	p, err := m.World.Patient(ctx, n)
+	if err == nil {
+		m.known[n] = p
+	}
+	return p, err
+}
+
+func (m *memory) Forget(n nhs.NHSNumber) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.known, n)
+}
+
+// world is a broker over a journal and the dev world.
+type world struct {
+	*testing.T
+	*broker.Broker
+	journal  *journal
+	patients *memory
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	dev, err := devworld.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	types, err := catalogue.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := world{T: t, journal: &journal{at: time.Now(), waiting: map[store.EventID][]byte{}},
+		patients: &memory{World: dev, known: map[nhs.NHSNumber]directory.Patient{}, away: map[nhs.NHSNumber]bool{}}}
+	w.Broker = broker.New(broker.Config{
+		Journal: w.journal, Catalogue: func() *catalogue.Catalogue { return types },
+		Patients: w.patients, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"), Now: time.Now,
+	})
+	return w
+}
+
+// message is an event about a patient, "" for the dev world's Jack.
+func (w world) message(code, patient string) []byte {
+	w.Helper()
+	message, err := example.Message(code, "new", example.Patient{NHSNumber: patient})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return message
+}
+
+// publish sends an event about Jack as a system of the dev world.
+func (w world) publish(asid nhs.ASID, code string) error {
+	w.Helper()
+	system, _, err := w.patients.System(w.Context(), asid)
+	if err != nil {
+		w.Fatal(err)
+	}
+	_, err = w.Publish(w.Context(), spine.Caller{System: system, ASID: asid, Interaction: spine.Interaction{Event: code}},
+		w.message(code, ""), "")
+	return err
+}
+
+// wantPractice tells whether the last event was matched by this practice.
+func (w world) wantPractice(why, practice string) {
+	w.Helper()
+	if keys := w.journal.accepted.Facts.Keys; !slices.Contains(keys, subscription.RouteKey{Kind: subscription.ByPractice, Value: practice}) {
+		w.Errorf("%s: expected practice %s among the keys, got %v", why, practice, keys)
+	}
+}
+
+const (
+	other        = "9434765919"
+	jack         = "9912003888"
+	publisher    = "300000000161"
+	demographics = "477121000323"
+	oldPractice  = "B86056"
+	newPractice  = "A83627"
+	vaccinations = "vaccinations-1"
+	changeOfGP   = "pds-change-of-gp-1"
+)
+
+func number(t *testing.T, digits string) nhs.NHSNumber {
+	t.Helper()
+	n, err := nhs.ParseNHSNumber(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// A change of GP that PDS published is seen at once, by the event that tells of
+// it and by those after it, whatever was remembered of the patient.
+func TestChangeOfRecordIsSeenAtOnce(t *testing.T) {
+	w := newWorld(t)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(w.publish(publisher, vaccinations))
+	w.wantPractice("at first", oldPractice)
+	record, err := w.patients.World.Patient(t.Context(), number(t, jack))
+	must(err)
+	record.GP = newPractice
+	must(w.patients.PutPatients(t.Context(), []directory.Patient{record}))
+	must(w.publish(publisher, vaccinations))
+	w.wantPractice("from memory", oldPractice)
+	var refused *spine.Refusal
+	if err := w.publish(publisher, changeOfGP); !errors.As(err, &refused) {
+		t.Errorf("published by another than the Spine: %v", err)
+	}
+	must(w.publish(publisher, vaccinations))
+	w.wantPractice("after a refused change", oldPractice)
+	must(w.publish(demographics, changeOfGP))
+	w.wantPractice("the change itself", newPractice)
+	must(w.publish(publisher, vaccinations))
+	w.wantPractice("after the change", newPractice)
+}
