@@ -191,6 +191,11 @@ func (v *verifyAudit) checkpoints() ([]audit.Checkpoint, error) {
 	}
 	defer f.Close()
 	checkpoints, err := audit.ReadCheckpoints(f, public)
+	if errors.Is(err, audit.ErrTorn) {
+		// Those before it vouch all the same; the next one will take its place.
+		fmt.Fprintf(os.Stderr, "%s: %v; it is left out\n", file, err)
+		return checkpoints, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
@@ -20,6 +21,10 @@ const checkpointForm = "nems-audit-checkpoint/1"
 
 // ErrCheckpoint: a line that is no checkpoint, or whose signature is wrong.
 var ErrCheckpoint = errors.New("not a checkpoint signed with this key")
+
+// ErrTorn: the last line of a checkpoint file is only the beginning of one. A
+// crash or a full disk cut it short, or it is just being written.
+var ErrTorn = errors.New("the last line is cut short")
 
 // Checkpoint says how far the chains reached at a moment. Signed, and kept on
 // another host, it shows later when links were cut off the end.
@@ -86,16 +91,24 @@ func parseHead(s string) (h Head, ok bool) {
 }
 
 // ReadCheckpoints reads a checkpoint file, blank lines aside. The error names
-// the line that is wrong.
+// the line that is wrong; with ErrTorn all checkpoints before it are returned.
 func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
 	var out []Checkpoint
-	lines := bufio.NewScanner(r)
+	lines, ended := bufio.NewScanner(r), false
 	lines.Buffer(nil, 1<<20)
+	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
+		n, line, err := bufio.ScanLines(data, atEOF)
+		ended = n > 0 && data[n-1] == '\n'
+		return n, line, err
+	})
 	for n := 1; lines.Scan(); n++ {
 		if lines.Text() == "" {
 			continue
 		}
 		c, err := ParseCheckpoint(lines.Text(), key)
+		if err != nil && !ended {
+			err = ErrTorn
+		}
 		if err != nil {
 			return out, fmt.Errorf("line %d: %w", n, err)
 		}
@@ -129,17 +142,51 @@ func (k *Keeper) Checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// AppendLine returns a Write that appends to a file and syncs it.
+// AppendLine returns a Write that appends to a file and syncs it. What an
+// earlier Write has left of a line is cut off before: the new one would be joined
+// to it. A line that cannot be kept whole is taken back. One process at a time
+// may write to a file.
 func AppendLine(path string) func(line string) error {
 	return func(line string) (err error) {
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, f.Close()) }()
-		if _, err = f.WriteString(line + "\n"); err != nil {
+		end, err := cutTorn(f)
+		if err != nil {
 			return err
 		}
-		return f.Sync()
+		if _, err = f.WriteString(line + "\n"); err == nil {
+			err = f.Sync()
+		}
+		if err != nil {
+			return errors.Join(err, f.Truncate(end))
+		}
+		return nil
 	}
+}
+
+// cutTorn cuts off what stands behind the last whole line, and returns the size
+// that is left. A file in order is not touched: it may allow appending alone.
+func cutTorn(f *os.File) (end int64, err error) {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return 0, err
+	}
+	block := make([]byte, 4096)
+	for from := size; from > 0 && end == 0; {
+		b := block[:min(from, int64(len(block)))]
+		from -= int64(len(b))
+		if _, err := f.ReadAt(b, from); err != nil {
+			return 0, err
+		}
+		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
+			end = from + int64(i) + 1
+		}
+	}
+	if end < size {
+		err = f.Truncate(end)
+	}
+	return end, err
 }
