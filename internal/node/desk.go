@@ -79,7 +79,7 @@ func openAudit(ctx context.Context, data, database string) (auditSource, error) 
 	if isPostgres(database) {
 		return postgres.Open(ctx, database, postgres.Options{})
 	}
-	return sqlite.OpenAudit(databasePath(data, database))
+	return sqlite.OpenReader(databasePath(data, database))
 }
 
 // desk offers operators their work over HTTP.

@@ -59,10 +59,6 @@ func scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
 // Deliveries returns a page of deliveries in the order of mailboxes and, within
 // one, of acceptance. An unknown mailbox is store.ErrNotFound.
 func (db *DB) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
-	return db.deliveries(ctx, q)
-}
-
-func (db *DB) deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
 	boxes, err := db.boxesOf(ctx, q)
 	if err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func (c claimLanes) apply(w *writer) (result, error) {
 
 // WaitingDeliveries returns the next deliveries of a lane, oldest first.
 func (db *DB) WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error) {
-	return db.deliveries(ctx, store.DeliveryQuery{Mailbox: l.MailboxID, State: store.Waiting, Max: max})
+	return db.Deliveries(ctx, store.DeliveryQuery{Mailbox: l.MailboxID, State: store.Waiting, Max: max})
 }
 
 // settle stores what became of a delivery.

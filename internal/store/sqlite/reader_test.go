@@ -22,7 +22,7 @@ func TestAuditIsReadBesideTheStore(t *testing.T) {
 	if err := db.PutSystem(t.Context(), store.System{ASID: "200000000115"}, audit.Entry{Action: "system-put"}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := sqlite.OpenAudit(filepath.Join(dir, "nems.db"))
+	f, err := sqlite.OpenReader(filepath.Join(dir, "nems.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestAuditIsReadBesideTheStore(t *testing.T) {
 		t.Error(err)
 	}
 	missing := filepath.Join(dir, "missing.db")
-	if _, err := sqlite.OpenAudit(missing); !errors.Is(err, os.ErrNotExist) {
+	if _, err := sqlite.OpenReader(missing); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
 	if _, err := os.Stat(missing); err == nil {
@@ -44,7 +44,7 @@ func TestAuditIsReadBesideTheStore(t *testing.T) {
 	if err := sqlitex.ExecuteTransient(raw(t, foreign), "CREATE TABLE other (x)", nil); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sqlite.OpenAudit(foreign); !errors.Is(err, store.ErrSchema) {
+	if _, err := sqlite.OpenReader(foreign); !errors.Is(err, store.ErrSchema) {
 		t.Errorf("another program's file: %v", err)
 	}
 }
