@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,7 +26,6 @@ const (
 // accept records an event with its copies.
 type accept struct {
 	store.Acceptance
-	typ    int32
 	hashes []int64 // of Facts.Keys
 	key    []byte  // digest of the idempotency key; nil without
 	entry  audit.Sealed
@@ -48,13 +46,11 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
 		op.key = sum[:16]
 	}
-	var err error
-	if op.typ, err = db.typeNumber(ctx, eventType{a.Code, a.Workflow}); err != nil {
-		return store.Receipt{}, err
-	}
-	r, err := db.submit(ctx, op)
+	r, err := db.writer.committer.Submit(ctx, task{publish: op})
 	return r.receipt, err
 }
+
+func (a *accept) eventType() eventType { return eventType{a.Code, a.Workflow} }
 
 func hashes(keys []subscription.RouteKey) []int64 {
 	out := make([]int64, len(keys))
@@ -64,57 +60,64 @@ func hashes(keys []subscription.RouteKey) []int64 {
 	return out
 }
 
-// apply is not used: publishes are done together.
-func (*accept) apply(context.Context, *writer) (result, error) {
-	return result{}, errors.New("a publish is not applied alone")
+// opening is the first part of a transaction: BEGIN, then the idempotency keys
+// of its publishes and who gets a copy of each.
+type opening struct {
+	accepts []*accept
+	at      []int    // where each stands in the batch
+	results []result // of accepts
+	keys    bool     // some have idempotency keys
 }
 
-// acceptAll begins the transaction with b, looks up the idempotency keys of the
-// publishes and who gets a copy of each, all in one round trip. What it returns
-// stands in the order of accepts.
-func (w *writer) acceptAll(ctx context.Context, b *pgx.Batch, accepts []*accept) ([]result, error) {
-	keys := queueKeys(b, accepts)
-	w.queueMatching(b, accepts)
-	answers := w.conn.SendBatch(ctx, b)
-	results, err := w.readAccepted(answers, accepts, keys)
-	if closing := answers.Close(); err == nil {
-		err = closing
-	}
-	return results, err
-}
-
-func (w *writer) readAccepted(answers pgx.BatchResults, accepts []*accept, keys int) ([]result, error) {
-	if _, err := answers.Exec(); err != nil { // BEGIN
-		return nil, err
-	}
-	if len(accepts) == 0 {
-		return nil, nil
-	}
-	var known map[string]earlier
-	if keys > 0 {
-		var err error
-		if known, err = readKeys(answers); err != nil {
-			return nil, err
+func newOpening(tasks []task) *opening {
+	o := &opening{}
+	for i, t := range tasks {
+		if t.publish != nil {
+			o.accepts, o.at = append(o.accepts, t.publish), append(o.at, i)
 		}
 	}
-	if err := w.readCandidates(answers, accepts); err != nil {
-		return nil, err
+	return o
+}
+
+// queue asks for all of it, and read reads the answers.
+func (o *opening) queue(b *pgx.Batch) {
+	b.Queue("BEGIN")
+	o.keys = queueKeys(b, o.accepts)
+	queueMatching(b, o.accepts)
+}
+
+func (o *opening) read(answers pgx.BatchResults, db *DB) error {
+	if _, err := answers.Exec(); err != nil { // BEGIN
+		return err
 	}
-	results := make([]result, len(accepts))
-	for i, a := range accepts {
+	if len(o.accepts) == 0 {
+		return nil
+	}
+	var known map[string]earlier
+	if o.keys {
+		var err error
+		if known, err = readKeys(answers); err != nil {
+			return err
+		}
+	}
+	if err := db.readCandidates(answers, o.accepts); err != nil {
+		return err
+	}
+	o.results = make([]result, len(o.accepts))
+	for i, a := range o.accepts {
 		if before, used := known[string(a.key)]; used && before.event != a.Event {
-			results[i] = before.answer(a)
+			o.results[i] = before.answer(a)
 			continue
 		}
 		if !a.Deferred && !a.Withheld {
 			a.copies = subscription.Match(a.candidates, a.Facts)
 		}
-		results[i].receipt = store.Receipt{Event: a.Event, Copies: len(a.copies)}
+		o.results[i].receipt = store.Receipt{Event: a.Event, Copies: len(a.copies)}
 		if a.key != nil {
 			known[string(a.key)] = earlier{event: a.Event, sum: a.Body.SHA256[:], copies: len(a.copies)}
 		}
 	}
-	return results, nil
+	return nil
 }
 
 // earlier is what is known of an idempotency key.
@@ -133,9 +136,9 @@ func (e earlier) answer(a *accept) result {
 }
 
 // queueKeys claims the idempotency keys of a batch and reads them back: who
-// finds another event there came second, on whichever node. It says how many
-// keys there are.
-func queueKeys(b *pgx.Batch, accepts []*accept) int {
+// finds another event there came second, on whichever node. It says whether
+// there are any.
+func queueKeys(b *pgx.Batch, accepts []*accept) bool {
 	var digests, sums [][]byte
 	var events []int64
 	seen := map[string]bool{}
@@ -147,14 +150,15 @@ func queueKeys(b *pgx.Batch, accepts []*accept) int {
 		digests, events, sums = append(digests, a.key), append(events, int64(a.Event)), append(sums, a.Body.SHA256[:])
 	}
 	if len(digests) == 0 {
-		return 0
+		return false
 	}
 	b.Queue(`INSERT INTO idempotency (digest, event, sha256)
 		SELECT d, e, s FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS k(d, e, s) ORDER BY d
-		ON CONFLICT (digest) DO UPDATE SET event = excluded.event, sha256 = excluded.sha256, copies = 0
+		ON CONFLICT (digest) DO UPDATE SET event = excluded.event, sha256 = excluded.sha256
 		WHERE idempotency.event <= excluded.event - $4`, digests, events, sums, keyLife.Microseconds()*nodes)
-	b.Queue("SELECT digest, event, sha256, copies FROM idempotency WHERE digest = ANY($1)", digests)
-	return len(digests)
+	b.Queue(`SELECT k.digest, k.event, k.sha256, coalesce(e.copies, 0)
+		FROM idempotency k LEFT JOIN event e ON e.id = k.event WHERE k.digest = ANY($1)`, digests)
+	return true
 }
 
 func readKeys(answers pgx.BatchResults) (map[string]earlier, error) {
@@ -179,20 +183,21 @@ func readKeys(answers pgx.BatchResults) (map[string]earlier, error) {
 }
 
 // keepAccepted queues the rows of the publishes that are new.
-func (w *writer) keepAccepted(b *pgx.Batch, accepts []*accept, results []result) {
+func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
 	var kept []*accept
-	for i, a := range accepts {
-		if results[i].err != nil {
+	for i, a := range o.accepts {
+		if o.results[i].err != nil {
 			continue
 		}
 		w.entries = append(w.entries, a.entry)
-		if !results[i].receipt.Repeated {
+		if !o.results[i].receipt.Repeated {
 			kept = append(kept, a)
 		}
 	}
 	if len(kept) == 0 {
 		return
 	}
+	w.listTypes(b, kept)
 	queueEvents(b, kept)
 	var copies inboxRows
 	for _, a := range kept {
@@ -203,10 +208,7 @@ func (w *writer) keepAccepted(b *pgx.Batch, accepts []*accept, results []result)
 			b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(a.Event), store.PackCopies(a.copies))
 			w.spreadDue = true
 		default:
-			copies.add(a.Event, a.typ, a.Body.Size, a.copies)
-		}
-		if a.key != nil {
-			b.Queue("UPDATE idempotency SET copies = $2 WHERE digest = $1", a.key, len(a.copies))
+			copies.add(a.Event, a.eventType().number(), a.Body.Size, a.copies)
 		}
 	}
 	copies.queue(b)
@@ -220,7 +222,7 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 	withheld, codecs := make([]bool, n), make([]int16, n)
 	warnings, sums, bodies := make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, a := range kept {
-		ids[i], types[i], sizes[i], copies[i] = int64(a.Event), a.typ, int32(a.Body.Size), int32(len(a.copies))
+		ids[i], types[i], sizes[i], copies[i] = int64(a.Event), a.eventType().number(), int32(a.Body.Size), int32(len(a.copies))
 		kinds[i], messages[i], publishers[i] = a.Kind, a.MessageID, string(a.Publisher)
 		withheld[i], codecs[i] = a.Withheld, int16(a.Body.Codec)
 		warnings[i], sums[i] = a.Warnings, a.Body.SHA256[:]

@@ -9,7 +9,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -55,8 +54,6 @@ type Options struct {
 	AuditDelay   time.Duration
 	// Migrate brings an older schema up to date; without it Open refuses one.
 	Migrate bool
-	// Committers is how many transactions of publishes run at a time; default 2.
-	Committers int
 }
 
 func (o *Options) setDefaults() {
@@ -72,7 +69,6 @@ func (o *Options) setDefaults() {
 	set(&o.QueueBytes, 64<<20)
 	set(&o.Housekeeping, time.Second)
 	set(&o.AuditDelay, 500*time.Millisecond)
-	set(&o.Committers, 2)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -97,8 +93,7 @@ type DB struct {
 	owner   string // tells this start of the node from all others
 	servers *servers
 	pool    *pgxpool.Pool
-	writers []*writer
-	turn    atomic.Uint64 // whose turn it is among the writers
+	writer  *writer
 	acks    *store.Committer[acknowledgement, struct{}]
 	nonces  *store.Committer[nonce, bool]
 
@@ -140,14 +135,11 @@ func (db *DB) open(ctx context.Context, dsn string) (err error) {
 	if err := db.positions.seed(ctx, db); err != nil {
 		return err
 	}
-	for range db.opts.Committers {
-		w := &writer{db: db}
-		w.committer = store.NewCommitter(store.Limits[operation]{
-			Queue: db.opts.Queue, Batch: batchMembers, Weight: weight,
-			QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
-		}, w.commit)
-		db.writers = append(db.writers, w)
-	}
+	db.writer = &writer{db: db}
+	db.writer.committer = store.NewCommitterAhead(store.Limits[task]{
+		Queue: db.opts.Queue, Batch: batchMembers, Weight: weight,
+		QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
+	}, db.writer.commit)
 	db.acks = store.NewCommitter(store.Limits[acknowledgement]{Queue: db.opts.Queue, Batch: 256}, db.acknowledgeAll)
 	db.nonces = store.NewCommitter(store.Limits[nonce]{Queue: db.opts.Queue, Batch: 512}, db.useNonces)
 	return nil
@@ -161,9 +153,7 @@ func (db *DB) Run(ctx context.Context) error {
 	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var committers, workers sync.WaitGroup
-	for _, w := range db.writers {
-		committers.Go(func() { w.committer.Run(committing) })
-	}
+	committers.Go(func() { db.writer.committer.Run(committing) })
 	committers.Go(func() { db.acks.Run(committing) })
 	committers.Go(func() { db.nonces.Run(committing) })
 	workers.Go(func() { db.spreadLoop(ctx) })
@@ -188,32 +178,16 @@ func (db *DB) Close() error {
 		db.positions.release(ctx, db) // otherwise its lease lapses
 		db.pool.Close()
 	}
-	for _, w := range db.writers {
-		err = errors.Join(err, w.disconnect())
+	if db.writer != nil {
+		err = db.writer.disconnect()
 	}
 	return err
 }
 
-// Stats returns the counters of the committers of publishes, together.
-func (db *DB) Stats() store.CommitterStats {
-	var all store.CommitterStats
-	for _, w := range db.writers {
-		s := w.committer.Stats()
-		all.Depth += s.Depth
-		all.Bytes += s.Bytes
-		all.Commits += s.Commits
-		all.Operations += s.Operations
-		all.Failed += s.Failed
-		all.Refused += s.Refused
-		for i, n := range s.Sizes {
-			all.Sizes[i] += n
-		}
-	}
-	return all
-}
+// Stats returns the counters of the committer.
+func (db *DB) Stats() store.CommitterStats { return db.writer.committer.Stats() }
 
 // submit hands in an operation and waits for its commit.
 func (db *DB) submit(ctx context.Context, op operation) (result, error) {
-	w := db.writers[db.turn.Add(1)%uint64(len(db.writers))]
-	return w.committer.Submit(ctx, op)
+	return db.writer.committer.Submit(ctx, task{change: op})
 }

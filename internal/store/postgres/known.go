@@ -3,8 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
-	"hash/fnv"
 	"maps"
 	"slices"
 	"strings"
@@ -22,7 +20,7 @@ const knownFor = 300 * time.Millisecond
 
 // known remembers what nearly every request asks for and operators rarely
 // change. Mailboxes and restricted workflows are brought up to date when their
-// version has grown; numbers of event types and codes never change.
+// version has grown; event types never change.
 type known struct {
 	refreshing sync.Mutex // one asks, the others wait for its answer
 
@@ -34,13 +32,8 @@ type known struct {
 	seen      string    // snapshot of the last reading; "" before the first
 	asked     time.Time // when the version was asked for last
 
-	types sync.Map // eventType to its number (int32)
-	names sync.Map // number (int32) to eventType
-	codes sync.Map // event code to its number (int32)
+	names sync.Map // number of an event type (int32) to eventType
 }
-
-// eventType is a row of the table event_type.
-type eventType struct{ code, workflow string }
 
 // reset forgets everything: another server has taken over, which may lack what
 // the one before had confirmed.
@@ -48,9 +41,7 @@ func (k *known) reset() {
 	k.mu.Lock()
 	k.seen, k.asked = "", time.Time{}
 	k.mu.Unlock()
-	k.types.Clear()
 	k.names.Clear()
-	k.codes.Clear()
 }
 
 // doubt has the version asked for before the next answer: this node has changed
@@ -163,68 +154,6 @@ func (db *DB) boxes(ctx context.Context) ([]store.Mailbox, error) {
 	db.known.mu.RUnlock()
 	slices.SortFunc(out, func(a, b store.Mailbox) int { return cmp.Compare(a.Row, b.Row) })
 	return out, nil
-}
-
-// typeNumber returns the number of an event type, adding it when it is new: in a
-// transaction of its own, so that what is remembered is always on disk.
-func (db *DB) typeNumber(ctx context.Context, t eventType) (int32, error) {
-	if n, ok := db.known.types.Load(t); ok {
-		return n.(int32), nil //nolint:forcetypeassert // it holds nothing else
-	}
-	n, err := db.numbered(ctx, t.code+"|"+t.workflow, "SELECT id FROM event_type WHERE id = $1 AND code = $2 AND workflow = $3",
-		"INSERT INTO event_type (id, code, workflow) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", t.code, t.workflow)
-	if err == nil {
-		db.known.types.Store(t, n)
-	}
-	return n, err
-}
-
-// codeNumber returns the number of an event code, adding it when it is new.
-func (db *DB) codeNumber(ctx context.Context, code string) (int32, error) {
-	if n, ok := db.known.codes.Load(code); ok {
-		return n.(int32), nil //nolint:forcetypeassert // it holds nothing else
-	}
-	n, err := db.numbered(ctx, code, "SELECT id FROM event_code WHERE id = $1 AND code = $2",
-		"INSERT INTO event_code (id, code) VALUES ($1, $2) ON CONFLICT DO NOTHING", code)
-	if err == nil {
-		db.known.codes.Store(code, n)
-	}
-	return n, err
-}
-
-// errNumberTaken: two names have one hash. There are a few dozen names.
-var errNumberTaken = errors.New("two event types have the same number")
-
-// numbered makes sure that the row of a name is there, and returns its number:
-// a hash of the name, above 0.
-func (db *DB) numbered(ctx context.Context, name, find, add string, args ...any) (int32, error) {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(name)) // never fails
-	number := int32(hash.Sum32()>>1 | 1)
-	args = append([]any{number}, args...)
-	there := func() (found bool, err error) {
-		err = db.read(ctx, func(q querier) error {
-			var n int32
-			found, err = one(ctx, q, []any{&n}, find, args...)
-			return err
-		})
-		return found, err
-	}
-	if found, err := there(); err != nil || found {
-		return number, err
-	}
-	err := db.change(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, add, args...)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	found, err := there()
-	if err == nil && !found {
-		err = errNumberTaken
-	}
-	return number, err
 }
 
 // typeName returns the code and the workflow id of an event type's number.

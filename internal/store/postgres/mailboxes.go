@@ -25,7 +25,7 @@ type putBox struct {
 func (p putBox) apply(ctx context.Context, w *writer) (result, error) {
 	var row int
 	_, err := one(ctx, w.conn, []any{&row}, p.sql, p.args...)
-	w.changed["boxes"] = true
+	w.boxesChanged = true
 	return result{n: row}, err
 }
 

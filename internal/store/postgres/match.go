@@ -12,28 +12,27 @@ import (
 // queueMatching asks for the subscriptions that are filed under the event codes
 // and route keys of the publishes. It is a statement of its own, begun after
 // the batch is closed: READ COMMITTED shows it all that was committed before.
-func (w *writer) queueMatching(b *pgx.Batch, accepts []*accept) {
-	var numbers []int32
+func queueMatching(b *pgx.Batch, accepts []*accept) {
+	var numbers, codes []int32
 	var hashes []int64
-	var codes []string
 	for i, a := range accepts {
 		a.candidates, a.copies = nil, nil
 		if a.Deferred || a.Withheld {
 			continue
 		}
 		for _, hash := range a.hashes {
-			numbers, hashes, codes = append(numbers, int32(i)), append(hashes, hash), append(codes, a.Facts.EventCode)
+			numbers, hashes, codes = append(numbers, int32(i)), append(hashes, hash), append(codes, codeNumber(a.Facts.EventCode))
 		}
 	}
 	if len(accepts) > 0 {
-		b.Queue(`SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::text[]) AS k(n, hash, code)
-			JOIN event_code c ON c.code = k.code JOIN route r ON r.hash = k.hash AND r.code = c.id`, numbers, hashes, codes)
+		b.Queue(`SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
+			JOIN route r ON r.hash = k.hash AND r.code = k.code`, numbers, hashes, codes)
 	}
 }
 
 // readCandidates reads the answer of queueMatching. A candidate that cannot be
 // read is set aside after the commit.
-func (w *writer) readCandidates(answers pgx.BatchResults, accepts []*accept) error {
+func (db *DB) readCandidates(answers pgx.BatchResults, accepts []*accept) error {
 	rows, err := answers.Query()
 	if err != nil {
 		return err
@@ -45,7 +44,7 @@ func (w *writer) readCandidates(answers pgx.BatchResults, accepts []*accept) err
 		if err := rows.Scan(&n, &id, &packed); err != nil {
 			return err
 		}
-		if c, ok := w.db.candidate(id, packed); ok {
+		if c, ok := db.candidate(id, packed); ok {
 			accepts[n].candidates = append(accepts[n].candidates, c)
 		}
 	}
@@ -67,9 +66,9 @@ func (db *DB) candidate(id, packed []byte) (subscription.Candidate, bool) {
 func (w *writer) matchAsOf(ctx context.Context, event store.EventID, f subscription.Facts) ([]subscription.Copy, error) {
 	found, err := all(ctx, w.conn, func(r pgx.Rows) (row struct{ id, packed []byte }, err error) {
 		return row, r.Scan(&row.id, &row.packed)
-	}, `SELECT r.id, r.candidate FROM pending p, unnest($2::bigint[]) AS k(hash), event_code c, route r
-		WHERE p.event = $1 AND c.code = $3 AND r.hash = k.hash AND r.code = c.id AND pg_visible_in_snapshot(r.since, p.snapshot)`,
-		int64(event), hashes(f.Keys), f.EventCode)
+	}, `SELECT r.id, r.candidate FROM pending p, unnest($2::bigint[]) AS k(hash), route r
+		WHERE p.event = $1 AND r.hash = k.hash AND r.code = $3 AND pg_visible_in_snapshot(r.since, p.snapshot)`,
+		int64(event), hashes(f.Keys), codeNumber(f.EventCode))
 	if err != nil {
 		return nil, err
 	}

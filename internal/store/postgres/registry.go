@@ -27,7 +27,7 @@ func (s registration) apply(ctx context.Context, w *writer) (result, error) {
 		return result{err: store.ErrNotFound}, nil
 	}
 	w.entries = append(w.entries, s.entry)
-	w.changed["registry"] = true
+	w.registryChanged = true
 	return result{}, nil
 }
 

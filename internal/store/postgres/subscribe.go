@@ -49,17 +49,8 @@ func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audi
 // for each, as Subscribe would return it; err is set when none was stored.
 func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
 	op := subscribe{creations: make([]creation, len(all))}
-	codes := map[string]bool{}
 	for i, c := range all {
 		op.creations[i] = db.creation(c.Subscription, c.Audit)
-		for _, code := range c.Subscription.Criteria.Events {
-			codes[code] = true
-		}
-	}
-	for code := range codes {
-		if _, err := db.codeNumber(ctx, code); err != nil {
-			return nil, err
-		}
 	}
 	r, err := db.submit(ctx, op)
 	return r.errs, err
@@ -100,6 +91,7 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 		return err
 	}
 	routes := &pgx.Batch{}
+	var codes []string
 	for i := range creations {
 		c := &creations[i]
 		switch states[i] {
@@ -113,12 +105,14 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 			errs[i] = &store.DuplicateError{ID: twin}
 		default:
 			w.entries = append(w.entries, c.entry)
-			w.db.queueRoutes(routes, &c.Subscription, *boxes[i], c.key, c.hash)
+			codes = append(codes, c.Criteria.Events...)
+			queueRoutes(routes, &c.Subscription, *boxes[i], c.key, c.hash)
 		}
 	}
 	if routes.Len() == 0 {
 		return nil
 	}
+	queueCodes(routes, codes)
 	return w.conn.SendBatch(ctx, routes).Close()
 }
 
@@ -147,17 +141,16 @@ func (c *creation) twin(ctx context.Context, q querier) (id subscription.ID, err
 	return id, err
 }
 
-// queueRoutes files a subscription under its route key and event codes, whose
-// numbers are known.
-func (db *DB) queueRoutes(b *pgx.Batch, s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) {
+// queueRoutes files a subscription under its route key and event codes.
+func queueRoutes(b *pgx.Batch, s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) {
 	candidate := store.PackCandidate(subscription.Candidate{
 		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
 		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
 	})
 	for _, code := range s.Criteria.Events {
-		b.Queue(`INSERT INTO route (hash, code, id, candidate) SELECT $1, id, $3, $4 FROM event_code WHERE code = $2
+		b.Queue(`INSERT INTO route (hash, code, id, candidate) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (hash, code, id) DO UPDATE SET candidate = excluded.candidate, since = pg_current_xact_id()`,
-			hash, code, s.ID[:], candidate)
+			hash, codeNumber(code), s.ID[:], candidate)
 	}
 }
 
@@ -241,6 +234,7 @@ func (a approve) apply(ctx context.Context, w *writer) (result, error) {
 	w.entries = append(w.entries, a.entry)
 	b := &pgx.Batch{}
 	b.Queue("UPDATE subscription SET status = 2, version = version + 1 WHERE id = $1", a.id[:])
-	w.db.queueRoutes(b, &stored.Subscription, stored.mailbox, stored.Criteria.Key(), stored.hash)
+	queueCodes(b, stored.Criteria.Events)
+	queueRoutes(b, &stored.Subscription, stored.mailbox, stored.Criteria.Key(), stored.hash)
 	return result{}, w.conn.SendBatch(ctx, b).Close()
 }

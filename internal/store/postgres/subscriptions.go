@@ -136,7 +136,7 @@ func (db *DB) keep(out []subscription.Subscription, page []storedSubscription, q
 
 // setAside has a subscription quarantined that was found broken.
 func (db *DB) setAside(id subscription.ID, reason string) {
-	if err := db.writers[0].committer.Post(quarantine{id, reason}); err != nil {
+	if err := db.writer.committer.Post(task{change: quarantine{id, reason}}); err != nil {
 		db.opts.Log.Warn("a subscription cannot be read", "subscription", id.String(), "error", err)
 	}
 }

@@ -38,7 +38,7 @@ type fixture struct {
 func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), f.dsn, postgres.Options{
-		Now: now, LeaseClock: now, Migrate: true, AuditDelay: 5 * time.Millisecond, Committers: 1,
+		Now: now, LeaseClock: now, Migrate: true, AuditDelay: 5 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)

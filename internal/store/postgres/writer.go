@@ -12,9 +12,8 @@ import (
 	"nems/internal/store"
 )
 
-// operation is one change that the audit tells of. The types that implement it
-// are plain values, made before the committer; publishes (accept) are not done
-// one by one but together, see acceptAll.
+// operation is one change that the audit tells of, other than a publish. The
+// types that implement it are plain values, made before the committer.
 //
 // apply runs within a transaction. An error of its second result rolls the
 // whole batch back. A refusal is not such an error: it goes into result.err,
@@ -23,35 +22,45 @@ type operation interface {
 	apply(ctx context.Context, w *writer) (result, error)
 }
 
-// result is what an operation came to; each kind of operation uses its field.
+// task is what the committer is given: a publish, which is done together with
+// the others of its batch, or a change.
+type task struct {
+	publish *accept
+	change  operation
+}
+
+// result is what a task came to; each kind of task uses its field.
 type result struct {
-	err     error // the operation was refused
+	err     error // the task was refused
 	errs    []error
 	receipt store.Receipt
 	n       int
 }
 
-// weight is how many bytes an operation holds.
-func weight(op operation) int {
-	if a, ok := op.(*accept); ok {
-		return len(a.Body.Data)
+// weight is how many bytes a task holds.
+func weight(t task) int {
+	if t.publish != nil {
+		return len(t.publish.Body.Data)
 	}
 	return 0
 }
 
-// writer is one committer with its connection and its chain of the audit.
+// writer is the committer with its connection and its chain of the audit.
 type writer struct {
 	db        *DB
-	committer *store.Committer[operation, result]
+	committer *store.Committer[task, result]
 	conn      *pgx.Conn // nil: to be made
 	chain     *audit.Chain
-	begun     bool // the chain has a link on disk
+	begun     bool               // the chain has a link on disk
+	ahead     *opening           // of the transaction that is open already; nil: none is
+	listed    map[eventType]bool // have their rows, as far as this connection knows
 
 	// Of the batch:
-	entries    []audit.Sealed
-	changed    map[string]bool // columns of table version that are to grow
-	spreadDue  bool
-	committing bool // COMMIT is on its way: whether it counts is not known without an answer
+	entries                       []audit.Sealed
+	listing                       []eventType // become listed
+	registryChanged, boxesChanged bool
+	spreadDue                     bool
+	committing                    bool // COMMIT is on its way: whether it counts is not known without an answer
 }
 
 // connect makes the connection when there is none, or when its server is no
@@ -65,7 +74,7 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.conn = conn
+	w.conn, w.listed = conn, map[eventType]bool{}
 	return nil
 }
 
@@ -76,24 +85,25 @@ func (w *writer) disconnect() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := w.conn.Close(ctx)
-	w.conn = nil
+	w.conn, w.ahead = nil, nil // the transaction, if there is one, ends with it
 	return err
 }
 
-// commit is the committer's store.Commit. It ends with the database's answer or
-// a timeout, never because a caller went away: a COMMIT that is cancelled while
-// it waits for its standby is answered as if it had been replicated.
-func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
+// commit is the committer's store.CommitAhead. It ends with the database's
+// answer or a timeout, never because a caller went away: a COMMIT that is
+// cancelled while it waits for its standby is answered as if it had been
+// replicated.
+func (w *writer) commit(tasks []task, out []store.Outcome[result], next func() []task) error {
 	if w.db.closed.Load() {
 		return store.ErrClosed
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*statementWait)
 	defer cancel()
-	if err := w.prepare(ctx, ops); err != nil {
+	if err := w.prepare(ctx, tasks); err != nil {
 		return w.failed(err)
 	}
 	waiting := w.db.records.Take()
-	err := w.transact(ctx, ops, out, waiting)
+	err := w.transact(ctx, tasks, out, waiting, next)
 	if err != nil {
 		w.db.records.PutBack(waiting)
 		return w.failed(err)
@@ -105,11 +115,12 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 }
 
 // prepare does what must not be part of the transaction.
-func (w *writer) prepare(ctx context.Context, ops []operation) error {
-	w.entries, w.changed, w.spreadDue, w.committing = w.entries[:0], map[string]bool{}, false, false
-	for _, op := range ops {
-		if a, ok := op.(*accept); ok {
-			if err := w.db.days.ensure(ctx, w.db, a.Event); err != nil {
+func (w *writer) prepare(ctx context.Context, tasks []task) error {
+	w.entries, w.listing = w.entries[:0], w.listing[:0]
+	w.registryChanged, w.boxesChanged, w.spreadDue, w.committing = false, false, false, false
+	for _, t := range tasks {
+		if t.publish != nil {
+			if err := w.db.days.ensure(ctx, w.db, t.publish.Event); err != nil {
 				return err
 			}
 		}
@@ -136,7 +147,7 @@ func (w *writer) failed(err error) error {
 		err = commitError(err)
 	}
 	if w.conn != nil && (w.committing || w.conn.PgConn().TxStatus() != 'I' || passing(err)) {
-		_ = w.disconnect() // the transaction, if there is one, ends with it
+		_ = w.disconnect()
 	}
 	if errors.Is(err, store.ErrUnknown) {
 		// Whether the chain has the link is not known either: another begins.
@@ -147,76 +158,117 @@ func (w *writer) failed(err error) error {
 
 // transact runs the batch in one transaction: the publishes together, the rest
 // in order, then the link of the audit, then COMMIT.
-func (w *writer) transact(ctx context.Context, ops []operation, out []store.Outcome[result], waiting []audit.Sealed) error {
-	first := &pgx.Batch{}
-	first.Queue("BEGIN")
-	accepts, at := publishes(ops)
-	results, err := w.acceptAll(ctx, first, accepts)
+func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome[result], waiting []audit.Sealed, next func() []task) error {
+	o, err := w.open(ctx, tasks)
 	if err != nil {
 		return err
 	}
-	for i, r := range results {
-		out[at[i]] = store.Outcome[result]{Value: r, Err: r.err}
+	for i, r := range o.results {
+		out[o.at[i]] = store.Outcome[result]{Value: r, Err: r.err}
 	}
-	for i, op := range ops {
-		if _, ok := op.(*accept); ok {
+	for i, t := range tasks {
+		if t.change == nil {
 			continue
 		}
-		r, err := op.apply(ctx, w)
+		r, err := t.change.apply(ctx, w)
 		if err != nil {
 			return err
 		}
 		out[i] = store.Outcome[result]{Value: r, Err: r.err}
 	}
 	last := &pgx.Batch{}
-	w.keepAccepted(last, accepts, results)
+	w.keepAccepted(last, o)
 	w.entries = append(w.entries, waiting...)
 	link := w.queueLink(last)
-	for column := range w.changed {
-		last.Queue("UPDATE version SET " + column + " = " + column + " + 1")
+	if w.registryChanged {
+		last.Queue("UPDATE version SET registry = registry + 1")
+	}
+	if w.boxesChanged {
+		last.Queue("UPDATE version SET boxes = boxes + 1")
 	}
 	last.Queue("COMMIT")
-	w.committing = true
-	if err := w.finish(ctx, last); err != nil {
+	if err := w.finish(ctx, last, w.following(next())); err != nil {
 		return err
 	}
-	w.committing = false
 	if link != nil {
 		w.chain.Extend(*link)
 		w.begun = true
 	}
+	for _, t := range w.listing {
+		w.listed[t] = true
+	}
 	return nil
 }
 
-// finish sends the last statements with COMMIT, and reads all answers.
-func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
-	_ = warned(w.conn) // what was heard before has nothing to do with this commit
-	answers := w.conn.SendBatch(ctx, b)
-	var err error
-	var tag pgconn.CommandTag
-	for range b.Len() {
-		if tag, err = answers.Exec(); err != nil {
-			break
-		}
+// open begins the transaction, unless the end of the last one did.
+func (w *writer) open(ctx context.Context, tasks []task) (*opening, error) {
+	if o := w.ahead; o != nil {
+		w.ahead = nil
+		return o, nil
 	}
+	o := newOpening(tasks)
+	b := &pgx.Batch{}
+	o.queue(b)
+	answers := w.conn.SendBatch(ctx, b)
+	err := o.read(answers, w.db)
 	if closing := answers.Close(); err == nil {
 		err = closing
 	}
-	if err == nil && tag.String() != "COMMIT" {
-		err = pgx.ErrTxCommitRollback
-	}
-	if err == nil {
-		err = warned(w.conn)
-	}
-	return err
+	return o, err
 }
 
-// publishes picks the publishes out of a batch, and says where each stood.
-func publishes(ops []operation) (accepts []*accept, at []int) {
-	for i, op := range ops {
-		if a, ok := op.(*accept); ok {
-			accepts, at = append(accepts, a), append(at, i)
+// following is what to begin together with a COMMIT; nil when nothing waits, or
+// when it needs preparation.
+func (w *writer) following(tasks []task) *opening {
+	for _, t := range tasks {
+		if t.publish != nil && !w.db.days.has(t.publish.Event) {
+			return nil
 		}
 	}
-	return accepts, at
+	if len(tasks) == 0 {
+		return nil
+	}
+	return newOpening(tasks)
+}
+
+// finish sends the last statements with COMMIT, and those that open the
+// following transaction, in one round trip. Its error is about the first alone:
+// what could not be opened is opened anew.
+func (w *writer) finish(ctx context.Context, last *pgx.Batch, following *opening) error {
+	statements := last.Len()
+	if following != nil {
+		following.queue(last)
+	}
+	_ = warned(w.conn) // what was heard before has nothing to do with this commit
+	w.committing = true
+	answers := w.conn.SendBatch(ctx, last)
+	err := committed(answers, statements, w.conn)
+	if err != nil {
+		return errors.Join(err, answers.Close())
+	}
+	w.committing = false
+	if following != nil {
+		err = following.read(answers, w.db)
+	}
+	if err = errors.Join(err, answers.Close()); err != nil {
+		_ = w.disconnect()
+	} else {
+		w.ahead = following
+	}
+	return nil
+}
+
+// committed reads the answers up to that of COMMIT.
+func committed(answers pgx.BatchResults, statements int, conn *pgx.Conn) error {
+	var tag pgconn.CommandTag
+	for range statements {
+		var err error
+		if tag, err = answers.Exec(); err != nil {
+			return err
+		}
+	}
+	if tag.String() != "COMMIT" {
+		return pgx.ErrTxCommitRollback
+	}
+	return warned(conn)
 }

@@ -193,8 +193,7 @@ CREATE TABLE upload (
 CREATE TABLE idempotency (
   digest bytea   PRIMARY KEY, -- of ASID and key
   event  bigint  NOT NULL,    -- carries the moment
-  sha256 bytea   NOT NULL,
-  copies integer NOT NULL DEFAULT 0
+  sha256 bytea   NOT NULL
 );
 CREATE INDEX idempotency_event ON idempotency (event);
 
