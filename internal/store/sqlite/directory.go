@@ -21,6 +21,9 @@ import (
 type Directory struct {
 	readers *pool
 
+	organisations remembered[nhs.ODSCode, directory.Organisation]
+	postcodes     remembered[int64, directory.Places]
+
 	mu     sync.Mutex // of the connection that writes
 	writer *sqlite.Conn
 	places map[directory.Places]int64
@@ -54,8 +57,15 @@ func (d *Directory) open(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	d.readers, err = openPool(path, 2, readerCacheKiB)
-	return err
+	if d.readers, err = openPool(path, 2, readerCacheKiB); err != nil {
+		return err
+	}
+	for _, conn := range []**sqlite.Conn{&d.organisations.conn, &d.postcodes.conn} {
+		if *conn, err = open(path, sqlite.OpenReadOnly, "query_only=1"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close closes the files.
@@ -64,8 +74,10 @@ func (d *Directory) Close() error {
 	if d.readers != nil {
 		err = d.readers.close()
 	}
-	if d.writer != nil {
-		err = errors.Join(err, d.writer.Close())
+	for _, conn := range []*sqlite.Conn{d.organisations.conn, d.postcodes.conn, d.writer} {
+		if conn != nil {
+			err = errors.Join(err, conn.Close())
+		}
 	}
 	return err
 }
@@ -83,6 +95,8 @@ func (d *Directory) write(ctx context.Context, f func() error) (err error) {
 	if err = f(); err == nil {
 		err = exec(d.writer, "COMMIT")
 	}
+	d.organisations.doubt()
+	d.postcodes.doubt()
 	if err != nil {
 		// Numbers that were given to new places are not in the table.
 		clear(d.places)
@@ -216,6 +230,10 @@ func (d *Directory) PutOrganisations(ctx context.Context, organisations []direct
 
 // Organisation returns an organisation, or directory.ErrNotFound.
 func (d *Directory) Organisation(ctx context.Context, code nhs.ODSCode) (directory.Organisation, error) {
+	return d.organisations.get(code, func() (directory.Organisation, error) { return d.organisation(ctx, code) })
+}
+
+func (d *Directory) organisation(ctx context.Context, code nhs.ODSCode) (directory.Organisation, error) {
 	o := directory.Organisation{Code: code}
 	found := false
 	err := d.readers.one(ctx, func(conn *sqlite.Conn) (err error) {

@@ -123,6 +123,50 @@ func TestDirectoryBatchIsAllOrNothing(t *testing.T) {
 	}
 }
 
+// What was looked up is remembered until something is written: at once in this
+// process, soon after an import by another.
+func TestDirectoryForgetsWhatWasWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "directory.db")
+	service, importer := openDirectory(t, path), openDirectory(t, path)
+	defer closed(t, service)
+	defer closed(t, importer)
+	put := func(d *sqlite.Directory, area string) {
+		t.Helper()
+		err := errors.Join(
+			d.PutPostcodes(t.Context(), []directory.PostcodePlaces{{Postcode: "LS17 7DF", Places: directory.Places{SubICB: area}}}),
+			d.PutOrganisations(t.Context(), []directory.Organisation{{Code: "B86056", SubICB: nhs.ODSCode(area)}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	areas := func() (string, nhs.ODSCode) {
+		t.Helper()
+		places, err := service.Places(t.Context(), "LS17 7DF")
+		practice, err2 := service.Organisation(t.Context(), "B86056")
+		if err = errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		return places.SubICB, practice.SubICB
+	}
+	for n := range 20 {
+		want := fmt.Sprintf("1%dA", n)
+		put(service, want)
+		for range 2 {
+			if places, practice := areas(); places != want || string(practice) != want {
+				t.Fatalf("expected %s at once; received %s, %s", want, places, practice)
+			}
+		}
+	}
+	put(importer, "99Z")
+	within, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for places, practice := areas(); places != "99Z" || practice != "99Z"; places, practice = areas() {
+		if within.Err() != nil {
+			t.Fatalf("another process wrote 99Z; received %s, %s", places, practice)
+		}
+	}
+}
+
 // An import runs beside a service that has the directory open: both write, and
 // each sees what the other has committed.
 func TestDirectoryOpenTwice(t *testing.T) {

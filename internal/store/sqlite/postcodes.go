@@ -78,11 +78,14 @@ func (d *Directory) placesNumber(p directory.Places) (int64, error) {
 // Places says where a postcode lies, whatever its spacing and case, or
 // directory.ErrNotFound.
 func (d *Directory) Places(ctx context.Context, postcode string) (directory.Places, error) {
-	var p directory.Places
 	key, err := postcodeKey(postcode)
 	if err != nil {
-		return p, directory.ErrNotFound
+		return directory.Places{}, directory.ErrNotFound
 	}
+	return d.postcodes.get(key, func() (directory.Places, error) { return d.readPlaces(ctx, key) })
+}
+
+func (d *Directory) readPlaces(ctx context.Context, key int64) (p directory.Places, err error) {
 	found := false
 	// Two look-ups, not a join: SQLite plans a join that depends on a bound
 	// value anew for every value. They need no transaction around them, since
