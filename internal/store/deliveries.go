@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"nems/internal/subscription"
@@ -69,20 +70,43 @@ type Delivery struct {
 	ErrorCode, ErrorEvent, ErrorText string
 }
 
-// DeliveryQuery selects deliveries by mailbox and position. Fields that are
-// zero do not filter.
-type DeliveryQuery struct {
-	Mailbox      string
-	Subscription subscription.ID
-	Event        EventID
-	Code         string // event code
-	State        DeliveryState
-	From, To     time.Time // of acceptance: [From, To)
-	// AfterMailbox and AfterEvent continue behind the last one of a page.
-	AfterMailbox int64
-	AfterEvent   EventID
-	Max          int
+// DeliveryColumns are what a row holds otherwise than a Delivery has it.
+type DeliveryColumns struct {
+	Asked []byte // the ids of the subscriptions, one after the other
+	Round int64  // how often it was sent anew
+	At    int64  // of a state other than Waiting, in microseconds
+	Fault []byte
 }
+
+// Complete fills in what follows from the columns and the fields that are set.
+func (d *Delivery) Complete(c DeliveryColumns) error {
+	for asked := c.Asked; len(asked) >= 16; asked = asked[16:] {
+		d.Subscriptions = append(d.Subscriptions, subscription.ID(asked[:16]))
+	}
+	if d.At = d.Event.Time(); d.State != Waiting {
+		d.At = time.UnixMicro(c.At).UTC()
+	}
+	if d.ID = DeliveryID(d.Event, d.Mailbox); c.Round > 0 {
+		d.ID += "-" + strconv.FormatInt(c.Round, 36)
+	}
+	f, err := unpackFault(c.Fault)
+	d.ErrorCode, d.ErrorEvent, d.ErrorText = f.ErrorCode, f.ErrorEvent, f.ErrorText
+	return err
+}
+
+// Move is what an operator does to a delivery that is in one of the states From.
+type Move struct {
+	From []DeliveryState
+	To   DeliveryState
+	Anew bool // under another id: the MESH knows the earlier one
+}
+
+// The moves. To Waiting it goes at once, with its attempts counted anew.
+var (
+	Retry  = Move{From: []DeliveryState{Parked}, To: Waiting}
+	Park   = Move{From: []DeliveryState{Waiting}, To: Parked}
+	Resend = Move{From: []DeliveryState{Sent, Collected, Undone}, To: Waiting, Anew: true}
+)
 
 // DeliveryReport is what a MESH reported of a message that it had accepted.
 type DeliveryReport struct {

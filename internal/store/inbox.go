@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strconv"
 	"time"
 
 	"nems/internal/nhs"
@@ -64,6 +65,43 @@ type Message struct {
 	// EventCode is set for the copy of an event; the body then lies with the
 	// event and is checked against its SHA-256 before it is handed out.
 	EventCode string `json:",omitzero"`
+}
+
+// Copy is the copy of an event as a row has it.
+type Copy struct {
+	Event     EventID
+	Code      string // event code
+	Workflow  string
+	PartnerID string
+	Size      int64
+	Status    MessageStatus
+	At        int64 // of a status other than Accepted, in microseconds
+	Fault     []byte
+}
+
+// Sender is where the copies of events come from, and how long they may wait.
+type Sender struct {
+	Mailbox string
+	ODS     nhs.ODSCode
+	Expiry  time.Duration
+}
+
+// Message is the copy as its mailbox sees it.
+func (c Copy) Message(from Sender, to Mailbox) (Message, error) {
+	accepted := c.Event.Time()
+	m := Message{
+		Position: c.Event, Mailbox: to.Row, Sender: from.Mailbox, Recipient: to.ID, SenderODS: from.ODS, RecipientODS: to.ODS,
+		EventCode: c.Code, Workflow: c.Workflow, Type: Data, Status: c.Status, StatusAt: accepted,
+		LocalID: DeliveryID(c.Event, to.Row), PartnerID: c.PartnerID, ContentType: "application/fhir+xml",
+		FileName: c.Code + "_" + strconv.FormatInt(int64(c.Event), 10) + ".xml",
+		Chunks:   1, Size: c.Size, Expires: accepted.Add(from.Expiry),
+	}
+	if m.Status != Accepted {
+		m.StatusAt = time.UnixMicro(c.At).UTC()
+	}
+	f, err := unpackFault(c.Fault)
+	m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText = f.LinkedID, f.ErrorCode, f.ErrorEvent, f.ErrorText
+	return m, err
 }
 
 // InboxQuery selects a page of a mailbox's unread messages, oldest first.

@@ -53,3 +53,15 @@ type LifeCycle struct {
 	Code  string // event code
 	Value []byte
 }
+
+// First is the first of the rows that were found, or ErrNotFound.
+func First[T any](found []T, err error) (T, error) {
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
+}

@@ -2,16 +2,11 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"math"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/store"
-	"nems/internal/subscription"
 )
 
 const (
@@ -24,32 +19,16 @@ const (
 )
 
 func scanDelivery(r pgx.Rows) (d store.Delivery, err error) {
-	var asked, why []byte
+	var c store.DeliveryColumns
 	var partner, meshID *string
 	var first *int64
-	var round, at int64
-	err = r.Scan(&d.Mailbox, &d.Event, &d.Code, &d.Workflow, &d.Size, &asked, &partner, &d.Attempts, &d.Refusals, &first, &d.Uncertain, &round,
-		&meshID, &why, &d.State, &at)
+	err = r.Scan(&d.Mailbox, &d.Event, &d.Code, &d.Workflow, &d.Size, &c.Asked, &partner, &d.Attempts, &d.Refusals, &first, &d.Uncertain, &c.Round,
+		&meshID, &c.Fault, &d.State, &c.At)
 	if err != nil {
 		return d, err
 	}
 	d.PartnerID, d.MESHID, d.First = orEmpty(partner), orEmpty(meshID), moment(first)
-	for ; len(asked) >= 16; asked = asked[16:] {
-		d.Subscriptions = append(d.Subscriptions, subscription.ID(asked[:16]))
-	}
-	if d.At = d.Event.Time(); d.State != store.Waiting {
-		d.At = time.UnixMicro(at).UTC()
-	}
-	if d.ID = store.DeliveryID(d.Event, d.Mailbox); round > 0 {
-		d.ID += "-" + strconv.FormatInt(round, 36)
-	}
-	if why == nil {
-		return d, nil
-	}
-	var f fault
-	err = json.Unmarshal(why, &f)
-	d.ErrorCode, d.ErrorEvent, d.ErrorText = f.ErrorCode, f.ErrorEvent, f.ErrorText
-	return d, err
+	return d, d.Complete(c)
 }
 
 // Deliveries returns a page of deliveries in the order of mailboxes and, within
@@ -59,18 +38,11 @@ func (db *DB) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.De
 	if err != nil {
 		return nil, err
 	}
-	var out []store.Delivery
-	for _, box := range boxes {
-		if len(out) >= q.Max {
-			break
-		}
-		page, err := db.deliveriesOf(ctx, box, q, q.Max-len(out))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, page...)
-	}
-	return out, nil
+	return db.page(ctx, q, boxes...)
+}
+
+func (db *DB) page(ctx context.Context, q store.DeliveryQuery, boxes ...store.Mailbox) ([]store.Delivery, error) {
+	return q.Page(boxes, func(s store.Span) ([]store.Delivery, error) { return db.deliveriesOf(ctx, &q, s) })
 }
 
 // boxesOf lists the mailboxes that a query is about, in the order of their rows.
@@ -87,17 +59,7 @@ func (db *DB) boxesOf(ctx context.Context, q store.DeliveryQuery) ([]store.Mailb
 const deliveryStep = 1000
 
 // deliveriesOf reads one mailbox's part of a page.
-func (db *DB) deliveriesOf(ctx context.Context, box store.Mailbox, q store.DeliveryQuery, most int) ([]store.Delivery, error) {
-	first, last := store.FirstPosition(q.From), store.EventID(math.MaxInt64)
-	if !q.To.IsZero() {
-		last = store.PositionAt(q.To) - 1
-	}
-	if q.Event != 0 {
-		first, last = max(first, q.Event), min(last, q.Event)
-	}
-	if box.Row == q.AfterMailbox {
-		first = max(first, q.AfterEvent+1)
-	}
+func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span store.Span) (out []store.Delivery, err error) {
 	const within = " WHERE c.mailbox = $1 AND c.position BETWEEN $2 AND $3"
 	sql, more := waitingDeliveries+within, []any{}
 	switch q.State {
@@ -107,21 +69,20 @@ func (db *DB) deliveriesOf(ctx context.Context, box store.Mailbox, q store.Deliv
 	default:
 		sql, more = settledDeliveries+within+" AND c.status = $5", []any{string(q.State)}
 	}
-	var out []store.Delivery
-	err := db.read(ctx, func(c querier) error {
+	err = db.read(ctx, func(c querier) error {
 		for {
-			args := append([]any{box.Row, int64(first), int64(last), min(deliveryStep, max(most, 100))}, more...)
+			args := append([]any{span.Box.Row, int64(span.First), int64(span.Last), min(deliveryStep, max(span.Max, 100))}, more...)
 			rows, err := all(ctx, c, scanDelivery, sql+" ORDER BY 2 LIMIT $4", args...)
 			if err != nil || len(rows) == 0 {
 				return err
 			}
 			for _, d := range rows {
-				d.MailboxID, first = box.ID, d.Event+1
-				if len(out) < most && selects(&q, &d) {
+				d.MailboxID, span.First = span.Box.ID, d.Event+1
+				if len(out) < span.Max && q.Selects(&d) {
 					out = append(out, d)
 				}
 			}
-			if len(out) >= most || first > last {
+			if len(out) >= span.Max || span.First > span.Last {
 				return nil
 			}
 		}
@@ -129,14 +90,9 @@ func (db *DB) deliveriesOf(ctx context.Context, box store.Mailbox, q store.Deliv
 	return out, err
 }
 
-func selects(q *store.DeliveryQuery, d *store.Delivery) bool {
-	return (q.State == "" || q.State == d.State) && (q.Code == "" || q.Code == d.Code) &&
-		(q.Subscription.IsZero() || slices.Contains(d.Subscriptions, q.Subscription))
-}
-
 // Delivery returns one delivery by its id, or store.ErrNotFound.
 func (db *DB) Delivery(ctx context.Context, id string) (store.Delivery, error) {
-	position, mailbox, ok := store.ParseDeliveryID(id)
+	event, mailbox, ok := store.ParseDeliveryID(id)
 	if !ok {
 		return store.Delivery{}, store.ErrNotFound
 	}
@@ -144,25 +100,14 @@ func (db *DB) Delivery(ctx context.Context, id string) (store.Delivery, error) {
 	if err != nil {
 		return store.Delivery{}, err
 	}
-	found, err := db.deliveriesOf(ctx, box, store.DeliveryQuery{Event: position}, 1)
-	if err == nil && len(found) == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return store.Delivery{}, err
-	}
-	return found[0], nil
+	return store.First(db.page(ctx, store.DeliveryQuery{Event: event, Max: 1}, box))
 }
 
 // ReportDelivery notes what a MESH reported of a copy that was sent: it becomes
 // undeliverable. The MESH's message id finds it, or the local id, which also
 // the repeat of a send bears. It returns store.ErrNotFound for what nobody sent.
 func (db *DB) ReportDelivery(ctx context.Context, r store.DeliveryReport) error {
-	why, err := json.Marshal(fault{r.LinkedID, r.ErrorCode, r.ErrorEvent, r.ErrorText})
-	if err != nil {
-		return err
-	}
-	return db.change(ctx, func(tx pgx.Tx) error {
+	return db.change(ctx, func(tx pgx.Tx) (err error) {
 		var position store.EventID
 		var mailbox int64
 		ok := false
@@ -178,7 +123,7 @@ func (db *DB) ReportDelivery(ctx context.Context, r store.DeliveryReport) error 
 		}
 		tag, err := tx.Exec(ctx, `UPDATE collected SET status = $3, at = $4, fault = $5
 			WHERE mailbox = $1 AND position = $2 AND status IN ('sent', 'undeliverable')`,
-			mailbox, int64(position), string(store.Undone), r.At.UnixMicro(), why)
+			mailbox, int64(position), string(store.Undone), r.At.UnixMicro(), r.Fault())
 		if err == nil && tag.RowsAffected() == 0 {
 			err = store.ErrNotFound
 		}

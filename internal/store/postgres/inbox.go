@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,27 +46,9 @@ func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store
 	if err != nil {
 		return store.Message{}, err
 	}
-	p := s.position
-	m := store.Message{
-		Position: p, Mailbox: box.Row, Sender: db.opts.Sender, Recipient: box.ID,
-		SenderODS: db.opts.SenderODS, RecipientODS: box.ODS,
-		EventCode: t.code, Workflow: t.workflow, Type: store.Data,
-		Status: store.MessageStatus(s.status), StatusAt: p.Time(),
-		LocalID: store.DeliveryID(p, box.Row), PartnerID: orEmpty(s.partner), ContentType: "application/fhir+xml",
-		FileName: t.code + "_" + strconv.FormatInt(int64(p), 10) + ".xml",
-		Chunks:   1, Size: s.size, Expires: p.Time().Add(db.opts.Expiry),
-	}
-	if m.Status != store.Accepted {
-		m.StatusAt = time.UnixMicro(s.at).UTC()
-	}
-	if s.fault != nil {
-		var f fault
-		if err := json.Unmarshal(s.fault, &f); err != nil {
-			return m, err
-		}
-		m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText = f.LinkedID, f.ErrorCode, f.ErrorEvent, f.ErrorText
-	}
-	return m, nil
+	c := store.Copy{Event: s.position, Code: t.code, Workflow: t.workflow, PartnerID: orEmpty(s.partner), Size: s.size,
+		Status: store.MessageStatus(s.status), At: s.at, Fault: s.fault}
+	return c.Message(store.Sender{Mailbox: db.opts.Sender, ODS: db.opts.SenderODS, Expiry: db.opts.Expiry}, box)
 }
 
 // messages reads rows of fromInbox or fromCollected.
@@ -163,12 +143,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		if err == nil && len(found) == 0 {
 			found, err = sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
 		}
-		if err == nil && len(found) == 0 {
-			err = store.ErrNotFound
-		}
-		if err == nil {
-			m = found[0]
-		}
+		m, err = store.First(found, err)
 		return err
 	})
 	return m, err

@@ -13,11 +13,9 @@ import (
 
 // moveDelivery is what an operator does to a delivery.
 type moveDelivery struct {
+	store.Move
 	position store.EventID
 	mailbox  int64
-	from     []store.DeliveryState
-	to       store.DeliveryState
-	anew     bool
 	at       int64
 	entry    audit.Sealed
 }
@@ -26,28 +24,27 @@ type moveDelivery struct {
 // moves of an operator it returns store.ErrNotFound for a delivery that is not
 // there or not in a state to do so, and stores e with the change.
 func (db *DB) RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
-	return db.move(ctx, id, moveDelivery{from: []store.DeliveryState{store.Parked}, to: store.Waiting, at: at.UnixMicro(), entry: seal(e)})
+	return db.move(ctx, id, store.Retry, at, e)
 }
 
 // ParkDelivery takes a waiting delivery aside.
 func (db *DB) ParkDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
-	return db.move(ctx, id, moveDelivery{to: store.Parked, at: at.UnixMicro(), entry: seal(e)})
+	return db.move(ctx, id, store.Park, at, e)
 }
 
 // ResendDelivery gives a mailbox a copy again that it had, as long as the
 // message is kept. To a remote MESH it goes under a new local id: under the old
 // one, tracking would find the first copy.
 func (db *DB) ResendDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
-	return db.move(ctx, id, moveDelivery{from: []store.DeliveryState{store.Sent, store.Collected, store.Undone}, to: store.Waiting,
-		anew: true, at: at.UnixMicro(), entry: seal(e)})
+	return db.move(ctx, id, store.Resend, at, e)
 }
 
-func (db *DB) move(ctx context.Context, id string, op moveDelivery) error {
-	var ok bool
-	if op.position, op.mailbox, ok = store.ParseDeliveryID(id); !ok {
+func (db *DB) move(ctx context.Context, id string, m store.Move, at time.Time, e audit.Entry) error {
+	position, mailbox, ok := store.ParseDeliveryID(id)
+	if !ok {
 		return store.ErrNotFound
 	}
-	_, err := db.submit(ctx, op)
+	_, err := db.submit(ctx, moveDelivery{m, position, mailbox, at.UnixMicro(), seal(e)})
 	return err
 }
 
@@ -60,11 +57,11 @@ func (o moveDelivery) apply(ctx context.Context, w *writer) (result, error) {
 		return result{err: store.ErrNotFound}, nil
 	}
 	w.entries = append(w.entries, o.entry)
-	if o.to != store.Waiting {
+	if o.To != store.Waiting {
 		return result{}, nil
 	}
 	b := &pgx.Batch{}
-	if o.anew {
+	if o.Anew {
 		b.Queue(`INSERT INTO delivery AS d (mailbox, position, round) VALUES ($1, $2, 1) ON CONFLICT (mailbox, position) DO UPDATE SET
 			round = d.round + 1, attempts = 0, refusals = 0, first = NULL, uncertain = false, mesh_id = NULL, fault = NULL`, o.mailbox, int64(o.position))
 	} else {
@@ -77,18 +74,18 @@ func (o moveDelivery) apply(ctx context.Context, w *writer) (result, error) {
 
 // moved moves the row between inbox and collected.
 func (o moveDelivery) moved(ctx context.Context, w *writer) (bool, error) {
-	if o.to == store.Parked {
+	if o.To == store.Parked {
 		var typ int32
 		there, err := one(ctx, w.conn, []any{&typ}, "SELECT type FROM inbox WHERE mailbox = $1 AND position = $2", o.mailbox, int64(o.position))
 		if err != nil || !there || typ == 0 { // what a mailbox sent is no delivery
 			return false, err
 		}
-		return collect(ctx, w.conn, o.mailbox, o.position, store.MessageStatus(o.to), o.at, nil)
+		return collect(ctx, w.conn, o.mailbox, o.position, store.MessageStatus(o.To), o.at, nil)
 	}
 	var status store.DeliveryState
 	_, err := one(ctx, w.conn, []any{&status}, "SELECT status FROM collected WHERE mailbox = $1 AND position = $2 AND type <> 0 FOR UPDATE",
 		o.mailbox, int64(o.position))
-	if err != nil || !slices.Contains(o.from, status) {
+	if err != nil || !slices.Contains(o.From, status) {
 		return false, err
 	}
 	_, err = w.conn.Exec(ctx, `WITH back AS (DELETE FROM collected WHERE mailbox = $1 AND position = $2 RETURNING *)

@@ -47,14 +47,7 @@ func (db *DB) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) er
 
 // System returns a registered system or store.ErrNotFound.
 func (db *DB) System(ctx context.Context, asid nhs.ASID) (store.System, error) {
-	found, err := db.systems(ctx, "SELECT asid, value, revoked FROM system WHERE asid = $1", string(asid))
-	if err == nil && len(found) == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return store.System{}, err
-	}
-	return found[0], nil
+	return store.First(db.systems(ctx, "SELECT asid, value, revoked FROM system WHERE asid = $1", string(asid)))
 }
 
 // Systems returns all registered systems in the order of their ASIDs.

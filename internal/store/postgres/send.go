@@ -144,7 +144,7 @@ func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Mess
 	var why, headers []byte
 	var err error
 	if m.EventCode != "" {
-		why, err = json.Marshal(fault{m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText})
+		why = m.Fault()
 	} else {
 		headers, err = json.Marshal(m)
 	}

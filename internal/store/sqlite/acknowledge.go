@@ -70,7 +70,7 @@ func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Mess
 	op := setStatus{message: m}
 	var err error
 	if m.EventCode != "" {
-		op.fault, err = json.Marshal(fault{m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText})
+		op.fault = m.Fault()
 	} else {
 		op.headers, err = json.Marshal(m)
 	}

@@ -3,9 +3,7 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
-	"strconv"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -24,35 +22,16 @@ const (
 	selectCollected = `SELECT ` + copyColumns + `, c.status, c.at, c.fault FROM collected c` + copyJoins
 )
 
-// fault is why a copy was given up, as the column holds it.
-type fault struct{ LinkedID, ErrorCode, ErrorEvent, ErrorText string }
-
 // scanMessage reads a row of selectInbox or selectCollected.
 func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, error) {
 	if s.ColumnInt64(1) == 0 {
 		return scanSent(s, 6)
 	}
-	p := store.EventID(s.ColumnInt64(0))
-	m := store.Message{
-		Position: p, Mailbox: box.Row, Sender: db.opts.Sender, Recipient: box.ID,
-		SenderODS: db.opts.SenderODS, RecipientODS: box.ODS,
-		EventCode: s.ColumnText(4), Workflow: s.ColumnText(5), Type: store.Data,
-		Status: store.MessageStatus(s.ColumnText(11)), StatusAt: p.Time(),
-		LocalID: store.DeliveryID(p, box.Row), PartnerID: s.ColumnText(3), ContentType: "application/fhir+xml",
-		Chunks: 1, Size: s.ColumnInt64(2), Expires: p.Time().Add(db.opts.Expiry),
+	c := store.Copy{
+		Event: store.EventID(s.ColumnInt64(0)), Code: s.ColumnText(4), Workflow: s.ColumnText(5), PartnerID: s.ColumnText(3), Size: s.ColumnInt64(2),
+		Status: store.MessageStatus(s.ColumnText(11)), At: s.ColumnInt64(12), Fault: blob(s, 13),
 	}
-	m.FileName = m.EventCode + "_" + strconv.FormatInt(int64(p), 10) + ".xml"
-	if m.Status != store.Accepted {
-		m.StatusAt = time.UnixMicro(s.ColumnInt64(12)).UTC()
-	}
-	if b := blob(s, 13); b != nil {
-		var f fault
-		if err := json.Unmarshal(b, &f); err != nil {
-			return m, err
-		}
-		m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText = f.LinkedID, f.ErrorCode, f.ErrorEvent, f.ErrorText
-	}
-	return m, nil
+	return c.Message(store.Sender{Mailbox: db.opts.Sender, ODS: db.opts.SenderODS, Expiry: db.opts.Expiry}, box)
 }
 
 // List returns a page of the unread messages of a mailbox, oldest first, with
@@ -141,13 +120,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 			return nil
 		})
 	}
-	if err == nil && len(found) == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return store.Message{}, err
-	}
-	return found[0], nil
+	return store.First(found, err)
 }
 
 // History returns messages that came to a mailbox at or after since, in

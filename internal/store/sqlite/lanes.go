@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -101,14 +100,7 @@ type settle struct {
 // the claim by lease. It returns store.ErrClaimLost, having stored nothing, when
 // the lane has another owner or generation.
 func (db *DB) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
-	op := settle{lane: l, delivery: d, until: db.opts.Now().Add(lease).UnixMicro()}
-	if d.ErrorText != "" || d.ErrorCode != "" {
-		var err error
-		if op.fault, err = json.Marshal(fault{d.MESHID, d.ErrorCode, d.ErrorEvent, d.ErrorText}); err != nil {
-			return err
-		}
-	}
-	_, err := db.submit(ctx, op)
+	_, err := db.submit(ctx, settle{lane: l, delivery: d, fault: d.Fault(), until: db.opts.Now().Add(lease).UnixMicro()})
 	return err
 }
 

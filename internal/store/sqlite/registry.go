@@ -69,14 +69,7 @@ func (r revokeSystem) apply(w *writer) (result, error) {
 
 // System returns a registered system, revoked ones too, or store.ErrNotFound.
 func (db *DB) System(ctx context.Context, asid nhs.ASID) (store.System, error) {
-	all, err := db.systems(ctx, "SELECT asid, value, revoked FROM system WHERE asid = ?", string(asid))
-	if err == nil && len(all) == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return store.System{}, err
-	}
-	return all[0], nil
+	return store.First(db.systems(ctx, "SELECT asid, value, revoked FROM system WHERE asid = ?", string(asid)))
 }
 
 // Systems returns all registered systems in the order of their ASIDs.

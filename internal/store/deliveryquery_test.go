@@ -1,0 +1,87 @@
+package store_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Pages that follow each other, of any size, hold each delivery once and in
+// order: those of the mailboxes 1 to 3 at the positions that a query is about.
+func TestPagesFollowEachOther(t *testing.T) {
+	nine := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	var boxes []store.Mailbox
+	var all []store.Delivery
+	for row := int64(1); row <= 3; row++ {
+		boxes = append(boxes, store.Mailbox{Row: row})
+		for hour := range 4 {
+			all = append(all, store.Delivery{Mailbox: row, Event: store.PositionAt(nine.Add(time.Duration(hour) * time.Hour))})
+		}
+	}
+	at := func(hour int) store.EventID { return store.PositionAt(nine.Add(time.Duration(hour) * time.Hour)) }
+	for name, c := range map[string]struct {
+		query       store.DeliveryQuery
+		first, last store.EventID
+	}{
+		"all":                     {store.DeliveryQuery{}, 0, math.MaxInt64},
+		"from ten to before noon": {store.DeliveryQuery{From: nine.Add(time.Hour), To: nine.Add(3 * time.Hour)}, at(1), at(2)},
+		"one event":               {store.DeliveryQuery{Event: at(2)}, at(2), at(2)},
+		"one event too early":     {store.DeliveryQuery{Event: at(0), From: nine.Add(time.Hour)}, 1, 0},
+	} {
+		want := slices.DeleteFunc(slices.Clone(all), func(d store.Delivery) bool { return d.Event < c.first || d.Event > c.last })
+		for c.query.Max = 1; c.query.Max <= len(all)+1; c.query.Max++ {
+			t.Run(fmt.Sprintf("%s, %d at a time", name, c.query.Max), func(t *testing.T) {
+				q, got := c.query, []store.Delivery{}
+				for range len(all) + 2 {
+					page, err := q.Page(boxes[max(q.AfterMailbox-1, 0):], func(s store.Span) (out []store.Delivery, _ error) {
+						for _, d := range all {
+							if d.Mailbox == s.Box.Row && d.Event >= s.First && d.Event <= s.Last && len(out) < s.Max {
+								out = append(out, d)
+							}
+						}
+						return out, nil
+					})
+					if err != nil || len(page) > q.Max {
+						t.Fatalf("%d of at most %d, %v", len(page), q.Max, err)
+					}
+					if len(page) == 0 {
+						break
+					}
+					got = append(got, page...)
+					q.AfterMailbox, q.AfterEvent = page[len(page)-1].Mailbox, page[len(page)-1].Event
+				}
+				same := func(a, b store.Delivery) bool { return a.Mailbox == b.Mailbox && a.Event == b.Event }
+				if !slices.EqualFunc(got, want, same) {
+					t.Errorf("expected %v, got %v", want, got)
+				}
+			})
+		}
+	}
+}
+
+func TestSelectsDeliveries(t *testing.T) {
+	asked := subscription.ID{1}
+	d := store.Delivery{State: store.Parked, Code: "vaccinations-1", Subscriptions: []subscription.ID{{2}, asked}}
+	for name, c := range map[string]struct {
+		query store.DeliveryQuery
+		want  bool
+	}{
+		"everything":           {store.DeliveryQuery{}, true},
+		"its state":            {store.DeliveryQuery{State: store.Parked}, true},
+		"another state":        {store.DeliveryQuery{State: store.Sent}, false},
+		"its code":             {store.DeliveryQuery{Code: "vaccinations-1"}, true},
+		"another code":         {store.DeliveryQuery{Code: "vaccinations-2"}, false},
+		"its subscription":     {store.DeliveryQuery{Subscription: asked}, true},
+		"another subscription": {store.DeliveryQuery{Subscription: subscription.ID{3}}, false},
+		"its state, not code":  {store.DeliveryQuery{State: store.Parked, Code: "x"}, false},
+	} {
+		if got := c.query.Selects(&d); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
