@@ -1,6 +1,8 @@
 package store
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"nems/internal/audit"
@@ -31,6 +33,22 @@ type SubscriptionQuery struct {
 	Status  subscription.Status
 	After   subscription.ID // exclusive
 	Max     int
+}
+
+// Selects tells whether a subscription is wanted whose owner is.
+func (q *SubscriptionQuery) Selects(s *subscription.Subscription) bool {
+	return (q.Event == "" || slices.Contains(s.Criteria.Events, q.Event)) &&
+		(q.Mailbox == "" || strings.EqualFold(q.Mailbox, s.Mailbox)) &&
+		(q.Status == "" || q.Status == s.Status) &&
+		(q.Patient.IsZero() || q.Patient == s.Criteria.Patient)
+}
+
+// AsOf shows a subscription as off from the very instant of its end, whenever
+// housekeeping comes by.
+func AsOf(s *subscription.Subscription, now time.Time) {
+	if !s.End.IsZero() && !s.End.After(now) {
+		s.Status = subscription.Off
+	}
 }
 
 // Quarantined is a stored subscription that cannot be read any more. It does

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -43,14 +42,6 @@ func scanSubscription(row pgx.Rows) (r storedSubscription, err error) {
 	return r, nil
 }
 
-// asOf shows a subscription as off from the very instant of its end, whenever
-// housekeeping comes by.
-func (r *storedSubscription) asOf(now time.Time) {
-	if !r.End.IsZero() && !r.End.After(now) {
-		r.Status = subscription.Off
-	}
-}
-
 func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out []storedSubscription, err error) {
 	err = db.read(ctx, func(q querier) error {
 		out, err = all(ctx, q, scanSubscription, selectSubscription+where, args...)
@@ -64,13 +55,7 @@ func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out
 // comes with their text alone, and is quarantined.
 func (db *DB) Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error) {
 	found, err := db.subscriptions(ctx, " WHERE id = $1", id[:])
-	if err == nil && len(found) == 0 {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return subscription.Subscription{}, err
-	}
-	return db.keep(nil, found, store.SubscriptionQuery{})[0], nil
+	return store.First(db.keep(nil, found, store.SubscriptionQuery{}), err)
 }
 
 // scanned is how many subscriptions a listing looks at with one statement.
@@ -118,16 +103,11 @@ func (db *DB) keep(out []subscription.Subscription, page []storedSubscription, q
 	now := db.opts.Now()
 	for i := range page {
 		r := &page[i]
-		r.asOf(now)
+		store.AsOf(&r.Subscription, now)
 		if r.broken != nil {
 			db.setAside(r.ID, "the stored criteria cannot be read")
 		}
-		switch {
-		case q.Event != "" && !slices.Contains(r.Criteria.Events, q.Event):
-		case q.Mailbox != "" && !strings.EqualFold(q.Mailbox, r.Mailbox):
-		case q.Status != "" && q.Status != r.Status:
-		case !q.Patient.IsZero() && q.Patient != r.Criteria.Patient:
-		default:
+		if q.Selects(&r.Subscription) {
 			out = append(out, r.Subscription)
 		}
 	}

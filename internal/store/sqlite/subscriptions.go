@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -41,33 +40,24 @@ func (r *storedSubscription) scan(s *sqlite.Stmt) {
 	}
 }
 
-// asOf shows a subscription as off from the very instant of its end, whenever
-// housekeeping comes by.
-func (r *storedSubscription) asOf(now time.Time) {
-	if !r.End.IsZero() && !r.End.After(now) {
-		r.Status = subscription.Off
-	}
+// subscriptions reads rows in one read transaction.
+func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out []storedSubscription, err error) {
+	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, selectSubscription+where, func(s *sqlite.Stmt) error {
+			out = append(out, storedSubscription{})
+			out[len(out)-1].scan(s)
+			return nil
+		}, args...)
+	})
+	return out, err
 }
 
 // Subscription returns a subscription that was not deleted, ended ones with
 // status off, or store.ErrNotFound. One whose stored criteria no longer parse
 // comes with their text alone, and is quarantined.
 func (db *DB) Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error) {
-	var r storedSubscription
-	var found bool
-	err := db.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
-		found, err = row(conn, selectSubscription+" WHERE id = ?", r.scan, id[:])
-		return err
-	})
-	if err != nil {
-		return subscription.Subscription{}, err
-	}
-	if !found {
-		return subscription.Subscription{}, store.ErrNotFound
-	}
-	r.asOf(db.opts.Now())
-	db.setAside(&r)
-	return r.Subscription, nil
+	found, err := db.subscriptions(ctx, " WHERE id = ?", id[:])
+	return store.First(db.keep(nil, found, store.SubscriptionQuery{}), err)
 }
 
 // setAside has a subscription quarantined that was found broken on reading.
@@ -80,51 +70,49 @@ func (db *DB) setAside(r *storedSubscription) {
 	}
 }
 
-// scanned is how many subscriptions Subscriptions looks at in one read
-// transaction.
+// scanned is how many subscriptions a listing looks at in one read transaction.
 const scanned = 1000
 
 // Subscriptions lists the subscriptions of an organisation that a query
 // selects.
 func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
 	if !q.Patient.IsZero() {
-		return db.ofPatient(ctx, q)
+		// By their route key. The signs keep SQLite from the index of owners, which
+		// may have very many.
+		hash := subscription.Criteria{Patient: q.Patient}.Key().Hash()
+		seen, err := db.subscriptions(ctx, " WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", hash, string(q.ODS), q.After[:])
+		out := db.keep(nil, seen, q)
+		return out[:min(len(out), q.Max)], err
 	}
+	return db.scan(ctx, q, " WHERE ods = ?3 AND id > ?1 ORDER BY id LIMIT ?2", string(q.ODS))
+}
+
+// AllSubscriptions lists what a query selects, as Subscriptions does, but of
+// every owner where the query names none: operators look so. Without an owner it
+// may read the whole table, in steps that each end their read transaction.
+func (db *DB) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	if q.ODS != "" {
+		return db.Subscriptions(ctx, q)
+	}
+	return db.scan(ctx, q, " WHERE id > ?1 ORDER BY id LIMIT ?2")
+}
+
+// scan reads subscriptions in the order of their ids until enough are selected.
+func (db *DB) scan(ctx context.Context, q store.SubscriptionQuery, where string, args ...any) ([]subscription.Subscription, error) {
 	var out []subscription.Subscription
-	after := q.After
-	for {
-		var seen []storedSubscription
-		err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-			return rows(conn, selectSubscription+" WHERE ods = ? AND id > ? ORDER BY id LIMIT ?", func(s *sqlite.Stmt) error {
-				seen = append(seen, storedSubscription{})
-				seen[len(seen)-1].scan(s)
-				return nil
-			}, string(q.ODS), after[:], min(scanned, max(q.Max, 100)))
-		})
+	for after := q.After; ; {
+		seen, err := db.subscriptions(ctx, where, append([]any{after[:], min(scanned, max(q.Max, 100))}, args...)...)
 		if err != nil || len(seen) == 0 {
 			return out, err
 		}
 		if out = db.keep(out, seen, q); len(out) >= q.Max {
 			return out[:q.Max], nil
 		}
+		if err := ctx.Err(); err != nil { // reading checks it only while it waits
+			return nil, err
+		}
 		after = seen[len(seen)-1].ID
 	}
-}
-
-// ofPatient finds the explicit subscriptions to a patient by their route key.
-// The signs keep SQLite from the index of owners, which may have very many.
-func (db *DB) ofPatient(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
-	hash := subscription.Criteria{Patient: q.Patient}.Key().Hash()
-	var seen []storedSubscription
-	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSubscription+" WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", func(s *sqlite.Stmt) error {
-			seen = append(seen, storedSubscription{})
-			seen[len(seen)-1].scan(s)
-			return nil
-		}, hash, string(q.ODS), q.After[:])
-	})
-	out := db.keep(nil, seen, q)
-	return out[:min(len(out), q.Max)], err
 }
 
 // keep appends what of a page the query selects.
@@ -132,14 +120,9 @@ func (db *DB) keep(out []subscription.Subscription, page []storedSubscription, q
 	now := db.opts.Now()
 	for i := range page {
 		r := &page[i]
-		r.asOf(now)
+		store.AsOf(&r.Subscription, now)
 		db.setAside(r)
-		switch {
-		case q.Event != "" && !slices.Contains(r.Criteria.Events, q.Event):
-		case q.Mailbox != "" && !strings.EqualFold(q.Mailbox, r.Mailbox):
-		case q.Status != "" && q.Status != r.Status:
-		case !q.Patient.IsZero() && q.Patient != r.Criteria.Patient:
-		default:
+		if q.Selects(&r.Subscription) {
 			out = append(out, r.Subscription)
 		}
 	}
