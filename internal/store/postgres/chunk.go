@@ -15,29 +15,17 @@ import (
 // bytes no longer have the SHA-256 of the published message. No transaction is
 // open while it writes.
 func (db *DB) Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error {
-	if m.EventCode != "" {
-		if n != 1 {
-			return store.ErrNotFound
-		}
-		message, err := db.EventMessage(ctx, m.Position)
-		if err != nil {
-			return err
-		}
+	if m.EventCode == "" {
+		return store.WritePieces(w, func(i int) ([]byte, int, error) { return db.piece(ctx, m.Position, n, i) })
+	}
+	if n != 1 {
+		return store.ErrNotFound
+	}
+	message, err := db.EventMessage(ctx, m.Position)
+	if err == nil {
 		_, err = w.Write(message)
-		return err
 	}
-	for piece := 0; ; piece++ {
-		data, pieces, err := db.piece(ctx, m.Position, n, piece)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Write(data); err != nil {
-			return err
-		}
-		if piece+1 >= pieces {
-			return nil
-		}
-	}
+	return err
 }
 
 // piece reads one piece of a chunk, and how many there are.

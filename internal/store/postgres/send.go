@@ -51,10 +51,9 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
 	}
 	if first != nil {
 		c := putChunk{position: m.Position, chunk: 1, generation: int64(m.Position), size: int64(len(first))}
-		for rest := first; len(rest) > 0 || c.pieces == 0; c.pieces++ {
-			size := min(len(rest), maxPiece)
-			c.queuePiece(b, rest[:size])
-			rest = rest[size:]
+		for n, piece := range store.Pieces(first) {
+			c.queuePiece(b, n, piece)
+			c.pieces = n + 1
 		}
 		c.queue(b)
 	}

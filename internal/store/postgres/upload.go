@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/jackc/pgx/v5"
@@ -26,21 +25,10 @@ type putChunk struct {
 // returned, wrapped.
 func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
 	c := putChunk{position: position, chunk: n, generation: int64(db.NextPosition())}
-	for {
-		data, err := io.ReadAll(io.LimitReader(r, maxPiece))
-		if err != nil {
-			return 0, fmt.Errorf("chunk %d: %w", n, err)
-		}
-		if len(data) > 0 || c.pieces == 0 {
-			if err := db.putPiece(ctx, &c, data); err != nil {
-				return 0, err
-			}
-			c.size += int64(len(data))
-			c.pieces++
-		}
-		if len(data) < maxPiece {
-			break
-		}
+	var err error
+	c.pieces, c.size, err = store.ReadPieces(r, func(i int, data []byte) error { return db.putPiece(ctx, &c, i, data) })
+	if err != nil {
+		return 0, err
 	}
 	b := &pgx.Batch{}
 	c.queue(b)
@@ -49,18 +37,18 @@ func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventI
 
 // putPiece stores a piece of a chunk that does not count yet. No transaction is
 // open while the next one is read.
-func (db *DB) putPiece(ctx context.Context, c *putChunk, data []byte) error {
+func (db *DB) putPiece(ctx context.Context, c *putChunk, n int, data []byte) error {
 	b := &pgx.Batch{}
-	if c.pieces == 0 {
+	if n == 0 {
 		b.Queue("INSERT INTO upload (generation, position, chunk) VALUES ($1, $2, $3)", c.generation, int64(c.position), c.chunk)
 	}
-	c.queuePiece(b, data)
+	c.queuePiece(b, n, data)
 	return db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
 }
 
-func (c *putChunk) queuePiece(b *pgx.Batch, data []byte) {
+func (c *putChunk) queuePiece(b *pgx.Batch, n int, data []byte) {
 	b.Queue("INSERT INTO piece (position, chunk, generation, n, data) VALUES ($1, $2, $3, $4, $5)",
-		int64(c.position), c.chunk, c.generation, c.pieces, notNull(data))
+		int64(c.position), c.chunk, c.generation, n, notNull(data))
 }
 
 // queue makes the pieces of the generation the chunk.

@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// maxPiece is the most bytes in one row of a body.
-	maxPiece = 256 << 10
 	// maxRows is how many copies are filed in inboxes by the transaction that
 	// accepts the event; more go through fanout.
 	maxRows = 64
@@ -113,7 +111,7 @@ func (a accept) repeated(w *writer) (r result, known bool, err error) {
 // insert writes the event and its body.
 func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
 	body := a.Body.Data
-	if len(body) > maxPiece {
+	if len(body) > store.MaxPiece {
 		body = nil
 	} else if body == nil {
 		body = []byte{}
@@ -125,12 +123,10 @@ func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
 	if err != nil || body != nil {
 		return err
 	}
-	for n, rest := 0, a.Body.Data; len(rest) > 0; n++ {
-		size := min(len(rest), maxPiece)
-		if err := exec(w.conn, "INSERT INTO event_piece (event, n, data) VALUES (?, ?, ?)", a.Event, n, rest[:size]); err != nil {
+	for n, piece := range store.Pieces(a.Body.Data) {
+		if err := exec(w.conn, "INSERT INTO event_piece (event, n, data) VALUES (?, ?, ?)", a.Event, n, piece); err != nil {
 			return err
 		}
-		rest = rest[size:]
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
 	}
 	op := send{message: m, headers: headers}
 	switch {
-	case len(first) > maxPiece:
+	case len(first) > store.MaxPiece:
 		if _, err := db.PutChunk(ctx, m.Mailbox, m.Position, 1, bytes.NewReader(first)); err != nil {
 			return err
 		}
@@ -150,27 +150,17 @@ type putChunk struct {
 // returned, wrapped.
 func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
 	c := putChunk{position: position, chunk: n, generation: int64(db.NextPosition())}
-	for {
-		// A new buffer each time: the committer may still hold the last one
-		// when ctx ends the waiting.
-		data, err := io.ReadAll(io.LimitReader(r, maxPiece))
-		if err != nil {
-			return 0, fmt.Errorf("chunk %d: %w", n, err)
-		}
-		if len(data) > 0 || c.pieces == 0 {
-			p := newPiece(position, n, c.generation, c.pieces, data)
-			p.alone = true
-			if _, err := db.submit(ctx, p); err != nil {
-				return 0, err
-			}
-			c.pieces++
-			c.size += int64(len(data))
-		}
-		if len(data) < maxPiece {
-			break
-		}
+	var err error
+	c.pieces, c.size, err = store.ReadPieces(r, func(i int, data []byte) error {
+		p := newPiece(position, n, c.generation, i, data)
+		p.alone = true
+		_, err := db.submit(ctx, p)
+		return err
+	})
+	if err != nil {
+		return 0, err
 	}
-	_, err := db.submit(ctx, c)
+	_, err = db.submit(ctx, c)
 	return c.size, err
 }
 
