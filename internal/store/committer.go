@@ -15,13 +15,6 @@ import (
 // rolled back; the outcomes then count for nothing.
 type Commit[Op, R any] func(ops []Op, out []Outcome[R]) error
 
-// CommitAhead is a Commit that may begin the following transaction together
-// with the end of its own, and so save a round trip. next fixes what follows:
-// the operations that wait at that moment, none when nothing does. The next
-// call gets exactly these, whatever becomes of this one. Calls of next after
-// the first return the same.
-type CommitAhead[Op, R any] func(ops []Op, out []Outcome[R], next func() []Op) error
-
 // Outcome is what one operation came to.
 type Outcome[R any] struct {
 	Value R
@@ -43,7 +36,7 @@ type Limits[Op any] struct {
 // Committer lets concurrent operations share transactions: whatever waits when
 // one commit ends goes into the next. Safe for concurrent use.
 type Committer[Op, R any] struct {
-	commit CommitAhead[Op, R]
+	commit Commit[Op, R]
 	limits Limits[Op]
 	queue  chan *request[Op, R]
 	free   sync.Pool // of *request whose answer was taken
@@ -66,12 +59,6 @@ type request[Op, R any] struct {
 // NewCommitter returns a Committer; Run makes it work. Until then submitted
 // operations wait.
 func NewCommitter[Op, R any](limits Limits[Op], commit Commit[Op, R]) *Committer[Op, R] {
-	return NewCommitterAhead(limits, func(ops []Op, out []Outcome[R], _ func() []Op) error { return commit(ops, out) })
-}
-
-// NewCommitterAhead returns a Committer whose transactions may overlap by a
-// round trip.
-func NewCommitterAhead[Op, R any](limits Limits[Op], commit CommitAhead[Op, R]) *Committer[Op, R] {
 	c := &Committer[Op, R]{commit: commit, limits: limits, queue: make(chan *request[Op, R], limits.Queue)}
 	c.free.New = func() any { return &request[Op, R]{done: make(chan Outcome[R], 1)} }
 	return c
@@ -136,39 +123,24 @@ func (c *Committer[Op, R]) enqueue(op Op) (*request[Op, R], error) {
 // Run commits until ctx ends. Then it takes no more operations, commits what
 // it had accepted, and returns.
 func (c *Committer[Op, R]) Run(ctx context.Context) {
-	b, following := new(batch[Op, R]), new(batch[Op, R])
+	var b batch[Op, R]
 	for {
-		if len(b.members) == 0 && !c.wait(ctx, b) {
-			return
+		select {
+		case r := <-c.queue:
+			c.serve(&b, r)
+		case <-ctx.Done():
+			c.mu.Lock()
+			c.closed = true
+			c.mu.Unlock()
+			for {
+				select {
+				case r := <-c.queue:
+					c.serve(&b, r)
+				default:
+					return
+				}
+			}
 		}
-		c.serve(b, following)
-		b, following = following, b
-	}
-}
-
-// wait begins a batch with the next operation. After the end of ctx it takes
-// what is left, and returns false when nothing is.
-func (c *Committer[Op, R]) wait(ctx context.Context, b *batch[Op, R]) bool {
-	select {
-	case r := <-c.queue:
-		c.fill(b, r)
-		return true
-	case <-ctx.Done():
-	}
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	return c.poll(b)
-}
-
-// poll begins a batch with what waits, and returns false when nothing does.
-func (c *Committer[Op, R]) poll(b *batch[Op, R]) bool {
-	select {
-	case r := <-c.queue:
-		c.fill(b, r)
-		return true
-	default:
-		return false
 	}
 }
 
@@ -179,14 +151,11 @@ type batch[Op, R any] struct {
 	out     []Outcome[R]
 }
 
-// serve commits a batch and answers its members. It may have filled following.
-func (c *Committer[Op, R]) serve(b, following *batch[Op, R]) {
-	err := c.commit(b.ops, b.out, func() []Op {
-		if len(following.members) == 0 {
-			c.poll(following)
-		}
-		return following.ops
-	})
+// serve commits a batch that begins with first.
+func (c *Committer[Op, R]) serve(b *batch[Op, R], first *request[Op, R]) {
+	c.fill(b, first)
+	clear(b.out)
+	err := c.commit(b.ops, b.out)
 	c.counts.committed(len(b.ops), err)
 	switch {
 	case err == nil:
@@ -204,15 +173,9 @@ func (c *Committer[Op, R]) serve(b, following *batch[Op, R]) {
 		c.bytes.Add(-int64(r.weight))
 		r.done <- b.out[i]
 	}
-	b.empty()
-}
-
-// empty forgets the members, and what they hold.
-func (b *batch[Op, R]) empty() {
 	clear(b.members)
 	clear(b.ops)
 	clear(b.out)
-	b.members, b.ops, b.out = b.members[:0], b.ops[:0], b.out[:0]
 }
 
 // retryAlone gives every member of a batch that failed a transaction of its
@@ -220,7 +183,7 @@ func (b *batch[Op, R]) empty() {
 func (c *Committer[Op, R]) retryAlone(b *batch[Op, R]) {
 	for i := range b.ops {
 		b.out[i] = Outcome[R]{}
-		err := c.commit(b.ops[i:i+1], b.out[i:i+1], func() []Op { return nil })
+		err := c.commit(b.ops[i:i+1], b.out[i:i+1])
 		c.counts.committed(1, err)
 		if err != nil {
 			b.out[i] = Outcome[R]{Err: err}
@@ -230,7 +193,7 @@ func (c *Committer[Op, R]) retryAlone(b *batch[Op, R]) {
 
 // fill takes what waits, within the limits of a batch.
 func (c *Committer[Op, R]) fill(b *batch[Op, R], first *request[Op, R]) {
-	b.members = append(b.members, first)
+	b.members, b.ops = append(b.members[:0], first), b.ops[:0]
 	weight := first.weight
 	// Those who were just answered get the chance to submit again.
 	runtime.Gosched()

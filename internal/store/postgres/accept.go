@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,6 +33,7 @@ type accept struct {
 	entry  audit.Sealed
 
 	candidates []subscription.Candidate
+	matched    int64 // timeline of the server that named the candidates; 0: none has
 	copies     []subscription.Copy
 }
 
@@ -46,8 +49,25 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
 		op.key = sum[:16]
 	}
+	if op.routed() {
+		if _, err := db.matcher.Submit(ctx, op); err != nil {
+			return store.Receipt{}, notStored(err)
+		}
+	}
 	r, err := db.writer.committer.Submit(ctx, task{publish: op})
 	return r.receipt, err
+}
+
+// routed tells whether the event is matched as it is accepted.
+func (a *accept) routed() bool { return !a.Deferred && !a.Withheld }
+
+// notStored is an error of what goes before the commit: when the caller goes
+// away meanwhile, it is known that nothing is stored.
+func notStored(err error) error {
+	if errors.Is(err, store.ErrUnknown) {
+		return fmt.Errorf("%w: %v", store.ErrBusy, err)
+	}
+	return err
 }
 
 func (a *accept) eventType() eventType { return eventType{a.Code, a.Workflow} }
@@ -60,13 +80,14 @@ func hashes(keys []subscription.RouteKey) []int64 {
 	return out
 }
 
-// opening is the first part of a transaction: BEGIN, then the idempotency keys
-// of its publishes and who gets a copy of each.
+// opening is what the publishes of a batch have to ask before their rows are
+// known.
 type opening struct {
 	accepts []*accept
-	at      []int    // where each stands in the batch
-	results []result // of accepts
-	keys    bool     // some have idempotency keys
+	at      []int     // where each stands in the batch
+	keys    bool      // some have idempotency keys
+	again   []*accept // were matched by a server that another has taken over from
+	results []result  // of accepts
 }
 
 func newOpening(tasks []task) *opening {
@@ -79,37 +100,46 @@ func newOpening(tasks []task) *opening {
 	return o
 }
 
-// queue asks for all of it, and read reads the answers.
-func (o *opening) queue(b *pgx.Batch) {
-	b.Queue("BEGIN")
+// queue asks behind BEGIN, and says whether there was anything to ask; read then
+// reads the answers.
+func (o *opening) queue(b *pgx.Batch, timeline int64) bool {
 	o.keys = queueKeys(b, o.accepts)
-	queueMatching(b, o.accepts)
-}
-
-func (o *opening) read(answers pgx.BatchResults, db *DB) error {
-	if _, err := answers.Exec(); err != nil { // BEGIN
-		return err
-	}
-	if len(o.accepts) == 0 {
-		return nil
-	}
-	var known map[string]earlier
-	if o.keys {
-		var err error
-		if known, err = readKeys(answers); err != nil {
-			return err
+	for _, a := range o.accepts {
+		if a.routed() && a.matched != timeline {
+			o.again = append(o.again, a)
 		}
 	}
-	if err := db.readCandidates(answers, o.accepts); err != nil {
-		return err
+	if len(o.again) > 0 {
+		queueMatching(b, o.again)
 	}
+	return o.keys || len(o.again) > 0
+}
+
+func (o *opening) read(answers pgx.BatchResults, db *DB) (known map[string]earlier, err error) {
+	if _, err := answers.Exec(); err != nil { // BEGIN
+		return nil, err
+	}
+	if o.keys {
+		if known, err = readKeys(answers); err != nil {
+			return nil, err
+		}
+	}
+	if len(o.again) > 0 {
+		err = db.readCandidates(answers, o.again)
+	}
+	return known, err
+}
+
+// conclude says what becomes of the publishes.
+func (o *opening) conclude(known map[string]earlier) {
 	o.results = make([]result, len(o.accepts))
 	for i, a := range o.accepts {
 		if before, used := known[string(a.key)]; used && before.event != a.Event {
 			o.results[i] = before.answer(a)
 			continue
 		}
-		if !a.Deferred && !a.Withheld {
+		a.copies = nil
+		if a.routed() {
 			a.copies = subscription.Match(a.candidates, a.Facts)
 		}
 		o.results[i].receipt = store.Receipt{Event: a.Event, Copies: len(a.copies)}
@@ -117,7 +147,6 @@ func (o *opening) read(answers pgx.BatchResults, db *DB) error {
 			known[string(a.key)] = earlier{event: a.Event, sum: a.Body.SHA256[:], copies: len(a.copies)}
 		}
 	}
-	return nil
 }
 
 // earlier is what is known of an idempotency key.

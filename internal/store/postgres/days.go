@@ -43,21 +43,15 @@ type days struct{ made sync.Map }
 // ensure makes the partitions of a position's day before its first row: a row
 // in a default partition would keep them from being made.
 func (d *days) ensure(ctx context.Context, db *DB, p store.EventID) error {
-	if d.has(p) {
+	number := dayOf(p)
+	if _, made := d.made.Load(number); made {
 		return nil
 	}
-	number := dayOf(p)
 	err := db.change(ctx, func(tx pgx.Tx) error { return makeDay(ctx, tx, number) })
 	if err == nil {
 		d.made.Store(number, true)
 	}
 	return err
-}
-
-// has tells whether the partitions of a position's day are known to be there.
-func (d *days) has(p store.EventID) bool {
-	_, made := d.made.Load(dayOf(p))
-	return made
 }
 
 // partitionLock is the advisory lock of who makes or drops partitions.

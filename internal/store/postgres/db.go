@@ -94,6 +94,7 @@ type DB struct {
 	servers *servers
 	pool    *pgxpool.Pool
 	writer  *writer
+	matcher *store.Committer[*accept, struct{}] // of what goes to the writer next
 	acks    *store.Committer[acknowledgement, struct{}]
 	nonces  *store.Committer[nonce, bool]
 
@@ -136,10 +137,14 @@ func (db *DB) open(ctx context.Context, dsn string) (err error) {
 		return err
 	}
 	db.writer = &writer{db: db}
-	db.writer.committer = store.NewCommitterAhead(store.Limits[task]{
+	db.writer.committer = store.NewCommitter(store.Limits[task]{
 		Queue: db.opts.Queue, Batch: batchMembers, Weight: weight,
 		QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
 	}, db.writer.commit)
+	db.matcher = store.NewCommitter(store.Limits[*accept]{
+		Queue: db.opts.Queue, Batch: batchMembers, Weight: func(a *accept) int { return weight(task{publish: a}) },
+		QueueBytes: db.opts.QueueBytes, BatchBytes: batchBytes,
+	}, db.matchAll)
 	db.acks = store.NewCommitter(store.Limits[acknowledgement]{Queue: db.opts.Queue, Batch: 256}, db.acknowledgeAll)
 	db.nonces = store.NewCommitter(store.Limits[nonce]{Queue: db.opts.Queue, Batch: 512}, db.useNonces)
 	return nil
@@ -153,6 +158,7 @@ func (db *DB) Run(ctx context.Context) error {
 	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var committers, workers sync.WaitGroup
+	committers.Go(func() { db.matcher.Run(committing) })
 	committers.Go(func() { db.writer.committer.Run(committing) })
 	committers.Go(func() { db.acks.Run(committing) })
 	committers.Go(func() { db.nonces.Run(committing) })

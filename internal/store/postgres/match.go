@@ -9,25 +9,50 @@ import (
 	"nems/internal/subscription"
 )
 
+// matchAll finds the candidates of publishes before they are committed, all
+// that wait in one statement: while one batch is on its way to the disk, the
+// next is matched. What the statement sees is at least what was answered before
+// any of them came in.
+//
+// It counts as long as the same primary confirms the commit: a server that
+// another has taken over from may not know the newest subscriptions. The writer
+// compares the timelines and asks again where they differ.
+func (db *DB) matchAll(accepts []*accept, _ []store.Outcome[struct{}]) error {
+	ctx, cancel := context.WithTimeout(context.Background(), statementWait)
+	defer cancel()
+	return db.read(ctx, func(querier) error {
+		conn, err := db.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release()
+		b := &pgx.Batch{}
+		queueMatching(b, accepts)
+		answers := conn.SendBatch(ctx, b)
+		err = db.readCandidates(answers, accepts)
+		if closing := answers.Close(); err == nil {
+			err = closing
+		}
+		for _, a := range accepts {
+			a.matched = timeline(conn.Conn())
+		}
+		return err
+	})
+}
+
 // queueMatching asks for the subscriptions that are filed under the event codes
-// and route keys of the publishes. It is a statement of its own, begun after
-// the batch is closed: READ COMMITTED shows it all that was committed before.
+// and route keys of publishes.
 func queueMatching(b *pgx.Batch, accepts []*accept) {
 	var numbers, codes []int32
 	var hashes []int64
 	for i, a := range accepts {
-		a.candidates, a.copies = nil, nil
-		if a.Deferred || a.Withheld {
-			continue
-		}
+		a.candidates = nil
 		for _, hash := range a.hashes {
 			numbers, hashes, codes = append(numbers, int32(i)), append(hashes, hash), append(codes, codeNumber(a.Facts.EventCode))
 		}
 	}
-	if len(accepts) > 0 {
-		b.Queue(`SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
-			JOIN route r ON r.hash = k.hash AND r.code = k.code`, numbers, hashes, codes)
-	}
+	b.Queue(`SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
+		JOIN route r ON r.hash = k.hash AND r.code = k.code`, numbers, hashes, codes)
 }
 
 // readCandidates reads the answer of queueMatching. A candidate that cannot be

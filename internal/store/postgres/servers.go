@@ -117,9 +117,12 @@ func (s *servers) fence(ctx context.Context, conn *pgx.Conn) error {
 }
 
 // current tells whether a connection still is to the newest primary.
-func (s *servers) current(conn *pgx.Conn) bool {
-	timeline, ok := conn.PgConn().CustomData()[timelineKey].(int64)
-	return ok && timeline >= s.timeline.Load()
+func (s *servers) current(conn *pgx.Conn) bool { return timeline(conn) >= s.timeline.Load() }
+
+// timeline is that of a connection's server, above 0; 0 before it is known.
+func timeline(conn *pgx.Conn) int64 {
+	t, _ := conn.PgConn().CustomData()[timelineKey].(int64)
+	return t
 }
 
 // warned takes the last warning that a connection heard. One during COMMIT means

@@ -52,7 +52,6 @@ type writer struct {
 	conn      *pgx.Conn // nil: to be made
 	chain     *audit.Chain
 	begun     bool               // the chain has a link on disk
-	ahead     *opening           // of the transaction that is open already; nil: none is
 	listed    map[eventType]bool // have their rows, as far as this connection knows
 
 	// Of the batch:
@@ -85,15 +84,14 @@ func (w *writer) disconnect() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	err := w.conn.Close(ctx)
-	w.conn, w.ahead = nil, nil // the transaction, if there is one, ends with it
+	w.conn = nil
 	return err
 }
 
-// commit is the committer's store.CommitAhead. It ends with the database's
-// answer or a timeout, never because a caller went away: a COMMIT that is
-// cancelled while it waits for its standby is answered as if it had been
-// replicated.
-func (w *writer) commit(tasks []task, out []store.Outcome[result], next func() []task) error {
+// commit is the committer's store.Commit. It ends with the database's answer or
+// a timeout, never because a caller went away: a COMMIT that is cancelled while
+// it waits for its standby is answered as if it had been replicated.
+func (w *writer) commit(tasks []task, out []store.Outcome[result]) error {
 	if w.db.closed.Load() {
 		return store.ErrClosed
 	}
@@ -103,7 +101,7 @@ func (w *writer) commit(tasks []task, out []store.Outcome[result], next func() [
 		return w.failed(err)
 	}
 	waiting := w.db.records.Take()
-	err := w.transact(ctx, tasks, out, waiting, next)
+	err := w.transact(ctx, tasks, out, waiting)
 	if err != nil {
 		w.db.records.PutBack(waiting)
 		return w.failed(err)
@@ -147,7 +145,7 @@ func (w *writer) failed(err error) error {
 		err = commitError(err)
 	}
 	if w.conn != nil && (w.committing || w.conn.PgConn().TxStatus() != 'I' || passing(err)) {
-		_ = w.disconnect()
+		_ = w.disconnect() // the transaction, if there is one, ends with it
 	}
 	if errors.Is(err, store.ErrUnknown) {
 		// Whether the chain has the link is not known either: another begins.
@@ -157,37 +155,38 @@ func (w *writer) failed(err error) error {
 }
 
 // transact runs the batch in one transaction: the publishes together, the rest
-// in order, then the link of the audit, then COMMIT.
-func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome[result], waiting []audit.Sealed, next func() []task) error {
-	o, err := w.open(ctx, tasks)
-	if err != nil {
-		return err
+// in order, then the link of the audit, then COMMIT. Publishes without
+// idempotency keys take one round trip.
+func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome[result], waiting []audit.Sealed) error {
+	o := newOpening(tasks)
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	var known map[string]earlier
+	if asked := o.queue(b, timeline(w.conn)); asked || len(o.accepts) < len(tasks) {
+		var err error
+		if known, err = w.ask(ctx, b, o); err != nil {
+			return err
+		}
+		b = &pgx.Batch{}
 	}
+	o.conclude(known)
 	for i, r := range o.results {
 		out[o.at[i]] = store.Outcome[result]{Value: r, Err: r.err}
 	}
-	for i, t := range tasks {
-		if t.change == nil {
-			continue
-		}
-		r, err := t.change.apply(ctx, w)
-		if err != nil {
-			return err
-		}
-		out[i] = store.Outcome[result]{Value: r, Err: r.err}
+	if err := w.applyChanges(ctx, tasks, out); err != nil {
+		return err
 	}
-	last := &pgx.Batch{}
-	w.keepAccepted(last, o)
+	w.keepAccepted(b, o)
 	w.entries = append(w.entries, waiting...)
-	link := w.queueLink(last)
+	link := w.queueLink(b)
 	if w.registryChanged {
-		last.Queue("UPDATE version SET registry = registry + 1")
+		b.Queue("UPDATE version SET registry = registry + 1")
 	}
 	if w.boxesChanged {
-		last.Queue("UPDATE version SET boxes = boxes + 1")
+		b.Queue("UPDATE version SET boxes = boxes + 1")
 	}
-	last.Queue("COMMIT")
-	if err := w.finish(ctx, last, w.following(next())); err != nil {
+	b.Queue("COMMIT")
+	if err := w.finish(ctx, b); err != nil {
 		return err
 	}
 	if link != nil {
@@ -200,75 +199,54 @@ func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome
 	return nil
 }
 
-// open begins the transaction, unless the end of the last one did.
-func (w *writer) open(ctx context.Context, tasks []task) (*opening, error) {
-	if o := w.ahead; o != nil {
-		w.ahead = nil
-		return o, nil
-	}
-	o := newOpening(tasks)
-	b := &pgx.Batch{}
-	o.queue(b)
+// ask begins the transaction and asks what the publishes depend on.
+func (w *writer) ask(ctx context.Context, b *pgx.Batch, o *opening) (map[string]earlier, error) {
 	answers := w.conn.SendBatch(ctx, b)
-	err := o.read(answers, w.db)
+	known, err := o.read(answers, w.db)
 	if closing := answers.Close(); err == nil {
 		err = closing
 	}
-	return o, err
+	return known, err
 }
 
-// following is what to begin together with a COMMIT; nil when nothing waits, or
-// when it needs preparation.
-func (w *writer) following(tasks []task) *opening {
-	for _, t := range tasks {
-		if t.publish != nil && !w.db.days.has(t.publish.Event) {
-			return nil
+// applyChanges does the changes of the batch, one after the other.
+func (w *writer) applyChanges(ctx context.Context, tasks []task, out []store.Outcome[result]) error {
+	for i, t := range tasks {
+		if t.change == nil {
+			continue
 		}
-	}
-	if len(tasks) == 0 {
-		return nil
-	}
-	return newOpening(tasks)
-}
-
-// finish sends the last statements with COMMIT, and those that open the
-// following transaction, in one round trip. Its error is about the first alone:
-// what could not be opened is opened anew.
-func (w *writer) finish(ctx context.Context, last *pgx.Batch, following *opening) error {
-	statements := last.Len()
-	if following != nil {
-		following.queue(last)
-	}
-	_ = warned(w.conn) // what was heard before has nothing to do with this commit
-	w.committing = true
-	answers := w.conn.SendBatch(ctx, last)
-	err := committed(answers, statements, w.conn)
-	if err != nil {
-		return errors.Join(err, answers.Close())
-	}
-	w.committing = false
-	if following != nil {
-		err = following.read(answers, w.db)
-	}
-	if err = errors.Join(err, answers.Close()); err != nil {
-		_ = w.disconnect()
-	} else {
-		w.ahead = following
+		r, err := t.change.apply(ctx, w)
+		if err != nil {
+			return err
+		}
+		out[i] = store.Outcome[result]{Value: r, Err: r.err}
 	}
 	return nil
 }
 
-// committed reads the answers up to that of COMMIT.
-func committed(answers pgx.BatchResults, statements int, conn *pgx.Conn) error {
+// finish sends the last statements with COMMIT, and reads all answers.
+func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
+	_ = warned(w.conn) // what was heard before has nothing to do with this commit
+	w.committing = true
+	answers := w.conn.SendBatch(ctx, b)
+	var err error
 	var tag pgconn.CommandTag
-	for range statements {
-		var err error
+	for range b.Len() {
 		if tag, err = answers.Exec(); err != nil {
-			return err
+			break
 		}
 	}
-	if tag.String() != "COMMIT" {
-		return pgx.ErrTxCommitRollback
+	if closing := answers.Close(); err == nil {
+		err = closing
 	}
-	return warned(conn)
+	if err == nil && tag.String() != "COMMIT" {
+		err = pgx.ErrTxCommitRollback
+	}
+	if err == nil {
+		err = warned(w.conn)
+	}
+	if err == nil {
+		w.committing = false
+	}
+	return err
 }
