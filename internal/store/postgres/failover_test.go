@@ -8,6 +8,7 @@ import (
 
 	"nems/internal/store"
 	"nems/internal/store/postgres/pgtest"
+	"nems/internal/store/storetest"
 )
 
 // When a standby takes over, the store goes on with it; the old primary, back
@@ -18,23 +19,19 @@ func TestStandbyTakesOver(t *testing.T) {
 	name := pgtest.SQL(t, dsn, "SELECT current_database()")
 	promoted := old.Standby(t)
 	db := runNode(t, fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/%s?sslmode=disable", old.Port, promoted.Port, name))
-	box := hosted(t, db, "A")
-	patient := numbered(1)
-	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
-		t.Fatal(err)
-	}
+	box, patient := subscribed(t, db)
 	before := eventAbout(db, patient, []byte("before"))
 	if _, err := db.AcceptEvent(t.Context(), before); err != nil {
 		t.Fatal(err)
 	}
 	written := pgtest.SQL(t, dsn, "SELECT pg_current_wal_flush_lsn()")
-	eventually(t, "the standby has everything", func() bool {
+	storetest.Eventually(t, "the standby has everything", func() bool {
 		return pgtest.SQL(t, promoted.DSN("postgres", name), "SELECT pg_last_wal_replay_lsn() >= '"+written+"'") == "t"
 	})
 	old.Stop(t)
 	promoted.Promote(t)
 	after := eventAbout(db, patient, []byte("after"))
-	eventually(t, "the store goes on", func() bool {
+	storetest.Eventually(t, "the store goes on", func() bool {
 		_, err := db.AcceptEvent(t.Context(), after)
 		return err == nil
 	})
@@ -57,7 +54,7 @@ func TestStandbyTakesOver(t *testing.T) {
 	old.Stop(t)
 	promoted.Start(t)
 	again := eventAbout(db, patient, []byte("again"))
-	eventually(t, "the new primary is taken up again", func() bool {
+	storetest.Eventually(t, "the new primary is taken up again", func() bool {
 		_, err := db.AcceptEvent(t.Context(), again)
 		return err == nil
 	})

@@ -10,6 +10,7 @@ import (
 	"nems/internal/store"
 	"nems/internal/store/postgres"
 	"nems/internal/store/postgres/pgtest"
+	"nems/internal/store/storetest"
 )
 
 // A subscription counts on every node once it is answered, and no longer once
@@ -26,7 +27,7 @@ func TestSubscribeHerePublishThere(t *testing.T) {
 		others.Go(func() {
 			db := nodes[i%2]
 			for !stop.Load() {
-				if _, err := db.AcceptEvent(t.Context(), eventAbout(db, numbered(900_000), []byte("beside"))); err != nil {
+				if _, err := db.AcceptEvent(t.Context(), eventAbout(db, storetest.Numbered(900_000), []byte("beside"))); err != nil {
 					t.Error(err)
 					return
 				}
@@ -51,8 +52,8 @@ func TestSubscribeHerePublishThere(t *testing.T) {
 // cross subscribes to patient i on one node, publishes on the other, deletes,
 // publishes.
 func cross(t *testing.T, here, there *postgres.DB, i int) error {
-	patient := numbered(i)
-	s := aboutPatient(t, patient, "A")
+	patient := storetest.Numbered(i)
+	s := storetest.AboutPatient(t, patient, "A")
 	entry := audit.Entry{Action: "subscribe", ODS: "RR8", Patient: patient, Status: 201}
 	if err := here.Subscribe(t.Context(), s, entry); err != nil {
 		return err

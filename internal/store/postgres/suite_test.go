@@ -1,8 +1,6 @@
 package postgres_test
 
 import (
-	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,18 +19,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestSuite(t *testing.T) {
 	server := pgtest.Boot(t)
 	storetest.Run(t, func(t *testing.T) storetest.Fixture {
-		f := &fixture{dsn: server.Database(t)}
-		t.Cleanup(func() { f.Stop(t) })
-		return f
+		return &fixture{dsn: server.Database(t)}
 	})
 }
 
 // fixture is a database with one node on it.
 type fixture struct {
-	dsn     string
-	db      *postgres.DB
-	cancel  context.CancelFunc
-	running sync.WaitGroup
+	dsn  string
+	stop func()
 }
 
 func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
@@ -43,36 +37,17 @@ func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	f.db, f.cancel = db, cancel
-	f.running.Go(func() {
-		if err := db.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	f.stop = storetest.Serve(t, db)
 	return db
 }
 
 // OpenSecond opens another node on the database.
 func (f *fixture) OpenSecond(t *testing.T, now func() time.Time) storetest.Store {
 	t.Helper()
-	second := &fixture{dsn: f.dsn}
-	t.Cleanup(func() { second.Stop(t) })
-	return second.Open(t, now)
+	return (&fixture{dsn: f.dsn}).Open(t, now)
 }
 
-func (f *fixture) Stop(t *testing.T) {
-	t.Helper()
-	if f.db == nil {
-		return
-	}
-	f.cancel()
-	f.running.Wait()
-	if err := f.db.Close(); err != nil {
-		t.Error(err)
-	}
-	f.db = nil
-}
+func (f *fixture) Stop(*testing.T) { f.stop() }
 
 // Crash cuts every connection of the node, as the death of its machine would,
 // and leaves the node behind: the next one takes over beside it.

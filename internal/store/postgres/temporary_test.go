@@ -8,6 +8,7 @@ import (
 
 	"nems/internal/store"
 	"nems/internal/store/postgres/pgtest"
+	"nems/internal/store/storetest"
 )
 
 // What the server can recover from is ErrBusy: nothing was stored, the API
@@ -16,11 +17,7 @@ func TestTemporaryFailures(t *testing.T) {
 	s := pgtest.Boot(t)
 	dsn := s.Database(t)
 	db := runNode(t, dsn)
-	box := hosted(t, db, "A")
-	patient := numbered(1)
-	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
-		t.Fatal(err)
-	}
+	box, patient := subscribed(t, db)
 	for name, state := range map[string]string{
 		"disk full": "53100", "out of memory": "53200", "serialization": "40001", "deadlock": "40P01",
 		"lock not available": "55P03", "read-only transaction": "25006", "shutting down": "57P01", "crash elsewhere": "57P02",
@@ -49,11 +46,7 @@ func TestTemporaryFailures(t *testing.T) {
 func TestServerComesBack(t *testing.T) {
 	s := pgtest.Boot(t, "fsync=on")
 	db := runNode(t, s.Database(t))
-	box := hosted(t, db, "A")
-	patient := numbered(1)
-	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
-		t.Fatal(err)
-	}
+	box, patient := subscribed(t, db)
 	before := eventAbout(db, patient, []byte("before"))
 	if _, err := db.AcceptEvent(t.Context(), before); err != nil {
 		t.Fatal(err)
@@ -71,7 +64,7 @@ func TestServerComesBack(t *testing.T) {
 	}
 	s.Start(t)
 	after := eventAbout(db, patient, []byte("after"))
-	eventually(t, "the store takes events again", func() bool {
+	storetest.Eventually(t, "the store takes events again", func() bool {
 		_, err := db.AcceptEvent(t.Context(), after)
 		return err == nil
 	})

@@ -7,6 +7,7 @@ import (
 
 	"nems/internal/store"
 	"nems/internal/store/postgres/pgtest"
+	"nems/internal/store/storetest"
 )
 
 // A connection that is lost during COMMIT leaves open whether the event is
@@ -15,11 +16,7 @@ func TestConnectionLostDuringCommit(t *testing.T) {
 	s := pgtest.Boot(t)
 	p, dsn := through(t, s.Database(t))
 	db := runNode(t, dsn)
-	box := hosted(t, db, "A")
-	patient := numbered(1)
-	if err := db.Subscribe(t.Context(), aboutPatient(t, patient, "A"), eventAbout(db, patient, nil).Audit); err != nil {
-		t.Fatal(err)
-	}
+	box, patient := subscribed(t, db)
 	for _, c := range []struct {
 		name  string
 		where cut
@@ -39,7 +36,7 @@ func TestConnectionLostDuringCommit(t *testing.T) {
 				t.Errorf("expected ErrUnknown, got %v", err)
 			}
 			next := eventAbout(db, patient, []byte("next"))
-			eventually(t, "the store takes events again", func() bool {
+			storetest.Eventually(t, "the store takes events again", func() bool {
 				_, err := db.AcceptEvent(t.Context(), next)
 				if err != nil && !errors.Is(err, store.ErrBusy) {
 					t.Fatalf("another connection: %v", err)
@@ -62,19 +59,19 @@ func TestCommitThatNoStandbyConfirmed(t *testing.T) {
 			db := runNode(t, dsn)
 			hosted(t, db, "A")
 			// What a first event makes beside itself is there already.
-			if _, err := db.AcceptEvent(t.Context(), eventAbout(db, numbered(1), []byte("first"))); err != nil {
+			if _, err := db.AcceptEvent(t.Context(), eventAbout(db, storetest.Numbered(1), []byte("first"))); err != nil {
 				t.Fatal(err)
 			}
 			admin := s.DSN("postgres", "postgres") + "&options=-csynchronous_commit%3Dlocal"
 			pgtest.SQL(t, admin, "ALTER SYSTEM SET synchronous_standby_names = 'absent'", "SELECT pg_reload_conf()")
 			accepted := make(chan error, 1)
 			accept := func() {
-				_, err := db.AcceptEvent(context.WithoutCancel(t.Context()), eventAbout(db, numbered(1), []byte("body")))
+				_, err := db.AcceptEvent(context.WithoutCancel(t.Context()), eventAbout(db, storetest.Numbered(1), []byte("body")))
 				accepted <- err
 			}
 			go accept()
 			var err error
-			eventually(t, "an answer that had to wait", func() bool {
+			storetest.Eventually(t, "an answer that had to wait", func() bool {
 				pgtest.SQL(t, admin, "SELECT "+how+"(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 				select {
 				case err = <-accepted:
@@ -90,8 +87,8 @@ func TestCommitThatNoStandbyConfirmed(t *testing.T) {
 				t.Errorf("expected ErrUnknown, got %v", err)
 			}
 			pgtest.SQL(t, admin, "ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
-			eventually(t, "events are taken again", func() bool {
-				_, err := db.AcceptEvent(t.Context(), eventAbout(db, numbered(1), []byte("body")))
+			storetest.Eventually(t, "events are taken again", func() bool {
+				_, err := db.AcceptEvent(t.Context(), eventAbout(db, storetest.Numbered(1), []byte("body")))
 				return err == nil
 			})
 		})

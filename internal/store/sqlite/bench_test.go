@@ -19,6 +19,7 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/storetest"
 	"nems/internal/subscription"
 )
 
@@ -29,20 +30,7 @@ func start(tb testing.TB, dir string, o sqlite.Options) *sqlite.DB {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := db.Run(ctx); err != nil {
-			tb.Error(err)
-		}
-	})
-	tb.Cleanup(func() {
-		cancel()
-		running.Wait()
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
+	storetest.Serve(tb, db)
 	return db
 }
 
@@ -58,58 +46,19 @@ func benchBody() []byte {
 	return b
 }
 
-func patientNumber(i int) nhs.NHSNumber {
-	for ; ; i++ {
-		nine := fmt.Sprintf("9%08d", i*10%100_000_000)
-		sum := 0
-		for j := range 9 {
-			sum += int(nine[j]-'0') * (10 - j)
-		}
-		check := (11 - sum%11) % 11
-		if check == 10 {
-			i += 13_000_000
-			continue
-		}
-		n, err := nhs.ParseNHSNumber(fmt.Sprintf("%s%d", nine, check))
-		if err == nil {
-			return n
-		}
-	}
-}
-
-func explicit(tb testing.TB, n nhs.NHSNumber, mailbox string, events ...string) subscription.Subscription {
-	tb.Helper()
-	text := "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + n.Digits()
-	for _, e := range events {
-		text += "&MessageHeader.event=" + e
-	}
-	c, err := subscription.ParseCriteria(text)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	now := time.Now()
-	return subscription.Subscription{ID: subscription.NewID(now), ASID: "200000000115", ODS: "RR8", Mailbox: mailbox,
-		Criteria: c, Status: subscription.Active, Reason: "benchmark", Created: now, Version: 1}
-}
-
 // publishing returns a function that accepts one event about a patient, with
 // the five keys that such an event has.
 func publishing(db *sqlite.DB) func(ctx context.Context, n nhs.NHSNumber) (store.Receipt, error) {
 	message := benchBody()
 	body := store.Compress(message, sha256.Sum256(message))
 	return func(ctx context.Context, n nhs.NHSNumber) (store.Receipt, error) {
-		id := db.NextPosition()
-		return db.AcceptEvent(ctx, store.Acceptance{
-			Event: id, Code: "vaccinations-1", Kind: "new", Workflow: "VACCINATIONS_1", MessageID: "3cfdf880-13e9-4f6b-8299-53e96ef5ec02",
-			Publisher: "300000000161", Body: body,
-			Facts: subscription.Facts{EventCode: "vaccinations-1", At: id.Time(), Keys: []subscription.RouteKey{
-				{Kind: subscription.ByPatient, Value: n.Digits()}, {Kind: subscription.ByPractice, Value: "B86056"},
-				{Kind: subscription.BySubICBOfGP, Value: "02V"}, {Kind: subscription.BySubICBPostcode, Value: "15F"},
-				{Kind: subscription.ByLocalAuthority, Value: "E08000035"}, {Kind: subscription.ByCountry, Value: "E92000001"}}},
-			Audit: audit.Entry{At: id.Time(), Action: "publish", ASID: "300000000161", ODS: "A83627", User: "https://example.org/users/1",
-				Reason: "directcare", Interaction: "urn:nhs:names:services:events:PublishVaccinations.Write", Object: "1",
-				EventType: "vaccinations-1", Patient: n, Status: 202},
-		})
+		a := storetest.EventAbout(db.NextPosition(), n, body)
+		a.Facts.Keys = append(a.Facts.Keys, subscription.RouteKey{Kind: subscription.ByPractice, Value: "B86056"},
+			subscription.RouteKey{Kind: subscription.BySubICBOfGP, Value: "02V"}, subscription.RouteKey{Kind: subscription.BySubICBPostcode, Value: "15F"},
+			subscription.RouteKey{Kind: subscription.ByLocalAuthority, Value: "E08000035"}, subscription.RouteKey{Kind: subscription.ByCountry, Value: "E92000001"})
+		a.Audit.User, a.Audit.Reason, a.Audit.Object = "https://example.org/users/1", "directcare", "1"
+		a.Audit.Interaction, a.Audit.EventType = "urn:nhs:names:services:events:PublishVaccinations.Write", "vaccinations-1"
+		return db.AcceptEvent(ctx, a)
 	}
 }
 
@@ -117,13 +66,13 @@ func BenchmarkAcceptEvent(b *testing.B) {
 	for _, publishers := range []int{1, 16, 64} {
 		b.Run(fmt.Sprintf("publishers=%d", publishers), func(b *testing.B) {
 			db := start(b, b.TempDir(), sqlite.Options{})
-			n := patientNumber(1)
+			n := storetest.Numbered(1)
 			for i := range 3 {
 				id := fmt.Sprintf("BOX%d", i)
 				if _, err := db.PutMailbox(b.Context(), store.Mailbox{ID: id, ODS: "RR8"}); err != nil {
 					b.Fatal(err)
 				}
-				if err := db.Subscribe(b.Context(), explicit(b, n, id, "vaccinations-1"), audit.Entry{}); err != nil {
+				if err := db.Subscribe(b.Context(), storetest.AboutPatient(b, n, id), audit.Entry{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -177,8 +126,8 @@ func fill(b *testing.B, db *sqlite.DB, patients int) {
 	}
 	var all []store.Creation
 	for i := range patients {
-		all = append(all, store.Creation{Subscription: explicit(b, patientNumber(i), fmt.Sprint("BOX", i%10), "vaccinations-1"),
-			Audit: audit.Entry{Action: "subscribe", ASID: "200000000115", ODS: "RR8", Patient: patientNumber(i), Status: 201}})
+		all = append(all, store.Creation{Subscription: storetest.AboutPatient(b, storetest.Numbered(i), fmt.Sprint("BOX", i%10)),
+			Audit: audit.Entry{Action: "subscribe", ASID: "200000000115", ODS: "RR8", Patient: storetest.Numbered(i), Status: 201}})
 		if len(all) < 1000 && i < patients-1 {
 			continue
 		}
@@ -213,7 +162,7 @@ func BenchmarkMatching(b *testing.B) {
 				b.ResetTimer()
 				parallel(b, 16, func() error {
 					mu.Lock()
-					p := patientNumber(random.IntN(n))
+					p := storetest.Numbered(random.IntN(n))
 					mu.Unlock()
 					r, err := accept(context.Background(), p)
 					if err == nil && r.Copies == 0 {
@@ -240,7 +189,7 @@ func BenchmarkSubscribe(b *testing.B) {
 			for done := 0; done < b.N; done += batch {
 				all := make([]store.Creation, min(batch, b.N-done))
 				for i := range all {
-					all[i] = store.Creation{Subscription: explicit(b, patientNumber(patient), "BOX1", "vaccinations-1"), Audit: audit.Entry{Action: "subscribe", ODS: "RR8", Status: 201}}
+					all[i] = store.Creation{Subscription: storetest.AboutPatient(b, storetest.Numbered(patient), "BOX1"), Audit: audit.Entry{Action: "subscribe", ODS: "RR8", Status: 201}}
 					patient++
 				}
 				errs, err := db.SubscribeAll(b.Context(), all)
@@ -260,7 +209,7 @@ func BenchmarkInbox(b *testing.B) {
 	accept := publishing(db)
 	const waiting = 100_000
 	times(b, waiting, 64, func() error {
-		_, err := accept(context.Background(), patientNumber(0))
+		_, err := accept(context.Background(), storetest.Numbered(0))
 		return err
 	})
 	ctx := context.Background()
@@ -355,7 +304,7 @@ func BenchmarkFanOut(b *testing.B) {
 				if err := put(db, id); err != nil {
 					b.Fatal(err)
 				}
-				all = append(all, store.Creation{Subscription: explicit(b, patientNumber(77), id, "vaccinations-1")})
+				all = append(all, store.Creation{Subscription: storetest.AboutPatient(b, storetest.Numbered(77), id)})
 			}
 			errs, err := db.SubscribeAll(b.Context(), all)
 			if err := errors.Join(append(errs, err)...); err != nil {
@@ -369,7 +318,7 @@ func BenchmarkFanOut(b *testing.B) {
 					tick := time.NewTicker(time.Second / 2)
 					defer tick.Stop()
 					for {
-						if _, err := accept(context.Background(), patientNumber(77)); err != nil {
+						if _, err := accept(context.Background(), storetest.Numbered(77)); err != nil {
 							b.Error(err)
 						}
 						select {
@@ -385,7 +334,7 @@ func BenchmarkFanOut(b *testing.B) {
 			b.ResetTimer()
 			parallel(b, 16, func() error {
 				from := time.Now()
-				_, err := accept(context.Background(), patientNumber(0))
+				_, err := accept(context.Background(), storetest.Numbered(0))
 				mu.Lock()
 				took = append(took, time.Since(from))
 				mu.Unlock()

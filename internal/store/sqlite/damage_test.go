@@ -12,6 +12,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/storetest"
 	"nems/internal/subscription"
 )
 
@@ -23,8 +24,8 @@ func oneEvent(t *testing.T) (db *sqlite.DB, path string, box int64, event store.
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := patientNumber(1)
-	if err := db.Subscribe(t.Context(), explicit(t, n, "A", "vaccinations-1"), audit.Entry{Action: "subscribe", ODS: "RR8"}); err != nil {
+	n := storetest.Numbered(1)
+	if err := db.Subscribe(t.Context(), storetest.AboutPatient(t, n, "A"), audit.Entry{Action: "subscribe", ODS: "RR8"}); err != nil {
 		t.Fatal(err)
 	}
 	r, err := publishing(db)(t.Context(), n)
@@ -97,7 +98,7 @@ func TestUnreadableSubscriptionsAreQuarantined(t *testing.T) {
 			if err != nil || s.Criteria.Text == "" {
 				t.Errorf("reading: %+v, %v", s, err)
 			}
-			r, err := publishing(db)(t.Context(), patientNumber(1))
+			r, err := publishing(db)(t.Context(), storetest.Numbered(1))
 			if err != nil || r.Copies != 0 {
 				t.Errorf("it still matches: %+v, %v", r, err)
 			}

@@ -13,6 +13,7 @@ import (
 	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/storetest"
 )
 
 var (
@@ -42,7 +43,7 @@ func TestDirectoryKeepsWhatItIsGiven(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "directory.db")
 	d := openDirectory(t, path)
 	ctx := t.Context()
-	one, two, three := patientNumber(1), patientNumber(2), patientNumber(3)
+	one, two, three := storetest.Numbered(1), storetest.Numbered(2), storetest.Numbered(3)
 	patients := []directory.Patient{
 		{NHSNumber: one, Family: "DAWKINS", Given: []string{"Jack", "Toby"}, BirthDate: time.Date(2017, 10, 2, 0, 0, 0, 0, time.UTC), Postcode: "LS17 7DF", GP: "B86056"},
 		{NHSNumber: two, SupersededBy: one, BirthDate: time.Date(1911, 2, 28, 0, 0, 0, 0, time.UTC), Sensitive: true},
@@ -88,7 +89,7 @@ func TestDirectoryKeepsWhatItIsGiven(t *testing.T) {
 		d = openDirectory(t, path)
 	}
 	defer closed(t, d)
-	_, err := d.Patient(ctx, patientNumber(77))
+	_, err := d.Patient(ctx, storetest.Numbered(77))
 	_, err2 := d.Organisation(ctx, "NONE")
 	_, err3 := d.Places(ctx, "ZZ1 1ZZ")
 	_, err4 := d.Places(ctx, "%")

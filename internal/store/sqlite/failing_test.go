@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,26 +12,9 @@ import (
 	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/store"
+	"nems/internal/store/storetest"
 	"nems/internal/subscription"
 )
-
-// run runs a store until the test calls stop, or ends.
-func run(t *testing.T, db *DB) (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := db.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return sync.OnceFunc(func() {
-		cancel()
-		running.Wait()
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-}
 
 func opened(t *testing.T, path string, o Options) *DB {
 	t.Helper()
@@ -65,7 +47,7 @@ func TestFullDisk(t *testing.T) {
 	if err := exec(db.writer.conn, fmt.Sprintf("PRAGMA max_page_count=%d", pages+20)); err != nil {
 		t.Fatal(err)
 	}
-	stop := run(t, db)
+	stop := storetest.Serve(t, db)
 	var kept []store.EventID
 	refused := 0
 	for range 20 {
@@ -87,7 +69,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	stop()
 	db = opened(t, db.path, Options{}) // max_page_count is the connection's: now there is room
-	defer run(t, db)()
+	storetest.Serve(t, db)
 	if _, err := db.AcceptEvent(t.Context(), incompressible(db, 20_000)); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
@@ -171,7 +153,7 @@ func TestFileShrinks(t *testing.T) {
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	var mu sync.Mutex
 	db := opened(t, filepath.Join(t.TempDir(), "nems.db"), Options{Now: func() time.Time { mu.Lock(); defer mu.Unlock(); return now }})
-	stop := run(t, db)
+	stop := storetest.Serve(t, db)
 	for range 60 {
 		if _, err := db.AcceptEvent(t.Context(), incompressible(db, 200_000)); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/storetest"
 	"nems/internal/subscription"
 )
 
@@ -21,7 +22,7 @@ func subscribed(tb testing.TB, db *sqlite.DB, n int) (ids []subscription.ID) {
 	}
 	all := make([]store.Creation, n)
 	for i := range all {
-		s := explicit(tb, patientNumber(i), "A", "vaccinations-1")
+		s := storetest.AboutPatient(tb, storetest.Numbered(i), "A")
 		s.ODS = []nhs.ODSCode{"RR8", "X26"}[i%2]
 		s.Status = []subscription.Status{subscription.Requested, subscription.Active, subscription.Active}[i%3]
 		all[i] = store.Creation{Subscription: s, Audit: audit.Entry{Action: "subscribe"}}

@@ -1,11 +1,9 @@
 package sqlite_test
 
 import (
-	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,18 +20,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestSuite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Fixture {
-		f := &fixture{dir: t.TempDir()}
-		t.Cleanup(func() { f.Stop(t) })
-		return f
+		return &fixture{dir: t.TempDir()}
 	})
 }
 
 // fixture is a folder with a database.
 type fixture struct {
-	dir     string
-	db      *sqlite.DB
-	cancel  context.CancelFunc
-	running sync.WaitGroup
+	dir  string
+	stop func()
 }
 
 func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
@@ -42,28 +36,11 @@ func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	f.db, f.cancel = db, cancel
-	f.running.Go(func() {
-		if err := db.Run(ctx); err != nil {
-			t.Error(err)
-		}
-	})
+	f.stop = storetest.Serve(t, db)
 	return db
 }
 
-func (f *fixture) Stop(t *testing.T) {
-	t.Helper()
-	if f.db == nil {
-		return
-	}
-	f.cancel()
-	f.running.Wait()
-	if err := f.db.Close(); err != nil {
-		t.Error(err)
-	}
-	f.db = nil
-}
+func (f *fixture) Stop(*testing.T) { f.stop() }
 
 // Crash copies the files as they are, while the store writes, and goes on with
 // the copy: what a killed process would leave to the next. No checkpoint falls

@@ -177,15 +177,5 @@ func (c *clock) advance(d time.Duration) {
 // eventually waits for a condition that the store brings about by itself.
 func (w *world) eventually(what string, holds func() bool) {
 	w.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	poll := time.NewTicker(2 * time.Millisecond)
-	defer poll.Stop()
-	for !holds() {
-		select {
-		case <-poll.C:
-		case <-deadline.C:
-			w.Fatalf("still not: %s", what)
-		}
-	}
+	Eventually(w.T, what, holds)
 }

@@ -71,12 +71,7 @@ const vaccination = "vaccinations-1"
 // subscription makes one from the criteria after "type=message".
 func (w *world) subscription(mailbox, criteria string) subscription.Subscription {
 	w.Helper()
-	c, err := subscription.ParseCriteria("/Bundle?type=message" + criteria)
-	w.must(err)
-	return subscription.Subscription{
-		ID: subscription.NewID(w.clock.now()), ASID: "200000000115", ODS: "RR8", Mailbox: mailbox, Criteria: c,
-		Status: subscription.Active, Reason: "test", Created: w.clock.now(), Version: 1,
-	}
+	return Subscribing(w.T, w.clock.now(), mailbox, criteria)
 }
 
 func ofPatient(n nhs.NHSNumber, events ...string) string {
@@ -109,14 +104,9 @@ func entry(action string) audit.Entry {
 
 // acceptance is an event about a patient, found under that patient alone.
 func (w *world) acceptance(n nhs.NHSNumber, message []byte) store.Acceptance {
-	id := w.NextPosition()
-	return store.Acceptance{
-		Event: id, Code: vaccination, Kind: "new", Workflow: "VACCINATIONS_1", MessageID: "3cfdf880-13e9-4f6b-8299-53e96ef5ec02",
-		Publisher: "300000000161", Body: store.Compress(message, sha256.Sum256(message)),
-		Facts: subscription.Facts{EventCode: vaccination, At: id.Time(),
-			Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: n.Digits()}}},
-		Audit: entry("publish"),
-	}
+	a := EventAbout(w.NextPosition(), n, store.Compress(message, sha256.Sum256(message)))
+	a.Audit = entry("publish")
+	return a
 }
 
 // publish accepts an event about jack, changed by options.
