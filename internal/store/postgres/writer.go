@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"nems/internal/audit"
+	"nems/internal/crashpoint"
 	"nems/internal/store"
 )
 
@@ -228,6 +229,7 @@ func (w *writer) applyChanges(ctx context.Context, tasks []task, out []store.Out
 func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
 	_ = warned(w.conn) // what was heard before has nothing to do with this commit
 	w.committing = true
+	crashpoint.Hit(crashpoint.BeforeCommit)
 	answers := w.conn.SendBatch(ctx, b)
 	var err error
 	var tag pgconn.CommandTag
@@ -246,6 +248,7 @@ func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
 		err = warned(w.conn)
 	}
 	if err == nil {
+		crashpoint.Hit(crashpoint.AfterCommit)
 		w.committing = false
 	}
 	return err
