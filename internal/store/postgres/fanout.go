@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"nems/internal/crashpoint"
 	"nems/internal/store"
 )
 
@@ -40,6 +41,7 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 			b.Queue("DELETE FROM fanout WHERE event = $1", event)
 		}
 		n = len(copies)
+		crashpoint.Hit(crashpoint.SpreadStep)
 		return tx.SendBatch(ctx, b).Close()
 	})
 	return n, err
