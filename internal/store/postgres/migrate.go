@@ -13,6 +13,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"nems/internal/crashpoint"
 	"nems/internal/store"
 )
 
@@ -31,6 +32,7 @@ func Migrate(ctx context.Context, dsn string) (from, to int64, err error) {
 		if from, to, err = versions(ctx, db, p); err != nil {
 			return err
 		}
+		crashpoint.Hit(crashpoint.Migrate)
 		if _, err := p.Up(ctx); err != nil {
 			return fmt.Errorf("migrating from version %d to %d: %w", from, to, plain(err))
 		}
@@ -52,6 +54,7 @@ func prepareSchema(ctx context.Context, dsn string, migrate bool) error {
 		if !migrate {
 			return fmt.Errorf("%w: it has version %d, this program needs %d: run nems migrate", store.ErrSchema, from, to)
 		}
+		crashpoint.Hit(crashpoint.Migrate)
 		_, err = p.Up(ctx)
 		return plain(err)
 	})
