@@ -29,11 +29,12 @@ const (
 	AfterSettle   = "after-settle"   // the outcome is stored, the lane still claimed
 	BeforeRelease = "before-release" // a batch is done, the lane still claimed
 	DeadLetter    = "dead-letter"    // a delivery is to be parked
+	Report        = "report"         // the report of an uncollected message is to be stored
 	Checkpoint    = "checkpoint"     // the ends of the audit are to be signed
 )
 
 // Names lists every point, in the order in which an event meets them.
-var Names = []string{Migrate, BeforeCommit, AfterCommit, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Checkpoint}
+var Names = []string{Migrate, BeforeCommit, AfterCommit, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
 
 // armed is the point that kills, nil in all but tortured processes.
 var armed = parse(os.Getenv(Variable))

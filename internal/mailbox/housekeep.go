@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"nems/internal/crashpoint"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
@@ -69,6 +70,7 @@ func (s *Server) expire(ctx context.Context, overdue []store.Message, now time.T
 			if err != nil {
 				return err
 			}
+			crashpoint.Hit(crashpoint.Report)
 			err = s.Boxes.SetStatus(ctx, m, report)
 			if errors.Is(err, store.ErrNotFound) {
 				return nil // another node was faster

@@ -102,6 +102,95 @@ func (r *run) failing(folder string, inject, heal func(*world) error) (line row,
 	return w.finish(line)
 }
 
+// failingDisk breaks the disk under the database in one way after the other. The
+// process may end instead of recovering unaided, if it says why.
+func failingDisk(r *run) (line row, err error) {
+	disk, err := newFlakyDisk(filepath.Join(r.folder, "flaky"))
+	if err != nil {
+		line.Note = "cannot run here: mounting FUSE: " + err.Error()
+		return line, nil
+	}
+	defer func() { err = errors.Join(err, disk.unmount()) }()
+	w, err := r.newWorld(disk.at)
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	w.ledger.begin("disk", leeds, national)
+	var sums brokenDisk
+	for began := time.Now(); line.Rounds < len(breakages) || time.Since(began) < r.each && line.Rounds < 5000; line.Rounds++ {
+		b := breakages[line.Rounds%len(breakages)]
+		w.startLoad()
+		err := w.breakDisk(disk, b, &sums)
+		w.endLoad()
+		if err == nil && (b.once || r.random()%2 == 0) { // what is on the disk counts, not what is remembered
+			err = w.forgetDisk(disk, &sums)
+		}
+		if err != nil {
+			return line, fmt.Errorf("%s: %w", b.name, err)
+		}
+	}
+	line.Note = fmt.Sprintf("slowest answer of the broken disk %s, processes ended %d, %d bytes dropped by failed fsyncs",
+		sums.slowest.Round(time.Millisecond), sums.ended, sums.dropped)
+	return w.finish(line)
+}
+
+// brokenDisk is what rounds with a broken disk came to.
+type brokenDisk struct {
+	slowest        time.Duration // answer while the disk failed
+	ended, dropped int
+}
+
+// breakDisk breaks the disk for a second, at some write or fsync under load, and
+// heals it.
+func (w *world) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
+	tripped := disk.damage(b, 1+int(w.r.random()%150))
+	defer disk.heal()
+	timer := time.NewTimer(20 * time.Second)
+	defer timer.Stop()
+	select {
+	case <-tripped:
+	case <-timer.C:
+		return errors.New("nothing was written for 20 s")
+	}
+	if b.once { // nothing fails any more: the sooner it dies now, the less is written again
+		w.wait(time.Duration(w.r.random()%8000) * time.Microsecond)
+		return nil
+	}
+	for until := time.Now().Add(time.Second); time.Now().Before(until); w.wait(10 * time.Millisecond) {
+		began := time.Now()
+		v := w.publish(w.good)
+		sums.slowest = max(sums.slowest, time.Since(began))
+		if v == accepted && !b.short {
+			return errors.New("a publish that began after the disk failed is answered 202")
+		}
+	}
+	disk.heal()
+	w.healed = time.Now()
+	if w.here.endsWithin(0) {
+		sums.ended++
+		if err := w.restart(); err != nil {
+			return err
+		}
+	}
+	return w.recover(recoverWithin)
+}
+
+// forgetDisk kills the process, lets the disk forget what it was never made to
+// keep, and starts the process again.
+func (w *world) forgetDisk(disk *flakyDisk, sums *brokenDisk) error {
+	w.here.kill()
+	bytes, err := disk.forget()
+	sums.dropped += bytes
+	if err == nil {
+		err = w.restart()
+	}
+	if err == nil {
+		err = w.recover(recoverWithin)
+	}
+	return err
+}
+
 // copyFile copies a file.
 func copyFile(to, from string) error {
 	in, err := os.Open(from)

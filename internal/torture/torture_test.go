@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -57,5 +60,89 @@ func TestChoose(t *testing.T) {
 	}
 	if all, err := choose("migrate,kill-9"); err != nil || len(all) != 2 {
 		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// The disk that drops what a failed fsync should have written: a program that
+// takes a second fsync for success must be caught.
+func TestFlakyDiskForgets(t *testing.T) {
+	d, err := newFlakyDisk(filepath.Join(t.TempDir(), "flaky"))
+	if err != nil {
+		t.Skip("cannot mount FUSE here:", err)
+	}
+	t.Cleanup(func() {
+		if err := d.unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	name := filepath.Join(d.at, "data", "f")
+	if err := os.Mkdir(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string, off int64) {
+		t.Helper()
+		if _, err := f.WriteAt([]byte(text), off); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("kept kept kept", 0)
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	tripped := d.damage(breakage{fsyncs: true, once: true}, 1)
+	write("LOST LOST LOST LOST", 0)
+	if err := f.Sync(); err == nil {
+		t.Error("the fsync that fails is taken for success")
+	}
+	<-tripped
+	write("again", 5)
+	if err := f.Sync(); err != nil {
+		t.Errorf("the second fsync: %v", err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	dropped, err := d.forget()
+	if err != nil || dropped != 14 {
+		t.Errorf("%d bytes were dropped, %v", dropped, err)
+	}
+	got, err := os.ReadFile(name)
+	if want := []byte("kept again" + "kept\x00\x00\x00\x00\x00"); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("expected %q; received %q, %v", want, got, err)
+	}
+}
+
+// A disk that is broken says so, tears what it writes, and works when healed.
+func TestFlakyDiskFails(t *testing.T) {
+	d, err := newFlakyDisk(filepath.Join(t.TempDir(), "flaky"))
+	if err != nil {
+		t.Skip("cannot mount FUSE here:", err)
+	}
+	t.Cleanup(func() {
+		if err := d.unmount(); err != nil {
+			t.Error(err)
+		}
+	})
+	name := filepath.Join(d.at, "data", "f")
+	if err := os.Mkdir(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.damage(breakage{writes: true, torn: true}, 2)
+	if err := os.WriteFile(name, []byte("first"), 0o600); err != nil {
+		t.Errorf("the write before: %v", err)
+	}
+	if err := os.WriteFile(name, []byte("second"), 0o600); err == nil {
+		t.Error("a torn write is taken for success")
+	}
+	if got, err := os.ReadFile(name); err != nil || string(got) != "sec" {
+		t.Errorf("half of the write should be there: %q, %v", got, err)
+	}
+	d.heal()
+	if err := os.WriteFile(name, []byte("third"), 0o600); err != nil {
+		t.Errorf("healed: %v", err)
 	}
 }

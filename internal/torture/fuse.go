@@ -1,0 +1,307 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// breakage is a way for a disk to fail.
+type breakage struct {
+	name           string
+	writes, fsyncs bool // which of them fail with EIO
+	torn           bool // a failing write leaves half of its bytes on the disk
+	short          bool // writes take half of their bytes, and say so: no failure
+	// once: a single fsync fails, and what it should have written never gets to
+	// the disk, although later ones succeed (as Linux does it, "fsyncgate").
+	once bool
+}
+
+// breakages are the ways in which a disk under torture fails.
+var breakages = []breakage{
+	{name: "both", writes: true, fsyncs: true},
+	{name: "fsyncs", fsyncs: true},
+	{name: "writes", writes: true},
+	{name: "one fsync", fsyncs: true, once: true},
+	{name: "torn writes", writes: true, torn: true},
+	{name: "short writes", writes: true, short: true},
+}
+
+// flakyDisk is a filesystem over a folder that can be broken. Safe for
+// concurrent use.
+type flakyDisk struct {
+	at, below string
+	server    *fuse.Server
+
+	mu      sync.Mutex
+	broken  *breakage // nil: it works
+	left    int       // operations until it fails
+	tripped chan struct{}
+	memory  map[string]*memory // by file; nil when no fsync is to forget
+}
+
+// newFlakyDisk mounts the filesystem.
+func newFlakyDisk(folder string) (*flakyDisk, error) {
+	d := &flakyDisk{at: folder, below: folder + "-below"}
+	for _, name := range []string{d.at, d.below} {
+		if err := os.MkdirAll(name, 0o700); err != nil {
+			return nil, err
+		}
+	}
+	root := &flakyNode{LoopbackNode: &fs.LoopbackNode{RootData: &fs.LoopbackRoot{Path: d.below}}, disk: d}
+	server, err := fs.Mount(d.at, root, &fs.Options{MountOptions: fuse.MountOptions{DirectMountStrict: true, FsName: "flaky", Name: "flaky"}})
+	d.server = server
+	return d, err
+}
+
+func (d *flakyDisk) unmount() error {
+	if err := d.server.Unmount(); err != nil {
+		return syscall.Unmount(d.at, syscall.MNT_DETACH)
+	}
+	return nil
+}
+
+// damage breaks the disk at the nth operation from now of the kinds that fail.
+// The channel is closed when it has failed for the first time.
+func (d *flakyDisk) damage(b breakage, nth int) <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.broken, d.left, d.tripped, d.memory = &b, nth, make(chan struct{}), nil
+	if b.once {
+		d.memory = map[string]*memory{}
+	}
+	return d.tripped
+}
+
+// heal lets it work again.
+func (d *flakyDisk) heal() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.broken = nil
+}
+
+// fails counts an operation and tells how it fails; nil: not at all. Held: mu.
+func (d *flakyDisk) fails(name string, writing bool) *breakage {
+	b := d.broken
+	// What the process says goes to a file beside its folder.
+	if b == nil || writing && !b.writes || !writing && !b.fsyncs || !strings.HasPrefix(name, "data/") {
+		return nil
+	}
+	if d.left--; d.left > 0 {
+		return nil
+	}
+	if d.left == 0 {
+		close(d.tripped)
+	}
+	if b.once {
+		d.broken = nil
+	}
+	return b
+}
+
+// of is what is remembered of a file. Held: mu.
+func (d *flakyDisk) of(name string) *memory {
+	if d.memory == nil {
+		return nil
+	}
+	if d.memory[name] == nil {
+		d.memory[name] = &memory{}
+	}
+	return d.memory[name]
+}
+
+// forget takes what a failed fsync has dropped off the disk below, as the end of
+// the page cache does, and tells how many bytes. Nobody may have the files open.
+func (d *flakyDisk) forget() (bytes int, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, m := range d.memory {
+		n, failed := m.restore(filepath.Join(d.below, name))
+		bytes, err = bytes+n, errors.Join(err, failed)
+	}
+	d.memory = nil
+	return bytes, err
+}
+
+// flakyNode is a file or folder of a flakyDisk.
+type flakyNode struct {
+	*fs.LoopbackNode
+	disk *flakyDisk
+}
+
+// WrapChild makes all that is below flaky too.
+func (n *flakyNode) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
+	return &flakyNode{LoopbackNode: ops.(*fs.LoopbackNode), disk: n.disk}
+}
+
+// Open opens a file whose writes can fail.
+func (n *flakyNode) Open(ctx context.Context, flags uint32) (fs.FileHandle, uint32, syscall.Errno) {
+	f, flags, failed := n.LoopbackNode.Open(ctx, flags)
+	return n.disk.flaky(f, n.Path(n.Root())), flags, failed
+}
+
+// Create makes a file whose writes can fail.
+func (n *flakyNode) Create(ctx context.Context, name string, flags, mode uint32, out *fuse.EntryOut) (*fs.Inode, fs.FileHandle, uint32, syscall.Errno) {
+	i, f, flags, failed := n.LoopbackNode.Create(ctx, name, flags, mode, out)
+	return i, n.disk.flaky(f, filepath.Join(n.Path(n.Root()), name)), flags, failed
+}
+
+func (d *flakyDisk) flaky(f fs.FileHandle, name string) fs.FileHandle {
+	if below, ok := f.(*fs.LoopbackFile); ok {
+		return &flakyFile{LoopbackFile: below, disk: d, name: name}
+	}
+	return f
+}
+
+// flakyFile is an open file of a flakyDisk.
+type flakyFile struct {
+	*fs.LoopbackFile
+	disk *flakyDisk
+	name string // below the mount
+}
+
+// PassthroughFd keeps the kernel from writing past us.
+func (f *flakyFile) PassthroughFd() (int, bool) { return 0, false }
+
+// Writev is Write for bytes in pieces.
+func (f *flakyFile) Writev(ctx context.Context, pieces [][]byte, off int64) (uint32, syscall.Errno) {
+	var all []byte
+	for _, p := range pieces {
+		all = append(all, p...)
+	}
+	return f.Write(ctx, all, off)
+}
+
+// Write writes, or fails as the disk does at the moment.
+func (f *flakyFile) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	b := f.disk.fails(f.name, true)
+	if b != nil && !b.torn && !b.short {
+		return 0, syscall.EIO
+	}
+	if b != nil {
+		data = data[:(len(data)+1)/2]
+	}
+	if m := f.disk.of(f.name); m != nil {
+		if err := m.written(filepath.Join(f.disk.below, f.name), off, len(data)); err != nil {
+			return 0, syscall.EIO
+		}
+	}
+	n, failed := f.LoopbackFile.Write(ctx, data, off)
+	if b != nil && b.torn {
+		return 0, syscall.EIO
+	}
+	return n, failed
+}
+
+// Fsync flushes, or fails as the disk does at the moment.
+func (f *flakyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
+	f.disk.mu.Lock()
+	b, m := f.disk.fails(f.name, false), f.disk.of(f.name)
+	if m != nil {
+		m.flushed(b == nil)
+	}
+	f.disk.mu.Unlock()
+	if b != nil {
+		return syscall.EIO
+	}
+	return f.LoopbackFile.Fsync(ctx, flags)
+}
+
+// memory is what a file held before writes that no fsync has covered yet, and
+// before those that a failed fsync has dropped.
+type memory struct{ unsynced, dropped []before }
+
+// before is what bytes of a file were; shorter than what was written where the
+// file ended.
+type before struct {
+	off  int64
+	size int
+	old  []byte
+}
+
+// written notes bytes that are about to be overwritten.
+func (m *memory) written(name string, off int64, size int) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	old := make([]byte, size)
+	n, err := file.ReadAt(old, off)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	// Written again, they get to the disk with the next fsync.
+	m.dropped = without(m.dropped, off, off+int64(size))
+	m.unsynced = append(m.unsynced, before{off, size, old[:n]})
+	return nil
+}
+
+// flushed notes the end of an fsync.
+func (m *memory) flushed(well bool) {
+	if !well {
+		m.dropped = append(m.dropped, m.unsynced...)
+	}
+	m.unsynced = nil
+}
+
+// without cuts the bytes [from, to) out of what is remembered.
+func without(all []before, from, to int64) []before {
+	var out []before
+	for _, b := range all {
+		end := b.off + int64(b.size)
+		if to <= b.off || end <= from {
+			out = append(out, b)
+			continue
+		}
+		if b.off < from {
+			size := int(from - b.off)
+			out = append(out, before{b.off, size, b.old[:min(size, len(b.old))]})
+		}
+		if to < end {
+			cut := int(to - b.off)
+			out = append(out, before{to, int(end - to), b.old[min(cut, len(b.old)):]})
+		}
+	}
+	return out
+}
+
+// restore puts back what was dropped, the latest first; what was beyond the end
+// of the file becomes zeros. It tells how many bytes it put back.
+func (m *memory) restore(name string) (bytes int, err error) {
+	if len(m.dropped) == 0 {
+		return 0, nil
+	}
+	file, err := os.OpenFile(name, os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil // a log that was removed when it was through
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return 0, err
+	}
+	for i := len(m.dropped) - 1; i >= 0; i-- {
+		b := m.dropped[i]
+		old := append(b.old[:len(b.old):len(b.old)], make([]byte, b.size-len(b.old))...)
+		old = old[:max(0, min(int64(len(old)), info.Size()-b.off))]
+		if _, err := file.WriteAt(old, b.off); err != nil {
+			return bytes, err
+		}
+		bytes += len(old)
+	}
+	return bytes, nil
+}
