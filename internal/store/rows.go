@@ -10,12 +10,6 @@ import (
 	"nems/internal/subscription"
 )
 
-// Creation is one of several subscriptions that are created in one commit.
-type Creation struct {
-	Subscription subscription.Subscription
-	Audit        audit.Entry
-}
-
 // Deletion is one of several subscriptions that are ended in one commit.
 type Deletion struct {
 	ID    subscription.ID

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"time"
@@ -97,6 +98,31 @@ const (
 type Idempotency struct {
 	ASID nhs.ASID
 	Key  string
+}
+
+// KeyLife is how long an idempotency key is remembered (design, decision 20).
+const KeyLife = 24 * time.Hour
+
+// Digest is what a store knows the key by; nil without one.
+func (i *Idempotency) Digest() []byte {
+	if i == nil {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(string(i.ASID) + "|" + i.Key))
+	return sum[:16]
+}
+
+// MaxFiled is how many copies the transaction that accepts an event files in
+// inboxes. More are packed, and spread later.
+const MaxFiled = 64
+
+// RouteHashes are the hashes of an event's route keys, in their order.
+func RouteHashes(keys []subscription.RouteKey) []int64 {
+	out := make([]int64, len(keys))
+	for i, k := range keys {
+		out[i] = k.Hash()
+	}
+	return out
 }
 
 // Receipt tells what became of an Acceptance.

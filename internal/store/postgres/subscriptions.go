@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -36,9 +34,7 @@ func scanSubscription(row pgx.Rows) (r storedSubscription, err error) {
 		r.Criteria = subscription.Criteria{Text: criteria}
 	}
 	r.Status, r.End, r.Created = store.NumberedStatus(status), moment(ends), time.UnixMicro(created).UTC()
-	for code := range strings.FieldsSeq(contacts) {
-		r.Contacts = append(r.Contacts, nhs.ODSCode(code))
-	}
+	r.Contacts = store.SplitContacts(contacts)
 	return r, nil
 }
 

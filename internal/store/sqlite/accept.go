@@ -3,23 +3,13 @@ package sqlite
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
 	"nems/internal/audit"
 	"nems/internal/store"
 	"nems/internal/subscription"
-)
-
-const (
-	// maxRows is how many copies are filed in inboxes by the transaction that
-	// accepts the event; more go through fanout.
-	maxRows = 64
-	// keyLife is how long an idempotency key is remembered (design, decision 20).
-	keyLife = 24 * time.Hour
 )
 
 // accept records an event with its copies.
@@ -35,22 +25,10 @@ type accept struct {
 // none whose deletion was. It returns store.ErrKeyReused when the idempotency
 // key was used for other bytes within 24 hours.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := accept{Acceptance: a, hashes: hashes(a.Facts.Keys), entry: seal(a.Audit)}
+	op := accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}
-	if a.Idempotency != nil {
-		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
-		op.key = sum[:16]
-	}
 	r, err := db.submit(ctx, op)
 	return r.receipt, err
-}
-
-func hashes(keys []subscription.RouteKey) []int64 {
-	out := make([]int64, len(keys))
-	for i, k := range keys {
-		out[i] = k.Hash()
-	}
-	return out
 }
 
 func (a accept) apply(w *writer) (result, error) {
@@ -97,7 +75,7 @@ func (a accept) repeated(w *writer) (r result, known bool, err error) {
 	known, err = row(w.conn, "SELECT event, sha256, copies FROM idempotency WHERE digest = ? AND event > ?", func(s *sqlite.Stmt) {
 		r.receipt = store.Receipt{Event: store.EventID(s.ColumnInt64(0)), Copies: s.ColumnInt(2), Repeated: true}
 		sum = blob(s, 1)
-	}, a.key, store.PositionAt(a.Event.Time().Add(-keyLife)))
+	}, a.key, store.PositionAt(a.Event.Time().Add(-store.KeyLife)))
 	switch {
 	case err != nil || !known:
 		return result{}, false, err
@@ -134,7 +112,7 @@ func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
 // mailboxes packs who gets a copy at once; nil when the copies go through
 // fanout.
 func mailboxes(copies []subscription.Copy) []byte {
-	if len(copies) > maxRows {
+	if len(copies) > store.MaxFiled {
 		return nil
 	}
 	b := make([]byte, 0, 2*len(copies))
@@ -146,7 +124,7 @@ func mailboxes(copies []subscription.Copy) []byte {
 
 // deliver files the copies in inboxes, or packs them when there are many.
 func (w *writer) deliver(event store.EventID, typ int64, size int, copies []subscription.Copy) error {
-	if len(copies) > maxRows {
+	if len(copies) > store.MaxFiled {
 		w.spreadDue = true
 		if err := exec(w.conn, "INSERT INTO fanout (event, copies) VALUES (?, ?)", event, store.PackCopies(copies)); err != nil {
 			return err

@@ -106,7 +106,7 @@ func (db *DB) linkPage(ctx context.Context, after store.EventID) (page []audit.L
 			if err != nil {
 				return err
 			}
-			l := audit.Link{Chain: h.Chain, Seq: h.Seq, Hash: h.Hash, At: time.UnixMicro(s.ColumnInt64(4)).UTC(), Entries: blob(s, 6)}
+			l := audit.Link{Chain: h.Chain, Seq: h.Seq, Hash: h.Hash, At: moment(s, 4), Entries: blob(s, 6)}
 			if l.Heads, err = audit.DecodeHeads(blob(s, 5)); err != nil {
 				return err
 			}

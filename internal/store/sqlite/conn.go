@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -185,4 +186,20 @@ func blob(stmt *sqlite.Stmt, column int) []byte {
 	b := make([]byte, stmt.ColumnLen(column))
 	stmt.ColumnBytes(column, b)
 	return b
+}
+
+// instant is a column's value: microseconds, or NULL for the zero time.
+func instant(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
+}
+
+// moment is the inverse of instant.
+func moment(s *sqlite.Stmt, column int) time.Time {
+	if s.ColumnIsNull(column) {
+		return time.Time{}
+	}
+	return time.UnixMicro(s.ColumnInt64(column)).UTC()
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -25,11 +24,8 @@ func scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
 	d := store.Delivery{
 		Mailbox: s.ColumnInt64(0), MailboxID: box.ID, Event: store.EventID(s.ColumnInt64(1)),
 		Code: s.ColumnText(2), Workflow: s.ColumnText(3), Size: s.ColumnInt64(4), PartnerID: s.ColumnText(6),
-		Attempts: s.ColumnInt(7), Refusals: s.ColumnInt(8), Uncertain: s.ColumnBool(10), MESHID: s.ColumnText(12),
+		Attempts: s.ColumnInt(7), Refusals: s.ColumnInt(8), Uncertain: s.ColumnBool(10), MESHID: s.ColumnText(12), First: moment(s, 9),
 		State: store.DeliveryState(s.ColumnText(14)),
-	}
-	if !s.ColumnIsNull(9) {
-		d.First = time.UnixMicro(s.ColumnInt64(9)).UTC()
 	}
 	return d, d.Complete(store.DeliveryColumns{Asked: blob(s, 5), Round: s.ColumnInt64(11), At: s.ColumnInt64(15), Fault: blob(s, 13)})
 }

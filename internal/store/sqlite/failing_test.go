@@ -109,7 +109,7 @@ func TestSpreadingGoesOnWhereItStopped(t *testing.T) {
 	for i := range boxes {
 		id := fmt.Sprint("BOX", i)
 		s := subscription.Subscription{ID: subscription.NewID(time.Now()), ODS: "RR8", Mailbox: id, Criteria: criteria, Status: subscription.Active}
-		ops = append(ops, putMailbox{store.Mailbox{ID: id, ODS: "RR8"}}, subscribe{[]creation{db.creation(s, audit.Entry{})}})
+		ops = append(ops, putMailbox{store.Mailbox{ID: id, ODS: "RR8"}}, subscribe{[]creation{{store.Creation{Subscription: s}.File(time.Now())}}})
 	}
 	perform(ops...)
 	key := criteria.Key()

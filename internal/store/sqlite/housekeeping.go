@@ -117,7 +117,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	}
 	kept := now.Add(-db.opts.Retention)
 	steps := []operation{
-		purgeSmall{keys: store.PositionAt(now.Add(-keyLife)), ended: kept.UnixMicro()},
+		purgeSmall{keys: store.PositionAt(now.Add(-store.KeyLife)), ended: kept.UnixMicro()},
 		purgeMessages{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
 		purgeUploads{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep},
 	}

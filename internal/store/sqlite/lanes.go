@@ -120,7 +120,7 @@ func (o settle) apply(w *writer) (result, error) {
 	}
 	err = exec(w.conn, `INSERT INTO delivery (mailbox, position, attempts, refusals, first, uncertain, mesh_id, fault) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
 		ON CONFLICT (mailbox, position) DO UPDATE SET attempts = ?3, refusals = ?4, first = ?5, uncertain = ?6, mesh_id = ?7, fault = ?8`,
-		d.Mailbox, d.Event, d.Attempts, d.Refusals, moment(d.First), d.Uncertain, id, o.fault)
+		d.Mailbox, d.Event, d.Attempts, d.Refusals, instant(d.First), d.Uncertain, id, o.fault)
 	if err != nil || d.State == store.Waiting {
 		return result{}, err
 	}

@@ -67,7 +67,7 @@ type routing struct {
 // transaction. It returns store.ErrNotFound when the event does not wait (any
 // more).
 func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error) {
-	op := routing{Routing: r, hashes: hashes(r.Facts.Keys), entry: seal(r.Audit)}
+	op := routing{Routing: r, hashes: store.RouteHashes(r.Facts.Keys), entry: seal(r.Audit)}
 	op.Audit = audit.Entry{}
 	res, err := db.submit(ctx, op)
 	return res.receipt, err

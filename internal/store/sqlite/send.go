@@ -22,11 +22,7 @@ func scanSent(s *sqlite.Stmt, column int) (m store.Message, err error) {
 	if err := json.Unmarshal(blob(s, column), &m); err != nil {
 		return m, fmt.Errorf("the headers of a stored message: %w", err)
 	}
-	m.Status, m.StatusAt = store.MessageStatus(s.ColumnText(column+1)), time.UnixMicro(s.ColumnInt64(column+2)).UTC()
-	m.Expires = time.Time{}
-	if !s.ColumnIsNull(column + 3) {
-		m.Expires = time.UnixMicro(s.ColumnInt64(column + 3)).UTC()
-	}
+	m.Status, m.StatusAt, m.Expires = store.MessageStatus(s.ColumnText(column+1)), moment(s, column+2), moment(s, column+3)
 	return m, nil
 }
 
@@ -74,7 +70,7 @@ func (o send) apply(w *writer) (result, error) {
 	m := &o.message
 	err := exec(w.conn, `INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), moment(m.Expires), o.headers)
+		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), o.headers)
 	if err != nil {
 		return result{}, err
 	}
@@ -92,14 +88,6 @@ func (o send) apply(w *writer) (result, error) {
 	// Of a message in chunks, Complete counts them.
 	return result{}, exec(w.conn, "INSERT INTO chunk (position, chunk, generation, pieces, size) VALUES (?, 1, ?, 1, ?)",
 		m.Position, o.first.generation, o.first.size)
-}
-
-// moment is a column's value: microseconds, or NULL for the zero time.
-func moment(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
 }
 
 // visible puts a message that was sent into its inbox.
@@ -208,7 +196,7 @@ func (c complete) apply(w *writer) (result, error) {
 		return result{}, err
 	}
 	err = exec(w.conn, "UPDATE message SET status = 'accepted', status_at = ?, expires = ?, headers = ? WHERE position = ?",
-		c.at.UnixMicro(), moment(c.expires), headers, c.position)
+		c.at.UnixMicro(), instant(c.expires), headers, c.position)
 	if err != nil {
 		return result{}, err
 	}

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"strings"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -13,22 +11,7 @@ import (
 )
 
 // creation is a subscription as it is written.
-type creation struct {
-	subscription.Subscription
-	key    subscription.RouteKey
-	hash   int64
-	normal string
-	same   int64
-	now    time.Time
-	entry  audit.Sealed
-}
-
-func (db *DB) creation(s subscription.Subscription, e audit.Entry) creation {
-	c := creation{Subscription: s, key: s.Criteria.Key(), normal: s.Criteria.Normal(), now: db.opts.Now(), entry: seal(e)}
-	c.hash = c.key.Hash()
-	c.same = store.SameHash(&s, c.normal)
-	return c
-}
+type creation struct{ store.Filing }
 
 // subscribe creates subscriptions, each on its own.
 type subscribe struct{ creations []creation }
@@ -50,7 +33,7 @@ func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audi
 func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
 	op := subscribe{creations: make([]creation, len(all))}
 	for i, c := range all {
-		op.creations[i] = db.creation(c.Subscription, c.Audit)
+		op.creations[i] = creation{c.File(db.opts.Now())}
 	}
 	r, err := db.submit(ctx, op)
 	return r.errs, err
@@ -80,31 +63,20 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	if twin, found, err := c.duplicate(w, mailbox); err != nil || found {
 		return &store.DuplicateError{ID: twin}, err
 	}
-	var ends any
-	if !c.End.IsZero() {
-		ends = c.End.UnixMicro()
-	}
-	contacts := make([]string, len(c.Contacts))
-	for i, code := range c.Contacts {
-		contacts[i] = string(code)
-	}
 	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.hash, c.same,
-		store.StatusNumber(c.Status), ends, c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))
+		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.Hash, c.Same,
+		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, store.JoinContacts(c.Contacts))
 	if err != nil {
 		return nil, err
 	}
-	w.entries = append(w.entries, c.entry)
-	return nil, w.route(&c.Subscription, mailbox, c.key, c.hash)
+	w.entries = append(w.entries, c.Entry)
+	return nil, w.route(&c.Subscription, mailbox, c.Hash)
 }
 
 // route files a subscription under its route key and event codes.
-func (w *writer) route(s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) error {
-	candidate := store.PackCandidate(subscription.Candidate{
-		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
-		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
-	})
+func (w *writer) route(s *subscription.Subscription, mailbox, hash int64) error {
+	candidate := store.RouteCandidate(s, mailbox)
 	since := w.db.NextPosition()
 	for _, event := range s.Criteria.Events {
 		code, err := w.codeNumber(event)
@@ -123,16 +95,16 @@ func (w *writer) route(s *subscription.Subscription, mailbox int64, key subscrip
 // comparison decides.
 func (c *creation) duplicate(w *writer, mailbox int64) (twin subscription.ID, found bool, err error) {
 	err = rows(w.conn, "SELECT id, ods, mailbox, criteria, ends FROM subscription WHERE hash = ? AND same = ?", func(s *sqlite.Stmt) error {
-		if ends := s.ColumnInt64(4); found || !s.ColumnIsNull(4) && ends <= c.now.UnixMicro() {
+		if ends := s.ColumnInt64(4); found || !s.ColumnIsNull(4) && ends <= c.Now.UnixMicro() {
 			return nil
 		}
 		other, err := subscription.ParseCriteria(s.ColumnText(3))
-		if err == nil && s.ColumnText(1) == string(c.ODS) && s.ColumnInt64(2) == mailbox && other.Normal() == c.normal {
+		if err == nil && s.ColumnText(1) == string(c.ODS) && s.ColumnInt64(2) == mailbox && other.Normal() == c.Normal {
 			found = true
 			s.ColumnBytes(0, twin[:])
 		}
 		return nil
-	}, c.hash, c.same)
+	}, c.Hash, c.Same)
 	return twin, found, err
 }
 
@@ -220,5 +192,5 @@ func (a approve) apply(w *writer) (result, error) {
 		return result{}, err
 	}
 	w.entries = append(w.entries, a.entry)
-	return result{}, w.route(&stored.Subscription, stored.mailbox, stored.Criteria.Key(), stored.hash)
+	return result{}, w.route(&stored.Subscription, stored.mailbox, stored.hash)
 }

@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"strings"
-	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -30,14 +28,9 @@ func (r *storedSubscription) scan(s *sqlite.Stmt) {
 	if r.broken != nil {
 		r.Criteria = subscription.Criteria{Text: s.ColumnText(5)}
 	}
-	r.Status = store.NumberedStatus(s.ColumnInt64(7))
-	if !s.ColumnIsNull(8) {
-		r.End = time.UnixMicro(s.ColumnInt64(8)).UTC()
-	}
-	r.Reason, r.Created, r.Version = s.ColumnText(9), time.UnixMicro(s.ColumnInt64(10)).UTC(), s.ColumnInt(11)
-	for code := range strings.FieldsSeq(s.ColumnText(12)) {
-		r.Contacts = append(r.Contacts, nhs.ODSCode(code))
-	}
+	r.Status, r.End = store.NumberedStatus(s.ColumnInt64(7)), moment(s, 8)
+	r.Reason, r.Created, r.Version = s.ColumnText(9), moment(s, 10), s.ColumnInt(11)
+	r.Contacts = store.SplitContacts(s.ColumnText(12))
 }
 
 // subscriptions reads rows in one read transaction.
@@ -151,7 +144,7 @@ func (db *DB) Quarantined(ctx context.Context) ([]store.Quarantined, error) {
 	var out []store.Quarantined
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, "SELECT id, at, reason FROM quarantine ORDER BY at, id", func(s *sqlite.Stmt) error {
-			q := store.Quarantined{At: time.UnixMicro(s.ColumnInt64(1)).UTC(), Reason: s.ColumnText(2)}
+			q := store.Quarantined{At: moment(s, 1), Reason: s.ColumnText(2)}
 			s.ColumnBytes(0, q.ID[:])
 			out = append(out, q)
 			return nil

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/subscription"
+)
+
+// Creation is one of several subscriptions that are created in one commit.
+type Creation struct {
+	Subscription subscription.Subscription
+	Audit        audit.Entry
+}
+
+// Filing is a subscription as it is filed, with what is worked out before the
+// commit.
+type Filing struct {
+	subscription.Subscription
+	Normal string // its criteria: equal ones have the same text
+	Hash   int64  // of the route key
+	Same   int64  // equal for subscriptions that are duplicates of each other
+	Now    time.Time
+	Entry  audit.Sealed
+}
+
+// File prepares a creation. now decides which of its duplicates have ended.
+func (c Creation) File(now time.Time) Filing {
+	f := Filing{Subscription: c.Subscription, Normal: c.Subscription.Criteria.Normal(), Now: now, Entry: audit.Seal(c.Audit)}
+	f.Hash = f.Criteria.Key().Hash()
+	f.Same = SameHash(&f.Subscription, f.Normal)
+	return f
+}
+
+// SameHash is equal for subscriptions that are duplicates of each other.
+func SameHash(s *subscription.Subscription, normal string) int64 {
+	sum := sha256.Sum256([]byte(string(s.ODS) + "\x00" + strings.ToUpper(s.Mailbox) + "\x00" + normal))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// JoinContacts writes a subscription's contacts as a column holds them.
+func JoinContacts(codes []nhs.ODSCode) string {
+	texts := make([]string, len(codes))
+	for i, code := range codes {
+		texts[i] = string(code)
+	}
+	return strings.Join(texts, " ")
+}
+
+// SplitContacts is the inverse of JoinContacts.
+func SplitContacts(column string) (codes []nhs.ODSCode) {
+	for code := range strings.FieldsSeq(column) {
+		codes = append(codes, nhs.ODSCode(code))
+	}
+	return codes
+}
+
+// RouteCandidate is what matching finds of a subscription, packed: see
+// PackCandidate.
+func RouteCandidate(s *subscription.Subscription, mailbox int64) []byte {
+	return PackCandidate(subscription.Candidate{
+		Mailbox: mailbox, Key: s.Criteria.Key(), Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
+		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
+	})
+}
