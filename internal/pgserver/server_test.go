@@ -44,7 +44,7 @@ func ask(s *pgserver.Server, statements ...string) error {
 
 func boot(t *testing.T) *pgserver.Server {
 	t.Helper()
-	s, err := pgserver.New()
+	s, err := pgserver.New("wal_retrieve_retry_interval=100ms")
 	if errors.Is(err, pgserver.ErrMissing) && os.Getenv("NEMS_REQUIRE_POSTGRES") != "1" {
 		t.Skip(err)
 	}
