@@ -130,15 +130,15 @@ func failingDisk(r *run) (line row, err error) {
 			return line, fmt.Errorf("%s: %w", b.name, err)
 		}
 	}
-	line.Note = fmt.Sprintf("slowest answer of the broken disk %s, processes ended %d, %d bytes dropped by failed fsyncs",
-		sums.slowest.Round(time.Millisecond), sums.ended, sums.dropped)
+	line.Note = fmt.Sprintf("slowest answer of the broken disk %s, processes ended %d; failed fsyncs dropped %d bytes, of which %d were not written again",
+		sums.slowest.Round(time.Millisecond), sums.ended, sums.dropped, sums.forgotten)
 	return w.finish(line)
 }
 
 // brokenDisk is what rounds with a broken disk came to.
 type brokenDisk struct {
-	slowest        time.Duration // answer while the disk failed
-	ended, dropped int
+	slowest                   time.Duration // answer while the disk failed
+	ended, dropped, forgotten int
 }
 
 // breakDisk breaks the disk for a second, at some write or fsync under load, and
@@ -180,8 +180,8 @@ func (w *world) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
 // keep, and starts the process again.
 func (w *world) forgetDisk(disk *flakyDisk, sums *brokenDisk) error {
 	w.here.kill()
-	bytes, err := disk.forget()
-	sums.dropped += bytes
+	dropped, forgotten, err := disk.forget()
+	sums.dropped, sums.forgotten = sums.dropped+dropped, sums.forgotten+forgotten
 	if err == nil {
 		err = w.restart()
 	}

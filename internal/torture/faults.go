@@ -21,6 +21,7 @@ var faults = append([]fault{
 	{name: "disk-full", alone: diskFull},
 	{name: "failing-writes", alone: failingWrites},
 	{name: "failing-disk", alone: failingDisk},
+	{name: "overload", alone: overload},
 	{name: "damaged-file", alone: damaged},
 	{name: "power-cut", alone: powerCut},
 }, points()...)

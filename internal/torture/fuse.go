@@ -119,16 +119,17 @@ func (d *flakyDisk) of(name string) *memory {
 }
 
 // forget takes what a failed fsync has dropped off the disk below, as the end of
-// the page cache does, and tells how many bytes. Nobody may have the files open.
-func (d *flakyDisk) forget() (bytes int, err error) {
+// the page cache does. It tells how many bytes the fsync had dropped, and how
+// many of them were not written again since. Nobody may have the files open.
+func (d *flakyDisk) forget() (dropped, forgotten int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for name, m := range d.memory {
 		n, failed := m.restore(filepath.Join(d.below, name))
-		bytes, err = bytes+n, errors.Join(err, failed)
+		dropped, forgotten, err = dropped+m.total, forgotten+n, errors.Join(err, failed)
 	}
 	d.memory = nil
-	return bytes, err
+	return dropped, forgotten, err
 }
 
 // flakyNode is a file or folder of a flakyDisk.
@@ -219,7 +220,10 @@ func (f *flakyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 
 // memory is what a file held before writes that no fsync has covered yet, and
 // before those that a failed fsync has dropped.
-type memory struct{ unsynced, dropped []before }
+type memory struct {
+	unsynced, dropped []before
+	total             int // bytes ever dropped
+}
 
 // before is what bytes of a file were; shorter than what was written where the
 // file ended.
@@ -250,6 +254,9 @@ func (m *memory) written(name string, off int64, size int) error {
 // flushed notes the end of an fsync.
 func (m *memory) flushed(well bool) {
 	if !well {
+		for _, b := range m.unsynced {
+			m.total += b.size
+		}
 		m.dropped = append(m.dropped, m.unsynced...)
 	}
 	m.unsynced = nil

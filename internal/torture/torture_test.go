@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -106,9 +108,9 @@ func TestFlakyDiskForgets(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Error(err)
 	}
-	dropped, err := d.forget()
-	if err != nil || dropped != 14 {
-		t.Errorf("%d bytes were dropped, %v", dropped, err)
+	dropped, forgotten, err := d.forget()
+	if err != nil || dropped != 19 || forgotten != 14 {
+		t.Errorf("%d bytes were dropped, %d of them for good, %v", dropped, forgotten, err)
 	}
 	got, err := os.ReadFile(name)
 	if want := []byte("kept again" + "kept\x00\x00\x00\x00\x00"); err != nil || !bytes.Equal(got, want) {
@@ -144,5 +146,40 @@ func TestFlakyDiskFails(t *testing.T) {
 	d.heal()
 	if err := os.WriteFile(name, []byte("third"), 0o600); err != nil {
 		t.Errorf("healed: %v", err)
+	}
+}
+
+// A crowd must see what is missing, doubled and wrong.
+func TestCrowdKnowsItsMessages(t *testing.T) {
+	c := &crowd{message: []byte("<x/>")}
+	g := newGun("http://127.0.0.1:1", c.message)
+	if string(g.number) != "0000000000" || !bytes.HasSuffix(g.request, []byte("<x/><!-- 0000000000 -->")) {
+		t.Errorf("the request ends in %q", g.request[len(g.request)-30:])
+	}
+	for text, want := range map[string]int64{"<x/><!-- 0000000012 -->": 12, "<x/><!-- 12 -->": 0, "<y/><!-- 0000000012 -->": 0, "<x/>": 0, "": 0} {
+		if got := c.number([]byte(text)); got != want {
+			t.Errorf("%q: expected %d; received %d", text, want, got)
+		}
+	}
+}
+
+// The answers of a server, as a gun reads them.
+func TestGunReadsAnswers(t *testing.T) {
+	for text, want := range map[string]struct {
+		shot
+		closing, failing bool
+	}{
+		"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n":                                 {shot: shot{status: 202}},
+		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\nno":  {shot: shot{status: 503, later: true}},
+		"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno": {shot: shot{status: 429}, closing: true},
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 20\r\n\r\ncut":                  {shot: shot{status: 503}, failing: true},
+		"rubbish": {failing: true},
+	} {
+		g := &gun{in: bufio.NewReader(strings.NewReader(text))}
+		var s shot
+		closing, err := g.answer(&s)
+		if (err != nil) != want.failing || err == nil && (s != want.shot || closing != want.closing) {
+			t.Errorf("%q: %+v, %v, %v", text, s, closing, err)
+		}
 	}
 }
