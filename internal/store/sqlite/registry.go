@@ -10,61 +10,37 @@ import (
 	"nems/internal/store"
 )
 
-// putSystem keeps or replaces the registration of a system.
-type putSystem struct {
-	store.System
+// registration is an operation of one statement on the registry. Where it
+// changes no row it is refused with store.ErrNotFound.
+type registration struct {
+	sql   string
+	args  []any
 	entry audit.Sealed
 }
 
-// PutSystem registers a system, replacing its registration if it has one.
-func (db *DB) PutSystem(ctx context.Context, s store.System, e audit.Entry) error {
-	_, err := db.submit(ctx, putSystem{System: s, entry: seal(e)})
-	return err
-}
-
-func (p putSystem) apply(w *writer) (result, error) {
-	err := exec(w.conn, "INSERT OR REPLACE INTO system (asid, value, revoked) VALUES (?, ?, ?)", string(p.ASID), notNull(p.Value), p.Revoked)
-	if err != nil {
-		return result{}, err
-	}
-	w.entries = append(w.entries, p.entry)
-	return result{}, w.registryChanged()
-}
-
-// notNull makes an empty value of an absent one.
-func notNull(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
-
-func (w *writer) registryChanged() error {
-	return exec(w.conn, "UPDATE registry_version SET version = version + 1")
-}
-
-// revokeSystem marks a system as revoked.
-type revokeSystem struct {
-	asid  nhs.ASID
-	entry audit.Sealed
-}
-
-// RevokeSystem takes a system's rights away; store.ErrNotFound when it is not
-// registered.
-func (db *DB) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error {
-	_, err := db.submit(ctx, revokeSystem{asid: asid, entry: seal(e)})
-	return err
-}
-
-func (r revokeSystem) apply(w *writer) (result, error) {
-	if err := exec(w.conn, "UPDATE system SET revoked = 1 WHERE asid = ?", string(r.asid)); err != nil {
+func (r registration) apply(w *writer) (result, error) {
+	if err := exec(w.conn, r.sql, r.args...); err != nil {
 		return result{}, err
 	}
 	if w.conn.Changes() == 0 {
 		return result{err: store.ErrNotFound}, nil
 	}
 	w.entries = append(w.entries, r.entry)
-	return result{}, w.registryChanged()
+	return result{}, exec(w.conn, "UPDATE registry_version SET version = version + 1")
+}
+
+// PutSystem registers a system, replacing its registration if it has one.
+func (db *DB) PutSystem(ctx context.Context, s store.System, e audit.Entry) error {
+	_, err := db.submit(ctx, registration{"INSERT OR REPLACE INTO system (asid, value, revoked) VALUES (?, ?, ?)",
+		[]any{string(s.ASID), notNull(s.Value), s.Revoked}, seal(e)})
+	return err
+}
+
+// RevokeSystem takes a system's rights away; store.ErrNotFound when it is not
+// registered.
+func (db *DB) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error {
+	_, err := db.submit(ctx, registration{"UPDATE system SET revoked = 1 WHERE asid = ?", []any{string(asid)}, seal(e)})
+	return err
 }
 
 // System returns a registered system, revoked ones too, or store.ErrNotFound.
@@ -88,25 +64,10 @@ func (db *DB) systems(ctx context.Context, query string, args ...any) ([]store.S
 	return out, err
 }
 
-// putLifeCycle keeps the life cycle of an event type.
-type putLifeCycle struct {
-	store.LifeCycle
-	entry audit.Sealed
-}
-
 // PutLifeCycle keeps the life cycle of an event type, replacing an earlier one.
 func (db *DB) PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error {
-	_, err := db.submit(ctx, putLifeCycle{LifeCycle: l, entry: seal(e)})
+	_, err := db.submit(ctx, registration{"INSERT OR REPLACE INTO life_cycle (code, value) VALUES (?, ?)", []any{l.Code, notNull(l.Value)}, seal(e)})
 	return err
-}
-
-func (p putLifeCycle) apply(w *writer) (result, error) {
-	err := exec(w.conn, "INSERT OR REPLACE INTO life_cycle (code, value) VALUES (?, ?)", p.Code, notNull(p.Value))
-	if err != nil {
-		return result{}, err
-	}
-	w.entries = append(w.entries, p.entry)
-	return result{}, w.registryChanged()
 }
 
 // LifeCycles returns the life cycles that were put, in the order of the codes.
