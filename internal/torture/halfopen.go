@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nems/internal/directory/devworld"
+	"nems/internal/operator"
+)
+
+// What a pipe to the other MESH goes through.
+const (
+	farBoxes    = 5                     // mailboxes there, each a lane of its own
+	farPause    = 50 * time.Millisecond // between publishes: a lane sends one copy at a time
+	shortOutage = 20 * time.Second      // however little time there is
+	longOutage  = time.Minute           // however much
+	drainWithin = 2 * longOutage        // a call may take a minute until it counts as unanswered
+	fewMore     = 10                    // goroutines that connections kept for later account for
+	quietWithin = 30 * time.Second      // until those of the outage have ended
+	halving     = 5 * time.Second       // between the moments at which all connections go dead
+)
+
+// storm makes a fault of a bad time for the pipe to the other MESH; nil means
+// that connections go half-open.
+func storm(w *weather) func(*run) (row, error) {
+	return func(r *run) (row, error) {
+		return r.storm(func(p *pipe) {
+			if w == nil {
+				p.halve()
+			} else {
+				p.weather.Store(w)
+			}
+		})
+	}
+}
+
+// storm lets the pipe to the other MESH be bad for a while, under load, and waits
+// until what has piled up is through.
+func (r *run) storm(worsen func(*pipe)) (line row, err error) {
+	w, err := r.newWorld(filepath.Join(r.folder, fmt.Sprintf("storm%d", r.random())))
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	p, err := w.lay()
+	if err != nil {
+		return line, err
+	}
+	defer p.close()
+	w.ledger.begin("storm", append([]string{leeds, national}, w.far()...)...)
+	if _, err := w.stream(3*time.Second, func() {}); err != nil { // connections that are used again
+		return line, err
+	}
+	if _, err := w.through(); err != nil {
+		return line, err
+	}
+	before, err := w.goroutines(0)
+	if err != nil {
+		return line, err
+	}
+	outage := min(max(r.each, shortOutage), longOutage)
+	next := time.Now()
+	sent, err := w.stream(outage, func() {
+		if time.Now().After(next) {
+			worsen(p)
+			next = time.Now().Add(halving)
+		}
+	})
+	if err != nil {
+		return line, err
+	}
+	waiting, err := w.here.metric("nems_courier_backlog")
+	if err != nil {
+		return line, err
+	}
+	p.weather.Store(&weather{})
+	line.Rounds = 1
+	if line.Slowest, err = w.through(); err != nil {
+		return line, err
+	}
+	after, err := w.goroutines(before + fewMore)
+	line.Note = fmt.Sprintf("%d copies waited after %s and %d publishes; goroutines before %d, after %d", int(waiting), outage, sent, before, after)
+	if err != nil {
+		return line, err
+	}
+	return w.finish(line)
+}
+
+// lay puts a pipe between the world and its MESH, with mailboxes beyond it.
+func (w *world) lay() (*pipe, error) {
+	p, err := newPipe(strings.TrimPrefix(w.line.url, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	w.here.flags = slices.Clone(w.here.flags)
+	if i := slices.Index(w.here.flags, w.line.url); i >= 0 {
+		w.here.flags[i] = p.url
+	}
+	err = errors.Join(w.here.stop(), w.here.start())
+	for range farBoxes {
+		if err == nil {
+			w.rounds++ // as if each were a round's, so that it is collected from
+			_, err = w.openRound()
+		}
+	}
+	if err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// far are the mailboxes of the rounds so far.
+func (w *world) far() (boxes []string) {
+	for n := range w.rounds {
+		boxes = append(boxes, fmt.Sprintf("RR8T%d", n+1))
+	}
+	return boxes
+}
+
+// stream publishes at a pace that the lanes can follow.
+func (w *world) stream(span time.Duration, meanwhile func()) (n int, err error) {
+	for began := time.Now(); time.Since(began) < span; n++ {
+		meanwhile()
+		if w.publish(w.good) != accepted {
+			return n, errors.New("a publish is not accepted while another MESH is away")
+		}
+		w.wait(farPause)
+	}
+	return n, nil
+}
+
+// through waits until nothing is on its way to the other MESH, and tells how long
+// that took.
+func (w *world) through() (time.Duration, error) {
+	for began := time.Now(); ; w.wait(20 * time.Millisecond) {
+		waiting, err := w.here.metric("nems_courier_backlog")
+		switch {
+		case err != nil:
+			return 0, err
+		case waiting == 0:
+			return time.Since(began), nil
+		case time.Since(began) > drainWithin:
+			return 0, fmt.Errorf("%d copies still wait %s after the line is well again", int(waiting), drainWithin)
+		}
+	}
+}
+
+// goroutines is how many the process has once nobody calls it; it waits until
+// there are no more than most, unless that is 0.
+func (w *world) goroutines(most int) (int, error) {
+	for began := time.Now(); ; w.wait(200 * time.Millisecond) {
+		w.here.http.CloseIdleConnections()
+		n, err := w.here.metric("go_goroutines")
+		switch {
+		case err != nil, most == 0, int(n) <= most:
+			return int(n), err
+		case time.Since(began) > quietWithin:
+			return int(n), fmt.Errorf("goroutines have grown to %d, more than %d", int(n), most)
+		}
+	}
+}
+
+// metric is the sum of a metric of the process.
+func (p *process) metric(name string) (sum float64, err error) {
+	answer, err := p.http.Get(p.url + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return 0, errors.New("metrics: " + answer.Status)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		rest, ours := strings.CutPrefix(lines.Text(), name)
+		if !ours || rest == "" || rest[0] != ' ' && rest[0] != '{' {
+			continue
+		}
+		n, err := strconv.ParseFloat(rest[strings.LastIndexByte(rest, ' ')+1:], 64)
+		if err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, lines.Err()
+}
+
+// desk is the operators' way in.
+func (p *process) desk() (*operator.Client, error) {
+	access, err := operator.ReadAccess(p.data)
+	return &operator.Client{Access: access, User: "torture", HTTP: p.http}, err
+}
+
+// putRemote registers a mailbox at the other MESH, there too unless it is to be
+// unknown there.
+func (w *world) putRemote(box string, known bool) error {
+	if known {
+		if err := w.there.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
+			return err
+		}
+	}
+	return w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true})
+}
