@@ -1,6 +1,7 @@
 // Package store says what is kept and what can go wrong while keeping it: the
 // rows that packages hand to a store, the sentinel errors they get back, and
-// the group committer. It holds no SQL; store/sqlite and store/postgres do.
+// the group committer. What follows from rows whatever the database is worked
+// out here too. It holds no SQL; store/sqlite and store/postgres do.
 package store
 
 import (
