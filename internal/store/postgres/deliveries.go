@@ -28,7 +28,8 @@ func scanDelivery(r pgx.Rows) (d store.Delivery, err error) {
 		return d, err
 	}
 	d.PartnerID, d.MESHID, d.First = orEmpty(partner), orEmpty(meshID), moment(first)
-	return d, d.Complete(c)
+	err = d.Complete(c)
+	return d, err
 }
 
 // Deliveries returns a page of deliveries in the order of mailboxes and, within

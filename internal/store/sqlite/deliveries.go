@@ -27,7 +27,8 @@ func scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
 		Attempts: s.ColumnInt(7), Refusals: s.ColumnInt(8), Uncertain: s.ColumnBool(10), MESHID: s.ColumnText(12), First: moment(s, 9),
 		State: store.DeliveryState(s.ColumnText(14)),
 	}
-	return d, d.Complete(store.DeliveryColumns{Asked: blob(s, 5), Round: s.ColumnInt64(11), At: s.ColumnInt64(15), Fault: blob(s, 13)})
+	err := d.Complete(store.DeliveryColumns{Asked: blob(s, 5), Round: s.ColumnInt64(11), At: s.ColumnInt64(15), Fault: blob(s, 13)})
+	return d, err
 }
 
 // Deliveries returns a page of deliveries in the order of mailboxes and, within
