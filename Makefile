@@ -2,8 +2,9 @@
 # make lint    formatting, vet, staticcheck
 # make bench   benchmarks of the packages, then publishing over HTTP end to end
 # make build   bin/nems, one static binary
-# make torture   the real program killed, cut off and starved of disk: nothing is
-#                lost (minutes; SECONDS=600 stretches it)
+# make torture   the real program killed, cut off and starved of disk, on SQLite and
+#                as two nodes on PostgreSQL, whose primary fails over: nothing is
+#                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
 # make simulate  seeds of the simulator (SEEDS=10000)
 
 GO          ?= go
@@ -48,7 +49,7 @@ bench:
 	$(GO) run ./internal/bench -case dead-mailbox
 
 torture: tools
-	$(GO) run ./internal/torture -seconds $(or $(SECONDS),180)
+	$(GO) run ./internal/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)
 
 simulate:
 	$(GO) test ./internal/simulator -run Seeds -seeds $(or $(SEEDS),10000) -timeout 0 -v

@@ -112,9 +112,12 @@ func (l *ledger) sums() map[string]row {
 
 // count adds one message to the figures.
 func (e *entry) count(r *row) {
-	for _, n := range e.copies {
+	for box, n := range e.copies {
 		if n > 1 {
 			r.Doubled += n - 1
+			if !elsewhere(box) {
+				r.Repeated += n - 1
+			}
 		}
 		if e.verdict == refused {
 			r.Wrong += n

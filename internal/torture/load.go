@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"nems/client"
@@ -55,13 +58,38 @@ func open(c <-chan struct{}) bool {
 	}
 }
 
-// publish sends one message and notes the answer.
+// publish sends one message and notes the answer. Where there is another node,
+// every second message has an idempotency key, and what the first node left
+// unanswered is sent there again: as a publisher behind a load balancer does.
 func (w *world) publish(base []byte) verdict {
-	c := client.Client{URL: w.here.url, ASID: "300000000161", ODS: "A83627", NEMS: string(devworld.NEMS), HTTP: w.here.http}
 	message, d := w.ledger.issue(base)
-	_, err := c.Publish(context.Background(), message)
+	n := rand.IntN(len(w.nodes)) //nolint:gosec // chance, not a secret
+	if len(w.nodes) == 1 || d[0]%2 == 0 {
+		return w.offer(w.nodes[n], message, d)
+	}
+	key := client.WithIdempotencyKey(hex.EncodeToString(d[:]))
+	v := w.offer(w.nodes[n], message, d, key)
+	if v == unanswered {
+		v = w.offer(w.nodes[(n+1)%len(w.nodes)], message, d, key)
+	}
+	return v
+}
+
+// publishAt sends one message to one node.
+func (w *world) publishAt(p *process, base []byte) verdict {
+	message, d := w.ledger.issue(base)
+	return w.offer(p, message, d)
+}
+
+func (w *world) offer(p *process, message []byte, d digest, options ...client.PublishOption) verdict {
+	c := client.Client{URL: p.url, ASID: "300000000161", ODS: "A83627", NEMS: string(devworld.NEMS), HTTP: p.http, Now: p.now}
+	began := time.Now()
+	_, err := c.Publish(context.Background(), message, options...)
 	v := judge(err)
 	w.ledger.told(d, v)
+	if v == accepted {
+		w.gap.end(began)
+	}
 	return v
 }
 
@@ -79,11 +107,11 @@ func judge(err error) verdict {
 
 // collect takes up to most messages out of a mailbox.
 func (w *world) collect(box string, most int) error {
-	at := w.here
-	if box != leeds && box != national && !slices.Contains(w.wide, box) {
+	at := w.nodes[rand.IntN(len(w.nodes))] //nolint:gosec // chance, not a secret
+	if elsewhere(box) {
 		at = w.there
 	}
-	m, err := client.NewMailbox(client.MailboxConfig{URL: at.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: at.http})
+	m, err := client.NewMailbox(client.MailboxConfig{URL: at.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: at.http, Now: at.now})
 	if err != nil {
 		return err
 	}
@@ -114,7 +142,7 @@ const settleWithin = 160 * time.Second
 func (w *world) drain() error {
 	boxes := append([]string{leeds, national}, w.wide...)
 	for n := range w.remoteRounds() {
-		boxes = append(boxes, fmt.Sprintf("RR8T%d", n+1))
+		boxes = append(boxes, remoteBox(n+1))
 	}
 	for until := time.Now().Add(settleWithin); ; {
 		for _, box := range boxes {
@@ -139,8 +167,24 @@ func (w *world) drain() error {
 
 // verify stops the world in an orderly way and checks its audits.
 func (w *world) verify() error {
-	return errors.Join(w.here.stop(), w.there.stop(), w.here.verifyAudit(), w.there.verifyAudit())
+	all := append(slices.Clone(w.nodes), w.there)
+	var wrong []error
+	for _, p := range all {
+		wrong = append(wrong, p.stop())
+	}
+	for _, p := range all {
+		wrong = append(wrong, p.verifyAudit())
+	}
+	return errors.Join(wrong...)
 }
+
+// remoteBox is the mailbox of a round at the other MESH.
+func remoteBox(round int) string { return fmt.Sprint(remotePrefix, round) }
+
+const remotePrefix = "RR8T"
+
+// elsewhere tells whether a mailbox is at the other MESH.
+func elsewhere(box string) bool { return strings.HasPrefix(box, remotePrefix) }
 
 // near are the mailboxes that are emptied under load.
 func (w *world) near() []string {

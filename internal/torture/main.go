@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -20,6 +21,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"nems/internal/pgserver"
 )
 
 // options is what the command line says.
@@ -29,15 +32,20 @@ type options struct {
 	seed    uint64
 	json    bool
 	binary  string
+	store   string
 	// hosted leaves out the mailboxes at another MESH: the claim of a process
 	// that was killed lasts two minutes.
 	hosted bool
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		os.Exit(serveClocked(os.Args[1:])) // a node of ours whose clock we set
+	}
 	var o options
+	flag.StringVar(&o.store, "store", both, "what the nodes keep everything in: sqlite, postgres (two nodes) or both")
 	flag.IntVar(&o.seconds, "seconds", 120, "how long faults are injected; healing and collecting come on top")
-	flag.StringVar(&o.only, "only", "", "these faults alone, with commas between: "+strings.Join(names(faults), ", "))
+	flag.StringVar(&o.only, "only", "", "these faults alone, with commas between: "+strings.Join(names(everything()), ", "))
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of what is left to chance")
 	flag.BoolVar(&o.json, "json", false, "print the table as JSON")
 	flag.StringVar(&o.binary, "nems", "", "the program to torture; built when empty")
@@ -54,25 +62,28 @@ func main() {
 
 // row is a line of the table.
 type row struct {
+	Store        string        `json:"store"`
 	Fault        string        `json:"fault"`
 	Rounds       int           `json:"rounds"`
 	Acknowledged int           `json:"acknowledged"` // events answered 202
 	Lost         int           `json:"lost"`         // of those, without any copy
 	Missing      int           `json:"missing"`      // copies
 	Doubled      int           `json:"doubled"`      // copies beyond the first
+	Repeated     int           `json:"repeated"`     // of those, in mailboxes of its own
 	Wrong        int           `json:"wrong"`        // copies of refused events, or of other bytes
 	Slowest      time.Duration `json:"slowest"`      // recovery
 	Note         string        `json:"note,omitempty"`
 }
 
-// broken tells whether the row breaks an invariant.
-func (r row) broken() bool { return r.Lost+r.Missing+r.Wrong > 0 }
+// broken tells whether the row breaks an invariant. A MESH elsewhere may get a
+// copy twice: when its answer is lost, nobody can know.
+func (r row) broken() bool { return r.Lost+r.Missing+r.Wrong+r.Repeated > 0 }
 
 var errBroken = errors.New("an invariant is broken")
 
 // torture runs the faults that o asks for.
 func torture(o options, progress io.Writer) ([]row, error) {
-	chosen, err := choose(o.only)
+	chosen, err := choose(o)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +101,25 @@ func torture(o options, progress io.Writer) ([]row, error) {
 		}
 	}
 	fmt.Fprintf(progress, "seed %d\n", o.seed)
-	r := &run{options: o, folder: folder, progress: progress, each: time.Duration(o.seconds) * time.Second / time.Duration(len(chosen))}
-	return r.all(chosen)
+	count := 0
+	for _, some := range chosen {
+		count += len(some.faults)
+	}
+	var rows []row
+	var wrong []error
+	for _, some := range chosen {
+		r := &run{options: o, progress: progress, folder: filepath.Join(folder, some.store), each: time.Duration(o.seconds) * time.Second / time.Duration(count)}
+		r.store = some.store
+		if err := os.Mkdir(r.folder, 0o700); err != nil {
+			return rows, err
+		}
+		more, err := r.all(some.faults)
+		for i := range more {
+			more[i].Store = some.store
+		}
+		rows, wrong = append(rows, more...), append(wrong, named(some.store, err))
+	}
+	return rows, errors.Join(wrong...)
 }
 
 // all runs the faults, the ones that share a world in it, one after the other.
@@ -147,31 +175,75 @@ type fault struct {
 	name string
 	// round injects the fault once under load, and heals it.
 	round func(w *world) error
+	// within is how long recovery may take; 0 means recoverWithin.
+	within time.Duration
 	// most is how many rounds there are at most; 0 means as many as fit.
 	most int
 	// alone runs the fault in a world of its own.
 	alone func(r *run) (row, error)
 }
 
-func names(all []fault) []string {
+// What -store says.
+const (
+	onSQLite   = "sqlite"
+	onPostgres = "postgres"
+	both       = "both"
+)
+
+// choice is what is run on a store.
+type choice struct {
+	store  string
+	faults []fault
+}
+
+// everything yields all faults, those of a store after those of the other.
+func everything() iter.Seq[fault] {
+	return func(yield func(fault) bool) {
+		for _, f := range slices.Concat(faults, postgresFaults) {
+			if !yield(f) {
+				return
+			}
+		}
+	}
+}
+
+// names lists the names of faults, each once.
+func names(all iter.Seq[fault]) []string {
 	var out []string
-	for _, f := range all {
-		out = append(out, f.name)
+	for f := range all {
+		if !slices.Contains(out, f.name) {
+			out = append(out, f.name)
+		}
 	}
 	return out
 }
 
-func choose(only string) ([]fault, error) {
-	if only == "" {
-		return faults, nil
+// choose finds the faults that are asked for. Without PostgreSQL both stores
+// are one.
+func choose(o options) ([]choice, error) {
+	var only []string
+	if o.only != "" {
+		only = strings.Split(o.only, ",")
 	}
-	var chosen []fault
-	for name := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(faults, func(f fault) bool { return f.name == name })
-		if i < 0 {
+	known := names(everything())
+	for _, name := range only {
+		if !slices.Contains(known, name) {
 			return nil, fmt.Errorf("-only %s: there is no such fault", name)
 		}
-		chosen = append(chosen, faults[i])
+	}
+	_, missing := pgserver.Find()
+	var chosen []choice
+	for _, c := range []choice{{onSQLite, faults}, {onPostgres, postgresFaults}} {
+		if o.store != c.store && o.store != both || o.store == both && c.store == onPostgres && missing != nil {
+			continue
+		}
+		c.faults = slices.DeleteFunc(slices.Clone(c.faults), func(f fault) bool { return len(only) > 0 && !slices.Contains(only, f.name) })
+		if len(c.faults) > 0 {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("-store %s: there is nothing to do", o.store)
 	}
 	return chosen, nil
 }
@@ -182,16 +254,16 @@ func show(to io.Writer, rows []row, asJSON bool) error {
 		return json.NewEncoder(to).Encode(rows)
 	}
 	w := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "fault\trounds\tacknowledged\tlost\tmissing\tdoubled\twrong\tslowest recovery\t")
+	fmt.Fprintln(w, "store\tfault\trounds\tacknowledged\tlost\tmissing\tdoubled\twrong\tslowest recovery\t")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", r.Fault, r.Rounds, r.Acknowledged, r.Lost, r.Missing, r.Doubled, r.Wrong, r.Slowest.Round(time.Millisecond))
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", r.Store, r.Fault, r.Rounds, r.Acknowledged, r.Lost, r.Missing, r.Doubled, r.Wrong, r.Slowest.Round(time.Millisecond))
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
 	for _, r := range rows {
 		if r.Note != "" {
-			fmt.Fprintf(to, "%s: %s\n", r.Fault, r.Note)
+			fmt.Fprintf(to, "%s, %s: %s\n", r.Store, r.Fault, r.Note)
 		}
 	}
 	return nil

@@ -21,8 +21,11 @@ import (
 type process struct {
 	binary, data, url string
 	flags             []string
+	database          string // empty: in data
+	level             string // of the log
 	listen            string
 	http              *http.Client
+	now               func() time.Time // the clock of its callers; nil: the machine's
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process is gone
@@ -35,7 +38,7 @@ func newProcess(binary, data string, flags ...string) (*process, error) {
 		return nil, err
 	}
 	defer socket.Close()
-	p := &process{binary: binary, data: data, flags: flags, listen: socket.Addr().String(), ended: make(chan struct{})}
+	p := &process{binary: binary, data: data, flags: flags, level: "error", listen: socket.Addr().String(), ended: make(chan struct{})}
 	p.url = "http://" + p.listen
 	p.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}, Timeout: 20 * time.Second}
 	close(p.ended)
@@ -46,7 +49,11 @@ var errNotReady = errors.New("nems ended before it was ready")
 
 // start starts the process and waits until it is ready.
 func (p *process) start(env ...string) error {
-	p.cmd = exec.Command(p.binary, append([]string{"serve", "--dev", "--listen", p.listen, "--data", p.data, "--log-level", "error"}, p.flags...)...)
+	args := append([]string{"serve", "--dev", "--listen", p.listen, "--data", p.data, "--log-level", p.level}, p.flags...)
+	if p.database != "" {
+		args = append(args, "--database", p.database)
+	}
+	p.cmd = exec.Command(p.binary, args...)
 	p.cmd.Env = append(os.Environ(), env...)
 	log, err := os.OpenFile(p.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -123,9 +130,19 @@ func (p *process) putMailboxes(boxes ...operator.Mailbox) error {
 
 // verifyAudit runs `nems audit verify` on the stopped process's folder.
 func (p *process) verifyAudit() error {
-	out, err := exec.Command(p.binary, "audit", "verify", "--data", p.data).CombinedOutput()
+	args := []string{"audit", "verify", "--data", p.data}
+	if p.database != "" {
+		args = append(args, "--database", p.database)
+	}
+	out, err := exec.Command(p.binary, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("audit verify: %w\n%s", err, out)
 	}
 	return nil
+}
+
+// said counts the lines of the log with a text.
+func (p *process) said(text string) int {
+	log, _ := os.ReadFile(p.data + ".log") // a missing one says nothing
+	return strings.Count(string(log), text)
 }

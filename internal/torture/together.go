@@ -38,8 +38,10 @@ func (r *run) together(all []fault) ([]row, error) {
 		}
 		slowest[f.name] = w.slowest
 		fmt.Fprintf(r.progress, "%s: %d rounds, slowest recovery %s\n", f.name, rounds[f.name], w.slowest.Round(time.Millisecond))
-		if w.here.endsWithin(0) { // a round that failed half-way
-			wrong = append(wrong, w.here.start())
+		for _, p := range w.nodes {
+			if p.endsWithin(0) { // a round that failed half-way
+				wrong = append(wrong, p.start())
+			}
 		}
 	}
 	w.line.fate.Store(nil)
@@ -64,7 +66,7 @@ func (w *world) finish(line row) (row, error) {
 	for _, sum := range w.ledger.sums() {
 		line.Acknowledged += sum.Acknowledged
 		line.Lost, line.Missing = line.Lost+sum.Lost, line.Missing+sum.Missing
-		line.Doubled, line.Wrong = line.Doubled+sum.Doubled, line.Wrong+sum.Wrong
+		line.Doubled, line.Repeated, line.Wrong = line.Doubled+sum.Doubled, line.Repeated+sum.Repeated, line.Wrong+sum.Wrong
 	}
 	line.Slowest = max(line.Slowest, w.slowest)
 	return line, err

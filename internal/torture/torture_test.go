@@ -29,7 +29,7 @@ func TestLedgerFindsViolations(t *testing.T) {
 	l.received("A", "5", messages[3])         // refused
 	l.received("A", "6", messages[4])         // stored, the answer was cut off
 	l.received("A", "7", []byte("<changed>")) // other bytes
-	want := row{Acknowledged: 3, Lost: 1, Missing: 3, Doubled: 1, Wrong: 2}
+	want := row{Acknowledged: 3, Lost: 1, Missing: 3, Doubled: 1, Repeated: 1, Wrong: 2}
 	if got := l.sums()["f"]; got != want || !got.broken() {
 		t.Errorf("expected %+v; received %+v", want, got)
 	}
@@ -44,7 +44,7 @@ func TestTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds nems and kills it: not with -short")
 	}
-	rows, err := torture(options{seconds: 4, seed: 1, only: "kill-9,before-commit,after-commit,migrate", hosted: true}, t.Output())
+	rows, err := torture(options{store: onSQLite, seconds: 4, seed: 1, only: "kill-9,before-commit,after-commit,migrate", hosted: true}, t.Output())
 	if err != nil {
 		t.Error(err)
 	}
@@ -57,10 +57,10 @@ func TestTorture(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	if _, err := choose("no-such-fault"); err == nil {
+	if _, err := choose(options{store: onSQLite, only: "no-such-fault"}); err == nil {
 		t.Error("an unknown fault is taken")
 	}
-	if all, err := choose("migrate,kill-9"); err != nil || len(all) != 2 {
+	if all, err := choose(options{store: onSQLite, only: "migrate,kill-9"}); err != nil || len(all[0].faults) != 2 {
 		t.Errorf("%v, %v", all, err)
 	}
 }

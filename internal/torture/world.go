@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,10 @@ import (
 // behind a bad line that is its MESH.
 type world struct {
 	r           *run
-	here, there *process
+	nodes       []*process // equal; one, unless they share a database
+	here, there *process   // the first node; the other MESH
+	base        *base      // what the nodes share; nil: here has its own
+	gap         gap
 	line        *line
 	ledger      *ledger
 	good, bad   []byte // a message that is accepted, one that is refused
@@ -41,9 +45,21 @@ const (
 	england         = "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001" + event
 )
 
-// newWorld boots a world in a folder.
-func (r *run) newWorld(folder string) (w *world, err error) {
-	w = &world{r: r, ledger: newLedger()}
+// newWorld boots a world in a folder, or in one and a database.
+func (r *run) newWorld(folder string) (*world, error) {
+	if r.store != onPostgres {
+		return r.newWorldOn(folder, nil)
+	}
+	b, err := newBase()
+	if err != nil {
+		return nil, err
+	}
+	return r.newWorldOn(folder, b)
+}
+
+// newWorldOn boots a world whose nodes share a database.
+func (r *run) newWorldOn(folder string, b *base) (w *world, err error) {
+	w = &world{r: r, ledger: newLedger(), base: b}
 	defer func() {
 		if err != nil {
 			w.end()
@@ -67,12 +83,10 @@ func (r *run) newWorld(folder string) (w *world, err error) {
 	if w.line, err = newLine(w.there.url); err != nil {
 		return w, err
 	}
-	if w.here, err = newProcess(r.binary, filepath.Join(folder, "data"),
-		"--mesh-remote-url", w.line.url, "--mesh-remote-shared-key", devworld.SharedKey, "--mesh-remote-password", devworld.Password); err != nil {
-		return w, err
-	}
-	if err := w.here.start(); err != nil {
-		return w, err
+	for n := range b.nodes() {
+		if err := w.addNode(filepath.Join(folder, []string{"data", "data2"}[n])); err != nil {
+			return w, err
+		}
 	}
 	if _, err := w.subscribe(aboutJack, leeds); err != nil {
 		return w, err
@@ -81,20 +95,39 @@ func (r *run) newWorld(folder string) (w *world, err error) {
 	return w, err
 }
 
+// addNode starts one more node.
+func (w *world) addNode(data string) error {
+	p, err := newProcess(w.r.binary, data,
+		"--mesh-remote-url", w.line.url, "--mesh-remote-shared-key", devworld.SharedKey, "--mesh-remote-password", devworld.Password)
+	if err != nil {
+		return err
+	}
+	if w.base != nil {
+		p.level = "warn"
+		if p.database, err = w.base.address(); err != nil {
+			return err
+		}
+	}
+	w.nodes = append(w.nodes, p)
+	w.here = w.nodes[0]
+	return p.start()
+}
+
 // end ends all that the world started.
 func (w *world) end() {
-	for _, p := range []*process{w.here, w.there} {
+	for _, p := range append(w.nodes, w.there) {
 		if p != nil {
 			p.kill()
 		}
 	}
+	w.base.close()
 	if w.line != nil {
 		w.line.close()
 	}
 }
 
 func (w *world) subscribe(criteria, box string) (string, error) {
-	c := client.Client{URL: w.here.url, ASID: "200000000115", ODS: "RR8", NEMS: string(devworld.NEMS), HTTP: w.here.http}
+	c := client.Client{URL: w.here.url, ASID: "200000000115", ODS: "RR8", NEMS: string(devworld.NEMS), HTTP: w.here.http, Now: w.here.now}
 	if box == national {
 		c.ASID, c.ODS = "200000000116", "X26"
 	}
@@ -102,7 +135,7 @@ func (w *world) subscribe(criteria, box string) (string, error) {
 }
 
 func (w *world) unsubscribe(id string) error {
-	c := client.Client{URL: w.here.url, ASID: "200000000115", ODS: "RR8", NEMS: string(devworld.NEMS), HTTP: w.here.http}
+	c := client.Client{URL: w.here.url, ASID: "200000000115", ODS: "RR8", NEMS: string(devworld.NEMS), HTTP: w.here.http, Now: w.here.now}
 	return c.Unsubscribe(context.Background(), id)
 }
 
@@ -112,7 +145,7 @@ func (w *world) openRound() (subscription string, err error) {
 	if w.r.hosted {
 		return "", nil
 	}
-	w.remote = fmt.Sprintf("RR8T%d", w.rounds)
+	w.remote = remoteBox(w.rounds)
 	if err := w.there.putMailboxes(operator.Mailbox{ID: w.remote, ODS: "RR8", Password: devworld.Password}); err != nil {
 		return "", err
 	}
@@ -133,7 +166,7 @@ func (w *world) round(f fault) error {
 	w.startLoad()
 	err = f.round(w)
 	if err == nil {
-		err = w.recover(recoverWithin)
+		err = w.recover(cmp.Or(f.within, recoverWithin))
 	}
 	w.endLoad()
 	for _, poisoned := range w.poisoned {
@@ -147,31 +180,34 @@ func (w *world) round(f fault) error {
 }
 
 // restart starts the process that died: the recovery counts from here.
-func (w *world) restart() error {
+func (w *world) restart() error { return w.revive(w.here) }
+
+// revive starts a node that died.
+func (w *world) revive(p *process) error {
 	w.healed = time.Now()
-	return w.here.start()
+	return p.start()
 }
 
 // recoverWithin is how long a process may take after healing.
 const recoverWithin = 10 * time.Second
 
-// recover waits until publishes are accepted again.
+// recover waits until every node accepts publishes again.
 func (w *world) recover(within time.Duration) error {
 	began := w.healed
 	if began.IsZero() {
 		began = time.Now()
 	}
 	w.healed = time.Time{}
-	for {
-		if w.publish(w.good) == accepted {
-			w.slowest = max(w.slowest, time.Since(began))
-			return nil
+	for n, p := range w.nodes {
+		for w.publishAt(p, w.good) != accepted {
+			if time.Since(began) > within {
+				return fmt.Errorf("node %d accepts nothing %s after healing", n+1, within)
+			}
+			w.wait(20 * time.Millisecond)
 		}
-		if time.Since(began) > within {
-			return fmt.Errorf("nothing is accepted %s after healing", within)
-		}
-		w.wait(20 * time.Millisecond)
 	}
+	w.slowest = max(w.slowest, time.Since(began))
+	return nil
 }
 
 // wait lets time pass under load.

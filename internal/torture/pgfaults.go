@@ -1,0 +1,205 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"nems/internal/crashpoint"
+	"nems/internal/pgserver"
+)
+
+// postgresFaults are the faults of two nodes over one PostgreSQL, in the order in
+// which they run.
+var postgresFaults = append([]fault{
+	{name: "kill-9", round: nodeKilled},
+	{name: "past-lease", round: pastLease, most: 20},
+	{name: "mesh-dropped", round: lineFault(dropped), most: 10},
+	{name: "mesh-slow", round: lineFault(slow), most: 10},
+	{name: "mesh-reset", round: lineFault(reset), most: 10},
+	{name: "database-killed", round: databaseKilled, most: 50},
+	{name: "database-cut", round: wireFault(time.Second, mood{cut: true}), most: 50},
+	{name: "database-slow", round: wireFault(3*time.Second, mood{late: farAway}), most: 20},
+	{name: "database-throttled", round: wireFault(3*time.Second, mood{rate: 64 << 10}), most: 20},
+	{name: "database-half-open", round: wireFault(2*time.Second, mood{vanish: true}), most: 10, within: time.Minute},
+	{name: "failover", alone: failedOver},
+	{name: "cancelled-wait", alone: waitsCancelled},
+	{name: "disk-full", alone: baseFull},
+}, postgresPoints()...)
+
+// nodeKilled kills one node at some moment; the other one goes on.
+func nodeKilled(w *world) error {
+	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)
+	p := w.anyNode()
+	p.kill()
+	return w.revive(p)
+}
+
+// anyNode picks a node.
+func (w *world) anyNode() *process { return w.nodes[w.r.random()%uint64(len(w.nodes))] }
+
+// databaseKilled kills the database server, and starts it again.
+func databaseKilled(w *world) error {
+	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)
+	w.base.primary.Kill()
+	w.healed = time.Now()
+	return w.base.primary.Start()
+}
+
+// pastLease halts a node while it sends, lets its claims lapse and the other
+// node take over, and lets it go on: what it then has to say comes too late. The
+// claims are made to lapse in the database, by whose clock they hold.
+func pastLease(w *world) error {
+	late := fate(slow)
+	w.line.fate.Store(&late)
+	w.wait(500 * time.Millisecond)
+	p := w.anyNode()
+	p.signal(syscall.SIGSTOP)
+	w.wait(200 * time.Millisecond)
+	_, err := ask(w.base.primary, database, "UPDATE lane SET expires = 0 WHERE owner <> ''")
+	w.wait(time.Second)
+	w.line.fate.Store(nil)
+	w.wait(time.Second)
+	p.signal(syscall.SIGCONT)
+	w.healed = time.Now()
+	return err
+}
+
+// postgresPoints makes a fault of every crash point. Those that only one node
+// passes at a time are passed by one that is alone.
+func postgresPoints() []fault {
+	all := points()
+	for i, f := range all {
+		switch f.name {
+		case crashpoint.Migrate:
+			all[i].alone = baseMigrateKilled
+		case crashpoint.Checkpoint, crashpoint.DeadLetter:
+			all[i].round = func(w *world) error { return w.solo(f.round) }
+		}
+	}
+	return all
+}
+
+// solo runs a round with the first node only.
+func (w *world) solo(round func(*world) error) error {
+	for _, p := range w.nodes[1:] {
+		if err := p.stop(); err != nil {
+			return err
+		}
+	}
+	err := round(w)
+	for _, p := range w.nodes[1:] {
+		err = errors.Join(err, p.start())
+	}
+	return err
+}
+
+// baseMigrateKilled kills a node on its way to the first schema of a database:
+// at the crash point, and at some moment.
+func baseMigrateKilled(r *run) (line row, err error) {
+	b, err := newBase()
+	if err != nil {
+		return line, err
+	}
+	defer b.close()
+	for ; line.Rounds < 4; line.Rounds++ {
+		if _, err := ask(b.primary, "postgres", "DROP DATABASE IF EXISTS "+database+" WITH (FORCE)", "CREATE DATABASE "+database); err != nil {
+			return line, err
+		}
+		p, err := newProcess(r.binary, filepath.Join(r.folder, fmt.Sprint("migrate", line.Rounds)))
+		if err != nil {
+			return line, err
+		}
+		p.database = b.primary.DSN("postgres", database)
+		if line.Rounds%2 == 0 {
+			if err := p.start(fmt.Sprintf("%s=%s", crashpoint.Variable, crashpoint.Migrate)); !errors.Is(err, errNotReady) {
+				p.kill()
+				return line, fmt.Errorf("the crash point %s was not reached: %w", crashpoint.Migrate, err)
+			}
+		} else {
+			late := time.AfterFunc(time.Duration(20+r.random()%150)*time.Millisecond, func() { p.signal(syscall.SIGKILL) })
+			_ = p.start() // it may have been quicker
+			late.Stop()
+			p.kill()
+		}
+		began := time.Now()
+		if err := p.start(); err != nil {
+			return line, err
+		}
+		line.Slowest = max(line.Slowest, time.Since(began))
+		if err := errors.Join(p.stop(), p.verifyAudit()); err != nil {
+			return line, err
+		}
+	}
+	return line, nil
+}
+
+// baseDisk leaves room for a cluster, its log and what a minute brings.
+const baseDisk = "640m"
+
+// baseFull fills the disk under the database and gives the space back. The
+// server may end meanwhile; whoever runs it then starts it again.
+func baseFull(r *run) (line row, err error) {
+	disk := filepath.Join(os.TempDir(), filepath.Base(filepath.Dir(r.folder))+"-disk") // the server may not look into our folder
+	if err := os.Mkdir(disk, 0o755); err != nil {
+		return line, err
+	}
+	defer os.RemoveAll(disk)
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size="+baseDisk); err != nil {
+		line.Note = "cannot run here: mounting a tmpfs: " + err.Error()
+		return line, nil
+	}
+	defer func() { err = errors.Join(err, syscall.Unmount(disk, syscall.MNT_DETACH)) }()
+	data := filepath.Join(disk, "data")
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return line, err
+	}
+	server, err := pgserver.NewIn(data, "max_wal_size=64MB")
+	if err != nil {
+		return line, err
+	}
+	b, err := serve(server)
+	if err != nil {
+		return line, err
+	}
+	w, err := r.newWorldOn(filepath.Join(r.folder, "full"), b)
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	w.ledger.begin("disk", leeds, national)
+	ended := 0
+	for began := time.Now(); line.Rounds == 0 || time.Since(began) < r.each && line.Rounds < 20; line.Rounds++ {
+		w.startLoad()
+		err := w.fillAndFree(filepath.Join(disk, "ballast"), &ended)
+		w.endLoad()
+		if err != nil {
+			return line, err
+		}
+	}
+	line.Note = fmt.Sprintf("PostgreSQL ended for want of space in %d rounds", ended)
+	return w.finish(line)
+}
+
+// fillAndFree is one round of baseFull.
+func (w *world) fillAndFree(ballast string, ended *int) error {
+	w.wait(500 * time.Millisecond)
+	if err := fill(ballast); err != nil {
+		return err
+	}
+	w.wait(1500 * time.Millisecond)
+	if err := os.Remove(ballast); err != nil {
+		return err
+	}
+	w.healed = time.Now()
+	if !w.base.primary.Runs() {
+		*ended++
+		if err := w.base.primary.Start(); err != nil {
+			return err
+		}
+	}
+	return w.recover(recoverWithin)
+}
