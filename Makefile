@@ -46,6 +46,8 @@ lint:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
 	$(GO) run ./internal/bench
+	$(GO) run ./internal/bench -case nodes
+	$(GO) run ./internal/bench -case wide
 	$(GO) run ./internal/bench -case dead-mailbox
 
 torture: tools

@@ -18,13 +18,16 @@ type load struct {
 	connections  int           // closed-loop publishers
 	warmUp, span time.Duration // of publish
 	waiting      int           // deliveries of dead-mailbox's backlog
-	rounds       int           // of dead-mailbox, on each side
+	mailboxes    int           // of wide's event
+	rounds       int           // of all but publish, on each side
 	round        time.Duration // length of one
 }
 
 // cases are what can be measured.
 var cases = map[string]func(load) error{
 	"publish":      measurePublish,
+	"nodes":        measureNodes,
+	"wide":         measureWide,
 	"dead-mailbox": measureDeadMailbox,
 }
 
@@ -36,8 +39,9 @@ func main() {
 	flag.DurationVar(&l.warmUp, "warm-up", 2*time.Second, "publish: time before anything is counted")
 	flag.DurationVar(&l.span, "span", 8*time.Second, "publish: time that is counted")
 	flag.IntVar(&l.waiting, "waiting", 100_000, "dead-mailbox: deliveries that wait for it; 0 shows how far two servers differ by chance")
-	flag.IntVar(&l.rounds, "rounds", 21, "dead-mailbox: rounds on each side")
-	flag.DurationVar(&l.round, "round", 2*time.Second, "dead-mailbox: length of a round, after a second that is not counted")
+	flag.IntVar(&l.mailboxes, "mailboxes", 10_000, "wide: mailboxes that the event goes to")
+	flag.IntVar(&l.rounds, "rounds", 21, "nodes, wide, dead-mailbox: rounds on each side")
+	flag.DurationVar(&l.round, "round", 2*time.Second, "nodes, wide, dead-mailbox: length of a round; of dead-mailbox after a second that is not counted")
 	flag.Parse()
 	measure, ok := cases[*name]
 	if !ok {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,31 +12,50 @@ import (
 
 	"nems/client"
 	"nems/internal/catalogue/example"
+	"nems/internal/pgserver"
 )
 
 // measurePublish publishes over HTTP from closed-loop connections with a fan-out
-// of three mailboxes.
+// of three mailboxes: on SQLite, then, where it is installed, on PostgreSQL.
 func measurePublish(l load) error {
-	s, err := startServer()
+	if err := l.onStore("SQLite"); err != nil {
+		return err
+	}
+	pg, flags, err := startDatabase()
+	if errors.Is(err, pgserver.ErrMissing) {
+		fmt.Println("publish on PostgreSQL: not measured:", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer pg.Close()
+	return l.onStore("PostgreSQL", flags...)
+}
+
+func (l load) onStore(store string, flags ...string) error {
+	s, err := startServer(flags...)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
-	// Padded to the size of the official example, 11 KB.
-	message, err := example.Sized("vaccinations-1", "new", 11_400)
+	message, err := padded()
 	if err != nil {
 		return err
 	}
 	if err := subscribeThree(s.url); err != nil {
 		return err
 	}
-	r, err := l.publish(s, message)
+	r, err := l.publish(message, s)
 	if err != nil {
 		return err
 	}
-	r.print(s, l, len(message))
+	r.print(s, l, store, len(message))
 	return nil
 }
+
+// padded is a message of the size of the official example, 11 KB.
+func padded() ([]byte, error) { return example.Sized("vaccinations-1", "new", 11_400) }
 
 // subscribeThree lets three mailboxes have a copy of every message.
 func subscribeThree(url string) error {
@@ -64,10 +84,19 @@ type result struct {
 	cpu      time.Duration // of the server
 }
 
-// publish keeps the connections busy and counts what is answered 202.
-func (l load) publish(s *server, message []byte) (result, error) {
-	transport := &http.Transport{MaxIdleConnsPerHost: l.connections, MaxConnsPerHost: l.connections}
-	publisher := client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111", HTTP: &http.Client{Transport: transport}}
+// publisherAt publishes to a server.
+func publisherAt(s *server, connections int) client.Client {
+	transport := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}
+	return client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111", HTTP: &http.Client{Transport: transport}}
+}
+
+// publish keeps the connections busy, spread evenly over servers, and counts
+// what is answered 202.
+func (l load) publish(message []byte, servers ...*server) (result, error) {
+	var publishers []client.Client
+	for _, s := range servers {
+		publishers = append(publishers, publisherAt(s, l.connections))
+	}
 	start := time.Now()
 	from, to := start.Add(l.warmUp), start.Add(l.warmUp+l.span)
 	var (
@@ -78,8 +107,9 @@ func (l load) publish(s *server, message []byte) (result, error) {
 	)
 	interaction := client.WithInteraction(client.PublishInteraction(message))
 	cpu := make(chan time.Duration, 1)
-	time.AfterFunc(l.warmUp, func() { cpu <- s.cpu() })
-	for range l.connections {
+	time.AfterFunc(l.warmUp, func() { cpu <- used(servers) })
+	for n := range l.connections {
+		publisher := &publishers[n%len(publishers)]
 		wg.Go(func() {
 			var mine []time.Duration
 			for now := time.Now(); now.Before(to); now = time.Now() {
@@ -101,11 +131,19 @@ func (l load) publish(s *server, message []byte) (result, error) {
 		return result{}, err
 	}
 	slices.Sort(all)
-	return result{messages: len(all), latency: all, cpu: s.cpu() - <-cpu}, nil
+	return result{messages: len(all), latency: all, cpu: used(servers) - <-cpu}, nil
 }
 
-func (r result) print(s *server, l load, size int) {
-	fmt.Printf("publish over HTTP, SQLite, durable: %d connections, %d bytes, fan-out 3\n", l.connections, size)
+// used is the processor time that servers have used together.
+func used(servers []*server) (sum time.Duration) {
+	for _, s := range servers {
+		sum += s.cpu()
+	}
+	return sum
+}
+
+func (r result) print(s *server, l load, store string, size int) {
+	fmt.Printf("publish over HTTP, %s, durable: %d connections, %d bytes, fan-out 3\n", store, l.connections, size)
 	fmt.Printf("  %8.0f messages/s   p50 %v   p99 %v\n", float64(r.messages)/l.span.Seconds(), quantile(r.latency, 0.50), quantile(r.latency, 0.99))
 	fmt.Printf("  server: %.3f CPU s per 1,000 messages, %d MiB resident\n", r.cpu.Seconds()*1000/float64(r.messages), s.resident()>>20)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"nems/internal/pgserver"
 )
 
 // server is a nems that serves the dev world from a folder of its own.
@@ -19,6 +22,26 @@ type server struct {
 	url    string
 	folder string
 	cmd    *exec.Cmd
+}
+
+// startDatabase starts a PostgreSQL that keeps what it confirms, with an empty
+// database, and returns the flags of a nems on it. Its memory is what an
+// operator would give it, not the default.
+func startDatabase() (*pgserver.Server, []string, error) {
+	pg, err := pgserver.New("shared_buffers=1GB", "max_wal_size=8GB", "fsync=on")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = pg.Init(); err == nil {
+		err = pg.Start()
+	}
+	if err == nil {
+		_, err = pgserver.SQL(context.Background(), pg.DSN("postgres", "postgres"), "CREATE DATABASE nems")
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, pg.Close())
+	}
+	return pg, []string{"--database", pg.DSN("postgres", "nems")}, nil
 }
 
 var address = regexp.MustCompile(`https?://\S+`)

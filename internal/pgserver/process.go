@@ -33,9 +33,14 @@ func (s *Server) Resume() {
 	_ = s.cmd.Process.Signal(syscall.SIGCONT)
 }
 
-// each signals the children of the postmaster. They have process groups of
-// their own, so that only the kernel's table of processes names them.
+// each signals the children of the postmaster.
 func (s *Server) each(signal syscall.Signal) {
+	s.children(func(pid int) { _ = syscall.Kill(pid, signal) })
+}
+
+// children visits the children of the postmaster. They have process groups of
+// their own, so that only the kernel's table of processes names them.
+func (s *Server) children(visit func(pid int)) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
 		text, err := os.ReadFile(name)
@@ -48,7 +53,7 @@ func (s *Server) each(signal syscall.Signal) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
-			_ = syscall.Kill(pid, signal)
+			visit(pid)
 		}
 	}
 }
