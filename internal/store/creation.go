@@ -32,14 +32,9 @@ type Filing struct {
 func (c Creation) File(now time.Time) Filing {
 	f := Filing{Subscription: c.Subscription, Normal: c.Subscription.Criteria.Normal(), Now: now, Entry: audit.Seal(c.Audit)}
 	f.Hash = f.Criteria.Key().Hash()
-	f.Same = SameHash(&f.Subscription, f.Normal)
+	sum := sha256.Sum256([]byte(string(f.ODS) + "\x00" + strings.ToUpper(f.Mailbox) + "\x00" + f.Normal))
+	f.Same = int64(binary.BigEndian.Uint64(sum[:8]))
 	return f
-}
-
-// SameHash is equal for subscriptions that are duplicates of each other.
-func SameHash(s *subscription.Subscription, normal string) int64 {
-	sum := sha256.Sum256([]byte(string(s.ODS) + "\x00" + strings.ToUpper(s.Mailbox) + "\x00" + normal))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
 }
 
 // JoinContacts writes a subscription's contacts as a column holds them.

@@ -3,26 +3,14 @@ package postgres
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/audit"
 	"nems/internal/store"
 	"nems/internal/subscription"
-)
-
-const (
-	// maxPiece is the most bytes in one row of a body.
-	maxPiece = 256 << 10
-	// maxRows is how many copies are filed in inboxes by the transaction that
-	// accepts the event; more go through fanout.
-	maxRows = 64
-	// keyLife is how long an idempotency key is remembered (design, decision 20).
-	keyLife = 24 * time.Hour
 )
 
 // accept records an event with its copies.
@@ -43,12 +31,8 @@ type accept struct {
 // store.ErrKeyReused when the idempotency key was used for other bytes within
 // 24 hours.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := &accept{Acceptance: a, hashes: hashes(a.Facts.Keys), entry: seal(a.Audit)}
+	op := &accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}
-	if a.Idempotency != nil {
-		sum := sha256.Sum256([]byte(string(a.Idempotency.ASID) + "|" + a.Idempotency.Key))
-		op.key = sum[:16]
-	}
 	if op.routed() {
 		if _, err := db.matcher.Submit(ctx, op); err != nil {
 			return store.Receipt{}, notStored(err)
@@ -71,14 +55,6 @@ func notStored(err error) error {
 }
 
 func (a *accept) eventType() eventType { return eventType{a.Code, a.Workflow} }
-
-func hashes(keys []subscription.RouteKey) []int64 {
-	out := make([]int64, len(keys))
-	for i, k := range keys {
-		out[i] = k.Hash()
-	}
-	return out
-}
 
 // opening is what the publishes of a batch have to ask before their rows are
 // known.
@@ -184,7 +160,7 @@ func queueKeys(b *pgx.Batch, accepts []*accept) bool {
 	b.Queue(`INSERT INTO idempotency (digest, event, sha256)
 		SELECT d, e, s FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS k(d, e, s) ORDER BY d
 		ON CONFLICT (digest) DO UPDATE SET event = excluded.event, sha256 = excluded.sha256
-		WHERE idempotency.event <= excluded.event - $4`, digests, events, sums, keyLife.Microseconds()*nodes)
+		WHERE idempotency.event <= excluded.event - $4`, digests, events, sums, store.KeyLife.Microseconds()*nodes)
 	b.Queue(`SELECT k.digest, k.event, k.sha256, coalesce(e.copies, 0)
 		FROM idempotency k LEFT JOIN event e ON e.id = k.event WHERE k.digest = ANY($1)`, digests)
 	return true
@@ -233,7 +209,7 @@ func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
 		switch {
 		case a.Deferred:
 			b.Queue("INSERT INTO pending (event, snapshot) VALUES ($1, pg_current_snapshot())", int64(a.Event))
-		case len(a.copies) > maxRows:
+		case len(a.copies) > store.MaxFiled:
 			b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(a.Event), store.PackCopies(a.copies))
 			w.spreadDue = true
 		default:
@@ -255,14 +231,12 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 		kinds[i], messages[i], publishers[i] = a.Kind, a.MessageID, string(a.Publisher)
 		withheld[i], codecs[i] = a.Withheld, int16(a.Body.Codec)
 		warnings[i], sums[i] = a.Warnings, a.Body.SHA256[:]
-		if len(a.Body.Data) <= maxPiece {
+		if len(a.Body.Data) <= store.MaxPiece {
 			bodies[i] = notNull(a.Body.Data)
 			continue
 		}
-		for piece, rest := 0, a.Body.Data; len(rest) > 0; piece++ {
-			size := min(len(rest), maxPiece)
-			b.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), piece, rest[:size])
-			rest = rest[size:]
+		for n, piece := range store.Pieces(a.Body.Data) {
+			b.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), n, piece)
 		}
 	}
 	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body)

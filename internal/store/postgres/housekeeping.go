@@ -64,7 +64,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2))",
-				int64(store.PositionAt(now.Add(-keyLife))), sweptStep)
+				int64(store.PositionAt(now.Add(-store.KeyLife))), sweptStep)
 		},
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2))",

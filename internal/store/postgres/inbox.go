@@ -18,9 +18,6 @@ const (
 	fromCollected  = `SELECT ` + messageColumns + `, c.status, c.at, c.fault FROM collected c` + messageJoin
 )
 
-// fault is why a copy was given up, as the column holds it.
-type fault struct{ LinkedID, ErrorCode, ErrorEvent, ErrorText string }
-
 // storedMessage is a row of fromInbox or fromCollected.
 type storedMessage struct {
 	position store.EventID

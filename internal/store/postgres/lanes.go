@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -110,13 +109,6 @@ func (db *DB) WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]s
 // the claim by lease. It returns store.ErrClaimLost, having stored nothing, when
 // the lane has another owner or generation.
 func (db *DB) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
-	var why []byte
-	if d.ErrorText != "" || d.ErrorCode != "" {
-		var err error
-		if why, err = json.Marshal(fault{d.MESHID, d.ErrorCode, d.ErrorEvent, d.ErrorText}); err != nil {
-			return err
-		}
-	}
 	return db.change(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE lane SET expires = `+leaseClock+` + $2 WHERE mailbox = $3 AND owner = $4 AND generation = $5`,
 			db.leaseNow(), lease.Microseconds(), l.Mailbox, l.Owner, l.Generation)
@@ -126,7 +118,7 @@ func (db *DB) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease 
 		if tag.RowsAffected() == 0 {
 			return store.ErrClaimLost
 		}
-		return settle(ctx, tx, &d, why)
+		return settle(ctx, tx, &d, d.Fault())
 	})
 }
 

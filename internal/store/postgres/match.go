@@ -93,7 +93,7 @@ func (w *writer) matchAsOf(ctx context.Context, event store.EventID, f subscript
 		return row, r.Scan(&row.id, &row.packed)
 	}, `SELECT r.id, r.candidate FROM pending p, unnest($2::bigint[]) AS k(hash), route r
 		WHERE p.event = $1 AND r.hash = k.hash AND r.code = $3 AND pg_visible_in_snapshot(r.since, p.snapshot)`,
-		int64(event), hashes(f.Keys), codeNumber(f.EventCode))
+		int64(event), store.RouteHashes(f.Keys), codeNumber(f.EventCode))
 	if err != nil {
 		return nil, err
 	}

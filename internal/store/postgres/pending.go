@@ -83,7 +83,7 @@ func (w *writer) settleRouting(ctx context.Context, r routing, typ int32, size i
 	b := &pgx.Batch{}
 	b.Queue("UPDATE event SET withheld = $2, copies = $3 WHERE id = $1", int64(r.Event), r.Withheld, len(copies))
 	b.Queue("DELETE FROM pending WHERE event = $1", int64(r.Event))
-	if len(copies) > maxRows {
+	if len(copies) > store.MaxFiled {
 		b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(r.Event), store.PackCopies(copies))
 		w.spreadDue = true
 	} else {

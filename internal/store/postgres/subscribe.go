@@ -3,8 +3,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -14,21 +12,7 @@ import (
 )
 
 // creation is a subscription as it is written.
-type creation struct {
-	subscription.Subscription
-	key   subscription.RouteKey
-	hash  int64
-	same  int64
-	now   time.Time
-	entry audit.Sealed
-}
-
-func (db *DB) creation(s subscription.Subscription, e audit.Entry) creation {
-	c := creation{Subscription: s, key: s.Criteria.Key(), now: db.opts.Now(), entry: seal(e)}
-	c.hash = c.key.Hash()
-	c.same = store.SameHash(&s, s.Criteria.Normal())
-	return c
-}
+type creation struct{ store.Filing }
 
 // subscribe creates subscriptions, each on its own.
 type subscribe struct{ creations []creation }
@@ -50,7 +34,7 @@ func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audi
 func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
 	op := subscribe{creations: make([]creation, len(all))}
 	for i, c := range all {
-		op.creations[i] = db.creation(c.Subscription, c.Audit)
+		op.creations[i] = creation{c.File(db.opts.Now())}
 	}
 	r, err := db.submit(ctx, op)
 	return r.errs, err
@@ -104,9 +88,9 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 			}
 			errs[i] = &store.DuplicateError{ID: twin}
 		default:
-			w.entries = append(w.entries, c.entry)
+			w.entries = append(w.entries, c.Entry)
 			codes = append(codes, c.Criteria.Events...)
-			queueRoutes(routes, &c.Subscription, *boxes[i], c.key, c.hash)
+			queueRoutes(routes, &c.Subscription, *boxes[i], c.Hash)
 		}
 	}
 	if routes.Len() == 0 {
@@ -119,34 +103,27 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 // queue writes the row. A twin that has ended makes room first; one that lives,
 // also one that another node is just creating, keeps the row out.
 func (c *creation) queue(b *pgx.Batch) {
-	b.Queue("UPDATE subscription SET same = NULL WHERE hash = $1 AND same = $2 AND ends <= $3", c.hash, c.same, c.now.UnixMicro())
-	contacts := make([]string, len(c.Contacts))
-	for i, code := range c.Contacts {
-		contacts[i] = string(code)
-	}
+	b.Queue("UPDATE subscription SET same = NULL WHERE hash = $1 AND same = $2 AND ends <= $3", c.Hash, c.Same, c.Now.UnixMicro())
 	b.Queue(`WITH box AS (SELECT row FROM mailbox WHERE upper(id) = upper($4)),
 		made AS (INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
 			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM box
 			ON CONFLICT (hash, same) DO NOTHING RETURNING 1)
 		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN NOT EXISTS (SELECT FROM made) THEN 'twin' ELSE '' END, (SELECT row FROM box)`,
-		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.hash, c.same, store.StatusNumber(c.Status), instant(c.End),
-		c.Reason, c.Created.UnixMicro(), c.Version, strings.Join(contacts, " "))
+		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.Hash, c.Same, store.StatusNumber(c.Status), instant(c.End),
+		c.Reason, c.Created.UnixMicro(), c.Version, store.JoinContacts(c.Contacts))
 }
 
 // twin finds the equal subscription that kept a row out.
 func (c *creation) twin(ctx context.Context, q querier) (id subscription.ID, err error) {
 	var raw []byte
-	_, err = one(ctx, q, []any{&raw}, "SELECT id FROM subscription WHERE hash = $1 AND same = $2", c.hash, c.same)
+	_, err = one(ctx, q, []any{&raw}, "SELECT id FROM subscription WHERE hash = $1 AND same = $2", c.Hash, c.Same)
 	copy(id[:], raw)
 	return id, err
 }
 
 // queueRoutes files a subscription under its route key and event codes.
-func queueRoutes(b *pgx.Batch, s *subscription.Subscription, mailbox int64, key subscription.RouteKey, hash int64) {
-	candidate := store.PackCandidate(subscription.Candidate{
-		Mailbox: mailbox, Key: key, Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,
-		Status: s.Status, End: s.End, Tag: s.Criteria.Tag,
-	})
+func queueRoutes(b *pgx.Batch, s *subscription.Subscription, mailbox, hash int64) {
+	candidate := store.RouteCandidate(s, mailbox)
 	for _, code := range s.Criteria.Events {
 		b.Queue(`INSERT INTO route (hash, code, id, candidate) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (hash, code, id) DO UPDATE SET candidate = excluded.candidate, since = pg_current_xact_id()`,
@@ -235,6 +212,6 @@ func (a approve) apply(ctx context.Context, w *writer) (result, error) {
 	b := &pgx.Batch{}
 	b.Queue("UPDATE subscription SET status = 2, version = version + 1 WHERE id = $1", a.id[:])
 	queueCodes(b, stored.Criteria.Events)
-	queueRoutes(b, &stored.Subscription, stored.mailbox, stored.Criteria.Key(), stored.hash)
+	queueRoutes(b, &stored.Subscription, stored.mailbox, stored.hash)
 	return result{}, w.conn.SendBatch(ctx, b).Close()
 }
