@@ -47,14 +47,11 @@ type database interface {
 // openDatabase opens the store that the configuration names. A database of
 // several nodes is migrated by the operator, but for the dev world.
 func (n *node) openDatabase(ctx context.Context) (database, error) {
+	options := store.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log}
 	if isPostgres(n.Database) {
-		return postgres.Open(ctx, n.Database, postgres.Options{
-			Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Migrate: n.Dev,
-		})
+		return postgres.Open(ctx, n.Database, postgres.Options{Options: options, Migrate: n.Dev})
 	}
-	return sqlite.Open(databasePath(n.Data, n.Database), sqlite.Options{
-		Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log,
-	})
+	return sqlite.Open(databasePath(n.Data, n.Database), options)
 }
 
 // isPostgres tells whether a database is a PostgreSQL server's, by its URL.

@@ -79,22 +79,15 @@ type Copy struct {
 	Fault     []byte
 }
 
-// Sender is where the copies of events come from, and how long they may wait.
-type Sender struct {
-	Mailbox string
-	ODS     nhs.ODSCode
-	Expiry  time.Duration
-}
-
 // Message is the copy as its mailbox sees it.
-func (c Copy) Message(from Sender, to Mailbox) (Message, error) {
+func (c Copy) Message(o *Options, to Mailbox) (Message, error) {
 	accepted := c.Event.Time()
 	m := Message{
-		Position: c.Event, Mailbox: to.Row, Sender: from.Mailbox, Recipient: to.ID, SenderODS: from.ODS, RecipientODS: to.ODS,
+		Position: c.Event, Mailbox: to.Row, Sender: o.Sender, Recipient: to.ID, SenderODS: o.SenderODS, RecipientODS: to.ODS,
 		EventCode: c.Code, Workflow: c.Workflow, Type: Data, Status: c.Status, StatusAt: accepted,
 		LocalID: DeliveryID(c.Event, to.Row), PartnerID: c.PartnerID, ContentType: "application/fhir+xml",
 		FileName: c.Code + "_" + strconv.FormatInt(int64(c.Event), 10) + ".xml",
-		Chunks:   1, Size: c.Size, Expires: accepted.Add(from.Expiry),
+		Chunks:   1, Size: c.Size, Expires: accepted.Add(o.Expiry),
 	}
 	if m.Status != Accepted {
 		m.StatusAt = time.UnixMicro(c.At).UTC()

@@ -10,7 +10,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,67 +17,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
 // Options configure a DB. The zero value of each field means its default.
 type Options struct {
-	// Now is the clock of business time: positions, ends and retention.
-	Now func() time.Time
+	store.Options
 	// LeaseClock is the clock of leases; default: the database's, which all
 	// nodes share.
 	LeaseClock func() time.Time
-	// Log gets what housekeeping cannot report to anybody; it holds no
-	// patient's data. Default: nothing.
-	Log *slog.Logger
-	// Sender is the mailbox id that copies of events come from, and SenderODS
-	// its organisation; default X26NEMS and X26.
-	Sender    string
-	SenderODS nhs.ODSCode
-	// Retention is how long a delivered event stays at least, and a sent
-	// message; default 30 days. Expiry is when a message counts as not
-	// collected; default 5 days (MESH API).
-	Retention time.Duration
-	Expiry    time.Duration
-	// NonceWindow is how long a nonce is remembered at least; default 5 hours,
-	// more than twice the two hours that a token is good for.
-	NonceWindow time.Duration
-	// Queue and QueueBytes bound what waits for a commit; default 2048
-	// operations and 64 MiB.
-	Queue      int
-	QueueBytes int
-	// Housekeeping is the pause between rounds; default a second. AuditDelay is
-	// how long an entry of a read may wait; default half a second.
-	Housekeeping time.Duration
-	AuditDelay   time.Duration
 	// Migrate brings an older schema up to date; without it Open refuses one.
 	Migrate bool
-}
-
-func (o *Options) setDefaults() {
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	set(&o.Sender, "X26NEMS")
-	set(&o.SenderODS, "X26")
-	set(&o.Retention, 30*24*time.Hour)
-	set(&o.Expiry, 5*24*time.Hour)
-	set(&o.NonceWindow, 5*time.Hour)
-	set(&o.Queue, 2048)
-	set(&o.QueueBytes, 64<<20)
-	set(&o.Housekeeping, time.Second)
-	set(&o.AuditDelay, 500*time.Millisecond)
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-}
-
-func set[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }
 
 // Bounds of one transaction of publishes.
@@ -111,7 +60,7 @@ type DB struct {
 // program, older (unless Options.Migrate), or another program's; the error
 // never holds the password.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
-	o.setDefaults()
+	o.Options = o.WithDefaults()
 	db := &DB{opts: o, owner: uuid.NewString(), spread: make(chan struct{}, 1)}
 	if err := db.open(ctx, dsn); err != nil {
 		_ = db.Close() // nothing to lose yet

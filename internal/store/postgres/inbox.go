@@ -45,7 +45,7 @@ func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store
 	}
 	c := store.Copy{Event: s.position, Code: t.code, Workflow: t.workflow, PartnerID: orEmpty(s.partner), Size: s.size,
 		Status: store.MessageStatus(s.status), At: s.at, Fault: s.fault}
-	return c.Message(store.Sender{Mailbox: db.opts.Sender, ODS: db.opts.SenderODS, Expiry: db.opts.Expiry}, box)
+	return c.Message(&db.opts.Options, box)
 }
 
 // messages reads rows of fromInbox or fromCollected.

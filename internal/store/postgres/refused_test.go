@@ -98,7 +98,7 @@ func TestUnsafeServersAreNamed(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
 			dsn := pgtest.Boot(t, "fsync=on", setting+"=off").Database(t)
-			db, err := postgres.Open(t.Context(), dsn, postgres.Options{Migrate: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+			db, err := postgres.Open(t.Context(), dsn, postgres.Options{Migrate: true, Options: store.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}})
 			if err != nil {
 				t.Fatal(err)
 			}

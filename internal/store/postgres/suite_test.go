@@ -7,6 +7,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nems/internal/mailbox"
+	"nems/internal/store"
 	"nems/internal/store/postgres"
 	"nems/internal/store/postgres/pgtest"
 	"nems/internal/store/storetest"
@@ -32,7 +33,7 @@ type fixture struct {
 func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), f.dsn, postgres.Options{
-		Now: now, LeaseClock: now, Migrate: true, AuditDelay: 5 * time.Millisecond,
+		Options: store.Options{Now: now, AuditDelay: 5 * time.Millisecond}, LeaseClock: now, Migrate: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, err
 		Event: store.EventID(s.ColumnInt64(0)), Code: s.ColumnText(4), Workflow: s.ColumnText(5), PartnerID: s.ColumnText(3), Size: s.ColumnInt64(2),
 		Status: store.MessageStatus(s.ColumnText(11)), At: s.ColumnInt64(12), Fault: blob(s, 13),
 	}
-	return c.Message(store.Sender{Mailbox: db.opts.Sender, ODS: db.opts.SenderODS, Expiry: db.opts.Expiry}, box)
+	return c.Message(&db.opts, box)
 }
 
 // List returns a page of the unread messages of a mailbox, oldest first, with
