@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +26,12 @@ const (
 	nonsense = "written by a version that never was"
 )
 
+// began and kept give each subscription that keep keeps a moment of its own.
+var (
+	began = time.Now().UTC().Truncate(time.Microsecond)
+	kept  atomic.Int64
+)
+
 // keep puts a subscription that waits for approval into a store, unless change
 // makes it another one.
 func keep(t *testing.T, d operator.Desk, criteria string, change func(*subscription.Subscription)) string {
@@ -33,7 +40,8 @@ func keep(t *testing.T, d operator.Desk, criteria string, change func(*subscript
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := time.Now().UTC().Truncate(time.Microsecond)
+	// Ids of one millisecond have no order among themselves.
+	at := began.Add(time.Duration(kept.Add(1)) * time.Millisecond)
 	s := subscription.Subscription{ID: subscription.NewID(at), ASID: "200000000115", ODS: "RR8", Mailbox: "BOX1",
 		Criteria: c, Status: subscription.Requested, Reason: "Health visiting", Created: at, Version: 1}
 	if change != nil {
