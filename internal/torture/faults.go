@@ -26,6 +26,9 @@ var faults = append([]fault{
 	{name: "failing-writes", alone: failingWrites},
 	{name: "failing-disk", alone: failingDisk},
 	{name: "overload", alone: overload},
+	{name: "clock", alone: clockSteps},
+	{name: "poison", alone: poisonCopies},
+	{name: "uncollected", alone: uncollected},
 	{name: "damaged-file", alone: damaged},
 	{name: "power-cut", alone: powerCut},
 }, points()...)

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"nems/internal/directory/devworld"
 	"nems/internal/operator"
 )
 
@@ -86,7 +84,8 @@ func (r *run) storm(worsen func(*pipe)) (line row, err error) {
 		return line, err
 	}
 	after, err := w.goroutines(before + fewMore)
-	line.Note = fmt.Sprintf("%d copies waited after %s and %d publishes; goroutines before %d, after %d", int(waiting), outage, sent, before, after)
+	line.Note = fmt.Sprintf("%d copies waited after %s and %d publishes; through %.1f times as long after it; goroutines before %d, after %d",
+		int(waiting), outage, sent, line.Slowest.Seconds()/outage.Seconds(), before, after)
 	if err != nil {
 		return line, err
 	}
@@ -99,15 +98,10 @@ func (w *world) lay() (*pipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	w.here.flags = slices.Clone(w.here.flags)
-	if i := slices.Index(w.here.flags, w.line.url); i >= 0 {
-		w.here.flags[i] = p.url
-	}
-	err = errors.Join(w.here.stop(), w.here.start())
+	err = w.reroute(p.url)
 	for range farBoxes {
 		if err == nil {
-			w.rounds++ // as if each were a round's, so that it is collected from
-			_, err = w.openRound()
+			_, err = w.openBox()
 		}
 	}
 	if err != nil {
@@ -197,15 +191,4 @@ func (p *process) metric(name string) (sum float64, err error) {
 func (p *process) desk() (*operator.Client, error) {
 	access, err := operator.ReadAccess(p.data)
 	return &operator.Client{Access: access, User: "torture", HTTP: p.http}, err
-}
-
-// putRemote registers a mailbox at the other MESH, there too unless it is to be
-// unknown there.
-func (w *world) putRemote(box string, known bool) error {
-	if known {
-		if err := w.there.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
-			return err
-		}
-	}
-	return w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true})
 }

@@ -252,7 +252,7 @@ func (c *crowd) number(body []byte) int64 {
 
 // empty takes all messages out of a mailbox here, many at a time.
 func (w *world) empty(box string, take func(id string, body []byte)) error {
-	m, err := client.NewMailbox(client.MailboxConfig{URL: w.here.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: w.here.http})
+	m, err := client.NewMailbox(client.MailboxConfig{URL: w.here.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: w.here.http, Now: w.here.now})
 	if err != nil {
 		return err
 	}

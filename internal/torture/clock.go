@@ -1,0 +1,206 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"github.com/alecthomas/kong"
+
+	"nems/internal/directory/devworld"
+	"nems/internal/node"
+	"nems/internal/operator"
+)
+
+// clock is how far the clock of a process is off. It lies in a file that both
+// the process and its torturer have mapped, so that it steps at once.
+type clock struct{ offset *atomic.Int64 }
+
+func openClock(data string) (clock, error) {
+	file, err := os.OpenFile(data+".clock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return clock{}, err
+	}
+	defer file.Close()
+	size := int(unsafe.Sizeof(atomic.Int64{}))
+	if err := file.Truncate(int64(size)); err != nil {
+		return clock{}, err
+	}
+	bytes, err := syscall.Mmap(int(file.Fd()), 0, size, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
+	if err != nil {
+		return clock{}, err
+	}
+	return clock{(*atomic.Int64)(unsafe.Pointer(&bytes[0]))}, nil //nolint:gosec // shared with another process, for the life of this one
+}
+
+// now is the time on the clock. It has no monotonic reading: a machine's clock
+// that is set does not spare anybody.
+func (c clock) now() time.Time { return time.Now().Round(0).Add(time.Duration(c.offset.Load())) }
+
+// set sets it to so much beside the machine's.
+func (c clock) set(off time.Duration) { c.offset.Store(int64(off)) }
+
+// serveClocked is `nems serve` with a clock that can be set: Go programs read the
+// machine's past every library that could move it, so that it must be handed in.
+func serveClocked(args []string) int {
+	var command struct {
+		Serve node.Config `cmd:""`
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	parser, err := kong.New(&command)
+	if err == nil {
+		_, err = parser.Parse(args)
+	}
+	if err == nil {
+		err = runClocked(ctx, command.Serve)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nems:", err)
+		return 1
+	}
+	return 0
+}
+
+func runClocked(ctx context.Context, c node.Config) error {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return err
+	}
+	clock, err := openClock(c.Data)
+	if err != nil {
+		return err
+	}
+	return node.Run(ctx, c, node.World{
+		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})), Now: clock.now,
+		Ready: func(url string) { fmt.Printf("nems is ready at %s\n", url) },
+	})
+}
+
+// clocks are those of a world.
+type clocks struct{ here, there clock }
+
+// newClockedWorld boots a world whose clocks can be set. Its callers follow the
+// clock of whom they call.
+func (r *run) newClockedWorld(name string) (*world, clocks, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, clocks{}, err
+	}
+	own := *r
+	own.binary = self
+	w, err := own.newWorld(filepath.Join(r.folder, name))
+	if err != nil {
+		return nil, clocks{}, err
+	}
+	here, err := openClock(w.here.data)
+	there, failed := openClock(w.there.data)
+	if err := cmp.Or(err, failed); err != nil {
+		w.end()
+		return nil, clocks{}, err
+	}
+	w.here.now, w.there.now = here.now, there.now
+	return w, clocks{here, there}, nil
+}
+
+func (c clocks) set(off time.Duration) {
+	c.here.set(off)
+	c.there.set(off)
+}
+
+// unclocked is the program that checks what a world has left behind.
+func (w *world) unclocked(r *run) { w.here.binary, w.there.binary = r.binary, r.binary }
+
+// steps are to where the clocks are set. From the earliest to the latest is less
+// than the five days that a copy may wait in its mailbox.
+var steps = []time.Duration{3 * time.Hour, 0, -3 * time.Hour, 0, -48 * time.Hour, 0, 48 * time.Hour, 45 * time.Hour, 48 * time.Hour}
+
+// housekeeping is how often a node looks for what has expired.
+const housekeeping = time.Minute
+
+// clockSteps sets the clocks of both MESHes, of publishers and of subscribers
+// forward and back under load. Copies that nobody collects meanwhile must not
+// expire; tokens must be good again with the second try.
+func clockSteps(r *run) (line row, err error) {
+	w, c, err := r.newClockedWorld("clock")
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	if err := w.putAside(); err != nil {
+		return line, err
+	}
+	slowest := 0
+	for began := time.Now(); line.Rounds < len(steps) || time.Since(began) < r.each && line.Rounds < 900; line.Rounds++ {
+		tries, err := w.step(c, steps[line.Rounds%len(steps)])
+		if slowest = max(slowest, tries); err != nil {
+			return line, err
+		}
+	}
+	c.set(48 * time.Hour)
+	w.wait(housekeeping + 5*time.Second) // what would be too old by this clock expires now
+	line.Note = fmt.Sprintf("clocks set to ±3 h and ±2 days; good again with try %d at most", slowest)
+	w.unclocked(r)
+	return w.finish(line)
+}
+
+// aside is a mailbox from which nobody collects before the end.
+const aside = "RR8ASIDE"
+
+// putAside adds it to the world.
+func (w *world) putAside() error {
+	if err := w.here.putMailboxes(operator.Mailbox{ID: aside, ODS: "RR8", Password: devworld.Password}); err != nil {
+		return err
+	}
+	_, err := w.subscribe(aboutJack, aside)
+	w.wide = []string{aside}
+	return err
+}
+
+// step sets the clocks under load and tells with which try publishers and
+// subscribers were let in again.
+func (w *world) step(c clocks, to time.Duration) (tries int, err error) {
+	w.rounds++
+	id, err := w.openRound()
+	if err != nil {
+		return 0, err
+	}
+	w.ledger.begin("clock", append(w.near(), w.wide...)...)
+	w.startLoad()
+	w.wait(300 * time.Millisecond)
+	c.set(to)
+	w.healed = time.Now()
+	if tries, err = w.heals(); err == nil {
+		err = w.recover(recoverWithin)
+	}
+	w.wait(300 * time.Millisecond)
+	w.endLoad()
+	if id != "" {
+		err = errors.Join(err, w.unsubscribe(id))
+	}
+	return tries, err
+}
+
+// heals publishes and collects until both are let in.
+func (w *world) heals() (tries int, err error) {
+	const most = 2
+	for tries = 1; ; tries++ {
+		said := w.publish(w.good)
+		err := w.collect(leeds, 1)
+		if said == accepted && err == nil {
+			return tries, nil
+		}
+		if tries == most {
+			return tries, fmt.Errorf("not let in with %d tries: verdict %d, %w", most, said, err)
+		}
+	}
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+// How much poison there is, and how often a copy of it may be tried.
+const (
+	poisoned      = 25 // mailboxes that are refused for good, and as many that fail for now
+	doses         = 2  // copies for each
+	mostTries     = 20 // of one that fails for now
+	parkedWithin  = 3 * time.Minute
+	longestPause  = 11 * time.Minute // a little more than between two attempts
+	beforeNextTry = 200 * time.Millisecond
+)
+
+// picky is a MESH that knows only some mailboxes' copies to fail, and counts how
+// often each copy was sent.
+type picky struct {
+	server *httptest.Server
+	mesh   *httputil.ReverseProxy
+	ill    map[string]bool // mailboxes whose copies fail for now
+	well   atomic.Bool     // they do not any more
+
+	mu    sync.Mutex
+	tries map[string]int // by local id
+}
+
+func newPicky(to string, ill []string) (*picky, error) {
+	target, err := url.Parse(to)
+	if err != nil {
+		return nil, err
+	}
+	p := &picky{mesh: httputil.NewSingleHostReverseProxy(target), ill: map[string]bool{}, tries: map[string]int{}}
+	for _, box := range ill {
+		p.ill[box] = true
+	}
+	p.server = httptest.NewServer(p)
+	return p, nil
+}
+
+// ServeHTTP passes calls on, and answers 500 to copies for those that are ill.
+func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/outbox") {
+		p.mu.Lock()
+		p.tries[r.Header.Get("Mex-LocalID")]++
+		p.mu.Unlock()
+		if p.ill[r.Header.Get("Mex-To")] && !p.well.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+	}
+	p.mesh.ServeHTTP(w, r)
+}
+
+// poisonCopies lets copies be refused for good and fail for now, for as long as it
+// takes by a clock that runs fast: all of them must end parked, and none of the
+// others' be missing. Parked ones that do not fail any more arrive when an
+// operator retries them.
+func poisonCopies(r *run) (line row, err error) {
+	w, c, err := r.newClockedWorld("poison")
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	ill, unknown, err := w.brew()
+	if err != nil {
+		return line, err
+	}
+	mesh, err := newPicky(w.line.url, ill)
+	if err != nil {
+		return line, err
+	}
+	defer mesh.server.Close()
+	if err := w.reroute(mesh.server.URL); err != nil {
+		return line, err
+	}
+	if _, err := w.openBox(); err != nil { // of somebody who is well
+		return line, err
+	}
+	w.ledger.begin("poison", append(w.far(), leeds, national)...)
+	for range doses {
+		if v := w.publish(w.good); v != accepted {
+			return line, fmt.Errorf("a publish is not accepted: verdict %d", v)
+		}
+	}
+	began := time.Now()
+	parked, err := w.allParked(c, len(ill)+len(unknown))
+	line.Rounds, line.Slowest = doses, time.Since(began)
+	if err != nil {
+		return line, err
+	}
+	if line.Note, err = mesh.judge(parked, c); err != nil {
+		return line, err
+	}
+	mesh.well.Store(true)
+	if err := w.retry(ill, parked); err != nil {
+		return line, err
+	}
+	w.unclocked(r)
+	return w.finish(line)
+}
+
+// brew makes the mailboxes of the poison: those that fail for now exist at the
+// other MESH, and get their copies in the end.
+func (w *world) brew() (ill, unknown []string, err error) {
+	for n := range poisoned {
+		if _, err := w.openBox(); err != nil {
+			return nil, nil, err
+		}
+		box := fmt.Sprintf("RR8NONE%d", n)
+		if err := w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true}); err != nil {
+			return nil, nil, err
+		}
+		if _, err := w.subscribe(aboutJack, box); err != nil {
+			return nil, nil, err
+		}
+		unknown = append(unknown, box)
+	}
+	return w.far(), unknown, nil
+}
+
+// openBox opens a mailbox at the other MESH that is collected from in the end.
+func (w *world) openBox() (subscription string, err error) {
+	w.rounds++
+	return w.openRound()
+}
+
+// reroute starts the process with another way to its MESH.
+func (w *world) reroute(to string) error {
+	for i, flag := range w.here.flags {
+		if flag == "--mesh-remote-url" {
+			w.here.flags[i+1] = to
+		}
+	}
+	if err := w.here.stop(); err != nil {
+		return err
+	}
+	return w.here.start()
+}
+
+// allParked lets the clocks run until all poison is parked. The clocks of both
+// sides: tokens would be refused.
+func (w *world) allParked(c clocks, boxes int) (parked []operator.Delivery, err error) {
+	var off time.Duration
+	for began := time.Now(); time.Since(began) < parkedWithin; w.wait(beforeNextTry) {
+		if parked, err = w.deliveries(operator.DeliveryFilter{State: store.Parked}); err != nil || len(parked) == boxes*doses {
+			return parked, err
+		}
+		off += longestPause
+		c.set(off)
+	}
+	return parked, fmt.Errorf("%d copies are parked after %s; expected %d", len(parked), parkedWithin, boxes*doses)
+}
+
+func (w *world) deliveries(f operator.DeliveryFilter) (all []operator.Delivery, err error) {
+	desk, err := w.here.desk()
+	if err != nil {
+		return nil, err
+	}
+	for d, err := range desk.Deliveries(context.Background(), f) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// judge counts how often parked copies were sent, by what the MESH saw and by
+// what the process says.
+func (p *picky) judge(parked []operator.Delivery, c clocks) (note string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	permanent, most, least := 0, 0, mostTries+1
+	for _, d := range parked {
+		n := p.tries[d.ID]
+		switch {
+		case n != d.Attempts:
+			return "", fmt.Errorf("the MESH saw %d attempts of a copy, the process says %d", n, d.Attempts)
+		case p.ill[d.Mailbox] && n > mostTries, !p.ill[d.Mailbox] && n != 1:
+			return "", fmt.Errorf("%d attempts of a copy with %s", n, d.Error)
+		case p.ill[d.Mailbox]:
+			most, least = max(most, n), min(least, n)
+		default:
+			permanent++
+		}
+	}
+	return fmt.Sprintf("%d refused for good, one attempt each; %d failing for now, %d to %d attempts each; all parked by %s on the clock",
+		permanent, len(parked)-permanent, least, most, time.Duration(c.here.offset.Load())), nil
+}
+
+// retry has parked copies for mailboxes sent again.
+func (w *world) retry(boxes []string, parked []operator.Delivery) error {
+	var ids []string
+	for _, d := range parked {
+		for _, box := range boxes {
+			if d.Mailbox == box {
+				ids = append(ids, d.ID)
+			}
+		}
+	}
+	desk, err := w.here.desk()
+	if err != nil {
+		return err
+	}
+	moved, err := desk.MoveDeliveries(context.Background(), operator.Retry, ids)
+	if err == nil && moved.Moved != len(ids) {
+		err = fmt.Errorf("%d of %d parked copies can be retried", moved.Moved, len(ids))
+	}
+	return err
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"nems/client"
+	"nems/internal/crashpoint"
+	"nems/internal/directory/devworld"
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+const (
+	neglected = 1000            // copies that nobody collects, in each of two mailboxes
+	tooLong   = 121 * time.Hour // a copy waits 120 hours for its mailbox's owner
+	// reportedWithin: a round of housekeeping, another one after a crash, and one
+	// of the courier that looks for reports, a minute apart each.
+	reportedWithin = 4 * time.Minute
+)
+
+// uncollected leaves copies in a mailbox here and in one at the other MESH for
+// more than five days. Each must be reported to its sender, joined to its
+// delivery and kept, so that it can be sent again. The other MESH is killed
+// between two reports.
+func uncollected(r *run) (line row, err error) {
+	w, c, err := r.newClockedWorld("uncollected")
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	if err := w.putAside(); err != nil {
+		return line, err
+	}
+	if _, err := w.openBox(); err != nil {
+		return line, err
+	}
+	w.ledger.begin("uncollected", leeds, national, aside, w.remote)
+	for range neglected {
+		if v := w.publish(w.good); v != accepted {
+			return line, fmt.Errorf("a publish is not accepted: verdict %d", v)
+		}
+	}
+	if _, err := w.through(); err != nil {
+		return line, err
+	}
+	for _, box := range []string{leeds, national} { // whose owners do collect
+		if err := w.empty(box, func(id string, body []byte) { w.ledger.received(box, id, body) }); err != nil {
+			return line, err
+		}
+	}
+	began := time.Now()
+	if err := w.reportsKilled(c, 1+int(r.random()%(neglected-1))); err != nil {
+		return line, err
+	}
+	undone, err := w.reported()
+	if err != nil {
+		return line, err
+	}
+	line.Rounds, line.Slowest = 1, time.Since(began)
+	linked, err := w.linked(undone)
+	if err != nil {
+		return line, err
+	}
+	if err := w.resend(undone); err != nil {
+		return line, err
+	}
+	line.Note = fmt.Sprintf("%d copies undeliverable after 5 days, of which %d by reports of the other MESH, which was killed on the way; %d reports linked here; all resent", len(undone), len(undone)-linked, linked)
+	w.unclocked(r)
+	return w.finish(line)
+}
+
+// reportsKilled lets copies become too old, with the other MESH killed at its nth
+// report.
+func (w *world) reportsKilled(c clocks, nth int) error {
+	if err := w.there.stop(); err != nil {
+		return err
+	}
+	if err := w.there.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, crashpoint.Report, nth)); err != nil {
+		return err
+	}
+	c.set(tooLong)
+	if !w.there.endsWithin(reportedWithin) {
+		return errors.New("the crash point report was not reached")
+	}
+	if status, ok := w.there.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("crash point report: nems ended with %s", w.there.cmd.ProcessState)
+	}
+	w.there.http.CloseIdleConnections()
+	return w.there.start()
+}
+
+// reported waits until all copies are known to be undeliverable.
+func (w *world) reported() (undone []operator.Delivery, err error) {
+	for began := time.Now(); time.Since(began) < reportedWithin; w.wait(time.Second) {
+		if undone, err = w.deliveries(operator.DeliveryFilter{State: store.Undone}); err != nil || len(undone) == 2*neglected {
+			return undone, err
+		}
+	}
+	return undone, fmt.Errorf("%d copies are undeliverable %s after they were too old; expected %d", len(undone), reportedWithin, 2*neglected)
+}
+
+// linked counts the reports in the service's own mailbox here that are joined to a
+// copy, each to another one.
+func (w *world) linked(undone []operator.Delivery) (int, error) {
+	m, err := client.NewMailbox(client.MailboxConfig{URL: w.here.url, ID: devworld.Mailbox, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: w.here.http, Now: w.here.now})
+	if err != nil {
+		return 0, err
+	}
+	waiting := map[string]bool{}
+	for _, d := range undone {
+		waiting[d.ID] = d.Mailbox == aside
+	}
+	ctx, n := context.Background(), 0
+	for {
+		ids, err := m.List(ctx)
+		if err != nil || len(ids) == 0 {
+			return n, err
+		}
+		for _, id := range ids {
+			report, err := m.Download(ctx, id)
+			if err != nil {
+				return n, err
+			}
+			if report.MessageType != string(store.Report) || !waiting[report.LocalID] {
+				return n, errors.New("a message in the service's mailbox is no report of a copy, or the second one")
+			}
+			waiting[report.LocalID] = false
+			n++
+			if err := m.Acknowledge(ctx, id); err != nil {
+				return n, err
+			}
+		}
+	}
+}
+
+// resend gives copies again.
+func (w *world) resend(undone []operator.Delivery) error {
+	desk, err := w.here.desk()
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, d := range undone {
+		ids = append(ids, d.ID)
+	}
+	moved, err := desk.MoveDeliveries(context.Background(), operator.Resend, ids)
+	if err == nil && moved.Moved != len(ids) {
+		err = fmt.Errorf("%d of %d undeliverable copies can be sent again", moved.Moved, len(ids))
+	}
+	return err
+}
