@@ -70,7 +70,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 }
 
 func (db *DB) open(ctx context.Context, dsn string) (err error) {
-	if db.servers, err = newServers(dsn, db.opts.Log, db.known.reset); err != nil {
+	if db.servers, err = newServers(dsn, db.opts.Log, db.forget); err != nil {
 		return err
 	}
 	if err := db.servers.check(ctx); err != nil {
@@ -97,6 +97,13 @@ func (db *DB) open(ctx context.Context, dsn string) (err error) {
 	db.acks = store.NewCommitter(store.Limits[acknowledgement]{Queue: db.opts.Queue, Batch: 256}, db.acknowledgeAll)
 	db.nonces = store.NewCommitter(store.Limits[nonce]{Queue: db.opts.Queue, Batch: 512}, db.useNonces)
 	return nil
+}
+
+// forget forgets what is remembered of the database: another server has taken
+// over, which may lack what the one before had confirmed.
+func (db *DB) forget() {
+	db.known.reset()
+	db.days.made.Clear()
 }
 
 // Run does the work until ctx ends: it commits, spreads large fan-outs and

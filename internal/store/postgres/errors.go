@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -29,41 +32,39 @@ var temporary = []string{
 // classify makes store.ErrBusy of errors that may pass, store.ErrClosed of those
 // after Close, and leaves the others.
 func (db *DB) classify(err error) error {
-	if err == nil || errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrClaimLost) || errors.Is(err, store.ErrUnknown) {
+	switch {
+	case err == nil || errors.Is(err, store.ErrUnknown):
 		return err
-	}
-	if db.closed.Load() {
+	case db.closed.Load():
 		return store.ErrClosed
-	}
-	if passing(err) {
+	case passing(err):
 		return fmt.Errorf("%w: %w", store.ErrBusy, plain(err))
 	}
 	return err
 }
 
-// passing tells whether an error may not come again.
+// passing tells whether an error may not come again: the server says so, or it
+// could not be asked. Whatever else there is, a row that cannot be read say, is
+// a mistake, and trying again would hide it.
 func passing(err error) bool {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errOldPrimary) {
+	var answered *pgconn.PgError
+	if errors.As(err, &answered) {
+		return slices.ContainsFunc(temporary, func(class string) bool { return strings.HasPrefix(answered.Code, class) })
+	}
+	var network net.Error
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &network) || errors.As(err, &connecting) || pgconn.SafeToRetry(err) {
 		return true
 	}
-	var answered *pgconn.PgError
-	if !errors.As(err, &answered) {
-		// No answer at all, unless the mistake is ours.
-		return !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, store.ErrSchema) && !isLocal(err)
-	}
-	for _, class := range temporary {
-		if strings.HasPrefix(answered.Code, class) {
+	for _, away := range []error{
+		context.Canceled, context.DeadlineExceeded, errOldPrimary,
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgx.ErrTxCommitRollback,
+	} {
+		if errors.Is(err, away) {
 			return true
 		}
 	}
 	return false
-}
-
-// isLocal tells whether an error was made in this process: a value that does
-// not fit its column, say.
-func isLocal(err error) bool {
-	var scan pgx.ScanArgError
-	return errors.As(err, &scan) || errors.Is(err, store.ErrDamaged)
 }
 
 // plain leaves out of an error what it repeats of values: details may quote a

@@ -35,8 +35,7 @@ type known struct {
 	names sync.Map // number of an event type (int32) to eventType
 }
 
-// reset forgets everything: another server has taken over, which may lack what
-// the one before had confirmed.
+// reset forgets everything.
 func (k *known) reset() {
 	k.mu.Lock()
 	k.seen, k.asked = "", time.Time{}
