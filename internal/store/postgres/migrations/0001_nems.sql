@@ -193,7 +193,8 @@ CREATE TABLE upload (
 CREATE TABLE idempotency (
   digest bytea   PRIMARY KEY, -- of ASID and key
   event  bigint  NOT NULL,    -- carries the moment
-  sha256 bytea   NOT NULL
+  sha256 bytea   NOT NULL,
+  copies integer NOT NULL DEFAULT 0 -- only for nodes of an earlier build beside this one: event has it
 );
 CREATE INDEX idempotency_event ON idempotency (event);
 
