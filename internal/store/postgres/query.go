@@ -54,12 +54,18 @@ func (db *DB) read(ctx context.Context, f func(querier) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
-	err := f(db.pool)
+	err := db.readOnce(ctx, f)
 	if lost(ctx, err) {
 		db.pool.Reset() // the others were made to the same server
-		err = f(db.pool)
+		err = db.readOnce(ctx, f)
 	}
 	return db.classify(err)
+}
+
+func (db *DB) readOnce(ctx context.Context, f func(querier) error) error {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	return f(bounded{db.pool, ctx})
 }
 
 // lost tells whether an error is the end of a connection, and trying again makes
@@ -95,10 +101,12 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 		return db.classify(err)
 	}
 	defer conn.Release()
-	// The caller may go away; the transaction ends one way or the other.
-	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), statementWait)
+	within, cancel := context.WithTimeout(ctx, statementWait)
 	defer cancel()
-	if err := f(tx); err != nil {
+	// The caller may go away; the transaction ends one way or the other.
+	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), statementWait)
+	defer stop()
+	if err := f(boundedTx{tx, bounded{tx, within}}); err != nil {
 		_ = tx.Rollback(ending) // the error that led here says more
 		return db.classify(err)
 	}
@@ -111,6 +119,8 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 
 // begin takes a connection and begins a transaction on it.
 func (db *DB) begin(ctx context.Context) (*pgxpool.Conn, pgx.Tx, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementWait)
+	defer cancel()
 	conn, err := db.pool.Acquire(ctx)
 	if err != nil {
 		return nil, nil, err
