@@ -53,7 +53,7 @@ func heads(ctx context.Context, q querier) ([]audit.Head, error) {
 // Heads returns the ends of the chains that no chain has bound: of those that
 // grow, and of those that ended without a successor.
 func (db *DB) Heads(ctx context.Context) (out []audit.Head, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = heads(ctx, q)
 		return err
 	})
@@ -70,7 +70,7 @@ const linkPage = 256
 func (db *DB) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error] {
 	return func(yield func(audit.Link, error) bool) {
 		var seen string
-		err := db.read(ctx, func(q querier) error {
+		err := db.read(ctx, func(ctx context.Context, q querier) error {
 			return q.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&seen)
 		})
 		for after := int64(0); err == nil; {
@@ -97,7 +97,7 @@ type storedLink struct {
 }
 
 func (db *DB) links(ctx context.Context, seen string, from, to time.Time, after int64) (page []storedLink, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		page, err = all(ctx, q, scanLink, `SELECT id, chain, seq, at, heads, hash, entries FROM audit_link
 			WHERE id > $1 AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
 			ORDER BY id LIMIT $5`, after, seen, instant(from), instant(to), linkPage)
@@ -123,7 +123,7 @@ func scanLink(r pgx.Rows) (l storedLink, err error) {
 // RegistryVersion grows with every change of a system or a life cycle. It is
 // cheap: a node that asks every second learns of changes in time.
 func (db *DB) RegistryVersion(ctx context.Context) (version int64, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		return q.QueryRow(ctx, "SELECT registry FROM version").Scan(&version)
 	})
 	return version, err

@@ -30,7 +30,7 @@ func (db *DB) Chunk(ctx context.Context, m store.Message, n int, w io.Writer) er
 
 // piece reads one piece of a chunk, and how many there are.
 func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (data []byte, pieces int, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		found, err := one(ctx, q, []any{&data, &pieces}, `SELECT p.data, c.pieces FROM chunk c
 			JOIN piece p ON p.position = c.position AND p.chunk = c.chunk AND p.generation = c.generation AND p.n = $3
 			WHERE c.position = $1 AND c.chunk = $2`, int64(position), chunk, n)
@@ -47,7 +47,7 @@ func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (
 // SHA-256 that was taken then.
 func (db *DB) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
 	var body store.Body
-	err := db.read(ctx, func(q querier) (err error) {
+	err := db.read(ctx, func(ctx context.Context, q querier) (err error) {
 		body, err = eventBody(ctx, q, event)
 		return err
 	})

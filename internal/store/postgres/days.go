@@ -47,7 +47,7 @@ func (d *days) ensure(ctx context.Context, db *DB, p store.EventID) error {
 	if _, made := d.made.Load(number); made {
 		return nil
 	}
-	err := db.change(ctx, func(tx pgx.Tx) error { return makeDay(ctx, tx, number) })
+	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return makeDay(ctx, tx, number) })
 	if err == nil {
 		d.made.Store(number, true)
 	}
@@ -81,7 +81,7 @@ func makeDay(ctx context.Context, tx pgx.Tx, number int64) error {
 
 // oldDays lists the days with partitions that end before a position.
 func (db *DB) oldDays(ctx context.Context, before store.EventID) (out []int64, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		names, err := all(ctx, q, func(r pgx.Rows) (name string, err error) { return name, r.Scan(&name) },
 			`SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'event'::regclass AND c.relname <> 'event_default' ORDER BY 1`)
 		for _, name := range names {
@@ -103,7 +103,7 @@ func (db *DB) oldDays(ctx context.Context, before store.EventID) (out []int64, e
 // are still to be routed or spread.
 func (db *DB) dropDay(ctx context.Context, number int64) error {
 	from, to := int64(dayStart(number)), int64(dayStart(number+1))
-	return db.change(ctx, func(tx pgx.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", partitionLock); err != nil {
 			return err
 		}

@@ -70,7 +70,7 @@ func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span sto
 	default:
 		sql, more = settledDeliveries+within+" AND c.status = $5", []any{string(q.State)}
 	}
-	err = db.read(ctx, func(c querier) error {
+	err = db.read(ctx, func(ctx context.Context, c querier) error {
 		for {
 			args := append([]any{span.Box.Row, int64(span.First), int64(span.Last), min(deliveryStep, max(span.Max, 100))}, more...)
 			rows, err := all(ctx, c, scanDelivery, sql+" ORDER BY 2 LIMIT $4", args...)
@@ -108,7 +108,7 @@ func (db *DB) Delivery(ctx context.Context, id string) (store.Delivery, error) {
 // undeliverable. The MESH's message id finds it, or the local id, which also
 // the repeat of a send bears. It returns store.ErrNotFound for what nobody sent.
 func (db *DB) ReportDelivery(ctx context.Context, r store.DeliveryReport) error {
-	return db.change(ctx, func(tx pgx.Tx) (err error) {
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 		var position store.EventID
 		var mailbox int64
 		ok := false

@@ -17,7 +17,7 @@ const spreadStep = 500
 // that no other node works on, and says how many. Its cursor moves in the same
 // transaction: a crash neither skips nor repeats.
 func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var event int64
 		var next, size int
 		var typ int32

@@ -100,7 +100,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 // expire sets off subscriptions that have ended before a moment. A deferred
 // event is judged as of its acceptance: what ended after it must still be found.
 func (db *DB) expire(ctx context.Context, before time.Time) (n int64, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		ids, err := all(ctx, tx, func(r pgx.Rows) (id []byte, err error) { return id, r.Scan(&id) },
 			`UPDATE subscription SET status = 3, same = NULL, version = version + 1
 			WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE status <> 3

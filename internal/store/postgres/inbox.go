@@ -73,7 +73,7 @@ func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, er
 		return nil, err
 	}
 	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
-	err := db.read(ctx, func(c querier) error {
+	err := db.read(ctx, func(ctx context.Context, c querier) error {
 		step := listStep
 		if q.Workflow == nil {
 			step = min(max(q.Max, 1), listStep)
@@ -120,7 +120,7 @@ func scanListed(r pgx.Rows) (l listed, err error) {
 
 // Count returns how many unread messages wait in a mailbox.
 func (db *DB) Count(ctx context.Context, mailbox int64) (n int, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		return q.QueryRow(ctx, "SELECT count(*) FROM inbox WHERE mailbox = $1", mailbox).Scan(&n)
 	})
 	return n, err
@@ -133,7 +133,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 	if err != nil {
 		return m, err
 	}
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		// One statement: between two, an acknowledgement could hide it from both.
 		const at = " WHERE c.mailbox = $1 AND c.position = $2"
 		found, err := db.messages(ctx, q, box, fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
@@ -156,7 +156,7 @@ func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, befor
 	}
 	const within = ` WHERE c.mailbox = $1 AND c.position >= $2 AND ($3::bigint = 0 OR c.position < $3)`
 	const page = within + ` ORDER BY c.position DESC LIMIT $4`
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = db.messages(ctx, q, box, "("+fromInbox+page+") UNION ALL ("+fromCollected+page+") ORDER BY 1 DESC LIMIT $4",
 			mailbox, int64(store.FirstPosition(since)), int64(before), max)
 		return err

@@ -70,7 +70,7 @@ func (db *DB) upToDate(ctx context.Context, since time.Time) error {
 	if k.fresh(since) {
 		return nil
 	}
-	return db.read(ctx, func(q querier) error { return k.refresh(ctx, q) })
+	return db.read(ctx, func(ctx context.Context, q querier) error { return k.refresh(ctx, q) })
 }
 
 // refresh reads what has changed since the last reading: what its snapshot did

@@ -31,7 +31,7 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO lane (mailbox) SELECT m FROM unnest($1::bigint[]) m ORDER BY m ON CONFLICT DO NOTHING", due)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 
 // dueLanes looks for lanes to claim.
 func (db *DB) dueLanes(ctx context.Context, max int) (due []int64, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row
 			FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
 			WHERE m.remote AND coalesce(l.next_attempt, 0) <= `+leaseClock+` AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
@@ -109,7 +109,7 @@ func (db *DB) WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]s
 // the claim by lease. It returns store.ErrClaimLost, having stored nothing, when
 // the lane has another owner or generation.
 func (db *DB) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
-	return db.change(ctx, func(tx pgx.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, `UPDATE lane SET expires = `+leaseClock+` + $2 WHERE mailbox = $3 AND owner = $4 AND generation = $5`,
 			db.leaseNow(), lease.Microseconds(), l.Mailbox, l.Owner, l.Generation)
 		if err != nil {
@@ -153,7 +153,7 @@ func (db *DB) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) err
 // Backlogs tells what waits for the remote mailboxes, the deepest first, for at
 // most max of them. Its cost grows with what waits.
 func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (b store.Backlog, err error) {
 			var oldest *int64
 			err = r.Scan(&b.MailboxID, &b.Waiting, &oldest, &b.Parked)

@@ -61,7 +61,7 @@ func (db *DB) Lookup(ctx context.Context, ods string) ([]store.Mailbox, error) {
 }
 
 func (db *DB) mailboxes(ctx context.Context, sql string, args ...any) (out []store.Mailbox, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, scanMailbox, sql, args...)
 		return err
 	})

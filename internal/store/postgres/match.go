@@ -18,9 +18,9 @@ import (
 // another has taken over from may not know the newest subscriptions. The writer
 // compares the timelines and asks again where they differ.
 func (db *DB) matchAll(accepts []*accept, _ []store.Outcome[struct{}]) error {
-	ctx, cancel := context.WithTimeout(context.Background(), statementWait)
+	ctx, cancel := context.WithTimeout(context.Background(), matchWait)
 	defer cancel()
-	return db.read(ctx, func(querier) error {
+	return db.read(ctx, func(ctx context.Context, _ querier) error {
 		conn, err := db.pool.Acquire(ctx)
 		if err != nil {
 			return err

@@ -76,7 +76,8 @@ func withProvider(dsn string, f func(*sql.DB, *goose.Provider) error) error {
 	if err != nil {
 		return err
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	// A node that was killed while migrating holds the lock for some moments.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return err
 	}

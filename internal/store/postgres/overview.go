@@ -12,7 +12,7 @@ import (
 // cost grows with what waits: it is for people, not for every request. The
 // number of events is the planner's estimate where it is large.
 func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		err := q.QueryRow(ctx, `SELECT CASE WHEN estimate < 100000 THEN (SELECT count(*) FROM event) ELSE estimate END,
 			(SELECT count(*) FROM subscription WHERE status <> 3)
 			FROM (SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint AS estimate

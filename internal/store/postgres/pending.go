@@ -13,7 +13,7 @@ import (
 // PendingEvents returns up to max events after one that wait to be routed, the
 // oldest first.
 func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) (out []store.EventID, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (id store.EventID, err error) { return id, r.Scan(&id) },
 			"SELECT event FROM pending WHERE refusal IS NULL AND event > $1 ORDER BY event LIMIT $2", int64(after), max)
 		return err
@@ -24,7 +24,7 @@ func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) (
 // Unrouted counts the events that are accepted and not routed.
 func (db *DB) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
 	var oldest *int64
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		return q.QueryRow(ctx, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`).
 			Scan(&u.Pending, &u.Refused, &oldest)
 	})

@@ -43,7 +43,7 @@ func (p *positions) seed(ctx context.Context, db *DB) error {
 // take makes the lowest free number this node's.
 func (p *positions) take(ctx context.Context, db *DB) error {
 	var number int64
-	err := db.change(ctx, func(tx pgx.Tx) error {
+	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "LOCK TABLE node IN EXCLUSIVE MODE"); err != nil {
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 // sent ones and copies of events in hosted mailboxes. Those for a remote MESH
 // are the courier's to judge.
 func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		if out, err = sentMessages(ctx, q, " WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max); err != nil {
 			return err
 		}
@@ -55,7 +55,7 @@ func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error)
 		return removed, err
 	}
 	n := 0
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		unread, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) },
 			`WITH old AS (SELECT DISTINCT i.position FROM inbox i JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
 				WHERE i.position < $1 AND i.type <> 0 ORDER BY i.position LIMIT $2),
@@ -96,7 +96,7 @@ func deleteEvents(ctx context.Context, tx pgx.Tx, ids []int64) (int, error) {
 
 // purgeKept removes what had outlived its day and has been resolved since.
 func (db *DB) purgeKept(ctx context.Context, before store.EventID) (n int64, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		ids, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) },
 			"SELECT id FROM event_default e WHERE id < $1 AND NOT "+unresolved+" ORDER BY id LIMIT $2", int64(before), sweptStep)
 		if err != nil || len(ids) == 0 {
@@ -111,7 +111,7 @@ func (db *DB) purgeKept(ctx context.Context, before store.EventID) (n int64, err
 
 // purgeMessages removes messages that were sent, with their chunks.
 func (db *DB) purgeMessages(ctx context.Context, which string, args ...any) (n int, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		ids, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) }, which, args...)
 		if err != nil || len(ids) == 0 {
 			return err
@@ -138,7 +138,7 @@ func (db *DB) purgeUploading(ctx context.Context, before store.EventID) (int64, 
 // purgeUploads looks at chunks that were put on their own, and removes what no
 // complete message needs.
 func (db *DB) purgeUploads(ctx context.Context, before store.EventID) (n int64, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		type upload struct {
 			generation, position int64
 			chunk                int
@@ -176,7 +176,7 @@ func (db *DB) Reset(ctx context.Context, mailbox int64) error {
 			break
 		}
 	}
-	return db.change(ctx, func(tx pgx.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		b := &pgx.Batch{}
 		for _, sql := range []string{
 			"DELETE FROM piece WHERE $1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = $1)",

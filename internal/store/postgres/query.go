@@ -48,9 +48,15 @@ func one(ctx context.Context, q querier, targets []any, sql string, args ...any)
 	return err == nil, err
 }
 
-// read runs f on a connection of the pool, outside of a transaction. f changes
-// nothing: where the connection turns out to be lost, it runs again on another.
-func (db *DB) read(ctx context.Context, f func(querier) error) error {
+// answerWait is how long a read may take, with a new connection. The server keeps
+// to statement_timeout; where a connection is half-open, or the server's machine
+// stands still, nobody else would end the wait.
+const answerWait = statementWait + connectWait
+
+// read runs f on a connection of the pool, outside of a transaction, with a
+// deadline. f changes nothing: where the connection turns out to be lost, it
+// runs again on another.
+func (db *DB) read(ctx context.Context, f func(context.Context, querier) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
@@ -62,10 +68,10 @@ func (db *DB) read(ctx context.Context, f func(querier) error) error {
 	return db.classify(err)
 }
 
-func (db *DB) readOnce(ctx context.Context, f func(querier) error) error {
+func (db *DB) readOnce(ctx context.Context, f func(context.Context, querier) error) error {
 	ctx, cancel := context.WithTimeout(ctx, answerWait)
 	defer cancel()
-	return f(bounded{db.pool, ctx})
+	return f(ctx, db.pool)
 }
 
 // lost tells whether an error is the end of a connection, and trying again makes
@@ -78,7 +84,7 @@ func lost(ctx context.Context, err error) bool {
 
 // exec runs one statement that changes something, and says how many rows.
 func (db *DB) exec(ctx context.Context, sql string, args ...any) (n int64, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, sql, args...)
 		n = tag.RowsAffected()
 		return err
@@ -86,9 +92,9 @@ func (db *DB) exec(ctx context.Context, sql string, args ...any) (n int64, err e
 	return n, err
 }
 
-// change runs f in a transaction of its own. When the connection is lost while
+// change runs f in a transaction of its own, with a deadline. When the connection is lost while
 // it commits, the outcome is store.ErrUnknown.
-func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
+func (db *DB) change(ctx context.Context, f func(context.Context, pgx.Tx) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
@@ -106,7 +112,7 @@ func (db *DB) change(ctx context.Context, f func(pgx.Tx) error) error {
 	// The caller may go away; the transaction ends one way or the other.
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), statementWait)
 	defer stop()
-	if err := f(boundedTx{tx, bounded{tx, within}}); err != nil {
+	if err := f(within, tx); err != nil {
 		_ = tx.Rollback(ending) // the error that led here says more
 		return db.classify(err)
 	}

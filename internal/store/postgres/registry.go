@@ -56,7 +56,7 @@ func (db *DB) Systems(ctx context.Context) ([]store.System, error) {
 }
 
 func (db *DB) systems(ctx context.Context, sql string, args ...any) (out []store.System, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (s store.System, err error) {
 			return s, r.Scan(&s.ASID, &s.Value, &s.Revoked)
 		}, sql, args...)
@@ -74,7 +74,7 @@ func (db *DB) PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry
 
 // LifeCycles returns the life cycles that were put, in the order of the codes.
 func (db *DB) LifeCycles(ctx context.Context) (out []store.LifeCycle, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (l store.LifeCycle, err error) {
 			return l, r.Scan(&l.Code, &l.Value)
 		}, `SELECT code, value FROM life_cycle ORDER BY code COLLATE "C"`)

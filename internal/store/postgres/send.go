@@ -57,7 +57,7 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
 		}
 		c.queue(b)
 	}
-	return db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
 }
 
 // queueSent writes a message that somebody sent, and its row in the inbox.
@@ -82,7 +82,7 @@ func queueVisible(b *pgx.Batch, m *store.Message) {
 // its size over all chunks, if every chunk is there; if not it returns false
 // and changes nothing. It returns store.ErrNotFound for what is not uploading.
 func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (whole bool, err error) {
-	err = db.change(ctx, func(tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		found, err := sentMessages(ctx, tx, " WHERE m.position = $1 AND m.mailbox = $2 AND m.status = 'uploading' FOR UPDATE", int64(position), mailbox)
 		if err != nil {
 			return err
@@ -116,7 +116,7 @@ func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) (out []
 	if localID == "" {
 		return nil, nil
 	}
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = sentMessages(ctx, q, " WHERE upper(m.sender) = upper($1) AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position", sender, localID)
 		return err
 	})
@@ -127,7 +127,7 @@ func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) (out []
 // since, in whatever state, newest first, from before on; before 0 begins with
 // the newest.
 func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) (out []store.Message, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = sentMessages(ctx, q, ` WHERE upper(m.sender) = upper($1) AND m.position >= $2 AND ($3::bigint = 0 OR m.position < $3)
 			ORDER BY m.position DESC LIMIT $4`, sender, int64(store.FirstPosition(since)), int64(before), max)
 		return err
@@ -150,7 +150,7 @@ func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Mess
 	if err != nil {
 		return err
 	}
-	return db.change(ctx, func(tx pgx.Tx) error {
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if err := setStatus(ctx, tx, &m, why, headers); err != nil || report == nil {
 			return err
 		}

@@ -20,6 +20,8 @@ import (
 const (
 	connectWait   = 5 * time.Second
 	statementWait = 15 * time.Second
+	commitWait    = 10 * time.Second // a batch of publishes and changes, with its COMMIT
+	matchWait     = 5 * time.Second  // one short query, with a new connection
 	lockWait      = 5 * time.Second
 	poolSize      = 12
 	oldest        = 150000 // server_version_num

@@ -39,7 +39,7 @@ func scanSubscription(row pgx.Rows) (r storedSubscription, err error) {
 }
 
 func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out []storedSubscription, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, scanSubscription, selectSubscription+where, args...)
 		return err
 	})
@@ -134,7 +134,7 @@ func (q quarantine) apply(ctx context.Context, w *writer) (result, error) {
 // Quarantined lists the subscriptions that were found unreadable. They do not
 // match any more; deleting one takes it off the list.
 func (db *DB) Quarantined(ctx context.Context) (out []store.Quarantined, err error) {
-	err = db.read(ctx, func(q querier) error {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (one store.Quarantined, err error) {
 			var id []byte
 			var at int64

@@ -32,7 +32,7 @@ func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventI
 	}
 	b := &pgx.Batch{}
 	c.queue(b)
-	return c.size, db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	return c.size, db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
 }
 
 // putPiece stores a piece of a chunk that does not count yet. No transaction is
@@ -43,7 +43,7 @@ func (db *DB) putPiece(ctx context.Context, c *putChunk, n int, data []byte) err
 		b.Queue("INSERT INTO upload (generation, position, chunk) VALUES ($1, $2, $3)", c.generation, int64(c.position), c.chunk)
 	}
 	c.queuePiece(b, n, data)
-	return db.change(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
 }
 
 func (c *putChunk) queuePiece(b *pgx.Batch, n int, data []byte) {

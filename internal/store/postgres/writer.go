@@ -96,7 +96,7 @@ func (w *writer) commit(tasks []task, out []store.Outcome[result]) error {
 	if w.db.closed.Load() {
 		return store.ErrClosed
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*statementWait)
+	ctx, cancel := context.WithTimeout(context.Background(), commitWait)
 	defer cancel()
 	if err := w.prepare(ctx, tasks); err != nil {
 		return w.failed(err)
