@@ -80,7 +80,8 @@ func (w *world) failOver(end func() error) (time.Duration, error) {
 }
 
 // oldReturns starts the old primary as if nothing had happened; it waits for no
-// standby. Whatever it confirmed now would be lost.
+// standby. Whatever it confirmed now would be lost. Alone it gets all attempts;
+// beside the new one, connections have to find that one.
 func (w *world) oldReturns(alone bool) error {
 	old := w.base.standby
 	if alone {
@@ -94,6 +95,16 @@ func (w *world) oldReturns(alone bool) error {
 	before, err := ask(old, database, "SELECT count(*) FROM event")
 	if err != nil {
 		return err
+	}
+	if !alone {
+		w.gap.begin()
+		_, err = ask(w.base.primary, database, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'nems'")
+		if err == nil {
+			_, err = w.gapLength(recoverWithin)
+		}
+		if err != nil {
+			return fmt.Errorf("beside the old primary: %w", err)
+		}
 	}
 	w.wait(time.Second)
 	after, err := ask(old, database, "SELECT count(*) FROM event")
