@@ -27,6 +27,7 @@ var faults = append([]fault{
 	{name: "failing-disk", alone: failingDisk},
 	{name: "overload", alone: overload},
 	{name: "clock", alone: clockSteps},
+	{name: "mesh-away-6d", alone: meshAway},
 	{name: "poison", alone: poisonCopies},
 	{name: "uncollected", alone: uncollected},
 	{name: "damaged-file", alone: damaged},
