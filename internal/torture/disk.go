@@ -130,7 +130,7 @@ func failingDisk(r *run) (line row, err error) {
 			return line, fmt.Errorf("%s: %w", b.name, err)
 		}
 	}
-	line.Note = fmt.Sprintf("slowest answer of the broken disk %s, processes ended %d; failed fsyncs dropped %d bytes, of which %d were not written again",
+	line.Note = fmt.Sprintf("slowest answer of the broken disk %s (limit 1 s), processes ended %d; failed fsyncs dropped %d bytes, of which %d were not written again",
 		sums.slowest.Round(time.Millisecond), sums.ended, sums.dropped, sums.forgotten)
 	return w.finish(line)
 }

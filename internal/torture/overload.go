@@ -22,7 +22,7 @@ import (
 	"nems/internal/directory/devworld"
 )
 
-// Limits of an overload (docs/operating.md).
+// Limits of an overload.
 const (
 	times        = 10                     // of what the service can do
 	connections  = 1000                   // of the crowd
