@@ -81,7 +81,7 @@ func (w *world) failOver(end func() error) (time.Duration, error) {
 
 // oldReturns starts the old primary as if nothing had happened; it waits for no
 // standby. Whatever it confirmed now would be lost. Alone it gets all attempts;
-// beside the new one, connections have to find that one.
+// beside the new one, all connections have to find that one.
 func (w *world) oldReturns(alone bool) error {
 	old := w.base.standby
 	if alone {
@@ -101,6 +101,11 @@ func (w *world) oldReturns(alone bool) error {
 		_, err = ask(w.base.primary, database, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'nems'")
 		if err == nil {
 			_, err = w.gapLength(recoverWithin)
+		}
+		if err == nil { // nor may one that has just started, and knows nothing, take the old one
+			p := w.anyNode()
+			p.kill()
+			err = errors.Join(w.revive(p), w.recover(recoverWithin))
 		}
 		if err != nil {
 			return fmt.Errorf("beside the old primary: %w", err)

@@ -65,6 +65,12 @@ func pastLease(w *world) error {
 	w.wait(time.Second)
 	p.signal(syscall.SIGCONT)
 	w.healed = time.Now()
+	w.wait(300 * time.Millisecond)
+	stale := 0
+	for _, p := range w.nodes {
+		stale += p.said("another node has taken over")
+	}
+	w.note = fmt.Sprintf("%d completions came too late and were refused", stale)
 	return err
 }
 

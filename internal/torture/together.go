@@ -24,10 +24,10 @@ func (r *run) together(all []fault) ([]row, error) {
 		return nil, err
 	}
 	defer w.end()
-	rounds, slowest := map[string]int{}, map[string]time.Duration{}
+	rounds, slowest, notes := map[string]int{}, map[string]time.Duration{}, map[string]string{}
 	var wrong []error
 	for _, f := range all {
-		w.slowest = 0
+		w.slowest, w.note = 0, ""
 		began := time.Now()
 		for rounds[f.name] == 0 || time.Since(began) < r.each && (f.most == 0 || rounds[f.name] < f.most) {
 			if err := w.round(f); err != nil {
@@ -36,7 +36,7 @@ func (r *run) together(all []fault) ([]row, error) {
 			}
 			rounds[f.name]++
 		}
-		slowest[f.name] = w.slowest
+		slowest[f.name], notes[f.name] = w.slowest, w.note
 		fmt.Fprintf(r.progress, "%s: %d rounds, slowest recovery %s\n", f.name, rounds[f.name], w.slowest.Round(time.Millisecond))
 		for _, p := range w.nodes {
 			if p.endsWithin(0) { // a round that failed half-way
@@ -54,7 +54,7 @@ func (r *run) together(all []fault) ([]row, error) {
 	var rows []row
 	for _, f := range all {
 		line := sums[f.name]
-		line.Fault, line.Rounds, line.Slowest = f.name, rounds[f.name], slowest[f.name]
+		line.Fault, line.Rounds, line.Slowest, line.Note = f.name, rounds[f.name], slowest[f.name], notes[f.name]
 		rows = append(rows, line)
 	}
 	return rows, errors.Join(wrong...)

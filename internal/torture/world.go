@@ -32,6 +32,7 @@ type world struct {
 	wide        []string // further mailboxes of its own
 	poisoned    []string // subscriptions whose mailbox does not exist
 	slowest     time.Duration
+	note        string    // on the fault of the moment, for the table
 	healed      time.Time // when healing began; the zero time: just now
 
 	load     sync.WaitGroup
