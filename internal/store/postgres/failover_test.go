@@ -18,7 +18,8 @@ func TestStandbyTakesOver(t *testing.T) {
 	dsn := old.Database(t)
 	name := pgtest.SQL(t, dsn, "SELECT current_database()")
 	promoted := old.Standby(t)
-	db := runNode(t, fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/%s?sslmode=disable", old.Port, promoted.Port, name))
+	both := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/%s?sslmode=disable", old.Port, promoted.Port, name)
+	db := runNode(t, both)
 	box, patient := subscribed(t, db)
 	before := eventAbout(db, patient, []byte("before"))
 	if _, err := db.AcceptEvent(t.Context(), before); err != nil {
@@ -60,4 +61,26 @@ func TestStandbyTakesOver(t *testing.T) {
 	})
 	wantKept(t, db, box, after, true)
 	wantKept(t, db, box, again, true)
+
+	// Both at once: neither a node that has to connect anew nor one that has just
+	// started takes the old one, though it comes first.
+	old.Start(t)
+	pgtest.SQL(t, promoted.DSN("postgres", name), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'nems'")
+	beside := eventAbout(db, patient, []byte("beside"))
+	storetest.Eventually(t, "the new primary is found beside the old one", func() bool {
+		_, err := db.AcceptEvent(t.Context(), beside)
+		return err == nil
+	})
+	wantKept(t, db, box, beside, true)
+	started := runNode(t, both)
+	fresh := eventAbout(started, patient, []byte("fresh"))
+	if _, err := started.AcceptEvent(t.Context(), fresh); err != nil {
+		t.Error(err)
+	}
+	for _, a := range []store.Acceptance{beside, fresh} {
+		if n := pgtest.SQL(t, dsn, fmt.Sprintf("SELECT count(*) FROM event WHERE id = %d", a.Event)); n != "0" {
+			t.Error("the old primary has the event")
+		}
+	}
+	wantKept(t, db, box, fresh, true)
 }

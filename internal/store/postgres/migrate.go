@@ -92,16 +92,19 @@ func withProvider(dsn string, f func(*sql.DB, *goose.Provider) error) error {
 func versions(ctx context.Context, db *sql.DB, p *goose.Provider) (has, needs int64, err error) {
 	sources := p.ListSources()
 	needs = sources[len(sources)-1].Version
-	var ours bool
+	var ours, may bool
+	var schema string
 	var others int
-	err = db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL,
+	err = db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL, coalesce(current_schema(), 'public'), coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
 		(SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p'))`,
-		versionTable).Scan(&ours, &others)
+		versionTable).Scan(&ours, &schema, &may, &others)
 	switch {
 	case err != nil:
 		return 0, 0, plain(err)
 	case !ours && others > 0:
 		return 0, 0, fmt.Errorf("%w: it belongs to another program (%d tables, none of ours)", store.ErrSchema, others)
+	case !ours && !may:
+		return 0, 0, fmt.Errorf("permission denied: the role may not make tables; GRANT CREATE ON SCHEMA %s to it", schema)
 	case !ours:
 		return 0, needs, nil
 	}

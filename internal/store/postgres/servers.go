@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 // How long things may take before they count as failed.
 const (
 	connectWait   = 5 * time.Second
+	surveyWait    = 2 * time.Second // for servers that do not answer; within connectWait
 	statementWait = 15 * time.Second
 	commitWait    = 10 * time.Second // a batch of publishes and changes, with its COMMIT
 	matchWait     = 5 * time.Second  // one short query, with a new connection
@@ -37,6 +39,7 @@ type servers struct {
 	config   *pgxpool.Config
 	log      *slog.Logger
 	timeline atomic.Int64
+	surveyed sync.Once
 	// takenOver is called when a server with a higher timeline is met.
 	takenOver func()
 }
@@ -49,8 +52,16 @@ func newServers(dsn string, log *slog.Logger, takenOver func()) (*servers, error
 	}
 	s := &servers{config: config, log: log, takenOver: takenOver}
 	c := config.ConnConfig
-	if c.ValidateConnect == nil {
-		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	attributes := c.ValidateConnect
+	if attributes == nil {
+		attributes = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	c.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if err := attributes(ctx, conn); err != nil {
+			return err
+		}
+		s.surveyed.Do(func() { s.survey(ctx, attributes) })
+		return s.fence(ctx, conn) // here, so that after a refusal the next host is tried
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectWait
@@ -78,7 +89,6 @@ func newServers(dsn string, log *slog.Logger, takenOver func()) (*servers, error
 	}
 	config.MaxConns = max(config.MaxConns, poolSize)
 	config.MaxConnLifetime = time.Hour
-	config.AfterConnect = s.fence
 	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return s.current(conn), nil }
 	return s, nil
 }
@@ -92,12 +102,64 @@ const (
 	warningKey  = "warning"
 )
 
+// survey asks every server of the DSN for its timeline before the first one is
+// believed: a node that has just started does not know of a failover, and the
+// old primary may be back beside the new one.
+func (s *servers) survey(ctx context.Context, attributes pgconn.ValidateConnectFunc) {
+	ctx, cancel := context.WithTimeout(ctx, surveyWait)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, c := range eachHost(&s.config.ConnConfig.Config) {
+		c.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+			if err := attributes(ctx, conn); err != nil {
+				return err
+			}
+			return s.fence(ctx, conn)
+		}
+		all.Go(func() {
+			// One that does not answer, or is a standby, cannot confirm anything.
+			if conn, err := pgconn.ConnectConfig(ctx, c); err == nil {
+				_ = conn.Close(ctx)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// eachHost cuts a configuration with several hosts into one for each; none when
+// there is only one. A host stands there twice where TLS may be done without.
+func eachHost(c *pgconn.Config) (out []*pgconn.Config) {
+	type address struct {
+		host string
+		port uint16
+	}
+	of := map[address]*pgconn.Config{}
+	ways := append([]*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: c.TLSConfig}}, c.Fallbacks...)
+	for _, way := range ways {
+		at := address{way.Host, way.Port}
+		if known := of[at]; known != nil {
+			known.Fallbacks = append(known.Fallbacks, way)
+			continue
+		}
+		alone := c.Copy()
+		alone.Host, alone.Port, alone.TLSConfig, alone.Fallbacks = way.Host, way.Port, way.TLSConfig, nil
+		of[at], out = alone, append(out, alone)
+	}
+	if len(out) == 1 {
+		return nil
+	}
+	return out
+}
+
 // fence refuses a server on a lower timeline than the highest that was seen.
-func (s *servers) fence(ctx context.Context, conn *pgx.Conn) error {
-	var timeline int64
+func (s *servers) fence(ctx context.Context, conn *pgconn.PgConn) error {
 	// pg_control_checkpoint lags behind a promotion; the name of the segment
 	// that is written does not.
-	err := conn.QueryRow(ctx, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint").Scan(&timeline)
+	answer, err := conn.Exec(ctx, "SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::bigint").ReadAll()
+	if err != nil {
+		return err
+	}
+	timeline, err := strconv.ParseInt(string(answer[0].Rows[0][0]), 10, 64)
 	if err != nil {
 		return err
 	}
@@ -114,7 +176,7 @@ func (s *servers) fence(ctx context.Context, conn *pgx.Conn) error {
 			break
 		}
 	}
-	conn.PgConn().CustomData()[timelineKey] = timeline
+	conn.CustomData()[timelineKey] = timeline
 	return nil
 }
 
@@ -142,15 +204,7 @@ func warned(conn *pgx.Conn) error {
 
 // connect makes a connection for one writer.
 func (s *servers) connect(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.ConnectConfig(ctx, s.config.ConnConfig.Copy())
-	if err != nil {
-		return nil, err
-	}
-	if err := s.fence(ctx, conn); err != nil {
-		_ = conn.Close(ctx)
-		return nil, err
-	}
-	return conn, nil
+	return pgx.ConnectConfig(ctx, s.config.ConnConfig.Copy())
 }
 
 func (s *servers) pool(ctx context.Context) (*pgxpool.Pool, error) {
