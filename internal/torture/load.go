@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"nems/client"
 	"nems/internal/directory/devworld"
 )
@@ -34,14 +36,14 @@ func (w *world) startLoad() {
 			}
 		})
 	}
-	w.load.Go(func() {
-		for open(stop) {
-			for _, box := range w.near() {
+	for _, box := range w.near() {
+		w.load.Go(func() {
+			for open(stop) {
 				_ = w.collect(box, 50) // what fails now is collected later
+				w.wait(10 * time.Millisecond)
 			}
-			w.wait(50 * time.Millisecond)
-		}
-	})
+		})
+	}
 }
 
 func (w *world) endLoad() {
@@ -133,7 +135,7 @@ func (w *world) collect(box string, most int) error {
 	return nil
 }
 
-// settleWithin is how long copies may take after the last fault: the claim of a
+// settleWithin is how long none may arrive of the copies after the last fault: the claim of a
 // mailbox by a process that was killed lasts two minutes, a MESH that failed is
 // left alone for half a minute.
 const settleWithin = 160 * time.Second
@@ -144,13 +146,26 @@ func (w *world) drain() error {
 	for n := range w.remoteRounds() {
 		boxes = append(boxes, remoteBox(n+1))
 	}
-	for until := time.Now().Add(settleWithin); ; {
+	least, until := w.ledger.missing(), time.Now().Add(settleWithin)
+	for {
+		var all errgroup.Group
+		all.SetLimit(publishers)
 		for _, box := range boxes {
-			if err := w.collect(box, 500); err != nil {
-				return fmt.Errorf("collecting from %s: %w", box, err)
-			}
+			all.Go(func() error {
+				if err := w.collect(box, 500); err != nil {
+					return fmt.Errorf("collecting from %s: %w", box, err)
+				}
+				return nil
+			})
 		}
-		if w.ledger.missing() == 0 || time.Now().After(until) {
+		if err := all.Wait(); err != nil {
+			return err
+		}
+		missing := w.ledger.missing()
+		if missing < least { // a backlog takes its time
+			least, until = missing, time.Now().Add(settleWithin)
+		}
+		if missing == 0 || time.Now().After(until) {
 			break
 		}
 		w.wait(20 * time.Millisecond)
