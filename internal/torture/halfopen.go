@@ -53,7 +53,7 @@ func (r *run) storm(worsen func(*pipe)) (line row, err error) {
 	}
 	defer p.close()
 	w.ledger.begin("storm", append([]string{leeds, national}, w.far()...)...)
-	if _, err := w.stream(3*time.Second, func() {}); err != nil { // connections that are used again
+	if err := w.stream(3*time.Second, func() {}); err != nil { // connections that are used again
 		return line, err
 	}
 	if _, err := w.through(); err != nil {
@@ -64,32 +64,42 @@ func (r *run) storm(worsen func(*pipe)) (line row, err error) {
 		return line, err
 	}
 	outage := min(max(r.each, shortOutage), longOutage)
+	var most float64
+	after := before
+	for began := time.Now(); line.Rounds == 0 || time.Since(began)+outage < r.each; line.Rounds++ {
+		waiting, late, err := w.outage(p, worsen, outage)
+		if err != nil {
+			return line, err
+		}
+		most, line.Slowest = max(most, waiting), max(line.Slowest, late)
+		n, err := w.goroutines(before + fewMore)
+		if after = max(after, n); err != nil {
+			return line, err
+		}
+	}
+	line.Note = fmt.Sprintf("up to %.0f copies waited after %s, through %.1f times as long after it; goroutines before %d, after %d at most",
+		most, outage, line.Slowest.Seconds()/outage.Seconds(), before, after)
+	return w.finish(line)
+}
+
+// outage lets the pipe be bad for a while. It tells how many copies waited in the
+// end, and how long it took until they were through.
+func (w *world) outage(p *pipe, worsen func(*pipe), span time.Duration) (waiting float64, late time.Duration, err error) {
 	next := time.Now()
-	sent, err := w.stream(outage, func() {
+	if err := w.stream(span, func() {
 		if time.Now().After(next) {
 			worsen(p)
 			next = time.Now().Add(halving)
 		}
-	})
-	if err != nil {
-		return line, err
+	}); err != nil {
+		return 0, 0, err
 	}
-	waiting, err := w.here.metric("nems_courier_backlog")
-	if err != nil {
-		return line, err
+	if waiting, err = w.here.metric("nems_courier_backlog"); err != nil {
+		return waiting, 0, err
 	}
 	p.weather.Store(&weather{})
-	line.Rounds = 1
-	if line.Slowest, err = w.through(); err != nil {
-		return line, err
-	}
-	after, err := w.goroutines(before + fewMore)
-	line.Note = fmt.Sprintf("%d copies waited after %s and %d publishes; through %.1f times as long after it; goroutines before %d, after %d",
-		int(waiting), outage, sent, line.Slowest.Seconds()/outage.Seconds(), before, after)
-	if err != nil {
-		return line, err
-	}
-	return w.finish(line)
+	late, err = w.through()
+	return waiting, late, err
 }
 
 // lay puts a pipe between the world and its MESH, with mailboxes beyond it.
@@ -120,15 +130,14 @@ func (w *world) far() (boxes []string) {
 }
 
 // stream publishes at a pace that the lanes can follow.
-func (w *world) stream(span time.Duration, meanwhile func()) (n int, err error) {
-	for began := time.Now(); time.Since(began) < span; n++ {
+func (w *world) stream(span time.Duration, meanwhile func()) error {
+	for began := time.Now(); time.Since(began) < span; w.wait(farPause) {
 		meanwhile()
 		if w.publish(w.good) != accepted {
-			return n, errors.New("a publish is not accepted while another MESH is away")
+			return errors.New("a publish is not accepted while another MESH is away")
 		}
-		w.wait(farPause)
 	}
-	return n, nil
+	return nil
 }
 
 // through waits until nothing is on its way to the other MESH, and tells how long
