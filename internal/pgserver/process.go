@@ -2,10 +2,12 @@ package pgserver
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // Kill ends the postmaster and all of its children with SIGKILL, as the loss of
@@ -15,9 +17,39 @@ func (s *Server) Kill() {
 		return
 	}
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP) // it must not start others meanwhile
+	var children []int
+	s.children(func(pid int) { children = append(children, pid) })
 	s.each(syscall.SIGKILL)
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
 	<-s.ended
+	// As long as one of them has the shared memory no server starts here again.
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for _, pid := range children {
+		for alive(pid) {
+			<-tick.C
+		}
+	}
+}
+
+// alive tells whether a process has not ended; one that nobody has waited for yet
+// has.
+func alive(pid int) bool {
+	fields := stat(fmt.Sprintf("/proc/%d/stat", pid))
+	return fields != nil && string(fields[0]) != "Z"
+}
+
+// stat returns the fields of a process from its state on, nil when it is gone.
+func stat(name string) [][]byte {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil
+	}
+	// proc(5): pid (name) state ppid ...; the name may hold anything.
+	if fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:]); len(fields) > 1 {
+		return fields
+	}
+	return nil
 }
 
 // Halt stops all of the server's processes with SIGSTOP: its connections stay,
@@ -43,13 +75,8 @@ func (s *Server) each(signal syscall.Signal) {
 func (s *Server) children(visit func(pid int)) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended
-		}
-		// proc(5): pid (name) state ppid ...; the name may hold anything.
-		rest := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
-		if len(rest) < 2 || string(rest[1]) != strconv.Itoa(s.cmd.Process.Pid) {
+		fields := stat(name)
+		if fields == nil || string(fields[1]) != strconv.Itoa(s.cmd.Process.Pid) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(name))); err == nil {
