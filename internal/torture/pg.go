@@ -126,30 +126,30 @@ func (b *base) close() {
 
 // gap is the time in which nothing is accepted.
 type gap struct {
-	mu           sync.Mutex
-	since, until time.Time
+	mu                   sync.Mutex
+	since, broken, until time.Time
 }
 
-// begin is called when something breaks.
-func (g *gap) begin() {
+// begin is called when something is broken that began to break at a moment.
+func (g *gap) begin(since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.since, g.until = time.Now(), time.Time{}
+	g.since, g.broken, g.until = since, time.Now(), time.Time{}
 }
 
 // end is called when a publish that began at a moment was accepted: one that
-// began before the break may owe that to what was there before.
+// began before all was broken may owe that to what was there before.
 func (g *gap) end(began time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.until.IsZero() && began.After(g.since) {
+	if g.until.IsZero() && began.After(g.broken) {
 		g.until = time.Now()
 	}
 }
 
 var errGap = errors.New("nothing is accepted since the break")
 
-// length waits for the end and returns how long it took.
+// gapLength waits for the end and returns how long it took.
 func (w *world) gapLength(within time.Duration) (time.Duration, error) {
 	for until := time.Now().Add(within); ; w.wait(5 * time.Millisecond) {
 		w.gap.mu.Lock()

@@ -68,10 +68,11 @@ func (r *run) newClusterWorld(name string) (*world, error) {
 // long nothing was accepted. Who watches servers takes some time to notice; that
 // comes on top.
 func (w *world) failOver(end func() error) (time.Duration, error) {
-	w.gap.begin()
+	since := time.Now()
 	if err := end(); err != nil {
 		return 0, err
 	}
+	w.gap.begin(since)
 	w.base.primary, w.base.standby = w.base.standby, w.base.primary
 	if err := errors.Join(w.base.primary.Promote(), w.base.primary.Synchronous(false)); err != nil {
 		return 0, err
@@ -97,8 +98,8 @@ func (w *world) oldReturns(alone bool) error {
 		return err
 	}
 	if !alone {
-		w.gap.begin()
 		_, err = ask(w.base.primary, database, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'nems'")
+		w.gap.begin(time.Now())
 		if err == nil {
 			_, err = w.gapLength(recoverWithin)
 		}
