@@ -74,15 +74,17 @@ func pastLease(w *world) error {
 	return err
 }
 
-// postgresPoints makes a fault of every crash point. Those that only one node
-// passes at a time are passed by one that is alone.
+// postgresPoints makes a fault of every crash point. Those that the node passes
+// which has claimed a mailbox are passed by one that is alone until it dies.
 func postgresPoints() []fault {
 	all := points()
 	for i, f := range all {
 		switch f.name {
 		case crashpoint.Migrate:
 			all[i].alone = baseMigrateKilled
-		case crashpoint.Checkpoint, crashpoint.DeadLetter:
+		case crashpoint.BeforeCommit, crashpoint.AfterCommit, crashpoint.SpreadStep:
+			// every node passes them
+		default:
 			all[i].round = func(w *world) error { return w.solo(f.round) }
 		}
 	}
