@@ -158,14 +158,15 @@ func (w *world) drain() error {
 				return nil
 			})
 		}
-		if err := all.Wait(); err != nil {
-			return err
-		}
+		err := all.Wait() // a connection that its server closed just now may be behind it
 		missing := w.ledger.missing()
 		if missing < least { // a backlog takes its time
 			least, until = missing, time.Now().Add(settleWithin)
 		}
-		if missing == 0 || time.Now().After(until) {
+		if err != nil && time.Now().After(until) {
+			return err
+		}
+		if err == nil && (missing == 0 || time.Now().After(until)) {
 			break
 		}
 		w.wait(20 * time.Millisecond)
