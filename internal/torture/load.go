@@ -16,8 +16,12 @@ import (
 	"nems/internal/directory/devworld"
 )
 
-// publishers is how many connections publish at a time.
-const publishers = 4
+// publishers is how many connections publish at a time, collectors how many
+// empty a mailbox.
+const (
+	publishers = 4
+	collectors = 4
+)
 
 // startLoad publishes and collects until endLoad.
 func (w *world) startLoad() {
@@ -122,17 +126,19 @@ func (w *world) collect(box string, most int) error {
 	if err != nil {
 		return err
 	}
+	var all errgroup.Group
+	all.SetLimit(collectors)
 	for _, id := range ids[:min(most, len(ids))] {
-		c, err := m.Download(ctx, id)
-		if err != nil {
-			return err
-		}
-		w.ledger.received(box, id, c.Body)
-		if err := m.Acknowledge(ctx, id); err != nil {
-			return err
-		}
+		all.Go(func() error {
+			c, err := m.Download(ctx, id)
+			if err != nil {
+				return err
+			}
+			w.ledger.received(box, id, c.Body)
+			return m.Acknowledge(ctx, id)
+		})
 	}
-	return nil
+	return all.Wait()
 }
 
 // settleWithin is how long none may arrive of the copies after the last fault: the claim of a
