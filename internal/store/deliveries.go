@@ -17,6 +17,11 @@ var ErrClaimLost = errors.New("the claim is lost")
 // ones are filed late after a deferral, or come back when an operator retries.
 const MostUncertain = 128
 
+// LongestPause is the longest that a lane is released for. One that is due later
+// than that was released by a clock that has been set back since: it is due, or
+// nothing would be sent until the clock is there again.
+const LongestPause = time.Hour
+
 // Lane is the right to send to one remote mailbox until Expires, by the store's
 // clock. A claim that nobody released lapses then, and the next one bears a
 // higher generation.

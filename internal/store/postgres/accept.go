@@ -86,7 +86,7 @@ func (o *opening) queue(b *pgx.Batch, timeline int64) bool {
 		}
 	}
 	if len(o.again) > 0 {
-		queueMatching(b, o.again)
+		b.Queue(selectCandidates, candidatesOf(o.again)...)
 	}
 	return o.keys || len(o.again) > 0
 }
@@ -100,10 +100,14 @@ func (o *opening) read(answers pgx.BatchResults, db *DB) (known map[string]earli
 			return nil, err
 		}
 	}
-	if len(o.again) > 0 {
-		err = db.readCandidates(answers, o.again)
+	if len(o.again) == 0 {
+		return known, nil
 	}
-	return known, err
+	rows, err := answers.Query()
+	if err != nil {
+		return nil, err
+	}
+	return known, db.readCandidates(rows, o.again)
 }
 
 // conclude says what becomes of the publishes.

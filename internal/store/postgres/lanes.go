@@ -57,9 +57,9 @@ func (db *DB) dueLanes(ctx context.Context, max int) (due []int64, err error) {
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row
 			FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND coalesce(l.next_attempt, 0) <= `+leaseClock+` AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
+			WHERE m.remote AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
 			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row)
-			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max)
+			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, store.LongestPause.Microseconds())
 		return err
 	})
 	return due, err
@@ -78,10 +78,11 @@ func claimFree(ctx context.Context, tx pgx.Tx, now *int64, due []int64, owner st
 		c.Owner, c.Expires = owner, time.UnixMicro(expires).UTC()
 		return c, err
 	}, `WITH free AS (SELECT mailbox, owner <> '' AS lapsed FROM lane
-			WHERE mailbox = ANY($2) AND (owner = '' OR expires <= `+leaseClock+`) AND next_attempt <= `+leaseClock+` FOR UPDATE SKIP LOCKED)
+			WHERE mailbox = ANY($2) AND (owner = '' OR expires <= `+leaseClock+`) 
+				AND next_attempt NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $5 FOR UPDATE SKIP LOCKED)
 		UPDATE lane l SET owner = $3, generation = generation + 1, expires = `+leaseClock+` + $4
 		FROM free f WHERE f.mailbox = l.mailbox RETURNING l.mailbox, l.generation, l.failures, l.expires, f.lapsed`,
-		now, due, owner, lease.Microseconds())
+		now, due, owner, lease.Microseconds(), store.LongestPause.Microseconds())
 	if err != nil {
 		return nil, err
 	}

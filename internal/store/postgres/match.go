@@ -26,23 +26,23 @@ func (db *DB) matchAll(accepts []*accept, _ []store.Outcome[struct{}]) error {
 			return err
 		}
 		defer conn.Release()
-		b := &pgx.Batch{}
-		queueMatching(b, accepts)
-		answers := conn.SendBatch(ctx, b)
-		err = db.readCandidates(answers, accepts)
-		if closing := answers.Close(); err == nil {
-			err = closing
+		rows, err := conn.Query(ctx, selectCandidates, candidatesOf(accepts)...)
+		if err != nil {
+			return err
 		}
 		for _, a := range accepts {
 			a.matched = timeline(conn.Conn())
 		}
-		return err
+		return db.readCandidates(rows, accepts)
 	})
 }
 
-// queueMatching asks for the subscriptions that are filed under the event codes
-// and route keys of publishes.
-func queueMatching(b *pgx.Batch, accepts []*accept) {
+// selectCandidates finds the subscriptions that are filed under the event codes
+// and route keys of publishes, with candidatesOf for its arguments.
+const selectCandidates = `SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
+	JOIN route r ON r.hash = k.hash AND r.code = k.code`
+
+func candidatesOf(accepts []*accept) []any {
 	var numbers, codes []int32
 	var hashes []int64
 	for i, a := range accepts {
@@ -51,17 +51,12 @@ func queueMatching(b *pgx.Batch, accepts []*accept) {
 			numbers, hashes, codes = append(numbers, int32(i)), append(hashes, hash), append(codes, codeNumber(a.Facts.EventCode))
 		}
 	}
-	b.Queue(`SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
-		JOIN route r ON r.hash = k.hash AND r.code = k.code`, numbers, hashes, codes)
+	return []any{numbers, hashes, codes}
 }
 
-// readCandidates reads the answer of queueMatching. A candidate that cannot be
-// read is set aside after the commit.
-func (db *DB) readCandidates(answers pgx.BatchResults, accepts []*accept) error {
-	rows, err := answers.Query()
-	if err != nil {
-		return err
-	}
+// readCandidates reads the rows of selectCandidates. A candidate that cannot be
+// read is set aside.
+func (db *DB) readCandidates(rows pgx.Rows, accepts []*accept) error {
 	defer rows.Close()
 	for rows.Next() {
 		var n int32

@@ -79,6 +79,20 @@ func claims(t *testing.T, w *world) {
 	w.wantInbox("the hosted mailbox", hosted, first.Event, second.Event)
 }
 
+// A clock that is set back does not hold up what was due soon.
+func clockSetBack(t *testing.T, w *world) {
+	w.remote("FAR")
+	w.publish()
+	l := w.claim("one")
+	w.must(w.ReleaseLane(w.ctx(), l, w.clock.now().Add(time.Minute)))
+	w.clock.advance(-30 * time.Minute)
+	w.wantNoLane("it may have been given a long pause")
+	w.clock.advance(-48 * time.Hour)
+	if again := w.claim("two"); again.Generation <= l.Generation {
+		t.Errorf("claimed again: %+v after %+v", again, l)
+	}
+}
+
 // A claim that lapses leaves its oldest deliveries uncertain, also after a crash,
 // and what its owner brings later is refused.
 func lapsedClaims(t *testing.T, w *world) {

@@ -131,6 +131,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Resetting", resetting},
 		{"Claims", claims},
 		{"LapsedClaims", lapsedClaims},
+		{"ClockSetBack", clockSetBack},
 		{"LongWork", longWork},
 		{"MovingDeliveries", movingDeliveries},
 		{"RetainedDeliveries", retainedDeliveries},
