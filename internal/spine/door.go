@@ -41,6 +41,7 @@ type Door struct {
 	Now           func() time.Time
 	Systems       Registry
 
+	parsed   recent[string, token]
 	verified verifiedTokens
 }
 

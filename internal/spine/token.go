@@ -19,12 +19,20 @@ type token struct {
 	claims    claims
 }
 
+// parsedAtMost is how many tokens are remembered in parts, twice over: a few KB
+// each. Clients use a token for its five minutes.
+const parsedAtMost = 512
+
 // readToken reads the token and checks all of it but a signature, which needs
 // the keys of the registration.
 func (d *Door) readToken(head headers, r Request) (token, *Refusal) {
-	t, refusal := parseToken(head.token)
-	if refusal != nil {
-		return token{}, refusal
+	t, known := d.parsed.find(head.token)
+	if !known {
+		var refusal *Refusal
+		if t, refusal = parseToken(strings.Clone(head.token)); refusal != nil {
+			return token{}, refusal
+		}
+		d.parsed.remember(t.raw, t, parsedAtMost)
 	}
 	if t.algorithm == unsigned && r.Certificate == nil && !d.AllowUnsigned {
 		return token{}, TokenInvalid("an unsigned JWT (alg none) is accepted only together with a client certificate; sign it (RS512 or ES256) with a registered key")

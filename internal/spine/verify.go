@@ -2,7 +2,6 @@ package spine
 
 import (
 	"crypto/sha256"
-	"sync"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -16,14 +15,10 @@ const verifiedAtMost = 4096
 var signatureAlgorithms = []jose.SignatureAlgorithm{jose.RS512, jose.ES256}
 
 // verifiedTokens remembers which signatures have been verified, so that a token
-// that is used again costs a hash only. It forgets in two steps: when young is
-// full it becomes old and the old ones are dropped. Claims and rights are
-// checked anew each time, and the key must be registered still.
-type verifiedTokens struct {
-	mu sync.Mutex
-	// From the SHA-256 of a token to the thumbprint of the key that verified it.
-	young, old map[[32]byte][32]byte
-}
+// that is used again costs a hash only: the SHA-256 of the token, and the
+// thumbprint of the key that verified it. Claims and rights are checked anew each
+// time, and the key must be registered still.
+type verifiedTokens struct{ recent[[32]byte, [32]byte] }
 
 // verify tells whether one of the keys has signed the token.
 func (v *verifiedTokens) verify(t token, keys Keys) bool {
@@ -33,7 +28,7 @@ func (v *verifiedTokens) verify(t token, keys Keys) bool {
 	}
 	print, ok := signedBy(t, keys)
 	if ok {
-		v.remember(digest, print)
+		v.remember(digest, print, verifiedAtMost)
 	}
 	return ok
 }
@@ -55,22 +50,4 @@ func signedBy(t token, keys Keys) (print [32]byte, ok bool) {
 		}
 	}
 	return print, false
-}
-
-func (v *verifiedTokens) find(digest [32]byte) (print [32]byte, ok bool) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if print, ok = v.young[digest]; !ok {
-		print, ok = v.old[digest]
-	}
-	return print, ok
-}
-
-func (v *verifiedTokens) remember(digest, print [32]byte) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if len(v.young) >= verifiedAtMost || v.young == nil {
-		v.old, v.young = v.young, make(map[[32]byte][32]byte)
-	}
-	v.young[digest] = print
 }

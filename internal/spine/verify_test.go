@@ -221,7 +221,7 @@ func TestVerifiedTokensAreBounded(t *testing.T) {
 	var digest [32]byte
 	for i := range 3 * verifiedAtMost {
 		digest[0], digest[1], digest[2] = byte(i), byte(i>>8), byte(i>>16)
-		tokens.remember(digest, [32]byte{})
+		tokens.remember(digest, [32]byte{}, verifiedAtMost)
 		if n := len(tokens.young) + len(tokens.old); n > 2*verifiedAtMost {
 			t.Fatalf("%d tokens after %d", n, i+1)
 		}
