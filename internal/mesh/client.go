@@ -41,6 +41,10 @@ type ClientConfig struct {
 
 const defaultChunk = 75 << 20
 
+// answerWithin is how long the MESH may think about a request that it has got
+// whole. On a line that says nothing any more nobody else would end the wait.
+const answerWithin = 30 * time.Second
+
 // Client makes the calls of one mailbox. Safe for concurrent use. It does not
 // retry: an error of type *Error, or one that wraps net or context errors,
 // tells its caller what happened, and Temporary whether to try again.
@@ -74,6 +78,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		t.TLSClientConfig = c.TLS
 		t.MaxIdleConnsPerHost = 64 // lanes run in parallel against one host
 		t.DisableCompression = true
+		t.ResponseHeaderTimeout = answerWithin
 		c.Transport = t
 	}
 	return &Client{
