@@ -16,6 +16,7 @@ const (
 	unanswered verdict = iota // no answer, or 503: it may be stored or not
 	accepted
 	refused
+	afterwards // accepted, but the power was cut already: nobody would have heard it
 )
 
 // entry is one published message.
@@ -35,6 +36,7 @@ type ledger struct {
 	seen    map[string]bool // mailbox and MESH message id
 	wrong   map[string]int  // by fault: copies of nothing that was published
 	now     string          // the fault of the moment
+	dark    bool            // the power is cut
 	boxes   []string
 }
 
@@ -64,7 +66,33 @@ func (l *ledger) issue(base []byte) ([]byte, digest) {
 func (l *ledger) told(d digest, v verdict) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if v == accepted && l.dark {
+		v = afterwards
+	}
 	l.entries[d].verdict = v
+}
+
+// goDark says whether the power is cut.
+func (l *ledger) goDark(dark bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dark = dark
+}
+
+// inTheDark counts the messages that were accepted after the power was cut, and
+// those of them that have no copy.
+func (l *ledger) inTheDark() (told, lost int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range l.entries {
+		if e.verdict == afterwards {
+			told++
+			if len(e.copies) == 0 {
+				lost++
+			}
+		}
+	}
+	return told, lost
 }
 
 // received notes a copy. One that is downloaded again, because its
