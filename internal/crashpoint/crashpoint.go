@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 )
 
 // Variable is the environment variable: NAME or NAME:NTH, the nth time (from 1)
@@ -67,7 +66,9 @@ func parse(text string) *point {
 // turn; no deferred function runs, no file is flushed.
 func Hit(name string) {
 	if armed != nil && armed.reached(name) {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = self.Kill()
+		}
 		select {} // the signal is on its way: nothing may happen any more
 	}
 }

@@ -129,8 +129,8 @@ func (s *Server) run(program string, args ...string) error {
 
 func (s *Server) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, program), args...)
-	// Whoever dies takes the servers along.
-	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: s.as, Pdeathsig: syscall.SIGKILL}, s.dir
+	cmd.SysProcAttr, cmd.Dir = &syscall.SysProcAttr{Credential: s.as}, s.dir
+	dieTogether(cmd.SysProcAttr)
 	return cmd
 }
 

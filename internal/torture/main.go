@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command torture shows that nothing is lost: it boots real nems processes,
 // publishes and collects, injects one fault after the other, heals, and holds
 // what arrived against a ledger of all that was acknowledged. It prints one
