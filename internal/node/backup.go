@@ -28,10 +28,14 @@ func Backup(ctx context.Context, data, database, to string, progress func(file s
 	if isPostgres(database) {
 		return ErrNotEmbedded
 	}
+	path, err := databasePath(data, database)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(to, 0o750); err != nil {
 		return err
 	}
-	return copyFiles(ctx, databasePath(data, database), data, to, progress)
+	return copyFiles(ctx, path, data, to, progress)
 }
 
 // Restore makes a data folder of a backup. It refuses to touch databases that
@@ -66,5 +70,9 @@ func Check(ctx context.Context, data, database string, progress func(file string
 	if isPostgres(database) {
 		return sqlite.Health{}, ErrNotEmbedded
 	}
-	return sqlite.Check(ctx, databasePath(data, database), func(done, all int) { progress(eventsFile, done, all) })
+	path, err := databasePath(data, database)
+	if err != nil {
+		return sqlite.Health{}, err
+	}
+	return sqlite.Check(ctx, path, func(done, all int) { progress(eventsFile, done, all) })
 }

@@ -134,7 +134,7 @@ func (c *Config) Validate() error {
 		add("tls-cert and tls-key go together")
 	}
 	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") && !isPostgres(c.Database) {
-		add("database: expected sqlite:PATH or postgres://USER@HOST/NAME; received another kind")
+		wrong = append(wrong, errDatabaseKind)
 	}
 	if (c.RateLimit < 0 && c.RateLimit != -1) || (c.ConcurrencyLimit < 0 && c.ConcurrencyLimit != -1) {
 		add("rate-limit and concurrency-limit: expected a number above 0, 0 for the default or -1 for no limit")

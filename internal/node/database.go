@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -49,9 +51,22 @@ type database interface {
 func (n *node) openDatabase(ctx context.Context) (database, error) {
 	options := store.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log}
 	if isPostgres(n.Database) {
-		return postgres.Open(ctx, n.Database, postgres.Options{Options: options, Migrate: n.Dev})
+		return opened(postgres.Open(ctx, n.Database, postgres.Options{Options: options, Migrate: n.Dev}))
 	}
-	return sqlite.Open(databasePath(n.Data, n.Database), options)
+	path, err := databasePath(n.Data, n.Database)
+	if err != nil {
+		return nil, err
+	}
+	return opened(sqlite.Open(path, options))
+}
+
+// opened hands on what a store's Open returns: no database where there is an
+// error, rather than an interface around a nil pointer.
+func opened[DB database](db DB, err error) (database, error) {
+	if err != nil {
+		return nil, err
+	}
+	return db, nil
 }
 
 // isPostgres tells whether a database is a PostgreSQL server's, by its URL.
@@ -65,13 +80,28 @@ func Migrate(ctx context.Context, data, database string) (from, to int64, err er
 	if isPostgres(database) {
 		return postgres.Migrate(ctx, database)
 	}
-	return sqlite.Migrate(databasePath(data, database))
+	path, err := databasePath(data, database)
+	if err != nil {
+		return 0, 0, err
+	}
+	return sqlite.Migrate(path)
 }
 
-// databasePath is the file of the embedded database.
-func databasePath(data, database string) string {
-	if path := strings.TrimPrefix(database, "sqlite:"); path != "" {
-		return path
+// errDatabaseKind does not repeat what was given: it may hold a password.
+var errDatabaseKind = errors.New("database: expected sqlite:PATH or postgres://USER@HOST/NAME; received another kind")
+
+// databasePath is the file of the embedded database: what sqlite: names, the
+// path of a file that is there, or nems.db in the data folder. It returns
+// errDatabaseKind for anything else, so that a slip in another program's URL
+// is not taken for the name of a file.
+func databasePath(data, database string) (string, error) {
+	if path := strings.TrimPrefix(database, "sqlite:"); path == "" {
+		return filepath.Join(data, eventsFile), nil
+	} else if path != database {
+		return path, nil
 	}
-	return filepath.Join(data, "nems.db")
+	if _, err := os.Stat(database); err != nil {
+		return "", errDatabaseKind
+	}
+	return database, nil
 }

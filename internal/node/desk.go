@@ -46,13 +46,16 @@ func OpenDesk(data, database string) (desk operator.Desk, close func() error, er
 
 func openDeskDatabase(data, url string) (database, error) {
 	if isPostgres(url) {
-		return postgres.Open(context.Background(), url, postgres.Options{})
+		return opened(postgres.Open(context.Background(), url, postgres.Options{}))
 	}
-	path := databasePath(data, url)
+	path, err := databasePath(data, url)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
-	return sqlite.Open(path, sqlite.Options{})
+	return opened(sqlite.Open(path, sqlite.Options{}))
 }
 
 // AuditLinks yields the links of the audit in a database, for verifying: the
@@ -79,7 +82,11 @@ func openAudit(ctx context.Context, data, database string) (auditSource, error) 
 	if isPostgres(database) {
 		return postgres.Open(ctx, database, postgres.Options{})
 	}
-	return sqlite.OpenReader(databasePath(data, database))
+	path, err := databasePath(data, database)
+	if err != nil {
+		return nil, err
+	}
+	return sqlite.OpenReader(path)
 }
 
 // desk offers operators their work over HTTP.

@@ -80,7 +80,8 @@ func plain(err error) error {
 		for i, line := range lines {
 			lines[i] = strings.TrimSpace(line)
 		}
-		return errors.New(strings.Join(lines, " "))
+		// With and without TLS, the same server mostly says the same.
+		return errors.New(strings.Replace(strings.Join(slices.Compact(lines), "; "), ":; ", ": ", 1))
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +49,7 @@ type servers struct {
 func newServers(dsn string, log *slog.Logger, takenOver func()) (*servers, error) {
 	config, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, errors.New("the database URL cannot be read: expected postgres://USER@HOST:PORT/DATABASE")
+		return nil, unreadable(err)
 	}
 	s := &servers{config: config, log: log, takenOver: takenOver}
 	c := config.ConnConfig
@@ -91,6 +92,21 @@ func newServers(dsn string, log *slog.Logger, takenOver func()) (*servers, error
 	config.MaxConnLifetime = time.Hour
 	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return s.current(conn), nil }
 	return s, nil
+}
+
+// unreadable says what is wrong with a DSN without repeating it.
+func unreadable(err error) error {
+	why := ""
+	if wrong := new(pgconn.ParseConfigError); errors.As(err, &wrong) {
+		// A URL that cannot be taken apart may quote its password; what is said
+		// of a single setting quotes that setting at most.
+		said := pgconn.ParseConfigError(*wrong)
+		said.ConnString = ""
+		if _, text, _ := strings.Cut(said.Error(), "``: "); !strings.HasPrefix(text, "failed to parse") {
+			why = text + "; "
+		}
+	}
+	return errors.New("the database URL cannot be read: " + why + "expected postgres://USER@HOST:PORT/DATABASE")
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
