@@ -28,26 +28,40 @@ import (
 const (
 	times        = 10                     // of what the service can do
 	connections  = 1000                   // of the crowd
+	gentle       = 200                    // publishes a second that every node can do
 	acceptWithin = time.Second            // the 99th percentile of what is accepted
 	refuseWithin = 100 * time.Millisecond // of refusals
 	normalWithin = 30 * time.Second
 	mostMemory   = 512 << 10 // KiB
 )
 
-// overload offers ten times what the service can do. A slow machine breaks limits
-// of time: the note says so, and the run goes on.
-func overload(r *run) (line row, err error) {
-	w, err := r.newWorld(filepath.Join(r.folder, "overload"))
-	if err != nil {
-		return line, err
+// overload offers ten times what the service with these flags can do. A slow
+// machine breaks limits of time: the note says so, and the run goes on.
+func overload(flags ...string) func(*run) (row, error) {
+	return func(r *run) (line row, err error) {
+		w, err := r.newWorld(filepath.Join(r.folder, fmt.Sprintf("overload%d", len(flags))))
+		if err != nil {
+			return line, err
+		}
+		defer w.end()
+		w.here.flags = append(w.here.flags, flags...)
+		if err := errors.Join(w.here.stop(), w.here.start()); err != nil {
+			return line, err
+		}
+		c := &crowd{url: w.here.url, message: w.good}
+		err = c.overload(r, w, &line)
+		return line, errors.Join(err, c.collect(w, &line), w.verify())
 	}
-	defer w.end()
-	c := &crowd{url: w.here.url, message: w.good}
-	quiet := c.shoot(4, 0, 2*time.Second)
+}
+
+// overload measures what the service can do, asks for ten times that, and holds
+// the answers against the limits.
+func (c *crowd) overload(r *run, w *world, line *row) error {
+	quiet := c.shoot(4, gentle, 2*time.Second)
 	full := c.shoot(32, 0, 3*time.Second)
 	capacity := float64(len(full.accepted)) / 3
 	if capacity == 0 {
-		return line, errors.New("the service accepts nothing before the overload")
+		return errors.New("the service accepts nothing before the overload")
 	}
 	span := min(max(r.each, 5*time.Second), 4*time.Minute) // a token is valid for five
 	much := c.shoot(connections, times*capacity, span)
@@ -55,7 +69,7 @@ func overload(r *run) (line row, err error) {
 	line.Slowest = c.calm(quiet.median())
 	memory, err := w.here.memory()
 	if err != nil {
-		return line, err
+		return err
 	}
 	var broken []string
 	limit := func(name string, within bool) {
@@ -70,11 +84,10 @@ func overload(r *run) (line row, err error) {
 		capacity, float64(much.offered)/span.Seconds(), times*capacity, connections,
 		float64(len(much.accepted))/span.Seconds(), much.p99(much.accepted), float64(len(much.refused))/span.Seconds(), much.p99(much.refused),
 		memory>>10, line.Slowest.Round(time.Millisecond), cmp.Or(strings.Join(broken, ", "), "none"))
-	err = much.wrong()
 	if memory > mostMemory {
-		err = errors.Join(err, fmt.Errorf("the process held %d MiB", memory>>10))
+		err = fmt.Errorf("the process held %d MiB", memory>>10)
 	}
-	return line, errors.Join(err, c.collect(w, &line), w.verify())
+	return errors.Join(err, much.wrong())
 }
 
 // crowd publishes numbered messages and remembers what became of each.
@@ -196,7 +209,7 @@ func (v *volley) median() time.Duration {
 func (c *crowd) calm(usual time.Duration) time.Duration {
 	began := time.Now()
 	for time.Since(began) < 2*normalWithin {
-		v := c.shoot(4, 0, 250*time.Millisecond)
+		v := c.shoot(4, gentle, 250*time.Millisecond)
 		if len(v.refused) == 0 && v.median() <= 2*usual {
 			break
 		}
