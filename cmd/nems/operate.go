@@ -59,15 +59,23 @@ func (o operated) with(work func(desk) error) error {
 	if o.URL != "" {
 		return o.ask(operator.Access{URL: o.URL, Token: o.OperatorToken}, work)
 	}
+	// Without a database being named, that of the service is meant, which may
+	// not be in its data folder.
+	access, unknown := operator.ReadAccess(o.Data)
+	if unknown == nil && access.Shared && o.Database == "" {
+		if access.URL == "" {
+			return fmt.Errorf("the service of %s is stopped, and keeps its data in PostgreSQL: give --database, or --operations-url of another node", o.Data)
+		}
+		return o.ask(access, work)
+	}
 	d, done, err := node.OpenDesk(o.Data, o.Database)
 	switch {
 	case errors.Is(err, node.ErrRunning):
-		access, err := operator.ReadAccess(o.Data)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(unknown, fs.ErrNotExist) || unknown == nil && access.URL == "" {
 			return fmt.Errorf("a service runs on this database but has no operations listener on record in %s: give --data, or --operations-url with --operator-token", o.Data)
 		}
-		if err != nil {
-			return err
+		if unknown != nil {
+			return unknown
 		}
 		return o.ask(access, work)
 	case errors.Is(err, fs.ErrNotExist):

@@ -101,10 +101,10 @@ func (n *node) desk(mux *http.ServeMux) {
 func (n *node) announce() error {
 	for _, e := range n.endpoints {
 		if e.name == "operations" || e.name == "dev" {
-			return operator.WriteAccess(n.Data, operator.Access{URL: e.local(), Token: n.OperatorToken})
+			return operator.WriteAccess(n.Data, operator.Access{URL: e.local(), Token: n.OperatorToken, Shared: isPostgres(n.Database)})
 		}
 	}
-	return operator.RemoveAccess(n.Data)
+	return operator.EndAccess(n.Data, isPostgres(n.Database))
 }
 
 // local is the address by which this machine reaches the endpoint.

@@ -121,7 +121,7 @@ func OpenDirectory(data string) (*sqlite.Directory, error) {
 
 func (n *node) close() {
 	if len(n.endpoints) > 0 {
-		_ = operator.RemoveAccess(n.Data)
+		_ = operator.EndAccess(n.Data, isPostgres(n.Database))
 	}
 	for _, e := range n.endpoints {
 		_ = e.socket.Close()

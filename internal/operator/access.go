@@ -16,8 +16,11 @@ const accessFile = "operator.json"
 // Access is where a running service takes operators' requests, and the secret
 // that it wants to see.
 type Access struct {
-	URL   string `json:"url"`
+	URL   string `json:"url"` // "" while the service does not run
 	Token string `json:"token"`
+	// Shared tells that the service keeps its data in a database of several
+	// nodes: what is in the folder is not it, whether the service runs or not.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // NewToken makes a secret.
@@ -38,8 +41,12 @@ func WriteAccess(data string, a Access) error {
 	return os.Rename(path+".new", path)
 }
 
-// RemoveAccess takes it away when the service ends; a missing one is no error.
-func RemoveAccess(data string) error {
+// EndAccess takes it away when the service ends, but for the note that its
+// data is elsewhere; a missing one is no error.
+func EndAccess(data string, shared bool) error {
+	if shared {
+		return WriteAccess(data, Access{Shared: true})
+	}
 	err := os.Remove(filepath.Join(data, accessFile))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -47,7 +54,7 @@ func RemoveAccess(data string) error {
 	return err
 }
 
-// ReadAccess reads what the service that runs on a data folder has left there.
+// ReadAccess reads what the service of a data folder has left there.
 func ReadAccess(data string) (Access, error) {
 	path := filepath.Join(data, accessFile)
 	text, err := os.ReadFile(path)

@@ -21,12 +21,18 @@ func TestAccessIsLeftAndTakenAway(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for range 2 {
-		if err := operator.RemoveAccess(folder); err != nil {
+		if err := operator.EndAccess(folder, false); err != nil {
 			t.Error(err)
 		}
 	}
 	if _, err := operator.ReadAccess(folder); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("after it was removed: %v", err)
+	}
+	if err := operator.EndAccess(folder, true); err != nil {
+		t.Error(err)
+	}
+	if got, err := operator.ReadAccess(folder); err != nil || got != (operator.Access{Shared: true}) {
+		t.Errorf("of a shared database: %+v, %v", got, err)
 	}
 	if operator.NewToken() == want.Token {
 		t.Error("two tokens are equal")
