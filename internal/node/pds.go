@@ -29,7 +29,7 @@ type PDS struct {
 	// Rate is how many requests a second PDS grants.
 	Rate float64 `name:"rate" default:"5" help:"Requests a second that PDS grants us."`
 	// CacheTTL is how old an answer may be.
-	CacheTTL time.Duration `name:"cache-ttl" default:"1m" help:"How old an answer of PDS may be."`
+	CacheTTL time.Duration `name:"cache-ttl" default:"1m" help:"How old an answer of PDS may be; 0 asks each time."`
 }
 
 func (p PDS) validate() []error {
@@ -44,6 +44,19 @@ func (p PDS) validate() []error {
 		wrong = append(wrong, errors.New("pds-rate: expected a number above 0; pds-cache-ttl: no negative time"))
 	}
 	return wrong
+}
+
+// negativeTTL is the longest that PDS's word of having no such patient is kept:
+// one may be registered soon after.
+const negativeTTL = 10 * time.Second
+
+// keptFor makes of a time that answers may be kept what pds.Config means by it:
+// there, zero is the default, and a negative one keeps none.
+func keptFor(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // findPatients decides where patients are looked up.
@@ -68,7 +81,8 @@ func (n *node) findPatients() error {
 	n.metrics.registry.MustRegister(lookups)
 	client, err := pds.New(pds.Config{
 		Base: c.URL, TokenURL: c.TokenURL, APIKey: c.APIKey, KeyID: c.KeyID, Key: key, Organisation: nhs.ODSCode(c.Organisation),
-		Now: n.Now, Log: n.Log, Rate: c.Rate, TTL: c.CacheTTL,
+		Now: n.Now, Log: n.Log, Rate: c.Rate,
+		TTL: keptFor(c.CacheTTL), NegativeTTL: keptFor(min(c.CacheTTL, negativeTTL)),
 		Observe: func(o pds.Outcome, took time.Duration) { lookups.WithLabelValues(string(o)).Observe(took.Seconds()) },
 	})
 	if err != nil {

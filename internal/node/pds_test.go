@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/pem"
 	"os"
@@ -83,5 +84,31 @@ func asksPDS(t *testing.T, service *pdstest.Server) func(*node.Config) {
 	return func(c *node.Config) {
 		c.PDS = node.PDS{URL: service.Base(), TokenURL: service.TokenURL(), APIKey: pdstest.APIKey, KeyID: pdstest.KeyID,
 			Key: path, Rate: 1000, CacheTTL: time.Minute}
+	}
+}
+
+// TestNothingIsRemembered has each look-up asked for, also of patients that PDS
+// did not have a moment ago.
+func TestNothingIsRemembered(t *testing.T) {
+	t.Parallel()
+	world, err := devworld.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s *nodetest.Server
+	service := pdstest.Start(t, pdstest.Options{Patients: world, Now: func() time.Time { return s.Clock.Now() }})
+	s = nodetest.Boot(t, asksPDS(t, service), func(c *node.Config) { c.PDS.CacheTTL = 0 })
+	known := nodetest.Message(t, "vaccinations-1", "new", "9912003888")
+	unknown := nodetest.Replace(t, known, "9912003888", "9990000018")
+	for range 2 {
+		for _, message := range [][]byte{known, unknown} {
+			before := service.Requests(pdstest.Patient)
+			if _, err := s.Publisher().Publish(t.Context(), message); (err == nil) != bytes.Equal(message, known) {
+				t.Errorf("publish: %v", err)
+			}
+			if got := service.Requests(pdstest.Patient) - before; got != 1 {
+				t.Errorf("%d requests for a patient", got)
+			}
+		}
 	}
 }
