@@ -140,11 +140,13 @@ func settle(ctx context.Context, tx pgx.Tx, d *store.Delivery, why []byte) error
 	return err
 }
 
-// ReleaseLane gives a lane back: nobody claims it before next. l.Failures is
+// ReleaseLane gives a lane back: nobody claims it before next, which is kept by
+// the clock of leases: another node's, or this one's, may be wrong. l.Failures is
 // kept. It returns store.ErrClaimLost when the lane is no longer this claim's.
 func (db *DB) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
-	n, err := db.exec(ctx, "UPDATE lane SET owner = '', next_attempt = $4, failures = $5 WHERE mailbox = $1 AND owner = $2 AND generation = $3",
-		l.Mailbox, l.Owner, l.Generation, next.UnixMicro(), l.Failures)
+	pause := max(0, next.Sub(db.opts.Now()))
+	n, err := db.exec(ctx, "UPDATE lane SET owner = '', next_attempt = "+leaseClock+" + $2, failures = $3 WHERE mailbox = $4 AND owner = $5 AND generation = $6",
+		db.leaseNow(), pause.Microseconds(), l.Failures, l.Mailbox, l.Owner, l.Generation)
 	if err == nil && n == 0 {
 		err = store.ErrClaimLost
 	}
