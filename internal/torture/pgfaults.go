@@ -29,6 +29,10 @@ var postgresFaults = append([]fault{
 	{name: "database-half-open", round: wireFault(2*time.Second, mood{vanish: true}), most: 10, within: time.Minute},
 	{name: "failover", alone: failedOver},
 	{name: "cancelled-wait", alone: waitsCancelled},
+	{name: "overload", alone: overload()},
+	{name: "allowance", alone: overload("--rate-limit", "1000")},
+	{name: "latency-5s", alone: storm(&weather{latency: 5 * time.Second})},
+	{name: "partition", alone: storm(&weather{stalled: true})},
 	{name: "disk-full", alone: baseFull},
 }, postgresPoints()...)
 
