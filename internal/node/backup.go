@@ -32,9 +32,6 @@ func Backup(ctx context.Context, data, database, to string, progress func(file s
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(to, 0o750); err != nil {
-		return err
-	}
 	return copyFiles(ctx, path, data, to, progress)
 }
 
@@ -46,21 +43,39 @@ func Restore(ctx context.Context, from, data string, progress func(file string, 
 			return fmt.Errorf("%s: %w; restore into an empty folder", filepath.Join(data, name), os.ErrExist)
 		}
 	}
-	if err := os.MkdirAll(data, 0o750); err != nil {
-		return err
-	}
 	return copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress)
 }
 
-func copyFiles(ctx context.Context, events, folder, to string, progress func(file string, done, all int)) error {
+// copyFiles copies both databases to a folder, or leaves there what was there.
+func copyFiles(ctx context.Context, events, folder, to string, progress func(file string, done, all int)) (err error) {
+	if _, err := os.Stat(events); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(to, 0o750); err != nil {
+		return err
+	}
+	var made []string
+	defer func() {
+		if err == nil {
+			return
+		}
+		for _, path := range made {
+			_ = os.Remove(path)
+		}
+	}()
 	for _, f := range []struct{ from, name string }{{filepath.Join(folder, directoryFile), directoryFile}, {events, eventsFile}} {
-		err := sqlite.Backup(ctx, f.from, filepath.Join(to, f.name), func(done, all int) { progress(f.name, done, all) })
+		target := filepath.Join(to, f.name)
+		err := sqlite.Backup(ctx, f.from, target, func(done, all int) { progress(f.name, done, all) })
 		if errors.Is(err, fs.ErrNotExist) && f.name == directoryFile {
 			continue // nothing was imported
+		}
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%w: a backup is never overwritten; take another folder", err)
 		}
 		if err != nil {
 			return err
 		}
+		made = append(made, target)
 	}
 	return nil
 }

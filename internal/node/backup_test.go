@@ -1,9 +1,11 @@
 package node_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -79,5 +81,41 @@ func TestBackupsUnderLoad(t *testing.T) {
 	again.Stop()
 	if h, err := sqlite.Check(t.Context(), filepath.Join(restored, "nems.db"), nil); err != nil || h.Events != count()+1 {
 		t.Errorf("a service on the restored folder: %+v, expected %d events, %v", h, count()+1, err)
+	}
+}
+
+// TestBackupLeavesNothingHalfDone: a failed copy leaves the folder as it was; a
+// whole one leaves two files, and can be restored from where nothing can be written.
+func TestBackupLeavesNothingHalfDone(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	s.Publish(s.Publisher(), nodetest.Message(t, "vaccinations-1", "new", "9912003888"))
+	data, good, bad := s.Config.Data, t.TempDir(), t.TempDir()
+	ignore := func(string, int, int) {}
+	if err := node.Backup(t.Context(), data, "", good, ignore); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"nems.db", "directory.db"} {
+		path := filepath.Join(good, name)
+		info, err := os.Stat(path)
+		if err != nil || info.Mode().Perm()&0o007 != 0 {
+			t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
+		}
+		// 18 and 19 are the versions that the file format asks of readers and
+		// writers; 2 would demand a log beside it (SQLite, "Database File Format").
+		if header, err := os.ReadFile(path); err != nil || header[18] != 1 || header[19] != 1 {
+			t.Errorf("%s: it needs a log, %v", name, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(good, "nems.db"), bytes.Repeat([]byte("noise"), 10000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Restore(t.Context(), good, bad, ignore); err == nil {
+		t.Error("noise was restored")
+	}
+	for folder, want := range map[string]int{good: 2, bad: 0} {
+		if left, err := os.ReadDir(folder); err != nil || len(left) != want {
+			t.Errorf("%d files left instead of %d: %v, %v", len(left), want, left, err)
+		}
 	}
 }

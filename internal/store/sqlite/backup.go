@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // backupStep is how many pages are copied between two looks at the context.
@@ -26,20 +27,27 @@ func Backup(ctx context.Context, path, target string, progress func(done, all in
 		return fmt.Errorf("%s: %w", target, os.ErrExist)
 	}
 	unfinished := target + ".unfinished"
+	remove := func() {
+		for _, suffix := range []string{"", "-journal", "-wal", "-shm"} {
+			_ = os.Remove(unfinished + suffix)
+		}
+	}
+	remove() // what a copy that was killed left
 	defer func() {
 		if err != nil {
-			_ = os.Remove(unfinished)
+			remove()
 		}
 	}()
 	if err := copyDatabase(ctx, path, unfinished, progress); err != nil {
 		return fmt.Errorf("backup of %s: %w", path, err)
 	}
-	for _, name := range []string{unfinished, filepath.Dir(target)} {
-		if err := syncPath(name); err != nil {
-			return err
-		}
+	if err := syncPath(unfinished); err != nil {
+		return err
 	}
-	return os.Rename(unfinished, target)
+	if err := os.Rename(unfinished, target); err != nil {
+		return err
+	}
+	return syncPath(filepath.Dir(target))
 }
 
 func copyDatabase(ctx context.Context, path, target string, progress func(done, all int)) (err error) {
@@ -61,6 +69,15 @@ func copyDatabase(ctx context.Context, path, target string, progress func(done, 
 		return err
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
+	if err := copyPages(ctx, dst, src, progress); err != nil {
+		return err
+	}
+	// Without the mark of a log the copy can be read where nothing can be
+	// written; a service that opens it sets the mark again.
+	return sqlitex.ExecuteTransient(dst, "PRAGMA journal_mode=DELETE", nil)
+}
+
+func copyPages(ctx context.Context, dst, src *sqlite.Conn, progress func(done, all int)) (err error) {
 	b, err := sqlite.NewBackup(dst, "main", src, "main")
 	if err != nil {
 		return err

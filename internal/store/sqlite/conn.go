@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -15,8 +16,19 @@ import (
 // pageSize suits bodies of 3 KB beside rows of 50 bytes; see the benchmarks.
 const pageSize = 8192
 
+// fileMode keeps patients' data from everybody else on the machine, in whatever
+// folder the file lies. SQLite gives its side files the mode of the database.
+const fileMode = 0o640
+
 // open opens a connection. pragmas are run one by one, outside a transaction.
 func open(path string, flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
+	if flags&sqlite.OpenCreate != 0 {
+		// What goes wrong here SQLite runs into again, and says. A file that is
+		// there must not be opened: closing it would drop SQLite's locks.
+		if f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode); err == nil {
+			_ = f.Close()
+		}
+	}
 	conn, err := sqlite.OpenConn(path, flags|sqlite.OpenURI)
 	if err != nil {
 		return nil, err
