@@ -17,6 +17,8 @@ import (
 var faults = append([]fault{
 	{name: "kill-9", round: killed},
 	{name: "stopped", round: stopped, most: 3},
+	{name: "rolled", round: rolled, orderly: true},
+	{name: "answers-lost", round: answersLost, most: 10},
 	{name: "mesh-dropped", round: lineFault(dropped), most: 10},
 	{name: "mesh-slow", round: lineFault(slow), most: 10},
 	{name: "mesh-reset", round: lineFault(reset), most: 10},
@@ -29,6 +31,7 @@ var faults = append([]fault{
 	{name: "failing-disk", alone: failingDisk},
 	{name: "overload", alone: overload()},
 	{name: "allowance", alone: overload("--rate-limit", "1000")},
+	{name: "backups", alone: backups},
 	{name: "clock", alone: clockSteps},
 	{name: "mesh-away-6d", alone: meshAway},
 	{name: "poison", alone: poisonCopies},

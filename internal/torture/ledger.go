@@ -113,6 +113,18 @@ func (l *ledger) received(box, id string, body []byte) {
 	l.wrong[l.now]++
 }
 
+// accepted are the messages that were accepted during a fault so far.
+func (l *ledger) accepted(fault string) (out []digest) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for d, e := range l.entries {
+		if e.fault == fault && e.verdict == accepted {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
 // missing counts the copies that accepted messages lack.
 func (l *ledger) missing() int {
 	n := 0
@@ -152,6 +164,9 @@ func (e *entry) count(r *row) {
 		if e.verdict == refused {
 			r.Wrong += n
 		}
+	}
+	if e.verdict == unanswered && len(e.copies) > 0 {
+		r.Unheard++
 	}
 	if e.verdict != accepted {
 		return

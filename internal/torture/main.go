@@ -73,6 +73,7 @@ type row struct {
 	Doubled      int           `json:"doubled"`      // copies beyond the first
 	Repeated     int           `json:"repeated"`     // of those, in mailboxes of its own
 	Wrong        int           `json:"wrong"`        // copies of refused events, or of other bytes
+	Unheard      int           `json:"unheard"`      // events that were stored, though their publisher heard nothing
 	Slowest      time.Duration `json:"slowest"`      // recovery
 	Note         string        `json:"note,omitempty"`
 }
@@ -181,6 +182,8 @@ type fault struct {
 	within time.Duration
 	// most is how many rounds there are at most; 0 means as many as fit.
 	most int
+	// orderly: nobody may be left without an answer for what was stored.
+	orderly bool
 	// alone runs the fault in a world of its own.
 	alone func(r *run) (row, error)
 }

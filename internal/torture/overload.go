@@ -222,7 +222,7 @@ func (c *crowd) collect(w *world, line *row) error {
 	copies := map[string]map[int64]int{}
 	for _, box := range []string{leeds, national} {
 		copies[box] = map[int64]int{}
-		if err := w.empty(box, func(id string, body []byte) {
+		if err := w.here.empty(box, func(id string, body []byte) {
 			copies[box][c.number(body)]++
 		}); err != nil {
 			return err
@@ -265,9 +265,9 @@ func (c *crowd) number(body []byte) int64 {
 	return n
 }
 
-// empty takes all messages out of a mailbox here, many at a time.
-func (w *world) empty(box string, take func(id string, body []byte)) error {
-	m, err := client.NewMailbox(client.MailboxConfig{URL: w.here.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: w.here.http, Now: w.here.now})
+// empty takes all messages out of a mailbox of its own, many at a time.
+func (p *process) empty(box string, take func(id string, body []byte)) error {
+	m, err := client.NewMailbox(client.MailboxConfig{URL: p.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: p.http, Now: p.now})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 // which they run.
 var postgresFaults = append([]fault{
 	{name: "kill-9", round: nodeKilled},
+	{name: "rolled", round: rolled, orderly: true},
+	{name: "answers-lost", round: answersLost, most: 10},
 	{name: "past-lease", round: pastLease, most: 20},
 	{name: "mesh-dropped", round: lineFault(dropped), most: 10},
 	{name: "mesh-slow", round: lineFault(slow), most: 10},

@@ -57,7 +57,9 @@ func (r *run) together(all []fault) ([]row, error) {
 	for _, f := range all {
 		line := sums[f.name]
 		line.Fault, line.Rounds, line.Slowest, line.Note = f.name, rounds[f.name], slowest[f.name], notes[f.name]
-		rows = append(rows, line)
+		if rows = append(rows, line); f.orderly && line.Unheard > 0 {
+			wrong = append(wrong, named(f.name, fmt.Errorf("%d events were stored without an answer", line.Unheard)))
+		}
 	}
 	return rows, errors.Join(wrong...)
 }

@@ -31,7 +31,7 @@ func TestLedgerFindsViolations(t *testing.T) {
 	l.received("A", "5", messages[3])         // refused
 	l.received("A", "6", messages[4])         // stored, the answer was cut off
 	l.received("A", "7", []byte("<changed>")) // other bytes
-	want := row{Acknowledged: 3, Lost: 1, Missing: 3, Doubled: 1, Repeated: 1, Wrong: 2}
+	want := row{Acknowledged: 3, Lost: 1, Missing: 3, Doubled: 1, Repeated: 1, Unheard: 1, Wrong: 2}
 	if got := l.sums()["f"]; got != want || !got.broken() {
 		t.Errorf("expected %+v; received %+v", want, got)
 	}

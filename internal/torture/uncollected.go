@@ -50,7 +50,7 @@ func uncollected(r *run) (line row, err error) {
 		return line, err
 	}
 	for _, box := range []string{leeds, national} { // whose owners do collect
-		if err := w.empty(box, func(id string, body []byte) { w.ledger.received(box, id, body) }); err != nil {
+		if err := w.here.empty(box, func(id string, body []byte) { w.ledger.received(box, id, body) }); err != nil {
 			return line, err
 		}
 	}

@@ -1,0 +1,104 @@
+//go:build linux
+
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"nems/internal/directory/devworld"
+	"nems/internal/operator"
+)
+
+// mostBackups is how many are taken at most.
+const mostBackups = 50
+
+// backups copies the database of a node under load, restores each copy somewhere
+// else and serves it there: whatever was acknowledged before a backup began must
+// be in it.
+func backups(r *run) (line row, err error) {
+	w, err := r.newWorld(filepath.Join(r.folder, "backups"))
+	if err != nil {
+		return line, err
+	}
+	defer w.end()
+	for began := time.Now(); line.Rounds == 0 || time.Since(began) < r.each && line.Rounds < mostBackups; line.Rounds++ {
+		missing, err := w.backup(line.Rounds)
+		if err != nil {
+			return line, err
+		}
+		line.Missing += missing
+	}
+	return w.finish(line)
+}
+
+// backup is one round. Its copies are kept in a mailbox of their own, from which
+// nobody collects before the end.
+func (w *world) backup(n int) (missing int, err error) {
+	box := fmt.Sprint("RR8SAVE", n)
+	if err := w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
+		return 0, err
+	}
+	id, err := w.subscribe(aboutJack, box)
+	if err != nil {
+		return 0, err
+	}
+	w.wide = append(w.wide, box)
+	w.ledger.begin(box, leeds, national, box)
+	w.startLoad()
+	w.wait(300 * time.Millisecond)
+	before := w.ledger.accepted(box)
+	saved := filepath.Join(w.r.folder, box)
+	defer os.RemoveAll(saved)
+	err = w.command("backup", saved+"/copy", "--data", w.here.data)
+	w.endLoad()
+	if err = errors.Join(err, w.unsubscribe(id)); err != nil {
+		return 0, err
+	}
+	restored, err := w.restore(saved, box)
+	if err != nil {
+		return 0, err
+	}
+	for _, d := range before {
+		if !restored[d] {
+			missing++
+		}
+	}
+	return missing, nil
+}
+
+// restore makes a node of a backup, checks it and empties its mailbox.
+func (w *world) restore(saved, box string) (map[digest]bool, error) {
+	p, err := newProcess(w.r.binary, saved+"/data")
+	if err != nil {
+		return nil, err
+	}
+	err = errors.Join(w.command("restore", saved+"/copy", "--data", p.data), w.command("check", "--data", p.data))
+	if err == nil {
+		err = p.start()
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer p.kill()
+	got := map[digest]bool{}
+	err = p.empty(box, func(_ string, body []byte) { got[sha256.Sum256(body)] = true })
+	if err == nil {
+		err = errors.Join(p.stop(), p.verifyAudit())
+	}
+	return got, err
+}
+
+// command runs another command of nems.
+func (w *world) command(args ...string) error {
+	out, err := exec.Command(w.r.binary, args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("nems %s: %w\n%s", args[0], err, out)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+//go:build linux
+
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"nems/client"
+)
+
+// endWithin is how long a node may take to end when it is asked to.
+const endWithin = 10 * time.Second
+
+// rolled ends a node in an orderly way, under load, and starts it again, as an
+// upgrade does: whoever it has promised something to must have heard so.
+func rolled(w *world) error {
+	w.wait(200*time.Millisecond + time.Duration(w.r.random()%300)*time.Millisecond)
+	p := w.anyNode()
+	began := time.Now()
+	if err := p.stop(); err != nil {
+		return err
+	}
+	if took := time.Since(began); took > endWithin {
+		return fmt.Errorf("it took %s to end", took)
+	}
+	return w.revive(p)
+}
+
+// resends is how often a publisher sends a message again, at most.
+const resends = 50
+
+// answersLost loses answers on their way to publishers, who send the same again
+// under the same idempotency key, to whichever node: nobody may get it twice.
+func answersLost(w *world) error {
+	var ways []*process // to the nodes, over bad lines
+	f, lost := fate(dropped), int64(0)
+	for _, p := range w.nodes {
+		l, err := newLine(p.url)
+		if err != nil {
+			return err
+		}
+		defer l.close()
+		defer func() { lost += l.spoil.Load(); w.note = fmt.Sprintf("%d answers lost in the last round", lost) }()
+		l.fate.Store(&f)
+		ways = append(ways, &process{url: l.url, http: p.http, now: p.now})
+	}
+	var all errgroup.Group
+	for n := range publishers {
+		all.Go(func() error {
+			for began := time.Now(); time.Since(began) < 2*time.Second; {
+				if err := w.insist(ways, n); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+// insist publishes one message until there is an answer, over one way after the
+// other.
+func (w *world) insist(ways []*process, first int) error {
+	message, d := w.ledger.issue(w.good)
+	key := client.WithIdempotencyKey(hex.EncodeToString(d[:]))
+	for n := range resends {
+		if w.offer(ways[(first+n)%len(ways)], message, d, key) == accepted {
+			return nil
+		}
+	}
+	return errors.New("no answer after many tries")
+}
