@@ -45,6 +45,9 @@ type Config struct {
 	Answered func(action, code string, status int)
 	// Limits keep callers from taking more than their share.
 	Limits Limits
+	// SearchKey seals the links of search pages: 32 bytes, secret. APIs that
+	// share it read each other's links; nil makes a new one.
+	SearchKey []byte
 }
 
 // API serves /STU3/.
@@ -58,7 +61,7 @@ type API struct {
 
 // New returns the API. It starts nothing.
 func New(c Config) *API {
-	a := &API{Config: c, fair: newFairness(c.Limits), cursors: newCursors()}
+	a := &API{Config: c, fair: newFairness(c.Limits), cursors: newCursors(c.SearchKey)}
 	a.metadata = capabilities(c.Base, c.Now())
 	a.table = newTable([]route{
 		{method: "POST", path: "/STU3/Events/1/$process-message", action: "publish", endpoint: spine.EndpointPublish, handle: a.publish},

@@ -4,25 +4,29 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 
 	"nems/internal/nhs"
 )
 
-// errCursor is returned for a cursor that this process has not issued to this
+// errCursor is returned for a cursor that this NEMS has not issued to this
 // caller.
 var errCursor = errors.New("the cursor cannot be read")
 
 // cursors seals searches into the links of their pages. A search may name a
 // patient, and links end up in logs: so a link holds nothing that anybody but
-// this process can read. The key lives as long as the process; afterwards the
-// cursor is refused and the search has to start again.
+// this NEMS can read. Where nodes share no key it lives as long as the process;
+// afterwards the cursor is refused and the search has to start again.
 type cursors struct{ aead cipher.AEAD }
 
-func newCursors() cursors {
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // never fails since Go 1.24
+// newCursors makes the cursors of a key of any length; nil: of a new one.
+func newCursors(shared []byte) cursors {
+	key := sha256.Sum256(shared)
+	if shared == nil {
+		_, _ = rand.Read(key[:]) // never fails since Go 1.24
+	}
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		panic(err) // 32 bytes are a key

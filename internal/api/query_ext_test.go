@@ -15,7 +15,7 @@ import (
 
 // TestQueryComesBack: what a cursor seals is read as the search that it was.
 func TestQueryComesBack(t *testing.T) {
-	c := newCursors()
+	c := newCursors(nil)
 	rapid.Check(t, func(t *rapid.T) {
 		q := store.SubscriptionQuery{
 			Event:   rapid.StringMatching(`[A-Za-z0-9._-]{0,64}`).Draw(t, "event"),

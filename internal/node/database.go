@@ -29,6 +29,9 @@ type database interface {
 	console.Source
 
 	RegistryVersion(ctx context.Context) (int64, error)
+	// SearchKey is the secret of 32 bytes that the nodes of a database share;
+	// nil where there is one node.
+	SearchKey(ctx context.Context) ([]byte, error)
 	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
 	PutWorkflow(ctx context.Context, w store.Workflow) error
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)

@@ -58,6 +58,7 @@ type node struct {
 	trail     *trail
 	endpoints []*endpoint
 	draining  atomic.Bool
+	searchKey []byte // shared by all nodes; nil where there is one
 	owner     string // tells this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both nil
 	// when there is none.
@@ -160,6 +161,9 @@ func (n *node) prepare(ctx context.Context) error {
 		loaders: []func(context.Context) error{n.systems.load, n.types.load},
 	}
 	if err := n.registry.load(ctx); err != nil {
+		return err
+	}
+	if n.searchKey, err = n.db.SearchKey(ctx); err != nil {
 		return err
 	}
 	if n.OperatorToken == "" {
@@ -276,7 +280,7 @@ func (n *node) fhirAPI(base string) http.Handler {
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Now: n.Now, Systems: n.systems,
 		},
 		Recorder: n.trail, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
-		Limits: n.limits(),
+		Limits: n.limits(), SearchKey: n.searchKey,
 	})
 }
 

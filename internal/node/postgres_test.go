@@ -64,3 +64,27 @@ func TestTwoNodes(t *testing.T) {
 		t.Error("the console lacks the mailboxes")
 	}
 }
+
+// TestSearchOverNodes follows the link of a page on another node: which of them
+// answers is the balancer's choice.
+func TestSearchOverNodes(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Boot(t).Database(t)
+	shared := func(c *node.Config) { c.Database = url }
+	here, there := nodetest.Boot(t, shared), nodetest.Boot(t, shared)
+	for _, event := range []string{"vaccinations-1", "pds-change-of-gp-1", "pds-death-notification-1"} {
+		here.Subscribe(here.Leeds(), about(nodetest.Jack)+"&MessageHeader.event="+event, leeds)
+	}
+	search := here.ReadRequest("")
+	search.Path = nodetest.SubscribePath + "?_count=2"
+	first := here.Send(search.Set("Accept", "application/fhir+json"))
+	_, link, found := strings.Cut(string(first.Body), `"next","url":"`+here.URL+nodetest.SubscribePath+"?_cursor=")
+	if first.Status != 200 || !found {
+		t.Fatalf("first page: %d %s", first.Status, first.Body)
+	}
+	cursor, _, _ := strings.Cut(link, `"`)
+	search.Path = nodetest.SubscribePath + "?_cursor=" + cursor
+	if second := there.Send(search); second.Status != 200 || strings.Count(string(second.Body), `"criteria"`) != 1 {
+		t.Errorf("second page: %d %s", second.Status, second.Body)
+	}
+}

@@ -65,6 +65,15 @@ func (db *DB) systems(ctx context.Context, sql string, args ...any) (out []store
 	return out, err
 }
 
+// SearchKey returns 32 secret bytes that all nodes share and keep: they seal
+// what one node hands out and another may get back.
+func (db *DB) SearchKey(ctx context.Context) (key []byte, err error) {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
+		return q.QueryRow(ctx, "SELECT search_key FROM version").Scan(&key)
+	})
+	return key, err
+}
+
 // PutLifeCycle keeps the life cycle of an event type, replacing an earlier one.
 func (db *DB) PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error {
 	_, err := db.submit(ctx, registration{"INSERT INTO life_cycle (code, value) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET value = $2",
