@@ -47,13 +47,18 @@ func (db *DB) classify(err error) error {
 // could not be asked. Whatever else there is, a row that cannot be read say, is
 // a mistake, and trying again would hide it.
 func passing(err error) bool {
+	// Nothing was asked yet, whatever the server has against the connection: a
+	// role's password that was changed, a standby that does not let it in.
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) {
+		return true
+	}
 	var answered *pgconn.PgError
 	if errors.As(err, &answered) {
 		return slices.ContainsFunc(temporary, func(class string) bool { return strings.HasPrefix(answered.Code, class) })
 	}
 	var network net.Error
-	var connecting *pgconn.ConnectError
-	if errors.As(err, &network) || errors.As(err, &connecting) || pgconn.SafeToRetry(err) {
+	if errors.As(err, &network) || pgconn.SafeToRetry(err) {
 		return true
 	}
 	for _, away := range []error{

@@ -41,6 +41,30 @@ func TestTemporaryFailures(t *testing.T) {
 	}
 }
 
+// A role that is not let in any more, after its password was changed say, is
+// nothing that a publisher did: ErrBusy.
+func TestLockedOut(t *testing.T) {
+	s := pgtest.Boot(t)
+	dsn, admin := s.Database(t), s.DSN("postgres", "postgres")
+	name := pgtest.SQL(t, dsn, "SELECT current_database()")
+	pgtest.SQL(t, admin, "CREATE ROLE guest LOGIN SUPERUSER")
+	db := runNode(t, s.DSN("guest", name))
+	_, patient := subscribed(t, db)
+	pgtest.SQL(t, admin, "ALTER ROLE guest NOLOGIN", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'guest'")
+	// The first attempts may still be about the connections that were cut.
+	for range 20 {
+		_, err := db.AcceptEvent(t.Context(), eventAbout(db, patient, []byte("locked out")))
+		if !errors.Is(err, store.ErrBusy) && !errors.Is(err, store.ErrUnknown) {
+			t.Fatalf("expected ErrBusy, got %v", err)
+		}
+	}
+	pgtest.SQL(t, admin, "ALTER ROLE guest LOGIN")
+	storetest.Eventually(t, "the store takes events again", func() bool {
+		_, err := db.AcceptEvent(t.Context(), eventAbout(db, patient, []byte("let in")))
+		return err == nil
+	})
+}
+
 // While the server is away events are refused in time, and taken again when
 // it is back, by the same store; what was answered is still there.
 func TestServerComesBack(t *testing.T) {
