@@ -27,7 +27,8 @@ func readConfig(path string) (*configFile, error) {
 	}
 	var tree map[string]any
 	if err := yaml.Unmarshal(raw, &tree); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		// The place alone: the lines around it may hold secrets.
+		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
 	}
 	f := &configFile{path: path, values: map[string]any{}}
 	f.flatten("", tree)

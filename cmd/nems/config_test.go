@@ -110,6 +110,10 @@ func TestConfigurationRefused(t *testing.T) {
 			}
 		})
 	}
+	secret := "database: postgres://nems:hunter2@db1/nems\n"
+	if _, err := parse(t, "--config", configuration(t, secret+"fhir: [\n"+secret)); err == nil || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a file that is not YAML: %v", err)
+	}
 	if _, err := parse(t, "--config", "no-such-file.yaml"); err == nil {
 		t.Error("a file that is missing: expected an error")
 	}

@@ -121,7 +121,8 @@ func ReadMailboxes(data []byte) ([]Mailbox, error) {
 func readList[T any](data []byte, member string) ([]T, error) {
 	var tree any
 	if err := yaml.Unmarshal(data, &tree); err != nil {
-		return nil, err
+		// The place alone: the lines around it may hold passwords.
+		return nil, errors.New(yaml.FormatError(err, false, false))
 	}
 	if object, ok := tree.(map[string]any); ok {
 		tree = []any{object}
