@@ -81,12 +81,24 @@ func plain(err error) error {
 	}
 	var connecting *pgconn.ConnectError
 	if errors.As(err, &connecting) {
-		lines := strings.Split(connecting.Error(), "\n")
-		for i, line := range lines {
-			lines[i] = strings.TrimSpace(line)
-		}
-		// With and without TLS, the same server mostly says the same.
-		return errors.New(strings.Replace(strings.Join(slices.Compact(lines), "; "), ":; ", ": ", 1))
+		return errors.New(oneLine(connecting.Error()))
 	}
 	return err
+}
+
+// oneLine makes one line of what pgx says of several attempts to connect. With
+// and without TLS the same server mostly says the same, and that it has no TLS
+// matters only where it was not asked without.
+func oneLine(text string) string {
+	lines := strings.Split(text, "\n")
+	kept := lines[:0]
+	for i, line := range lines {
+		line = strings.TrimSpace(line)
+		server, noTLS := strings.CutSuffix(line, "tls error: server refused TLS connection")
+		if noTLS && i+1 < len(lines) && strings.HasPrefix(strings.TrimSpace(lines[i+1]), server) {
+			continue
+		}
+		kept = append(kept, strings.Replace(line, "ValidateConnect failed: read only connection", "it takes no writes (a standby, or read-only by default)", 1))
+	}
+	return strings.Replace(strings.Join(slices.Compact(kept), "; "), ":; ", ": ", 1)
 }

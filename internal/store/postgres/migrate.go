@@ -51,6 +51,9 @@ func prepareSchema(ctx context.Context, dsn string, migrate bool) error {
 		if err != nil || from == to {
 			return err
 		}
+		if !migrate && from == 0 {
+			return fmt.Errorf("%w: it is empty: run nems migrate", store.ErrSchema)
+		}
 		if !migrate {
 			return fmt.Errorf("%w: it has version %d, this program needs %d: run nems migrate", store.ErrSchema, from, to)
 		}

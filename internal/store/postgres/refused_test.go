@@ -42,11 +42,11 @@ func TestRefusedDatabases(t *testing.T) {
 		"no such role":            {dsn: s.DSN("nobody:hunter2", "postgres"), says: `"nobody"`},
 		"no right to make tables": {dsn: guest(empty), says: "permission denied"},
 		"no right to use tables":  {dsn: guest(migrated), says: "permission denied"},
-		"empty, not to migrate":   {dsn: empty, keep: true, schema: true, says: "nems migrate"},
+		"empty, not to migrate":   {dsn: empty, keep: true, schema: true, says: "it is empty: run nems migrate"},
 		"another program's":       {dsn: foreign, schema: true},
 		"a newer version's":       {dsn: newer, schema: true, says: "999999"},
 		"only for reading": {dsn: prepared("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', " +
-			"current_database()); END $$"), says: "read"},
+			"current_database()); END $$"), says: "takes no writes"},
 	} {
 		t.Run(name, func(t *testing.T) { wantRefused(t, c.dsn, !c.keep, c.schema, c.says) })
 	}
@@ -88,7 +88,7 @@ func wantRefused(t *testing.T, dsn string, migrate, schema bool, says string) {
 func TestReadOnlyStandbyIsRefused(t *testing.T) {
 	s := pgtest.Boot(t)
 	name := pgtest.SQL(t, ready(t, s), "SELECT current_database()")
-	wantRefused(t, s.Standby(t).DSN("postgres", name), false, false, "read")
+	wantRefused(t, s.Standby(t).DSN("postgres", name), false, false, "takes no writes")
 }
 
 // A server whose settings may lose an acknowledged event is named in the log.
