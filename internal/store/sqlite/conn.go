@@ -20,8 +20,8 @@ const pageSize = 8192
 // folder the file lies. SQLite gives its side files the mode of the database.
 const fileMode = 0o640
 
-// open opens a connection. pragmas are run one by one, outside a transaction.
-func open(path string, flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn, error) {
+// open opens a connection and sets it up.
+func open(path string, flags sqlite.OpenFlags, setup ...string) (*sqlite.Conn, error) {
 	if flags&sqlite.OpenCreate != 0 {
 		// What goes wrong here SQLite runs into again, and says. A file that is
 		// there must not be opened: closing it would drop SQLite's locks.
@@ -33,21 +33,39 @@ func open(path string, flags sqlite.OpenFlags, pragmas ...string) (*sqlite.Conn,
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range pragmas {
-		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
-			return nil, errors.Join(fmt.Errorf("PRAGMA %s: %w", p, err), conn.Close())
-		}
+	if err := pragmas(conn, setup...); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
 }
 
-// openWriter opens the one connection that writes. The page size and
-// auto_vacuum take effect on a new file only.
-func openWriter(path, synchronous string, cacheKiB int) (*sqlite.Conn, error) {
-	return open(path, sqlite.OpenReadWrite|sqlite.OpenCreate,
-		fmt.Sprintf("page_size=%d", pageSize), "auto_vacuum=INCREMENTAL", "journal_mode=WAL",
-		"synchronous="+synchronous, "wal_autocheckpoint=16000", "temp_store=MEMORY",
-		"journal_size_limit=268435456", fmt.Sprintf("cache_size=-%d", cacheKiB))
+// pragmas runs them one by one, outside a transaction.
+func pragmas(conn *sqlite.Conn, all ...string) error {
+	for _, p := range all {
+		if err := sqlitex.ExecuteTransient(conn, "PRAGMA "+p, nil); err != nil {
+			return fmt.Errorf("PRAGMA %s: %w", p, err)
+		}
+	}
+	return nil
+}
+
+// openWriter opens the one connection that writes. It returns store.ErrSchema
+// for another program's file, before the journal mode would change it. The page
+// size and auto_vacuum take effect on a new file only.
+func openWriter(path string, appID int32, synchronous string, cacheKiB int) (*sqlite.Conn, error) {
+	conn, err := open(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = recognise(conn, appID); err == nil {
+		err = pragmas(conn, fmt.Sprintf("page_size=%d", pageSize), "auto_vacuum=INCREMENTAL", "journal_mode=WAL",
+			"synchronous="+synchronous, "wal_autocheckpoint=16000", "temp_store=MEMORY",
+			"journal_size_limit=268435456", fmt.Sprintf("cache_size=-%d", cacheKiB))
+	}
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // pool lends connections that read. Each keeps its prepared statements.

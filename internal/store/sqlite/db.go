@@ -68,7 +68,7 @@ func Open(path string, o Options) (*DB, error) {
 }
 
 func (db *DB) open() error {
-	conn, err := openWriter(db.path, "FULL", writerCacheKiB)
+	conn, err := openWriter(db.path, mainAppID, "FULL", writerCacheKiB)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func OpenDirectory(path string) (*Directory, error) {
 func (d *Directory) open(path string) (err error) {
 	// What an import writes can be imported again: NORMAL keeps the file whole
 	// through a power cut, which is all that is needed.
-	if d.writer, err = openWriter(path, "NORMAL", 8<<10); err != nil {
+	if d.writer, err = openWriter(path, directoryAppID, "NORMAL", 8<<10); err != nil {
 		return err
 	}
 	// Another process may be importing: its commits are waited for.

@@ -34,20 +34,10 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 	if err != nil {
 		return err
 	}
-	id, err := number(conn, "PRAGMA application_id")
-	if err != nil {
-		return err
-	}
-	version, err := number(conn, "PRAGMA user_version")
-	if err != nil {
-		return err
-	}
-	tables, err := number(conn, "SELECT count(*) FROM sqlite_schema")
+	version, err := recognise(conn, appID)
 	switch {
 	case err != nil:
 		return err
-	case id != int64(appID) && (id != 0 || version != 0 || tables != 0):
-		return fmt.Errorf("%w: it belongs to another program (application id %#x)", store.ErrSchema, id)
 	case version > int64(len(names)):
 		return fmt.Errorf("%w: it has version %d, this program knows %d", store.ErrSchema, version, len(names))
 	case version == int64(len(names)):
@@ -65,6 +55,23 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 	return sqlitemigration.Migrate(context.Background(), conn, schema)
 }
 
+// recognise returns the version of a database, 0 of an empty one, or
+// store.ErrSchema for another program's.
+func recognise(conn *sqlite.Conn, appID int32) (version int64, err error) {
+	id, err := number(conn, "PRAGMA application_id")
+	if err != nil {
+		return 0, err
+	}
+	if version, err = number(conn, "PRAGMA user_version"); err != nil {
+		return 0, err
+	}
+	tables, err := number(conn, "SELECT count(*) FROM sqlite_schema")
+	if err == nil && id != int64(appID) && (id != 0 || version != 0 || tables != 0) {
+		err = fmt.Errorf("%w: it belongs to another program (application id %#x)", store.ErrSchema, id)
+	}
+	return version, err
+}
+
 // Migrate brings the schema of the database at path up to date, making it if it
 // is missing, and returns its versions before and after. It returns ErrLocked
 // while another process has it open, and store.ErrSchema as Open does.
@@ -74,9 +81,9 @@ func Migrate(path string) (from, to int64, err error) {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	conn, err := openWriter(path, "FULL", writerCacheKiB)
+	conn, err := openWriter(path, mainAppID, "FULL", writerCacheKiB)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, fmt.Errorf("migrate %s: %w", path, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
 	if from, err = number(conn, "PRAGMA user_version"); err != nil {

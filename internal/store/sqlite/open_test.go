@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -95,7 +96,7 @@ func TestForeignAndNewerFilesAreLeftAlone(t *testing.T) {
 		"a newer version's":     "PRAGMA application_id = 1313164627; PRAGMA user_version = 999",
 	} {
 		path := filepath.Join(t.TempDir(), "nems.db")
-		conn, err := zombiezen.OpenConn(path)
+		conn, err := zombiezen.OpenConn(path, zombiezen.OpenReadWrite|zombiezen.OpenCreate)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,8 +106,15 @@ func TestForeignAndNewerFilesAreLeftAlone(t *testing.T) {
 		if err := conn.Close(); err != nil {
 			t.Fatal(err)
 		}
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if _, err := sqlite.Open(path, sqlite.Options{}); !errors.Is(err, store.ErrSchema) {
 			t.Errorf("%s: expected ErrSchema, got %v", name, err)
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, before) && !strings.HasPrefix(name, "a newer") {
+			t.Errorf("%s was changed, if only its journal mode: %v", name, err)
 		}
 		if got := ask(t, raw(t, path), "SELECT count(*) FROM sqlite_schema WHERE name = 'event'"); got != "0" {
 			t.Errorf("%s was changed", name)

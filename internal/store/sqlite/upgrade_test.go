@@ -12,7 +12,7 @@ import (
 // workflow ids are listed with them afterwards.
 func TestUpgradeFillsWorkflows(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nems.db")
-	conn, err := openWriter(path, "FULL", 1024)
+	conn, err := openWriter(path, mainAppID, "FULL", 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
