@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"nems/internal/courier"
 	"nems/internal/store"
 )
 
@@ -18,6 +19,8 @@ var (
 
 	unroutedDesc = prometheus.NewDesc("nems_events_unrouted", "Accepted events without copies: pending (the patient directory was away) or refused (they cannot be routed).", []string{"state"}, nil)
 	oldestDesc   = prometheus.NewDesc("nems_events_unrouted_oldest_seconds", "Age of the oldest event that waits for the patient directory; 0 without.", nil, nil)
+
+	uncollectedDesc = prometheus.NewDesc("nems_inbox_oldest_seconds", "Age of the oldest message that a mailbox here has not collected (the 100 that have waited longest).", []string{"mailbox"}, nil)
 )
 
 // commitSizes shows the store's histogram of transactions by their size.
@@ -64,4 +67,26 @@ func (u unrouted) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(unroutedDesc, prometheus.GaugeValue, float64(s.Pending), "pending")
 	out <- prometheus.MustNewConstMetric(unroutedDesc, prometheus.GaugeValue, float64(s.Refused), "refused")
 	out <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age)
+}
+
+// uncollected shows for how long mailboxes have left what is in them.
+type uncollected struct {
+	read func(ctx context.Context, max int) ([]store.Uncollected, error)
+	now  func() time.Time
+}
+
+func (uncollected) Describe(out chan<- *prometheus.Desc) { out <- uncollectedDesc }
+
+// Collect implements prometheus.Collector, like that of unrouted.
+func (u uncollected) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
+	defer cancel()
+	boxes, err := u.read(ctx, courier.MostLabels)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(uncollectedDesc, err)
+		return
+	}
+	for _, box := range boxes {
+		out <- prometheus.MustNewConstMetric(uncollectedDesc, prometheus.GaugeValue, u.now().Sub(box.Oldest).Seconds(), box.MailboxID)
+	}
 }

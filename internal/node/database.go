@@ -35,12 +35,13 @@ type database interface {
 	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
 	PutWorkflow(ctx context.Context, w store.Workflow) error
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
+	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
 	Unrouted(ctx context.Context) (store.Unrouted, error)
 	Record(e audit.Entry)
 	Heads(ctx context.Context) ([]audit.Head, error)
 	// Lead tells whether this node is to do a task that one node does at a
-	// time; it then stays in charge for the lease.
-	Lead(ctx context.Context, task, owner string, lease time.Duration) (bool, error)
+	// time; it then stays in charge for the lease, or until it ends.
+	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
 	Stats() store.CommitterStats
 
 	// Run does the store's own work until the context ends, then commits what

@@ -43,7 +43,7 @@ func (n *node) keep(ctx context.Context, c chore) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			leads, err := n.db.Lead(ctx, c.name, n.owner, max(2*c.every, leastLease))
+			leads, err := n.db.Lead(ctx, c.name, max(2*c.every, leastLease))
 			if err == nil && leads {
 				err = c.do(ctx)
 			}

@@ -150,7 +150,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.metrics = newMetrics(n.db.Stats)
-	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now})
+	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
 	}

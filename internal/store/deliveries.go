@@ -129,3 +129,9 @@ type Backlog struct {
 	Oldest    time.Time // zero when nothing waits
 	Parked    int64
 }
+
+// Uncollected is what a hosted mailbox has not collected.
+type Uncollected struct {
+	MailboxID string
+	Oldest    time.Time // when the first of it was accepted
+}

@@ -137,7 +137,8 @@ func (db *DB) Close() error {
 	if db.pool != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), statementWait)
 		defer cancel()
-		db.positions.release(ctx, db) // otherwise its lease lapses
+		db.positions.release(ctx, db) // otherwise the leases lapse
+		db.resign(ctx)
 		db.pool.Close()
 	}
 	if db.writer != nil {

@@ -23,12 +23,18 @@ const (
 )
 
 // Lead tells whether this node is to do a task that one of all nodes does at a
-// time; it then stays in charge for the lease, by the database's clock.
-func (db *DB) Lead(ctx context.Context, task, owner string, lease time.Duration) (bool, error) {
+// time; it then stays in charge for the lease, by the database's clock, or until
+// it ends.
+func (db *DB) Lead(ctx context.Context, task string, lease time.Duration) (bool, error) {
 	n, err := db.exec(ctx, `INSERT INTO leader AS l (task, owner, expires) VALUES ($1, $2, clock_timestamp() + $3)
 		ON CONFLICT (task) DO UPDATE SET owner = $2, expires = clock_timestamp() + $3 WHERE l.owner = $2 OR l.expires <= clock_timestamp()`,
-		task, owner, lease)
+		task, db.owner, lease)
 	return n == 1, err
+}
+
+// resign leaves the tasks to other nodes.
+func (db *DB) resign(ctx context.Context) {
+	_, _ = db.pool.Exec(ctx, "DELETE FROM leader WHERE owner = $1", db.owner)
 }
 
 // housekeepLoop makes tomorrow's partitions and keeps house once in a while, if
@@ -45,7 +51,7 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 		err := db.days.ensure(ctx, db, store.PositionAt(db.opts.Now().Add(day)))
 		if err == nil {
 			var leads bool
-			if leads, err = db.Lead(ctx, "store", db.owner, houseLease); err == nil && leads {
+			if leads, err = db.Lead(ctx, "store", houseLease); err == nil && leads {
 				err = db.Housekeep(ctx)
 			}
 		}

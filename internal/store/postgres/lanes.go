@@ -171,3 +171,19 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 	})
 	return out, err
 }
+
+// Uncollected tells which hosted mailboxes have something to collect, those with
+// the oldest first, at most max of them.
+func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected, err error) {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (u store.Uncollected, err error) {
+			var oldest int64
+			err = r.Scan(&u.MailboxID, &oldest)
+			u.Oldest = store.EventID(oldest).Time()
+			return u, err
+		}, `SELECT id, oldest FROM (SELECT m.id, (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) AS oldest FROM mailbox m WHERE NOT m.remote) boxes
+			WHERE oldest IS NOT NULL ORDER BY oldest LIMIT $1`, max)
+		return err
+	})
+	return out, err
+}

@@ -65,6 +65,21 @@ func TestLockedOut(t *testing.T) {
 	})
 }
 
+// A connection that has ended while nothing was stored is found out before an
+// event depends on it.
+func TestConnectionThatEndedIdle(t *testing.T) {
+	dsn := pgtest.Boot(t).Database(t)
+	db := runNode(t, dsn)
+	box, patient := subscribed(t, db)
+	pgtest.SQL(t, dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+		"SELECT pg_sleep(0.2)") // longer than a connection is trusted unasked
+	a := eventAbout(db, patient, []byte("the next"))
+	if _, err := db.AcceptEvent(t.Context(), a); err != nil {
+		t.Error(err)
+	}
+	wantKept(t, db, box, a, true)
+}
+
 // While the server is away events are refused in time, and taken again when
 // it is back, by the same store; what was answered is still there.
 func TestServerComesBack(t *testing.T) {

@@ -51,6 +51,7 @@ type writer struct {
 	db        *DB
 	committer *store.Committer[task, result]
 	conn      *pgx.Conn // nil: to be made
+	used      time.Time // when the server last answered on it
 	chain     *audit.Chain
 	begun     bool               // the chain has a link on disk
 	listed    map[eventType]bool // have their rows, as far as this connection knows
@@ -63,10 +64,18 @@ type writer struct {
 	committing                    bool // COMMIT is on its way: whether it counts is not known without an answer
 }
 
-// connect makes the connection when there is none, or when its server is no
-// longer the primary.
+// After so long without use a connection is asked whether it is still one, and
+// for so long: its end would otherwise be noticed by a COMMIT, whose outcome then
+// is not known.
+const (
+	trusted  = 100 * time.Millisecond
+	pingWait = time.Second
+)
+
+// connect makes the connection when there is none, when it has ended, or when
+// its server is no longer the primary.
 func (w *writer) connect(ctx context.Context) error {
-	if w.conn != nil && !w.conn.IsClosed() && w.db.servers.current(w.conn) {
+	if w.conn != nil && !w.conn.IsClosed() && w.db.servers.current(w.conn) && w.alive(ctx) {
 		return nil
 	}
 	_ = w.disconnect() // what was under way has been answered
@@ -74,8 +83,18 @@ func (w *writer) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.conn, w.listed = conn, map[eventType]bool{}
+	w.conn, w.used, w.listed = conn, time.Now(), map[eventType]bool{}
 	return nil
+}
+
+// alive tells whether the server answered just now, or does when it is asked.
+func (w *writer) alive(ctx context.Context) bool {
+	if time.Since(w.used) < trusted {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, pingWait)
+	defer cancel()
+	return w.conn.Ping(ctx) == nil
 }
 
 func (w *writer) disconnect() error {
@@ -249,7 +268,7 @@ func (w *writer) finish(ctx context.Context, b *pgx.Batch) error {
 	}
 	if err == nil {
 		crashpoint.Hit(crashpoint.AfterCommit)
-		w.committing = false
+		w.committing, w.used = false, time.Now()
 	}
 	return err
 }

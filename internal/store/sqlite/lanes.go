@@ -173,3 +173,16 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 	})
 	return slices.Clip(out), err
 }
+
+// Uncollected tells which hosted mailboxes have something to collect, those with
+// the oldest first, at most max of them.
+func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected, err error) {
+	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, `SELECT id, oldest FROM (SELECT m.id, (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) AS oldest FROM mailbox m WHERE NOT m.remote)
+			WHERE oldest IS NOT NULL ORDER BY oldest LIMIT ?`, func(s *sqlite.Stmt) error {
+			out = append(out, store.Uncollected{MailboxID: s.ColumnText(0), Oldest: store.EventID(s.ColumnInt64(1)).Time()})
+			return nil
+		}, max)
+	})
+	return out, err
+}

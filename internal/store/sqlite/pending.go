@@ -108,4 +108,4 @@ func (r routing) settle(w *writer, copies []subscription.Copy) error {
 
 // Lead tells whether this process is to do a task that only one of all nodes
 // does at a time: with one process to a database, always.
-func (*DB) Lead(context.Context, string, string, time.Duration) (bool, error) { return true, nil }
+func (*DB) Lead(context.Context, string, time.Duration) (bool, error) { return true, nil }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -209,6 +210,16 @@ func resendHere(t *testing.T, w *world) {
 	if err != nil || len(all) != 1 || all[0].State != store.Collected {
 		t.Fatalf("%+v, %v", all, err)
 	}
+	w.wantUncollected("all is collected")
 	w.must(w.ResendDelivery(w.ctx(), all[0].ID, w.clock.now(), entry("resend")))
 	w.wantInbox("again", box, event)
+	w.wantUncollected("one waits again", store.Uncollected{MailboxID: "A", Oldest: event.Time()})
+}
+
+func (w *world) wantUncollected(name string, want ...store.Uncollected) {
+	w.T.Helper()
+	got, err := w.Uncollected(w.ctx(), 10)
+	if err != nil || !slices.Equal(got, want) {
+		w.T.Errorf("%s: expected %+v; received %+v, %v", name, want, got, err)
+	}
 }

@@ -64,6 +64,7 @@ type Store interface {
 	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
 	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
+	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
 	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
 	RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
@@ -82,7 +83,7 @@ type Store interface {
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Housekeep(ctx context.Context) error
-	Lead(ctx context.Context, task, owner string, lease time.Duration) (bool, error)
+	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
 }
 
 // Fixture is one database, empty at first.
