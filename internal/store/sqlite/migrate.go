@@ -30,18 +30,13 @@ var directoryMigrations embed.FS
 // its own. It returns store.ErrSchema, having changed nothing, for the file of
 // another program or of a newer version of this one.
 func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
-	names, err := fs.Glob(files, "*/*.sql") // in the order of their names
-	if err != nil {
-		return err
-	}
+	names := migrationNames(files)
 	version, err := recognise(conn, appID)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = notNewer(version, len(names))
+	}
+	if err != nil || version == int64(len(names)) {
 		return err
-	case version > int64(len(names)):
-		return fmt.Errorf("%w: it has version %d, this program knows %d", store.ErrSchema, version, len(names))
-	case version == int64(len(names)):
-		return nil
 	}
 	crashpoint.Hit(crashpoint.Migrate)
 	schema := sqlitemigration.Schema{AppID: appID}
@@ -53,6 +48,24 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 		schema.Migrations = append(schema.Migrations, string(text))
 	}
 	return sqlitemigration.Migrate(context.Background(), conn, schema)
+}
+
+// migrationNames lists the files of migrations in their order; the last one's
+// number is the version that this program knows.
+func migrationNames(files fs.FS) []string {
+	names, err := fs.Glob(files, "*/*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	return names
+}
+
+// notNewer returns store.ErrSchema for a version that this program does not know.
+func notNewer(version int64, known int) error {
+	if version > int64(known) {
+		return fmt.Errorf("%w: it has version %d, this program knows %d", store.ErrSchema, version, known)
+	}
+	return nil
 }
 
 // recognise returns the version of a database, 0 of an empty one, or

@@ -19,7 +19,7 @@ import (
 type Reader struct{ db DB }
 
 // OpenReader opens the database at path for reading. It returns store.ErrSchema
-// for a file that is not a database of this program.
+// for a file that is not a database of this program, or of a newer version of it.
 func OpenReader(path string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
@@ -30,11 +30,14 @@ func OpenReader(path string) (*Reader, error) {
 	}
 	r := &Reader{db: DB{path: path, readers: readers}}
 	err = readers.one(context.Background(), func(conn *sqlite.Conn) error {
-		id, err := number(conn, "PRAGMA application_id")
-		if err == nil && id != mainAppID {
-			err = fmt.Errorf("%w: it belongs to another program (application id %#x)", store.ErrSchema, id)
+		version, err := recognise(conn, mainAppID)
+		if err == nil && version == 0 {
+			return fmt.Errorf("%w: it is empty", store.ErrSchema)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return notNewer(version, len(migrationNames(mainMigrations)))
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), r.Close())

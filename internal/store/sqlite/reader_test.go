@@ -40,11 +40,17 @@ func TestAuditIsReadBesideTheStore(t *testing.T) {
 	if _, err := os.Stat(missing); err == nil {
 		t.Error("a missing file was made")
 	}
-	foreign := filepath.Join(dir, "foreign.db")
-	if err := sqlitex.ExecuteTransient(raw(t, foreign), "CREATE TABLE other (x)", nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := sqlite.OpenReader(foreign); !errors.Is(err, store.ErrSchema) {
-		t.Errorf("another program's file: %v", err)
+	for name, script := range map[string]string{
+		"another program's": "CREATE TABLE other (x)",
+		"a newer version's": "CREATE TABLE event (x); PRAGMA application_id = 1313164627; PRAGMA user_version = 999",
+		"an empty one":      "PRAGMA user_version = 0",
+	} {
+		other := filepath.Join(t.TempDir(), "other.db")
+		if err := sqlitex.ExecuteScript(raw(t, other), script, nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sqlite.OpenReader(other); !errors.Is(err, store.ErrSchema) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
