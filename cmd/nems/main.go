@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -56,7 +57,8 @@ func run(args []string) int {
 	}
 	command, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "nems:", err)
+		// That a choice may also be left out is not one of its values.
+		fmt.Fprintln(os.Stderr, "nems:", strings.Replace(err.Error(), `one of "",`, "one of ", 1))
 		return 2
 	}
 	if err := command.Run(); err != nil {
