@@ -21,18 +21,6 @@
 //
 //	go test ./internal/simulator -run Seeds -seed 17    # one, with its trace
 //	go test ./internal/simulator -run Seeds -seeds 50000
-//
-// Three settings go back to how the code was before the simulator found fault
-// with it:
-//
-//   - UnsettledSends (-unsettled-sends=false spares it): the store also refuses
-//     the commits that hold the outcome of a send. Once, the lane was then given
-//     back as if nothing had been sent, and the copy went out again.
-//   - Deadlines (-deadlines=false): a call of the MESH that nobody answers hangs
-//     until its own deadline. Once, the look for reports had none.
-//   - OldestUncertain (-oldest-uncertain): a claim that lapsed leaves only the
-//     oldest copy of its lane uncertain, as the stores once did. The one that was
-//     on its way is another where an older one was filed meanwhile.
 package simulator
 
 // Bug is a fault planted on purpose: the invariants have to find it.
@@ -46,4 +34,5 @@ const (
 	MatchesStaleCache     // matches against subscriptions as it remembers them
 	RepeatsAfterCrash     // keeps idempotency keys in memory
 	ForgetsAmbiguous      // does not remember that nobody answered a send
+	OldestUncertain       // takes the oldest copy of a lane for the one that was on its way when the claim lapsed
 )

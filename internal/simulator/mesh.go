@@ -95,17 +95,6 @@ func (l line) thread(r *http.Request) *thread {
 	return l.n.reports
 }
 
-// hang gives no answer until the caller gives up. The courier's look for reports
-// has no deadline of its own: unless Deadlines are asked for, the connection
-// breaks after a minute.
-func (l line) hang(t *thread, r *http.Request) error {
-	if _, ok := r.Context().Deadline(); !ok && !l.n.w.Deadlines {
-		return errors.Join(errReset, t.wait(r.Context(), time.Minute))
-	}
-	<-r.Context().Done()
-	return r.Context().Err()
-}
-
 // header reads a header whose name was written in some case.
 func header(r *http.Request, name string) string {
 	for key, values := range r.Header {
@@ -133,7 +122,8 @@ func (l line) disturbed(t *thread, r *http.Request, body []byte) (*http.Response
 	case t.happens(2):
 		m.serve(r, body)
 		t.log("MESH: no answer")
-		return nil, l.hang(t, r)
+		<-r.Context().Done() // until its own deadline
+		return nil, r.Context().Err()
 	case t.happens(3):
 		return refusal(r, http.StatusServiceUnavailable, mesh.Unavailable), nil
 	case t.happens(2):

@@ -171,14 +171,13 @@ func (n *node) commit(ops []op, out []store.Outcome[any]) error {
 	if t.happens(2) {
 		t.sleep(time.Second, 6*time.Second)
 	}
-	spared := !n.w.UnsettledSends && settles(ops)
 	switch {
 	case n.dead.Load():
 		return store.ErrUnknown
-	case !spared && t.happens(2):
+	case t.happens(2):
 		t.log("a commit of %d fails", len(ops))
 		return errDisk
-	case !spared && t.happens(2):
+	case t.happens(2):
 		return store.ErrBusy
 	case t.happens(1):
 		n.crash(t) // before the commit
@@ -190,7 +189,7 @@ func (n *node) commit(ops []op, out []store.Outcome[any]) error {
 	case t.happens(1):
 		n.crash(t) // after it
 		return store.ErrUnknown
-	case !spared && t.happens(2):
+	case t.happens(2):
 		t.log("the answer of a commit is lost")
 		return store.ErrUnknown
 	}
@@ -216,14 +215,4 @@ func (n *node) apply(ops []op, out []store.Outcome[any]) {
 	l := n.chain.Next(n.seat.now(), t.entries)
 	n.chain.Extend(l)
 	t.links = append(t.links, l)
-}
-
-// settles tells whether the outcome of a send is among the operations.
-func settles(ops []op) bool {
-	for _, o := range ops {
-		if _, ok := o.(settleOp); ok {
-			return true
-		}
-	}
-	return false
 }

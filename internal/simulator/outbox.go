@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"nems/internal/courier"
@@ -63,7 +62,7 @@ func (t *tx) claim(mailbox int64, o claimOp) store.Lane {
 		for _, c := range t.copies {
 			if c.Mailbox == mailbox && c.State == store.Waiting {
 				c.Uncertain = true
-				if t.node.w.OldestUncertain {
+				if t.node.w.Bug == OldestUncertain {
 					break
 				}
 			}
@@ -133,12 +132,8 @@ func (x outbox) Settle(ctx context.Context, l store.Lane, d store.Delivery, leas
 	if x.w.Bug == ForgetsAmbiguous {
 		d.Uncertain = false
 	}
-	for {
-		_, err := x.submit(on(ctx, t), settleOp{l, d, lease})
-		if x.w.UnsettledSends || !errors.Is(err, store.ErrBusy) {
-			return err
-		}
-	}
+	_, err := x.submit(on(ctx, t), settleOp{l, d, lease})
+	return err
 }
 
 type releaseOp struct {

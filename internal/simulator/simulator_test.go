@@ -14,9 +14,6 @@ import (
 var (
 	seed  = flag.Uint64("seed", 0, "replay this seed alone, with its trace")
 	seeds = flag.Uint64("seeds", many, "how many seeds to run")
-	sends = flag.Bool("unsettled-sends", true, "also fail the commits that settle a delivery")
-	waits = flag.Bool("deadlines", true, "calls that the MESH does not answer end by their own deadline alone")
-	first = flag.Bool("oldest-uncertain", false, "a lapsed claim leaves only its oldest copy uncertain")
 )
 
 // simulate runs one seed in a bubble.
@@ -27,7 +24,7 @@ func simulate(t *testing.T, c Config) (out Outcome) {
 
 func TestSeeds(t *testing.T) {
 	if *seed != 0 {
-		out := simulate(t, Config{Seed: *seed, Trace: true, UnsettledSends: *sends, OldestUncertain: *first, Deadlines: *waits})
+		out := simulate(t, Config{Seed: *seed, Trace: true})
 		t.Logf("the trace of seed %d:\n%s\nhash %x, %+v", *seed, strings.Join(out.Lines, "\n"), out.Hash, out.sum())
 		report(t, *seed, out)
 		return
@@ -41,7 +38,7 @@ func TestSeeds(t *testing.T) {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
 				for n := next.Add(1); n <= *seeds && !t.Failed(); n = next.Add(1) {
-					out := simulate(t, Config{Seed: n, UnsettledSends: *sends, OldestUncertain: *first, Deadlines: *waits})
+					out := simulate(t, Config{Seed: n})
 					report(t, n, out)
 					mu.Lock()
 					all = all.add(out)
@@ -95,6 +92,7 @@ func TestPlantedBugsAreFound(t *testing.T) {
 		"matches a stale cache":                MatchesStaleCache,
 		"repeats under the same key":           RepeatsAfterCrash,
 		"forgets that a send was not answered": ForgetsAmbiguous,
+		"takes the oldest for the one sent":    OldestUncertain,
 	} {
 		t.Run(name, func(t *testing.T) {
 			const within = 200

@@ -18,15 +18,6 @@ type Config struct {
 	// Bug plants a fault in the store or before the courier's outbox, which the
 	// invariants must find; none for the code as it is.
 	Bug Bug
-	// UnsettledSends has the store refuse to settle deliveries as often as it
-	// refuses other commits. See the package comment.
-	UnsettledSends bool
-	// OldestUncertain has a claim that lapsed leave only its oldest copy
-	// uncertain. See the package comment.
-	OldestUncertain bool
-	// Deadlines leaves calls of the MESH without an answer until their own
-	// deadline, if they have one. See the package comment.
-	Deadlines bool
 	// Trace keeps every line of the trace, not only its hash.
 	Trace bool
 }
