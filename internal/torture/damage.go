@@ -56,6 +56,9 @@ func damaged(r *run) (line row, err error) {
 		}
 		w.here.kill()
 	}
+	if refusals == 0 || dead == line.Rounds {
+		return line, errHarmless
+	}
 	line.Note = fmt.Sprintf("%d downloads or lists refused, %d damaged databases refused at start; copies may be lost here", refusals, dead)
 	return line, nil
 }

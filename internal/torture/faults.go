@@ -40,6 +40,9 @@ var faults = append([]fault{
 	{name: "power-cut", alone: powerCut},
 }, points()...)
 
+// errHarmless is what a fault is worth that has hit nothing.
+var errHarmless = errors.New("the fault hit nothing: it shows nothing")
+
 // killed kills the process at some moment.
 func killed(w *world) error {
 	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)

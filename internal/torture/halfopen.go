@@ -79,6 +79,9 @@ func (r *run) storm(worsen func(*pipe)) (line row, err error) {
 			return line, err
 		}
 	}
+	if most == 0 {
+		return line, errHarmless
+	}
 	line.Note = fmt.Sprintf("up to %.0f copies waited after %s, through %.1f times as long after it; goroutines before %d, after %d at most",
 		most, outage, line.Slowest.Seconds()/outage.Seconds(), before, after)
 	return w.finish(line)

@@ -3,9 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
+
+	"nems/client"
+	"nems/internal/spine"
 )
 
 // digest stands for a message.
@@ -18,12 +24,15 @@ const (
 	unanswered verdict = iota // no answer, or 503: it may be stored or not
 	accepted
 	refused
+	turnedAway // for its token, not for what it says: with a new one it may be accepted
+	broken     // 500: a defect, whatever else goes wrong
 	afterwards // accepted, but the power was cut already: nobody would have heard it
 )
 
 // entry is one published message.
 type entry struct {
 	fault   string
+	sound   bool // it must not be refused; others must be
 	verdict verdict
 	boxes   []string // that must have a copy if it was accepted
 	copies  map[string]int
@@ -34,16 +43,23 @@ type entry struct {
 type ledger struct {
 	mu      sync.Mutex
 	next    int
+	bad     []byte // what messages begin with that must be refused
 	entries map[digest]*entry
-	seen    map[string]bool // mailbox and MESH message id
-	wrong   map[string]int  // by fault: copies of nothing that was published
-	now     string          // the fault of the moment
-	dark    bool            // the power is cut
+	seen    map[string]bool   // mailbox and MESH message id
+	taken   map[string]bool   // of these, those whose acknowledgement was answered
+	wrong   map[string]int    // by fault: copies of nothing that was published
+	back    map[string]int    // by fault: copies that came although they were taken
+	said    map[string]string // by fault: the first answer that a message did not deserve
+	now     string            // the fault of the moment
+	dark    bool              // the power is cut
 	boxes   []string
 }
 
-func newLedger() *ledger {
-	return &ledger{entries: map[digest]*entry{}, seen: map[string]bool{}, wrong: map[string]int{}}
+func newLedger(bad []byte) *ledger {
+	return &ledger{
+		bad: bad, entries: map[digest]*entry{}, seen: map[string]bool{}, taken: map[string]bool{},
+		wrong: map[string]int{}, back: map[string]int{}, said: map[string]string{},
+	}
 }
 
 // begin says which fault follows and which mailboxes get copies.
@@ -60,18 +76,43 @@ func (l *ledger) issue(base []byte) ([]byte, digest) {
 	l.next++
 	message := fmt.Appendf(append([]byte{}, base...), "<!-- %d -->", l.next)
 	d := sha256.Sum256(message)
-	l.entries[d] = &entry{fault: l.now, boxes: l.boxes, copies: map[string]int{}}
+	l.entries[d] = &entry{fault: l.now, sound: !bytes.Equal(base, l.bad), boxes: l.boxes, copies: map[string]int{}}
 	return message, d
 }
 
 // told notes the answer to a publish.
-func (l *ledger) told(d digest, v verdict) {
+func (l *ledger) told(d digest, answer error) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if v == accepted && l.dark {
-		v = afterwards
+	e, v := l.entries[d], judge(answer)
+	if e.verdict = v; v == accepted && l.dark {
+		e.verdict = afterwards
 	}
-	l.entries[d].verdict = v
+	if e.undeserved() && l.said[e.fault] == "" {
+		l.said[e.fault] = fmt.Sprintf("sound %v: %v", e.sound, answer)
+	}
+	return v
+}
+
+// judge says what an answer to a publish means.
+func judge(answer error) verdict {
+	var e *client.Error
+	switch {
+	case answer == nil:
+		return accepted
+	case !errors.As(answer, &e), e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
+		return unanswered
+	case len(e.Issues) > 0 && e.Issues[0].Code == string(spine.MissingOrInvalidHeaderCode):
+		return turnedAway
+	case e.Status < http.StatusInternalServerError:
+		return refused
+	}
+	return broken
+}
+
+// undeserved tells whether the answer is none that such a message may get.
+func (e *entry) undeserved() bool {
+	return e.verdict == broken || e.sound && e.verdict == refused || !e.sound && e.verdict == accepted
 }
 
 // goDark says whether the power is cut.
@@ -95,6 +136,29 @@ func (l *ledger) inTheDark() (told, lost int) {
 		}
 	}
 	return told, lost
+}
+
+// wasTaken tells whether the acknowledgement of a copy was answered: it must not
+// be there any more.
+func (l *ledger) wasTaken(box, id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.taken[box+" "+id]
+}
+
+// took notes the answer to an acknowledgement. Once the power is cut nobody hears
+// it.
+func (l *ledger) took(box, id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.taken[box+" "+id] = !l.dark
+}
+
+// cameBack notes a copy that was downloaded although it had been taken before.
+func (l *ledger) cameBack() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back[l.now]++
 }
 
 // received notes a copy. One that is downloaded again, because its
@@ -149,6 +213,16 @@ func (l *ledger) sums() map[string]row {
 		r.Wrong += n
 		out[f] = r
 	}
+	for f, n := range l.back {
+		r := out[f]
+		r.Doubled, r.Repeated = r.Doubled+n, r.Repeated+n
+		out[f] = r
+	}
+	for f, said := range l.said {
+		r := out[f]
+		r.Note = said
+		out[f] = r
+	}
 	return out
 }
 
@@ -161,9 +235,12 @@ func (e *entry) count(r *row) {
 				r.Repeated += n - 1
 			}
 		}
-		if e.verdict == refused {
+		if e.verdict == refused || e.verdict == turnedAway {
 			r.Wrong += n
 		}
+	}
+	if e.undeserved() {
+		r.Wrong++
 	}
 	if e.verdict == unanswered && len(e.copies) > 0 {
 		r.Unheard++

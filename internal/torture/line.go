@@ -21,8 +21,8 @@ type line struct {
 	server *http.Server
 	mesh   *httputil.ReverseProxy
 	// fate decides about each call; nil passes them on.
-	fate  atomic.Pointer[fate]
-	spoil atomic.Int64 // calls that were not passed on and back as they came
+	fate   atomic.Pointer[fate]
+	spoilt atomic.Int64 // calls that were not passed on and back as they came
 }
 
 // fate is what becomes of a call: how late it is, whether the MESH gets it and
@@ -57,7 +57,7 @@ func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	late, made, heard := (*f)()
 	if late > 0 || !made || !heard {
-		l.spoil.Add(1)
+		l.spoilt.Add(1)
 	}
 	time.Sleep(late)
 	answer := w
@@ -75,9 +75,13 @@ func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // lineFault is a round with a bad line.
 func lineFault(f fate) func(*world) error {
 	return func(w *world) error {
+		before := w.line.spoilt.Load()
 		w.line.fate.Store(&f)
 		w.wait(2 * time.Second)
 		w.line.fate.Store(nil)
+		if w.line.spoilt.Load() == before {
+			return errHarmless
+		}
 		return nil
 	}
 }

@@ -36,7 +36,7 @@ func (w *world) startLoad() {
 				if n%16 == 0 {
 					message = w.bad
 				}
-				if w.publish(message) == unanswered {
+				if v := w.publish(message); v != accepted && v != refused {
 					w.wait(10 * time.Millisecond)
 				}
 			}
@@ -93,24 +93,11 @@ func (w *world) offer(p *process, message []byte, d digest, options ...client.Pu
 	c := client.Client{URL: p.url, ASID: "300000000161", ODS: "A83627", NEMS: string(devworld.NEMS), HTTP: p.http, Now: p.now}
 	began := time.Now()
 	_, err := c.Publish(context.Background(), message, options...)
-	v := judge(err)
-	w.ledger.told(d, v)
+	v := w.ledger.told(d, err)
 	if v == accepted {
 		w.gap.end(began)
 	}
 	return v
-}
-
-// judge says what an answer to a publish means.
-func judge(err error) verdict {
-	var e *client.Error
-	switch {
-	case err == nil:
-		return accepted
-	case errors.As(err, &e) && e.Status < 500 && e.Status != 429:
-		return refused
-	}
-	return unanswered
 }
 
 // collect takes up to most messages out of a mailbox.
@@ -131,16 +118,26 @@ func (w *world) collect(box string, most int) error {
 	var all errgroup.Group
 	all.SetLimit(collectors)
 	for _, id := range ids[:min(most, len(ids))] {
-		all.Go(func() error {
-			c, err := m.Download(ctx, id)
-			if err != nil {
-				return err
-			}
-			w.ledger.received(box, id, c.Body)
-			return m.Acknowledge(ctx, id)
-		})
+		all.Go(func() error { return w.take(ctx, m, box, id) })
 	}
 	return all.Wait()
+}
+
+// take downloads a copy and acknowledges it.
+func (w *world) take(ctx context.Context, m *client.Mailbox, box, id string) error {
+	taken := w.ledger.wasTaken(box, id)
+	c, err := m.Download(ctx, id)
+	if err != nil {
+		return err
+	}
+	if taken {
+		w.ledger.cameBack()
+	}
+	w.ledger.received(box, id, c.Body)
+	if err = m.Acknowledge(ctx, id); err == nil {
+		w.ledger.took(box, id)
+	}
+	return err
 }
 
 // settleWithin is how long none may arrive of the copies after the last fault: the claim of a

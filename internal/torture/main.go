@@ -72,7 +72,7 @@ type row struct {
 	Missing      int           `json:"missing"`      // copies
 	Doubled      int           `json:"doubled"`      // copies beyond the first
 	Repeated     int           `json:"repeated"`     // of those, in mailboxes of its own
-	Wrong        int           `json:"wrong"`        // copies of refused events, or of other bytes
+	Wrong        int           `json:"wrong"`        // copies of refused events or of other bytes, answers that a message did not deserve
 	Unheard      int           `json:"unheard"`      // events that were stored, though their publisher heard nothing
 	Slowest      time.Duration `json:"slowest"`      // recovery
 	Note         string        `json:"note,omitempty"`
@@ -81,6 +81,14 @@ type row struct {
 // broken tells whether the row breaks an invariant. A MESH elsewhere may get a
 // copy twice: when its answer is lost, nobody can know.
 func (r row) broken() bool { return r.Lost+r.Missing+r.Wrong+r.Repeated > 0 }
+
+// note adds to the remarks on the row.
+func (r *row) note(more string) {
+	if r.Note != "" && more != "" {
+		r.Note += "; "
+	}
+	r.Note += more
+}
 
 var errBroken = errors.New("an invariant is broken")
 

@@ -45,7 +45,7 @@ func answersLost(w *world) error {
 			return err
 		}
 		defer l.close()
-		defer func() { lost += l.spoil.Load(); w.note = fmt.Sprintf("%d answers lost in the last round", lost) }()
+		defer func() { lost += l.spoilt.Load(); w.note = fmt.Sprintf("%d answers lost in the last round", lost) }()
 		l.fate.Store(&f)
 		ways = append(ways, &process{url: l.url, http: p.http, now: p.now})
 	}

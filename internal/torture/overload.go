@@ -245,7 +245,7 @@ func (c *crowd) collect(w *world, line *row) error {
 	}
 	for _, got := range copies {
 		for n, many := range got {
-			line.Doubled += many - 1
+			line.Doubled, line.Repeated = line.Doubled+many-1, line.Repeated+many-1
 			if !told[n] && !c.unknown[n] {
 				line.Wrong += many
 			}

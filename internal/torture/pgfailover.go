@@ -145,6 +145,9 @@ func waitsCancelled(r *run) (line row, err error) {
 		}
 	}
 	w.endLoad()
+	if cancelled == 0 {
+		return line, errHarmless
+	}
 	line.Note = fmt.Sprintf("%d waits for the standby cancelled", cancelled)
 	return w.finish(line)
 }

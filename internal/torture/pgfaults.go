@@ -134,13 +134,14 @@ func baseMigrateKilled(r *run) (line row, err error) {
 		if line.Rounds%2 == 0 {
 			if err := p.start(fmt.Sprintf("%s=%s", crashpoint.Variable, crashpoint.Migrate)); !errors.Is(err, errNotReady) {
 				p.kill()
-				return line, fmt.Errorf("the crash point %s was not reached: %w", crashpoint.Migrate, err)
+				return line, fmt.Errorf("the crash point %s was not reached: %v", crashpoint.Migrate, err)
 			}
 		} else {
-			late := time.AfterFunc(time.Duration(20+r.random()%150)*time.Millisecond, func() { p.signal(syscall.SIGKILL) })
+			usual := p.patience
+			p.patience = time.Duration(20+r.random()%150) * time.Millisecond
 			_ = p.start() // it may have been quicker
-			late.Stop()
 			p.kill()
+			p.patience = usual
 		}
 		began := time.Now()
 		if err := p.start(); err != nil {

@@ -28,6 +28,7 @@ type process struct {
 	listen            string
 	http              *http.Client
 	now               func() time.Time // the clock of its callers; nil: the machine's
+	patience          time.Duration    // how long it may take until it is ready
 
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the process is gone
@@ -40,7 +41,7 @@ func newProcess(binary, data string, flags ...string) (*process, error) {
 		return nil, err
 	}
 	defer socket.Close()
-	p := &process{binary: binary, data: data, flags: flags, level: "error", listen: socket.Addr().String(), ended: make(chan struct{})}
+	p := &process{binary: binary, data: data, flags: flags, level: "error", patience: time.Minute, listen: socket.Addr().String(), ended: make(chan struct{})}
 	p.url = "http://" + p.listen
 	p.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true}, Timeout: 20 * time.Second}
 	close(p.ended)
@@ -49,33 +50,36 @@ func newProcess(binary, data string, flags ...string) (*process, error) {
 
 var errNotReady = errors.New("nems ended before it was ready")
 
-// start starts the process and waits until it is ready.
+// start starts the process and waits until it is ready. One that takes too long is
+// killed.
 func (p *process) start(env ...string) error {
 	args := append([]string{"serve", "--dev", "--listen", p.listen, "--data", p.data, "--log-level", p.level}, p.flags...)
 	if p.database != "" {
 		args = append(args, "--database", p.database)
 	}
-	p.cmd = exec.Command(p.binary, args...)
-	p.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(p.binary, args...)
+	cmd.Env = append(os.Environ(), env...)
 	log, err := os.OpenFile(p.data+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	p.cmd.Stderr = log
+	cmd.Stderr = log
 	// A test binary or a shell that dies takes its servers with it.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	out, err := p.cmd.StdoutPipe()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	if err := p.cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil {
 		return err
 	}
+	late := time.AfterFunc(p.patience, func() { _ = cmd.Process.Kill() })
 	line, _ := bufio.NewReader(out).ReadString('\n')
+	late.Stop()
 	ended := make(chan struct{})
-	p.ended = ended
-	go func() { _ = p.cmd.Wait(); close(ended) }()
+	p.cmd, p.ended = cmd, ended
+	go func() { _ = cmd.Wait(); close(ended) }()
 	if !strings.Contains(line, p.url) {
 		<-ended
 		said, _ := os.ReadFile(p.data + ".log")

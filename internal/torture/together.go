@@ -56,7 +56,8 @@ func (r *run) together(all []fault) ([]row, error) {
 	var rows []row
 	for _, f := range all {
 		line := sums[f.name]
-		line.Fault, line.Rounds, line.Slowest, line.Note = f.name, rounds[f.name], slowest[f.name], notes[f.name]
+		line.Fault, line.Rounds, line.Slowest = f.name, rounds[f.name], slowest[f.name]
+		line.note(notes[f.name])
 		if rows = append(rows, line); f.orderly && line.Unheard > 0 {
 			wrong = append(wrong, named(f.name, fmt.Errorf("%d events were stored without an answer", line.Unheard)))
 		}
@@ -68,7 +69,8 @@ func (r *run) together(all []fault) ([]row, error) {
 func (w *world) finish(line row) (row, error) {
 	err := errors.Join(w.drain(), w.verify())
 	for _, sum := range w.ledger.sums() {
-		line.Acknowledged += sum.Acknowledged
+		line.note(sum.Note)
+		line.Acknowledged, line.Unheard = line.Acknowledged+sum.Acknowledged, line.Unheard+sum.Unheard
 		line.Lost, line.Missing = line.Lost+sum.Lost, line.Missing+sum.Missing
 		line.Doubled, line.Repeated, line.Wrong = line.Doubled+sum.Doubled, line.Repeated+sum.Repeated, line.Wrong+sum.Wrong
 	}

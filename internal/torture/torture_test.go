@@ -6,22 +6,29 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"nems/client"
 )
 
 // The ledger must see what the table says.
 func TestLedgerFindsViolations(t *testing.T) {
-	l := newLedger()
+	l := newLedger([]byte("<bad/>"))
 	l.begin("f", "A", "B")
-	messages, digests := make([][]byte, 5), make([]digest, 5)
-	for n := range messages {
-		messages[n], digests[n] = l.issue([]byte("<x/>"))
-	}
-	for n, v := range []verdict{accepted, accepted, accepted, refused, unanswered} {
-		l.told(digests[n], v)
+	away := &client.Error{Status: 503}
+	answers := []error{nil, nil, nil, &client.Error{Status: 400}, away}
+	messages, digests := make([][]byte, len(answers)), make([]digest, len(answers))
+	for n, answer := range answers {
+		base := []byte("<x/>")
+		if n == 3 {
+			base = l.bad
+		}
+		messages[n], digests[n] = l.issue(base)
+		l.told(digests[n], answer)
 	}
 	l.received("A", "1", messages[0]) // whole, B twice
 	l.received("B", "2", messages[0])
@@ -35,8 +42,45 @@ func TestLedgerFindsViolations(t *testing.T) {
 	if got := l.sums()["f"]; got != want || !got.broken() {
 		t.Errorf("expected %+v; received %+v", want, got)
 	}
+	l.took("A", "1")
+	if l.wasTaken("A", "2") || !l.wasTaken("A", "1") {
+		t.Error("what was acknowledged is not known")
+	}
+	l.cameBack()
+	want.Doubled, want.Repeated = want.Doubled+1, want.Repeated+1
+	if got := l.sums()["f"]; got != want {
+		t.Errorf("an acknowledged copy came back: expected %+v; received %+v", want, got)
+	}
 	if sha256.Sum256(messages[0]) != digests[0] {
 		t.Error("the digest is of other bytes")
+	}
+}
+
+// What a publisher is told must be what its message deserves.
+func TestLedgerJudgesAnswers(t *testing.T) {
+	expired := &client.Error{Status: 400, Issues: []client.Issue{{Code: "MISSING_OR_INVALID_HEADER"}}}
+	for _, c := range []struct {
+		base   string
+		answer error
+		wrong  int
+	}{
+		{"<good/>", nil, 0},
+		{"<good/>", io.ErrUnexpectedEOF, 0},
+		{"<good/>", &client.Error{Status: 429}, 0},
+		{"<good/>", &client.Error{Status: 503}, 0},
+		{"<good/>", expired, 0},
+		{"<good/>", &client.Error{Status: 500}, 1},
+		{"<good/>", &client.Error{Status: 422}, 1},
+		{"<bad/>", &client.Error{Status: 422}, 0},
+		{"<bad/>", &client.Error{Status: 500}, 1},
+		{"<bad/>", nil, 1},
+	} {
+		l := newLedger([]byte("<bad/>"))
+		_, d := l.issue([]byte(c.base))
+		l.told(d, c.answer)
+		if got := l.sums()[""]; got.Wrong != c.wrong || (got.Note != "") != (c.wrong > 0) {
+			t.Errorf("%s, answered %v: %+v", c.base, c.answer, got)
+		}
 	}
 }
 

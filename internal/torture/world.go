@@ -62,7 +62,7 @@ func (r *run) newWorld(folder string) (*world, error) {
 
 // newWorldOn boots a world whose nodes share a database.
 func (r *run) newWorldOn(folder string, b *base) (w *world, err error) {
-	w = &world{r: r, ledger: newLedger(), base: b}
+	w = &world{r: r, base: b}
 	defer func() {
 		if err != nil {
 			w.end()
@@ -74,6 +74,7 @@ func (r *run) newWorldOn(folder string, b *base) (w *world, err error) {
 	if w.bad, err = example.Message("vaccinations-1", "new", example.Patient{NHSNumber: "9990000018", Family: "NOBODY"}); err != nil {
 		return w, err
 	}
+	w.ledger = newLedger(w.bad)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return w, err
 	}
