@@ -90,11 +90,12 @@ func openPool(path string, n, cacheKiB int) (*pool, error) {
 }
 
 // one lends a connection for a single statement, which is a transaction itself.
+// Errors of the machine are store.ErrBusy.
 func (p *pool) one(ctx context.Context, f func(*sqlite.Conn) error) error {
 	select {
 	case conn := <-p.free:
 		defer func() { p.free <- conn }()
-		return f(conn)
+		return unavailable(f(conn))
 	case <-p.closed:
 		return store.ErrClosed
 	case <-ctx.Done():

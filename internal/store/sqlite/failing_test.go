@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"zombiezen.com/go/sqlite"
 
 	"nems/internal/audit"
 	"nems/internal/nhs"
@@ -34,6 +37,23 @@ func incompressible(db *DB, size int) store.Acceptance {
 	_, _ = random.Read(body)
 	return store.Acceptance{Event: id, Code: "vaccinations-1", Workflow: "W", Body: store.Compress(body, [32]byte{}),
 		Facts: subscription.Facts{EventCode: "vaccinations-1", At: id.Time()}, Audit: audit.Entry{Action: "publish"}}
+}
+
+// A disk that cannot be read is no defect: the caller is told to come back. A
+// damaged file is.
+func TestDiskThatCannotBeRead(t *testing.T) {
+	db := opened(t, filepath.Join(t.TempDir(), "nems.db"), Options{})
+	storetest.Serve(t, db)
+	for code, passes := range map[sqlite.ResultCode]bool{
+		sqlite.ResultIOErrRead: true, sqlite.ResultCantOpen: true, sqlite.ResultCorrupt: false,
+	} {
+		for name, read := range map[string]func(context.Context, func(*sqlite.Conn) error) error{"one": db.readers.one, "read": db.readers.read} {
+			err := read(t.Context(), func(*sqlite.Conn) error { return fmt.Errorf("reading: %w", code.ToError()) })
+			if errors.Is(err, store.ErrBusy) != passes || sqlite.ErrCode(err) != code {
+				t.Errorf("%s, %v: %v", name, code, err)
+			}
+		}
+	}
 }
 
 // A disk that is full refuses events, keeps what it has, and takes events
