@@ -72,6 +72,13 @@ func passing(err error) bool {
 	return false
 }
 
+// deadlocked tells whether the server has rolled a transaction back because it and
+// another one waited for each other.
+func deadlocked(err error) bool {
+	var answered *pgconn.PgError
+	return errors.As(err, &answered) && answered.Code == "40P01"
+}
+
 // plain leaves out of an error what it repeats of values: details may quote a
 // row. The password is in none of pgx's errors.
 func plain(err error) error {

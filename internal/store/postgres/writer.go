@@ -117,19 +117,33 @@ func (w *writer) commit(tasks []task, out []store.Outcome[result]) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitWait)
 	defer cancel()
-	if err := w.prepare(ctx, tasks); err != nil {
-		return w.failed(err)
+	err := w.try(ctx, tasks, out)
+	if deadlocked(err) {
+		// Two nodes have changed the same rows in another order. Nothing is stored;
+		// the other's batch goes on, and lets go of what this one needs.
+		_ = w.failed(err)
+		err = w.try(ctx, tasks, out)
 	}
-	waiting := w.db.records.Take()
-	err := w.transact(ctx, tasks, out, waiting)
 	if err != nil {
-		w.db.records.PutBack(waiting)
 		return w.failed(err)
 	}
 	if w.spreadDue {
 		w.db.wakeSpreader()
 	}
 	return nil
+}
+
+// try commits the batch, or changes nothing that a second try would miss.
+func (w *writer) try(ctx context.Context, tasks []task, out []store.Outcome[result]) error {
+	if err := w.prepare(ctx, tasks); err != nil {
+		return err
+	}
+	waiting := w.db.records.Take()
+	err := w.transact(ctx, tasks, out, waiting)
+	if err != nil {
+		w.db.records.PutBack(waiting)
+	}
+	return err
 }
 
 // prepare does what must not be part of the transaction.
