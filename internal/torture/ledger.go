@@ -80,13 +80,16 @@ func (l *ledger) issue(base []byte) ([]byte, digest) {
 	return message, d
 }
 
-// told notes the answer to a publish.
+// told notes the answer to a publish. Once the power is cut nobody hears it.
 func (l *ledger) told(d digest, answer error) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, v := l.entries[d], judge(answer)
-	if e.verdict = v; v == accepted && l.dark {
+	switch e.verdict = v; {
+	case l.dark && v == accepted:
 		e.verdict = afterwards
+	case l.dark:
+		e.verdict = unanswered
 	}
 	if e.undeserved() && l.said[e.fault] == "" {
 		l.said[e.fault] = fmt.Sprintf("sound %v: %v", e.sound, answer)
