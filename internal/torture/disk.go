@@ -189,8 +189,8 @@ func (w *world) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
 	return w.recover(recoverWithin)
 }
 
-// forgetDisk kills the process, lets the disk forget what it was never made to
-// keep, and starts the process again.
+// forgetDisk kills the process, lets the disk forget what a failed fsync has
+// dropped, and starts the process again.
 func (w *world) forgetDisk(disk *flakyDisk, sums *brokenDisk) error {
 	w.here.kill()
 	dropped, forgotten, err := disk.forget()

@@ -228,6 +228,13 @@ func (c *crowd) collect(w *world, line *row) error {
 			return err
 		}
 	}
+	c.count(copies, line)
+	return nil
+}
+
+// count adds up what became of the messages. copies has, by mailbox, how often
+// each of them arrived.
+func (c *crowd) count(copies map[string]map[int64]int, line *row) {
 	told := make(map[int64]bool, len(c.accepted))
 	for _, n := range c.accepted {
 		told[n] = true
@@ -251,7 +258,6 @@ func (c *crowd) collect(w *world, line *row) error {
 			}
 		}
 	}
-	return nil
 }
 
 // number is that of a message of the crowd, 0 of any other bytes.

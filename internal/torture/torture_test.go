@@ -196,6 +196,20 @@ func TestFlakyDiskFails(t *testing.T) {
 }
 
 // A crowd must see what is missing, doubled and wrong.
+func TestCrowdFindsViolations(t *testing.T) {
+	c := &crowd{accepted: []int64{1, 2, 3}, unknown: map[int64]bool{4: true}}
+	var got row
+	c.count(map[string]map[int64]int{
+		"A": {1: 1, 2: 2, 4: 1, 5: 1}, // 2 twice; 4 had no answer; 5 was refused
+		"B": {1: 1, 0: 2},             // 2 is missing, 3 lost; two of other bytes
+	}, &got)
+	want := row{Acknowledged: 3, Lost: 1, Missing: 3, Doubled: 2, Repeated: 2, Wrong: 3}
+	if got != want || !got.broken() {
+		t.Errorf("expected %+v; received %+v", want, got)
+	}
+}
+
+// A crowd tells its messages apart from all others.
 func TestCrowdKnowsItsMessages(t *testing.T) {
 	c := &crowd{message: []byte("<x/>")}
 	g := newGun("http://127.0.0.1:1", c.message)
