@@ -77,6 +77,15 @@ func failingWrites(r *run) (line row, err error) {
 // probes are publishes that began while a disk failed.
 type probes struct{ made, accepted int }
 
+// probe publishes for a while.
+func (w *world) probe(span time.Duration, during *probes) {
+	for until := time.Now().Add(span); time.Now().Before(until); w.wait(10 * time.Millisecond) {
+		if during.made++; w.publish(w.good) == accepted {
+			during.accepted++
+		}
+	}
+}
+
 // settled is how long after a disk has begun to fail a publish may still be
 // answered 202: it was under way.
 const settled = 500 * time.Millisecond
@@ -96,12 +105,7 @@ func (r *run) failing(folder string, inject, heal func(*world) error) (line row,
 		err := inject(w)
 		if err == nil {
 			w.wait(settled)
-			for until := time.Now().Add(time.Second); time.Now().Before(until); {
-				if during.made++; w.publish(w.good) == accepted {
-					during.accepted++
-				}
-				w.wait(10 * time.Millisecond)
-			}
+			w.probe(time.Second, &during)
 			w.healed = time.Now()
 			err = errors.Join(heal(w), w.recover(recoverWithin))
 		}
