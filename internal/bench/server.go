@@ -54,52 +54,50 @@ func startServer(flags ...string) (*server, error) {
 		return nil, err
 	}
 	s := &server{folder: folder}
-	binary := filepath.Join(folder, "nems")
-	build := exec.Command("go", "build", "-o", binary, "./cmd/nems")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return nil, err
-	}
-	s.cmd = exec.Command(binary, append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--data", s.data(), "--log-level", "error"}, flags...)...)
-	s.cmd.Stderr = os.Stderr
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.cmd.Start(); err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if s.url = address.FindString(line); s.url == "" {
+	if err := s.start(flags); err != nil {
 		s.stop()
-		return nil, errors.Join(fmt.Errorf("no address in %q", line), err)
+		return nil, err
 	}
 	return s, nil
+}
+
+func (s *server) start(flags []string) error {
+	binary := filepath.Join(s.folder, "nems")
+	build := exec.Command("go", "build", "-o", binary, "nems/cmd/nems")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return err
+	}
+	cmd := exec.Command(binary, append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--data", s.data(), "--log-level", "error"}, flags...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	s.cmd = cmd
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if s.url = address.FindString(line); s.url == "" {
+		return errors.Join(fmt.Errorf("no address in %q", line), err)
+	}
+	return nil
 }
 
 // data is the folder of the server's database.
 func (s *server) data() string { return filepath.Join(s.folder, "data") }
 
 func (s *server) stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM)
-	_ = s.cmd.Wait()
+	if s.cmd != nil {
+		_ = s.cmd.Process.Signal(syscall.SIGTERM)
+		_ = s.cmd.Wait()
+	}
 	_ = os.RemoveAll(s.folder)
 }
 
-// cpu is the processor time that the server has used (proc(5), stat).
-func (s *server) cpu() time.Duration {
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-	var ticks int64
-	for _, f := range fields[11:13] { // utime and stime
-		n, _ := strconv.ParseInt(f, 10, 64)
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
-}
+// cpu is the processor time that the server has used.
+func (s *server) cpu() time.Duration { return pgserver.CPU(s.cmd.Process.Pid) }
 
 // resident is the memory that the server holds, in bytes (proc(5), statm).
 func (s *server) resident() int64 {

@@ -19,7 +19,9 @@ func (s *Server) Copy(primary *Server) error {
 	if err := s.clear(); err != nil {
 		return err
 	}
-	_, err := SQL(context.Background(), primary.DSN("postgres", "postgres"),
+	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
+	defer cancel()
+	_, err := SQL(ctx, primary.DSN("postgres", "postgres"),
 		"SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active")
 	if err != nil {
 		return err
