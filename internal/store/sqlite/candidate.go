@@ -24,9 +24,9 @@ func (w *writer) match(f subscription.Facts, hashes []int64, since store.EventID
 }
 
 // candidates reads the subscriptions that are filed under an event code and
-// one of the hashes, and were active by a moment of the writer. Its cost depends on their number and on nothing else. One
-// that cannot be read is quarantined. The slice is the writer's: it holds
-// until the next call.
+// one of the hashes, and were active by a moment of the writer. Its cost depends
+// on their number and on nothing else. One that cannot be read is quarantined.
+// The slice is the writer's: it holds until the next call.
 func (w *writer) candidates(code string, hashes []int64, since store.EventID) ([]subscription.Candidate, error) {
 	out := w.scratch.candidates[:0]
 	number, known := w.codes[code]

@@ -164,8 +164,7 @@ func (db *DB) Stats() store.CommitterStats { return db.committer.Stats() }
 
 // submit hands in an operation and waits for its commit.
 func (db *DB) submit(ctx context.Context, op operation) (result, error) {
-	r, err := db.committer.Submit(ctx, op)
-	return r, err
+	return db.committer.Submit(ctx, op)
 }
 
 // seal prepares an audit entry for the committer.
