@@ -130,6 +130,9 @@ func torture(o options, progress io.Writer) ([]row, error) {
 		}
 		rows, wrong = append(rows, more...), append(wrong, named(some.store, err))
 	}
+	if _, missing := pgserver.Find(); missing != nil && o.store == both {
+		rows = append(rows, row{Store: onPostgres, Fault: "all", Note: "cannot run here: " + missing.Error()})
+	}
 	return rows, errors.Join(wrong...)
 }
 
