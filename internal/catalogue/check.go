@@ -70,12 +70,13 @@ const directoryURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 // nowhere are reported once, with all others.
 func (r *rule) reference(j *judge, n fhir.Node) {
 	reference := n.Child("reference").ValueBytes()
-	switch i := j.find(reference); {
-	case i >= 0 && slices.Contains(r.refers, j.entries[i].name):
-	case i >= 0:
-		j.reported = append(j.reported, n)
-		r.report(j, n, "invalid", r.path+" references a resource of the type "+strings.Join(r.refers, " or ")+"; received a reference to "+j.entries[i].name)
-	case isURN(reference):
+	target := j.refs.Resolve(j.atEntry, reference)
+	switch name := target.Resource.Name(); {
+	case slices.Contains(r.refers, name):
+	case target.Found():
+		j.reported = n
+		r.report(j, n, "invalid", r.path+" references a resource of the type "+strings.Join(r.refers, " or ")+"; received a reference to "+name)
+	case fhir.ClaimsInside(reference):
 	case strings.HasPrefix(string(reference), directoryURL):
 		if !r.directory {
 			j.report(finding{
@@ -84,7 +85,7 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 			})
 		}
 	default:
-		r.report(j, n, "invalid", r.path+" references a resource of the message, as urn:uuid:; received another form of reference or none")
+		r.report(j, n, "invalid", r.path+" references a resource of the message; received another form of reference or none")
 	}
 }
 

@@ -44,10 +44,9 @@ func (t *EventType) Inspect(doc *fhir.Document, level Level) Judgement {
 
 // entry is one entry of the bundle.
 type entry struct {
-	at, resource fhir.Node
-	name         string // the resource's type
-	fullURL      []byte
-	groups       uint64 // bits of the slices that the resource belongs to
+	fhir.Entry
+	name   string // the resource's type
+	groups uint64 // bits of the slices that the resource belongs to
 }
 
 // judge is one message being judged.
@@ -60,15 +59,14 @@ type judge struct {
 	work     []expected
 	strict   bool
 	kind     int // index into allKinds
+	refs     *fhir.References
 	entries  []entry
-	byURL    []int32 // entries with a fullUrl, ordered by it
 	counts   [maxGroups]int
-	reported []fhir.Node // references whose target a rule has refused
+	reported fhir.Node // the last reference whose target a rule has refused
 	findings []fhir.Finding
 	omitted  int
 
 	fewEntries [24]entry
-	fewByURL   [24]int32
 	someWork   [96]expected
 }
 
@@ -83,15 +81,11 @@ func (j *judge) release() {
 
 func newJudge(t *EventType, doc *fhir.Document, level Level) *judge {
 	j := judges.Get().(*judge)
-	j.rules, j.src, j.root, j.strict = t.rules, doc.Bytes(), doc.Root(), level == Strict
+	j.rules, j.src, j.root, j.refs, j.strict = t.rules, doc.Bytes(), doc.Root(), doc.References(), level == Strict
 	j.entries = j.fewEntries[:0]
-	j.byURL = j.fewByURL[:0]
 	j.work = j.someWork[:0]
-	for e := range j.root.ChildrenNamed("entry") {
-		resource := e.Child("resource").Resource()
-		j.entries = append(j.entries, entry{
-			at: e, resource: resource, name: resource.Name(), fullURL: e.Child("fullUrl").ValueBytes(),
-		})
+	for _, e := range j.refs.Entries() {
+		j.entries = append(j.entries, entry{Entry: e, name: e.Resource.Name()})
 	}
 	j.kind = j.kindOf()
 	return j
@@ -103,7 +97,7 @@ const kindURL = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageE
 // judged as new.
 func (j *judge) kindOf() int {
 	if len(j.entries) > 0 {
-		code := j.entries[0].resource.Extension(kindURL).At("valueCodeableConcept", "coding", "code")
+		code := j.entries[0].Resource.Extension(kindURL).At("valueCodeableConcept", "coding", "code")
 		for i, kind := range allKinds {
 			if code.EqualValue(kind) {
 				return i
@@ -114,7 +108,7 @@ func (j *judge) kindOf() int {
 }
 
 func (j *judge) run() {
-	j.indexURLs()
+	j.fullURLs()
 	j.sliceResources()
 	j.bundle()
 	j.headerFirst()
@@ -175,7 +169,7 @@ func (j *judge) sliceResources() {
 	for i := range j.entries {
 		e := &j.entries[i]
 		for _, g := range j.rules.groups[e.name] {
-			if g.byValue != nil && g.byValue.in(e.resource) {
+			if g.byValue != nil && g.byValue.in(e.Resource) {
 				e.groups |= 1 << g.number
 			}
 		}
@@ -183,7 +177,7 @@ func (j *judge) sliceResources() {
 	for _, link := range j.rules.links {
 		for i := range j.entries {
 			if e := &j.entries[i]; e.name == link.from.resource && link.from.has(e) {
-				j.follow(e.resource, link.path, link.to)
+				j.follow(i, e.Resource, link.path, link.to)
 			}
 		}
 	}
@@ -192,17 +186,19 @@ func (j *judge) sliceResources() {
 // has reports whether a resource of the group's type belongs to the group.
 func (g *group) has(e *entry) bool { return g.slice == "" || e.groups&(1<<g.number) != 0 }
 
-// follow marks the resources that the references at the path lead to.
-func (j *judge) follow(n fhir.Node, path []step, to *group) {
+// follow marks the resources that the references of an entry at the path lead
+// to. What is contained is part of another resource and no group's.
+func (j *judge) follow(from int, n fhir.Node, path []step, to *group) {
 	if len(path) == 0 {
-		if i := j.find(n.Child("reference").ValueBytes()); i >= 0 && j.entries[i].name == to.resource {
-			j.entries[i].groups |= 1 << to.number
+		t := j.refs.Resolve(from, n.Child("reference").ValueBytes())
+		if t.Found() && t.Resource == j.entries[t.Entry].Resource && j.entries[t.Entry].name == to.resource {
+			j.entries[t.Entry].groups |= 1 << to.number
 		}
 		return
 	}
 	for c := range n.Children() {
 		if path[0].matches(n, c, c.Name()) {
-			j.follow(c, path[1:], to)
+			j.follow(from, c, path[1:], to)
 		}
 	}
 }

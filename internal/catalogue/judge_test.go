@@ -152,7 +152,8 @@ func TestReferences(t *testing.T) {
 		{"type against STU3", "<patient><reference value=\"" + patient, "<patient><reference value=\"" + surgery, "reference-type", "invalid"},
 		{"focus of the wrong type", "<focus><reference value=\"", "<focus><reference value=\"" + patient + "\"/></focus><focus><reference value=\"", "vaccinations-1/MessageHeader.focus", "invalid"},
 		{"no reference at all", "<responsible><reference value=\"" + surgery + "\"/>", "<responsible><display value=\"SURGERY\"/>", "generic/MessageHeader.responsible", "invalid"},
-		{"relative", "<responsible><reference value=\"" + surgery, "<responsible><reference value=\"Organization/1", "generic/MessageHeader.responsible", "invalid"},
+		{"relative", "<responsible><reference value=\"" + surgery, "<responsible><reference value=\"Organization/1", "reference-not-found", "not-found"},
+		{"contained nowhere", "<patient><reference value=\"" + patient, "<patient><reference value=\"#p", "reference-not-found", "not-found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			changed := strings.Replace(string(base), c.from, c.to, 1)

@@ -17,11 +17,11 @@ const (
 func (j *judge) numbers(e *entry) {
 	switch e.name {
 	case "MessageHeader":
-		for n := range e.resource.Extension(routingURL).Extension("nhsNumber").ChildrenNamed("valueIdentifier") {
+		for n := range e.Resource.Extension(routingURL).Extension("nhsNumber").ChildrenNamed("valueIdentifier") {
 			j.number(n)
 		}
 	case "Patient":
-		for n := range e.resource.ChildrenNamed("identifier") {
+		for n := range e.Resource.ChildrenNamed("identifier") {
 			if isNHSNumber(n) {
 				j.number(n)
 			}
@@ -57,7 +57,7 @@ func (j *judge) routingPatient() {
 	if len(j.entries) == 0 || j.rules.code == birthNotification {
 		return
 	}
-	routing := j.entries[0].resource.Extension(routingURL).Extension("nhsNumber").At("valueIdentifier", "value").Value()
+	routing := j.entries[0].Resource.Extension(routingURL).Extension("nhsNumber").At("valueIdentifier", "value").Value()
 	wanted, err := nhs.ParseNHSNumber(routing)
 	if err != nil {
 		return
@@ -66,7 +66,7 @@ func (j *judge) routingPatient() {
 		if j.entries[i].name != "Patient" {
 			continue
 		}
-		for n := range j.entries[i].resource.ChildrenNamed("identifier") {
+		for n := range j.entries[i].Resource.ChildrenNamed("identifier") {
 			got, err := nhs.ParseNHSNumber(n.Child("value").Value())
 			if isNHSNumber(n) && err == nil && got != wanted {
 				j.report(finding{

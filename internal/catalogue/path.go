@@ -133,11 +133,12 @@ func (p paths) step(part string) (step, error) {
 }
 
 // uuid reports whether b is a UUID in lower or upper case.
-func uuid(b []byte) bool {
+func uuid[T []byte | string](b T) bool {
 	if len(b) != 36 {
 		return false
 	}
-	for i, c := range b {
+	for i := range len(b) {
+		c := b[i]
 		switch i {
 		case 8, 13, 18, 23:
 			if c != '-' {

@@ -96,7 +96,7 @@ func (r *rule) kindOfCheck(f elementFile, codes map[string]*codeSystem) error {
 	switch f.Form {
 	case "":
 	case "uuid":
-		r.form, r.formName = uuid, "a UUID"
+		r.form, r.formName = uuid[[]byte], "a UUID"
 	case "integer":
 		r.form, r.formName = digits, "an integer"
 	default:

@@ -39,7 +39,7 @@ func (b *branch) kid(s step) *branch {
 // reference in it against the bundle.
 func (j *judge) resource(index int) {
 	e := &j.entries[index]
-	j.at, j.atEntry = e.resource, index
+	j.at, j.atEntry = e.Resource, index
 	j.work = j.work[:0]
 	for _, g := range j.rules.groups[e.name] {
 		if g.has(e) {
@@ -48,7 +48,7 @@ func (j *judge) resource(index int) {
 		}
 	}
 	var key [96]byte
-	j.walk(e.resource, append(key[:0], e.name...), 0)
+	j.walk(e.Resource, append(key[:0], e.name...), 0)
 }
 
 // expected is a branch whose elements are being counted.

@@ -3,11 +3,13 @@ package directory
 import (
 	"strings"
 	"time"
+
+	"nems/internal/nhs"
 )
 
 // Agrees compares the routing demographics of a message with the patient's
 // record and names the parts that differ: "family", "given", "birthDateTime";
-// nil when they agree. Names are compared without regard to case, given is the
+// nil when they agree. Names are compared as nhs.SameName does, given is the
 // first given name, and of the birth date the first ten characters count. A
 // part that is missing on either side is not compared.
 //
@@ -28,6 +30,5 @@ func Agrees(p Patient, family, given, birthDate string) []string {
 }
 
 func sameName(record, message string) bool {
-	record, message = strings.TrimSpace(record), strings.TrimSpace(message)
-	return record == "" || message == "" || strings.EqualFold(record, message)
+	return strings.TrimSpace(record) == "" || strings.TrimSpace(message) == "" || nhs.SameName(record, message)
 }

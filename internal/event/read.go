@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"strings"
 
 	"nems/internal/fhir"
@@ -34,7 +35,7 @@ func Read(doc *fhir.Document) (Event, []fhir.Finding) {
 	}
 	r.message(header)
 	r.routing(header.Extension(routingURL), header)
-	r.patients(doc.Root())
+	r.patients(doc.References())
 	return r.event, r.findings
 }
 
@@ -123,38 +124,29 @@ func (r *reader) routing(routing, header fhir.Node) {
 }
 
 // patients reads the Patient resources, and in a birth who is mother and baby.
-func (r *reader) patients(bundle fhir.Node) {
+func (r *reader) patients(refs *fhir.References) {
 	birth := r.event.Code == BirthNotification
-	for entry := range bundle.ChildrenNamed("entry") {
-		resource := entry.Child("resource").Resource()
+	mother, baby := fhir.Node{}, fhir.Node{}
+	for i, entry := range refs.Entries() {
+		resource := entry.Resource
 		switch {
 		case resource.Name() == "Patient":
-			r.event.Patients = append(r.event.Patients, patient(bundle, resource))
+			r.event.Patients = append(r.event.Patients, patient(refs, i, resource))
 		case birth && resource.Name() == "Communication":
-			r.event.Mother = patientAt(bundle, resource.At("subject", "reference").Value())
+			mother = refs.Resolve(i, resource.At("subject", "reference").ValueBytes()).Resource
 		case birth && resource.Name() == "RelatedPerson":
-			r.event.Baby = patientAt(bundle, resource.At("patient", "reference").Value())
+			baby = refs.Resolve(i, resource.At("patient", "reference").ValueBytes()).Resource
 		}
 	}
+	r.event.Mother, r.event.Baby = r.event.indexOf(mother), r.event.indexOf(baby)
 }
 
-// patientAt returns the index among the Patient resources of the one with that
-// fullUrl, -1 when there is none.
-func patientAt(bundle fhir.Node, fullURL string) int {
-	index := 0
-	for entry := range bundle.ChildrenNamed("entry") {
-		if entry.Child("resource").Resource().Name() != "Patient" {
-			continue
-		}
-		if entry.Child("fullUrl").EqualValue(fullURL) {
-			return index
-		}
-		index++
-	}
-	return -1
+// indexOf gives the index among Patients of a resource, -1 when it is none.
+func (e *Event) indexOf(resource fhir.Node) int {
+	return slices.IndexFunc(e.Patients, func(p Patient) bool { return p.At == resource })
 }
 
-func patient(bundle, resource fhir.Node) Patient {
+func patient(refs *fhir.References, entry int, resource fhir.Node) Patient {
 	p := Patient{At: resource}
 	for id := range resource.ChildrenNamed("identifier") {
 		if s := id.Child("system"); s.EqualValue(nhsNumberSystem) || s.EqualValue(nhsNumberSystemOld) {
@@ -165,7 +157,7 @@ func patient(bundle, resource fhir.Node) Patient {
 		p.Addresses = append(p.Addresses, Address{Use: a.Child("use").Value(), Postcode: a.Child("postalCode").Value()})
 	}
 	for gp := range resource.ChildrenNamed("generalPractitioner") {
-		if code := organisation(bundle, gp.Child("reference").Value()); code != "" {
+		if code := organisation(refs, entry, gp.Child("reference")); code != "" {
 			p.Practitioners = append(p.Practitioners, code)
 		}
 	}
@@ -173,19 +165,15 @@ func patient(bundle, resource fhir.Node) Patient {
 }
 
 // organisation returns the ODS code behind a reference: in the directory's URL
-// or in the Organization resource that the bundle carries.
-func organisation(bundle fhir.Node, reference string) string {
-	if code, ok := strings.CutPrefix(reference, odsDirectory); ok {
+// or in the Organization resource that the message carries.
+func organisation(refs *fhir.References, entry int, reference fhir.Node) string {
+	if code, ok := strings.CutPrefix(reference.Value(), odsDirectory); ok {
 		return code
 	}
-	for entry := range bundle.ChildrenNamed("entry") {
-		if !entry.Child("fullUrl").EqualValue(reference) {
-			continue
-		}
-		for id := range entry.Child("resource").Resource().ChildrenNamed("identifier") {
-			if id.Child("system").EqualValue(odsSystem) {
-				return id.Child("value").Value()
-			}
+	target := refs.Resolve(entry, reference.ValueBytes()).Resource
+	for id := range target.ChildrenNamed("identifier") {
+		if id.Child("system").EqualValue(odsSystem) {
+			return id.Child("value").Value()
 		}
 	}
 	return ""

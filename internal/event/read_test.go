@@ -95,6 +95,37 @@ func TestReadNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestReadFollowsReferences: mother, baby and practice are found however they
+// are referenced.
+func TestReadFollowsReferences(t *testing.T) {
+	const base = "https://a.example/fhir/"
+	birth := strings.NewReplacer("vaccinations-1", BirthNotification, `urn:uuid:p"`, base+`Patient/p"`, `"urn:uuid:gp"/></generalP`, `"Organization/gp"/></generalP`,
+		`"urn:uuid:gp"`, `"`+base+`Organization/gp"`, `</Bundle>`,
+		`<entry><fullUrl value="`+base+`Communication/c"/><resource><Communication><status value="completed"/><subject><reference value="Patient/p"/></subject></Communication></resource></entry>`+
+			`<entry><fullUrl value="`+base+`RelatedPerson/r"/><resource><RelatedPerson><patient><reference value="`+base+`Patient/baby"/></patient></RelatedPerson></resource></entry>`+
+			`<entry><fullUrl value="`+base+`Patient/baby"/><resource><Patient><contained><Organization><id value="o"/><identifier><system value="https://fhir.nhs.uk/Id/ods-organization-code"/><value value="A83627"/></identifier></Organization></contained>`+
+			`<generalPractitioner><reference value="#o"/></generalPractitioner></Patient></resource></entry></Bundle>`).Replace(message)
+	e, findings := Read(parse(t, birth))
+	if len(findings) > 0 || e.Mother != 0 || e.Baby != 1 {
+		t.Fatalf("mother %d, baby %d, findings %+v", e.Mother, e.Baby, findings)
+	}
+	if d := cmp.Diff([][]string{{"B86056", "A83627"}, {"A83627"}}, [][]string{e.Patients[0].Practitioners, e.Patients[1].Practitioners}); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestReadNamesNobody: a subject that is not there, or is no patient, is
+// neither mother nor baby.
+func TestReadNamesNobody(t *testing.T) {
+	for _, reference := range []string{"urn:uuid:gp", "urn:uuid:nobody", "Patient/p"} {
+		birth := strings.NewReplacer("vaccinations-1", BirthNotification, `</Bundle>`,
+			`<entry><fullUrl value="urn:uuid:c"/><resource><Communication><status value="completed"/><subject><reference value="`+reference+`"/></subject></Communication></resource></entry></Bundle>`).Replace(message)
+		if e, _ := Read(parse(t, birth)); e.Mother != -1 || e.Baby != -1 {
+			t.Errorf("%s: mother %d, baby %d", reference, e.Mother, e.Baby)
+		}
+	}
+}
+
 func TestReadOfficialExamples(t *testing.T) {
 	files, _ := filepath.Glob("../../../shared/spec-examples/*.xml")
 	if len(files) == 0 {

@@ -1,5 +1,7 @@
 package fhir
 
+import "sync"
+
 // Document is a resource read from XML: the bytes and a flat table of its
 // elements. It is never changed after ParseXML and safe for concurrent
 // readers. The narrative is one node (div) without children: its bytes are
@@ -8,6 +10,9 @@ type Document struct {
 	src   []byte
 	nodes []record
 	facts *factTable // so that no name costs a look at the once
+
+	once       sync.Once // references, worked out when first asked for
+	references *References
 }
 
 // record is one element. A subtree lies in one piece: the element, then its

@@ -1,0 +1,199 @@
+package fhir
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+)
+
+// References resolves the references of a Bundle as STU3 says: an absolute
+// reference is the fullUrl of an entry, TYPE/ID stands below the base of the
+// fullUrl of the entry that holds it, #ID is contained in its resource
+// (http://hl7.org/fhir/STU3/bundle.html#references). Every look-up costs the
+// length of the reference, however many entries there are.
+type References struct {
+	entries []Entry
+	places  map[place]int32
+
+	once      sync.Once // contained, which few messages need
+	contained map[place]Node
+}
+
+// Entry is one entry of a Bundle.
+type Entry struct {
+	At       Node
+	Resource Node
+	FullURL  string
+	Repeated bool // an earlier entry has the same fullUrl
+	// base is the scope of the fullUrls that start like this one, where it has
+	// the form BASE/TYPE/ID; scopeURL elsewhere.
+	base int32
+}
+
+// Target is where a reference leads: a resource of the Bundle, and its entry
+// or the one that contains it. Resource is absent where it leads nowhere.
+type Target struct {
+	Entry    int
+	Resource Node
+}
+
+// Found reports whether the reference leads to a resource of the Bundle.
+func (t Target) Found() bool { return t.Resource.Exists() }
+
+// place is a text within a scope: a fullUrl, a base, or what stands below the
+// base whose first entry has that number. In the map of contained resources
+// the scope is the number of the entry.
+type place struct {
+	scope int32
+	text  string
+}
+
+const (
+	scopeURL  = -1
+	scopeBase = -2
+)
+
+// References gives the entries of the Bundle and where references lead. It is
+// worked out at the first call. A document that is no Bundle has no entries.
+func (d *Document) References() *References {
+	d.once.Do(func() { d.references = newReferences(d.Root()) })
+	return d.references
+}
+
+func newReferences(bundle Node) *References {
+	r := &References{places: map[place]int32{}}
+	if !bundle.is("Bundle") {
+		return r
+	}
+	r.entries = make([]Entry, 0, 16)
+	for at := range bundle.ChildrenNamed("entry") {
+		e := Entry{At: at, Resource: at.Child("resource").Resource(), FullURL: at.Child("fullUrl").Value(), base: scopeURL}
+		r.add(e, int32(len(r.entries))) //nolint:gosec // a document has fewer elements
+	}
+	return r
+}
+
+// add files an entry under its fullUrl. Of those with the same one, the first
+// is found.
+func (r *References) add(e Entry, number int32) {
+	if e.FullURL != "" {
+		e.Repeated = r.file(place{scopeURL, e.FullURL}, number) != number
+	}
+	if base, rest := splitRESTful(e.FullURL); base > 0 {
+		e.base = r.file(place{scopeBase, e.FullURL[:base]}, number)
+		r.file(place{e.base, e.FullURL[rest:]}, number)
+	}
+	r.entries = append(r.entries, e)
+}
+
+// file gives the entry that has the place, which is this one if it is free.
+func (r *References) file(p place, number int32) int32 {
+	if first, taken := r.places[p]; taken {
+		return first
+	}
+	r.places[p] = number
+	return number
+}
+
+// splitRESTful finds BASE and TYPE/ID in a URL: where the one ends and the
+// other starts; 0 where the URL has another form.
+func splitRESTful(url string) (base, rest int) {
+	scheme := strings.Index(url, "://")
+	if scheme < 0 {
+		return 0, 0
+	}
+	id := strings.LastIndexByte(url, '/')
+	base = strings.LastIndexByte(url[:id], '/')
+	if id == len(url)-1 || base < scheme+len("://") || !IsResource(url[base+1:id]) {
+		return 0, 0
+	}
+	return base, base + 1
+}
+
+// Entries gives the entries in their order. It must not be changed.
+func (r *References) Entries() []Entry { return r.entries }
+
+// Resolve follows a reference that stands in an entry, by its number from 0.
+func (r *References) Resolve(entry int, reference []byte) Target {
+	if len(reference) == 0 || entry < 0 || entry >= len(r.entries) {
+		return Target{}
+	}
+	if reference[0] == '#' {
+		return r.inside(entry, reference[1:])
+	}
+	if t := r.at(scopeURL, reference); t.Found() {
+		return t
+	}
+	resource, version, versioned := bytes.Cut(reference, historyPart)
+	t := r.find(entry, resource)
+	if versioned && !bytes.Equal(t.Resource.At("meta", "versionId").ValueBytes(), version) {
+		return Target{}
+	}
+	return t
+}
+
+var historyPart = []byte("/_history/")
+
+// find looks for a reference without a version.
+func (r *References) find(entry int, reference []byte) Target {
+	scope := int32(scopeURL)
+	if !isAbsolute(reference) {
+		scope = r.entries[entry].base
+	}
+	return r.at(scope, reference)
+}
+
+func (r *References) at(scope int32, text []byte) Target {
+	number, ok := r.places[place{scope, string(text)}]
+	if !ok {
+		return Target{}
+	}
+	return Target{int(number), r.entries[number].Resource}
+}
+
+// inside finds a contained resource; # alone means what contains it.
+func (r *References) inside(entry int, id []byte) Target {
+	if len(id) == 0 {
+		return Target{entry, r.entries[entry].Resource}
+	}
+	r.once.Do(r.indexContained)
+	return Target{entry, r.contained[place{int32(entry), string(id)}]} //nolint:gosec // a document has fewer elements
+}
+
+func (r *References) indexContained() {
+	r.contained = map[place]Node{}
+	for i := range r.entries {
+		for c := range r.entries[i].Resource.ChildrenNamed("contained") {
+			p := place{int32(i), c.Resource().Child("id").Value()} //nolint:gosec // as above
+			if _, taken := r.contained[p]; !taken {
+				r.contained[p] = c.Resource()
+			}
+		}
+	}
+}
+
+// ClaimsInside reports whether a reference says that its target is in the
+// Bundle: #ID, a relative one, or a urn: that is nobody's address.
+func ClaimsInside(reference []byte) bool {
+	if len(reference) == 0 {
+		return false
+	}
+	return !isAbsolute(reference) || hasPrefixFold(reference, "urn:uuid:") || hasPrefixFold(reference, "urn:oid:")
+}
+
+func hasPrefixFold(b []byte, prefix string) bool {
+	return len(b) >= len(prefix) && bytes.EqualFold(b[:len(prefix)], []byte(prefix))
+}
+
+// isAbsolute reports whether a URI starts with a scheme (RFC 3986).
+func isAbsolute(uri []byte) bool {
+	for i, c := range uri {
+		switch {
+		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
+		case i > 0 && (c >= '0' && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return i > 0 && c == ':'
+		}
+	}
+	return false
+}
