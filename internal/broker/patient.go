@@ -80,6 +80,26 @@ func sameNumbers(e *event.Event, routing nhs.NHSNumber) error {
 	return nil
 }
 
+// Patient is whose record says whether an event may flow: that of the routing
+// number, or the baby's in a birth without the mother's; zero when neither can
+// be read.
+func Patient(e *event.Event) nhs.NHSNumber {
+	number, err := nhs.ParseNHSNumber(e.Routing.NHSNumber)
+	if err != nil && e.Code == event.BirthNotification {
+		number = babyOf(e)
+	}
+	return number
+}
+
+// babyOf is the first NHS number of the baby of a birth; zero when it has none.
+func babyOf(e *event.Event) nhs.NHSNumber {
+	if e.Baby < 0 || len(e.Patients[e.Baby].NHSNumbers) == 0 {
+		return nhs.NHSNumber{}
+	}
+	number, _ := nhs.ParseNHSNumber(e.Patients[e.Baby].NHSNumbers[0])
+	return number
+}
+
 // subject collects what the message says of the patient's whereabouts.
 func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
 	s := directory.Subject{NHSNumber: number}
@@ -90,11 +110,7 @@ func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
 	if e.Code == event.BirthNotification && number.IsZero() {
 		where = nil
 		if e.Baby >= 0 {
-			baby := e.Patients[e.Baby]
-			s.Postcodes = homes(baby)
-			if len(baby.NHSNumbers) > 0 {
-				s.Baby, _ = nhs.ParseNHSNumber(baby.NHSNumbers[0])
-			}
+			s.Postcodes, s.Baby = homes(e.Patients[e.Baby]), babyOf(e)
 		}
 		if e.Mother >= 0 {
 			s.Practices = practices(e.Patients[e.Mother])

@@ -155,7 +155,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 	id := b.Journal.NextPosition()
 	a := store.Acceptance{
 		Event: id, Code: p.event.Code, Kind: string(p.event.Kind), Workflow: p.eventType.Workflow,
-		MessageID: p.event.MessageID, Publisher: p.caller.ASID,
+		MessageID: p.event.MessageID, Publisher: p.caller.ASID, Patient: Patient(&p.event),
 		Body:     store.Compress(p.body, sha256.Sum256(p.body)),
 		Withheld: p.route.Withheld,
 		Deferred: p.deferred,

@@ -31,9 +31,9 @@ type Outbox interface {
 	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
 	// WaitingDeliveries returns the next deliveries of a lane, oldest first.
 	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
-	// EventMessage returns the message of an event as it was published, or
-	// store.ErrDamaged when its bytes no longer have the SHA-256 taken then.
-	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
+	// Event returns an event as it was accepted, or store.ErrDamaged when the
+	// bytes of its message no longer have the SHA-256 taken then.
+	Event(ctx context.Context, event store.EventID) (store.Event, error)
 	// Settle stores what became of a delivery and prolongs the claim. It returns
 	// store.ErrClaimLost, having stored nothing, when the claim is another's.
 	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
@@ -57,9 +57,9 @@ type Config struct {
 	// Now is the clock of business time; nil means time.Now.
 	Now func() time.Time
 	Log *slog.Logger
-	// Withheld tells whether a message must not flow any more, because its
+	// Withheld tells whether an event must not flow any more, because its
 	// patient was flagged after it was accepted; nil asks nobody.
-	Withheld func(ctx context.Context, message []byte) (bool, error)
+	Withheld func(ctx context.Context, e store.Event) (bool, error)
 	// Record takes entries for the audit; nil drops them.
 	Record func(audit.Entry)
 

@@ -89,7 +89,7 @@ func (c *Courier) attemptWithin(ctx context.Context, d store.Delivery, claimed t
 // attempt tries to deliver once. It returns the delivery as it is to be stored:
 // still Waiting with the reason, or in the state that it has come to.
 func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery, error) {
-	message, err := c.Outbox.EventMessage(ctx, d.Event)
+	event, err := c.Outbox.Event(ctx, d.Event)
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound) {
 		return c.park(d, err), nil
 	}
@@ -97,7 +97,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 		return d, err
 	}
 	if c.Withheld != nil {
-		withheld, err := c.Withheld(ctx, message)
+		withheld, err := c.Withheld(ctx, event)
 		if err != nil {
 			return d, err
 		}
@@ -106,7 +106,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 		}
 	}
 	crashpoint.Hit(crashpoint.BeforeSend)
-	id, err := c.hand(ctx, &d, message)
+	id, err := c.hand(ctx, &d, event.Message)
 	switch {
 	case errors.Is(err, errHeld):
 		return d, err

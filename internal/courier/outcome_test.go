@@ -120,11 +120,11 @@ type damaged struct {
 	event store.EventID
 }
 
-func (d damaged) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
+func (d damaged) Event(ctx context.Context, event store.EventID) (store.Event, error) {
 	if event == d.event {
-		return nil, store.ErrDamaged
+		return store.Event{}, store.ErrDamaged
 	}
-	return d.Outbox.EventMessage(ctx, event)
+	return d.Outbox.Event(ctx, event)
 }
 
 // A body that is not what was published never leaves; the next one does.
@@ -148,7 +148,7 @@ func TestWithheld(t *testing.T) {
 	w.publish(1)
 	w.publish(2)
 	w.run(func(c *courier.Config) {
-		c.Withheld = func(_ context.Context, m []byte) (bool, error) { return string(m) == message(1), nil }
+		c.Withheld = func(_ context.Context, e store.Event) (bool, error) { return string(e.Message) == message(1), nil }
 	})
 	w.eventually("done", func() bool { return len(w.in(store.Sent)) == 1 && len(w.in(store.Withheld)) == 1 })
 	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(2) {

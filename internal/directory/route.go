@@ -78,7 +78,7 @@ func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
 		return Route{}, err
 	}
 	registered := p.GP != ""
-	b := r.builder(Route{Patient: p, BirthDate: p.BirthDate, Registered: &registered, Withheld: p.withheld()})
+	b := r.builder(Route{Patient: p, BirthDate: p.BirthDate, Registered: &registered, Withheld: p.Withheld()})
 	b.add(subscription.ByPatient, s.NHSNumber.Digits())
 	if registered {
 		b.practice(ctx, p.GP)
@@ -88,9 +88,9 @@ func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
 	return b.done()
 }
 
-// withheld reports whether the record is flagged: confidential (S) or
-// invalidated (I).
-func (p Patient) withheld() bool { return p.Sensitive || p.Invalid }
+// Withheld reports whether the record is flagged, confidential (S) or
+// invalidated (I): nothing about the patient flows (design, decision 13).
+func (p Patient) Withheld() bool { return p.Sensitive || p.Invalid }
 
 // birth routes a birth notification without the mother's number: by where the
 // baby lives and by the practices that the message names for the mother. Her
@@ -104,7 +104,7 @@ func (r Router) birth(ctx context.Context, s Subject) (Route, error) {
 			return Route{}, err
 		}
 	}
-	b := r.builder(Route{Patient: baby, Withheld: baby.withheld()})
+	b := r.builder(Route{Patient: baby, Withheld: baby.Withheld()})
 	b.practices(ctx, s.Practices)
 	if baby.Postcode != "" {
 		b.postcode(ctx, baby.Postcode)

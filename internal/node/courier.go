@@ -10,12 +10,14 @@ import (
 	"os"
 	"time"
 
+	"nems/internal/broker"
 	"nems/internal/courier"
 	"nems/internal/directory"
 	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/mesh"
 	"nems/internal/nhs"
+	"nems/internal/store"
 )
 
 // RemoteMESH is the MESH that deliveries to remote mailboxes go to.
@@ -129,27 +131,30 @@ func (n *node) carry(ctx context.Context) error {
 	return nil
 }
 
-// flagged tells whether the patient of a message has been flagged since it was
+// flagged tells whether the patient of an event has been flagged since it was
 // accepted (design, decision 13). A patient whom the directory does not have is
 // not.
-func (n *node) flagged(ctx context.Context, message []byte) (bool, error) {
-	doc, _, err := fhir.ParseXML(message)
-	if err != nil {
-		return false, nil //nolint:nilerr // it was accepted: what cannot be read names no patient
+func (n *node) flagged(ctx context.Context, e store.Event) (bool, error) {
+	if e.Patient == nil {
+		e.Patient = new(patientIn(e.Message))
 	}
-	e, _ := event.Read(doc)
-	subject := directory.Subject{}
-	if subject.NHSNumber, err = nhs.ParseNHSNumber(e.Routing.NHSNumber); err != nil {
-		if e.Code != event.BirthNotification || e.Baby < 0 || len(e.Patients[e.Baby].NHSNumbers) == 0 {
-			return false, nil
-		}
-		if subject.Baby, err = nhs.ParseNHSNumber(e.Patients[e.Baby].NHSNumbers[0]); err != nil {
-			return false, nil //nolint:nilerr // nobody to ask for
-		}
+	if e.Patient.IsZero() {
+		return false, nil
 	}
-	route, err := directory.Router{Patients: n.patients, Organisations: n.directory, Postcodes: n.directory}.Route(ctx, subject)
+	p, err := n.patients.Patient(ctx, *e.Patient)
 	if errors.Is(err, directory.ErrNotFound) {
 		return false, nil
 	}
-	return route.Withheld, err
+	return p.Withheld(), err
+}
+
+// patientIn reads out of a message what an earlier version has not stored with
+// the event; zero where it names nobody who could be asked for.
+func patientIn(message []byte) nhs.NHSNumber {
+	doc, _, err := fhir.ParseXML(message)
+	if err != nil {
+		return nhs.NHSNumber{}
+	}
+	e, _ := event.Read(doc)
+	return broker.Patient(&e)
 }

@@ -116,7 +116,13 @@ func (n *node) PendingEvents(_ context.Context, after store.EventID, limit int) 
 	return all[:min(len(all), limit)], nil
 }
 
-// EventMessage implements broker.Journal and courier.Outbox.
+// Event implements courier.Outbox.
+func (n *node) Event(ctx context.Context, id store.EventID) (store.Event, error) {
+	message, err := n.EventMessage(ctx, id)
+	return store.Event{Message: message}, err
+}
+
+// EventMessage implements broker.Journal.
 func (n *node) EventMessage(_ context.Context, id store.EventID) ([]byte, error) {
 	if n.dead.Load() {
 		return nil, store.ErrClosed

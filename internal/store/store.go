@@ -58,7 +58,10 @@ type Acceptance struct {
 	Workflow  string // MESH workflow id
 	MessageID string // MessageHeader.id
 	Publisher nhs.ASID
-	Body      Body
+	// Patient is whose record says whether the event may flow: the routing
+	// number, or the baby's in a birth without the mother's. Zero: nobody's.
+	Patient nhs.NHSNumber
+	Body    Body
 	// Facts select the subscriptions. Facts.At is the moment of acceptance.
 	Facts subscription.Facts
 	// Withheld: the patient's record is flagged S or I: kept, never matched.

@@ -226,13 +226,15 @@ func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
 // queueEvents writes the events and their bodies.
 func queueEvents(b *pgx.Batch, kept []*accept) {
 	n := len(kept)
-	ids, types, sizes, copies := make([]int64, n), make([]int32, n), make([]int32, n), make([]int32, n)
+	ids, patients := make([]int64, n), make([]int64, n)
+	types, sizes, copies := make([]int32, n), make([]int32, n), make([]int32, n)
 	kinds, messages, publishers := make([]string, n), make([]string, n), make([]string, n)
 	withheld, codecs := make([]bool, n), make([]int16, n)
 	warnings, sums, bodies := make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, a := range kept {
 		ids[i], types[i], sizes[i], copies[i] = int64(a.Event), a.eventType().number(), int32(a.Body.Size), int32(len(a.copies))
 		kinds[i], messages[i], publishers[i] = a.Kind, a.MessageID, string(a.Publisher)
+		patients[i] = store.PackPatient(a.Patient)
 		withheld[i], codecs[i] = a.Withheld, int16(a.Body.Codec)
 		warnings[i], sums[i] = a.Warnings, a.Body.SHA256[:]
 		if len(a.Body.Data) <= store.MaxPiece {
@@ -243,9 +245,9 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 			b.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), n, piece)
 		}
 	}
-	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body)
-		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[])`,
-		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies)
+	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body, patient)
+		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[], $13::bigint[])`,
+		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies, patients)
 }
 
 // inboxRows collects copies to be filed with one statement.

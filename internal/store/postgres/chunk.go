@@ -42,46 +42,61 @@ func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (
 	return data, pieces, err
 }
 
-// EventMessage returns the message of an event as it was published, or
-// store.ErrNotFound, or store.ErrDamaged when its bytes no longer have the
-// SHA-256 that was taken then.
+// EventMessage returns the message of an event as it was published; errors are
+// those of Event.
 func (db *DB) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
+	e, err := db.Event(ctx, event)
+	return e.Message, err
+}
+
+// Event returns an event as it was accepted, or store.ErrNotFound, or
+// store.ErrDamaged when the bytes of its message no longer have the SHA-256
+// that was taken then.
+func (db *DB) Event(ctx context.Context, event store.EventID) (store.Event, error) {
 	var body store.Body
+	var patient *int64
 	err := db.read(ctx, func(ctx context.Context, q querier) (err error) {
-		body, err = eventBody(ctx, q, event)
+		body, patient, err = eventBody(ctx, q, event)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return store.Event{}, err
 	}
-	message, err := body.Open()
+	var e store.Event
+	if patient != nil {
+		e.Patient, err = store.UnpackPatient(*patient)
+	}
+	if err == nil {
+		e.Message, err = body.Open()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("event %d: %w", event, err)
+		return store.Event{}, fmt.Errorf("event %d: %w", event, err)
 	}
-	return message, nil
+	return e, nil
 }
 
-// eventBody reads the body of an event with its pieces.
-func eventBody(ctx context.Context, q querier, event store.EventID) (b store.Body, err error) {
+// eventBody reads the body of an event with its pieces, and its column patient.
+func eventBody(ctx context.Context, q querier, event store.EventID) (b store.Body, patient *int64, err error) {
 	var sum []byte
 	var codec int16
-	found, err := one(ctx, q, []any{&codec, &b.Size, &sum, &b.Data}, "SELECT codec, size, sha256, body FROM event WHERE id = $1", int64(event))
+	found, err := one(ctx, q, []any{&codec, &b.Size, &sum, &b.Data, &patient},
+		"SELECT codec, size, sha256, body, patient FROM event WHERE id = $1", int64(event))
 	switch {
 	case err != nil:
-		return b, err
+		return b, patient, err
 	case !found:
-		return b, store.ErrNotFound
+		return b, nil, store.ErrNotFound
 	case len(sum) != len(b.SHA256) || codec < 0 || codec > 255:
-		return b, store.ErrDamaged
+		return b, nil, store.ErrDamaged
 	}
 	copy(b.SHA256[:], sum)
 	if b.Codec = store.Codec(codec); b.Data != nil {
-		return b, nil
+		return b, patient, nil
 	}
 	pieces, err := all(ctx, q, func(r pgx.Rows) (data []byte, err error) { return data, r.Scan(&data) },
 		"SELECT data FROM event_piece WHERE event = $1 ORDER BY n", int64(event))
 	for _, data := range pieces {
 		b.Data = append(b.Data, data...)
 	}
-	return b, err
+	return b, patient, err
 }

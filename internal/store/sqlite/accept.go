@@ -94,10 +94,10 @@ func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
 	} else if body == nil {
 		body = []byte{}
 	}
-	err := exec(w.conn, `INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, mailboxes, codec, size, sha256, body)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	err := exec(w.conn, `INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, mailboxes, codec, size, sha256, body, patient)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Event, typ, a.Kind, a.MessageID, string(a.Publisher), a.Withheld, a.Warnings, mailboxes(copies),
-		int64(a.Body.Codec), a.Body.Size, a.Body.SHA256[:], body)
+		int64(a.Body.Codec), a.Body.Size, a.Body.SHA256[:], body, store.PackPatient(a.Patient))
 	if err != nil || body != nil {
 		return err
 	}

@@ -51,46 +51,63 @@ func (db *DB) piece(ctx context.Context, position store.EventID, chunk, n int) (
 	return data, pieces, err
 }
 
-// EventMessage returns the message of an event as it was published, or
-// store.ErrNotFound, or store.ErrDamaged when its bytes no longer have the
-// SHA-256 that was taken then.
+// EventMessage returns the message of an event as it was published; errors are
+// those of Event.
 func (db *DB) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
+	e, err := db.Event(ctx, event)
+	return e.Message, err
+}
+
+// Event returns an event as it was accepted, or store.ErrNotFound, or
+// store.ErrDamaged when the bytes of its message no longer have the SHA-256
+// that was taken then.
+func (db *DB) Event(ctx context.Context, event store.EventID) (store.Event, error) {
 	var body store.Body
+	var patient *int64
 	err := db.readers.read(ctx, func(conn *sqlite.Conn) (err error) {
-		body, err = eventBody(conn, event)
+		body, patient, err = eventBody(conn, event)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return store.Event{}, err
 	}
-	message, err := body.Open()
+	var e store.Event
+	if patient != nil {
+		e.Patient, err = store.UnpackPatient(*patient)
+	}
+	if err == nil {
+		e.Message, err = body.Open()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("event %d: %w", event, err)
+		return store.Event{}, fmt.Errorf("event %d: %w", event, err)
 	}
-	return message, nil
+	return e, nil
 }
 
-// eventBody reads the body of an event with its pieces.
-func eventBody(conn *sqlite.Conn, event store.EventID) (b store.Body, err error) {
+// eventBody reads the body of an event with its pieces, and its column patient.
+func eventBody(conn *sqlite.Conn, event store.EventID) (b store.Body, patient *int64, err error) {
 	inPieces, badSum := false, false
-	found, err := row(conn, "SELECT codec, size, sha256, body FROM event WHERE id = ?", func(s *sqlite.Stmt) {
+	found, err := row(conn, "SELECT codec, size, sha256, body, patient FROM event WHERE id = ?", func(s *sqlite.Stmt) {
 		b.Codec, b.Size = store.Codec(s.ColumnInt(0)), s.ColumnInt(1)
 		badSum = s.ColumnBytes(2, b.SHA256[:]) != len(b.SHA256)
 		b.Data, inPieces = blob(s, 3), s.ColumnIsNull(3)
+		if !s.ColumnIsNull(4) {
+			patient = new(s.ColumnInt64(4))
+		}
 	}, event)
 	switch {
 	case err != nil:
-		return b, err
+		return b, patient, err
 	case !found:
-		return b, store.ErrNotFound
+		return b, nil, store.ErrNotFound
 	case badSum:
-		return b, store.ErrDamaged
+		return b, nil, store.ErrDamaged
 	case !inPieces:
-		return b, nil
+		return b, patient, nil
 	}
 	err = rows(conn, "SELECT data FROM event_piece WHERE event = ? ORDER BY n", func(s *sqlite.Stmt) error {
 		b.Data = append(b.Data, blob(s, 0)...)
 		return nil
 	}, event)
-	return b, err
+	return b, patient, err
 }

@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"path/filepath"
 	"testing"
 	"testing/fstest"
@@ -8,9 +10,10 @@ import (
 	"nems/internal/store"
 )
 
-// TestUpgradeFillsWorkflows: messages that were sent before inboxes kept their
-// workflow ids are listed with them afterwards.
-func TestUpgradeFillsWorkflows(t *testing.T) {
+// TestUpgrade: messages that were sent before inboxes kept their workflow ids are
+// listed with them afterwards, and of events that were accepted before their
+// patients were noted it is not known whom they are about.
+func TestUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nems.db")
 	conn, err := openWriter(path, mainAppID, "FULL", 1024)
 	if err != nil {
@@ -27,10 +30,13 @@ func TestUpgradeFillsWorkflows(t *testing.T) {
 	if err := migrate(conn, mainAppID, old); err != nil {
 		t.Fatal(err)
 	}
+	message := []byte("<Bundle/>")
+	sum := sha256.Sum256(message)
 	for query, args := range map[string][]any{
-		"INSERT INTO mailbox (row, id, name, ods, password, remote) VALUES (1, 'A', '', 'RR8', 'p', 0)":                                     nil,
-		"INSERT INTO inbox (mailbox, position, type, size) VALUES (1, 4096, 0, 5)":                                                          nil,
-		"INSERT INTO message (position, mailbox, sender, local_id, status, status_at, headers) VALUES (4096, 1, 'B', '', 'accepted', 0, ?)": {[]byte(`{"Workflow":"WF_1"}`)},
+		"INSERT INTO mailbox (row, id, name, ods, password, remote) VALUES (1, 'A', '', 'RR8', 'p', 0)":                                                 nil,
+		"INSERT INTO inbox (mailbox, position, type, size) VALUES (1, 4096, 0, 5)":                                                                      nil,
+		"INSERT INTO message (position, mailbox, sender, local_id, status, status_at, headers) VALUES (4096, 1, 'B', '', 'accepted', 0, ?)":             {[]byte(`{"Workflow":"WF_1"}`)},
+		"INSERT INTO event (id, type, kind, message_id, publisher, withheld, codec, size, sha256, body) VALUES (8192, 1, 'new', '', '', 0, 0, 9, ?, ?)": {sum[:], message},
 	} {
 		if err := exec(conn, query, args...); err != nil {
 			t.Fatal(err)
@@ -47,5 +53,8 @@ func TestUpgradeFillsWorkflows(t *testing.T) {
 	page, err := db.List(t.Context(), store.InboxQuery{Mailbox: 1, Max: 10})
 	if err != nil || len(page) != 1 || page[0].Workflow != "WF_1" {
 		t.Errorf("%+v, %v", page, err)
+	}
+	if e, err := db.Event(t.Context(), 8192); err != nil || e.Patient != nil || !bytes.Equal(e.Message, message) {
+		t.Errorf("%+v, %v", e, err)
 	}
 }

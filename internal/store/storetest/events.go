@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -183,6 +184,20 @@ func largeBody(t *testing.T, w *world) {
 			t.Errorf("%d bytes came back changed", size)
 		}
 	}
+}
+
+// Whose record says whether an event may flow comes back with its message.
+func eventPatient(t *testing.T, w *world) {
+	for _, patient := range []nhs.NHSNumber{jack, {}} {
+		r := w.publish(func(a *store.Acceptance) { a.Patient = patient })
+		e, err := w.Event(w.ctx(), r.Event)
+		w.must(err)
+		if e.Patient == nil || *e.Patient != patient || !bytes.Equal(e.Message, message(1)) {
+			t.Errorf("about %q, %d bytes", e.Patient.Digits(), len(e.Message))
+		}
+	}
+	_, err := w.Event(w.ctx(), 1)
+	w.wantError("no such event", err, store.ErrNotFound)
 }
 
 func withheld(t *testing.T, w *world) {

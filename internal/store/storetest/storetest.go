@@ -22,6 +22,7 @@ type Store interface {
 	NextPosition() store.EventID
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
 	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
+	Event(ctx context.Context, event store.EventID) (store.Event, error)
 	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
 	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
 	Unrouted(ctx context.Context) (store.Unrouted, error)
@@ -109,6 +110,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"MatchingTogether", matchingTogether},
 		{"LargeBody", largeBody},
 		{"Withheld", withheld},
+		{"EventPatient", eventPatient},
 		{"Idempotency", idempotency},
 		{"Deferred", deferred},
 		{"DeferredAsOfAcceptance", deferredAsOfAcceptance},

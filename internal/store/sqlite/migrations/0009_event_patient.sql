@@ -1,0 +1,3 @@
+-- Whose record says whether the event may flow, as a number; -1: nobody's;
+-- NULL: a version before this column accepted it.
+ALTER TABLE event ADD COLUMN patient INTEGER;
