@@ -129,7 +129,7 @@ func judge(types *catalogue.Catalogue, file string, raw []byte, level catalogue.
 	if level != catalogue.Schema {
 		e, facts := event.Read(doc)
 		if t, known := types.Type(e.Code); known {
-			findings = append(findings, t.Inspect(doc, level).Findings...)
+			findings = append(findings, t.Judge(doc, level).Findings...)
 		} else {
 			findings = append(findings, facts...)
 			if e.Code != "" {

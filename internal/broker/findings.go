@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"nems/internal/catalogue"
 	"nems/internal/fhir"
 	"nems/internal/spine"
 )
@@ -25,11 +26,21 @@ func (p *publication) keep(findings []fhir.Finding) error {
 
 func isError(f fhir.Finding) bool { return f.Severity == "error" || f.Severity == "fatal" }
 
-// referencesNotFound picks the references that lead nowhere.
-func referencesNotFound(findings []fhir.Finding) []fhir.Finding {
+// isReferenceNotFound picks the references that lead nowhere.
+func isReferenceNotFound(f fhir.Finding) bool {
+	return isError(f) && f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-")
+}
+
+// isStranger picks what refuses Patient resources that are not the patient of
+// the routing demographics.
+func isStranger(f fhir.Finding) bool {
+	return isError(f) && strings.HasPrefix(f.Rule, catalogue.PatientRouting)
+}
+
+func pick(findings []fhir.Finding, wanted func(fhir.Finding) bool) []fhir.Finding {
 	var out []fhir.Finding
 	for _, f := range findings {
-		if isError(f) && f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-") {
+		if wanted(f) {
 			out = append(out, f)
 		}
 	}

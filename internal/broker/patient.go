@@ -16,8 +16,8 @@ import (
 // findPatient looks the patient up, compares the routing demographics with the
 // record and collects the route keys (design, decisions 11, 15, 16 and 17).
 func (b *Broker) findPatient(ctx context.Context, p *publication) error {
-	if err := sameNumbers(&p.event, p.number); err != nil {
-		return err
+	if len(p.strangers) > 0 {
+		return spine.PatientsDiffer(Issues(p.strangers)...)
 	}
 	route, err := b.locate(ctx, &p.event, p.number)
 	if errors.Is(err, directory.ErrAway) {
@@ -62,22 +62,6 @@ func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient)
 		return nil // a birth without the mother's number: nobody to compare with
 	}
 	return directory.Agrees(record, e.Routing.Family, e.Routing.Given, e.Routing.BirthDay())
-}
-
-// sameNumbers holds the Patient resources against the routing number. A birth
-// is about two patients.
-func sameNumbers(e *event.Event, routing nhs.NHSNumber) error {
-	if e.Code == event.BirthNotification {
-		return nil
-	}
-	for _, patient := range e.Patients {
-		for _, number := range patient.NHSNumbers {
-			if n, err := nhs.ParseNHSNumber(number); err == nil && n != routing {
-				return spine.InvalidPatientDemographics(patient.At.Expression() + " has another NHS number than the routing demographics")
-			}
-		}
-	}
-	return nil
 }
 
 // Patient is whose record says whether an event may flow: that of the routing

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 
 	"nems/internal/audit"
@@ -40,6 +41,7 @@ type publication struct {
 	eventType *catalogue.EventType
 	number    nhs.NHSNumber
 	warnings  []fhir.Finding
+	strangers []fhir.Finding // Patient resources that are not the routing patient's
 	notices   []spine.Issue
 	route     directory.Route
 	deferred  bool // the directory is away: route is not known yet
@@ -130,13 +132,15 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 	return nil
 }
 
-// judge applies references and the rules of the event's page.
+// judge applies references and the rules of the event's page. What it says of
+// the patients is findPatient's to answer.
 func (b *Broker) judge(_ context.Context, p *publication) error {
 	findings := p.eventType.Judge(p.doc, b.Level).Findings
-	if missing := referencesNotFound(findings); len(missing) > 0 {
+	if missing := pick(findings, isReferenceNotFound); len(missing) > 0 {
 		return spine.ReferenceNotFound(Issues(missing)...)
 	}
-	return p.keep(findings)
+	p.strangers = pick(findings, isStranger)
+	return p.keep(slices.DeleteFunc(findings, isStranger))
 }
 
 // lifeCycle warns of event types on their way out and refuses withdrawn ones.

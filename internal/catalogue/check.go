@@ -25,8 +25,10 @@ func (r *rule) value(j *judge, n fhir.Node) {
 	switch {
 	case r.values != nil && !equalsAny(n, r.values):
 		r.report(j, n, "value", r.wrong)
-	case r.form != nil && !r.form(n.ValueBytes()):
+	case r.form != nil && !r.form(n):
 		r.report(j, n, "value", r.wrong)
+	case r.oneOf != nil && !slices.ContainsFunc(r.oneOf, func(path []step) bool { return anyAt(n, path, fhir.Node.Exists) }):
+		r.report(j, n, "required", r.wrong)
 	case r.codes != nil || r.displays != nil:
 		r.coded(j, n)
 	case r.refers != nil:
@@ -51,7 +53,7 @@ func (r *rule) coding(j *judge, n fhir.Node) {
 	if list == nil {
 		list = r.displays
 	}
-	if !n.Child("system").EqualValue(list.url) {
+	if list.url != "" && !n.Child("system").EqualValue(list.url) {
 		return
 	}
 	display, known := list.displays[string(n.Child("code").ValueBytes())]
@@ -59,7 +61,7 @@ func (r *rule) coding(j *judge, n fhir.Node) {
 	case r.codes != nil && !known:
 		r.report(j, n, "code-invalid", r.path+" has a code of "+list.url+"; received one that the list does not have")
 	case r.displays != nil && known && !n.Child("display").EqualValue(display):
-		r.report(j, n, "code-invalid", r.path+" has the display that "+list.url+" gives the code; received another or none")
+		r.report(j, n, "code-invalid", r.path+" has the display that "+list.source()+" gives the code; received another or none")
 	}
 }
 
@@ -70,15 +72,15 @@ const directoryURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 // nowhere are reported once, with all others.
 func (r *rule) reference(j *judge, n fhir.Node) {
 	reference := n.Child("reference").ValueBytes()
-	target := j.refs.Resolve(j.atEntry, reference)
-	switch name := target.Resource.Name(); {
-	case slices.Contains(r.refers, name):
-	case target.Found():
+	to := j.refs.Resolve(j.atEntry, reference)
+	switch {
+	case slices.ContainsFunc(r.refers, func(t target) bool { return t.has(j, to) }):
+	case to.Found():
 		j.reported = n
-		r.report(j, n, "invalid", r.path+" references a resource of the type "+strings.Join(r.refers, " or ")+"; received a reference to "+name)
+		r.report(j, n, "invalid", r.path+" references a resource of the type "+r.targets()+"; received a reference to "+j.nameOf(to))
 	case fhir.ClaimsInside(reference):
 	case strings.HasPrefix(string(reference), directoryURL):
-		if !r.directory {
+		if !r.directory && !j.rules.directory[j.kind] {
 			j.report(finding{
 				rule: "reference-bundled", source: r.source, brokenBy: bundledExample, code: "invalid", at: n,
 				text: r.path + " references a resource that the message carries; received the URL of an organisation in the directory",
@@ -87,6 +89,35 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 	default:
 		r.report(j, n, "invalid", r.path+" references a resource of the message; received another form of reference or none")
 	}
+}
+
+// has reports whether a resource is one that the reference may lead to. What is
+// contained in another resource is in no slice.
+func (t target) has(j *judge, to fhir.Target) bool {
+	if t.group == nil || !to.Found() {
+		return t.resource == to.Resource.Name()
+	}
+	e := &j.entries[to.Entry]
+	return e.Resource == to.Resource && e.name == t.resource && t.group.has(e)
+}
+
+func (r *rule) targets() string {
+	var names []string
+	for _, t := range r.refers {
+		names = append(names, t.name)
+	}
+	return strings.Join(names, " or ")
+}
+
+// nameOf names a resource with the slice that it belongs to.
+func (j *judge) nameOf(to fhir.Target) string {
+	e := &j.entries[to.Entry]
+	for _, g := range j.rules.groups[e.name] {
+		if e.Resource == to.Resource && g.slice != "" && g.has(e) {
+			return g.name
+		}
+	}
+	return to.Resource.Name()
 }
 
 // report notes that the rule is broken, where it holds.

@@ -9,8 +9,16 @@ import (
 
 // codeSystem is a list of codes with the text that goes with each.
 type codeSystem struct {
-	name, url string
+	name, url string // without url: of any system
 	displays  map[string]string
+}
+
+// source names the list for people; the pairs of a page have no url.
+func (s *codeSystem) source() string {
+	if s.url == "" {
+		return "the page"
+	}
+	return s.url
 }
 
 // readCodeSystems reads tables: a head line with the url, then code and display.

@@ -93,6 +93,9 @@ type ruleSet struct {
 	all        []*group            // with a cardinality, in the order of the page
 	links      []link
 	references map[string][]string // STU3 target types by Type.path
+	// directory tells for each kind that the page asks for no Organization in
+	// the message: then the directory's URL of one is right (decision 9).
+	directory [3]bool
 }
 
 // link puts the resources that a group references at a path into a slice.
@@ -230,7 +233,9 @@ func (c *compiler) place(from origin, f groupFile) (*group, error) {
 	if g.count, err = parseSpans(f.Count); err != nil {
 		return nil, err
 	}
-	g.written = written(f.Count)
+	if f.Row != noRow {
+		g.written = written(f.Count)
+	}
 	if err := c.membership(g, f.Is); err != nil {
 		return nil, err
 	}
@@ -298,10 +303,13 @@ func (c *compiler) finish(own origin) error {
 			g.number = number
 			number++
 			for _, r := range g.rules {
-				r.finish(groups)
+				r.finish(g, groups)
 				g.tree.add(r)
 			}
 		}
+	}
+	if err := c.references(); err != nil {
+		return own.source.errorf("$.resources", "%v", err)
 	}
 	for _, g := range c.out.groups["Bundle"] {
 		for _, r := range g.rules {
@@ -323,6 +331,22 @@ func (c *compiler) finish(own origin) error {
 	delete(c.out.groups, "Bundle")
 	if number > maxGroups {
 		return own.source.errorf("$.resources", "at most %d entries of resources are possible, the shared ones included; received %d", maxGroups, number)
+	}
+	return nil
+}
+
+// references looks up the slices that references lead to, and where the
+// directory's URLs are right.
+func (c *compiler) references() error {
+	for kind := range allKinds {
+		c.out.directory[kind] = !slices.ContainsFunc(c.out.groups["Organization"], func(g *group) bool { return g.count[kind].min > 0 })
+	}
+	for _, g := range c.out.ordered() {
+		for _, r := range g.rules {
+			if err := r.findTargets(c.out); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ type groupFile struct {
 	Slice    string        `yaml:"slice"`
 	Heading  string        `yaml:"heading"`
 	Is       *isFile       `yaml:"is"`
+	Row      string        `yaml:"row"`
 	Count    any           `yaml:"count"`
 	BrokenBy string        `yaml:"broken-by"`
 	Elements []elementFile `yaml:"elements"`
@@ -65,19 +66,21 @@ type isFile struct {
 
 // elementFile is one rule.
 type elementFile struct {
-	Path      string    `yaml:"path"`
-	Row       string    `yaml:"row"`
-	Count     any       `yaml:"count"`
-	Value     string    `yaml:"value"`
-	Values    []string  `yaml:"values"`
-	Form      string    `yaml:"form"`
-	Codes     string    `yaml:"codes"`
-	DisplayOf string    `yaml:"display-of"`
-	Refers    []string  `yaml:"refers"`
-	Directory bool      `yaml:"directory"`
-	When      *whenFile `yaml:"when"`
-	BrokenBy  string    `yaml:"broken-by"`
-	From      string    `yaml:"from"`
+	Path      string            `yaml:"path"`
+	Row       string            `yaml:"row"`
+	Count     any               `yaml:"count"`
+	Value     string            `yaml:"value"`
+	Values    []string          `yaml:"values"`
+	Form      string            `yaml:"form"`
+	Codes     string            `yaml:"codes"`
+	DisplayOf string            `yaml:"display-of"`
+	Pairs     map[string]string `yaml:"pairs"`
+	OneOf     []string          `yaml:"one-of"`
+	Refers    []string          `yaml:"refers"`
+	Directory bool              `yaml:"directory"`
+	When      *whenFile         `yaml:"when"`
+	BrokenBy  string            `yaml:"broken-by"`
+	From      string            `yaml:"from"`
 }
 
 // whenFile makes a rule hold only where an element of the resource has one of

@@ -91,7 +91,7 @@ func refusals(t *testing.T, code string, message []byte) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	findings = append(findings, eventType.Inspect(doc, catalogue.Strict).Errors()...)
+	findings = append(findings, eventType.Judge(doc, catalogue.Strict).Errors()...)
 	var out []string
 	for _, f := range findings {
 		out = append(out, f.Rule)

@@ -13,11 +13,8 @@ import (
 const maxFindings = 200
 
 // Judge holds a message against the rules of its event type: cardinalities and
-// values of the pages, references, NHS numbers. What is wrong with its
+// values of the pages, references, NHS numbers, patients. What is wrong with its
 // structure, fhir.ParseXML has said. At Schema there are no findings.
-//
-// Whether the Patient resources are about the routing patient, Judge leaves to
-// Inspect: publishing answers that with a code of its own.
 func (t *EventType) Judge(doc *fhir.Document, level Level) Judgement {
 	if level == Schema {
 		return Judgement{}
@@ -28,25 +25,12 @@ func (t *EventType) Judge(doc *fhir.Document, level Level) Judgement {
 	return Judgement{j.done()}
 }
 
-// Inspect is Judge, and says too, as rule patient-routing, which Patient
-// resources have another NHS number than the routing demographics (design,
-// decision 11): for those who look at a message without publishing it.
-func (t *EventType) Inspect(doc *fhir.Document, level Level) Judgement {
-	if level == Schema {
-		return Judgement{}
-	}
-	j := newJudge(t, doc, level)
-	defer j.release()
-	j.run()
-	j.routingPatient()
-	return Judgement{j.done()}
-}
-
 // entry is one entry of the bundle.
 type entry struct {
 	fhir.Entry
-	name   string // the resource's type
-	groups uint64 // bits of the slices that the resource belongs to
+	name       string // the resource's type
+	groups     uint64 // bits of the slices that the resource belongs to
+	referenced bool   // a reference leads to it
 }
 
 // judge is one message being judged.
@@ -116,7 +100,9 @@ func (j *judge) run() {
 		j.resource(i)
 		j.numbers(&j.entries[i])
 	}
+	j.ids()
 	j.resourceCounts()
+	j.demographics()
 }
 
 // bundle holds the Bundle's own elements against their rules; its entries are

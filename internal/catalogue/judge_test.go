@@ -23,7 +23,7 @@ func judge(t *testing.T, code string, message []byte, level catalogue.Level) []f
 	if err != nil {
 		t.Fatal(err)
 	}
-	return eventType.Inspect(doc, level).Findings
+	return eventType.Judge(doc, level).Findings
 }
 
 // TestOneChangeBreaksTheRule changes one thing in a message that passes strict.
@@ -149,7 +149,7 @@ func TestReferences(t *testing.T) {
 	surgery := between(string(base), "<responsible><reference value=\"", "\"")
 	for _, c := range []struct{ name, from, to, rule, issue string }{
 		{"nowhere", "<patient><reference value=\"" + patient, "<patient><reference value=\"urn:uuid:00000000-0000-4000-8000-00000000dead", "reference-not-found", "not-found"},
-		{"type against STU3", "<patient><reference value=\"" + patient, "<patient><reference value=\"" + surgery, "reference-type", "invalid"},
+		{"type against STU3", "<encounter><reference value=\"", "<encounter><reference value=\"" + surgery + "\"/></encounter><encounter><reference value=\"", "reference-type", "invalid"},
 		{"focus of the wrong type", "<focus><reference value=\"", "<focus><reference value=\"" + patient + "\"/></focus><focus><reference value=\"", "vaccinations-1/MessageHeader.focus", "invalid"},
 		{"no reference at all", "<responsible><reference value=\"" + surgery + "\"/>", "<responsible><display value=\"SURGERY\"/>", "generic/MessageHeader.responsible", "invalid"},
 		{"relative", "<responsible><reference value=\"" + surgery, "<responsible><reference value=\"Organization/1", "reference-not-found", "not-found"},

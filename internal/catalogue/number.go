@@ -49,34 +49,3 @@ func (j *judge) number(identifier fhir.Node) {
 		})
 	}
 }
-
-// routingPatient compares the NHS numbers of Patient resources with the
-// routing one. Births, which are about two patients, name neither rule nor
-// number for that.
-func (j *judge) routingPatient() {
-	if len(j.entries) == 0 || j.rules.code == birthNotification {
-		return
-	}
-	routing := j.entries[0].Resource.Extension(routingURL).Extension("nhsNumber").At("valueIdentifier", "value").Value()
-	wanted, err := nhs.ParseNHSNumber(routing)
-	if err != nil {
-		return
-	}
-	for i := range j.entries {
-		if j.entries[i].name != "Patient" {
-			continue
-		}
-		for n := range j.entries[i].Resource.ChildrenNamed("identifier") {
-			got, err := nhs.ParseNHSNumber(n.Child("value").Value())
-			if isNHSNumber(n) && err == nil && got != wanted {
-				j.report(finding{
-					rule: "patient-routing", source: genericPage, code: "business-rule", at: n,
-					text: "the Patient of a message has the NHS number of the routing demographics; received another",
-				})
-			}
-		}
-	}
-}
-
-// birthNotification is the one event type about two patients.
-const birthNotification = "pds-birth-notification-1"

@@ -74,7 +74,7 @@ func TestOfficialExamplesPassStandard(t *testing.T) {
 		}
 		valid++
 		var got []string
-		for _, f := range eventType.Inspect(doc, Standard).Errors() {
+		for _, f := range eventType.Judge(doc, Standard).Errors() {
 			got = append(got, f.Rule)
 		}
 		if diff := cmp.Diff(want[name], got); diff != "" {
@@ -96,6 +96,9 @@ func TestExemptionsAreTrue(t *testing.T) {
 	officialExamples(t)
 	broken := map[string][]string{}
 	for id, name := range exemptions(c) {
+		if name == livePDS {
+			continue // TestWhatLivePDSSendsIsAccepted
+		}
 		if broken[name] == nil {
 			eventType, doc, structure := officialExample(t, c, name)
 			if len(structure) > 0 {
@@ -113,7 +116,7 @@ func TestExemptionsAreTrue(t *testing.T) {
 
 // exemptions lists the rules that an example breaks.
 func exemptions(c *Catalogue) map[string]string {
-	out := map[string]string{"reference-bundled": bundledExample, "reference-fullUrl": fullURLExample}
+	out := map[string]string{"reference-bundled": bundledExample, "reference-fullUrl": fullURLExample, PatientRouting + "-birthDate": birthDateExample}
 	for _, eventType := range c.Types() {
 		for _, g := range eventType.rules.ordered() {
 			if g.brokenBy != "" {

@@ -11,13 +11,12 @@ import (
 // step is one element of a path below a resource: a name, a choice such as
 // deceased[x], an extension with its url, or a slice of a repeating element.
 type step struct {
-	name   string
-	choice bool   // name is the common start of a choice's elements
-	url    string // of an extension
-	slice  *slice
-	label  string // of the slice
-	// covered: another rule speaks about this element's absence.
-	covered bool
+	name    string
+	choice  bool   // name is the common start of a choice's elements
+	url     string // of an extension
+	slice   *slice
+	label   string // of the slice
+	covered bool   // another rule speaks about this element's absence
 }
 
 // slice is the elements where a descendant has one of the values.
@@ -37,6 +36,19 @@ func anyValue(n fhir.Node, path, values []string) bool {
 	}
 	for c := range n.ChildrenNamed(path[0]) {
 		if anyValue(c, path[1:], values) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyAt reports whether an element at the steps below n is as wanted.
+func anyAt(n fhir.Node, steps []step, wanted func(fhir.Node) bool) bool {
+	if len(steps) == 0 {
+		return wanted(n)
+	}
+	for c := range n.Children() {
+		if steps[0].matches(n, c, c.Name()) && anyAt(c, steps[1:], wanted) {
 			return true
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"nems/internal/fhir"
 )
 
 // harness is the value of "from" of rules that no page states, but the NHS
@@ -24,8 +26,8 @@ type rule struct {
 	source   string
 	steps    []step
 	count    spans
-	written  string // the cardinality as the page has it
-	when     *slice // below the resource; nil: always
+	written  string     // the cardinality as the page has it
+	when     *condition // nil: always
 	// brokenBy names the official example because of which the rule is only a
 	// warning at Standard.
 	brokenBy string
@@ -33,22 +35,30 @@ type rule struct {
 	shared   bool
 
 	values    []string
-	form      func([]byte) bool
+	form      func(fhir.Node) bool
 	formName  string
 	codes     *codeSystem
 	displays  *codeSystem
-	refers    []string
+	oneOf     [][]step // one of these has to be below the element
+	refers    []target
 	directory bool // the directory's URL of an organisation will do
 
 	missing string // text for an element that is not there
 	wrong   string // text for another value
 }
 
+// target is what a reference may lead to: a resource type, or a slice of one.
+type target struct {
+	name     string // as written, such as Patient(Mother)
+	resource string
+	group    *group // nil for every resource of the type
+}
+
 // rule compiles one entry of elements.
 func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	r := &rule{
 		path: f.Path, row: f.Row, source: from.page, brokenBy: f.BrokenBy, shared: from.shared,
-		values: f.Values, refers: f.Refers, directory: f.Directory, id: from.prefix + "/" + g.name + "." + f.Path,
+		values: f.Values, directory: f.Directory, id: from.prefix + "/" + g.name + "." + f.Path,
 	}
 	if f.Value != "" {
 		r.values = append(r.values, f.Value)
@@ -57,30 +67,20 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	if r.steps, err = c.compile(f.Path); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(knownPath(g.resource, r.steps), knownResources(f.Refers...)); err != nil {
+	if err := errors.Join(knownPath(g.resource, r.steps), r.refersTo(f.Refers)); err != nil {
 		return nil, err
 	}
 	if r.count, err = parseSpans(f.Count); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
 	}
 	r.written = written(f.Count)
-	if err := r.kindOfCheck(f, c.shared.codes); err != nil {
+	if err := errors.Join(r.kindOfCheck(f, c.shared.codes), c.alternatives(g, r, f.OneOf), c.condition(g, r, f.When)); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Path, err)
-	}
-	if f.When != nil {
-		if f.When.Path == "" || len(f.When.Values) == 0 {
-			return nil, fmt.Errorf("%s: \"when\" needs path and values", f.Path)
-		}
-		r.when = &slice{strings.Split(f.When.Path, "."), f.When.Values}
-		if err := knownElement(g.resource, r.when.path); err != nil {
-			return nil, fmt.Errorf("%s: when: %w", f.Path, err)
-		}
-		r.id += "(" + strings.Join(f.When.Values, ",") + ")"
 	}
 	if r.row == "" {
 		r.row = f.Path
 	}
-	r.texts(g)
+	r.texts(g, f.OneOf)
 	return r, nil
 }
 
@@ -96,25 +96,102 @@ func (r *rule) kindOfCheck(f elementFile, codes map[string]*codeSystem) error {
 	switch f.Form {
 	case "":
 	case "uuid":
-		r.form, r.formName = uuid[[]byte], "a UUID"
+		r.form, r.formName = func(n fhir.Node) bool { return uuid(n.ValueBytes()) }, "a UUID"
 	case "integer":
-		r.form, r.formName = digits, "an integer"
+		r.form, r.formName = func(n fhir.Node) bool { return digits(n.ValueBytes()) }, "an integer"
+	case "contact":
+		r.form, r.formName = contactFits, "a telephone number where its system is phone, an e-mail address where it is email"
 	default:
-		return fmt.Errorf("a form is uuid or integer; received %q", f.Form)
+		return fmt.Errorf("a form is uuid, integer or contact; received %q", f.Form)
 	}
 	r.codes, r.displays = codes[f.Codes], codes[f.DisplayOf]
+	if len(f.Pairs) > 0 {
+		r.displays = &codeSystem{displays: f.Pairs}
+	}
 	if f.Codes != "" && r.codes == nil || f.DisplayOf != "" && r.displays == nil {
 		return fmt.Errorf("there is no code system %q", f.Codes+f.DisplayOf)
 	}
 	return nil
 }
 
+// alternatives compiles the paths of which one has to be there.
+func (c *compiler) alternatives(g *group, r *rule, paths []string) error {
+	for _, path := range paths {
+		steps, err := c.compile(path)
+		if err != nil {
+			return err
+		}
+		if err := knownPath(g.resource, slices.Concat(r.steps, steps)); err != nil {
+			return err
+		}
+		r.oneOf = append(r.oneOf, steps)
+	}
+	return nil
+}
+
+// condition is what makes a rule hold: an element below the resource that has
+// one of the values.
+type condition struct {
+	path   string
+	steps  []step
+	values []string
+}
+
+func (c *compiler) condition(g *group, r *rule, f *whenFile) error {
+	if f == nil {
+		return nil
+	}
+	if f.Path == "" || len(f.Values) == 0 {
+		return errors.New("\"when\" needs path and values")
+	}
+	steps, err := c.compile(f.Path)
+	if err == nil {
+		err = knownPath(g.resource, steps)
+	}
+	if err != nil {
+		return fmt.Errorf("when: %w", err)
+	}
+	r.when = &condition{f.Path, steps, f.Values}
+	r.id += "(" + strings.Join(f.Values, ",") + ")"
+	return nil
+}
+
+func (c *condition) in(resource fhir.Node) bool {
+	return anyAt(resource, c.steps, func(n fhir.Node) bool { return equalsAny(n, c.values) })
+}
+
+// refersTo reads what a reference may lead to. The groups are known only when
+// all are compiled.
+func (r *rule) refersTo(names []string) error {
+	for _, name := range names {
+		resource, _, _ := strings.Cut(name, "(")
+		if err := knownResources(resource); err != nil {
+			return err
+		}
+		r.refers = append(r.refers, target{name: name, resource: resource})
+	}
+	return nil
+}
+
+// findTargets looks up the slices that references lead to.
+func (r *rule) findTargets(s *ruleSet) error {
+	for i, t := range r.refers {
+		if t.name == t.resource {
+			continue
+		}
+		if r.refers[i].group = s.group(t.name); r.refers[i].group == nil {
+			return fmt.Errorf("%s refers to %s, which is no entry of resources", r.path, t.name)
+		}
+	}
+	return nil
+}
+
 // texts writes down, once, what the rule says when it is broken.
-func (r *rule) texts(g *group) {
+func (r *rule) texts(g *group, oneOf []string) {
 	name := g.name + "." + r.path
 	condition := ""
 	if r.when != nil {
-		condition = " where " + strings.Join(r.when.path, ".") + " is " + strings.Join(r.when.values, " or ")
+		condition = " where " + r.when.path + " is " + strings.Join(r.when.values, " or ")
 	}
 	r.missing = name + " is needed" + condition + "; received none. Add it"
 	if len(r.values) > 0 {
@@ -122,6 +199,8 @@ func (r *rule) texts(g *group) {
 		r.wrong = name + " has the value " + quoted(r.values) + condition + "; received another. Correct it"
 	} else if r.form != nil {
 		r.wrong = name + " is " + r.formName + "; received another form"
+	} else if r.oneOf != nil {
+		r.wrong = name + " has one of " + strings.Join(oneOf, ", ") + "; received none of them"
 	}
 }
 
@@ -135,12 +214,25 @@ func quoted(values []string) string {
 }
 
 // finish marks the steps whose absence another rule reports or allows.
-func (r *rule) finish(groups []*group) {
+func (r *rule) finish(own *group, groups []*group) {
 	parts := strings.Split(r.path, ".")
 	for i := range len(parts) - 1 {
 		prefix := strings.Join(parts[:i+1], ".")
 		r.steps[i].covered = slices.ContainsFunc(groups, func(g *group) bool {
-			return slices.ContainsFunc(g.rules, func(other *rule) bool { return other.path == prefix && other.when == nil && !other.strict })
+			if g != own && g.slice != "" && !(r.shared && own.slice == "") {
+				return false // about other resources
+			}
+			return slices.ContainsFunc(g.rules, func(other *rule) bool { return other.path == prefix && other.covers(r) })
 		})
 	}
+}
+
+// covers reports whether r says whether an element has to be there, for other
+// rules about what is inside it. That the generic page leaves it to the
+// publisher does not spare a row of the event's own page.
+func (r *rule) covers(other *rule) bool {
+	if r.when != nil || r.strict {
+		return false
+	}
+	return !r.shared || other.shared || r.count[0].min > 0
 }

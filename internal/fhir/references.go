@@ -30,6 +30,18 @@ type Entry struct {
 	base int32
 }
 
+// ID gives the id of the resource as the fullUrl has it: the UUID of urn:uuid:
+// or the ID of BASE/TYPE/ID; "" where the fullUrl has another form.
+func (e Entry) ID() string {
+	if id, ok := strings.CutPrefix(e.FullURL, "urn:uuid:"); ok {
+		return id
+	}
+	if e.base < 0 {
+		return ""
+	}
+	return e.FullURL[strings.LastIndexByte(e.FullURL, '/')+1:]
+}
+
 // Target is where a reference leads: a resource of the Bundle, and its entry
 // or the one that contains it. Resource is absent where it leads nowhere.
 type Target struct {

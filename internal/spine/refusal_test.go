@@ -27,6 +27,7 @@ func TestSituations(t *testing.T) {
 		{MessageNotWellFormed("x"), 400, "error", "structure", "MESSAGE_NOT_WELL_FORMED", "Message not well formed", "x"},
 		{InvalidResource(NewIssue(InvalidResourceCode, "x")), 422, "error", "invalid", "INVALID_RESOURCE", "Invalid validation of resource.", "x"},
 		{InvalidResource(), 422, "error", "invalid", "INVALID_RESOURCE", "Invalid validation of resource.", "the resource breaks a rule"},
+		{PatientsDiffer(ResourceIssue("", "", "x", "", "")), 400, "error", "business-rule", "INVALID_PATIENT_DEMOGRAPHICS", "Invalid patient demographics (that is, PDS trace failed)", "x"},
 		{ReferenceNotFound(ResourceIssue("", "", "x", "", "")), 422, "error", "invalid", "REFERENCE_NOT_FOUND", "Referenced resource not found.", "x"},
 		{InvalidNHSNumber("x"), 400, "error", "value", "INVALID_NHS_NUMBER", "NHS number invalid", "x"},
 		{InvalidPatientDemographics("x"), 400, "error", "business-rule", "INVALID_PATIENT_DEMOGRAPHICS", "Invalid patient demographics (that is, PDS trace failed)", "x"},

@@ -59,12 +59,29 @@ func InvalidResource(issues ...Issue) *Refusal {
 // made by ResourceIssue. Whatever code an issue brings, it answers with that of
 // this situation.
 func ReferenceNotFound(issues ...Issue) *Refusal {
+	return findings(ReferenceNotFoundCode, "a reference has no entry with that fullUrl", recoded(ReferenceNotFoundCode, issues))
+}
+
+// PatientsDiffer refuses Patient resources that are not the patient of the
+// routing demographics: one issue for each, made by ResourceIssue, whose code it
+// replaces.
+func PatientsDiffer(issues ...Issue) *Refusal {
+	return findings(InvalidPatientDemographicsCode, "a Patient is not the patient of the routing demographics",
+		recoded(InvalidPatientDemographicsCode, issues))
+}
+
+// recoded gives issues the code of their situation, and errors its type.
+func recoded(code Code, issues []Issue) []Issue {
+	m := meanings[code]
 	own := make([]Issue, len(issues))
 	for i, issue := range issues {
-		issue.Code, issue.Display = ReferenceNotFoundCode, meanings[ReferenceNotFoundCode].display
+		issue.Code, issue.Display = code, m.display
+		if issue.Severity == m.severity {
+			issue.Type = m.kind
+		}
 		own[i] = issue
 	}
-	return findings(ReferenceNotFoundCode, "a reference has no entry with that fullUrl", own)
+	return own
 }
 
 // findings is the refusal for a list of issues, which must not be empty.

@@ -49,7 +49,7 @@ func judged(t *testing.T, eventType *catalogue.EventType, message []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings = append(findings, eventType.Inspect(doc, catalogue.Strict).Findings...)
+	findings = append(findings, eventType.Judge(doc, catalogue.Strict).Findings...)
 	for _, f := range findings {
 		t.Errorf("%s at %s: %s", f.Rule, f.Expression, f.Text)
 	}

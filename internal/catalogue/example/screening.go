@@ -39,19 +39,24 @@ func screening(m *message, n newborn) {
 		m.Value("status", "completed")
 		m.coded("category", nhsCodes+"DCH-ProfessionalCommentType-1", n.comment, n.commentDisplay)
 		m.reference("subject", "patient")
+		m.reference("context", "encounter")
 		m.reference("sender", "hospital")
 		m.inside("payload", func() { m.Value("contentString", "Example comment for people.") })
 	})
 }
 
-// procedure writes one test and how it came out.
-func (m *message) procedure(name, code, display, outcome, outcomeDisplay string) {
+// procedure writes one test and how it came out; performer is "" for those of a
+// laboratory.
+func (m *message) procedure(name, performer, code, display, outcome, outcomeDisplay string) {
 	m.resource("Procedure", name, ukCore+"CareConnect-Procedure-1", func() {
 		m.Value("status", "completed")
 		m.coded("code", snomed, code, display)
 		m.reference("subject", "patient")
 		m.reference("context", "encounter")
 		m.Value("performedDateTime", m.day(2))
+		if performer != "" {
+			m.inside("performer", func() { m.reference("actor", performer) })
+		}
 		m.coded("outcome", snomed, outcome, outcomeDisplay)
 	})
 }
@@ -65,10 +70,11 @@ func bloodSpot(m *message) {
 				m.Value("status", "final")
 				m.coded("code", snomed, "314079002", "Blood spot screening test")
 				m.reference("subject", "patient")
+				m.reference("context", "encounter")
 				m.Value("issued", m.instant(0))
 			})
-			m.procedure("phenylketonuria", "314081000", "Phenylketonuria screening test", "428671003", "Phenylketonuria not suspected")
-			m.procedure("cystic fibrosis", "171191008", "Cystic fibrosis screening", "428699007", "Cystic fibrosis not suspected")
+			m.procedure("phenylketonuria", "", "314081000", "Phenylketonuria screening test", "428671003", "Phenylketonuria not suspected")
+			m.procedure("cystic fibrosis", "", "171191008", "Cystic fibrosis screening", "428699007", "Cystic fibrosis not suspected")
 		},
 	})
 }
@@ -79,13 +85,15 @@ func newbornHearing(m *message) {
 		"007", "Newborn Hearing Screening", "310008001", "Audiological screening service",
 		"254", "PAEDIATRIC AUDIOLOGICAL MEDICINE", "008", "Newborn Hearing Screening", func(m *message) {
 			const test = "Automated auditory brainstem response test"
-			m.procedure("right ear", "413083006", test, "1085451000000103", test+" right ear clear response")
-			m.procedure("left ear", "413083006", test, "1085431000000105", test+" left ear clear response")
+			m.procedure("right ear", "screener", "413083006", test, "1085451000000103", test+" right ear clear response")
+			m.procedure("left ear", "screener", "413083006", test, "1085431000000105", test+" left ear clear response")
 			m.resource("Observation", "summary", ukCore+"CareConnect-Observation-1", func() {
 				m.Value("status", "final")
 				m.coded("code", snomed, "276771000000107", "Newborn hearing screening programme outcome")
 				m.reference("subject", "patient")
+				m.reference("context", "encounter")
 				m.Value("effectiveDateTime", m.day(2))
+				m.reference("performer", "screener")
 				m.coded("valueCodeableConcept", snomed, "276781000000109", "Newborn hearing screening programme completed, clear responses")
 			})
 			m.practitioner("screener")
@@ -101,13 +109,15 @@ func nipe(m *message) {
 		"006", "Newborn Infant Physical Examination", "310061009", "Children's service",
 		"290", "COMMUNITY PAEDIATRICS", "009", "Newborn and Infant Physical Examination (72 hours)", func(m *message) {
 			const programme = "Newborn and Infant Physical Examination Screening Programme, "
-			m.procedure("hips", "985531000000102", programme+"hip examination", "985891000000104", programme+"hips, no abnormality detected")
-			m.procedure("eyes", "988361000000105", programme+"eye examination", "989071000000108", programme+"eyes, no abnormality detected")
-			m.procedure("heart", "988351000000107", programme+"heart examination", "988511000000100", programme+"heart, no abnormality detected")
+			m.procedure("hips", "midwife", "985531000000102", programme+"hip examination", "985891000000104", programme+"hips, no abnormality detected")
+			m.procedure("eyes", "midwife", "988361000000105", programme+"eye examination", "989071000000108", programme+"eyes, no abnormality detected")
+			m.procedure("heart", "midwife", "988351000000107", programme+"heart examination", "988511000000100", programme+"heart, no abnormality detected")
 			m.resource("Observation", "bcg", ukCore+"CareConnect-Observation-1", func() {
 				m.Value("status", "final")
 				m.coded("code", "", "bcg-eligibility", "Eligibility for BCG")
 				m.reference("subject", "patient")
+				m.reference("context", "encounter")
+				m.reference("performer", "midwife")
 				m.coded("valueCodeableConcept", "", "eligible-for-bcg", "Eligible for BCG")
 			})
 			m.practitioner("midwife")
