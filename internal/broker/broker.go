@@ -37,6 +37,7 @@ type Journal interface {
 	NextPosition() store.EventID
 	Backlog
 	Shelf
+	Changes
 }
 
 // Mailboxes finds the MESH mailboxes that copies can go to, without regard to
@@ -45,7 +46,7 @@ type Mailboxes interface {
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 }
 
-// Config is what a Broker is made of. Every field is needed.
+// Config is what a Broker is made of. Every field but Learner is needed.
 type Config struct {
 	Journal   Journal
 	Mailboxes Mailboxes
@@ -55,6 +56,11 @@ type Config struct {
 	Patients      directory.Patients
 	Organisations directory.Organisations
 	Postcodes     directory.Postcodes
+	// Learner is Patients where they learn from the events of the Spine; nil
+	// where they do not.
+	Learner Learner
+	// Record takes entries of the audit that tell of no change in the journal.
+	Record func(audit.Entry)
 	// Level is what publishing enforces: standard or strict.
 	Level catalogue.Level
 	// AcceptUnknownPatients matches an event of a patient that the directory

@@ -2,10 +2,13 @@ package broker_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
+	"nems/internal/catalogue/example"
 	"nems/internal/directory"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // A patient whose record cannot be had does not hold up the others; a directory
@@ -34,5 +37,18 @@ func TestRouteDeferredWhileSomeAreAway(t *testing.T) {
 				t.Errorf("expected %d, %v; got %d (%v), %v", c.routed, c.err, routed, w.journal.routed, err)
 			}
 		})
+	}
+}
+
+// A change that waited for PDS is routed by what it carries, though PDS, back
+// again, shows the old record still.
+func TestDeferredChangeIsNewerThanTheRecord(t *testing.T) {
+	w := newWorld(t)
+	w.journal.waiting[1] = w.messageAbout(changeOfGP, example.Patient{Practice: newPractice})
+	if routed, err := w.RouteDeferred(t.Context()); err != nil || routed != 1 {
+		t.Fatalf("routed %d, %v", routed, err)
+	}
+	if key := (subscription.RouteKey{Kind: subscription.ByPractice, Value: newPractice}); !slices.Contains(w.journal.facts.Keys, key) {
+		t.Errorf("expected practice %s among the keys, got %v", newPractice, w.journal.facts.Keys)
 	}
 }

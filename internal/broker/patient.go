@@ -49,19 +49,22 @@ type Forgetter interface {
 // the matching of this very event first of all.
 func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumber) (directory.Route, error) {
 	s := subject(e, number)
-	if memory, ok := b.Patients.(Forgetter); ok && strings.HasPrefix(e.Code, demographics) {
-		memory.Forget(s.NHSNumber)
-		memory.Forget(s.Baby)
+	if memory, ok := b.Patients.(Forgetter); ok && s.Newer {
+		forget := func() { memory.Forget(s.NHSNumber); memory.Forget(s.Baby) }
+		forget()
+		// What was looked up just now may be the record before the change.
+		defer forget()
 	}
 	return b.router.Route(ctx, s)
 }
 
-// differences names the routing demographics that differ from the record.
+// differences names the routing demographics that differ from the record. Events
+// of the Spine are newer than it (design, decision 11).
 func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient) []string {
-	if number.IsZero() {
-		return nil // a birth without the mother's number: nobody to compare with
+	if fromSpine(e.Code) {
+		return nil
 	}
-	return directory.Agrees(record, e.Routing.Family, e.Routing.Given, e.Routing.BirthDay())
+	return directory.Agrees(record, e.Routing.Family, e.Routing.Given, e.Routing.BirthDate)
 }
 
 // Patient is whose record says whether an event may flow: that of the routing
@@ -86,34 +89,50 @@ func babyOf(e *event.Event) nhs.NHSNumber {
 
 // subject collects what the message says of the patient's whereabouts.
 func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
-	s := directory.Subject{NHSNumber: number}
-	if e.Code == pdsChangeOfAddress {
-		s.OldPostcodes = e.OldPostcodes()
+	s := directory.Subject{NHSNumber: number, Newer: fromSpine(e.Code)}
+	s.BirthDate, _ = time.Parse(time.DateOnly, e.Routing.BirthDay())
+	if e.Code == event.BirthNotification {
+		return birth(e, s)
 	}
-	where := e.Patients
-	if e.Code == event.BirthNotification && number.IsZero() {
-		where = nil
-		if e.Baby >= 0 {
-			s.Postcodes, s.Baby = homes(e.Patients[e.Baby]), babyOf(e)
-		}
-		if e.Mother >= 0 {
-			s.Practices = practices(e.Patients[e.Mother])
-		}
-	}
-	for _, patient := range where {
+	for _, patient := range e.Patients {
 		s.Postcodes = append(s.Postcodes, homes(patient)...)
 		s.Practices = append(s.Practices, practices(patient)...)
 	}
-	s.BirthDate, _ = time.Parse(time.DateOnly, e.Routing.BirthDay())
+	switch e.Code {
+	case pdsChangeOfAddress:
+		s.OldPostcodes = e.OldPostcodes()
+	case pdsChangeOfGP:
+		s.Left = len(s.Practices) == 0
+	}
 	return s
 }
 
+// birth tells mother and baby apart: the event is about the mother, but without
+// her number it is known by where the baby lives.
+func birth(e *event.Event, s directory.Subject) directory.Subject {
+	if e.Mother >= 0 {
+		s.Practices = practices(e.Patients[e.Mother])
+	}
+	switch {
+	case !s.NHSNumber.IsZero():
+		if e.Mother >= 0 {
+			s.Postcodes = homes(e.Patients[e.Mother])
+		}
+	case e.Baby >= 0:
+		s.Postcodes, s.Baby = homes(e.Patients[e.Baby]), babyOf(e)
+	}
+	return s
+}
+
+// fromSpine tells the events that the Spine alone publishes, of changes of a
+// record at PDS.
+func fromSpine(code string) bool { return strings.HasPrefix(code, "pds-") }
+
 const (
-	// demographics begins the codes of the events that the Spine alone publishes,
-	// of changes of a record at PDS.
-	demographics = "pds-"
 	// pdsChangeOfAddress is the event that both the old and the new area hear of.
 	pdsChangeOfAddress = "pds-change-of-address-1"
+	// pdsChangeOfGP is the event that names the practice a patient has now, if any.
+	pdsChangeOfGP = "pds-change-of-gp-1"
 )
 
 // homes lists the postcodes where the patient lives now.

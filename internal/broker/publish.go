@@ -62,7 +62,11 @@ func (b *Broker) Publish(ctx context.Context, caller spine.Caller, body []byte, 
 			return Published{}, err
 		}
 	}
-	return b.accept(ctx, &p, key)
+	published, err := b.accept(ctx, &p, key)
+	if err == nil && !published.Repeated {
+		b.learnNow(ctx, published.Event, &p.event)
+	}
+	return published, err
 }
 
 // entitled keeps publishers to the event types that they may publish.
@@ -161,7 +165,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 		Event: id, Code: p.event.Code, Kind: string(p.event.Kind), Workflow: p.eventType.Workflow,
 		MessageID: p.event.MessageID, Publisher: p.caller.ASID, Patient: Patient(&p.event),
 		Body:     store.Compress(p.body, sha256.Sum256(p.body)),
-		Withheld: p.route.Withheld,
+		Withheld: p.route.Withheld, Demographic: fromSpine(p.event.Code),
 		Deferred: p.deferred,
 		Facts:    p.route.Facts(p.event.Code, id.Time()),
 		Audit:    p.entry(id),

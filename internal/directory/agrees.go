@@ -2,7 +2,6 @@ package directory
 
 import (
 	"strings"
-	"time"
 
 	"nems/internal/nhs"
 )
@@ -10,8 +9,8 @@ import (
 // Agrees compares the routing demographics of a message with the patient's
 // record and names the parts that differ: "family", "given", "birthDateTime";
 // nil when they agree. Names are compared as nhs.SameName does, given is the
-// first given name, and of the birth date the first ten characters count. A
-// part that is missing on either side is not compared.
+// first given name, and the birth date as nhs.IsDay does. A part that is missing
+// on either side is not compared.
 //
 // The rule is NEMS specification, "Generic Event Message Requirements",
 // extension(routingDemographics).
@@ -23,7 +22,7 @@ func Agrees(p Patient, family, given, birthDate string) []string {
 	if len(p.Given) > 0 && !sameName(p.Given[0], given) {
 		differ = append(differ, "given")
 	}
-	if birthDate != "" && !p.BirthDate.IsZero() && birthDate[:min(len(birthDate), 10)] != p.BirthDate.Format(time.DateOnly) {
+	if birthDate != "" && !p.BirthDate.IsZero() && !nhs.IsDay(birthDate, p.BirthDate) {
 		differ = append(differ, "birthDateTime")
 	}
 	return differ

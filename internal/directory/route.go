@@ -26,17 +26,22 @@ type Subject struct {
 	// NHSNumber is the routing demographics' number; zero in a birth
 	// notification without the mother's details.
 	NHSNumber nhs.NHSNumber
-	// OldPostcodes are the addresses that a change of address leaves behind:
-	// the area that loses the patient hears of it too.
-	OldPostcodes []string
 	// Baby is the number of the child in a birth without the mother's number:
 	// its record says where it lives.
 	Baby nhs.NHSNumber
-	// The rest is used where no record is to be had: for births without the
-	// mother's number, and for unknown patients where those are accepted.
-	Postcodes []string // home addresses (a birth: the baby's)
-	Practices []nhs.ODSCode
-	BirthDate time.Time // of a patient without a record; not used in births
+	// Newer: the event comes from the Spine and tells of a change of the record.
+	// What it carries stands in for what the directory has (design, decisions 11
+	// and 16). Elsewhere it counts only where there is no record.
+	Newer     bool
+	Postcodes []string // home addresses (a birth without the mother's number: the baby's)
+	// OldPostcodes are the addresses that a change of address leaves behind:
+	// the area that loses the patient hears of it too.
+	OldPostcodes []string
+	Practices    []nhs.ODSCode
+	// Left: the patient is registered with no practice any more, as a change of GP
+	// says that names none.
+	Left      bool
+	BirthDate time.Time // not used in births
 }
 
 // Route is what the directory contributes to matching an event.
@@ -61,8 +66,9 @@ func (r Route) Facts(eventCode string, at time.Time) subscription.Facts {
 }
 
 // Route looks the subject up. It returns ErrNotFound for a patient that PDS
-// does not have (unless AcceptUnknown) and ErrAway while a directory cannot be
-// reached. A practice or postcode that is not known contributes no place.
+// does not have (unless AcceptUnknown, or the event is newer than the record) and
+// ErrAway while a directory cannot be reached. A practice or postcode that is not
+// known contributes no place.
 //
 // A superseded number matches explicit subscriptions under itself; its places
 // and flags are those of the record that supersedes it.
@@ -71,19 +77,41 @@ func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
 		return r.birth(ctx, s)
 	}
 	p, err := r.Patients.Patient(ctx, s.NHSNumber)
-	if errors.Is(err, ErrNotFound) && r.AcceptUnknown {
-		return r.unknown(ctx, s)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrNotFound) && (r.AcceptUnknown || s.Newer):
+		return r.by(ctx, s, nil)
+	case err != nil:
 		return Route{}, err
+	case s.Newer && p.SupersededBy.IsZero():
+		return r.by(ctx, s, &p)
 	}
-	registered := p.GP != ""
-	b := r.builder(Route{Patient: p, BirthDate: p.BirthDate, Registered: &registered, Withheld: p.Withheld()})
+	return r.by(ctx, Subject{NHSNumber: s.NHSNumber, OldPostcodes: s.OldPostcodes}, &p)
+}
+
+// by routes by what the subject carries, and by the record where it carries
+// nothing; nil without one.
+func (r Router) by(ctx context.Context, s Subject, record *Patient) (Route, error) {
+	b := r.builder(Route{BirthDate: s.BirthDate})
 	b.add(subscription.ByPatient, s.NHSNumber.Digits())
-	if registered {
-		b.practice(ctx, p.GP)
+	if record != nil {
+		b.route.Patient, b.route.Withheld = *record, record.Withheld()
+		if s.BirthDate.IsZero() {
+			b.route.BirthDate = record.BirthDate
+		}
 	}
-	b.postcode(ctx, p.Postcode)
+	switch {
+	case len(s.Practices) > 0:
+		b.practices(ctx, s.Practices)
+	case s.Left:
+		b.route.Registered = new(false)
+	case record != nil:
+		b.route.Registered = new(record.GP != "")
+		b.practice(ctx, record.GP)
+	}
+	if len(s.Postcodes) == 0 && record != nil {
+		b.postcode(ctx, record.Postcode)
+	}
+	b.postcodes(ctx, s.Postcodes)
 	b.postcodes(ctx, s.OldPostcodes)
 	return b.done()
 }
@@ -92,9 +120,10 @@ func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
 // invalidated (I): nothing about the patient flows (design, decision 13).
 func (p Patient) Withheld() bool { return p.Sensitive || p.Invalid }
 
-// birth routes a birth notification without the mother's number: by where the
-// baby lives and by the practices that the message names for the mother. Her
-// birth date is not PDS's, so no age filter matches.
+// birth routes a birth notification without the mother's number, to areas alone
+// (design, decision 15): by where the baby lives, and by the areas of the
+// practices that the message names for the mother. Her birth date is not PDS's,
+// so no age filter matches.
 func (r Router) birth(ctx context.Context, s Subject) (Route, error) {
 	var baby Patient
 	if !s.Baby.IsZero() {
@@ -105,22 +134,15 @@ func (r Router) birth(ctx context.Context, s Subject) (Route, error) {
 		}
 	}
 	b := r.builder(Route{Patient: baby, Withheld: baby.Withheld()})
-	b.practices(ctx, s.Practices)
+	for _, code := range s.Practices {
+		b.route.Registered = new(true)
+		b.areaOf(ctx, code)
+	}
 	if baby.Postcode != "" {
 		b.postcode(ctx, baby.Postcode)
 	} else {
 		b.postcodes(ctx, s.Postcodes)
 	}
-	return b.done()
-}
-
-// unknown routes an event of a patient without a record by its message.
-func (r Router) unknown(ctx context.Context, s Subject) (Route, error) {
-	b := r.builder(Route{BirthDate: s.BirthDate})
-	b.add(subscription.ByPatient, s.NHSNumber.Digits())
-	b.practices(ctx, s.Practices)
-	b.postcodes(ctx, s.Postcodes)
-	b.postcodes(ctx, s.OldPostcodes)
 	return b.done()
 }
 
@@ -154,18 +176,24 @@ func (b *builder) fail(err error) {
 	}
 }
 
-// practices adds the practices of a message; naming one says that the patient
-// is registered, naming none says nothing.
+// practices adds practices that the patient is registered with; naming none says
+// nothing.
 func (b *builder) practices(ctx context.Context, codes []nhs.ODSCode) {
 	for _, code := range codes {
-		registered := true
-		b.route.Registered = &registered
+		b.route.Registered = new(true)
 		b.practice(ctx, code)
 	}
 }
 
 func (b *builder) practice(ctx context.Context, code nhs.ODSCode) {
-	b.add(subscription.ByPractice, string(code))
+	if code != "" {
+		b.add(subscription.ByPractice, string(code))
+		b.areaOf(ctx, code)
+	}
+}
+
+// areaOf adds the ICB sub-location of a practice.
+func (b *builder) areaOf(ctx context.Context, code nhs.ODSCode) {
 	practice, err := b.Organisations.Organisation(ctx, code)
 	if err != nil {
 		b.fail(err)

@@ -82,7 +82,7 @@ func TestRoute(t *testing.T) {
 		"birth, the baby's record has no postcode": {directory.Subject{Baby: number(t, "9990000077"), Postcodes: []string{"EX2 5SE"}},
 			"4:15N 5:E07000041 6:E92000001", "not known", "", false},
 		"birth, the baby is not known": {directory.Subject{Baby: number(t, "9990000018"), Postcodes: []string{"EX2 5SE"}, Practices: []nhs.ODSCode{"E82025"}},
-			"2:E82025 3:06N 4:15N 5:E07000041 6:E92000001", "yes", "", false},
+			"3:06N 4:15N 5:E07000041 6:E92000001", "yes", "", false},
 		"birth, the baby is flagged": {directory.Subject{Baby: number(t, "9990000026")}, "4:15F 5:E08000035 6:E92000001", "not known", "", true},
 		"birth, nothing known":       {directory.Subject{}, "", "not known", "", false},
 	} {
@@ -200,6 +200,8 @@ func TestAgrees(t *testing.T) {
 		{"O'Neill", "Jane", "2017-10-02", "given"},
 		{"O'Neill", "Zoë Jane", "2017-10-02", "given"},
 		{"O'Neill", "Zoë", "2017-10-03", "birthDateTime"},
+		{"O'Neill", "Zoë", "2017-10-01T23:00:00Z", ""}, // British Summer Time
+		{"O'Neill", "Zoë", "2017-10-01T22:00:00Z", "birthDateTime"},
 		{"O'Neill", "Zoë", "2017-10", "birthDateTime"},
 		{"A", "B", "2000-01-01", "family given birthDateTime"},
 	} {

@@ -48,7 +48,14 @@ type Routing struct {
 
 // Patient is a Patient resource of the message, as far as routing needs it.
 type Patient struct {
-	NHSNumbers    []string
+	NHSNumbers []string
+	// Family and Given are of the official name, or of the first one.
+	Family string
+	Given  []string
+	// BirthDate and VersionID are as written, "" when absent. A version of PDS is
+	// a number that grows with each change of the record (SCN).
+	BirthDate     string
+	VersionID     string
 	Addresses     []Address
 	Practitioners []string // ODS codes of generalPractitioner
 	// At is the resource itself.

@@ -147,7 +147,12 @@ func (e *Event) indexOf(resource fhir.Node) int {
 }
 
 func patient(refs *fhir.References, entry int, resource fhir.Node) Patient {
-	p := Patient{At: resource}
+	p := Patient{At: resource, BirthDate: resource.Child("birthDate").Value(), VersionID: resource.At("meta", "versionId").Value()}
+	name := officialName(resource)
+	p.Family = name.Child("family").Value()
+	for given := range name.ChildrenNamed("given") {
+		p.Given = append(p.Given, given.Value())
+	}
 	for id := range resource.ChildrenNamed("identifier") {
 		if s := id.Child("system"); s.EqualValue(nhsNumberSystem) || s.EqualValue(nhsNumberSystemOld) {
 			p.NHSNumbers = append(p.NHSNumbers, id.Child("value").Value())
@@ -162,6 +167,16 @@ func patient(refs *fhir.References, entry int, resource fhir.Node) Patient {
 		}
 	}
 	return p
+}
+
+// officialName is the name that PDS registers, or the first one that is there.
+func officialName(patient fhir.Node) fhir.Node {
+	for name := range patient.ChildrenNamed("name") {
+		if name.Child("use").EqualValue("official") {
+			return name
+		}
+	}
+	return patient.Child("name")
 }
 
 // organisation returns the ODS code behind a reference: in the directory's URL

@@ -58,6 +58,9 @@ type Config struct {
 	// UnknownPatients says what becomes of an event about a patient whom the
 	// directory does not have.
 	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on what the message carries."`
+	// Learning says whether the directory of patients follows the events of the
+	// Spine that were accepted. Patients at PDS need no following.
+	Learning string `name:"directory-from-events" enum:"on,off" default:"on" help:"Imported patients: follow what accepted events of the Spine say of name, birth date, address and practice (on), or change by import alone (off)."`
 	// Activation says whether new subscriptions are active at once.
 	Activation string `name:"activation" enum:"automatic,manual" default:"automatic" help:"New subscriptions: active at once (automatic) or once an operator approves (manual)."`
 

@@ -173,6 +173,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.broker = n.newBroker()
+	n.catchUp(ctx)
 	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
@@ -199,6 +200,7 @@ func (n *node) serve(ctx context.Context) error {
 		g.Go(func() error { return n.keep(ctx, c) })
 	}
 	g.Go(func() error { return n.carry(ctx) })
+	g.Go(func() error { return n.learn(ctx) })
 	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].address())
@@ -289,6 +291,7 @@ func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
 		Journal: n.db, Mailboxes: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
+		Learner: n.learner(), Record: n.db.Record,
 		Level:                 catalogue.Level(n.Level),
 		AcceptUnknownPatients: n.UnknownPatients == "accept",
 		ManualActivation:      n.Activation == "manual",

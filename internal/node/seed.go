@@ -2,21 +2,24 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"nems/internal/audit"
+	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
 	"nems/internal/store"
+	"nems/internal/store/sqlite"
 )
 
 // seed fills a dev database with the dev world and the MESH sandbox's files.
 // Doing it again changes nothing.
 func (n *node) seed(ctx context.Context) error {
-	if err := devworld.Seed(ctx, n.directory); err != nil {
+	if err := devworld.Seed(ctx, strangers{n.directory}); err != nil {
 		return err
 	}
 	entry := audit.Entry{At: n.Now(), Action: "seed"}
@@ -75,4 +78,21 @@ func readLines[T any](path string, read func(io.Reader) ([]T, error)) ([]T, erro
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return lines, nil
+}
+
+// strangers is a directory that takes patients whom it does not have yet: a
+// restart must not undo what the world has learnt from events.
+type strangers struct{ *sqlite.Directory }
+
+func (d strangers) PutPatients(ctx context.Context, batch []directory.Patient) error {
+	var unknown []directory.Patient
+	for _, p := range batch {
+		_, err := d.Patient(ctx, p.NHSNumber)
+		if errors.Is(err, directory.ErrNotFound) {
+			unknown = append(unknown, p)
+		} else if err != nil {
+			return err
+		}
+	}
+	return d.Directory.PutPatients(ctx, unknown)
 }

@@ -158,7 +158,7 @@ var situations = []situation{
 			{tag: "icb", mailbox: leeds, criteria: rule("CHO_GP_CCG", "06N") + births},
 			{tag: "home", mailbox: national, criteria: rule("UHV_POSTCODE_LACODE", "E07000240") + births},
 			{tag: "young", mailbox: national, criteria: rule("CHO_POSTCODE_CCG", "06N") + births + "&Patient.age=lt1"}},
-		want: map[string]string{leeds: "practice icb", national: "home"}},
+		want: map[string]string{leeds: "icb", national: "home"}},
 	{name: "a birth with the mother's number", event: "pds-birth-notification-1", about: "9990000204",
 		asks: []ask{{tag: "mother", mailbox: leeds, criteria: about("9990000204") + births},
 			{tag: "practice", mailbox: national, criteria: rule("GP_GP_GP", "E82025") + births}},

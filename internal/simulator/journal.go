@@ -116,6 +116,12 @@ func (n *node) PendingEvents(_ context.Context, after store.EventID, limit int) 
 	return all[:min(len(all), limit)], nil
 }
 
+// PatientChanges implements broker.Journal: the directory of the actors learns
+// nothing.
+func (n *node) PatientChanges(context.Context, int64, int) (store.PatientChanges, error) {
+	return store.PatientChanges{}, nil
+}
+
 // Event implements courier.Outbox.
 func (n *node) Event(ctx context.Context, id store.EventID) (store.Event, error) {
 	message, err := n.EventMessage(ctx, id)

@@ -40,3 +40,13 @@ func UnpackPatient(packed int64) (*nhs.NHSNumber, error) {
 	}
 	return &n, nil
 }
+
+// PatientChanges are a page of the events that change patients' records.
+type PatientChanges struct {
+	Events []EventID
+	// Next is where the next page begins; 0 where this is the last.
+	Next int64
+	// Mark is where to begin another time. Some of the page may then come again:
+	// those before which others may still be on their way to their commit.
+	Mark int64
+}

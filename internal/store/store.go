@@ -70,6 +70,8 @@ type Acceptance struct {
 	// matching, with the subscriptions of this moment remembered, until
 	// RouteEvent. Facts then count for nothing.
 	Deferred bool
+	// Demographic: the event tells of a change of the patient's record.
+	Demographic bool
 	// Warnings are the findings that did not refuse the message, as JSON; nil
 	// when there are none.
 	Warnings []byte

@@ -3,8 +3,9 @@ package subscription
 import (
 	"math"
 	"strconv"
-	"sync"
 	"time"
+
+	"nems/internal/nhs"
 )
 
 // passes reports whether an age in whole years satisfies the filter.
@@ -74,20 +75,13 @@ func (f *ageFilter) passes(ages []Age) bool {
 // summer is 23:00 UTC of the day before. Who is born on 29 February has the
 // birthday of other years on 1 March. A birth that lies ahead counts as today.
 func YearsOld(birth, at time.Time) int {
-	year, month, day := at.In(unitedKingdom()).Date()
+	year, month, day := at.In(nhs.UnitedKingdom()).Date()
 	years := year - birth.Year()
 	if month < birth.Month() || month == birth.Month() && day < birth.Day() {
 		years--
 	}
 	return max(years, 0)
 }
-
-var unitedKingdom = sync.OnceValue(func() *time.Location {
-	if l, err := time.LoadLocation("Europe/London"); err == nil {
-		return l
-	}
-	return time.UTC
-})
 
 // ageRange is the whole years, both ends included, that a list of filters
 // lets pass.

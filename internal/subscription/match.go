@@ -7,9 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	// Birthdays begin at midnight in the United Kingdom, also on machines
-	// without a time zone database.
-	_ "time/tzdata"
 )
 
 // partnerSeparator stands between the pairs of a partner id (NEMS

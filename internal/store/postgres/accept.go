@@ -208,6 +208,7 @@ func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
 	}
 	w.listTypes(b, kept)
 	queueEvents(b, kept)
+	queueChanges(b, kept)
 	var copies inboxRows
 	for _, a := range kept {
 		switch {

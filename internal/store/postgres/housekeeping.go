@@ -77,6 +77,10 @@ func (db *DB) Housekeep(ctx context.Context) error {
 				kept.Time().UnixMicro(), sweptStep)
 		},
 		func() (int64, error) {
+			return db.exec(ctx, "DELETE FROM patient_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM patient_change WHERE event < $1 ORDER BY event LIMIT $2))",
+				int64(kept), sweptStep)
+		},
+		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2))",
 				now.Add(-2*db.opts.NonceWindow).UnixMicro(), sweptStep)
 		},

@@ -58,6 +58,11 @@ func (a accept) apply(w *writer) (result, error) {
 	if err := w.deliver(a.Event, typ, a.Body.Size, copies); err != nil {
 		return result{}, err
 	}
+	if a.Demographic {
+		if err := exec(w.conn, "INSERT INTO patient_change (event) VALUES (?)", a.Event); err != nil {
+			return result{}, err
+		}
+	}
 	if a.key != nil {
 		err := exec(w.conn, "INSERT OR REPLACE INTO idempotency (digest, event, sha256, copies) VALUES (?, ?, ?, ?)",
 			a.key, a.Event, a.Body.SHA256[:], len(copies))

@@ -95,8 +95,6 @@ func (d *Directory) write(ctx context.Context, f func() error) (err error) {
 	if err = f(); err == nil {
 		err = exec(d.writer, "COMMIT")
 	}
-	d.organisations.doubt()
-	d.postcodes.doubt()
 	if err != nil {
 		// Numbers that were given to new places are not in the table.
 		clear(d.places)
@@ -105,6 +103,19 @@ func (d *Directory) write(ctx context.Context, f func() error) (err error) {
 		}
 	}
 	return err
+}
+
+// writePlaces runs f in one transaction, after which what is remembered of
+// organisations and postcodes counts no longer, here and in other processes.
+func (d *Directory) writePlaces(ctx context.Context, f func() error) error {
+	defer d.organisations.doubt()
+	defer d.postcodes.doubt()
+	return d.write(ctx, func() error {
+		if err := f(); err != nil {
+			return err
+		}
+		return exec(d.writer, "UPDATE state SET written = written + 1")
+	})
 }
 
 // busyTimeout is how long a batch waits for the commit of another process.
@@ -122,6 +133,9 @@ func (d *Directory) PutPatients(ctx context.Context, patients []directory.Patien
 	return d.write(ctx, func() error {
 		for i := range patients {
 			if err := d.putPatient(&patients[i]); err != nil {
+				return err
+			}
+			if err := exec(d.writer, "DELETE FROM learnt WHERE nhs_number = ?", digits(patients[i].NHSNumber)); err != nil {
 				return err
 			}
 		}
@@ -181,25 +195,31 @@ func (d *Directory) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Pat
 }
 
 // record reads a patient's own record, directory.ErrNotFound when there is none.
-func (d *Directory) record(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
+func (d *Directory) record(ctx context.Context, n nhs.NHSNumber) (p directory.Patient, err error) {
+	err = d.readers.one(ctx, func(conn *sqlite.Conn) error {
+		p, err = patientRow(conn, n)
+		return err
+	})
+	return p, err
+}
+
+// patientRow reads the row of a patient. With directory.ErrNotFound it returns
+// a record that has the number alone.
+func patientRow(conn *sqlite.Conn, n nhs.NHSNumber) (directory.Patient, error) {
 	p := directory.Patient{NHSNumber: n}
 	var given string
 	var superseded int64
-	found := false
-	err := d.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
-		found, err = row(conn, "SELECT superseded_by, family, given, born, postcode, gp, flags FROM patient WHERE nhs_number = ?", func(s *sqlite.Stmt) {
-			superseded, p.Family, given = s.ColumnInt64(0), s.ColumnText(1), s.ColumnText(2)
-			if !s.ColumnIsNull(3) {
-				p.BirthDate = time.Unix(s.ColumnInt64(3)*secondsPerDay, 0).UTC()
-			}
-			p.Postcode, p.GP = s.ColumnText(4), odsCode(s, 5)
-			flags := s.ColumnInt64(6)
-			p.Sensitive, p.Invalid = flags&flagSensitive != 0, flags&flagInvalid != 0
-		}, digits(n))
-		return err
-	})
+	found, err := row(conn, "SELECT superseded_by, family, given, born, postcode, gp, flags FROM patient WHERE nhs_number = ?", func(s *sqlite.Stmt) {
+		superseded, p.Family, given = s.ColumnInt64(0), s.ColumnText(1), s.ColumnText(2)
+		if !s.ColumnIsNull(3) {
+			p.BirthDate = time.Unix(s.ColumnInt64(3)*secondsPerDay, 0).UTC()
+		}
+		p.Postcode, p.GP = s.ColumnText(4), odsCode(s, 5)
+		flags := s.ColumnInt64(6)
+		p.Sensitive, p.Invalid = flags&flagSensitive != 0, flags&flagInvalid != 0
+	}, digits(n))
 	if err == nil && !found {
-		err = directory.ErrNotFound
+		return p, directory.ErrNotFound
 	}
 	if err == nil {
 		err = json.Unmarshal([]byte(given), &p.Given)
@@ -216,7 +236,7 @@ func (d *Directory) record(ctx context.Context, n nhs.NHSNumber) (directory.Pati
 // PutOrganisations keeps organisations, replacing those that are there: all or
 // none.
 func (d *Directory) PutOrganisations(ctx context.Context, organisations []directory.Organisation) error {
-	return d.write(ctx, func() error {
+	return d.writePlaces(ctx, func() error {
 		for _, o := range organisations {
 			err := exec(d.writer, "INSERT OR REPLACE INTO organisation (code, name, sub_icb, practice, closed) VALUES (?, ?, ?, ?, ?)",
 				string(o.Code), o.Name, string(o.SubICB), o.Practice, o.Closed)

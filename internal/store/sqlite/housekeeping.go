@@ -60,11 +60,11 @@ func (e expire) apply(w *writer) (result, error) {
 	return result{n: len(ids)}, nil
 }
 
-// purgeSmall removes what a moment has made useless in small tables:
-// idempotency keys and subscriptions that ended long ago.
+// purgeSmall removes what a moment has made useless in small tables: idempotency
+// keys, notes of changes, and subscriptions that ended long ago.
 type purgeSmall struct {
-	keys  store.EventID
-	ended int64
+	keys, changes store.EventID
+	ended         int64
 }
 
 func (p purgeSmall) apply(w *writer) (result, error) {
@@ -72,6 +72,10 @@ func (p purgeSmall) apply(w *writer) (result, error) {
 		return result{}, err
 	}
 	n := w.conn.Changes()
+	if err := exec(w.conn, "DELETE FROM patient_change WHERE n IN (SELECT n FROM patient_change ORDER BY n LIMIT ?2) AND event < ?1", p.changes, sweptStep); err != nil {
+		return result{}, err
+	}
+	n += w.conn.Changes()
 	err := exec(w.conn, "DELETE FROM subscription WHERE id IN (SELECT id FROM subscription WHERE ends IS NOT NULL AND ends <= ? AND status = 3 LIMIT ?)", p.ended, sweptStep)
 	return result{n: n + w.conn.Changes()}, err
 }
@@ -117,7 +121,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	}
 	kept := now.Add(-db.opts.Retention)
 	steps := []operation{
-		purgeSmall{keys: store.PositionAt(now.Add(-store.KeyLife)), ended: kept.UnixMicro()},
+		purgeSmall{keys: store.PositionAt(now.Add(-store.KeyLife)), changes: store.PositionAt(kept), ended: kept.UnixMicro()},
 		purgeMessages{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
 		purgeUploads{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep},
 	}

@@ -40,7 +40,7 @@ func postcodeKey(s string) (int64, error) {
 
 // PutPostcodes keeps where postcodes lie, replacing what is there: all or none.
 func (d *Directory) PutPostcodes(ctx context.Context, postcodes []directory.PostcodePlaces) error {
-	return d.write(ctx, func() error {
+	return d.writePlaces(ctx, func() error {
 		for _, p := range postcodes {
 			key, err := postcodeKey(p.Postcode)
 			if err != nil {

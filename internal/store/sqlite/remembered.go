@@ -21,7 +21,7 @@ const (
 // times as long as to remember it.
 type remembered[K comparable, V any] struct {
 	mu      sync.RWMutex
-	conn    *sqlite.Conn // its data_version tells what other connections have written
+	conn    *sqlite.Conn // reads how often organisations and postcodes were written
 	version int64
 	asked   time.Time
 	values  map[K]V
@@ -68,7 +68,7 @@ func (r *remembered[K, V]) current() (int64, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	version, err := number(r.conn, "PRAGMA data_version")
+	version, err := number(r.conn, "SELECT written FROM state")
 	if err != nil {
 		return 0, err
 	}

@@ -26,6 +26,7 @@ type Store interface {
 	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
 	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
 	Unrouted(ctx context.Context) (store.Unrouted, error)
+	PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error)
 
 	Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error
 	SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error)
@@ -115,6 +116,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Deferred", deferred},
 		{"DeferredAsOfAcceptance", deferredAsOfAcceptance},
 		{"DeferredToMany", deferredToMany},
+		{"PatientChanges", patientChanges},
 		{"FanOut", fanOut},
 		{"FanOutSurvivesCrash", fanOutSurvivesCrash},
 		{"DuplicateSubscriptions", duplicateSubscriptions},

@@ -1,0 +1,158 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/directory"
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// Learner is a directory of patients that learns from the events of the Spine.
+// Each node may have one of its own. Safe for concurrent use.
+type Learner interface {
+	// Learn applies changes and says how many records are others now. What is
+	// older than what is known changes nothing, so that it can be repeated.
+	Learn(ctx context.Context, changes []directory.Change) (int, error)
+	// Mark is up to where the changes of a journal are learnt; SetMark keeps it,
+	// once they are. It is 0 at first.
+	Mark(ctx context.Context) (int64, error)
+	SetMark(ctx context.Context, mark int64) error
+}
+
+// Changes are the accepted events that change patients' records.
+type Changes interface {
+	// PatientChanges returns up to about max of them from a mark on, in the order
+	// of their commits, none left out however nodes commit side by side.
+	PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error)
+}
+
+// changesPage is how many changes are asked for at a time.
+const changesPage = 500
+
+// learnNow has the directory know at once, before the publisher is answered,
+// what it would hear from CatchUp: that is also who makes good what fails here.
+func (b *Broker) learnNow(ctx context.Context, id store.EventID, e *event.Event) {
+	if b.Learner != nil && fromSpine(e.Code) {
+		_ = b.learn(context.WithoutCancel(ctx), id, e)
+	}
+}
+
+// CatchUp has the directory learn what has been accepted since it last did, by
+// whichever node, and says how many events that were.
+func (b *Broker) CatchUp(ctx context.Context) (learnt int, err error) {
+	mark, err := b.Learner.Mark(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for from, more := mark, true; more; {
+		page, err := b.Journal.PatientChanges(ctx, from, changesPage)
+		if err != nil {
+			return learnt, err
+		}
+		for _, id := range page.Events {
+			if err := b.learnAgain(ctx, id); err != nil {
+				return learnt, fmt.Errorf("learning from event %d: %w", id, err)
+			}
+			learnt++
+		}
+		if page.Mark != mark {
+			if err := b.Learner.SetMark(ctx, page.Mark); err != nil {
+				return learnt, err
+			}
+		}
+		mark, from, more = page.Mark, page.Next, page.Next != 0
+	}
+	return learnt, nil
+}
+
+// learnAgain reads an accepted event's message again.
+func (b *Broker) learnAgain(ctx context.Context, id store.EventID) error {
+	message, err := b.Journal.EventMessage(ctx, id)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDamaged) {
+		return nil // purged since, or found by who checks the store
+	}
+	if err != nil {
+		return err
+	}
+	doc, _, err := fhir.ParseXML(message)
+	if err != nil {
+		return nil //nolint:nilerr // it was accepted: what cannot be read says nothing
+	}
+	e, _ := event.Read(doc)
+	return b.learn(ctx, id, &e)
+}
+
+func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) error {
+	n, err := b.Learner.Learn(ctx, changes(id, e))
+	if n > 0 {
+		b.Record(audit.Entry{
+			Action: "directory", At: b.Now(), Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: Patient(e), Status: 200, Count: n,
+		})
+	}
+	return err
+}
+
+// changes are what an event of the Spine says of the patients that it carries.
+// The routing demographics are those of the record too.
+func changes(id store.EventID, e *event.Event) []directory.Change {
+	updated, err := time.Parse(time.RFC3339, e.LastUpdated)
+	if err != nil {
+		updated = id.Time()
+	}
+	routing, _ := nhs.ParseNHSNumber(e.Routing.NHSNumber)
+	var all []directory.Change
+	for _, patient := range e.Patients {
+		c := change(e, patient)
+		if c.NHSNumber.IsZero() {
+			continue
+		}
+		if c.NHSNumber == routing {
+			fromRouting(&c, e.Routing)
+		}
+		c.At.LastUpdated = updated.UTC()
+		all = append(all, c)
+	}
+	return all
+}
+
+func change(e *event.Event, p event.Patient) directory.Change {
+	c := directory.Change{Family: p.Family, Given: p.Given}
+	if len(p.NHSNumbers) > 0 {
+		c.NHSNumber, _ = nhs.ParseNHSNumber(p.NHSNumbers[0])
+	}
+	c.At.SCN, _ = strconv.ParseInt(p.VersionID, 10, 64)
+	c.BirthDate, _ = time.Parse(time.DateOnly, p.BirthDate)
+	for _, postcode := range homes(p) {
+		if normal, ok := directory.NormalPostcode(postcode); ok {
+			c.Postcode = normal
+			break
+		}
+	}
+	if gps := practices(p); len(gps) > 0 {
+		c.GP = gps[0]
+	} else {
+		c.Left = e.Code == pdsChangeOfGP
+	}
+	return c
+}
+
+// fromRouting fills in from the routing demographics what the Patient lacks.
+func fromRouting(c *directory.Change, r event.Routing) {
+	if c.Family == "" {
+		c.Family = r.Family
+	}
+	if len(c.Given) == 0 && r.Given != "" {
+		c.Given = []string{r.Given}
+	}
+	if c.BirthDate.IsZero() {
+		c.BirthDate, _ = time.Parse(time.DateOnly, r.BirthDay())
+	}
+}
