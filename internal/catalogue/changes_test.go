@@ -86,6 +86,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"telephone is a name", vaccinations, "new", change{`0191 498 0000`, `Service desk`}, "generic/MessageHeader.source.contact", "value"},
 		{"e-mail address is a telephone number", birth, "new", change{`nems@example.nhs.uk`, `0191 498 0000`}, "generic/MessageHeader.source.contact", "value"},
 		{"e-mail address without domain", birth, "new", change{`nems@example.nhs.uk`, `nems@`}, "generic/MessageHeader.source.contact", "value"},
+		{"routing birth date of another type", vaccinations, "new", change{`<valueDateTime value="2017-10-02"/>`, `<valueDate value="2017-10-02"/>`}, "generic/MessageHeader.extension(routingDemographics).extension(birthDateTime).valueDateTime", "required"},
 		{"display of another event", vaccinations, "new", change{`<display value="Vaccinations"/>`, `<display value="NIPE Outcome"/>`}, "vaccinations-1/MessageHeader.event.display", "value"},
 		{"Patient with another family name", vaccinations, "new", change{`(<name><use value="official"/><family value=")DAWKINS`, `${1}SMITH`}, "patient-routing-name", "business-rule"},
 		{"Patient with another given name", contacts, "new", change{`(<name><use value="official"/><family value="DAWKINS"/><given value=")Jack`, `${1}John`}, "patient-routing-name", "business-rule"},
@@ -112,6 +113,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"hearing test without context", hearing, "new", change{`(<Procedure>.*?)<context>.*?</context>`, `$1`}, "newborn-hearing-1/Procedure.context", "required"},
 		{"hearing summary without context", hearing, "new", change{`(<Observation>.*?)<context>.*?</context>`, `$1`}, "newborn-hearing-1/Observation.context", "required"},
 		{"context is the patient", hearing, "new", change{`(<Observation>.*?<context><reference value=")[^"]*`, `${1}$patient`}, "newborn-hearing-1/Observation.context", "invalid"},
+		{"hearing summary only told", hearing, "new", change{`(<valueCodeableConcept>)<coding><system value="http://snomed.info/sct"/>.*?</coding>(</valueCodeableConcept></Observation>)`, `$1<text value="clear"/>$2`}, "newborn-hearing-1/Observation.valueCodeableConcept.coding", "required"},
 		{"hearing test by an organisation", hearing, "new", change{`(<actor><reference value=")[^"]*`, `${1}$organisation`}, "newborn-hearing-1/Procedure.performer.actor", "invalid"},
 		{"examination without context", nipe, "new", change{`(<Procedure>.*?)<context>.*?</context>`, `$1`}, "nipe-outcome-1/Procedure.context", "required"},
 		{"examination without performer", nipe, "new", change{`<performer>.*?</performer>`, ``}, "nipe-outcome-1/Procedure.performer", "required"},
@@ -144,6 +146,8 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"service of another system", death, "new", change{`EMS-HealthcareServiceType-1`, `ServiceType-1`}, "pds-death-notification-1/HealthcareService.type.coding.system", "value"},
 		{"commissioner is the patient", gp, "new", change{`(<partOf><reference value=")[^"]*`, `${1}$patient`}, "pds-change-of-gp-1/Organization.partOf", "invalid"},
 		{"formal and removed", death, "new", change{`<coding>[^<]*<system value="[^"]*DeathNotificationStatus-1"/><code value="2"/>`, `<coding><code value="U"/></coding>$0`}, "pds-death-notification-1/Patient.extension(deathNotification).extension(deathNotificationStatus).valueCodeableConcept.coding", "structure"},
+		{"version is no number", death, "new", change{`(<Patient>.*?<versionId value=")7`, `${1}7a`}, "pds-death-notification-1/Patient.meta.versionId", "value"},
+		{"position in a multiple birth", birth, "new", change{`<multipleBirthInteger value="1"/>`, `<multipleBirthInteger value="-1"/>`}, "pds-birth-notification-1/Patient(Baby).multipleBirthInteger", "value"},
 		{"no time of the status", death, "new", change{`(<extension url="systemEffectiveDate"><value)DateTime`, `${1}Instant`}, "pds-death-notification-1/Patient.extension(deathNotification).extension(systemEffectiveDate).valueDateTime", "required"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -298,6 +302,27 @@ func TestWhatLivePDSSendsIsAccepted(t *testing.T) {
 		}
 		if len(found) != len(want) {
 			t.Errorf("at %s: %d findings; expected %d", level, len(found), len(want))
+		}
+	}
+}
+
+// TestNumbersAnywhere: an NHS number is checked wherever it stands, and a
+// contained Patient is the routing patient like any other.
+func TestNumbersAnywhere(t *testing.T) {
+	const number = `<identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="%"/></identifier>`
+	within := func(value string) []byte {
+		return changed(t, vaccinations, "new", change{`(<subject><reference value="[^"]*"/>)`, `$1` + strings.Replace(number, "%", value, 1)})
+	}
+	contained := func(patient string) []byte {
+		return changed(t, vaccinations, "new", change{`(<Encounter>.*?</meta>)`, `$1<contained><Patient><id value="p"/>` + patient + `</Patient></contained>`})
+	}
+	expectFinding(t, vaccinations, within("9912003889"), "nhs-number-check", "value", fhir.Error)
+	expectFinding(t, vaccinations, contained(strings.Replace(number, "%", "9912003889", 1)), "nhs-number-check", "value", fhir.Error)
+	expectFinding(t, vaccinations, contained(strings.Replace(number, "%", "9434765919", 1)), "patient-routing", "business-rule", fhir.Error)
+	expectFinding(t, vaccinations, contained(`<name><family value="SMITH"/></name>`), "patient-routing-name", "business-rule", fhir.Error)
+	for _, message := range [][]byte{within("9912003888"), contained(strings.Replace(number, "%", "9912003888", 1)), contained(`<name><family value="Dawkins"/></name>`)} {
+		for _, f := range judge(t, vaccinations, message, catalogue.Strict) {
+			t.Errorf("%s at %s: %s", f.Rule, f.Expression, f.Text)
 		}
 	}
 }

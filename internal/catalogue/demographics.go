@@ -19,27 +19,26 @@ const (
 	motherGroup       = "Patient(Mother)"
 )
 
-// demographics holds the Patient resources against the routing demographics:
-// their number, their name and their birth date.
-func (j *judge) demographics() {
-	if len(j.entries) == 0 {
-		return
+// patient holds a Patient resource against the routing demographics. Those of a
+// birth are the mother's.
+func (j *judge) patient(e *entry) {
+	if j.rules.code == birthNotification {
+		if mother := j.rules.group(motherGroup); mother == nil || !mother.has(e) {
+			return
+		}
 	}
+	j.routingPatient(e.Resource)
+}
+
+// routingPatient compares number, name and birth date. A birth may name a mother
+// whose number the demographics service does not know.
+func (j *judge) routingPatient(patient fhir.Node) {
 	routing := j.entries[0].Resource.Extension(routingURL)
-	birth := j.rules.code == birthNotification
-	mother := j.rules.group(motherGroup)
-	for i := range j.entries {
-		e := &j.entries[i]
-		if e.name != "Patient" || birth && (mother == nil || !mother.has(e)) {
-			continue
-		}
-		j.at, j.atEntry = e.Resource, i
-		if !birth {
-			j.routingNumber(routing, e.Resource)
-		}
-		j.routingName(routing, e.Resource)
-		j.routingBirthDate(routing, e.Resource)
+	if j.rules.code != birthNotification {
+		j.routingNumber(routing, patient)
 	}
+	j.routingName(routing, patient)
+	j.routingBirthDate(routing, patient)
 }
 
 func (j *judge) routingNumber(routing, patient fhir.Node) {

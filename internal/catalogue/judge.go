@@ -98,11 +98,9 @@ func (j *judge) run() {
 	j.headerFirst()
 	for i := range j.entries {
 		j.resource(i)
-		j.numbers(&j.entries[i])
 	}
 	j.ids()
 	j.resourceCounts()
-	j.demographics()
 }
 
 // bundle holds the Bundle's own elements against their rules; its entries are

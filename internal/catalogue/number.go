@@ -13,30 +13,16 @@ const (
 	numberPage         = "https://www.datadictionary.nhs.uk/attributes/nhs_number.html"
 )
 
-// numbers checks the NHS numbers of a header or a patient.
-func (j *judge) numbers(e *entry) {
-	switch e.name {
-	case "MessageHeader":
-		for n := range e.Resource.Extension(routingURL).Extension("nhsNumber").ChildrenNamed("valueIdentifier") {
-			j.number(n)
-		}
-	case "Patient":
-		for n := range e.Resource.ChildrenNamed("identifier") {
-			if isNHSNumber(n) {
-				j.number(n)
-			}
-		}
-	}
-}
-
 func isNHSNumber(identifier fhir.Node) bool {
 	system := identifier.Child("system")
 	return system.EqualValue(nhsNumberSystem) || system.EqualValue(nhsNumberSystemOld)
 }
 
+// number checks an NHS number: in any resource, contained ones too, because any
+// that a message includes has been verified ("publication_general_api_guidance").
 func (j *judge) number(identifier fhir.Node) {
 	value := identifier.Child("value")
-	if !value.HasValue() {
+	if !isNHSNumber(identifier) || !value.HasValue() {
 		return
 	}
 	n, err := nhs.ParseNHSNumber(value.Value())

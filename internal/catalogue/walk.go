@@ -46,6 +46,9 @@ func (j *judge) resource(index int) {
 			j.push(&g.tree)
 		}
 	}
+	if e.name == "Patient" {
+		j.patient(e)
+	}
 	var key [96]byte
 	j.walk(e.Resource, append(key[:0], e.name...), 0)
 }
@@ -79,8 +82,15 @@ func (j *judge) walk(n fhir.Node, key []byte, base int) {
 			}
 		}
 		inner := append(append(key, '.'), name...)
-		if c.Type() == "Reference" {
+		switch c.Type() {
+		case "Reference":
 			j.reference(c, inner)
+		case "Identifier":
+			j.number(c)
+		case "Patient": // contained
+			if j.rules.code != birthNotification {
+				j.routingPatient(c)
+			}
 		}
 		j.walk(c, inner, top)
 	}
