@@ -62,11 +62,11 @@ func (r RemoteMESH) validate() []error {
 }
 
 // tls shows our certificate to the MESH and checks its own.
-func (r RemoteMESH) tls(now func() time.Time) (*tls.Config, error) {
+func (r RemoteMESH) tls(now func() time.Time, watch *tlsWatch) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: now}
 	if r.Cert != "" {
-		pair := &keyPair{cert: r.Cert, key: r.Key}
-		if _, err := pair.get(nil); err != nil {
+		pair, err := openKeyPair("mesh-remote", r.Cert, r.Key, watch)
+		if err != nil {
 			return nil, err
 		}
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get(nil) }
@@ -90,7 +90,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 	if n.RemoteMESH.URL == "" {
 		return nil, nil
 	}
-	secure, err := n.RemoteMESH.tls(n.Now)
+	secure, err := n.RemoteMESH.tls(n.Now, n.tls)
 	if err != nil {
 		return nil, fmt.Errorf("remote MESH: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -26,12 +25,13 @@ type endpoint struct {
 	socket net.Listener
 	server *http.Server
 	scheme string
-	pins   *pins // nil where no client certificates are demanded
+	pair   *keyPair // nil without TLS
+	pins   *pins    // nil where no client certificates are demanded
 }
 
 // bind opens an address. It fails at once when the address cannot be had or
 // the certificate cannot be read.
-func bind(name string, l Listener, handler http.Handler, w World) (*endpoint, error) {
+func bind(name string, l Listener, handler http.Handler, w World, watch *tlsWatch) (*endpoint, error) {
 	socket, err := net.Listen("tcp", l.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%s listener: %w", name, err)
@@ -39,20 +39,31 @@ func bind(name string, l Listener, handler http.Handler, w World) (*endpoint, er
 	e := &endpoint{name: name, socket: socket, scheme: "http", server: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(w.Log.Handler(), slog.LevelDebug),
+		ErrorLog: watch.errorLog(name),
 	}}
 	if l.Cert != "" {
-		config, pins, err := tlsConfig(l, w.Now)
-		if err != nil {
+		if err := e.secure(l, w.Now, watch); err != nil {
 			_ = socket.Close()
 			return nil, fmt.Errorf("%s listener: %w", name, err)
 		}
-		e.scheme, e.socket, e.pins = "https", tls.NewListener(socket, config), pins
 	}
 	if e.pins != nil {
 		e.server.Handler = e.pins.guard(e.server, e.pins.proxied(l, handler))
 	}
 	return e, nil
+}
+
+// secure puts TLS around the socket.
+func (e *endpoint) secure(l Listener, now func() time.Time, watch *tlsWatch) (err error) {
+	if e.pair, err = openKeyPair(e.name, l.Cert, l.Key, watch); err != nil {
+		return err
+	}
+	config, pins, err := tlsConfig(e.name, l, e.pair, now, watch)
+	if err != nil {
+		return err
+	}
+	e.scheme, e.socket, e.pins = "https", tls.NewListener(e.socket, config), pins
+	return nil
 }
 
 // address is where the endpoint can be reached, port 0 resolved.

@@ -54,6 +54,7 @@ type node struct {
 	types     *eventTypes
 	registry  *registry
 	metrics   *metrics
+	tls       *tlsWatch
 	mesh      *mailbox.Server
 	trail     *trail
 	endpoints []*endpoint
@@ -150,6 +151,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.metrics = newMetrics(n.db.Stats)
+	n.tls = newTLSWatch(n.Log, n.metrics.registry)
 	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
@@ -191,8 +193,11 @@ func (n *node) serve(ctx context.Context) error {
 	for _, e := range n.endpoints {
 		n.Log.Info("listening", "listener", e.name, "address", e.address())
 		g.Go(func() error { return e.serve(ctx, n.Drain) })
+		if e.pair != nil {
+			g.Go(func() error { return e.pair.follow(ctx) })
+		}
 		if e.pins != nil {
-			g.Go(func() error { return e.pins.follow(ctx, n.Log) })
+			g.Go(func() error { return e.pins.follow(ctx) })
 		}
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
@@ -211,7 +216,7 @@ func (n *node) serve(ctx context.Context) error {
 // bind makes the handlers and opens the addresses.
 func (n *node) bind() error {
 	if n.Dev {
-		e, err := bind("dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.World)
+		e, err := bind("dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.World, n.tls)
 		if err != nil {
 			return err
 		}
@@ -233,7 +238,7 @@ func (n *node) bind() error {
 		if l.Listen == "" {
 			continue
 		}
-		e, err := bind(l.name, l.Listener, l.handler, n.World)
+		e, err := bind(l.name, l.Listener, l.handler, n.World, n.tls)
 		if err != nil {
 			return err
 		}
@@ -279,7 +284,7 @@ func (n *node) fhirAPI(base string) http.Handler {
 	return api.New(api.Config{
 		Broker: n.broker,
 		Door: &spine.Door{
-			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Now: n.Now, Systems: n.systems,
+			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.Now, Systems: n.systems,
 		},
 		Recorder: n.trail, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
 		Limits: n.limits(), SearchKey: n.searchKey,

@@ -6,9 +6,11 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +23,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/certs"
+	"nems/internal/nhs"
 	"nems/internal/node"
 	"nems/internal/node/nodetest"
 	"nems/internal/operator"
@@ -57,36 +60,46 @@ func TestRegistrationsAreFollowed(t *testing.T) {
 	}
 }
 
+// registerKey registers a new key for a system; signedPublish signs with it.
+func (p *production) registerKey(asid nhs.ASID) {
+	p.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s, err := p.operator.System(p.t.Context(), asid)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	jwk, err := json.Marshal(jose.JSONWebKey{Key: &key.PublicKey})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if s.Keys, err = spine.ParseKeys(jwk); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.operator.PutSystems(p.t.Context(), []spine.System{s}); err != nil {
+		p.t.Fatal(err)
+	}
+	p.key = key
+}
+
+// signedPublish is a publish of the publisher with a signed token.
+func (p *production) signedPublish() *nodetest.Request {
+	p.t.Helper()
+	signed, err := p.Token(nodetest.PublisherID, "A83627", spine.ScopePublish).Signed(p.key, "")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return p.PublishRequest(nodetest.Message(p.t, "vaccinations-1", "new", nodetest.Jack)).Set("Authorization", "Bearer "+signed)
+}
+
 // TestSignedTokens lets a system in by its key, with its own certificate only.
 func TestSignedTokens(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := p.operator.System(t.Context(), nodetest.PublisherID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	jwk, err := json.Marshal(jose.JSONWebKey{Key: &key.PublicKey})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Keys, err = spine.ParseKeys(jwk); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.operator.PutSystems(t.Context(), []spine.System{s}); err != nil {
-		t.Fatal(err)
-	}
-	signed, err := p.Token(nodetest.PublisherID, "A83627", spine.ScopePublish).Signed(key, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	publish := func() nodetest.Answer {
-		r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
-		return p.Send(r.Set("Authorization", "Bearer "+signed))
-	}
+	p.registerKey(nodetest.PublisherID)
+	publish := func() nodetest.Answer { return p.Send(p.signedPublish()) }
 	p.eventually("the key is registered", func() bool { return publish().Status == 202 })
 	p.HTTP = p.caller(p.client(leedsName))
 	if a := publish(); a.Status != 403 {
@@ -194,10 +207,58 @@ func TestProxyHandsOverCertificates(t *testing.T) {
 			}
 		})
 	}
-	p.revoke(publisher)
 	p.HTTP = p.caller(proxy)
+	// The strict token of a registered key does not stand in for a certificate.
+	p.registerKey(nodetest.PublisherID)
+	p.eventually("a signed token alone is refused", func() bool {
+		a := p.Send(p.signedPublish())
+		return a.Status == 403 && p.code(a) == "ACCESS_DENIED"
+	})
+	p.eventually("with the certificate it passes", func() bool {
+		return p.Send(p.signedPublish().Set("Client-Cert", rfc9440(publisher))).Status == 202
+	})
+	p.revoke(publisher)
 	r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)).Set("Client-Cert", rfc9440(publisher))
 	p.eventually("a revoked one is refused", func() bool { return p.Send(r).Status == 400 })
+}
+
+// TestHandshakesAndCertificatesAreShown turns callers away, renews files and
+// breaks them: operators see all of it.
+func TestHandshakesAndCertificatesAreShown(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	shows := func(line string) {
+		t.Helper()
+		p.eventually(line, func() bool { return strings.Contains(p.metrics(), line) })
+	}
+	shows(`nems_certificate_expiry_timestamp_seconds{certificate="own",listener="fhir"}`)
+	shows(`nems_certificate_expiry_timestamp_seconds{certificate="issuers",listener="mesh"}`)
+	stranger, err := newAuthority(t, "Stranger").Client(publisherName, nodetest.Start, yearLong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired, err := p.authority.Client(publisherName, nodetest.Start.Add(-2*yearLong), yearLong)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := p.client(publisherName)
+	p.revoke(revoked)
+	for reason, pair := range map[string]*certs.Pair{"no certificate": nil, "unknown issuer": &stranger, "expired": &expired, "revoked": &revoked} {
+		transport := p.transport(pair)
+		if pair != nil { // also where the server says that it does not know the issuer
+			c := pair.TLS()
+			transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
+		}
+		p.HTTP = &http.Client{Transport: transport}
+		p.eventually(reason, p.refusedByTLS)
+		shows(`nems_tls_refused_total{listener="fhir",reason="` + reason + `"}`)
+		if !strings.Contains(p.Log.String(), `reason="`+reason+`"`) && !strings.Contains(p.Log.String(), "reason="+reason) {
+			t.Errorf("%s: not in the log", reason)
+		}
+	}
+	shows(`nems_certificate_reloads_total{file="client",listener="fhir",outcome="taken"}`)
+	p.write("server.key", []byte("no key"))
+	shows(`nems_certificate_reloads_total{file="own",listener="fhir",outcome="refused"}`)
 }
 
 // TestHeaderOfAProxyIsIgnored sends it where no proxy is configured.

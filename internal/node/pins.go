@@ -5,12 +5,14 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -20,6 +22,8 @@ import (
 // are in force on open connections too: a request on a connection whose
 // certificate is no longer accepted ends it.
 type pins struct {
+	listener             string
+	watch                *tlsWatch
 	issuers, revocations watched // touched by load alone
 	now                  func() time.Time
 	current              atomic.Pointer[pinned]
@@ -31,6 +35,8 @@ type pinned struct {
 	pool       *x509.CertPool
 	revoked    map[string]bool // by revocationKey
 	expires    time.Time       // of the first revocation list to expire; zero without one
+	issuers    []*x509.Certificate
+	lists      map[string]*x509.RevocationList // the newest of each issuer, by its key
 }
 
 // load reads the files if they have changed, and tells whether they had. What
@@ -47,32 +53,36 @@ func (p *pins) load() (changed bool, err error) {
 		return false, err
 	}
 	next, err := readPinned(ca, crl)
+	last := p.current.Load()
+	if err == nil && p.revocations.path != "" {
+		err = next.replaces(last)
+	}
 	if err != nil {
 		p.issuers, p.revocations = issuers, revocations
 		return false, err
 	}
 	next.generation = 1
-	if last := p.current.Load(); last != nil {
+	if last != nil {
 		next.generation = last.generation + 1
 	}
 	p.current.Store(next)
+	p.watch.trusts(p.listener, next.issuers)
 	return true, nil
 }
 
 // readPinned reads issuers (PEM) and the revocation lists that they signed (PEM,
 // several, or one in DER).
 func readPinned(ca, crl []byte) (*pinned, error) {
-	p := &pinned{pool: x509.NewCertPool(), revoked: map[string]bool{}}
-	var issuers []*x509.Certificate
+	p := &pinned{pool: x509.NewCertPool(), revoked: map[string]bool{}, lists: map[string]*x509.RevocationList{}}
 	for block, rest := pem.Decode(ca); block != nil; block, rest = pem.Decode(rest) {
 		issuer, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("client-ca: %w", err)
 		}
 		p.pool.AddCert(issuer)
-		issuers = append(issuers, issuer)
+		p.issuers = append(p.issuers, issuer)
 	}
-	if len(issuers) == 0 {
+	if len(p.issuers) == 0 {
 		return nil, errors.New("client-ca: holds no certificate in PEM")
 	}
 	for len(bytes.TrimSpace(crl)) > 0 {
@@ -80,7 +90,7 @@ func readPinned(ca, crl []byte) (*pinned, error) {
 		if block == nil {
 			block, rest = &pem.Block{Bytes: crl}, nil
 		}
-		if err := p.revoke(block.Bytes, issuers); err != nil {
+		if err := p.revoke(block.Bytes); err != nil {
 			return nil, fmt.Errorf("client-crl: %w", err)
 		}
 		crl = rest
@@ -88,13 +98,20 @@ func readPinned(ca, crl []byte) (*pinned, error) {
 	return p, nil
 }
 
+// deltaIndicator marks a list that has only what is new since another (RFC 5280,
+// section 5.2.4).
+var deltaIndicator = asn1.ObjectIdentifier{2, 5, 29, 27}
+
 // revoke adds a revocation list, which one of the issuers must have signed.
-func (p *pinned) revoke(der []byte, issuers []*x509.Certificate) error {
+func (p *pinned) revoke(der []byte) error {
 	list, err := x509.ParseRevocationList(der)
 	if err != nil {
 		return err
 	}
-	for _, issuer := range issuers {
+	if slices.ContainsFunc(list.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(deltaIndicator) }) {
+		return errors.New("a revocation list is a delta: expected complete ones")
+	}
+	for _, issuer := range p.issuers {
 		if !bytes.Equal(issuer.RawSubject, list.RawIssuer) || list.CheckSignatureFrom(issuer) != nil {
 			continue
 		}
@@ -104,9 +121,48 @@ func (p *pinned) revoke(der []byte, issuers []*x509.Certificate) error {
 		if p.expires.IsZero() || list.NextUpdate.Before(p.expires) {
 			p.expires = list.NextUpdate
 		}
+		key := string(issuer.RawSubjectPublicKeyInfo)
+		if known := p.lists[key]; known == nil || older(known, list) {
+			p.lists[key] = list
+		}
 		return nil
 	}
 	return errors.New("a revocation list is signed by none of the issuers in client-ca")
+}
+
+// older tells whether a list was issued before another of the same issuer.
+func older(a, b *x509.RevocationList) bool {
+	if a.Number != nil && b.Number != nil && a.Number.Cmp(b.Number) != 0 {
+		return a.Number.Cmp(b.Number) < 0
+	}
+	return a.ThisUpdate.Before(b.ThisUpdate)
+}
+
+// trusts tells whether the issuer with a key is accepted.
+func (p *pinned) trusts(key string) bool {
+	return slices.ContainsFunc(p.issuers, func(c *x509.Certificate) bool { return string(c.RawSubjectPublicKeyInfo) == key })
+}
+
+// replaces refuses a reading that would let in whom the last one kept out: one
+// without a list, without the list of an issuer that had one, or with an older
+// one. last is nil at first.
+func (p *pinned) replaces(last *pinned) error {
+	if len(p.lists) == 0 {
+		return errors.New("client-crl: holds no revocation list")
+	}
+	if last == nil {
+		return nil
+	}
+	for key, before := range last.lists {
+		switch now := p.lists[key]; {
+		case !p.trusts(key): // the issuer itself is gone
+		case now == nil:
+			return fmt.Errorf("client-crl: has no list of %s any more, who had one", before.Issuer)
+		case older(now, before):
+			return fmt.Errorf("client-crl: the list of %s is older than the one in force", before.Issuer)
+		}
+	}
+	return nil
 }
 
 func revocationKey(issuer, serial []byte) string { return string(issuer) + "/" + string(serial) }
@@ -165,11 +221,13 @@ func (p *pins) guard(server *http.Server, next http.Handler) http.Handler {
 		checked := r.Context().Value(checkedKey{}).(*atomic.Int64)
 		if checked.Load() != current.generation {
 			if current.verify(r.TLS.PeerCertificates, now) != nil {
+				p.watch.turnAway(p.listener, r.RemoteAddr, "revoked", "on an open connection")
 				panic(http.ErrAbortHandler)
 			}
 			checked.Store(current.generation)
 		}
 		if now.After(r.TLS.PeerCertificates[0].NotAfter) {
+			p.watch.turnAway(p.listener, r.RemoteAddr, "expired", "on an open connection")
 			panic(http.ErrAbortHandler)
 		}
 		next.ServeHTTP(w, r)
@@ -188,7 +246,7 @@ func (p *pins) expires() float64 {
 // follow takes up changed files until the context ends, and says when a
 // revocation list has expired: it stays in force, but newer revocations may be
 // missing from it.
-func (p *pins) follow(ctx context.Context, log *slog.Logger) error {
+func (p *pins) follow(ctx context.Context) error {
 	ticker := time.NewTicker(refresh)
 	defer ticker.Stop()
 	var said string
@@ -203,15 +261,15 @@ func (p *pins) follow(ctx context.Context, log *slog.Logger) error {
 		switch {
 		case err != nil && err.Error() != said:
 			said = err.Error()
-			log.Error("client certificates: the files cannot be taken up, the last ones stay in force", "error", err)
+			p.watch.reloaded(p.listener, clientFiles, err)
 		case changed:
 			said = ""
-			log.Info("client certificates: issuers and revocations were read again")
+			p.watch.reloaded(p.listener, clientFiles, nil)
 		}
 		current := p.current.Load()
 		if at := current.expires; !at.IsZero() && p.now().After(at) && expired != current.generation {
 			expired = current.generation
-			log.Error("client certificates: a revocation list has expired", "since", at)
+			p.watch.log.Error("certificates: a revocation list has expired", "listener", p.listener, "since", at)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -44,7 +45,8 @@ type production struct {
 	folder    string
 	authority *certs.Authority
 	operator  *operator.Client
-	mesh      string // address of the MESH listener
+	mesh      string            // address of the MESH listener
+	key       *ecdsa.PrivateKey // of registerKey
 }
 
 // bootProduction starts it with three systems and a mailbox registered.

@@ -2,10 +2,18 @@ package node
 
 import (
 	"encoding/base64"
+	"errors"
+	"log/slog"
+	"math/big"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"nems/internal/certs"
 )
@@ -31,6 +39,87 @@ func FuzzReadProxyHeader(f *testing.F) {
 			t.Fatalf("certificate %v, error %v", c != nil, err)
 		}
 	})
+}
+
+// TestGoodListsStay puts files in the place of a good revocation list that would
+// let in whom it keeps out.
+func TestGoodListsStay(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	pem := func(a *certs.Authority) []byte {
+		certificate, _, err := a.PEM()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return certificate
+	}
+	authority := func(name string) *certs.Authority {
+		a, err := certs.NewAuthority(name, now, time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	list := func(a *certs.Authority, at time.Time, serials ...*big.Int) []byte {
+		crl, err := a.Revocations(at, time.Hour, serials...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return crl
+	}
+	first, second, stranger := authority("First"), authority("Second"), authority("First")
+	both := slices.Concat(pem(first), pem(second))
+	good := slices.Concat(list(first, now, big.NewInt(7)), list(second, now, big.NewInt(8)))
+	folder := t.TempDir()
+	ca, crl := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "crl.pem")
+	clock := now
+	write := func(path string, content []byte) {
+		t.Helper()
+		clock = clock.Add(time.Second) // files are told apart by their time and size
+		if err := errors.Join(os.WriteFile(path, content, 0o600), os.Chtimes(path, clock, clock)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(ca, both)
+	write(crl, nil)
+	p := &pins{watch: newTLSWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry()), issuers: watched{path: ca}, revocations: watched{path: crl}, now: func() time.Time { return now }}
+	if _, err := p.load(); err == nil {
+		t.Error("a configured list that is empty is taken for one that revokes nobody")
+	}
+	write(crl, good)
+	if _, err := p.load(); err != nil {
+		t.Fatal(err)
+	}
+	stays := func(why string) {
+		t.Helper()
+		if changed, err := p.load(); changed || err == nil || len(p.current.Load().revoked) != 2 {
+			t.Errorf("%s: taken up %t, %v, %d revoked", why, changed, err, len(p.current.Load().revoked))
+		}
+	}
+	older := now.Add(-time.Hour)
+	for why, content := range map[string][]byte{
+		"empty":                        nil,
+		"blank":                        []byte("\n \n"),
+		"a comment":                    []byte("# nobody\n"),
+		"cut in a list":                good[:len(good)-40],
+		"cut behind the first list":    list(first, now.Add(time.Minute), big.NewInt(7)),
+		"one is older":                 slices.Concat(list(first, older), list(second, now.Add(time.Minute), big.NewInt(8))),
+		"both are older":               slices.Concat(list(first, older), list(second, older)),
+		"of somebody of the same name": slices.Concat(list(stranger, now.Add(time.Minute)), list(second, now.Add(time.Minute))),
+		"good ones and another's":      slices.Concat(good, list(stranger, now.Add(time.Minute))),
+		"another kind of file":         pem(first),
+	} {
+		write(crl, content)
+		stays(why)
+	}
+	write(crl, slices.Concat(list(first, now.Add(time.Minute)), list(second, now.Add(time.Minute))))
+	if changed, err := p.load(); !changed || err != nil || len(p.current.Load().revoked) != 0 {
+		t.Errorf("newer lists are not taken up: %v", err)
+	}
+	write(ca, pem(first))
+	write(crl, list(first, now.Add(2*time.Minute)))
+	if changed, err := p.load(); !changed || err != nil {
+		t.Errorf("an issuer does not go with its list: %v", err)
+	}
 }
 
 // TestPinsReadWhatTheyCanTrust gives the pins files that are wrong.

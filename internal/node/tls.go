@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -12,18 +13,14 @@ import (
 	"nems/internal/spine"
 )
 
-// tlsConfig reads a listener's certificate and, when it names issuers, demands
+// tlsConfig shows a listener's certificate and, when it names issuers, demands
 // client certificates from them. pins is nil when it names none.
-func tlsConfig(l Listener, now func() time.Time) (*tls.Config, *pins, error) {
-	pair := &keyPair{cert: l.Cert, key: l.Key}
-	if _, err := pair.get(nil); err != nil {
-		return nil, nil, err
-	}
+func tlsConfig(name string, l Listener, pair *keyPair, now func() time.Time, watch *tlsWatch) (*tls.Config, *pins, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get, Time: now}
 	if l.ClientCA == "" {
 		return c, nil, nil
 	}
-	p := &pins{issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: now}
+	p := &pins{listener: name, watch: watch, issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: now}
 	if _, err := p.load(); err != nil {
 		return nil, nil, err
 	}
@@ -43,11 +40,21 @@ func tlsConfig(l Listener, now func() time.Time) (*tls.Config, *pins, error) {
 // keyPair is a certificate with its key on disk, read again when a file has
 // changed, so that a renewed certificate needs no restart.
 type keyPair struct {
+	name      string // of the listener or connection that shows it
 	cert, key string
+	watch     *tlsWatch
 
 	mu     sync.Mutex
-	stamps [2]stamp
+	stamps [2]stamp // of the files that pair was read from
+	failed [2]stamp // of those that could not be taken up
 	pair   *tls.Certificate
+}
+
+// openKeyPair reads a certificate with its key for the first time.
+func openKeyPair(name, cert, key string, watch *tlsWatch) (*keyPair, error) {
+	k := &keyPair{name: name, cert: cert, key: key, watch: watch}
+	_, err := k.get(nil)
+	return k, err
 }
 
 // get returns the pair as it is on disk now; the last good one while the files
@@ -57,17 +64,38 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	stamps := [2]stamp{stampOf(k.cert), stampOf(k.key)}
-	if k.pair != nil && stamps == k.stamps {
+	if k.pair != nil && (stamps == k.stamps || stamps == k.failed) {
 		return k.pair, nil
 	}
 	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
-	if err == nil {
-		k.pair, k.stamps = &pair, stamps
+	if k.pair == nil && err != nil {
+		return nil, err
 	}
 	if k.pair != nil {
+		k.watch.reloaded(k.name, ownFiles, err)
+	}
+	if err != nil {
+		k.failed = stamps
 		return k.pair, nil
 	}
-	return nil, err
+	k.pair, k.stamps, k.failed = &pair, stamps, [2]stamp{}
+	k.watch.owns(k.name, pair.Leaf)
+	return k.pair, nil
+}
+
+// follow takes up renewed files until the context ends, also while nobody
+// connects.
+func (k *keyPair) follow(ctx context.Context) error {
+	ticker := time.NewTicker(refresh)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			_, _ = k.get(nil) // there is a good one by now
+		}
+	}
 }
 
 // stamp tells one state of a file from another without reading it.

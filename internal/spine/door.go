@@ -38,6 +38,9 @@ type Door struct {
 	// AllowUnsigned accepts unsigned tokens without a client certificate, and
 	// certificates of systems that have none registered. For dev mode only.
 	AllowUnsigned bool
+	// Certified refuses requests without a verified client certificate, whatever
+	// their token: behind a proxy TLS itself no longer demands one.
+	Certified bool
 	Now           func() time.Time
 	Systems       Registry
 
@@ -95,6 +98,9 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 // admit checks what depends on the registration: the signature, the receiver,
 // and the tuple as a whole.
 func (d *Door) admit(c *Caller, token token, head headers, certificate []string) *Refusal {
+	if d.Certified && certificate == nil {
+		return AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, beside a signed token too; received none")
+	}
 	if token.algorithm != unsigned {
 		// An ASID that is not registered has no keys: that is for the gate to say.
 		if c.System.ASID != "" && !d.verified.verify(token, c.System.Keys) {

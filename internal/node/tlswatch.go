@@ -1,0 +1,138 @@
+package node
+
+import (
+	"bytes"
+	"crypto/x509"
+	"log"
+	"log/slog"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
+)
+
+// tlsWatch shows operators what becomes of certificates and handshakes: when
+// each certificate expires, whether a renewed file was taken up, and who was
+// turned away and why.
+type tlsWatch struct {
+	log     *slog.Logger
+	expiry  *prometheus.GaugeVec
+	reloads *prometheus.CounterVec
+	refused *prometheus.CounterVec
+	// lines bounds what those who are turned away can write into the log.
+	lines *rate.Limiter
+}
+
+// refusedLines is how many refused handshakes a second are logged one by one;
+// the metric counts all.
+const refusedLines = 10
+
+func newTLSWatch(logger *slog.Logger, registry *prometheus.Registry) *tlsWatch {
+	w := &tlsWatch{
+		log: logger, lines: rate.NewLimiter(refusedLines, refusedLines),
+		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "nems_certificate_expiry_timestamp_seconds", Help: "When the certificates of a listener or connection expire: its own (own), the first of its issuers (issuers).",
+		}, []string{"listener", "certificate"}),
+		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nems_certificate_reloads_total", Help: "Changed certificate files (own; client: issuers and revocation lists) by what became of them: taken up, or refused, so that the last good ones stay in force.",
+		}, []string{"listener", "file", "outcome"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nems_tls_refused_total", Help: "TLS handshakes that a listener refused, and open connections that it ended because their certificate is no longer accepted, by reason.",
+		}, []string{"listener", "reason"}),
+	}
+	registry.MustRegister(w.expiry, w.reloads, w.refused)
+	return w
+}
+
+// Files of a listener, as metrics and log name them.
+const (
+	ownFiles    = "own"
+	clientFiles = "client"
+)
+
+// reloaded notes that a changed file was taken up, or why it was not.
+func (w *tlsWatch) reloaded(listener, file string, err error) {
+	if err != nil {
+		w.reloads.WithLabelValues(listener, file, "refused").Inc()
+		w.log.Error("certificates: changed files cannot be taken up, the last ones stay in force", "listener", listener, "file", file, "error", err)
+		return
+	}
+	w.reloads.WithLabelValues(listener, file, "taken").Inc()
+	w.log.Info("certificates: changed files were taken up", "listener", listener, "file", file)
+}
+
+// owns notes the certificate that a listener or connection shows.
+func (w *tlsWatch) owns(listener string, c *x509.Certificate) {
+	w.expiry.WithLabelValues(listener, "own").Set(float64(c.NotAfter.Unix()))
+}
+
+// trusts notes the issuers that a listener accepts.
+func (w *tlsWatch) trusts(listener string, issuers []*x509.Certificate) {
+	first := issuers[0].NotAfter
+	for _, c := range issuers {
+		if c.NotAfter.Before(first) {
+			first = c.NotAfter
+		}
+	}
+	w.expiry.WithLabelValues(listener, "issuers").Set(float64(first.Unix()))
+}
+
+// errorLog is the ErrorLog of a listener's server. Package net/http tells of
+// refused handshakes nowhere else.
+func (w *tlsWatch) errorLog(listener string) *log.Logger {
+	return log.New(serverErrors{w, listener}, "", 0)
+}
+
+type serverErrors struct {
+	watch    *tlsWatch
+	listener string
+}
+
+// handshake begins what net/http writes of a handshake that failed; the peer's
+// address and the reason follow.
+var handshake = []byte("http: TLS handshake error from ")
+
+func (s serverErrors) Write(line []byte) (int, error) {
+	text, isHandshake := bytes.CutPrefix(bytes.TrimSpace(line), handshake)
+	if !isHandshake {
+		s.watch.log.Debug(string(text), "listener", s.listener)
+		return len(line), nil
+	}
+	peer, detail, _ := strings.Cut(string(text), ": ")
+	s.watch.turnAway(s.listener, peer, handshakeReason(detail), detail)
+	return len(line), nil
+}
+
+// turnAway notes who was refused and why. Peers that went away by themselves are
+// counted alone.
+func (w *tlsWatch) turnAway(listener, peer, reason, detail string) {
+	w.refused.WithLabelValues(listener, reason).Inc()
+	if reason != "gone" && w.lines.Allow() {
+		w.log.Warn("a TLS peer was refused", "listener", listener, "peer", peer, "reason", reason, "detail", detail)
+	}
+}
+
+// handshakeReasons are the reasons, by what the detail contains.
+var handshakeReasons = []struct{ detail, reason string }{
+	{"didn't provide a certificate", "no certificate"},
+	{errRefused.Error(), "revoked"},
+	{"certificate has expired", "expired"},
+	{"unknown authority", "unknown issuer"},
+	{"incompatible key usage", "not for clients"},
+	{"unsupported versions", "version"},
+	{"looks like an HTTP request", "not TLS"},
+	{"first record does not look like a TLS handshake", "not TLS"},
+	{"timeout", "timeout"},
+	{"EOF", "gone"},
+	{"connection reset", "gone"},
+}
+
+// handshakeReason is one of few, so that a metric can count by it.
+func handshakeReason(detail string) string {
+	for _, r := range handshakeReasons {
+		if strings.Contains(detail, r.detail) {
+			return r.reason
+		}
+	}
+	return "other"
+}
