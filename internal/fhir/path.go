@@ -1,7 +1,6 @@
 package fhir
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,15 +8,16 @@ import (
 // Expression gives the element's path as FHIRPath, from the root's type on:
 // Bundle.entry[0].resource.ofType(MessageHeader).event. Repeating elements
 // have their index from 0, choices are written as value.ofType(dateTime).
-func (n Node) Expression() string { return new(pathFinder).expression(n) }
+func (n Node) Expression() string { return (*pathFinder)(nil).expression(n) }
 
 // Location gives the element's path as XPath, with f for the FHIR namespace
 // and h for XHTML: /f:Bundle/f:entry[1]/f:resource/f:MessageHeader/f:event.
 // Repeating elements have their index from 1.
-func (n Node) Location() string { return new(pathFinder).location(n) }
+func (n Node) Location() string { return (*pathFinder)(nil).location(n) }
 
 // pathFinder works out paths. It remembers how far it counted siblings, so
-// that the paths of many elements, in document order, take one pass in all.
+// that the paths of many elements, in document order, take one pass in all. The
+// nil one, for a single path, remembers nothing.
 type pathFinder struct {
 	counted map[siblingKey]siblingCount
 }
@@ -33,59 +33,70 @@ type siblingCount struct {
 	before int
 }
 
+// usualPath is room for the path of most elements.
+const usualPath = 192
+
 func (p *pathFinder) expression(n Node) string {
-	var parts []string
-	for at := n; at.Exists(); at = at.Parent() {
-		parts = append(parts, p.expressionStep(at))
+	if !n.Exists() {
+		return ""
 	}
-	slices.Reverse(parts)
-	return strings.TrimPrefix(strings.Join(parts, ""), ".")
+	var room [usualPath]byte
+	return string(p.appendExpression(room[:0], n))
 }
 
-func (p *pathFinder) expressionStep(n Node) string {
+func (p *pathFinder) appendExpression(path []byte, n Node) []byte {
 	name, parent := n.Name(), n.Parent()
 	if !parent.Exists() {
-		return name
+		return append(path, name...)
 	}
+	path = append(p.appendExpression(path, parent), '.')
 	place, known := parent.place(name)
 	if known && parent.record().typ == typeResourceContainer {
-		return ".ofType(" + name + ")"
+		return append(append(append(path, "ofType("...), name...), ')')
 	}
-	step := "." + name
 	if known && len(place.elements) > 1 {
-		choice := strings.TrimSuffix(choiceName(facts(), place), "[x]")
-		step = "." + choice + ".ofType(" + n.Type() + ")"
+		path = append(path, strings.TrimSuffix(choiceName(facts(), place), "[x]")...)
+		path = append(append(append(path, ".ofType("...), n.Type()...), ')')
+	} else {
+		path = append(path, name...)
 	}
 	// Unknown elements have an index from the second on.
 	if before := p.siblingsBefore(n, name); known && place.many || before > 0 {
-		step += "[" + strconv.Itoa(before) + "]"
+		path = appendIndex(path, before)
 	}
-	return step
+	return path
 }
 
 func (p *pathFinder) location(n Node) string {
-	var parts []string
-	for at := n; at.Exists(); at = at.Parent() {
-		parts = append(parts, p.locationStep(at))
+	if !n.Exists() {
+		return ""
 	}
-	slices.Reverse(parts)
-	return strings.Join(parts, "")
+	var room [usualPath]byte
+	return string(p.appendLocation(room[:0], n))
 }
 
-func (p *pathFinder) locationStep(n Node) string {
+func (p *pathFinder) appendLocation(path []byte, n Node) []byte {
 	name, parent := n.Name(), n.Parent()
-	step := "/f:" + name
-	if n.record().typ == typeXHTML {
-		step = "/h:" + name
+	if parent.Exists() {
+		path = p.appendLocation(path, parent)
 	}
+	prefix := "/f:"
+	if n.record().typ == typeXHTML {
+		prefix = "/h:"
+	}
+	path = append(append(path, prefix...), name...)
 	if !parent.Exists() {
-		return step
+		return path
 	}
 	place, known := parent.place(name)
 	if before := p.siblingsBefore(n, name); known && place.many || before > 0 {
-		step += "[" + strconv.Itoa(before+1) + "]"
+		path = appendIndex(path, before+1)
 	}
-	return step
+	return path
+}
+
+func appendIndex(path []byte, index int) []byte {
+	return append(strconv.AppendInt(append(path, '['), int64(index), 10), ']')
 }
 
 // place finds where a child of that name belongs.
@@ -101,7 +112,10 @@ func (n Node) place(name string) (slot, bool) {
 // siblingsBefore counts the elements of the same name before n.
 func (p *pathFinder) siblingsBefore(n Node, name string) int {
 	key := siblingKey{n.record().parent, name}
-	from, known := p.counted[key]
+	from, known := siblingCount{}, false
+	if p != nil {
+		from, known = p.counted[key]
+	}
 	if !known || from.index > n.index {
 		from = siblingCount{key.parent + 1, 0}
 	}
@@ -111,9 +125,11 @@ func (p *pathFinder) siblingsBefore(n Node, name string) int {
 		}
 		from.index = n.doc.nodes[from.index].next
 	}
-	if p.counted == nil {
-		p.counted = map[siblingKey]siblingCount{}
+	if p != nil {
+		if p.counted == nil {
+			p.counted = map[siblingKey]siblingCount{}
+		}
+		p.counted[key] = from
 	}
-	p.counted[key] = from
 	return from.before
 }

@@ -73,7 +73,7 @@ func (d *Document) References() *References {
 }
 
 func newReferences(bundle Node) *References {
-	r := &References{places: map[place]int32{}}
+	r := &References{places: make(map[place]int32, 16)}
 	if !bundle.is("Bundle") {
 		return r
 	}
