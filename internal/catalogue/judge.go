@@ -181,7 +181,7 @@ func (j *judge) follow(from int, n fhir.Node, path []step, to *group) {
 		return
 	}
 	for c := range n.Children() {
-		if path[0].matches(n, c, c.Name()) {
+		if path[0].matches(c, c.Name()) {
 			j.follow(from, c, path[1:], to)
 		}
 	}

@@ -48,7 +48,7 @@ func anyAt(n fhir.Node, steps []step, wanted func(fhir.Node) bool) bool {
 		return wanted(n)
 	}
 	for c := range n.Children() {
-		if steps[0].matches(n, c, c.Name()) && anyAt(c, steps[1:], wanted) {
+		if steps[0].matches(c, c.Name()) && anyAt(c, steps[1:], wanted) {
 			return true
 		}
 	}
@@ -70,9 +70,8 @@ func (s *step) same(other *step) bool {
 	return s.name == other.name && s.choice == other.choice && s.url == other.url && s.label == other.label
 }
 
-// matches reports whether c, a child of parent of that name, is what the step
-// means.
-func (s *step) matches(parent, c fhir.Node, name string) bool {
+// matches reports whether an element of that name is what the step means.
+func (s *step) matches(n fhir.Node, name string) bool {
 	if s.choice {
 		rest, found := strings.CutPrefix(name, s.name)
 		return found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
@@ -81,19 +80,9 @@ func (s *step) matches(parent, c fhir.Node, name string) bool {
 		return false
 	}
 	if s.url != "" {
-		return hasURL(parent, c, s.url)
+		return n.EqualURL(s.url)
 	}
-	return s.slice == nil || s.slice.in(c)
-}
-
-// hasURL compares an extension's url. The first one with the url is found
-// without copying the text, and there is hardly ever another.
-func hasURL(parent, extension fhir.Node, url string) bool {
-	first := parent.Extension(url)
-	if !first.Exists() {
-		return false
-	}
-	return first == extension || extension.URL() == url
+	return s.slice == nil || s.slice.in(n)
 }
 
 // paths compiles the notation of the files.

@@ -74,7 +74,7 @@ func (j *judge) walk(n fhir.Node, key []byte, base int) {
 	for c := range n.Children() {
 		name := c.Name()
 		for i := base; i < top; i++ {
-			if x := &j.work[i]; x.branch.step.matches(n, c, name) {
+			if x := &j.work[i]; x.branch.step.matches(c, name) {
 				x.count++
 				b := x.branch
 				j.values(b, c)

@@ -101,6 +101,11 @@ func (n Node) URL() string {
 	return string(n.attribute())
 }
 
+// EqualURL reports whether an extension has exactly this url.
+func (n Node) EqualURL(url string) bool {
+	return n.doc != nil && n.record().typ == typeExtension && n.record().value != 0 && string(n.attribute()) == url
+}
+
 // ID gives the id attribute (of a data type's element; a resource's id is the
 // value of its child "id").
 func (n Node) ID() string {
@@ -172,7 +177,7 @@ func (n Node) At(path ...string) Node {
 // Extension gives the first child "extension" with that url.
 func (n Node) Extension(url string) Node {
 	for c := range n.ChildrenNamed("extension") {
-		if r := c.record(); r.typ == typeExtension && r.value != 0 && string(c.attribute()) == url {
+		if c.EqualURL(url) {
 			return c
 		}
 	}
