@@ -11,9 +11,18 @@ import (
 )
 
 // change is one edit of an example message: the first match of a regular
-// expression. $mother, $baby, $patient, $organisation, $practitioner and $header
-// stand for references to those resources.
+// expression. Names of references stand for where those lead.
 type change struct{ match, to string }
+
+// references are where the resources are found that changes name: a group of a
+// regular expression.
+var references = map[string]*regexp.Regexp{
+	"$mother":       regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Patient>`),
+	"$patient":      regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Patient>`),
+	"$baby":         regexp.MustCompile(`<RelatedPerson>.*?<patient><reference value="([^"]*)"`),
+	"$organisation": regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Organization>`),
+	"$practice":     regexp.MustCompile(`<generalPractitioner><reference value="([^"]*)"`),
+}
 
 // changed makes an example message and changes it.
 func changed(t *testing.T, code, kind string, changes ...change) []byte {
@@ -23,35 +32,21 @@ func changed(t *testing.T, code, kind string, changes ...change) []byte {
 		t.Fatal(err)
 	}
 	message := string(base)
-	names := references(message)
 	for _, c := range changes {
-		match := regexp.MustCompile(names.Replace(c.match)).FindStringSubmatchIndex(message)
+		to := c.to
+		for name, where := range references {
+			if found := where.FindStringSubmatch(message); found != nil {
+				to = strings.ReplaceAll(to, name, found[1])
+			}
+		}
+		what := regexp.MustCompile(c.match)
+		match := what.FindStringSubmatchIndex(message)
 		if match == nil {
 			t.Fatalf("%q is not in the message", c.match)
 		}
-		with := regexp.MustCompile(names.Replace(c.match)).ExpandString(nil, names.Replace(c.to), message, match)
-		message = message[:match[0]] + string(with) + message[match[1]:]
+		message = message[:match[0]] + string(what.ExpandString(nil, to, message, match)) + message[match[1]:]
 	}
 	return []byte(message)
-}
-
-// references gives the names of changes their values.
-func references(message string) *strings.Replacer {
-	var pairs []string
-	for name, before := range map[string]string{
-		"$mother": "Patient", "$patient": "Patient", "$baby": "RelatedPerson><.*?<patient><reference value=\"",
-		"$organisation": "Organization", "$practitioner": "Practitioner", "$header": "MessageHeader",
-	} {
-		if !strings.Contains(before, "<") {
-			before = "<fullUrl value=\"([^\"]*)\"/><resource><" + before + ">"
-		} else {
-			before += "([^\"]*)"
-		}
-		if found := regexp.MustCompile(before).FindStringSubmatch(message); found != nil {
-			pairs = append(pairs, name, found[1])
-		}
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 const (
@@ -145,6 +140,9 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"service is not PDS", gp, "new", change{`<display value="Personal Demographics Service"/>`, `<display value="Spine"/>`}, "pds-change-of-gp-1/HealthcareService.type.coding.display", "value"},
 		{"service of another system", death, "new", change{`EMS-HealthcareServiceType-1`, `ServiceType-1`}, "pds-death-notification-1/HealthcareService.type.coding.system", "value"},
 		{"commissioner is the patient", gp, "new", change{`(<partOf><reference value=")[^"]*`, `${1}$patient`}, "pds-change-of-gp-1/Organization.partOf", "invalid"},
+		{"service of another organisation than the sender", gp, "new", change{`(<providedBy><reference value=")[^"]*`, `${1}$practice`}, "pds-change-of-gp-1/HealthcareService.providedBy", "invalid"},
+		{"service of a birth's practice", birth, "new", change{`(<providedBy><reference value=")[^"]*`, `${1}$practice`}, "pds-birth-notification-1/HealthcareService.providedBy", "invalid"},
+		{"baby's ethnicity without value", birth, "new", change{`(EthnicCategory-1"><value)CodeableConcept>.*?</valueCodeableConcept>`, `${1}String value="Z"/>`}, "pds-birth-notification-1/Patient(Baby).extension(ethnicCategory).valueCodeableConcept", "required"},
 		{"formal and removed", death, "new", change{`<coding>[^<]*<system value="[^"]*DeathNotificationStatus-1"/><code value="2"/>`, `<coding><code value="U"/></coding>$0`}, "pds-death-notification-1/Patient.extension(deathNotification).extension(deathNotificationStatus).valueCodeableConcept.coding", "structure"},
 		{"version is no number", death, "new", change{`(<Patient>.*?<versionId value=")7`, `${1}7a`}, "pds-death-notification-1/Patient.meta.versionId", "value"},
 		{"position in a multiple birth", birth, "new", change{`<multipleBirthInteger value="1"/>`, `<multipleBirthInteger value="-1"/>`}, "pds-birth-notification-1/Patient(Baby).multipleBirthInteger", "value"},
@@ -206,6 +204,8 @@ func TestRightValuesPass(t *testing.T) {
 		{"four different examinations", nipe, "new", []change{{`(<entry><fullUrl value="urn:uuid:)[^"]*("/><resource><Procedure>)<id value="[^"]*"/>(.*?)<code value="985531000000102"/><display value="[^"]*"/>(.*?</entry>)`,
 			`$0${1}00000000-0000-4000-8000-000000000001$2$3<code value="988371000000103"/><display value="Newborn and Infant Physical Examination Screening Programme, testis examination"/>$4`}}},
 		{"no birth date, but the birth time's", contacts, "new", []change{{`<birthDate value="2017-10-02"/>`, `<birthDate value="2013-10-12"><extension url="http://hl7.org/fhir/StructureDefinition/patient-birthTime"><valueDateTime value="2017-10-02T12:00:00+00:00"/></extension></birthDate>`}}},
+		{"birth date as midnight in summer", contacts, "new", []change{{`<valueDateTime value="2017-10-02"/>`, `<valueDateTime value="2017-10-01T23:00:00Z"/>`}}},
+		{"partial birth date", contacts, "new", []change{{`<birthDate value="2017-10-02"/>`, `<birthDate value="2017-10"/>`}}},
 		{"name in capitals and with an accent apart", contacts, "new", []change{{`(<name><use value="official"/><family value=")DAWKINS`, `${1}O’REÉ`}, {`(<family value=")DAWKINS`, "${1}O'Ree\u0301"}}},
 		{"a former name beside the official one", vaccinations, "new", []change{{`(<name><use value="official"/>)`, `<name><use value="old"/><family value="SMITH"/></name>$1`}}},
 		{"routing number under the older system", vaccinations, "new", []change{{`"https://fhir.nhs.uk/Id/nhs-number"`, `"http://fhir.nhs.net/Id/nhs-number"`}}},

@@ -92,9 +92,10 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 }
 
 // has reports whether a resource is one that the reference may lead to. What is
-// contained in another resource is in no slice.
+// contained in another resource is in no slice. Where a slice has no resource,
+// another rule says whether it has to: any of the type will do.
 func (t target) has(j *judge, to fhir.Target) bool {
-	if t.group == nil || !to.Found() {
+	if t.group == nil || !to.Found() || j.present&(1<<t.group.number) == 0 {
 		return t.resource == to.Resource.Name()
 	}
 	e := &j.entries[to.Entry]

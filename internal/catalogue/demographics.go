@@ -2,6 +2,7 @@ package catalogue
 
 import (
 	"bytes"
+	"time"
 
 	"nems/internal/fhir"
 	"nems/internal/nhs"
@@ -108,8 +109,8 @@ const birthTimeURL = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 func (j *judge) routingBirthDate(routing, patient fhir.Node) {
 	wanted := routing.Extension("birthDateTime").Choice("value").ValueBytes()
 	date := patient.Child("birthDate")
-	time := date.Extension(birthTimeURL).Choice("value")
-	if sameDay(wanted, date.ValueBytes()) || time.HasValue() && sameDay(wanted, time.ValueBytes()) {
+	born := date.Extension(birthTimeURL).Choice("value")
+	if sameDay(wanted, date.ValueBytes()) || born.HasValue() && sameDay(wanted, born.ValueBytes()) {
 		return
 	}
 	j.report(finding{
@@ -118,9 +119,13 @@ func (j *judge) routingBirthDate(routing, patient fhir.Node) {
 	})
 }
 
-// sameDay compares the first ten characters, as far as both go: dates may be
-// partial.
-func sameDay(a, b []byte) bool {
-	length := min(len(a), len(b), len("2006-01-02"))
-	return bytes.Equal(a[:length], b[:length])
+// sameDay compares a moment, or a date, with a date. Where one is partial only
+// what both have counts; a moment may be that day in the United Kingdom.
+func sameDay(moment, date []byte) bool {
+	length := min(len(moment), len(date), len(time.DateOnly))
+	if bytes.Equal(moment[:length], date[:length]) {
+		return true
+	}
+	day, err := time.Parse(time.DateOnly, string(date[:length]))
+	return err == nil && nhs.IsDay(string(moment), day)
 }

@@ -45,6 +45,7 @@ type judge struct {
 	kind     int // index into allKinds
 	refs     *fhir.References
 	entries  []entry
+	present  uint64 // bits of the slices that have a resource
 	counts   [maxGroups]int
 	reported fhir.Node // the last reference whose target a rule has refused
 	findings []fhir.Finding
@@ -154,7 +155,7 @@ func (j *judge) sliceResources() {
 		e := &j.entries[i]
 		for _, g := range j.rules.groups[e.name] {
 			if g.byValue != nil && g.byValue.in(e.Resource) {
-				e.groups |= 1 << g.number
+				j.belongs(e, g)
 			}
 		}
 	}
@@ -167,6 +168,12 @@ func (j *judge) sliceResources() {
 	}
 }
 
+// belongs puts a resource into a slice.
+func (j *judge) belongs(e *entry, g *group) {
+	e.groups |= 1 << g.number
+	j.present |= 1 << g.number
+}
+
 // has reports whether a resource of the group's type belongs to the group.
 func (g *group) has(e *entry) bool { return g.slice == "" || e.groups&(1<<g.number) != 0 }
 
@@ -176,7 +183,7 @@ func (j *judge) follow(from int, n fhir.Node, path []step, to *group) {
 	if len(path) == 0 {
 		t := j.refs.Resolve(from, n.Child("reference").ValueBytes())
 		if t.Found() && t.Resource == j.entries[t.Entry].Resource && j.entries[t.Entry].name == to.resource {
-			j.entries[t.Entry].groups |= 1 << to.number
+			j.belongs(&j.entries[t.Entry], to)
 		}
 		return
 	}
