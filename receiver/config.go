@@ -23,12 +23,22 @@ type Config struct {
 	// OwnASIDs are the ASIDs that this organisation publishes with: events from
 	// them are marked Own.
 	OwnASIDs []string
+	// Senders are the mailboxes that NEMS sends from. Messages of others are no
+	// events, whatever is in them: they are handed over as Other. None means that
+	// everybody is believed.
+	Senders []string
 	// Memory recognises repeats and order; nil means one that ends with the
 	// Receiver.
 	Memory Memory
 	// EveryCopy recognises repeats by the MESH message id alone: an event that
 	// was published or delivered twice is handed over twice.
 	EveryCopy bool
+	// EveryVersion hands over an event about a thing also when a newer one about
+	// the same thing was handled before: Message.Order is then Stale. Otherwise
+	// it is acknowledged and discarded.
+	EveryVersion bool
+	// Audit records every message and what became of it; nil means no record.
+	Audit *Audit
 	// Keep leaves every message in the mailbox and remembers none: for looking.
 	// Each is handed over once by one Receiver.
 	Keep bool
@@ -60,9 +70,9 @@ type Config struct {
 
 	// Logger gets one line for whatever goes wrong; nil means none.
 	Logger *slog.Logger
-	// Observe is called once for each message seen, with what became of it: the
-	// audit trail that receivers must keep ("Receiver Information Governance").
-	// err is nil unless the outcome is Left or Aside. nil means nobody.
+	// Observe is called once for each message seen, with what became of it, for
+	// metrics and tests; Audit is the record. err is nil unless the outcome is
+	// Left or Aside. nil means nobody.
 	Observe func(m Message, o Outcome, err error)
 	// Now and Wait are the clock; nil means the system's. Wait returns ctx's
 	// error when ctx ends first. Both must be safe for concurrent use.
@@ -80,10 +90,11 @@ type Handler func(ctx context.Context, m Message) error
 type Outcome string
 
 const (
-	Handled Outcome = "handled" // the Handler returned nil; acknowledged
-	Repeat  Outcome = "repeat"  // finished before; acknowledged, not handed over
-	Aside   Outcome = "aside"   // poison: written to the folder; acknowledged
-	Left    Outcome = "left"    // still in the mailbox: failed, too large, or Config.Keep
+	Handled    Outcome = "handled"    // the Handler returned nil; acknowledged
+	Repeat     Outcome = "repeat"     // finished before; acknowledged, not handed over
+	Superseded Outcome = "superseded" // a newer one about the same thing was handled; acknowledged
+	Aside      Outcome = "aside"      // poison: written to the folder; acknowledged
+	Left       Outcome = "left"       // still in the mailbox: failed, too large, or Config.Keep
 )
 
 // Errors of this package, for errors.Is.

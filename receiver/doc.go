@@ -16,8 +16,16 @@
 //     whose event code and message id were handled before is acknowledged and
 //     not handed over (see Config.EveryCopy for the other choice).
 //   - Order. Neither NEMS nor MESH keeps it ("Event Message Sequencing").
-//     Message.Order compares each event with the newest one handled of the same
-//     source system, patient and event type; the Handler decides.
+//     Events about the same thing carry the same identifier in their focus, and
+//     the later meta.lastUpdated counts. Message.Effect says whether to create,
+//     replace (Message.Earlier) or remove; an older version that comes late is
+//     acknowledged and discarded (see Config.EveryVersion). Events without an
+//     identifier are compared with those of the same source system, patient and
+//     event type; Message.Order says how, and the Handler decides. Sequence
+//     numbers are only a hint.
+//   - The record. An Audit keeps what was received, processed and discarded, and
+//     why, on disk before a message is acknowledged ("Receiver Information
+//     Governance").
 //   - Loop-backs. A system's own events come back to it when its subscriptions
 //     match ("Publish an event message"). Message.Own marks them.
 //   - Poison. A message that the Handler fails Config.Attempts times is written

@@ -54,9 +54,16 @@ func status(h mesh.Headers) Status {
 	}
 }
 
+// errSender: anybody may send to a mailbox; events come from NEMS.
+var errSender = errors.New("not an event message: it comes from another mailbox than those in Config.Senders")
+
 // readEvent reads the facts. What has an event code and a message id is an
 // event, even if other facts are missing: repeats of it can be told.
 func (r *Receiver) readEvent(m *Message) {
+	if known := r.config.Senders; len(known) > 0 && !slices.ContainsFunc(known, func(s string) bool { return strings.EqualFold(s, m.From) }) {
+		m.Problem = errSender
+		return
+	}
 	doc, _, err := fhir.ParseXML(m.Body)
 	if err != nil {
 		m.Problem = fmt.Errorf("not an event message: %w", err)
@@ -70,7 +77,7 @@ func (r *Receiver) readEvent(m *Message) {
 	m.Kind = Event
 	m.Facts = Facts{
 		Code: e.Code, Kind: string(e.Kind), MessageID: e.MessageID,
-		Source: e.Source, SourceASID: asidIn(e.Source), Focus: e.Focus,
+		Source: e.Source, SourceASID: asidIn(e.Source), Focus: e.Focus, Identifier: identifierOf(doc, e.Focus),
 		NHSNumber: NHSNumber(strings.ReplaceAll(e.Routing.NHSNumber, " ", "")),
 		Point:     newPoint(e.LastUpdated, e.VersionID),
 	}
@@ -101,10 +108,16 @@ func asidIn(endpoint string) string {
 }
 
 // sequence names the messages that this one is to be compared with; "" for
-// none. "Event Message Sequencing": one system, one patient, one event type.
+// none: those about the same thing, or else those of one system, patient and
+// event type ("Event Message Sequencing").
 func (m *Message) sequence() string {
 	f := m.Facts
-	if f.NHSNumber == "" || f.Source == "" || f.Point.IsZero() {
+	switch {
+	case f.Point.IsZero():
+		return ""
+	case !f.Identifier.IsZero():
+		return strings.Join([]string{"thing", f.Code, f.Identifier.System, f.Identifier.Value}, "|")
+	case f.NHSNumber == "" || f.Source == "":
 		return ""
 	}
 	return strings.Join([]string{f.Source, string(f.NHSNumber), f.Code}, "|")

@@ -51,7 +51,7 @@ func Example() {
 	// 20260102090001000000_000001 vaccinations-1 first handled
 	// 20260102090002000000_000001 vaccinations-1 same repeat
 	// 20260102090003000000_000001 vaccinations-1 stale handled
-	// {Handled:2 Repeats:1 Aside:0 Left:0} <nil>
+	// {Handled:2 Repeats:1 Superseded:0 Aside:0 Left:0} <nil>
 }
 
 // A Handler that decides by what it is told of each message. Run goes on until
@@ -59,8 +59,8 @@ func Example() {
 func ExampleReceiver_Run() {
 	mesh := newFakeMESH(
 		notice{id: "1", asid: "200000000115"}.in("M1"),
-		notice{id: "2", version: "2"}.in("M2"),
-		notice{id: "3", version: "1"}.in("M3"),
+		notice{id: "2", updated: "2026-01-02T09:00:00+00:00", thing: "jab"}.in("M2"),
+		notice{id: "3", updated: "2026-01-03T09:00:00+00:00", thing: "jab", kind: "delete"}.in("M3"),
 		fakeMessage{id: "M4", headers: map[string]string{"mex-messagetype": "REPORT", "mex-statuscode": "14", "mex-linkedmsgid": "M0"}},
 	)
 	defer mesh.Close()
@@ -82,18 +82,18 @@ func ExampleReceiver_Run() {
 			return receiver.Permanent(errors.New("not an event message"))
 		case m.Own:
 			fmt.Println("our own event", m.Facts.MessageID)
-		case m.Order == receiver.Stale:
-			fmt.Println("something newer is known than event", m.Facts.MessageID)
+		case m.Effect() == receiver.Remove:
+			fmt.Println("out of the record: what event", m.Earlier.MessageID, "brought")
 		default:
-			fmt.Println("into the record: event", m.Facts.MessageID)
+			fmt.Println("into the record: event", m.Facts.MessageID, "as", m.Effect())
 		}
 		return nil
 	})
 	fmt.Println(err)
 	// Output:
 	// our own event 1
-	// into the record: event 2
-	// something newer is known than event 3
+	// into the record: event 2 as create
+	// out of the record: what event 2 brought
 	// MESH reports 14 for M0
 	// <nil>
 }

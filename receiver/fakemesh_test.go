@@ -195,7 +195,8 @@ func (f *fakeMESH) get(w http.ResponseWriter, id string) {
 
 // notice describes the event of a test; what is left empty has a default.
 type notice struct {
-	id, code, patient, asid, updated, version string
+	id, code, patient, asid, updated, version, kind string
+	thing                                           string // value of the focus's identifier; "" for no focus
 }
 
 // body is the smallest message with the facts of n.
@@ -213,13 +214,18 @@ func (n notice) body() []byte {
 	if n.updated != "" {
 		meta += `<lastUpdated value="` + n.updated + `"/>`
 	}
+	focus, thing := "", ""
+	if n.thing != "" {
+		focus = `<focus><reference value="urn:uuid:5d2bd6a7-1f5c-4a61-9d9d-4b8d4c4a0001"/></focus>`
+		thing = `<entry><fullUrl value="urn:uuid:5d2bd6a7-1f5c-4a61-9d9d-4b8d4c4a0001"/><resource><Immunization><identifier><system value="https://example.nhs.uk/vaccination"/><value value="` + n.thing + `"/></identifier></Immunization></resource></entry>`
+	}
 	return []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader>` +
 		`<id value="` + n.id + `"/><meta>` + meta + `</meta>` +
 		`<extension url="https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RoutingDemographics-1">` +
 		`<extension url="nhsNumber"><valueIdentifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="` + or(n.patient, "9990000026") + `"/></valueIdentifier></extension></extension>` +
-		`<extension url="https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"><valueCodeableConcept><coding><code value="new"/></coding></valueCodeableConcept></extension>` +
+		`<extension url="https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"><valueCodeableConcept><coding><code value="` + or(n.kind, "new") + `"/></coding></valueCodeableConcept></extension>` +
 		`<event><system value="https://fhir.nhs.uk/STU3/CodeSystem/EventType-1"/><code value="` + or(n.code, "vaccinations-1") + `"/></event>` +
-		`<source><endpoint value="urn:nhs:addressing:asid:` + or(n.asid, "300000000161") + `"/></source></MessageHeader></resource></entry></Bundle>`)
+		`<source><endpoint value="urn:nhs:addressing:asid:` + or(n.asid, "300000000161") + `"/></source>` + focus + `</MessageHeader></resource></entry>` + thing + `</Bundle>`)
 }
 
 // in puts the event into a MESH message.

@@ -52,7 +52,7 @@ type FileMemory struct {
 type digest [16]byte
 
 type placed struct {
-	Point
+	Known
 	at int64
 }
 
@@ -109,11 +109,11 @@ func (m *FileMemory) Finished(key string) (bool, error) {
 }
 
 // Newest implements Memory.
-func (m *FileMemory) Newest(sequence string) (Point, error) {
+func (m *FileMemory) Newest(sequence string) (Known, error) {
 	if p := m.newest[m.digest(sequence)]; p.at > m.horizon() {
-		return p.Point, nil
+		return p.Known, nil
 	}
-	return Point{}, nil
+	return Known{}, nil
 }
 
 // Attempts implements Memory.
@@ -128,10 +128,10 @@ func (m *FileMemory) Attempt(key string, n int) error {
 }
 
 // Finish implements Memory.
-func (m *FileMemory) Finish(key, sequence string, p Point) error {
+func (m *FileMemory) Finish(key, sequence string, k Known) error {
 	r := record{op: opFinish, at: m.now(), key: m.digest(key)}
-	if sequence != "" && !p.IsZero() {
-		r.sequence, r.point = m.digest(sequence), p
+	if sequence != "" && !k.IsZero() {
+		r.sequence, r.known = m.digest(sequence), k
 	}
 	return m.append(r, true)
 }
@@ -157,7 +157,7 @@ func (m *FileMemory) apply(r record) {
 	m.finished[r.key] = r.at
 	delete(m.attempts, r.key)
 	if r.sequence != (digest{}) {
-		m.newest[r.sequence] = placed{m.newest[r.sequence].merge(r.point), r.at}
+		m.newest[r.sequence] = placed{m.newest[r.sequence].Merge(r.known), r.at}
 	}
 }
 
@@ -170,13 +170,21 @@ func (m *FileMemory) load() error {
 	if err != nil && bytes.HasPrefix(header(m.salt), first[:min(len(first), len(signature))]) {
 		return errors.Join(m.log.truncate(0), m.log.append(header(m.salt), true))
 	}
-	if m.salt, err = readHeader(first); err != nil {
+	one := false
+	if m.salt, one, err = readHeader(first); err != nil {
 		return fmt.Errorf("%s: %w", m.log.path, err)
+	}
+	decode := decode
+	if one {
+		decode = decodeOne
 	}
 	good, spoilt := int64(len(first)), 0
 	for number := 2; ; number++ {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
+			if one {
+				return m.log.rewrite(m.write)
+			}
 			return m.log.truncate(good)
 		}
 		if err != nil {
@@ -225,7 +233,7 @@ func (m *FileMemory) write(w io.Writer) (records int, err error) {
 		put(record{op: opFinish, at: at, key: key})
 	}
 	for sequence, p := range m.newest {
-		put(record{op: opSequence, at: p.at, sequence: sequence, point: p.Point})
+		put(record{op: opSequence, at: p.at, sequence: sequence, known: p.Known})
 	}
 	for key, t := range m.attempts {
 		put(record{op: opAttempt, at: t.at, key: key, attempt: t.n})

@@ -14,8 +14,8 @@ import (
 	"nems/receiver"
 )
 
-func point(n int64) receiver.Point {
-	return receiver.Point{Number: n, Time: time.Date(2026, 1, 1, 0, 0, int(n), 500, time.UTC)}
+func point(n int64) receiver.Known {
+	return receiver.Known{MessageID: fmt.Sprint("m", n), Kind: "new", Point: receiver.Point{Number: n, Time: time.Date(2026, 1, 1, 0, 0, int(n), 500, time.UTC)}}
 }
 
 func mustDo(t testing.TB, err error) {
@@ -107,7 +107,7 @@ func TestFileMemoryCutShortAnywhere(t *testing.T) {
 		cut := filepath.Join(folder, fmt.Sprint("cut", size))
 		mustDo(t, os.WriteFile(cut, whole[:size], 0o600))
 		m := openMemory(t, cut, newClock())
-		mustDo(t, m.Finish("later", "", receiver.Point{}))
+		mustDo(t, m.Finish("later", "", receiver.Known{}))
 		mustDo(t, m.Close())
 		m = openMemory(t, cut, newClock())
 		for i, end := range ends {
@@ -126,7 +126,7 @@ func TestFileMemoryRefusesWhatItDidNotWrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory")
 	m := openMemory(t, path, newClock())
 	for i := range 3 {
-		mustDo(t, m.Finish(fmt.Sprint(i), "", receiver.Point{}))
+		mustDo(t, m.Finish(fmt.Sprint(i), "", receiver.Known{}))
 	}
 	mustDo(t, m.Close())
 	whole, err := os.ReadFile(path)
@@ -159,7 +159,7 @@ func TestFileMemoryTakesAnyTime(t *testing.T) {
 		at, err := time.Parse(time.RFC3339Nano, text)
 		mustDo(t, err)
 		m := openMemory(t, path, newClock())
-		mustDo(t, m.Finish("k", text, receiver.Point{Time: at}))
+		mustDo(t, m.Finish("k", text, receiver.Known{Point: receiver.Point{Time: at}}))
 		mustDo(t, m.Close())
 		m = openMemory(t, path, newClock())
 		if p, err := m.Newest(text); !p.Time.Equal(at) || err != nil {
@@ -257,7 +257,7 @@ func FuzzOpenMemory(f *testing.F) {
 			return
 		}
 		mustDo(t, err)
-		mustDo(t, m.Finish("key", "", receiver.Point{}))
+		mustDo(t, m.Finish("key", "", receiver.Known{}))
 		mustDo(t, m.Close())
 		m, err = receiver.OpenMemory(path, receiver.MemoryOptions{})
 		mustDo(t, err)

@@ -4,14 +4,14 @@ package receiver
 // in a file; implement it on your own database to record a message in the same
 // transaction as its effect. One Receiver uses it from one goroutine.
 //
-// Keys and sequences are opaque texts. A sequence holds an NHS number: store a
-// digest of it, or store it where patients' data may be.
+// Keys and sequences are opaque texts. A sequence holds an NHS number or an
+// identifier: store a digest of it, or store it where patients' data may be.
 type Memory interface {
 	// Finished tells whether a message with this key was finished.
 	Finished(key string) (bool, error)
-	// Newest returns the newest point finished of a sequence; zero when
-	// nothing is known.
-	Newest(sequence string) (Point, error)
+	// Newest returns the newest event finished of a sequence; zero when nothing
+	// is known.
+	Newest(sequence string) (Known, error)
 	// Attempts returns how many attempts were recorded for a message that is not
 	// finished, 0 when none were.
 	Attempts(key string) (int, error)
@@ -19,8 +19,9 @@ type Memory interface {
 	// so that a message that ends the process is counted too. It need not
 	// survive a power cut.
 	Attempt(key string, n int) error
-	// Finish records that a message needs no more attempts, and the point it
-	// takes in its sequence ("" for none). It returns when that is on disk: the
-	// message is acknowledged next and MESH forgets it.
-	Finish(key, sequence string, p Point) error
+	// Finish records that a message needs no more attempts, and what it is in its
+	// sequence ("" for none); Newest gives the newest of all, as Known.Merge
+	// makes it. It returns when that is on disk: the message is acknowledged next
+	// and MESH forgets it.
+	Finish(key, sequence string, k Known) error
 }

@@ -12,13 +12,13 @@ import (
 )
 
 // record is one line of a FileMemory's file: an operation, the time, two
-// digests, two values and a checksum, with blanks between them.
+// digests, four values and a checksum, with blanks between them.
 type record struct {
 	op       byte
 	at       int64 // unix nanoseconds
 	key      digest
 	sequence digest // zero: none
-	point    Point
+	known    Known
 	attempt  int
 }
 
@@ -28,42 +28,73 @@ const (
 	opSequence = 'S' // of a rewritten file: the newest of a sequence
 )
 
-const signature = "nems-receiver 1 "
+// signature begins a file; version 1 knew neither message ids nor kinds.
+const (
+	signature    = "nems-receiver 2 "
+	signatureOne = "nems-receiver 1 "
+)
 
 // header is the first line: the form's version and the key of the digests.
 func header(salt []byte) []byte {
 	return []byte(signature + hex.EncodeToString(salt) + "\n")
 }
 
-func readHeader(line []byte) ([]byte, error) {
-	text, ok := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\n")), []byte(signature))
-	salt, err := hex.DecodeString(string(text))
-	if !ok || err != nil || len(salt) == 0 {
-		return nil, ErrDamaged
+// readHeader returns the salt, and whether the file is of version 1.
+func readHeader(line []byte) (salt []byte, one bool, err error) {
+	text := bytes.TrimSuffix(line, []byte("\n"))
+	rest, ok := bytes.CutPrefix(text, []byte(signature))
+	if !ok {
+		rest, one = bytes.CutPrefix(text, []byte(signatureOne))
 	}
-	return salt, nil
+	salt, err = hex.DecodeString(string(rest))
+	if !ok && !one || err != nil || len(salt) == 0 {
+		return nil, false, ErrDamaged
+	}
+	return salt, one, nil
 }
 
 func (r record) encode() []byte {
 	at := "-"
-	if !r.point.Time.IsZero() {
+	if !r.known.Time.IsZero() {
 		// Not as a date: with its zone a message may name a year that UTC writes
 		// with five digits.
-		at = fmt.Sprintf("%d.%09d", r.point.Time.Unix(), r.point.Time.Nanosecond())
+		at = fmt.Sprintf("%d.%09d", r.known.Time.Unix(), r.known.Time.Nanosecond())
 	}
-	number := r.point.Number
+	number := r.known.Number
 	if r.op == opAttempt {
 		number = int64(r.attempt)
 	}
-	line := fmt.Appendf(make([]byte, 0, 160), "%c %d %x %x %d %s ", r.op, r.at, r.key, r.sequence, number, at)
+	line := fmt.Appendf(make([]byte, 0, 200), "%c %d %x %x %d %s %s %s ", r.op, r.at, r.key, r.sequence, number, at, word(r.known.MessageID), word(r.known.Kind))
 	return fmt.Appendf(line, "%08x\n", crc32.ChecksumIEEE(line))
+}
+
+// word is a text as a field: an id (FHIR, type id) as it is, anything else left
+// out, since it could not be read again.
+func word(text string) string {
+	outside := func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '.')
+	}
+	if text == "" || len(text) > 64 || strings.IndexFunc(text, outside) >= 0 || strings.Trim(text, "-") != text {
+		return "-"
+	}
+	return text
+}
+
+// decodeOne reads a line of a file of version 1.
+func decodeOne(line []byte) (record, error) {
+	cut := bytes.LastIndexByte(line, ' ') + 1
+	if len(strings.Fields(string(line))) != 7 || string(line[cut:]) != fmt.Sprintf("%08x\n", crc32.ChecksumIEEE(line[:cut])) {
+		return record{}, ErrDamaged
+	}
+	next := append(bytes.Clone(line[:cut]), "- - "...)
+	return decode(fmt.Appendf(next, "%08x\n", crc32.ChecksumIEEE(next)))
 }
 
 // decode reads a line with its end. What encode would not write is ErrDamaged.
 func decode(line []byte) (record, error) {
 	cut := bytes.LastIndexByte(line, ' ') + 1
 	fields := strings.Fields(string(line))
-	if len(fields) != 7 || fields[6] != fmt.Sprintf("%08x", crc32.ChecksumIEEE(line[:cut])) {
+	if len(fields) != 9 || fields[8] != fmt.Sprintf("%08x", crc32.ChecksumIEEE(line[:cut])) {
 		return record{}, ErrDamaged
 	}
 	r := record{op: fields[0][0]}
@@ -75,7 +106,7 @@ func decode(line []byte) (record, error) {
 	case opAttempt:
 		r.attempt = int(number)
 	case opFinish, opSequence:
-		r.point.Number = number
+		r.known.Number = number
 	default:
 		good = false
 	}
@@ -84,8 +115,9 @@ func decode(line []byte) (record, error) {
 		s, secondsErr := strconv.ParseInt(seconds, 10, 64)
 		n, nanosecondsErr := strconv.ParseInt(nanoseconds, 10, 32)
 		good = good && secondsErr == nil && nanosecondsErr == nil
-		r.point.Time = time.Unix(s, n).UTC()
+		r.known.Time = time.Unix(s, n).UTC()
 	}
+	r.known.MessageID, r.known.Kind = strings.Trim(fields[6], "-"), strings.Trim(fields[7], "-")
 	if !good || !bytes.Equal(r.encode(), line) {
 		return record{}, ErrDamaged
 	}

@@ -52,8 +52,10 @@ type Message struct {
 	// Status is what MESH reports when Kind is Report.
 	Status Status
 
-	// Order compares an event with what was handled before it.
-	Order Order
+	// Order compares an event with what was handled before it, and Earlier is the
+	// newest of that: what an update or a delete is about. Effect says what to do.
+	Order   Order
+	Earlier Known
 	// Own: the event was published by one of Config.OwnASIDs.
 	Own bool
 	// Attempt counts how often the Handler was given this message, from 1.
@@ -92,6 +94,8 @@ type Facts struct {
 	// birth notification the mother's; "" when the message has none.
 	NHSNumber NHSNumber
 	Focus     string // MessageHeader.focus.reference
+	// Identifier is that of the focus: the same in a correction and a withdrawal.
+	Identifier Identifier
 	// Point is the message's place in its sequence.
 	Point Point
 }

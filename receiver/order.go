@@ -6,9 +6,10 @@ import (
 )
 
 // Order says how an event relates to the newest one handled of its sequence:
-// the same source system, patient and event type ("Event Message Sequencing").
-// A sequence may concern several things of one patient, two vaccinations for
-// instance: Stale then says that another thing changed later.
+// the events about the same thing, by the identifier of their focus, or, where
+// it has none, those of the same source system, patient and event type ("Event
+// Message Sequencing"). Of the same patient several things may change: without an
+// identifier Stale only says that another one changed later.
 type Order string
 
 const (
@@ -20,12 +21,14 @@ const (
 	// Next: newer than all that was handled.
 	Next Order = "next"
 	// Gap: newer, but its sequence number leaves some out. They are late, lost,
-	// or did not match a subscription.
+	// or did not match a subscription. Only where there is no identifier: numbers
+	// count all events of a patient, not those of a thing.
 	Gap Order = "gap"
 	// Same: neither older nor newer than the newest, but another message.
 	Same Order = "same"
 	// Stale: older than the newest that was handled. Overwriting with it would
-	// undo what is newer.
+	// undo what is newer. About the same thing it is not handed over, unless
+	// Config.EveryVersion says so.
 	Stale Order = "stale"
 )
 
@@ -53,32 +56,31 @@ func newPoint(lastUpdated, versionID string) Point {
 	return p
 }
 
-// compare places p against the newest point of its sequence. Numbers decide
-// where both have one, since clocks repeat themselves and step back; times
-// decide between equal numbers, and where a number is missing.
+// compare places p against the newest point of its sequence. Times decide;
+// numbers are a hint: between equal times, where a time is missing, and for
+// telling that something is left out.
 func (p Point) compare(newest Point) Order {
-	if p.Number > 0 && newest.Number > 0 && p.Number != newest.Number {
+	numbered := p.Number > 0 && newest.Number > 0
+	if p.Time.IsZero() || newest.Time.IsZero() || p.Time.Equal(newest.Time) {
 		switch {
-		case p.Number < newest.Number:
+		case numbered && p.Number < newest.Number:
 			return Stale
-		case p.Number > newest.Number+1:
+		case numbered && p.Number > newest.Number+1:
 			return Gap
-		}
-		return Next
-	}
-	if p.Time.IsZero() || newest.Time.IsZero() {
-		if p.Number > 0 && newest.Number > 0 {
+		case numbered && p.Number > newest.Number:
+			return Next
+		case numbered, !p.Time.IsZero() && !newest.Time.IsZero():
 			return Same
 		}
 		return Unordered
 	}
-	switch p.Time.Compare(newest.Time) {
-	case -1:
+	switch {
+	case p.Time.Before(newest.Time):
 		return Stale
-	case 1:
-		return Next
+	case numbered && p.Number > newest.Number+1:
+		return Gap
 	}
-	return Same
+	return Next
 }
 
 // merge is the newest of two points, part by part: a sequence whose messages

@@ -19,7 +19,11 @@ func TestOrderWithinASequence(t *testing.T) {
 	}{
 		{"times", []n{{updated: early}, {updated: late}, {updated: middle}, {updated: late}}, []receiver.Order{receiver.First, receiver.Next, receiver.Stale, receiver.Same}},
 		{"numbers", []n{{version: "3"}, {version: "4"}, {version: "7"}, {version: "6"}, {version: "7"}, {version: "8"}}, []receiver.Order{receiver.First, receiver.Next, receiver.Gap, receiver.Stale, receiver.Same, receiver.Next}},
-		{"numbers before times", []n{{version: "1", updated: late}, {version: "2", updated: early}}, []receiver.Order{receiver.First, receiver.Next}},
+		{"times before numbers", []n{{version: "1", updated: late}, {version: "2", updated: early}}, []receiver.Order{receiver.First, receiver.Stale}},
+		{"a number left out", []n{{version: "1", updated: early}, {version: "3", updated: late}}, []receiver.Order{receiver.First, receiver.Gap}},
+		{"numbers where times are equal", []n{{version: "2", updated: early}, {version: "1", updated: early}, {version: "3", updated: early}}, []receiver.Order{receiver.First, receiver.Stale, receiver.Next}},
+		{"things of one patient", []n{{updated: late, thing: "a"}, {updated: early, thing: "b"}, {updated: late, thing: "b", version: "9"}}, []receiver.Order{receiver.First, receiver.First, receiver.Next}},
+		{"a thing of two systems", []n{{updated: early, thing: "a"}, {updated: late, thing: "a", asid: "300000000162"}}, []receiver.Order{receiver.First, receiver.Next}},
 		{"times where numbers are equal", []n{{version: "1", updated: early}, {version: "1", updated: late}}, []receiver.Order{receiver.First, receiver.Next}},
 		{"now one, now the other", []n{{version: "1"}, {updated: early}, {version: "1", updated: middle}}, []receiver.Order{receiver.First, receiver.Unordered, receiver.Next}},
 		{"nothing to go by", []n{{}, {version: "x", updated: "yesterday"}, {version: "-1"}}, []receiver.Order{receiver.Unordered, receiver.Unordered, receiver.Unordered}},

@@ -24,7 +24,7 @@ type Receiver struct {
 
 // Tally counts what became of the messages of a Collect.
 type Tally struct {
-	Handled, Repeats, Aside, Left int
+	Handled, Repeats, Superseded, Aside, Left int
 }
 
 // New returns a Receiver. It calls nobody; it fails when the URL cannot be used.
@@ -171,12 +171,13 @@ func refused(err error) bool {
 	return errors.As(err, &e) && !e.Temporary()
 }
 
-// memoryError marks errors of the Memory: going on would repeat or lose.
+// memoryError marks errors of the Memory or the Audit: going on would repeat, lose
+// or leave unrecorded.
 type memoryError struct{ error }
 
 func (e memoryError) Unwrap() error { return e.error }
 
-func (e memoryError) Error() string { return "receiver memory: " + e.error.Error() }
+func (e memoryError) Error() string { return "receiver memory or audit: " + e.error.Error() }
 
 func remembered(err error) error {
 	if err == nil {

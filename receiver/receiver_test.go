@@ -150,7 +150,7 @@ type forgets struct{ *receiver.FileMemory }
 
 var errDied = errors.New("died")
 
-func (forgets) Finish(string, string, receiver.Point) error { return errDied }
+func (forgets) Finish(string, string, receiver.Known) error { return errDied }
 
 func TestCrashBetweenHandlerAndMemoryHandlesAgain(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"))

@@ -90,15 +90,40 @@ func (r *round) message(ctx context.Context, f fetched) error {
 	if err := r.place(&m); err != nil {
 		return err
 	}
+	if err := r.record(Received, m, m.Problem); err != nil {
+		return err
+	}
 	finished, err := r.config.Memory.Finished(m.Key)
 	if err != nil {
 		return remembered(err)
 	}
-	if finished {
+	switch {
+	case finished:
+		if err := r.record(Discarded, m, errRepeat); err != nil {
+			return err
+		}
 		r.tally.Repeats++
 		return r.acknowledge(ctx, m, Repeat, nil)
+	case m.Order == Stale && !m.Facts.Identifier.IsZero() && !r.config.EveryVersion:
+		return r.finish(ctx, m, Superseded, nil)
 	}
 	return r.hand(ctx, m)
+}
+
+// Why messages are discarded that are not at fault.
+var (
+	errRepeat     = errors.New("handled before")
+	errSuperseded = errors.New("a newer one about the same thing was handled before")
+)
+
+// record writes a step into the audit. What ends the way of a message is on disk
+// when it returns.
+func (r *Receiver) record(s Step, m Message, why error) error {
+	text := ""
+	if why != nil {
+		text = plain(why.Error())
+	}
+	return remembered(r.config.Audit.write(entryOf(s, m, text), s == Processed || s == Discarded))
 }
 
 // look hands a message over that stays where it is. There is one attempt.
@@ -126,9 +151,12 @@ func (r *round) place(m *Message) error {
 	if err != nil {
 		return remembered(err)
 	}
-	m.Order = First
+	m.Order, m.Earlier = First, newest
 	if !newest.IsZero() {
-		m.Order = m.Facts.Point.compare(newest)
+		m.Order = m.Facts.Point.compare(newest.Point)
+	}
+	if m.Order == Gap && !m.Facts.Identifier.IsZero() {
+		m.Order = Next
 	}
 	return nil
 }
@@ -189,19 +217,37 @@ func (r *round) poison(ctx context.Context, m Message, failure error) error {
 	return errors.Join(again, r.leave(m, failure, heldFor))
 }
 
-// finish remembers a message and then acknowledges it. If we stop in between,
-// the message is listed again, recognised and acknowledged.
+// finish records and remembers a message, and then acknowledges it. If we stop in
+// between, the message is listed again, recognised and acknowledged.
 func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error) error {
-	if err := r.config.Memory.Finish(m.Key, m.sequence(), m.Facts.Point); err != nil {
+	step, why := Discarded, failure
+	switch o {
+	case Handled:
+		step = Processed
+	case Superseded:
+		why = errSuperseded
+	}
+	if err := r.record(step, m, why); err != nil {
+		return err
+	}
+	if err := r.config.Memory.Finish(m.Key, m.sequence(), m.known()); err != nil {
 		return remembered(err)
 	}
-	if o == Handled {
+	switch o {
+	case Handled:
 		r.recovered()
 		r.tally.Handled++
-	} else {
+	case Superseded:
+		r.tally.Superseded++
+	default:
 		r.tally.Aside++
 	}
 	return r.acknowledge(ctx, m, o, failure)
+}
+
+// known is what the Memory is to know of the message.
+func (m *Message) known() Known {
+	return Known{Point: m.Facts.Point, MessageID: m.Facts.MessageID, Kind: m.Facts.Kind}
 }
 
 // acknowledge takes a finished message out of the mailbox, also when we have
@@ -235,6 +281,9 @@ func unreadableFor(err error) time.Duration {
 func (r *round) leave(m Message, failure error, d time.Duration) error {
 	r.tally.Left++
 	r.held[m.ID] = r.config.Now().Add(d)
+	if err := r.record(LeftThere, m, failure); err != nil {
+		return err
+	}
 	r.config.Observe(m, Left, failure)
 	r.config.Logger.Warn("message left in the mailbox", "message", m, "error", failure)
 	if errors.Is(failure, ErrTooLarge) { // whatever else fails, this is its own fault

@@ -84,7 +84,8 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 		return nil, err
 	}
 	return receiver.New(receiver.Config{
-		URL: i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
+		EveryVersion: true, // who looks into an inbox wants to see all of it
+		URL:          i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
 		OwnASIDs: i.OwnASID, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.Keep,
 		Poll: i.poll(), Attempts: i.Attempts, SetAside: i.SetAside, Observe: out.observe,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),

@@ -1,0 +1,181 @@
+package receiver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"nems/receiver"
+)
+
+func openAudit(t *testing.T, folder string, o receiver.AuditOptions) *receiver.Audit {
+	t.Helper()
+	a, err := receiver.OpenAudit(folder, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	return a
+}
+
+// told is the audit from its beginning, a line each.
+func told(t *testing.T, a *receiver.Audit) (lines []string) {
+	t.Helper()
+	for e, err := range a.Entries(time.Time{}, time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, strings.TrimSpace(string(e.Step)+" "+e.MeshID+" "+e.Who+" "+e.Why))
+	}
+	return lines
+}
+
+// Every message is in the audit with what became of it and why, before it is
+// acknowledged.
+func TestAudit(t *testing.T) {
+	c := newClock()
+	a := openAudit(t, t.TempDir(), receiver.AuditOptions{Now: c.Now})
+	f := newFakeMESH(
+		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M1"),
+		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M2"),
+		notice{id: "3", thing: "a", updated: "2026-01-01T00:00:00Z"}.in("M3"),
+		notice{id: "4", updated: "2026-01-03T00:00:00Z"}.in("M4"),
+		fakeMessage{id: "M5", body: []byte("no XML")},
+	)
+	handle := func(_ context.Context, m receiver.Message) error {
+		switch m.ID {
+		case "M1":
+			return a.Note(m, "dr.watson", "filed in the record")
+		case "M4":
+			return receiver.Permanent(errors.New("no such patient here\nsecond line"))
+		case "M5":
+			return receiver.Permanent(m.Problem)
+		}
+		return nil
+	}
+	folder := t.TempDir()
+	r := newReceiver(t, f, c, func(c *receiver.Config) { c.Audit, c.SetAside = a, folder })
+	if tally, err := r.Collect(t.Context(), handle); err != nil || tally != (receiver.Tally{Handled: 1, Repeats: 1, Superseded: 1, Aside: 2}) {
+		t.Errorf("%+v, %v", tally, err)
+	}
+	got := told(t, a)
+	for i, line := range got {
+		got[i], _, _ = strings.Cut(line, ": line")
+	}
+	want := []string{
+		"received M1", "noted M1 dr.watson filed in the record", "processed M1",
+		"received M2", "discarded M2  handled before",
+		"received M3", "discarded M3  a newer one about the same thing was handled before",
+		"received M4", "discarded M4  permanent: no such patient here second line",
+		"received M5  not an event message", "discarded M5  permanent: not an event message",
+	}
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	var export bytes.Buffer
+	if err := a.Export(&export, time.Time{}, time.Time{}); err != nil || strings.Count(export.String(), "\n") != len(want) || strings.Contains(export.String(), "9990000026") {
+		t.Errorf("export: %v\n%s", err, export.String())
+	}
+}
+
+// What a crash leaves of a line is cut off, days that are too old are removed, a
+// span yields its own entries, and damage is named.
+func TestAuditFiles(t *testing.T) {
+	c, folder := newClock(), t.TempDir()
+	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now, MaxAge: 48 * time.Hour})
+	if _, err := receiver.OpenAudit(folder, receiver.AuditOptions{}); !errors.Is(err, receiver.ErrInUse) {
+		t.Errorf("opened twice: %v", err)
+	}
+	note := func(id string) { mustDo(t, a.Note(receiver.Message{ID: id}, "", "")) }
+	first := c.Now()
+	note("1")
+	c.advance(24 * time.Hour)
+	note("2")
+	second := c.Now()
+	c.advance(24 * time.Hour)
+	note("3")
+	if got := told(t, a); !gocmp.Equal(got, []string{"noted 1", "noted 2", "noted 3"}) {
+		t.Errorf("three days: %v", got)
+	}
+	var span []string
+	for e, err := range a.Entries(first.Add(time.Hour), second.Add(time.Hour)) {
+		mustDo(t, err)
+		span = append(span, e.MeshID)
+	}
+	if !gocmp.Equal(span, []string{"2"}) {
+		t.Errorf("the day in the middle: %v", span)
+	}
+	c.advance(24 * time.Hour)
+	note("4")
+	if got := told(t, a); !gocmp.Equal(got, []string{"noted 2", "noted 3", "noted 4"}) {
+		t.Errorf("after retention: %v", got)
+	}
+	mustDo(t, a.Close())
+
+	days, err := filepath.Glob(filepath.Join(folder, "audit-*.jsonl"))
+	mustDo(t, err)
+	last := days[len(days)-1]
+	text, err := os.ReadFile(last)
+	mustDo(t, err)
+	mustDo(t, os.WriteFile(last, append(text, `{"at":"2026`...), 0o600))
+	mustDo(t, os.WriteFile(days[0], []byte("nonsense\n"), 0o600))
+	a = openAudit(t, folder, receiver.AuditOptions{Now: c.Now})
+	note("5")
+	var ids []string
+	damaged := 0
+	for e, err := range a.Entries(time.Time{}, time.Time{}) {
+		if errors.Is(err, receiver.ErrDamaged) {
+			damaged++
+			continue
+		}
+		mustDo(t, err)
+		ids = append(ids, e.MeshID)
+	}
+	if !gocmp.Equal(ids, []string{"3", "4", "5"}) || damaged != 1 {
+		t.Errorf("after damage: %v, %d damaged", ids, damaged)
+	}
+}
+
+// An audit that cannot be written ends the collecting before anything is
+// acknowledged.
+func TestAuditThatFails(t *testing.T) {
+	c := newClock()
+	a := openAudit(t, t.TempDir(), receiver.AuditOptions{Now: c.Now})
+	f := newFakeMESH(notice{id: "1"}.in("M1"))
+	var got collected
+	r := newReceiver(t, f, c, func(c *receiver.Config) { c.Audit = a })
+	mustDo(t, a.Note(receiver.Message{ID: "0"}, "", ""))
+	mustDo(t, a.Close())
+	if _, err := r.Collect(t.Context(), got.handle); err == nil || len(f.acknowledged()) > 0 {
+		t.Errorf("%v; acknowledged %v", err, f.acknowledged())
+	}
+}
+
+// A memory of the version before is read and goes on; what it lacks is unknown.
+func TestMemoryOfVersionOne(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "memory")
+	text, err := os.ReadFile("testdata/memory-1")
+	mustDo(t, err)
+	mustDo(t, os.WriteFile(path, text, 0o600))
+	for range 2 { // as it was, and as it was written anew
+		m := openMemory(t, path, newClock())
+		if done, err := m.Finished("event|vaccinations-1|1"); err != nil || !done {
+			t.Errorf("finished: %v, %v", done, err)
+		}
+		k, err := m.Newest("source|9990000026|vaccinations-1")
+		if err != nil || k.Number != 7 || k.MessageID != "" || !k.Time.Equal(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)) {
+			t.Errorf("newest: %+v, %v", k, err)
+		}
+		if n, err := m.Attempts("event|vaccinations-1|2"); err != nil || n != 3 {
+			t.Errorf("attempts: %d, %v", n, err)
+		}
+		mustDo(t, m.Close())
+	}
+}
