@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -14,49 +16,72 @@ import (
 	"nems/internal/node"
 )
 
-// importCmd fills the directory from a CSV file.
+// importCmd fills the directory from a file.
 type importCmd struct {
-	Kind string `arg:"" enum:"patients,organisations,postcodes" help:"patients, organisations or postcodes."`
-	File string `arg:"" help:"CSV file with a header; published files (NHSPD, ONSPD, epraccur) are read as they are. - is standard input."`
-	Data string `default:"nems-data" type:"path" help:"Folder of the directory, as nems serve has it."`
+	Kind   string `arg:"" enum:"patients,organisations,postcodes" help:"patients, organisations or postcodes."`
+	File   string `arg:"" help:"The file; - is standard input."`
+	Data   string `default:"nems-data" type:"path" help:"Folder of the directory, as nems serve has it."`
+	Strict bool   `help:"Exit 1 when a line is wrong. Nothing of a file is imported then; of a pipe, which cannot be read twice, the other lines are."`
+	Format string `enum:"text,json" default:"text" help:"text for people, json for one object."`
+}
+
+// Help lists the columns.
+func (*importCmd) Help() string {
+	return `Files are CSV, with a header in any order and case; further columns are ignored, and all but the first may be absent:
+
+patients: nhs_number, superseded_by, family, given, birth_date, postcode, gp, sensitive, invalid
+
+organisations: code, name, sub_icb, practice, setting, closed, status
+
+postcodes: postcode, sub_icb, local_authority, country
+
+Published files are read as they are: NHSPD with or without a header, ONSPD and NSPL; the reports of ODS Data Search and Export (epraccur and others), and the JSON of ODS's ORD interface. docs/imports.md has the names of their columns.
+
+A wrong line is left out and shown: its number, the column, and what was expected there. The rest is imported.`
 }
 
 // Run imports what can be read and reports every line that cannot, by number.
 func (i *importCmd) Run(ctx context.Context) error {
-	in, size := io.Reader(os.Stdin), int64(-1)
+	in := os.Stdin
 	if i.File != "-" {
-		f, err := os.Open(i.File)
-		if err != nil {
+		var err error
+		if in, err = os.Open(i.File); err != nil {
 			return err
 		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil {
-			size = info.Size()
+		defer in.Close()
+	}
+	size := int64(-1) // of a pipe
+	if info, err := in.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
+	}
+	if i.Strict && size >= 0 {
+		summary, err := i.read(size, "checking", func(progress func(int64, int, int)) (directory.Summary, error) {
+			return directory.Check(ctx, directory.Kind(i.Kind), in, progress)
+		})
+		if summary.Bad > 0 || err != nil {
+			summary.Rows = 0
+			return i.report(summary, err)
 		}
-		in = f
+		if _, err := in.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
 	}
 	sink, err := node.OpenDirectory(i.Data)
 	if err != nil {
 		return err
 	}
 	defer sink.Close()
-	progress, finish := importProgress(filepath.Base(i.File), size)
-	summary, err := directory.Import(ctx, directory.Kind(i.Kind), in, sink, progress)
-	finish()
-	for _, p := range summary.Problems {
-		fmt.Fprintf(os.Stderr, "%s:%d: %s\n", i.File, p.Line, p.Reason)
-	}
-	if summary.Bad > len(summary.Problems) {
-		fmt.Fprintf(os.Stderr, "%s: and %d more lines\n", i.File, summary.Bad-len(summary.Problems))
-	}
-	if summary.ONSCodes > 0 {
-		fmt.Fprintf(os.Stderr, "%s: %d postcodes name their ICB sub-location by an ONS code, which no subscription does; NHSPD has ODS codes\n", i.File, summary.ONSCodes)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w (%d %s were imported before)", i.File, err, summary.Rows, i.Kind)
-	}
-	fmt.Printf("%d %s imported, %d lines left out\n", summary.Rows, i.Kind, summary.Bad)
-	return nil
+	summary, err := i.read(size, "importing", func(progress func(int64, int, int)) (directory.Summary, error) {
+		return directory.Import(ctx, directory.Kind(i.Kind), in, sink, progress)
+	})
+	return i.report(summary, err)
+}
+
+// read has the file read below a bar, on a terminal.
+func (i *importCmd) read(size int64, doing string, read func(progress func(int64, int, int)) (directory.Summary, error)) (directory.Summary, error) {
+	progress, finish := importProgress(doing+" "+filepath.Base(i.File), size)
+	defer finish()
+	return read(progress)
 }
 
 // importProgress draws a bar on a terminal, and nothing in a pipe.
@@ -67,4 +92,77 @@ func importProgress(name string, size int64) (progress func(read int64, rows, ba
 	bar := progressbar.NewOptions64(size, progressbar.OptionSetDescription(name), progressbar.OptionSetWriter(os.Stderr),
 		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
 	return func(read int64, _, _ int) { _ = bar.Set64(read) }, func() { _ = bar.Finish() }
+}
+
+// importReport is what --format json prints: an interface, programs parse it.
+type importReport struct {
+	File     string `json:"file"`
+	Kind     string `json:"kind"`
+	Imported int    `json:"imported"`
+	Wrong    int    `json:"wrong"` // lines, all of them
+	// Columns says which were found where, from 1.
+	Columns map[string]int `json:"columns,omitempty"`
+	// Problems are the first thousand of the wrong lines.
+	Problems []directory.Problem `json:"problems"`
+	ONSCodes int                 `json:"onsCodes"`        // postcodes whose ICB sub-location is one
+	Unplaced int                 `json:"unplaced"`        // cost centres without a commissioner
+	Error    string              `json:"error,omitempty"` // why the file was not read to its end
+}
+
+// report says what became of the file, and whether it came to that.
+func (i *importCmd) report(s directory.Summary, err error) error {
+	wrong := i.Strict && s.Bad > 0
+	if i.Format == "json" {
+		r := importReport{File: i.File, Kind: i.Kind, Imported: s.Rows, Wrong: s.Bad, Columns: map[string]int{}, Problems: s.Problems, ONSCodes: s.ONSCodes, Unplaced: s.Unplaced}
+		if err != nil {
+			r.Error = err.Error()
+		}
+		for _, c := range s.Columns {
+			if c.Position > 0 {
+				r.Columns[c.Name] = c.Position
+			}
+		}
+		if r.Problems == nil {
+			r.Problems = []directory.Problem{}
+		}
+		if e := json.NewEncoder(os.Stdout).Encode(r); e != nil || err == nil && !wrong {
+			return e
+		}
+		return errFailed
+	}
+	i.remark(s)
+	if err != nil {
+		return fmt.Errorf("%s: %w (%d %s were imported before)", i.File, err, s.Rows, i.Kind)
+	}
+	fmt.Printf("%d %s imported, %d lines left out\n", s.Rows, i.Kind, s.Bad)
+	if wrong {
+		return errFailed
+	}
+	return nil
+}
+
+// remark tells people what is wrong with the file, and how it was understood.
+func (i *importCmd) remark(s directory.Summary) {
+	say := func(format string, a ...any) { fmt.Fprint(os.Stderr, i.File, fmt.Sprintf(format, a...), "\n") }
+	for _, p := range s.Problems {
+		say(":%d: %s", p.Line, p)
+	}
+	if s.Bad > len(s.Problems) {
+		say(": and %d more lines", s.Bad-len(s.Problems))
+	}
+	if len(s.Columns) > 0 && !s.Header {
+		var found []string
+		for _, c := range s.Columns {
+			if c.Position > 0 {
+				found = append(found, fmt.Sprintf("%s in column %d", c.Name, c.Position))
+			}
+		}
+		say(": no header: %s", strings.Join(found, ", "))
+	}
+	if s.ONSCodes > 0 {
+		say(": %d postcodes name their ICB sub-location by an ONS code, which no subscription does; NHSPD has ODS codes", s.ONSCodes)
+	}
+	if s.Unplaced > 0 {
+		say(": %d prescribing cost centres are listed without their commissioner: import epraccur, or the answer of ORD about each", s.Unplaced)
+	}
 }

@@ -24,7 +24,7 @@ type cli struct {
 	Inbox         inboxCmd         `cmd:"" help:"Collect what waits in a MESH mailbox."`
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
 	Example       exampleCmd       `cmd:"" help:"Print a valid event message of our own making."`
-	Import        importCmd        `cmd:"" help:"Fill the directory from CSV files."`
+	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
 	Restore       restoreCmd       `cmd:"" help:"Make a data folder of a backup, and check it."`

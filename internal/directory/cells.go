@@ -17,63 +17,63 @@ type cells struct {
 }
 
 // fail names the column and what it takes, never what stands in it.
-func (c *cells) fail(column, takes string) {
+func (c *cells) fail(at int, takes string) {
 	if c.err == nil {
-		c.err = rowError(column + ": " + takes)
+		c.err = rowError{c.columns[at].names[0], takes}
 	}
 }
 
 // number reads an NHS number, which must be there when it is required.
-func (c *cells) number(at int, column string, required bool) nhs.NHSNumber {
+func (c *cells) number(at int, required bool) nhs.NHSNumber {
 	text := c.get(at)
 	if text == "" && !required {
 		return nhs.NHSNumber{}
 	}
 	n, err := nhs.ParseNHSNumber(text)
 	if err != nil {
-		c.fail(column, err.Error())
+		c.fail(at, "an NHS number: ten digits, the last one the check digit")
 	}
 	return n
 }
 
 // code reads an ODS code, which must be there when it is required.
-func (c *cells) code(at int, column string, required bool) nhs.ODSCode {
+func (c *cells) code(at int, required bool) nhs.ODSCode {
 	text := c.get(at)
 	if text == "" && !required {
 		return ""
 	}
 	code, err := nhs.ParseODSCode(text)
 	if err != nil {
-		c.fail(column, err.Error())
+		c.fail(at, "an ODS code")
 	}
 	return code
 }
 
 // postcode reads a postcode, which must be there when it is required.
-func (c *cells) postcode(at int, column string, required bool) string {
+func (c *cells) postcode(at int, required bool) string {
 	text := c.get(at)
 	if text == "" && !required {
 		return ""
 	}
 	postcode, ok := NormalPostcode(text)
 	if !ok {
-		c.fail(column, "not the form of a postcode")
+		c.fail(at, "a postcode")
 	}
 	return postcode
 }
 
 // text reads a name. Names are compared with messages, so that bytes of
 // another encoding would do harm later.
-func (c *cells) text(at int, column string) string {
+func (c *cells) text(at int) string {
 	text := c.get(at)
 	if !utf8.ValidString(text) {
-		c.fail(column, "not in UTF-8")
+		c.fail(at, "UTF-8")
 	}
 	return text
 }
 
 // date reads a day, midnight UTC.
-func (c *cells) date(at int, column string) time.Time {
+func (c *cells) date(at int) time.Time {
 	text := c.get(at)
 	if text == "" {
 		return time.Time{}
@@ -84,14 +84,14 @@ func (c *cells) date(at int, column string) time.Time {
 	}
 	day, err := time.Parse(form, text)
 	if err != nil {
-		c.fail(column, "a date is written YYYY-MM-DD or YYYYMMDD")
+		c.fail(at, "a date, YYYY-MM-DD or YYYYMMDD")
 	}
 	return day
 }
 
 // flag reads yes or no in the ways that files have it, the flag's own letter
 // included; nothing is no.
-func (c *cells) flag(at int, column, letter string) bool {
+func (c *cells) flag(at int, letter string) bool {
 	text := c.get(at)
 	switch strings.ToLower(text) {
 	case "", "0", "n", "no", "false":
@@ -100,35 +100,20 @@ func (c *cells) flag(at int, column, letter string) bool {
 		return true
 	}
 	if letter == "" || !strings.EqualFold(text, letter) {
-		c.fail(column, "true or false")
+		c.fail(at, "true or false")
 	}
 	return true
 }
 
 // ons reads an ONS code; a pseudo code (L99999999: no such area) counts as
 // nothing.
-func (c *cells) ons(at int, column string) string {
+func (c *cells) ons(at int) string {
 	code := strings.ToUpper(c.get(at))
 	switch {
 	case code == "" || isPseudo(code):
 		return ""
 	case !isONS(code):
-		c.fail(column, "an ONS code has a letter and eight digits")
+		c.fail(at, "an ONS code: a letter and eight digits")
 	}
 	return code
 }
-
-// isONS tells whether s has the form of an ONS code (GSS).
-func isONS(s string) bool {
-	if len(s) != 9 || !isUpper(s[0]) {
-		return false
-	}
-	for i := 1; i < len(s); i++ {
-		if !isDigit(s[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func isPseudo(s string) bool { return len(s) == 9 && s[1:] == "99999999" }

@@ -1,11 +1,13 @@
 package directory
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 )
 
 // Kind is a kind of directory file.
@@ -24,11 +26,19 @@ const (
 	maxProblems = 1000
 )
 
-// Problem is a line of a file that could not be read. Reason never holds the
-// content of the line.
+// Problem is a line of a file that is wrong. It never holds the content of the
+// line.
 type Problem struct {
-	Line   int // from 1, the header included
-	Reason string
+	Line     int    `json:"line"`             // from 1, the header included
+	Column   string `json:"column,omitempty"` // as docs/imports.md names it; "" for the whole line
+	Expected string `json:"expected"`
+}
+
+func (p Problem) String() string {
+	if p.Column == "" {
+		return "expected " + p.Expected
+	}
+	return p.Column + ": expected " + p.Expected
 }
 
 // Summary tells what became of a file.
@@ -37,45 +47,52 @@ type Summary struct {
 	Bad  int // left out
 	// Problems are the first thousand of the bad lines.
 	Problems []Problem
+	// Header tells whether the file began with one. Columns says which were
+	// found; both are of CSV files.
+	Header  bool
+	Columns []Column
 	// ONSCodes counts the postcodes whose ICB sub-location is an ONS code
 	// (E38...), as ONSPD has it, instead of an ODS code. No subscription names
 	// those; NHSPD has the ODS codes.
 	ONSCodes int
+	// Unplaced counts the prescribing cost centres that the file names without
+	// their commissioner, as a list of ORD does, and that the directory did not
+	// have: events of their patients reach no ICB sub-location.
+	Unplaced int
 }
 
-// Import reads a CSV file and hands its rows to the sink, a thousand at a time.
-// A line that cannot be read is left out and reported; the rest goes in. It
-// returns an error when the file cannot be read at all (no header that it
-// knows, a failing reader), when the sink fails, and when ctx ends; the
-// summary says how far it came.
+// Column says where a column of a CSV file stands.
+type Column struct {
+	Name     string
+	Position int // from 1; 0: the file has none
+}
+
+// Import reads a file and hands its rows to the sink, a thousand at a time. A
+// line that is wrong is left out and reported; the rest goes in. It returns an
+// error when the file cannot be read at all (no column that it knows, broken
+// JSON, a failing reader), when the sink fails, and when ctx ends; the summary
+// says how far it came.
 //
 // progress, which may be nil, is told after every batch how many bytes were
 // read and how many rows were stored and left out.
 //
-// Files have a header, in any order and case; columns beyond these are ignored
-// and all but the first may be absent:
-//
-//	patients       nhs_number, superseded_by, family, given, birth_date, postcode, gp, sensitive, invalid
-//	organisations  code, name, sub_icb, practice, closed
-//	postcodes      postcode, sub_icb, local_authority, country
-//
-// Published names are taken too: those of ODS's epraccur and those of NHSPD and
-// ONSPD (pcds; ccg, sicbl, sicbl24cd; oslaua, lad25cd; ctry, ctry25cd). Both
-// epraccur and NHSPD are also read without a header, as they are published.
+// docs/imports.md says which files are read, and by what names their columns
+// are known. A CSV file without a header is read too where it is published
+// so. Organisations may also come as the JSON of ODS's ORD interface.
 //
 // The areas that rows name become organisations, where the sink can say that it
 // does not have them.
 func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress func(read int64, rows, bad int)) (Summary, error) {
-	im := &importer{progress: progress}
-	im.src = newLines(r, im.bad)
+	im := &importer{progress: progress, read: func() int64 { return 0 }}
+	im.known, _ = sink.(Organisations)
 	var err error
 	switch kind {
 	case KindPatients:
-		err = rows(ctx, im, patientLayout, patientRow, sink.PutPatients)
+		err = store(ctx, im, tableRows(im, r, patientLayout, patientRow), sink.PutPatients)
 	case KindOrganisations:
-		err = rows(ctx, im, organisationLayout, im.organisationRow, sink.PutOrganisations)
+		err = store(ctx, im, im.organisations(ctx, r), sink.PutOrganisations)
 	case KindPostcodes:
-		err = rows(ctx, im, postcodeLayout, im.postcodeRow, sink.PutPostcodes)
+		err = store(ctx, im, tableRows(im, r, postcodeLayout, im.postcodeRow), sink.PutPostcodes)
 	default:
 		err = fmt.Errorf("directory: no import of %q: it is %s, %s or %s", kind, KindPatients, KindOrganisations, KindPostcodes)
 	}
@@ -85,19 +102,32 @@ func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress fun
 	return im.Summary, err
 }
 
+// Check judges a file as Import does, and stores nothing.
+func Check(ctx context.Context, kind Kind, r io.Reader, progress func(read int64, rows, bad int)) (Summary, error) {
+	return Import(ctx, kind, r, nowhere{}, progress)
+}
+
+// nowhere is a sink that keeps nothing.
+type nowhere struct{}
+
+func (nowhere) PutPatients(context.Context, []Patient) error           { return nil }
+func (nowhere) PutOrganisations(context.Context, []Organisation) error { return nil }
+func (nowhere) PutPostcodes(context.Context, []PostcodePlaces) error   { return nil }
+
 // importer is the state of one import.
 type importer struct {
 	Summary
 	areas    map[string]bool // ICB sub-locations and local authorities that rows named
-	src      *lines
+	known    Organisations   // what the directory has; nil when it cannot say
+	read     func() int64    // bytes of the file so far
 	progress func(read int64, rows, bad int)
 }
 
 // bad leaves a line out.
-func (im *importer) bad(line int, reason string) {
+func (im *importer) bad(line int, wrong rowError) {
 	im.Bad++
 	if len(im.Problems) < maxProblems {
-		im.Problems = append(im.Problems, Problem{line, reason})
+		im.Problems = append(im.Problems, Problem{line, wrong.column, wrong.expected})
 	}
 }
 
@@ -105,41 +135,55 @@ func (im *importer) bad(line int, reason string) {
 func (im *importer) stored(n int) {
 	im.Rows += n
 	if im.progress != nil {
-		im.progress(im.src.read, im.Rows, im.Bad)
+		im.progress(im.read(), im.Rows, im.Bad)
 	}
 }
 
-// rows reads all rows with parse and hands them to put in batches.
-func rows[T any](ctx context.Context, im *importer, l layout, parse func(row) (T, error), put func(context.Context, []T) error) error {
-	t, err := openTable(im.src, l)
-	if err != nil {
-		return err
-	}
+// store hands all rows to put in batches.
+func store[T any](ctx context.Context, im *importer, rows iter.Seq2[T, error], put func(context.Context, []T) error) error {
 	batch := make([]T, 0, batchSize)
-	for {
-		entry, err := nextRow(im, t, parse)
-		ended := errors.Is(err, io.EOF)
-		if err != nil && !ended {
-			return err
-		}
-		if !ended {
-			batch = append(batch, entry)
-		}
-		if !ended && len(batch) < batchSize {
-			continue
-		}
+	flush := func() error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if len(batch) > 0 {
 			if err := put(ctx, batch); err != nil {
-				return fmt.Errorf("directory: storing the rows up to line %d: %w", im.src.number, err)
+				return fmt.Errorf("directory: storing rows: %w", err)
 			}
 		}
 		im.stored(len(batch))
 		batch = batch[:0]
-		if ended {
-			return nil
+		return nil
+	}
+	for entry, err := range rows {
+		if err != nil {
+			return err
+		}
+		if batch = append(batch, entry); len(batch) == batchSize {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// tableRows yields the rows of a CSV file that can be read, reports the others,
+// and ends with an error when the file cannot be read at all.
+func tableRows[T any](im *importer, r io.Reader, l layout, parse func(row) (T, error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		t, err := openTable(r, l, im.bad)
+		if err != nil {
+			yield(none, err)
+			return
+		}
+		im.read, im.Header, im.Columns = t.read, t.header, t.found()
+		for {
+			entry, err := nextRow(im, t, parse)
+			if errors.Is(err, io.EOF) || !yield(entry, err) || err != nil {
+				return
+			}
 		}
 	}
 }
@@ -159,11 +203,20 @@ func nextRow[T any](im *importer, t *table, parse func(row) (T, error)) (T, erro
 		var wrong rowError
 		switch {
 		case errors.As(err, &syntax):
-			im.bad(syntax.StartLine, "a quote stands where none can")
+			im.bad(syntax.StartLine, rowError{expected: "no quote in the middle of a field"})
 		case errors.As(err, &wrong):
-			im.bad(line, wrong.Error())
+			im.bad(line, wrong)
 		default:
 			return entry, err
 		}
 	}
+}
+
+// organisations yields the rows of a file of organisations, CSV or JSON.
+func (im *importer) organisations(ctx context.Context, r io.Reader) iter.Seq2[Organisation, error] {
+	src := bufio.NewReader(r)
+	if isJSON(src) {
+		return im.ordRows(ctx, src)
+	}
+	return tableRows(im, src, organisationLayout, im.organisationRow)
 }

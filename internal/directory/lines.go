@@ -11,6 +11,9 @@ import (
 // is published, ONSPD's, has a hundredth of that.
 const maxLine = 64 << 10
 
+// byteOrderMark may stand before a file in UTF-8.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
 // lines feeds a CSV reader one line at a time and blanks the lines that would
 // make it swallow others: those with an odd number of quotes, which open a
 // field and never close it, and those beyond all length. Blank lines keep the
@@ -20,13 +23,13 @@ type lines struct {
 	rest    []byte
 	number  int   // of the line handed out last
 	read    int64 // bytes taken from the source
-	problem func(line int, reason string)
+	problem func(line int, wrong rowError)
 }
 
-func newLines(r io.Reader, problem func(line int, reason string)) *lines {
+func newLines(r io.Reader, problem func(line int, wrong rowError)) *lines {
 	src := bufio.NewReaderSize(r, maxLine)
 	l := &lines{src: src, problem: problem}
-	if head, _ := src.Peek(3); bytes.Equal(head, []byte("\xef\xbb\xbf")) {
+	if head, _ := src.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) {
 		n, _ := src.Discard(3)
 		l.read = int64(n)
 	}
@@ -57,7 +60,7 @@ func (l *lines) next() ([]byte, error) {
 	case errors.Is(err, bufio.ErrBufferFull):
 		return l.skip()
 	case bytes.Count(line, []byte{'"'})%2 == 1:
-		l.problem(l.number, "a quote is not closed")
+		l.problem(l.number, rowError{expected: "every quote closed on its line"})
 		return []byte{'\n'}, nil
 	case len(line) > 0:
 		return line, nil
@@ -67,7 +70,7 @@ func (l *lines) next() ([]byte, error) {
 
 // skip drops a line that is too long.
 func (l *lines) skip() ([]byte, error) {
-	l.problem(l.number, "the line is longer than 64 KiB")
+	l.problem(l.number, rowError{expected: "at most 64 KiB"})
 	for {
 		more, err := l.src.ReadSlice('\n')
 		l.read += int64(len(more))

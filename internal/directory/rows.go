@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"encoding/csv"
+	"slices"
 	"strings"
 
 	"nems/internal/nhs"
@@ -19,8 +21,9 @@ const (
 	patientInvalid
 )
 
-var patientLayout = layout{columns: [][]string{
-	{"nhsnumber"}, {"supersededby"}, {"family"}, {"given"}, {"birthdate"}, {"postcode"}, {"gp"}, {"sensitive"}, {"invalid"},
+var patientLayout = layout{columns: []column{
+	{names: []string{"nhs_number"}}, {names: []string{"superseded_by"}}, {names: []string{"family"}}, {names: []string{"given"}},
+	{names: []string{"birth_date"}}, {names: []string{"postcode"}}, {names: []string{"gp"}}, {names: []string{"sensitive"}}, {names: []string{"invalid"}},
 }}
 
 // patientRow reads a patient. Given names are separated by blanks; the flags
@@ -28,18 +31,18 @@ var patientLayout = layout{columns: [][]string{
 func patientRow(r row) (Patient, error) {
 	c := cells{row: r}
 	p := Patient{
-		NHSNumber:    c.number(patientNumber, "nhs_number", true),
-		SupersededBy: c.number(patientSupersededBy, "superseded_by", false),
-		Family:       c.text(patientFamily, "family"),
-		Given:        strings.Fields(c.text(patientGiven, "given")),
-		BirthDate:    c.date(patientBirthDate, "birth_date"),
-		Postcode:     c.postcode(patientPostcode, "postcode", false),
-		GP:           c.code(patientGP, "gp", false),
-		Sensitive:    c.flag(patientSensitive, "sensitive", "S"),
-		Invalid:      c.flag(patientInvalid, "invalid", "I"),
+		NHSNumber:    c.number(patientNumber, true),
+		SupersededBy: c.number(patientSupersededBy, false),
+		Family:       c.text(patientFamily),
+		Given:        strings.Fields(c.text(patientGiven)),
+		BirthDate:    c.date(patientBirthDate),
+		Postcode:     c.postcode(patientPostcode, false),
+		GP:           c.code(patientGP, false),
+		Sensitive:    c.flag(patientSensitive, "S"),
+		Invalid:      c.flag(patientInvalid, "I"),
 	}
 	if p.SupersededBy == p.NHSNumber {
-		c.fail("superseded_by", "another number than the patient's own")
+		c.fail(patientSupersededBy, "another number than the patient's own")
 	}
 	return p, c.err
 }
@@ -55,43 +58,81 @@ const (
 	organisationStatus
 )
 
-// organisationLayout knows ODS's epraccur ("GP Practices"), which has 27
-// columns and no header: 1 code, 2 name, 13 status (A active, C closed, D
-// dormant, P proposed), 15 commissioner (the ICB sub-location), 26 prescribing
-// setting (4 is a GP practice).
 var organisationLayout = layout{
-	columns: [][]string{
-		{"code", "organisationcode"}, {"name", "orgname", "organisationname"}, {"subicb", "commissioner"},
-		{"practice"}, {"prescribingsetting"}, {"closed"}, {"statuscode", "status"},
+	columns: []column{
+		{names: []string{"code", "organisation_code", "ods_code", "org_code", "org_id"}},
+		{names: []string{"name", "organisation_name", "org_name"}},
+		{names: []string{"sub_icb", "commissioner", "commissioned_by", "is_commissioned_by", "commissioner_code", "sub_icb_location_code", "target_org_code"}},
+		{names: []string{"practice"}},
+		{names: []string{"setting", "prescribing_setting", "role_id", "role_ids", "non_primary_role_id"}},
+		{names: []string{"closed"}},
+		{names: []string{"status", "status_code", "status_name"}},
 	},
-	headless: headless{27, []int{0, 1, 14, -1, 25, -1, 12}, func(s string) bool {
-		_, err := nhs.ParseODSCode(s)
-		return err == nil
-	}},
+	headless: odsReport,
+}
+
+// Roles and relationships of the ODS (ORD, CodeSystem).
+const (
+	roleCostCentre   = "RO177" // prescribing cost centre: GP practices and other prescribers
+	roleGPPractice   = "RO76"  // of a cost centre that is a GP practice
+	roleSubICB       = "RO98"  // clinical commissioning group, now ICB sub-location
+	relCommissioned  = "RE4"   // is commissioned by
+	settingPractice  = "4"     // RO76 as the files before 2024 have it
+	statusActiveORD  = "Active"
+	columnsODSReport = 27
+)
+
+// odsReport knows the reports of ODS Data Search and Export that took the place
+// of its files (epraccur, ebranchs, etr, ...): 27 columns without a header, 1
+// code, 2 name, 13 status, 15 the organisation's parent, 26 prescribing setting.
+// The status is ACTIVE or INACTIVE, formerly A, C (closed), D (dormant) or P
+// (proposed). The setting is the roles with bars between (RO76), formerly a
+// number (4). Source: ODS Reference Data Catalogue, GP Practices.
+func odsReport(_ []column, first []string, _ *csv.Reader) []int {
+	_, err := nhs.ParseODSCode(strings.TrimSpace(first[0]))
+	if err != nil || len(first) < columnsODSReport {
+		return nil
+	}
+	return []int{0, 1, 14, -1, 25, -1, 12}
 }
 
 // organisationRow reads an organisation. It is a practice when the file says
-// so; where the file says nothing, when it has an ICB sub-location.
+// so; where the file says nothing, when it has an ICB sub-location. The parent
+// of what prescribes nothing is no commissioner: a branch's is its practice.
 func (im *importer) organisationRow(r row) (Organisation, error) {
 	c := cells{row: r}
 	o := Organisation{
-		Code:   c.code(organisationCode, "code", true),
+		Code:   c.code(organisationCode, true),
 		Name:   strings.ToValidUTF8(r.get(organisationName), "\ufffd"),
-		SubICB: c.code(organisationSubICB, "sub_icb", false),
-		Closed: c.flag(organisationClosed, "closed", "") || strings.EqualFold(r.get(organisationStatus), "C"),
+		SubICB: c.code(organisationSubICB, false),
+		Closed: c.flag(organisationClosed, "") || isClosed(r.get(organisationStatus)),
 	}
+	setting := r.get(organisationSetting)
 	switch {
 	case r.has(organisationPractice):
-		o.Practice = c.flag(organisationPractice, "practice", "")
+		o.Practice = c.flag(organisationPractice, "")
 	case r.has(organisationSetting):
-		o.Practice = r.get(organisationSetting) == "4"
+		o.Practice = setting == settingPractice || slices.Contains(strings.Split(setting, "|"), roleGPPractice)
 	default:
 		o.Practice = o.SubICB != ""
+	}
+	if r.has(organisationSetting) && setting == "" {
+		o.SubICB = ""
 	}
 	if c.err == nil {
 		im.named(string(o.SubICB))
 	}
 	return o, c.err
+}
+
+// isClosed reads a status. A dormant organisation and one that is proposed are
+// not closed.
+func isClosed(status string) bool {
+	switch strings.ToUpper(status) {
+	case "C", "CLOSED", "INACTIVE":
+		return true
+	}
+	return false
 }
 
 // The columns of a postcodes file, in the order of postcodeLayout.
@@ -102,43 +143,43 @@ const (
 	postcodeCountry
 )
 
-// postcodeLayout knows the NHS Postcode Directory and the ONS Postcode
-// Directory, whose columns have come to carry the year (lad25cd). The former
-// is published without a header in 43 columns: 1 PCD2, 9 OSLAUA, 13 CTRY, 18 CCG.
+// postcodeLayout knows the NHS Postcode Directory (NHSPD) of the ODS and the
+// ONS Postcode Directory and Lookup (ONSPD, NSPL), under the names that they
+// have borne: PCD2, OSLAUA, CCG, CTRY; laua, sicbl; lad25cd, sicbl24cd, ctry25cd.
+// NHSPD is published without a header, in 41 columns at first, with 43 when
+// cancer alliances and STPs came, 46 with the mental health collaboratives and
+// 49 with the census of 2021: what stands in a column tells which it is.
+// Sources: the user guides of NHSPD and ONSPD.
 var postcodeLayout = layout{
-	columns: [][]string{
-		{"postcode", "pcds", "pcd8", "pcd2", "pcd7", "pcd"},
-		{"subicb", "sicbl", "ccg"},
-		{"localauthority", "oslaua", "laua", "lad"},
-		{"country", "ctry"},
+	columns: []column{
+		{[]string{"postcode", "pcds", "pcd8", "pcd2", "pcd7", "pcd"}, func(s string) bool { _, ok := NormalPostcode(s); return ok }, nil},
+		{[]string{"sub_icb", "sicblh", "sicb", "sicbl", "ccgh", "ccg"}, isSubICB, inEngland},
+		{[]string{"local_authority", "oslaua", "laua", "lad"}, isLocalAuthority, nil},
+		{[]string{"country", "ctry"}, isCountry, nil},
 	},
-	headless: headless{43, []int{0, 17, 8, 12}, func(s string) bool {
-		_, ok := NormalPostcode(s)
-		return ok
-	}},
+	headless: recognise,
 }
 
-// The beginnings of ONS codes: England, and the ICB sub-locations in it.
-const (
-	onsEngland = "E92"
-	onsSubICB  = "E38"
-)
-
 // postcodeRow reads where a postcode lies. Health areas outside England, which
-// share the column with ICB sub-locations, count as nothing.
+// share the column with ICB sub-locations, count as nothing. Where a file without
+// a header began with so much of Scotland that the column was not found, England
+// is left out rather than placed in no ICB sub-location.
 func (im *importer) postcodeRow(r row) (PostcodePlaces, error) {
 	c := cells{row: r}
-	p := PostcodePlaces{Postcode: c.postcode(postcodePostcode, "postcode", true), Places: Places{
-		SubICB:         string(c.code(postcodeSubICB, "ICB sub-location", false)),
-		LocalAuthority: c.ons(postcodeLocalAuthority, "local authority"),
-		Country:        c.ons(postcodeCountry, "country"),
+	p := PostcodePlaces{Postcode: c.postcode(postcodePostcode, true), Places: Places{
+		SubICB:         string(c.code(postcodeSubICB, false)),
+		LocalAuthority: c.ons(postcodeLocalAuthority),
+		Country:        c.ons(postcodeCountry),
 	}}
 	if p.Country != "" && !strings.HasPrefix(p.Country, onsEngland) || isPseudo(p.SubICB) {
 		p.SubICB = ""
 	}
+	if !r.header && !r.has(postcodeSubICB) && strings.HasPrefix(p.Country, onsEngland) {
+		c.fail(postcodeSubICB, "postcodes of England within the first 16 MiB, or a header")
+	}
 	switch {
 	case c.err != nil:
-	case isONS(p.SubICB) && strings.HasPrefix(p.SubICB, onsSubICB):
+	case isONS(p.SubICB):
 		im.ONSCodes++
 		im.named(p.LocalAuthority)
 	default:

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -11,23 +12,29 @@ import (
 
 // layout says what the columns of a kind of file are called.
 type layout struct {
-	// columns lists the names of each column, the preferred one first, in small
-	// letters and without anything but letters and digits. The first column is
-	// the one that a file must have.
-	columns [][]string
-	// headless is the form in which such a file is published without a header.
-	headless headless
+	// columns are known by their names. The first is the one that a file must
+	// have.
+	columns []column
+	// headless finds the columns in a file without a header by its first row and
+	// those that follow. It returns nil when they are no such file's. nil: no
+	// file is published without a header.
+	headless func(columns []column, first []string, rest *csv.Reader) []int
 }
 
-// headless describes a file without a header.
-type headless struct {
-	fields    int               // in each row; 0: there is no such file
-	positions []int             // of the layout's columns, -1 where there is none
-	begins    func(string) bool // what the first field of a row looks like
+// column is a column of a layout.
+type column struct {
+	// names lists what it is called in headers, case and signs apart; the first
+	// is ours.
+	names []string
+	// looks tells what stands in it, for a file without a header, in the rows that
+	// have it; nil: in all.
+	looks func(field string) bool
+	rows  func(fields []string) bool
 }
 
-// yearly is how ONS names columns: the kind of area, the year, "cd".
-var yearly = regexp.MustCompile(`^([a-z]+)[0-9]{2}cd$`)
+// yearly is how ONS names columns: the kind of area, the year, "cd", and an "h"
+// where the codes are those of the ODS (lad25cd, sicbl24cdh).
+var yearly = regexp.MustCompile(`^([a-z]{3,})(?:[0-9]{2})?cd(h?)$`)
 
 func columnName(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -36,15 +43,17 @@ func columnName(s string) string {
 		}
 		return -1
 	}, strings.ToLower(s))
-	return yearly.ReplaceAllString(s, "$1")
+	return yearly.ReplaceAllString(s, "$1$2")
 }
 
-// table reads the rows of a file by the names of its columns.
+// table reads the rows of a file by its columns.
 type table struct {
+	layout
+	src       *lines
 	csv       *csv.Reader
+	header    bool
 	positions []int // of each column of the layout, -1 where the file has none
 	width     int
-	first     []string // a row that was read in search of a header
 }
 
 // row is one row. It is valid until the next one is read.
@@ -64,31 +73,48 @@ func (r row) get(column int) string {
 	return ""
 }
 
-// openTable reads the header, if there is one.
-func openTable(r io.Reader, l layout) (*table, error) {
-	t := &table{csv: csv.NewReader(r)}
-	t.csv.FieldsPerRecord = -1
-	t.csv.ReuseRecord = true
-	header, err := t.csv.Read()
+// maxHead is how much of a file without a header is read, in bytes, to find out
+// where its columns are. NHSPD begins with some 17,000 postcodes of Aberdeen,
+// five MiB, that lie in no ICB sub-location.
+const maxHead = 16 << 20
+
+// openTable finds the columns of a file: by its header, or by its first rows
+// when it has none. Lines that cannot be read are told to problem.
+func openTable(r io.Reader, l layout, problem func(int, rowError)) (*table, error) {
+	var head bytes.Buffer
+	probe := newCSV(newLines(io.LimitReader(io.TeeReader(r, &head), maxHead), func(int, rowError) {}))
+	first, err := probe.Read()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
-			return nil, errors.New("directory: the file is empty: it needs a header")
+			return nil, errors.New("directory: the file is empty")
 		}
 		return nil, fmt.Errorf("directory: reading the header: %w", err)
 	}
-	t.width = len(header)
-	t.positions = positions(header, l.columns)
-	if t.positions[0] >= 0 {
-		return t, nil
+	t := &table{layout: l, width: len(first), positions: positions(first, l.columns)}
+	t.header = t.positions[0] >= 0
+	if !t.header && l.headless != nil {
+		t.positions = l.headless(l.columns, first, probe)
 	}
-	if l.headless.fields == t.width && l.headless.begins(strings.TrimSpace(header[0])) {
-		t.positions, t.first = l.headless.positions, header
-		return t, nil
+	if t.positions == nil || t.positions[0] < 0 {
+		return nil, fmt.Errorf("directory: no header with a column %s, and no file that is read without one", strings.Join(l.columns[0].names, " or "))
 	}
-	return nil, fmt.Errorf("directory: the header has no column %s", strings.Join(l.columns[0], " or "))
+	t.src = newLines(io.MultiReader(&head, r), problem)
+	t.csv = newCSV(t.src)
+	if t.header {
+		_, err = t.csv.Read()
+	}
+	return t, err
 }
 
-func positions(header []string, columns [][]string) []int {
+func newCSV(src *lines) *csv.Reader {
+	r := csv.NewReader(src)
+	r.FieldsPerRecord = -1
+	r.ReuseRecord = true
+	return r
+}
+
+// positions finds columns by their names in a header.
+func positions(header []string, columns []column) []int {
 	at := map[string]int{}
 	for i, name := range header {
 		name = columnName(name)
@@ -97,10 +123,10 @@ func positions(header []string, columns [][]string) []int {
 		}
 	}
 	out := make([]int, len(columns))
-	for c, names := range columns {
+	for c, column := range columns {
 		out[c] = -1
-		for _, name := range names {
-			if i, found := at[name]; found {
+		for _, name := range column.names {
+			if i, found := at[columnName(name)]; found {
 				out[c] = i
 				break
 			}
@@ -109,23 +135,33 @@ func positions(header []string, columns [][]string) []int {
 	return out
 }
 
+// found says where each column of the layout was found.
+func (t *table) found() []Column {
+	out := make([]Column, len(t.layout.columns))
+	for i, c := range t.layout.columns {
+		out[i] = Column{Name: c.names[0], Position: t.positions[i] + 1}
+	}
+	return out
+}
+
+// read is how many bytes of the file were taken.
+func (t *table) read() int64 { return t.src.read }
+
 // next returns the next row and its line. Errors of a single row are a
 // *csv.ParseError or a rowError; io.EOF ends the file.
 func (t *table) next() (row, int, error) {
-	fields, err := t.first, error(nil)
-	if t.first = nil; fields == nil {
-		if fields, err = t.csv.Read(); err != nil {
-			return row{}, 0, err
-		}
+	fields, err := t.csv.Read()
+	if err != nil {
+		return row{}, 0, err
 	}
 	line, _ := t.csv.FieldPos(0)
 	if len(fields) != t.width {
-		return row{}, line, rowError(fmt.Sprintf("%d fields instead of %d", len(fields), t.width))
+		return row{}, line, rowError{expected: fmt.Sprintf("%d fields, not %d", t.width, len(fields))}
 	}
 	return row{t, fields}, line, nil
 }
 
 // rowError says what is wrong with a row, never what it contains.
-type rowError string
+type rowError struct{ column, expected string }
 
-func (e rowError) Error() string { return string(e) }
+func (e rowError) Error() string { return e.column + ": expected " + e.expected }

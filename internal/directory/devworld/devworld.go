@@ -49,7 +49,7 @@ func Seed(ctx context.Context, sink directory.Sink) error {
 		}
 		if summary.Bad > 0 {
 			p := summary.Problems[0]
-			return fmt.Errorf("devworld: %s, line %d: %s", file.kind, p.Line, p.Reason)
+			return fmt.Errorf("devworld: %s, line %d: %s", file.kind, p.Line, p)
 		}
 	}
 	return nil
