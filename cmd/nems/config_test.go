@@ -68,12 +68,18 @@ func TestExampleConfiguration(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	if c.Learning != "on" {
+		t.Errorf("directory-from-events: expected on; received %q", c.Learning)
+	}
 }
 
 // TestPrecedence: a flag wins over the environment, that over the file, that
 // over the default.
 func TestPrecedence(t *testing.T) {
 	path := configuration(t, "version: 1\nlevel: strict\nfhir:\n  listen: file:1\n")
+	if c := mustParse(t, "--dev", "--config", configuration(t, "directory-from-events: off\n")); c.Learning != "off" {
+		t.Errorf("the file: expected off; received %q", c.Learning)
+	}
 	if c := mustParse(t, "--dev"); c.Level != "standard" || c.FHIR.Listen != "" {
 		t.Errorf("by default: expected standard and no listener; received %q, %q", c.Level, c.FHIR.Listen)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/crashpoint"
 	"nems/internal/directory"
 	"nems/internal/event"
 	"nems/internal/fhir"
@@ -41,6 +42,7 @@ const changesPage = 500
 // what it would hear from CatchUp: that is also who makes good what fails here.
 func (b *Broker) learnNow(ctx context.Context, id store.EventID, e *event.Event) {
 	if b.Learner != nil && fromSpine(e.Code) {
+		crashpoint.Hit(crashpoint.Learn)
 		_ = b.learn(context.WithoutCancel(ctx), id, e)
 	}
 }
@@ -124,12 +126,13 @@ func changes(id store.EventID, e *event.Event) []directory.Change {
 }
 
 func change(e *event.Event, p event.Patient) directory.Change {
-	c := directory.Change{Family: p.Family, Given: p.Given}
+	var c directory.Change
+	c.Family, c.Given = p.Name()
 	if len(p.NHSNumbers) > 0 {
 		c.NHSNumber, _ = nhs.ParseNHSNumber(p.NHSNumbers[0])
 	}
-	c.At.SCN, _ = strconv.ParseInt(p.VersionID, 10, 64)
-	c.BirthDate, _ = time.Parse(time.DateOnly, p.BirthDate)
+	c.At.SCN, _ = strconv.ParseInt(p.VersionID(), 10, 64)
+	c.BirthDate, _ = time.Parse(time.DateOnly, p.BirthDate())
 	for _, postcode := range homes(p) {
 		if normal, ok := directory.NormalPostcode(postcode); ok {
 			c.Postcode = normal

@@ -135,12 +135,17 @@ func (w world) publish(asid nhs.ASID, code string) error {
 
 func (w world) publishAbout(asid nhs.ASID, code string, about example.Patient) error {
 	w.Helper()
+	return w.publishAs(asid, code, w.messageAbout(code, about))
+}
+
+// publishAs sends a message as a system of the dev world.
+func (w world) publishAs(asid nhs.ASID, code string, message []byte) error {
+	w.Helper()
 	system, _, err := w.patients.System(w.Context(), asid)
 	if err != nil {
 		w.Fatal(err)
 	}
-	_, err = w.Publish(w.Context(), spine.Caller{System: system, ASID: asid, Interaction: spine.Interaction{Event: code}},
-		w.messageAbout(code, about), "")
+	_, err = w.Publish(w.Context(), spine.Caller{System: system, ASID: asid, Interaction: spine.Interaction{Event: code}}, message, "")
 	return err
 }
 

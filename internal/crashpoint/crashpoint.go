@@ -21,6 +21,7 @@ const (
 	Migrate       = "migrate"        // the schema is to be brought up to date
 	BeforeCommit  = "before-commit"  // all statements are done, COMMIT is not
 	AfterCommit   = "after-commit"   // on disk, nobody has been answered
+	Learn         = "learn"          // an event of the Spine is on disk, the directory does not know it
 	SpreadStep    = "spread-step"    // some copies of a large fan-out are filed
 	BeforeSend    = "before-send"    // a lane is claimed, the MESH has nothing
 	AfterSend     = "after-send"     // the MESH has the copy, the row says otherwise
@@ -33,7 +34,7 @@ const (
 )
 
 // Names lists every point, in the order in which an event meets them.
-var Names = []string{Migrate, BeforeCommit, AfterCommit, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
+var Names = []string{Migrate, BeforeCommit, AfterCommit, Learn, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
 
 // armed is the point that kills, nil in all but tortured processes.
 var armed = parse(os.Getenv(Variable))

@@ -41,7 +41,7 @@ type Subject struct {
 	// Left: the patient is registered with no practice any more, as a change of GP
 	// says that names none.
 	Left      bool
-	BirthDate time.Time // not used in births
+	BirthDate time.Time // where the record has none; not used in births
 }
 
 // Route is what the directory contributes to matching an event.
@@ -95,7 +95,7 @@ func (r Router) by(ctx context.Context, s Subject, record *Patient) (Route, erro
 	b.add(subscription.ByPatient, s.NHSNumber.Digits())
 	if record != nil {
 		b.route.Patient, b.route.Withheld = *record, record.Withheld()
-		if s.BirthDate.IsZero() {
+		if !record.BirthDate.IsZero() {
 			b.route.BirthDate = record.BirthDate
 		}
 	}

@@ -99,6 +99,59 @@ func TestRoute(t *testing.T) {
 	}
 }
 
+// What an event of the Spine carries stands in for the record, part by part.
+func TestRouteOfChanges(t *testing.T) {
+	const (
+		jack, nobody = "9912003888", "9990000018"
+		home         = " 4:15F 5:E08000035 6:E92000001" // of Jack's record
+		practice     = " 2:B86056 3:02V"
+	)
+	exeter, born := []string{"EX2 5SE"}, time.Date(1950, 1, 2, 0, 0, 0, 0, time.UTC)
+	other := []nhs.ODSCode{"E82025"}
+	for name, test := range map[string]struct {
+		number     string
+		subject    directory.Subject
+		keys       string
+		registered string
+		born       string
+		withheld   bool
+	}{
+		"carries nothing": {jack, directory.Subject{}, practice + home, "yes", "2017-10-02", false},
+		"home": {jack, directory.Subject{Postcodes: exeter},
+			practice + " 4:15N 5:E07000041 6:E92000001", "yes", "2017-10-02", false},
+		"home and former home": {jack, directory.Subject{Postcodes: exeter, OldPostcodes: []string{"WF14 0BQ"}},
+			practice + " 4:15N 4:X2C4Y 5:E07000041 5:E08000034 6:E92000001", "yes", "2017-10-02", false},
+		"home that is nowhere": {jack, directory.Subject{Postcodes: []string{"nowhere"}}, practice, "yes", "2017-10-02", false},
+		"former home alone": {jack, directory.Subject{OldPostcodes: exeter},
+			practice + " 4:15F 4:15N 5:E07000041 5:E08000035 6:E92000001", "yes", "2017-10-02", false},
+		"practice":                {jack, directory.Subject{Practices: other}, " 2:E82025 3:06N" + home, "yes", "2017-10-02", false},
+		"no practice any more":    {jack, directory.Subject{Left: true}, home, "no", "2017-10-02", false},
+		"first practice":          {"9990000069", directory.Subject{Practices: other}, " 2:E82025 3:06N" + home, "yes", "1975-04-23", false},
+		"another birth date":      {jack, directory.Subject{BirthDate: born}, practice + home, "yes", "2017-10-02", false},
+		"the first birth date":    {"9990000255", directory.Subject{BirthDate: born}, practice + home, "yes", "1950-01-02", false},
+		"nobody, carries nothing": {nobody, directory.Subject{}, "", "not known", "", false},
+		"nobody, carries all": {nobody, directory.Subject{Postcodes: exeter, Practices: other, BirthDate: born},
+			" 2:E82025 3:06N 4:15N 5:E07000041 6:E92000001", "yes", "1950-01-02", false},
+		"nobody, no practice any more": {nobody, directory.Subject{Left: true}, "", "no", "", false},
+		"superseded: the places are the new record's": {"9990000042", directory.Subject{Postcodes: exeter, Practices: other, Left: true, BirthDate: born},
+			" 2:B85612 3:03J 4:X2C4Y 5:E08000034 6:E92000001", "yes", "1988-08-19", false},
+		"superseded by a flagged record": {"9990000220", directory.Subject{Practices: other}, practice + home, "yes", "1979-03-08", true},
+		"flagged":                        {"9990000026", directory.Subject{Practices: other}, " 2:E82025 3:06N" + home, "yes", "1979-03-08", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.subject.NHSNumber, test.subject.Newer = number(t, test.number), true
+			got, err := world(t).Router().Route(t.Context(), test.subject)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := "1:" + test.number + test.keys; spelt(got.Keys) != want {
+				t.Errorf("keys %s\nwant %s", spelt(got.Keys), want)
+			}
+			checkFacts(t, got, test.registered, test.born, test.withheld)
+		})
+	}
+}
+
 func checkFacts(t *testing.T, got directory.Route, registered, born string, withheld bool) {
 	t.Helper()
 	is := "not known"

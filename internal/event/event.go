@@ -48,19 +48,29 @@ type Routing struct {
 
 // Patient is a Patient resource of the message, as far as routing needs it.
 type Patient struct {
-	NHSNumbers []string
-	// Family and Given are of the official name, or of the first one.
-	Family string
-	Given  []string
-	// BirthDate and VersionID are as written, "" when absent. A version of PDS is
-	// a number that grows with each change of the record (SCN).
-	BirthDate     string
-	VersionID     string
+	NHSNumbers    []string
 	Addresses     []Address
 	Practitioners []string // ODS codes of generalPractitioner
 	// At is the resource itself.
 	At fhir.Node
 }
+
+// Name returns the family name and the given names of the official name, or of
+// the first one.
+func (p Patient) Name() (family string, given []string) {
+	name := officialName(p.At)
+	for g := range name.ChildrenNamed("given") {
+		given = append(given, g.Value())
+	}
+	return name.Child("family").Value(), given
+}
+
+// BirthDate is as written, "" when absent.
+func (p Patient) BirthDate() string { return p.At.Child("birthDate").Value() }
+
+// VersionID is as written, "" when absent. A version of PDS is a number that
+// grows with each change of the record (SCN).
+func (p Patient) VersionID() string { return p.At.At("meta", "versionId").Value() }
 
 // Address is an address of a Patient resource.
 type Address struct {

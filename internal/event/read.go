@@ -147,12 +147,7 @@ func (e *Event) indexOf(resource fhir.Node) int {
 }
 
 func patient(refs *fhir.References, entry int, resource fhir.Node) Patient {
-	p := Patient{At: resource, BirthDate: resource.Child("birthDate").Value(), VersionID: resource.At("meta", "versionId").Value()}
-	name := officialName(resource)
-	p.Family = name.Child("family").Value()
-	for given := range name.ChildrenNamed("given") {
-		p.Given = append(p.Given, given.Value())
-	}
+	p := Patient{At: resource}
 	for id := range resource.ChildrenNamed("identifier") {
 		if s := id.Child("system"); s.EqualValue(nhsNumberSystem) || s.EqualValue(nhsNumberSystemOld) {
 			p.NHSNumbers = append(p.NHSNumbers, id.Child("value").Value())

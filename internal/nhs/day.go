@@ -17,14 +17,19 @@ var UnitedKingdom = sync.OnceValue(func() *time.Location {
 })
 
 // IsDay reports whether a FHIR date or dateTime is a day, given as its midnight
-// UTC: its first ten characters are that date, or the moment lies in it by the
-// clocks of the United Kingdom. A birth date that a system keeps as midnight
-// there is in summer written as 23:00 UTC of the day before.
+// UTC: its first ten characters are that date, or it is an instant in UTC that
+// lies in the day by the clocks of the United Kingdom. A birth date that a system
+// keeps as midnight there is in summer written as 23:00 UTC of the day before
+// (design, decision 11).
 func IsDay(written string, day time.Time) bool {
 	date := day.Format(time.DateOnly)
 	if written[:min(len(written), len(date))] == date {
 		return true
 	}
 	moment, err := time.Parse(time.RFC3339, written)
-	return err == nil && moment.In(UnitedKingdom()).Format(time.DateOnly) == date
+	if err != nil {
+		return false
+	}
+	_, offset := moment.Zone()
+	return offset == 0 && moment.In(UnitedKingdom()).Format(time.DateOnly) == date
 }

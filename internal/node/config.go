@@ -121,7 +121,7 @@ func DevConfig(data string) Config {
 	return Config{
 		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: data,
 		ASID: string(devworld.NEMS), Mailbox: devworld.Mailbox,
-		Profile: "strict", Level: "standard", UnknownPatients: "reject", Activation: "automatic",
+		Profile: "strict", Level: "standard", UnknownPatients: "reject", Learning: "on", Activation: "automatic",
 		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second, LogLevel: "info",
 	}
 }

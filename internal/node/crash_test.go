@@ -24,15 +24,21 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// crashFolder names the data folder for a test binary that is to be a server.
-const crashFolder = "NEMS_TEST_CRASH_FOLDER"
+// crashFolder names the data folder for a test binary that is to be a server,
+// crashDatabase its database, if that is not in the folder.
+const (
+	crashFolder   = "NEMS_TEST_CRASH_FOLDER"
+	crashDatabase = "NEMS_TEST_CRASH_DATABASE"
+)
 
 // serveUntilKilled is the child of the crash tests: the real program, with the
 // real clock, until it is killed or gets SIGTERM.
 func serveUntilKilled(folder string) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	err := node.Run(ctx, node.DevConfig(folder), node.World{
+	config := node.DevConfig(folder)
+	config.Database = os.Getenv(crashDatabase)
+	err := node.Run(ctx, config, node.World{
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Ready: func(url string) { fmt.Println(url) },
 	})
@@ -53,15 +59,16 @@ type child struct {
 
 const readyWithin = 5 * time.Second
 
-// spawn starts a server on a folder and waits until it is ready.
-func spawn(t testing.TB, folder string) *child {
+// spawn starts a server on a folder and waits until it is ready. environment is
+// NAME=VALUE, besides that of the test.
+func spawn(t testing.TB, folder string, environment ...string) *child {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &child{t: t, cmd: exec.Command(self, "-test.run=^$"), http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}, Timeout: time.Minute}}
-	c.cmd.Env = append(os.Environ(), crashFolder+"="+folder)
+	c.cmd.Env = append(append(os.Environ(), crashFolder+"="+folder), environment...)
 	c.cmd.Stderr = &c.stderr
 	out, err := c.cmd.StdoutPipe()
 	if err != nil {
@@ -97,6 +104,10 @@ func (c *child) end(s os.Signal) error {
 
 func (c *child) system(asid, ods string) *client.Client {
 	return &client.Client{URL: c.url, ASID: asid, ODS: ods, NEMS: nodetest.NEMS, HTTP: c.http}
+}
+
+func (c *child) mailbox(id string) (*client.Mailbox, error) {
+	return client.NewMailbox(client.MailboxConfig{URL: c.url, ID: id, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: c.http})
 }
 
 // ledger is what the publishers were told, and what the subscribers received.
@@ -141,7 +152,7 @@ func (l *ledger) publish(c *client.Client, told func(accepted int)) {
 // collect empties a mailbox once, or until an error. A copy that it sees again,
 // because its acknowledgement was cut off, is the same copy: the id says so.
 func (l *ledger) collect(c *child, id string) error {
-	box, err := client.NewMailbox(client.MailboxConfig{URL: c.url, ID: id, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: c.http})
+	box, err := c.mailbox(id)
 	if err != nil {
 		return err
 	}

@@ -4,8 +4,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
+	"nems/client"
+	"nems/internal/crashpoint"
 	"nems/internal/nhs"
 	"nems/internal/node"
 	"nems/internal/node/nodetest"
@@ -28,6 +31,12 @@ func (f follower) heard(code string, message []byte) string {
 		publisher = f.Publisher()
 	}
 	f.Publish(publisher, message)
+	return f.collected()
+}
+
+// collected says the same of what has come since.
+func (f follower) collected() string {
+	f.Helper()
 	var tags []string
 	for _, c := range f.Collect(leeds) {
 		for _, pair := range strings.Split(c.PartnerID, "~~~") {
@@ -46,6 +55,14 @@ func (f follower) want(why, code string, message []byte, tags string) {
 	}
 }
 
+const gp, address, record = "pds-change-of-gp-1", "pds-change-of-address-1", "pds-record-change-1"
+
+// databases are those that a service keeps its events in.
+var databases = map[string]func(*testing.T) string{
+	"sqlite":   func(*testing.T) string { return "" },
+	"postgres": func(t *testing.T) string { return pgtest.Boot(t).Database(t) },
+}
+
 var (
 	lastUpdated   = regexp.MustCompile(`<lastUpdated value="[^"]*"/>`)
 	namedPractice = regexp.MustCompile(`<generalPractitioner>.*?</generalPractitioner>`)
@@ -56,6 +73,16 @@ func outdated(message []byte) []byte {
 	return lastUpdated.ReplaceAll(message, []byte(`<lastUpdated value="2020-01-01T00:00:00+00:00"/>`))
 }
 
+// nobody is the number of a patient whom the directory does not have.
+func nobody(t *testing.T) nhs.NHSNumber {
+	t.Helper()
+	n, err := nhs.ParseNHSNumber(nodetest.Nobody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // suspension takes the practice out of a change of GP.
 func suspension(message []byte) []byte { return namedPractice.ReplaceAll(message, nil) }
 
@@ -63,13 +90,9 @@ func suspension(message []byte) []byte { return namedPractice.ReplaceAll(message
 // whom their pages name, though the directory knows nothing of them yet, and
 // what is published afterwards goes by what they said.
 func TestDirectoryFollowsTheSpine(t *testing.T) {
-	for name, database := range map[string]func() string{
-		"sqlite":   func() string { return "" },
-		"postgres": func() string { return pgtest.Boot(t).Database(t) },
-	} {
+	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
-			f := follower{t, nodetest.Boot(t, func(c *node.Config) { c.Database = database() })}
-			const gp, address, record = "pds-change-of-gp-1", "pds-change-of-address-1", "pds-record-change-1"
+			f := follower{t, nodetest.Boot(t, func(c *node.Config) { c.Database = database(t) })}
 			for tag, criteria := range map[string]string{
 				"home-15F": rule("CHO_POSTCODE_CCG", "15F"), "home-15N": rule("CHO_POSTCODE_CCG", "15N"), "home-X2C4Y": rule("CHO_POSTCODE_CCG", "X2C4Y"),
 				"gp-B86056": rule("GP_GP_GP", "B86056"), "gp-E82025": rule("GP_GP_GP", "E82025"),
@@ -105,15 +128,19 @@ func TestDirectoryFollowsTheSpine(t *testing.T) {
 			f.want("the suspension", gp, suspension(nodetest.MessageAbout(t, gp, "new", jack)), "home-15N jack unregistered")
 			f.want("after the suspension", "vaccinations-1", vaccinated(), "home-15N jack")
 
-			nobody, err := nhs.ParseNHSNumber(nodetest.Nobody)
-			if err != nil {
-				t.Fatal(err)
-			}
 			newcomer := jack
-			newcomer.NHSNumber, newcomer.Family = nobody, "NEWCOMER"
+			newcomer.NHSNumber, newcomer.Family = nobody(t), "NEWCOMER"
 			f.want("a patient who is new", record, nodetest.MessageAbout(t, record, "new", newcomer), "")
 			f.Subscribe(f.Leeds(), about(nodetest.Nobody)+vaccinations+"&tag=nobody", leeds)
 			f.want("the newcomer", "vaccinations-1", nodetest.MessageAbout(t, "vaccinations-1", "new", newcomer), "nobody")
+
+			const former = "9990000042" // superseded by somebody who lives in X2C4Y
+			f.Subscribe(f.Leeds(), about(former)+"&MessageHeader.event="+record+vaccinations+"&tag=former", leeds)
+			superseded := nodetest.Patient(t, former)
+			named := superseded
+			named.Family, named.Given, named.Postcode = "FORMERLY", []string{"Una"}, "EX2 5SE"
+			f.want("a superseded number under its own name", record, nodetest.MessageAbout(t, record, "new", named), "former home-X2C4Y")
+			f.want("it leads where it led", "vaccinations-1", nodetest.MessageAbout(t, "vaccinations-1", "new", superseded), "former home-X2C4Y")
 
 			f.Stop()
 			f.Server.Run()
@@ -137,4 +164,48 @@ func TestDirectoryCatchesUp(t *testing.T) {
 	s.Config.Learning = "on"
 	s.Run()
 	f.want("after the start", "vaccinations-1", vaccinated(), "new")
+}
+
+// A process that is killed once the event is on disk, before its directory knows,
+// knows it when it answers again.
+func TestDirectoryLearnsAfterACrash(t *testing.T) {
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			folder, kept := t.TempDir(), crashDatabase+"="+database(t)
+			jack := nodetest.Patient(t, nodetest.Jack)
+			c := spawn(t, folder, kept, crashpoint.Variable+"="+crashpoint.Learn)
+			for _, practice := range []string{"B86056", "E82025"} {
+				if _, err := c.system(nodetest.LeedsID, "RR8").Subscribe(t.Context(), client.Subscription{
+					Criteria: rule("GP_GP_GP", practice) + vaccinations + "&tag=" + practice, Mailbox: leeds, Reason: "A test"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			jack.GP = "E82025"
+			if _, err := c.system(nodetest.SpineID, "X26").Publish(t.Context(), nodetest.MessageAbout(t, gp, "new", jack)); err == nil {
+				t.Error("the publisher was answered, though the process was to die")
+			}
+			_ = c.cmd.Wait() // killed, which is an error
+			c.http.CloseIdleConnections()
+
+			c = spawn(t, folder, kept)
+			if _, err := c.system(nodetest.PublisherID, "A83627").Publish(t.Context(), nodetest.MessageAbout(t, "vaccinations-1", "new", jack)); err != nil {
+				t.Fatal(err)
+			}
+			box, err := c.mailbox(leeds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids, err := box.List(t.Context())
+			if err != nil || len(ids) != 1 {
+				t.Fatalf("%d copies, %v", len(ids), err)
+			}
+			if got, err := box.Download(t.Context(), ids[0]); err != nil || !strings.HasSuffix(got.PartnerID, "|E82025") {
+				t.Errorf("the copy is for %q, %v; expected the new practice's subscription", got.PartnerID, err)
+			}
+			c.http.CloseIdleConnections()
+			if err := c.end(syscall.SIGTERM); err != nil {
+				t.Errorf("the server ended with %v", err)
+			}
+		})
+	}
 }

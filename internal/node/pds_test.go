@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/directory/pds/pdstest"
 	"nems/internal/node"
@@ -50,6 +51,21 @@ func TestPatientDirectoryAway(t *testing.T) {
 	s.Run() // what waits, waits on disk
 
 	service.Always(pdstest.Patient, pdstest.None)
+	untilRouted(t, s)
+	copies := s.Collect(nodetest.LeedsBox)
+	if len(copies) != 3 {
+		t.Fatalf("after PDS came back: %d copies", len(copies))
+	}
+	for _, c := range copies {
+		if string(c.Body) != string(message) {
+			t.Error("a copy differs from its message")
+		}
+	}
+}
+
+// untilRouted waits until no event waits for PDS any more.
+func untilRouted(t *testing.T, s *nodetest.Server) {
+	t.Helper()
 	waiting := func() bool {
 		return !strings.Contains(string(s.Get("/metrics").Body), `nems_events_unrouted{state="pending"} 0`)
 	}
@@ -59,14 +75,69 @@ func TestPatientDirectoryAway(t *testing.T) {
 		}
 		<-time.After(50 * time.Millisecond)
 	}
-	copies := s.Collect(nodetest.LeedsBox)
-	if len(copies) != 3 {
-		t.Fatalf("after PDS came back: %d copies", len(copies))
-	}
-	for _, c := range copies {
-		if string(c.Body) != string(message) {
-			t.Error("a copy differs from its message")
-		}
+}
+
+// TestChangesAreNewerThanPDS routes what the Spine publishes by what it carries,
+// though PDS shows the record of before, or is away; what comes afterwards goes
+// by what PDS shows then, whatever was remembered.
+func TestChangesAreNewerThanPDS(t *testing.T) {
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			world, err := devworld.New()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var s *nodetest.Server
+			service := pdstest.Start(t, pdstest.Options{Patients: world, Now: func() time.Time { return s.Clock.Now() }})
+			s = nodetest.Boot(t, asksPDS(t, service), func(c *node.Config) { c.Database = database(t) })
+			f := follower{t, s}
+			for tag, criteria := range map[string]string{
+				"gp-B86056": rule("GP_GP_GP", "B86056"), "gp-E82025": rule("GP_GP_GP", "E82025"),
+				"home-15F": rule("CHO_POSTCODE_CCG", "15F"), "home-15N": rule("CHO_POSTCODE_CCG", "15N"), "home-X2C4Y": rule("CHO_POSTCODE_CCG", "X2C4Y"),
+				"jack": about(nodetest.Jack),
+			} {
+				for _, event := range []string{gp, address, "vaccinations-1"} {
+					f.Subscribe(f.Leeds(), criteria+"&MessageHeader.event="+event+"&tag="+tag, leeds)
+				}
+			}
+			jack := nodetest.Patient(t, nodetest.Jack)
+			vaccinated := nodetest.MessageAbout(t, "vaccinations-1", "new", jack)
+			f.want("at first", "vaccinations-1", vaccinated, "gp-B86056 home-15F jack")
+			moved, changed := jack, jack
+			moved.Postcode, changed.GP = "EX2 5SE", "E82025"
+			changed.Family = "RENAMED"
+			events := map[string][]byte{
+				"a mover":    nodetest.MessageAbout(t, address, "new", moved),
+				"a practice": nodetest.MessageAbout(t, gp, "new", changed),
+				"suspension": suspension(nodetest.MessageAbout(t, gp, "new", jack)),
+			}
+			f.want("a mover", address, events["a mover"], "gp-B86056 home-15N home-X2C4Y jack")
+			f.want("another practice and name", gp, events["a practice"], "gp-E82025 home-15F jack")
+			f.want("a suspension", gp, events["suspension"], "home-15F jack")
+			newcomer := changed
+			newcomer.NHSNumber = nobody(t)
+			f.want("somebody whom PDS does not show yet", gp, nodetest.MessageAbout(t, gp, "new", newcomer), "gp-E82025")
+			f.want("PDS shows the old practice", "vaccinations-1", vaccinated, "gp-B86056 home-15F jack")
+
+			service.Always(pdstest.Patient, pdstest.Error503)
+			for _, heard := range []struct{ code, event string }{{address, "a mover"}, {gp, "a practice"}, {gp, "suspension"}} {
+				f.want(heard.event+" while PDS is away", heard.code, events[heard.event], "")
+			}
+			service.Always(pdstest.Patient, pdstest.None)
+			untilRouted(t, s)
+			if got, want := f.collected(), "gp-B86056 gp-E82025 home-15F home-15F home-15N home-X2C4Y jack jack jack"; got != want {
+				t.Errorf("after PDS came back: heard by %q, expected %q", got, want)
+			}
+
+			shown := jack
+			shown.GP = "E82025"
+			if err := world.PutPatients(t.Context(), []directory.Patient{shown}); err != nil {
+				t.Fatal(err)
+			}
+			f.want("what was remembered is forgotten", gp, events["suspension"], "home-15F jack")
+			f.want("PDS shows the new practice", "vaccinations-1", vaccinated, "gp-E82025 home-15F jack")
+		})
 	}
 }
 
