@@ -21,7 +21,8 @@ func (s *codeSystem) source() string {
 	return s.url
 }
 
-// readCodeSystems reads tables: a head line with the url, then code and display.
+// readCodeSystems reads tables: a head line with the url, and where the list comes
+// from, then code and display.
 func readCodeSystems(files fs.FS, dir string) (map[string]*codeSystem, error) {
 	names, err := fs.Glob(files, path.Join(dir, "*.tsv"))
 	if err != nil {
