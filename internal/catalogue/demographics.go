@@ -110,7 +110,7 @@ func (j *judge) routingBirthDate(routing, patient fhir.Node) {
 	wanted := routing.Extension("birthDateTime").Choice("value").ValueBytes()
 	date := patient.Child("birthDate")
 	born := date.Extension(birthTimeURL).Choice("value")
-	if sameDay(wanted, date.ValueBytes()) || born.HasValue() && sameDay(wanted, born.ValueBytes()) {
+	if born.HasValue() && sameDay(wanted, born.ValueBytes()) || sameDay(wanted, date.ValueBytes()) {
 		return
 	}
 	j.report(finding{
