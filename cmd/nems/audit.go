@@ -135,18 +135,17 @@ func (k *auditKey) Run() error {
 }
 
 type verifyAudit struct {
-	Data        string   `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
-	Database    string   `help:"Database, or a copy of one; default: nems.db in the data folder."`
-	Export      []string `env:"-" help:"Verify exports instead, in their order; - is standard input."`
-	Checkpoints string   `type:"path" env:"-" help:"File of checkpoints, best the copy on another host; default: audit.checkpoints in the data folder, if there."`
-	Key         string   `type:"path" env:"-" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if there."`
+	Data     string   `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
+	Database string   `help:"Database, or a copy of one; default: nems.db in the data folder."`
+	Export   []string `env:"-" help:"Verify exports instead, in their order; - is standard input."`
+	checkpointFlags
 	formatted
 }
 
 // Run verifies and fails when something is wrong.
 func (v *verifyAudit) Run(ctx context.Context) error {
 	// The checkpoints are read first: those of a running service go on growing.
-	checkpoints, err := v.checkpoints()
+	checkpoints, err := v.given()
 	if err != nil {
 		return err
 	}
@@ -161,7 +160,7 @@ func (v *verifyAudit) Run(ctx context.Context) error {
 	if v.Format == "json" {
 		err = printJSON(report)
 	} else {
-		printReport(report, len(checkpoints))
+		printReport(report)
 	}
 	if err == nil && report.Found > 0 {
 		err = errFailed
@@ -169,17 +168,31 @@ func (v *verifyAudit) Run(ctx context.Context) error {
 	return err
 }
 
-// checkpoints reads the file that the flags name, or the one in the data
-// folder if there is one.
-func (v *verifyAudit) checkpoints() ([]audit.Checkpoint, error) {
-	file, key := v.Checkpoints, v.Key
+// given are the checkpoints to verify against: an export has none beside it.
+func (v *verifyAudit) given() ([]audit.Checkpoint, error) {
+	if len(v.Export) > 0 && v.Checkpoints == "" {
+		return nil, nil
+	}
+	return v.read(v.Data)
+}
+
+// checkpointFlags say where the checkpoints of a database are.
+type checkpointFlags struct {
+	Checkpoints string `type:"path" env:"-" help:"File of checkpoints, best the copy on another host; default: audit.checkpoints in the data folder, if there."`
+	Key         string `type:"path" env:"-" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if there."`
+}
+
+// read reads the file that the flags name, or the one in the data folder if there
+// is one.
+func (c *checkpointFlags) read(data string) ([]audit.Checkpoint, error) {
+	file, key := c.Checkpoints, c.Key
 	if file == "" {
-		if file = filepath.Join(v.Data, "audit.checkpoints"); missing(file) || len(v.Export) > 0 {
+		if file = filepath.Join(data, "audit.checkpoints"); missing(file) {
 			return nil, nil
 		}
 	}
 	if key == "" {
-		key = filepath.Join(v.Data, "audit.key.pub")
+		key = filepath.Join(data, "audit.key.pub")
 	}
 	public, err := operator.ReadAuditPublicKey(key)
 	if err != nil {
@@ -235,7 +248,7 @@ func exported(files []string) iter.Seq2[audit.Link, error] {
 }
 
 // printReport says in sentences what was found and what that is worth.
-func printReport(r audit.Report, checkpoints int) {
+func printReport(r audit.Report) {
 	for _, p := range r.Problems {
 		fmt.Println(p)
 	}
@@ -246,10 +259,13 @@ func printReport(r audit.Report, checkpoints int) {
 	switch {
 	case r.Found > 0:
 		fmt.Printf("%d things are wrong. Nothing is vouched for.\n", r.Found)
-	case checkpoints == 0:
-		fmt.Println("nothing edited, removed or reordered.\nNo checkpoint was given: what was cut off the end would not be noticed.")
+	case r.Checkpoints == 0:
+		fmt.Println("they are linked without a gap.\nNo checkpoint was given, so nothing is vouched for: who can write to the database can have written all of it anew, or cut off its end.")
 	default:
-		fmt.Printf("nothing edited, removed or reordered.\nVouched for up to %s, the last of %d checkpoints; of what came later, only links cut off the very end would not be noticed.\n",
-			r.Vouched.UTC().Format(time.RFC3339), checkpoints)
+		fmt.Printf("nothing edited, removed, reordered or inserted.\nVouched for up to %s, the last of %d checkpoints.\n", r.Vouched.UTC().Format(time.RFC3339), r.Checkpoints)
+		if b := r.Beyond; b.Links > 0 {
+			fmt.Printf("Not vouched for: %d entries in %d links from %s to %s. They are linked without a gap, but no checkpoint names them: they can have been rewritten, and more can have been cut off behind them.\n",
+				b.Entries, b.Links, b.First.UTC().Format(time.RFC3339), b.Last.UTC().Format(time.RFC3339))
+		}
 	}
 }

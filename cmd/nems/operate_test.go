@@ -105,7 +105,7 @@ func TestOperatingARunningService(t *testing.T) {
 	does(t, "is revoked", "systems", "revoke", nodetest.NationalID, "--data", data)
 	does(t, `"action":"system-revoke"`, "audit", "show", "--format", "json", "--data", data)
 	export := file(t, "chain.jsonl", does(t, `"hash"`, "audit", "export", "--data", data))
-	does(t, "nothing edited", "audit", "verify", "--export", export)
+	does(t, "nothing is vouched for", "audit", "verify", "--export", export)
 	does(t, "nothing edited", "audit", "verify", "--data", data) // beside the service
 	s.Stop()
 	does(t, "Vouched for up to 2026-03-02T", "audit", "verify", "--data", data)

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -16,8 +18,12 @@ import (
 	"time"
 )
 
-// checkpointForm opens each line of a checkpoint file and names its version.
-const checkpointForm = "nems-audit-checkpoint/1"
+// The first word of a line of a checkpoint file names its version. Lines of
+// version 1 had no place in a series.
+const (
+	formOne = "nems-audit-checkpoint/1"
+	formTwo = "nems-audit-checkpoint/2"
+)
 
 // ErrCheckpoint: a line that is no checkpoint, or whose signature is wrong.
 var ErrCheckpoint = errors.New("not a checkpoint signed with this key")
@@ -27,18 +33,48 @@ var ErrCheckpoint = errors.New("not a checkpoint signed with this key")
 var ErrTorn = errors.New("the last line is cut short")
 
 // Checkpoint says how far the chains reached at a moment. Signed, and kept on
-// another host, it shows later when links were cut off the end.
+// another host, it shows later when links were cut off the end, or a chain was
+// inserted that it does not know.
 type Checkpoint struct {
 	At    time.Time
 	Heads []Head
+	Place Place
+	line  Hash // SHA-256 of the signed line
+}
+
+// Place is where a checkpoint stands among those of the same file: a line that
+// is taken out leaves a gap. The zero Place is that of version 1.
+type Place struct {
+	Series   string // 16 hex digits, another for each file
+	Number   int64  // 1 for the first
+	Previous Hash   // SHA-256 of the line before; zero for the first of all
+}
+
+// Next is the place behind a checkpoint.
+func (c Checkpoint) Next() Place {
+	p := c.Place
+	if p.Series == "" {
+		p.Series = newSeries()
+	}
+	return Place{Series: p.Series, Number: p.Number + 1, Previous: c.line}
+}
+
+func newSeries() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
+	return hex.EncodeToString(b[:])
 }
 
 // Sign writes the checkpoint as one line without its end: the form, the
-// moment, `chain:number:hash` for each head, and the Ed25519 signature of all
-// that before the last blank.
+// moment, its place, `chain:number:hash` for each head, and the Ed25519
+// signature of all that before the last blank.
 func (c Checkpoint) Sign(key ed25519.PrivateKey) string {
 	var b strings.Builder
-	b.WriteString(checkpointForm + " " + c.At.UTC().Format(time.RFC3339Nano))
+	if c.Place == (Place{}) {
+		b.WriteString(formOne + " " + c.At.UTC().Format(time.RFC3339Nano))
+	} else {
+		fmt.Fprintf(&b, "%s %s %s:%d:%x", formTwo, c.At.UTC().Format(time.RFC3339Nano), c.Place.Series, c.Place.Number, c.Place.Previous)
+	}
 	for _, h := range c.Heads {
 		fmt.Fprintf(&b, " %d:%d:%x", h.Chain, h.Seq, h.Hash)
 	}
@@ -57,14 +93,22 @@ func ParseCheckpoint(line string, key ed25519.PublicKey) (Checkpoint, error) {
 		return Checkpoint{}, ErrCheckpoint
 	}
 	fields := strings.Split(line[:end], " ")
-	if len(fields) < 2 || fields[0] != checkpointForm {
+	c := Checkpoint{line: sha256.Sum256([]byte(line))}
+	places := 2
+	switch {
+	case len(fields) >= 3 && fields[0] == formTwo:
+		var ok bool
+		if c.Place, ok = parsePlace(fields[2]); !ok {
+			return Checkpoint{}, ErrCheckpoint
+		}
+		places = 3
+	case len(fields) < 2 || fields[0] != formOne:
 		return Checkpoint{}, ErrCheckpoint
 	}
-	var c Checkpoint
 	if c.At, err = time.Parse(time.RFC3339Nano, fields[1]); err != nil {
 		return Checkpoint{}, ErrCheckpoint
 	}
-	for _, f := range fields[2:] {
+	for _, f := range fields[places:] {
 		h, ok := parseHead(f)
 		if !ok {
 			return Checkpoint{}, ErrCheckpoint
@@ -72,6 +116,39 @@ func ParseCheckpoint(line string, key ed25519.PublicKey) (Checkpoint, error) {
 		c.Heads = append(c.Heads, h)
 	}
 	return c, nil
+}
+
+func parsePlace(s string) (p Place, ok bool) {
+	parts := strings.Split(s, ":")
+	if len(parts) != 3 || parts[0] == "" {
+		return p, false
+	}
+	number, err := strconv.ParseInt(parts[1], 10, 64)
+	hash, hashErr := hex.DecodeString(parts[2])
+	if err != nil || hashErr != nil || len(hash) != len(p.Previous) {
+		return p, false
+	}
+	return Place{Series: parts[0], Number: number, Previous: Hash(hash)}, true
+}
+
+// gaps says which checkpoints were taken out from between those that are there.
+// Those before the first may have been put aside with an older file.
+func gaps(checkpoints []Checkpoint) (missing []string) {
+	last := map[string]Checkpoint{}
+	for _, c := range checkpoints {
+		before, known := last[c.Place.Series]
+		last[c.Place.Series] = c
+		switch {
+		case c.Place.Series == "" || !known:
+		case c.Place.Number > before.Place.Number+1:
+			missing = append(missing, fmt.Sprintf("checkpoints %d to %d of the file %s are missing, between %s and %s: taken out",
+				before.Place.Number+1, c.Place.Number-1, c.Place.Series, before.At.UTC().Format(time.RFC3339), c.At.UTC().Format(time.RFC3339)))
+		case c.Place.Number <= before.Place.Number || c.Place.Previous != before.line:
+			missing = append(missing, fmt.Sprintf("checkpoint %d of the file %s does not follow checkpoint %d: repeated, reordered or of two files that were made of one",
+				c.Place.Number, c.Place.Series, before.Place.Number))
+		}
+	}
+	return missing
 }
 
 func parseHead(s string) (h Head, ok bool) {
@@ -95,7 +172,7 @@ func parseHead(s string) (h Head, ok bool) {
 func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
 	var out []Checkpoint
 	lines, ended := bufio.NewScanner(r), false
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, longestLine)
 	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
 		n, line, err := bufio.ScanLines(data, atEOF)
 		ended = n > 0 && data[n-1] == '\n'
@@ -117,7 +194,41 @@ func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
 	return out, lines.Err()
 }
 
-// Keeper writes checkpoints.
+// LastCheckpoint reads the last whole line of a checkpoint file, however long the
+// file is; the zero Checkpoint of one that is missing or empty.
+func LastCheckpoint(path string, key ed25519.PublicKey) (Checkpoint, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Checkpoint{}, nil
+	}
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	defer f.Close()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	from := max(size-longestLine, 0)
+	end := make([]byte, size-from)
+	if _, err := f.ReadAt(end, from); err != nil {
+		return Checkpoint{}, err
+	}
+	whole := bytes.TrimRight(end[:bytes.LastIndexByte(end, '\n')+1], "\n")
+	if len(whole) == 0 {
+		return Checkpoint{}, nil
+	}
+	c, err := ParseCheckpoint(string(whole[bytes.LastIndexByte(whole, '\n')+1:]), key)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("%s, its last line: %w", path, err)
+	}
+	return c, nil
+}
+
+// longestLine bounds a line of a checkpoint file: some ten thousand heads.
+const longestLine = 1 << 20
+
+// Keeper writes checkpoints. Not safe for concurrent use.
 type Keeper struct {
 	// Heads returns the ends of all chains that are on disk.
 	Heads func(ctx context.Context) ([]Head, error)
@@ -125,6 +236,8 @@ type Keeper struct {
 	Now   func() time.Time
 	// Write keeps one signed line; AppendLine keeps it in a file.
 	Write func(line string) error
+	// Last is the last checkpoint that was kept; zero at first.
+	Last Checkpoint
 }
 
 // Checkpoint signs and keeps the ends of the chains as they are; nothing while
@@ -134,12 +247,39 @@ func (k *Keeper) Checkpoint(ctx context.Context) error {
 	at := k.Now()
 	heads, err := k.Heads(ctx)
 	if err == nil && len(heads) > 0 {
-		err = k.Write(Checkpoint{At: at, Heads: heads}.Sign(k.Key))
+		c := Checkpoint{At: at, Heads: heads, Place: k.Last.Next()}
+		line := c.Sign(k.Key)
+		if err = k.Write(line); err == nil {
+			c.line = sha256.Sum256([]byte(line))
+			k.Last = c
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("audit checkpoint: %w", err)
 	}
 	return nil
+}
+
+// Lost names the ends that a checkpoint knows and that are not among the ends of
+// the chains, nor grown beyond or followed by later chains: a database that was
+// put back from an older copy, or a disk that lost what it had confirmed.
+func (c Checkpoint) Lost(heads []Head) (lost []Head) {
+	var newest int64
+	ends := map[int64]Head{}
+	for _, h := range heads {
+		ends[h.Chain] = h
+		newest = max(newest, h.Chain)
+	}
+	for _, h := range c.Heads {
+		end, grows := ends[h.Chain]
+		switch {
+		case grows && (end.Seq > h.Seq || end == h):
+		case !grows && h.Chain < newest: // bound by a later one
+		default:
+			lost = append(lost, h)
+		}
+	}
+	return lost
 }
 
 // AppendLine returns a Write that appends to a file and syncs it. What an

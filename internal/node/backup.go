@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"nems/internal/store/sqlite"
 )
@@ -35,15 +36,26 @@ func Backup(ctx context.Context, data, database, to string, progress func(file s
 	return copyFiles(ctx, path, data, to, progress)
 }
 
-// Restore makes a data folder of a backup. It refuses to touch databases that
-// are there.
+// Restore makes a data folder of a backup. It refuses a folder with any file of a
+// database in it: the log of another one would be taken for the restored one's.
 func Restore(ctx context.Context, from, data string, progress func(file string, done, all int)) error {
-	for _, name := range []string{eventsFile, directoryFile} {
-		if _, err := os.Stat(filepath.Join(data, name)); err == nil {
-			return fmt.Errorf("%s: %w; restore into an empty folder", filepath.Join(data, name), os.ErrExist)
+	entries, err := os.ReadDir(data)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, e := range entries {
+		if isDatabaseFile(e.Name()) {
+			return fmt.Errorf("%s: %w; restore into a folder without databases, or what is left of some", filepath.Join(data, e.Name()), os.ErrExist)
 		}
 	}
 	return copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress)
+}
+
+// isDatabaseFile tells databases, their logs, journals and locks, and used MESH
+// tokens by their names.
+func isDatabaseFile(name string) bool {
+	name = strings.ToLower(name)
+	return strings.Contains(name, ".db") || strings.HasPrefix(name, "nonces")
 }
 
 // copyFiles copies both databases to a folder, or leaves there what was there.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -116,6 +118,77 @@ func TestBackupLeavesNothingHalfDone(t *testing.T) {
 	for folder, want := range map[string]int{good: 2, bad: 0} {
 		if left, err := os.ReadDir(folder); err != nil || len(left) != want {
 			t.Errorf("%d files left instead of %d: %v, %v", len(left), want, left, err)
+		}
+	}
+}
+
+// A folder in which anything of a database is left is not restored into: its log
+// would be taken for the restored one's.
+func TestRestoreRefusesWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	backup := t.TempDir()
+	ignore := func(string, int, int) {}
+	if err := node.Backup(t.Context(), s.Config.Data, "", backup, ignore); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"nems.db", "nems.db-wal", "nems.db-shm", "nems.db-journal", "NEMS.DB-WAL", "directory.db", "directory.db-wal", "nonces.db", "nonces", "other.db-wal"} {
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := node.Restore(t.Context(), backup, folder, ignore); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), name) {
+			t.Errorf("beside %s: %v", name, err)
+		}
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "audit.checkpoints"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Restore(t.Context(), backup, folder, ignore); err != nil {
+		t.Errorf("beside the checkpoints: %v", err)
+	}
+}
+
+// A database that ends before its last checkpoint is not served as if nothing had
+// happened; an operator who put it back on purpose says so.
+func TestLostTailIsNoticed(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	p.publish()
+	backup, ignore := t.TempDir(), func(string, int, int) {}
+	if err := node.Backup(t.Context(), p.Config.Data, "", backup, ignore); err != nil {
+		t.Fatal(err)
+	}
+	p.publish()
+	p.Stop() // signs the ends of the chains
+	older := t.TempDir()
+	if err := node.Restore(t.Context(), backup, older, ignore); err != nil {
+		t.Fatal(err)
+	}
+	checkpoints, err := os.ReadFile(filepath.Join(p.Config.Data, "audit.checkpoints"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(older, "audit.checkpoints"), checkpoints, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Config.Data = older
+	start := func() error {
+		return node.Run(t.Context(), p.Config, node.World{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now})
+	}
+	if err := start(); err == nil || !strings.Contains(err.Error(), "accept-lost-tail") {
+		t.Fatalf("started on the older copy: %v", err)
+	}
+	p.Config.AcceptLostTail = true
+	p.Run()
+	p.Stop()
+	p.Config.AcceptLostTail = false
+	p.Run() // what was accepted once is known from then on
+	p.Stop()
+	for _, text := range []string{"lost something"} {
+		if !strings.Contains(p.Log.String(), text) {
+			t.Errorf("the log does not say %q", text)
 		}
 	}
 }

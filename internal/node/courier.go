@@ -117,6 +117,9 @@ func (n *node) carry(ctx context.Context) error {
 	}
 	boxes, err := n.db.Mailboxes(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop as soon as it had begun
+		}
 		return err
 	}
 	remote := 0

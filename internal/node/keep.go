@@ -28,7 +28,7 @@ func (n *node) chores() []chore {
 		{"deferred", time.Second, n.routeDeferred},
 	}
 	if n.checkpoints != nil {
-		all = append(all, chore{"checkpoints", checkpointEvery, n.checkpoints.Checkpoint})
+		all = append(all, chore{"checkpoints", checkpointEvery, n.signEnds})
 	}
 	return all
 }

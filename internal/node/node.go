@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,7 @@ type node struct {
 	meshClient *mesh.Client
 	// checkpoints signs the audit's ends; nil where no key is set.
 	checkpoints *audit.Keeper
+	signing     sync.Mutex // of checkpoints
 }
 
 // Run serves until the context ends, then drains: listeners stop taking
@@ -139,13 +141,8 @@ func (n *node) close() {
 	}
 }
 
-// prepare seeds the dev world, wires the packages and binds the listeners.
+// prepare wires the packages, seeds the dev world and binds the listeners.
 func (n *node) prepare(ctx context.Context) error {
-	if n.Dev {
-		if err := n.seed(ctx); err != nil {
-			return err
-		}
-	}
 	types, err := catalogue.Load(n.EventTypes)
 	if err != nil {
 		return err
@@ -155,6 +152,14 @@ func (n *node) prepare(ctx context.Context) error {
 	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
+	}
+	if err := n.knownEnds(ctx); err != nil { // before anything is committed
+		return err
+	}
+	if n.Dev {
+		if err := n.seed(ctx); err != nil {
+			return err
+		}
 	}
 	n.systems = &systems{read: n.db.Systems, log: n.Log}
 	n.types = &eventTypes{base: types, read: n.db.LifeCycles, log: n.Log}
@@ -206,6 +211,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	g.Go(func() error { return n.carry(ctx) })
 	g.Go(func() error { return n.learn(ctx) })
+	g.Go(func() error { return n.firstCheckpoint(ctx) })
 	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].address())

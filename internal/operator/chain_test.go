@@ -108,6 +108,27 @@ func TestTamperedExportsAreFound(t *testing.T) {
 	}
 }
 
+// A line that two readers could read differently is none.
+func TestExportsAreReadStrictly(t *testing.T) {
+	lines := export(t)
+	for name, change := range map[string][2]string{
+		"a member twice":              {`"action":"system-put"`, `"action":"system-put","action":"system-put"`},
+		"twice, in other letters":     {`"action":"system-put"`, `"Action":"read","action":"system-put"`},
+		"in other letters":            {`"action"`, `"ACTION"`},
+		"a member that nobody knows":  {`"action"`, `"note":"","action"`},
+		"the hash twice":              {`"hash":"`, `"hash":"00","hash":"`},
+		"something behind the object": {"\n", "{}\n"},
+	} {
+		changed := strings.Replace(lines[1]+"\n", change[0], change[1], 1)
+		if changed == lines[1]+"\n" {
+			t.Fatalf("%s: the line does not hold %s", name, change[0])
+		}
+		if _, err := audit.Verify(operator.ReadChain(strings.NewReader(changed)), nil); err == nil {
+			t.Errorf("%s: it is read", name)
+		}
+	}
+}
+
 // Spans that follow each other make one chain.
 func TestExportsOfSpansFitTogether(t *testing.T) {
 	d := newDesk(t)

@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
 	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"nems/internal/audit"
 )
@@ -125,7 +126,9 @@ func ReadChain(r io.Reader) iter.Seq2[audit.Link, error] {
 				continue
 			}
 			var c ChainLink
-			err := json.Unmarshal(lines.Bytes(), &c)
+			// Strictly: a member twice, in other letters or unknown could say another
+			// thing to another reader than what the hash covers.
+			err := json.Unmarshal(lines.Bytes(), &c, json.RejectUnknownMembers(true))
 			var l audit.Link
 			if err == nil {
 				l, err = c.link()

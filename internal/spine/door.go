@@ -41,8 +41,8 @@ type Door struct {
 	// Certified refuses requests without a verified client certificate, whatever
 	// their token: behind a proxy TLS itself no longer demands one.
 	Certified bool
-	Now           func() time.Time
-	Systems       Registry
+	Now       func() time.Time
+	Systems   Registry
 
 	parsed   recent[string, token]
 	verified verifiedTokens
