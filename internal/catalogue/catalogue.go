@@ -18,7 +18,7 @@ import (
 	"sync"
 )
 
-//go:embed requirements.yaml types/*.yaml codesystems/*.tsv
+//go:embed requirements.yaml types/*.yaml profiles/*.yaml codesystems/*.tsv
 var embedded embed.FS
 
 // Catalogue is the set of event types that a NEMS knows. It is never changed:
@@ -42,6 +42,9 @@ func Load(extraDir string) (*Catalogue, error) {
 		return nil, err
 	}
 	if shared.codes, err = readCodeSystems(embedded, "codesystems"); err != nil {
+		return nil, err
+	}
+	if err := shared.readProfiles(embedded, "profiles"); err != nil {
 		return nil, err
 	}
 	c := &Catalogue{byName: map[string]*EventType{}}

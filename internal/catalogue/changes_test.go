@@ -21,6 +21,7 @@ var references = map[string]*regexp.Regexp{
 	"$patient":      regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Patient>`),
 	"$baby":         regexp.MustCompile(`<RelatedPerson>.*?<patient><reference value="([^"]*)"`),
 	"$organisation": regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Organization>`),
+	"$practitioner": regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Practitioner>`),
 	"$practice":     regexp.MustCompile(`<generalPractitioner><reference value="([^"]*)"`),
 }
 
@@ -287,11 +288,13 @@ func TestWhatLivePDSSendsIsAccepted(t *testing.T) {
 		change{`<name value="Spine demographics"/>`, ``},
 		change{`(<Patient>.*?<meta>)<versionId value="7"/>`, `$1`},
 		change{`(<providedBy><reference value=")[^"]*`, `${1}https://directory.spineservices.nhs.uk/STU3/Organization/X26`},
+		change{`CodeSystem/(CareConnect-NHSNumberVerificationStatus-1)`, `$1`},
 	)
 	want := map[string]bool{
 		"pds-change-of-gp-1/EpisodeOfCare.type.coding.system": true, "pds-change-of-gp-1/EpisodeOfCare.type.coding.code": true,
 		"pds-change-of-gp-1/EpisodeOfCare.type.coding.display": true, "pds-change-of-gp-1/Organization.partOf": true,
 		"generic/MessageHeader.source.name": true, "pds-change-of-gp-1/Patient.meta.versionId": true, "reference-bundled": true,
+		"Extension-CareConnect-NHSNumberVerificationStatus-1/valueCodeableConcept": true,
 	}
 	for level, refuses := range map[catalogue.Level]bool{catalogue.Standard: false, catalogue.Strict: true} {
 		found := judge(t, gp, message, level)
@@ -309,18 +312,19 @@ func TestWhatLivePDSSendsIsAccepted(t *testing.T) {
 // TestNumbersAnywhere: an NHS number is checked wherever it stands, and a
 // contained Patient is the routing patient like any other.
 func TestNumbersAnywhere(t *testing.T) {
-	const number = `<identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="%"/></identifier>`
 	within := func(value string) []byte {
-		return changed(t, vaccinations, "new", change{`(<subject><reference value="[^"]*"/>)`, `$1` + strings.Replace(number, "%", value, 1)})
+		return changed(t, vaccinations, "new", change{`(<subject><reference value="[^"]*"/>)`, `$1<identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="` + value + `"/></identifier>`})
 	}
-	contained := func(patient string) []byte {
-		return changed(t, vaccinations, "new", change{`(<Encounter>.*?</meta>)`, `$1<contained><Patient><id value="p"/>` + patient + `</Patient></contained>`})
+	contained := func(number, family string) []byte {
+		patient := `<Patient><id value="p"/><identifier><extension url="https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-NHSNumberVerificationStatus-1"><valueCodeableConcept><coding><system value="https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1"/><code value="01"/></coding></valueCodeableConcept></extension>` +
+			`<system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="` + number + `"/></identifier><name><use value="official"/><family value="` + family + `"/></name><birthDate value="2017-10-02"/></Patient>`
+		return changed(t, vaccinations, "new", change{`(<Encounter>.*?</meta>)`, `$1<contained>` + patient + `</contained>`})
 	}
 	expectFinding(t, vaccinations, within("9912003889"), "nhs-number-check", "value", fhir.Error)
-	expectFinding(t, vaccinations, contained(strings.Replace(number, "%", "9912003889", 1)), "nhs-number-check", "value", fhir.Error)
-	expectFinding(t, vaccinations, contained(strings.Replace(number, "%", "9434765919", 1)), "patient-routing", "business-rule", fhir.Error)
-	expectFinding(t, vaccinations, contained(`<name><family value="SMITH"/></name>`), "patient-routing-name", "business-rule", fhir.Error)
-	for _, message := range [][]byte{within("9912003888"), contained(strings.Replace(number, "%", "9912003888", 1)), contained(`<name><family value="Dawkins"/></name>`)} {
+	expectFinding(t, vaccinations, contained("9912003889", "DAWKINS"), "nhs-number-check", "value", fhir.Error)
+	expectFinding(t, vaccinations, contained("9434765919", "DAWKINS"), "patient-routing", "business-rule", fhir.Error)
+	expectFinding(t, vaccinations, contained("9912003888", "SMITH"), "patient-routing-name", "business-rule", fhir.Error)
+	for _, message := range [][]byte{within("9912003888"), contained("9912003888", "Dawkins")} {
 		for _, f := range judge(t, vaccinations, message, catalogue.Strict) {
 			t.Errorf("%s at %s: %s", f.Rule, f.Expression, f.Text)
 		}

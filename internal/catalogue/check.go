@@ -27,6 +27,10 @@ func (r *rule) value(j *judge, n fhir.Node) {
 		r.report(j, n, "value", r.wrong)
 	case r.form != nil && !r.form(n):
 		r.report(j, n, "value", r.wrong)
+	case r.types != nil && !slices.Contains(r.types, n.NameID()):
+		r.report(j, n, "value", r.wrong)
+	case r.bound != nil && !slices.ContainsFunc(r.bound, func(list *codeSystem) bool { return list.in(n) }):
+		r.report(j, n, "code-invalid", r.wrong)
 	case r.oneOf != nil && !slices.ContainsFunc(r.oneOf, func(path []step) bool { return anyAt(n, path, fhir.Node.Exists) }):
 		r.report(j, n, "required", r.wrong)
 	case r.codes != nil || r.displays != nil:
@@ -75,6 +79,8 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 	to := j.refs.Resolve(j.atEntry, reference)
 	switch {
 	case slices.ContainsFunc(r.refers, func(t target) bool { return t.has(j, to) }):
+	case r.profile && (!to.Found() || !slices.Contains(j.allowed(n), to.Resource.Name())):
+		// A profile narrows what STU3 allows, of references into the message.
 	case to.Found():
 		j.reported = n
 		r.report(j, n, "invalid", r.path+" references a resource of the type "+r.targets()+"; received a reference to "+j.nameOf(to))
@@ -87,7 +93,7 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 			})
 		}
 	default:
-		r.report(j, n, "invalid", r.path+" references a resource of the message; received another form of reference or none")
+		r.reportElement(j, n, "reference", "invalid", r.path+" references a resource of the message; received another form of reference or none")
 	}
 }
 
@@ -121,10 +127,30 @@ func (j *judge) nameOf(to fhir.Target) string {
 	return to.Resource.Name()
 }
 
-// report notes that the rule is broken, where it holds.
+// report notes that the rule is broken by the element at the end of its path,
+// where it holds.
 func (r *rule) report(j *judge, at fhir.Node, code, text string) {
+	r.reportElement(j, at, r.steps[len(r.steps)-1].text, code, text)
+}
+
+// reportElement notes that the rule is broken by an element at a place.
+func (r *rule) reportElement(j *judge, at fhir.Node, element, code, text string) {
 	if r.strict && !j.strict || r.when != nil && !r.when.in(j.at) {
 		return
 	}
+	if fault := (said{at, element}); len(j.findings) < maxFindings {
+		switch {
+		case !r.profile:
+			j.said = append(j.said, fault)
+		case slices.Contains(j.said, fault):
+			return // a page says so
+		}
+	}
 	j.report(finding{rule: r.id, source: r.source, brokenBy: r.brokenBy, code: code, text: text, at: at})
+}
+
+// said is a fault that a rule of a page has found: where, and of which element.
+type said struct {
+	at      fhir.Node
+	element string
 }

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"nems/internal/fhir"
 )
 
 // codeSystem is a list of codes with the text that goes with each.
@@ -19,6 +21,28 @@ func (s *codeSystem) source() string {
 		return "the page"
 	}
 	return s.url
+}
+
+// in reports whether an element has a code of the list under its system: a
+// Coding, one of a CodeableConcept, or a code alone.
+func (s *codeSystem) in(n fhir.Node) bool {
+	switch n.Type() {
+	case "CodeableConcept":
+		for c := range n.ChildrenNamed("coding") {
+			if s.in(c) {
+				return true
+			}
+		}
+		return false
+	case "Coding":
+		return n.Child("system").EqualValue(s.url) && s.has(n.Child("code"))
+	}
+	return s.has(n)
+}
+
+func (s *codeSystem) has(code fhir.Node) bool {
+	_, known := s.displays[string(code.ValueBytes())]
+	return known
 }
 
 // readCodeSystems reads tables: a head line with the url, and where the list comes

@@ -93,6 +93,7 @@ type ruleSet struct {
 	all        []*group            // with a cardinality, in the order of the page
 	links      []link
 	references map[string][]string // STU3 target types by Type.path
+	extensions map[string]*group   // definitions of extensions, by url
 	// directory tells for each kind that the page asks for no Organization in
 	// the message: then the directory's URL of one is right (decision 9).
 	directory [3]bool
@@ -141,6 +142,7 @@ type compiler struct {
 func compile(f *typeFile, s *source, shared *requirements) (*ruleSet, error) {
 	c := compiler{shared: shared, out: &ruleSet{
 		code: f.Code, page: f.Page, groups: map[string][]*group{}, references: shared.file.References,
+		extensions: shared.extensions,
 	}}
 	c.extensions = maps.Clone(shared.file.Extensions)
 	maps.Copy(c.extensions, f.Extensions)
@@ -157,6 +159,9 @@ func compile(f *typeFile, s *source, shared *requirements) (*ruleSet, error) {
 		if err := c.group(generic, i, withKinds(g, f)); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.conform(own, slices.Concat(shared.file.Profiles, f.Profiles)); err != nil {
+		return nil, err
 	}
 	return c.out, c.finish(own)
 }
@@ -182,6 +187,7 @@ type origin struct {
 	prefix, page string
 	source       *source
 	shared       bool
+	profile      bool
 }
 
 // group compiles one entry of resources.
@@ -273,7 +279,7 @@ func (c *compiler) membership(g *group, f *isFile) error {
 			return err
 		}
 		resource, _, _ := strings.Cut(name, "(")
-		if err := knownPath(resource, steps); err != nil {
+		if err := knownPath(resource, nil, steps); err != nil {
 			return err
 		}
 		g.byWhom = append(g.byWhom, referrer{name, steps})

@@ -82,7 +82,7 @@ func (j *judge) routingName(routing, patient fhir.Node) {
 	}
 }
 
-var nameOfPatient = []step{{name: "name"}}
+var nameOfPatient = []step{{ids: fhir.NameIDs("name")}}
 
 func isOfficial(name fhir.Node) bool { return name.Child("use").EqualValue("official") }
 

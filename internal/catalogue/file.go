@@ -23,6 +23,7 @@ type typeFile struct {
 	Page        string               `yaml:"page"`
 	Kinds       []string             `yaml:"kinds"`
 	Focus       []string             `yaml:"focus"`
+	Profiles    []string             `yaml:"profiles"`
 	LifeCycle   lifeCycleFile        `yaml:"life-cycle"`
 	Extensions  map[string]string    `yaml:"extensions"`
 	Slices      map[string]sliceFile `yaml:"slices"`
@@ -72,6 +73,8 @@ type elementFile struct {
 	Value     string            `yaml:"value"`
 	Values    []string          `yaml:"values"`
 	Form      string            `yaml:"form"`
+	Types     []string          `yaml:"types"`
+	Bound     []string          `yaml:"bound"`
 	Codes     string            `yaml:"codes"`
 	DisplayOf string            `yaml:"display-of"`
 	Pairs     map[string]string `yaml:"pairs"`
@@ -93,6 +96,7 @@ type whenFile struct {
 // requirementsFile is what all event types share.
 type requirementsFile struct {
 	Page       string               `yaml:"page"`
+	Profiles   []string             `yaml:"profiles"`
 	Extensions map[string]string    `yaml:"extensions"`
 	Slices     map[string]sliceFile `yaml:"slices"`
 	Resources  []groupFile          `yaml:"resources"`
@@ -101,9 +105,11 @@ type requirementsFile struct {
 
 // requirements is the shared part, read.
 type requirements struct {
-	file   requirementsFile
-	source *source
-	codes  map[string]*codeSystem
+	file       requirementsFile
+	source     *source
+	codes      map[string]*codeSystem
+	profiles   map[string]*profile
+	extensions map[string]*group // definitions of extensions, by url
 }
 
 // source is a file whose places can be named.

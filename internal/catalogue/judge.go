@@ -48,11 +48,13 @@ type judge struct {
 	present  uint64 // bits of the slices that have a resource
 	counts   [maxGroups]int
 	reported fhir.Node // the last reference whose target a rule has refused
+	said     []said    // what pages have found in the resource in hand
 	findings []fhir.Finding
 	omitted  int
 
 	fewEntries [24]entry
 	someWork   [96]expected
+	someSaid   [16]said
 }
 
 // judges keeps the room that judging takes, seven kilobytes a message.
@@ -68,7 +70,7 @@ func newJudge(t *EventType, doc *fhir.Document, level Level) *judge {
 	j := judges.Get().(*judge)
 	j.rules, j.src, j.root, j.refs, j.strict = t.rules, doc.Bytes(), doc.Root(), doc.References(), level == Strict
 	j.entries = j.fewEntries[:0]
-	j.work = j.someWork[:0]
+	j.work, j.said = j.someWork[:0], j.someSaid[:0]
 	for _, e := range j.refs.Entries() {
 		j.entries = append(j.entries, entry{Entry: e, name: e.Resource.Name()})
 	}
@@ -188,7 +190,7 @@ func (j *judge) follow(from int, n fhir.Node, path []step, to *group) {
 		return
 	}
 	for c := range n.Children() {
-		if path[0].matches(c, c.Name()) {
+		if path[0].matches(c) {
 			j.follow(from, c, path[1:], to)
 		}
 	}
@@ -222,7 +224,7 @@ func (j *judge) report(f finding) {
 // paths names an element. Most findings are about what a resource lacks: for
 // the resource itself there is no need to count siblings.
 func (j *judge) paths(n fhir.Node) (expression, location string) {
-	if n != j.at || n == j.root {
+	if len(j.entries) == 0 || n != j.entries[j.atEntry].Resource {
 		return n.Expression(), n.Location()
 	}
 	name := n.Name()

@@ -21,10 +21,17 @@ func knownResources(names ...string) error {
 	return nil
 }
 
-// knownPath refuses a path that resources of a type cannot have, and slices on
-// it that go by an element that is not there.
-func knownPath(resource string, steps []step) error {
-	var names []string
+// knownPath refuses a path that what the group is about cannot have, and slices
+// on it that go by an element that is not there.
+func (g *group) knownPath(steps []step) error {
+	if g.resource != extensionType {
+		return knownPath(g.resource, nil, steps)
+	}
+	return knownPath("Patient", []string{"extension"}, steps) // all have the same
+}
+
+// knownPath holds the steps below an element of a resource against STU3.
+func knownPath(resource string, names []string, steps []step) error {
 	for _, s := range steps {
 		name := s.name
 		if s.choice {

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"nems/internal/fhir"
@@ -11,9 +12,11 @@ import (
 // step is one element of a path below a resource: a name, a choice such as
 // deceased[x], an extension with its url, or a slice of a repeating element.
 type step struct {
+	text    string // as written
 	name    string
-	choice  bool   // name is the common start of a choice's elements
-	url     string // of an extension
+	ids     []fhir.NameID // of the name; of a choice, those of all its elements
+	choice  bool          // name is the common start of a choice's elements
+	url     string        // of an extension
 	slice   *slice
 	label   string // of the slice
 	covered bool   // another rule speaks about this element's absence
@@ -48,7 +51,7 @@ func anyAt(n fhir.Node, steps []step, wanted func(fhir.Node) bool) bool {
 		return wanted(n)
 	}
 	for c := range n.Children() {
-		if steps[0].matches(c, c.Name()) && anyAt(c, steps[1:], wanted) {
+		if steps[0].matches(c) && anyAt(c, steps[1:], wanted) {
 			return true
 		}
 	}
@@ -56,9 +59,8 @@ func anyAt(n fhir.Node, steps []step, wanted func(fhir.Node) bool) bool {
 }
 
 func equalsAny(n fhir.Node, values []string) bool {
-	value := n.ValueBytes()
 	for _, v := range values {
-		if string(value) == v {
+		if n.EqualValue(v) {
 			return true
 		}
 	}
@@ -67,22 +69,30 @@ func equalsAny(n fhir.Node, values []string) bool {
 
 // same reports whether two steps mean the same elements.
 func (s *step) same(other *step) bool {
-	return s.name == other.name && s.choice == other.choice && s.url == other.url && s.label == other.label
+	return s.name == other.name && s.choice == other.choice && s.url == other.url && s.slice.same(other.slice)
 }
 
-// matches reports whether an element of that name is what the step means.
-func (s *step) matches(n fhir.Node, name string) bool {
-	if s.choice {
-		rest, found := strings.CutPrefix(name, s.name)
-		return found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
+func (s *slice) same(other *slice) bool {
+	if s == nil || other == nil {
+		return s == other
 	}
-	if name != s.name {
-		return false
-	}
+	return slices.Equal(s.path, other.path) && slices.Equal(s.values, other.values)
+}
+
+// matches reports whether a child element is what the step means.
+func (s *step) matches(c fhir.Node) bool { return s.named(c.NameID()) && s.picks(c) }
+
+// named reports whether elements of that name may be what the step means.
+func (s *step) named(id fhir.NameID) bool {
+	return s.ids[0] == id || s.choice && slices.Contains(s.ids, id)
+}
+
+// picks reports whether one of these elements is.
+func (s *step) picks(c fhir.Node) bool {
 	if s.url != "" {
-		return n.EqualURL(s.url)
+		return c.EqualURL(s.url)
 	}
-	return s.slice == nil || s.slice.in(n)
+	return s.slice == nil || s.slice.in(c)
 }
 
 // paths compiles the notation of the files.
@@ -109,28 +119,27 @@ func (p paths) compile(text string) ([]step, error) {
 }
 
 func (p paths) step(part string) (step, error) {
-	if name, ok := strings.CutSuffix(part, "[x]"); ok {
-		return step{name: name, choice: true}, nil
-	}
 	name, label, sliced := strings.Cut(strings.TrimSuffix(part, ")"), "(")
 	if name == "" || sliced != strings.HasSuffix(part, ")") {
 		return step{}, fmt.Errorf("the path element %q is neither a name, name(slice) nor name[x]", part)
 	}
+	s := step{text: part, ids: fhir.NameIDs(name)} // none: knownPath says so
+	s.name, s.choice = strings.CutSuffix(name, "[x]")
 	switch {
 	case !sliced:
-		return step{name: name}, nil
+		return s, nil
 	case name == "extension":
-		url, ok := p.extensions[label]
-		if !ok {
+		if s.url = p.extensions[label]; s.url == "" {
 			return step{}, fmt.Errorf("the extension %q has no url under extensions", label)
 		}
-		return step{name: name, url: url}, nil
+		return s, nil
 	}
 	f, ok := p.slices[part]
 	if !ok || f.Element == "" || len(f.Values) == 0 {
 		return step{}, fmt.Errorf("the slice %q has no element and values under slices", part)
 	}
-	return step{name: name, label: label, slice: &slice{strings.Split(f.Element, "."), f.Values}}, nil
+	s.label, s.slice = label, &slice{strings.Split(f.Element, "."), f.Values}
+	return s, nil
 }
 
 // uuid reports whether b is a UUID in lower or upper case.

@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 
@@ -72,8 +71,8 @@ func (j *judge) ids() {
 }
 
 // reference holds a reference against the bundle and against the types that
-// STU3 allows it at key, such as Immunization.practitioner.actor.
-func (j *judge) reference(n fhir.Node, key []byte) {
+// STU3 allows where it stands.
+func (j *judge) reference(n fhir.Node) {
 	reference := n.Child("reference").ValueBytes()
 	target := j.refs.Resolve(j.atEntry, reference)
 	if !target.Found() {
@@ -89,12 +88,29 @@ func (j *judge) reference(n fhir.Node, key []byte) {
 	if e := &j.entries[target.Entry]; e.Resource == target.Resource {
 		e.referenced = true
 	}
-	allowed, known := j.rules.references[string(key)]
-	if name := target.Resource.Name(); known && !slices.Contains(allowed, name) && j.reported != n {
+	allowed := j.allowed(n)
+	if name := target.Resource.Name(); allowed != nil && !slices.Contains(allowed, name) && j.reported != n {
+		key := string(elementPath(nil, n))
+		resource, _, _ := strings.Cut(key, ".")
 		j.report(finding{
-			rule: "reference-type", source: "http://hl7.org/fhir/STU3/" + strings.ToLower(string(key[:bytes.IndexByte(key, '.')])) + ".html",
+			rule: "reference-type", source: "http://hl7.org/fhir/STU3/" + strings.ToLower(resource) + ".html",
 			code: "invalid", at: n.Child("reference"),
-			text: string(key) + " references a resource of the type " + strings.Join(allowed, " or ") + "; received a reference to " + name,
+			text: key + " references a resource of the type " + strings.Join(allowed, " or ") + "; received a reference to " + name,
 		})
 	}
+}
+
+// allowed gives the types that STU3 lets a reference lead to, nil where that is
+// not known.
+func (j *judge) allowed(n fhir.Node) []string {
+	var room [96]byte
+	return j.rules.references[string(elementPath(room[:0], n))]
+}
+
+// elementPath says where an element stands: Immunization.practitioner.actor.
+func elementPath(path []byte, n fhir.Node) []byte {
+	if parent := n.Parent(); parent.Exists() && parent.Type() != "ResourceContainer" {
+		path = append(elementPath(path, parent), '.')
+	}
+	return append(path, n.Name()...)
 }

@@ -33,13 +33,18 @@ type rule struct {
 	brokenBy string
 	strict   bool // counts at Strict only
 	shared   bool
+	// profile tells that a profile of the resource or of an extension says it: of
+	// what is inside elements that are there.
+	profile bool
 
 	values    []string
 	form      func(fhir.Node) bool
 	formName  string
 	codes     *codeSystem
 	displays  *codeSystem
-	oneOf     [][]step // one of these has to be below the element
+	types     []fhir.NameID // of a choice, the elements that may be
+	bound     []*codeSystem // one coding is of one of these lists
+	oneOf     [][]step      // one of these has to be below the element
 	refers    []target
 	directory bool // the directory's URL of an organisation will do
 
@@ -57,8 +62,11 @@ type target struct {
 // rule compiles one entry of elements.
 func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	r := &rule{
-		path: f.Path, row: f.Row, source: from.page, brokenBy: f.BrokenBy, shared: from.shared,
+		path: f.Path, row: f.Row, source: from.page, brokenBy: f.BrokenBy, shared: from.shared, profile: from.profile,
 		values: f.Values, directory: f.Directory, id: from.prefix + "/" + g.name + "." + f.Path,
+	}
+	if r.profile {
+		r.row, r.id = noRow, from.prefix+"/"+f.Path
 	}
 	if f.Value != "" {
 		r.values = append(r.values, f.Value)
@@ -67,7 +75,7 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	if r.steps, err = c.compile(f.Path); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(knownPath(g.resource, r.steps), r.refersTo(f.Refers)); err != nil {
+	if err := errors.Join(g.knownPath(r.steps), r.refersTo(f.Refers)); err != nil {
 		return nil, err
 	}
 	if r.count, err = parseSpans(f.Count); err != nil {
@@ -80,7 +88,7 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	if r.row == "" {
 		r.row = f.Path
 	}
-	r.texts(g, f.OneOf)
+	r.texts(g, f)
 	return r, nil
 }
 
@@ -111,6 +119,31 @@ func (r *rule) kindOfCheck(f elementFile, codes map[string]*codeSystem) error {
 	if f.Codes != "" && r.codes == nil || f.DisplayOf != "" && r.displays == nil {
 		return fmt.Errorf("there is no code system %q", f.Codes+f.DisplayOf)
 	}
+	return errors.Join(r.boundTo(f.Bound, codes), r.typesOf(f.Types))
+}
+
+// boundTo reads the lists of which one has the code.
+func (r *rule) boundTo(names []string, codes map[string]*codeSystem) error {
+	for _, name := range names {
+		list := codes[name]
+		if list == nil {
+			return fmt.Errorf("there is no code system %q", name)
+		}
+		r.bound = append(r.bound, list)
+	}
+	return nil
+}
+
+// typesOf reads which types a choice may have.
+func (r *rule) typesOf(names []string) error {
+	last := r.steps[len(r.steps)-1]
+	for _, name := range names {
+		ids := fhir.NameIDs(last.name + strings.ToUpper(name[:1]) + name[1:])
+		if !last.choice || len(ids) == 0 {
+			return fmt.Errorf("STU3 has no %s of the type %q", last.text, name)
+		}
+		r.types = append(r.types, ids...)
+	}
 	return nil
 }
 
@@ -121,7 +154,7 @@ func (c *compiler) alternatives(g *group, r *rule, paths []string) error {
 		if err != nil {
 			return err
 		}
-		if err := knownPath(g.resource, slices.Concat(r.steps, steps)); err != nil {
+		if err := g.knownPath(slices.Concat(r.steps, steps)); err != nil {
 			return err
 		}
 		r.oneOf = append(r.oneOf, steps)
@@ -146,7 +179,7 @@ func (c *compiler) condition(g *group, r *rule, f *whenFile) error {
 	}
 	steps, err := c.compile(f.Path)
 	if err == nil {
-		err = knownPath(g.resource, steps)
+		err = g.knownPath(steps)
 	}
 	if err != nil {
 		return fmt.Errorf("when: %w", err)
@@ -187,20 +220,25 @@ func (r *rule) findTargets(s *ruleSet) error {
 }
 
 // texts writes down, once, what the rule says when it is broken.
-func (r *rule) texts(g *group, oneOf []string) {
+func (r *rule) texts(g *group, f elementFile) {
 	name := g.name + "." + r.path
 	condition := ""
 	if r.when != nil {
 		condition = " where " + r.when.path + " is " + strings.Join(r.when.values, " or ")
 	}
 	r.missing = name + " is needed" + condition + "; received none. Add it"
-	if len(r.values) > 0 {
+	switch {
+	case len(r.values) > 0:
 		r.missing += " with the value " + quoted(r.values)
 		r.wrong = name + " has the value " + quoted(r.values) + condition + "; received another. Correct it"
-	} else if r.form != nil {
+	case r.form != nil:
 		r.wrong = name + " is " + r.formName + "; received another form"
-	} else if r.oneOf != nil {
-		r.wrong = name + " has one of " + strings.Join(oneOf, ", ") + "; received none of them"
+	case r.types != nil:
+		r.wrong = name + " has the type " + strings.Join(f.Types, " or ") + "; received another"
+	case r.bound != nil:
+		r.wrong = name + " has a code of " + strings.Join(f.Bound, " or ") + " under its system; received none of them"
+	case r.oneOf != nil:
+		r.wrong = name + " has one of " + strings.Join(f.OneOf, ", ") + "; received none of them"
 	}
 }
 
@@ -231,7 +269,7 @@ func (r *rule) finish(own *group, groups []*group) {
 // rules about what is inside it. That the generic page leaves it to the
 // publisher does not spare a row of the event's own page.
 func (r *rule) covers(other *rule) bool {
-	if r.when != nil || r.strict {
+	if r.when != nil || r.strict || r.profile {
 		return false
 	}
 	return !r.shared || other.shared || r.count[0].min > 0

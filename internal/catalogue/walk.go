@@ -1,6 +1,10 @@
 package catalogue
 
-import "nems/internal/fhir"
+import (
+	"slices"
+
+	"nems/internal/fhir"
+)
 
 // branch is a place in the tree that the paths of a group's rules make, so
 // that one visit of a resource's elements serves all of them.
@@ -16,7 +20,7 @@ func (b *branch) add(r *rule) {
 	at := b
 	for i, s := range r.steps {
 		at = at.kid(s)
-		if i < len(r.steps)-1 && !s.covered {
+		if i < len(r.steps)-1 && !s.covered && !r.profile {
 			at.through = append(at.through, r)
 		}
 	}
@@ -38,9 +42,10 @@ func (b *branch) kid(s step) *branch {
 // reference in it against the bundle.
 func (j *judge) resource(index int) {
 	e := &j.entries[index]
-	j.at, j.atEntry = e.Resource, index
-	j.work = j.work[:0]
-	for _, g := range j.rules.groups[e.name] {
+	j.at, j.atEntry, j.work, j.said = e.Resource, index, j.work[:0], j.said[:0]
+	// Profiles are in the first group. It comes last: where a page says the same,
+	// it is the page that is quoted.
+	for _, g := range slices.Backward(j.rules.groups[e.name]) {
 		if g.has(e) {
 			j.counts[g.number]++
 			j.push(&g.tree)
@@ -49,55 +54,84 @@ func (j *judge) resource(index int) {
 	if e.name == "Patient" {
 		j.patient(e)
 	}
-	var key [96]byte
-	j.walk(e.Resource, append(key[:0], e.name...), 0)
+	j.walk(e.Resource, 0)
 }
 
 // expected is a branch whose elements are being counted.
 type expected struct {
+	name   fhir.NameID // of the elements; 0 where there are several
+	count  int32
 	branch *branch
-	count  int
 }
 
 // push expects what may follow below a branch.
 func (j *judge) push(b *branch) {
 	for _, k := range b.kids {
-		j.work = append(j.work, expected{branch: k})
+		x := expected{branch: k}
+		if !k.step.choice {
+			x.name = k.step.ids[0]
+		}
+		j.work = append(j.work, x)
 	}
 }
 
 // walk visits the children of n. What is expected of them lies on the work
-// stack from base on; it is taken off. key is where n stands, such as
-// Immunization.practitioner.
-func (j *judge) walk(n fhir.Node, key []byte, base int) {
+// stack from base on; it is taken off.
+func (j *judge) walk(n fhir.Node, base int) {
 	top := len(j.work)
 	for c := range n.Children() {
-		name := c.Name()
+		id := c.NameID()
 		for i := base; i < top; i++ {
-			if x := &j.work[i]; x.branch.step.matches(c, name) {
-				x.count++
-				b := x.branch
-				j.values(b, c)
-				j.push(b)
+			x := &j.work[i]
+			if x.name != id && (x.name != 0 || !x.branch.step.named(id)) || !x.branch.step.picks(c) {
+				continue
 			}
+			x.count++
+			b := x.branch
+			j.values(b, c)
+			j.push(b)
 		}
-		inner := append(append(key, '.'), name...)
 		switch c.Type() {
 		case "Reference":
-			j.reference(c, inner)
+			j.reference(c)
 		case "Identifier":
 			j.number(c)
-		case "Patient": // contained
-			if j.rules.code != birthNotification {
-				j.routingPatient(c)
-			}
+		case "Extension":
+			j.extension(c)
+		case "ResourceContainer":
+			j.contained(c.Resource())
+			continue
 		}
-		j.walk(c, inner, top)
+		j.walk(c, top)
 	}
 	for _, x := range j.work[base:top] {
 		j.counted(n, x)
 	}
 	j.work = j.work[:base]
+}
+
+// extension expects of an extension what its definition says, wherever it stands.
+func (j *judge) extension(n fhir.Node) {
+	if definition := j.rules.extensions[string(n.URLBytes())]; definition != nil {
+		j.push(&definition.tree)
+	}
+}
+
+// contained holds a resource inside another one against what pages and profiles
+// say about all of its type. It counts as none of the message's.
+func (j *judge) contained(n fhir.Node) {
+	around, base := j.at, len(j.work)
+	j.at = n
+	for _, g := range j.rules.groups[n.Name()] {
+		if g.slice == "" {
+			j.push(&g.tree)
+		}
+	}
+	if n.Type() == "Patient" && j.rules.code != birthNotification {
+		j.routingPatient(n)
+	}
+	j.walk(n, base)
+	j.at = around
 }
 
 func (j *judge) values(b *branch, n fhir.Node) {
@@ -109,19 +143,19 @@ func (j *judge) values(b *branch, n fhir.Node) {
 }
 
 // counted holds the number of elements that were found in n against the
-// cardinalities.
+// cardinalities. What lacks because the element does comes first: it may be a
+// page's, and the element's own cardinality a profile's.
 func (j *judge) counted(n fhir.Node, x expected) {
-	for _, r := range x.branch.rules {
-		if !r.count[j.kind].holds(x.count) {
-			r.miscounted(j, n, x.count)
+	if x.count == 0 {
+		for _, r := range x.branch.through {
+			if r.count[j.kind].min > 0 {
+				r.reportElement(j, n, x.branch.step.text, "required", r.missing)
+			}
 		}
 	}
-	if x.count > 0 {
-		return
-	}
-	for _, r := range x.branch.through {
-		if r.count[j.kind].min > 0 {
-			r.report(j, n, "required", r.missing)
+	for _, r := range x.branch.rules {
+		if !r.count[j.kind].holds(int(x.count)) {
+			r.miscounted(j, n, int(x.count))
 		}
 	}
 }

@@ -84,7 +84,20 @@ func (n Node) ValueBytes() []byte {
 }
 
 // EqualValue reports whether the element has exactly this value.
-func (n Node) EqualValue(s string) bool { return n.HasValue() && string(n.attribute()) == s }
+func (n Node) EqualValue(s string) bool { return n.HasValue() && n.attributeIs(s) }
+
+// attributeIs compares the attribute that the record points at. Mostly the text
+// is there as it stands, or starts with another letter.
+func (n Node) attributeIs(s string) bool {
+	raw := n.doc.src[n.record().value-1:] // from the quote on
+	if len(s) > 0 && raw[1] != s[0] && raw[1] > ' ' && raw[1] != '&' {
+		return false
+	}
+	if end := len(s) + 1; end < len(raw) && raw[end] == raw[0] && string(raw[1:end]) == s {
+		return true
+	}
+	return string(n.attribute()) == s
+}
 
 // attribute reads the attribute that the record points at.
 func (n Node) attribute() []byte {
@@ -95,15 +108,7 @@ func (n Node) attribute() []byte {
 
 // URL gives the url attribute of an extension, "" for other elements.
 func (n Node) URL() string {
-	if n.doc == nil || n.record().typ != typeExtension || n.record().value == 0 {
-		return ""
-	}
-	return string(n.attribute())
-}
-
-// EqualURL reports whether an extension has exactly this url.
-func (n Node) EqualURL(url string) bool {
-	return n.doc != nil && n.record().typ == typeExtension && n.record().value != 0 && string(n.attribute()) == url
+	return string(n.URLBytes())
 }
 
 // ID gives the id attribute (of a data type's element; a resource's id is the

@@ -35,7 +35,7 @@ func (m *message) baby() {
 		m.extension(ukCore+"Extension-CareConnect-EthnicCategory-1", func() {
 			m.coded("valueCodeableConcept", "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-EthnicCategory-1", "Z", "Not stated")
 		})
-		m.identifier(nhsNumberSystem, m.patient.Baby)
+		m.verified(m.patient.Baby)
 		m.name("name", m.patient.Family, "Baby")
 		m.Value("gender", "female")
 		m.OpenAttr("birthDate", "value", m.day(1))

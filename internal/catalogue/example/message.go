@@ -190,14 +190,19 @@ func (m *message) person() {
 // demographics writes what every Patient has: verified number, name, gender,
 // birth date.
 func (m *message) demographics(p Patient) {
+	m.verified(p.NHSNumber)
+	m.name("name", p.Family, p.Given)
+	m.Value("gender", p.Gender).Value("birthDate", p.BirthDate)
+}
+
+// verified writes an NHS number that is present and verified.
+func (m *message) verified(number string) {
 	m.inside("identifier", func() {
 		m.extension(ukCore+"Extension-CareConnect-NHSNumberVerificationStatus-1", func() {
 			m.coded("valueCodeableConcept", "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-NHSNumberVerificationStatus-1", "01", "Number present and verified")
 		})
-		m.Value("system", nhsNumberSystem).Value("value", p.NHSNumber)
+		m.Value("system", nhsNumberSystem).Value("value", number)
 	})
-	m.name("name", p.Family, p.Given)
-	m.Value("gender", p.Gender).Value("birthDate", p.BirthDate)
 }
 
 // practitioner writes a Practitioner.

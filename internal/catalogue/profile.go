@@ -1,0 +1,102 @@
+package catalogue
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"strings"
+)
+
+// profileFile is a profile as written: what it asks of a resource, or of an
+// extension, beyond STU3.
+type profileFile struct {
+	Profile    string               `yaml:"profile"` // its name
+	URL        string               `yaml:"url"`
+	Type       string               `yaml:"type"` // a resource type, or Extension
+	Extensions map[string]string    `yaml:"extensions"`
+	Slices     map[string]sliceFile `yaml:"slices"`
+	Elements   []elementFile        `yaml:"elements"`
+}
+
+// profile is a profile, read. Those of resources become rules of the event types
+// whose pages name them.
+type profile struct {
+	profileFile
+	source *source
+}
+
+// extensionType is the type of profiles that define an extension.
+const extensionType = "Extension"
+
+// readProfiles reads a folder of profiles. What an extension's definition says
+// holds wherever the extension stands, for all event types: it is compiled once.
+func (r *requirements) readProfiles(files fs.FS, dir string) error {
+	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	r.profiles, r.extensions = map[string]*profile{}, map[string]*group{}
+	for _, name := range names {
+		src, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		p := &profile{}
+		if p.source, err = decode(name, src, &p.profileFile); err != nil {
+			return err
+		}
+		if p.Profile != strings.TrimSuffix(path.Base(name), ".yaml") || p.URL == "" || p.Type == "" {
+			return p.source.errorf("$.profile", "a profile needs the keys \"profile\" (the name of its file), \"url\" and \"type\"")
+		}
+		r.profiles[p.Profile] = p
+		if p.Type != extensionType {
+			continue
+		}
+		definition := &group{name: p.Profile, resource: extensionType}
+		c := compiler{shared: r, paths: paths{r.file.Extensions, r.file.Slices}}
+		if err := c.profile(p, definition); err != nil {
+			return err
+		}
+		for _, rule := range definition.rules {
+			definition.tree.add(rule)
+		}
+		r.extensions[p.URL] = definition
+	}
+	return nil
+}
+
+// conform adds the rules of the profiles that pages name to those about all
+// resources of their types.
+func (c *compiler) conform(own origin, names []string) error {
+	for i, name := range names {
+		p := c.shared.profiles[name]
+		if p == nil || p.Type == extensionType {
+			return own.source.errorf(fmt.Sprintf("$.profiles[%d]", i-len(c.shared.file.Profiles)), "there is no profile %q of a resource", name)
+		}
+		g, err := c.place(origin{shared: true}, groupFile{Resource: p.Type})
+		if err != nil {
+			return p.source.errorf("$.type", "%v", err)
+		}
+		if err := c.profile(p, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// profile compiles what a profile says into rules of a group.
+func (c *compiler) profile(p *profile, g *group) error {
+	with := compiler{shared: c.shared, out: c.out, paths: paths{maps.Clone(c.extensions), maps.Clone(c.slices)}}
+	maps.Copy(with.extensions, p.Extensions)
+	maps.Copy(with.slices, p.Slices)
+	from := origin{prefix: p.Profile, page: p.URL, source: p.source, profile: true}
+	for i, e := range p.Elements {
+		rule, err := with.rule(from, g, e)
+		if err != nil {
+			return p.source.errorf(fmt.Sprintf("$.elements[%d]", i), "%v", err)
+		}
+		g.rules = append(g.rules, rule)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package fhir
+
+import "strings"
+
+// NameID stands for an element name of STU3, so that names can be compared as
+// numbers. Zero stands for all that STU3 does not have. It is the same in all
+// documents of a process, and never stored.
+type NameID uint16
+
+// NameID gives the number of the element's name.
+func (n Node) NameID() NameID {
+	if n.doc == nil {
+		return 0
+	}
+	return NameID(n.record().name)
+}
+
+// NameIDs gives the numbers of the names that a name in a path means: its own,
+// or those of a choice, such as deceased[x]; none where STU3 has no such name.
+func NameIDs(name string) []NameID {
+	start, choice := strings.CutSuffix(name, "[x]")
+	var ids []NameID
+	for id, known := range facts().names {
+		rest, found := strings.CutPrefix(known, start)
+		ofChoice := found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
+		if id != 0 && (choice && ofChoice || !choice && known == name) {
+			ids = append(ids, NameID(id)) //nolint:gosec // names are numbered in 16 bits
+		}
+	}
+	return ids
+}
+
+// EqualURL reports whether the element is an extension with exactly this url.
+func (n Node) EqualURL(url string) bool { return n.isExtension() && n.attributeIs(url) }
+
+func (n Node) isExtension() bool {
+	return n.doc != nil && n.record().typ == typeExtension && n.record().value != 0
+}
+
+// URLBytes is URL without a copy: usually a part of the source, which must not
+// be changed.
+func (n Node) URLBytes() []byte {
+	if !n.isExtension() {
+		return nil
+	}
+	return n.attribute()
+}
