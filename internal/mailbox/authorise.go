@@ -2,9 +2,9 @@ package mailbox
 
 import (
 	"errors"
-	"strings"
 
 	"nems/internal/mesh"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -17,7 +17,7 @@ func (c *call) authorise(id string) (store.Mailbox, error) {
 	if err != nil {
 		return store.Mailbox{}, mesh.UnreadableToken
 	}
-	if !strings.EqualFold(token.Mailbox, id) {
+	if !nhs.SameID(token.Mailbox, id) {
 		return store.Mailbox{}, mesh.InvalidFrom
 	}
 	box, err := c.Boxes.Mailbox(c.r.Context(), id)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"nems/internal/mesh"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -33,8 +34,8 @@ func (c *call) lookupEndpoint() error {
 		return err
 	}
 	var boxes []store.Mailbox
-	if ok {
-		boxes, err = c.Boxes.Lookup(c.r.Context(), strings.ToUpper(ods))
+	if code, wrong := nhs.ParseODSCode(ods); ok && wrong == nil {
+		boxes, err = c.Boxes.Lookup(c.r.Context(), string(code))
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return err
 		}

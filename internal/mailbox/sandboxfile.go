@@ -30,11 +30,11 @@ func ReadMailboxes(r io.Reader) ([]store.Mailbox, error) {
 		if err := json.Unmarshal(line, &in); err != nil {
 			return store.Mailbox{}, errLine
 		}
-		box := store.Mailbox{ID: strings.ToUpper(strings.TrimSpace(in.ID)), Name: in.Name, Password: in.Password}
-		if box.ID == "" || strings.ContainsAny(box.ID, "/: ") {
-			return box, errors.New("mailbox_id is missing or has a blank, slash or colon")
-		}
+		box := store.Mailbox{Name: in.Name, Password: in.Password}
 		var err error
+		if box.ID, err = store.MailboxKey(strings.TrimSpace(in.ID)); err != nil {
+			return box, fmt.Errorf("mailbox_id: %w", err)
+		}
 		if in.ODS != "" {
 			box.ODS, err = nhs.ParseODSCode(strings.TrimSpace(in.ODS))
 		}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"nems/internal/mesh"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -18,7 +19,7 @@ func (c *call) send() error {
 	if err != nil {
 		return err
 	}
-	if h.From != "" && !strings.EqualFold(h.From, c.box.ID) {
+	if h.From != "" && !nhs.SameID(h.From, c.box.ID) {
 		return mesh.InvalidFrom
 	}
 	if h.MessageType != "" && !strings.EqualFold(h.MessageType, string(store.Data)) {
@@ -64,7 +65,7 @@ func (c *call) recipient(ctx context.Context, h mesh.Headers) (store.Mailbox, er
 
 func among(mailboxes []string, id string) bool {
 	for _, m := range mailboxes {
-		if strings.EqualFold(m, id) {
+		if nhs.SameID(m, id) {
 			return true
 		}
 	}

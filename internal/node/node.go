@@ -227,7 +227,7 @@ func (n *node) bind() error {
 			return err
 		}
 		n.endpoints = append(n.endpoints, e)
-		e.server.Handler = n.everything(e.address())
+		e.server.Handler = n.localOnly(e.socket.Addr(), n.everything(e.address()))
 		return nil
 	}
 	operations := http.NewServeMux()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"nems/internal/nhs"
 	"nems/internal/store"
@@ -24,10 +23,11 @@ type Mailbox struct {
 
 // validate says what cannot be right.
 func (m Mailbox) validate() error {
+	_, wrongID := store.MailboxKey(m.ID)
 	ods, err := nhs.ParseODSCode(string(m.ODS))
 	switch {
-	case m.ID == "" || strings.ContainsFunc(m.ID, notOfMailboxID):
-		return fmt.Errorf("id: letters and digits are expected")
+	case wrongID != nil:
+		return fmt.Errorf("id: %w", wrongID)
 	case err != nil || ods != m.ODS:
 		return fmt.Errorf("ods: %w", nhs.ErrODSCode)
 	case !m.Remote && m.Password == "":
@@ -36,12 +36,6 @@ func (m Mailbox) validate() error {
 		return fmt.Errorf("password: that of a remote mailbox is its MESH's affair")
 	}
 	return nil
-}
-
-// notOfMailboxID tells characters that no mailbox id has: they would break the
-// paths of the MESH API.
-func notOfMailboxID(c rune) bool {
-	return !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c == '_' || c == '-')
 }
 
 // Mailboxes lists all mailboxes, without their passwords.

@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"slices"
 	"strings"
+
+	"nems/internal/nhs"
 )
 
 // CertificateNames returns the names that a verified client certificate speaks
@@ -14,7 +16,11 @@ import (
 func CertificateNames(c *x509.Certificate) []string {
 	names := make([]string, 0, len(c.DNSNames)+1)
 	for _, name := range append(slices.Clone(c.DNSNames), c.Subject.CommonName) {
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !slices.Contains(names, name) {
+		// Letters outside ASCII can fold into others' names.
+		if _, ok := nhs.FoldID(strings.TrimSpace(name)); !ok {
+			continue
+		}
+		if name = strings.ToLower(strings.TrimSpace(name)); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

@@ -91,8 +91,8 @@ func (s System) Validate() error {
 		entries []string
 	}{{"certificateNames", s.CertificateNames}, {"eventTypes", s.EventTypes}, {"mailboxes", s.Mailboxes}} {
 		for _, entry := range list.entries {
-			if strings.TrimSpace(entry) != entry || entry == "" {
-				return fmt.Errorf("%s: %q is empty or has blanks around it", list.name, entry)
+			if _, ok := nhs.FoldID(entry); !ok {
+				return fmt.Errorf("%s: %q is empty, or has a blank or something else than ASCII", list.name, entry)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func (s System) registeredFor(id string) bool {
 func (s System) certificateName(names []string) string {
 	for _, name := range names {
 		for _, registered := range s.CertificateNames {
-			if strings.EqualFold(name, registered) {
+			if nhs.SameID(name, registered) {
 				return name
 			}
 		}
@@ -140,7 +140,7 @@ func (s System) certificateName(names []string) string {
 // deliversTo tells whether the system may use the mailbox.
 func (s System) deliversTo(mailbox string) bool {
 	for _, registered := range s.Mailboxes {
-		if registered == "*" || strings.EqualFold(mailbox, registered) {
+		if registered == "*" || nhs.SameID(mailbox, registered) {
 			return true
 		}
 	}

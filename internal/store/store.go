@@ -171,3 +171,20 @@ type Mailbox struct {
 	Password string // shared secret of the NHSMESH token; "" for remote mailboxes
 	Remote   bool
 }
+
+// ErrMailboxID: ids of mailboxes are letters, digits, dots, dashes and
+// underscores of ASCII, on every store.
+var ErrMailboxID = errors.New("a mailbox id has the letters A to Z, digits, dots, dashes and underscores")
+
+// MailboxKey is the id of a mailbox as ids are compared, or ErrMailboxID.
+func MailboxKey(id string) (string, error) {
+	key, ok := nhs.FoldID(id)
+	for i := range len(key) {
+		c := key[i]
+		ok = ok && (c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
+	}
+	if !ok {
+		return "", ErrMailboxID
+	}
+	return key, nil
+}

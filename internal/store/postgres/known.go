@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -107,7 +106,10 @@ func (k *known) refresh(ctx context.Context, q querier) error {
 		k.byID, k.byRow = map[string]store.Mailbox{}, map[int64]store.Mailbox{}
 	}
 	for _, m := range boxes {
-		k.byID[strings.ToUpper(m.ID)], k.byRow[m.Row] = m, m
+		k.byRow[m.Row] = m
+		if key, err := store.MailboxKey(m.ID); err == nil { // others were put before ids were checked
+			k.byID[key] = m
+		}
 	}
 	k.workflows = map[string]store.Workflow{}
 	for _, w := range workflows {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,8 +29,12 @@ func (p putBox) apply(ctx context.Context, w *writer) (result, error) {
 }
 
 // PutMailbox keeps a mailbox and returns its row, which it keeps when it is
-// put again. Ids are compared without regard to case.
+// put again. Ids are compared without regard to case; store.ErrMailboxID for
+// what is none.
 func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
+	if _, err := store.MailboxKey(m.ID); err != nil {
+		return 0, err
+	}
 	defer db.known.doubt()
 	r, err := db.submit(ctx, putBox{`INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5,
@@ -43,7 +46,10 @@ func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 // Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
 // when there is none.
 func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
-	id = strings.ToUpper(id)
+	id, err := store.MailboxKey(id)
+	if err != nil {
+		return store.Mailbox{}, store.ErrNotFound
+	}
 	return db.findBox(ctx, func(k *known) (store.Mailbox, bool) {
 		m, ok := k.byID[id]
 		return m, ok

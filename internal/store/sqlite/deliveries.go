@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 
 	"zombiezen.com/go/sqlite"
 
@@ -52,11 +51,8 @@ func (db *DB) boxesOf(ctx context.Context, q store.DeliveryQuery) ([]store.Mailb
 		return nil, err
 	}
 	if q.Mailbox != "" {
-		box, ok := t.byID[strings.ToUpper(q.Mailbox)]
-		if !ok {
-			return nil, store.ErrNotFound
-		}
-		return []store.Mailbox{box}, nil
+		box, err := t.find(q.Mailbox)
+		return []store.Mailbox{box}, err
 	}
 	var out []store.Mailbox
 	for _, box := range t.byRow {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"strings"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
@@ -30,6 +29,16 @@ type tables struct {
 	byID      map[string]store.Mailbox // by the id in capitals
 	byRow     map[int64]store.Mailbox
 	workflows map[string]store.Workflow
+}
+
+// find returns the mailbox with an id, or store.ErrNotFound.
+func (t *tables) find(id string) (store.Mailbox, error) {
+	key, err := store.MailboxKey(id)
+	m, ok := t.byID[key]
+	if err != nil || !ok {
+		return store.Mailbox{}, store.ErrNotFound
+	}
+	return m, nil
 }
 
 // drop forgets the tables.
@@ -68,7 +77,10 @@ func readTables(conn *sqlite.Conn) (*tables, error) {
 	t := &tables{byID: map[string]store.Mailbox{}, byRow: map[int64]store.Mailbox{}, workflows: map[string]store.Workflow{}}
 	err := rows(conn, selectMailbox, func(s *sqlite.Stmt) error {
 		m := scanMailbox(s)
-		t.byID[strings.ToUpper(m.ID)], t.byRow[m.Row] = m, m
+		if key, err := store.MailboxKey(m.ID); err == nil { // others were put before ids were checked
+			t.byID[key] = m
+		}
+		t.byRow[m.Row] = m
 		return nil
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	"zombiezen.com/go/sqlite"
 
@@ -14,8 +13,12 @@ import (
 type putMailbox struct{ store.Mailbox }
 
 // PutMailbox keeps a mailbox and returns its row, which it keeps when it is
-// put again. Ids are compared without regard to case.
+// put again. Ids are compared without regard to case; store.ErrMailboxID for
+// what is none.
 func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
+	if _, err := store.MailboxKey(m.ID); err != nil {
+		return 0, err
+	}
 	r, err := db.submit(ctx, putMailbox{m})
 	return int64(r.n), err
 }
@@ -39,11 +42,7 @@ func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
 	if err != nil {
 		return store.Mailbox{}, err
 	}
-	m, ok := t.byID[strings.ToUpper(id)]
-	if !ok {
-		return m, store.ErrNotFound
-	}
-	return m, nil
+	return t.find(id)
 }
 
 // Mailboxes lists all mailboxes in the order in which they were first put.

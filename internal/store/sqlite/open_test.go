@@ -88,6 +88,46 @@ func TestOneProcessAtATime(t *testing.T) {
 	}
 }
 
+// Whatever the path to a database is spelt like, it is the same database.
+func TestOneProcessWhateverThePath(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "nems.db")
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	link := func(make func(from, to string) error, from, to string) string {
+		t.Helper()
+		if err := make(from, to); err != nil {
+			t.Fatal(err)
+		}
+		return to
+	}
+	t.Chdir(folder)
+	for name, spelling := range map[string]string{
+		"relative":             "nems.db",
+		"with a dot":           "./nems.db",
+		"there and back":       folder + "/../" + filepath.Base(folder) + "/nems.db",
+		"two slashes":          folder + "//nems.db",
+		"a link to the file":   link(os.Symlink, path, filepath.Join(t.TempDir(), "other.db")),
+		"a link beside it":     link(os.Symlink, "nems.db", filepath.Join(folder, "beside.db")),
+		"a link to its folder": filepath.Join(link(os.Symlink, folder, filepath.Join(t.TempDir(), "data")), "nems.db"),
+	} {
+		if again, err := sqlite.Open(spelling, sqlite.Options{}); !errors.Is(err, sqlite.ErrLocked) {
+			t.Errorf("%s: %v", name, err)
+			if err == nil {
+				_ = again.Close()
+			}
+		}
+	}
+	hard := link(os.Link, path, filepath.Join(folder, "hard.db"))
+	if again, err := sqlite.Open(hard, sqlite.Options{}); err == nil {
+		_ = again.Close()
+		t.Error("a hard link is opened as another database")
+	}
+}
+
 func TestForeignAndNewerFilesAreLeftAlone(t *testing.T) {
 	for name, script := range map[string]string{
 		"another program's":     "PRAGMA application_id = 77; CREATE TABLE t (a)",

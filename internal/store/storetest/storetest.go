@@ -127,6 +127,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"InboxPages", inboxPages},
 		{"Acknowledging", acknowledging},
 		{"MailboxesAndWorkflows", mailboxesAndWorkflows},
+		{"MailboxIDs", mailboxIDs},
 		{"Sending", sending},
 		{"SendingInChunks", sendingInChunks},
 		{"BrokenUploads", brokenUploads},
