@@ -13,6 +13,8 @@ func (r *rule) miscounted(j *judge, n fhir.Node, count int) {
 	switch want := &r.count[j.kind]; {
 	case count == 0:
 		r.report(j, n, "required", r.missing)
+	case want.max == 0:
+		r.report(j, n, "structure", r.path+" is not to be there; received "+strconv.Itoa(count)+". Remove it")
 	case count < want.min:
 		r.report(j, n, "required", r.path+" has the cardinality "+want.text+" here; received only "+strconv.Itoa(count))
 	default:

@@ -13,6 +13,7 @@ func demographicEvent(m *message, enterer, subject string) {
 		m.reference("sender", "spine")
 	})
 	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
+		m.identifier(emsService, "PDS")
 		m.reference("providedBy", "spine")
 		m.coded("type", emsService, "PDS", "Personal Demographics Service")
 	})

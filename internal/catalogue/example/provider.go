@@ -53,6 +53,7 @@ func (m *message) role(practitioner, organisation, profession, specialty string)
 // service writes the HealthcareService behind a message.
 func (m *message) service(organisation, code, display, specialties, specialty, specialtyDisplay string) {
 	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
+		m.identifier(local, m.id("service identifier"))
 		m.reference("providedBy", organisation)
 		m.coded("type", snomed, code, display)
 		m.coded("specialty", specialties, specialty, specialtyDisplay)
