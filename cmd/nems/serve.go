@@ -18,6 +18,7 @@ import (
 // serveCmd runs the service until it is told to stop.
 type serveCmd struct {
 	ConfigFile fileFlag `name:"config" placeholder:"FILE" help:"Configuration file (YAML). Its keys are the names of these flags."`
+	Check      bool     `env:"-" help:"Try the configuration and everything that it names, print what was found, and exit: 1 when something is wrong."`
 	node.Config
 }
 
@@ -62,6 +63,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return err
 	}
+	if s.Check {
+		return s.checkUp(ctx)
+	}
 	// net/http tells the standard logger of bytes that nobody asked for: they
 	// could be a patient's.
 	log.SetOutput(io.Discard)
@@ -78,4 +82,21 @@ func (s *serveCmd) Run(ctx context.Context) error {
 			fmt.Printf("nems is ready at %s\n", url)
 		},
 	})
+}
+
+// checkUp prints what CheckUp finds, a line each.
+func (s *serveCmd) checkUp(ctx context.Context) error {
+	var wrong bool
+	for _, f := range node.CheckUp(ctx, s.Config, node.World{Log: slog.New(slog.DiscardHandler)}) {
+		if f.Wrong != nil {
+			wrong = true
+			fmt.Printf("WRONG  %s: %v\n", f.What, f.Wrong)
+			continue
+		}
+		fmt.Printf("ok     %s: %s\n", f.What, f.Note)
+	}
+	if wrong {
+		return errFailed
+	}
+	return nil
 }

@@ -251,3 +251,11 @@ func (s *servers) check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Clock is the database server's.
+func (db *DB) Clock(ctx context.Context) (at time.Time, err error) {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
+		return q.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&at)
+	})
+	return at, err
+}

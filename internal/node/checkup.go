@@ -1,0 +1,291 @@
+package node
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/operator"
+	"nems/internal/store"
+	"nems/internal/store/postgres"
+	"nems/internal/store/sqlite"
+)
+
+// Finding is what CheckUp says of one thing that a node needs.
+type Finding struct {
+	What string // such as "fhir listener"
+	// Note tells what was seen; where Wrong is set, what is wrong is there.
+	Note  string
+	Wrong error
+}
+
+// CheckUp tries everything that a node with this configuration would need:
+// settings, certificates, addresses, data folder, database, directory, event
+// types, audit key, and the clock. It changes nobody's data; a service that runs
+// on it may go on.
+func CheckUp(ctx context.Context, c Config, w World) []Finding {
+	if w.Now == nil {
+		w.Now = time.Now
+	}
+	u := checkUp{Config: c, World: w}
+	if err := c.Validate(); err != nil {
+		u.wrong("configuration", err)
+		return u.found // the rest would only repeat it
+	}
+	u.note("configuration", "version %d", c.Version)
+	u.listeners()
+	u.folder()
+	u.database(ctx)
+	u.directory(ctx)
+	u.eventTypes()
+	u.audit()
+	return u.found
+}
+
+type checkUp struct {
+	Config
+	World
+	found []Finding
+}
+
+func (u *checkUp) note(what, format string, a ...any) {
+	u.found = append(u.found, Finding{What: what, Note: fmt.Sprintf(format, a...)})
+}
+
+func (u *checkUp) wrong(what string, err error) {
+	u.found = append(u.found, Finding{What: what, Wrong: err})
+}
+
+func (u *checkUp) listeners() {
+	all := []struct {
+		name string
+		Listener
+	}{{"fhir", u.FHIR}, {"mesh", u.MESH}, {"operations", u.Operations}}
+	if u.Dev {
+		all = all[:1]
+		all[0].name, all[0].Listener = "dev", Listener{Listen: u.Listen, Cert: u.TLSCert, Key: u.TLSKey}
+	}
+	for _, l := range all {
+		if l.Listen != "" {
+			u.address(l.name+" listener", l.Listen)
+			u.certificates(l.name, l.Listener)
+		}
+	}
+	if u.RemoteMESH.URL != "" {
+		if _, err := u.RemoteMESH.tls(u.Now, u.quiet()); err != nil {
+			u.wrong("remote MESH", err)
+		} else {
+			u.note("remote MESH", "its certificates can be read")
+		}
+	}
+}
+
+// quiet watches nothing: a check-up logs by its findings.
+func (u *checkUp) quiet() *tlsWatch { return newTLSWatch(u.Log, prometheus.NewRegistry()) }
+
+func (u *checkUp) address(what, listen string) {
+	socket, err := net.Listen("tcp", listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		u.note(what, "%s is in use: by a service that runs?", listen)
+	case err != nil:
+		u.wrong(what, err)
+	default:
+		u.note(what, "%s can be had", listen)
+		_ = socket.Close()
+	}
+}
+
+// soon is how long before a certificate expires a check-up speaks of it.
+const soon = 30 * 24 * time.Hour
+
+func (u *checkUp) certificates(name string, l Listener) {
+	if l.Cert == "" {
+		return
+	}
+	what := name + " certificates"
+	pair, err := tls.LoadX509KeyPair(l.Cert, l.Key)
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	left := pair.Leaf.NotAfter.Sub(u.Now())
+	switch {
+	case left <= 0:
+		u.wrong(what, fmt.Errorf("%s expired on %s", l.Cert, pair.Leaf.NotAfter.UTC().Format(time.RFC3339)))
+	case left < soon:
+		u.note(what, "%s EXPIRES SOON, on %s", l.Cert, pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	default:
+		u.note(what, "%s is good until %s", l.Cert, pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	if l.ClientCA == "" {
+		return
+	}
+	p := &pins{listener: name, watch: u.quiet(), issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: u.Now}
+	if _, err := p.load(); err != nil {
+		u.wrong(what, err)
+		return
+	}
+	current := p.current.Load()
+	u.note(what, "%d issuers of client certificates, %d revocation lists", len(current.issuers), len(current.lists))
+	if at := current.expires; !at.IsZero() && u.Now().After(at) {
+		u.wrong(what, fmt.Errorf("client-crl: a revocation list expired on %s", at.UTC().Format(time.RFC3339)))
+	}
+}
+
+// folder wants a data folder that can be written to, or made.
+func (u *checkUp) folder() {
+	const what = "data folder"
+	info, err := os.Stat(u.Data)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		u.note(what, "%s will be made", u.Data)
+		return
+	case err == nil && !info.IsDir():
+		err = fmt.Errorf("%s is no folder", u.Data)
+	}
+	if err == nil {
+		var f *os.File
+		if f, err = os.CreateTemp(u.Data, ".check-*"); err == nil {
+			err = errors.Join(f.Close(), os.Remove(f.Name()))
+		}
+	}
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	u.note(what, "%s can be written to", u.Data)
+}
+
+func (u *checkUp) database(ctx context.Context) {
+	const what = "database"
+	if isPostgres(u.Database) {
+		u.postgres(ctx)
+		return
+	}
+	path, err := databasePath(u.Data, u.Database)
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	r, err := sqlite.OpenReader(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		u.note(what, "%s will be made", path)
+	case err != nil:
+		u.wrong(what, err)
+	default:
+		_ = r.Close()
+		u.note(what, "%s can be read", path)
+	}
+}
+
+// postgres connects as a node does, and looks at the server's clock.
+func (u *checkUp) postgres(ctx context.Context) {
+	const what = "database"
+	db, err := postgres.Open(ctx, u.Database, postgres.Options{Options: store.Options{Now: u.Now, Log: u.Log}})
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	defer func() { _ = db.Close() }()
+	u.note(what, "PostgreSQL answers, with this version's schema")
+	at, err := db.Clock(ctx)
+	if err != nil {
+		u.wrong("clock", err)
+		return
+	}
+	if apart := at.Sub(u.Now()).Abs(); apart > time.Second {
+		u.wrong("clock", fmt.Errorf("this machine's and the database server's are %s apart: keep them together (NTP)", apart.Round(time.Millisecond)))
+		return
+	}
+	u.note("clock", "together with the database server's")
+}
+
+// directory wants organisations and postcodes, and patients where they are not
+// at PDS: without them every publish or subscription is refused.
+func (u *checkUp) directory(ctx context.Context) {
+	const what = "directory"
+	if _, err := os.Stat(filepath.Join(u.Data, directoryFile)); err != nil {
+		if !u.Dev {
+			u.wrong(what, fmt.Errorf("%s: nothing was imported: nems import patients, organisations, postcodes", filepath.Join(u.Data, directoryFile)))
+		} else {
+			u.note(what, "will be seeded")
+		}
+		return
+	}
+	d, err := OpenDirectory(u.Data)
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	defer func() { _ = d.Close() }()
+	has, err := d.Has(ctx)
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	for _, kind := range []struct {
+		name   string
+		there  bool
+		needed bool
+	}{{"patients", has.Patients, u.PDS.URL == ""}, {"organisations", has.Organisations, true}, {"postcodes", has.Postcodes, true}} {
+		switch {
+		case kind.there:
+			u.note(what, "has %s", kind.name)
+		case kind.needed:
+			u.wrong(what, fmt.Errorf("has no %s: nems import %s", kind.name, kind.name))
+		}
+	}
+}
+
+func (u *checkUp) eventTypes() {
+	types, err := catalogue.Load(u.EventTypes)
+	if err != nil {
+		u.wrong("event types", err)
+		return
+	}
+	u.note("event types", "%d", len(types.Types()))
+}
+
+// audit wants a key that fits the checkpoints, none of which lies ahead.
+func (u *checkUp) audit() {
+	const what = "audit"
+	key, file := u.AuditKey, u.AuditCheckpoints
+	if key == "" {
+		if !u.Dev {
+			u.note(what, "NO KEY: nothing vouches for the audit (nems audit key)")
+		}
+		return
+	}
+	if file == "" {
+		file = filepath.Join(u.Data, "audit.checkpoints")
+	}
+	private, err := operator.ReadAuditKey(key)
+	if err != nil {
+		u.wrong(what, err)
+		return
+	}
+	last, err := audit.LastCheckpoint(file, private.Public().(ed25519.PublicKey))
+	switch {
+	case err != nil:
+		u.wrong(what, err)
+	case last.At.After(u.Now().Add(time.Minute)):
+		u.wrong("clock", fmt.Errorf("the last checkpoint of the audit was signed at %s, which lies ahead", last.At.UTC().Format(time.RFC3339)))
+	case last.At.IsZero():
+		u.note(what, "the key can be read; there is no checkpoint yet")
+	default:
+		u.note(what, "the key signed the last checkpoint, of %s", last.At.UTC().Format(time.RFC3339))
+	}
+}
