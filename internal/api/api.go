@@ -6,6 +6,7 @@ package api
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"nems/internal/audit"
@@ -22,6 +23,7 @@ type Broker interface {
 	Read(ctx context.Context, c spine.Caller, id string) (subscription.Subscription, error)
 	Unsubscribe(ctx context.Context, c spine.Caller, id string) error
 	Search(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (broker.Found, error)
+	Count(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (store.Count, error)
 	Batch(ctx context.Context, c spine.Caller, body []byte) ([]broker.Step, error)
 }
 
@@ -36,8 +38,9 @@ type Config struct {
 	Broker   Broker
 	Door     *spine.Door
 	Recorder Recorder
-	// Base is prefixed to Location headers; "" gives paths.
-	Base string
+	// Base is the address that a request came to, scheme and host with a port
+	// where it needs one; "" when the request names none that can be used.
+	Base func(*http.Request) string
 	Log  *slog.Logger
 	Now  func() time.Time
 	// Answered is told every answer's Spine code ("" for a success) for the
@@ -53,16 +56,15 @@ type Config struct {
 // API serves /STU3/.
 type API struct {
 	Config
-	table    table
-	fair     *fairness
-	cursors  cursors
-	metadata []byte // the CapabilityStatement
+	table   table
+	fair    *fairness
+	cursors cursors
+	started time.Time
 }
 
 // New returns the API. It starts nothing.
 func New(c Config) *API {
-	a := &API{Config: c, fair: newFairness(c.Limits), cursors: newCursors(c.SearchKey)}
-	a.metadata = capabilities(c.Base, c.Now())
+	a := &API{Config: c, fair: newFairness(c.Limits), cursors: newCursors(c.SearchKey), started: c.Now()}
 	a.table = newTable([]route{
 		{method: "POST", path: "/STU3/Events/1/$process-message", action: "publish", endpoint: spine.EndpointPublish, handle: a.publish},
 		{method: "POST", path: "/STU3/Subscription", action: "subscribe", endpoint: spine.EndpointCreate, handle: a.subscribe},
@@ -72,6 +74,8 @@ func New(c Config) *API {
 		{method: "DELETE", path: "/STU3/Subscription/{id}", action: "delete", endpoint: spine.EndpointDelete, handle: a.unsubscribe},
 		{method: "POST", path: "/STU3", action: "batch", endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "POST", path: "/STU3/", action: "batch", endpoint: spine.EndpointBatch, handle: a.batch},
+		{method: "OPTIONS", path: "/STU3", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
+		{method: "OPTIONS", path: "/STU3/", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
 		{method: "GET", path: "/STU3/metadata", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
 	})
 	return a

@@ -10,7 +10,6 @@ import (
 	"nems/internal/broker"
 	"nems/internal/fhir"
 	"nems/internal/spine"
-	"nems/internal/subscription"
 )
 
 // batch creates and deletes many subscriptions (an extension).
@@ -27,7 +26,8 @@ func (a *API) batch(x *exchange) error {
 	for i := range steps {
 		a.writeStep(w, x, &steps[i])
 	}
-	return x.resource(http.StatusOK, w.Bytes())
+	x.write(http.StatusOK, w.Bytes())
+	return nil
 }
 
 // writeStep writes what became of one entry, and records it when it was
@@ -47,7 +47,7 @@ func (a *API) writeStep(w *fhir.Writer, x *exchange, step *broker.Step) {
 		w.Value("status", statusText(http.StatusOK))
 		return
 	}
-	w.Value("status", statusText(http.StatusCreated)).Value("location", a.location(s.ID))
+	w.Value("status", statusText(http.StatusCreated)).Value("location", x.location(s.ID))
 	w.Value("etag", etag(*s)).Value("lastModified", s.Created.UTC().Format(time.RFC3339))
 	if len(step.Notices) > 0 {
 		w.Open("outcome").Raw(outcome(step.Notices, false)).Close()
@@ -72,13 +72,4 @@ func (a *API) bundle(kind string) *fhir.Writer {
 	w.Value("id", uuid.NewString())
 	w.Open("meta").Value("lastUpdated", a.Now().UTC().Format(time.RFC3339)).Close()
 	return w.Value("type", kind)
-}
-
-// fullURL identifies a subscription within a Bundle: by its address, or where
-// the service does not know its own, by its id, which is a UUID.
-func (a *API) fullURL(id subscription.ID) string {
-	if a.Base == "" {
-		return "urn:uuid:" + uuid.UUID(id).String()
-	}
-	return a.location(id)
 }

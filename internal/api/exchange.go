@@ -25,12 +25,16 @@ type exchange struct {
 	r      *http.Request
 	route  route // the zero route until the path is known
 	caller spine.Caller
+	base   string      // the address that the caller used, without path
 	media  spine.Media // what the caller wants to read
 	status int         // of the answer, once it is known
 
+	view    view           // what of it, and how
+	misseen *spine.Refusal // what is wrong with the wish for that; nil: nothing
+
 	// What the audit says of the request beside who made it.
-	object    string // subscription id
-	patient   nhs.NHSNumber
+	object    string          // subscription id
+	patients  []nhs.NHSNumber // each has an entry
 	eventType string
 	mailbox   string
 	// recorded: the broker has written the audit entry, in the transaction
@@ -57,13 +61,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	x := &exchange{w: w, r: r.WithContext(ctx), media: spine.DefaultMedia, status: http.StatusOK}
 	defer a.recover(x)
+	x.look()
 	guardConnection(w, r)
 	x.split = splitBody(w, r)
 	defer x.linger()
 	refusal := a.fair.enter()
 	defer a.fair.leave()
 	if refusal != nil {
-		x.media, _ = spine.Negotiate(r.Header, spine.EndpointRead)
 		a.finish(x, refusal)
 		return
 	}
@@ -95,22 +99,26 @@ func guardConnection(w http.ResponseWriter, r *http.Request) {
 // serve finds the route, passes the door and the limits, and handles the
 // request. Its error is rendered by finish.
 func (a *API) serve(x *exchange) error {
-	res, id := a.table.find(x.r.URL.Path)
-	if res == nil {
-		x.media, _ = spine.Negotiate(x.r.Header, spine.EndpointRead)
-		return spine.UnknownPath()
+	res, id, refusal := a.table.find(x.r.URL)
+	if refusal != nil {
+		return refusal
 	}
 	if x.r.Method == http.MethodOptions {
-		return x.options(res.allow)
+		x.w.Header().Set("Allow", res.allow)
 	}
 	rt, ok := res.route(x.r.Method)
-	if !ok {
-		x.media, _ = spine.Negotiate(x.r.Header, spine.EndpointRead)
+	switch {
+	case !ok && x.r.Method == http.MethodOptions: // everybody may know what can be done
+		return x.empty(http.StatusNoContent)
+	case !ok:
 		return spine.MethodNotAllowed(res.allow)
 	}
 	x.route, x.object = rt, id
 	if refusal := checkHead(x.r.Header); refusal != nil {
 		return refusal
+	}
+	if x.base = a.Base(x.r); x.base == "" {
+		return spine.HeaderInvalid("Host", "a host name or an address, with or without a port", "another form")
 	}
 	if rt.open {
 		return a.serveOpen(x)
@@ -118,20 +126,13 @@ func (a *API) serve(x *exchange) error {
 	return a.admit(x)
 }
 
-// options tells what can be done with a path. It needs no token: everybody may
-// know.
-func (x *exchange) options(allow string) error {
-	x.w.Header().Set("Allow", allow)
-	return x.empty(http.StatusNoContent)
-}
-
 // serveOpen handles a request that needs no token.
 func (a *API) serveOpen(x *exchange) error {
-	media, refusal := spine.Negotiate(x.r.Header, x.route.endpoint)
+	media, refusal := spine.Negotiate(x.r.Header, x.view.format, x.route.endpoint)
 	if x.media = media; refusal != nil {
 		return refusal
 	}
-	return x.route.handle(x)
+	return x.handle()
 }
 
 // admit asks who is calling, and handles the request when the caller may come
@@ -140,7 +141,7 @@ func (a *API) admit(x *exchange) (err error) {
 	// A caller who is refused is still named in the audit, by what the
 	// request claims.
 	x.caller, err = a.Door.Enter(x.r.Context(), spine.Request{
-		Endpoint: x.route.endpoint, Header: x.r.Header, Certificate: certificateNames(x.r),
+		Endpoint: x.route.endpoint, Header: x.r.Header, Format: x.view.format, Certificate: certificateNames(x.r),
 	})
 	x.media = x.caller.Answer
 	if err != nil {
@@ -151,6 +152,14 @@ func (a *API) admit(x *exchange) (err error) {
 		return refusal
 	}
 	defer done()
+	return x.handle()
+}
+
+// handle hands the request over, unless what it asks to see does not exist.
+func (x *exchange) handle() error {
+	if x.misseen != nil {
+		return x.misseen
+	}
 	return x.route.handle(x)
 }
 
@@ -174,10 +183,10 @@ func (a *API) finish(x *exchange, err error) {
 		if x.split && !x.whole {
 			x.w.Header().Set("Connection", "close")
 		}
-		writeRefusal(x.w, refusal, x.media)
+		x.refuse(refusal)
 	}
 	if x.route.action != "" && !x.route.open && (!x.recorded || err != nil) {
-		a.record(x, x.route.action, x.status, code)
+		a.record(x, code)
 	}
 	action := cmp.Or(x.route.action, "none")
 	a.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "fhir request",
@@ -187,11 +196,18 @@ func (a *API) finish(x *exchange, err error) {
 	}
 }
 
-func (a *API) record(x *exchange, action string, status int, code string) {
-	e := broker.Entry(x.caller, action)
-	e.At, e.Status, e.Outcome = a.Now(), status, code
-	e.Object, e.Patient, e.EventType, e.Mailbox = x.object, x.patient, x.eventType, x.mailbox
-	a.Recorder.Record(e)
+// record leaves an entry in the audit, and where the request is about several
+// patients, one for each.
+func (a *API) record(x *exchange, code string) {
+	e := broker.Entry(x.caller, x.route.action)
+	e.At, e.Status, e.Outcome = a.Now(), x.status, code
+	e.Object, e.EventType, e.Mailbox = x.object, x.eventType, x.mailbox
+	if len(x.patients) == 0 {
+		a.Recorder.Record(e)
+	}
+	for _, e.Patient = range x.patients {
+		a.Recorder.Record(e)
+	}
 }
 
 // refusal turns any error into an answer: the caller's mistakes as they are,
@@ -211,15 +227,19 @@ func (a *API) refusal(err error) *spine.Refusal {
 	return spine.Internal(reference)
 }
 
-// writeRefusal renders a refusal; it is the only place that does.
-func writeRefusal(w http.ResponseWriter, r *spine.Refusal, media spine.Media) {
+// refuse renders a refusal; it is the only place that does.
+func (x *exchange) refuse(r *spine.Refusal) {
+	h := x.w.Header()
 	if r.Allow != "" {
-		w.Header().Set("Allow", r.Allow)
+		h.Set("Allow", r.Allow)
+	}
+	if r.Challenge != "" {
+		h.Set("WWW-Authenticate", r.Challenge)
 	}
 	if r.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(int((r.RetryAfter+time.Second-1)/time.Second)))
+		h.Set("Retry-After", strconv.Itoa(int((r.RetryAfter+time.Second-1)/time.Second)))
 	}
-	writeOutcome(w, r.Status, r.Issues, r.Legacy, media)
+	x.write(r.Status, outcome(r.Issues, r.Legacy))
 }
 
 // recover answers 500 for a panic, so that a defect costs one request and no

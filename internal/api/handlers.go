@@ -44,10 +44,11 @@ func (a *API) subscribe(x *exchange) error {
 	x.recorded = true
 	s := created.Subscription
 	x.describe(s)
-	x.w.Header().Set("Location", a.location(s.ID))
+	x.w.Header().Set("Location", x.location(s.ID))
 	if len(created.Notices) == 0 && wants(x.r.Header, "representation") {
 		x.w.Header().Set("Preference-Applied", "return=representation")
-		return x.resource(http.StatusCreated, subscription.WriteXML(s))
+		x.write(http.StatusCreated, subscription.WriteXML(s))
+		return nil
 	}
 	return x.created(http.StatusCreated, created.Notices)
 }
@@ -59,7 +60,17 @@ func (a *API) read(x *exchange) error {
 		return err
 	}
 	x.describe(s)
-	return x.resource(http.StatusOK, subscription.WriteXML(s))
+	return x.show(subscription.WriteXML(s))
+}
+
+// show answers with a resource that was read, or with that part of it that the
+// caller wants to see.
+func (x *exchange) show(xml []byte) error {
+	if x.view.summary == countOnly {
+		return spine.BadRequest("_summary: expected true, text, data or false, since count is for searches; received count")
+	}
+	x.write(http.StatusOK, x.view.summary.of(xml))
+	return nil
 }
 
 // unsubscribe deletes a subscription (NEMS specification, "Delete Subscription").
@@ -81,28 +92,20 @@ func (x *exchange) describe(s subscription.Subscription) {
 func etag(s subscription.Subscription) string { return fmt.Sprintf(`W/"%d"`, s.Version) }
 
 // location is where a subscription can be read.
-func (a *API) location(id subscription.ID) string {
-	return a.Base + "/STU3/Subscription/" + id.String()
+func (x *exchange) location(id subscription.ID) string {
+	return x.base + "/STU3/Subscription/" + id.String()
 }
 
 // created answers a success: without a body, unless there is something to tell.
 func (x *exchange) created(status int, issues []spine.Issue) error {
 	if len(issues) > 0 {
-		x.status = status
-		writeOutcome(x.w, status, issues, false, x.media)
+		x.write(status, outcome(issues, false))
 		return nil
 	}
 	if wants(x.r.Header, "minimal") {
 		x.w.Header().Set("Preference-Applied", "return=minimal")
 	}
 	return x.empty(status)
-}
-
-// resource answers a success with a resource given in XML.
-func (x *exchange) resource(status int, xml []byte) error {
-	x.status = status
-	writeResource(x.w, status, xml, x.media)
-	return nil
 }
 
 // empty answers a success without a body.

@@ -45,13 +45,25 @@ func TestMethodsAndPaths(t *testing.T) {
 		{"GET", "/STU3/Subscription/..", 404, ""},
 		{"GET", "/STU3/Subscription/%2e%2e", 404, ""},
 		{"GET", "/STU3/Subscription/%2e%2e/metadata", 404, ""},
-		{"GET", "/STU3/Subscription/a%2fb", 404, ""},
+		{"PUT", "/STU3/Subscription/a%2fb", 405, "DELETE, GET, HEAD, OPTIONS"},
 		{"GET", "/STU3/Subscription/" + zeros + "/", 404, ""},
-		{"GET", "/STU3/Patient/1", 404, ""},
+		{"GET", "/STU3/Patient/1", 501, ""},
+		{"GET", "/STU3/Patient", 501, ""},
+		{"PUT", "/STU3/Patient/1", 501, ""},
+		{"POST", "/STU3/Events/1/$foo", 501, ""},
+		{"POST", "/STU3/Events/1", 501, ""},
+		{"POST", "/STU3/$bar", 501, ""},
+		{"POST", "/STU3/Subscription/$bar", 501, ""},
+		{"GET", "/STU3/Subscription/_history", 501, ""},
+		{"GET", "/STU3/Subscription/" + zeros + "/_history", 501, ""},
+		{"GET", "/STU3/metadata/x", 501, ""},
+		{"GET", "/STU3%2fmetadata", 404, ""},
+		{"POST", "/STU3/Events%2f1/$process-message", 501, ""},
+		{"GET", "/STU4/Patient/1", 404, ""},
 		{"POST", "/STU3/Events/1/$process-message/", 404, ""},
 		{"POST", "/STU3/Events//1/$process-message", 404, ""},
-		{"POST", "/STU3/Events/2/$process-message", 404, ""},
-		{"OPTIONS", "/STU3/Nothing", 404, ""},
+		{"POST", "/STU3/Events/2/$process-message", 501, ""},
+		{"OPTIONS", "/STU3/Nothing", 501, ""},
 		{"OPTIONS", publish, 204, "POST, OPTIONS"},
 		{"OPTIONS", "/STU3/Subscription/" + zeros, 204, "DELETE, GET, HEAD, OPTIONS"},
 		{"HEAD", "/STU3/metadata", 200, ""},
@@ -61,7 +73,7 @@ func TestMethodsAndPaths(t *testing.T) {
 			t.Errorf("%s %s: expected %d with Allow %q; received %d with %q", c.method, c.path, c.status, c.allow, answer.Code, answer.Header().Get("Allow"))
 		}
 		if c.status >= 400 {
-			refused(t, answer, c.status, map[int]string{404: "NO_RECORD_FOUND", 405: "BAD_REQUEST"}[c.status])
+			refused(t, answer, c.status, map[int]string{404: "NO_RECORD_FOUND", 405: "BAD_REQUEST", 501: "NOT_IMPLEMENTED"}[c.status])
 		}
 	}
 	// The dollar sign may be encoded: some clients do.

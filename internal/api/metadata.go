@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"time"
 
 	"nems/internal/fhir"
@@ -9,7 +8,7 @@ import (
 
 // capabilityStatement says what the service can do; it needs no token.
 func (a *API) capabilityStatement(x *exchange) error {
-	return x.resource(http.StatusOK, a.metadata)
+	return x.show(capabilities(x.base, a.started))
 }
 
 // capabilities writes the CapabilityStatement (STU3, capabilitystatement.html).
@@ -20,17 +19,13 @@ func capabilities(base string, date time.Time) []byte {
 	w.Value("name", "NEMS").Value("title", "National Events Management Service")
 	w.Value("status", "active").Value("date", date.UTC().Format(time.RFC3339)).Value("kind", "instance")
 	w.Open("software").Value("name", "nems").Close()
-	w.Open("implementation").Value("description", "Publishes event messages to subscribers' MESH mailboxes")
-	if base != "" {
-		w.Value("url", base+"/STU3")
-	}
-	w.Close()
+	w.Open("implementation").Value("description", "Publishes event messages to subscribers' MESH mailboxes").Value("url", base+"/STU3").Close()
 	w.Value("fhirVersion", "3.0.1").Value("acceptUnknown", "no")
 	for _, format := range []string{"application/fhir+xml", "application/fhir+json", "application/xml+fhir", "application/json+fhir"} {
 		w.Value("format", format)
 	}
 	w.Open("rest").Value("mode", "server")
-	w.Value("documentation", "Publishing takes and answers XML only. Extensions beyond the NEMS specification: search, _search, batch, metadata, and the header Idempotency-Key on $process-message, which makes a publish safe to repeat for 24 hours.")
+	w.Value("documentation", "Publishing takes and answers XML only. Extensions beyond the NEMS specification: search, _search, batch, metadata (also by OPTIONS on the base), the parameters _format, _pretty and _summary, and the header Idempotency-Key on $process-message, which makes a publish safe to repeat for 24 hours.")
 	w.Open("security").Value("description", "Mutual TLS, and a Spine JWT as Bearer token with the headers fromASID, toASID and InteractionID; metadata needs neither token nor headers.").Close()
 	writeSubscriptionCapability(w)
 	w.Open("interaction").Value("code", "batch").Value("documentation", batchDocumentation).Close()
@@ -58,7 +53,7 @@ func writeSubscriptionCapability(w *fhir.Writer) {
 		{byPatient, "token", "The patient of an explicit subscription: https://fhir.nhs.uk/Id/nhs-number|[NHS number]; also called Patient.identifier. Better sent by POST to _search, which keeps it out of URLs."},
 		{byEvent, "token", "An event code; also called MessageHeader.event."},
 		{byMailbox, "string", "The MESH mailbox that copies go to, without regard to case."},
-		{byStatus, "token", "requested, active or off."},
+		{byStatus, "token", "requested, active or off. Of this and the parameters above several values may be given, with commas between them, any of which may fit."},
 	} {
 		w.Open("searchParam").Value("name", parameter.name).Value("type", parameter.kind).Value("documentation", parameter.documentation).Close()
 	}

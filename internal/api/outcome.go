@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"strconv"
 
 	"github.com/google/uuid"
@@ -32,9 +31,11 @@ func outcome(issues []spine.Issue, legacy bool) []byte {
 	for _, issue := range issues {
 		w.Open("issue")
 		w.Value("severity", issue.Severity).Value("code", issue.Type)
-		w.Open("details").Open("coding")
-		w.Value("system", system).Value("code", string(issue.Code)).Value("display", issue.Display)
-		w.Close().Close()
+		if issue.Code != "" {
+			w.Open("details").Open("coding")
+			w.Value("system", system).Value("code", string(issue.Code)).Value("display", issue.Display)
+			w.Close().Close()
+		}
 		w.Value("diagnostics", issue.Diagnostics)
 		w.Value("location", issue.Location).Value("expression", issue.Expression)
 		w.Close()
@@ -42,14 +43,9 @@ func outcome(issues []spine.Issue, legacy bool) []byte {
 	return w.Bytes()
 }
 
-// writeOutcome answers with an OperationOutcome in the caller's format.
-func writeOutcome(w http.ResponseWriter, status int, issues []spine.Issue, legacy bool, format spine.Media) {
-	writeResource(w, status, outcome(issues, legacy), format)
-}
-
-// writeResource answers with a resource given in XML, in the caller's format.
-func writeResource(w http.ResponseWriter, status int, xml []byte, media spine.Media) {
-	body := xml
+// write answers with a resource given in XML, as the caller wants to see it.
+func (x *exchange) write(status int, xml []byte) {
+	body, media := xml, x.media
 	if media.Format == spine.JSON {
 		doc, _, err := fhir.ParseXML(xml)
 		if err == nil {
@@ -59,8 +55,12 @@ func writeResource(w http.ResponseWriter, status int, xml []byte, media spine.Me
 			body, media = xml, spine.DefaultMedia
 		}
 	}
-	w.Header().Set("Content-Type", media.Type)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	if x.view.pretty {
+		body = indented(body, media.Format == spine.JSON)
+	}
+	x.status = status
+	x.w.Header().Set("Content-Type", media.Type)
+	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	x.w.WriteHeader(status)
+	_, _ = x.w.Write(body)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -63,13 +64,17 @@ func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *spine.
 // writeQuery is the search of a page in the form that readQuery reads.
 func writeQuery(q store.SubscriptionQuery) string {
 	v := url.Values{pageSize: {strconv.Itoa(q.Max)}}
-	for name, value := range map[string]string{byEvent: q.Event, byMailbox: q.Mailbox, byStatus: string(q.Status)} {
-		if value != "" {
-			v.Set(name, value)
+	for name, values := range map[string][]string{byEvent: q.Events, byMailbox: q.Mailboxes, byStatus: texts(q.Statuses)} {
+		if len(values) > 0 {
+			v.Set(name, strings.Join(values, ","))
 		}
 	}
-	if !q.Patient.IsZero() {
-		v.Set(byPatient, patientSystem+"|"+q.Patient.Digits())
+	if len(q.Patients) > 0 {
+		var values []string
+		for _, number := range q.Patients {
+			values = append(values, patientSystem+"|"+number.Digits())
+		}
+		v.Set(byPatient, strings.Join(values, ","))
 	}
 	if !q.After.IsZero() {
 		v.Set(pageAfter, q.After.String())
@@ -77,13 +82,63 @@ func writeQuery(q store.SubscriptionQuery) string {
 	return v.Encode()
 }
 
+func texts[T ~string](values []T) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, string(v))
+	}
+	return out
+}
+
 const patientSystem = "https://fhir.nhs.uk/Id/nhs-number"
 
 var parameters = map[string]func(*store.SubscriptionQuery, string) *spine.Refusal{
-	byPatient: readPatient, byEvent: readEvent, byMailbox: readMailbox, byStatus: readStatus, pageSize: readCount,
+	byPatient: each(byPatient, readPatient), byEvent: each(byEvent, readEvent), byMailbox: each(byMailbox, readMailbox),
+	byStatus: each(byStatus, readStatus), pageSize: readCount,
 }
 
 const parameterNames = "patient (or Patient.identifier), event (or MessageHeader.event), mailbox, status and _count"
+
+// mostValues is how many values one parameter may have.
+const mostValues = 50
+
+// each reads values with commas between them, any of which may fit (STU3,
+// search.html, "Composite Search Parameters" and "Escaping Search Parameters").
+func each(name string, read func(*store.SubscriptionQuery, string) *spine.Refusal) func(*store.SubscriptionQuery, string) *spine.Refusal {
+	return func(q *store.SubscriptionQuery, joined string) *spine.Refusal {
+		values := splitValues(joined)
+		if len(values) > mostValues {
+			return spine.BadRequest(fmt.Sprintf("search: %s: expected at most %d values; received %d", name, mostValues, len(values)))
+		}
+		for _, value := range values {
+			if refusal := read(q, value); refusal != nil {
+				return refusal
+			}
+		}
+		return nil
+	}
+}
+
+// splitValues splits at the commas that no backslash stands before, and takes
+// the backslashes off the commas and dollars that have one. A bar with one is
+// no separator of system and value: it stays as it came, and no value has it.
+func splitValues(joined string) []string {
+	var values []string
+	var value strings.Builder
+	for i := 0; i < len(joined); i++ {
+		switch c := joined[i]; {
+		case c == ',':
+			values = append(values, value.String())
+			value.Reset()
+		case c == '\\' && i+1 < len(joined) && strings.IndexByte(`,$\`, joined[i+1]) >= 0:
+			i++
+			value.WriteByte(joined[i])
+		default:
+			value.WriteByte(c)
+		}
+	}
+	return append(values, value.String())
+}
 
 func readPatient(q *store.SubscriptionQuery, value string) *spine.Refusal {
 	number, err := subscription.ParsePatient(byPatient, value)
@@ -95,7 +150,7 @@ func readPatient(q *store.SubscriptionQuery, value string) *spine.Refusal {
 		}
 		return spine.BadRequest(text)
 	}
-	q.Patient = number
+	q.Patients = append(q.Patients, number)
 	return nil
 }
 
@@ -103,7 +158,7 @@ func readEvent(q *store.SubscriptionQuery, value string) *spine.Refusal {
 	if !isCode(value) {
 		return spine.BadRequest("search: event: expected an event code such as pds-change-of-gp-1; received another form")
 	}
-	q.Event = value
+	q.Events = append(q.Events, value)
 	return nil
 }
 
@@ -111,7 +166,7 @@ func readMailbox(q *store.SubscriptionQuery, value string) *spine.Refusal {
 	if !isCode(value) {
 		return spine.BadRequest("search: mailbox: expected the id of a MESH mailbox; received another form")
 	}
-	q.Mailbox = value
+	q.Mailboxes = append(q.Mailboxes, value)
 	return nil
 }
 
@@ -123,19 +178,20 @@ func isCode(s string) bool {
 }
 
 func readStatus(q *store.SubscriptionQuery, value string) *spine.Refusal {
-	q.Status = subscription.Status(value)
-	if !slices.Contains([]subscription.Status{subscription.Requested, subscription.Active, subscription.Off}, q.Status) {
+	status := subscription.Status(value)
+	if !slices.Contains([]subscription.Status{subscription.Requested, subscription.Active, subscription.Off}, status) {
 		return spine.BadRequest("search: status: expected requested, active or off; received another value")
 	}
+	q.Statuses = append(q.Statuses, status)
 	return nil
 }
 
 // readCount takes a larger number for the largest page, as STU3 (search.html,
-// "Page Count") allows.
+// "Page Count") allows. None asks how many there are.
 func readCount(q *store.SubscriptionQuery, value string) *spine.Refusal {
 	n, err := strconv.Atoi(value)
-	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 1 {
-		return spine.BadRequest("search: _count: expected a number from 1 on; received another value")
+	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
+		return spine.BadRequest("search: _count: expected a number from 0 on; received another value")
 	}
 	q.Max = min(n, largestPage)
 	return nil

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -24,29 +25,25 @@ type route struct {
 
 // resource is what a path leads to: the routes of all its methods.
 type resource struct {
+	path   []string // its segments; the last may be {id}
 	routes []route
 	allow  string // the Allow header
 }
 
 // table is the map of the API. It is not an http.ServeMux, since that answers
 // paths with dots and double slashes with redirects; here every path is what
-// it says, and one that is not in the table leads nowhere.
-type table struct {
-	exact map[string]*resource
-	byID  map[string]*resource // by what stands before the id
-}
+// it says.
+type table []*resource
 
 func newTable(routes []route) table {
-	t := table{map[string]*resource{}, map[string]*resource{}}
+	var t table
 	for _, r := range routes {
-		paths, path := t.exact, r.path
-		if before, found := strings.CutSuffix(r.path, "{id}"); found {
-			paths, path = t.byID, before
+		path, _ := segments(r.path)
+		i := slices.IndexFunc(t, func(res *resource) bool { return slices.Equal(res.path, path) })
+		if i < 0 {
+			i, t = len(t), append(t, &resource{path: path})
 		}
-		if paths[path] == nil {
-			paths[path] = &resource{}
-		}
-		paths[path].add(r)
+		t[i].add(r)
 	}
 	return t
 }
@@ -56,25 +53,63 @@ func (res *resource) add(r route) {
 	res.routes = append(res.routes, r)
 	var methods []string
 	for _, r := range res.routes {
-		methods = append(methods, r.method)
-		if r.method == http.MethodGet {
-			methods = append(methods, http.MethodHead)
+		switch r.method {
+		case http.MethodOptions: // every path has it
+		case http.MethodGet:
+			methods = append(methods, http.MethodGet, http.MethodHead)
+		default:
+			methods = append(methods, r.method)
 		}
 	}
 	slices.Sort(methods)
 	res.allow = strings.Join(append(methods, http.MethodOptions), ", ")
 }
 
-// find returns what a path leads to, and the id in it; nil for nowhere.
-func (t table) find(path string) (res *resource, id string) {
-	if res = t.exact[path]; res != nil {
-		return res, ""
+// find returns what a path leads to, and the id in it. Under /STU3/ there is
+// what FHIR may have and this service has not (NotImplemented); everything else
+// is UnknownPath, so are paths with empty or dot segments.
+func (t table) find(u *url.URL) (res *resource, id string, refusal *spine.Refusal) {
+	path, ok := segments(u.EscapedPath())
+	if !ok {
+		return nil, "", spine.UnknownPath()
 	}
-	slash := strings.LastIndexByte(path, '/')
-	if id = path[slash+1:]; id == "" || id == "." || id == ".." {
-		return nil, ""
+	for _, res := range t {
+		if id, fits := res.fits(path); fits {
+			return res, id, nil
+		}
 	}
-	return t.byID[path[:slash+1]], id
+	if path[0] == "STU3" && len(path) > 1 {
+		return nil, "", spine.NotImplemented()
+	}
+	return nil, "", spine.UnknownPath()
+}
+
+// segments takes an escaped path apart. It splits first and unescapes then: %2F
+// is no slash. The one trailing slash that counts is that of the base.
+func segments(path string) ([]string, bool) {
+	if path == "/STU3/" {
+		return []string{"STU3", ""}, true
+	}
+	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	for i := range parts {
+		var err error
+		if parts[i], err = url.PathUnescape(parts[i]); err != nil || parts[i] == "" || parts[i] == "." || parts[i] == ".." {
+			return nil, false
+		}
+	}
+	return parts, true
+}
+
+// fits tells whether a path leads to the resource, and the id in it.
+func (res *resource) fits(path []string) (id string, fits bool) {
+	last := len(res.path) - 1
+	if len(path) != len(res.path) || !slices.Equal(path[:last], res.path[:last]) {
+		return "", false
+	}
+	if res.path[last] == "{id}" { // names with $ and _ are those of operations
+		return path[last], !strings.ContainsAny(path[last][:1], "$_")
+	}
+	return "", path[last] == res.path[last]
 }
 
 // route returns the route of a method. HEAD is GET: the server leaves out the

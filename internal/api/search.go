@@ -4,6 +4,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -16,6 +18,7 @@ func (a *API) search(x *exchange) error {
 	if err != nil {
 		return spine.BadRequest("search: expected name=value pairs with & between them and percent-encoding; received another form")
 	}
+	_, _ = readView(values) // which was read before
 	return a.searchFor(x, values)
 }
 
@@ -34,19 +37,27 @@ func (a *API) searchForm(x *exchange) error {
 		return err
 	}
 	values, err := url.ParseQuery(string(body))
-	if err != nil || x.r.URL.RawQuery != "" {
+	if err != nil || !onlyView(x.r) {
 		return spine.BadRequest("search: expected name=value pairs with & between them and percent-encoding, all of them in the body; received another form")
+	}
+	if refusal := x.lookAgain(values); refusal != nil {
+		return refusal
 	}
 	return a.searchFor(x, values)
 }
 
-// searchFor answers a search with a page of a searchset Bundle.
+// searchFor answers a search with a page of a searchset Bundle, or with how many
+// there are.
 func (a *API) searchFor(x *exchange, values url.Values) error {
 	q, err := a.readSearch(x, values)
 	if err != nil {
 		return err
 	}
-	x.patient, x.eventType, x.mailbox = q.Patient, q.Event, q.Mailbox
+	x.patients, x.eventType, x.mailbox = q.Patients, strings.Join(q.Events, ","), strings.Join(q.Mailboxes, ",")
+	x.w.Header().Set("Cache-Control", "no-store")
+	if q.Max == 0 || x.view.summary == countOnly {
+		return a.count(x, q)
+	}
 	found, err := a.Broker.Search(x.r.Context(), x.caller, q)
 	if err != nil {
 		return err
@@ -56,8 +67,25 @@ func (a *API) searchFor(x *exchange, values url.Values) error {
 		q.After = found.Subscriptions[len(found.Subscriptions)-1].ID
 		links["next"] = a.pageLink(x, q)
 	}
-	x.w.Header().Set("Cache-Control", "no-store")
-	return x.resource(http.StatusOK, a.searchset(found.Subscriptions, links))
+	x.write(http.StatusOK, a.searchset(x, found.Subscriptions, links))
+	return nil
+}
+
+// count answers a search with its total alone (STU3, search.html, "Page Count").
+func (a *API) count(x *exchange, q store.SubscriptionQuery) error {
+	q.Max, q.After = 0, subscription.ID{}
+	count, err := a.Broker.Count(x.r.Context(), x.caller, q)
+	if err != nil {
+		return err
+	}
+	w := a.bundle("searchset").Value("total", strconv.Itoa(count.N))
+	w.Open("link").Value("relation", "self").Value("url", a.pageLink(x, q)).Close()
+	if count.AtLeast {
+		w.Open("entry").Open("resource").Raw(outcome([]spine.Issue{spine.CountedInPart(store.MaxCounted)}, false)).Close()
+		w.Open("search").Value("mode", "outcome").Close().Close()
+	}
+	x.write(http.StatusOK, w.Bytes())
+	return nil
 }
 
 // readSearch reads what to search for: a cursor, which stands alone, or
@@ -85,14 +113,16 @@ func (a *API) readSearch(x *exchange, values url.Values) (store.SubscriptionQuer
 	return q, nil
 }
 
-// pageLink is the address of a page.
+// pageLink is the address of a page, which looks as this one does.
 func (a *API) pageLink(x *exchange, q store.SubscriptionQuery) string {
-	return a.Base + "/STU3/Subscription?" + pageCursor + "=" + a.cursors.seal(writeQuery(q), x.caller.ASID)
+	values := url.Values{pageCursor: {a.cursors.seal(writeQuery(q), x.caller.ASID)}}
+	x.view.write(values)
+	return x.base + "/STU3/Subscription?" + values.Encode()
 }
 
 // searchset writes the Bundle of a page. It has no total: to know it, every
 // subscription would have to be read.
-func (a *API) searchset(page []subscription.Subscription, links map[string]string) []byte {
+func (a *API) searchset(x *exchange, page []subscription.Subscription, links map[string]string) []byte {
 	w := a.bundle("searchset")
 	for _, relation := range []string{"self", "next"} {
 		if links[relation] != "" {
@@ -100,8 +130,8 @@ func (a *API) searchset(page []subscription.Subscription, links map[string]strin
 		}
 	}
 	for _, s := range page {
-		w.Open("entry").Value("fullUrl", a.fullURL(s.ID))
-		w.Open("resource").Raw(subscription.WriteXML(s)).Close()
+		w.Open("entry").Value("fullUrl", x.location(s.ID))
+		w.Open("resource").Raw(x.view.summary.of(subscription.WriteXML(s))).Close()
 		w.Open("search").Value("mode", "match").Close()
 		w.Close()
 	}

@@ -143,9 +143,17 @@ func TestSearchRefuses(t *testing.T) {
 		"?event=a%20b":            "BAD_REQUEST",
 		"?event=":                 "BAD_REQUEST",
 		"?mailbox=%00":            "BAD_REQUEST",
-		"?_count=0":               "BAD_REQUEST",
-		"?_count=-1":              "BAD_REQUEST",
-		"?_count=many":            "BAD_REQUEST",
+		"?event=a,,b":             "BAD_REQUEST",
+		"?event=a%5C,b":           "BAD_REQUEST", // an escaped comma is part of a value, and no code has one
+		"?event=" + strings.Repeat("a,", 50) + "a": "BAD_REQUEST",
+		"?status=active,gone":                      "BAD_REQUEST",
+		"?_pretty=yes":                             "BAD_REQUEST",
+		"?_summary=some":                           "BAD_REQUEST",
+		"?_pretty=true&_pretty=true":               "BAD_REQUEST",
+		"?_elements=status":                        "BAD_REQUEST",
+		"?patient=https://fhir.nhs.uk/Id/nhs-number%5C|" + jack: "BAD_REQUEST", // an escaped bar separates nothing
+		"?_count=-1":   "BAD_REQUEST",
+		"?_count=many": "BAD_REQUEST",
 		"?after=00000000000000000000000000000000": "BAD_REQUEST",
 		"?_cursor=abc":       "BAD_REQUEST",
 		"?status=active;a=b": "BAD_REQUEST",
@@ -186,5 +194,76 @@ func TestSearchOfAllOrganisations(t *testing.T) {
 	}
 	if got := ids(parse(t, w.search(leeds, ""))); !slices.Equal(got, []string{made[0], made[2]}) {
 		t.Errorf("with an organisation claim: received %v", got)
+	}
+}
+
+// Values with commas between them: any may fit. A search by several patients is
+// a look at each of them.
+func TestSearchForEither(t *testing.T) {
+	w := newWorld(t)
+	made := []string{
+		w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
+		w.subscribe(leeds, "MAILBOX1234", about(other, gp)),
+		w.subscribe(leeds, "MAILBOX1234", about(number(1), "newborn-hearing-1")),
+	}
+	either := func(numbers ...string) string {
+		for i := range numbers {
+			numbers[i] = "https://fhir.nhs.uk/Id/nhs-number|" + numbers[i]
+		}
+		return url.QueryEscape(strings.Join(numbers, ","))
+	}
+	for query, want := range map[string][]string{
+		"?event=" + vaccine + "," + gp:                          made[:2],
+		"?MessageHeader.event=" + gp + "%2Cnewborn-hearing-1":   made[1:],
+		"?patient=" + either(other, jack):                       made[:2],
+		"?patient=" + either(other, jack) + "&event=" + vaccine: made[:1],
+		"?status=active,requested":                              made,
+		"?status=off,requested":                                 nil,
+		"?mailbox=NONE,mailbox1234&event=nothing," + vaccine:    made[:1],
+		"?patient=" + either(jack, jack):                        made[:1],
+		"?patient=" + either(number(1), other) + "&_count=1":    made[1:2],
+	} {
+		if got := ids(parse(t, w.search(leeds, query))); !slices.Equal(got, want) {
+			t.Errorf("%s: expected %v; received %v", query, want, got)
+		}
+	}
+	w.entries = nil
+	w.search(leeds, "?patient="+either(other, jack))
+	if len(w.entries) != 2 || w.entries[0].Patient.Digits() != other || w.entries[1].Patient.Digits() != jack {
+		t.Errorf("the audit does not say that both patients were looked for: %d entries", len(w.entries))
+	}
+}
+
+// TestSearchCounts: the total alone, of all pages and of the caller's own.
+func TestSearchCounts(t *testing.T) {
+	w := newWorld(t)
+	for n := range 3 {
+		w.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine))
+	}
+	w.subscribe(leeds, "MAILBOX1234", about(jack, gp))
+	w.subscribe(national, "X26ABC1", about(jack, gp))
+	next := parse(t, w.search(leeds, "?_count=1&event="+vaccine)).Child("link").Child("url").Value()
+	for query, want := range map[string]string{
+		"?_summary=count":                       "4",
+		"?_count=0":                             "4",
+		"?_count=0&_summary=true":               "4",
+		"?_count=1&_summary=count&event=" + gp:  "1",
+		"?_count=0&event=" + vaccine + "," + gp: "4",
+		"?_count=0&status=off":                  "0",
+		"?_count=0&patient=" + url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack):  "1",
+		strings.TrimPrefix(next, "http://nems.test/STU3/Subscription") + "&_summary=count": "3",
+	} {
+		answer := w.search(leeds, query)
+		page := parse(t, answer)
+		if answer.Code != 200 || page.Child("total").Value() != want || page.Count("entry") != 0 || page.Count("link") != 1 {
+			t.Errorf("%s: expected a total of %s alone; received %d %s", query, want, answer.Code, answer.Body)
+		}
+		self := strings.TrimPrefix(page.Child("link").Child("url").Value(), "http://nems.test/STU3/Subscription")
+		if again := parse(t, w.search(leeds, self)); again.Child("total").Value() != want {
+			t.Errorf("%s: the link to itself answers %s", query, again.Child("total").Value())
+		}
+	}
+	if page := parse(t, w.search(leeds, "")); page.Child("total").Exists() {
+		t.Error("a page has a total")
 	}
 }

@@ -93,7 +93,7 @@ func newWorld(t testing.TB, change ...func(*api.Config)) *world {
 			AcceptUnknownPatients: true, Now: w.clock,
 		}),
 		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: w.clock, Systems: w},
-		Recorder: w, Base: "http://nems.test", Now: w.clock,
+		Recorder: w, Base: func(*http.Request) string { return "http://nems.test" }, Now: w.clock,
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {

@@ -1,9 +1,7 @@
 package broker
 
 import (
-	"bytes"
 	"context"
-	"slices"
 
 	"nems/internal/nhs"
 	"nems/internal/spine"
@@ -22,6 +20,9 @@ type Shelf interface {
 	// Subscriptions returns the first q.Max subscriptions behind q.After that q
 	// selects, in the order of their ids.
 	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
+	// CountSubscriptions counts what q selects, on whatever page, looking at no
+	// more than the first store.MaxCounted subscriptions of the owner.
+	CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (store.Count, error)
 }
 
 // Found is one page of a search.
@@ -31,26 +32,40 @@ type Found struct {
 	More bool
 }
 
-// Search returns a page of the subscriptions that the caller may read: those of
-// the organisation that it acts for, or of all its organisations where the
-// token names none. The owner in q does not count.
+// Search returns a page of the subscriptions that the caller may read. The
+// owner in q does not count.
 func (b *Broker) Search(ctx context.Context, caller spine.Caller, q store.SubscriptionQuery) (Found, error) {
-	owners := []nhs.ODSCode{caller.ODS}
-	if !caller.Claimed {
-		owners = caller.System.ODSCodes
-	}
 	page := q.Max
 	q.Max++ // one more, to know whether another page follows
 	var all []subscription.Subscription
-	for _, q.ODS = range owners {
+	for _, q.ODS = range readable(caller) {
 		some, err := b.Journal.Subscriptions(ctx, q)
 		if err != nil {
 			return Found{}, err
 		}
 		all = append(all, some...)
 	}
-	if len(owners) > 1 {
-		slices.SortFunc(all, func(x, y subscription.Subscription) int { return bytes.Compare(x.ID[:], y.ID[:]) })
-	}
+	all = store.InOrder(all)
 	return Found{Subscriptions: all[:min(len(all), page)], More: len(all) > page}, nil
+}
+
+// Count tells how many subscriptions a search would find on all its pages.
+func (b *Broker) Count(ctx context.Context, caller spine.Caller, q store.SubscriptionQuery) (all store.Count, err error) {
+	for _, q.ODS = range readable(caller) {
+		some, err := b.Journal.CountSubscriptions(ctx, q)
+		if err != nil {
+			return store.Count{}, err
+		}
+		all.N, all.AtLeast = all.N+some.N, all.AtLeast || some.AtLeast
+	}
+	return all, nil
+}
+
+// readable are the organisations whose subscriptions the caller may read: the
+// one that it acts for, or all of its own where the token names none.
+func readable(caller spine.Caller) []nhs.ODSCode {
+	if !caller.Claimed {
+		return caller.System.ODSCodes
+	}
+	return []nhs.ODSCode{caller.ODS}
 }

@@ -25,8 +25,9 @@ type Source interface {
 // Page is what the console is made of.
 type Page struct {
 	Source Source
-	// Base is the address of the service, for the commands shown.
-	Base string
+	// Base is the address of the service, for the commands shown, where it is
+	// that of the page; nil where it is another: paths alone are shown then.
+	Base func(*http.Request) string
 	// Dev adds the dev world and the commands that use it.
 	Dev bool
 	Now func() time.Time
@@ -52,10 +53,14 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var out bytes.Buffer
 	data := struct {
-		Page
 		store.Overview
-		At time.Time
-	}{p, overview, p.Now()}
+		Dev  bool
+		Base string
+		At   time.Time
+	}{Overview: overview, Dev: p.Dev, At: p.Now()}
+	if p.Base != nil {
+		data.Base = p.Base(r)
+	}
 	if err := page.Execute(&out, data); err != nil {
 		p.Log.Error("console", "error", err)
 		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)

@@ -48,8 +48,11 @@ type Config struct {
 	// ASID and Mailbox are the service's own identity.
 	ASID    string `name:"asid" default:"111111111111" help:"ASID of this NEMS, which callers send as toASID."`
 	Mailbox string `name:"mailbox" default:"X26NEMS" help:"MESH mailbox that copies come from."`
-	// PublicURL is put before the paths of Location headers.
-	PublicURL string `name:"public-url" help:"Scheme and host that callers use, put before the path of Location headers; default: the path alone in production, the listener in --dev."`
+	// PublicURL is put before the paths of Location headers and links.
+	PublicURL string `name:"public-url" help:"Scheme and host that callers use, put before the paths of Location headers and links; default: those that each caller used."`
+	// ForwardedFrom are the proxies that are believed when they say which
+	// address a caller used. One known by its certificate (ProxyName) is anyway.
+	ForwardedFrom string `name:"forwarded-from" help:"Networks (CIDR) or addresses of proxies, with commas between them, whose headers Forwarded and X-Forwarded-Host, -Proto and -Port are believed; default: nobody's but those of a proxy known by its certificate."`
 
 	// Profile is how literally the front door takes the specification.
 	Profile string `name:"profile" enum:"strict,observed" default:"strict" help:"Front door: strict (the specification) or observed (also what live clients are seen to send)."`
@@ -118,6 +121,8 @@ type Listener struct {
 	ProxyHeader string `name:"proxy-header" default:"Client-Cert" help:"Header in which that proxy hands them over (RFC 9440, or PEM in percent encoding)."`
 }
 
+var errNetworks = errors.New("forwarded-from: expected networks such as 10.0.0.0/8, or addresses, with commas between them")
+
 // DevConfig is the configuration of a dev world in a folder, on a free port of
 // this machine: what the demo and the tests start from.
 func DevConfig(data string) Config {
@@ -141,6 +146,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") && !isPostgres(c.Database) {
 		wrong = append(wrong, errDatabaseKind)
+	}
+	if _, err := parseNetworks(c.ForwardedFrom); err != nil {
+		wrong = append(wrong, err)
 	}
 	if (c.RateLimit < 0 && c.RateLimit != -1) || (c.ConcurrencyLimit < 0 && c.ConcurrencyLimit != -1) {
 		add("rate-limit and concurrency-limit: expected a number above 0, 0 for the default or -1 for no limit")

@@ -214,7 +214,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.firstCheckpoint(ctx) })
 	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
 	if n.Ready != nil {
-		n.Ready(n.endpoints[0].address())
+		n.Ready(n.endpoints[0].local())
 	}
 	return g.Wait()
 }
@@ -227,17 +227,17 @@ func (n *node) bind() error {
 			return err
 		}
 		n.endpoints = append(n.endpoints, e)
-		e.server.Handler = n.localOnly(e.socket.Addr(), n.everything(e.address()))
+		e.server.Handler = n.localOnly(e.socket.Addr(), n.everything())
 		return nil
 	}
 	operations := http.NewServeMux()
-	n.operations(operations, "")
+	n.operations(operations)
 	for _, l := range []struct {
 		name string
 		Listener
 		handler http.Handler
 	}{
-		{"fhir", n.FHIR, n.fhirAPI(n.PublicURL)},
+		{"fhir", n.FHIR, n.fhirAPI()},
 		{"mesh", n.MESH, n.mesh},
 		{"operations", n.Operations, operations},
 	} {
@@ -257,13 +257,9 @@ func (n *node) bind() error {
 }
 
 // everything is the one handler of the dev world.
-func (n *node) everything(url string) http.Handler {
-	base := n.PublicURL
-	if base == "" {
-		base = url
-	}
-	fhir, rest := n.fhirAPI(base), http.NewServeMux()
-	n.operations(rest, base)
+func (n *node) everything() http.Handler {
+	fhir, rest := n.fhirAPI(), http.NewServeMux()
+	n.operations(rest)
 	rest.Handle("/", fhir) // which says that there is no such path
 	// Not one mux for all: it would redirect paths that are not clean before
 	// the FHIR and MESH sides can answer in their own forms.
@@ -282,7 +278,7 @@ func (n *node) everything(url string) http.Handler {
 }
 
 // fhirAPI wires door and API.
-func (n *node) fhirAPI(base string) http.Handler {
+func (n *node) fhirAPI() http.Handler {
 	profile := spine.Strict
 	if n.Profile == "observed" {
 		profile = spine.Observed
@@ -292,9 +288,14 @@ func (n *node) fhirAPI(base string) http.Handler {
 		Door: &spine.Door{
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.Now, Systems: n.systems,
 		},
-		Recorder: n.trail, Base: base, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
+		Recorder: n.trail, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
 		Limits: n.limits(), SearchKey: n.searchKey,
 	})
+}
+
+func (n *node) addresses() addresses {
+	proxies, _ := parseNetworks(n.ForwardedFrom) // Validate has read them
+	return addresses{public: strings.TrimSuffix(n.PublicURL, "/"), proxies: proxies}
 }
 
 // newBroker wires the heart.
@@ -324,11 +325,15 @@ func (n *node) mailboxes() *mailbox.Server {
 }
 
 // operations adds health, metrics, the operators' door and the console.
-func (n *node) operations(mux *http.ServeMux, base string) {
+func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health", n.ready)
 	mux.HandleFunc("GET /health/ready", n.ready)
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	n.desk(mux)
-	mux.Handle("GET /{$}", console.Page{Source: n.db, Base: base, Dev: n.Dev, Now: n.Now, Log: n.Log})
+	page := console.Page{Source: n.db, Dev: n.Dev, Now: n.Now, Log: n.Log}
+	if n.Dev { // in production the others have listeners of their own
+		page.Base = n.addresses().of
+	}
+	mux.Handle("GET /{$}", page)
 }

@@ -39,7 +39,7 @@ func (p *pins) proxied(l Listener, next http.Handler) http.Handler {
 		if c, err := readProxyHeader(r.Header.Values(l.ProxyHeader)); err == nil && p.accepts(c) {
 			state.PeerCertificates, state.VerifiedChains = []*x509.Certificate{c}, [][]*x509.Certificate{{c}}
 		}
-		next.ServeHTTP(w, withTLS(r, &state))
+		next.ServeHTTP(w, withTLS(viaProxy(r), &state))
 	})
 }
 

@@ -75,7 +75,10 @@ func (d Desk) Subscriptions(ctx context.Context, f SubscriptionFilter) iter.Seq2
 			d.quarantined(ctx, f)(yield)
 			return
 		}
-		q := store.SubscriptionQuery{ODS: f.ODS, Status: f.Status, Max: subscriptionPage}
+		q := store.SubscriptionQuery{ODS: f.ODS, Max: subscriptionPage}
+		if f.Status != "" {
+			q.Statuses = []subscription.Status{f.Status}
+		}
 		for {
 			page, err := d.Store.AllSubscriptions(ctx, q)
 			if err != nil {

@@ -94,6 +94,11 @@ func (n *node) DeleteAll(context.Context, []store.Deletion) ([]error, error) {
 	return nil, errors.ErrUnsupported
 }
 
+// CountSubscriptions: see SubscribeAll.
+func (n *node) CountSubscriptions(context.Context, store.SubscriptionQuery) (store.Count, error) {
+	return store.Count{}, errors.ErrUnsupported
+}
+
 // Subscriptions: see SubscribeAll.
 func (n *node) Subscriptions(context.Context, store.SubscriptionQuery) ([]subscription.Subscription, error) {
 	return nil, errors.ErrUnsupported

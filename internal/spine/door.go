@@ -24,6 +24,7 @@ const (
 type Request struct {
 	Endpoint Endpoint
 	Header   http.Header
+	Format   string // the parameter _format, "" without one
 	// Certificate holds the names of the client certificate that TLS has
 	// verified (see CertificateNames); nil when there is none.
 	Certificate []string
@@ -63,7 +64,7 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 	// Accept is read first, since a wrong Content-Type is answered in the format
 	// that it asks for.
 	var refusal, unacceptable *Refusal
-	caller.Answer, unacceptable = Negotiate(r.Header, r.Endpoint)
+	caller.Answer, unacceptable = Negotiate(r.Header, r.Format, r.Endpoint)
 	if caller.Body, refusal = ContentType(r.Header, r.Endpoint); refusal != nil {
 		return caller, refusal
 	}

@@ -27,7 +27,12 @@ func readHeaders(r Request) (h headers, refusal *Refusal) {
 	for i, key := range [...]struct{ name, canonical string }{
 		{"fromASID", "Fromasid"}, {"toASID", "Toasid"}, {"Authorization", "Authorization"}, {"InteractionID", "Interactionid"},
 	} {
-		if values[i], refusal = single(r.Header, key.name, key.canonical); refusal != nil {
+		if key.name == "Authorization" {
+			values[i], refusal = singleToken(r.Header)
+		} else {
+			values[i], refusal = single(r.Header, key.name, key.canonical)
+		}
+		if refusal != nil {
 			return h, refusal
 		}
 	}
@@ -62,6 +67,19 @@ func single(h http.Header, name, canonical string) (string, *Refusal) {
 	return value, nil
 }
 
+// singleToken is single for the Authorization header, whose refusals ask for a
+// token.
+func singleToken(h http.Header) (string, *Refusal) {
+	value, refusal := single(h, "Authorization", "Authorization")
+	switch times := len(h["Authorization"]); {
+	case refusal != nil && times > 1:
+		return "", TokenRepeated(times)
+	case refusal != nil:
+		return "", TokenMissing()
+	}
+	return value, nil
+}
+
 // claimedASID returns the fromASID header for the audit of a refusal, "" when it
 // is not there once and well formed.
 func claimedASID(h http.Header) nhs.ASID {
@@ -87,8 +105,11 @@ func parseASIDHeader(name, value string) (nhs.ASID, *Refusal) {
 // bearer takes the token out of an Authorization header (RFC 6750, section 2.1).
 func bearer(value string) (string, *Refusal) {
 	scheme, token, found := strings.Cut(value, " ")
-	if !found || !strings.EqualFold(scheme, "Bearer") {
-		return "", TokenInvalid(`expected "Bearer" followed by a blank and the JWT`)
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", TokenUnsupported()
+	}
+	if !found {
+		return "", TokenMalformed()
 	}
 	if token = strings.TrimLeft(token, " "); len(token) > longestToken {
 		return "", TokenInvalid(fmt.Sprintf("the JWT has %d characters, at most %d are read", len(token), longestToken))

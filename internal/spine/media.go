@@ -58,10 +58,49 @@ func ContentType(h http.Header, e Endpoint) (Media, *Refusal) {
 	return media, nil
 }
 
-// Negotiate chooses the format of the answer by the Accept header: the highest
-// quality wins, a named type before a wildcard, then the first. Together with a
-// refusal it returns DefaultMedia, which the refusal itself is answered in.
-func Negotiate(h http.Header, e Endpoint) (Media, *Refusal) {
+// Negotiate chooses the format of the answer: by the parameter _format, which
+// stands for an Accept header that a client cannot set (STU3, http.html) and is
+// "" without one, or by the Accept header: the highest quality wins, a named
+// type before a wildcard, then the first. Together with a refusal it returns
+// DefaultMedia, which the refusal itself is answered in.
+func Negotiate(h http.Header, format string, e Endpoint) (Media, *Refusal) {
+	if format != "" {
+		return named(format, e)
+	}
+	return accepted(h, e)
+}
+
+// short are the further values of _format (STU3, http.html), which are all
+// answered in the formal media types.
+var short = map[string]string{
+	"xml": formalXML, "text/xml": formalXML, "application/xml": formalXML,
+	"json": formalJSON, "application/json": formalJSON,
+}
+
+const (
+	formalXML  = "application/fhir+xml;charset=utf-8"
+	formalJSON = "application/fhir+json;charset=utf-8"
+)
+
+// named reads a _format. A plus that was not encoded has become a blank.
+func named(format string, e Endpoint) (Media, *Refusal) {
+	name, parameters, _ := strings.Cut(format, ";")
+	name = strings.ReplaceAll(strings.TrimSpace(name), " ", "+")
+	full, isShort := short[strings.ToLower(name)]
+	if !isShort {
+		if full = name; parameters != "" {
+			full += ";" + parameters
+		}
+	}
+	media, ok := parseMedia(full, e)
+	if !ok {
+		return DefaultMedia, UnsupportedMediaType("_format: expected xml, json, " + e.forms() + "; received " + show(format))
+	}
+	return media, nil
+}
+
+// accepted reads the Accept header.
+func accepted(h http.Header, e Endpoint) (Media, *Refusal) {
 	best, bestQuality, named := DefaultMedia, 0, false
 	empty := true
 	for _, value := range h["Accept"] {
@@ -85,11 +124,15 @@ func Negotiate(h http.Header, e Endpoint) (Media, *Refusal) {
 }
 
 func unsupported(header string, e Endpoint, received string) *Refusal {
-	forms := allForms
+	return UnsupportedMediaType(header + " HTTP Header: expected " + e.forms() + ", received " + received)
+}
+
+// forms names the media types of an endpoint, for people.
+func (e Endpoint) forms() string {
 	if e == EndpointPublish {
-		forms = xmlForms
+		return xmlForms
 	}
-	return UnsupportedMediaType(header + " HTTP Header: expected " + forms + ", received " + received)
+	return allForms
 }
 
 // cutListed cuts a comma separated list at the first comma outside quotes.

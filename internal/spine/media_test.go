@@ -63,7 +63,7 @@ func TestNegotiate(t *testing.T) {
 		{[]string{"application/fhir+json;q=-1"}, DefaultMedia, false},
 		{[]string{";;;"}, DefaultMedia, false},
 	} {
-		got, refusal := Negotiate(http.Header{"Accept": row.sent}, EndpointRead)
+		got, refusal := Negotiate(http.Header{"Accept": row.sent}, "", EndpointRead)
 		if got != row.want || (refusal == nil) != row.ok {
 			t.Errorf("%q: got %v, %v; want %v", row.sent, got, refusal, row.want)
 		}

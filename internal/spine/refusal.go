@@ -29,6 +29,7 @@ const (
 	MissingOrInvalidHeaderCode     Code = "MISSING_OR_INVALID_HEADER"
 	MessageNotWellFormedCode       Code = "MESSAGE_NOT_WELL_FORMED"
 	InternalServerErrorCode        Code = "INTERNAL_SERVER_ERROR"
+	NotImplementedCode             Code = "NOT_IMPLEMENTED"
 	UnsupportedMediaTypeCode       Code = "UNSUPPORTED_MEDIA_TYPE"
 	DeprecatedCode                 Code = "DEPRECATED"
 	NoLongerSupportedCode          Code = "NO_LONGER_SUPPORTED"
@@ -57,6 +58,8 @@ type Refusal struct {
 	Legacy bool
 	// Allow is the Allow header of a 405: the methods of the resource.
 	Allow string
+	// Challenge is the WWW-Authenticate header of a refused token; "" for none.
+	Challenge string
 	// RetryAfter is the Retry-After header of a 429 or 503; zero for none.
 	RetryAfter time.Duration
 }
@@ -103,6 +106,7 @@ var meanings = map[Code]meaning{
 	BadRequestCode:                 {400, "error", "invalid", "Bad request."},
 	MissingOrInvalidHeaderCode:     {400, "error", "invalid", "There is a required header missing or invalid."},
 	MessageNotWellFormedCode:       {400, "error", "structure", "Message not well formed"},
+	NotImplementedCode:             {501, "error", "not-supported", "FHIR resource or operation not implemented at server"},
 	InternalServerErrorCode:        {500, "error", "processing", "Unexpected internal server error."},
 	UnsupportedMediaTypeCode:       {415, "error", "invalid", "Unsupported Media Type"},
 	DeprecatedCode:                 {200, "information", "informational", "The operation being performed has been deprecated"},

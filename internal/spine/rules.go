@@ -61,7 +61,7 @@ func (r *rule) apply(c *claims, at moment) *Refusal {
 	received := ""
 	switch {
 	case value.kind == 0 && r.required:
-		return refuse(MissingOrInvalidHeaderCode, "JWT "+name+" claim is missing: expected "+r.expected)
+		return ClaimMissing(name, r.expected)
 	case value.kind == 0 && r.claim == requestingOrganization: // looks at both spellings
 		return r.check(c, at)
 	case value.kind == 0:
@@ -173,7 +173,7 @@ func checkScope(c *claims, at moment) *Refusal {
 	if isScopeText(c[scope].text) {
 		received = show(c[scope].text)
 	}
-	return ClaimInvalid("scope", strings.Join(needed, " or "), received)
+	return ScopeInsufficient(needed, received)
 }
 
 // isScopeText tells whether s looks like scopes, and so can be shown.
@@ -204,7 +204,7 @@ func checkOrganisation(c *claims, at moment) *Refusal {
 		if at.profile == Observed {
 			return nil
 		}
-		return refuse(MissingOrInvalidHeaderCode, "JWT requesting_organisation claim is missing: expected "+odsNaming+"|[ODS code]")
+		return ClaimMissing("requesting_organisation", odsNaming+"|[ODS code]")
 	}
 	var codes []nhs.ODSCode
 	for _, spelling := range []claim{requestingOrganisation, requestingOrganization} {

@@ -3,6 +3,7 @@ package spine
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -20,14 +21,65 @@ func HeaderInvalid(name, expected, received string) *Refusal {
 	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("%s HTTP Header is invalid: expected %s, received %s", name, expected, received))
 }
 
-// ClaimInvalid refuses a token because of one of its claims.
-func ClaimInvalid(claim, expected, received string) *Refusal {
-	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is invalid: expected %s, received %s", claim, expected, received))
+// TokenMissing refuses a request without an Authorization header. Its challenge
+// names no error (RFC 6750, section 3.1): the caller may not have known.
+func TokenMissing() *Refusal { return HeaderMissing("Authorization").challenge("") }
+
+// TokenUnsupported refuses an Authorization header of another scheme: to Bearer
+// the caller has not tried, and so the challenge names no error either.
+func TokenUnsupported() *Refusal { return authorizationInvalid(bearerExpected).challenge("") }
+
+// TokenRepeated refuses more than one Authorization header.
+func TokenRepeated(times int) *Refusal {
+	return HeaderInvalid("Authorization", "the header once", fmt.Sprintf("it %d times", times)).challenge(invalidRequest)
 }
+
+// TokenMalformed refuses the scheme Bearer without a token.
+func TokenMalformed() *Refusal { return authorizationInvalid(bearerExpected).challenge(invalidRequest) }
 
 // TokenInvalid refuses a token that cannot be read or trusted.
 func TokenInvalid(diagnostics string) *Refusal {
+	return authorizationInvalid(diagnostics).challenge(invalidToken)
+}
+
+// ClaimMissing refuses a token that lacks a claim.
+func ClaimMissing(claim, expected string) *Refusal {
+	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is missing: expected %s", claim, expected)).challenge(invalidToken)
+}
+
+// ClaimInvalid refuses a token because of one of its claims.
+func ClaimInvalid(claim, expected, received string) *Refusal {
+	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is invalid: expected %s, received %s", claim, expected, received)).challenge(invalidToken)
+}
+
+// ScopeInsufficient refuses a token whose scopes hold none of those needed.
+func ScopeInsufficient(needed []string, received string) *Refusal {
+	r := ClaimInvalid("scope", strings.Join(needed, " or "), received).challenge(insufficientScope)
+	r.Challenge += `, scope="` + needed[0] + `"`
+	return r
+}
+
+const bearerExpected = `expected "Bearer" followed by a blank and the JWT`
+
+func authorizationInvalid(diagnostics string) *Refusal {
 	return refuse(MissingOrInvalidHeaderCode, "Authorization HTTP Header is invalid: "+diagnostics)
+}
+
+// Errors of a challenge (RFC 6750, section 3.1).
+const (
+	invalidRequest    = "invalid_request"
+	invalidToken      = "invalid_token"
+	insufficientScope = "insufficient_scope"
+)
+
+// challenge lets a refusal ask for a token, with an error or, where it is "",
+// without. What is wrong in words stays in the OperationOutcome.
+func (r *Refusal) challenge(failure string) *Refusal {
+	r.Challenge = `Bearer realm="NEMS"`
+	if failure != "" {
+		r.Challenge += `, error="` + failure + `"`
+	}
+	return r
 }
 
 // ASIDCheckFailed refuses a sender that is not registered for the interaction
@@ -153,7 +205,13 @@ func UnknownPath() *Refusal {
 	return refuse(NoRecordFoundCode, "there is no such path; the service has /STU3/Subscription, /STU3/Subscription/[id] and /STU3/Events/1/$process-message")
 }
 
-// UnsupportedMediaType refuses a Content-Type or Accept header.
+// NotImplemented refuses a resource or an operation that FHIR may have and this
+// service has not (Spine Core, "Error handling").
+func NotImplemented() *Refusal {
+	return refuse(NotImplementedCode, "the service has no such resource or operation; it has Subscription, Subscription/[id] and Events/1/$process-message")
+}
+
+// UnsupportedMediaType refuses a Content-Type or Accept header, or a _format.
 func UnsupportedMediaType(diagnostics string) *Refusal {
 	r := refuse(UnsupportedMediaTypeCode, diagnostics)
 	r.Legacy = true
@@ -165,6 +223,12 @@ func ResourceIDNotAllowed() *Refusal {
 	r := refuse(ResourceIDCode, "Subscription.id is assigned by the service: leave it out")
 	r.Allow = "GET, POST"
 	return r
+}
+
+// CountedInPart goes with a count that there were too many for. The Spine has no
+// code for this.
+func CountedInPart(most int) Issue {
+	return Issue{Severity: "warning", Type: "incomplete", Diagnostics: fmt.Sprintf("there are at least as many as total says: only the first %d subscriptions of an organisation were looked at", most)}
 }
 
 // TooManyRequests refuses a caller that is over its limit; it may try again

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -17,24 +18,45 @@ type Deletion struct {
 }
 
 // SubscriptionQuery selects a page of an organisation's subscriptions in the
-// order of their ids, which is the order of their creation. Fields that are
-// zero do not filter.
+// order of their ids. Of each list one value has to fit; an empty one selects
+// all.
 type SubscriptionQuery struct {
-	ODS     nhs.ODSCode // the owner
-	Patient nhs.NHSNumber
-	Event   string // event code
-	Mailbox string
-	Status  subscription.Status
-	After   subscription.ID // exclusive
-	Max     int
+	ODS       nhs.ODSCode // the owner
+	Patients  []nhs.NHSNumber
+	Events    []string // event codes
+	Mailboxes []string
+	Statuses  []subscription.Status
+	After     subscription.ID // exclusive
+	Max       int
 }
 
 // Selects tells whether a subscription is wanted whose owner is.
 func (q *SubscriptionQuery) Selects(s *subscription.Subscription) bool {
-	return (q.Event == "" || slices.Contains(s.Criteria.Events, q.Event)) &&
-		(q.Mailbox == "" || strings.EqualFold(q.Mailbox, s.Mailbox)) &&
-		(q.Status == "" || q.Status == s.Status) &&
-		(q.Patient.IsZero() || q.Patient == s.Criteria.Patient)
+	return oneFits(q.Events, func(code string) bool { return slices.Contains(s.Criteria.Events, code) }) &&
+		oneFits(q.Mailboxes, func(id string) bool { return strings.EqualFold(id, s.Mailbox) }) &&
+		oneFits(q.Statuses, func(status subscription.Status) bool { return status == s.Status }) &&
+		oneFits(q.Patients, func(number nhs.NHSNumber) bool { return number == s.Criteria.Patient })
+}
+
+func oneFits[T any](values []T, fits func(T) bool) bool {
+	return len(values) == 0 || slices.ContainsFunc(values, fits)
+}
+
+// Count is how many subscriptions a query selects.
+type Count struct {
+	N int
+	// AtLeast says that there were more to look at than is counted at once: N
+	// is how many were found among the first MaxCounted.
+	AtLeast bool
+}
+
+// MaxCounted is how many of an organisation's subscriptions a count looks at.
+const MaxCounted = 50_000
+
+// InOrder sorts subscriptions by their ids, each once.
+func InOrder(all []subscription.Subscription) []subscription.Subscription {
+	slices.SortFunc(all, func(x, y subscription.Subscription) int { return bytes.Compare(x.ID[:], y.ID[:]) })
+	return slices.CompactFunc(all, func(x, y subscription.Subscription) bool { return x.ID == y.ID })
 }
 
 // AsOf shows a subscription as off from the very instant of its end, whenever

@@ -66,18 +66,57 @@ func (db *DB) setAside(r *storedSubscription) {
 // scanned is how many subscriptions a listing looks at in one read transaction.
 const scanned = 1000
 
+// owned finds the subscriptions of one owner in the order of their ids.
+const owned = " WHERE ods = ?3 AND id > ?1 ORDER BY id LIMIT ?2"
+
 // Subscriptions lists the subscriptions of an organisation that a query
 // selects.
 func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
-	if !q.Patient.IsZero() {
-		// By their route key. The signs keep SQLite from the index of owners, which
-		// may have very many.
-		hash := subscription.Criteria{Patient: q.Patient}.Key().Hash()
-		seen, err := db.subscriptions(ctx, " WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", hash, string(q.ODS), q.After[:])
-		out := db.keep(nil, seen, q)
+	if len(q.Patients) > 0 {
+		out, err := db.ofPatients(ctx, q)
 		return out[:min(len(out), q.Max)], err
 	}
-	return db.scan(ctx, q, " WHERE ods = ?3 AND id > ?1 ORDER BY id LIMIT ?2", string(q.ODS))
+	return db.scan(ctx, q, owned, string(q.ODS))
+}
+
+// ofPatients lists all that a query selects that names patients, by their route
+// keys.
+func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	var out []subscription.Subscription
+	for _, patient := range q.Patients {
+		hash := subscription.Criteria{Patient: patient}.Key().Hash()
+		// The signs keep SQLite from the index of owners, which may have very many.
+		seen, err := db.subscriptions(ctx, " WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", hash, string(q.ODS), q.After[:])
+		if err != nil {
+			return nil, err
+		}
+		out = db.keep(out, seen, q)
+	}
+	return store.InOrder(out), nil
+}
+
+// CountSubscriptions counts what a query selects of an organisation's first
+// store.MaxCounted subscriptions, whatever page it asks for.
+func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (c store.Count, err error) {
+	if q.After = (subscription.ID{}); len(q.Patients) > 0 {
+		found, err := db.ofPatients(ctx, q)
+		return store.Count{N: len(found)}, err
+	}
+	for looked := 0; ; looked += scanned {
+		if looked >= store.MaxCounted {
+			c.AtLeast = true
+			return c, nil
+		}
+		seen, err := db.subscriptions(ctx, owned, q.After[:], scanned, string(q.ODS))
+		if err != nil {
+			return c, err
+		}
+		c.N += len(db.keep(nil, seen, q))
+		if len(seen) < scanned {
+			return c, nil
+		}
+		q.After = seen[len(seen)-1].ID
+	}
 }
 
 // AllSubscriptions lists what a query selects, as Subscriptions does, but of

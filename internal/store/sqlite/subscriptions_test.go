@@ -45,11 +45,11 @@ func TestSubscriptionsOfAllOwnersAreListed(t *testing.T) {
 		want func(i int) bool
 	}{
 		"all":                   {store.SubscriptionQuery{}, func(int) bool { return true }},
-		"of a status":           {store.SubscriptionQuery{Status: subscription.Requested}, func(i int) bool { return i%3 == 0 }},
+		"of a status":           {store.SubscriptionQuery{Statuses: []subscription.Status{subscription.Requested}}, func(i int) bool { return i%3 == 0 }},
 		"of an owner":           {store.SubscriptionQuery{ODS: "X26"}, func(i int) bool { return i%2 == 1 }},
-		"of both":               {store.SubscriptionQuery{ODS: "X26", Status: subscription.Requested}, func(i int) bool { return i%6 == 3 }},
+		"of both":               {store.SubscriptionQuery{ODS: "X26", Statuses: []subscription.Status{subscription.Requested}}, func(i int) bool { return i%6 == 3 }},
 		"of nobody":             {store.SubscriptionQuery{ODS: "RX3EP"}, func(int) bool { return false }},
-		"of an event not there": {store.SubscriptionQuery{Event: "pds-birth-notification-1"}, func(int) bool { return false }},
+		"of an event not there": {store.SubscriptionQuery{Events: []string{"pds-birth-notification-1"}}, func(int) bool { return false }},
 	} {
 		got := map[subscription.ID]bool{}
 		for c.q.Max = 300; ; {
@@ -96,7 +96,7 @@ func BenchmarkAllSubscriptions(b *testing.B) {
 	subscribed(b, db, 50_000)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := db.AllSubscriptions(b.Context(), store.SubscriptionQuery{Event: "none", Max: 1000}); err != nil {
+		if _, err := db.AllSubscriptions(b.Context(), store.SubscriptionQuery{Events: []string{"none"}, Max: 1000}); err != nil {
 			b.Fatal(err)
 		}
 	}

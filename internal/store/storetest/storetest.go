@@ -32,6 +32,7 @@ type Store interface {
 	SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error)
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
+	CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (store.Count, error)
 	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
 	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
 	DeleteAll(ctx context.Context, all []store.Deletion) ([]error, error)

@@ -155,16 +155,29 @@ func listingSubscriptions(t *testing.T, w *world) {
 		q    store.SubscriptionQuery
 		want []int
 	}{
-		"all":          {store.SubscriptionQuery{Max: 10}, []int{0, 1, 2, 3}},
-		"a page":       {store.SubscriptionQuery{Max: 2}, []int{0, 1}},
-		"the next":     {store.SubscriptionQuery{Max: 2, After: mine[1].ID}, []int{2, 3}},
-		"of a patient": {store.SubscriptionQuery{Max: 10, Patient: jack}, []int{0, 1}},
-		"of an event":  {store.SubscriptionQuery{Max: 10, Event: vaccination}, []int{0, 2, 3}},
-		"of a mailbox": {store.SubscriptionQuery{Max: 10, Mailbox: "b"}, []int{1, 3}},
-		"of a status":  {store.SubscriptionQuery{Max: 10, Status: subscription.Active}, []int{2}},
-		"both":         {store.SubscriptionQuery{Max: 10, Patient: jack, Status: subscription.Requested}, []int{1}},
+		"all":                       {store.SubscriptionQuery{Max: 10}, []int{0, 1, 2, 3}},
+		"a page":                    {store.SubscriptionQuery{Max: 2}, []int{0, 1}},
+		"the next":                  {store.SubscriptionQuery{Max: 2, After: mine[1].ID}, []int{2, 3}},
+		"of a patient":              {store.SubscriptionQuery{Max: 10, Patients: []nhs.NHSNumber{jack}}, []int{0, 1}},
+		"of an event":               {store.SubscriptionQuery{Max: 10, Events: []string{vaccination}}, []int{0, 2, 3}},
+		"of a mailbox":              {store.SubscriptionQuery{Max: 10, Mailboxes: []string{"b"}}, []int{1, 3}},
+		"of a status":               {store.SubscriptionQuery{Max: 10, Statuses: []subscription.Status{subscription.Active}}, []int{2}},
+		"both":                      {store.SubscriptionQuery{Max: 10, Patients: []nhs.NHSNumber{jack}, Statuses: []subscription.Status{subscription.Requested}}, []int{1}},
+		"of either patient":         {store.SubscriptionQuery{Max: 10, Patients: []nhs.NHSNumber{other, jack, other}}, []int{0, 1, 2}},
+		"a page of either patient":  {store.SubscriptionQuery{Max: 2, Patients: []nhs.NHSNumber{other, jack}}, []int{0, 1}},
+		"of either event":           {store.SubscriptionQuery{Max: 10, Events: []string{"pds-change-of-gp-1", vaccination}}, []int{0, 1, 2, 3}},
+		"of either mailbox":         {store.SubscriptionQuery{Max: 10, Mailboxes: []string{"C", "b"}}, []int{1, 3}},
+		"of either status":          {store.SubscriptionQuery{Max: 10, Statuses: []subscription.Status{subscription.Off, subscription.Active}}, []int{0, 2}},
+		"neither patient nor event": {store.SubscriptionQuery{Max: 10, Patients: []nhs.NHSNumber{other}, Events: []string{"pds-change-of-gp-1"}}, nil},
 	} {
 		c.q.ODS = "RR8"
+		if c.q.Max == 10 {
+			counted, err := w.CountSubscriptions(w.ctx(), c.q)
+			w.must(err)
+			if want := (store.Count{N: len(c.want)}); counted != want {
+				t.Errorf("%s: expected to count %+v, got %+v", name, want, counted)
+			}
+		}
 		list, err := w.Subscriptions(w.ctx(), c.q)
 		w.must(err)
 		var got []int

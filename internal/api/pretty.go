@@ -1,0 +1,49 @@
+package api
+
+import (
+	"bytes"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// indented writes a resource for people (STU3, http.html, "_pretty"): XML and
+// JSON as this package writes them, which have no blanks of their own between
+// tags, and no text but in attributes.
+func indented(body []byte, json bool) []byte {
+	if !json {
+		return indentedXML(body)
+	}
+	value := jsontext.Value(bytes.Clone(body))
+	if value.Indent() != nil {
+		return body // what we write ourselves is JSON
+	}
+	return value
+}
+
+func indentedXML(xml []byte) []byte {
+	out := make([]byte, 0, 2*len(xml))
+	depth := 0
+	for len(xml) > 0 {
+		end := bytes.IndexByte(xml, '>') + 1 // attributes have it escaped
+		if end == 0 {
+			end = len(xml)
+		}
+		tag := xml[:end]
+		closing := bytes.HasPrefix(tag, []byte("</"))
+		if closing {
+			depth--
+		}
+		if len(out) > 0 {
+			out = append(out, '\n')
+		}
+		for range depth {
+			out = append(out, ' ', ' ')
+		}
+		out = append(out, tag...)
+		if !closing && !bytes.HasSuffix(tag, []byte("/>")) {
+			depth++
+		}
+		xml = xml[end:]
+	}
+	return append(out, '\n')
+}

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"slices"
+
+	"nems/internal/fhir"
+)
+
+// summary is which part of a resource a caller wants to see (STU3, search.html,
+// "Summary").
+type summary string
+
+const (
+	whole       summary = ""
+	summaryOnly summary = "true"  // the elements that STU3 marks so
+	textOnly    summary = "text"  // id, meta, text and what is mandatory
+	dataOnly    summary = "data"  // all but the text
+	countOnly   summary = "count" // of a search: how many there are
+)
+
+// summaries are the values of _summary.
+var summaries = map[string]summary{
+	"false": whole, "true": summaryOnly, "text": textOnly, "data": dataOnly, "count": countOnly,
+}
+
+// shape is what of a resource type stays in its summaries.
+type shape struct {
+	// mandatory are the top elements that STU3 wants at least once.
+	mandatory []string
+	// omitted are the elements, as paths from the top, that STU3 does not mark
+	// as part of a summary and does not want there.
+	omitted []string
+}
+
+// shapes are those of the resources that can be read here (STU3's definitions of
+// the two). All elements of a Subscription are part of its summary.
+var shapes = map[string]shape{
+	"Subscription": {mandatory: []string{"status", "reason", "criteria", "channel"}},
+	"CapabilityStatement": {
+		mandatory: []string{"status", "date", "kind", "fhirVersion", "acceptUnknown", "format"},
+		omitted: []string{
+			"rest.documentation", "rest.security", "rest.resource.interaction.documentation", "rest.resource.versioning",
+			"rest.resource.searchParam", "rest.interaction",
+		},
+	},
+}
+
+// of writes the part of a resource that the summary has, marked as such, so that
+// nobody takes it for the whole. Searches of countOnly have no resources.
+func (s summary) of(xml []byte) []byte {
+	if s == whole {
+		return xml
+	}
+	doc, _, err := fhir.ParseXML(xml)
+	if err != nil {
+		return xml // what we write ourselves is well formed
+	}
+	root := doc.Root()
+	w := fhir.NewWriter(root.Name())
+	if id := root.Child("id"); id.Exists() {
+		w.Value("id", id.Value())
+	}
+	writeSubsetted(w, root.Child("meta"), xml)
+	for child := range root.Children() {
+		if name := child.Name(); name != "id" && name != "meta" {
+			s.copy(w, child, shapes[root.Name()], name, xml)
+		}
+	}
+	return w.Bytes()
+}
+
+// copy writes an element, and of its content what the summary has.
+func (s summary) copy(w *fhir.Writer, n fhir.Node, shape shape, path string, xml []byte) {
+	switch {
+	case s == dataOnly && path == "text":
+	case s == textOnly && path != "text" && !slices.Contains(shape.mandatory, path):
+	case s == summaryOnly && (path == "text" || slices.Contains(shape.omitted, path)):
+	case s != summaryOnly || n.HasValue():
+		start, end := n.Offset()
+		w.Raw(xml[start:end])
+	default:
+		w.Open(n.Name())
+		for child := range n.Children() {
+			s.copy(w, child, shape, path+"."+child.Name(), xml)
+		}
+		w.Close()
+	}
+}
+
+// writeSubsetted writes meta with the tag SUBSETTED behind what it has.
+func writeSubsetted(w *fhir.Writer, meta fhir.Node, xml []byte) {
+	w.Open("meta")
+	for child := range meta.Children() {
+		start, end := child.Offset()
+		w.Raw(xml[start:end])
+	}
+	w.Open("tag").Value("system", "http://hl7.org/fhir/v3/ObservationValue").Value("code", "SUBSETTED").Value("display", "subsetted").Close()
+	w.Close()
+}
