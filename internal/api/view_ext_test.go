@@ -183,6 +183,32 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+// TestContactsAreKept: the first that is an organisation owns the subscription,
+// the others come back as they were sent, in either format.
+func TestContactsAreKept(t *testing.T) {
+	w := newWorld(t)
+	mail := `<contact><system value="email"/><value value="events@example.org"/><rank value="2"/></contact>`
+	sent := strings.Replace(resource(leeds, "MAILBOX1234", about(jack, vaccine)), "<contact>", mail+"<contact>", 1)
+	sent = strings.Replace(sent, "<reason", `<contact><system value="phone"/><value value="0113 496 0000"/></contact><reason`, 1)
+	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, sent))
+	if created.Code != 201 {
+		t.Fatalf("%d %s", created.Code, created.Body)
+	}
+	id := created.Header().Get("Location")[len("http://nems.test/STU3/Subscription/"):]
+	for _, format := range []string{"xml", "json"} {
+		var got []string
+		for contact := range parse(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format="+format, spine.ReadInteraction, ""))).ChildrenNamed("contact") {
+			got = append(got, contact.Child("system").Value()+" "+contact.Child("value").Value()+" "+contact.Child("rank").Value())
+		}
+		want := "email events@example.org 2|url https://directory.spineservices.nhs.uk/STU3/Organization/RR8 |phone 0113 496 0000 "
+		if strings.Join(got, "|") != want {
+			t.Errorf("%s: received %q", format, got)
+		}
+	}
+	none := strings.Replace(resource(leeds, "MAILBOX1234", about(jack, gp)), `<system value="url"/>`, `<system value="email"/>`, 1)
+	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, none)), 422, "INVALID_RESOURCE")
+}
+
 // TestOptionsOnTheBase answers the CapabilityStatement to everybody.
 func TestOptionsOnTheBase(t *testing.T) {
 	w := newWorld(t)

@@ -5,7 +5,8 @@ import "unicode/utf8"
 const fhirNamespace = "http://hl7.org/fhir"
 
 // Writer builds a resource in XML, elements in the order of the calls. It
-// escapes; it does not check: ParseXML judges. The zero Writer is not usable.
+// escapes; it does not check: ParseXML judges. The zero Writer writes elements
+// to be embedded with Raw.
 type Writer struct {
 	buf     []byte
 	open    []string

@@ -37,21 +37,17 @@ func (c Creation) File(now time.Time) Filing {
 	return f
 }
 
-// JoinContacts writes a subscription's contacts as a column holds them.
-func JoinContacts(codes []nhs.ODSCode) string {
-	texts := make([]string, len(codes))
-	for i, code := range codes {
-		texts[i] = string(code)
+// ReadContacts reads the contacts of a subscription as its column holds them:
+// XML, or in older rows the codes of the organisations behind the owner's.
+func ReadContacts(column string, owner nhs.ODSCode) string {
+	if column == "" || strings.HasPrefix(column, "<") {
+		return column
 	}
-	return strings.Join(texts, " ")
-}
-
-// SplitContacts is the inverse of JoinContacts.
-func SplitContacts(column string) (codes []nhs.ODSCode) {
+	contacts := subscription.OrganisationContact(owner)
 	for code := range strings.FieldsSeq(column) {
-		codes = append(codes, nhs.ODSCode(code))
+		contacts = append(contacts, subscription.OrganisationContact(nhs.ODSCode(code))...)
 	}
-	return codes
+	return string(contacts)
 }
 
 // RouteCandidate is what matching finds of a subscription, packed: see

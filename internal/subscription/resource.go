@@ -22,10 +22,11 @@ const contactURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 type Resource struct {
 	// HasID: the resource brings an id, which only the NEMS may give.
 	HasID bool
-	// Contact is the organisation of the first contact, which owns the subscription.
+	// Contact is the organisation of the first contact that names one: it owns the
+	// subscription. Contacts are all of them; see Subscription.Contacts.
 	Contact  nhs.ODSCode
-	Contacts []nhs.ODSCode // of the contacts after the first
-	End      time.Time     // UTC; zero when there is none
+	Contacts string
+	End      time.Time // UTC; zero when there is none
 	Reason   string
 	Criteria string // as written
 	Mailbox  string // channel.endpoint
@@ -105,18 +106,31 @@ func (r *resourceReader) text(n fhir.Node, name string) string {
 	return value
 }
 
-// contacts reads who asks. Every contact has the form of the page; the first
-// one decides.
+// contacts reads who asks: the first contact that has the form of the page
+// decides. The others are kept and not judged; only where none has it, the first
+// is told what it lacks.
 func (r *resourceReader) contacts(root fhir.Node) {
-	var codes []nhs.ODSCode
+	var wrong []fhir.Finding
+	var kept []byte
 	for contact := range root.ChildrenNamed("contact") {
-		codes = append(codes, r.contact(contact))
+		judged := resourceReader{}
+		code := judged.contact(contact)
+		if r.Contact == "" && len(judged.findings) == 0 {
+			r.Contact = code
+		}
+		if kept == nil {
+			wrong = judged.findings
+		}
+		kept = append(kept, writeContact(contact)...)
 	}
-	if len(codes) == 0 {
+	switch {
+	case kept == nil:
 		r.fail(root, "required", "contact", "contact is missing: it names the subscribing organisation as `"+contactURL+"` followed by its ODS code")
-		return
+	case r.Contact == "":
+		r.findings = append(r.findings, wrong...)
+	case root.Count("contact") > 1:
+		r.Contacts = string(kept)
 	}
-	r.Contact, r.Contacts = codes[0], codes[1:]
 }
 
 func (r *resourceReader) contact(contact fhir.Node) nhs.ODSCode {

@@ -57,8 +57,9 @@ type Subscription struct {
 	ID   ID
 	ASID nhs.ASID    // the system that created it
 	ODS  nhs.ODSCode // the organisation that owns it: contact, mailbox and ASID belong to it
-	// Contacts are the organisations of the contacts after the first.
-	Contacts []nhs.ODSCode
+	// Contacts are the elements contact in XML, all of them in their order; ""
+	// where there is none but the owner's.
+	Contacts string
 	Mailbox  string // channel.endpoint as the subscriber wrote it
 	Criteria Criteria
 	Status   Status

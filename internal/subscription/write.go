@@ -24,12 +24,10 @@ func WriteXML(s Subscription) []byte {
 	w.Value("profile", Profile)
 	w.Close()
 	w.Value("status", string(s.Status))
-	for _, ods := range append([]nhs.ODSCode{s.ODS}, s.Contacts...) {
-		w.Open("contact")
-		w.Value("system", "url")
-		w.Value("value", contactURL+string(ods))
-		w.Value("use", "work")
-		w.Close()
+	if s.Contacts != "" {
+		w.Raw([]byte(s.Contacts))
+	} else {
+		w.Raw(OrganisationContact(s.ODS))
 	}
 	if !s.End.IsZero() {
 		w.Value("end", s.End.UTC().Format(time.RFC3339Nano))
@@ -41,4 +39,32 @@ func WriteXML(s Subscription) []byte {
 	w.Value("endpoint", s.Mailbox)
 	w.Close()
 	return w.Bytes()
+}
+
+// OrganisationContact is the contact of an organisation, in XML.
+func OrganisationContact(ods nhs.ODSCode) []byte {
+	w := &fhir.Writer{}
+	w.Open("contact").Value("system", "url").Value("value", contactURL+string(ods)).Value("use", "work")
+	return w.Bytes()
+}
+
+// writeContact writes a contact in one form, whatever prefixes and blanks the
+// resource has it with.
+func writeContact(contact fhir.Node) []byte {
+	w := &fhir.Writer{}
+	writeElement(w, contact)
+	return w.Bytes()
+}
+
+func writeElement(w *fhir.Writer, n fhir.Node) {
+	w.Open(n.Name())
+	for _, attribute := range []struct{ name, value string }{{"id", n.ID()}, {"url", n.URL()}, {"value", n.Value()}} {
+		if attribute.value != "" {
+			w.Attr(attribute.name, attribute.value)
+		}
+	}
+	for child := range n.Children() {
+		writeElement(w, child)
+	}
+	w.Close()
 }

@@ -110,7 +110,7 @@ func (c *creation) queue(b *pgx.Batch) {
 			ON CONFLICT (hash, same) DO NOTHING RETURNING 1)
 		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN NOT EXISTS (SELECT FROM made) THEN 'twin' ELSE '' END, (SELECT row FROM box)`,
 		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.Hash, c.Same, store.StatusNumber(c.Status), instant(c.End),
-		c.Reason, c.Created.UnixMicro(), c.Version, store.JoinContacts(c.Contacts))
+		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts)
 }
 
 // twin finds the equal subscription that kept a row out.

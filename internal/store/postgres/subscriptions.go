@@ -34,7 +34,7 @@ func scanSubscription(row pgx.Rows) (r storedSubscription, err error) {
 		r.Criteria = subscription.Criteria{Text: criteria}
 	}
 	r.Status, r.End, r.Created = store.NumberedStatus(status), moment(ends), time.UnixMicro(created).UTC()
-	r.Contacts = store.SplitContacts(contacts)
+	r.Contacts = store.ReadContacts(contacts, r.ODS)
 	return r, nil
 }
 

@@ -66,7 +66,7 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.Hash, c.Same,
-		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, store.JoinContacts(c.Contacts))
+		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts)
 	if err != nil {
 		return nil, err
 	}

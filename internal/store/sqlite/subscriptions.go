@@ -30,7 +30,7 @@ func (r *storedSubscription) scan(s *sqlite.Stmt) {
 	}
 	r.Status, r.End = store.NumberedStatus(s.ColumnInt64(7)), moment(s, 8)
 	r.Reason, r.Created, r.Version = s.ColumnText(9), moment(s, 10), s.ColumnInt(11)
-	r.Contacts = store.SplitContacts(s.ColumnText(12))
+	r.Contacts = store.ReadContacts(s.ColumnText(12), r.ODS)
 }
 
 // subscriptions reads rows in one read transaction.

@@ -138,7 +138,7 @@ func listingSubscriptions(t *testing.T, w *world) {
 		s := w.subscription(c.box, c.criteria)
 		s.Status = []subscription.Status{subscription.Active, subscription.Requested}[i%2]
 		s.End = epoch.Add(time.Duration(i) * 24 * time.Hour) // the first has ended
-		s.Contacts = []nhs.ODSCode{"X26", "RX3EP"}
+		s.Contacts = `<contact><system value="email"/><value value="events@example.org"/></contact>` + string(subscription.OrganisationContact(s.ODS))
 		w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
 		mine = append(mine, s)
 		w.clock.advance(time.Millisecond)

@@ -212,7 +212,7 @@ CREATE TABLE subscription (
   reason   text     NOT NULL,
   created  bigint   NOT NULL,
   version  integer  NOT NULL,
-  contacts text     NOT NULL  -- ODS codes of the contacts after the first
+  contacts text     NOT NULL  -- in XML, '' for the owner's alone; before: ODS codes of those after the first
 );
 -- Finds duplicates by both, the subscriptions to a patient by the first. Of
 -- equal ones that are created on two nodes at once, one is refused.
