@@ -97,6 +97,19 @@ func methods(u *url.URL, dev bool) string {
 	return strings.Join(all, ", ")
 }
 
+// withoutSlash returns where a path leads that has slashes too many at its end:
+// the same without them, when there is such an endpoint, of whatever method. The
+// MESH sandbox redirects there, before it looks at the token.
+func withoutSlash(u *url.URL, dev bool) (target string, ok bool) {
+	path := u.EscapedPath()
+	shorter := strings.TrimRight(path, "/")
+	if shorter == path {
+		return "", false
+	}
+	bare := &url.URL{Path: strings.TrimRight(u.Path, "/"), RawPath: shorter, RawQuery: u.RawQuery}
+	return bare.RequestURI(), methods(bare, dev) != ""
+}
+
 // split takes the path behind /messageexchange/ apart, or that of /admin/
 // whole. It splits first and unescapes then: a workflow id may hold a slash.
 func split(u *url.URL) ([]string, error) {

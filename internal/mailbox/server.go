@@ -109,6 +109,12 @@ type call struct {
 // not exist is refused before the token is looked at.
 func (c *call) run() error {
 	e, args, err := findEndpoint(c.r, c.Dev)
+	if target, ok := withoutSlash(c.r.URL, c.Dev); ok {
+		c.name = "redirect"
+		c.w.Header().Set("Location", target)
+		c.w.WriteHeader(http.StatusTemporaryRedirect) // the method stays
+		return nil
+	}
 	c.name, c.args = e.name, args
 	accepted, acceptErr := mesh.AcceptedVersion(c.r.Header.Get("Accept"))
 	c.version = accepted

@@ -327,6 +327,7 @@ func (n *node) mailboxes() *mailbox.Server {
 // operations adds health, metrics, the operators' door and the console.
 func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health", n.ready)
+	mux.Handle("GET /health/{$}", http.RedirectHandler("/health", http.StatusTemporaryRedirect)) // as the MESH sandbox
 	mux.HandleFunc("GET /health/ready", n.ready)
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
