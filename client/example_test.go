@@ -128,7 +128,7 @@ func ExampleClient_Read() {
 	ctx := context.Background()
 
 	service := client.Client{URL: url, ASID: "200000000116", ODS: "X26", NEMS: "111111111111"}
-	id, err := service.Subscribe(ctx, client.Subscription{
+	created, err := service.Subscribe(ctx, client.Subscription{
 		Criteria: "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001&MessageHeader.event=pds-death-notification-1",
 		Mailbox:  "X26ABC1", Reason: "National register",
 	})
@@ -136,10 +136,10 @@ func ExampleClient_Read() {
 		fmt.Println(err)
 		return
 	}
-	s, err := service.Read(ctx, id)
+	s, err := service.Read(ctx, created.ID)
 	fmt.Println(s.Status, s.Organisation, s.Mailbox, err)
-	fmt.Println("deleted:", service.Unsubscribe(ctx, id))
-	_, err = service.Read(ctx, id)
+	fmt.Println("deleted:", service.Unsubscribe(ctx, created.ID))
+	_, err = service.Read(ctx, created.ID)
 	var refused *client.Error
 	fmt.Println(errors.As(err, &refused) && refused.Status == 404)
 	// Output:

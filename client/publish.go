@@ -16,7 +16,9 @@ var ErrNotAnEvent = errors.New("not an event message: no MessageHeader.event.cod
 
 // Published is what the service said to an accepted message.
 type Published struct {
-	// Issues holds warnings, such as the deprecation of the event type.
+	// Issues holds warnings and information, such as the deprecation of the event
+	// type: when, and where to read about it. The specification wants operational
+	// teams to be told ("Event Lifecycle and Deprecation").
 	Issues []Issue
 }
 

@@ -28,20 +28,30 @@ type Subscription struct {
 
 const subscriptionProfile = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
 
-// Subscribe creates a subscription and returns its id. From then on every
-// event that the service accepts is matched against it.
-func (c *Client) Subscribe(ctx context.Context, s Subscription) (id string, err error) {
-	answer, _, err := c.do(ctx, call{
+// Subscribed is a subscription as the service has created it.
+type Subscribed struct {
+	ID string
+	// Issues holds information, such as the deprecation of an event type: when,
+	// and where to read about it. The specification wants operational teams to be
+	// told ("Event Lifecycle and Deprecation").
+	Issues []Issue
+}
+
+// Subscribe creates a subscription. From then on every event that the service
+// accepts is matched against it. It returns an *Error when the service refuses
+// it.
+func (c *Client) Subscribe(ctx context.Context, s Subscription) (*Subscribed, error) {
+	answer, body, err := c.do(ctx, call{
 		method: http.MethodPost, path: "/STU3/Subscription",
 		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost",
 		scope:       "patient/Subscription.write", contentType: "application/fhir+xml",
 		body: c.resource(s),
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	location := answer.Header.Get("Location")
-	return location[strings.LastIndexByte(location, '/')+1:], nil
+	return &Subscribed{ID: location[strings.LastIndexByte(location, '/')+1:], Issues: issues(body)}, nil
 }
 
 // resource writes the Subscription resource (NEMS specification, "Create Subscription").

@@ -83,23 +83,23 @@ func (s *story) say(format string, a ...any) {
 // tell subscribes, publishes and collects.
 func (s *story) tell(ctx context.Context) error {
 	trust := client.Client{URL: s.url, ASID: "200000000115", ODS: "RR8", NEMS: string(devworld.NEMS)}
-	id, err := trust.Subscribe(ctx, client.Subscription{
+	created, err := trust.Subscribe(ctx, client.Subscription{
 		Criteria: "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + demoPatient + "&MessageHeader.event=" + demoEvent + "&tag=demo",
 		Mailbox:  "MAILBOX1234", Reason: "A hospital that looks after this patient",
 	})
 	if err != nil {
 		return err
 	}
-	s.say("Organisation RR8 subscribed to vaccinations of one patient (explicit).\n   Subscription %s; copies go to mailbox MAILBOX1234.", id)
+	s.say("Organisation RR8 subscribed to vaccinations of one patient (explicit).\n   Subscription %s; copies go to mailbox MAILBOX1234.", created.ID)
 	national := client.Client{URL: s.url, ASID: "200000000116", ODS: "X26", NEMS: string(devworld.NEMS)}
-	id, err = national.Subscribe(ctx, client.Subscription{
+	created, err = national.Subscribe(ctx, client.Subscription{
 		Criteria: "/Bundle?type=message&subscriptionRuleType=UHV_POSTCODE_LACODE&Organization.identifier=" + demoAuthority + "&MessageHeader.event=" + demoEvent,
 		Mailbox:  "X26ABC1", Reason: "A health visiting service for Leeds",
 	})
 	if err != nil {
 		return err
 	}
-	s.say("Organisation X26 subscribed to vaccinations of everybody who lives in Leeds (generic).\n   Subscription %s; copies go to mailbox X26ABC1.", id)
+	s.say("Organisation X26 subscribed to vaccinations of everybody who lives in Leeds (generic).\n   Subscription %s; copies go to mailbox X26ABC1.", created.ID)
 	message, err := example.Message(demoEvent, "new", example.Patient{})
 	if err != nil {
 		return err

@@ -72,7 +72,8 @@ func TestOperatingAStoppedService(t *testing.T) {
 	if text := does(t, "BOX2", "mailboxes", "list", "--data", data); strings.Contains(text, "a password") {
 		t.Errorf("the list shows a password:\n%s", text)
 	}
-	does(t, "is deprecated", "event-types", "set", "vaccinations-1", "--state", "deprecated", "--withdrawn", "2027-03-31", "--data", data)
+	does(t, "is deprecated", "event-types", "set", "vaccinations-1", "--state", "deprecated", "--deprecated", "2026-03-30", "--withdrawn", "2027-03-31",
+		"--url", "https://nems.example.nhs.uk/changes", "--data", data)
 	does(t, "is deprecated", "event-types", "set", "vaccinations-1", "--deprecated", "2026-03-31", "--data", data)
 	if text := does(t, "", "event-types", "list", "--data", data); !strings.Contains(text, "2026-03-31") || !strings.Contains(text, "2027-03-31") {
 		t.Errorf("the dates do not add up:\n%s", text)
@@ -89,6 +90,11 @@ func TestOperatorsCommandsRefuse(t *testing.T) {
 	fails(t, "mailboxes", "add", "BOX", "--file", "x", "--data", data)
 	fails(t, "event-types", "set", "no-such-1", "--state", "withdrawn", "--data", data)
 	fails(t, "event-types", "set", "vaccinations-1", "--withdrawn", "soon", "--data", data)
+	fails(t, "event-types", "set", "vaccinations-1", "--state", "deprecated", "--url", "https://nems.example.nhs.uk/changes", "--data", data)
+	fails(t, "event-types", "set", "vaccinations-1", "--state", "no-longer-supported", "--deprecated", "2026-03-31", "--data", data)
+	if text := does(t, "", "event-types", "list", "--data", data); strings.Contains(text, "deprecated ") || strings.Contains(text, "no-longer") {
+		t.Errorf("a refused life cycle was stored:\n%s", text)
+	}
 	fails(t, "audit", "show", "--from", "yesterday", "--data", data)
 	fails(t, "audit", "verify", "--data", filepath.Join(data, "missing"))
 	fails(t, "systems", "list", "--operations-url", "http://127.0.0.1:1")

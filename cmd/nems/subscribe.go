@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -30,7 +31,8 @@ type subscribeCmd struct {
 	connection
 }
 
-// Run creates the subscription and prints its id.
+// Run creates the subscription and prints its id; what else the service says
+// goes to standard error, so that the id stands alone.
 func (s *subscribeCmd) Run(ctx context.Context) error {
 	criteria, err := s.criteria()
 	if err != nil {
@@ -40,11 +42,14 @@ func (s *subscribeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := c.Subscribe(ctx, client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End})
+	created, err := c.Subscribe(ctx, client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End})
 	if err != nil {
 		return err
 	}
-	fmt.Println(id)
+	fmt.Println(created.ID)
+	for _, issue := range created.Issues {
+		fmt.Fprintf(os.Stderr, "%s %s\n", issue.Severity, issue)
+	}
 	return nil
 }
 

@@ -194,7 +194,8 @@ func (b *Broker) subscribable(codes []string) ([]spine.Issue, error) {
 
 // notice says what happens to an event type and when.
 func notice(t *catalogue.EventType) spine.Notice {
-	return spine.Notice{Display: t.Display, Code: t.Code, Date: t.LifeCycle.Ends(), URL: t.LifeCycle.URL}
+	l := t.LifeCycle
+	return spine.Notice{Display: t.Display, Code: t.Code, Deprecated: l.Deprecated, NoLongerSupported: l.NoLongerSupported, Withdrawn: l.Withdrawn, URL: l.URL}
 }
 
 // exists checks that the patient or organisation that the criteria name is one

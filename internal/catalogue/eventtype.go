@@ -1,6 +1,10 @@
 package catalogue
 
 import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"nems/internal/fhir"
@@ -57,17 +61,57 @@ type LifeCycle struct {
 	URL               string
 }
 
-// Ends is the next date on which something ends: support while the type is
-// deprecated, publication once it is no longer supported. Zero when unknown.
-func (l LifeCycle) Ends() time.Time {
-	switch {
-	case l.State == Withdrawn:
-		return l.Withdrawn
-	case l.State != NoLongerSupported && !l.NoLongerSupported.IsZero():
-		return l.NoLongerSupported
+// Lacks names what the warning about a deprecated event type has to say and the
+// life cycle does not: the date "deprecated", the "url" of a page for people
+// ("overview_msg_architecture_life_cycle", "Mechanism"). Nothing for the states
+// that have no such warning.
+func (l LifeCycle) Lacks() (missing []string) {
+	if l.State != Deprecated && l.State != NoLongerSupported {
+		return nil
 	}
-	return l.Withdrawn
+	if l.Deprecated.IsZero() {
+		missing = append(missing, "deprecated")
+	}
+	if l.URL == "" {
+		missing = append(missing, "url")
+	}
+	return missing
 }
+
+// Check says what is wrong with a life cycle that is about to be set: a
+// *LifeCycleError.
+func (l LifeCycle) Check() error {
+	if !slices.Contains([]State{Current, Deprecated, NoLongerSupported, Withdrawn}, l.State) {
+		return &LifeCycleError{"state", fmt.Sprintf("a state is current, deprecated, no-longer-supported or withdrawn; received %q", l.State)}
+	}
+	if missing := l.Lacks(); len(missing) > 0 {
+		return &LifeCycleError{"state", fmt.Sprintf("an event type that is %s needs the date of its deprecation (deprecated) and a page about it (url), which callers are told; missing: %s",
+			l.State, strings.Join(missing, ", "))}
+	}
+	var last time.Time
+	for _, date := range []struct {
+		key string
+		at  time.Time
+	}{{"deprecated", l.Deprecated}, {"no-longer-supported", l.NoLongerSupported}, {"withdrawn", l.Withdrawn}} {
+		if date.at.IsZero() {
+			continue
+		}
+		if date.at.Before(last) {
+			return &LifeCycleError{date.key, "the date lies before that of the state before it"}
+		}
+		last = date.at
+	}
+	if u, err := url.Parse(l.URL); l.URL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+		return &LifeCycleError{"url", "expected an address that starts with https://"}
+	}
+	return nil
+}
+
+// LifeCycleError says what is wrong with a part of a life cycle, by its key in
+// the file of an event type.
+type LifeCycleError struct{ Key, Problem string }
+
+func (e *LifeCycleError) Error() string { return e.Key + ": " + e.Problem }
 
 // Level says how strictly messages are judged (design, decision 10).
 type Level string

@@ -232,9 +232,6 @@ func (f lifeCycleFile) read(s *source) (LifeCycle, error) {
 	if life.State == "" {
 		life.State = Current
 	}
-	if !slices.Contains([]State{Current, Deprecated, NoLongerSupported, Withdrawn}, life.State) {
-		return life, s.errorf("$.life-cycle.state", "a state is current, deprecated, no-longer-supported or withdrawn; received %q", f.State)
-	}
 	for _, date := range []struct {
 		key, text string
 		to        *time.Time
@@ -251,6 +248,10 @@ func (f lifeCycleFile) read(s *source) (LifeCycle, error) {
 			return life, s.errorf("$.life-cycle."+date.key, "a date has the form YYYY-MM-DD; received %q", date.text)
 		}
 		*date.to = t
+	}
+	var wrong *LifeCycleError
+	if errors.As(life.Check(), &wrong) {
+		return life, s.errorf("$.life-cycle."+wrong.Key, "life-cycle: %v", wrong)
 	}
 	return life, nil
 }

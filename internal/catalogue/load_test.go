@@ -16,7 +16,7 @@ publishers: anyone
 page: admission_1
 kinds: [new]
 focus: [Encounter]
-life-cycle: {state: deprecated, no-longer-supported: 2027-01-31, url: "https://example.nhs.uk/admission"}
+life-cycle: {state: deprecated, deprecated: 2026-03-31, no-longer-supported: 2027-01-31, url: "https://example.nhs.uk/admission"}
 resources:
   - resource: Encounter
     count: 1..1
@@ -45,8 +45,8 @@ func TestAnOperatorAddsAnEventType(t *testing.T) {
 	if !ok || added.Code != "admission-1" || added.LifeCycle.State != Deprecated {
 		t.Fatalf("found %+v, %v", added, ok)
 	}
-	if want := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC); !added.LifeCycle.Ends().Equal(want) {
-		t.Errorf("it ends %v; expected %v", added.LifeCycle.Ends(), want)
+	if want := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC); !added.LifeCycle.NoLongerSupported.Equal(want) {
+		t.Errorf("it is supported until %v; expected %v", added.LifeCycle.NoLongerSupported, want)
 	}
 	if _, ok := c.Type("Admission"); ok {
 		t.Error("Type found an event type by its interaction name")
@@ -61,8 +61,13 @@ func TestBrokenFilesAreRefusedWithTheirLine(t *testing.T) {
 		{"no code", "code: admission-1\n", "", `needs the key "code"`},
 		{"publishers", "anyone", "everyone", "mine.yaml:5: publishers is"},
 		{"kind", "kinds: [new]", "kinds: [new, renew]", "mine.yaml:7: a kind is new, update or delete"},
-		{"state", "state: deprecated", "state: gone", "mine.yaml:9: a state is"},
+		{"state", "state: deprecated", "state: gone", "mine.yaml:9: life-cycle: state: a state is"},
 		{"date", "2027-01-31", "31.1.2027", "mine.yaml:9: a date has the form"},
+		{"deprecated without a date", "deprecated: 2026-03-31, ", "", "mine.yaml:9: life-cycle: state: an event type that is deprecated needs the date of its deprecation (deprecated) and a page about it (url), which callers are told; missing: deprecated"},
+		{"deprecated without a page", `, url: "https://example.nhs.uk/admission"`, "", "missing: url"},
+		{"no longer supported, without either", `state: deprecated, deprecated: 2026-03-31, no-longer-supported: 2027-01-31, url: "https://example.nhs.uk/admission"`, "state: no-longer-supported", "missing: deprecated, url"},
+		{"dates in another order", "2027-01-31", "2026-01-31", "mine.yaml:9: life-cycle: no-longer-supported: the date lies before"},
+		{"page that is none", `"https://example.nhs.uk/admission"`, "soon", "mine.yaml:9: life-cycle: url: expected an address"},
 		{"cardinality", "count: 1..1, value", "count: 2..1, value", "mine.yaml:14: Encounter: status: a cardinality"},
 		{"cardinality of resource", "    count: 1..1\n", "    count: one\n", "mine.yaml:11: Encounter: a cardinality"},
 		{"extension", "path: status", "path: extension(nobody)", `mine.yaml:14: Encounter: the extension "nobody"`},

@@ -73,14 +73,14 @@ func (l lane) run(one, other *http.Client) error {
 	subscriber, publisher := l.s.Leeds(), l.s.Publisher()
 	subscriber.HTTP, publisher.HTTP = one, other
 	for round := range rounds {
-		id, err := subscriber.Subscribe(ctx, client.Subscription{Criteria: about(l.patient) + vaccinations, Mailbox: leeds, Reason: "A test"})
+		created, err := subscriber.Subscribe(ctx, client.Subscription{Criteria: about(l.patient) + vaccinations, Mailbox: leeds, Reason: "A test"})
 		if err != nil {
 			return err
 		}
 		if _, err := publisher.Publish(ctx, l.say(round, "heard")); err != nil {
 			return err
 		}
-		if err := subscriber.Unsubscribe(ctx, id); err != nil {
+		if err := subscriber.Unsubscribe(ctx, created.ID); err != nil {
 			return err
 		}
 		if _, err := publisher.Publish(ctx, l.say(round, "unheard")); err != nil {

@@ -36,6 +36,9 @@ func (t *eventTypes) load(ctx context.Context) error {
 			t.log.Error("a stored life cycle cannot be read and is ignored", "event_type", row.Code, "error", err)
 			continue
 		}
+		if missing := life.Lacks(); len(missing) > 0 {
+			t.log.Warn("callers are told less than they should be of a deprecated event type: set its life cycle again with nems event-types set", "event_type", row.Code, "missing", missing)
+		}
 		changed[row.Code] = life
 	}
 	t.current.Store(t.base.WithLifeCycles(changed))

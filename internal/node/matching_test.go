@@ -70,14 +70,14 @@ func (st situation) prepare(t *testing.T, s *nodetest.Server, n int) *play {
 		if a.tag != "" {
 			criteria += "&tag=" + p.prefix + a.tag
 		}
-		id, err := owner.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: a.mailbox, Reason: "A test", End: a.end})
+		created, err := owner.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: a.mailbox, Reason: "A test", End: a.end})
 		if err != nil {
 			t.Fatalf("subscribe %s: %v", criteria, err)
 		}
-		p.ids[a.tag] = id
+		p.ids[a.tag] = created.ID
 		if a.deleted {
 			p.deleted = append(p.deleted, func(t *testing.T) {
-				if err := owner.Unsubscribe(context.Background(), id); err != nil {
+				if err := owner.Unsubscribe(context.Background(), created.ID); err != nil {
 					t.Fatalf("delete: %v", err)
 				}
 			})

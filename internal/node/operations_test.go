@@ -126,8 +126,9 @@ func TestLifeCyclesAreFollowed(t *testing.T) {
 	}
 	set(catalogue.Deprecated)
 	p.eventually("deprecated", func() bool { return p.publish().Status == 202 })
-	if code := p.code(p.publish()); code != "DEPRECATED" {
-		t.Errorf("expected DEPRECATED; received %s", code)
+	const says = "will occur on 31/03/2026, for more information go to https://nems.example.nhs.uk/changes"
+	if a := p.publish(); p.code(a) != "DEPRECATED" || !strings.Contains(string(a.Body), says) {
+		t.Errorf("expected DEPRECATED, %s; received %s", says, a.Body)
 	}
 	types, err := p.operator.EventTypes(t.Context())
 	if err != nil {

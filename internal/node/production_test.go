@@ -213,20 +213,8 @@ func (p *production) refusedByTLS() bool {
 	return err != nil
 }
 
-// eventually waits until something is so; changes must be in force within a
-// second, which a loaded machine may stretch.
-func (p *production) eventually(what string, so func() bool) {
-	p.t.Helper()
-	tick, over := time.NewTicker(20*time.Millisecond), time.After(10*time.Second)
-	defer tick.Stop()
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-over:
-			p.t.Fatalf("still not so: %s", what)
-		}
-	}
-}
+// eventually is Eventually.
+func (p *production) eventually(what string, so func() bool) { p.t.Helper(); p.Eventually(what, so) }
 
 // metrics are the figures on the operations listener.
 func (p *production) metrics() string {

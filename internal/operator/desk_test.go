@@ -113,7 +113,9 @@ func TestLifeCyclesAreSet(t *testing.T) {
 		}
 		for _, wrong := range []operator.LifeCycle{
 			{}, {State: "gone"}, {State: "current", Withdrawn: "31/03/2026"}, {State: "current", URL: "javascript:alert(1)"},
-			{State: "deprecated", Deprecated: "2026-03-31", Withdrawn: "2026-03-30"},
+			{State: "deprecated", Deprecated: "2026-03-31", Withdrawn: "2026-03-30", URL: "https://example.nhs.uk/x"},
+			{State: "deprecated", URL: "https://example.nhs.uk/x"}, {State: "deprecated", Deprecated: "2026-03-31"},
+			{State: "no-longer-supported", NoLongerSupported: "2026-03-31", URL: "https://example.nhs.uk/x"},
 		} {
 			if err := d.SetLifeCycle(ctx, "nipe-outcome-1", wrong); !errors.Is(err, operator.ErrInvalid) {
 				t.Errorf("%+v: expected %v; received %v", wrong, operator.ErrInvalid, err)

@@ -11,22 +11,27 @@ import (
 type Notice struct {
 	Display string // "Newborn Hearing"
 	Code    string // "newborn-hearing-1"
-	Date    time.Time
-	URL     string // a page for people
+	// When it was or will be deprecated, no longer supported and withdrawn.
+	Deprecated, NoLongerSupported, Withdrawn time.Time
+	URL                                      string // a page for people
 }
 
 // Deprecated is the information that goes with a 201 or 202 for an event type
 // that is deprecated; and, on publishing, for one that is no longer supported
 // (NEMS, "Event Lifecycle and Deprecation"). The form of the text is that of
-// "Publish an Event Message".
+// "Publish an Event Message", whose table wants both dates.
 func Deprecated(n Notice) Issue {
-	return NewIssue(DeprecatedCode, fmt.Sprintf("Deprecation of the %s (%s) event type %s%s", n.Display, n.Code, n.when(), n.more()))
+	text := fmt.Sprintf("Deprecation of the %s (%s) event type %s", n.Display, n.Code, occurs(n.Deprecated))
+	if !n.NoLongerSupported.IsZero() {
+		text += ", it is no longer supported from " + n.NoLongerSupported.Format(noticeDate)
+	}
+	return NewIssue(DeprecatedCode, text+n.more())
 }
 
 // NoLongerSupported is the finding about an event type that cannot be
 // subscribed to any more, or, once it is withdrawn, published either.
 func NoLongerSupported(n Notice) Issue {
-	return NewIssue(NoLongerSupportedCode, fmt.Sprintf("Withdrawal of Event message type `%s` %s%s", n.Code, n.when(), n.more()))
+	return NewIssue(NoLongerSupportedCode, fmt.Sprintf("Withdrawal of Event message type `%s` %s%s", n.Code, occurs(n.Withdrawn), n.more()))
 }
 
 // EventTypesRefused refuses a subscription or message because of the state of
@@ -43,12 +48,16 @@ func EventTypesRefused(issues ...Issue) *Refusal {
 	return &Refusal{Status: http.StatusUnprocessableEntity, Issues: ordered}
 }
 
-// when writes the date as the specification's examples do.
-func (n Notice) when() string {
-	if n.Date.IsZero() {
+// noticeDate is how the specification's examples write dates.
+const noticeDate = "02/01/2006"
+
+// occurs says when something happens. Life cycles of earlier versions may not
+// know.
+func occurs(at time.Time) string {
+	if at.IsZero() {
 		return "has been announced"
 	}
-	return "will occur on " + n.Date.Format("02/01/2006")
+	return "will occur on " + at.Format(noticeDate)
 }
 
 func (n Notice) more() string {

@@ -81,19 +81,23 @@ func TestRefusalIsFoundInAChain(t *testing.T) {
 }
 
 func TestLifeCycleIssues(t *testing.T) {
-	date := time.Date(2019, 6, 22, 0, 0, 0, 0, time.UTC)
-	n := Notice{Display: "Newborn Hearing", Code: "newborn-hearing-1", Date: date, URL: "https://example.org/events"}
+	n := Notice{Display: "Newborn Hearing", Code: "newborn-hearing-1", Deprecated: time.Date(2019, 6, 22, 0, 0, 0, 0, time.UTC),
+		Withdrawn: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), URL: "https://example.org/events"}
 	deprecated, gone := Deprecated(n), NoLongerSupported(n)
 	if deprecated.Severity != "information" || deprecated.Type != "informational" || deprecated.Code != "DEPRECATED" ||
 		deprecated.Diagnostics != "Deprecation of the Newborn Hearing (newborn-hearing-1) event type will occur on 22/06/2019, for more information go to https://example.org/events" {
 		t.Errorf("%+v", deprecated)
 	}
 	if gone.Severity != "fatal" || gone.Type != "not-supported" || gone.Code != "NO_LONGER_SUPPORTED" ||
-		gone.Diagnostics != "Withdrawal of Event message type `newborn-hearing-1` will occur on 22/06/2019, for more information go to https://example.org/events" {
+		gone.Diagnostics != "Withdrawal of Event message type `newborn-hearing-1` will occur on 01/01/2020, for more information go to https://example.org/events" {
 		t.Errorf("%+v", gone)
 	}
 	if text := Deprecated(Notice{Display: "D", Code: "d-1"}).Diagnostics; text != "Deprecation of the D (d-1) event type has been announced" {
 		t.Errorf("without date and URL: %q", text)
+	}
+	n.NoLongerSupported = time.Date(2019, 12, 24, 0, 0, 0, 0, time.UTC)
+	if text := Deprecated(n).Diagnostics; text != "Deprecation of the Newborn Hearing (newborn-hearing-1) event type will occur on 22/06/2019, it is no longer supported from 24/12/2019, for more information go to https://example.org/events" {
+		t.Errorf("with both dates: %q", text)
 	}
 	refusal := EventTypesRefused(deprecated, gone)
 	if refusal.Status != 422 || refusal.Code() != NoLongerSupportedCode || len(refusal.Issues) != 2 {

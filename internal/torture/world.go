@@ -135,7 +135,11 @@ func (w *world) subscribe(criteria, box string) (string, error) {
 	if box == national {
 		c.ASID, c.ODS = "200000000116", "X26"
 	}
-	return c.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: box, Reason: "Torture"})
+	created, err := c.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: box, Reason: "Torture"})
+	if err != nil {
+		return "", err
+	}
+	return created.ID, nil
 }
 
 func (w *world) unsubscribe(id string) error {

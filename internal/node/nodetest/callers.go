@@ -51,11 +51,11 @@ func (s *Server) Mailbox(id string) *client.Mailbox {
 // is refused.
 func (s *Server) Subscribe(c *client.Client, criteria, mailbox string) string {
 	s.t.Helper()
-	id, err := c.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: mailbox, Reason: "A test"})
+	created, err := c.Subscribe(context.Background(), client.Subscription{Criteria: criteria, Mailbox: mailbox, Reason: "A test"})
 	if err != nil {
 		s.t.Fatalf("subscribe %s: %v", criteria, err)
 	}
-	return id
+	return created.ID
 }
 
 // Publish sends a message; the test fails when it is refused.

@@ -114,3 +114,18 @@ func (s *Server) Stop() {
 		s.t.Errorf("the server still ran %s after it was told to stop", stopWait)
 	}
 }
+
+// Eventually waits until something is so; changes must be in force within a
+// second, which a loaded machine may stretch.
+func (s *Server) Eventually(what string, so func() bool) {
+	s.t.Helper()
+	tick, over := time.NewTicker(20*time.Millisecond), time.After(10*time.Second)
+	defer tick.Stop()
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-over:
+			s.t.Fatalf("still not so: %s", what)
+		}
+	}
+}
