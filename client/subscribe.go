@@ -26,7 +26,10 @@ type Subscription struct {
 	ID, Status string
 }
 
-const subscriptionProfile = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
+const (
+	subscriptionProfile = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
+	organisationURL     = "https://directory.spineservices.nhs.uk/STU3/Organization/"
+)
 
 // Subscribed is a subscription as the service has created it.
 type Subscribed struct {
@@ -64,7 +67,7 @@ func (c *Client) resource(s Subscription) []byte {
 	w.Open("meta").Value("profile", subscriptionProfile).Close()
 	w.Value("status", "requested")
 	w.Open("contact").Value("system", "url")
-	w.Value("value", "https://directory.spineservices.nhs.uk/STU3/Organization/"+organisation).Value("use", "work")
+	w.Value("value", organisationURL+organisation).Value("use", "work")
 	w.Close()
 	if !s.End.IsZero() {
 		w.Value("end", s.End.Format(time.RFC3339))
@@ -97,8 +100,10 @@ func subscription(r fhir.Node) Subscription {
 		Criteria: r.Child("criteria").Value(), Reason: r.Child("reason").Value(),
 		Mailbox: r.At("channel", "endpoint").Value(),
 	}
-	if contact := r.At("contact", "value").Value(); contact != "" {
-		s.Organisation = contact[strings.LastIndexByte(contact, '/')+1:]
+	for contact := range r.ChildrenNamed("contact") { // others may be telephone numbers
+		if code, found := strings.CutPrefix(contact.Child("value").Value(), organisationURL); found && s.Organisation == "" {
+			s.Organisation = code
+		}
 	}
 	if end, err := time.Parse(time.RFC3339, r.Child("end").Value()); err == nil {
 		s.End = end

@@ -18,6 +18,7 @@ type refusal struct {
 	code    string // of the Spine
 	says    string // somewhere in the diagnostics
 	allow   string // methods that the Allow header names, among others
+	asks    string // the WWW-Authenticate header
 }
 
 // refusing is the world of the refusals.
@@ -40,7 +41,7 @@ var issueTypes = map[string]string{
 	"ASID_CHECK_FAILED": "forbidden", "INVALID_REQUEST_MESSAGE": "value", "DUPLICATE_REJECTED": "duplicate",
 	"MSG_RESOURCE_ID_FAIL": "forbidden", "BAD_REQUEST": "invalid", "MISSING_OR_INVALID_HEADER": "invalid",
 	"MESSAGE_NOT_WELL_FORMED": "structure", "UNSUPPORTED_MEDIA_TYPE": "invalid",
-	"INVALID_RESOURCE": "invalid", "REFERENCE_NOT_FOUND": "invalid",
+	"INVALID_RESOURCE": "invalid", "REFERENCE_NOT_FOUND": "invalid", "NOT_IMPLEMENTED": "not-supported",
 }
 
 // body is a good publish with its body changed.
@@ -121,9 +122,9 @@ var refusals = []refusal{
 	}, status: 413, code: "INVALID_REQUEST_MESSAGE"},
 
 	// Who is calling.
-	{name: "no token", request: header("Authorization", ""), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "Authorization HTTP Header is missing"},
-	{name: "a token that is none", request: header("Authorization", "Bearer open.sesame"), status: 400, code: "MISSING_OR_INVALID_HEADER"},
-	{name: "another scheme", request: header("Authorization", "Basic cGFzc3dvcmQ="), status: 400, code: "MISSING_OR_INVALID_HEADER"},
+	{name: "no token", request: header("Authorization", ""), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "Authorization HTTP Header is missing", asks: `Bearer realm="NEMS"`},
+	{name: "a token that is none", request: header("Authorization", "Bearer open.sesame"), status: 400, code: "MISSING_OR_INVALID_HEADER", asks: `Bearer realm="NEMS", error="invalid_token"`},
+	{name: "another scheme", request: header("Authorization", "Basic cGFzc3dvcmQ="), status: 400, code: "MISSING_OR_INVALID_HEADER", asks: `Bearer realm="NEMS"`},
 	{name: "a token that has expired", request: token(func(w *refusing) string {
 		k := w.Token(nodetest.PublisherID, "A83627", "patient/Bundle.write")
 		k.Issued = k.Issued.Add(-time.Hour)
@@ -136,7 +137,7 @@ var refusals = []refusal{
 	}), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "iat"},
 	{name: "a token for reading", request: token(func(w *refusing) string {
 		return w.Token(nodetest.PublisherID, "A83627", "patient/Subscription.read").Unsigned()
-	}), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "scope"},
+	}), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "scope", asks: `Bearer realm="NEMS", error="insufficient_scope", scope="patient/Bundle.write"`},
 	{name: "the token of another system", request: token(func(w *refusing) string {
 		return w.Token(nodetest.SpineID, "X26", "patient/Bundle.write").Unsigned()
 	}), status: 400, code: "MISSING_OR_INVALID_HEADER", says: "requesting_system"},
@@ -171,6 +172,22 @@ var refusals = []refusal{
 	{name: "Accept HTML only", request: header("Accept", "text/html"), status: 415, code: "UNSUPPORTED_MEDIA_TYPE"},
 	{name: "a packed body", request: header("Content-Encoding", "gzip"), status: 415, code: "UNSUPPORTED_MEDIA_TYPE"},
 	{name: "GET where one POSTs", request: method("GET", nodetest.PublishPath), status: 405, code: "BAD_REQUEST", allow: "POST"},
+	{name: "another resource", request: method("GET", "/STU3/Patient/1"), status: 501, code: "NOT_IMPLEMENTED"},
+	{name: "another operation", request: method("POST", "/STU3/Events/1/$foo"), status: 501, code: "NOT_IMPLEMENTED"},
+	{name: "an operation on the base", request: method("POST", "/STU3/$bar"), status: 501, code: "NOT_IMPLEMENTED"},
+	{name: "a slash that is none", request: method("POST", "/STU3/Events%2F1/$process-message"), status: 501, code: "NOT_IMPLEMENTED"},
+	{name: "outside of FHIR", request: method("GET", "/STU4/Patient/1"), status: 404, code: "NO_RECORD_FOUND"},
+	{name: "a base that is none", request: method("GET", "/STU3%2FSubscription"), status: 404, code: "NO_RECORD_FOUND"},
+	{name: "a format that is none", request: func(w *refusing) *nodetest.Request {
+		r := w.ReadRequest(w.leeds)
+		r.Path += "?_format=ttl"
+		return r
+	}, status: 415, code: "UNSUPPORTED_MEDIA_TYPE", says: "_format"},
+	{name: "a summary of one", request: func(w *refusing) *nodetest.Request {
+		r := w.ReadRequest(w.leeds)
+		r.Path += "?_summary=count"
+		return r
+	}, status: 400, code: "BAD_REQUEST", says: "_summary"},
 	{name: "PUT of a subscription", request: method("PUT", nodetest.SubscribePath+"/"+unissued), status: 405, code: "BAD_REQUEST", allow: "GET DELETE"},
 	{name: "DELETE of all subscriptions", request: method("DELETE", nodetest.SubscribePath), status: 405, code: "BAD_REQUEST", allow: "POST"},
 	{name: "an unknown path", request: method("POST", "/STU3/Patient"), status: 404, code: "NO_RECORD_FOUND"},

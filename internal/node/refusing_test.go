@@ -88,6 +88,9 @@ func refuses(t *testing.T, a nodetest.Answer, want refusal) {
 			t.Errorf("Allow: expected %s in it; received %q", method, got)
 		}
 	}
+	if got := a.Header.Get("WWW-Authenticate"); want.asks != "" && got != want.asks {
+		t.Errorf("WWW-Authenticate: expected %s; received %s", want.asks, got)
+	}
 	if len(outcome.Issues) == 0 {
 		t.Fatal("expected an issue; received none")
 	}
