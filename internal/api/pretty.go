@@ -14,10 +14,10 @@ func indented(body []byte, json bool) []byte {
 		return indentedXML(body)
 	}
 	value := jsontext.Value(bytes.Clone(body))
-	if value.Indent() != nil {
+	if value.Indent(jsontext.WithIndent("  ")) != nil {
 		return body // what we write ourselves is JSON
 	}
-	return value
+	return append(value, '\n')
 }
 
 func indentedXML(xml []byte) []byte {

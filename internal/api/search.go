@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"nems/internal/broker"
 	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/subscription"
@@ -81,7 +82,7 @@ func (a *API) count(x *exchange, q store.SubscriptionQuery) error {
 	w := a.bundle("searchset").Value("total", strconv.Itoa(count.N))
 	w.Open("link").Value("relation", "self").Value("url", a.pageLink(x, q)).Close()
 	if count.AtLeast {
-		w.Open("entry").Open("resource").Raw(outcome([]spine.Issue{spine.CountedInPart(store.MaxCounted)}, false)).Close()
+		w.Open("entry").Open("resource").Raw(outcome([]spine.Issue{spine.CountedInPart(broker.MaxCounted)}, false)).Close()
 		w.Open("search").Value("mode", "outcome").Close().Close()
 	}
 	x.write(http.StatusOK, w.Bytes())

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"net/http/httptest"
 	"net/url"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"nems/internal/fhir"
 	"nems/internal/nhs"
 	"nems/internal/spine"
+	"nems/internal/store"
 )
 
 const (
@@ -265,5 +267,22 @@ func TestSearchCounts(t *testing.T) {
 	}
 	if page := parse(t, w.search(leeds, "")); page.Child("total").Exists() {
 		t.Error("a page has a total")
+	}
+}
+
+// many is a broker whose organisations have more subscriptions than are counted.
+type many struct{ api.Broker }
+
+func (many) Count(context.Context, spine.Caller, store.SubscriptionQuery) (store.Count, error) {
+	return store.Count{N: 7, AtLeast: true}, nil
+}
+
+func TestSearchCountsInPart(t *testing.T) {
+	w := newWorld(t, func(c *api.Config) { c.Broker = many{c.Broker} })
+	page := parse(t, w.search(leeds, "?_summary=count"))
+	outcome := page.At("entry", "resource").Resource()
+	if page.Child("total").Value() != "7" || page.Count("entry") != 1 || !page.At("entry", "search", "mode").EqualValue("outcome") ||
+		!outcome.At("issue", "severity").EqualValue("warning") || !strings.Contains(outcome.At("issue", "diagnostics").Value(), "first 50000 subscriptions") {
+		t.Error("nobody is told that it was not all counted")
 	}
 }

@@ -20,8 +20,9 @@ type Shelf interface {
 	// Subscriptions returns the first q.Max subscriptions behind q.After that q
 	// selects, in the order of their ids.
 	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
-	// CountSubscriptions counts what q selects, on whatever page, looking at no
-	// more than the first store.MaxCounted subscriptions of the owner.
+	// CountSubscriptions counts what q selects behind q.After, looking at no more
+	// than q.Max subscriptions of the owner, but at all those to patients whom q
+	// names.
 	CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (store.Count, error)
 }
 
@@ -49,8 +50,13 @@ func (b *Broker) Search(ctx context.Context, caller spine.Caller, q store.Subscr
 	return Found{Subscriptions: all[:min(len(all), page)], More: len(all) > page}, nil
 }
 
-// Count tells how many subscriptions a search would find on all its pages.
+// MaxCounted is how many of an organisation's subscriptions a count looks at.
+const MaxCounted = 50_000
+
+// Count tells how many subscriptions a search would find on all its pages, if
+// there are no more than MaxCounted to look at.
 func (b *Broker) Count(ctx context.Context, caller spine.Caller, q store.SubscriptionQuery) (all store.Count, err error) {
+	q.After, q.Max = subscription.ID{}, MaxCounted
 	for _, q.ODS = range readable(caller) {
 		some, err := b.Journal.CountSubscriptions(ctx, q)
 		if err != nil {

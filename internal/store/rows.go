@@ -45,13 +45,9 @@ func oneFits[T any](values []T, fits func(T) bool) bool {
 // Count is how many subscriptions a query selects.
 type Count struct {
 	N int
-	// AtLeast says that there were more to look at than is counted at once: N
-	// is how many were found among the first MaxCounted.
+	// AtLeast says that not all were looked at: there may be more.
 	AtLeast bool
 }
-
-// MaxCounted is how many of an organisation's subscriptions a count looks at.
-const MaxCounted = 50_000
 
 // InOrder sorts subscriptions by their ids, each once.
 func InOrder(all []subscription.Subscription) []subscription.Subscription {

@@ -95,26 +95,23 @@ func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subs
 	return store.InOrder(out), nil
 }
 
-// CountSubscriptions counts what a query selects of an organisation's first
-// store.MaxCounted subscriptions, whatever page it asks for.
+// CountSubscriptions counts what a query selects among the first q.Max
+// subscriptions of an organisation; those to patients are all counted.
 func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (c store.Count, err error) {
-	if q.After = (subscription.ID{}); len(q.Patients) > 0 {
+	if len(q.Patients) > 0 {
 		found, err := db.ofPatients(ctx, q)
 		return store.Count{N: len(found)}, err
 	}
-	for looked := 0; ; looked += scanned {
-		if looked >= store.MaxCounted {
-			c.AtLeast = true
-			return c, nil
-		}
-		seen, err := db.subscriptions(ctx, owned, q.After[:], scanned, string(q.ODS))
-		if err != nil {
+	for left := q.Max; ; {
+		seen, err := db.subscriptions(ctx, owned, q.After[:], max(1, min(scanned, left)), string(q.ODS))
+		if err != nil || len(seen) == 0 {
 			return c, err
 		}
-		c.N += len(db.keep(nil, seen, q))
-		if len(seen) < scanned {
+		if c.AtLeast = left == 0; c.AtLeast {
 			return c, nil
 		}
+		c.N += len(db.keep(nil, seen, q))
+		left -= len(seen)
 		q.After = seen[len(seen)-1].ID
 	}
 }

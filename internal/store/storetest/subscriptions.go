@@ -188,6 +188,12 @@ func listingSubscriptions(t *testing.T, w *world) {
 			t.Errorf("%s: expected %v, got %v", name, c.want, got)
 		}
 	}
+	for most, want := range map[int]store.Count{2: {N: 1, AtLeast: true}, 3: {N: 1, AtLeast: true}, 4: {N: 2}, 5: {N: 2}} {
+		counted, err := w.CountSubscriptions(w.ctx(), store.SubscriptionQuery{ODS: "RR8", Max: most, Mailboxes: []string{"B"}})
+		if w.must(err); counted != want {
+			t.Errorf("of the first %d: expected %+v, got %+v", most, want, counted)
+		}
+	}
 	if fmt.Sprint(stored.Criteria.Patient) != "[no NHS number]" {
 		t.Error("a generic subscription came back with a patient")
 	}
