@@ -29,8 +29,9 @@ type exchange struct {
 	media  spine.Media // what the caller wants to read
 	status int         // of the answer, once it is known
 
-	view    view           // what of it, and how
-	misseen *spine.Refusal // what is wrong with the wish for that; nil: nothing
+	view      view           // what of it, and how
+	viewWrong *spine.Refusal // what is wrong with that wish; nil for nothing
+	queried   bool           // the URL has parameters beside those of the view
 
 	// What the audit says of the request beside who made it.
 	object    string          // subscription id
@@ -157,8 +158,8 @@ func (a *API) admit(x *exchange) (err error) {
 
 // handle hands the request over, unless what it asks to see does not exist.
 func (x *exchange) handle() error {
-	if x.misseen != nil {
-		return x.misseen
+	if x.viewWrong != nil {
+		return x.viewWrong
 	}
 	return x.route.handle(x)
 }

@@ -38,7 +38,7 @@ func (a *API) searchForm(x *exchange) error {
 		return err
 	}
 	values, err := url.ParseQuery(string(body))
-	if err != nil || !onlyView(x.r) {
+	if err != nil || x.queried {
 		return spine.BadRequest("search: expected name=value pairs with & between them and percent-encoding, all of them in the body; received another form")
 	}
 	if refusal := x.lookAgain(values); refusal != nil {

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"net/http"
 	"net/url"
-	"strings"
 
 	"nems/internal/spine"
 )
@@ -86,8 +84,9 @@ func (v view) over(url view) view {
 // long as no endpoint has been found that would have its own. What is wrong with
 // the view is answered once the caller is known.
 func (x *exchange) look() {
-	values, _ := url.ParseQuery(x.r.URL.RawQuery) // the pairs that can be read
-	x.view, x.misseen = readView(values)
+	values, err := url.ParseQuery(x.r.URL.RawQuery) // with the pairs that can be read
+	x.view, x.viewWrong = readView(values)
+	x.queried = err != nil || len(values) > 0
 	x.media, _ = spine.Negotiate(x.r.Header, x.view.format, spine.EndpointRead)
 }
 
@@ -100,15 +99,4 @@ func (x *exchange) lookAgain(form url.Values) *spine.Refusal {
 	}
 	x.media, refusal = spine.Negotiate(x.r.Header, x.view.format, x.route.endpoint)
 	return refusal
-}
-
-// onlyView tells whether a query has no parameters but those of a view.
-func onlyView(r *http.Request) bool {
-	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		if name != "" && name != inFormat && name != asPretty && name != asSummary {
-			return false
-		}
-	}
-	return true
 }
