@@ -190,7 +190,7 @@ var refusals = []refusal{
 	}, status: 400, code: "BAD_REQUEST", says: "_summary"},
 	{name: "PUT of a subscription", request: method("PUT", nodetest.SubscribePath+"/"+unissued), status: 405, code: "BAD_REQUEST", allow: "GET DELETE"},
 	{name: "DELETE of all subscriptions", request: method("DELETE", nodetest.SubscribePath), status: 405, code: "BAD_REQUEST", allow: "POST"},
-	{name: "an unknown path", request: method("POST", "/STU3/Patient"), status: 404, code: "NO_RECORD_FOUND"},
+	{name: "an unknown path", request: method("POST", "/STU3/Patient"), status: 501, code: "NOT_IMPLEMENTED"},
 	{name: "a path with a slash too many", request: method("POST", "/STU3//Subscription"), status: 404, code: "NO_RECORD_FOUND"},
 	{name: "a path outside of FHIR and MESH", request: method("POST", "/somewhere"), status: 404, code: "NO_RECORD_FOUND"},
 	{name: "a path with dots", request: method("POST", "/STU3/../STU3/Subscription"), status: 404, code: "NO_RECORD_FOUND"},
