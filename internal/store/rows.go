@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"time"
 
 	"nems/internal/audit"
@@ -33,7 +32,7 @@ type SubscriptionQuery struct {
 // Selects tells whether a subscription is wanted whose owner is.
 func (q *SubscriptionQuery) Selects(s *subscription.Subscription) bool {
 	return oneFits(q.Events, func(code string) bool { return slices.Contains(s.Criteria.Events, code) }) &&
-		oneFits(q.Mailboxes, func(id string) bool { return strings.EqualFold(id, s.Mailbox) }) &&
+		oneFits(q.Mailboxes, func(id string) bool { return nhs.SameID(id, s.Mailbox) }) &&
 		oneFits(q.Statuses, func(status subscription.Status) bool { return status == s.Status }) &&
 		oneFits(q.Patients, func(number nhs.NHSNumber) bool { return number == s.Criteria.Patient })
 }
