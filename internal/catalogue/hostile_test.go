@@ -24,6 +24,9 @@ func TestManyOfOneKind(t *testing.T) {
 		{"references that lead nowhere", vaccinations, `<practitioner>`, `<practitioner><actor><reference value="Patient/1"/></actor></practitioner>`},
 		{"references of the wrong type", vaccinations, `<practitioner>`, `<practitioner><actor><reference value="#"/></actor></practitioner>`},
 		{"contained patients", vaccinations, `<extension url="https://fhir.hl7.org.uk/`, `<contained><Patient><id value="b"/></Patient></contained>`},
+		{"telecoms without system and value", contacts, `<gender`, `<telecom/>`},
+		{"official names", contacts, `<name><use`, `<name><use value="official"/></name>`},
+		{"extensions of a known definition", contacts, `<extension url="https://fhir.hl7.org.uk/`, `<extension url="http://hl7.org/fhir/StructureDefinition/birthPlace"/>`},
 		{"entries", vaccinations, `<entry>`, `<entry><resource><Patient/></resource></entry>`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

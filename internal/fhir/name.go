@@ -1,6 +1,10 @@
 package fhir
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
 // NameID stands for an element name of STU3, so that names can be compared as
 // numbers. Zero stands for all that STU3 does not have. It is the same in all
@@ -19,16 +23,31 @@ func (n Node) NameID() NameID {
 // or those of a choice, such as deceased[x]; none where STU3 has no such name.
 func NameIDs(name string) []NameID {
 	start, choice := strings.CutSuffix(name, "[x]")
+	if !choice {
+		if id := nameNumbers()[name]; id != 0 {
+			return []NameID{id}
+		}
+		return nil
+	}
 	var ids []NameID
-	for id, known := range facts().names {
-		rest, found := strings.CutPrefix(known, start)
-		ofChoice := found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z'
-		if id != 0 && (choice && ofChoice || !choice && known == name) {
-			ids = append(ids, NameID(id)) //nolint:gosec // names are numbered in 16 bits
+	for known, id := range nameNumbers() {
+		if rest, found := strings.CutPrefix(known, start); found && rest != "" && rest[0] >= 'A' && rest[0] <= 'Z' {
+			ids = append(ids, id)
 		}
 	}
+	slices.Sort(ids)
 	return ids
 }
+
+// nameNumbers finds the number of a name.
+var nameNumbers = sync.OnceValue(func() map[string]NameID {
+	out := map[string]NameID{}
+	for id, name := range facts().names {
+		out[name] = NameID(id) //nolint:gosec // names are numbered in 16 bits
+	}
+	delete(out, "")
+	return out
+})
 
 // EqualURL reports whether the element is an extension with exactly this url.
 func (n Node) EqualURL(url string) bool { return n.isExtension() && n.attributeIs(url) }

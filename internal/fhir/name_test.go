@@ -1,6 +1,8 @@
 package fhir
 
 import (
+	"encoding/binary"
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -53,6 +55,27 @@ func TestEqualValueReadsAsXMLDoes(t *testing.T) {
 			if n.EqualValue(s) != (n.HasValue() && n.Value() == s) {
 				t.Errorf("%q written as %q: EqualValue(%q) is %v", n.Value(), written, s, n.EqualValue(s))
 			}
+		}
+	}
+}
+
+// TestPlainBytes holds what looks at eight bytes at once against one by one.
+func TestPlainBytes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 100_000 {
+		var b [8]byte
+		for i := range b {
+			b[i] = byte(random.IntN(256))
+			if random.IntN(3) > 0 {
+				b[i] = "az &%'\x1f\x7f\x80\xa6\xff!"[random.IntN(11)]
+			}
+		}
+		want := true
+		for _, c := range b {
+			want = want && c != '&' && c >= ' '
+		}
+		if got := isPlain(binary.LittleEndian.Uint64(b[:])); got != want {
+			t.Fatalf("%q: %v; expected %v", b, got, want)
 		}
 	}
 }

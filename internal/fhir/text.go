@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"bytes"
+	"encoding/binary"
 	"unicode/utf8"
 )
 
@@ -189,8 +190,11 @@ func (p *parser) checkCharacters(start, end int) error {
 // become characters, white space becomes blanks. Plain values, nearly all,
 // are given back as they are.
 func unescapeAttribute(raw []byte) []byte {
-	// A plain loop: bytes.IndexAny builds a set of its characters each time.
+	// Plain loops: bytes.IndexAny builds a set of its characters each time.
 	first := 0
+	for first+8 <= len(raw) && isPlain(binary.LittleEndian.Uint64(raw[first:])) {
+		first += 8
+	}
 	for first < len(raw) && raw[first] != '&' && (raw[first] >= ' ' || !isSpace(raw[first])) {
 		first++
 	}
@@ -216,4 +220,13 @@ func unescapeAttribute(raw []byte) []byte {
 		}
 	}
 	return out
+}
+
+// isPlain reports whether eight bytes have no & and none below a blank, all at
+// once: in a byte that is less than another one, subtracting borrows from the
+// highest bit.
+func isPlain(eight uint64) bool {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	ampersand := eight ^ ones*'&' // zero where there is one
+	return ((eight-ones*' ')&^eight|(ampersand-ones)&^ampersand)&high == 0
 }
