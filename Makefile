@@ -25,12 +25,13 @@ test: tools
 	$(GO) test $(RACE) -timeout 20m ./...
 	$(GO) test ./internal/simulator # a thousand seeds: the race detector runs fewer
 
-# What tests need beside Go: xmllint, the oracle of the differential tests, and
-# a PostgreSQL server. Where one is neither installed nor installable, its tests
+# What tests need beside Go: xmllint and Saxon, the oracles of the differential
+# tests, and a PostgreSQL server. Where one is neither installed nor installable, its tests
 # skip and say so; with NEMS_REQUIRE_POSTGRES=1, as CI has it, they fail.
 tools:
 	@missing=; \
 	command -v xmllint >/dev/null 2>&1 || missing="$$missing libxml2-utils"; \
+	{ command -v java >/dev/null 2>&1 && [ -e /usr/share/java/Saxon-HE.jar ]; } || [ -n "$$NEMS_SAXON" ] || missing="$$missing default-jre-headless libsaxonhe-java"; \
 	command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \

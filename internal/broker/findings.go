@@ -28,7 +28,7 @@ func isError(f fhir.Finding) bool { return f.Severity == "error" || f.Severity =
 
 // isReferenceNotFound picks the references that lead nowhere.
 func isReferenceNotFound(f fhir.Finding) bool {
-	return isError(f) && f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-")
+	return isError(f) && (f.Rule == fhir.RuleLocalReference || f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-"))
 }
 
 // isStranger picks what refuses Patient resources that are not the patient of

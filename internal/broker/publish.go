@@ -41,6 +41,7 @@ type publication struct {
 	eventType *catalogue.EventType
 	number    nhs.NHSNumber
 	warnings  []fhir.Finding
+	lost      []fhir.Finding // references #ID that lead nowhere
 	strangers []fhir.Finding // Patient resources that are not the routing patient's
 	notices   []spine.Issue
 	route     directory.Route
@@ -81,14 +82,16 @@ func (b *Broker) entitled(_ context.Context, p *publication) error {
 	return nil
 }
 
-// parse reads the XML and checks its STU3 structure.
+// parse reads the XML and checks its STU3 structure. What it says of references
+// is judge's to answer, with all others.
 func (b *Broker) parse(_ context.Context, p *publication) error {
 	doc, findings, err := fhir.ParseXML(p.body)
 	if err != nil {
 		return notWellFormed(err)
 	}
 	p.doc = doc
-	return p.keep(findings)
+	p.lost = pick(findings, isReferenceNotFound)
+	return p.keep(slices.DeleteFunc(findings, isReferenceNotFound))
 }
 
 // notWellFormed refuses bytes that are not XML or JSON as FHIR uses them.
@@ -140,7 +143,7 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 // the patients is findPatient's to answer.
 func (b *Broker) judge(_ context.Context, p *publication) error {
 	findings := p.eventType.Judge(p.doc, b.Level).Findings
-	if missing := pick(findings, isReferenceNotFound); len(missing) > 0 {
+	if missing := append(p.lost, pick(findings, isReferenceNotFound)...); len(missing) > 0 {
 		return spine.ReferenceNotFound(Issues(missing)...)
 	}
 	p.strangers = pick(findings, isStranger)

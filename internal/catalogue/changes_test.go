@@ -274,7 +274,7 @@ func TestContainedReferences(t *testing.T) {
 		t.Errorf("%s at %s", f.Rule, f.Expression)
 	}
 	expectFinding(t, vaccinations, contain(`<Location><id value="it"/></Location>`), "reference-type", "invalid", fhir.Error)
-	expectFinding(t, vaccinations, contain(`<Practitioner><id value="other"/></Practitioner>`), "reference-not-found", "not-found", fhir.Error)
+	expectFinding(t, vaccinations, contain(`<Practitioner><id value="other"/></Practitioner>`), "ref-1", "invariant", fhir.Error)
 }
 
 // TestWhatLivePDSSendsIsAccepted: a suspension in the shape that the live

@@ -20,12 +20,14 @@ const livePDS = "live PDS"
 
 const referencesPage = "http://hl7.org/fhir/STU3/bundle.html#references"
 
-// fullURLs reports entries whose fullUrl is another one's or has another form.
+// fullURLs reports entries whose fullUrl has another form, or is that of
+// another version of the resource. (One that is there twice breaks bdl-7, which
+// fhir.ParseXML has said.)
 func (j *judge) fullURLs() {
 	for i := range j.entries {
 		e := &j.entries[i]
 		j.fullURL(e)
-		if e.Repeated {
+		if e.Repeated && !e.SameVersion {
 			j.report(finding{
 				rule: "reference-repeated", source: referencesPage, code: "invalid", at: e.At.Child("fullUrl"),
 				text: "each entry has a fullUrl of its own; received one that an earlier entry has",
@@ -76,10 +78,10 @@ func (j *judge) reference(n fhir.Node) {
 	reference := n.Child("reference").ValueBytes()
 	target := j.refs.Resolve(j.atEntry, reference)
 	if !target.Found() {
-		if fhir.ClaimsInside(reference) {
+		if fhir.ClaimsInside(reference) && reference[0] != '#' { // #ID breaks ref-1: fhir.ParseXML has said so
 			j.report(finding{
 				rule: "reference-not-found", source: referencesPage, code: "not-found", at: n.Child("reference"),
-				text: "a reference into the message leads to one of its resources: urn:uuid: is the fullUrl of an entry, TYPE/ID follows the base of this entry's fullUrl, #ID is contained in the same resource; " +
+				text: "a reference into the message leads to one of its resources: urn:uuid: is the fullUrl of an entry, TYPE/ID follows the base of this entry's fullUrl; " +
 					"received one that leads nowhere. Add the resource or correct the reference",
 			})
 		}

@@ -177,3 +177,19 @@ func number(v []byte, width int) (value int, good bool) {
 	}
 	return value, true
 }
+
+// isAfter reports whether a date, dateTime or instant is certainly later than
+// another: as moments where both have a time of day, else by what both have of
+// year, month and day. (A period that ends on a day includes it; STU3,
+// datatypes.html#Period.)
+func isAfter(a, b []byte) bool {
+	if len(a) > len("2006-01-02") && len(b) > len("2006-01-02") {
+		first, err1 := time.Parse(time.RFC3339Nano, string(a))
+		second, err2 := time.Parse(time.RFC3339Nano, string(b))
+		if err1 == nil && err2 == nil {
+			return first.After(second)
+		}
+	}
+	common := min(len(a), len(b), len("2006-01-02"))
+	return string(a[:common]) > string(b[:common])
+}

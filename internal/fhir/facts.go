@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-//go:generate go run ./gen -schema ../../../shared/stu3-xsd -out stu3.txt
+//go:generate go run ./gen -schema ../../../shared/stu3-xsd
 
 //go:embed stu3.txt
 var stu3 string
@@ -26,21 +26,23 @@ const (
 
 // factTable is the structure of FHIR STU3, ready for the scanner.
 type factTable struct {
-	names []string // element names; 0 is none
-	types []typeFacts
+	names      []string // element names; 0 is none
+	types      []typeFacts
+	invariants [][]*invariant // by type
 }
 
 // typeFacts is one type with what it inherits.
 type typeFacts struct {
-	name, fhirName string
-	kind           kind     // form of the value attribute; kindNone has none
-	isElement      bool     // derived from Element: ele-1 holds
-	isResource     bool     // derived from Resource
-	codes          []string // the codes of a required list
-	slots          []slot   // content, in order
-	required       uint64   // slots that must be filled
-	cells          []cell   // hash table of the elements' names
-	mask           uint64
+	name, fhirName   string
+	kind             kind     // form of the value attribute; kindNone has none
+	isElement        bool     // derived from Element: ele-1 holds
+	isResource       bool     // derived from Resource
+	isDomainResource bool     // derived from DomainResource: it may contain others
+	codes            []string // the codes of a required list
+	slots            []slot   // content, in order
+	required         uint64   // slots that must be filled
+	cells            []cell   // hash table of the elements' names
+	mask             uint64
 }
 
 // slot is one place in a type's content: an element, or a choice of several.
@@ -144,6 +146,9 @@ func loadFacts(text string) (*factTable, error) {
 			return nil, fmt.Errorf("type %s: %w", l.table.types[id].name, err)
 		}
 	}
+	if err := l.loadInvariants(invariantFacts); err != nil {
+		return nil, err
+	}
 	return &l.table, nil
 }
 
@@ -233,20 +238,13 @@ func (l *loader) typeID(name string) uint16 {
 // lookup table.
 func (l *loader) finish(id uint16) error {
 	t := &l.table.types[id]
-	var chain []uint16
-	for at := id; ; {
-		chain = append(chain, at)
+	chain := l.chain(id)
+	elements := 0
+	for _, at := range slices.Backward(chain) {
 		name := l.table.types[at].name
 		t.isElement = t.isElement || name == "Element"
 		t.isResource = t.isResource || name == "Resource"
-		base := l.base[at]
-		if base == "" {
-			break
-		}
-		at = l.typeID(base)
-	}
-	elements := 0
-	for _, at := range slices.Backward(chain) {
+		t.isDomainResource = t.isDomainResource || name == "DomainResource"
 		t.slots = slices.Grow(t.slots, len(l.own[at]))
 		for _, s := range l.own[at] {
 			t.slots = append(t.slots, s)
@@ -257,6 +255,19 @@ func (l *loader) finish(id uint16) error {
 		return fmt.Errorf("%d places do not fit the scanner's 64 bits", len(t.slots))
 	}
 	return l.index(t, elements)
+}
+
+// chain gives a type and those that it is derived from.
+func (l *loader) chain(id uint16) []uint16 {
+	chain := make([]uint16, 0, 4)
+	for {
+		chain = append(chain, id)
+		base := l.base[id]
+		if base == "" {
+			return chain
+		}
+		id = l.typeID(base)
+	}
 }
 
 func (l *loader) index(t *typeFacts, elements int) error {

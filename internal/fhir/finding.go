@@ -24,7 +24,8 @@ type Finding struct {
 	// value, code-invalid, invariant, ...
 	Code string
 	// Rule is the stable id of the rule. What HL7's XML schema states is named
-	// "schema-...", what it cannot state "fhir-...".
+	// "schema-...", what it cannot state "fhir-..."; an invariant has the id
+	// that HL7's Schematron gives it.
 	Rule string
 	// Source is the page or schema that states the rule, for people.
 	Source string

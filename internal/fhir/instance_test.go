@@ -55,8 +55,8 @@ func (g *instances) content(w *Writer, typ uint16, fill float64, depth int) {
 			g.element(w, t, i, fill, depth)
 		}
 	}
-	// ele-1 wants some content.
-	if len(w.buf) == before && t.isElement && t.kind == kindNone {
+	// global-1 wants some content.
+	if len(w.buf) == before && (t.isElement || t.isResource) && t.kind == kindNone {
 		g.element(w, t, g.simplest(t), fill, depth)
 	}
 }

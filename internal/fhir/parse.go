@@ -49,8 +49,7 @@ type parser struct {
 	attributes     [maxAttributes]attribute
 	attributeCount int
 
-	problems   []problem
-	omitted    int    // problems beyond the cap
+	reporter
 	ids        []span // ids in narratives
 	escapedIDs bool   // some of them hold references or odd white space
 	readable   bool   // the narrative being read has text or an image
@@ -102,6 +101,7 @@ func (p *parser) parse(around uint16) error {
 	}
 	p.doc.nodes = p.nodes
 	p.checkIDs()
+	p.judgeInvariants()
 	return nil
 }
 

@@ -25,6 +25,9 @@ type Entry struct {
 	Resource Node
 	FullURL  string
 	Repeated bool // an earlier entry has the same fullUrl
+	// SameVersion: and the same version of the resource, or none like it, which
+	// breaks bdl-7.
+	SameVersion bool
 	// base is the scope of the fullUrls that start like this one, where it has
 	// the form BASE/TYPE/ID; scopeURL elsewhere.
 	base int32
@@ -41,6 +44,9 @@ func (e Entry) ID() string {
 	}
 	return e.FullURL[strings.LastIndexByte(e.FullURL, '/')+1:]
 }
+
+// version gives the version of the entry's resource, "" for none.
+func (e *Entry) version() string { return e.Resource.At("meta", "versionId").Value() }
 
 // Target is where a reference leads: a resource of the Bundle, and its entry
 // or the one that contains it. Resource is absent where it leads nowhere.
@@ -77,7 +83,7 @@ func newReferences(bundle Node) *References {
 	if !bundle.is("Bundle") {
 		return r
 	}
-	r.entries = make([]Entry, 0, 16)
+	r.entries = make([]Entry, 0, bundle.Count("entry"))
 	for at := range bundle.ChildrenNamed("entry") {
 		e := Entry{At: at, Resource: at.Child("resource").Resource(), FullURL: at.Child("fullUrl").Value(), base: scopeURL}
 		r.add(e, int32(len(r.entries))) //nolint:gosec // a document has fewer elements
@@ -89,7 +95,9 @@ func newReferences(bundle Node) *References {
 // is found.
 func (r *References) add(e Entry, number int32) {
 	if e.FullURL != "" {
-		e.Repeated = r.file(place{scopeURL, e.FullURL}, number) != number
+		first := r.file(place{scopeURL, e.FullURL}, number)
+		e.Repeated = first != number
+		e.SameVersion = e.Repeated && r.entries[first].version() == e.version()
 	}
 	if base, rest := splitRESTful(e.FullURL); base > 0 {
 		e.base = r.file(place{scopeBase, e.FullURL[:base]}, number)

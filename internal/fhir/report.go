@@ -19,8 +19,14 @@ type problem struct {
 	text   string
 }
 
+// reporter gathers the problems of a document.
+type reporter struct {
+	problems []problem
+	omitted  int // problems beyond the cap
+}
+
 // report notes a problem with a node. The parts of its text are joined.
-func (p *parser) report(r *rule, node uint32, offset int, parts ...string) {
+func (p *reporter) report(r *rule, node uint32, offset int, parts ...string) {
 	if p.full() {
 		return
 	}
@@ -29,7 +35,7 @@ func (p *parser) report(r *rule, node uint32, offset int, parts ...string) {
 
 // full reports whether enough was reported, and counts what is left out. Those
 // who make up long texts ask first.
-func (p *parser) full() bool {
+func (p *reporter) full() bool {
 	if len(p.problems) < maxFindings {
 		return false
 	}

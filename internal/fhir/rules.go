@@ -56,18 +56,23 @@ var (
 	ruleTooExact = &rule{"fhir-decimal-digits", "value", sourceTypes}
 	// base64 has its 64 characters, padding and white space.
 	ruleAlphabet = &rule{"fhir-base64", "value", sourceTypes}
-	// An element has a value or children.
-	ruleEle1 = &rule{"fhir-ele-1", "invariant", sourceElement}
-	// An extension has a value or extensions, not both.
-	ruleExt1 = &rule{"fhir-ext-1", "invariant", sourceExtension}
-	// A narrative has basic formatting only.
-	ruleTxt1 = &rule{"fhir-txt-1", "invariant", sourceNarrative}
-	// A narrative has text or an image.
-	ruleTxt2 = &rule{"fhir-txt-2", "invariant", sourceNarrative}
 	// A narrative neither runs nor loads anything but images.
 	ruleNarrativeActive = &rule{"fhir-narrative-active", "invariant", sourceNarrative}
 	// Not a rule: how many findings were left out.
 	ruleMore = &rule{"fhir-more", "informational", ""}
+)
+
+// RuleLocalReference is the rule of references #ID that lead to no contained
+// resource: part of a resource is missing, not only wrong.
+const RuleLocalReference = "ref-1"
+
+// Those of the invariants that are held while reading, by the ids that HL7's
+// Schematron gives them. (The specification's pages call global-1 ele-1.)
+var (
+	ruleGlobal1 = &rule{"global-1", "invariant", sourceElement}
+	ruleExt1    = &rule{"ext-1", "invariant", sourceExtension}
+	ruleTxt1    = &rule{"txt-1", "invariant", sourceNarrative}
+	ruleTxt2    = &rule{"txt-2", "invariant", sourceNarrative}
 )
 
 // What JSON can get wrong and XML cannot.

@@ -223,13 +223,19 @@ func (p *parser) checkContent(f *frame) {
 	for missing := facts.required &^ f.seen; missing != 0; missing &= missing - 1 {
 		p.reportMissing(facts, bits.TrailingZeros64(missing), f.node)
 	}
+	p.checkPresence(f, facts)
+}
+
+// checkPresence: elements have a value or children, extensions one of the two.
+func (p *parser) checkPresence(f *frame, facts *typeFacts) {
 	n := &p.nodes[f.node]
-	if facts.isElement && !f.content && (n.value == 0 || f.typ == typeExtension) {
-		p.report(ruleEle1, f.node, int(n.start), "an element needs a value or child elements; received neither")
-	}
-	// An extension's places are its extensions and its value.
-	if f.typ == typeExtension && f.seen&3 == 3 {
+	switch {
+	case f.typ == typeExtension && !f.content:
+		p.report(ruleExt1, f.node, int(n.start), "an extension has either a value or extensions; received neither")
+	case f.typ == typeExtension && f.seen&3 == 3: // its places are its extensions and its value
 		p.report(ruleExt1, f.node, int(n.start), "an extension has either a value or extensions; received both")
+	case !f.content && (facts.isElement && n.value == 0 || facts.isResource && facts.required == 0):
+		p.report(ruleGlobal1, f.node, int(n.start), "an element needs a value or child elements; received neither")
 	}
 }
 

@@ -113,6 +113,7 @@ var refusals = []refusal{
 	{name: "another birth date", request: replaced(`2017-10-02`, `2017-10-03`), status: 400, code: "INVALID_PATIENT_DEMOGRAPHICS", says: "birthDateTime"},
 	{name: "a Patient of another name", request: replaced(`<name><use value="official"/><family value="DAWKINS"/>`, `<name><use value="official"/><family value="DAWSON"/>`), status: 400, code: "INVALID_PATIENT_DEMOGRAPHICS", says: "routing demographics"},
 	{name: "two kinds", request: replaced(`<display value="New event message"/></coding>`, `<display value="New event message"/></coding><coding><system value="https://fhir.nhs.uk/STU3/CodeSystem/MessageEventType-1"/><code value="delete"/><display value="Delete event message"/></coding>`), status: 422, code: "INVALID_RESOURCE", says: "messageEventType"},
+	{name: "a reference to a contained resource that is not there", request: replaced(`<encounter><reference value="urn:uuid:`, `<encounter><reference value="#`), status: 422, code: "REFERENCE_NOT_FOUND"},
 	{name: "a relative reference that leads nowhere", request: replaced(`<encounter><reference value="urn:uuid:`, `<encounter><reference value="Encounter/`), status: 422, code: "REFERENCE_NOT_FOUND"},
 	{name: "larger than 3 MB", request: body(func(*refusing) []byte { return bytes.Repeat([]byte(" "), tooMuch) }), status: 413, code: "INVALID_REQUEST_MESSAGE"},
 	{name: "larger than 3 MB, which nobody said", request: func(w *refusing) *nodetest.Request {

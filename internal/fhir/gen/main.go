@@ -1,10 +1,12 @@
-// Command gen reads HL7's XML schema of FHIR STU3 and writes the facts that
+// Command gen reads HL7's definitions of FHIR STU3 and writes the facts that
 // package fhir checks resources against, as compact text.
 //
-//	go run ./gen -schema DIR -out stu3.txt
+//	go run ./gen -schema DIR           fhir-single.xsd to stu3.txt
+//	go run ./gen -schematron FILE      fhir-invariants.sch to gen/schematron.txt
+//	go run ./gen                       both of these to invariants.txt
 //
-// DIR holds fhir-single.xsd as HL7 publishes it (fhir-all-xsd.zip of
-// http://hl7.org/fhir/STU3/downloads.html).
+// DIR holds fhir-single.xsd as HL7 publishes it, and FILE is published beside
+// it (fhir-all-xsd.zip of http://hl7.org/fhir/STU3/downloads.html).
 package main
 
 import (
@@ -17,18 +19,57 @@ import (
 	"strings"
 )
 
+// The files that are written, as seen from internal/fhir.
+const (
+	typesFile      = "stu3.txt"
+	schematronFile = "gen/schematron.txt"
+	invariantsFile = "invariants.txt"
+)
+
 func main() {
-	schema := flag.String("schema", ".", "folder that holds fhir-single.xsd")
-	out := flag.String("out", "stu3.txt", "file to write")
+	schema := flag.String("schema", "", "folder that holds fhir-single.xsd")
+	schematron := flag.String("schematron", "", "the file fhir-invariants.sch")
 	flag.Parse()
-	facts, err := generate(filepath.Join(*schema, "fhir-single.xsd"))
-	if err == nil {
-		err = os.WriteFile(*out, facts, 0o644)
-	}
-	if err != nil {
+	if err := run(*schema, *schematron); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
 		os.Exit(1)
 	}
+}
+
+func run(schema, schematron string) error {
+	switch {
+	case schema != "":
+		facts, err := generate(filepath.Join(schema, "fhir-single.xsd"))
+		return write(typesFile, facts, err)
+	case schematron != "":
+		all, err := readSchematron(schematron)
+		return write(schematronFile, writeSchematron(all), err)
+	}
+	facts, err := generateInvariants(schematronFile, typesFile)
+	return write(invariantsFile, facts, err)
+}
+
+func write(file string, facts []byte, err error) error {
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, facts, 0o644)
+}
+
+func generateInvariants(schematron, types string) ([]byte, error) {
+	assertions, err := os.ReadFile(schematron)
+	if err != nil {
+		return nil, err
+	}
+	typeFacts, err := os.ReadFile(types)
+	if err != nil {
+		return nil, err
+	}
+	all, err := parseSchematron(assertions)
+	if err != nil {
+		return nil, err
+	}
+	return invariants(all, parseTypes(typeFacts))
 }
 
 // The parts of an XML schema that HL7's uses.

@@ -1,0 +1,296 @@
+package fhir
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The XPath that HL7 states STU3's invariants in, or what they use of it: an
+// expression is read once (xpath_read.go) and then judged for every element of
+// a type, without allocating.
+
+// shape is what an expression gives.
+type shape uint8
+
+const (
+	truthShape shape = iota
+	numberShape
+	textShape
+	listShape  // of texts that stand in the expression
+	nodesShape // elements or their attributes
+)
+
+// operator is what an expression does with its operands.
+type operator uint8
+
+const (
+	opAnd operator = iota
+	opOr
+	opNot
+	opBoolean // a constant
+	opExists  // also: the truth of nodes
+	opCompare
+	opStartsWith
+	opContains
+	opMatches
+
+	opNumber // a constant
+	opPosition
+	opCount
+	opCountDistinct
+	opToNumber
+	opAdd
+
+	opText // a constant
+	opToText
+	opLocalName
+	opConcat
+	opNormalizeSpace
+	opTranslate
+
+	opList
+	opPath
+	opUnion
+)
+
+// expr is an expression with its operands.
+type expr struct {
+	op         operator
+	shape      shape
+	comparison string // = != < <= > >=
+	args       []*expr
+	truth      bool
+	number     float64
+	text       []byte
+	list       []string
+	pattern    *regexp.Regexp
+	path       path
+}
+
+// path is steps from an element, and the attribute of what they lead to.
+type path struct {
+	steps     []step
+	attribute string // value, id, or none
+}
+
+type step struct {
+	axis    axis
+	name    uint16 // into names; 0: any
+	filters []*expr
+}
+
+type axis uint8
+
+const (
+	axisChild axis = iota
+	axisDescendant
+	axisParent
+	axisSelf
+)
+
+// evaluator judges expressions at the elements of one document.
+type evaluator struct {
+	doc      *Document
+	position int // of the element that a filter looks at, from 1
+	// found holds the results of paths, each behind those that are still needed.
+	found []uint32
+}
+
+// truth gives an expression's effective boolean value at an element.
+func (e *evaluator) truth(x *expr, at uint32) bool {
+	switch x.op {
+	case opAnd:
+		return e.truth(x.args[0], at) && e.truth(x.args[1], at)
+	case opOr:
+		return e.truth(x.args[0], at) || e.truth(x.args[1], at)
+	case opNot:
+		return !e.truth(x.args[0], at)
+	case opBoolean:
+		return x.truth
+	case opExists:
+		return e.exists(x.args[0], at)
+	case opCompare:
+		return e.compare(x, at)
+	}
+	return e.textTruth(x, at)
+}
+
+func (e *evaluator) textTruth(x *expr, at uint32) bool {
+	if x.op == opStartsWith && x.args[0].op == opLocalName {
+		return strings.HasPrefix(Node{e.doc, at}.Name(), string(x.args[1].text))
+	}
+	text := e.text(x.args[0], at)
+	switch x.op {
+	case opStartsWith:
+		return bytes.HasPrefix(text, e.text(x.args[1], at))
+	case opContains:
+		return bytes.Contains(text, e.text(x.args[1], at))
+	}
+	return x.pattern.Match(text)
+}
+
+// exists tells whether nodes are there. One child, which is nearly all that is
+// asked for, is looked for without gathering any.
+func (e *evaluator) exists(x *expr, at uint32) bool {
+	if x.op == opPath && len(x.path.steps) == 1 && x.path.attribute == "" {
+		if s := &x.path.steps[0]; s.axis == axisChild && s.name != 0 && len(s.filters) == 0 {
+			return e.doc.childNamed(at, s.name) != 0
+		}
+	}
+	base := len(e.found)
+	some := len(e.nodes(x, at)) > 0
+	e.found = e.found[:base]
+	return some
+}
+
+// childNamed gives the index of the first child with that name, 0 for none.
+func (d *Document) childNamed(at uint32, name uint16) uint32 {
+	for i, end := at+1, d.nodes[at].next; i < end; i = d.nodes[i].next {
+		if d.nodes[i].name == name {
+			return i
+		}
+	}
+	return 0
+}
+
+// nodes appends what an expression leads to to found. Callers shorten found
+// when they are done with it.
+func (e *evaluator) nodes(x *expr, at uint32) []uint32 {
+	base := len(e.found)
+	if x.op == opUnion {
+		e.nodes(x.args[0], at)
+		e.nodes(x.args[1], at)
+		return e.found[base:]
+	}
+	e.found = append(e.found, at)
+	from := base
+	for i := range x.path.steps {
+		until := len(e.found)
+		for ; from < until; from++ {
+			e.step(&x.path.steps[i], e.found[from])
+		}
+	}
+	kept := base
+	for _, n := range e.found[from:] {
+		if x.path.attribute == "" || e.hasAttribute(n, x.path.attribute) {
+			e.found[kept] = n
+			kept++
+		}
+	}
+	e.found = e.found[:kept]
+	return e.found[base:]
+}
+
+func (e *evaluator) hasAttribute(n uint32, name string) bool {
+	node := Node{e.doc, n}
+	if name == "value" {
+		return node.HasValue()
+	}
+	return node.ID() != ""
+}
+
+// step appends what one step leads to from an element.
+func (e *evaluator) step(s *step, at uint32) {
+	nodes := e.doc.nodes
+	before := len(e.found)
+	switch s.axis {
+	case axisChild:
+		for i, end := at+1, nodes[at].next; i < end; i = nodes[i].next {
+			if s.name == 0 || nodes[i].name == s.name {
+				e.found = append(e.found, i)
+			}
+		}
+	case axisDescendant:
+		for i, end := at+1, nodes[at].next; i < end; i++ {
+			if nodes[i].name == s.name {
+				e.found = append(e.found, i)
+			}
+		}
+	case axisParent:
+		if at != 0 && nodes[nodes[at].parent].name == s.name {
+			e.found = append(e.found, nodes[at].parent)
+		}
+	case axisSelf:
+		e.found = append(e.found, at)
+	}
+	for _, f := range s.filters {
+		e.filter(f, before)
+	}
+}
+
+// filter keeps those of the nodes from an index on for which f holds; a number
+// is the position that it holds for.
+func (e *evaluator) filter(f *expr, from int) {
+	kept, until, outer := from, len(e.found), e.position
+	for i := from; i < until; i++ {
+		n := e.found[i]
+		e.position = i - from + 1
+		holds := f.op == opNumber && f.number == float64(e.position)
+		if f.op != opNumber {
+			holds = e.truth(f, n)
+		}
+		if holds {
+			e.found[kept] = n
+			kept++
+		}
+	}
+	e.position = outer
+	e.found = e.found[:kept]
+}
+
+// countDistinct counts the different values of nodes.
+func (e *evaluator) countDistinct(nodes []uint32) int {
+	if len(nodes) < 2 {
+		return len(nodes)
+	}
+	values := make(map[string]struct{}, len(nodes))
+	for _, n := range nodes {
+		values[string(e.value(n))] = struct{}{}
+	}
+	return len(values)
+}
+
+func (e *evaluator) value(n uint32) []byte { return Node{e.doc, n}.ValueBytes() }
+
+// number gives a number; what is none is NaN, and no comparison with it holds.
+func (e *evaluator) number(x *expr, at uint32) float64 {
+	base := len(e.found)
+	defer func() { e.found = e.found[:base] }()
+	switch x.op {
+	case opNumber:
+		return x.number
+	case opPosition:
+		return float64(e.position)
+	case opCount:
+		return float64(len(e.nodes(x.args[0], at)))
+	case opCountDistinct:
+		return float64(e.countDistinct(e.nodes(x.args[0], at)))
+	case opAdd:
+		return e.number(x.args[0], at) + e.number(x.args[1], at)
+	}
+	return parseNumber(e.text(x.args[0], at))
+}
+
+// text gives a text; of nodes that of the first.
+func (e *evaluator) text(x *expr, at uint32) []byte {
+	switch x.op {
+	case opText:
+		return x.text
+	case opConcat:
+		return slices.Concat(e.text(x.args[0], at), e.text(x.args[1], at))
+	case opNormalizeSpace:
+		return normalizeSpace(e.text(x.args[0], at))
+	case opTranslate:
+		return withoutAny(e.text(x.args[0], at), x.args[1].text)
+	case opToText:
+		return e.text(x.args[0], at)
+	}
+	base := len(e.found)
+	defer func() { e.found = e.found[:base] }()
+	for _, n := range e.nodes(x, at) {
+		return e.value(n)
+	}
+	return nil
+}
