@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -118,7 +119,7 @@ func TestExemptionsAreTrue(t *testing.T) {
 func exemptions(c *Catalogue) map[string]string {
 	out := map[string]string{"reference-bundled": bundledExample, "reference-fullUrl": fullURLExample, PatientRouting + "-birthDate": birthDateExample}
 	for _, eventType := range c.Types() {
-		for _, g := range eventType.rules.ordered() {
+		for _, g := range slices.AppendSeq(eventType.rules.ordered(), maps.Values(eventType.rules.extensions)) {
 			if g.brokenBy != "" {
 				out[g.id] = g.brokenBy
 			}

@@ -1,10 +1,15 @@
 package catalogue_test
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"nems/internal/catalogue"
+	"nems/internal/catalogue/example"
 	"nems/internal/fhir"
 )
 
@@ -13,6 +18,40 @@ const (
 	address = "pds-change-of-address-1"
 	ukCore  = `https://fhir.hl7.org.uk/STU3/StructureDefinition/`
 )
+
+// unreleased are profiles that pages name and types/README.md says why they have
+// no file.
+var unreleased = []string{"CareConnect-HealthcareService-1", "CareConnect-DiagnosticReport-1", "CareConnect-Communication-1"}
+
+// TestProfilesAreThosePagesName: testdata/profiles.tsv has what the pages' headings
+// say.
+func TestProfilesAreThosePagesName(t *testing.T) {
+	table, err := os.ReadFile("testdata/profiles.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string][]string{}
+	for line := range strings.Lines(string(table)) {
+		page, profile, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if !strings.HasPrefix(line, "#") && !slices.Contains(unreleased, profile) {
+			named[page] = append(named[page], profile)
+		}
+	}
+	var shared struct{ Profiles []string }
+	readYAML(t, "requirements.yaml", &shared)
+	for _, code := range example.Codes() {
+		var own struct {
+			Page     string
+			Profiles []string
+		}
+		readYAML(t, "types/"+code+".yaml", &own)
+		want := slices.Compact(slices.Sorted(slices.Values(slices.Concat(named[own.Page], named["explore_generic_event_requirements"]))))
+		got := slices.Sorted(slices.Values(slices.Concat(own.Profiles, shared.Profiles)))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-page +ours):\n%s", code, diff)
+		}
+	}
+}
 
 // TestWhatProfilesRefuse: each broken in one place, and the rule that says so.
 // Pages say nothing of these places.
