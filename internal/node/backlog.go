@@ -21,6 +21,7 @@ var (
 	oldestDesc   = prometheus.NewDesc("nems_events_unrouted_oldest_seconds", "Age of the oldest event that waits for the patient directory; 0 without.", nil, nil)
 
 	uncollectedDesc = prometheus.NewDesc("nems_inbox_oldest_seconds", "Age of the oldest message that a mailbox here has not collected (the 100 that have waited longest).", []string{"mailbox"}, nil)
+	parkedDesc      = prometheus.NewDesc("nems_inbox_parked", "Copies for mailboxes here that wait for an operator (the 100 mailboxes with the most).", []string{"mailbox"}, nil)
 )
 
 // commitSizes shows the store's histogram of transactions by their size.
@@ -88,5 +89,26 @@ func (u uncollected) Collect(out chan<- prometheus.Metric) {
 	}
 	for _, box := range boxes {
 		out <- prometheus.MustNewConstMetric(uncollectedDesc, prometheus.GaugeValue, u.now().Sub(box.Oldest).Seconds(), box.MailboxID)
+	}
+}
+
+// parkedHere shows for which mailboxes here copies are parked.
+type parkedHere struct {
+	read func(ctx context.Context, max int) ([]store.ParkedHere, error)
+}
+
+func (parkedHere) Describe(out chan<- *prometheus.Desc) { out <- parkedDesc }
+
+// Collect implements prometheus.Collector, like that of unrouted.
+func (p parkedHere) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
+	defer cancel()
+	boxes, err := p.read(ctx, courier.MostLabels)
+	if err != nil {
+		out <- prometheus.NewInvalidMetric(parkedDesc, err)
+		return
+	}
+	for _, box := range boxes {
+		out <- prometheus.MustNewConstMetric(parkedDesc, prometheus.GaugeValue, float64(box.Copies), box.MailboxID)
 	}
 }

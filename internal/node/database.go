@@ -36,6 +36,7 @@ type database interface {
 	PutWorkflow(ctx context.Context, w store.Workflow) error
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
 	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
+	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
 	Unrouted(ctx context.Context) (store.Unrouted, error)
 	Record(e audit.Entry)
 	Heads(ctx context.Context) ([]audit.Head, error)

@@ -149,7 +149,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.metrics = newMetrics(n.db.Stats)
 	n.tls = newTLSWatch(n.Log, n.metrics.registry)
-	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now})
+	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
 	}

@@ -130,6 +130,12 @@ type Backlog struct {
 	Parked    int64
 }
 
+// ParkedHere is how many copies for a hosted mailbox wait for an operator.
+type ParkedHere struct {
+	MailboxID string
+	Copies    int64
+}
+
 // Uncollected is what a hosted mailbox has not collected.
 type Uncollected struct {
 	MailboxID string

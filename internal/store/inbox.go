@@ -105,10 +105,3 @@ type InboxQuery struct {
 	// Workflow keeps only what it says true to; nil keeps all.
 	Workflow func(workflow string) bool
 }
-
-// Workflow names the mailboxes that may send and receive a workflow id.
-type Workflow struct {
-	ID        string
-	Senders   []string
-	Receivers []string
-}

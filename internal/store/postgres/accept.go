@@ -22,6 +22,7 @@ type accept struct {
 
 	candidates []subscription.Candidate
 	matched    int64 // timeline of the server that named the candidates; 0: none has
+	boxes      int64 // version of mailboxes and workflows then; 0 without candidates
 	copies     []subscription.Copy
 }
 
@@ -36,6 +37,9 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 	if op.routed() {
 		if _, err := db.matcher.Submit(ctx, op); err != nil {
 			return store.Receipt{}, notStored(err)
+		}
+		if err := db.atVersion(ctx, op.boxes); err != nil {
+			return store.Receipt{}, err
 		}
 	}
 	r, err := db.writer.committer.Submit(ctx, task{publish: op})
@@ -209,7 +213,7 @@ func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
 	w.listTypes(b, kept)
 	queueEvents(b, kept)
 	queueChanges(b, kept)
-	var copies inboxRows
+	files := filing{known: &w.db.known, now: w.db.opts.Now()}
 	for _, a := range kept {
 		switch {
 		case a.Deferred:
@@ -218,10 +222,11 @@ func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
 			b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(a.Event), store.PackCopies(a.copies))
 			w.spreadDue = true
 		default:
-			copies.add(a.Event, a.eventType().number(), a.Body.Size, a.copies)
+			files.add(a.Event, a.eventType(), a.Body.Size, a.copies)
 		}
 	}
-	copies.queue(b)
+	files.queue(b)
+	w.entries = append(w.entries, files.sealed()...)
 }
 
 // queueEvents writes the events and their bodies.
@@ -249,32 +254,4 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body, patient)
 		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[], $13::bigint[])`,
 		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies, patients)
-}
-
-// inboxRows collects copies to be filed with one statement.
-type inboxRows struct {
-	mailboxes, positions, sizes []int64
-	types                       []int32
-	asked                       [][]byte
-	partners                    []*string
-}
-
-func (r *inboxRows) add(event store.EventID, typ int32, size int, copies []subscription.Copy) {
-	for _, c := range copies {
-		asked := make([]byte, 0, 16*len(c.Subscriptions))
-		for i := range c.Subscriptions {
-			asked = append(asked, c.Subscriptions[i][:]...)
-		}
-		r.mailboxes, r.positions, r.sizes = append(r.mailboxes, c.Mailbox), append(r.positions, int64(event)), append(r.sizes, int64(size))
-		r.types, r.asked, r.partners = append(r.types, typ), append(r.asked, asked), append(r.partners, text(c.PartnerID))
-	}
-}
-
-func (r *inboxRows) queue(b *pgx.Batch) {
-	if len(r.mailboxes) == 0 {
-		return
-	}
-	b.Queue(`INSERT INTO inbox (mailbox, position, type, size, asked, partner)
-		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bytea[], $6::text[])`,
-		r.mailboxes, r.positions, r.types, r.sizes, r.asked, r.partners)
 }

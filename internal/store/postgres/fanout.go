@@ -17,13 +17,17 @@ const spreadStep = 500
 // that no other node works on, and says how many. Its cursor moves in the same
 // transaction: a crash neither skips nor repeats.
 func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
+	if err := db.upToDate(ctx, time.Now().Add(-knownFor)); err != nil { // who is registered
+		return 0, err
+	}
+	files := filing{known: &db.known, now: db.opts.Now()}
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var event int64
 		var next, size int
-		var typ int32
+		var t eventType
 		var packed []byte
-		found, err := one(ctx, tx, []any{&event, &next, &packed, &typ, &size}, `SELECT f.event, f.next, f.copies, e.type, e.size
-			FROM fanout f JOIN event e ON e.id = f.event ORDER BY f.event LIMIT 1 FOR UPDATE OF f SKIP LOCKED`)
+		found, err := one(ctx, tx, []any{&event, &next, &packed, &t.code, &t.workflow, &size}, `SELECT f.event, f.next, f.copies, t.code, t.workflow, e.size
+			FROM fanout f JOIN event e ON e.id = f.event JOIN event_type t ON t.id = e.type ORDER BY f.event LIMIT 1 FOR UPDATE OF f SKIP LOCKED`)
 		if err != nil || !found {
 			return err
 		}
@@ -32,9 +36,8 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 			return err
 		}
 		b := &pgx.Batch{}
-		var rows inboxRows
-		rows.add(store.EventID(event), typ, size, copies)
-		rows.queue(b)
+		files.add(store.EventID(event), t, size, copies)
+		files.queue(b)
 		if next < len(packed) {
 			b.Queue("UPDATE fanout SET next = $2 WHERE event = $1", event, next)
 		} else {
@@ -44,6 +47,11 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 		crashpoint.Hit(crashpoint.SpreadStep)
 		return tx.SendBatch(ctx, b).Close()
 	})
+	if err == nil {
+		for _, e := range files.entries {
+			db.Record(e)
+		}
+	}
 	return n, err
 }
 

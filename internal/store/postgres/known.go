@@ -27,6 +27,7 @@ type known struct {
 	byID      map[string]store.Mailbox // by the id in capitals
 	byRow     map[int64]store.Mailbox
 	workflows map[string]store.Workflow
+	receivers store.Receivers // of workflows
 	version   int64
 	seen      string    // snapshot of the last reading; "" before the first
 	asked     time.Time // when the version was asked for last
@@ -72,6 +73,26 @@ func (db *DB) upToDate(ctx context.Context, since time.Time) error {
 	return db.read(ctx, func(ctx context.Context, q querier) error { return k.refresh(ctx, q) })
 }
 
+// atVersion brings mailboxes and workflows to a version or a later one.
+func (db *DB) atVersion(ctx context.Context, version int64) error {
+	k := &db.known
+	k.mu.RLock()
+	there := k.seen != "" && k.version >= version
+	k.mu.RUnlock()
+	if there {
+		return nil
+	}
+	return db.upToDate(ctx, time.Now())
+}
+
+// refuse finds a mailbox and tells whether it must not be given a workflow.
+func (k *known) refuse(workflow string, row int64) (store.Mailbox, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	box := k.byRow[row]
+	return box, k.receivers.Refuse(workflow, box)
+}
+
 // refresh reads what has changed since the last reading: what its snapshot did
 // not see.
 func (k *known) refresh(ctx context.Context, q querier) error {
@@ -111,9 +132,10 @@ func (k *known) refresh(ctx context.Context, q querier) error {
 			k.byID[key] = m
 		}
 	}
-	k.workflows = map[string]store.Workflow{}
+	k.workflows, k.receivers = map[string]store.Workflow{}, store.Receivers{}
 	for _, w := range workflows {
 		k.workflows[w.ID] = w
+		k.receivers.Add(w)
 	}
 	k.version, k.seen, k.asked = version, seen, asked
 	return nil

@@ -187,3 +187,15 @@ func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected
 	})
 	return out, err
 }
+
+// ParkedHere tells for which hosted mailboxes copies are parked, the most first,
+// for at most max of them.
+func (db *DB) ParkedHere(ctx context.Context, max int) (out []store.ParkedHere, err error) {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (p store.ParkedHere, err error) { return p, r.Scan(&p.MailboxID, &p.Copies) },
+			`SELECT m.id, count(*) FROM collected c JOIN mailbox m ON m.row = c.mailbox
+			WHERE c.status = 'parked' AND NOT m.remote GROUP BY m.row, m.id ORDER BY 2 DESC, m.row LIMIT $1`, max)
+		return err
+	})
+	return out, err
+}

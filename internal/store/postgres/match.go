@@ -39,7 +39,8 @@ func (db *DB) matchAll(accepts []*accept, _ []store.Outcome[struct{}]) error {
 
 // selectCandidates finds the subscriptions that are filed under the event codes
 // and route keys of publishes, with candidatesOf for its arguments.
-const selectCandidates = `SELECT k.n, r.id, r.candidate FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
+// Beside each it says which version of the mailboxes and workflows it saw.
+const selectCandidates = `SELECT k.n, r.id, r.candidate, (SELECT boxes FROM version) FROM unnest($1::int[], $2::bigint[], $3::int[]) AS k(n, hash, code)
 	JOIN route r ON r.hash = k.hash AND r.code = k.code`
 
 func candidatesOf(accepts []*accept) []any {
@@ -61,9 +62,11 @@ func (db *DB) readCandidates(rows pgx.Rows, accepts []*accept) error {
 	for rows.Next() {
 		var n int32
 		var id, packed []byte
-		if err := rows.Scan(&n, &id, &packed); err != nil {
+		var boxes int64
+		if err := rows.Scan(&n, &id, &packed, &boxes); err != nil {
 			return err
 		}
+		accepts[n].boxes = boxes
 		if c, ok := db.candidate(id, packed); ok {
 			accepts[n].candidates = append(accepts[n].candidates, c)
 		}

@@ -20,9 +20,10 @@ type moveDelivery struct {
 	entry    audit.Sealed
 }
 
-// RetryDelivery has a parked delivery wait again, at once. Like the other
-// moves of an operator it returns store.ErrNotFound for a delivery that is not
-// there or not in a state to do so, and stores e with the change.
+// RetryDelivery has a parked delivery wait again, at once. Like the other moves
+// of an operator it returns store.ErrNotFound for a delivery that is not there,
+// not in a state to do so, or for a mailbox served here that is not registered
+// for its workflow; and it stores e with the change.
 func (db *DB) RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
 	return db.move(ctx, id, store.Retry, at, e)
 }
@@ -43,6 +44,9 @@ func (db *DB) move(ctx context.Context, id string, m store.Move, at time.Time, e
 	position, mailbox, ok := store.ParseDeliveryID(id)
 	if !ok {
 		return store.ErrNotFound
+	}
+	if err := db.upToDate(ctx, time.Now()); err != nil { // who is registered
+		return err
 	}
 	_, err := db.submit(ctx, moveDelivery{m, position, mailbox, at.UnixMicro(), seal(e)})
 	return err
@@ -66,7 +70,8 @@ func (o moveDelivery) apply(ctx context.Context, w *writer) (result, error) {
 			round = d.round + 1, attempts = 0, refusals = 0, first = NULL, uncertain = false, mesh_id = NULL, fault = NULL`, o.mailbox, int64(o.position))
 	} else {
 		// Its age counts anew; whether the MESH may have it stays true.
-		b.Queue("UPDATE delivery SET attempts = 0, refusals = 0, first = NULL WHERE mailbox = $1 AND position = $2", o.mailbox, int64(o.position))
+		b.Queue(`INSERT INTO delivery (mailbox, position) VALUES ($1, $2) ON CONFLICT (mailbox, position) DO UPDATE SET
+			attempts = 0, refusals = 0, first = NULL`, o.mailbox, int64(o.position))
 	}
 	b.Queue("UPDATE lane SET next_attempt = 0, failures = 0 WHERE mailbox = $1", o.mailbox)
 	return result{}, w.conn.SendBatch(ctx, b).Close()
@@ -83,10 +88,14 @@ func (o moveDelivery) moved(ctx context.Context, w *writer) (bool, error) {
 		return collect(ctx, w.conn, o.mailbox, o.position, store.MessageStatus(o.To), o.at, nil)
 	}
 	var status store.DeliveryState
-	_, err := one(ctx, w.conn, []any{&status}, "SELECT status FROM collected WHERE mailbox = $1 AND position = $2 AND type <> 0 FOR UPDATE",
-		o.mailbox, int64(o.position))
+	var workflow string
+	_, err := one(ctx, w.conn, []any{&status, &workflow}, `SELECT c.status, t.workflow FROM collected c JOIN event_type t ON t.id = c.type
+		WHERE c.mailbox = $1 AND c.position = $2 FOR UPDATE OF c`, o.mailbox, int64(o.position))
 	if err != nil || !slices.Contains(o.From, status) {
 		return false, err
+	}
+	if _, refused := w.db.known.refuse(workflow, o.mailbox); refused {
+		return false, nil
 	}
 	_, err = w.conn.Exec(ctx, `WITH back AS (DELETE FROM collected WHERE mailbox = $1 AND position = $2 RETURNING *)
 		INSERT INTO inbox (mailbox, position, type, size, asked, partner) SELECT mailbox, position, type, size, asked, partner FROM back`,

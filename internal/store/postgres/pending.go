@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -47,16 +48,19 @@ type routing struct {
 func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error) {
 	op := routing{Routing: r, entry: seal(r.Audit)}
 	op.Audit = audit.Entry{}
+	if err := db.upToDate(ctx, time.Now()); err != nil { // who is registered
+		return store.Receipt{}, err
+	}
 	res, err := db.submit(ctx, op)
 	return res.receipt, err
 }
 
 func (r routing) apply(ctx context.Context, w *writer) (result, error) {
-	var typ int32
+	var t eventType
 	var size int
 	// Two nodes may have looked the patient up: the second one waits here.
-	waits, err := one(ctx, w.conn, []any{&typ, &size}, `SELECT e.type, e.size FROM pending p JOIN event e ON e.id = p.event
-		WHERE p.event = $1 AND p.refusal IS NULL FOR UPDATE OF p`, int64(r.Event))
+	waits, err := one(ctx, w.conn, []any{&t.code, &t.workflow, &size}, `SELECT t.code, t.workflow, e.size
+		FROM pending p JOIN event e ON e.id = p.event JOIN event_type t ON t.id = e.type WHERE p.event = $1 AND p.refusal IS NULL FOR UPDATE OF p`, int64(r.Event))
 	if err != nil {
 		return result{}, err
 	}
@@ -76,10 +80,10 @@ func (r routing) apply(ctx context.Context, w *writer) (result, error) {
 		}
 	}
 	done.receipt.Copies = len(copies)
-	return done, w.settleRouting(ctx, r, typ, size, copies)
+	return done, w.settleRouting(ctx, r, t, size, copies)
 }
 
-func (w *writer) settleRouting(ctx context.Context, r routing, typ int32, size int, copies []subscription.Copy) error {
+func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size int, copies []subscription.Copy) error {
 	b := &pgx.Batch{}
 	b.Queue("UPDATE event SET withheld = $2, copies = $3 WHERE id = $1", int64(r.Event), r.Withheld, len(copies))
 	b.Queue("DELETE FROM pending WHERE event = $1", int64(r.Event))
@@ -87,9 +91,10 @@ func (w *writer) settleRouting(ctx context.Context, r routing, typ int32, size i
 		b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(r.Event), store.PackCopies(copies))
 		w.spreadDue = true
 	} else {
-		var rows inboxRows
-		rows.add(r.Event, typ, size, copies)
-		rows.queue(b)
+		files := filing{known: &w.db.known, now: w.db.opts.Now()}
+		files.add(r.Event, t, size, copies)
+		files.queue(b)
+		w.entries = append(w.entries, files.sealed()...)
 	}
 	return w.conn.SendBatch(ctx, b).Close()
 }

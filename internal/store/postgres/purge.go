@@ -10,8 +10,9 @@ import (
 )
 
 // Overdue returns up to max accepted messages whose Expires is not after now:
-// sent ones and copies of events in hosted mailboxes. Those for a remote MESH
-// are the courier's to judge.
+// sent ones and copies of events in hosted mailboxes. Those for a remote MESH are
+// the courier's to judge, and those that an operator gave again have waited for
+// another reason.
 func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		if out, err = sentMessages(ctx, q, " WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max); err != nil {
@@ -26,7 +27,8 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.
 		found, err := all(ctx, q, func(r pgx.Rows) (p place, err error) {
 			return p, r.Scan(&p.mailbox, &p.position, &p.typ, &p.size, &p.partner)
 		}, `SELECT i.mailbox, i.position, i.type, i.size, i.partner FROM inbox i JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
-			WHERE i.position < $1 AND i.type <> 0 ORDER BY i.position LIMIT $2`, before, max-len(out))
+			WHERE i.position < $1 AND i.type <> 0
+			AND NOT EXISTS (SELECT FROM delivery d WHERE d.mailbox = i.mailbox AND d.position = i.position) ORDER BY i.position LIMIT $2`, before, max-len(out))
 		for _, p := range found {
 			p.status = string(store.Accepted)
 			box, err := db.box(ctx, p.mailbox)

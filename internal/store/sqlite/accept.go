@@ -48,14 +48,15 @@ func (a accept) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	typ, err := w.typeNumber(a.Code, a.Workflow)
+	t := eventType{a.Code, a.Workflow}
+	typ, err := w.typeNumber(t)
 	if err != nil {
 		return result{}, err
 	}
 	if err := a.insert(w, typ, copies); err != nil {
 		return result{}, err
 	}
-	if err := w.deliver(a.Event, typ, a.Body.Size, copies); err != nil {
+	if err := w.deliver(a.Event, t, a.Body.Size, copies); err != nil {
 		return result{}, err
 	}
 	if a.Demographic {
@@ -128,7 +129,7 @@ func mailboxes(copies []subscription.Copy) []byte {
 }
 
 // deliver files the copies in inboxes, or packs them when there are many.
-func (w *writer) deliver(event store.EventID, typ int64, size int, copies []subscription.Copy) error {
+func (w *writer) deliver(event store.EventID, t eventType, size int, copies []subscription.Copy) error {
 	if len(copies) > store.MaxFiled {
 		w.spreadDue = true
 		if err := exec(w.conn, "INSERT INTO fanout (event, copies) VALUES (?, ?)", event, store.PackCopies(copies)); err != nil {
@@ -136,26 +137,59 @@ func (w *writer) deliver(event store.EventID, typ int64, size int, copies []subs
 		}
 		return exec(w.conn, "INSERT INTO spread (event, offset) VALUES (?, 0)", event)
 	}
+	return w.file(event, t, size, copies)
+}
+
+// file puts copies into their inboxes. Those for mailboxes served here that are
+// not registered for the workflow are parked.
+func (w *writer) file(event store.EventID, t eventType, size int, copies []subscription.Copy) error {
+	if len(copies) == 0 {
+		return nil
+	}
+	typ, err := w.typeNumber(t)
+	if err != nil {
+		return err
+	}
+	known, err := w.currentTables()
+	if err != nil {
+		return err
+	}
 	for i := range copies {
-		if err := w.file(event, typ, size, &copies[i]); err != nil {
+		c := &copies[i]
+		if box := known.byRow[c.Mailbox]; known.receivers.Refuse(t.workflow, box) {
+			err = w.park(event, t, box, size, c)
+		} else {
+			asked, partner := w.columns(c)
+			err = exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size, asked, partner) VALUES (?, ?, ?, ?, ?, ?)",
+				c.Mailbox, event, typ, size, asked, partner)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// file puts one copy into its inbox.
-func (w *writer) file(event store.EventID, typ int64, size int, c *subscription.Copy) error {
+// park sets a copy aside instead of filing it, and says so in the audit.
+func (w *writer) park(event store.EventID, t eventType, box store.Mailbox, size int, c *subscription.Copy) error {
+	now := w.db.opts.Now()
+	w.entries = append(w.entries, seal(store.ParkedEntry(event, t.code, box, now)))
+	asked, partner := w.columns(c)
+	return exec(w.conn, "INSERT INTO collected (mailbox, position, type, size, asked, partner, status, at, fault) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		c.Mailbox, event, w.types[t], size, asked, partner, string(store.Parked), now.UnixMicro(), store.NotRegistered)
+}
+
+// columns are what a row keeps of who asked for a copy, valid until the next
+// call.
+func (w *writer) columns(c *subscription.Copy) (asked []byte, partner any) {
 	w.scratch.asked = w.scratch.asked[:0]
 	for i := range c.Subscriptions {
 		w.scratch.asked = append(w.scratch.asked, c.Subscriptions[i][:]...)
 	}
-	var partner any
 	if c.PartnerID != "" {
 		partner = c.PartnerID
 	}
-	return exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size, asked, partner) VALUES (?, ?, ?, ?, ?, ?)",
-		c.Mailbox, event, typ, size, w.scratch.asked, partner)
+	return w.scratch.asked, partner
 }
 
 // scratch is memory that the writer uses again.

@@ -17,14 +17,15 @@ const spreadStep = 500
 type spreadCopies struct{}
 
 func (spreadCopies) apply(w *writer) (result, error) {
-	var event, offset, typ int64
+	var event, offset int64
+	var t eventType
 	var size int
 	var b []byte
-	found, err := row(w.conn, `SELECT s.event, s.offset, f.copies, e.type, e.size
-		FROM spread s JOIN fanout f ON f.event = s.event JOIN event e ON e.id = s.event ORDER BY s.event LIMIT 1`,
+	found, err := row(w.conn, `SELECT s.event, s.offset, f.copies, t.code, t.workflow, e.size
+		FROM spread s JOIN fanout f ON f.event = s.event JOIN event e ON e.id = s.event JOIN event_type t ON t.id = e.type ORDER BY s.event LIMIT 1`,
 		func(s *sqlite.Stmt) {
 			event, offset, b = s.ColumnInt64(0), s.ColumnInt64(1), blob(s, 2)
-			typ, size = s.ColumnInt64(3), s.ColumnInt(4)
+			t, size = eventType{s.ColumnText(3), s.ColumnText(4)}, s.ColumnInt(5)
 		})
 	if err != nil || !found {
 		return result{}, err
@@ -33,10 +34,8 @@ func (spreadCopies) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	for i := range copies {
-		if err := w.file(store.EventID(event), typ, size, &copies[i]); err != nil {
-			return result{}, err
-		}
+	if err := w.file(store.EventID(event), t, size, copies); err != nil {
+		return result{}, err
 	}
 	crashpoint.Hit(crashpoint.SpreadStep)
 	if next < len(b) {

@@ -29,6 +29,7 @@ type tables struct {
 	byID      map[string]store.Mailbox // by the id in capitals
 	byRow     map[int64]store.Mailbox
 	workflows map[string]store.Workflow
+	receivers store.Receivers // of workflows
 }
 
 // find returns the mailbox with an id, or store.ErrNotFound.
@@ -74,7 +75,7 @@ func (db *DB) knownTables(ctx context.Context) (*tables, error) {
 }
 
 func readTables(conn *sqlite.Conn) (*tables, error) {
-	t := &tables{byID: map[string]store.Mailbox{}, byRow: map[int64]store.Mailbox{}, workflows: map[string]store.Workflow{}}
+	t := &tables{byID: map[string]store.Mailbox{}, byRow: map[int64]store.Mailbox{}, workflows: map[string]store.Workflow{}, receivers: store.Receivers{}}
 	err := rows(conn, selectMailbox, func(s *sqlite.Stmt) error {
 		m := scanMailbox(s)
 		if key, err := store.MailboxKey(m.ID); err == nil { // others were put before ids were checked
@@ -95,6 +96,7 @@ func readTables(conn *sqlite.Conn) (*tables, error) {
 			return err
 		}
 		t.workflows[w.ID] = w
+		t.receivers.Add(w)
 		return nil
 	})
 }

@@ -186,3 +186,16 @@ func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected
 	})
 	return out, err
 }
+
+// ParkedHere tells for which hosted mailboxes copies are parked, the most first,
+// for at most max of them.
+func (db *DB) ParkedHere(ctx context.Context, max int) (out []store.ParkedHere, err error) {
+	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, `SELECT m.id, count(*) FROM collected c JOIN mailbox m ON m.row = c.mailbox
+			WHERE c.status = 'parked' AND NOT m.remote GROUP BY m.row ORDER BY 2 DESC, m.row LIMIT ?`, func(s *sqlite.Stmt) error {
+			out = append(out, store.ParkedHere{MailboxID: s.ColumnText(0), Copies: s.ColumnInt64(1)})
+			return nil
+		}, max)
+	})
+	return out, err
+}

@@ -30,7 +30,7 @@ func (p putMailbox) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	w.tablesChanged = true
+	w.changeTables()
 	n, err := number(w.conn, "SELECT row FROM mailbox WHERE id = ?", p.ID)
 	return result{n: int(n)}, err
 }
@@ -86,7 +86,7 @@ func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 }
 
 func (p putWorkflow) apply(w *writer) (result, error) {
-	w.tablesChanged = true
+	w.changeTables()
 	return result{}, exec(w.conn, "INSERT OR REPLACE INTO workflow (id, senders, receivers) VALUES (?, ?, ?)", p.id, p.senders, p.receivers)
 }
 

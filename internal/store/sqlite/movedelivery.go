@@ -21,9 +21,10 @@ type moveDelivery struct {
 	entry    audit.Sealed
 }
 
-// RetryDelivery has a parked delivery wait again, at once. Like the other
-// moves of an operator it returns store.ErrNotFound for a delivery that is not
-// there or not in a state to do so, and stores e with the change.
+// RetryDelivery has a parked delivery wait again, at once. Like the other moves
+// of an operator it returns store.ErrNotFound for a delivery that is not there,
+// not in a state to do so, or for a mailbox served here that is not registered
+// for its workflow; and it stores e with the change.
 func (db *DB) RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
 	return db.move(ctx, id, store.Retry, at, e)
 }
@@ -63,7 +64,8 @@ func (o moveDelivery) apply(w *writer) (result, error) {
 			round = round + 1, attempts = 0, refusals = 0, first = NULL, uncertain = 0, mesh_id = NULL, fault = NULL`, o.mailbox, o.position)
 	} else if o.To == store.Waiting {
 		// Its age counts anew; whether the MESH may have it stays true.
-		err = exec(w.conn, "UPDATE delivery SET attempts = 0, refusals = 0, first = NULL WHERE mailbox = ? AND position = ?", o.mailbox, o.position)
+		err = exec(w.conn, `INSERT INTO delivery (mailbox, position) VALUES (?, ?) ON CONFLICT (mailbox, position) DO UPDATE SET
+			attempts = 0, refusals = 0, first = NULL`, o.mailbox, o.position)
 	}
 	if err != nil || o.To != store.Waiting {
 		return result{}, err
@@ -82,10 +84,15 @@ func (o moveDelivery) moved(w *writer) (bool, error) {
 		return moved, err
 	}
 	var status store.DeliveryState
-	_, err := row(w.conn, "SELECT status FROM collected WHERE mailbox = ? AND position = ? AND type <> 0", func(s *sqlite.Stmt) {
-		status = store.DeliveryState(s.ColumnText(0))
+	var workflow string
+	_, err := row(w.conn, "SELECT c.status, t.workflow FROM collected c JOIN event_type t ON t.id = c.type WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) {
+		status, workflow = store.DeliveryState(s.ColumnText(0)), s.ColumnText(1)
 	}, o.mailbox, o.position)
 	if err != nil || !slices.Contains(o.From, status) {
+		return false, err
+	}
+	known, err := w.currentTables()
+	if err != nil || known.receivers.Refuse(workflow, known.byRow[o.mailbox]) {
 		return false, err
 	}
 	return true, errors.Join(

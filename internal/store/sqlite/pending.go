@@ -74,10 +74,13 @@ func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, e
 }
 
 func (r routing) apply(w *writer) (result, error) {
-	var since, typ int64
+	var since int64
+	var t eventType
 	var size int
-	waits, err := row(w.conn, "SELECT p.since, e.type, e.size FROM pending p JOIN event e ON e.id = p.event WHERE p.event = ? AND p.refusal IS NULL",
-		func(s *sqlite.Stmt) { since, typ, size = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnInt(2) }, r.Event)
+	waits, err := row(w.conn, `SELECT p.since, t.code, t.workflow, e.size FROM pending p JOIN event e ON e.id = p.event JOIN event_type t ON t.id = e.type
+		WHERE p.event = ? AND p.refusal IS NULL`, func(s *sqlite.Stmt) {
+		since, t, size = s.ColumnInt64(0), eventType{s.ColumnText(1), s.ColumnText(2)}, s.ColumnInt(3)
+	}, r.Event)
 	if err != nil || !waits {
 		return result{err: store.ErrNotFound}, err
 	}
@@ -94,7 +97,7 @@ func (r routing) apply(w *writer) (result, error) {
 	if err := r.settle(w, copies); err != nil {
 		return result{}, err
 	}
-	return result{receipt: store.Receipt{Event: r.Event, Copies: len(copies)}}, w.deliver(r.Event, typ, size, copies)
+	return result{receipt: store.Receipt{Event: r.Event, Copies: len(copies)}}, w.deliver(r.Event, t, size, copies)
 }
 
 // settle notes in the tables that the event is routed.

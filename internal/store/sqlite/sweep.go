@@ -121,8 +121,9 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 	return out, err
 }
 
-// waiting returns the copies of an event that are still in hosted inboxes.
-// Those for a remote MESH are the courier's to judge.
+// waiting returns the copies of an event that are still in hosted inboxes. Those
+// for a remote MESH are the courier's to judge, and those that an operator gave
+// again have waited for another reason.
 func (db *DB) waiting(conn *sqlite.Conn, boxes map[int64]store.Mailbox, e sweptEvent) ([]store.Message, error) {
 	var out []store.Message
 	for _, mailbox := range e.mailboxes {
@@ -130,7 +131,8 @@ func (db *DB) waiting(conn *sqlite.Conn, boxes map[int64]store.Mailbox, e sweptE
 		if b.Remote {
 			continue
 		}
-		err := rows(conn, selectInbox+" WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) error {
+		err := rows(conn, selectInbox+` WHERE c.mailbox = ? AND c.position = ?
+			AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.mailbox = c.mailbox AND d.position = c.position)`, func(s *sqlite.Stmt) error {
 			m, err := db.scanMessage(s, b)
 			out = append(out, m)
 			return err

@@ -60,13 +60,15 @@ type writer struct {
 	spreadDue bool
 	// tablesChanged: the batch changed a table that known remembers.
 	tablesChanged bool
-	scratch       scratch
+	// tables are as the batch has them so far; nil when they are to be read.
+	tables  *tables
+	scratch scratch
 }
 
 // load reads what the writer keeps in memory: at the start, and after a
 // rollback, when memory may be ahead of the tables.
 func (w *writer) load() error {
-	w.types, w.codes = map[eventType]int64{}, map[string]int64{}
+	w.types, w.codes, w.tables = map[eventType]int64{}, map[string]int64{}, nil
 	err := rows(w.conn, "SELECT id, code, workflow FROM event_type", func(s *sqlite.Stmt) error {
 		w.types[eventType{s.ColumnText(1), s.ColumnText(2)}] = s.ColumnInt64(0)
 		return nil
@@ -162,16 +164,30 @@ func unavailable(err error) error {
 type eventType struct{ code, workflow string }
 
 // typeNumber returns the number of an event type, adding it when it is new.
-func (w *writer) typeNumber(code, workflow string) (int64, error) {
-	t := eventType{code, workflow}
+func (w *writer) typeNumber(t eventType) (int64, error) {
 	if n, ok := w.types[t]; ok {
 		return n, nil
 	}
-	if err := exec(w.conn, "INSERT INTO event_type (code, workflow) VALUES (?, ?)", code, workflow); err != nil {
+	if err := exec(w.conn, "INSERT INTO event_type (code, workflow) VALUES (?, ?)", t.code, t.workflow); err != nil {
 		return 0, err
 	}
 	w.types[t] = w.conn.LastInsertRowID()
 	return w.types[t], nil
+}
+
+// changeTables notes that a table of mailboxes or workflows changes.
+func (w *writer) changeTables() { w.tablesChanged, w.tables = true, nil }
+
+// currentTables returns mailboxes and workflows as the transaction has them.
+func (w *writer) currentTables() (*tables, error) {
+	if w.tables != nil {
+		return w.tables, nil
+	}
+	t, err := readTables(w.conn)
+	if err == nil {
+		w.tables = t
+	}
+	return t, err
 }
 
 // codeNumber returns the number of an event code, adding it when it is new.

@@ -68,6 +68,7 @@ type Store interface {
 	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
 	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
+	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
 	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
 	RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
@@ -143,6 +144,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"MovingDeliveries", movingDeliveries},
 		{"RetainedDeliveries", retainedDeliveries},
 		{"ResendHere", resendHere},
+		{"NotRegistered", notRegistered},
+		{"NotRegisteredForLong", notRegisteredForLong},
+		{"NotRegisteredLater", notRegisteredLater},
 		{"Nonces", nonces},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
