@@ -156,7 +156,7 @@ func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states .
 		}
 		fmt.Printf("%d deliveries: %s\n", moved, move)
 		if left > 0 && len(m.IDs) > 0 { // what a filter found may have gone on since
-			return fmt.Errorf("%d are not there or not in a state to %s", left, move)
+			return fmt.Errorf("%d are not there, not in a state to %s, or for a mailbox that is not registered for their workflow", left, move)
 		}
 		return nil
 	})

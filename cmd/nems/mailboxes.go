@@ -15,8 +15,9 @@ import (
 
 // mailboxesCmd keeps the MESH mailboxes that copies can go to.
 type mailboxesCmd struct {
-	Add  addMailboxes  `cmd:"" help:"Add mailboxes, or replace those with the same id: one by flags, or those of a file."`
-	List listMailboxes `cmd:"" help:"List the mailboxes, without their passwords."`
+	Add      addMailboxes      `cmd:"" help:"Add mailboxes, or replace those with the same id: one by flags, or those of a file."`
+	List     listMailboxes     `cmd:"" help:"List the mailboxes, without their passwords."`
+	Register registerMailboxes `cmd:"" help:"Say which mailboxes may receive a workflow. A mailbox served here that may not has its copies parked."`
 }
 
 type addMailboxes struct {
@@ -104,5 +105,24 @@ func (l *listMailboxes) Run(ctx context.Context) error {
 			rows = append(rows, []string{box.ID, string(box.ODS), where, box.Name})
 		}
 		return l.print(boxes, "MAILBOX ODS SERVED NAME", rows)
+	})
+}
+
+// registerMailboxes restricts a workflow.
+type registerMailboxes struct {
+	Workflow  string   `arg:"" help:"MESH workflow id of an event type. One that was never registered is open to all."`
+	Receivers []string `arg:"" optional:"" name:"mailbox" help:"Ids of all the mailboxes that may receive it, in the place of those registered before."`
+	Senders   []string `env:"-" help:"Ids of the mailboxes that may send it too; this NEMS always may."`
+	operated
+}
+
+// Run registers the mailboxes.
+func (r *registerMailboxes) Run(ctx context.Context) error {
+	return r.with(func(d desk) error {
+		if err := d.PutWorkflows(ctx, []operator.Workflow{{ID: r.Workflow, Senders: r.Senders, Receivers: r.Receivers}}); err != nil {
+			return err
+		}
+		fmt.Printf("%s: %d mailboxes registered\n", r.Workflow, len(r.Receivers))
+		return nil
 	})
 }

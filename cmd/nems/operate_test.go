@@ -182,3 +182,11 @@ func TestCertificates(t *testing.T) {
 	fails(t, "certs", folder, "--client", "../x")
 	fails(t, "certs", folder, "--revoke", "nobody.example")
 }
+
+// Mailboxes are registered for workflows, of a service that has never started.
+func TestRegisteringMailboxes(t *testing.T) {
+	data := t.TempDir()
+	does(t, "VACCINATIONS_1: 2 mailboxes registered", "mailboxes", "register", "VACCINATIONS_1", "BOX1", "BOX2", "--data", data)
+	does(t, "VACCINATIONS_1: 0 mailboxes registered", "mailboxes", "register", "VACCINATIONS_1", "--data", data)
+	does(t, `"action":"workflow-put"`, "audit", "show", "--format", "json", "--data", data)
+}

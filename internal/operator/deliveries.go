@@ -17,7 +17,8 @@ import (
 
 // Outgoing keeps the deliveries. Each move is on disk, with its audit entry,
 // when the method returns; it returns store.ErrNotFound for a delivery that is
-// not there or not in a state for it. Safe for concurrent use.
+// not there, not in a state for it, or for a mailbox served here that is not
+// registered for its workflow. Safe for concurrent use.
 type Outgoing interface {
 	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
@@ -152,7 +153,8 @@ const maxMoves = 10_000
 // Moved is what came of a move.
 type Moved struct {
 	Moved int `json:"moved"`
-	// Left are the ids of those that are not there or not in a state for it.
+	// Left are the ids of those that are not there, not in a state for it, or
+	// for a mailbox that is not registered for their workflow.
 	Left []string `json:"left,omitempty"`
 }
 

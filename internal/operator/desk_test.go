@@ -91,6 +91,22 @@ func TestMailboxesAreKeptWithoutShowingPasswords(t *testing.T) {
 	})
 }
 
+func TestMailboxesAreRegisteredForWorkflows(t *testing.T) {
+	each(t, func(t *testing.T, d doer) {
+		ctx := t.Context()
+		good := operator.Workflow{ID: "VACCINATIONS_1", Receivers: []string{"BOX1"}}
+		if err := d.PutWorkflows(ctx, []operator.Workflow{good}); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.PutWorkflows(ctx, []operator.Workflow{good, {Receivers: []string{"BOX1"}}}); !errors.Is(err, operator.ErrInvalid) {
+			t.Errorf("without an id: expected %v; received %v", operator.ErrInvalid, err)
+		}
+		eventually(t, "the one that was kept is in the audit", func() bool {
+			return len(all(t, d.Audit(ctx, operator.Filter{Action: "workflow-put"}))) == 1
+		})
+	})
+}
+
 func TestLifeCyclesAreSet(t *testing.T) {
 	each(t, func(t *testing.T, d doer) {
 		ctx := t.Context()

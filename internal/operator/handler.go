@@ -43,6 +43,7 @@ func (h Handler) Mount(mux *http.ServeMux) {
 		"POST systems/{asid}/revoke":  revokeSystem,
 		"GET mailboxes":               listMailboxes,
 		"POST mailboxes":              putMailboxes,
+		"POST workflows":              putWorkflows,
 		"GET event-types":             listEventTypes,
 		"PUT event-types/{code}":      setLifeCycle,
 		"POST subscriptions/search":   searchSubscriptions,

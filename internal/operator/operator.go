@@ -27,10 +27,11 @@ type Registry interface {
 	RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error
 }
 
-// Boxes keeps the MESH mailboxes. Safe for concurrent use.
+// Boxes keeps the MESH mailboxes and what they are registered for. Safe for concurrent use.
 type Boxes interface {
 	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
 	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
+	PutWorkflow(ctx context.Context, w store.Workflow) error
 }
 
 // Cycles keeps the life cycles of event types. Safe for concurrent use.
@@ -83,6 +84,7 @@ const (
 	actionPutSystem           = "system-put"
 	actionRevokeSystem        = "system-revoke"
 	actionPutMailbox          = "mailbox-put"
+	actionPutWorkflow         = "workflow-put"
 	actionSetLifeCycle        = "event-type-set"
 	actionApproveSubscription = "subscription-approve"
 	actionReadAudit           = "audit-read"

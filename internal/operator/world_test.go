@@ -28,6 +28,7 @@ type doer interface {
 	RevokeSystem(ctx context.Context, asid nhs.ASID) error
 	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
 	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
+	PutWorkflows(ctx context.Context, workflows []operator.Workflow) error
 	EventTypes(ctx context.Context) ([]operator.EventType, error)
 	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
 	Subscriptions(ctx context.Context, f operator.SubscriptionFilter) iter.Seq2[operator.Subscription, error]

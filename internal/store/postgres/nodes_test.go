@@ -103,3 +103,29 @@ func TestPositionsOfNodesDiffer(t *testing.T) {
 		}
 	}
 }
+
+// Which mailboxes are registered for a workflow counts on every node once it is
+// answered.
+func TestRegisterHerePublishThere(t *testing.T) {
+	dsn := pgtest.Boot(t).Database(t)
+	here, there := runNode(t, dsn), runNode(t, dsn)
+	box, patient := subscribed(t, here)
+	for round := range 20 {
+		w := store.Workflow{ID: "VACCINATIONS_1"}
+		registered := round%2 == 1
+		if registered {
+			w.Receivers = []string{"A"}
+		}
+		if err := here.PutWorkflow(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+		r, err := there.AcceptEvent(t.Context(), eventAbout(there, patient, fmt.Append(nil, "event ", round)))
+		if err != nil || r.Copies != 1 {
+			t.Fatalf("%+v, %v", r, err)
+		}
+		m, err := there.Message(t.Context(), box, r.Event)
+		if err != nil || (m.Status == store.Accepted) != registered {
+			t.Errorf("round %d: registered %t, the copy is %s, %v", round, registered, m.Status, err)
+		}
+	}
+}
