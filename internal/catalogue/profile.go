@@ -29,8 +29,7 @@ type profile struct {
 // extensionType is the type of profiles that define an extension.
 const extensionType = "Extension"
 
-// readProfiles reads a folder of profiles. What an extension's definition says
-// holds wherever the extension stands, for all event types: it is compiled once.
+// readProfiles reads a folder of profiles.
 func (r *requirements) readProfiles(files fs.FS, dir string) error {
 	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
 	if err != nil {
@@ -38,32 +37,48 @@ func (r *requirements) readProfiles(files fs.FS, dir string) error {
 	}
 	r.profiles, r.extensions = map[string]*profile{}, map[string]*group{}
 	for _, name := range names {
-		src, err := fs.ReadFile(files, name)
+		p, err := readProfile(files, name)
 		if err != nil {
 			return err
-		}
-		p := &profile{}
-		if p.source, err = decode(name, src, &p.profileFile); err != nil {
-			return err
-		}
-		if p.Profile != strings.TrimSuffix(path.Base(name), ".yaml") || p.URL == "" || p.Type == "" {
-			return p.source.errorf("$.profile", "a profile needs the keys \"profile\" (the name of its file), \"url\" and \"type\"")
 		}
 		r.profiles[p.Profile] = p
 		if p.Type != extensionType {
 			continue
 		}
-		definition := &group{name: p.Profile, resource: extensionType}
-		c := compiler{shared: r, paths: paths{r.file.Extensions, r.file.Slices}}
-		if err := c.profile(p, definition); err != nil {
+		if r.extensions[p.URL], err = r.define(p); err != nil {
 			return err
 		}
-		for _, rule := range definition.rules {
-			definition.tree.add(rule)
-		}
-		r.extensions[p.URL] = definition
 	}
 	return nil
+}
+
+func readProfile(files fs.FS, name string) (*profile, error) {
+	src, err := fs.ReadFile(files, name)
+	if err != nil {
+		return nil, err
+	}
+	p := &profile{}
+	if p.source, err = decode(name, src, &p.profileFile); err != nil {
+		return nil, err
+	}
+	if p.Profile != strings.TrimSuffix(path.Base(name), ".yaml") || p.URL == "" || p.Type == "" {
+		return nil, p.source.errorf("$.profile", "a profile needs the keys \"profile\" (the name of its file), \"url\" and \"type\"")
+	}
+	return p, nil
+}
+
+// define compiles the definition of an extension, once for all event types: it
+// holds wherever the extension stands.
+func (r *requirements) define(p *profile) (*group, error) {
+	g := &group{name: p.Profile, resource: extensionType}
+	c := compiler{shared: r, paths: paths{r.file.Extensions, r.file.Slices}}
+	if err := c.profile(p, g); err != nil {
+		return nil, err
+	}
+	for _, rule := range g.rules {
+		g.tree.add(rule)
+	}
+	return g, nil
 }
 
 // conform adds the rules of the profiles that pages name to those about all

@@ -99,6 +99,7 @@ func (j *judge) walk(n fhir.Node, base int) {
 		case "Extension":
 			j.extension(c)
 		case "ResourceContainer":
+			j.work = j.work[:top]
 			j.contained(c.Resource())
 			continue
 		}
