@@ -112,6 +112,7 @@ func TestOperatingARunningService(t *testing.T) {
 	does(t, `"action":"system-revoke"`, "audit", "show", "--format", "json", "--data", data)
 	export := file(t, "chain.jsonl", does(t, `"hash"`, "audit", "export", "--data", data))
 	does(t, "nothing is vouched for", "audit", "verify", "--export", export)
+	s.Eventually("the first checkpoint", func() bool { return !missing(filepath.Join(data, "audit.checkpoints")) })
 	does(t, "nothing edited", "audit", "verify", "--data", data) // beside the service
 	s.Stop()
 	does(t, "Vouched for up to 2026-03-02T", "audit", "verify", "--data", data)

@@ -9,10 +9,13 @@ import (
 
 // localOnly keeps the development world to this machine where it listens on a
 // loopback address: a page on the web could reach it by a name of its own that
-// leads there (DNS rebinding). Who listens elsewhere does so on purpose, and is
-// warned.
+// leads there (DNS rebinding). Who listens elsewhere, or names a proxy in front,
+// does so on purpose; the former is warned.
 func (n *node) localOnly(address net.Addr, next http.Handler) http.Handler {
 	tcp, ok := address.(*net.TCPAddr)
+	if n.PublicURL != "" || n.ForwardedFrom != "" {
+		return next // a proxy stands in front of it on purpose
+	}
 	if !ok || !tcp.IP.IsLoopback() {
 		n.Log.Warn("THE DEVELOPMENT WORLD ANSWERS EVERYBODY WHO CAN REACH IT: its tokens are unsigned and its passwords are known; never give it real patients", "address", address.String())
 		return next

@@ -14,6 +14,7 @@ import (
 func TestDevelopmentWorldIsLocal(t *testing.T) {
 	local := nodetest.Boot(t)
 	wide := nodetest.Boot(t, func(c *node.Config) { c.Listen = "0.0.0.0:0" })
+	behind := nodetest.Boot(t, func(c *node.Config) { c.PublicURL = "https://nems.example.nhs.uk" })
 	for _, test := range []struct {
 		server *nodetest.Server
 		host   string
@@ -21,7 +22,7 @@ func TestDevelopmentWorldIsLocal(t *testing.T) {
 	}{
 		{local, "localhost:8880", 200}, {local, "LOCALHOST.", 200}, {local, "127.0.0.1", 200}, {local, "[::1]:8880", 200}, {local, "nems.localhost:1", 200},
 		{local, "evil.example", 421}, {local, "localhost.evil.example:8880", 421}, {local, "127.0.0.1.evil.example", 421}, {local, "10.0.0.1", 421},
-		{wide, "nems:8880", 200}, {wide, "evil.example", 200},
+		{behind, "nems.example.nhs.uk", 200}, {wide, "nems:8880", 200}, {wide, "evil.example", 200},
 	} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, test.server.URL+"/health", nil)
 		if err != nil {
