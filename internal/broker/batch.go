@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -38,6 +39,7 @@ type batch struct {
 	at      time.Time
 	entries []batchEntry
 	steps   []Step
+	listed  int // issues of entries that were refused
 }
 
 // Batch creates and deletes many subscriptions (an extension). Every entry is
@@ -99,9 +101,27 @@ func (w *batch) prepareCreations(ctx context.Context) func(int) bool {
 		if err == nil {
 			step.Subscription, step.Notices, err = w.draft(ctx, w.caller, resource, w.at)
 		}
-		step.Err = err
+		step.Err = w.shorten(err)
 		return err == nil
 	}
+}
+
+// maxListed bounds the answer to a batch: entries that are refused later tell
+// their first issue alone.
+const maxListed = 200
+
+func (w *batch) shorten(err error) error {
+	var refusal *spine.Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	w.listed += len(refusal.Issues)
+	if more := len(refusal.Issues) - 1; w.listed > maxListed && more > 0 {
+		short := *refusal
+		short.Issues = []spine.Issue{refusal.Issues[0], moreIssues(more)}
+		return &short
+	}
+	return err
 }
 
 // create commits a group of creations.
@@ -128,6 +148,9 @@ func (w *batch) prepareDeletions(ctx context.Context) func(int) bool {
 		step := &w.steps[i]
 		if refusal != nil {
 			step.Err = refusal
+			return false
+		}
+		if step.Err = ctx.Err(); step.Err != nil {
 			return false
 		}
 		step.Subscription, step.Err = w.Read(ctx, w.caller, w.entries[i].id)

@@ -70,8 +70,13 @@ func Issues(findings []fhir.Finding) []spine.Issue {
 		issues = append(issues, spine.ResourceIssue(string(f.Severity), "", text, f.Expression, f.Location))
 	}
 	if more > 0 {
-		text := fmt.Sprintf("%d more findings are not listed; mend these first", more)
-		issues = append(issues, spine.ResourceIssue("information", "informational", text, "", ""))
+		issues = append(issues, moreIssues(more))
 	}
 	return issues
+}
+
+// moreIssues ends a list that was cut.
+func moreIssues(more int) spine.Issue {
+	text := fmt.Sprintf("%d more findings are not listed; mend these first", more)
+	return spine.ResourceIssue("information", "informational", text, "", "")
 }

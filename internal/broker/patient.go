@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,10 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 	return nil
 }
 
+// maxPlaces is far more than where anybody lives and is registered, and few
+// enough to be looked up and matched while others wait.
+const maxPlaces = 64
+
 // Forgetter is what Config.Patients is besides, where it gives answers from
 // memory: Forget has the next look-up of a patient ask anew. Safe for concurrent
 // use.
@@ -49,6 +54,10 @@ type Forgetter interface {
 // the matching of this very event first of all.
 func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumber) (directory.Route, error) {
 	s := subject(e, number)
+	if n := len(s.Postcodes) + len(s.OldPostcodes) + len(s.Practices); n > maxPlaces {
+		return directory.Route{}, spine.InvalidResource(spine.ResourceIssue("error", "", fmt.Sprintf(
+			"a message names at most %d postcodes and practices of its patient; received %d", maxPlaces, n), "Bundle", "/f:Bundle"))
+	}
 	if memory, ok := b.Patients.(Forgetter); ok && s.Newer {
 		forget := func() { memory.Forget(s.NHSNumber); memory.Forget(s.Baby) }
 		forget()
@@ -98,9 +107,10 @@ func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
 		s.Postcodes = append(s.Postcodes, homes(patient)...)
 		s.Practices = append(s.Practices, practices(patient)...)
 	}
+	s.Postcodes, s.Practices = distinct(s.Postcodes), distinct(s.Practices)
 	switch e.Code {
 	case pdsChangeOfAddress:
-		s.OldPostcodes = e.OldPostcodes()
+		s.OldPostcodes = distinct(e.OldPostcodes())
 	case pdsChangeOfGP:
 		s.Left = len(s.Practices) == 0
 	}
@@ -143,16 +153,29 @@ func homes(p event.Patient) []string {
 			out = append(out, a.Postcode)
 		}
 	}
-	return out
+	return distinct(out)
 }
 
 // practices lists the practices that the message names for the patient.
 func practices(p event.Patient) []nhs.ODSCode {
 	var out []nhs.ODSCode
 	for _, text := range p.Practitioners {
-		if code, err := nhs.ParseODSCode(text); err == nil && !slices.Contains(out, code) {
+		if code, err := nhs.ParseODSCode(text); err == nil {
 			out = append(out, code)
 		}
 	}
-	return out
+	return distinct(out)
+}
+
+// distinct leaves out what was there before.
+func distinct[T comparable](all []T) []T {
+	if len(all) < 2 {
+		return all
+	}
+	seen := make(map[T]bool, len(all))
+	return slices.DeleteFunc(all, func(v T) bool {
+		again := seen[v]
+		seen[v] = true
+		return again
+	})
 }

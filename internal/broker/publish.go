@@ -59,6 +59,9 @@ func (b *Broker) Publish(ctx context.Context, caller spine.Caller, body []byte, 
 	for _, stage := range []func(context.Context, *publication) error{
 		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle, b.findPatient,
 	} {
+		if err := ctx.Err(); err != nil {
+			return Published{}, err // nobody waits for the answer any more
+		}
 		if err := stage(ctx, &p); err != nil {
 			return Published{}, err
 		}

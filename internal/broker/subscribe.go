@@ -39,6 +39,9 @@ func (b *Broker) Subscribe(ctx context.Context, caller spine.Caller, body []byte
 // draft makes the subscription that a resource asks for, or refuses it. at is
 // the moment of its creation.
 func (b *Broker) draft(ctx context.Context, caller spine.Caller, resource subscription.Resource, at time.Time) (s subscription.Subscription, notices []spine.Issue, err error) {
+	if err = ctx.Err(); err != nil {
+		return s, nil, err // nobody waits for the answer any more
+	}
 	s = subscription.Subscription{
 		ID: subscription.NewID(at), ASID: caller.ASID, ODS: resource.Contact, Contacts: resource.Contacts, Mailbox: resource.Mailbox,
 		Status: subscription.Active, End: resource.End, Reason: resource.Reason, Created: at, Version: 1,

@@ -137,7 +137,7 @@ func (r *rule) report(j *judge, at fhir.Node, code, text string) {
 
 // reportElement notes that the rule is broken by an element at a place.
 func (r *rule) reportElement(j *judge, at fhir.Node, element, code, text string) {
-	if r.strict && !j.strict || r.when != nil && !r.when.in(j.at) {
+	if r.strict && !j.strict || r.when != nil && !j.holds(r.when) {
 		return
 	}
 	if fault := (said{at, element}); len(j.findings) < maxFindings {
@@ -149,6 +149,27 @@ func (r *rule) reportElement(j *judge, at fhir.Node, element, code, text string)
 		}
 	}
 	j.report(finding{rule: r.id, source: r.source, brokenBy: r.brokenBy, code: code, text: text, at: at})
+}
+
+// place is a condition in a resource.
+type place struct {
+	condition *condition
+	resource  fhir.Node
+}
+
+// holds reports whether a condition is met by the resource in hand. It is
+// remembered: many elements of one resource may break a rule that has one.
+func (j *judge) holds(c *condition) bool {
+	at := place{c, j.at}
+	met, known := j.held[at]
+	if !known {
+		if j.held == nil {
+			j.held = map[place]bool{}
+		}
+		met = c.in(j.at)
+		j.held[at] = met
+	}
+	return met
 }
 
 // said is a fault that a rule of a page has found: where, and of which element.

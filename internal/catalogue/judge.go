@@ -1,10 +1,8 @@
 package catalogue
 
 import (
-	"bytes"
 	"strconv"
 	"sync"
-	"unicode/utf8"
 
 	"nems/internal/fhir"
 )
@@ -47,6 +45,8 @@ type judge struct {
 	entries  []entry
 	present  uint64 // bits of the slices that have a resource
 	counts   [maxGroups]int
+	routing  *routing // nil until it is asked for
+	held     map[place]bool
 	reported fhir.Node // the last reference whose target a rule has refused
 	said     []said    // what pages have found in the resource in hand
 	findings []fhir.Finding
@@ -213,49 +213,12 @@ func (j *judge) report(f finding) {
 	if f.brokenBy != "" && !j.strict {
 		severity = fhir.Warning
 	}
-	line, column := j.position(f.at)
-	expression, location := j.paths(f.at)
+	line, column := f.at.Position()
 	j.findings = append(j.findings, fhir.Finding{
 		Severity: severity, Code: f.code, Rule: f.rule, Source: f.source, Text: f.text,
-		Expression: expression, Location: location, Line: line, Column: column,
+		Expression: f.at.Expression(), Location: f.at.Location(), Line: line, Column: column,
 	})
 }
 
-// paths names an element. Most findings are about what a resource lacks: for
-// the resource itself there is no need to count siblings.
-func (j *judge) paths(n fhir.Node) (expression, location string) {
-	if len(j.entries) == 0 || n != j.entries[j.atEntry].Resource {
-		return n.Expression(), n.Location()
-	}
-	name := n.Name()
-	return "Bundle.entry[" + strconv.Itoa(j.atEntry) + "].resource.ofType(" + name + ")",
-		"/f:Bundle/f:entry[" + strconv.Itoa(j.atEntry+1) + "]/f:resource/f:" + name
-}
-
-// position is where an element stands. Where lines end in LF alone and no byte
-// order mark leads, as it mostly is, that can be counted fast.
-func (j *judge) position(n fhir.Node) (line, column int) {
-	start, _ := n.Offset()
-	before := j.src[:start]
-	if bytes.IndexByte(before, '\r') >= 0 || bytes.HasPrefix(before, byteOrderMark) {
-		return n.Position()
-	}
-	last := bytes.LastIndexByte(before, '\n')
-	return bytes.Count(before, newline) + 1, utf8.RuneCount(before[last+1:]) + 1
-}
-
-var (
-	newline       = []byte{'\n'}
-	byteOrderMark = []byte("\xef\xbb\xbf")
-)
-
 // done closes the list of findings.
-func (j *judge) done() []fhir.Finding {
-	if j.omitted > 0 {
-		j.findings = append(j.findings, fhir.Finding{
-			Severity: fhir.Information, Code: "informational", Rule: "more",
-			Text: "and " + strconv.Itoa(j.omitted) + " more findings",
-		})
-	}
-	return j.findings
-}
+func (j *judge) done() []fhir.Finding { return fhir.AppendOmitted(j.findings, j.omitted) }

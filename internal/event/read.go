@@ -35,7 +35,8 @@ func Read(doc *fhir.Document) (Event, []fhir.Finding) {
 	}
 	r.message(header)
 	r.routing(header.Extension(routingURL), header)
-	r.patients(doc.References())
+	r.refs, r.codes = doc.References(), map[fhir.Node]string{}
+	r.patients()
 	return r.event, r.findings
 }
 
@@ -43,6 +44,8 @@ func Read(doc *fhir.Document) (Event, []fhir.Finding) {
 type reader struct {
 	event    Event
 	findings []fhir.Finding
+	refs     *fhir.References
+	codes    map[fhir.Node]string // of the organisations that references led to
 }
 
 func (r *reader) fail(at fhir.Node, code, rule, text string) {
@@ -124,18 +127,18 @@ func (r *reader) routing(routing, header fhir.Node) {
 }
 
 // patients reads the Patient resources, and in a birth who is mother and baby.
-func (r *reader) patients(refs *fhir.References) {
+func (r *reader) patients() {
 	birth := r.event.Code == BirthNotification
 	mother, baby := fhir.Node{}, fhir.Node{}
-	for i, entry := range refs.Entries() {
+	for i, entry := range r.refs.Entries() {
 		resource := entry.Resource
 		switch {
 		case resource.Name() == "Patient":
-			r.event.Patients = append(r.event.Patients, patient(refs, i, resource))
+			r.event.Patients = append(r.event.Patients, r.patient(i, resource))
 		case birth && resource.Name() == "Communication":
-			mother = refs.Resolve(i, resource.At("subject", "reference").ValueBytes()).Resource
+			mother = r.refs.Resolve(i, resource.At("subject", "reference").ValueBytes()).Resource
 		case birth && resource.Name() == "RelatedPerson":
-			baby = refs.Resolve(i, resource.At("patient", "reference").ValueBytes()).Resource
+			baby = r.refs.Resolve(i, resource.At("patient", "reference").ValueBytes()).Resource
 		}
 	}
 	r.event.Mother, r.event.Baby = r.event.indexOf(mother), r.event.indexOf(baby)
@@ -146,7 +149,7 @@ func (e *Event) indexOf(resource fhir.Node) int {
 	return slices.IndexFunc(e.Patients, func(p Patient) bool { return p.At == resource })
 }
 
-func patient(refs *fhir.References, entry int, resource fhir.Node) Patient {
+func (r *reader) patient(entry int, resource fhir.Node) Patient {
 	p := Patient{At: resource}
 	for id := range resource.ChildrenNamed("identifier") {
 		if s := id.Child("system"); s.EqualValue(nhsNumberSystem) || s.EqualValue(nhsNumberSystemOld) {
@@ -157,7 +160,7 @@ func patient(refs *fhir.References, entry int, resource fhir.Node) Patient {
 		p.Addresses = append(p.Addresses, Address{Use: a.Child("use").Value(), Postcode: a.Child("postalCode").Value()})
 	}
 	for gp := range resource.ChildrenNamed("generalPractitioner") {
-		if code := organisation(refs, entry, gp.Child("reference")); code != "" {
+		if code := r.organisation(entry, gp.Child("reference")); code != "" {
 			p.Practitioners = append(p.Practitioners, code)
 		}
 	}
@@ -175,13 +178,23 @@ func officialName(patient fhir.Node) fhir.Node {
 }
 
 // organisation returns the ODS code behind a reference: in the directory's URL
-// or in the Organization resource that the message carries.
-func organisation(refs *fhir.References, entry int, reference fhir.Node) string {
+// or in the Organization resource that the message carries. A resource is
+// searched once, however many references lead to it.
+func (r *reader) organisation(entry int, reference fhir.Node) string {
 	if code, ok := strings.CutPrefix(reference.Value(), odsDirectory); ok {
 		return code
 	}
-	target := refs.Resolve(entry, reference.ValueBytes()).Resource
-	for id := range target.ChildrenNamed("identifier") {
+	target := r.refs.Resolve(entry, reference.ValueBytes()).Resource
+	code, known := r.codes[target]
+	if !known {
+		code = odsCode(target)
+		r.codes[target] = code
+	}
+	return code
+}
+
+func odsCode(organisation fhir.Node) string {
+	for id := range organisation.ChildrenNamed("identifier") {
 		if id.Child("system").EqualValue(odsSystem) {
 			return id.Child("value").Value()
 		}

@@ -2,6 +2,7 @@ package fhir
 
 import (
 	"bytes"
+	"hash/maphash"
 	"iter"
 )
 
@@ -163,20 +164,31 @@ func isASCII(v []byte) bool {
 	return true
 }
 
-// checkDuplicates refuses two attributes of one expanded name.
+// checkDuplicates refuses two attributes of one expanded name. Attributes
+// without a prefix are in no namespace, declarations in their own.
 func (p *parser) checkDuplicates() error {
-	for i := 1; i < p.attributeCount; i++ {
+	if p.attributeCount < 2 {
+		return nil
+	}
+	// A hash table of twice as many places as there can be attributes: each one
+	// meets the few that share its place.
+	var table [2 * maxAttributes]uint8 // from 1
+	for i := range p.attributeCount {
 		a := &p.attributes[i]
-		for j := range i {
-			b := &p.attributes[j]
-			if bytes.Equal(p.bytes(a.name), p.bytes(b.name)) && a.uri.equal(b.uri) &&
-				(a.prefix.start == a.prefix.end) == (b.prefix.start == b.prefix.end) {
+		at := maphash.Bytes(hashSeed, p.bytes(a.name)) + uint64(a.uri)
+		for ; table[at%uint64(len(table))] != 0; at++ {
+			count(1)
+			b := &p.attributes[table[at%uint64(len(table))]-1]
+			if a.uri == b.uri && bytes.Equal(p.bytes(a.name), p.bytes(b.name)) && (a.prefix.start == a.prefix.end) == (b.prefix.start == b.prefix.end) {
 				return p.syntax("xml-attribute-twice", "an attribute stands twice in one element", int(a.name.start))
 			}
 		}
+		table[at%uint64(len(table))] = uint8(i + 1)
 	}
 	return nil
 }
+
+var hashSeed = maphash.MakeSeed()
 
 // startTagAttribute finds an attribute without prefix in a start tag that is
 // known to be well formed.

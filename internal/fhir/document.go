@@ -13,6 +13,9 @@ type Document struct {
 
 	once       sync.Once // references, worked out when first asked for
 	references *References
+
+	placesOnce sync.Once // places, likewise
+	places     places
 }
 
 // record is one element. A subtree lies in one piece: the element, then its

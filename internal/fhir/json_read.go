@@ -84,7 +84,7 @@ func (c *jsonConverter) findings() []Finding {
 		f.Line, f.Column = at.position(p.offset)
 		found = append(found, f)
 	}
-	return appendOmitted(found, c.omitted)
+	return AppendOmitted(found, c.omitted)
 }
 
 // step lengthens the path and gives what shortens it again.

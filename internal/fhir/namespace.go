@@ -1,17 +1,12 @@
 package fhir
 
-import "bytes"
-
-// namespace is the name that a prefix stands for.
-type namespace struct {
-	known knownNamespace
-	uri   []byte // of other namespaces
-}
-
-type knownNamespace uint8
+// namespace is a number for the name that a prefix stands for, so that names
+// of any length are compared at once. Those behind nsOther are numbered by the
+// parser as they come.
+type namespace uint32
 
 const (
-	nsNone knownNamespace = iota
+	nsNone namespace = iota
 	nsFHIR
 	nsXHTML
 	nsXML
@@ -20,44 +15,49 @@ const (
 	nsOther
 )
 
-func (n namespace) equal(m namespace) bool {
-	return n.known == m.known && bytes.Equal(n.uri, m.uri)
+var knownNamespaces = map[string]namespace{
+	"":                                     nsNone,
+	fhirNamespace:                          nsFHIR,
+	"http://www.w3.org/1999/xhtml":         nsXHTML,
+	"http://www.w3.org/XML/1998/namespace": nsXML,
+	"http://www.w3.org/2000/xmlns/":        nsXMLNS,
+	"http://www.w3.org/2001/XMLSchema-instance": nsInstance,
 }
 
-func namespaceOf(uri []byte) namespace {
-	switch string(uri) {
-	case "":
-		return namespace{}
-	case fhirNamespace:
-		return namespace{known: nsFHIR}
-	case "http://www.w3.org/1999/xhtml":
-		return namespace{known: nsXHTML}
-	case "http://www.w3.org/XML/1998/namespace":
-		return namespace{known: nsXML}
-	case "http://www.w3.org/2000/xmlns/":
-		return namespace{known: nsXMLNS}
-	case "http://www.w3.org/2001/XMLSchema-instance":
-		return namespace{known: nsInstance}
+// namespaceOf gives the number of a namespace.
+func (p *parser) namespaceOf(uri []byte) namespace {
+	if ns, known := knownNamespaces[string(uri)]; known {
+		return ns
 	}
-	return namespace{nsOther, uri}
+	if ns, known := p.otherNamespaces[string(uri)]; known {
+		return ns
+	}
+	if p.otherNamespaces == nil {
+		p.otherNamespaces = map[string]namespace{}
+	}
+	ns := nsOther + namespace(len(p.otherNamespaces))
+	p.otherNamespaces[string(uri)] = ns
+	return ns
 }
 
 // isSchemaHint recognises attributes that tell a schema processor where to
 // look. They mean nothing to others.
 func (n namespace) isSchemaHint(name string) bool {
-	return n.known == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation")
+	return n == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation")
 }
 
 // scope is what namespace declarations are in force: the default namespace
 // and a length of parser.bindings.
 type scope struct {
-	element  knownNamespace // of elements without a prefix
+	element  namespace // of elements without a prefix
 	bindings uint32
 }
 
+// binding is a prefix with a meaning, as long as its element is open.
 type binding struct {
-	prefix span
+	prefix string
 	ns     namespace
+	hidden uint32 // the binding of this prefix further out, from 1; 0: none
 }
 
 // declareNamespaces puts the declarations of the start tag in force, and then
@@ -65,7 +65,7 @@ type binding struct {
 func (p *parser) declareNamespaces() error {
 	for i := range p.attributeCount {
 		a := &p.attributes[i]
-		a.uri = namespace{}
+		a.uri = nsNone
 		switch {
 		case a.prefix.start == a.prefix.end:
 			if string(p.bytes(a.name)) == "xmlns" {
@@ -81,7 +81,7 @@ func (p *parser) declareNamespaces() error {
 	}
 	for i := range p.attributeCount {
 		a := &p.attributes[i]
-		if a.prefix.start == a.prefix.end || a.uri.known == nsXMLNS {
+		if a.prefix.start == a.prefix.end || a.uri == nsXMLNS {
 			continue
 		}
 		ns, found := p.lookup(p.bytes(a.prefix))
@@ -94,41 +94,53 @@ func (p *parser) declareNamespaces() error {
 }
 
 func (p *parser) declareDefault(a *attribute) error {
-	ns := namespaceOf(p.value(a))
-	if ns.known == nsXML || ns.known == nsXMLNS {
+	ns := p.namespaceOf(p.value(a))
+	if ns == nsXML || ns == nsXMLNS {
 		return p.syntax("fhir-namespace", "this namespace may not be declared", int(a.name.start))
 	}
-	a.uri = namespace{known: nsXMLNS}
-	p.space.element = ns.known
+	a.uri = nsXMLNS
+	p.space.element = ns
 	return nil
 }
 
 func (p *parser) declarePrefix(a *attribute) error {
-	ns := namespaceOf(p.value(a))
+	ns := p.namespaceOf(p.value(a))
 	prefix := string(p.bytes(a.name))
 	switch {
-	case ns.known == nsNone:
+	case ns == nsNone:
 		return p.syntax("fhir-namespace", "a prefix needs a namespace; received an empty one", int(a.name.start))
-	case prefix == "xmlns", ns.known == nsXMLNS, (prefix == "xml") != (ns.known == nsXML):
+	case prefix == "xmlns", ns == nsXMLNS, (prefix == "xml") != (ns == nsXML):
 		return p.syntax("fhir-namespace", "the prefixes xml and xmlns and their namespaces cannot be declared anew", int(a.name.start))
 	}
-	a.uri = namespace{known: nsXMLNS}
-	p.bindings = append(p.bindings, binding{a.name, ns})
+	a.uri = nsXMLNS
+	if p.prefixes == nil {
+		p.prefixes = map[string]uint32{}
+	}
+	p.bindings = append(p.bindings, binding{prefix, ns, p.prefixes[prefix]})
 	p.space.bindings = uint32(len(p.bindings))
+	p.prefixes[prefix] = p.space.bindings
 	return nil
+}
+
+// restore puts the declarations around an element that closes in force.
+func (p *parser) restore(outer scope) {
+	for len(p.bindings) > int(outer.bindings) {
+		last := &p.bindings[len(p.bindings)-1]
+		p.prefixes[last.prefix] = last.hidden
+		p.bindings = p.bindings[:len(p.bindings)-1]
+	}
+	p.space = outer
 }
 
 // lookup finds what a prefix stands for.
 func (p *parser) lookup(prefix []byte) (namespace, bool) {
-	for i := len(p.bindings) - 1; i >= 0; i-- {
-		if bytes.Equal(p.bytes(p.bindings[i].prefix), prefix) {
-			return p.bindings[i].ns, true
-		}
+	if at := p.prefixes[string(prefix)]; at > 0 {
+		return p.bindings[at-1].ns, true
 	}
 	if string(prefix) == "xml" {
-		return namespace{known: nsXML}, true
+		return nsXML, true
 	}
-	return namespace{}, false
+	return nsNone, false
 }
 
 func (p *parser) undeclared(prefix span) error {

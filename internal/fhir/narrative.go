@@ -107,14 +107,14 @@ func (p *parser) narrativeAttributes(e *htmlElement, node uint32) {
 	}
 	for i := range p.attributeCount {
 		a := &p.attributes[i]
-		if a.uri.known == nsXMLNS {
+		if a.uri == nsXMLNS {
 			continue
 		}
 		name := string(p.bytes(a.name))
 		switch {
 		case a.uri.isSchemaHint(name):
 			continue
-		case a.uri.known == nsXML:
+		case a.uri == nsXML:
 			name = "xml:" + name
 		case a.prefix.end > a.prefix.start:
 			name = string(p.bytes(span{a.prefix.start, a.name.end}))
@@ -143,7 +143,7 @@ func (p *parser) narrativeAttribute(e *htmlElement, name string, a *attribute, n
 	case !htmlValue(typ, value):
 		p.report(ruleNarrativeAttribute, node, offset, name, " of ", e.name, " needs the form ", typ, "; received ", describe(value))
 	case typ == "ID":
-		p.addID(a)
+		p.addID(a, node)
 	case typ == "uri" && !harmlessLink(value, name == "src"):
 		p.report(ruleNarrativeActive, node, offset, "a narrative links by http, https, ftp, mailto, tel, urn or a fragment and shows images; received another scheme")
 	case typ == "style" && !harmlessStyle(value):
@@ -238,45 +238,16 @@ func harmlessStyle(value []byte) bool {
 	return !activeStyle.Match(value) && !activeStyle.Match(styleComment.ReplaceAll(value, nil))
 }
 
-// addID keeps an id for checkIDs, without the white space around it.
-func (p *parser) addID(a *attribute) {
-	id := a.value
-	for isSpace(p.src[id.start]) {
-		id.start++
-	}
-	for isSpace(p.src[id.end-1]) {
-		id.end--
-	}
-	p.ids = append(p.ids, id)
-	p.escapedIDs = p.escapedIDs || !a.plain
-}
-
-// checkIDs: ids in narratives are unique in a document. (The schema makes
-// them so; they are XML ids, unlike the ids of FHIR elements.)
-func (p *parser) checkIDs() {
-	if len(p.ids) < 2 {
+// addID: ids in narratives are unique in a document. (The schema makes them so;
+// they are XML ids, unlike the ids of FHIR elements.)
+func (p *parser) addID(a *attribute, node uint32) {
+	id := string(bytes.Trim(p.value(a), " \t\r\n"))
+	if _, twice := p.ids[id]; twice {
+		p.report(ruleNarrativeAttribute, node, int(a.value.start), "an id in a narrative may stand once in a document; received it again")
 		return
 	}
-	key := p.bytes
-	if p.escapedIDs {
-		key = func(s span) []byte { return bytes.Trim(unescapeAttribute(p.bytes(s)), " ") }
+	if p.ids == nil {
+		p.ids = map[string]struct{}{}
 	}
-	slices.SortStableFunc(p.ids, func(a, b span) int { return bytes.Compare(key(a), key(b)) })
-	for i := 1; i < len(p.ids); i++ {
-		if bytes.Equal(key(p.ids[i-1]), key(p.ids[i])) && !p.full() {
-			at := p.ids[i].start
-			p.report(ruleNarrativeAttribute, p.nodeAt(at), int(at), "an id in a narrative may stand once in a document; received it again")
-		}
-	}
-}
-
-// nodeAt finds the innermost element around an offset.
-func (p *parser) nodeAt(offset uint32) uint32 {
-	after, _ := slices.BinarySearchFunc(p.nodes, offset, func(r record, at uint32) int {
-		if r.start <= at {
-			return -1
-		}
-		return 1
-	})
-	return uint32(after - 1)
+	p.ids[id] = struct{}{}
 }

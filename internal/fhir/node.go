@@ -103,6 +103,7 @@ func (n Node) attributeIs(s string) bool {
 func (n Node) attribute() []byte {
 	raw := n.doc.src[n.record().value-1:] // from the quote on
 	end := bytes.IndexByte(raw[1:], raw[0])
+	count(end)
 	return unescapeAttribute(raw[1 : end+1])
 }
 
@@ -129,6 +130,7 @@ func (n Node) Children() iter.Seq[Node] {
 		}
 		end := n.record().next
 		for i := n.index + 1; i < end; i = n.doc.nodes[i].next {
+			count(1)
 			if !yield(Node{n.doc, i}) {
 				return
 			}
@@ -143,6 +145,7 @@ func (n Node) Child(name string) Node {
 	}
 	end := n.record().next
 	for i := n.index + 1; i < end; i = n.doc.nodes[i].next {
+		count(1)
 		if c := (Node{n.doc, i}); c.is(name) {
 			return c
 		}
@@ -227,7 +230,7 @@ func (n Node) Position() (line, column int) {
 	if n.doc == nil {
 		return 0, 0
 	}
-	return position(n.doc.src, int(n.record().start))
+	return n.doc.position(int(n.record().start))
 }
 
 // Offset gives the element's byte range in the source, tags included.

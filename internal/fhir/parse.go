@@ -43,16 +43,17 @@ type parser struct {
 	frames [maxDepth + 1]frame // frames[0] stands around the root
 	depth  int                 // index of the innermost open element
 
-	space    scope // namespaces in force
-	bindings []binding
+	space           scope // namespaces in force
+	bindings        []binding
+	prefixes        map[string]uint32 // the innermost of bindings, from 1; 0: none
+	otherNamespaces map[string]namespace
 
 	attributes     [maxAttributes]attribute
 	attributeCount int
 
 	reporter
-	ids        []span // ids in narratives
-	escapedIDs bool   // some of them hold references or odd white space
-	readable   bool   // the narrative being read has text or an image
+	ids      map[string]struct{} // in narratives
+	readable bool                // the narrative being read has text or an image
 }
 
 // frame is an open element.
@@ -100,7 +101,6 @@ func (p *parser) parse(around uint16) error {
 		return err
 	}
 	p.doc.nodes = p.nodes
-	p.checkIDs()
 	p.judgeInvariants()
 	return nil
 }
@@ -175,8 +175,7 @@ func (p *parser) endTag() error {
 
 // closeElement judges the finished content and gives the frame up.
 func (p *parser) closeElement(f *frame) {
-	p.space = f.outer
-	p.bindings = p.bindings[:f.outer.bindings]
+	p.restore(f.outer)
 	p.depth--
 	if f.html != 0 {
 		p.closeNarrative(f)

@@ -26,7 +26,12 @@ func newLocator(src []byte) *locator {
 
 // position of an offset, which must not lie before the one asked last.
 func (l *locator) position(offset int) (line, column int) {
-	for ; l.offset < offset && l.offset < len(l.src); l.offset++ {
+	offset = min(offset, len(l.src))
+	if l.offset < offset {
+		l.skipLines(offset)
+	}
+	count(max(0, offset-l.offset))
+	for ; l.offset < offset; l.offset++ {
 		c := l.src[l.offset]
 		switch {
 		case c == '\n', c == '\r' && !(l.offset+1 < len(l.src) && l.src[l.offset+1] == '\n'):
@@ -38,6 +43,21 @@ func (l *locator) position(offset int) (line, column int) {
 	}
 	return l.line, l.column
 }
+
+// skipLines goes behind the last LF before the offset where lines end in LF
+// alone, as they mostly do: those can be counted fast.
+func (l *locator) skipLines(offset int) {
+	part := l.src[l.offset:offset]
+	last := bytes.LastIndexByte(part, '\n')
+	if last < 0 || bytes.IndexByte(part[:last], '\r') >= 0 {
+		return
+	}
+	l.line += bytes.Count(part[:last+1], newline)
+	l.column = 1
+	l.offset += last + 1
+}
+
+var newline = []byte{'\n'}
 
 // position of one offset.
 func position(src []byte, offset int) (line, column int) {

@@ -17,6 +17,9 @@ type References struct {
 
 	once      sync.Once // contained, which few messages need
 	contained map[place]Node
+
+	versionsOnce sync.Once // versions, likewise
+	versions     []string
 }
 
 // Entry is one entry of a Bundle.
@@ -45,7 +48,8 @@ func (e Entry) ID() string {
 	return e.FullURL[strings.LastIndexByte(e.FullURL, '/')+1:]
 }
 
-// version gives the version of the entry's resource, "" for none.
+// version gives the version of the entry's resource, "" for none. It looks
+// through the resource.
 func (e *Entry) version() string { return e.Resource.At("meta", "versionId").Value() }
 
 // Target is where a reference leads: a resource of the Bundle, and its entry
@@ -88,6 +92,11 @@ func newReferences(bundle Node) *References {
 		e := Entry{At: at, Resource: at.Child("resource").Resource(), FullURL: at.Child("fullUrl").Value(), base: scopeURL}
 		r.add(e, int32(len(r.entries))) //nolint:gosec // a document has fewer elements
 	}
+	for i := range r.entries {
+		if e := &r.entries[i]; e.Repeated {
+			e.SameVersion = r.version(int(r.places[place{scopeURL, e.FullURL}])) == r.version(i)
+		}
+	}
 	return r
 }
 
@@ -95,9 +104,7 @@ func newReferences(bundle Node) *References {
 // is found.
 func (r *References) add(e Entry, number int32) {
 	if e.FullURL != "" {
-		first := r.file(place{scopeURL, e.FullURL}, number)
-		e.Repeated = first != number
-		e.SameVersion = e.Repeated && r.entries[first].version() == e.version()
+		e.Repeated = r.file(place{scopeURL, e.FullURL}, number) != number
 	}
 	if base, rest := splitRESTful(e.FullURL); base > 0 {
 		e.base = r.file(place{scopeBase, e.FullURL[:base]}, number)
@@ -146,10 +153,22 @@ func (r *References) Resolve(entry int, reference []byte) Target {
 	}
 	resource, version, versioned := bytes.Cut(reference, historyPart)
 	t := r.find(entry, resource)
-	if versioned && !bytes.Equal(t.Resource.At("meta", "versionId").ValueBytes(), version) {
+	if versioned && t.Found() && r.version(t.Entry) != string(version) {
 		return Target{}
 	}
 	return t
+}
+
+// version gives the version of an entry's resource. All are looked up when the
+// first one is asked for: many references may lead to one large resource.
+func (r *References) version(entry int) string {
+	r.versionsOnce.Do(func() {
+		r.versions = make([]string, len(r.entries))
+		for i := range r.entries {
+			r.versions[i] = r.entries[i].version()
+		}
+	})
+	return r.versions[entry]
 }
 
 var historyPart = []byte("/_history/")

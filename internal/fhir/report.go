@@ -50,21 +50,21 @@ func (p *parser) findings() []Finding {
 	}
 	slices.SortStableFunc(p.problems, func(a, b problem) int { return int(a.offset) - int(b.offset) })
 	found := make([]Finding, 0, len(p.problems)+1)
-	at, paths := newLocator(p.src), new(pathFinder)
 	for _, problem := range p.problems {
 		n := Node{p.doc, problem.node}
 		f := Finding{
 			Severity: Error, Code: problem.rule.code, Rule: problem.rule.id, Source: problem.rule.source,
-			Expression: paths.expression(n), Location: paths.location(n), Text: problem.text,
+			Expression: n.Expression(), Location: n.Location(), Text: problem.text,
 		}
-		f.Line, f.Column = at.position(int(problem.offset))
+		f.Line, f.Column = p.doc.position(int(problem.offset))
 		found = append(found, f)
 	}
-	return appendOmitted(found, p.omitted)
+	return AppendOmitted(found, p.omitted)
 }
 
-// appendOmitted says how many findings were left out.
-func appendOmitted(found []Finding, omitted int) []Finding {
+// AppendOmitted says at the end of a capped list how many findings were left
+// out.
+func AppendOmitted(found []Finding, omitted int) []Finding {
 	if omitted == 0 {
 		return found
 	}

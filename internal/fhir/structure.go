@@ -7,7 +7,7 @@ type tag struct {
 	start uint32
 	qname span // as written
 	local span // without prefix
-	ns    knownNamespace
+	ns    namespace
 	value span // of the attribute value or url, as written; starts at 0: there is none
 	plain bool // it needs no normalising
 	url   bool // it is url
@@ -115,7 +115,7 @@ func (p *parser) fullTag(t *tag) error {
 		if !found {
 			return p.undeclared(prefix)
 		}
-		t.ns = ns.known
+		t.ns = ns
 	}
 	return nil
 }
@@ -249,7 +249,7 @@ func (p *parser) judgeAttributes(t *tag, typ uint16, index uint32) {
 		a := &p.attributes[i]
 		name := p.bytes(a.name)
 		switch {
-		case a.uri.known == nsXMLNS:
+		case a.uri == nsXMLNS:
 		case a.prefix.end > a.prefix.start:
 			p.judgePrefixed(a, typ, index)
 		case string(name) == "value" && typ != typeExtension && (facts.kind != kindNone || typ == typeUnknown),
@@ -271,7 +271,7 @@ func (p *parser) judgePrefixed(a *attribute, typ uint16, index uint32) {
 	switch {
 	case a.uri.isSchemaHint(name):
 	case typ == typeUnknown:
-	case a.uri.known == nsInstance && name == "type":
+	case a.uri == nsInstance && name == "type":
 		p.report(ruleSchemaInstance, index, int(a.name.start), "FHIR elements have their types by definition; received an attribute that names one")
 	default:
 		p.report(ruleAttribute, index, int(a.name.start), "FHIR elements have no attributes with a prefix; received one")

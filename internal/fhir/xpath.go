@@ -148,6 +148,7 @@ func (e *evaluator) exists(x *expr, at uint32) bool {
 // childNamed gives the index of the first child with that name, 0 for none.
 func (d *Document) childNamed(at uint32, name uint16) uint32 {
 	for i, end := at+1, d.nodes[at].next; i < end; i = d.nodes[i].next {
+		count(1)
 		if d.nodes[i].name == name {
 			return i
 		}
@@ -198,11 +199,13 @@ func (e *evaluator) step(s *step, at uint32) {
 	switch s.axis {
 	case axisChild:
 		for i, end := at+1, nodes[at].next; i < end; i = nodes[i].next {
+			count(1)
 			if s.name == 0 || nodes[i].name == s.name {
 				e.found = append(e.found, i)
 			}
 		}
 	case axisDescendant:
+		count(int(nodes[at].next - at))
 		for i, end := at+1, nodes[at].next; i < end; i++ {
 			if nodes[i].name == s.name {
 				e.found = append(e.found, i)

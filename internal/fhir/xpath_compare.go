@@ -7,10 +7,10 @@ import (
 	"strconv"
 )
 
-// maxOpposite caps how many nodes each node is compared with. Two paths that
-// an invariant compares lead to elements that occur once, or to ancestors: a
-// document with more is refused anyway, and must not take quadratic time.
-const maxOpposite = maxDepth
+// maxCompared caps how many nodes are compared with how many. Two paths that
+// an invariant compares lead to elements that occur once: a document with more
+// is refused anyway, and must not take quadratic time.
+const maxCompared = 8
 
 // compare judges a general comparison: with nodes it holds when it does for
 // one of them. The reader puts nodes on the left.
@@ -62,8 +62,8 @@ func (e *evaluator) comparePaths(x *expr, at uint32) bool {
 	defer func() { e.found = e.found[:base] }()
 	left := e.nodes(x.args[0], at)
 	right := e.nodes(x.args[1], at)
-	for _, a := range left {
-		for _, b := range right[:min(len(right), maxOpposite)] {
+	for _, a := range left[:min(len(left), maxCompared)] {
+		for _, b := range right[:min(len(right), maxCompared)] {
 			if valuesCompare(e.value(a), e.value(b), x.comparison) {
 				return true
 			}

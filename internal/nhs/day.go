@@ -23,13 +23,18 @@ var UnitedKingdom = sync.OnceValue(func() *time.Location {
 // (design, decision 11).
 func IsDay(written string, day time.Time) bool {
 	date := day.Format(time.DateOnly)
-	if written[:min(len(written), len(date))] == date {
-		return true
-	}
+	return written[:min(len(written), len(date))] == date || DayOfInstant(written) == date
+}
+
+// DayOfInstant gives the date, by the clocks of the United Kingdom, of an
+// instant in UTC; "" for what is none.
+func DayOfInstant(written string) string {
 	moment, err := time.Parse(time.RFC3339, written)
 	if err != nil {
-		return false
+		return ""
 	}
-	_, offset := moment.Zone()
-	return offset == 0 && moment.In(UnitedKingdom()).Format(time.DateOnly) == date
+	if _, offset := moment.Zone(); offset != 0 {
+		return ""
+	}
+	return moment.In(UnitedKingdom()).Format(time.DateOnly)
 }

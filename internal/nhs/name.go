@@ -10,8 +10,18 @@ import (
 // person who reads them: without regard to case, to blanks around them, to
 // which of Unicode's forms an accented letter has (both in NFC) and to which
 // character stands for the apostrophe (design, decision 11).
-func SameName(a, b string) bool {
-	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) || strings.EqualFold(plainName(a), plainName(b))
+func SameName(a, b string) bool { return ReadName(a).Same(b) }
+
+// Name is a name, or a part of one, that is to be compared with many.
+type Name struct{ trimmed, plain string }
+
+// ReadName makes a name ready to be compared.
+func ReadName(s string) Name { return Name{strings.TrimSpace(s), plainName(s)} }
+
+// Same is SameName. It takes time in proportion to the other name, however long
+// this one is.
+func (n Name) Same(other string) bool {
+	return strings.EqualFold(n.trimmed, strings.TrimSpace(other)) || strings.EqualFold(n.plain, plainName(other))
 }
 
 func plainName(name string) string {

@@ -55,16 +55,24 @@ func ReadResource(root fhir.Node) (Resource, []fhir.Finding) {
 	r.Reason = r.text(root.Child("reason"), "reason")
 	r.Criteria = r.text(root.Child("criteria"), "criteria")
 	r.channel(root.Child("channel"))
-	return r.Resource, r.findings
+	return r.Resource, fhir.AppendOmitted(r.findings, r.omitted)
 }
+
+// maxFindings caps what is reported of one resource.
+const maxFindings = 200
 
 // resourceReader gathers a resource and what is wrong with it.
 type resourceReader struct {
 	Resource
 	findings []fhir.Finding
+	omitted  int // findings beyond the cap
 }
 
 func (r *resourceReader) fail(at fhir.Node, code, rule, text string) {
+	if len(r.findings) == maxFindings {
+		r.omitted++
+		return
+	}
 	line, column := at.Position()
 	r.findings = append(r.findings, fhir.Finding{
 		Severity: fhir.Error, Code: code, Rule: "subscription-" + strings.ReplaceAll(rule, ".", "-"), Source: createPage,
@@ -110,30 +118,40 @@ func (r *resourceReader) text(n fhir.Node, name string) string {
 // decides. The others are kept and not judged; only where none has it, the first
 // is told what it lacks.
 func (r *resourceReader) contacts(root fhir.Node) {
-	var wrong []fhir.Finding
+	var first fhir.Node
 	var kept []byte
 	for contact := range root.ChildrenNamed("contact") {
-		judged := resourceReader{}
-		code := judged.contact(contact)
-		if r.Contact == "" && len(judged.findings) == 0 {
-			r.Contact = code
+		if r.Contact == "" {
+			r.Contact = organisation(contact)
 		}
-		if kept == nil {
-			wrong = judged.findings
+		if !first.Exists() {
+			first = contact
 		}
 		kept = append(kept, writeContact(contact)...)
 	}
 	switch {
-	case kept == nil:
+	case !first.Exists():
 		r.fail(root, "required", "contact", "contact is missing: it names the subscribing organisation as `"+contactURL+"` followed by its ODS code")
 	case r.Contact == "":
-		r.findings = append(r.findings, wrong...)
+		r.contact(first)
 	case root.Count("contact") > 1:
 		r.Contacts = string(kept)
 	}
 }
 
-func (r *resourceReader) contact(contact fhir.Node) nhs.ODSCode {
+// organisation gives whom a contact names, "" when it has not the form of the
+// page.
+func organisation(contact fhir.Node) nhs.ODSCode {
+	text, found := strings.CutPrefix(contact.Child("value").Value(), contactURL)
+	code, err := nhs.ParseODSCode(text)
+	if !found || err != nil || !contact.Child("use").EqualValue("work") || !contact.Child("system").EqualValue("url") {
+		return ""
+	}
+	return code
+}
+
+// contact tells what a contact lacks that has not the form of the page.
+func (r *resourceReader) contact(contact fhir.Node) {
 	for _, part := range []struct{ name, want string }{{"use", "work"}, {"system", "url"}} {
 		n := contact.Child(part.name)
 		if !n.Exists() {
@@ -144,7 +162,7 @@ func (r *resourceReader) contact(contact fhir.Node) nhs.ODSCode {
 	}
 	value := contact.Child("value")
 	text, found := strings.CutPrefix(value.Value(), contactURL)
-	code, err := nhs.ParseODSCode(text)
+	_, err := nhs.ParseODSCode(text)
 	switch {
 	case !value.Exists():
 		r.fail(contact, "required", "contact-value", "contact.value is `"+contactURL+"` followed by an ODS code; received none")
@@ -153,7 +171,6 @@ func (r *resourceReader) contact(contact fhir.Node) nhs.ODSCode {
 	case err != nil:
 		r.fail(value, "value", "contact-value", "contact.value ends with an ODS code, 1 to 12 letters and digits; received "+shown(text))
 	}
-	return code
 }
 
 // end reads until when. That it is an instant with a zone is the schema's

@@ -1,0 +1,61 @@
+package fhir
+
+// places is what it takes to say where any element of a document stands at a
+// cost that does not grow with the document. It is worked out when a document
+// is first asked, in one pass: most documents never are.
+type places struct {
+	marks     []locator // at every markEvery bytes
+	namesakes []uint32  // of each element: the siblings of its name before it
+}
+
+// markEvery is how many bytes are counted anew for a position, at most.
+const markEvery = 2048
+
+func (d *Document) whereabouts() *places {
+	d.placesOnce.Do(func() { d.places = places{d.marks(), d.countNamesakes()} })
+	return &d.places
+}
+
+func (d *Document) marks() []locator {
+	at := newLocator(d.src)
+	marks := make([]locator, 0, len(d.src)/markEvery+1)
+	for offset := 0; offset <= len(d.src); offset += markEvery {
+		at.position(offset)
+		marks = append(marks, *at)
+	}
+	return marks
+}
+
+// position gives the line and the column (in characters) of an offset.
+func (d *Document) position(offset int) (line, column int) {
+	at := d.whereabouts().marks[offset/markEvery]
+	return at.position(offset)
+}
+
+// countNamesakes counts for all elements at once.
+func (d *Document) countNamesakes() []uint32 {
+	count(len(d.nodes))
+	before := make([]uint32, len(d.nodes))
+	known := make([]uint32, len(d.facts.names))
+	for parent := range d.nodes {
+		first, end := uint32(parent)+1, d.nodes[parent].next
+		var others map[string]uint32 // of names that STU3 does not have
+		for i := first; i < end; i = d.nodes[i].next {
+			if id := d.nodes[i].name; id != 0 {
+				before[i] = known[id]
+				known[id]++
+				continue
+			}
+			if others == nil {
+				others = map[string]uint32{}
+			}
+			name := Node{d, i}.Name()
+			before[i] = others[name]
+			others[name]++
+		}
+		for i := first; i < end; i = d.nodes[i].next {
+			known[d.nodes[i].name] = 0
+		}
+	}
+	return before
+}
