@@ -25,7 +25,8 @@ var summaries = map[string]summary{
 
 // shape is what of a resource type stays in its summaries.
 type shape struct {
-	// mandatory are the top elements that STU3 wants at least once.
+	// mandatory are the top elements that STU3 wants at least once, by their
+	// cardinality or by an invariant.
 	mandatory []string
 	// omitted are the elements, as paths from the top, that STU3 does not mark
 	// as part of a summary and does not want there.
@@ -37,7 +38,7 @@ type shape struct {
 var shapes = map[string]shape{
 	"Subscription": {mandatory: []string{"status", "reason", "criteria", "channel"}},
 	"CapabilityStatement": {
-		mandatory: []string{"status", "date", "kind", "fhirVersion", "acceptUnknown", "format"},
+		mandatory: []string{"status", "date", "kind", "software", "fhirVersion", "acceptUnknown", "format", "rest"}, // cpb-1, cpb-2
 		omitted: []string{
 			"rest.documentation", "rest.security", "rest.resource.interaction.documentation", "rest.resource.versioning",
 			"rest.resource.searchParam", "rest.interaction",

@@ -138,7 +138,7 @@ func TestSummary(t *testing.T) {
 		},
 		"CapabilityStatement": {
 			"true":  "id meta name title status date kind software implementation fhirVersion acceptUnknown format format format format rest",
-			"text":  "id meta status date kind fhirVersion acceptUnknown format format format format",
+			"text":  "id meta status date kind software fhirVersion acceptUnknown format format format format rest",
 			"data":  "id meta name title status date kind software implementation fhirVersion acceptUnknown format format format format rest",
 			"false": "id name title status date kind software implementation fhirVersion acceptUnknown format format format format rest",
 		},

@@ -84,7 +84,7 @@ func TestBodyCutShort(t *testing.T) {
 	}
 	defer connection.Close()
 	var head bytes.Buffer
-	fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: nems\r\nContent-Length: %d\r\n", nodetest.PublishPath, len(message)+1)
+	fmt.Fprintf(&head, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", nodetest.PublishPath, len(message)+1)
 	_ = s.PublishRequest(message).Header.Write(&head)
 	_, err = io.Copy(connection, io.MultiReader(&head, strings.NewReader("\r\n"), bytes.NewReader(message)))
 	if err != nil {

@@ -58,7 +58,7 @@ func realPath(database string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if s, ok := info.Sys().(*syscall.Stat_t); ok && s.Nlink > 1 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok && info.Mode().IsRegular() && s.Nlink > 1 {
 		return "", fmt.Errorf("%s: %w", database, errHardLinks)
 	}
 	return real, nil
