@@ -29,6 +29,7 @@ type factTable struct {
 	names      []string // element names; 0 is none
 	types      []typeFacts
 	invariants [][]*invariant // by type
+	contained  uint16         // the name of elements that hold a resource inside another
 }
 
 // typeFacts is one type with what it inherits.

@@ -60,6 +60,9 @@ func scanJSON(src []byte) (*jsonTable, error) {
 			}
 			t.add(int(d.InputOffset()) - len(value))
 		}
+		if len(t.values) > maxElements {
+			return nil, t.failed("fhir-size", "a JSON text has more than 200000 values and names", int(d.InputOffset()))
+		}
 		if len(open) == 0 {
 			return t, t.end(int(d.InputOffset()))
 		}

@@ -24,20 +24,24 @@ var knownNamespaces = map[string]namespace{
 	"http://www.w3.org/2001/XMLSchema-instance": nsInstance,
 }
 
-// namespaceOf gives the number of a namespace.
-func (p *parser) namespaceOf(uri []byte) namespace {
+// namespaceOf gives the number of the namespace that an attribute declares.
+func (p *parser) namespaceOf(a *attribute) (namespace, error) {
+	uri := p.value(a)
 	if ns, known := knownNamespaces[string(uri)]; known {
-		return ns
+		return ns, nil
 	}
 	if ns, known := p.otherNamespaces[string(uri)]; known {
-		return ns
+		return ns, nil
+	}
+	if len(p.otherNamespaces) == maxNamespaces {
+		return nsNone, p.syntax("fhir-namespace", "a document declares more than 256 namespaces", int(a.name.start))
 	}
 	if p.otherNamespaces == nil {
 		p.otherNamespaces = map[string]namespace{}
 	}
 	ns := nsOther + namespace(len(p.otherNamespaces))
 	p.otherNamespaces[string(uri)] = ns
-	return ns
+	return ns, nil
 }
 
 // isSchemaHint recognises attributes that tell a schema processor where to
@@ -53,11 +57,13 @@ type scope struct {
 	bindings uint32
 }
 
-// binding is a prefix with a meaning, as long as its element is open.
+// prefix is what a prefix stands for now; nsNone: nothing.
+type prefix struct{ ns namespace }
+
+// binding is the declaration of a prefix, as long as its element is open.
 type binding struct {
-	prefix string
-	ns     namespace
-	hidden uint32 // the binding of this prefix further out, from 1; 0: none
+	prefix *prefix
+	outer  namespace // what the prefix stands for around the element
 }
 
 // declareNamespaces puts the declarations of the start tag in force, and then
@@ -94,8 +100,11 @@ func (p *parser) declareNamespaces() error {
 }
 
 func (p *parser) declareDefault(a *attribute) error {
-	ns := p.namespaceOf(p.value(a))
-	if ns == nsXML || ns == nsXMLNS {
+	ns, err := p.namespaceOf(a)
+	switch {
+	case err != nil:
+		return err
+	case ns == nsXML || ns == nsXMLNS:
 		return p.syntax("fhir-namespace", "this namespace may not be declared", int(a.name.start))
 	}
 	a.uri = nsXMLNS
@@ -104,40 +113,50 @@ func (p *parser) declareDefault(a *attribute) error {
 }
 
 func (p *parser) declarePrefix(a *attribute) error {
-	ns := p.namespaceOf(p.value(a))
-	prefix := string(p.bytes(a.name))
+	ns, err := p.namespaceOf(a)
+	name := p.bytes(a.name)
 	switch {
+	case err != nil:
+		return err
 	case ns == nsNone:
 		return p.syntax("fhir-namespace", "a prefix needs a namespace; received an empty one", int(a.name.start))
-	case prefix == "xmlns", ns == nsXMLNS, (prefix == "xml") != (ns == nsXML):
+	case string(name) == "xmlns", ns == nsXMLNS, (string(name) == "xml") != (ns == nsXML):
 		return p.syntax("fhir-namespace", "the prefixes xml and xmlns and their namespaces cannot be declared anew", int(a.name.start))
 	}
 	a.uri = nsXMLNS
-	if p.prefixes == nil {
-		p.prefixes = map[string]uint32{}
+	declared := p.prefixes[string(name)]
+	if declared == nil {
+		if len(p.prefixes) == maxPrefixes {
+			return p.syntax("fhir-namespace", "a document declares more than 256 prefixes", int(a.name.start))
+		}
+		if p.prefixes == nil {
+			p.prefixes = map[string]*prefix{}
+		}
+		declared = new(prefix)
+		p.prefixes[string(name)] = declared
 	}
-	p.bindings = append(p.bindings, binding{prefix, ns, p.prefixes[prefix]})
+	p.bindings = append(p.bindings, binding{declared, declared.ns})
 	p.space.bindings = uint32(len(p.bindings))
-	p.prefixes[prefix] = p.space.bindings
+	declared.ns = ns
 	return nil
 }
 
 // restore puts the declarations around an element that closes in force.
 func (p *parser) restore(outer scope) {
 	for len(p.bindings) > int(outer.bindings) {
-		last := &p.bindings[len(p.bindings)-1]
-		p.prefixes[last.prefix] = last.hidden
+		last := p.bindings[len(p.bindings)-1]
+		last.prefix.ns = last.outer
 		p.bindings = p.bindings[:len(p.bindings)-1]
 	}
 	p.space = outer
 }
 
 // lookup finds what a prefix stands for.
-func (p *parser) lookup(prefix []byte) (namespace, bool) {
-	if at := p.prefixes[string(prefix)]; at > 0 {
-		return p.bindings[at-1].ns, true
+func (p *parser) lookup(name []byte) (namespace, bool) {
+	if declared := p.prefixes[string(name)]; declared != nil && declared.ns != nsNone {
+		return declared.ns, true
 	}
-	if string(prefix) == "xml" {
+	if string(name) == "xml" {
 		return nsXML, true
 	}
 	return nsNone, false

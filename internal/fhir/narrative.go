@@ -2,10 +2,6 @@ package fhir
 
 import (
 	"bytes"
-	"regexp"
-	"slices"
-	"strings"
-	"unicode/utf8"
 )
 
 // openNarrative starts a narrative: the div that was just recorded.
@@ -149,93 +145,6 @@ func (p *parser) narrativeAttribute(e *htmlElement, name string, a *attribute, n
 	case typ == "style" && !harmlessStyle(value):
 		p.report(ruleNarrativeActive, node, offset, "a style formats and does not run or load anything; received one that may")
 	}
-}
-
-var htmlPatterns = map[string]*regexp.Regexp{
-	"language":           regexp.MustCompile(`^[ \t\r\n]*[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*[ \t\r\n]*$`),
-	"language-or-none":   regexp.MustCompile(`^([ \t\r\n]*[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*[ \t\r\n]*)?$`),
-	"length":             regexp.MustCompile(`^[-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%)$`),
-	"multilength":        regexp.MustCompile(`^([-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%)|[1-9]?(\p{Nd}+)?\*)$`),
-	"coords":             regexp.MustCompile(`^[-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%)(,[ \t\r\n]*[-+]?(\p{Nd}+|\p{Nd}+(\.\p{Nd}+)?%))*$`),
-	"number":             regexp.MustCompile(`^[ \t\r\n]*0*[0-9]{1,24}[ \t\r\n]*$`),
-	"nonNegativeInteger": regexp.MustCompile(`^[ \t\r\n]*(\+?0*[0-9]{1,24}|-0+)[ \t\r\n]*$`),
-	"tabindex":           regexp.MustCompile(`^[ \t\r\n]*0*([0-9]{1,4}|[0-2][0-9]{4}|3[01][0-9]{3}|32[0-6][0-9]{2}|327[0-5][0-9]|3276[0-7])[ \t\r\n]*$`),
-}
-
-// htmlValue checks an attribute's value against its type.
-func htmlValue(typ string, value []byte) bool {
-	trimmed := bytes.Trim(value, " \t\r\n")
-	switch typ {
-	case "text", "style":
-		return true
-	case "ID":
-		return isNCName(trimmed)
-	case "NMTOKEN":
-		return isNMToken(trimmed)
-	case "NMTOKENS":
-		return areAll(value, isNMToken)
-	case "IDREFS":
-		return areAll(value, isNCName)
-	case "uri":
-		return isURIReference(trimmed)
-	case "character":
-		return utf8.RuneCount(value) == 1
-	}
-	if pattern, found := htmlPatterns[typ]; found {
-		return pattern.Match(value)
-	}
-	return slices.Contains(strings.Split(strings.TrimSuffix(typ, "|"), "|"), string(trimmed))
-}
-
-// areAll judges the tokens of a list, which may be empty.
-func areAll(value []byte, good func([]byte) bool) bool {
-	for token := range bytes.FieldsFuncSeq(value, func(r rune) bool { return r <= ' ' && isSpace(byte(r)) }) {
-		if !good(token) {
-			return false
-		}
-	}
-	return true
-}
-
-func isNMToken(v []byte) bool {
-	for _, r := range string(v) {
-		if !isNameChar(r) && r != ':' {
-			return false
-		}
-	}
-	return len(v) > 0
-}
-
-// harmlessLink lets pass what a reader expects behind a link. Browsers skip
-// control characters and blanks at the start of a scheme.
-func harmlessLink(value []byte, image bool) bool {
-	clean := strings.ToLower(strings.Map(func(r rune) rune {
-		if r <= ' ' {
-			return -1
-		}
-		return r
-	}, string(value)))
-	end := strings.IndexAny(clean, ":/?#")
-	if end < 0 || clean[end] != ':' {
-		return true
-	}
-	switch clean[:end] {
-	case "http", "https", "ftp", "mailto", "tel", "urn", "cid":
-		return true
-	case "data":
-		return image && strings.HasPrefix(clean, "data:image/")
-	}
-	return false
-}
-
-var activeStyle = regexp.MustCompile(`(?i)\\|expression\s*\(|javascript:|vbscript:|behaviou?r\s*:|-moz-binding|@import|url\s*\(`)
-
-var styleComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
-
-// harmlessStyle refuses what makes a style run or load something, and
-// backslashes, which hide such words.
-func harmlessStyle(value []byte) bool {
-	return !activeStyle.Match(value) && !activeStyle.Match(styleComment.ReplaceAll(value, nil))
 }
 
 // addID: ids in narratives are unique in a document. (The schema makes them so;

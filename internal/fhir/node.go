@@ -40,12 +40,13 @@ func (n Node) is(name string) bool {
 
 // sourceName reads the local name out of a start tag.
 func sourceName(tag []byte) []byte {
-	end := bytes.IndexAny(tag, " \t\r\n/>")
-	name := tag[1:end]
-	if colon := bytes.IndexByte(name, ':'); colon >= 0 {
-		name = name[colon+1:]
+	start, end := 1, 1
+	for ; !isSpace(tag[end]) && tag[end] != '/' && tag[end] != '>'; end++ {
+		if tag[end] == ':' {
+			start = end + 1
+		}
 	}
-	return name
+	return tag[start:end]
 }
 
 // Type gives the FHIR type that the schema gives the element: a data type

@@ -8,8 +8,11 @@ import (
 // Limits on what is read. A FHIR message needs neither; what exceeds them is
 // meant to harm, or broken.
 const (
-	maxDepth      = 64 // levels of elements, narrative included
-	maxAttributes = 64 // attributes of one element, namespace declarations included
+	maxDepth      = 64      // levels of elements, narrative included
+	maxAttributes = 64      // attributes of one element, namespace declarations included
+	maxElements   = 200_000 // of a document, those of narratives too; values of a JSON text
+	maxNamespaces = 256     // that a document declares, and that STU3 does not know
+	maxPrefixes   = 256
 )
 
 // ParseXML reads a resource of any type and checks its structure. src must
@@ -40,12 +43,13 @@ type parser struct {
 	facts *factTable
 	names []string
 
-	frames [maxDepth + 1]frame // frames[0] stands around the root
-	depth  int                 // index of the innermost open element
+	frames   [maxDepth + 1]frame // frames[0] stands around the root
+	depth    int                 // index of the innermost open element
+	elements int                 // read so far
 
 	space           scope // namespaces in force
 	bindings        []binding
-	prefixes        map[string]uint32 // the innermost of bindings, from 1; 0: none
+	prefixes        map[string]*prefix
 	otherNamespaces map[string]namespace
 
 	attributes     [maxAttributes]attribute

@@ -39,7 +39,7 @@ func (d *Document) countNamesakes() []uint32 {
 	known := make([]uint32, len(d.facts.names))
 	for parent := range d.nodes {
 		first, end := uint32(parent)+1, d.nodes[parent].next
-		var others map[string]uint32 // of names that STU3 does not have
+		var others map[string]*uint32 // of names that STU3 does not have
 		for i := first; i < end; i = d.nodes[i].next {
 			if id := d.nodes[i].name; id != 0 {
 				before[i] = known[id]
@@ -47,11 +47,16 @@ func (d *Document) countNamesakes() []uint32 {
 				continue
 			}
 			if others == nil {
-				others = map[string]uint32{}
+				others = map[string]*uint32{}
 			}
-			name := Node{d, i}.Name()
-			before[i] = others[name]
-			others[name]++
+			name := sourceName(d.src[d.nodes[i].start:])
+			seen := others[string(name)]
+			if seen == nil {
+				seen = new(uint32)
+				others[string(name)] = seen
+			}
+			before[i] = *seen
+			*seen++
 		}
 		for i := first; i < end; i = d.nodes[i].next {
 			known[d.nodes[i].name] = 0

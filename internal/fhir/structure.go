@@ -30,6 +30,9 @@ func (p *parser) startTag() error {
 	if p.depth == maxDepth {
 		return p.syntax("fhir-depth", "elements are nested more than 64 levels deep", p.pos)
 	}
+	if p.elements++; p.elements > maxElements {
+		return p.syntax("fhir-size", "a document has more than 200000 elements", p.pos)
+	}
 	inNarrative := p.frames[p.depth].html != 0
 	t := tag{start: uint32(p.pos), outer: p.space}
 	if !inNarrative && p.quickTag(&t) {

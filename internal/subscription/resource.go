@@ -118,24 +118,18 @@ func (r *resourceReader) text(n fhir.Node, name string) string {
 // decides. The others are kept and not judged; only where none has it, the first
 // is told what it lacks.
 func (r *resourceReader) contacts(root fhir.Node) {
-	var first fhir.Node
-	var kept []byte
 	for contact := range root.ChildrenNamed("contact") {
-		if r.Contact == "" {
-			r.Contact = organisation(contact)
+		if r.Contact = organisation(contact); r.Contact != "" {
+			break
 		}
-		if !first.Exists() {
-			first = contact
-		}
-		kept = append(kept, writeContact(contact)...)
 	}
-	switch {
+	switch first := root.Child("contact"); {
 	case !first.Exists():
 		r.fail(root, "required", "contact", "contact is missing: it names the subscribing organisation as `"+contactURL+"` followed by its ODS code")
 	case r.Contact == "":
 		r.contact(first)
 	case root.Count("contact") > 1:
-		r.Contacts = string(kept)
+		r.Contacts = string(writeContacts(root))
 	}
 }
 

@@ -48,11 +48,13 @@ func OrganisationContact(ods nhs.ODSCode) []byte {
 	return w.Bytes()
 }
 
-// writeContact writes a contact in one form, whatever prefixes and blanks the
-// resource has it with.
-func writeContact(contact fhir.Node) []byte {
+// writeContacts writes all contacts in one form, whatever prefixes and blanks
+// the resource has them with.
+func writeContacts(root fhir.Node) []byte {
 	w := &fhir.Writer{}
-	writeElement(w, contact)
+	for contact := range root.ChildrenNamed("contact") {
+		writeElement(w, contact)
+	}
 	return w.Bytes()
 }
 
