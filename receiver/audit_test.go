@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ func openAudit(t *testing.T, folder string, o receiver.AuditOptions) *receiver.A
 // told is the audit from its beginning, a line each.
 func told(t *testing.T, a *receiver.Audit) (lines []string) {
 	t.Helper()
-	for e, err := range a.Entries(time.Time{}, time.Time{}) {
+	for e, err := range a.Entries(receiver.AuditFilter{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,8 +47,9 @@ func TestAudit(t *testing.T) {
 		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M1"),
 		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M2"),
 		notice{id: "3", thing: "a", updated: "2026-01-01T00:00:00Z"}.in("M3"),
-		notice{id: "4", updated: "2026-01-03T00:00:00Z"}.in("M4"),
+		notice{id: "4", thing: "b", updated: "2026-01-03T00:00:00Z"}.in("M4"),
 		fakeMessage{id: "M5", body: []byte("no XML")},
+		notice{id: "6", thing: "a", updated: "2026-01-04T00:00:00Z", patient: "9434765919"}.in("M6"),
 	)
 	handle := func(_ context.Context, m receiver.Message) error {
 		switch m.ID {
@@ -57,12 +59,14 @@ func TestAudit(t *testing.T) {
 			return receiver.Permanent(errors.New("no such patient here\nsecond line"))
 		case "M5":
 			return receiver.Permanent(m.Problem)
+		case "M6":
+			return receiver.Ignore(errors.New("not a patient of ours"))
 		}
 		return nil
 	}
 	folder := t.TempDir()
 	r := newReceiver(t, f, c, func(c *receiver.Config) { c.Audit, c.SetAside = a, folder })
-	if tally, err := r.Collect(t.Context(), handle); err != nil || tally != (receiver.Tally{Handled: 1, Repeats: 1, Superseded: 1, Aside: 2}) {
+	if tally, err := r.Collect(t.Context(), handle); err != nil || tally != (receiver.Tally{Handled: 1, Repeats: 1, Superseded: 1, Ignored: 1, Aside: 2}) {
 		t.Errorf("%+v, %v", tally, err)
 	}
 	got := told(t, a)
@@ -71,16 +75,17 @@ func TestAudit(t *testing.T) {
 	}
 	want := []string{
 		"received M1", "noted M1 dr.watson filed in the record", "processed M1",
-		"received M2", "discarded M2  handled before",
-		"received M3", "discarded M3  a newer one about the same thing was handled before",
+		"received M2", "discarded M2  finished before",
+		"received M3", "discarded M3  a newer one about the same thing was finished before",
 		"received M4", "discarded M4  permanent: no such patient here second line",
 		"received M5  not an event message", "discarded M5  permanent: not an event message",
+		"received M6", "discarded M6  ignored: not a patient of ours",
 	}
 	if d := gocmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	var export bytes.Buffer
-	if err := a.Export(&export, time.Time{}, time.Time{}); err != nil || strings.Count(export.String(), "\n") != len(want) || strings.Contains(export.String(), "9990000026") {
+	if err := a.Export(&export, receiver.AuditFilter{}); err != nil || strings.Count(export.String(), "\n") != len(want) || strings.Contains(export.String(), "9990000026") {
 		t.Errorf("export: %v\n%s", err, export.String())
 	}
 }
@@ -105,7 +110,7 @@ func TestAuditFiles(t *testing.T) {
 		t.Errorf("three days: %v", got)
 	}
 	var span []string
-	for e, err := range a.Entries(first.Add(time.Hour), second.Add(time.Hour)) {
+	for e, err := range a.Entries(receiver.AuditFilter{From: first.Add(time.Hour), To: second.Add(time.Hour)}) {
 		mustDo(t, err)
 		span = append(span, e.MeshID)
 	}
@@ -130,7 +135,7 @@ func TestAuditFiles(t *testing.T) {
 	note("5")
 	var ids []string
 	damaged := 0
-	for e, err := range a.Entries(time.Time{}, time.Time{}) {
+	for e, err := range a.Entries(receiver.AuditFilter{}) {
 		if errors.Is(err, receiver.ErrDamaged) {
 			damaged++
 			continue
@@ -177,5 +182,128 @@ func TestMemoryOfVersionOne(t *testing.T) {
 			t.Errorf("attempts: %d, %v", n, err)
 		}
 		mustDo(t, m.Close())
+	}
+}
+
+// What comes from outside cannot make an entry long, or two of one; what is no
+// event is told as such; nothing of a patient is written in plain.
+func TestAuditOfHostileMessages(t *testing.T) {
+	c, folder := newClock(), t.TempDir()
+	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now})
+	huge := strings.Repeat("9990000026", 100_000)
+	f := newFakeMESH(
+		fakeMessage{id: "M1", body: []byte("\x00\xff")},
+		fakeMessage{id: "M2", body: []byte(`<Patient xmlns="http://hl7.org/fhir"/>`)},
+		fakeMessage{id: "M3", body: bytes.Repeat([]byte("<Bundle>"), 100_000)},
+		notice{id: huge, thing: "a"}.in("M4"),
+		notice{id: "5", code: "two\nlines", thing: "a"}.in("M5"),
+		notice{id: "6", thing: huge, kind: huge, patient: huge, updated: huge, version: huge, asid: huge}.in("M6"),
+		notice{id: "7"}.in("M7"),
+	)
+	f.messages[5].headers["mex-workflowid"] = strings.Repeat("W", 5000)
+	r := newReceiver(t, f, c, func(c *receiver.Config) { c.Audit = a })
+	tally, err := r.Collect(t.Context(), func(_ context.Context, m receiver.Message) error {
+		if m.Kind == receiver.Other {
+			return receiver.Ignore(m.Problem)
+		}
+		return nil
+	})
+	if err != nil || tally != (receiver.Tally{Handled: 2, Ignored: 5}) {
+		t.Errorf("%+v, %v", tally, err)
+	}
+	unreadable := map[string]bool{}
+	for e, err := range a.Entries(receiver.AuditFilter{Outcomes: []receiver.Outcome{receiver.Ignored}}) {
+		mustDo(t, err)
+		unreadable[e.MeshID] = e.Content == receiver.Other && e.Step == receiver.Discarded && strings.Contains(e.Why, "not an event message")
+	}
+	if d := gocmp.Diff(map[string]bool{"M1": true, "M2": true, "M3": true, "M4": true, "M5": true}, unreadable); d != "" {
+		t.Error(d)
+	}
+	days, err := filepath.Glob(filepath.Join(folder, "audit-*.jsonl"))
+	mustDo(t, err)
+	text, err := os.ReadFile(days[0])
+	mustDo(t, err)
+	for _, line := range bytes.Split(text, []byte("\n")) {
+		if len(line) > 4096 || bytes.Contains(line, []byte("9990000026")) {
+			t.Errorf("an entry of %d bytes: %.300s", len(line), line)
+		}
+	}
+}
+
+// An audit is found by what it is about, by another process too, and its digests
+// need its key.
+func TestAuditIsQueried(t *testing.T) {
+	c, folder := newClock(), filepath.Join(t.TempDir(), "audit")
+	if _, err := receiver.ReadAudit(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no audit: %v", err)
+	}
+	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now})
+	f := newFakeMESH(
+		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M1"),
+		notice{id: "2", thing: "a", updated: "2026-01-03T00:00:00Z", kind: "update"}.in("M2"),
+		notice{id: "3", thing: "b", updated: "2026-01-02T00:00:00Z", patient: "9434765919"}.in("M3"),
+		notice{id: "4", thing: "a", updated: "2026-01-01T00:00:00Z"}.in("M4"),
+	)
+	_, err := newReceiver(t, f, c, func(c *receiver.Config) { c.Audit = a }).Collect(t.Context(), (&collected{}).handle)
+	mustDo(t, err)
+	reader, err := receiver.ReadAudit(folder) // while a has it open
+	mustDo(t, err)
+	thing := reader.Thing(receiver.Identifier{System: "https://example.nhs.uk/vaccination", Value: "a"})
+	for name, c := range map[string]struct {
+		filter receiver.AuditFilter
+		want   []string
+	}{
+		"a patient":          {receiver.AuditFilter{Patient: reader.Patient("9434765919")}, []string{"received M3", "processed M3"}},
+		"a thing's outcomes": {receiver.AuditFilter{Thing: thing, Steps: []receiver.Step{receiver.Processed, receiver.Discarded}}, []string{"processed M1", "processed M2 1", "discarded M4 2"}},
+		"superseded":         {receiver.AuditFilter{Outcomes: []receiver.Outcome{receiver.Superseded}}, []string{"discarded M4 2"}},
+		"a MESH message":     {receiver.AuditFilter{MeshID: "M2"}, []string{"received M2 1", "processed M2 1"}},
+		"an event":           {receiver.AuditFilter{MessageID: "3"}, []string{"received M3", "processed M3"}},
+		"nobody":             {receiver.AuditFilter{Patient: reader.Patient("9990000018")}, nil},
+	} {
+		var got []string
+		for e, err := range reader.Entries(c.filter) {
+			mustDo(t, err)
+			got = append(got, strings.TrimSpace(string(e.Step)+" "+e.MeshID+" "+e.Earlier))
+		}
+		if d := gocmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+	other := openAudit(t, t.TempDir(), receiver.AuditOptions{})
+	if reader.Patient("9434765919") == other.Patient("9434765919") || reader.Patient("") != "" || reader.Thing(receiver.Identifier{}) != "" {
+		t.Error("digests of two audits are the same, or nobody has one")
+	}
+	mustDo(t, a.Close())
+	mustDo(t, os.WriteFile(filepath.Join(folder, "audit.key"), []byte("abcd\n"), 0o600))
+	if _, err := receiver.OpenAudit(folder, receiver.AuditOptions{}); !errors.Is(err, receiver.ErrDamaged) {
+		t.Errorf("half a key: %v", err)
+	}
+}
+
+// Export gives what can be read, and says that something cannot.
+func TestExportGoesOnAfterDamage(t *testing.T) {
+	c, folder := newClock(), t.TempDir()
+	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now})
+	mustDo(t, os.WriteFile(filepath.Join(folder, c.Now().Format("audit-2006-01-02.jsonl")), []byte("nonsense\n"), 0o600))
+	mustDo(t, a.Note(receiver.Message{ID: "1"}, "", ""))
+	var out strings.Builder
+	if err := a.Export(&out, receiver.AuditFilter{}); !errors.Is(err, receiver.ErrDamaged) || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
+
+// Looking at a mailbox is access too.
+func TestAuditOfWhoOnlyLooks(t *testing.T) {
+	c := newClock()
+	a := openAudit(t, t.TempDir(), receiver.AuditOptions{Now: c.Now})
+	f := newFakeMESH(notice{id: "1", thing: "a"}.in("M1"), notice{id: "2", thing: "a"}.in("M2"))
+	r := newReceiver(t, f, c, func(c *receiver.Config) { c.Audit, c.Keep = a, true })
+	tally, err := r.Collect(t.Context(), fails(&collected{}, receiver.Ignore(errNo), "M2"))
+	if err != nil || tally != (receiver.Tally{Handled: 1, Ignored: 1}) || len(f.acknowledged()) > 0 {
+		t.Errorf("%+v, %v", tally, err)
+	}
+	want := []string{"received M1", "left M1  looked at, not acknowledged", "received M2", "left M2  ignored: no"}
+	if d := gocmp.Diff(want, told(t, a)); d != "" {
+		t.Error(d)
 	}
 }

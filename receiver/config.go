@@ -34,8 +34,8 @@ type Config struct {
 	// was published or delivered twice is handed over twice.
 	EveryCopy bool
 	// EveryVersion hands over an event about a thing also when a newer one about
-	// the same thing was handled before: Message.Order is then Stale. Otherwise
-	// it is acknowledged and discarded.
+	// the same thing was handled before: Message.Effect is then Keep. Otherwise it
+	// is acknowledged and discarded.
 	EveryVersion bool
 	// Audit records every message and what became of it; nil means no record.
 	Audit *Audit
@@ -72,7 +72,7 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe is called once for each message seen, with what became of it, for
 	// metrics and tests; Audit is the record. err is nil unless the outcome is
-	// Left or Aside. nil means nobody.
+	// Left, Ignored or Aside. nil means nobody.
 	Observe func(m Message, o Outcome, err error)
 	// Now and Wait are the clock; nil means the system's. Wait returns ctx's
 	// error when ctx ends first. Both must be safe for concurrent use.
@@ -82,8 +82,8 @@ type Config struct {
 
 // Handler takes one message. When it returns nil the message is acknowledged
 // and not shown again: what is to be kept must be on disk by then. An error
-// means another attempt later, or none if it wraps Permanent. Its text goes to
-// the log and beside a message set aside: keep patients' data out of it.
+// means another attempt later, or none if it is Permanent or Ignore. Its text goes
+// to the log, the audit and beside a message set aside: keep patients' data out.
 type Handler func(ctx context.Context, m Message) error
 
 // Outcome says what became of a message.
@@ -93,6 +93,7 @@ const (
 	Handled    Outcome = "handled"    // the Handler returned nil; acknowledged
 	Repeat     Outcome = "repeat"     // finished before; acknowledged, not handed over
 	Superseded Outcome = "superseded" // a newer one about the same thing was handled; acknowledged
+	Ignored    Outcome = "ignored"    // the Handler has no use for it; acknowledged
 	Aside      Outcome = "aside"      // poison: written to the folder; acknowledged
 	Left       Outcome = "left"       // still in the mailbox: failed, too large, or Config.Keep
 )
@@ -101,6 +102,8 @@ const (
 var (
 	// ErrPermanent marks an error that no further attempt would mend.
 	ErrPermanent = errors.New("permanent")
+	// ErrIgnored marks a message that the Handler has no use for.
+	ErrIgnored = errors.New("ignored")
 	// ErrFailing: several messages in a row could not be collected, so the
 	// fault is not a message's.
 	ErrFailing = errors.New("several messages in a row failed")
@@ -117,6 +120,17 @@ func Permanent(err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w: %w", ErrPermanent, err)
+}
+
+// Ignore is what a Handler returns that has no use for a message, a patient that
+// is not its own for instance: the message is acknowledged and the audit says why.
+// A nil reason gives none. An event that is ignored still counts: older ones about
+// the same thing are superseded.
+func Ignore(why error) error {
+	if why == nil {
+		return ErrIgnored
+	}
+	return fmt.Errorf("%w: %w", ErrIgnored, why)
 }
 
 const (

@@ -2,7 +2,6 @@ package receiver_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +12,9 @@ import (
 // Collect everything that waits, keep it, and see what became of it.
 func Example() {
 	mesh := newFakeMESH( // stands for the MESH; its address would be https://msg.intspineservices.nhs.uk
-		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00"}.in("20260102090001000000_000001"),
-		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00"}.in("20260102090002000000_000001"),
-		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0002", updated: "2026-01-01T09:00:00+00:00"}.in("20260102090003000000_000001"),
+		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1"}.in("20260102090001000000_000001"),
+		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1"}.in("20260102090002000000_000001"),
+		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0002", updated: "2026-01-01T09:00:00+00:00", thing: "jab-1"}.in("20260102090003000000_000001"),
 	)
 	defer mesh.Close()
 	folder, err := os.MkdirTemp("", "received-")
@@ -50,8 +49,8 @@ func Example() {
 	// Output:
 	// 20260102090001000000_000001 vaccinations-1 first handled
 	// 20260102090002000000_000001 vaccinations-1 same repeat
-	// 20260102090003000000_000001 vaccinations-1 stale handled
-	// {Handled:2 Repeats:1 Superseded:0 Aside:0 Left:0} <nil>
+	// 20260102090003000000_000001 vaccinations-1 stale superseded
+	// {Handled:1 Repeats:1 Superseded:1 Ignored:0 Aside:0 Left:0} <nil>
 }
 
 // A Handler that decides by what it is told of each message. Run goes on until
@@ -79,7 +78,7 @@ func ExampleReceiver_Run() {
 			fmt.Println("MESH reports", m.Status.Code, "for", m.Status.LinkedID)
 			stop()
 		case m.Kind == receiver.Other:
-			return receiver.Permanent(errors.New("not an event message"))
+			return receiver.Ignore(m.Problem)
 		case m.Own:
 			fmt.Println("our own event", m.Facts.MessageID)
 		case m.Effect() == receiver.Remove:

@@ -197,6 +197,7 @@ func (f *fakeMESH) get(w http.ResponseWriter, id string) {
 type notice struct {
 	id, code, patient, asid, updated, version, kind string
 	thing                                           string // value of the focus's identifier; "" for no focus
+	system                                          string // its system; "none" for none
 }
 
 // body is the smallest message with the facts of n.
@@ -216,8 +217,12 @@ func (n notice) body() []byte {
 	}
 	focus, thing := "", ""
 	if n.thing != "" {
+		system := `<system value="` + or(n.system, "https://example.nhs.uk/vaccination") + `"/>`
+		if n.system == "none" {
+			system = ""
+		}
 		focus = `<focus><reference value="urn:uuid:5d2bd6a7-1f5c-4a61-9d9d-4b8d4c4a0001"/></focus>`
-		thing = `<entry><fullUrl value="urn:uuid:5d2bd6a7-1f5c-4a61-9d9d-4b8d4c4a0001"/><resource><Immunization><identifier><system value="https://example.nhs.uk/vaccination"/><value value="` + n.thing + `"/></identifier></Immunization></resource></entry>`
+		thing = `<entry><fullUrl value="urn:uuid:5d2bd6a7-1f5c-4a61-9d9d-4b8d4c4a0001"/><resource><Immunization><identifier>` + system + `<value value="` + n.thing + `"/></identifier></Immunization></resource></entry>`
 	}
 	return []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader>` +
 		`<id value="` + n.id + `"/><meta>` + meta + `</meta>` +

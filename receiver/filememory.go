@@ -14,12 +14,12 @@ import (
 
 // Errors of FileMemory, for errors.Is.
 var (
-	// ErrInUse: another process, or this one, has the file open.
-	ErrInUse = errors.New("another receiver uses this memory")
+	// ErrInUse: another process, or this one, has the memory or the audit open.
+	ErrInUse = errors.New("another receiver uses this")
 	// ErrDamaged: the file was changed by something else, or the disk lost part
-	// of it. Without the file a receiver starts anew: messages finished before
+	// of it. Without its memory a receiver starts anew: messages finished before
 	// but delivered again are then handed over again.
-	ErrDamaged = errors.New("the receiver's memory is damaged")
+	ErrDamaged = errors.New("the file is damaged")
 )
 
 // MemoryOptions bound a FileMemory. Both limits hold for messages and for
@@ -130,7 +130,7 @@ func (m *FileMemory) Attempt(key string, n int) error {
 // Finish implements Memory.
 func (m *FileMemory) Finish(key, sequence string, k Known) error {
 	r := record{op: opFinish, at: m.now(), key: m.digest(key)}
-	if sequence != "" && !k.IsZero() {
+	if sequence != "" {
 		r.sequence, r.known = m.digest(sequence), k
 	}
 	return m.append(r, true)

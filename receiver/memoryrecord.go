@@ -68,13 +68,10 @@ func (r record) encode() []byte {
 	return fmt.Appendf(line, "%08x\n", crc32.ChecksumIEEE(line))
 }
 
-// word is a text as a field: an id (FHIR, type id) as it is, anything else left
-// out, since it could not be read again.
+// word is a text as a field: an id as it is, anything else left out, since it
+// could not be read again.
 func word(text string) string {
-	outside := func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '.')
-	}
-	if text == "" || len(text) > 64 || strings.IndexFunc(text, outside) >= 0 || strings.Trim(text, "-") != text {
+	if !isID(text) {
 		return "-"
 	}
 	return text
@@ -117,7 +114,12 @@ func decode(line []byte) (record, error) {
 		good = good && secondsErr == nil && nanosecondsErr == nil
 		r.known.Time = time.Unix(s, n).UTC()
 	}
-	r.known.MessageID, r.known.Kind = strings.Trim(fields[6], "-"), strings.Trim(fields[7], "-")
+	if fields[6] != "-" {
+		r.known.MessageID = fields[6]
+	}
+	if fields[7] != "-" {
+		r.known.Kind = fields[7]
+	}
 	if !good || !bytes.Equal(r.encode(), line) {
 		return record{}, ErrDamaged
 	}

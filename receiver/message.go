@@ -52,9 +52,12 @@ type Message struct {
 	// Status is what MESH reports when Kind is Report.
 	Status Status
 
-	// Order compares an event with what was handled before it, and Earlier is the
-	// newest of that: what an update or a delete is about. Effect says what to do.
-	Order   Order
+	// Order compares an event with what was finished before it.
+	Order Order
+	// Earlier is the newest event finished about the same thing: what an update
+	// replaces, what a delete withdraws, or what makes this one too late. Zero when
+	// nothing of it is remembered, or the thing cannot be told. Effect says what
+	// to do.
 	Earlier Known
 	// Own: the event was published by one of Config.OwnASIDs.
 	Own bool
@@ -84,7 +87,7 @@ type Status struct {
 // Message Requirements". Printed, they show no patient's data.
 type Facts struct {
 	Code      string // event type: MessageHeader.event.code
-	Kind      string // new, update or delete
+	Kind      string // new, update or delete; "" when it is neither
 	MessageID string // MessageHeader.id
 	// Source is MessageHeader.source.endpoint, SourceASID the ASID in it ("" when
 	// it holds none).
@@ -95,6 +98,7 @@ type Facts struct {
 	NHSNumber NHSNumber
 	Focus     string // MessageHeader.focus.reference
 	// Identifier is that of the focus: the same in a correction and a withdrawal.
+	// Zero when there is none.
 	Identifier Identifier
 	// Point is the message's place in its sequence.
 	Point Point

@@ -5,30 +5,28 @@ import (
 	"time"
 )
 
-// Order says how an event relates to the newest one handled of its sequence:
-// the events about the same thing, by the identifier of their focus, or, where
-// it has none, those of the same source system, patient and event type ("Event
-// Message Sequencing"). Of the same patient several things may change: without an
-// identifier Stale only says that another one changed later.
+// Order says how an event relates to the newest one finished of its sequence (see
+// the package's documentation).
 type Order string
 
 const (
 	// Unordered: the message carries neither a time nor a number that can be
-	// read, or names no patient.
+	// read, or names no patient, or is a birth, of which a mother may have several.
 	Unordered Order = "unordered"
 	// First: nothing of its sequence is remembered.
 	First Order = "first"
 	// Next: newer than all that was handled.
 	Next Order = "next"
 	// Gap: newer, but its sequence number leaves some out. They are late, lost,
-	// or did not match a subscription. Only where there is no identifier: numbers
-	// count all events of a patient, not those of a thing.
+	// or did not match a subscription. Not between events about a thing: numbers
+	// count all events of a patient.
 	Gap Order = "gap"
 	// Same: neither older nor newer than the newest, but another message.
 	Same Order = "same"
 	// Stale: older than the newest that was handled. Overwriting with it would
-	// undo what is newer. About the same thing it is not handed over, unless
-	// Config.EveryVersion says so.
+	// undo what is newer: it is not handed over, unless Config.EveryVersion says so.
+	// Of events that are compared with those about other things of their patient,
+	// it only says that another one changed later.
 	Stale Order = "stale"
 )
 
@@ -81,14 +79,4 @@ func (p Point) compare(newest Point) Order {
 		return Gap
 	}
 	return Next
-}
-
-// merge is the newest of two points, part by part: a sequence whose messages
-// carry now one, now the other keeps both.
-func (p Point) merge(q Point) Point {
-	if q.Time.After(p.Time) {
-		p.Time = q.Time
-	}
-	p.Number = max(p.Number, q.Number)
-	return p
 }

@@ -24,7 +24,7 @@ type Receiver struct {
 
 // Tally counts what became of the messages of a Collect.
 type Tally struct {
-	Handled, Repeats, Superseded, Aside, Left int
+	Handled, Repeats, Superseded, Ignored, Aside, Left int
 }
 
 // New returns a Receiver. It calls nobody; it fails when the URL cannot be used.
@@ -138,7 +138,7 @@ func (r *Receiver) collect(ctx context.Context, h Handler, limit int) (t Tally, 
 		if fresh == 0 || r.config.Keep {
 			return t, false, nil
 		}
-		if limit > 0 && len(round.seen) >= limit && t.Handled+t.Aside > 0 {
+		if limit > 0 && len(round.seen) >= limit && t.Handled+t.Superseded+t.Ignored+t.Aside > 0 {
 			return t, true, nil
 		}
 	}

@@ -44,7 +44,7 @@ func TestCollectHandsOverInOrderThenAcknowledges(t *testing.T) {
 }
 
 func TestMessageCarriesWhatMESHAndTheEventSay(t *testing.T) {
-	n := notice{id: "ABCD", updated: "2026-01-02T03:04:05.5+00:00", version: "7"}
+	n := notice{id: "ABCD", updated: "2026-01-02T03:04:05.5+00:00", version: "7", thing: "jab"}
 	f := newFakeMESH(n.in("M1"))
 	var got collected
 	r := newReceiver(t, f, newClock(), func(c *receiver.Config) { c.OwnASIDs = []string{"300000000161"} })
@@ -63,6 +63,7 @@ func TestMessageCarriesWhatMESHAndTheEventSay(t *testing.T) {
 		Facts: receiver.Facts{
 			Code: "vaccinations-1", Kind: "new", MessageID: "ABCD", Source: "urn:nhs:addressing:asid:300000000161",
 			SourceASID: "300000000161", NHSNumber: "9990000026",
+			Focus: "urn:uuid:5d2bd6a7-1f5c-4a61-9d9d-4b8d4c4a0001", Identifier: receiver.Identifier{System: "https://example.nhs.uk/vaccination", Value: "jab"},
 			Point: receiver.Point{Time: time.Date(2026, 1, 2, 3, 4, 5, 5e8, time.UTC), Number: 7},
 		},
 		Order: receiver.First, Own: true, Attempt: 1,

@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,14 +85,14 @@ func (r *round) message(ctx context.Context, f fetched) error {
 	case f.err != nil:
 		return r.leave(Message{ID: f.id, Kind: Other}, f.err, unreadableFor(f.err))
 	}
-	if r.config.Keep {
-		return r.look(ctx, m)
-	}
 	if err := r.place(&m); err != nil {
 		return err
 	}
-	if err := r.record(Received, m, m.Problem); err != nil {
+	if err := r.record(m, Received, "", m.Problem); err != nil {
 		return err
+	}
+	if r.config.Keep {
+		return r.look(ctx, m)
 	}
 	finished, err := r.config.Memory.Finished(m.Key)
 	if err != nil {
@@ -99,12 +100,12 @@ func (r *round) message(ctx context.Context, f fetched) error {
 	}
 	switch {
 	case finished:
-		if err := r.record(Discarded, m, errRepeat); err != nil {
+		if err := r.record(m, Discarded, Repeat, errRepeat); err != nil {
 			return err
 		}
 		r.tally.Repeats++
 		return r.acknowledge(ctx, m, Repeat, nil)
-	case m.Order == Stale && !m.Facts.Identifier.IsZero() && !r.config.EveryVersion:
+	case m.superseded() && !r.config.EveryVersion:
 		return r.finish(ctx, m, Superseded, nil)
 	}
 	return r.hand(ctx, m)
@@ -112,50 +113,63 @@ func (r *round) message(ctx context.Context, f fetched) error {
 
 // Why messages are discarded that are not at fault.
 var (
-	errRepeat     = errors.New("handled before")
-	errSuperseded = errors.New("a newer one about the same thing was handled before")
+	errRepeat     = errors.New("finished before")
+	errSuperseded = errors.New("a newer one about the same thing was finished before")
+	errKept       = errors.New("looked at, not acknowledged")
 )
 
 // record writes a step into the audit. What ends the way of a message is on disk
 // when it returns.
-func (r *Receiver) record(s Step, m Message, why error) error {
-	text := ""
+func (r *Receiver) record(m Message, s Step, o Outcome, why error) error {
+	e := entryOf(m, s)
+	e.Outcome = o
 	if why != nil {
-		text = plain(why.Error())
+		e.Why = why.Error()
 	}
-	return remembered(r.config.Audit.write(entryOf(s, m, text), s == Processed || s == Discarded))
+	return remembered(r.config.Audit.write(e, m, s != Received))
 }
 
 // look hands a message over that stays where it is. There is one attempt.
 func (r *round) look(ctx context.Context, m Message) error {
-	if err := r.place(&m); err != nil {
-		return err
-	}
 	m.Attempt = 1
 	err := r.call(ctx, m)
-	if err == nil {
+	switch {
+	case err == nil:
 		r.tally.Handled++
-		r.held[m.ID] = r.config.Now().Add(keptFor)
-		r.config.Observe(m, Left, nil)
-		return nil
+	case errors.Is(err, ErrIgnored):
+		r.tally.Ignored++
+	default:
+		return r.leave(m, err, heldFor)
 	}
-	return r.leave(m, err, heldFor)
+	if err := r.record(m, LeftThere, Left, cmp.Or(err, errKept)); err != nil {
+		return err
+	}
+	r.held[m.ID] = r.config.Now().Add(keptFor)
+	r.config.Observe(m, Left, nil)
+	return nil
 }
 
 // place compares an event with what was finished before.
 func (r *round) place(m *Message) error {
-	if m.Order = Unordered; m.sequence() == "" {
+	m.Order = Unordered
+	sequence, decisive := m.sequence()
+	if sequence == "" {
 		return nil
 	}
-	newest, err := r.config.Memory.Newest(m.sequence())
+	newest, err := r.config.Memory.Newest(sequence)
 	if err != nil {
 		return remembered(err)
 	}
-	m.Order, m.Earlier = First, newest
-	if !newest.IsZero() {
-		m.Order = m.Facts.Point.compare(newest.Point)
+	if decisive {
+		m.Earlier = newest
 	}
-	if m.Order == Gap && !m.Facts.Identifier.IsZero() {
+	switch {
+	case !newest.IsZero():
+		m.Order = m.known().compare(newest)
+	case !m.Facts.Point.IsZero():
+		m.Order = First
+	}
+	if m.Order == Gap && !fromSpine(m.Facts.Code) && decisive {
 		m.Order = Next
 	}
 	return nil
@@ -175,6 +189,9 @@ func (r *round) hand(ctx context.Context, m Message) error {
 		failure = r.call(ctx, m)
 		if failure == nil {
 			return r.finish(ctx, m, Handled, nil)
+		}
+		if errors.Is(failure, ErrIgnored) {
+			return r.finish(ctx, m, Ignored, failure)
 		}
 		if ctx.Err() != nil { // told to stop: that attempt proves nothing
 			return errors.Join(ctx.Err(), remembered(r.config.Memory.Attempt(m.Key, m.Attempt-1)))
@@ -227,16 +244,23 @@ func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error)
 	case Superseded:
 		why = errSuperseded
 	}
-	if err := r.record(step, m, why); err != nil {
+	if err := r.record(m, step, o, why); err != nil {
 		return err
 	}
-	if err := r.config.Memory.Finish(m.Key, m.sequence(), m.known()); err != nil {
+	sequence, _ := m.sequence()
+	if o == Aside { // nobody has used it: it takes the place of nothing
+		sequence = ""
+	}
+	if err := r.config.Memory.Finish(m.Key, sequence, m.known()); err != nil {
 		return remembered(err)
 	}
 	switch o {
 	case Handled:
 		r.recovered()
 		r.tally.Handled++
+	case Ignored:
+		r.recovered()
+		r.tally.Ignored++
 	case Superseded:
 		r.tally.Superseded++
 	default:
@@ -281,7 +305,7 @@ func unreadableFor(err error) time.Duration {
 func (r *round) leave(m Message, failure error, d time.Duration) error {
 	r.tally.Left++
 	r.held[m.ID] = r.config.Now().Add(d)
-	if err := r.record(LeftThere, m, failure); err != nil {
+	if err := r.record(m, LeftThere, Left, failure); err != nil {
 		return err
 	}
 	r.config.Observe(m, Left, failure)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,27 +42,52 @@ func (r *records) handle(_ context.Context, m receiver.Message) error {
 	return nil
 }
 
+// version is one version of a thing in the tests of any order: what the newest of
+// them is can be told by time, number and kind.
+type version struct {
+	minute, number int
+	kind           string
+}
+
+func (v version) notice(thing string, n int) notice {
+	out := notice{id: fmt.Sprint(thing, n), thing: thing, kind: v.kind,
+		updated: time.Date(2026, 1, 1, 0, v.minute, 0, 0, time.UTC).Format(time.RFC3339)}
+	if v.number > 0 {
+		out.version = fmt.Sprint(v.number)
+	}
+	return out
+}
+
+func (v version) compare(w version) int {
+	rank := map[string]int{"new": 0, "update": 1, "delete": 2}
+	return cmp.Or(cmp.Compare(v.minute, w.minute), cmp.Compare(v.number, w.number), cmp.Compare(rank[v.kind], rank[w.kind]))
+}
+
+// drawVersions draws versions of one thing, all with a number or all without.
+func drawVersions(t *rapid.T, thing string) []version {
+	most := rapid.SampledFrom([]int{0, 3}).Draw(t, "numbers of "+thing)
+	one := rapid.Custom(func(t *rapid.T) version {
+		return version{rapid.IntRange(0, 2).Draw(t, "minute"), rapid.IntRange(min(most, 1), most).Draw(t, "number"),
+			rapid.SampledFrom([]string{"new", "update", "delete"}).Draw(t, "kind")}
+	})
+	all := rapid.SliceOfNDistinct(one, 0, 5, func(v version) version { return v }).Draw(t, thing)
+	slices.SortFunc(all, version.compare)
+	return all
+}
+
 // In whatever order the versions of things arrive, and however often, whoever
-// does what Effect says ends with the newest version of each thing.
+// does what Effect says ends with the newest version of each thing; also when it
+// is handed every version.
 func TestThingsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
+		want := map[string]string{}
 		var versions []notice
 		for _, thing := range []string{"a", "b"} {
-			for n := range rapid.IntRange(0, 4).Draw(rt, "versions of "+thing) {
-				kind := "update"
-				if n == 0 {
-					kind = "new"
-				} else if rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
-					kind = "delete"
+			for n, v := range drawVersions(rt, thing) {
+				versions = append(versions, v.notice(thing, n))
+				if want[thing] = fmt.Sprint(thing, n); v.kind == "delete" {
+					delete(want, thing)
 				}
-				versions = append(versions, notice{id: fmt.Sprint(thing, n), thing: thing, kind: kind,
-					updated: time.Date(2026, 1, 1, 0, n, 0, 0, time.UTC).Format(time.RFC3339)})
-			}
-		}
-		want := map[string]string{}
-		for _, v := range versions { // in the order of their times
-			if want[v.thing] = v.id; v.kind == "delete" {
-				delete(want, v.thing)
 			}
 		}
 		arrived := rapid.Permutation(slices.Concat(versions, versions)).Draw(rt, "arrival")
@@ -70,7 +96,9 @@ func TestThingsInAnyOrder(t *testing.T) {
 			f.put(v.in(fmt.Sprintf("M%03d", i)))
 		}
 		got := records{current: map[string]string{}}
-		tally, err := newReceiver(t, f, newClock(), nil).Collect(t.Context(), got.handle)
+		every := rapid.Bool().Draw(rt, "every version")
+		r := newReceiver(t, f, newClock(), func(c *receiver.Config) { c.EveryVersion = every })
+		tally, err := r.Collect(t.Context(), got.handle)
 		if err != nil || tally.Left+tally.Aside > 0 {
 			rt.Fatalf("%+v, %v", tally, err)
 		}
@@ -150,5 +178,100 @@ func TestSendersAreChecked(t *testing.T) {
 	}
 	if len(got.messages) != 2 || got.messages[0].Kind != receiver.Event || got.messages[1].Kind != receiver.Other || got.messages[1].Problem == nil {
 		t.Errorf("%v", got.messages)
+	}
+}
+
+// effectsOf hands the notices over and tells what each means: effect, and the
+// message id of what it is about.
+func effectsOf(t *testing.T, notices ...notice) (effects []string, tally receiver.Tally) {
+	t.Helper()
+	f := newFakeMESH()
+	for i, n := range notices {
+		f.put(n.in(fmt.Sprint("M", i)))
+	}
+	tally, err := newReceiver(t, f, newClock(), nil).Collect(t.Context(), func(_ context.Context, m receiver.Message) error {
+		effects = append(effects, strings.TrimSpace(string(m.Effect())+" "+m.Earlier.MessageID))
+		return nil
+	})
+	mustDo(t, err)
+	return effects, tally
+}
+
+// What is about the same, and what is not.
+func TestWhatEventsAreAbout(t *testing.T) {
+	const early, late = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
+	type n = notice
+	for _, c := range []struct {
+		name       string
+		notices    []notice
+		want       []string
+		superseded int
+	}{
+		{"things without an identifier are never each other's corrections",
+			[]n{{id: "1", updated: late}, {id: "2", updated: early}, {id: "3", updated: late, kind: "delete"}},
+			[]string{"create", "create", "remove"}, 0},
+		{"a thing without times and numbers",
+			[]n{{id: "1", thing: "a"}, {id: "2", thing: "a", kind: "update"}, {id: "3", thing: "a", kind: "delete"}},
+			[]string{"create", "replace 1", "remove 2"}, 0},
+		{"an identifier without a system is its publisher's",
+			[]n{{id: "1", thing: "a", system: "none", updated: late}, {id: "2", thing: "a", system: "none", updated: early, asid: "200000000115"},
+				{id: "3", thing: "a", system: "none", updated: early}},
+			[]string{"create", "create"}, 1},
+		{"separators within identifiers",
+			[]n{{id: "1", system: "x|y", thing: "z", updated: late}, {id: "2", system: "x", thing: "y|z", updated: early}},
+			[]string{"create", "create"}, 0},
+		{"an enormous identifier",
+			[]n{{id: "1", thing: strings.Repeat("a", 1<<20), updated: early}, {id: "2", thing: strings.Repeat("a", 1<<20), updated: late}, {id: "3", thing: strings.Repeat("a", 1<<20) + "b", updated: early}},
+			[]string{"create", "replace 1", "create"}, 0},
+		{"the Spine's record of a patient is one thing",
+			[]n{{id: "1", code: "pds-change-of-gp-1", updated: late, version: "8"}, {id: "2", code: "pds-change-of-gp-1", updated: early, version: "9"},
+				{id: "3", code: "pds-change-of-address-1", updated: early}, {id: "4", code: "pds-change-of-gp-1", updated: "2026-01-03T00:00:00Z"}},
+			[]string{"create", "create", "replace 1"}, 1},
+		{"whatever identifier its focus has",
+			[]n{{id: "1", code: "pds-death-notification-1", updated: late, thing: "a"}, {id: "2", code: "pds-death-notification-1", updated: early, thing: "b"}},
+			[]string{"create"}, 1},
+		{"twins of one mother",
+			[]n{{id: "1", code: "pds-birth-notification-1", updated: late}, {id: "2", code: "pds-birth-notification-1", updated: early}},
+			[]string{"create", "create"}, 0},
+		{"at one moment a thing is deleted last",
+			[]n{{id: "1", thing: "a", updated: late, kind: "delete"}, {id: "2", thing: "a", updated: late, kind: "update"}, {id: "3", thing: "b", updated: late}, {id: "4", thing: "b", updated: late}},
+			[]string{"remove", "create", "replace 3"}, 1},
+		{"a stale number does not raise the newest one's",
+			[]n{{id: "1", thing: "a", updated: late, version: "1"}, {id: "2", thing: "a", updated: early, version: "9"}, {id: "3", thing: "a", updated: late, version: "2"}},
+			[]string{"create", "replace 1"}, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, tally := effectsOf(t, c.notices...)
+			if d := gocmp.Diff(c.want, got); d != "" || tally.Superseded != c.superseded {
+				t.Errorf("%s\n%+v", d, tally)
+			}
+		})
+	}
+}
+
+// What nobody could use takes the place of nothing; what was ignored does.
+func TestSetAsideAndIgnored(t *testing.T) {
+	f := newFakeMESH(
+		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M1"),
+		notice{id: "2", thing: "a", updated: "2026-01-01T00:00:00Z"}.in("M2"),
+		notice{id: "3", thing: "b", updated: "2026-01-02T00:00:00Z", kind: "delete"}.in("M3"),
+		notice{id: "4", thing: "b", updated: "2026-01-01T00:00:00Z"}.in("M4"),
+	)
+	var got collected
+	r := newReceiver(t, f, newClock(), func(c *receiver.Config) { c.SetAside = t.TempDir() })
+	tally, err := r.Collect(t.Context(), func(ctx context.Context, m receiver.Message) error {
+		switch m.ID {
+		case "M1":
+			return receiver.Permanent(errNo)
+		case "M3":
+			return receiver.Ignore(nil)
+		}
+		return got.handle(ctx, m)
+	})
+	if err != nil || tally != (receiver.Tally{Handled: 1, Superseded: 1, Ignored: 1, Aside: 1}) || got.messages[0].Effect() != receiver.Create {
+		t.Errorf("%+v, %v, %v", tally, err, got.ids())
+	}
+	if d := gocmp.Diff([]string{"M1", "M2", "M3", "M4"}, f.acknowledged()); d != "" {
+		t.Error(d)
 	}
 }

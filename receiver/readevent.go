@@ -1,0 +1,95 @@
+package receiver
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+)
+
+// Why a message is no event, or why it cannot be told what an event is about.
+var (
+	// errSender: anybody may send to a mailbox; events come from NEMS.
+	errSender = errors.New("not an event message: it comes from another mailbox than those in Config.Senders")
+	// errIDs: they are keys here, names of files and lines of the audit.
+	errIDs   = errors.New("not an event message: MessageHeader.id and MessageHeader.event.code are of 1 to 64 letters, digits, hyphens, dots and underscores")
+	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: what this corrects or withdraws, or what corrects it, cannot be told")
+)
+
+// readEvent reads the facts. What has an event code and a message id is an
+// event, even if other facts are missing: repeats of it can be told.
+func (r *Receiver) readEvent(m *Message) {
+	if !r.believed(m.From) {
+		m.Problem = errSender
+		return
+	}
+	doc, _, err := fhir.ParseXML(m.Body)
+	if err != nil {
+		m.Problem = fmt.Errorf("not an event message: %w", err)
+		return
+	}
+	e, findings := event.Read(doc)
+	m.Problem = problem(findings)
+	if !isID(e.Code) || !isID(e.MessageID) {
+		m.Problem = errors.Join(m.Problem, errIDs)
+		return
+	}
+	m.Kind = Event
+	m.Facts = factsOf(e, identifierOf(doc, e.Focus))
+	if m.Facts.Identifier.IsZero() && !fromSpine(e.Code) {
+		m.Problem = errors.Join(m.Problem, errFocus)
+	}
+	m.Own = m.Facts.SourceASID != "" && slices.Contains(r.config.OwnASIDs, m.Facts.SourceASID)
+	if !r.config.EveryCopy {
+		m.Key = "event|" + e.Code + "|" + strings.ToLower(e.MessageID) // UUIDs in either case
+	}
+}
+
+func (r *Receiver) believed(sender string) bool {
+	known := r.config.Senders
+	return len(known) == 0 || slices.ContainsFunc(known, func(s string) bool { return strings.EqualFold(s, sender) })
+}
+
+func factsOf(e event.Event, about Identifier) Facts {
+	f := Facts{
+		Code: e.Code, Kind: string(e.Kind), MessageID: e.MessageID,
+		Source: e.Source, SourceASID: asidIn(e.Source), Focus: e.Focus, Identifier: about,
+		NHSNumber: NHSNumber(strings.ReplaceAll(e.Routing.NHSNumber, " ", "")),
+		Point:     newPoint(e.LastUpdated, e.VersionID),
+	}
+	if rank(f.Kind) < 0 {
+		f.Kind = "" // Problem says so
+	}
+	return f
+}
+
+// isID tells whether a text is an id as FHIR writes them, or nearly.
+func isID(text string) bool {
+	return text != "" && len(text) <= 64 && strings.IndexFunc(text, func(r rune) bool {
+		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '.' || r == '_')
+	}) < 0
+}
+
+// problem says which rules the message breaks and where.
+func problem(findings []fhir.Finding) error {
+	var all []error
+	for _, f := range findings {
+		all = append(all, fmt.Errorf("%s: %s", f.Location, f.Text))
+	}
+	return errors.Join(all...)
+}
+
+// asidIn returns the ASID at the end of a source endpoint, which is written as
+// urn:nhs:addressing:asid:NNNNNNNNNNNN, as a URL, or bare.
+func asidIn(endpoint string) string {
+	last := endpoint[strings.LastIndexAny(endpoint, ":/|")+1:]
+	asid, err := nhs.ParseASID(last)
+	if err != nil {
+		return ""
+	}
+	return string(asid)
+}
