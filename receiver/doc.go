@@ -15,17 +15,17 @@
 //   - Repeats. MESH and NEMS may deliver a message more than once. A message
 //     whose event code and message id were handled before is acknowledged and
 //     not handed over (see Config.EveryCopy for the other choice).
-//   - Order. Neither NEMS nor MESH keeps it ("Event Message Sequencing").
-//     Events about the same thing carry the same identifier in their focus, and
-//     the later meta.lastUpdated counts. Message.Effect says whether to create,
-//     replace (Message.Earlier) or remove; an older version that comes late is
-//     acknowledged and discarded (see Config.EveryVersion). Events without an
-//     identifier are compared with those of the same source system, patient and
-//     event type; Message.Order says how, and the Handler decides. Sequence
-//     numbers are only a hint.
+//   - Order. Neither NEMS nor MESH keeps it ("Event Message Sequencing"). The
+//     newest is the truth: the later meta.lastUpdated, of two at the same moment the
+//     higher sequence number, and then a delete before an update before a new one;
+//     what still is equal counts as it arrives. What is compared with what is below.
+//     Message.Effect says whether to create, replace (Message.Earlier) or remove. An
+//     older version that comes late is acknowledged and discarded (see
+//     Config.EveryVersion for the other choice).
 //   - The record. An Audit keeps what was received, processed and discarded, and
 //     why, on disk before a message is acknowledged ("Receiver Information
-//     Governance").
+//     Governance"). A Handler that has no use for a message returns Ignore with the
+//     reason; Audit.Note adds who used it, and how.
 //   - Loop-backs. A system's own events come back to it when its subscriptions
 //     match ("Publish an event message"). Message.Own marks them.
 //   - Poison. A message that the Handler fails Config.Attempts times is written
@@ -36,8 +36,26 @@
 //   - Reports. MESH's reports (mex-messagetype REPORT) have no body; they are
 //     handed over with Kind Report.
 //
+// What events are compared with:
+//
+//   - Events about a thing, a vaccination, a screening encounter or an episode of
+//     care, with those of the same type whose focus has the same identifier: the
+//     pages of these events ask publishers to keep it over all versions. An
+//     identifier without a system is the publisher's own.
+//   - Events of the Spine (pds-...) with those of the same type about the same
+//     patient, whatever their focus is: their pages say that the latest is the truth.
+//     Births are not compared: each is told once, and twins share their mother.
+//   - Others have no identifier against the rules, and Message.Problem says so. They
+//     are never taken for each other's corrections. Message.Order tells how they
+//     relate to others of the same source system, patient and event type, and the
+//     Handler decides.
+//
+// What was set aside as poison takes the place of nothing; what was ignored does.
+//
 // A patient's data is in Message.Body and Message.Facts only. Neither the
 // errors of this package, nor its log lines, nor a Message that is printed hold
-// any of it. The files of FileMemory hold digests of NHS numbers; a digest of
-// ten digits can be guessed, so keep them as you keep the messages.
+// any of it, and neither do the Audit's entries: NHS numbers and identifiers are
+// digests under a key that lies beside them. A FileMemory holds such digests too.
+// With the key ten digits can be guessed, so keep both folders as you keep the
+// messages; exported entries are without the key.
 package receiver

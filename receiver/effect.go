@@ -54,6 +54,11 @@ type Known struct {
 // IsZero reports whether nothing is known.
 func (k Known) IsZero() bool { return k == Known{} }
 
+// known is what the Memory is to know of the message.
+func (m *Message) known() Known {
+	return Known{Point: m.Facts.Point, MessageID: m.Facts.MessageID, Kind: m.Facts.Kind}
+}
+
 // compare places k against the newest of its sequence. Of what changed at the same
 // moment and has no number to tell, a thing is new before it is updated, and
 // updated before it is deleted.

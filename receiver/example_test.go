@@ -2,9 +2,11 @@ package receiver_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"nems/receiver"
 )
@@ -95,4 +97,86 @@ func ExampleReceiver_Run() {
 	// out of the record: what event 2 brought
 	// MESH reports 14 for M0
 	// <nil>
+}
+
+// Who keeps vaccinations does what each event means to them. In whatever order the
+// versions arrive, the newest stays.
+func ExampleMessage_Effect() {
+	mesh := newFakeMESH(
+		notice{id: "e2", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1", kind: "update"}.in("M1"),
+		notice{id: "e1", updated: "2026-01-01T09:00:00+00:00", thing: "jab-1"}.in("M2"), // too late
+		notice{id: "e3", updated: "2026-01-03T09:00:00+00:00", thing: "jab-1", kind: "update"}.in("M3"),
+		notice{id: "e4", updated: "2026-01-01T09:00:00+00:00", thing: "jab-2", kind: "delete"}.in("M4"), // never seen
+	)
+	defer mesh.Close()
+	r, err := receiver.New(receiver.Config{URL: mesh.URL, Mailbox: "MAILBOX1234", Password: "password", SharedKey: "TestKey"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	vaccinations := map[receiver.Identifier]string{}
+	tally, err := r.Collect(context.Background(), func(_ context.Context, m receiver.Message) error {
+		jab := m.Facts.Identifier
+		switch m.Effect() {
+		case receiver.Create:
+			vaccinations[jab] = m.Facts.MessageID
+		case receiver.Replace:
+			fmt.Println(m.Facts.MessageID, "replaces", m.Earlier.MessageID)
+			vaccinations[jab] = m.Facts.MessageID
+		case receiver.Remove:
+			if _, known := vaccinations[jab]; !known {
+				return receiver.Ignore(errors.New("nothing to remove"))
+			}
+			delete(vaccinations, jab)
+		}
+		return nil
+	})
+	fmt.Println(len(vaccinations), "kept;", tally.Superseded, "superseded,", tally.Ignored, "ignored;", err)
+	// Output:
+	// e3 replaces e2
+	// 1 kept; 1 superseded, 1 ignored; <nil>
+}
+
+// What became of the messages about a patient: asked in the process that writes
+// the audit, or with ReadAudit in another one.
+func ExampleAudit() {
+	mesh := newFakeMESH(
+		notice{id: "e1", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1"}.in("M1"),
+		notice{id: "e1", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1"}.in("M2"),
+		notice{id: "e2", updated: "2026-01-02T09:00:00+00:00", thing: "jab-9", patient: "9434765919"}.in("M3"),
+	)
+	defer mesh.Close()
+	folder, err := os.MkdirTemp("", "audit-")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+	audit, err := receiver.OpenAudit(folder, receiver.AuditOptions{MaxAge: 8 * 365 * 24 * time.Hour})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer audit.Close()
+	r, err := receiver.New(receiver.Config{URL: mesh.URL, Mailbox: "MAILBOX1234", Password: "password", SharedKey: "TestKey", Audit: audit})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = r.Collect(context.Background(), func(_ context.Context, m receiver.Message) error {
+		return audit.Note(m, "dr.watson", "filed in the record")
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for e, err := range audit.Entries(receiver.AuditFilter{Patient: audit.Patient("9990000026")}) {
+		fmt.Println(e.MeshID, e.Step, e.Outcome, e.Who, e.Why, err)
+	}
+	// Output:
+	// M1 received    <nil>
+	// M1 noted  dr.watson filed in the record <nil>
+	// M1 processed handled   <nil>
+	// M2 received    <nil>
+	// M2 discarded repeat  finished before <nil>
 }

@@ -1,9 +1,14 @@
 package receiver
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -52,7 +57,7 @@ func TestRecordsComeBack(t *testing.T) {
 		copy(r.key[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "key"))
 		copy(r.sequence[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "sequence"))
 		r.known.Number = rapid.Int64Min(0).Draw(t, "number")
-		r.known.MessageID = rapid.StringMatching(`[0-9a-f]{8}(-[0-9a-f]{4})?|`).Draw(t, "message")
+		r.known.MessageID = rapid.StringMatching(`[-._0-9A-Za-z]{2,64}|`).Draw(t, "message")
 		r.known.Kind = rapid.SampledFrom([]string{"", "new", "update", "delete"}).Draw(t, "kind")
 		if rapid.Bool().Draw(t, "timed") {
 			r.known.Time = time.Unix(rapid.Int64Range(-1e11, 1e12).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC()
@@ -79,21 +84,115 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// focused is a message whose header, at BASE/MessageHeader/1, has that focus.
+func focused(focus, contained, others string) []byte {
+	return []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><fullUrl value="https://a.nhs.uk/STU3/MessageHeader/1"/><resource><MessageHeader>` +
+		`<id value="1"/>` + contained + `<event><code value="x-1"/></event><source><endpoint value="urn:nhs:addressing:asid:300000000161"/></source>` +
+		focus + `</MessageHeader></resource></entry>` + others + `</Bundle>`)
+}
+
+func entry(fullURL, identifiers string) string {
+	return `<entry><fullUrl value="` + fullURL + `"/><resource><Encounter>` + identifiers + `</Encounter></resource></entry>`
+}
+
+// The focus is found however it is referenced; what has no identifier is a problem,
+// and an event all the same.
+func TestIdentifierOfTheFocus(t *testing.T) {
+	const jab = `<identifier><system value="s"/><value value="v"/></identifier>`
+	ref := func(text string) string { return `<focus><reference value="` + text + `"/></focus>` }
+	found := Identifier{"s", "v"}
+	for name, c := range map[string]struct {
+		body []byte
+		want Identifier
+	}{
+		"by UUID":                 {focused(ref("urn:uuid:1"), "", entry("urn:uuid:1", jab)), found},
+		"absolute":                {focused(ref("https://b.nhs.uk/Encounter/1"), "", entry("https://b.nhs.uk/Encounter/1", jab)), found},
+		"relative":                {focused(ref("Encounter/1"), "", entry("https://a.nhs.uk/STU3/Encounter/1", jab)), found},
+		"relative to others":      {focused(ref("Encounter/1"), "", entry("https://b.nhs.uk/STU3/Encounter/1", jab)), Identifier{}},
+		"contained":               {focused(ref("#e"), `<contained><Encounter><id value="e"/>`+jab+`</Encounter></contained>`, ""), found},
+		"nowhere":                 {focused(ref("urn:uuid:2"), "", entry("urn:uuid:1", jab)), Identifier{}},
+		"no focus":                {focused("", "", entry("urn:uuid:1", jab)), Identifier{}},
+		"no identifier":           {focused(ref("urn:uuid:1"), "", entry("urn:uuid:1", "")), Identifier{}},
+		"the first with a value":  {focused(ref("urn:uuid:1"), "", entry("urn:uuid:1", `<identifier><system value="x"/></identifier>`+jab)), found},
+		"no system":               {focused(ref("urn:uuid:1"), "", entry("urn:uuid:1", `<identifier><value value="v"/></identifier>`)), Identifier{Value: "v"}},
+		"a focus that is its own": {focused(ref("#"), "", ""), Identifier{}},
+	} {
+		m := readBody(t, c.body)
+		missing := errors.Is(m.Problem, errFocus)
+		if m.Kind != Event || m.Facts.Identifier != c.want || missing != c.want.IsZero() {
+			t.Errorf("%s: %s, found %v, problem %v", name, m.Kind, m.Facts.Identifier == c.want, m.Problem)
+		}
+	}
+}
+
+func readBody(t testing.TB, body []byte) Message {
+	t.Helper()
+	r, err := New(Config{URL: "http://mesh.example", Mailbox: "BOX"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Message{ID: "M1", Kind: Other, Key: "mesh|M1", Body: body}
+	r.readEvent(&m)
+	return m
+}
+
+// The specification's own updates and deletes are about what its new ones are.
+func TestOfficialExamplesAreOfOneThing(t *testing.T) {
+	folder := filepath.Join("..", "..", "shared", "spec-examples")
+	if _, err := os.Stat(folder); err != nil {
+		t.Skip("the folder ../shared/spec-examples beside the repository is missing: the official examples are not looked at")
+	}
+	for _, name := range []string{"vaccinations-1", "Professional-Contacts-1", "blood-spot-test-outcome-1", "newborn-hearing-1", "nipe-outcome-1"} {
+		known := Known{}
+		things := map[string]bool{}
+		for _, kind := range []string{"new", "update", "delete"} {
+			body, err := os.ReadFile(filepath.Join(folder, name+"-"+kind+".xml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := readBody(t, body)
+			thing, decisive := m.sequence()
+			if things[thing] = true; !decisive || m.Problem != nil {
+				t.Errorf("%s %s: decisive %v, %v", name, kind, decisive, m.Problem)
+			}
+			if order := m.known().compare(known); kind != "new" && order != Next {
+				t.Errorf("%s %s comes %s", name, kind, order)
+			}
+			known = known.Merge(m.known())
+		}
+		if len(things) != 1 || known.Kind != kindDelete {
+			t.Errorf("%s is about %d things, the last %s", name, len(things), known.Kind)
+		}
+	}
+}
+
+// A text of the audit is valid, of one line, and no longer than it may be.
+func TestPlain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text, longest := rapid.String().Draw(t, "text"), rapid.IntRange(0, 20).Draw(t, "longest")
+		got := plain(text, longest)
+		if !utf8.ValidString(got) || len(got) > longest+len("…") || strings.ContainsFunc(got, unicode.IsControl) {
+			t.Fatalf("%q", got)
+		}
+	})
+}
+
 // Any body is an event with a key of its own, or has a problem.
 func FuzzReadEvent(f *testing.F) {
 	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader><id value="1"/>` +
 		`<event><code value="x-1"/></event><source><endpoint value="urn:nhs:addressing:asid:300000000161"/></source></MessageHeader></resource></entry></Bundle>`))
 	f.Add([]byte("{}"))
-	r, err := New(Config{URL: "http://mesh.example", Mailbox: "BOX"})
-	if err != nil {
-		f.Fatal(err)
-	}
+	f.Add(focused(`<focus><reference value="Encounter/1"/></focus>`, "", entry("https://a.nhs.uk/STU3/Encounter/1", `<identifier><value value="v"/></identifier>`)))
+	f.Add(focused(`<focus><reference value="#e"/></focus>`, `<contained><Encounter><id value="e"/></Encounter></contained>`, ""))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m := Message{ID: "M1", Kind: Other, Key: "mesh|M1", Body: body}
-		r.readEvent(&m)
+		m := readBody(t, body)
 		isEvent := m.Kind == Event
 		if isEvent != strings.HasPrefix(m.Key, "event|") || !isEvent && m.Problem == nil {
 			t.Errorf("kind %s, key %s, problem %v", m.Kind, m.Key, m.Problem)
+		}
+		name, decisive := m.sequence()
+		if len(m.Key)+len(name) > 2000 || decisive && name == "" || isEvent != (m.Effect() != "") {
+			t.Errorf("key of %d bytes, sequence of %d, decisive %v, effect %q", len(m.Key), len(name), decisive, m.Effect())
 		}
 	})
 }

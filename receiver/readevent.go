@@ -17,7 +17,7 @@ var (
 	errSender = errors.New("not an event message: it comes from another mailbox than those in Config.Senders")
 	// errIDs: they are keys here, names of files and lines of the audit.
 	errIDs   = errors.New("not an event message: MessageHeader.id and MessageHeader.event.code are of 1 to 64 letters, digits, hyphens, dots and underscores")
-	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: what this corrects or withdraws, or what corrects it, cannot be told")
+	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: corrections of it cannot be told")
 )
 
 // readEvent reads the facts. What has an event code and a message id is an

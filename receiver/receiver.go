@@ -27,6 +27,23 @@ type Tally struct {
 	Handled, Repeats, Superseded, Ignored, Aside, Left int
 }
 
+func (t *Tally) count(o Outcome) {
+	switch o {
+	case Handled:
+		t.Handled++
+	case Repeat:
+		t.Repeats++
+	case Superseded:
+		t.Superseded++
+	case Ignored:
+		t.Ignored++
+	case Aside:
+		t.Aside++
+	case Left:
+		t.Left++
+	}
+}
+
 // New returns a Receiver. It calls nobody; it fails when the URL cannot be used.
 func New(c Config) (*Receiver, error) {
 	c.setDefaults()

@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"time"
 
 	"nems/internal/mesh"
 )
@@ -55,7 +52,7 @@ func (r *round) page(ctx context.Context, ids []string) (fresh int, err error) {
 		r.seen[id] = true
 		fresh++
 		if r.config.Now().Before(r.held[id]) {
-			r.tally.Left++
+			r.tally.count(Left)
 			continue
 		}
 		delete(r.held, id)
@@ -103,7 +100,7 @@ func (r *round) message(ctx context.Context, f fetched) error {
 		if err := r.record(m, Discarded, Repeat, errRepeat); err != nil {
 			return err
 		}
-		r.tally.Repeats++
+		r.tally.count(Repeat)
 		return r.acknowledge(ctx, m, Repeat, nil)
 	case m.superseded() && !r.config.EveryVersion:
 		return r.finish(ctx, m, Superseded, nil)
@@ -118,26 +115,15 @@ var (
 	errKept       = errors.New("looked at, not acknowledged")
 )
 
-// record writes a step into the audit. What ends the way of a message is on disk
-// when it returns.
-func (r *Receiver) record(m Message, s Step, o Outcome, why error) error {
-	e := entryOf(m, s)
-	e.Outcome = o
-	if why != nil {
-		e.Why = why.Error()
-	}
-	return remembered(r.config.Audit.write(e, m, s != Received))
-}
-
 // look hands a message over that stays where it is. There is one attempt.
 func (r *round) look(ctx context.Context, m Message) error {
 	m.Attempt = 1
 	err := r.call(ctx, m)
 	switch {
 	case err == nil:
-		r.tally.Handled++
+		r.tally.count(Handled)
 	case errors.Is(err, ErrIgnored):
-		r.tally.Ignored++
+		r.tally.count(Ignored)
 	default:
 		return r.leave(m, err, heldFor)
 	}
@@ -173,162 +159,4 @@ func (r *round) place(m *Message) error {
 		m.Order = Next
 	}
 	return nil
-}
-
-// hand gives a message to the Handler until it succeeds or is poison.
-func (r *round) hand(ctx context.Context, m Message) error {
-	begun, err := r.config.Memory.Attempts(m.Key)
-	if err != nil {
-		return remembered(err)
-	}
-	failure := ErrNotReturned // of the attempts of processes before this one
-	for m.Attempt = begun + 1; m.Attempt <= r.config.Attempts; m.Attempt++ {
-		if err := r.config.Memory.Attempt(m.Key, m.Attempt); err != nil {
-			return remembered(err)
-		}
-		failure = r.call(ctx, m)
-		if failure == nil {
-			return r.finish(ctx, m, Handled, nil)
-		}
-		if errors.Is(failure, ErrIgnored) {
-			return r.finish(ctx, m, Ignored, failure)
-		}
-		if ctx.Err() != nil { // told to stop: that attempt proves nothing
-			return errors.Join(ctx.Err(), remembered(r.config.Memory.Attempt(m.Key, m.Attempt-1)))
-		}
-		r.config.Logger.Warn("the handler failed", "message", m, "attempt", m.Attempt, "error", failure)
-		if errors.Is(failure, ErrPermanent) || m.Attempt == r.config.Attempts {
-			break
-		}
-		if err := r.config.Wait(ctx, r.backoff(m.Attempt)); err != nil {
-			return err
-		}
-	}
-	m.Attempt = min(m.Attempt, r.config.Attempts)
-	return r.poison(ctx, m, failure)
-}
-
-func (r *Receiver) backoff(attempt int) time.Duration {
-	d := r.config.Backoff
-	for range min(attempt-1, 30) {
-		if d *= 2; d >= longestWait {
-			return longestWait
-		}
-	}
-	return d
-}
-
-// poison sets a message aside, unless the messages before it failed as well:
-// then it is not this one's fault. A message that stays gets all its attempts
-// anew.
-func (r *round) poison(ctx context.Context, m Message, failure error) error {
-	if r.config.SetAside != "" && r.failures < inARow-1 {
-		err := setAside(r.config.SetAside, m, failure, r.config.Now())
-		if err == nil {
-			r.failures++
-			return r.finish(ctx, m, Aside, failure)
-		}
-		failure = errors.Join(failure, err)
-	}
-	again := remembered(r.config.Memory.Attempt(m.Key, 0))
-	return errors.Join(again, r.leave(m, failure, heldFor))
-}
-
-// finish records and remembers a message, and then acknowledges it. If we stop in
-// between, the message is listed again, recognised and acknowledged.
-func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error) error {
-	step, why := Discarded, failure
-	switch o {
-	case Handled:
-		step = Processed
-	case Superseded:
-		why = errSuperseded
-	}
-	if err := r.record(m, step, o, why); err != nil {
-		return err
-	}
-	sequence, _ := m.sequence()
-	if o == Aside { // nobody has used it: it takes the place of nothing
-		sequence = ""
-	}
-	if err := r.config.Memory.Finish(m.Key, sequence, m.known()); err != nil {
-		return remembered(err)
-	}
-	switch o {
-	case Handled:
-		r.recovered()
-		r.tally.Handled++
-	case Ignored:
-		r.recovered()
-		r.tally.Ignored++
-	case Superseded:
-		r.tally.Superseded++
-	default:
-		r.tally.Aside++
-	}
-	return r.acknowledge(ctx, m, o, failure)
-}
-
-// known is what the Memory is to know of the message.
-func (m *Message) known() Known {
-	return Known{Point: m.Facts.Point, MessageID: m.Facts.MessageID, Kind: m.Facts.Kind}
-}
-
-// acknowledge takes a finished message out of the mailbox, also when we have
-// just been told to stop.
-func (r *round) acknowledge(ctx context.Context, m Message, o Outcome, failure error) error {
-	r.config.Observe(m, o, failure)
-	late, cancel := r.linger(ctx)
-	defer cancel()
-	err := r.try(late, func(ctx context.Context) error { return r.mesh.Acknowledge(ctx, m.ID) })
-	if err == nil || gone(err) {
-		return nil
-	}
-	r.config.Logger.Warn("not acknowledged: the message will come again and be recognised", "message", m, "error", err)
-	if r.failures++; r.failures >= inARow {
-		return fmt.Errorf("%w: %w", ErrFailing, err)
-	}
-	return nil
-}
-
-// unreadableFor is how long a message is left alone that could not be
-// downloaded: less where MESH may be the cause.
-func unreadableFor(err error) time.Duration {
-	if mesh.Temporary(err) && !errors.Is(err, ErrTooLarge) {
-		return longestWait
-	}
-	return heldFor
-}
-
-// leave lets a message stay in the mailbox for a while. It returns ErrFailing
-// when it is one of several in a row.
-func (r *round) leave(m Message, failure error, d time.Duration) error {
-	r.tally.Left++
-	r.held[m.ID] = r.config.Now().Add(d)
-	if err := r.record(m, LeftThere, Left, failure); err != nil {
-		return err
-	}
-	r.config.Observe(m, Left, failure)
-	r.config.Logger.Warn("message left in the mailbox", "message", m, "error", failure)
-	if errors.Is(failure, ErrTooLarge) { // whatever else fails, this is its own fault
-		return nil
-	}
-	if r.failures++; r.failures >= inARow {
-		return fmt.Errorf("%w: %w", ErrFailing, failure)
-	}
-	return nil
-}
-
-// recovered: what was left while everything failed need not wait any longer.
-func (r *round) recovered() {
-	if r.failures >= inARow {
-		clear(r.held)
-	}
-	r.failures = 0
-}
-
-// gone tells whether MESH no longer has the message for us.
-func gone(err error) bool {
-	var e *mesh.Error
-	return errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusGone)
 }

@@ -20,7 +20,8 @@ const inboxMessage = `<Bundle xmlns="http://hl7.org/fhir"><type value="message"/
 	`<valueIdentifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="9990000026"/></valueIdentifier></extension></extension>` +
 	`<extension url="https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"><valueCodeableConcept><coding><code value="new"/></coding></valueCodeableConcept></extension>` +
 	`<event><system value="https://fhir.nhs.uk/STU3/CodeSystem/EventType-1"/><code value="vaccinations-1"/></event>` +
-	`<source><endpoint value="urn:nhs:addressing:asid:300000000161"/></source></MessageHeader></resource></entry></Bundle>`
+	`<source><endpoint value="urn:nhs:addressing:asid:300000000161"/></source><focus><reference value="urn:uuid:1"/></focus></MessageHeader></resource></entry>` +
+	`<entry><fullUrl value="urn:uuid:1"/><resource><Immunization><identifier><value value="jab"/></identifier></Immunization></resource></entry></Bundle>`
 
 // inboxMESH is a MESH whose mailbox holds copies of the message under these ids.
 type inboxMESH struct {
