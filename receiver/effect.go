@@ -8,7 +8,9 @@ type Effect string
 // The effects. Every event message of NEMS carries its thing whole: a correction
 // takes the place of what was there.
 const (
-	// Create: nothing of this thing is remembered.
+	// Create: nothing of this thing is remembered. The Memory forgets: after
+	// MemoryOptions.MaxAge a correction is a Create too, so whoever keeps things
+	// longer keeps them by Facts.Identifier and overwrites what it has.
 	Create Effect = "create"
 	// Replace: the thing as Message.Earlier brought it is replaced.
 	Replace Effect = "replace"

@@ -26,7 +26,8 @@ var (
 // sequences alike; one of either takes about 100 bytes on disk and in memory.
 type MemoryOptions struct {
 	// MaxAge is how long a message and a sequence are remembered; 0 means 90
-	// days. MESH keeps messages for 30.
+	// days. MESH keeps messages for 30; a correction that comes later than this is
+	// not told from a new thing.
 	MaxAge time.Duration
 	// MaxEntries is how many are remembered, the latest; 0 means 500,000. Up to
 	// a quarter more are held before the oldest are forgotten.
