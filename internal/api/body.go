@@ -25,44 +25,58 @@ func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 		x.w.Header().Set("Connection", "close")
 		return nil, spine.TooLarge(limit)
 	}
-	expected := length
-	if length < 0 {
-		expected = limit
-	}
-	if refusal := a.fair.hold(expected); refusal != nil {
-		return nil, refusal
-	}
-	x.held = expected
-	body, err := x.readBody(length, limit)
+	body, err := a.readBody(x, length, limit)
 	if err != nil {
 		return nil, err
 	}
-	if refusal := a.fair.work(x.r.Context()); refusal != nil {
+	if refusal := a.fair.work(x.r.Context(), len(body)); refusal != nil {
 		return nil, refusal
 	}
+	x.worked = len(body)
 	x.working = true
 	return body, nil
 }
 
+// firstRead is how much memory a request gets before any of its body has come.
+const firstRead = 16 << 10
+
 // readBody reads a body of a known length, or of at most limit bytes where
-// length is negative.
-func (x *exchange) readBody(length, limit int64) (body []byte, err error) {
-	limited := http.MaxBytesReader(x.w, x.r.Body, limit)
-	if length >= 0 {
-		body = make([]byte, length)
-		_, err = io.ReadFull(limited, body)
-	} else {
-		body, err = io.ReadAll(limited)
+// length is negative. Memory is taken as the bytes come: what is claimed and
+// never sent takes none from others.
+func (a *API) readBody(x *exchange, length, limit int64) (body []byte, err error) {
+	most := length
+	if length < 0 {
+		most = limit + 1 // the reader refuses the last byte
 	}
+	limited := http.MaxBytesReader(x.w, x.r.Body, limit)
+	for int64(len(body)) < most && err == nil {
+		if len(body) == cap(body) {
+			more := min(most, int64(max(firstRead, 2*cap(body))))
+			if refusal := a.fair.hold(more - x.held); refusal != nil {
+				return nil, refusal
+			}
+			x.held = more
+			body = append(make([]byte, 0, more), body...)
+		}
+		var n int
+		n, err = limited.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+	}
+	if err == nil || errors.Is(err, io.EOF) && int64(len(body)) >= length {
+		x.whole = true
+		return body, nil
+	}
+	return nil, unread(err, limit)
+}
+
+// unread says why a body could not be read.
+func unread(err error, limit int64) *spine.Refusal {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, spine.TooLarge(limit)
+		return spine.TooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, spine.BadRequest("the body did not arrive within " + arriveWithin.String())
-	case err != nil:
-		return nil, spine.BadRequest("the body ended before it was complete")
+		return spine.BadRequest("the body did not arrive within " + arriveWithin.String())
 	}
-	x.whole = true
-	return body, nil
+	return spine.BadRequest("the body ended before it was complete")
 }

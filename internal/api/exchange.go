@@ -44,6 +44,7 @@ type exchange struct {
 
 	held    int64 // bytes reserved for the body
 	working bool  // it has a place among those that are worked on
+	worked  int   // of a body of so many bytes
 	split   bool  // the answer may go out before the body has come in
 	whole   bool  // all of the body was read
 }
@@ -80,7 +81,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (a *API) release(x *exchange) {
 	a.fair.drop(x.held)
 	if x.working {
-		a.fair.rest()
+		a.fair.rest(x.worked)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/api"
 	"nems/internal/spine"
 )
 
@@ -227,6 +228,31 @@ func exchangeRaw(t *testing.T, address, request string, status int, stays bool) 
 	case !stays && err == nil:
 		t.Errorf("the connection lives on and answered %d", next.StatusCode)
 	}
+}
+
+// TestBodiesThatAreClaimedAlone: connections that announce 3 MB each and send
+// nothing shut nobody out, though there is no room for two of such bodies.
+func TestBodiesThatAreClaimedAlone(t *testing.T) {
+	w := newWorld(t, limited(api.Limits{Bytes: 5 << 20}))
+	server := httptest.NewServer(w.api)
+	defer server.Close()
+	good := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+	var head strings.Builder
+	must(t, good.Header.Write(&head))
+	post := "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n" + head.String()
+	for range 87 {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		must(t, err)
+		defer conn.Close()
+		must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
+		_, err = io.WriteString(conn, post+"Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n")
+		must(t, err)
+		// The server says so when it begins to read: memory is taken by then.
+		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
+			t.Fatalf("received %q, %v", line, err)
+		}
+	}
+	exchangeRaw(t, server.Listener.Addr().String(), post+"Content-Length: 2000000\r\n\r\n"+strings.Repeat(" ", 2_000_000), 400, true)
 }
 
 // A client that sends its whole body before it listens gets the refusal all the

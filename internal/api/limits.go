@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"nems/internal/nhs"
@@ -25,11 +26,22 @@ type Limits struct {
 	// InFlight is how many requests are taken in at a time, whoever sends them,
 	// and Bytes how much their bodies may hold; beyond: 503 at once.
 	InFlight int   // default 512
-	Bytes    int64 // default 256 MiB
+	Bytes    int64 // of what has arrived; default 256 MiB
 	// Working is how many of those whose body has come in are worked on at a
 	// time; the others wait. It keeps the processors free to refuse quickly.
 	Working int // default 256
+	// Memory is how much reading those bodies may take beside them; large ones
+	// wait for it.
+	Memory int64 // default 96 MiB
 }
+
+// A body takes up to readingFactor times its size in memory while it is read,
+// judged and packed. Those up to smallBody are not counted: there is room for
+// as many as are worked on.
+const (
+	readingFactor = 6
+	smallBody     = 64 << 10
+)
 
 // Bounds of a request's head. The listener cuts off heads twice as large
 // itself, without an OperationOutcome.
@@ -50,6 +62,7 @@ type fairness struct {
 	Limits
 	inFlight, bytes atomic.Int64
 	places          chan struct{} // one element for each request that is worked on
+	memory          *semaphore.Weighted
 
 	mu     sync.Mutex
 	shares map[nhs.ASID]*share
@@ -72,7 +85,13 @@ func newFairness(l Limits) *fairness {
 	if l.Working == 0 {
 		l.Working = 256
 	}
-	f := &fairness{Limits: l, shares: map[nhs.ASID]*share{}, places: make(chan struct{}, l.Working)}
+	if l.Memory == 0 {
+		l.Memory = 96 << 20
+	}
+	f := &fairness{
+		Limits: l, shares: map[nhs.ASID]*share{},
+		places: make(chan struct{}, l.Working), memory: semaphore.NewWeighted(l.Memory),
+	}
 	f.others.bucket = f.newBucket()
 	return f
 }
@@ -92,18 +111,36 @@ func (f *fairness) enter() *spine.Refusal {
 
 func (f *fairness) leave() { f.inFlight.Add(-1) }
 
-// work waits for a place among those that are worked on, as long as ctx lives;
-// rest must follow when it is had.
-func (f *fairness) work(ctx context.Context) *spine.Refusal {
+// work waits for a place among those that are worked on, and for the memory that
+// a body of so many bytes takes, as long as ctx lives; rest must follow when both
+// are had.
+func (f *fairness) work(ctx context.Context, bytes int) *spine.Refusal {
+	reading := f.reading(bytes)
+	if reading > 0 && f.memory.Acquire(ctx, reading) != nil { // nothing would wait behind others
+		return spine.Unavailable(retryBusy)
+	}
 	select {
 	case f.places <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		f.memory.Release(reading)
 		return spine.Unavailable(retryBusy)
 	}
 }
 
-func (f *fairness) rest() { <-f.places }
+func (f *fairness) rest(bytes int) {
+	<-f.places
+	f.memory.Release(f.reading(bytes))
+}
+
+// reading is how much memory a body takes beside itself, as far as that is
+// counted: never more than there is.
+func (f *fairness) reading(bytes int) int64 {
+	if bytes <= smallBody {
+		return 0
+	}
+	return min(readingFactor*int64(bytes), f.Memory)
+}
 
 // hold reserves memory for a body, or refuses; drop must follow when it does not.
 func (f *fairness) hold(bytes int64) *spine.Refusal {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/url"
 	"reflect"
 	"testing"
@@ -99,4 +100,30 @@ func TestSharesAreBounded(t *testing.T) {
 	if _, refusal := f.admit("busy", now.Add(time.Hour)); refusal == nil || refusal.Status != 429 {
 		t.Error("the second request of the same second was let in")
 	}
+}
+
+// TestReadingTakesItsTurn: large bodies wait for the memory that reading them
+// takes; small ones, and those of others that have it, do not.
+func TestReadingTakesItsTurn(t *testing.T) {
+	f := newFairness(Limits{Memory: 2 * readingFactor << 20})
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for range 2 {
+		if refusal := f.work(t.Context(), 1<<20); refusal != nil {
+			t.Fatal("there was room for two", refusal)
+		}
+	}
+	if refusal := f.work(gone, 1<<20); refusal == nil || refusal.Status != 503 {
+		t.Errorf("a third one got in: %v", refusal)
+	}
+	if refusal := f.work(t.Context(), smallBody); refusal != nil {
+		t.Errorf("a small one waited: %v", refusal)
+	}
+	f.rest(smallBody)
+	f.rest(1 << 20)
+	f.rest(1 << 20)
+	if refusal := f.work(t.Context(), MaxBody); refusal != nil {
+		t.Errorf("one that needs more than there is waits for ever: %v", refusal)
+	}
+	f.rest(MaxBody)
 }

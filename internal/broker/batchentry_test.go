@@ -86,3 +86,24 @@ func FuzzReadBatch(f *testing.F) {
 		}
 	})
 }
+
+// TestAnswersToBatchesAreBounded: entries that are refused when much was said
+// already tell their first issue and how many more there are.
+func TestAnswersToBatchesAreBounded(t *testing.T) {
+	var w batch
+	all := spine.InvalidResource(make([]spine.Issue, 40)...)
+	listed := 0
+	for range MaxBatch {
+		var refusal *spine.Refusal
+		if !errors.As(w.shorten(all), &refusal) || len(refusal.Issues) == 0 {
+			t.Fatal("no issue")
+		}
+		listed += len(refusal.Issues)
+	}
+	if listed > maxListed+2*MaxBatch {
+		t.Errorf("%d issues", listed)
+	}
+	if other := errors.New("busy"); w.shorten(other) != other || w.shorten(nil) != nil {
+		t.Error("what is no refusal was changed")
+	}
+}

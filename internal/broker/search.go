@@ -47,7 +47,25 @@ func (b *Broker) Search(ctx context.Context, caller spine.Caller, q store.Subscr
 		all = append(all, some...)
 	}
 	all = store.InOrder(all)
+	page = min(page, fitting(all))
 	return Found{Subscriptions: all[:min(len(all), page)], More: len(all) > page}, nil
+}
+
+// maxPage is how many bytes of text the subscriptions of a page have, about: a
+// page is built in memory. One of them it always holds.
+const maxPage = 1 << 20
+
+// fitting counts the first subscriptions that fit a page.
+func fitting(all []subscription.Subscription) int {
+	size := 0
+	for i := range all {
+		s := &all[i]
+		size += len(s.Contacts) + len(s.Reason) + len(s.Criteria.Text)
+		if size > maxPage && i > 0 {
+			return i
+		}
+	}
+	return len(all)
 }
 
 // MaxCounted is how many of an organisation's subscriptions a count looks at.

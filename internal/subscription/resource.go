@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -53,6 +54,7 @@ func ReadResource(root fhir.Node) (Resource, []fhir.Finding) {
 	r.contacts(root)
 	r.end(root.Child("end"))
 	r.Reason = r.text(root.Child("reason"), "reason")
+	r.short(root.Child("reason"), "reason", len(r.Reason), maxReason)
 	r.Criteria = r.text(root.Child("criteria"), "criteria")
 	r.channel(root.Child("channel"))
 	return r.Resource, fhir.AppendOmitted(r.findings, r.omitted)
@@ -130,6 +132,21 @@ func (r *resourceReader) contacts(root fhir.Node) {
 		r.contact(first)
 	case root.Count("contact") > 1:
 		r.Contacts = string(writeContacts(root))
+		r.short(first, "contact", len(r.Contacts), maxContacts)
+	}
+}
+
+// Limits on what is kept of a subscription, in bytes: people read a reason, and
+// a page of subscriptions is read whole.
+const (
+	maxReason   = 4 << 10
+	maxContacts = 16 << 10 // all of them, in XML
+)
+
+// short refuses what is longer than what is kept.
+func (r *resourceReader) short(n fhir.Node, name string, length, most int) {
+	if length > most {
+		r.fail(n, "too-long", name, name+" has at most "+strconv.Itoa(most)+" bytes; received "+strconv.Itoa(length))
 	}
 }
 

@@ -99,6 +99,8 @@ func TestReadResourceRefuses(t *testing.T) {
 		"slash behind the code": {`Organization/RR8`, `Organization/RR8/`, "subscription-contact-value", "Subscription.contact[0].value"},
 		"contacts by mail":      {contact, `<contact><system value="email"/><value value="a@example.org"/><use value="work"/></contact><contact><system value="email"/><value value="b@example.org"/></contact>`, "subscription-contact-system", "Subscription.contact[0].system"},
 		"blank reason":          {`"Follow-up of our patients"`, `" "`, "subscription-reason", "Subscription.reason"},
+		"long reason":           {`"Follow-up of our patients"`, `"` + strings.Repeat("a", 4<<10+1) + `"`, "subscription-reason", "Subscription.reason"},
+		"many contacts":         {contact, strings.Repeat(contact, 16<<10/len(contact)+1), "subscription-contact", "Subscription.contact[0]"},
 		"web hook":              {`<type value="message"/>`, `<type value="rest-hook"/>`, "subscription-channel-type", "Subscription.channel.type"},
 		"no endpoint":           {`<endpoint value="Mailbox1234"/>`, ``, "subscription-channel-endpoint", "Subscription.channel"},
 		"blank endpoint":        {`<endpoint value="Mailbox1234"/>`, `<endpoint><extension url="urn:example:x"><valueString value="y"/></extension></endpoint>`, "subscription-channel-endpoint", "Subscription.channel.endpoint"},
@@ -220,5 +222,14 @@ func TestWriteXMLAsThePageShows(t *testing.T) {
 		`<reason value="ours"/><criteria value="/Bundle?a&amp;b"/><channel><type value="message"/><endpoint value="Mailbox1234"/></channel></Subscription>`
 	if got := string(WriteXML(s)); got != want {
 		t.Errorf("WriteXML = %s\nwant %s", got, want)
+	}
+}
+
+// TestFindingsAreCapped: whoever sends nonsense is told of some of it.
+func TestFindingsAreCapped(t *testing.T) {
+	modifier := `<modifierExtension url="urn:example:x"><valueString value="y"/></modifierExtension>`
+	_, findings, _ := read(t, replaced(t, `<status`, strings.Repeat(modifier, 1000)+`<status`))
+	if len(findings) != maxFindings+1 || findings[maxFindings].Refuses() || !strings.Contains(findings[maxFindings].Text, "800") {
+		t.Errorf("%d findings, the last of them %+v", len(findings), findings[len(findings)-1])
 	}
 }

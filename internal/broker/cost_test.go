@@ -1,0 +1,59 @@
+package broker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"nems/internal/catalogue/example"
+	"nems/internal/spine"
+)
+
+// TestNothingIsDoneForWhoHasGone: neither publishing nor subscribing goes on when
+// nobody waits for the answer.
+func TestNothingIsDoneForWhoHasGone(t *testing.T) {
+	w := newWorld(t)
+	system, _, err := w.patients.System(t.Context(), publisher)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	caller := spine.Caller{System: system, ASID: publisher, Interaction: spine.Interaction{Event: vaccinations}}
+	if _, err := w.Publish(gone, caller, w.message(vaccinations, ""), ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("publish: %v", err)
+	}
+	if w.journal.accepted.Event != 0 {
+		t.Error("the event was kept")
+	}
+	subscription := `<Subscription xmlns="http://hl7.org/fhir"><status value="requested"/><contact><system value="url"/>` +
+		`<value value="https://directory.spineservices.nhs.uk/STU3/Organization/RR8"/><use value="work"/></contact><reason value="r"/>` +
+		`<criteria value="/Bundle?type=message"/><channel><type value="message"/><endpoint value="X"/></channel></Subscription>`
+	if _, err := w.Subscribe(gone, caller, []byte(subscription)); !errors.Is(err, context.Canceled) {
+		t.Errorf("subscribe: %v", err)
+	}
+}
+
+// TestPlacesOfAPatientAreBounded: each costs a look-up, and a key that is matched
+// while others wait. Repeated ones cost nothing.
+func TestPlacesOfAPatientAreBounded(t *testing.T) {
+	w := newWorld(t)
+	message := string(w.messageAbout("pds-change-of-address-1", example.Patient{}))
+	at := strings.Index(message, "<address>")
+	with := func(places, each int) []byte {
+		var more strings.Builder
+		for i := range places * each {
+			fmt.Fprintf(&more, `<address><use value="old"/><line value="1 Road"/><postalCode value="LS%d 1AA"/></address>`, i%places)
+		}
+		return []byte(message[:at] + more.String() + message[at:])
+	}
+	if err := w.publishAs(demographics, "pds-change-of-address-1", with(50, 100)); err != nil {
+		t.Errorf("fifty places: %v", err)
+	}
+	var refusal *spine.Refusal
+	if err := w.publishAs(demographics, "pds-change-of-address-1", with(5000, 1)); !errors.As(err, &refusal) || !strings.Contains(refusal.Error(), "postcodes and practices") {
+		t.Errorf("five thousand places: %v", err)
+	}
+}
