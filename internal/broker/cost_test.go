@@ -45,7 +45,7 @@ func TestPlacesOfAPatientAreBounded(t *testing.T) {
 	with := func(places, each int) []byte {
 		var more strings.Builder
 		for i := range places * each {
-			fmt.Fprintf(&more, `<address><use value="old"/><line value="1 Road"/><postalCode value="LS%d 1AA"/></address>`, i%places)
+			fmt.Fprintf(&more, `<address><use value="old"/><line value="1 Road"/><postalCode value="LS%d 1AA"/><period><start value="2001-01-01"/><end value="2002-01-01"/></period></address>`, i%places)
 		}
 		return []byte(message[:at] + more.String() + message[at:])
 	}
