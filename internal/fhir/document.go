@@ -1,6 +1,9 @@
 package fhir
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // Document is a resource read from XML: the bytes and a flat table of its
 // elements. It is never changed after ParseXML and safe for concurrent
@@ -14,7 +17,8 @@ type Document struct {
 	once       sync.Once // references, worked out when first asked for
 	references *References
 
-	placesOnce sync.Once // places, likewise
+	asked      atomic.Int32 // how often it was asked where something stands
+	placesOnce sync.Once    // places, worked out when that is often
 	places     places
 }
 

@@ -74,7 +74,7 @@ func (n Node) appendLocation(path []byte) []byte {
 }
 
 // namesakesBefore counts the siblings of the same name before n.
-func (n Node) namesakesBefore() int { return int(n.doc.whereabouts().namesakes[n.index]) }
+func (n Node) namesakesBefore() int { return n.doc.namesakesBefore(n.index) }
 
 func appendIndex(path []byte, index int) []byte {
 	return append(strconv.AppendInt(append(path, '['), int64(index), 10), ']')

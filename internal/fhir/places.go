@@ -1,12 +1,20 @@
 package fhir
 
 // places is what it takes to say where any element of a document stands at a
-// cost that does not grow with the document. It is worked out when a document
-// is first asked, in one pass: most documents never are.
+// cost that does not grow with the document. It is worked out, in one pass, when a
+// document has been asked for more than a few: most never are, and a warning or
+// two cost less without.
 type places struct {
 	marks     []locator // at every markEvery bytes
 	namesakes []uint32  // of each element: the siblings of its name before it
 }
+
+// fewPlaces is how often a document is asked before places is worked out. A
+// finding asks some ten times: for the position, and for each level of its paths.
+const fewPlaces = 40
+
+// few tells whether an answer is better searched for than looked up.
+func (d *Document) few() bool { return d.asked.Add(1) <= fewPlaces }
 
 // markEvery is how many bytes are counted anew for a position, at most.
 const markEvery = 2048
@@ -28,8 +36,27 @@ func (d *Document) marks() []locator {
 
 // position gives the line and the column (in characters) of an offset.
 func (d *Document) position(offset int) (line, column int) {
+	if d.few() {
+		return position(d.src, offset)
+	}
 	at := d.whereabouts().marks[offset/markEvery]
 	return at.position(offset)
+}
+
+// namesakesBefore counts the siblings of the same name before an element.
+func (d *Document) namesakesBefore(index uint32) int {
+	if !d.few() {
+		return int(d.whereabouts().namesakes[index])
+	}
+	n, before := Node{d, index}, 0
+	name := n.Name()
+	for i := d.nodes[index].parent + 1; i < index; i = d.nodes[i].next {
+		count(1)
+		if (Node{d, i}).Name() == name {
+			before++
+		}
+	}
+	return before
 }
 
 // countNamesakes counts for all elements at once.
