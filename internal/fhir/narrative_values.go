@@ -203,6 +203,9 @@ var activeWords = []struct{ word, mark string }{
 // harmlessStyle refuses what makes a style run or load something, and
 // backslashes, which hide such words, as comments do.
 func harmlessStyle(value []byte) bool {
+	if !bytes.ContainsAny(value, `(:@-\`) {
+		return true // each of those words has one of them, or stands before one
+	}
 	style := bytes.ToLower(value)
 	return bytes.IndexByte(style, '\\') < 0 && !isActive(style) && !isActive(withoutComments(style))
 }
