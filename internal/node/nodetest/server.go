@@ -119,7 +119,7 @@ func (s *Server) Stop() {
 // second, which a loaded machine may stretch.
 func (s *Server) Eventually(what string, so func() bool) {
 	s.t.Helper()
-	tick, over := time.NewTicker(20*time.Millisecond), time.After(10*time.Second)
+	tick, over := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
 	defer tick.Stop()
 	for !so() {
 		select {
