@@ -25,9 +25,14 @@ func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 		x.w.Header().Set("Connection", "close")
 		return nil, spine.TooLarge(limit)
 	}
+	a.fair.leave() // who sends slowly takes no place from others meanwhile
 	body, err := a.readBody(x, length, limit)
-	if err != nil {
+	busy := a.fair.enter()
+	switch {
+	case err != nil:
 		return nil, err
+	case busy != nil:
+		return nil, busy
 	}
 	if refusal := a.fair.work(x.r.Context(), len(body)); refusal != nil {
 		return nil, refusal

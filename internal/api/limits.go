@@ -24,7 +24,8 @@ type Limits struct {
 	// Concurrent is how many requests of one system are served at a time.
 	Concurrent int
 	// InFlight is how many requests are taken in at a time, whoever sends them,
-	// and Bytes how much their bodies may hold; beyond: 503 at once.
+	// but for those whose bodies are on their way, and Bytes how much bodies may
+	// hold; beyond: 503 at once.
 	InFlight int   // default 512
 	Bytes    int64 // of what has arrived; default 256 MiB
 	// Working is how many of those whose body has come in are worked on at a
