@@ -84,54 +84,44 @@ func (p *parser) reference(i int) (rune, int, error) {
 // decodeReference reads the reference at the start of b; size 0 means that
 // there is none that XML allows.
 func decodeReference(b []byte) (r rune, size int) {
-	end := bytes.IndexByte(b, ';')
-	if end < 2 {
-		return 0, 0
+	if len(b) > 1 && b[1] == '#' {
+		return characterNumber(b)
 	}
-	switch name := b[1:end]; string(name) {
-	case "lt":
-		return '<', end + 1
-	case "gt":
-		return '>', end + 1
-	case "amp":
-		return '&', end + 1
-	case "quot":
-		return '"', end + 1
-	case "apos":
-		return '\'', end + 1
-	default:
-		r, good := characterNumber(name)
-		if !good {
-			return 0, 0
+	for _, e := range entities {
+		if len(b) >= len(e.text) && string(b[:len(e.text)]) == e.text {
+			return e.char, len(e.text)
 		}
-		return r, end + 1
 	}
+	return 0, 0
 }
 
-// characterNumber reads #233 or #xE9.
-func characterNumber(name []byte) (rune, bool) {
-	if name[0] != '#' {
-		return 0, false
+var entities = [...]struct {
+	text string
+	char rune
+}{{"&lt;", '<'}, {"&gt;", '>'}, {"&amp;", '&'}, {"&quot;", '"'}, {"&apos;", '\''}}
+
+// characterNumber reads &#233; or &#xE9;.
+func characterNumber(b []byte) (r rune, size int) {
+	first, base := 2, rune(10)
+	if len(b) > first && b[first] == 'x' {
+		first, base = 3, 16
 	}
-	digits, base := name[1:], rune(10)
-	if len(digits) > 0 && digits[0] == 'x' {
-		digits, base = digits[1:], 16
-	}
-	r := rune(0)
-	for _, c := range digits {
-		switch {
+	for i := first; i < len(b); i++ {
+		switch c := b[i]; {
 		case isDigit(c):
 			r = r*base + rune(c-'0')
 		case base == 16 && isHex(c):
 			r = r*base + rune(c|0x20-'a') + 10
+		case c == ';' && i > first && isChar(r):
+			return r, i + 1
 		default:
-			return 0, false
+			return 0, 0
 		}
 		if r > utf8.MaxRune {
-			return 0, false
+			return 0, 0
 		}
 	}
-	return r, len(digits) > 0 && isChar(r)
+	return 0, 0
 }
 
 // comment reads <!-- ... -->, which may not hold two hyphens.
