@@ -41,6 +41,19 @@ func UnpackPatient(packed int64) (*nhs.NHSNumber, error) {
 	return &n, nil
 }
 
+// KnownPatient is what a column holds; zero for nobody, and for what is absent
+// or damaged: reading the event (UnpackPatient) tells of that.
+func KnownPatient(packed *int64) nhs.NHSNumber {
+	if packed == nil {
+		return nhs.NHSNumber{}
+	}
+	n, err := UnpackPatient(*packed)
+	if err != nil {
+		return nhs.NHSNumber{}
+	}
+	return *n
+}
+
 // PatientChanges are a page of the events that change patients' records.
 type PatientChanges struct {
 	Events []EventID

@@ -65,6 +65,9 @@ type Message struct {
 	// EventCode is set for the copy of an event; the body then lies with the
 	// event and is checked against its SHA-256 before it is handed out.
 	EventCode string `json:",omitzero"`
+	// Patient is whom the copied event is about, for the audit: DB.Message alone
+	// fills it in. Zero: nobody, or not known (Event.Patient).
+	Patient nhs.NHSNumber `json:"-"`
 }
 
 // Copy is the copy of an event as a row has it.

@@ -2,22 +2,29 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"nems/internal/audit"
 )
 
-// maxRecords limits the entries that wait for a commit. So many reads within
-// half a second are beyond what the rest of the service can answer.
-const maxRecords = 16384
+// maxRecords limits the entries that wait for a commit. A quarter of them is for
+// what is under way when there is no Room any more; a quarter that waits asks for
+// a commit at once.
+const (
+	maxRecords  = 16384
+	roomRecords = maxRecords / 4 * 3
+	dueRecords  = maxRecords / 4
+)
 
 // Records are audit entries that tell of no change: they join the next commit.
 // The zero value is empty. Safe for concurrent use.
 type Records struct {
 	mu      sync.Mutex
 	waiting []audit.Sealed
-	lost    int // entries that found no room, to be recorded as one
+	lost    int           // entries that found no room, to be recorded as one
+	many    chan struct{} // so many wait that a commit is due; nil before Follow
 }
 
 // Add has an entry wait for a commit. Beyond a limit only their number is kept.
@@ -30,6 +37,23 @@ func (r *Records) Add(e audit.Entry) {
 		return
 	}
 	r.waiting = append(r.waiting, sealed)
+	if len(r.waiting) == dueRecords {
+		select {
+		case r.many <- struct{}{}:
+		default: // nobody follows, or knows already
+		}
+	}
+}
+
+// Room returns ErrBusy while so many entries wait that those of further callers
+// might find no room: the commits have stopped, or cannot follow.
+func (r *Records) Room() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.waiting) >= roomRecords {
+		return fmt.Errorf("%w: the audit has no room", ErrBusy)
+	}
+	return nil
 }
 
 // Take returns what waits, for a commit to take along.
@@ -49,10 +73,10 @@ func (r *Records) PutBack(entries []audit.Sealed) {
 }
 
 // Follow sees to it that entries do not wait for a commit for ever: it calls
-// flush, which is to commit what waits, whenever something does, every so often
-// and when ctx ends.
+// flush, which is to commit what waits, whenever something does, every so often,
+// at once when it is much, and when ctx ends.
 func (r *Records) Follow(ctx context.Context, every time.Duration, now func() time.Time, flush func(context.Context)) {
-	tick := time.NewTicker(every)
+	tick, many := time.NewTicker(every), r.follow()
 	defer tick.Stop()
 	for {
 		select {
@@ -60,6 +84,8 @@ func (r *Records) Follow(ctx context.Context, every time.Duration, now func() ti
 			if r.due(now()) {
 				flush(ctx)
 			}
+		case <-many:
+			flush(ctx)
 		case <-ctx.Done():
 			if r.due(now()) {
 				flush(context.WithoutCancel(ctx))
@@ -67,6 +93,13 @@ func (r *Records) Follow(ctx context.Context, every time.Duration, now func() ti
 			return
 		}
 	}
+}
+
+func (r *Records) follow() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.many = make(chan struct{}, 1)
+	return r.many
 }
 
 // due tells whether entries wait, among them one for those that found no room.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"nems/internal/audit"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -18,16 +20,22 @@ type acknowledgement struct {
 	at       int64
 }
 
-// Acknowledge takes an accepted message out of the inbox. Doing it twice is no
-// error; a message in another state stays as it is. It returns
-// store.ErrNotFound for what was never this mailbox's.
-func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time) error {
-	_, err := db.acks.Submit(ctx, acknowledgement{mailbox, position, at.UnixMicro()})
+// Acknowledge takes an accepted message out of the inbox; e, with the patient of
+// a copy, joins the next commit of the node's chain; nil: nothing. Doing it
+// twice is no error; a message in another state stays as it is. It returns
+// store.ErrNotFound, and records nothing, for what was never this mailbox's.
+func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
+	patient, err := db.acks.Submit(ctx, acknowledgement{mailbox, position, at.UnixMicro()})
+	if err == nil && e != nil {
+		done := *e
+		done.Patient = patient
+		db.Record(done)
+	}
 	return err
 }
 
 // acknowledgeAll moves many messages with one statement.
-func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[struct{}]) error {
+func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSNumber]) error {
 	ctx, cancel := context.WithTimeout(context.Background(), statementWait)
 	defer cancel()
 	// In one order on every node, so that two of them never wait for each other.
@@ -39,7 +47,7 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[struct{}
 	for _, a := range order {
 		mailboxes, positions, moments = append(mailboxes, a.mailbox), append(positions, int64(a.position)), append(moments, a.at)
 	}
-	known := map[acknowledgement]bool{}
+	known := map[acknowledgement]nhs.NHSNumber{} // whom the copies are about
 	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		b := &pgx.Batch{}
 		b.Queue(`WITH asked AS (SELECT DISTINCT ON (mailbox, position) * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS a(mailbox, position, at)),
@@ -50,7 +58,7 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[struct{}
 				SELECT mailbox, position, type, size, asked, partner, 'acknowledged', moment FROM due)
 			UPDATE message m SET status = 'acknowledged', status_at = d.moment FROM due d WHERE d.type = 0 AND m.position = d.position`,
 			mailboxes, positions, moments)
-		b.Queue(`SELECT a.mailbox, a.position FROM unnest($1::bigint[], $2::bigint[]) AS a(mailbox, position)
+		b.Queue(`SELECT a.mailbox, a.position, (SELECT e.patient FROM event e WHERE e.id = a.position) FROM unnest($1::bigint[], $2::bigint[]) AS a(mailbox, position)
 			WHERE EXISTS (SELECT FROM collected c WHERE c.mailbox = a.mailbox AND c.position = a.position)
 			OR EXISTS (SELECT FROM message m WHERE m.position = a.position AND m.mailbox = a.mailbox)`, mailboxes, positions)
 		answers := tx.SendBatch(ctx, b)
@@ -65,15 +73,18 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[struct{}
 		defer rows.Close()
 		for rows.Next() {
 			var a acknowledgement
-			if err := rows.Scan(&a.mailbox, &a.position); err != nil {
+			var patient *int64
+			if err := rows.Scan(&a.mailbox, &a.position, &patient); err != nil {
 				return err
 			}
-			known[a] = true
+			known[a] = store.KnownPatient(patient)
 		}
 		return rows.Err()
 	})
 	for i, a := range ops {
-		if a.at = 0; !known[a] {
+		a.at = 0
+		patient, ok := known[a]
+		if out[i].Value = patient; !ok {
 			out[i].Err = store.ErrNotFound
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -43,8 +44,8 @@ type DB struct {
 	servers *servers
 	pool    *pgxpool.Pool
 	writer  *writer
-	matcher *store.Committer[*accept, struct{}] // of what goes to the writer next
-	acks    *store.Committer[acknowledgement, struct{}]
+	matcher *store.Committer[*accept, struct{}]              // of what goes to the writer next
+	acks    *store.Committer[acknowledgement, nhs.NHSNumber] // answers with the patient of a copy
 	nonces  *store.Committer[nonce, bool]
 
 	positions positions

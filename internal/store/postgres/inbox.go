@@ -14,8 +14,18 @@ import (
 const (
 	messageColumns = `c.position, c.type, c.size, c.partner, m.headers, m.status, m.status_at, m.expires`
 	messageJoin    = ` LEFT JOIN message m ON c.type = 0 AND m.position = c.position`
-	fromInbox      = `SELECT ` + messageColumns + `, 'accepted', 0::bigint, NULL::bytea FROM inbox c` + messageJoin
-	fromCollected  = `SELECT ` + messageColumns + `, c.status, c.at, c.fault FROM collected c` + messageJoin
+	inboxState     = `, 'accepted', 0::bigint, NULL::bytea`
+	collectedState = `, c.status, c.at, c.fault`
+	nobodys        = `, NULL::bigint`
+	// copied is the patient of the event that a mailbox has a copy of. Its id is
+	// a parameter, so that one partition is looked into.
+	copied        = `, (SELECT e.patient FROM event e WHERE e.id = $2)`
+	fromInbox     = `SELECT ` + messageColumns + inboxState + nobodys + ` FROM inbox c` + messageJoin
+	fromCollected = `SELECT ` + messageColumns + collectedState + nobodys + ` FROM collected c` + messageJoin
+	// oneMessage has a mailbox and a position as parameters. It is one statement:
+	// between two, an acknowledgement could hide the message from both.
+	oneMessage = `SELECT ` + messageColumns + inboxState + copied + ` FROM inbox c` + messageJoin + ` WHERE c.mailbox = $1 AND c.position = $2
+		UNION ALL SELECT ` + messageColumns + collectedState + copied + ` FROM collected c` + messageJoin + ` WHERE c.mailbox = $1 AND c.position = $2`
 )
 
 // storedMessage is a row of fromInbox or fromCollected.
@@ -28,10 +38,11 @@ type storedMessage struct {
 	status   string
 	at       int64
 	fault    []byte
+	patient  *int64
 }
 
 func scanStored(r pgx.Rows) (s storedMessage, err error) {
-	return s, r.Scan(&s.position, &s.typ, &s.size, &s.partner, &s.sent.headers, &s.sent.status, &s.sent.at, &s.sent.expires, &s.status, &s.at, &s.fault)
+	return s, r.Scan(&s.position, &s.typ, &s.size, &s.partner, &s.sent.headers, &s.sent.status, &s.sent.at, &s.sent.expires, &s.status, &s.at, &s.fault, &s.patient)
 }
 
 // message makes of a row what it says to the consumers.
@@ -45,7 +56,9 @@ func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store
 	}
 	c := store.Copy{Event: s.position, Code: t.code, Workflow: t.workflow, PartnerID: orEmpty(s.partner), Size: s.size,
 		Status: store.MessageStatus(s.status), At: s.at, Fault: s.fault}
-	return c.Message(&db.opts.Options, box)
+	m, err := c.Message(&db.opts.Options, box)
+	m.Patient = store.KnownPatient(s.patient)
+	return m, err
 }
 
 // messages reads rows of fromInbox or fromCollected.
@@ -134,9 +147,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		return m, err
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		// One statement: between two, an acknowledgement could hide it from both.
-		const at = " WHERE c.mailbox = $1 AND c.position = $2"
-		found, err := db.messages(ctx, q, box, fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
+		found, err := db.messages(ctx, q, box, oneMessage, mailbox, int64(position))
 		if err == nil && len(found) == 0 {
 			found, err = sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
 		}

@@ -11,6 +11,10 @@ import (
 // Options.AuditDelay. Of entries beyond a limit only the number is recorded.
 func (db *DB) Record(e audit.Entry) { db.records.Add(e) }
 
+// RecordRoom returns store.ErrBusy while entries may find no room: who has to be
+// recorded is then not to be answered.
+func (db *DB) RecordRoom() error { return db.records.Room() }
+
 // recordLoop sees to it that entries do not wait for a commit for ever.
 func (db *DB) recordLoop(ctx context.Context) {
 	db.records.Follow(ctx, db.opts.AuditDelay, db.opts.Now, func(ctx context.Context) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"nems/internal/audit"
 	"nems/internal/store"
 )
 
@@ -43,8 +44,9 @@ func sentMessages(ctx context.Context, q querier, where string, args ...any) ([]
 // Send stores a message and makes it visible when its status is Accepted. With
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
 // stored in the same transaction; nil when it was put with PutChunk before, or
-// when the message is a report.
-func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
+// when the message is a report. e joins the next commit of the node's chain; nil:
+// nothing does.
+func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	b := &pgx.Batch{}
 	if err := queueSent(b, &m); err != nil {
 		return err
@@ -57,7 +59,11 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
 		}
 		c.queue(b)
 	}
-	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	if err == nil && e != nil {
+		db.Record(*e)
+	}
+	return err
 }
 
 // queueSent writes a message that somebody sent, and its row in the inbox.
@@ -80,8 +86,9 @@ func queueVisible(b *pgx.Batch, m *store.Message) {
 
 // Complete makes an uploading message visible in the recipient's inbox, with
 // its size over all chunks, if every chunk is there; if not it returns false
-// and changes nothing. It returns store.ErrNotFound for what is not uploading.
-func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (whole bool, err error) {
+// and changes nothing. With the change e is recorded, as by Send. It returns
+// store.ErrNotFound for what is not uploading.
+func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (whole bool, err error) {
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		found, err := sentMessages(ctx, tx, " WHERE m.position = $1 AND m.mailbox = $2 AND m.status = 'uploading' FOR UPDATE", int64(position), mailbox)
 		if err != nil {
@@ -107,7 +114,10 @@ func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventI
 		queueVisible(b, &m)
 		return tx.SendBatch(ctx, b).Close()
 	})
-	return whole && err == nil, err
+	if whole = whole && err == nil; whole && e != nil {
+		db.Record(*e)
+	}
+	return whole, err
 }
 
 // SentByLocalID finds what a mailbox has sent by its local id; several messages

@@ -3,10 +3,12 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"zombiezen.com/go/sqlite"
 
+	"nems/internal/audit"
 	"nems/internal/store"
 )
 
@@ -15,13 +17,15 @@ type acknowledge struct {
 	mailbox  int64
 	position store.EventID
 	at       int64
+	entry    *audit.Entry
 }
 
-// Acknowledge takes an accepted message out of the inbox. Doing it twice is no
-// error; a message in another state stays as it is. It returns
-// store.ErrNotFound for what was never this mailbox's.
-func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time) error {
-	_, err := db.submit(ctx, acknowledge{mailbox, position, at.UnixMicro()})
+// Acknowledge takes an accepted message out of the inbox, and records e, with
+// the patient of a copy, in the same transaction; nil: nothing. Doing it twice is
+// no error; a message in another state stays as it is. It returns
+// store.ErrNotFound, and records nothing, for what was never this mailbox's.
+func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
+	_, err := db.submit(ctx, acknowledge{mailbox, position, at.UnixMicro(), e})
 	return err
 }
 
@@ -31,16 +35,33 @@ func (a acknowledge) apply(w *writer) (result, error) {
 	case err != nil:
 		return result{}, err
 	case moved && typ == 0:
-		return result{}, exec(w.conn, "UPDATE message SET status = 'acknowledged', status_at = ? WHERE position = ?", a.at, a.position)
+		err = exec(w.conn, "UPDATE message SET status = 'acknowledged', status_at = ? WHERE position = ?", a.at, a.position)
+		return result{}, errors.Join(err, a.record(w))
 	case moved:
-		return result{}, nil
+		return result{}, a.record(w)
 	}
 	known, err := number(w.conn, `SELECT EXISTS (SELECT 1 FROM collected WHERE mailbox = ?1 AND position = ?2)
 		OR EXISTS (SELECT 1 FROM message WHERE position = ?2 AND mailbox = ?1)`, a.mailbox, a.position)
-	if err == nil && known == 0 {
+	switch {
+	case err != nil:
+		return result{}, err
+	case known == 0:
 		return result{err: store.ErrNotFound}, nil
 	}
-	return result{}, err
+	return result{}, a.record(w)
+}
+
+// record has the link of the batch tell of it. An event and a message that was
+// sent never share a position.
+func (a acknowledge) record(w *writer) error {
+	if a.entry == nil {
+		return nil
+	}
+	e := *a.entry
+	var err error
+	e.Patient, err = copiedPatient(w.conn, a.position)
+	w.entries = append(w.entries, seal(e))
+	return err
 }
 
 // collect moves a row out of the inbox, so that listing never meets it again.

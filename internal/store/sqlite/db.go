@@ -169,3 +169,11 @@ func (db *DB) submit(ctx context.Context, op operation) (result, error) {
 
 // seal prepares an audit entry for the committer.
 func seal(e audit.Entry) audit.Sealed { return audit.Seal(e) }
+
+// sealed prepares an entry that there may be.
+func sealed(e *audit.Entry) *audit.Sealed {
+	if e == nil {
+		return nil
+	}
+	return new(audit.Seal(*e))
+}

@@ -11,6 +11,7 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
+	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -41,18 +42,20 @@ type send struct {
 	message store.Message
 	headers []byte
 	first   *putPiece // nil: none
+	entry   *audit.Sealed
 }
 
 // Send stores a message and makes it visible when its status is Accepted. With
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
 // stored in the same transaction, or before it when it is larger than a piece;
-// nil when it was put with PutChunk before, or when the message is a report.
-func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
+// nil when it was put with PutChunk before, or when the message is a report. e is
+// recorded with it; nil: nothing is.
+func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	headers, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	op := send{message: m, headers: headers}
+	op := send{message: m, headers: headers, entry: sealed(e)}
 	switch {
 	case len(first) > store.MaxPiece:
 		if _, err := db.PutChunk(ctx, m.Mailbox, m.Position, 1, bytes.NewReader(first)); err != nil {
@@ -68,6 +71,7 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte) error {
 
 func (o send) apply(w *writer) (result, error) {
 	m := &o.message
+	w.record(o.entry)
 	err := exec(w.conn, `INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), o.headers)
@@ -164,13 +168,15 @@ type complete struct {
 	mailbox     int64
 	position    store.EventID
 	at, expires time.Time
+	entry       *audit.Sealed
 }
 
 // Complete makes an uploading message visible in the recipient's inbox, with
 // its size over all chunks, if every chunk is there; if not it returns false
-// and changes nothing. It returns store.ErrNotFound for what is not uploading.
-func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (bool, error) {
-	r, err := db.submit(ctx, complete{mailbox, position, at, expires})
+// and changes nothing. With the change e is recorded, unless it is nil. It returns
+// store.ErrNotFound for what is not uploading.
+func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error) {
+	r, err := db.submit(ctx, complete{mailbox, position, at, expires, sealed(e)})
 	return r.n == 1, err
 }
 
@@ -200,6 +206,7 @@ func (c complete) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
+	w.record(c.entry)
 	return result{n: 1}, w.visible(&m)
 }
 

@@ -138,6 +138,13 @@ func (w *writer) perform(ops []operation, out []store.Outcome[result], waiting [
 	return w.appendLink()
 }
 
+// record has the link of the batch tell of an operation, if there is an entry.
+func (w *writer) record(e *audit.Sealed) {
+	if e != nil {
+		w.entries = append(w.entries, *e)
+	}
+}
+
 // rollback undoes the transaction, in memory too. SQLite may have rolled back
 // itself, as it does when the disk is full.
 func (w *writer) rollback() error {
