@@ -15,10 +15,11 @@ func (c *call) acknowledge() error {
 	if err != nil {
 		return mesh.NoSuchMessage
 	}
+	c.object = mesh.FormatMessageID(position, row)
 	if row != c.box.Row {
 		return c.notMine(row, store.EventID(position))
 	}
-	err = c.Boxes.Acknowledge(c.r.Context(), row, store.EventID(position), c.Now())
+	err = c.did(c.Boxes.Acknowledge(c.r.Context(), row, store.EventID(position), c.Now(), c.with(http.StatusOK)))
 	if errors.Is(err, store.ErrNotFound) {
 		return mesh.NoSuchMessage
 	}
@@ -34,13 +35,14 @@ func (c *call) acknowledge() error {
 // notMine refuses a message that is not in the caller's mailbox: 403 if it is
 // in another, as MESH does, 404 if it is in none.
 func (c *call) notMine(row int64, position store.EventID) error {
-	_, err := c.Boxes.Message(c.r.Context(), row, position)
+	m, err := c.Boxes.Message(c.r.Context(), row, position)
 	if errors.Is(err, store.ErrNotFound) {
 		return mesh.NoSuchMessage
 	}
 	if err != nil {
 		return err
 	}
+	c.concerns(m)
 	return mesh.Forbidden
 }
 
@@ -50,9 +52,13 @@ func (c *call) message(id string) (store.Message, error) {
 	if err != nil {
 		return store.Message{}, mesh.NoSuchMessage
 	}
+	c.object = mesh.FormatMessageID(position, row)
 	m, err := c.Boxes.Message(c.r.Context(), row, store.EventID(position))
 	if errors.Is(err, store.ErrNotFound) {
 		return store.Message{}, mesh.NoSuchMessage
+	}
+	if err == nil {
+		c.concerns(m)
 	}
 	return m, err
 }

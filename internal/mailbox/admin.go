@@ -101,7 +101,7 @@ func (c *call) putReport() error {
 		return err
 	}
 	m.Status = store.Accepted // the report itself is there to be collected
-	if err := c.Boxes.Send(c.r.Context(), m, nil); err != nil {
+	if err := c.did(c.Boxes.Send(c.r.Context(), m, nil, c.with(http.StatusOK))); err != nil {
 		return err
 	}
 	return c.json(http.StatusOK, map[string]string{"message_id": messageID(m)})

@@ -18,18 +18,20 @@ import (
 type answer struct {
 	http.ResponseWriter
 	status int // 0 until it began
+	begins func(status int)
 }
 
 func (a *answer) WriteHeader(status int) {
 	if a.status == 0 {
 		a.status = status
+		a.begins(status)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
-		a.status = http.StatusOK
+		a.WriteHeader(http.StatusOK)
 	}
 	return a.ResponseWriter.Write(p)
 }
@@ -103,6 +105,7 @@ func (c *call) fail(err error) {
 		panic(http.ErrAbortHandler)
 	}
 	c.drain()
+	c.outcome = outcomeOf(err)
 	var refusal *mesh.Error
 	var parameter invalid
 	var tooLarge *http.MaxBytesError
@@ -113,8 +116,7 @@ func (c *call) fail(err error) {
 		c.refuse(mesh.TooLarge, "")
 	case errors.As(err, &refusal):
 		c.refuse(refusal, "")
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed),
-		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case unavailable(err):
 		c.w.Header().Set("Retry-After", "1")
 		c.refuse(mesh.Unavailable, "")
 	default:
@@ -126,6 +128,12 @@ func (c *call) fail(err error) {
 		c.Logger.Error("mesh request failed", attributes...)
 		c.refuse(mesh.Internal.With(mesh.Internal.Description+", reference "+id), id)
 	}
+}
+
+// unavailable tells errors that another attempt may get over.
+func unavailable(err error) bool {
+	return errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrUnknown) || errors.Is(err, store.ErrClosed) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // strangerBody is how much of a body is read, for nothing, from a caller whose

@@ -13,17 +13,18 @@ import (
 // work, so that nobody learns which mailboxes there are. The nonce is recorded
 // last: a token whose hash is wrong must not use up another's.
 func (c *call) authorise(id string) (store.Mailbox, error) {
+	box, err := c.Boxes.Mailbox(c.r.Context(), id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return store.Mailbox{}, err
+	}
+	c.asked = box
+	known := err == nil && !box.Remote && box.Password != ""
 	token, err := mesh.ParseToken(c.r.Header.Get("Authorization"))
 	if err != nil {
 		return store.Mailbox{}, mesh.UnreadableToken
 	}
 	if !nhs.SameID(token.Mailbox, id) {
 		return store.Mailbox{}, mesh.InvalidFrom
-	}
-	box, err := c.Boxes.Mailbox(c.r.Context(), id)
-	known := err == nil && !box.Remote && box.Password != ""
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return store.Mailbox{}, err
 	}
 	now := c.Now()
 	if err := token.Verify(c.SharedKey, box.Password, now); err != nil || !known {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/store"
 )
 
@@ -28,7 +29,8 @@ type Boxes interface {
 	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
 	// Count returns how many unread messages wait.
 	Count(ctx context.Context, mailbox int64) (int, error)
-	// Message returns one message of the mailbox in whatever state.
+	// Message returns one message of the mailbox in whatever state. Of the copy
+	// of an event it says whom the event is about.
 	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
 	// History returns messages that came to a mailbox at or after since, in
 	// whatever state but Uploading, newest first. before is exclusive; 0 begins
@@ -40,12 +42,15 @@ type Boxes interface {
 	Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error
 	// Acknowledge takes an accepted message out of the inbox. Doing it twice is
 	// no error; a message in another state stays as it is.
-	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time) error
+	//
+	// Acknowledge, Send and Complete record an audit entry with the change (not
+	// without it), unless it is nil; Acknowledge adds whom a copy is about.
+	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error
 	// Send stores a message and makes it visible when m.Status is Accepted.
 	// With status Uploading it is kept, invisible, until Complete. first is its
 	// chunk 1, stored in the same transaction; nil when chunk 1 was put with
 	// PutChunk before, or when the message is a report, which has no chunks.
-	Send(ctx context.Context, m store.Message, first []byte) error
+	Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error
 	// PutChunk stores chunk n of a message, replacing one that is there, a
 	// buffer at a time: a large chunk never sits in memory. It may come before
 	// the Send. When r fails, nothing changes and its error is returned
@@ -54,7 +59,7 @@ type Boxes interface {
 	// Complete makes an uploading message visible in the recipient's inbox,
 	// with its size over all chunks, if every chunk is there; if not it
 	// returns false and changes nothing.
-	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (bool, error)
+	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error)
 	// SentByLocalID finds what a mailbox has sent by its local id; several
 	// messages may share one, in which case two are enough.
 	SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error)

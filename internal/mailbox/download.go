@@ -147,7 +147,7 @@ func (c *call) undoEncoding() {
 
 // unpack streams: the chunk is read and unpacked at the same time, and the
 // reading has ended when it returns.
-func (c *call) unpack(m store.Message, n int, out io.Writer) error {
+func (c *call) unpack(m store.Message, n int, out *bodyWriter) error {
 	r, w := io.Pipe()
 	read := make(chan error, 1)
 	go func() {
@@ -166,6 +166,7 @@ func (c *call) unpack(m store.Message, n int, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("unpacking a chunk: %w", err)
 	}
+	out.begin()
 	return nil
 }
 

@@ -14,42 +14,43 @@ import (
 type endpoint struct {
 	method string
 	path   string
-	name   string
+	name   string // in the log and, as its action, in the audit
 	serve  func(*call) error
 	open   bool // needs no token
+	quiet  bool // tells nobody anything that the audit should know of
 	dev    bool // exists in dev mode only
 	parts  []string
 }
 
 // endpoints is the API; where two paths fit, the first counts.
 var endpoints = withParts([]endpoint{
-	{method: "GET", path: "_ping", name: "ping", serve: (*call).ping, open: true},
-	{method: "GET", path: "deepping", name: "ping", serve: (*call).ping, open: true},
+	{method: "GET", path: "_ping", name: "ping", serve: (*call).ping, open: true, quiet: true},
+	{method: "GET", path: "deepping", name: "ping", serve: (*call).ping, open: true, quiet: true},
 	{method: "GET", path: "endpointlookup/*/*", name: "lookup", serve: (*call).lookupEndpoint, open: true},
-	{method: "GET", path: "workflowsearch/*", name: "workflow search", serve: (*call).searchWorkflow, open: true},
+	{method: "GET", path: "workflowsearch/*", name: "workflow-search", serve: (*call).searchWorkflow, open: true},
 
 	{method: "DELETE", path: "admin/reset", name: "reset", serve: (*call).reset, open: true, dev: true},
 	{method: "DELETE", path: "admin/reset/*", name: "reset", serve: (*call).resetOne, open: true, dev: true},
-	{method: "POST", path: "admin/report", name: "put report", serve: (*call).putReport, open: true, dev: true},
-	{method: "POST", path: "admin/message/*/event", name: "add event", serve: (*call).addEvent, open: true, dev: true},
-	{method: "GET", path: "admin/message/*", name: "message details", serve: (*call).messageDetails, open: true, dev: true},
-	{method: "GET", path: "admin/mailbox/*", name: "mailbox details", serve: (*call).mailboxDetails, open: true, dev: true},
-	{method: "GET", path: "mailbox/*", name: "mailbox details", serve: (*call).mailboxDetails, open: true, dev: true},
+	{method: "POST", path: "admin/report", name: "put-report", serve: (*call).putReport, open: true, dev: true},
+	{method: "POST", path: "admin/message/*/event", name: "add-event", serve: (*call).addEvent, open: true, dev: true},
+	{method: "GET", path: "admin/message/*", name: "message-details", serve: (*call).messageDetails, open: true, dev: true},
+	{method: "GET", path: "admin/mailbox/*", name: "mailbox-details", serve: (*call).mailboxDetails, open: true, dev: true},
+	{method: "GET", path: "mailbox/*", name: "mailbox-details", serve: (*call).mailboxDetails, open: true, dev: true},
 
 	{method: "POST", path: "*", name: "handshake", serve: (*call).handshake},
 	{method: "GET", path: "*", name: "handshake", serve: (*call).handshake},
 	{method: "GET", path: "*/inbox", name: "list", serve: (*call).list},
 	{method: "GET", path: "*/count", name: "count", serve: (*call).count},
-	{method: "GET", path: "*/inbox/rich", name: "rich inbox", serve: (*call).richInbox},
+	{method: "GET", path: "*/inbox/rich", name: "rich-inbox", serve: (*call).richInbox},
 	{method: "GET", path: "*/inbox/*", name: "download", serve: (*call).download},
 	{method: "HEAD", path: "*/inbox/*", name: "head", serve: (*call).head},
-	{method: "GET", path: "*/inbox/*/*", name: "download chunk", serve: (*call).downloadChunk},
+	{method: "GET", path: "*/inbox/*/*", name: "download-chunk", serve: (*call).downloadChunk},
 	{method: "PUT", path: "*/inbox/*/status/acknowledged", name: "acknowledge", serve: (*call).acknowledge},
 	{method: "POST", path: "*/outbox", name: "send", serve: (*call).send},
-	{method: "GET", path: "*/outbox/rich", name: "rich outbox", serve: (*call).richOutbox},
+	{method: "GET", path: "*/outbox/rich", name: "rich-outbox", serve: (*call).richOutbox},
 	{method: "GET", path: "*/outbox/tracking", name: "track", serve: (*call).track},
-	{method: "GET", path: "*/outbox/tracking/*", name: "track local id", serve: (*call).trackLocal},
-	{method: "POST", path: "*/outbox/*/*", name: "send chunk", serve: (*call).sendChunk},
+	{method: "GET", path: "*/outbox/tracking/*", name: "track-local-id", serve: (*call).trackLocal},
+	{method: "POST", path: "*/outbox/*/*", name: "send-chunk", serve: (*call).sendChunk},
 })
 
 func withParts(all []endpoint) []endpoint {

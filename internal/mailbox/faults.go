@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
@@ -145,13 +146,13 @@ type doubling struct {
 }
 
 // Send stores small messages in one chunk a second time, under a new position.
-func (d doubling) Send(ctx context.Context, m store.Message, first []byte) error {
-	if err := d.Boxes.Send(ctx, m, first); err != nil {
+func (d doubling) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
+	if err := d.Boxes.Send(ctx, m, first, e); err != nil {
 		return err
 	}
 	if first == nil || m.Status != store.Accepted || !d.faults.happens(d.faults.DuplicateRate) {
 		return nil
 	}
 	m.Position = d.NextPosition()
-	return d.Boxes.Send(ctx, m, first)
+	return d.Boxes.Send(ctx, m, first, nil)
 }

@@ -101,15 +101,16 @@ func (c *call) storeFirst(m store.Message) error {
 		return err
 	}
 	ctx := c.r.Context()
+	c.concerns(m)
 	if large == nil {
 		m.Size = int64(len(small))
-		return c.Boxes.Send(ctx, m, small)
+		return c.did(c.Boxes.Send(ctx, m, small, c.with(http.StatusAccepted)))
 	}
 	defer large.Close()
 	if m.Size, err = c.Boxes.PutChunk(ctx, m.Mailbox, m.Position, 1, large); err != nil {
 		return err
 	}
-	return c.Boxes.Send(ctx, m, nil)
+	return c.did(c.Boxes.Send(ctx, m, nil, c.with(http.StatusAccepted)))
 }
 
 // sent answers 202 with the message id; version 1 names the chunk too.

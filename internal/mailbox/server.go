@@ -31,6 +31,12 @@ type Config struct {
 	// in production, whether the connection's client certificate belongs to it.
 	// nil allows all.
 	Allowed func(r *http.Request, mailbox store.Mailbox) bool
+	// Trail keeps the audit; nil means none. While it has no room requests are
+	// answered 503, before anything is done or disclosed.
+	Trail Trail
+	// Certificate names the client certificate of a request, for the audit; nil
+	// names none.
+	Certificate func(r *http.Request) string
 	// Dev opens the endpoints of the MESH sandbox that reset mailboxes, write
 	// reports and change messages, without authorization.
 	Dev bool
@@ -55,6 +61,9 @@ func New(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Trail == nil {
+		c.Trail = untold{}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -76,7 +85,8 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	c := &call{Server: s, w: &answer{ResponseWriter: w}, r: r, version: mesh.V1}
+	c := &call{Server: s, r: r, version: mesh.V1, silent: true}
+	c.w = &answer{ResponseWriter: w, begins: c.record}
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -103,6 +113,14 @@ type call struct {
 	args    []string      // the variable parts of the path
 	box     store.Mailbox // whose token it came with
 	reading bool          // of the body has begun
+
+	// For the audit:
+	silent   bool          // there is nothing to tell
+	recorded bool          // the entry is kept
+	asked    store.Mailbox // that the path names, if there is one: box, or a refused token's
+	about    store.Message // what the call is about, once it is found
+	object   string        // the id of that message
+	outcome  string        // of a refusal
 }
 
 // run finds the endpoint, checks the token and hands over. A path that does
@@ -120,6 +138,12 @@ func (c *call) run() error {
 	c.version = accepted
 	if err != nil {
 		return err
+	}
+	if !e.quiet {
+		c.silent = false
+		if err := c.Trail.RecordRoom(); err != nil {
+			return err
+		}
 	}
 	if !e.open {
 		if c.box, err = c.authorise(args[0]); err != nil {

@@ -38,6 +38,7 @@ func (c *call) trackLocal() error {
 	case len(found) > 1:
 		return mesh.ManyMatches
 	}
+	c.concerns(found[0])
 	return c.tracking(found[0])
 }
 

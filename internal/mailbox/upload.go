@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net/http"
 	"strconv"
 
 	"nems/internal/mesh"
@@ -36,7 +37,8 @@ func (c *call) sendChunk() error {
 		return err
 	}
 	now := c.Now().UTC()
-	_, err = c.Boxes.Complete(c.r.Context(), m.Mailbox, m.Position, now, expiry(now))
+	complete, err := c.Boxes.Complete(c.r.Context(), m.Mailbox, m.Position, now, expiry(now), c.with(http.StatusAccepted))
+	c.recorded = complete
 	// Not found: another request has completed the message in between.
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err

@@ -32,7 +32,7 @@ func TestCopyOfAnEventOnTheWire(t *testing.T) {
 		Type: store.Data, Status: store.Accepted, StatusAt: testStart, LocalID: "delivery-1", PartnerID: "id|tag",
 		FileName: "event.xml", ContentType: "application/fhir+xml", Chunks: 1, Size: int64(len(message)),
 		Expires: testStart.Add(mailbox.Expiry), EventCode: "pds-change-of-gp-1",
-	}, message)
+	}, message, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

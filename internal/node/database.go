@@ -39,6 +39,7 @@ type database interface {
 	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
 	Unrouted(ctx context.Context) (store.Unrouted, error)
 	Record(e audit.Entry)
+	RecordRoom() error
 	Heads(ctx context.Context) ([]audit.Head, error)
 	// Lead tells whether this node is to do a task that one node does at a
 	// time; it then stays in charge for the lease, or until it ends.

@@ -181,7 +181,8 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.broker = n.newBroker()
 	n.catchUp(ctx)
-	n.mesh, n.trail = n.mailboxes(), newTrail(n.db.Record)
+	n.trail = newTrail(n.db.Record, n.db.RecordRoom)
+	n.mesh = n.mailboxes()
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
 	}
@@ -317,7 +318,8 @@ func (n *node) mailboxes() *mailbox.Server {
 	if key == "" && n.Dev {
 		key = devworld.SharedKey
 	}
-	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log}
+	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log,
+		Trail: n.trail, Certificate: n.systems.certificate}
 	if !n.Dev {
 		c.Allowed = n.systems.opens
 	}

@@ -59,6 +59,21 @@ func (s *systems) load(ctx context.Context) error {
 	return nil
 }
 
+// certificate names the client certificate of a request for the audit: as it is
+// registered, if it is; "" without one.
+func (s *systems) certificate(r *http.Request) string {
+	names, current := certificateNames(r), s.current.Load()
+	for _, name := range names {
+		if len(current.byCertificate[name]) > 0 {
+			return name
+		}
+	}
+	if len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
 // opens tells whether the client certificate of a request belongs to a system
 // that may use the mailbox. It is the MESH API's gate in production.
 func (s *systems) opens(r *http.Request, box store.Mailbox) bool {

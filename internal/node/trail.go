@@ -15,14 +15,18 @@ const refusalsPerSecond = 10
 // trail records what changed nothing: reads and refusals.
 type trail struct {
 	record   func(audit.Entry)
+	room     func() error
 	throttle *audit.Throttle
 }
 
-func newTrail(record func(audit.Entry)) *trail {
-	return &trail{record: record, throttle: audit.NewThrottle(refusalsPerSecond)}
+func newTrail(record func(audit.Entry), room func() error) *trail {
+	return &trail{record: record, room: room, throttle: audit.NewThrottle(refusalsPerSecond)}
 }
 
-// Record implements api.Recorder.
+// RecordRoom implements mailbox.Trail.
+func (t *trail) RecordRoom() error { return t.room() }
+
+// Record implements api.Recorder and mailbox.Trail.
 func (t *trail) Record(e audit.Entry) {
 	if e.Outcome == "" {
 		t.record(e)

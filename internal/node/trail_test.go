@@ -12,7 +12,7 @@ import (
 // rest; reads are all recorded.
 func TestTrailCountsRefusals(t *testing.T) {
 	var kept []audit.Entry
-	tr := newTrail(func(e audit.Entry) { kept = append(kept, e) })
+	tr := newTrail(func(e audit.Entry) { kept = append(kept, e) }, nil)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for range 1000 {
 		tr.Record(audit.Entry{At: at, ASID: "200000000115", Action: "publish", Outcome: "INVALID_RESOURCE", Status: 422})

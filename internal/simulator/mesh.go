@@ -212,7 +212,7 @@ func (m *farMESH) double(ctx context.Context, local string) {
 	}
 	twin := found[0]
 	twin.Position = m.boxes.NextPosition()
-	if err := m.boxes.Send(ctx, twin, b.Bytes()); err != nil {
+	if err := m.boxes.Send(ctx, twin, b.Bytes(), nil); err != nil {
 		m.w.book.wrong("the MESH cannot double a message: %v", err)
 		return
 	}

@@ -13,12 +13,16 @@ import (
 	"sync"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/mailbox"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
-var _ mailbox.Boxes = (*Boxes)(nil)
+var (
+	_ mailbox.Boxes = (*Boxes)(nil)
+	_ mailbox.Trail = (*Boxes)(nil)
+)
 
 // Boxes keeps its promises of mailbox.Boxes, except that nothing is on disk.
 type Boxes struct {
@@ -33,6 +37,7 @@ type Boxes struct {
 	messages  map[place]store.Message
 	chunks    map[place]map[int][]byte
 	nonces    map[[16]byte]bool
+	recorded  []audit.Entry
 	now       func() time.Time
 	last      store.EventID
 }
@@ -178,12 +183,13 @@ func (b *Boxes) Chunk(_ context.Context, m store.Message, n int, w io.Writer) er
 }
 
 // Acknowledge implements mailbox.Boxes.
-func (b *Boxes) Acknowledge(_ context.Context, mailbox int64, position store.EventID, at time.Time) error {
+func (b *Boxes) Acknowledge(_ context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
 	return b.change("Acknowledge", func() error {
 		m, ok := b.messages[place{mailbox, position}]
 		if !ok {
 			return store.ErrNotFound
 		}
+		b.record(e, m.Patient)
 		if m.Status == store.Accepted {
 			m.Status, m.StatusAt = store.Acknowledged, at
 			b.messages[place{mailbox, position}] = m
@@ -193,8 +199,9 @@ func (b *Boxes) Acknowledge(_ context.Context, mailbox int64, position store.Eve
 }
 
 // Send implements mailbox.Boxes.
-func (b *Boxes) Send(_ context.Context, m store.Message, first []byte) error {
+func (b *Boxes) Send(_ context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	return b.change("Send", func() error {
+		b.record(e, nhs.NHSNumber{})
 		if first != nil {
 			b.put(place{m.Mailbox, m.Position}, 1, first)
 		}
@@ -224,7 +231,7 @@ func (b *Boxes) PutChunk(_ context.Context, mailbox int64, position store.EventI
 }
 
 // Complete implements mailbox.Boxes.
-func (b *Boxes) Complete(_ context.Context, mailbox int64, position store.EventID, at, expires time.Time) (bool, error) {
+func (b *Boxes) Complete(_ context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error) {
 	complete := false
 	err := b.change("Complete", func() error {
 		p := place{mailbox, position}
@@ -236,6 +243,7 @@ func (b *Boxes) Complete(_ context.Context, mailbox int64, position store.EventI
 			return nil
 		}
 		complete = true
+		b.record(e, nhs.NHSNumber{})
 		m.Status, m.StatusAt, m.Expires, m.Size = store.Accepted, at, expires, 0
 		for _, chunk := range b.chunks[p] {
 			m.Size += int64(len(chunk))
@@ -352,6 +360,37 @@ func (b *Boxes) Reset(_ context.Context, row int64) error {
 		}
 		return nil
 	})
+}
+
+// record keeps the entry of a change, about a patient.
+func (b *Boxes) record(e *audit.Entry, patient nhs.NHSNumber) {
+	if e != nil {
+		done := *e
+		done.Patient = patient
+		b.recorded = append(b.recorded, done)
+	}
+}
+
+// Record implements mailbox.Trail.
+func (b *Boxes) Record(e audit.Entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.recorded = append(b.recorded, e)
+}
+
+// RecordRoom implements mailbox.Trail; Fault may say that there is none.
+func (b *Boxes) RecordRoom() error {
+	if b.Fault != nil {
+		return b.Fault("RecordRoom", false)
+	}
+	return nil
+}
+
+// Recorded returns the audit so far.
+func (b *Boxes) Recorded() []audit.Entry {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.recorded)
 }
 
 // Stored returns how many messages and chunks there are, in whatever state.

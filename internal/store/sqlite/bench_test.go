@@ -257,7 +257,7 @@ func BenchmarkInbox(b *testing.B) {
 	b.Run("acknowledge", func(b *testing.B) {
 		var next atomic.Int64
 		parallel(b, 8, func() error {
-			return db.Acknowledge(ctx, box.Row, all[next.Add(1)%waiting].Position, time.Now())
+			return db.Acknowledge(ctx, box.Row, all[next.Add(1)%waiting].Position, time.Now(), nil)
 		})
 	})
 }
@@ -271,7 +271,7 @@ func BenchmarkSend(b *testing.B) {
 	parallel(b, 8, func() error {
 		now := time.Now()
 		return db.Send(context.Background(), store.Message{Position: db.NextPosition(), Mailbox: 1, Sender: "BOX1", Recipient: "BOX0", Workflow: "W",
-			Type: store.Data, Status: store.Accepted, StatusAt: now, LocalID: "id", Chunks: 1, Size: int64(len(body)), Expires: now.Add(time.Hour)}, body)
+			Type: store.Data, Status: store.Accepted, StatusAt: now, LocalID: "id", Chunks: 1, Size: int64(len(body)), Expires: now.Add(time.Hour)}, body, nil)
 	})
 }
 

@@ -62,7 +62,7 @@ func acknowledging(t *testing.T, w *world) {
 	first, second := w.publish(), w.publish()
 	at := w.clock.now().Add(time.Minute)
 	for range 2 { // the second time is no error
-		w.must(w.Acknowledge(w.ctx(), box, first.Event, at))
+		w.must(w.Acknowledge(w.ctx(), box, first.Event, at, nil))
 	}
 	w.wantInbox("acknowledged", box, second.Event)
 	m, err := w.Message(w.ctx(), box, first.Event)
@@ -72,8 +72,8 @@ func acknowledging(t *testing.T, w *world) {
 	if !bytes.Equal(w.download(m, 1), message(1)) {
 		t.Error("an acknowledged copy can still be read")
 	}
-	w.wantError("no such message", w.Acknowledge(w.ctx(), box, 1, at), store.ErrNotFound)
-	w.wantError("another's message", w.Acknowledge(w.ctx(), box+1, first.Event, at), store.ErrNotFound)
+	w.wantError("no such message", w.Acknowledge(w.ctx(), box, 1, at, nil), store.ErrNotFound)
+	w.wantError("another's message", w.Acknowledge(w.ctx(), box+1, first.Event, at, nil), store.ErrNotFound)
 	history, err := w.History(w.ctx(), box, epoch.Add(-time.Hour), 0, 10)
 	w.must(err)
 	if len(history) != 2 || history[0].Position != second.Event || history[1].Position != first.Event {
@@ -131,7 +131,7 @@ func sending(t *testing.T, w *world) {
 	w.mailbox("A")
 	b := w.mailbox("B")
 	m := w.sent(b, "local", 1)
-	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	w.must(w.Send(w.ctx(), m, []byte("hello"), nil))
 	all := w.inbox(b)
 	if len(all) != 1 {
 		t.Fatalf("%d messages", len(all))
@@ -143,7 +143,7 @@ func sending(t *testing.T, w *world) {
 		t.Errorf("body %q", got)
 	}
 	second := w.sent(b, "local", 1)
-	w.must(w.Send(w.ctx(), second, []byte{}))
+	w.must(w.Send(w.ctx(), second, []byte{}, nil))
 	if got := w.download(second, 1); len(got) != 0 {
 		t.Errorf("empty body %q", got)
 	}
@@ -152,7 +152,7 @@ func sending(t *testing.T, w *world) {
 		t.Errorf("by local id: %+v, %v", found, err)
 	}
 	w.clock.advance(time.Minute)
-	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now()))
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
 	found, err = w.Outbox(w.ctx(), "A", epoch.Add(-time.Hour), 0, 10)
 	if err != nil || len(found) != 2 || found[0].Position != second.Position || found[1].Status != store.Acknowledged ||
 		!found[1].StatusAt.Equal(w.clock.now()) {
@@ -171,7 +171,7 @@ func sendingInChunks(t *testing.T, w *world) {
 	m.Status, m.Expires = store.Uploading, time.Time{}
 	bodies := [][]byte{bytes.Repeat([]byte("1"), 10), make([]byte, 1<<20+1), bytes.Repeat([]byte("3"), 256<<10)}
 	_, _ = rand.Read(bodies[1])
-	w.must(w.Send(w.ctx(), m, bodies[0]))
+	w.must(w.Send(w.ctx(), m, bodies[0], nil))
 	w.wantInbox("uploading", b)
 	put := func(n int, body []byte) {
 		size, err := w.PutChunk(w.ctx(), b, m.Position, n, iotest.HalfReader(bytes.NewReader(body)))
@@ -181,7 +181,7 @@ func sendingInChunks(t *testing.T, w *world) {
 	}
 	put(2, []byte("replaced later"))
 	expires := w.clock.now().Add(time.Hour)
-	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires); ok || err != nil {
+	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil); ok || err != nil {
 		t.Errorf("chunk 3 is missing: %v, %v", ok, err)
 	}
 	put(3, bodies[2])
@@ -190,7 +190,7 @@ func sendingInChunks(t *testing.T, w *world) {
 	if _, err := w.PutChunk(w.ctx(), b, m.Position, 2, broken); err == nil {
 		t.Error("a broken chunk was taken")
 	}
-	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires); !ok || err != nil {
+	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil); !ok || err != nil {
 		t.Fatalf("complete: %v, %v", ok, err)
 	}
 	got, err := w.Message(w.ctx(), b, m.Position)
@@ -204,7 +204,7 @@ func sendingInChunks(t *testing.T, w *world) {
 		}
 	}
 	w.wantInbox("complete", b, m.Position)
-	_, err = w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires)
+	_, err = w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil)
 	w.wantError("complete twice", err, store.ErrNotFound)
 	w.wantError("chunk 4", w.Chunk(w.ctx(), got, 4, io.Discard), store.ErrNotFound)
 	// What is complete stays whole however old its chunks are.
@@ -219,7 +219,7 @@ func brokenUploads(t *testing.T, w *world) {
 	b := w.mailbox("B")
 	m := w.sent(b, "x", 2)
 	m.Status = store.Uploading
-	w.must(w.Send(w.ctx(), m, []byte("one")))
+	w.must(w.Send(w.ctx(), m, []byte("one"), nil))
 	orphan := w.NextPosition()
 	_, err := w.PutChunk(w.ctx(), b, orphan, 1, bytes.NewReader([]byte("orphan")))
 	w.must(err)
@@ -234,7 +234,7 @@ func brokenUploads(t *testing.T, w *world) {
 func reports(t *testing.T, w *world) {
 	a, b := w.mailbox("A"), w.mailbox("B")
 	m := w.sent(b, "x", 1)
-	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	w.must(w.Send(w.ctx(), m, []byte("hello"), nil))
 	due, err := w.Overdue(w.ctx(), m.Expires.Add(-time.Second), 10)
 	if err != nil || len(due) != 0 {
 		t.Errorf("too early: %+v, %v", due, err)
@@ -258,7 +258,7 @@ func reports(t *testing.T, w *world) {
 	if due, err = w.Overdue(w.ctx(), w.clock.now(), 10); err != nil || len(due) != 0 {
 		t.Errorf("given up already: %+v, %v", due, err)
 	}
-	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now()))
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
 	if got, err = w.Message(w.ctx(), b, m.Position); err != nil || got.Status != store.Undeliverable {
 		t.Errorf("acknowledged afterwards: %+v, %v", got, err)
 	}
@@ -271,7 +271,7 @@ func overdueCopies(t *testing.T, w *world) {
 	w.subscribe("A", ofPatient(jack, vaccination))
 	w.subscribe("B", ofPatient(jack, vaccination))
 	r := w.publish()
-	w.must(w.Acknowledge(w.ctx(), a, r.Event, w.clock.now()))
+	w.must(w.Acknowledge(w.ctx(), a, r.Event, w.clock.now(), nil))
 	later := w.publish()
 	m, err := w.Message(w.ctx(), b, r.Event)
 	w.must(err)
@@ -301,12 +301,12 @@ func retention(t *testing.T, w *world) {
 	w.must(err)
 	w.subscribe("A", ofPatient(jack, vaccination))
 	collected := w.publish()
-	w.must(w.Acknowledge(w.ctx(), a, collected.Event, w.clock.now()))
+	w.must(w.Acknowledge(w.ctx(), a, collected.Event, w.clock.now(), nil))
 	unread := w.publish()
 	w.subscribe("FAR", ofPatient(jack, vaccination))
 	waiting := w.publish()
 	m := w.sent(b, "", 1)
-	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	w.must(w.Send(w.ctx(), m, []byte("hello"), nil))
 	w.clock.advance(29 * 24 * time.Hour)
 	fresh := w.publish()
 	w.must(w.Housekeep(w.ctx()))
@@ -343,7 +343,7 @@ func resetting(t *testing.T, w *world) {
 	}
 	r := w.publish()
 	m := w.sent(b, "x", 1)
-	w.must(w.Send(w.ctx(), m, []byte("hello")))
+	w.must(w.Send(w.ctx(), m, []byte("hello"), nil))
 	w.must(w.Reset(w.ctx(), a))
 	w.wantInbox("the one", a)
 	w.wantInbox("the other", b, r.Event, m.Position)

@@ -205,7 +205,7 @@ func resendHere(t *testing.T, w *world) {
 	box := w.mailbox("A")
 	w.subscribe("A", ofPatient(jack, vaccination))
 	event := w.publish().Event
-	w.must(w.Acknowledge(w.ctx(), box, event, w.clock.now()))
+	w.must(w.Acknowledge(w.ctx(), box, event, w.clock.now(), nil))
 	all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{Mailbox: "a", Max: 10})
 	if err != nil || len(all) != 1 || all[0].State != store.Collected {
 		t.Fatalf("%+v, %v", all, err)

@@ -49,10 +49,10 @@ type Store interface {
 	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
 	History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error)
 	Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error
-	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time) error
-	Send(ctx context.Context, m store.Message, first []byte) error
+	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error
+	Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error
 	PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error)
-	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time) (bool, error)
+	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error)
 	SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error)
 	Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) ([]store.Message, error)
 	SetStatus(ctx context.Context, m store.Message, report *store.Message) error
@@ -84,6 +84,7 @@ type Store interface {
 	RegistryVersion(ctx context.Context) (int64, error)
 
 	Record(e audit.Entry)
+	RecordRoom() error
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Housekeep(ctx context.Context) error
@@ -150,6 +151,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Nonces", nonces},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
+		{"Interactions", interactions},
+		{"NoRoom", noRoom},
 		{"Reopening", reopening},
 		{"KilledUnderLoad", killedUnderLoad},
 		{"Linearizable", linearizable},

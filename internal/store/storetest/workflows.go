@@ -82,7 +82,7 @@ func notRegistered(t *testing.T, w *world) {
 		t.Error("the copy differs from the message")
 	}
 	w.wantParkedHere("one waits", store.ParkedHere{MailboxID: "A", Copies: 1})
-	w.must(w.Acknowledge(w.ctx(), a, first.Event, w.clock.now()))
+	w.must(w.Acknowledge(w.ctx(), a, first.Event, w.clock.now(), nil))
 	w.register("B")
 	w.wantError("registered no more", w.ResendDelivery(w.ctx(), parked[0].ID, w.clock.now(), entry("resend")), store.ErrNotFound)
 	w.verify()

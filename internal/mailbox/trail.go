@@ -1,0 +1,82 @@
+package mailbox
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+
+	"nems/internal/audit"
+	"nems/internal/mesh"
+	"nems/internal/store"
+)
+
+// Trail keeps the audit of what callers did. Safe for concurrent use.
+type Trail interface {
+	// RecordRoom returns store.ErrBusy while an entry might find no room.
+	RecordRoom() error
+	// Record takes an entry. It never waits: the entry joins the next commit.
+	Record(e audit.Entry)
+}
+
+// untold is the Trail of a server that has none.
+type untold struct{}
+
+func (untold) RecordRoom() error  { return nil }
+func (untold) Record(audit.Entry) {}
+
+// record leaves the entry of the call, unless the store has committed it with
+// the change. It comes before the first byte of the answer: nobody sees what the
+// audit does not know of.
+func (c *call) record(status int) {
+	if c.silent || c.recorded {
+		return
+	}
+	c.recorded = true
+	c.Trail.Record(c.entry(status))
+}
+
+// entry is what the audit says of the call, with an HTTP status.
+func (c *call) entry(status int) audit.Entry {
+	e := audit.Entry{
+		At: c.Now().UTC(), Action: c.name, Mailbox: c.asked.ID, ODS: c.asked.ODS, Outcome: c.outcome, Status: status,
+		Object: c.object, EventType: c.about.EventCode, Patient: c.about.Patient,
+	}
+	if c.Certificate != nil {
+		e.Certificate = c.Certificate(c.r)
+	}
+	return e
+}
+
+// with is the entry of a change that succeeds, for the store to commit with it.
+func (c *call) with(status int) *audit.Entry {
+	e := c.entry(status)
+	return &e
+}
+
+// did notes that the store has taken the entry of a change, if it was made.
+func (c *call) did(err error) error {
+	c.recorded = c.recorded || err == nil
+	return err
+}
+
+// outcomeOf names a refusal for the audit: MESH's code, or its description where
+// it has none. Neither holds what the caller sent.
+func outcomeOf(err error) string {
+	var refusal *mesh.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &invalid{}):
+		return "HTTPValidationError"
+	case errors.As(err, &tooLarge):
+		return mesh.TooLarge.Code
+	case errors.As(err, &refusal):
+		return cmp.Or(refusal.Code, refusal.Description)
+	case unavailable(err):
+		return mesh.Unavailable.Description
+	}
+	return mesh.Internal.Description
+}
+
+// concerns notes which message the call is about. Its id is that of the store, not
+// what the caller wrote.
+func (c *call) concerns(m store.Message) { c.about, c.object = m, messageID(m) }

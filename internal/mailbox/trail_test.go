@@ -1,0 +1,212 @@
+package mailbox_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"nems/internal/audit"
+	"nems/internal/mesh"
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// about puts the copy of an event about a patient into BOB's inbox.
+func (w *world) about(n nhs.NHSNumber) string {
+	w.t.Helper()
+	m := store.Message{
+		Position: w.fake.NextPosition(), Mailbox: 2, Sender: "X26NEMS", Recipient: "BOB", Workflow: "VACCINATIONS_1",
+		Type: store.Data, Status: store.Accepted, StatusAt: testStart, Chunks: 1, Size: 5, EventCode: "vaccinations-1", Patient: n,
+	}
+	if err := w.fake.Send(ctx, m, []byte("hello"), nil); err != nil {
+		w.t.Fatal(err)
+	}
+	return mesh.FormatMessageID(int64(m.Position), m.Mailbox)
+}
+
+func patient(t testing.TB) nhs.NHSNumber {
+	n, err := nhs.ParseNHSNumber("9912003888")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// Each interaction leaves one entry that says who did what to which message,
+// about whom, and how it ended.
+func TestInteractionsAreRecorded(t *testing.T) {
+	w, jack := newWorld(t), patient(t)
+	id := w.about(jack)
+	sent := w.send("ALICE", "BOB", "W", "x")
+	const denied = "Invalid Authentication Token"
+	used, wrong := w.token("BOB"), mesh.NewSigner("BOB", "guessed", []byte(sharedKey)).Token(w.clock.now())
+	auth := func(token string) map[string]string { return map[string]string{"Authorization": token} }
+	bob := func(more ...string) map[string]string {
+		h := auth(w.token("BOB"))
+		for i := 0; i < len(more); i += 2 {
+			h[more[i]] = more[i+1]
+		}
+		return h
+	}
+	entry := func(action, object string, status int, outcome string) audit.Entry {
+		e := audit.Entry{At: testStart, Action: action, Certificate: "a.test.nhs.uk", ODS: "X26", Mailbox: "BOB", Object: object, Status: status, Outcome: outcome}
+		if object == id && id != "" {
+			e.EventType, e.Patient = "vaccinations-1", jack
+		}
+		return e
+	}
+	acknowledged := entry("acknowledge", id, 200, "")
+	acknowledged.EventType = "" // the store adds whom it is about
+	nobody := entry("list", "", 403, denied)
+	nobody.Mailbox, nobody.ODS = "", ""
+	anothers := entry("download", sent, 403, "The message belongs to another mailbox")
+	anothers.Mailbox = "ALICE"
+	mistaken := entry("list", "", 403, "07")
+	for _, c := range []struct {
+		name string
+		request
+		want []audit.Entry
+	}{
+		{"handshake", request{"GET", "BOB", bob("Mex-ClientVersion", "1", "Mex-OSName", "x", "Mex-OSVersion", "1"), ""}, []audit.Entry{entry("handshake", "", 200, "")}},
+		{"list", request{"GET", "BOB/inbox", auth(used), ""}, []audit.Entry{entry("list", "", 200, "")}},
+		{"replayed token", request{"GET", "BOB/inbox", auth(used), ""}, []audit.Entry{entry("list", "", 403, "Error Duplicated Authentication Token")}},
+		{"wrong token", request{"GET", "BOB/inbox", auth(wrong), ""}, []audit.Entry{entry("list", "", 403, denied)}},
+		{"no token", request{"GET", "BOB/inbox/" + id, auth("-"), ""}, []audit.Entry{entry("download", "", 403, "Error reading from Authorization header")}},
+		{"another's token", request{"GET", "BOB/inbox", auth(w.token("ALICE")), ""}, []audit.Entry{mistaken}},
+		{"no such mailbox", request{"GET", "NOBODY/inbox", auth(mesh.NewSigner("NOBODY", "x", []byte(sharedKey)).Token(w.clock.now())), ""}, []audit.Entry{nobody}},
+		{"count", request{"GET", "BOB/count", bob(), ""}, []audit.Entry{entry("count", "", 200, "")}},
+		{"head", request{"HEAD", "BOB/inbox/" + id, bob(), ""}, []audit.Entry{entry("head", id, 200, "")}},
+		{"download", request{"GET", "BOB/inbox/" + id, bob(), ""}, []audit.Entry{entry("download", id, 200, "")}},
+		{"download packed", request{"GET", "BOB/inbox/" + id, bob("Accept-Encoding", "gzip"), ""}, []audit.Entry{entry("download", id, 200, "")}},
+		{"chunk", request{"GET", "BOB/inbox/" + id + "/1", bob(), ""}, []audit.Entry{entry("download-chunk", id, 200, "")}},
+		{"no such chunk", request{"GET", "BOB/inbox/" + id + "/2", bob(), ""}, []audit.Entry{entry("download-chunk", id, 404, "20")}},
+		{"another's message", request{"GET", "ALICE/inbox/" + sent, nil, ""}, []audit.Entry{anothers}},
+		{"message unknown", request{"GET", "BOB/inbox/patient-9912003888", bob(), ""}, []audit.Entry{entry("download", "", 404, "20")}},
+		{"bad parameter", request{"GET", "BOB/inbox?max_results=9912003888", bob(), ""}, []audit.Entry{entry("list", "", 400, "HTTPValidationError")}},
+		{"acknowledge", request{"PUT", "BOB/inbox/" + id + "/status/acknowledged", bob(), ""}, []audit.Entry{acknowledged}},
+		{"gone", request{"GET", "BOB/inbox/" + id, bob(), ""}, []audit.Entry{entry("download", id, 410, "Message already accepted")}},
+		{"history", request{"GET", "BOB/inbox/rich", bob(), ""}, []audit.Entry{entry("rich-inbox", "", 200, "")}},
+		{"refused send", request{"POST", "BOB/outbox", bob("Mex-To", "NOBODY", "Mex-WorkflowID", "W"), "x"}, []audit.Entry{entry("send", "", 417, "12")}},
+		{"ping", request{"GET", "_ping", nil, ""}, nil},
+		{"nowhere", request{"GET", "BOB/outfit", nil, ""}, nil},
+	} {
+		before := len(w.fake.Recorded())
+		answer, body := w.do(c.request)
+		if got := w.fake.Recorded()[before:]; !slices.Equal(got, c.want) {
+			t.Errorf("%s (%s %s)\nrecorded %+v\nwanted   %+v", c.name, answer.Status, body, got, c.want)
+		}
+	}
+}
+
+// What is sent is recorded with its id, once; also what comes in chunks.
+func TestSendsAreRecorded(t *testing.T) {
+	w := newWorld(t)
+	recorded := func(want ...string) {
+		t.Helper()
+		var got []string
+		for _, e := range w.fake.Recorded() {
+			got = append(got, fmt.Sprint(e.Action, " ", e.Mailbox, " ", e.Object, " ", e.Status))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("recorded %q\nwanted   %q", got, want)
+		}
+	}
+	small := w.send("ALICE", "BOB", "W", "x")
+	large := w.send("ALICE", "BOB", "W", strings.Repeat("x", 300<<10))
+	want := []string{"send ALICE " + small + " 202", "send ALICE " + large + " 202"}
+	recorded(want...)
+	_, body := w.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:3"), "one"})
+	id := strings.Split(body, `"`)[3]
+	for _, n := range []string{"2", "3"} {
+		if answer, body := w.do(request{"POST", "ALICE/outbox/" + id + "/" + n, map[string]string{"Mex-Chunk-Range": n + ":3"}, "more"}); answer.StatusCode != 202 {
+			t.Fatal(body)
+		}
+	}
+	want = append(want, "send ALICE "+id+" 202", "send-chunk ALICE "+id+" 202", "send-chunk ALICE "+id+" 202")
+	recorded(want...)
+}
+
+// The entry is there before the first byte of a message goes out.
+func TestRecordedBeforeDisclosed(t *testing.T) {
+	w := newWorld(t)
+	id := w.send("ALICE", "BOB", "W", "x")
+	r, err := http.NewRequest("GET", w.http.URL+"/messageexchange/BOB/inbox/"+id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", w.token("BOB"))
+	watched := &watch{header: http.Header{}, seen: func() int { return len(w.fake.Recorded()) }}
+	r.URL.Path, r.RequestURI = "/messageexchange/BOB/inbox/"+id, ""
+	w.server.ServeHTTP(watched, r)
+	if watched.status != 200 || watched.recorded != 2 {
+		t.Errorf("status %d; %d entries before the answer began, expected those of the send and the download", watched.status, watched.recorded)
+	}
+}
+
+// watch notes how much was recorded when an answer began.
+type watch struct {
+	header           http.Header
+	seen             func() int
+	status, recorded int
+}
+
+func (w *watch) Header() http.Header { return w.header }
+func (w *watch) WriteHeader(status int) {
+	w.status, w.recorded = status, w.seen()
+}
+func (w *watch) Write(p []byte) (int, error) { return len(p), nil }
+
+// Without room in the audit nothing is disclosed or changed, and no token is used
+// up; ping answers.
+func TestNoRoomNoService(t *testing.T) {
+	w := newWorld(t)
+	id := w.send("ALICE", "BOB", "W", "a secret")
+	full := true
+	w.fake.Fault = func(method string, _ bool) error {
+		if full && method == "RecordRoom" {
+			return store.ErrBusy
+		}
+		return nil
+	}
+	token := map[string]string{"Authorization": w.token("BOB")}
+	for _, r := range []request{
+		{"GET", "BOB/inbox", token, ""}, {"GET", "BOB/inbox/" + id, token, ""}, {"HEAD", "BOB/inbox/" + id, token, ""},
+		{"PUT", "BOB/inbox/" + id + "/status/acknowledged", token, ""}, {"POST", "ALICE/outbox", to("BOB"), "x"},
+	} {
+		answer, body := w.do(r)
+		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" || strings.Contains(body, "secret") || strings.Contains(body, id) {
+			t.Errorf("%s %s: %s %s", r.method, r.path, answer.Status, body)
+		}
+	}
+	if answer, _ := w.do(request{"GET", "_ping", nil, ""}); answer.StatusCode != 200 {
+		t.Errorf("ping: %s", answer.Status)
+	}
+	full = false
+	if answer, body := w.do(request{"GET", "BOB/inbox", token, ""}); answer.StatusCode != 200 || !strings.Contains(body, id) {
+		t.Errorf("afterwards: %s %s", answer.Status, body)
+	}
+}
+
+// A change that fails, or whose outcome is not known, is recorded as it was
+// answered.
+func TestFailedChangesAreRecorded(t *testing.T) {
+	for _, fault := range []error{store.ErrBusy, store.ErrUnknown, errors.New("disk on fire")} {
+		w := newWorld(t)
+		id := w.about(patient(t))
+		w.fake.Fault = func(method string, done bool) error {
+			if method == "Acknowledge" && !done {
+				return fault
+			}
+			return nil
+		}
+		answer, _ := w.do(request{"PUT", "BOB/inbox/" + id + "/status/acknowledged", map[string]string{"Authorization": w.token("BOB")}, ""})
+		got := w.fake.Recorded()
+		if len(got) != 1 || got[0].Action != "acknowledge" || got[0].Object != id || got[0].Status != answer.StatusCode || got[0].Outcome == "" ||
+			strings.Contains(got[0].Outcome, "fire") {
+			t.Errorf("%v, answered %s: recorded %+v", fault, answer.Status, got)
+		}
+	}
+}
