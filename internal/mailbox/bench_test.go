@@ -1,13 +1,20 @@
 package mailbox_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
+	"nems/internal/audit"
 	"nems/internal/mesh"
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/store/storetest"
 )
 
 // BenchmarkHandler is what a request costs without network and disk.
@@ -110,4 +117,58 @@ func BenchmarkList(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkCollect is what a subscriber does for each copy of an event: it lists,
+// downloads and acknowledges.
+func BenchmarkCollect(b *testing.B) {
+	w := sqliteWorld(b)
+	ids := w.copies(b.N)
+	bob := w.client("BOB")
+	var next atomic.Int64
+	b.SetParallelism(8)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(p *testing.PB) {
+		for p.Next() {
+			if _, err := bob.List(ctx, mesh.ListQuery{Max: 10}); err != nil {
+				b.Error(err)
+			}
+			id := ids[next.Add(1)-1]
+			read(b, bob, id)
+			if err := bob.Acknowledge(ctx, id); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// copies files the copies of so many events in BOB's inbox and returns their ids.
+func (w *world) copies(n int) []string {
+	w.t.Helper()
+	jack, err := nhs.ParseNHSNumber("9912003888")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.db.Subscribe(ctx, storetest.AboutPatient(w.t, jack, "BOB"), audit.Entry{}); err != nil {
+		w.t.Fatal(err)
+	}
+	message := []byte(strings.Repeat("<entry/>", 1400))
+	body := store.Compress(message, sha256.Sum256(message))
+	ids := make([]string, n)
+	var g errgroup.Group
+	g.SetLimit(64)
+	for i := range ids {
+		g.Go(func() error {
+			a := storetest.EventAbout(w.db.NextPosition(), jack, body)
+			a.Patient = jack
+			r, err := w.db.AcceptEvent(ctx, a)
+			ids[i] = mesh.FormatMessageID(int64(r.Event), 2)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		w.t.Fatal(err)
+	}
+	return ids
 }

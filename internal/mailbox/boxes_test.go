@@ -48,7 +48,9 @@ func sqliteWorld(t testing.TB, change ...func(*mailbox.Config)) *world {
 			t.Fatal(err)
 		}
 	}
-	return worldOver(t, db, at, change...)
+	w := worldOver(t, db, at, change...)
+	w.db = db
+	return w
 }
 
 func decode(t testing.TB, body string, into any) {

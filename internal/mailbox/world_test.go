@@ -16,6 +16,7 @@ import (
 	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/store"
+	"nems/internal/store/sqlite"
 )
 
 const sharedKey = "TestKey"
@@ -58,6 +59,7 @@ type world struct {
 	t      testing.TB
 	clock  *clock
 	fake   *mailboxtest.Boxes
+	db     *sqlite.DB // of a sqliteWorld
 	server *mailbox.Server
 	http   *httptest.Server
 	log    *bytes.Buffer

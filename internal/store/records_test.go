@@ -1,0 +1,52 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+)
+
+// What waits is committed at once when it is much, not at the next tick: a busy
+// service would otherwise run out of room between two of them.
+func TestManyRecordsAreCommittedAtOnce(t *testing.T) {
+	var r store.Records
+	ctx, stop := context.WithCancel(t.Context())
+	flushed, ended := make(chan int, 16), make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.Follow(ctx, time.Hour, time.Now, func(context.Context) { flushed <- len(r.Take()) })
+	}()
+	total := 0
+	for total < 3*16_384 {
+		for r.Room() == nil && len(flushed) == 0 {
+			r.Add(audit.Entry{Action: "download"})
+		}
+		total += <-flushed
+	}
+	stop()
+	<-ended
+}
+
+// Entries whose commit failed count against the room, and are not lost.
+func TestNoRoomWhileCommitsFail(t *testing.T) {
+	var r store.Records
+	n := 0
+	for ; r.Room() == nil; n++ {
+		r.Add(audit.Entry{Action: "download"})
+	}
+	if err := r.Room(); !errors.Is(err, store.ErrBusy) {
+		t.Errorf("full: %v", err)
+	}
+	taken := r.Take()
+	if err := r.Room(); err != nil || len(taken) != n {
+		t.Errorf("%d taken of %d: %v", len(taken), n, err)
+	}
+	r.PutBack(taken)
+	if err := r.Room(); !errors.Is(err, store.ErrBusy) {
+		t.Errorf("put back: %v", err)
+	}
+}
