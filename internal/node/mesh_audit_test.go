@@ -1,0 +1,125 @@
+package node_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"nems/client"
+	"nems/internal/mesh"
+	"nems/internal/node/nodetest"
+	"nems/internal/operator"
+)
+
+const aboutJack = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + nodetest.Jack + "&MessageHeader.event=vaccinations-1"
+
+// find returns what the operator's audit has of a filter.
+func (p *production) find(f operator.Filter) (found []operator.Record) {
+	p.t.Helper()
+	for r, err := range p.operator.Audit(context.Background(), f) {
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		found = append(found, r)
+	}
+	return found
+}
+
+// leedsInbox is Leeds' mailbox as a holder of a certificate reaches it.
+func (p *production) leedsInbox(certificate string) *client.Mailbox {
+	p.t.Helper()
+	box, err := client.NewMailbox(client.MailboxConfig{
+		URL: p.mesh, ID: nodetest.LeedsBox, Password: boxPassword, SharedKey: meshKey, HTTP: p.caller(p.client(certificate)), Now: p.Clock.Now,
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return box
+}
+
+// listWith asks for Leeds' inbox with a token, as the holder of Leeds' certificate.
+func (p *production) listWith(token string) int {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, p.mesh+"/messageexchange/"+nodetest.LeedsBox+"/inbox", nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", token)
+	answer, err := p.caller(p.client(leedsName)).Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
+
+// TestWhoSawWhat asks the audit who has had a message about a patient in hand,
+// and who was turned away from a mailbox.
+func TestWhoSawWhat(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	ctx, box := t.Context(), p.leedsInbox(leedsName)
+	p.HTTP = p.caller(p.client(leedsName))
+	p.Subscribe(p.Leeds(), aboutJack, nodetest.LeedsBox)
+	p.HTTP = p.caller(p.client(publisherName))
+	if a := p.publish(); a.Status != 202 {
+		t.Fatalf("publish: %d", a.Status)
+	}
+	ids, err := box.List(ctx)
+	if err != nil || len(ids) == 0 {
+		t.Fatalf("%d in the inbox, %v", len(ids), err)
+	}
+	if _, err := box.Download(ctx, ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := box.Acknowledge(ctx, ids[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.leedsInbox(nationalName).Handshake(ctx); err == nil {
+		t.Error("another's certificate opens the mailbox")
+	}
+	signer := mesh.NewSigner(nodetest.LeedsBox, boxPassword, []byte(meshKey))
+	token := signer.Token(p.Clock.Now())
+	if first, again := p.listWith(token), p.listWith(token); first != 200 || again != 403 {
+		t.Errorf("a token twice: %d, %d", first, again)
+	}
+	for _, action := range []string{"download", "acknowledge"} {
+		p.eventually("the "+action+" is found under the patient", func() bool {
+			found := p.find(operator.Filter{Patient: nodetest.Jack, Action: action, Outcome: "ok"})
+			return len(found) == 1 && found[0].Certificate == leedsName && found[0].Mailbox == nodetest.LeedsBox && found[0].Object == ids[0] && found[0].ODS == "RR8"
+		})
+	}
+	p.eventually("refusals are found with certificate and mailbox", func() bool {
+		var who []string
+		for _, r := range p.find(operator.Filter{Outcome: "refused"}) {
+			if r.Mailbox == nodetest.LeedsBox {
+				who = append(who, r.Action+" "+r.Certificate+": "+r.Outcome)
+			}
+		}
+		slices.Sort(who)
+		return slices.Equal(who, []string{"handshake " + nationalName + ": Invalid Authentication Token", "list " + leedsName + ": Error Duplicated Authentication Token"})
+	})
+}
+
+// TestRefusedTokensDoNotFloodTheAudit: guesses are counted, as other refusals.
+func TestRefusedTokensDoNotFloodTheAudit(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	const guesses = 60
+	wrong := mesh.NewSigner(nodetest.LeedsBox, "guessed", []byte(meshKey))
+	for range guesses {
+		if status := p.listWith(wrong.Token(p.Clock.Now())); status != 403 {
+			t.Fatalf("a guess: %d", status)
+		}
+	}
+	p.eventually("each guess is recorded or counted", func() bool {
+		p.Clock.Set(p.Clock.Now().Add(2 * time.Second)) // the second of the guesses ends
+		entries, told := 0, 0
+		for _, r := range p.find(operator.Filter{Action: "list", Outcome: "Invalid Authentication Token"}) {
+			entries, told = entries+1, told+max(r.Count, 1)
+		}
+		return told == guesses && entries < guesses/2
+	})
+}
