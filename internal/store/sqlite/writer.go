@@ -91,9 +91,10 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 	if err := exec(w.conn, "BEGIN IMMEDIATE"); err != nil {
 		return unavailable(err)
 	}
-	w.entries, w.spreadDue, w.tablesChanged = w.entries[:0], false, false
 	waiting := w.db.records.Take()
-	link, err := w.perform(ops, out, waiting)
+	// What waits came first: a download before its acknowledgement.
+	w.entries, w.spreadDue, w.tablesChanged = append(w.entries[:0], waiting...), false, false
+	link, err := w.perform(ops, out)
 	if err != nil {
 		w.db.records.PutBack(waiting)
 		return errors.Join(unavailable(err), w.rollback())
@@ -123,7 +124,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 }
 
 // perform applies the operations and chains their audit entries.
-func (w *writer) perform(ops []operation, out []store.Outcome[result], waiting []audit.Sealed) (*audit.Link, error) {
+func (w *writer) perform(ops []operation, out []store.Outcome[result]) (*audit.Link, error) {
 	for i, op := range ops {
 		r, err := op.apply(w)
 		if err != nil {
@@ -131,7 +132,6 @@ func (w *writer) perform(ops []operation, out []store.Outcome[result], waiting [
 		}
 		out[i] = store.Outcome[result]{Value: r, Err: r.err}
 	}
-	w.entries = append(w.entries, waiting...)
 	if len(w.entries) == 0 {
 		return nil, nil
 	}
