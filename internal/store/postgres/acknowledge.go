@@ -47,9 +47,11 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 	for _, a := range order {
 		mailboxes, positions, moments = append(mailboxes, a.mailbox), append(positions, int64(a.position)), append(moments, a.at)
 	}
-	known := map[acknowledgement]nhs.NHSNumber{} // whom the copies are about
+	known := map[acknowledgement]bool{}
+	var about patients
 	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		b := &pgx.Batch{}
+		queuePatients(b, positions)
 		b.Queue(`WITH asked AS (SELECT DISTINCT ON (mailbox, position) * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS a(mailbox, position, at)),
 			due AS (SELECT i.*, a.at AS moment FROM asked a JOIN inbox i ON i.mailbox = a.mailbox AND i.position = a.position
 				ORDER BY i.mailbox, i.position FOR UPDATE OF i),
@@ -58,11 +60,15 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 				SELECT mailbox, position, type, size, asked, partner, 'acknowledged', moment FROM due)
 			UPDATE message m SET status = 'acknowledged', status_at = d.moment FROM due d WHERE d.type = 0 AND m.position = d.position`,
 			mailboxes, positions, moments)
-		b.Queue(`SELECT a.mailbox, a.position, (SELECT e.patient FROM event e WHERE e.id = a.position) FROM unnest($1::bigint[], $2::bigint[]) AS a(mailbox, position)
+		b.Queue(`SELECT a.mailbox, a.position FROM unnest($1::bigint[], $2::bigint[]) AS a(mailbox, position)
 			WHERE EXISTS (SELECT FROM collected c WHERE c.mailbox = a.mailbox AND c.position = a.position)
 			OR EXISTS (SELECT FROM message m WHERE m.position = a.position AND m.mailbox = a.mailbox)`, mailboxes, positions)
 		answers := tx.SendBatch(ctx, b)
 		defer func() { _ = answers.Close() }()
+		var err error
+		if about, err = readPatients(answers); err != nil {
+			return err
+		}
 		if _, err := answers.Exec(); err != nil {
 			return err
 		}
@@ -73,18 +79,16 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 		defer rows.Close()
 		for rows.Next() {
 			var a acknowledgement
-			var patient *int64
-			if err := rows.Scan(&a.mailbox, &a.position, &patient); err != nil {
+			if err := rows.Scan(&a.mailbox, &a.position); err != nil {
 				return err
 			}
-			known[a] = store.KnownPatient(patient)
+			known[a] = true
 		}
 		return rows.Err()
 	})
 	for i, a := range ops {
 		a.at = 0
-		patient, ok := known[a]
-		if out[i].Value = patient; !ok {
+		if out[i].Value = about[int64(a.position)]; !known[a] {
 			out[i].Err = store.ErrNotFound
 		}
 	}

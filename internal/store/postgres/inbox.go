@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -14,18 +15,8 @@ import (
 const (
 	messageColumns = `c.position, c.type, c.size, c.partner, m.headers, m.status, m.status_at, m.expires`
 	messageJoin    = ` LEFT JOIN message m ON c.type = 0 AND m.position = c.position`
-	inboxState     = `, 'accepted', 0::bigint, NULL::bytea`
-	collectedState = `, c.status, c.at, c.fault`
-	nobodys        = `, NULL::bigint`
-	// copied is the patient of the event that a mailbox has a copy of. Its id is
-	// a parameter, so that one partition is looked into.
-	copied        = `, (SELECT e.patient FROM event e WHERE e.id = $2)`
-	fromInbox     = `SELECT ` + messageColumns + inboxState + nobodys + ` FROM inbox c` + messageJoin
-	fromCollected = `SELECT ` + messageColumns + collectedState + nobodys + ` FROM collected c` + messageJoin
-	// oneMessage has a mailbox and a position as parameters. It is one statement:
-	// between two, an acknowledgement could hide the message from both.
-	oneMessage = `SELECT ` + messageColumns + inboxState + copied + ` FROM inbox c` + messageJoin + ` WHERE c.mailbox = $1 AND c.position = $2
-		UNION ALL SELECT ` + messageColumns + collectedState + copied + ` FROM collected c` + messageJoin + ` WHERE c.mailbox = $1 AND c.position = $2`
+	fromInbox      = `SELECT ` + messageColumns + `, 'accepted', 0::bigint, NULL::bytea FROM inbox c` + messageJoin
+	fromCollected  = `SELECT ` + messageColumns + `, c.status, c.at, c.fault FROM collected c` + messageJoin
 )
 
 // storedMessage is a row of fromInbox or fromCollected.
@@ -38,11 +29,10 @@ type storedMessage struct {
 	status   string
 	at       int64
 	fault    []byte
-	patient  *int64
 }
 
 func scanStored(r pgx.Rows) (s storedMessage, err error) {
-	return s, r.Scan(&s.position, &s.typ, &s.size, &s.partner, &s.sent.headers, &s.sent.status, &s.sent.at, &s.sent.expires, &s.status, &s.at, &s.fault, &s.patient)
+	return s, r.Scan(&s.position, &s.typ, &s.size, &s.partner, &s.sent.headers, &s.sent.status, &s.sent.at, &s.sent.expires, &s.status, &s.at, &s.fault)
 }
 
 // message makes of a row what it says to the consumers.
@@ -56,9 +46,7 @@ func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store
 	}
 	c := store.Copy{Event: s.position, Code: t.code, Workflow: t.workflow, PartnerID: orEmpty(s.partner), Size: s.size,
 		Status: store.MessageStatus(s.status), At: s.at, Fault: s.fault}
-	m, err := c.Message(&db.opts.Options, box)
-	m.Patient = store.KnownPatient(s.patient)
-	return m, err
+	return c.Message(&db.opts.Options, box)
 }
 
 // messages reads rows of fromInbox or fromCollected.
@@ -67,6 +55,10 @@ func (db *DB) messages(ctx context.Context, q querier, box store.Mailbox, sql st
 	if err != nil {
 		return nil, err
 	}
+	return db.asMessages(ctx, q, box, rows)
+}
+
+func (db *DB) asMessages(ctx context.Context, q querier, box store.Mailbox, rows []storedMessage) (_ []store.Message, err error) {
 	out := make([]store.Message, len(rows))
 	for i, s := range rows {
 		if out[i], err = db.message(ctx, q, s, box); err != nil {
@@ -147,7 +139,14 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		return m, err
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		found, err := db.messages(ctx, q, box, oneMessage, mailbox, int64(position))
+		rows, patients, err := filed(ctx, q, mailbox, position)
+		if err != nil {
+			return err
+		}
+		found, err := db.asMessages(ctx, q, box, rows)
+		for i := range found {
+			found[i].Patient = patients[int64(position)]
+		}
 		if err == nil && len(found) == 0 {
 			found, err = sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
 		}
@@ -155,6 +154,55 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		return err
 	})
 	return m, err
+}
+
+// filed looks for a message in inbox and collected with one statement: between
+// two, an acknowledgement could hide it from both. Whom a copy is about comes
+// with it, asked first: see queuePatients.
+func filed(ctx context.Context, q querier, mailbox int64, position store.EventID) ([]storedMessage, patients, error) {
+	b := &pgx.Batch{}
+	queuePatients(b, []int64{int64(position)})
+	const at = " WHERE c.mailbox = $1 AND c.position = $2"
+	b.Queue(fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
+	answers := q.SendBatch(ctx, b)
+	defer func() { _ = answers.Close() }()
+	about, err := readPatients(answers)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := answers.Query()
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := collectRows(rows, scanStored)
+	return found, about, err
+}
+
+// patients are whom events are about, by the events' ids.
+type patients map[int64]nhs.NHSNumber
+
+// queuePatients asks for the patients of the events among some positions. It
+// comes before whatever else of a transaction looks at inboxes: who makes or
+// drops partitions locks event first and collected later (makeDay, dropDay).
+func queuePatients(b *pgx.Batch, positions []int64) {
+	b.Queue("SELECT id, patient FROM event WHERE id = ANY($1) AND patient IS NOT NULL", positions)
+}
+
+func readPatients(answers pgx.BatchResults) (patients, error) {
+	rows, err := answers.Query()
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	about := patients{}
+	for rows.Next() {
+		var event, packed int64
+		if err := rows.Scan(&event, &packed); err != nil {
+			return nil, err
+		}
+		about[event] = store.KnownPatient(&packed)
+	}
+	return about, rows.Err()
 }
 
 // History returns messages that came to a mailbox at or after since, in
