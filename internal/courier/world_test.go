@@ -257,7 +257,7 @@ func (w *world) arrived(box string) []store.Message {
 func (w *world) body(m store.Message) string {
 	w.t.Helper()
 	var b strings.Builder
-	w.must(w.boxes.Chunk(w.t.Context(), m, 1, &b))
+	w.must(w.boxes.Chunk(w.t.Context(), &m, 1, &b))
 	return b.String()
 }
 

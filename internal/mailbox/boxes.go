@@ -29,8 +29,7 @@ type Boxes interface {
 	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
 	// Count returns how many unread messages wait.
 	Count(ctx context.Context, mailbox int64) (int, error)
-	// Message returns one message of the mailbox in whatever state. Of the copy
-	// of an event it says whom the event is about.
+	// Message returns one message of the mailbox in whatever state.
 	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
 	// History returns messages that came to a mailbox at or after since, in
 	// whatever state but Uploading, newest first. before is exclusive; 0 begins
@@ -38,8 +37,9 @@ type Boxes interface {
 	History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error)
 	// Chunk writes chunk n (from 1) of a message, as it was sent, to w. For the
 	// copy of an event it returns an error, and writes nothing, when the bytes
-	// no longer have the SHA-256 of the published message.
-	Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error
+	// no longer have the SHA-256 of the published message; and before it writes
+	// it fills in m.Patient, whom the event is about.
+	Chunk(ctx context.Context, m *store.Message, n int, w io.Writer) error
 	// Acknowledge takes an accepted message out of the inbox. Doing it twice is
 	// no error; a message in another state stays as it is.
 	//

@@ -73,17 +73,17 @@ func (c *call) sendBody(m store.Message, n, status int) error {
 	out := &bodyWriter{call: c, status: status}
 	switch {
 	case packed && !accepts:
-		return c.unpack(m, n, out)
+		return c.unpack(n, out)
 	case packed:
 		h.Set("Content-Encoding", "gzip")
 	case accepts && c.version == mesh.V2:
 		h.Set("Content-Encoding", "gzip")
-		return c.pack(m, n, out)
+		return c.pack(n, out)
 	}
 	if m.Chunks == 1 {
 		h.Set("Content-Length", strconv.FormatInt(m.Size, 10))
 	}
-	if err := c.Boxes.Chunk(c.r.Context(), m, n, out); err != nil {
+	if err := c.Boxes.Chunk(c.r.Context(), &c.about, n, out); err != nil {
 		return missingChunk(err)
 	}
 	out.begin()
@@ -124,11 +124,11 @@ var packers = sync.Pool{New: func() any {
 	return z
 }}
 
-func (c *call) pack(m store.Message, n int, out io.Writer) error {
+func (c *call) pack(n int, out io.Writer) error {
 	z, _ := packers.Get().(*gzip.Writer) // the pool holds nothing else
 	defer packers.Put(z)
 	z.Reset(out)
-	if err := c.Boxes.Chunk(c.r.Context(), m, n, z); err != nil {
+	if err := c.Boxes.Chunk(c.r.Context(), &c.about, n, z); err != nil {
 		c.undoEncoding()
 		return missingChunk(err)
 	}
@@ -147,11 +147,11 @@ func (c *call) undoEncoding() {
 
 // unpack streams: the chunk is read and unpacked at the same time, and the
 // reading has ended when it returns.
-func (c *call) unpack(m store.Message, n int, out *bodyWriter) error {
+func (c *call) unpack(n int, out *bodyWriter) error {
 	r, w := io.Pipe()
 	read := make(chan error, 1)
 	go func() {
-		err := c.Boxes.Chunk(c.r.Context(), m, n, w)
+		err := c.Boxes.Chunk(c.r.Context(), &c.about, n, w)
 		w.CloseWithError(err)
 		read <- err
 	}()

@@ -54,12 +54,15 @@ func TestInteractionsAreRecorded(t *testing.T) {
 	entry := func(action, object string, status int, outcome string) audit.Entry {
 		e := audit.Entry{At: testStart, Action: action, Certificate: "a.test.nhs.uk", ODS: "X26", Mailbox: "BOB", Object: object, Status: status, Outcome: outcome}
 		if object == id && id != "" {
-			e.EventType, e.Patient = "vaccinations-1", jack
+			e.EventType = "vaccinations-1"
+			if outcome == "" && action != "head" { // the message was read
+				e.Patient = jack
+			}
 		}
 		return e
 	}
 	acknowledged := entry("acknowledge", id, 200, "")
-	acknowledged.EventType = "" // the store adds whom it is about
+	acknowledged.EventType = "" // of an acknowledgement the store knows the patient alone
 	nobody := entry("list", "", 403, denied)
 	nobody.Mailbox, nobody.ODS = "", ""
 	anothers := entry("download", sent, 403, "The message belongs to another mailbox")

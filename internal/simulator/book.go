@@ -261,7 +261,7 @@ func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 		found[m.LocalID]++
 		id, row, _ := store.ParseDeliveryID(m.LocalID)
 		var got bytes.Buffer
-		err := b.w.mesh.boxes.Chunk(b.w.ctx(), m, 1, &got)
+		err := b.w.mesh.boxes.Chunk(b.w.ctx(), &m, 1, &got)
 		if err != nil || !bytes.Equal(got.Bytes(), bodies[id]) || row == 0 || !strings.EqualFold(m.Recipient, boxes[row-1].ID) {
 			b.wrong("%s: changed or misplaced at the far MESH (%v)", b.name(id), err)
 		}

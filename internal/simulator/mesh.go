@@ -206,7 +206,7 @@ func (m *farMESH) double(ctx context.Context, local string) {
 		return
 	}
 	var b bytes.Buffer
-	if err := m.boxes.Chunk(ctx, found[0], 1, &b); err != nil {
+	if err := m.boxes.Chunk(ctx, &found[0], 1, &b); err != nil {
 		m.w.book.wrong("the MESH cannot read a message: %v", err)
 		return
 	}

@@ -65,8 +65,8 @@ type Message struct {
 	// EventCode is set for the copy of an event; the body then lies with the
 	// event and is checked against its SHA-256 before it is handed out.
 	EventCode string `json:",omitzero"`
-	// Patient is whom the copied event is about, for the audit: DB.Message alone
-	// fills it in. Zero: nobody, or not known (Event.Patient).
+	// Patient is whom the copied event is about, for the audit. DB.Chunk alone
+	// fills it in: it reads the event. Zero: nobody, or not known.
 	Patient nhs.NHSNumber `json:"-"`
 }
 

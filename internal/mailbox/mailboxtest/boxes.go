@@ -135,6 +135,7 @@ func (b *Boxes) Message(_ context.Context, mailbox int64, position store.EventID
 	if !ok {
 		return store.Message{}, store.ErrNotFound
 	}
+	m.Patient = nhs.NHSNumber{} // Chunk says so
 	return m, nil
 }
 
@@ -164,7 +165,7 @@ func (b *Boxes) Outbox(_ context.Context, sender string, since time.Time, before
 }
 
 // Chunk implements mailbox.Boxes.
-func (b *Boxes) Chunk(_ context.Context, m store.Message, n int, w io.Writer) error {
+func (b *Boxes) Chunk(_ context.Context, m *store.Message, n int, w io.Writer) error {
 	if b.Fault != nil {
 		if err := b.Fault("Chunk", false); err != nil {
 			return err
@@ -172,6 +173,7 @@ func (b *Boxes) Chunk(_ context.Context, m store.Message, n int, w io.Writer) er
 	}
 	b.mu.Lock()
 	chunk, ok := b.chunks[place{m.Mailbox, m.Position}][n]
+	m.Patient = b.messages[place{m.Mailbox, m.Position}].Patient
 	b.mu.Unlock()
 	if !ok {
 		return store.ErrNotFound

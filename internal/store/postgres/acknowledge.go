@@ -47,11 +47,16 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 	for _, a := range order {
 		mailboxes, positions, moments = append(mailboxes, a.mailbox), append(positions, int64(a.position)), append(moments, a.at)
 	}
+	// Asked beforehand, in a transaction of its own: whoever makes or drops a day's
+	// partitions locks event first and collected later, and must never wait for
+	// one that holds the second and wants the first.
+	about, err := db.patients(ctx, positions)
+	if err != nil {
+		return err
+	}
 	known := map[acknowledgement]bool{}
-	var about patients
-	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		b := &pgx.Batch{}
-		queuePatients(b, positions)
 		b.Queue(`WITH asked AS (SELECT DISTINCT ON (mailbox, position) * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS a(mailbox, position, at)),
 			due AS (SELECT i.*, a.at AS moment FROM asked a JOIN inbox i ON i.mailbox = a.mailbox AND i.position = a.position
 				ORDER BY i.mailbox, i.position FOR UPDATE OF i),
@@ -65,10 +70,6 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 			OR EXISTS (SELECT FROM message m WHERE m.position = a.position AND m.mailbox = a.mailbox)`, mailboxes, positions)
 		answers := tx.SendBatch(ctx, b)
 		defer func() { _ = answers.Close() }()
-		var err error
-		if about, err = readPatients(answers); err != nil {
-			return err
-		}
 		if _, err := answers.Exec(); err != nil {
 			return err
 		}
@@ -93,6 +94,21 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 		}
 	}
 	return err
+}
+
+// patients tells whom the events among some positions are about.
+func (db *DB) patients(ctx context.Context, positions []int64) (map[int64]nhs.NHSNumber, error) {
+	about := make(map[int64]nhs.NHSNumber, len(positions))
+	err := db.read(ctx, func(ctx context.Context, q querier) error {
+		_, err := all(ctx, q, func(r pgx.Rows) (none struct{}, err error) {
+			var event, packed int64
+			err = r.Scan(&event, &packed)
+			about[event] = store.KnownPatient(&packed)
+			return none, err
+		}, "SELECT id, patient FROM event WHERE id = ANY($1) AND patient IS NOT NULL", positions)
+		return err
+	})
+	return about, err
 }
 
 // collect moves a row out of the inbox, so that listing never meets it again.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -55,10 +54,6 @@ func (db *DB) messages(ctx context.Context, q querier, box store.Mailbox, sql st
 	if err != nil {
 		return nil, err
 	}
-	return db.asMessages(ctx, q, box, rows)
-}
-
-func (db *DB) asMessages(ctx context.Context, q querier, box store.Mailbox, rows []storedMessage) (_ []store.Message, err error) {
 	out := make([]store.Message, len(rows))
 	for i, s := range rows {
 		if out[i], err = db.message(ctx, q, s, box); err != nil {
@@ -139,14 +134,9 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		return m, err
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		rows, patients, err := filed(ctx, q, mailbox, position)
-		if err != nil {
-			return err
-		}
-		found, err := db.asMessages(ctx, q, box, rows)
-		for i := range found {
-			found[i].Patient = patients[int64(position)]
-		}
+		// One statement: between two, an acknowledgement could hide it from both.
+		const at = " WHERE c.mailbox = $1 AND c.position = $2"
+		found, err := db.messages(ctx, q, box, fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
 		if err == nil && len(found) == 0 {
 			found, err = sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
 		}
@@ -154,55 +144,6 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		return err
 	})
 	return m, err
-}
-
-// filed looks for a message in inbox and collected with one statement: between
-// two, an acknowledgement could hide it from both. Whom a copy is about comes
-// with it, asked first: see queuePatients.
-func filed(ctx context.Context, q querier, mailbox int64, position store.EventID) ([]storedMessage, patients, error) {
-	b := &pgx.Batch{}
-	queuePatients(b, []int64{int64(position)})
-	const at = " WHERE c.mailbox = $1 AND c.position = $2"
-	b.Queue(fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
-	answers := q.SendBatch(ctx, b)
-	defer func() { _ = answers.Close() }()
-	about, err := readPatients(answers)
-	if err != nil {
-		return nil, nil, err
-	}
-	rows, err := answers.Query()
-	if err != nil {
-		return nil, nil, err
-	}
-	found, err := collectRows(rows, scanStored)
-	return found, about, err
-}
-
-// patients are whom events are about, by the events' ids.
-type patients map[int64]nhs.NHSNumber
-
-// queuePatients asks for the patients of the events among some positions. It
-// comes before whatever else of a transaction looks at inboxes: who makes or
-// drops partitions locks event first and collected later (makeDay, dropDay).
-func queuePatients(b *pgx.Batch, positions []int64) {
-	b.Queue("SELECT id, patient FROM event WHERE id = ANY($1) AND patient IS NOT NULL", positions)
-}
-
-func readPatients(answers pgx.BatchResults) (patients, error) {
-	rows, err := answers.Query()
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	about := patients{}
-	for rows.Next() {
-		var event, packed int64
-		if err := rows.Scan(&event, &packed); err != nil {
-			return nil, err
-		}
-		about[event] = store.KnownPatient(&packed)
-	}
-	return about, rows.Err()
 }
 
 // History returns messages that came to a mailbox at or after since, in

@@ -27,11 +27,6 @@ func all[T any](ctx context.Context, q querier, scan func(pgx.Rows) (T, error), 
 	if err != nil {
 		return nil, err
 	}
-	return collectRows(rows, scan)
-}
-
-// collectRows reads an answer to its end.
-func collectRows[T any](rows pgx.Rows, scan func(pgx.Rows) (T, error)) ([]T, error) {
 	defer rows.Close()
 	var out []T
 	for rows.Next() {

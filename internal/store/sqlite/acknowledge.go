@@ -9,6 +9,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"nems/internal/audit"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -136,4 +137,15 @@ func (o setStatus) apply(w *writer) (result, error) {
 		return result{}, nil
 	}
 	return o.report.apply(w)
+}
+
+// copiedPatient is whom an event is about, as far as it is known.
+func copiedPatient(conn *sqlite.Conn, event store.EventID) (nhs.NHSNumber, error) {
+	var packed *int64
+	_, err := row(conn, "SELECT patient FROM event WHERE id = ?", func(s *sqlite.Stmt) {
+		if !s.ColumnIsNull(0) {
+			packed = new(s.ColumnInt64(0))
+		}
+	}, event)
+	return store.KnownPatient(packed), err
 }

@@ -246,7 +246,7 @@ func BenchmarkInbox(b *testing.B) {
 		for b.Loop() {
 			m, err := db.Message(ctx, box.Row, all[i%waiting].Position)
 			if err == nil {
-				err = db.Chunk(ctx, m, 1, io.Discard)
+				err = db.Chunk(ctx, &m, 1, io.Discard)
 			}
 			if err != nil {
 				b.Fatal(err)

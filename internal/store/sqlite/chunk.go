@@ -12,19 +12,24 @@ import (
 
 // Chunk writes chunk n (from 1) of a message, as it was sent, to w. For the
 // copy of an event it returns store.ErrDamaged, and writes nothing, when the
-// bytes no longer have the SHA-256 of the published message. No read
-// transaction is open while it writes.
-func (db *DB) Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error {
+// bytes no longer have the SHA-256 of the published message. Before it
+// writes it fills in m.Patient. No read transaction is open
+// while it writes.
+func (db *DB) Chunk(ctx context.Context, m *store.Message, n int, w io.Writer) error {
 	if m.EventCode == "" {
 		return store.WritePieces(w, func(i int) ([]byte, int, error) { return db.piece(ctx, m.Position, n, i) })
 	}
 	if n != 1 {
 		return store.ErrNotFound
 	}
-	message, err := db.EventMessage(ctx, m.Position)
-	if err == nil {
-		_, err = w.Write(message)
+	e, err := db.Event(ctx, m.Position)
+	if err != nil {
+		return err
 	}
+	if e.Patient != nil {
+		m.Patient = *e.Patient
+	}
+	_, err = w.Write(e.Message)
 	return err
 }
 

@@ -47,7 +47,7 @@ func TestDamagedBodyIsNotDelivered(t *testing.T) {
 	} {
 		ask(t, raw(t, path), script)
 		var b bytes.Buffer
-		if err := db.Chunk(t.Context(), m, 1, &b); !errors.Is(err, store.ErrDamaged) || b.Len() > 0 {
+		if err := db.Chunk(t.Context(), &m, 1, &b); !errors.Is(err, store.ErrDamaged) || b.Len() > 0 {
 			t.Errorf("%s: %v, %d bytes written", script, err, b.Len())
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"zombiezen.com/go/sqlite"
 
-	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -114,11 +113,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 					found = append(found, m)
 					return err
 				}, mailbox, position)
-				if err != nil {
-					return err
-				}
-				if len(found) > 0 {
-					found[0].Patient, err = copiedPatient(conn, position)
+				if err != nil || len(found) > 0 {
 					return err
 				}
 			}
@@ -126,18 +121,6 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		})
 	}
 	return store.First(found, err)
-}
-
-// copiedPatient is whom an event is about, as far as it is known. What is damaged
-// there keeps nobody from the message.
-func copiedPatient(conn *sqlite.Conn, event store.EventID) (nhs.NHSNumber, error) {
-	var packed *int64
-	_, err := row(conn, "SELECT patient FROM event WHERE id = ?", func(s *sqlite.Stmt) {
-		if !s.ColumnIsNull(0) {
-			packed = new(s.ColumnInt64(0))
-		}
-	}, event)
-	return store.KnownPatient(packed), err
 }
 
 // History returns messages that came to a mailbox at or after since, in

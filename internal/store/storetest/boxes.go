@@ -206,7 +206,7 @@ func sendingInChunks(t *testing.T, w *world) {
 	w.wantInbox("complete", b, m.Position)
 	_, err = w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil)
 	w.wantError("complete twice", err, store.ErrNotFound)
-	w.wantError("chunk 4", w.Chunk(w.ctx(), got, 4, io.Discard), store.ErrNotFound)
+	w.wantError("chunk 4", w.Chunk(w.ctx(), &got, 4, io.Discard), store.ErrNotFound)
 	// What is complete stays whole however old its chunks are.
 	w.clock.advance(2 * 24 * time.Hour)
 	w.must(w.Housekeep(w.ctx()))
@@ -227,8 +227,8 @@ func brokenUploads(t *testing.T, w *world) {
 	w.must(w.Housekeep(w.ctx()))
 	_, err = w.Message(w.ctx(), b, m.Position)
 	w.wantError("an upload of yesterday", err, store.ErrNotFound)
-	w.wantError("its chunk", w.Chunk(w.ctx(), m, 1, io.Discard), store.ErrNotFound)
-	w.wantError("a chunk without a message", w.Chunk(w.ctx(), store.Message{Position: orphan}, 1, io.Discard), store.ErrNotFound)
+	w.wantError("its chunk", w.Chunk(w.ctx(), &m, 1, io.Discard), store.ErrNotFound)
+	w.wantError("a chunk without a message", w.Chunk(w.ctx(), &store.Message{Position: orphan}, 1, io.Discard), store.ErrNotFound)
 }
 
 func reports(t *testing.T, w *world) {
@@ -333,7 +333,7 @@ func retention(t *testing.T, w *world) {
 		w.download(m, 1)
 	}
 	w.wantInbox("sent", b)
-	w.wantError("its chunk", w.Chunk(w.ctx(), m, 1, io.Discard), store.ErrNotFound)
+	w.wantError("its chunk", w.Chunk(w.ctx(), &m, 1, io.Discard), store.ErrNotFound)
 }
 
 func resetting(t *testing.T, w *world) {

@@ -37,7 +37,7 @@ func eventIsDeliveredUnchanged(t *testing.T, w *world) {
 	if got := w.download(m, 1); !bytes.Equal(got, message(1)) {
 		t.Error("the copy differs from the message")
 	}
-	w.wantError("chunk 2", w.Chunk(w.ctx(), m, 2, &bytes.Buffer{}), store.ErrNotFound)
+	w.wantError("chunk 2", w.Chunk(w.ctx(), &m, 2, &bytes.Buffer{}), store.ErrNotFound)
 	one, err := w.Message(w.ctx(), box, r.Event)
 	w.must(err)
 	if one != m {

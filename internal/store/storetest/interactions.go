@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -79,9 +80,24 @@ func interactions(t *testing.T, w *world) {
 
 func (w *world) wantCopyAbout(what string, mailbox int64, position store.EventID, want nhs.NHSNumber) {
 	w.Helper()
-	if m, err := w.Message(w.ctx(), mailbox, position); err != nil || m.Patient != want {
-		w.Errorf("%s: the copy is about %q, %v", what, m.Patient.Digits(), err)
+	m, err := w.Message(w.ctx(), mailbox, position)
+	w.must(err)
+	if err := w.Chunk(w.ctx(), &m, 1, &aware{&m, want}); err != nil {
+		w.Errorf("%s: %v", what, err)
 	}
+}
+
+// aware fails where a message is written before it is known whom it is about.
+type aware struct {
+	m    *store.Message
+	want nhs.NHSNumber
+}
+
+func (a *aware) Write(p []byte) (int, error) {
+	if a.m.Patient != a.want {
+		return 0, fmt.Errorf("the copy is about %q", a.m.Patient.Digits())
+	}
+	return len(p), nil
 }
 
 // A store that can no longer commit says so before entries are lost.

@@ -48,7 +48,7 @@ type Store interface {
 	Count(ctx context.Context, mailbox int64) (int, error)
 	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
 	History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error)
-	Chunk(ctx context.Context, m store.Message, n int, w io.Writer) error
+	Chunk(ctx context.Context, m *store.Message, n int, w io.Writer) error
 	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error
 	Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error
 	PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error)

@@ -157,7 +157,7 @@ func (w *world) wantInbox(what string, mailbox int64, want ...store.EventID) {
 func (w *world) download(m store.Message, n int) []byte {
 	w.Helper()
 	var b bytes.Buffer
-	w.must(w.Chunk(w.ctx(), m, n, &b))
+	w.must(w.Chunk(w.ctx(), &m, n, &b))
 	return b.Bytes()
 }
 
