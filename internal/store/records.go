@@ -24,7 +24,7 @@ type Records struct {
 	mu      sync.Mutex
 	waiting []audit.Sealed
 	lost    int           // entries that found no room, to be recorded as one
-	many    chan struct{} // so many wait that a commit is due; nil before Follow
+	many    chan struct{} // so many wait that a commit is due
 }
 
 // Add has an entry wait for a commit. Beyond a limit only their number is kept.
@@ -37,10 +37,10 @@ func (r *Records) Add(e audit.Entry) {
 		return
 	}
 	r.waiting = append(r.waiting, sealed)
-	if len(r.waiting) == dueRecords {
+	if len(r.waiting)%dueRecords == 0 {
 		select {
-		case r.many <- struct{}{}:
-		default: // nobody follows, or knows already
+		case r.muchWaits() <- struct{}{}:
+		default: // it is known already
 		}
 	}
 }
@@ -95,11 +95,18 @@ func (r *Records) Follow(ctx context.Context, every time.Duration, now func() ti
 	}
 }
 
+// muchWaits is where Follow hears of it, also of what came before it began.
+func (r *Records) muchWaits() chan struct{} {
+	if r.many == nil {
+		r.many = make(chan struct{}, 1)
+	}
+	return r.many
+}
+
 func (r *Records) follow() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.many = make(chan struct{}, 1)
-	return r.many
+	return r.muchWaits()
 }
 
 // due tells whether entries wait, among them one for those that found no room.
