@@ -156,8 +156,11 @@ var (
 // request is a call by a system, with the token and headers that it needs.
 func (w *world) request(s system, method, path, interaction string, body string) *http.Request {
 	scope := spine.ScopeWrite
-	if interaction == spine.ReadInteraction {
+	switch {
+	case interaction == spine.ReadInteraction:
 		scope = spine.ScopeRead
+	case strings.HasSuffix(path, "$process-message"):
+		scope = spine.ScopePublish
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}

@@ -204,7 +204,7 @@ func TestTextsNameNoPatient(t *testing.T) {
 func TestFindingsAreCapped(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/>`)
-	for range 20_000 {
+	for range 10_000 {
 		b.WriteString(`<entry><fullUrl value="urn:uuid:a"/><resource><Patient><link><other><reference value="urn:uuid:b"/></other></link></Patient></resource></entry>`)
 	}
 	b.WriteString(`</Bundle>`)

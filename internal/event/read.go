@@ -1,6 +1,7 @@
 package event
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -25,6 +26,10 @@ const (
 
 const page = "explore_generic_event_requirements"
 
+// maxEntries limits the work that a message may ask for, beyond what any event
+// needs: each entry is held against the rules of its resource.
+const maxEntries = 2_000
+
 // Read returns the facts of a message, and a finding for each one that is
 // missing or cannot be read. With findings the event is incomplete.
 func Read(doc *fhir.Document) (Event, []fhir.Finding) {
@@ -36,6 +41,10 @@ func Read(doc *fhir.Document) (Event, []fhir.Finding) {
 	r.message(header)
 	r.routing(header.Extension(routingURL), header)
 	r.refs, r.codes = doc.References(), map[fhir.Node]string{}
+	if n := len(r.refs.Entries()); n > maxEntries {
+		r.fail(r.refs.Entries()[maxEntries].At, "too-costly", "entries", fmt.Sprintf("an event message has at most %d entries; received %d", maxEntries, n))
+		return r.event, r.findings
+	}
 	r.patients()
 	return r.event, r.findings
 }

@@ -160,3 +160,13 @@ func BenchmarkRead(b *testing.B) {
 		Read(doc)
 	}
 }
+
+func TestReadBoundsTheEntries(t *testing.T) {
+	for n, refused := range map[int]bool{maxEntries: false, maxEntries + 1: true} {
+		more := strings.Repeat(`<entry><resource><Basic/></resource></entry>`, n-strings.Count(message, "<entry>"))
+		_, findings := Read(parse(t, strings.Replace(message, "</Bundle>", more+"</Bundle>", 1)))
+		if got := len(findings) == 1 && findings[0].Rule == "message-entries"; got != refused {
+			t.Errorf("%d entries: %+v", n, findings)
+		}
+	}
+}

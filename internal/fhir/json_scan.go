@@ -3,6 +3,7 @@ package fhir
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"unicode/utf8"
 
@@ -61,7 +62,7 @@ func scanJSON(src []byte) (*jsonTable, error) {
 			t.add(int(d.InputOffset()) - len(value))
 		}
 		if len(t.values) > maxElements {
-			return nil, t.failed("fhir-size", "a JSON text has more than 200000 values and names", int(d.InputOffset()))
+			return nil, t.failed("fhir-size", fmt.Sprintf("a JSON text has more than %d values and names", maxElements), int(d.InputOffset()))
 		}
 		if len(open) == 0 {
 			return t, t.end(int(d.InputOffset()))

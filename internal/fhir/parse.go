@@ -10,7 +10,7 @@ import (
 const (
 	maxDepth      = 64      // levels of elements, narrative included
 	maxAttributes = 64      // attributes of one element, namespace declarations included
-	maxElements   = 200_000 // of a document, those of narratives too; values of a JSON text
+	maxElements   = 100_000 // of a document, those of narratives too; values of a JSON text
 	maxNamespaces = 256     // that a document declares, and that STU3 does not know
 	maxPrefixes   = 256
 )

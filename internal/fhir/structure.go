@@ -1,6 +1,9 @@
 package fhir
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // tag is a start tag of an element outside narratives.
 type tag struct {
@@ -31,7 +34,7 @@ func (p *parser) startTag() error {
 		return p.syntax("fhir-depth", "elements are nested more than 64 levels deep", p.pos)
 	}
 	if p.elements++; p.elements > maxElements {
-		return p.syntax("fhir-size", "a document has more than 200000 elements", p.pos)
+		return p.syntax("fhir-size", fmt.Sprintf("a document has more than %d elements", maxElements), p.pos)
 	}
 	inNarrative := p.frames[p.depth].html != 0
 	t := tag{start: uint32(p.pos), outer: p.space}
