@@ -57,7 +57,7 @@ func (a *API) readBody(x *exchange, length, limit int64) (body []byte, err error
 	for int64(len(body)) < most && err == nil {
 		if len(body) == cap(body) {
 			more := min(most, int64(max(firstRead, 2*cap(body))))
-			if refusal := a.fair.hold(more - x.held); refusal != nil {
+			if refusal := a.fair.hold(x.share, more-x.held); refusal != nil {
 				return nil, refusal
 			}
 			x.held = more

@@ -42,11 +42,12 @@ type exchange struct {
 	// that it tells of.
 	recorded bool
 
-	held    int64 // bytes reserved for the body
-	working bool  // it has a place among those that are worked on
-	worked  int   // of a body of so many bytes
-	split   bool  // the answer may go out before the body has come in
-	whole   bool  // all of the body was read
+	share   *share // of the system that calls; nil for who needs no token
+	held    int64  // bytes reserved for the body
+	working bool   // it has a place among those that are worked on
+	worked  int    // of a body of so many bytes
+	split   bool   // the answer may go out before the body has come in
+	whole   bool   // all of the body was read
 }
 
 // Limits on how long a request may take: to arrive, to be served, and until
@@ -79,7 +80,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // release gives back what the request had reserved.
 func (a *API) release(x *exchange) {
-	a.fair.drop(x.held)
+	if x.held > 0 {
+		a.fair.drop(x.share, x.held)
+	}
 	if x.working {
 		a.fair.rest(x.worked)
 	}
@@ -149,11 +152,12 @@ func (a *API) admit(x *exchange) (err error) {
 	if err != nil {
 		return err
 	}
-	done, refusal := a.fair.admit(x.caller.ASID, a.Now())
+	share, refusal := a.fair.admit(x.caller.ASID, a.Now())
 	if refusal != nil {
 		return refusal
 	}
-	defer done()
+	x.share = share
+	defer a.fair.done(share)
 	return x.handle()
 }
 

@@ -231,9 +231,9 @@ func exchangeRaw(t *testing.T, address, request string, status int, stays bool) 
 }
 
 // TestBodiesThatAreClaimedAlone: connections that announce 3 MB each and send
-// nothing shut nobody out, though there is no room for two of such bodies.
+// nothing shut nobody out, though a system has no room for two of such bodies.
 func TestBodiesThatAreClaimedAlone(t *testing.T) {
-	w := newWorld(t, limited(api.Limits{Bytes: 5 << 20, InFlight: 50}))
+	w := newWorld(t, limited(api.Limits{Bytes: 20 << 20, InFlight: 50}))
 	server := httptest.NewServer(w.api)
 	defer server.Close()
 	good := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")

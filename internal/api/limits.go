@@ -25,7 +25,7 @@ type Limits struct {
 	Concurrent int
 	// InFlight is how many requests are taken in at a time, whoever sends them,
 	// but for those whose bodies are on their way, and Bytes how much bodies may
-	// hold; beyond: 503 at once.
+	// hold; beyond: 503 at once. The bodies of one system may hold a quarter.
 	InFlight int   // default 512
 	Bytes    int64 // of what has arrived; default 256 MiB
 	// Working is how many of those whose body has come in are worked on at a
@@ -43,6 +43,10 @@ const (
 	readingFactor = 6
 	smallBody     = 64 << 10
 )
+
+// bodyShare is the part of Limits.Bytes that is one system's at most: who sends
+// many large bodies slowly takes none of the room from others.
+const bodyShare = 4
 
 // Bounds of a request's head. The listener cuts off heads twice as large
 // itself, without an OperationOutcome.
@@ -70,10 +74,11 @@ type fairness struct {
 	others share // of systems beyond maxShares
 }
 
-// share is what one system uses; guarded by fairness.mu.
+// share is what one system uses.
 type share struct {
-	bucket  *rate.Limiter
+	bucket  *rate.Limiter // guarded by fairness.mu, as running is
 	running int
+	held    atomic.Int64 // bytes of bodies
 }
 
 func newFairness(l Limits) *fairness {
@@ -143,23 +148,28 @@ func (f *fairness) reading(bytes int) int64 {
 	return min(readingFactor*int64(bytes), f.Memory)
 }
 
-// hold reserves memory for a body, or refuses; drop must follow when it does not.
-func (f *fairness) hold(bytes int64) *spine.Refusal {
+// hold reserves memory for a body of a system, or refuses; drop must follow when
+// it does not.
+func (f *fairness) hold(s *share, bytes int64) *spine.Refusal {
+	if s.held.Add(bytes) > f.Bytes/bodyShare {
+		s.held.Add(-bytes)
+		return spine.TooManyRequests(retryBusy)
+	}
 	if f.bytes.Add(bytes) > f.Bytes {
-		f.bytes.Add(-bytes)
+		f.drop(s, bytes)
 		return spine.Unavailable(retryBusy)
 	}
 	return nil
 }
 
-func (f *fairness) drop(bytes int64) { f.bytes.Add(-bytes) }
+func (f *fairness) drop(s *share, bytes int64) {
+	s.held.Add(-bytes)
+	f.bytes.Add(-bytes)
+}
 
 // admit takes a request out of a system's allowance, or refuses it and says
-// when to come back. After it let the request pass, done must be called.
-func (f *fairness) admit(asid nhs.ASID, now time.Time) (done func(), refusal *spine.Refusal) {
-	if f.Rate == 0 && f.Concurrent == 0 {
-		return func() {}, nil
-	}
+// when to come back. When it let the request pass, done must follow.
+func (f *fairness) admit(asid nhs.ASID, now time.Time) (*share, *spine.Refusal) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.share(asid, now)
@@ -174,11 +184,13 @@ func (f *fairness) admit(asid nhs.ASID, now time.Time) (done func(), refusal *sp
 		}
 	}
 	s.running++
-	return func() {
-		f.mu.Lock()
-		s.running--
-		f.mu.Unlock()
-	}, nil
+	return s, nil
+}
+
+func (f *fairness) done(s *share) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s.running--
 }
 
 // share finds what a system uses. Those that use nothing are forgotten when

@@ -3,8 +3,10 @@ package api_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,14 +114,63 @@ func TestOverload(t *testing.T) {
 	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
 }
 
-// TestBodiesInFlight: what bodies may hold is bounded, and given back.
+// TestBodiesInFlight: what the bodies of one system may hold is a quarter of what
+// there is, and given back.
 func TestBodiesInFlight(t *testing.T) {
-	w := newWorld(t, limited(api.Limits{Bytes: 10_000}))
-	for range 3 {
-		refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Repeat(" ", 10_001))), 503, "INTERNAL_SERVER_ERROR")
-		refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Repeat(" ", 9_000))), 400, "MESSAGE_NOT_WELL_FORMED")
+	w := newWorld(t, limited(api.Limits{Bytes: 80_000}))
+	send := func(s system, size int) *httptest.ResponseRecorder {
+		return w.send(w.request(s, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Repeat(" ", size)))
+	}
+	for range 5 {
+		refused(t, send(leeds, 20_001), 429, "BAD_REQUEST")
+		refused(t, send(leeds, 18_000), 400, "MESSAGE_NOT_WELL_FORMED")
 	}
 }
+
+// TestBodiesOfOneSystem: however many bodies one system leaves half sent, another
+// one's are read.
+func TestBodiesOfOneSystem(t *testing.T) {
+	w := newWorld(t, limited(api.Limits{Bytes: 320_000}))
+	var open sync.WaitGroup
+	blocked, free := make(chan struct{}), make(chan struct{})
+	for range 2 { // two of 32 KiB fit into 80,000 bytes
+		r := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+		r.Body, r.ContentLength = &stuck{sent: 20_000, blocked: blocked, free: free}, 40_000
+		open.Go(func() { refused(t, w.send(r), 400, "BAD_REQUEST") })
+		<-blocked
+	}
+	whole := resource(leeds, "MAILBOX1234", about(jack, vaccine))
+	large := strings.Replace(whole, ">", ">"+strings.Repeat(" ", 30_000), 1)
+	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, large)), 429, "BAD_REQUEST")
+	other := strings.ReplaceAll(strings.ReplaceAll(large, "RR8", "X26"), "MAILBOX1234", "X26ABC1")
+	if answer := w.send(w.request(national, "POST", "/STU3/Subscription", spine.CreateInteraction, other)); answer.Code != 201 {
+		t.Errorf("another system: %d %s", answer.Code, answer.Body)
+	}
+	close(free)
+	open.Wait()
+	if answer := w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, large)); answer.Code != 201 {
+		t.Errorf("when the others have gone: %d %s", answer.Code, answer.Body)
+	}
+}
+
+// stuck is a body that ends, early, when it is let go.
+type stuck struct {
+	sent          int
+	blocked, free chan struct{}
+}
+
+func (s *stuck) Read(p []byte) (int, error) {
+	if s.sent > 0 {
+		n := min(len(p), s.sent)
+		s.sent -= n
+		return n, nil
+	}
+	s.blocked <- struct{}{}
+	<-s.free
+	return 0, io.ErrUnexpectedEOF
+}
+
+func (s *stuck) Close() error { return nil }
 
 // busy is a broker over a store whose queue is full.
 type busy struct{ *broker.Broker }

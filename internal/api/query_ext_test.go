@@ -85,18 +85,18 @@ func TestSharesAreBounded(t *testing.T) {
 	for n := range 3 * maxShares {
 		asid := nhs.ASID(string(rune('a'+n%26)) + time.Duration(n).String())
 		now = now.Add(time.Millisecond)
-		if done, refusal := f.admit(asid, now); refusal == nil {
-			done()
+		if s, refusal := f.admit(asid, now); refusal == nil {
+			f.done(s)
 		}
 		if len(f.shares) > maxShares {
 			t.Fatalf("%d systems are remembered", len(f.shares))
 		}
 	}
-	held, refusal := f.admit("busy", now.Add(time.Hour)) // all the others are forgotten
+	busy, refusal := f.admit("busy", now.Add(time.Hour)) // all the others are forgotten
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	defer held()
+	defer f.done(busy)
 	if _, refusal := f.admit("busy", now.Add(time.Hour)); refusal == nil || refusal.Status != 429 {
 		t.Error("the second request of the same second was let in")
 	}
