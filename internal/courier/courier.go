@@ -129,7 +129,7 @@ type Courier struct {
 	Config
 	breaker *gobreaker.CircuitBreaker[string]
 	stats   stats
-	strange strangers
+	reports reports
 }
 
 // New returns a Courier.

@@ -27,7 +27,7 @@ func newStats() stats {
 			Name: "nems_courier_deliveries_total", Help: "Attempts to deliver to the remote MESH by the state that they led to.",
 		}, []string{"state"}),
 		reports: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "nems_courier_reports_total", Help: "Reports collected from the remote MESH: joined to a delivery, or unknown.",
+			Name: "nems_courier_reports_total", Help: "Reports found at the remote MESH: joined to a delivery, unknown, or unreadable (those that were left for later each time).",
 		}, []string{"result"}),
 		adopted: counter("nems_courier_adopted_total", "Uncertain sends that tracking found at the MESH."),
 		repeats: counter("nems_courier_repeats_total", "Uncertain sends that were repeated with the same local id."),

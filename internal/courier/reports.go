@@ -1,8 +1,10 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -10,8 +12,24 @@ import (
 	"nems/internal/store"
 )
 
-// reportPage is how many messages of our own mailbox are listed at a time.
-const reportPage = 500
+const (
+	// reportPage is how many messages of our own mailbox are listed at a time, and
+	// mostReportPages how many pages a round looks at: what a MESH lists without end
+	// must not keep the reports behind it waiting for ever.
+	reportPage      = 500
+	mostReportPages = 20
+	// inARow is how many messages that cannot be read end a round: then the fault
+	// is not theirs.
+	inARow = 5
+	// strangeFor is how long a message is left alone that will never be a report.
+	strangeFor = 24 * time.Hour
+)
+
+// reports is where the collecting of reports stands. Used by one goroutine.
+type reports struct {
+	next string // continues the list that the round before did not see the end of
+	held held
+}
 
 // collectReports looks for reports in our mailbox at the MESH until ctx ends.
 // What one round could not do, the next one does.
@@ -30,25 +48,27 @@ func (c *Courier) collectReports(ctx context.Context) {
 	}
 }
 
-// reportRound joins every report that waits to its delivery.
+// reportRound joins the reports that wait to their deliveries: up to the end of
+// the list, or so many pages that the next round continues.
 func (c *Courier) reportRound(ctx context.Context) error {
-	for q := (mesh.ListQuery{Max: reportPage}); ; {
-		in, err := c.listReports(ctx, q)
+	r := &reportLook{Courier: c, seen: map[string]bool{}}
+	defer r.tell()
+	from := c.reports.next
+	c.reports.next = "" // after an error the list is begun anew
+	for range mostReportPages {
+		in, err := c.listReports(ctx, mesh.ListQuery{Max: reportPage, Continue: from})
 		if err != nil {
 			return err
 		}
-		for _, id := range in.Messages {
-			if c.strange.has(id) {
-				continue
-			}
-			if err := c.takeReport(ctx, id); err != nil {
-				return err
-			}
+		r.unreadable += in.Strange
+		fresh, err := r.page(ctx, in.Messages)
+		if err != nil || in.Next == "" || !fresh {
+			return err
 		}
-		if q.Continue = in.Next; in.Next == "" {
-			return nil
-		}
+		from = in.Next
 	}
+	c.reports.next = from
+	return nil
 }
 
 // listReports asks for a page of what waits for us, not for ever.
@@ -58,52 +78,121 @@ func (c *Courier) listReports(ctx context.Context, q mesh.ListQuery) (mesh.Inbox
 	return c.Client.List(ctx, q)
 }
 
+// reportLook is one round.
+type reportLook struct {
+	*Courier
+	seen   map[string]bool
+	failed int // in a row
+	// Counted for the log: a line for each would be as many as the MESH likes.
+	strange, unreadable, unknown int
+	first                        string // id of such a message
+}
+
+// tell says once what a round has come across that was of no use.
+func (r *reportLook) tell() {
+	r.stats.reports.WithLabelValues("unreadable").Add(float64(r.unreadable))
+	r.stats.reports.WithLabelValues("unknown").Add(float64(r.unknown))
+	if r.strange+r.unreadable+r.unknown > 0 {
+		r.Log.Warn("messages in our mailbox at the remote MESH were of no use", "no_reports", r.strange,
+			"unreadable", r.unreadable, "about_nothing_we_keep", r.unknown, "first", r.first)
+	}
+}
+
+// note counts a message of no use.
+func (r *reportLook) note(count *int, id string) {
+	*count++
+	r.first = cmp.Or(r.first, id)
+}
+
+// page takes the messages of a list. It tells whether any of them had not been
+// listed in this round: a MESH that leads in a circle ends it.
+func (r *reportLook) page(ctx context.Context, ids []string) (fresh bool, err error) {
+	for _, id := range ids {
+		if r.seen[id] {
+			continue
+		}
+		r.seen[id], fresh = true, true
+		if r.reports.held.has(id, r.Now()) {
+			continue
+		}
+		if err := r.pass(r.takeReport(ctx, id), id); err != nil {
+			return fresh, err
+		}
+	}
+	return fresh, nil
+}
+
+// pass judges what became of a message. One that cannot be taken is left alone for
+// a while, so that it blocks none behind it; an error ends the round.
+func (r *reportLook) pass(err error, id string) error {
+	switch s := status(err); {
+	case err == nil, s == http.StatusNotFound, s == http.StatusGone: // gone: another node was faster
+		r.failed = 0
+		return nil
+	case errors.Is(err, errStore), errors.Is(err, context.Canceled), s != 0 && meshDown(err):
+		return err
+	case s != 0 && !mesh.Temporary(err): // it will be refused again
+		r.note(&r.unreadable, id)
+		r.reports.held.add(id, r.Now().Add(strangeFor))
+		r.failed = 0
+		return nil
+	}
+	r.note(&r.unreadable, id)
+	r.reports.held.add(id, r.Now().Add(r.MostBackoff))
+	if r.failed++; r.failed >= inARow {
+		return err
+	}
+	return nil
+}
+
+// errStore marks what is not the MESH's fault.
+var errStore = errors.New("a report could not be stored")
+
 // takeReport joins one message, if it is a report, and acknowledges it after
 // that is on disk. Anything else is not ours to judge: it stays.
-func (c *Courier) takeReport(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(ctx, c.SendTimeout)
+func (r *reportLook) takeReport(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(ctx, r.SendTimeout)
 	defer cancel()
-	h, err := c.Client.Head(ctx, id)
+	h, err := r.Client.Head(ctx, id)
 	if err != nil {
 		return err
 	}
 	if !strings.EqualFold(h.MessageType, string(store.Report)) {
-		c.strange.add(id)
-		c.Log.Warn("a message in our mailbox is no report", "message", id)
+		r.note(&r.strange, id)
+		r.reports.held.add(id, r.Now().Add(strangeFor))
 		return nil
 	}
 	at := h.StatusTime
 	if at.IsZero() {
-		at = c.Now().UTC()
+		at = r.Now().UTC()
 	}
-	err = c.Outbox.ReportDelivery(ctx, store.DeliveryReport{
+	err = r.Outbox.ReportDelivery(ctx, store.DeliveryReport{
 		LinkedID: h.LinkedMsgID, LocalID: h.LocalID, At: at,
 		ErrorCode: h.StatusCode, ErrorEvent: h.StatusEvent, ErrorText: h.StatusDescription,
 	})
 	switch {
 	case errors.Is(err, store.ErrNotFound):
-		c.stats.reports.WithLabelValues("unknown").Inc()
-		c.Log.Warn("a report about nothing that we keep", "message", id, "linked", h.LinkedMsgID)
+		r.note(&r.unknown, id)
 	case err != nil:
-		return err
+		return errors.Join(errStore, err)
 	default:
-		c.stats.reports.WithLabelValues("joined").Inc()
+		r.stats.reports.WithLabelValues("joined").Inc()
 	}
-	return c.Client.Acknowledge(ctx, id)
+	return r.Client.Acknowledge(ctx, id)
 }
 
-// strangers remembers messages that are no reports, so that they are not asked
-// for in each round. Used by one goroutine.
-type strangers map[string]bool
+// held remembers messages that are to be left alone, until when, so that they are
+// not asked for in each round.
+type held map[string]time.Time
 
-// mostStrangers bounds the memory: past it everything is looked at again.
-const mostStrangers = 10_000
+// mostHeld bounds the memory: past it everything is looked at again.
+const mostHeld = 10_000
 
-func (s strangers) has(id string) bool { return s[id] }
+func (h held) has(id string, now time.Time) bool { return now.Before(h[id]) }
 
-func (s *strangers) add(id string) {
-	if *s == nil || len(*s) >= mostStrangers {
-		*s = strangers{}
+func (h *held) add(id string, until time.Time) {
+	if *h == nil || len(*h) >= mostHeld {
+		*h = held{}
 	}
-	(*s)[id] = true
+	(*h)[id] = until
 }

@@ -103,7 +103,7 @@ func status(err error) int {
 func meshDown(err error) bool {
 	switch status(err) {
 	case 0:
-		return err != nil && !errors.Is(err, context.Canceled)
+		return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, mesh.ErrMessageID)
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true

@@ -10,9 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"nems/internal/plain"
 )
 
 // ClientConfig says which mailbox of which MESH a Client works for.
@@ -79,6 +82,7 @@ func NewClient(c ClientConfig) (*Client, error) {
 		t.MaxIdleConnsPerHost = 64 // lanes run in parallel against one host
 		t.DisableCompression = true
 		t.ResponseHeaderTimeout = answerWithin
+		t.MaxResponseHeaderBytes = maxHead
 		c.Transport = t
 	}
 	return &Client{
@@ -101,7 +105,7 @@ func Temporary(err error) bool {
 	if errors.As(err, &e) {
 		return e.Temporary()
 	}
-	return err != nil && !errors.Is(err, context.Canceled)
+	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMessageID)
 }
 
 // mailboxPath is the path of the client's mailbox with what follows.
@@ -138,8 +142,12 @@ func (c *Client) request(ctx context.Context, method, target string, body io.Rea
 // otherwise it closes the answer and returns its *Error.
 func (c *Client) do(r *http.Request, statuses ...int) (*http.Response, error) {
 	answer, err := c.http.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("MESH does not answer: %w", err)
+	if err != nil { // which may quote what the other side has sent
+		return nil, plain.Error(fmt.Errorf("MESH does not answer: %w", err), mostText)
+	}
+	if err := checkHead(answer.Header); err != nil {
+		answer.Body.Close()
+		return nil, err
 	}
 	for _, s := range statuses {
 		if answer.StatusCode == s {
@@ -147,19 +155,21 @@ func (c *Client) do(r *http.Request, statuses ...int) (*http.Response, error) {
 		}
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	body, err := readAtMost(answer.Body, maxFault)
 	if err != nil {
 		body = nil // the status alone tells enough
 	}
 	return nil, ReadError(answer.StatusCode, body)
 }
 
-// maxAnswer bounds the JSON we read: 5,000 message ids take 130 KB.
-const maxAnswer = 4 << 20
-
 // call sends a request without a body and reads the JSON of its 200 into out,
 // unless out is nil.
 func (c *Client) call(ctx context.Context, method, target string, out any) error {
+	return c.callFor(ctx, method, target, maxAnswer, out)
+}
+
+// callFor takes at most so many bytes of JSON.
+func (c *Client) callFor(ctx context.Context, method, target string, most int64, out any) error {
 	r, err := c.request(ctx, method, target, nil)
 	if err != nil {
 		return err
@@ -168,20 +178,24 @@ func (c *Client) call(ctx context.Context, method, target string, out any) error
 	if err != nil {
 		return err
 	}
-	return readJSON(answer, out)
+	return readJSON(answer, most, out)
 }
 
-func readJSON(answer *http.Response, out any) error {
+func readJSON(answer *http.Response, most int64, out any) error {
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("MESH's answer broke off: %w", err)
-	}
 	if out == nil {
-		return nil
+		_, err := io.CopyN(io.Discard, answer.Body, maxFault)
+		if err == nil || errors.Is(err, io.EOF) { // what is more is left on the line
+			return nil
+		}
+		return plain.Error(fmt.Errorf("MESH's answer broke off: %w", err), mostText)
+	}
+	body, err := readAtMost(answer.Body, most)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("MESH's answer is not the JSON expected: %w", err)
+		return plain.Error(fmt.Errorf("%w: %w", errNotJSON, err), mostText)
 	}
 	return nil
 }
@@ -199,7 +213,7 @@ func (c *Client) Handshake(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return readJSON(answer, nil)
+	return readJSON(answer, 0, nil)
 }
 
 // ListQuery selects a page of the inbox. Its zero value asks for the first 500.
@@ -212,12 +226,14 @@ type ListQuery struct {
 // Inbox is a page of message ids, oldest first.
 type Inbox struct {
 	Messages []string
+	Strange  int    // ids left out that can be no message's
 	Next     string // what continues the list; "" at its end
 	Count    int    // approximate count of the whole inbox; 0 in version 1
 }
 
-// List returns a page of the inbox. Version 1 names no next page: there the
-// last message id of a full page continues it.
+// List returns a page of the inbox, at most MaxPage ids of it: what is more comes
+// when these are acknowledged. Version 1 names no next page: there the last
+// message id of a full page continues it.
 func (c *Client) List(ctx context.Context, q ListQuery) (Inbox, error) {
 	v := url.Values{}
 	if q.Max > 0 {
@@ -233,24 +249,45 @@ func (c *Client) List(ctx context.Context, q ListQuery) (Inbox, error) {
 	if len(v) > 0 {
 		target += "?" + v.Encode()
 	}
-	var page struct {
-		Messages []string          `json:"messages"`
-		Links    map[string]string `json:"links"`
-		Count    int               `json:"approx_inbox_count"`
-	}
-	if err := c.call(ctx, http.MethodGet, target, &page); err != nil {
+	var page inboxAnswer
+	if err := c.callFor(ctx, http.MethodGet, target, maxPage, &page); err != nil {
 		return Inbox{}, err
 	}
-	in := Inbox{Messages: page.Messages, Count: page.Count}
-	if next, err := url.Parse(page.Links["next"]); err == nil {
-		in.Next = next.Query().Get("continue_from")
+	in, err := page.inbox()
+	if err != nil {
+		return Inbox{}, err
 	}
 	full := q.Max
 	if full == 0 {
 		full = DefaultPage
 	}
-	if c.config.Version == V1 && len(in.Messages) >= full {
-		in.Next = in.Messages[len(in.Messages)-1]
+	if n := len(in.Messages); c.config.Version == V1 && n > 0 && n+in.Strange >= full {
+		in.Next = in.Messages[n-1]
+	}
+	return in, nil
+}
+
+type inboxAnswer struct {
+	Messages json.RawMessage `json:"messages"`
+	Links    struct {
+		Next string `json:"next"`
+	} `json:"links"`
+	Count int `json:"approx_inbox_count"`
+}
+
+func (a inboxAnswer) inbox() (Inbox, error) {
+	ids, _, err := elements[string](a.Messages, MaxPage)
+	if err != nil {
+		return Inbox{}, err
+	}
+	listed := len(ids)
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !IsMessageID(id) })
+	in := Inbox{Messages: ids, Strange: listed - len(ids), Count: max(a.Count, 0)}
+	if next, err := url.Parse(a.Links.Next); err == nil {
+		in.Next = next.Query().Get("continue_from")
+	}
+	if len(in.Next) > mostNext {
+		in.Next = "" // no MESH writes that: the list ends here
 	}
 	return in, nil
 }
@@ -266,5 +303,8 @@ func (c *Client) Count(ctx context.Context) (int, error) {
 
 // Acknowledge takes a message out of the inbox.
 func (c *Client) Acknowledge(ctx context.Context, messageID string) error {
+	if !IsMessageID(messageID) {
+		return ErrMessageID
+	}
 	return c.call(ctx, http.MethodPut, c.mailboxPath("inbox", messageID, "status", "acknowledged"), nil)
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+
+	"nems/internal/plain"
 )
 
 // Download is a message on its way. Body gives the bytes over all chunks,
@@ -21,13 +23,13 @@ type Download struct {
 }
 
 // Download fetches a message; its further chunks are requested as Body is read.
-// ctx governs the reading too.
+// ctx governs the reading too. What can be no message's id is ErrMessageID.
 func (c *Client) Download(ctx context.Context, messageID string) (*Download, error) {
 	answer, err := c.chunk(ctx, messageID, 1)
 	if err != nil {
 		return nil, err
 	}
-	d := &Download{Headers: ReadHeaders(answer.Header), MediaType: answer.Header.Get("Content-Type")}
+	d := &Download{Headers: readAnswer(answer.Header), MediaType: plain.Short(answer.Header.Get("Content-Type"), mostID)}
 	body := &chunks{ctx: ctx, client: c, id: messageID, number: 1, total: max(d.Chunk.Total, 1)}
 	if err := body.open(answer); err != nil {
 		return nil, err
@@ -38,6 +40,9 @@ func (c *Client) Download(ctx context.Context, messageID string) (*Download, err
 
 // Head fetches the headers of a message.
 func (c *Client) Head(ctx context.Context, messageID string) (Headers, error) {
+	if !IsMessageID(messageID) {
+		return Headers{}, ErrMessageID
+	}
 	r, err := c.request(ctx, http.MethodHead, c.mailboxPath("inbox", messageID), nil)
 	if err != nil {
 		return Headers{}, err
@@ -46,10 +51,13 @@ func (c *Client) Head(ctx context.Context, messageID string) (Headers, error) {
 	if err != nil {
 		return Headers{}, err
 	}
-	return ReadHeaders(answer.Header), answer.Body.Close()
+	return readAnswer(answer.Header), answer.Body.Close()
 }
 
 func (c *Client) chunk(ctx context.Context, messageID string, n int) (*http.Response, error) {
+	if !IsMessageID(messageID) {
+		return nil, ErrMessageID
+	}
 	segments := []string{"inbox", messageID}
 	if n > 1 {
 		segments = append(segments, strconv.Itoa(n))

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"nems/internal/plain"
 )
 
 // Error is a refusal of the MESH API: what the server answers and what the
@@ -119,18 +121,24 @@ func (e *Error) Body(v Version, internalID string) []byte {
 }
 
 // ReadError makes an Error of an answer's status and body, in whichever form
-// it is; a body that is in none leaves the status's own text.
+// it is; a body that is in none leaves the status's own text. Its texts are plain
+// and short: they are stored, logged and shown.
 func ReadError(status int, body []byte) *Error {
-	e := &Error{Status: status, Description: http.StatusText(status)}
 	var v2 errorV2
 	if json.Unmarshal(body, &v2) == nil && len(v2.Detail) > 0 && v2.Detail[0].Message != "" {
 		d := v2.Detail[0]
-		e.Event, e.Code, e.Description, e.MessageID = d.Event, d.Code, d.Message, v2.MessageID
-		return e
+		return answered(status, errorV1{v2.MessageID, d.Event, d.Code, d.Message})
 	}
 	var v1 errorV1
 	if json.Unmarshal(body, &v1) == nil && v1.Description != "" {
-		e.Event, e.Code, e.Description, e.MessageID = v1.Event, v1.Code, v1.Description, v1.MessageID
+		return answered(status, v1)
 	}
-	return e
+	return &Error{Status: status, Description: http.StatusText(status)}
+}
+
+func answered(status int, said errorV1) *Error {
+	return &Error{
+		Status: status, Event: plain.Short(said.Event, mostCode), Code: plain.Short(said.Code, mostCode),
+		Description: plain.Short(said.Description, mostText), MessageID: messageID(said.MessageID),
+	}
 }

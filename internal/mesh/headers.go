@@ -59,24 +59,26 @@ type Headers struct {
 	Version                  string
 }
 
-// texts pairs the names of the plain text headers with their places.
-func (h *Headers) texts() [19]struct {
+// textHeader is a plain text header: its name, its place, and how many characters
+// of it are taken from an answer.
+type textHeader struct {
 	name  string
 	value *string
-} {
-	return [...]struct {
-		name  string
-		value *string
-	}{
-		{HeaderFrom, &h.From}, {HeaderTo, &h.To}, {HeaderWorkflowID, &h.WorkflowID},
-		{HeaderMessageType, &h.MessageType}, {HeaderMessageID, &h.MessageID},
-		{HeaderLocalID, &h.LocalID}, {HeaderPartnerID, &h.PartnerID},
-		{HeaderFileName, &h.FileName}, {HeaderSubject, &h.Subject},
-		{HeaderTotalChunks, &h.TotalChunks}, {HeaderContentChecksum, &h.Checksum},
-		{HeaderContentType, &h.ContentType}, {HeaderStatusCode, &h.StatusCode},
-		{HeaderStatusEvent, &h.StatusEvent}, {HeaderStatusDescription, &h.StatusDescription},
-		{HeaderStatusSuccess, &h.StatusSuccess}, {HeaderLinkedMsgID, &h.LinkedMsgID},
-		{HeaderAddressType, &h.AddressType}, {HeaderVersion, &h.Version},
+	most  int
+}
+
+// texts are all the plain text headers.
+func (h *Headers) texts() [19]textHeader {
+	return [...]textHeader{
+		{HeaderFrom, &h.From, mostID}, {HeaderTo, &h.To, mostID}, {HeaderWorkflowID, &h.WorkflowID, mostName},
+		{HeaderMessageType, &h.MessageType, mostCode}, {HeaderMessageID, &h.MessageID, mostName},
+		{HeaderLocalID, &h.LocalID, mostName}, {HeaderPartnerID, &h.PartnerID, maxHead},
+		{HeaderFileName, &h.FileName, mostName}, {HeaderSubject, &h.Subject, mostText},
+		{HeaderTotalChunks, &h.TotalChunks, mostCode}, {HeaderContentChecksum, &h.Checksum, mostID},
+		{HeaderContentType, &h.ContentType, mostID}, {HeaderStatusCode, &h.StatusCode, mostCode},
+		{HeaderStatusEvent, &h.StatusEvent, mostCode}, {HeaderStatusDescription, &h.StatusDescription, mostText},
+		{HeaderStatusSuccess, &h.StatusSuccess, mostCode}, {HeaderLinkedMsgID, &h.LinkedMsgID, mostName},
+		{HeaderAddressType, &h.AddressType, mostCode}, {HeaderVersion, &h.Version, mostCode},
 	}
 }
 

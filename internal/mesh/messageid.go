@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// ErrMessageID: not a message id of ours.
+// ErrMessageID: not the id of a message: none of ours where an id is parsed, none that
+// any MESH would give where the client meets one.
 var ErrMessageID = errors.New("not a MESH message id")
 
 const (

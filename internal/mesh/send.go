@@ -38,7 +38,7 @@ func (e *PartialError) Unwrap() error { return e.Err }
 
 // Send sends a message, in chunks if it is longer than the chunk size, and
 // returns its message id. After an error that is no *Error the MESH may have
-// the message nevertheless.
+// the message nevertheless; it says that it has after ErrMessageID.
 func (c *Client) Send(ctx context.Context, m Outgoing) (string, error) {
 	size := c.config.ChunkSize
 	total := int(max((m.Size+size-1)/size, 1))
@@ -96,13 +96,19 @@ func (c *Client) sendChunk(ctx context.Context, target string, h Headers, m Outg
 		V2 string `json:"message_id"`
 		V1 string `json:"messageID"`
 	}
-	if err := readJSON(answer, &sent); err != nil {
+	if err := readJSON(answer, maxAnswer, &sent); err != nil {
 		return "", err
 	}
-	if sent.V2 == "" && sent.V1 == "" && h.To != "" {
+	id := sent.V2 + sent.V1
+	switch {
+	case h.To == "": // a further chunk: the message has its id
+		return "", nil
+	case id == "":
 		return "", fmt.Errorf("MESH accepted the message without naming its id")
+	case !IsMessageID(id):
+		return "", fmt.Errorf("MESH accepted the message and named as its id what can be none: %w", ErrMessageID)
 	}
-	return sent.V2 + sent.V1, nil
+	return id, nil
 }
 
 // packing is a body that is compressed as it is read.

@@ -2,14 +2,18 @@ package mesh
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"nems/internal/plain"
 )
 
 // Tracking is what MESH knows of a message that was sent.
 type Tracking struct {
-	MessageID         string
+	MessageID         string // "" when what MESH names can be none
 	LocalID           string
 	WorkflowID        string
 	FileName          string
@@ -50,18 +54,21 @@ type trackingAnswer struct {
 // An answer has one version's members: the others are empty.
 func (a trackingAnswer) tracking() Tracking {
 	return Tracking{
-		MessageID: a.MessageID + a.MessageID1, LocalID: a.LocalID + a.LocalID1,
-		WorkflowID: a.WorkflowID + a.WorkflowID1, FileName: a.FileName + a.FileName1,
-		Recipient: a.Recipient, Status: strings.ToLower(a.Status),
-		StatusCode: a.StatusCode + a.StatusCode1, StatusEvent: a.StatusEvent + a.StatusEvent1,
-		StatusDescription: a.StatusDescription + a.StatusDescription1,
-		Uploaded:          a.Uploaded + a.Uploaded1, Expires: a.Expires + a.Expires1,
+		MessageID: messageID(a.MessageID + a.MessageID1), LocalID: plain.Short(a.LocalID+a.LocalID1, mostName),
+		WorkflowID: plain.Short(a.WorkflowID+a.WorkflowID1, mostName), FileName: plain.Short(a.FileName+a.FileName1, mostName),
+		Recipient: plain.Short(a.Recipient, mostID), Status: strings.ToLower(plain.Short(a.Status, mostCode)),
+		StatusCode: plain.Short(a.StatusCode+a.StatusCode1, mostCode), StatusEvent: plain.Short(a.StatusEvent+a.StatusEvent1, mostCode),
+		StatusDescription: plain.Short(a.StatusDescription+a.StatusDescription1, mostText),
+		Uploaded:          plain.Short(a.Uploaded+a.Uploaded1, mostCode), Expires: plain.Short(a.Expires+a.Expires1, mostCode),
 	}
 }
 
 // Track asks for a sent message by its message id. A message that MESH does not
 // know is an *Error of status 404.
 func (c *Client) Track(ctx context.Context, messageID string) (Tracking, error) {
+	if !IsMessageID(messageID) {
+		return Tracking{}, ErrMessageID
+	}
 	var a trackingAnswer
 	target := c.mailboxPath("outbox", "tracking") + "?" + url.Values{"messageID": {messageID}}.Encode()
 	err := c.call(ctx, http.MethodGet, target, &a)
@@ -82,31 +89,42 @@ type Endpoint struct {
 	Name    string
 }
 
-// Lookup finds the mailboxes of an organisation that receive a workflow.
+// Lookup finds the mailboxes of an organisation that receive a workflow. More than
+// 10,000 are ErrTooMuch.
 func (c *Client) Lookup(ctx context.Context, ods, workflow string) ([]Endpoint, error) {
 	return c.lookup(ctx, c.path("endpointlookup", ods, workflow))
 }
 
-// LookupWorkflow finds all mailboxes that receive a workflow.
+// LookupWorkflow finds all mailboxes that receive a workflow; likewise.
 func (c *Client) LookupWorkflow(ctx context.Context, workflow string) ([]Endpoint, error) {
 	return c.lookup(ctx, c.path("workflowsearch", workflow))
 }
 
+// endpointAnswer reads both versions.
+type endpointAnswer struct {
+	Mailbox string `json:"mailbox_id"`
+	Name    string `json:"mailbox_name"`
+	Address string `json:"address"`
+	Text    string `json:"description"`
+}
+
 func (c *Client) lookup(ctx context.Context, target string) ([]Endpoint, error) {
 	var answer struct {
-		Results []struct {
-			Mailbox string `json:"mailbox_id"`
-			Name    string `json:"mailbox_name"`
-			Address string `json:"address"`
-			Text    string `json:"description"`
-		} `json:"results"`
+		Results json.RawMessage `json:"results"`
 	}
 	if err := c.call(ctx, http.MethodGet, target, &answer); err != nil {
 		return nil, err
 	}
-	found := make([]Endpoint, 0, len(answer.Results))
-	for _, r := range answer.Results {
-		found = append(found, Endpoint{r.Mailbox + r.Address, r.Name + r.Text})
+	results, more, err := elements[endpointAnswer](answer.Results, mostEndpoints)
+	if err != nil {
+		return nil, err
+	}
+	if more {
+		return nil, fmt.Errorf("%w: more than %d mailboxes", ErrTooMuch, mostEndpoints)
+	}
+	found := make([]Endpoint, 0, len(results))
+	for _, r := range results {
+		found = append(found, Endpoint{plain.Short(r.Mailbox+r.Address, mostID), plain.Short(r.Name+r.Text, mostName)})
 	}
 	return found, nil
 }

@@ -1,0 +1,82 @@
+package plain
+
+import (
+	"io"
+	"log/slog"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Writer returns a writer that passes on what Text makes of what is written. A
+// character must not be divided between two writes.
+func Writer(w io.Writer) io.Writer {
+	return writer{w, func(p []byte) []byte { return []byte(Text(string(p))) }}
+}
+
+// JSON returns a writer for JSON, in whole values, that writes what cannot be
+// printed as \u escapes: readers get the same strings. encoding/json does so for
+// C0 alone.
+func JSON(w io.Writer) io.Writer { return writer{w, escape} }
+
+type writer struct {
+	w    io.Writer
+	make func([]byte) []byte
+}
+
+func (w writer) Write(p []byte) (int, error) {
+	if _, err := w.w.Write(w.make(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// escape replaces outside of ASCII and DEL only: in JSON these stand within
+// strings. The line breaks between its values stay.
+func escape(p []byte) []byte {
+	out := make([]byte, 0, len(p))
+	for len(p) > 0 {
+		r, size := utf8.DecodeRune(p)
+		switch {
+		case r < 0x7f || strconv.IsPrint(r) && !(r == utf8.RuneError && size == 1):
+			out = append(out, p[:size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = appendUnit(appendUnit(out, high), low)
+		default:
+			out = appendUnit(out, r)
+		}
+		p = p[size:]
+	}
+	return out
+}
+
+func appendUnit(out []byte, r rune) []byte {
+	const digits = "0123456789abcdef"
+	return append(out, '\\', 'u', digits[r>>12&0xf], digits[r>>8&0xf], digits[r>>4&0xf], digits[r&0xf])
+}
+
+// mostLogged bounds one value in a log, in characters: a stack trace fits.
+const mostLogged = 8192
+
+// Attr bounds what one value can write into a log, and makes it plain: it is the
+// ReplaceAttr of a slog handler.
+func Attr(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(shortText(a.Value.String()))
+	case slog.KindAny:
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(shortText(err.Error()))
+		}
+	}
+	return a
+}
+
+// shortText keeps line feeds, which a handler quotes: a stack trace has them.
+func shortText(s string) string {
+	if len(s) > mostLogged {
+		s = s[:mostLogged] + "…"
+	}
+	return Text(s)
+}
