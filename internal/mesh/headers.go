@@ -59,8 +59,8 @@ type Headers struct {
 	Version                  string
 }
 
-// textHeader is a plain text header: its name, its place, and how many characters
-// of it are taken from an answer.
+// textHeader is a plain text header: its name, its place, and how many bytes of it
+// are taken from an answer.
 type textHeader struct {
 	name  string
 	value *string

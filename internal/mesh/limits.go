@@ -22,7 +22,7 @@ const (
 
 	mostEndpoints = 10_000 // mailboxes of one look-up
 
-	// In characters.
+	// In bytes, and so in characters.
 	mostID   = 100  // of a message or a mailbox
 	mostCode = 64   // of an error, an event, a status
 	mostName = 300  // of a file, a workflow, a mailbox; a local id

@@ -17,22 +17,25 @@ import (
 // each; a blank of any width becomes a space.
 func Line(s string) string { return strings.Map(show, s) }
 
-// Short is Line of at most most characters. Where something was cut the last of
-// them is an ellipsis. Its cost depends on most, not on s.
+// ellipsis stands where something was cut.
+const ellipsis = "…"
+
+// Short is Line in at most most bytes, which are at least three. Where something
+// was cut it ends in an ellipsis. Its cost depends on most, not on s.
 func Short(s string, most int) string {
-	if len(s) <= most {
-		return Line(s)
+	whole := len(s) <= most
+	if !whole {
+		s = s[:most]
 	}
-	count, end := 0, 0
-	for i := range s {
-		switch count++; {
-		case count == most:
-			end = i
-		case count > most:
-			return Line(s[:end]) + "…"
-		}
+	line := Line(s)
+	if whole && len(line) <= most {
+		return line
 	}
-	return Line(s)
+	end := most - len(ellipsis)
+	for end > 0 && !utf8.RuneStart(line[end]) {
+		end--
+	}
+	return line[:end] + ellipsis
 }
 
 // Text is Line that keeps line feeds and tabs: for what has lines of its own.

@@ -52,7 +52,8 @@ func TestShort(t *testing.T) {
 		most int
 		want string
 	}{
-		{"abc", 3, "abc"}, {"abcd", 3, "ab…"}, {"ééé", 3, "ééé"}, {"éééé", 3, "éé…"}, {"\xff\xff\xff\xff", 3, "\ufffd\ufffd…"}, {"", 1, ""}, {"ab", 1, "…"},
+		{"abc", 3, "abc"}, {"abcd", 3, "…"}, {"abcdef", 6, "abcdef"}, {"abcdefg", 6, "abc…"}, {"ééé", 6, "ééé"}, {"éééé", 7, "éé…"}, {"éééé", 6, "é…"},
+		{"\xff\xff\xff\xff", 9, "\ufffd\ufffd…"}, {"\x1b\x1b", 6, "\ufffd\ufffd"}, {"", 3, ""}, {"\u009b\u009b", 5, "…"},
 	} {
 		if got := plain.Short(c.in, c.most); got != c.want {
 			t.Errorf("%q at most %d: %q, want %q", c.in, c.most, got, c.want)
@@ -65,7 +66,7 @@ func TestError(t *testing.T) {
 	if !errors.Is(err, io.EOF) || plain.Error(nil, 1) != nil {
 		t.Error("what is wrapped is lost, or nil is something")
 	}
-	if got := plain.Error(errors.New(strings.Repeat("\x1b", 1<<20)), 10).Error(); got != strings.Repeat("\ufffd", 9)+"…" {
+	if got := plain.Error(errors.New(strings.Repeat("\x1b", 1<<20)), 12).Error(); got != strings.Repeat("\ufffd", 3)+"…" {
 		t.Errorf("%q", got)
 	}
 }
@@ -118,13 +119,11 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string, most int) {
 		harmless(t, plain.Line(s), "")
-		if most = most & 0xff; most == 0 {
-			most = 1
-		}
+		most = most&0xff + 3
 		short := plain.Short(s, most)
 		harmless(t, short, "")
-		if n := utf8.RuneCountInString(short); n > most {
-			t.Errorf("%d characters of at most %d: %q", n, most, short)
+		if len(short) > most || len(s) <= most && len(plain.Line(s)) <= most && short != plain.Line(s) {
+			t.Errorf("%d bytes of at most %d: %q", len(short), most, short)
 		}
 		var out bytes.Buffer
 		if err := json.NewEncoder(plain.JSON(&out)).Encode(s); err != nil {
