@@ -57,11 +57,11 @@ type Error struct {
 
 // Issue is one issue of an OperationOutcome.
 type Issue struct {
-	Severity    string // fatal, error, warning or information
-	Code        string // Spine code, such as INVALID_RESOURCE
-	Display     string
-	Diagnostics string
-	Expression  string // FHIRPath of the element meant, "" when none is
+	Severity    string `json:"severity"` // fatal, error, warning or information
+	Code        string `json:"code"`     // Spine code, such as INVALID_RESOURCE
+	Display     string `json:"display,omitempty"`
+	Diagnostics string `json:"diagnostics,omitempty"`
+	Expression  string `json:"expression,omitempty"` // FHIRPath of the element meant, "" when none is
 }
 
 func (e *Error) Error() string {

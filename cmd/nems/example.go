@@ -2,40 +2,119 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"nems/internal/catalogue/example"
 	"nems/internal/directory/devworld"
+	"nems/internal/fhir"
 	"nems/internal/nhs"
 )
 
-// exampleCmd prints a message of our own making.
+// exampleCmd prints messages of our own making.
 type exampleCmd struct {
-	Code      string `arg:"" help:"Event code, such as vaccinations-1; a wrong one lists them all."`
-	Kind      string `help:"new, update or delete, as far as the event's page allows; default: new."`
-	NHSNumber string `name:"nhs-number" help:"Patient; the names of a patient of the dev world are filled in."`
-	Family    string `help:"Family name of the patient."`
-	Given     string `help:"First name of the patient."`
-	BirthDate string `name:"birth-date" help:"Birth date of the patient (YYYY-MM-DD)."`
-	Postcode  string `help:"Home postcode of the patient."`
-	Practice  string `help:"ODS code of the patient's GP practice."`
+	Code      string  `arg:"" help:"Event code, such as vaccinations-1; a wrong one lists them all."`
+	Kind      string  `help:"new, update or delete, as far as the event's page allows; default: new."`
+	NHSNumber string  `name:"nhs-number" help:"Patient; the names of a patient of the dev world are filled in."`
+	Family    string  `help:"Family name of the patient."`
+	Given     string  `help:"First name of the patient."`
+	BirthDate string  `name:"birth-date" help:"Birth date of the patient (YYYY-MM-DD)."`
+	Postcode  string  `help:"Home postcode of the patient."`
+	Practice  string  `help:"ODS code of the patient's GP practice."`
+	ID        string  `name:"id" env:"-" help:"MessageHeader.id, a UUID; default: a fresh one. An update has the id of the message that it updates."`
+	At        instant `help:"Moment of the message: RFC 3339, a date, or how long ago (36h); default: now."`
+	Seed      *uint64 `help:"Make the same ids every time; with --at, the same bytes."`
+	Count     int     `default:"1" help:"How many messages."`
+	Save      string  `type:"path" placeholder:"DIR" help:"Write each message to a file of this folder; default: standard output."`
+	Compact   bool    `help:"One line a message; default where there are several on standard output."`
 }
 
-// Run prints the message to standard output.
+// Run prints or saves the messages.
 func (e *exampleCmd) Run(ctx context.Context) error {
 	p, err := e.patient(ctx)
 	if err != nil {
 		return err
 	}
-	message, err := example.Message(e.Code, e.Kind, p)
+	generator, err := e.generator()
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(message)
-	return err
+	if e.Save != "" {
+		if err := os.MkdirAll(e.Save, 0o755); err != nil {
+			return err
+		}
+	}
+	for n := range e.Count {
+		message, err := generator.Message(e.Code, e.Kind, p)
+		if err != nil {
+			return err
+		}
+		if err := e.write(message, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// generator takes the flags about ids and time.
+func (e *exampleCmd) generator() (example.Generator, error) {
+	g := example.Generator{NewID: uuid.NewString, Now: time.Now}
+	switch {
+	case e.Count < 1:
+		return g, errors.New("--count: expected 1 or more")
+	case e.ID != "" && e.Count > 1:
+		return g, errors.New("--id: one message alone can have it; received --count too")
+	}
+	if e.ID != "" {
+		id, err := uuid.Parse(e.ID)
+		if err != nil || len(e.ID) != len(id.String()) {
+			return g, errors.New("--id: expected a UUID such as 236bb75d-90ef-461f-b71e-fde7f899802c")
+		}
+		g.MessageID = id.String()
+	}
+	if !e.At.IsZero() {
+		g.Now = func() time.Time { return e.At.Time }
+	}
+	if e.Seed != nil {
+		source := rand.NewChaCha8(seedOf(*e.Seed))
+		g.NewID = func() string {
+			id, _ := uuid.NewRandomFromReader(source) // the source does not fail
+			return id.String()
+		}
+	}
+	return g, nil
+}
+
+func seedOf(n uint64) (seed [32]byte) {
+	binary.LittleEndian.PutUint64(seed[:], n)
+	return seed
+}
+
+// write puts the nth message, from 0, where it belongs.
+func (e *exampleCmd) write(message []byte, n int) error {
+	if e.Compact || e.Save == "" && e.Count > 1 {
+		message = append(message, '\n')
+	} else {
+		message = fhir.IndentXML(message)
+	}
+	if e.Save == "" {
+		_, err := os.Stdout.Write(message)
+		return err
+	}
+	name := filepath.Join(e.Save, fmt.Sprintf("%s-%04d.xml", e.Code, n+1))
+	if err := os.WriteFile(name, message, 0o644); err != nil {
+		return err
+	}
+	fmt.Println(name)
+	return nil
 }
 
 // patient takes the flags, and for a patient of the dev world what they leave

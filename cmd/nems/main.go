@@ -21,9 +21,10 @@ type cli struct {
 	Serve         serveCmd         `cmd:"" help:"Run the service."`
 	Publish       publishCmd       `cmd:"" help:"Publish event messages."`
 	Subscribe     subscribeCmd     `cmd:"" help:"Create a subscription."`
+	Unsubscribe   unsubscribeCmd   `cmd:"" help:"End subscriptions."`
 	Inbox         inboxCmd         `cmd:"" help:"Collect what waits in a MESH mailbox."`
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
-	Example       exampleCmd       `cmd:"" help:"Print a valid event message of our own making."`
+	Example       exampleCmd       `cmd:"" help:"Print valid event messages of our own making."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
@@ -50,12 +51,16 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(args) == 0 {
+		greet(os.Stdout)
+		return 0
+	}
 	parser, err := newParser(ctx, &cli{})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "nems:", err)
 		return 2
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(asUsual(args))
 	if err != nil {
 		// That a choice may also be left out is not one of its values.
 		fmt.Fprintln(os.Stderr, "nems:", strings.Replace(err.Error(), `one of "",`, "one of ", 1))
@@ -63,7 +68,7 @@ func run(args []string) int {
 	}
 	if err := command.Run(); err != nil {
 		if !errors.Is(err, errFailed) {
-			fmt.Fprintln(os.Stderr, "nems:", err)
+			fmt.Fprintln(os.Stderr, "nems:", withHint(err))
 		}
 		return 1
 	}

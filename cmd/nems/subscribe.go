@@ -21,6 +21,8 @@ type subscribeCmd struct {
 	Rule         string    `enum:",GP_GP_GP,CHO_GP_CCG,CHO_POSTCODE_CCG,UHV_POSTCODE_LACODE,COUNTRYCODE" default:"" help:"Subscribe by rule (generic): GP_GP_GP, CHO_GP_CCG, CHO_POSTCODE_CCG, UHV_POSTCODE_LACODE or COUNTRYCODE."`
 	Organisation string    `name:"organisation" help:"Code that the rule looks for: practice, ICB sub-location, local authority or country."`
 	Ages         []string  `name:"age" help:"Age filter, such as lt5 or ge60; up to two."`
+	Registration string    `name:"gp-registration" enum:",RegisteredOnly,UnregisteredOnly" default:"" help:"Only patients with or without a GP: RegisteredOnly or UnregisteredOnly."`
+	ServiceType  string    `enum:",GP,CHO,UHV,EPCHR" default:"" help:"Type of the subscribing service, noted alone: GP, CHO, UHV or EPCHR."`
 	Tag          string    `help:"Tag that comes with every copy."`
 	Criteria     string    `help:"The whole criteria string, instead of the flags above."`
 	Mailbox      string    `env:"-" default:"MAILBOX1234" help:"MESH mailbox that gets the copies."`
@@ -28,6 +30,7 @@ type subscribeCmd struct {
 	End          time.Time `help:"When it ends (RFC 3339); default: never."`
 	ASID         string    `name:"asid" env:"-" default:"200000000115" help:"ASID of the subscribing system."`
 	ODS          string    `name:"ods" env:"-" default:"RR8" help:"ODS code of the subscribing organisation."`
+	Format       string    `enum:"text,json" default:"text" help:"text: the id alone on standard output; json: an object."`
 	connection
 }
 
@@ -43,6 +46,15 @@ func (s *subscribeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	created, err := c.Subscribe(ctx, client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End})
+	if s.Format == "json" {
+		o := outcome{err: err}
+		if created != nil {
+			o.Subscription, o.Issues = created.ID, created.Issues
+		}
+		f := outcomes{Format: s.Format}
+		f.say(o, "")
+		return f.failed()
+	}
 	if err != nil {
 		return err
 	}
@@ -72,6 +84,7 @@ func (s *subscribeCmd) criteria() (string, error) {
 	if s.NHSNumber != "" {
 		parts = append(parts, "Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+s.NHSNumber)
 	}
+	add("serviceType", s.ServiceType)
 	add("subscriptionRuleType", s.Rule)
 	add("Organization.identifier", s.Organisation)
 	for _, event := range s.Events {
@@ -80,6 +93,7 @@ func (s *subscribeCmd) criteria() (string, error) {
 	for _, age := range s.Ages {
 		add("Patient.age", age)
 	}
+	add("GPRegistration", s.Registration)
 	add("tag", s.Tag)
 	return strings.Join(parts, "&"), nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -23,8 +24,8 @@ type tokenCmd struct {
 }
 
 type makeToken struct {
-	ASID     string        `name:"asid" default:"200000000115" env:"-" help:"requesting_system: ASID of the caller."`
-	ODS      string        `name:"ods" default:"RR8" env:"-" help:"requesting_organisation: ODS code that it acts for."`
+	ASID     string        `name:"asid" env:"-" help:"requesting_system: ASID of the caller; default: a system of the dev world that may call the endpoint."`
+	ODS      string        `name:"ods" env:"-" help:"requesting_organisation: ODS code that it acts for; default: the dev world's of the same."`
 	Endpoint string        `enum:"publish,create,read,delete" default:"create" env:"-" help:"What the token is for, which gives its scope: publish, create, read or delete."`
 	Scope    string        `env:"-" help:"Another scope than the endpoint's."`
 	Reason   string        `default:"directcare" env:"-" help:"reason_for_request: directcare, secondaryuses or patientaccess."`
@@ -43,8 +44,14 @@ var scopes = map[string]string{
 	"publish": spine.ScopePublish, "create": spine.ScopeWrite, "read": spine.ScopeRead, "delete": spine.ScopeWrite,
 }
 
+// devCallers are the systems of the dev world that may call each endpoint.
+var devCallers = map[string]struct{ asid, ods string }{
+	"publish": {"300000000161", "A83627"}, "create": {"200000000115", "RR8"}, "read": {"200000000115", "RR8"}, "delete": {"200000000115", "RR8"},
+}
+
 // Run prints the token and nothing else.
 func (m *makeToken) Run() error {
+	m.ASID, m.ODS = cmp.Or(m.ASID, devCallers[m.Endpoint].asid), cmp.Or(m.ODS, devCallers[m.Endpoint].ods)
 	t := spine.Token{
 		Issuer: m.Issuer, Audience: m.Audience, Issued: time.Now(), Reason: m.Reason, Scope: m.Scope,
 		ASID: nhs.ASID(m.ASID), ODS: nhs.ODSCode(m.ODS), User: m.UserID, ID: m.ID,

@@ -56,7 +56,11 @@ func (x *exchange) write(status int, xml []byte) {
 		}
 	}
 	if x.view.pretty {
-		body = indented(body, media.Format == spine.JSON)
+		if media.Format == spine.JSON {
+			body = fhir.IndentJSON(body)
+		} else {
+			body = fhir.IndentXML(body)
+		}
 	}
 	x.status = status
 	x.w.Header().Set("Content-Type", media.Type)

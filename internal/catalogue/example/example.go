@@ -35,6 +35,8 @@ type Generator struct {
 	// NewID gives a fresh UUID in lower case.
 	NewID func() string
 	Now   func() time.Time
+	// MessageID becomes MessageHeader.id; "" for a fresh one.
+	MessageID string
 }
 
 // Message makes a message with fresh ids and the time of now.

@@ -37,6 +37,9 @@ func newMessage(g Generator, t *catalogue.EventType, kind string, p Patient) *me
 		Writer: fhir.NewWriter("Bundle"), t: t, kind: kind, patient: p,
 		newID: g.NewID, ids: map[string]string{}, now: g.Now().UTC(),
 	}
+	if g.MessageID != "" {
+		m.ids["header"] = g.MessageID
+	}
 	m.Value("id", m.newID())
 	m.Value("type", "message")
 	return m

@@ -1,4 +1,4 @@
-package api
+package fhir
 
 import (
 	"bytes"
@@ -6,13 +6,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// indented writes a resource for people (STU3, http.html, "_pretty"): XML and
-// JSON as this package writes them, which have no blanks of their own between
-// tags, and no text but in attributes.
-func indented(body []byte, json bool) []byte {
-	if !json {
-		return indentedXML(body)
-	}
+// IndentJSON writes a resource for people (STU3, http.html, "_pretty"): JSON as
+// this package writes it.
+func IndentJSON(body []byte) []byte {
 	value := jsontext.Value(bytes.Clone(body))
 	if value.Indent(jsontext.WithIndent("  ")) != nil {
 		return body // what we write ourselves is JSON
@@ -20,7 +16,9 @@ func indented(body []byte, json bool) []byte {
 	return append(value, '\n')
 }
 
-func indentedXML(xml []byte) []byte {
+// IndentXML writes a resource for people: XML as this package writes it, which
+// has no blanks of its own between tags, and no text but in attributes.
+func IndentXML(xml []byte) []byte {
 	out := make([]byte, 0, 2*len(xml))
 	depth := 0
 	for len(xml) > 0 {

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// greeting is what somebody sees who types nems alone.
+const greeting = `nems is a National Events Management Service that anyone can run: publishers
+post FHIR STU3 event messages, subscribers get copies in their MESH mailboxes.
+
+  nems demo           the whole story once, in a few seconds; leaves nothing
+  nems serve --dev    a service on this machine, with synthetic systems and
+                      patients to try it with
+  nems example vaccinations-1 | nems publish -
+                      publish an event to it; nems inbox MAILBOX1234 collects
+
+nems help lists all commands, nems help COMMAND explains one.
+`
+
+func greet(w io.Writer) { fmt.Fprint(w, greeting) }
+
+// asUsual turns the spellings that people try first into those that the parser
+// knows: help, help COMMAND, --version.
+func asUsual(args []string) []string {
+	switch args[0] {
+	case "help":
+		return append(args[1:len(args):len(args)], "--help")
+	case "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"nems/client"
+)
+
+// outcomes is how a command says what became of each thing that it was asked
+// for.
+type outcomes struct {
+	Format string `enum:"text,json" default:"text" help:"text for people, json for one object a line."`
+	wrong  bool   // one could not be done
+}
+
+// outcome is what became of one thing. Its JSON is an interface: users parse it.
+type outcome struct {
+	File         string `json:"file,omitempty"`
+	Subscription string `json:"subscription,omitempty"`
+	OK           bool   `json:"ok"`
+	Status       int    `json:"status,omitempty"` // HTTP status of a refusal
+	// Issues are what the service said: of what it did, or why it refused.
+	Issues []client.Issue `json:"issues,omitempty"`
+	Error  string         `json:"error,omitempty"` // why there was no answer
+	err    error
+}
+
+// say prints an outcome: done, for people, where it is good.
+func (f *outcomes) say(o outcome, done string) {
+	f.wrong = f.wrong || o.err != nil
+	if f.Format == "json" {
+		_ = json.NewEncoder(os.Stdout).Encode(o.filled())
+		return
+	}
+	if o.err != nil {
+		fmt.Fprintf(os.Stderr, "%s%s: %v\n", o.File, o.Subscription, withHint(o.err))
+		return
+	}
+	fmt.Println(done)
+	for _, issue := range o.Issues {
+		fmt.Printf("  %s %s\n", issue.Severity, issue)
+	}
+}
+
+// filled sets what follows from the error.
+func (o outcome) filled() outcome {
+	var refusal *client.Error
+	switch {
+	case o.err == nil:
+		o.OK = true
+	case errors.As(o.err, &refusal):
+		o.Status, o.Issues = refusal.Status, refusal.Issues
+	default:
+		o.Error = o.err.Error()
+	}
+	return o
+}
+
+// failed ends the command: its output has said what went wrong.
+func (f *outcomes) failed() error {
+	if f.wrong {
+		return errFailed
+	}
+	return nil
+}
