@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"nems/internal/nhs"
+	"nems/internal/plain"
 	"nems/internal/spine"
 )
 
@@ -73,7 +74,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// String renders the issue on one line.
+// String renders the issue on one line that anything may show: its texts are the
+// service's.
 func (i Issue) String() string {
 	s := i.Code
 	if i.Diagnostics != "" {
@@ -84,8 +86,11 @@ func (i Issue) String() string {
 	if i.Expression != "" {
 		s += " (" + i.Expression + ")"
 	}
-	return s
+	return plain.Short(s, mostIssue)
 }
+
+// mostIssue bounds the line of an issue, in bytes.
+const mostIssue = 4096
 
 // call is one request to the FHIR side of a NEMS.
 type call struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/node"
 	"nems/internal/operator"
+	"nems/internal/plain"
 )
 
 // auditCmd reads the record of who did what, and verifies it.
@@ -81,33 +81,9 @@ func auditRow(r operator.Record) []string {
 	}
 	cells := []string{r.At.UTC().Format("2006-01-02 15:04:05.000"), action, status}
 	for _, text := range []string{r.Outcome, string(r.ASID), string(r.ODS), who, r.EventType, r.Patient, r.Mailbox, r.Object} {
-		cells = append(cells, orDash(plain(text)))
+		cells = append(cells, orDash(text))
 	}
 	return cells
-}
-
-// plain keeps what callers sent from steering the terminal or the table.
-func plain(s string) string {
-	return strings.Map(func(c rune) rune {
-		if !strconv.IsPrint(c) {
-			return '?'
-		}
-		return c
-	}, s)
-}
-
-// printLines writes what comes as JSON lines.
-func printLines[T any](all iter.Seq2[T, error]) error {
-	e := json.NewEncoder(os.Stdout)
-	for line, err := range all {
-		if err == nil {
-			err = e.Encode(line)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type exportAudit struct {
@@ -130,7 +106,7 @@ func (k *auditKey) Run() error {
 	if err := operator.MakeAuditKey(k.File); err != nil {
 		return err
 	}
-	fmt.Printf("%s signs, %s.pub verifies: keep a copy of the latter, and of the checkpoint file, on another host\n", k.File, k.File)
+	fmt.Fprintf(stdout(), "%s signs, %s.pub verifies: keep a copy of the latter, and of the checkpoint file, on another host\n", k.File, k.File)
 	return nil
 }
 
@@ -206,7 +182,7 @@ func (c *checkpointFlags) read(data string) ([]audit.Checkpoint, error) {
 	checkpoints, err := audit.ReadCheckpoints(f, public)
 	if errors.Is(err, audit.ErrTorn) {
 		// Those before it vouch all the same; the next one will take its place.
-		fmt.Fprintf(os.Stderr, "%s: %v; it is left out\n", file, err)
+		fmt.Fprintf(stderr(), "%s: %v; it is left out\n", file, err)
 		return checkpoints, nil
 	}
 	if err != nil {
@@ -250,21 +226,21 @@ func exported(files []string) iter.Seq2[audit.Link, error] {
 // printReport says in sentences what was found and what that is worth.
 func printReport(r audit.Report) {
 	for _, p := range r.Problems {
-		fmt.Println(p)
+		fmt.Fprintln(stdout(), plain.Line(fmt.Sprint(p)))
 	}
 	if more := r.Found - len(r.Problems); more > 0 {
-		fmt.Printf("and %d more\n", more)
+		fmt.Fprintf(stdout(), "and %d more\n", more)
 	}
-	fmt.Printf("%d entries in %d links of %d chains: ", r.Entries, r.Links, r.Chains)
+	fmt.Fprintf(stdout(), "%d entries in %d links of %d chains: ", r.Entries, r.Links, r.Chains)
 	switch {
 	case r.Found > 0:
-		fmt.Printf("%d things are wrong. Nothing is vouched for.\n", r.Found)
+		fmt.Fprintf(stdout(), "%d things are wrong. Nothing is vouched for.\n", r.Found)
 	case r.Checkpoints == 0:
-		fmt.Println("they are linked without a gap.\nNo checkpoint was given, so nothing is vouched for: who can write to the database can have written all of it anew, or cut off its end.")
+		fmt.Fprintln(stdout(), "they are linked without a gap.\nNo checkpoint was given, so nothing is vouched for: who can write to the database can have written all of it anew, or cut off its end.")
 	default:
-		fmt.Printf("nothing edited, removed, reordered or inserted.\nVouched for up to %s, the last of %d checkpoints.\n", r.Vouched.UTC().Format(time.RFC3339), r.Checkpoints)
+		fmt.Fprintf(stdout(), "nothing edited, removed, reordered or inserted.\nVouched for up to %s, the last of %d checkpoints.\n", r.Vouched.UTC().Format(time.RFC3339), r.Checkpoints)
 		if b := r.Beyond; b.Links > 0 {
-			fmt.Printf("Not vouched for: %d entries in %d links from %s to %s. They are linked without a gap, but no checkpoint names them: they can have been rewritten, and more can have been cut off behind them.\n",
+			fmt.Fprintf(stdout(), "Not vouched for: %d entries in %d links from %s to %s. They are linked without a gap, but no checkpoint names them: they can have been rewritten, and more can have been cut off behind them.\n",
 				b.Entries, b.Links, b.First.UTC().Format(time.RFC3339), b.Last.UTC().Format(time.RFC3339))
 		}
 	}

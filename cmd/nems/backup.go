@@ -11,6 +11,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/node"
+	"nems/internal/plain"
 )
 
 // backupCmd copies the embedded databases while the service runs.
@@ -28,7 +29,7 @@ func (b *backupCmd) Run(ctx context.Context) error {
 	if err := node.Backup(ctx, b.Data, b.Database, b.To, progress); err != nil {
 		return err
 	}
-	fmt.Printf("backed up to %s: everything acknowledged before %s\n", b.To, began.UTC().Format(time.RFC3339))
+	fmt.Fprintf(stdout(), "backed up to %s: everything acknowledged before %s\n", b.To, began.UTC().Format(time.RFC3339))
 	return nil
 }
 
@@ -73,18 +74,18 @@ func (c *checkCmd) Run(ctx context.Context) error {
 		return err
 	}
 	for _, text := range health.Damage {
-		fmt.Println("file:", text)
+		fmt.Fprintln(stdout(), "file:", plain.Line(text))
 	}
 	for _, event := range health.Damaged {
-		fmt.Printf("event %d: its message is not what was published\n", event)
+		fmt.Fprintf(stdout(), "event %d: its message is not what was published\n", event)
 	}
 	for _, p := range report.Problems {
-		fmt.Println("audit:", p)
+		fmt.Fprintln(stdout(), "audit:", plain.Line(fmt.Sprint(p)))
 	}
 	if len(health.Damage)+len(health.Damaged)+report.Found > 0 {
 		return errFailed
 	}
-	fmt.Printf("whole: %d messages with their SHA-256\n", health.Events)
+	fmt.Fprintf(stdout(), "whole: %d messages with their SHA-256\n", health.Events)
 	printReport(report)
 	return nil
 }

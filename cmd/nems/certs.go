@@ -69,7 +69,7 @@ func (c *certsCmd) authority(now time.Time) (*certs.Authority, error) {
 	if authority, err = certs.NewAuthority("Throwaway authority for trying NEMS", now, c.Valid); err != nil {
 		return nil, err
 	}
-	fmt.Println(certificate)
+	fmt.Fprintln(stdout(), certificate)
 	return authority, authority.WriteFiles(certificate, key)
 }
 
@@ -82,7 +82,7 @@ func (c *certsCmd) keep(name string, pair certs.Pair) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s, .key, .p12\n", c.path(name+".pem"))
+	fmt.Fprintf(stdout(), "%s, .key, .p12\n", c.path(name+".pem"))
 	return os.WriteFile(c.path(name+".p12"), bundle, 0o600)
 }
 
@@ -104,6 +104,6 @@ func (c *certsCmd) revoke(authority *certs.Authority, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d revoked\n", file, len(serials))
+	fmt.Fprintf(stdout(), "%s: %d revoked\n", file, len(serials))
 	return os.WriteFile(file, list, 0o644)
 }

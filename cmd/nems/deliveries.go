@@ -154,9 +154,9 @@ func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states .
 			}
 			ids = ids[n:]
 		}
-		fmt.Printf("%d deliveries: %s\n", moved, move)
+		fmt.Fprintf(stdout(), "%d deliveries: %s\n", moved, move)
 		if left > 0 && len(m.IDs) == 0 { // what a filter found may have gone on since
-			fmt.Printf("%d left: gone on since, or for a mailbox that is not registered for their workflow\n", left)
+			fmt.Fprintf(stdout(), "%d left: gone on since, or for a mailbox that is not registered for their workflow\n", left)
 		} else if left > 0 {
 			return fmt.Errorf("%d are not there, not in a state to %s, or for a mailbox that is not registered for their workflow", left, move)
 		}

@@ -51,18 +51,18 @@ func (d *demoCmd) Run(ctx context.Context) error {
 	case err := <-done:
 		return err
 	}
-	s := story{url: url, out: os.Stdout}
+	s := story{url: url, out: stdout()}
 	s.say("A NEMS is running at %s, with its data in a folder that is removed afterwards.", url)
 	if err := s.tell(ctx); err != nil {
 		stop()
 		return errors.Join(err, <-done)
 	}
-	fmt.Printf("\nThat took %s. A 202 means: on disk, matched, delivered.\n", time.Since(started).Round(10*time.Millisecond))
+	fmt.Fprintf(stdout(), "\nThat took %s. A 202 means: on disk, matched, delivered.\n", time.Since(started).Round(10*time.Millisecond))
 	if d.Stay {
-		fmt.Printf("Still serving at %s - open it in a browser. Ctrl-C stops it and removes its data.\n", url)
+		fmt.Fprintf(stdout(), "Still serving at %s - open it in a browser. Ctrl-C stops it and removes its data.\n", url)
 		<-ctx.Done()
 	} else {
-		fmt.Println("Next: nems serve --dev keeps one running; nems --help shows the rest.")
+		fmt.Fprintln(stdout(), "Next: nems serve --dev keeps one running; nems --help shows the rest.")
 	}
 	stop()
 	return <-done

@@ -66,7 +66,7 @@ func (s *setEventType) Run(ctx context.Context) error {
 			if err := d.SetLifeCycle(ctx, s.Code, life); err != nil {
 				return err
 			}
-			fmt.Printf("%s is %s\n", s.Code, life.State)
+			fmt.Fprintf(stdout(), "%s is %s\n", s.Code, life.State)
 			return nil
 		}
 		return fmt.Errorf("there is no event type %s: nems event-types list shows them", s.Code)

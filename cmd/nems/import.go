@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"nems/internal/directory"
 	"nems/internal/node"
+	"nems/internal/plain"
 )
 
 // importCmd fills the directory from a file.
@@ -125,7 +125,7 @@ func (i *importCmd) report(s directory.Summary, err error) error {
 		if r.Problems == nil {
 			r.Problems = []directory.Problem{}
 		}
-		if e := json.NewEncoder(os.Stdout).Encode(r); e != nil || err == nil && !wrong {
+		if e := encoder(os.Stdout).Encode(r); e != nil || err == nil && !wrong {
 			return e
 		}
 		return errFailed
@@ -134,7 +134,7 @@ func (i *importCmd) report(s directory.Summary, err error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w (%d %s were imported before)", i.File, err, s.Rows, i.Kind)
 	}
-	fmt.Printf("%d %s imported, %d lines left out\n", s.Rows, i.Kind, s.Bad)
+	fmt.Fprintf(stdout(), "%d %s imported, %d lines left out\n", s.Rows, i.Kind, s.Bad)
 	if wrong {
 		return errFailed
 	}
@@ -143,7 +143,7 @@ func (i *importCmd) report(s directory.Summary, err error) error {
 
 // remark tells people what is wrong with the file, and how it was understood.
 func (i *importCmd) remark(s directory.Summary) {
-	say := func(format string, a ...any) { fmt.Fprint(os.Stderr, i.File, fmt.Sprintf(format, a...), "\n") }
+	say := func(format string, a ...any) { fmt.Fprintln(stderr(), plain.Line(i.File+fmt.Sprintf(format, a...))) }
 	for _, p := range s.Problems {
 		say(":%d: %s", p.Line, p)
 	}

@@ -70,9 +70,9 @@ func (i *inboxCmd) Run(ctx context.Context) error {
 	case err != nil:
 		return err
 	case tally == receiver.Tally{}:
-		fmt.Fprintf(os.Stderr, "%s is empty\n", i.Mailbox)
+		fmt.Fprintf(stderr(), "%s is empty\n", i.Mailbox)
 	case tally.Left > 0:
-		fmt.Fprintf(os.Stderr, "%d left in %s\n", tally.Left, i.Mailbox)
+		fmt.Fprintf(stderr(), "%d left in %s\n", tally.Left, i.Mailbox)
 		return errFailed
 	}
 	return nil
@@ -88,7 +88,7 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 		URL:          i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
 		OwnASIDs: i.OwnASID, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.Keep,
 		Poll: i.poll(), Attempts: i.Attempts, SetAside: i.SetAside, Observe: out.observe,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Logger: newLog(slog.LevelInfo),
 	})
 }
 

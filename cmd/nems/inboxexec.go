@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"nems/internal/plain"
 	"nems/receiver"
 )
 
@@ -55,19 +56,10 @@ func variables(m receiver.Message, file string) []string {
 		{"SUBSCRIPTIONS", row.subscriptions()}, {"FILE", file}, {"PROBLEM", row.Problem},
 		{"REPORT_CODE", m.Status.Code}, {"REPORT_TEXT", m.Status.Description}, {"REPORT_LINKED_ID", m.Status.LinkedID},
 	}
+	// A value from outside must neither end a variable nor a line.
 	var all []string
 	for _, p := range pairs {
-		all = append(all, "NEMS_MSG_"+p.name+"="+oneLine(p.value))
+		all = append(all, "NEMS_MSG_"+p.name+"="+plain.Line(p.value))
 	}
 	return all
-}
-
-// oneLine: a value from outside must neither end a variable nor a line.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
-		}
-		return r
-	}, s)
 }

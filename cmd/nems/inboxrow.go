@@ -1,14 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"nems/internal/plain"
 	"nems/receiver"
 )
 
@@ -102,13 +101,13 @@ func (o *inboxWriter) observe(m receiver.Message, outcome receiver.Outcome, err 
 		file = o.file(m)
 	}
 	if e := o.print(newInboxRow(m, outcome, err, file)); e != nil {
-		fmt.Fprintln(os.Stderr, "nems:", e)
+		fmt.Fprintln(stderr(), "nems:", e)
 	}
 }
 
 func (o *inboxWriter) print(r inboxRow) error {
 	if o.Format == "json" {
-		return json.NewEncoder(o.w).Encode(r)
+		return encoder(o.w).Encode(r)
 	}
 	what := r.Event
 	if what == "" {
@@ -119,10 +118,7 @@ func (o *inboxWriter) print(r inboxRow) error {
 			r.ID, r.Workflow, r.From, strconv.Itoa(r.Bytes) + " bytes", r.subscriptions(), r.File,
 			r.Outcome, what, r.EventKind, r.Order, r.note(),
 		}
-		for i, c := range cells {
-			cells[i] = oneLine(c)
-		}
-		_, err := fmt.Fprintln(o.w, strings.Join(cells, "\t"))
+		_, err := fmt.Fprintln(o.w, joined(cells))
 		return err
 	}
 	if !o.headed {
@@ -130,6 +126,7 @@ func (o *inboxWriter) print(r inboxRow) error {
 		fmt.Fprintf(o.w, inboxTable, "MESSAGE", "OUTCOME", "EVENT", "KIND", "ORDER", "FROM", "BYTES", "NOTE")
 	}
 	note := strings.TrimSpace(r.subscriptions() + " " + r.File + " " + r.note())
-	_, err := fmt.Fprintf(o.w, inboxTable, r.ID, r.Outcome, what, r.EventKind, r.Order, oneLine(r.From), strconv.Itoa(r.Bytes), oneLine(note))
+	_, err := fmt.Fprintf(plain.Writer(o.w), inboxTable, plain.Line(r.ID), r.Outcome, plain.Line(what), plain.Line(r.EventKind),
+		r.Order, plain.Line(r.From), strconv.Itoa(r.Bytes), plain.Line(note))
 	return err
 }

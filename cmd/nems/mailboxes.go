@@ -40,7 +40,7 @@ func (a *addMailboxes) Run(ctx context.Context) error {
 		if err := d.PutMailboxes(ctx, boxes); err != nil {
 			return err
 		}
-		fmt.Printf("%d added\n", len(boxes))
+		fmt.Fprintf(stdout(), "%d added\n", len(boxes))
 		return nil
 	})
 }
@@ -78,9 +78,9 @@ func askPassword(mailbox string) (string, error) {
 	if !term.IsTerminal(in) {
 		return "", errors.New("give --password, or --remote for a mailbox of another MESH")
 	}
-	fmt.Fprintf(os.Stderr, "Password of %s: ", mailbox)
+	fmt.Fprintf(stderr(), "Password of %s: ", mailbox)
 	typed, err := term.ReadPassword(in)
-	fmt.Fprintln(os.Stderr)
+	fmt.Fprintln(stderr())
 	return strings.TrimSpace(string(typed)), err
 }
 
@@ -122,7 +122,7 @@ func (r *registerMailboxes) Run(ctx context.Context) error {
 		if err := d.PutWorkflows(ctx, []operator.Workflow{{ID: r.Workflow, Senders: r.Senders, Receivers: r.Receivers}}); err != nil {
 			return err
 		}
-		fmt.Printf("%s: %d mailboxes registered\n", r.Workflow, len(r.Receivers))
+		fmt.Fprintf(stdout(), "%s: %d mailboxes registered\n", r.Workflow, len(r.Receivers))
 		return nil
 	})
 }

@@ -52,23 +52,23 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(args) == 0 {
-		greet(os.Stdout)
+		greet(stdout())
 		return 0
 	}
 	parser, err := newParser(ctx, &cli{})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "nems:", err)
+		fmt.Fprintln(stderr(), "nems:", err)
 		return 2
 	}
 	command, err := parser.Parse(asUsual(args))
 	if err != nil {
 		// That a choice may also be left out is not one of its values.
-		fmt.Fprintln(os.Stderr, "nems:", strings.Replace(err.Error(), `one of "",`, "one of ", 1))
+		fmt.Fprintln(stderr(), "nems:", strings.Replace(err.Error(), `one of "",`, "one of ", 1))
 		return 2
 	}
 	if err := command.Run(); err != nil {
 		if !errors.Is(err, errFailed) {
-			fmt.Fprintln(os.Stderr, "nems:", withHint(err))
+			fmt.Fprintln(stderr(), "nems:", withHint(err))
 		}
 		return 1
 	}

@@ -21,9 +21,9 @@ func (m *migrateCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if from == to {
-		fmt.Printf("the schema is up to date: version %d\n", to)
+		fmt.Fprintf(stdout(), "the schema is up to date: version %d\n", to)
 		return nil
 	}
-	fmt.Printf("the schema was brought from version %d to %d\n", from, to)
+	fmt.Fprintf(stdout(), "the schema was brought from version %d to %d\n", from, to)
 	return nil
 }

@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
 	"os"
 	"os/user"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"nems/internal/nhs"
@@ -112,22 +109,6 @@ func (f formatted) print(value any, header string, rows [][]string) error {
 		return printJSON(value)
 	}
 	return printTable(header, rows)
-}
-
-func printJSON(value any) error {
-	e := json.NewEncoder(os.Stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(value)
-}
-
-// printTable writes rows below a header, whose columns have blanks between.
-func printTable(header string, rows [][]string) error {
-	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(table, strings.Join(strings.Fields(header), "\t"))
-	for _, row := range rows {
-		fmt.Fprintln(table, strings.Join(row, "\t"))
-	}
-	return table.Flush()
 }
 
 // instant is a flag that is a moment: RFC 3339, a date, or how long ago (36h).

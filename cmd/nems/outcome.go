@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 
 	"nems/client"
+	"nems/internal/plain"
 )
 
 // outcomes is how a command says what became of each thing that it was asked
@@ -32,16 +32,16 @@ type outcome struct {
 func (f *outcomes) say(o outcome, done string) {
 	f.wrong = f.wrong || o.err != nil
 	if f.Format == "json" {
-		_ = json.NewEncoder(os.Stdout).Encode(o.filled())
+		_ = encoder(os.Stdout).Encode(o.filled())
 		return
 	}
 	if o.err != nil {
-		fmt.Fprintf(os.Stderr, "%s%s: %v\n", o.File, o.Subscription, withHint(o.err))
+		fmt.Fprintf(stderr(), "%s%s: %v\n", plain.Line(o.File), plain.Line(o.Subscription), withHint(o.err))
 		return
 	}
-	fmt.Println(done)
+	fmt.Fprintln(stdout(), plain.Line(done))
 	for _, issue := range o.Issues {
-		fmt.Printf("  %s %s\n", issue.Severity, issue)
+		fmt.Fprintf(stdout(), "  %s %s\n", plain.Line(issue.Severity), issue)
 	}
 }
 

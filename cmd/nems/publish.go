@@ -105,7 +105,7 @@ func (p *publishCmd) asCurl(files []string) error {
 			lines = append(lines, "-H "+quoted("Idempotency-Key: "+p.IdempotencyKey))
 		}
 		lines = append(lines, "--data-binary "+quoted("@"+file))
-		fmt.Println(strings.Join(lines, " \\\n  "))
+		fmt.Fprintln(stdout(), strings.Join(lines, " \\\n  "))
 	}
 	return nil
 }

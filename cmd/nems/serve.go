@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"nems/internal/node"
+	"nems/internal/plain"
 )
 
 // serveCmd runs the service until it is told to stop.
@@ -77,9 +78,9 @@ func (s *serveCmd) Run(ctx context.Context) error {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
 	}
 	return node.Run(ctx, s.Config, node.World{
-		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		Log: newLog(level),
 		Ready: func(url string) {
-			fmt.Printf("nems is ready at %s\n", url)
+			fmt.Fprintf(stdout(), "nems is ready at %s\n", url)
 		},
 	})
 }
@@ -90,10 +91,10 @@ func (s *serveCmd) checkUp(ctx context.Context) error {
 	for _, f := range node.CheckUp(ctx, s.Config, node.World{Log: slog.New(slog.DiscardHandler)}) {
 		if f.Wrong != nil {
 			wrong = true
-			fmt.Printf("WRONG  %s: %v\n", f.What, f.Wrong)
+			fmt.Fprintf(stdout(), "WRONG  %s: %v\n", f.What, plain.Line(f.Wrong.Error()))
 			continue
 		}
-		fmt.Printf("ok     %s: %s\n", f.What, f.Note)
+		fmt.Fprintf(stdout(), "ok     %s: %s\n", f.What, plain.Line(f.Note))
 	}
 	if wrong {
 		return errFailed

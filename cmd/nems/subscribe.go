@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"nems/client"
+	"nems/internal/plain"
 )
 
 // subscribeCmd creates a subscription, from a criteria string or from flags.
@@ -58,9 +58,9 @@ func (s *subscribeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(created.ID)
+	fmt.Fprintln(stdout(), plain.Line(created.ID))
 	for _, issue := range created.Issues {
-		fmt.Fprintf(os.Stderr, "%s %s\n", issue.Severity, issue)
+		fmt.Fprintf(stderr(), "%s %s\n", plain.Line(issue.Severity), issue)
 	}
 	return nil
 }

@@ -60,10 +60,10 @@ func subscriptionRow(s operator.Subscription, quarantined bool) []string {
 	cells := []string{s.ID}
 	for _, text := range []string{string(s.Status), string(s.ASID), string(s.ODS), s.Mailbox, string(s.Kind), s.About,
 		list(s.Events), minute(s.Created), minute(s.End), s.Reason} {
-		cells = append(cells, orDash(plain(text)))
+		cells = append(cells, orDash(text))
 	}
 	if quarantined {
-		cells = append(cells, minute(s.Quarantined), orDash(plain(s.Problem)))
+		cells = append(cells, minute(s.Quarantined), orDash(s.Problem))
 	}
 	return cells
 }
@@ -87,7 +87,7 @@ func (a *approveSubscriptions) Run(ctx context.Context) error {
 		if err := d.ApproveSubscriptions(ctx, a.IDs); err != nil {
 			return err
 		}
-		fmt.Printf("%d approved\n", len(a.IDs))
+		fmt.Fprintf(stdout(), "%d approved\n", len(a.IDs))
 		return nil
 	})
 }

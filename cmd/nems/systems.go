@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -47,7 +46,7 @@ func (a *addSystems) Run(ctx context.Context) error {
 		if err := d.PutSystems(ctx, systems); err != nil {
 			return err
 		}
-		fmt.Printf("%d registered\n", len(systems))
+		fmt.Fprintf(stdout(), "%d registered\n", len(systems))
 		return nil
 	})
 }
@@ -134,7 +133,7 @@ func (s *showSystem) Run(ctx context.Context) error {
 			text, err = yaml.JSONToYAML(text)
 		}
 		if err == nil {
-			_, err = os.Stdout.Write(text)
+			_, err = stdout().Write(text)
 		}
 		return err
 	})
@@ -155,7 +154,7 @@ func (r *revokeSystem) Run(ctx context.Context) error {
 		if err := d.RevokeSystem(ctx, asid); err != nil {
 			return err
 		}
-		fmt.Printf("%s is revoked\n", asid)
+		fmt.Fprintf(stdout(), "%s is revoked\n", asid)
 		return nil
 	})
 }

@@ -76,7 +76,7 @@ func (m *makeToken) Run() error {
 			return err
 		}
 	}
-	fmt.Println(token)
+	fmt.Fprintln(stdout(), token)
 	return nil
 }
 

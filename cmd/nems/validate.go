@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"nems/internal/catalogue"
 	"nems/internal/event"
 	"nems/internal/fhir"
+	"nems/internal/plain"
 )
 
 // validateCmd judges event messages without publishing them.
@@ -78,7 +78,7 @@ func (v *validateCmd) Run() error {
 	}
 	_ = bar.Finish()
 	if v.Format == "text" && len(files) > 1 {
-		fmt.Printf("%d of %d files are valid at level %s\n", len(files)-invalid, len(files), v.Level)
+		fmt.Fprintf(stdout(), "%d of %d files are valid at level %s\n", len(files)-invalid, len(files), v.Level)
 	}
 	if invalid > 0 {
 		return errFailed
@@ -179,10 +179,11 @@ func (v *verdict) add(f fhir.Finding) {
 }
 
 // reportJSON writes one verdict as one line.
-func reportJSON(w io.Writer, v verdict) error { return json.NewEncoder(w).Encode(v) }
+func reportJSON(w io.Writer, v verdict) error { return encoder(w).Encode(v) }
 
 // reportText writes one verdict for people.
 func reportText(w io.Writer, v verdict) error {
+	w = plain.Writer(w)
 	state := "valid"
 	if !v.Valid {
 		state = "NOT VALID"
@@ -190,12 +191,12 @@ func reportText(w io.Writer, v verdict) error {
 	if n := len(v.Issues); n > 0 {
 		state += fmt.Sprintf(", %d findings", n)
 	}
-	if _, err := fmt.Fprintf(w, "%s: %s\n", v.File, state); err != nil {
+	if _, err := fmt.Fprintf(w, "%s: %s\n", plain.Line(v.File), state); err != nil {
 		return err
 	}
 	for _, i := range v.Issues {
-		fmt.Fprintf(w, "  %d:%d %s %s\n", i.Line, i.Column, i.Severity, i.Expression)
-		fmt.Fprintf(w, "    %s\n", i.Text)
+		fmt.Fprintf(w, "  %d:%d %s %s\n", i.Line, i.Column, i.Severity, plain.Line(i.Expression))
+		fmt.Fprintf(w, "    %s\n", plain.Line(i.Text))
 		if i.Source != "" {
 			fmt.Fprintf(w, "    rule %s, page %s\n", i.Rule, i.Source)
 		} else {

@@ -22,6 +22,6 @@ func (versionCmd) Run() error {
 			}
 		}
 	}
-	fmt.Printf("nems %s%s (%s, NEMS specification 2.15)\n", version, revision, runtime.Version())
+	fmt.Fprintf(stdout(), "nems %s%s (%s, NEMS specification 2.15)\n", version, revision, runtime.Version())
 	return nil
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"nems/internal/plain"
+)
+
+// All that the commands say goes through this file: names, reasons, file names and
+// what other services answer come from outside, and a terminal would act on some
+// of it.
+
+// stdout is where results go, as text: what cannot be printed is replaced.
+func stdout() io.Writer { return plain.Writer(os.Stdout) }
+
+// stderr is where remarks and errors go.
+func stderr() io.Writer { return plain.Writer(os.Stderr) }
+
+// newLog is a log on standard error.
+func newLog(level slog.Leveler) *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: plain.Attr}))
+}
+
+// printTable writes rows below a header, whose columns have blanks between. Each
+// cell is one line, whatever is in it.
+func printTable(header string, rows [][]string) error {
+	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(table, strings.Join(strings.Fields(header), "\t"))
+	for _, row := range rows {
+		fmt.Fprintln(table, joined(row))
+	}
+	return table.Flush()
+}
+
+// joined puts the cells of a row together, each in one line.
+func joined(cells []string) string {
+	shown := make([]string, len(cells))
+	for i, c := range cells {
+		shown[i] = plain.Line(c)
+	}
+	return strings.Join(shown, "\t")
+}
+
+func printJSON(value any) error {
+	e := encoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(value)
+}
+
+// printLines writes what comes as JSON lines.
+func printLines[T any](all iter.Seq2[T, error]) error {
+	e := encoder(os.Stdout)
+	for line, err := range all {
+		if err == nil {
+			err = e.Encode(line)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// encoder writes JSON in which every character can be shown.
+func encoder(w io.Writer) *json.Encoder { return json.NewEncoder(plain.JSON(w)) }
