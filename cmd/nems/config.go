@@ -47,25 +47,18 @@ func (f *configFile) flatten(prefix string, tree map[string]any) {
 
 // Validate refuses keys that are not flags of `nems serve`.
 func (f *configFile) Validate(app *kong.Application) error {
-	known := map[string]bool{}
-	for _, command := range app.Children {
-		if command.Name == "serve" {
-			for _, flag := range command.Flags {
-				known[flag.Name] = true
-			}
-		}
-	}
+	all := settings(app.Node)
 	var unknown []string
 	for key := range f.values {
-		if !known[key] || key == "config" {
-			unknown = append(unknown, key)
+		if !slices.ContainsFunc(all, func(flag *kong.Flag) bool { return flag.Name == key }) {
+			unknown = append(unknown, key+meant(key, all))
 		}
 	}
 	if len(unknown) == 0 {
 		return nil
 	}
 	slices.Sort(unknown)
-	return fmt.Errorf("%s: unknown keys: %s (nems serve --help lists the known ones)", f.path, strings.Join(unknown, ", "))
+	return fmt.Errorf("%s: unknown keys: %s (nems config explain lists the known ones)", f.path, strings.Join(unknown, ", "))
 }
 
 // Resolve gives a flag its value from the file. The command line and the

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +53,7 @@ var exampleFile = filepath.Join("..", "..", "docs", "nems.example.yaml")
 // TestExampleConfiguration reads the file that is shipped: what it says is what
 // the program then has, and the program would start with it.
 func TestExampleConfiguration(t *testing.T) {
-	c := mustParse(t, "--config", exampleFile)
+	c := mustParse(t, "--config", exampleFile, "--mesh-shared-key", "a", "--mesh-remote-shared-key", "b", "--mesh-remote-password", "c") // what it leaves to everybody
 	if err := c.Validate(); err != nil {
 		t.Errorf("the example is not valid: %v", err)
 	}
@@ -64,7 +67,7 @@ func TestExampleConfiguration(t *testing.T) {
 	got := said{c.Dev, c.Data, c.Database, c.ASID, c.Mailbox, c.PublicURL, c.FHIR.Listen, c.FHIR.ClientCA, c.MESH.Listen, c.Operations.Listen,
 		c.MESHSharedKey, c.Profile, c.Level, c.UnknownPatients, c.Activation, c.LogLevel, c.Retention, c.Drain}
 	want := said{false, "/var/lib/nems", "sqlite:/var/lib/nems/nems.db", "111111111111", "X26NEMS", "https://nems.example.nhs.uk", "0.0.0.0:8443",
-		"/etc/nems/client-issuers.pem", "0.0.0.0:8444", "127.0.0.1:9090", "change-me", "strict", "standard", "reject", "automatic", "info", 720 * time.Hour, 10 * time.Second}
+		"/etc/nems/client-issuers.pem", "0.0.0.0:8444", "127.0.0.1:9090", "a", "strict", "standard", "reject", "automatic", "info", 720 * time.Hour, 10 * time.Second}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -157,4 +160,73 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("nems %s: expected exit code %d; received %d", strings.Join(c.args, " "), c.want, got)
 		}
 	}
+}
+
+// TestSettingsAreShown: what is in force, where it comes from, and no secret.
+func TestSettingsAreShown(t *testing.T) {
+	t.Setenv("NEMS_LEVEL", "standard")
+	t.Setenv("NEMS_DATABASE", "postgres://nems:hunter2@db1/nems")
+	shown := does(t, "", "config", "show", "--config", exampleFile, "--rate-limit", "5", "--format", "json")
+	var settings []shownSetting
+	if err := json.Unmarshal([]byte(shown), &settings); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []shownSetting{
+		{"rate-limit", "5", "command line"}, {"level", "standard", "environment"}, {"fhir-listen", "0.0.0.0:8443", "file"},
+		{"mesh-shared-key", "(secret)", "file"}, {"database", "postgres://nems:xxxxx@db1/nems", "environment"}, {"dev", "false", "default"},
+	} {
+		if !slices.Contains(settings, want) {
+			t.Errorf("expected %v in %s", want, shown)
+		}
+	}
+	if strings.Contains(shown, "change-me") || strings.Contains(shown, "hunter2") {
+		t.Error("a secret is shown")
+	}
+	if text := does(t, "level", "config", "show", "--changed"); strings.Contains(text, "default") {
+		t.Errorf("settings that have their default:\n%s", text)
+	}
+}
+
+// TestSettingsAreExplained: by whatever name people know one, and misspelt.
+func TestSettingsAreExplained(t *testing.T) {
+	for _, name := range []string{"fhir-listen", "NEMS_FHIR_LISTEN", "fhir.listen"} {
+		does(t, "fhir: {listen: ...}", "config", "explain", name)
+	}
+	does(t, "mesh-shared-key: ...", "config", "explain", "mesh-shared-key")
+	told := onStderr(t, func() { fails(t, "config", "explain", "retenton") })
+	if !strings.Contains(told, "did you mean retention?") {
+		t.Error(told)
+	}
+	if _, err := parse(t, "--config", configuration(t, "fhir: {lisen: x}\n")); err == nil || !strings.Contains(err.Error(), "did you mean fhir-listen?") {
+		t.Errorf("a misspelt key: %v", err)
+	}
+	if got := meant("something-else-altogether", nil); got != "" {
+		t.Errorf("meant %q", got)
+	}
+}
+
+var update = flag.Bool("update", false, "write the files that tests compare with")
+
+// TestSettingsPage: the reference says what the program does.
+func TestSettingsPage(t *testing.T) {
+	page := does(t, "# Settings", "config", "explain", "--format", "markdown")
+	path := filepath.Join("..", "..", "docs", "settings.md")
+	if *update {
+		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is, err := os.ReadFile(path)
+	if err != nil || string(is) != page {
+		t.Errorf("docs/settings.md is old (%v): go test ./cmd/nems -run TestSettingsPage -update", err)
+	}
+}
+
+// TestConfigurationIsTried: every setting that is wrong has a line.
+func TestConfigurationIsTried(t *testing.T) {
+	text := fails(t, "config", "check", "--config", exampleFile)
+	if strings.Count(text, "WRONG  configuration: ") != 3 || !strings.Contains(text, "mesh-remote-password: change-me is in everybody's example") {
+		t.Error(text)
+	}
+	does(t, "ok     configuration", "config", "check", "--dev", "--data", t.TempDir(), "--listen", "127.0.0.1:0")
 }

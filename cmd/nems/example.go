@@ -113,7 +113,7 @@ func (e *exampleCmd) write(message []byte, n int) error {
 	if err := os.WriteFile(name, message, 0o644); err != nil {
 		return err
 	}
-	fmt.Println(name)
+	fmt.Fprintln(stdout(), name)
 	return nil
 }
 

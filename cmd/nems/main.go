@@ -19,6 +19,7 @@ import (
 type cli struct {
 	Demo          demoCmd          `cmd:"" help:"Tell the whole story once: subscribe, publish, match, collect. Needs nothing, leaves nothing."`
 	Serve         serveCmd         `cmd:"" help:"Run the service."`
+	Config        configCmd        `cmd:"" help:"Show, explain and check the settings of nems serve."`
 	Publish       publishCmd       `cmd:"" help:"Publish event messages."`
 	Subscribe     subscribeCmd     `cmd:"" help:"Create a subscription."`
 	Unsubscribe   unsubscribeCmd   `cmd:"" help:"End subscriptions."`

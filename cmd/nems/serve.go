@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -91,7 +92,9 @@ func (s *serveCmd) checkUp(ctx context.Context) error {
 	for _, f := range node.CheckUp(ctx, s.Config, node.World{Log: slog.New(slog.DiscardHandler)}) {
 		if f.Wrong != nil {
 			wrong = true
-			fmt.Fprintf(stdout(), "WRONG  %s: %v\n", f.What, plain.Line(f.Wrong.Error()))
+			for line := range strings.Lines(f.Wrong.Error()) { // one for each setting that is wrong
+				fmt.Fprintf(stdout(), "WRONG  %s: %v\n", f.What, plain.Line(strings.TrimSuffix(line, "\n")))
+			}
 			continue
 		}
 		fmt.Fprintf(stdout(), "ok     %s: %s\n", f.What, plain.Line(f.Note))

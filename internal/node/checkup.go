@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/tls"
@@ -39,7 +40,7 @@ func CheckUp(ctx context.Context, c Config, w World) []Finding {
 		w.Now = time.Now
 	}
 	u := checkUp{Config: c, World: w}
-	if err := c.Validate(); err != nil {
+	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
 		u.wrong("configuration", err)
 		return u.found // the rest would only repeat it
 	}

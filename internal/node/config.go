@@ -159,6 +159,7 @@ func (c *Config) Validate() error {
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	if !c.Dev {
+		wrong = append(wrong, c.placeholders()...)
 		for _, l := range []struct {
 			name string
 			Listener

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -75,7 +76,7 @@ type node struct {
 // requests, those under way finish, and what was accepted is committed. It
 // returns once everything that it started has ended.
 func Run(ctx context.Context, c Config, w World) error {
-	if err := c.Validate(); err != nil {
+	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
 		return err
 	}
 	if w.Now == nil {
