@@ -17,6 +17,7 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/spine"
 	"nems/internal/store"
+	"nems/internal/wire"
 )
 
 // exchange is one request on its way to its answer.
@@ -58,6 +59,9 @@ const (
 	takeWithin   = 90 * time.Second
 )
 
+// lingerMost is how much is read of a body, for nothing, after its refusal.
+const lingerMost = 16 << 20
+
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), serveWithin)
@@ -66,7 +70,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.recover(x)
 	x.look()
 	guardConnection(w, r)
-	x.split = splitBody(w, r)
+	x.split = wire.AnswerEarly(w, r, false)
 	defer x.linger()
 	refusal := a.fair.enter()
 	defer a.fair.leave()
@@ -88,17 +92,20 @@ func (a *API) release(x *exchange) {
 	}
 }
 
+// linger reads, for nothing, what is left of a refused body.
+func (x *exchange) linger() {
+	if x.split && !x.whole {
+		wire.Linger(x.w, x.r, lingerMost, arriveWithin)
+	}
+}
+
 // guardConnection limits how long the connection may be held, and closes it
-// after requests that were framed in the ways that smuggling uses: net/http
-// takes a request with both Content-Length and Transfer-Encoding and hides the
-// former, so that every chunked request is suspect (RFC 9112, section 6.1).
+// after requests that are framed suspiciously.
 func guardConnection(w http.ResponseWriter, r *http.Request) {
 	deadlines, now := http.NewResponseController(w), time.Now()
 	_ = deadlines.SetReadDeadline(now.Add(arriveWithin)) // not every writer has deadlines
 	_ = deadlines.SetWriteDeadline(now.Add(takeWithin))
-	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
-		w.Header().Set("Connection", "close")
-	}
+	wire.CloseIfSuspect(w, r)
 }
 
 // serve finds the route, passes the door and the limits, and handles the

@@ -249,8 +249,13 @@ func (w *world) arrived(box string) []store.Message {
 	w.t.Helper()
 	b, err := w.boxes.Mailbox(w.t.Context(), box)
 	w.must(err)
-	all, err := w.boxes.List(w.t.Context(), store.InboxQuery{Mailbox: b.Row, Max: 1 << 20})
+	page, err := w.boxes.List(w.t.Context(), store.InboxQuery{Mailbox: b.Row, Max: 1 << 20})
 	w.must(err)
+	all := make([]store.Message, len(page))
+	for i, listed := range page {
+		all[i], err = w.boxes.Message(w.t.Context(), b.Row, listed.Position)
+		w.must(err)
+	}
 	return all
 }
 

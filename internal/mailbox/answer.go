@@ -5,13 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"nems/internal/mesh"
 	"nems/internal/store"
+	"nems/internal/wire"
 )
 
 // answer remembers whether a response has begun.
@@ -101,10 +103,16 @@ func (c *call) fail(err error) {
 	if c.w.status != 0 {
 		// The answer has begun: only the end of the connection tells the client
 		// that it is not whole.
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.turnAway(SlowTaker)
+		}
 		c.Logger.Warn("mesh answer broken off", "endpoint", c.name, "error", err)
 		panic(http.ErrAbortHandler)
 	}
-	c.drain()
+	if !c.body.Whole && wire.AnswerEarly(c.w, c.r, c.reading) {
+		c.w.Header().Set("Connection", "close")
+		defer c.linger()
+	}
 	c.outcome = outcomeOf(err)
 	var refusal *mesh.Error
 	var parameter invalid
@@ -117,7 +125,6 @@ func (c *call) fail(err error) {
 	case errors.As(err, &refusal):
 		c.refuse(refusal, "")
 	case unavailable(err):
-		c.w.Header().Set("Retry-After", "1")
 		c.refuse(mesh.Unavailable, "")
 	default:
 		id := reference()
@@ -136,27 +143,28 @@ func unavailable(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// strangerBody is how much of a body is read, for nothing, from a caller whose
-// token is not good.
-const strangerBody = 1 << 20
+// strangerBody is how much of a refused body is read, for nothing, from a caller
+// whose token is not good, and lingerMost for how long anybody's is.
+const (
+	strangerBody = 1 << 20
+	lingerMost   = 30 * time.Second
+)
 
-// drain reads what is left of a refused body. A client that sends all before it
-// listens would otherwise find its connection reset, and never see the answer.
-// One that waits for leave to send (Expect) needs no more than the answer.
-func (c *call) drain() {
-	if c.r.Header.Get("Expect") != "" && !c.reading {
-		return
-	}
+// linger reads what is left of a refused body, once the answer is on its way.
+func (c *call) linger() {
 	most := int64(strangerBody)
 	if c.box.Row != 0 {
 		most += c.MaxChunk
 	}
-	_, _ = io.CopyN(io.Discard, c.r.Body, most) // whatever comes of it, the answer follows
+	wire.Linger(c.w, c.r, most, lingerMost)
 }
 
 func (c *call) refuse(e *mesh.Error, reference string) {
-	if e.Status == http.StatusMethodNotAllowed {
+	switch e.Status {
+	case http.StatusMethodNotAllowed:
 		c.w.Header().Set("Allow", methods(c.r.URL, c.Dev))
+	case http.StatusServiceUnavailable:
+		c.w.Header().Set("Retry-After", "1")
 	}
 	c.write(e.Status, c.version.MediaType(), e.Body(c.version, reference))
 }

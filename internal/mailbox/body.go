@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -39,8 +40,8 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	}
 	// With room for the read that finds the end, or the buffer would double.
 	buffer := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	if _, err := io.Copy(buffer, io.LimitReader(c.r.Body, smallBody+1)); err != nil {
-		return nil, nil, brokenOff(err)
+	if _, err := io.Copy(buffer, io.LimitReader(c.body, smallBody+1)); err != nil {
+		return nil, nil, c.brokenOff(err)
 	}
 	switch {
 	case buffer.Len() == 0:
@@ -48,14 +49,19 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	case buffer.Len() <= smallBody:
 		return buffer.Bytes(), nil, checkSmall(buffer.Bytes(), encoding, c.MaxChunk)
 	}
-	var whole io.Reader = &limited{io.MultiReader(buffer, c.r.Body), c.MaxChunk}
+	var whole io.Reader = &limited{call: c, r: io.MultiReader(buffer, c.body), left: c.MaxChunk}
 	if encoding == "" {
 		return nil, io.NopCloser(whole), nil
 	}
 	return nil, checkGzip(whole, c.MaxChunk), nil
 }
 
-func brokenOff(err error) error {
+// brokenOff says that a body ended early, or came too slowly.
+func (c *call) brokenOff(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		c.turnAway(SlowBody)
+		return mesh.TooSlow
+	}
 	return fmt.Errorf("%w: %w", mesh.MissingData.With("Data file broke off"), err)
 }
 
@@ -91,6 +97,7 @@ func unfold(z io.Reader, most int64, packed func() int64) error {
 
 // limited reads up to left bytes and then fails, if there is more.
 type limited struct {
+	call *call
 	r    io.Reader
 	left int64
 }
@@ -101,7 +108,7 @@ func (l *limited) Read(p []byte) (int, error) {
 		return 0, mesh.TooLarge
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return n, brokenOff(err)
+		return n, l.call.brokenOff(err)
 	}
 	return n, err
 }

@@ -22,11 +22,10 @@ import (
 type Boxes interface {
 	// Mailbox finds a mailbox by its id, without regard to case.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
-	// List returns a page of the unread messages, oldest first, and nothing of
-	// their bodies: only Mailbox, Position and Workflow need be filled in (an
-	// index has them). Its cost depends on the page, not on the depth of the box.
-	// Others may have been given the same page: it must not be changed.
-	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
+	// List returns a page of the unread messages, oldest first. Its cost depends
+	// on the page, not on the depth of the box. Others may have been given the
+	// same page: it must not be changed.
+	List(ctx context.Context, q store.InboxQuery) ([]store.Listed, error)
 	// Count returns how many unread messages wait.
 	Count(ctx context.Context, mailbox int64) (int, error)
 	// Message returns one message of the mailbox in whatever state.
@@ -60,8 +59,8 @@ type Boxes interface {
 	// with its size over all chunks, if every chunk is there; if not it
 	// returns false and changes nothing.
 	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error)
-	// SentByLocalID finds what a mailbox has sent by its local id; several
-	// messages may share one, in which case two are enough.
+	// SentByLocalID finds what a mailbox has sent by its local id; of several
+	// messages that share one it returns two.
 	SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error)
 	// Outbox returns what a mailbox has sent, but no copies of events, at or
 	// after since, in whatever state, newest first. before is exclusive; 0

@@ -19,6 +19,7 @@ type endpoint struct {
 	open   bool // needs no token
 	quiet  bool // tells nobody anything that the audit should know of
 	dev    bool // exists in dev mode only
+	kind   kind // of its work
 	parts  []string
 }
 
@@ -42,15 +43,15 @@ var endpoints = withParts([]endpoint{
 	{method: "GET", path: "*/inbox", name: "list", serve: (*call).list},
 	{method: "GET", path: "*/count", name: "count", serve: (*call).count},
 	{method: "GET", path: "*/inbox/rich", name: "rich-inbox", serve: (*call).richInbox},
-	{method: "GET", path: "*/inbox/*", name: "download", serve: (*call).download},
+	{method: "GET", path: "*/inbox/*", name: "download", serve: (*call).download, kind: transfer},
 	{method: "HEAD", path: "*/inbox/*", name: "head", serve: (*call).head},
-	{method: "GET", path: "*/inbox/*/*", name: "download-chunk", serve: (*call).downloadChunk},
+	{method: "GET", path: "*/inbox/*/*", name: "download-chunk", serve: (*call).downloadChunk, kind: transfer},
 	{method: "PUT", path: "*/inbox/*/status/acknowledged", name: "acknowledge", serve: (*call).acknowledge},
-	{method: "POST", path: "*/outbox", name: "send", serve: (*call).send},
+	{method: "POST", path: "*/outbox", name: "send", serve: (*call).send, kind: transfer},
 	{method: "GET", path: "*/outbox/rich", name: "rich-outbox", serve: (*call).richOutbox},
 	{method: "GET", path: "*/outbox/tracking", name: "track", serve: (*call).track},
 	{method: "GET", path: "*/outbox/tracking/*", name: "track-local-id", serve: (*call).trackLocal},
-	{method: "POST", path: "*/outbox/*/*", name: "send-chunk", serve: (*call).sendChunk},
+	{method: "POST", path: "*/outbox/*/*", name: "send-chunk", serve: (*call).sendChunk, kind: transfer},
 })
 
 func withParts(all []endpoint) []endpoint {

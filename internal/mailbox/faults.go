@@ -119,7 +119,7 @@ func (f *faulter) refuse(w http.ResponseWriter, r *http.Request) {
 
 // disorder shuffles a page, sometimes. The page itself stays as it is: the
 // store may have given it to others too.
-func (f *faulter) disorder(page []store.Message) []store.Message {
+func (f *faulter) disorder(page []store.Listed) []store.Listed {
 	if !f.happens(f.DisorderRate) {
 		return page
 	}

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -27,15 +28,11 @@ func (c *call) list() error {
 	if err != nil {
 		return err
 	}
-	q := store.InboxQuery{Mailbox: c.box.Row, After: after, Max: size + 1}
-	if query.Has("workflow_filter") {
-		f, err := mesh.ParseWorkflowFilter(query.Get("workflow_filter"))
-		if text := query.Get("workflow_filter"); err != nil || len(text) < 2 || len(text) > 255 {
-			return invalid{"query", "workflow_filter", "one of W, !W, W*, !W*, *W*, !*W*, 2 to 255 characters"}
-		}
-		q.Workflow = f.Match
+	filter, err := workflowFilter(query)
+	if err != nil {
+		return err
 	}
-	page, err := c.Boxes.List(c.r.Context(), q)
+	page, err := c.matching(filter, store.InboxQuery{Mailbox: c.box.Row, After: after, Max: size + 1})
 	if err != nil {
 		return err
 	}
@@ -47,18 +44,64 @@ func (c *call) list() error {
 	if c.version == mesh.V1 {
 		return c.inbox(page, nil, 0)
 	}
-	count, err := c.approximateCount(after == 0 && q.Workflow == nil && !more, len(page))
+	count, err := c.approximateCount(after == 0 && filter == (mesh.WorkflowFilter{}) && !more, len(page))
 	if err != nil {
 		return err
 	}
 	return c.inbox(page, c.listLinks(query, page, more), count)
 }
 
+// workflowFilter reads workflow_filter; the zero filter when there is none.
+func workflowFilter(query url.Values) (mesh.WorkflowFilter, error) {
+	if !query.Has("workflow_filter") {
+		return mesh.WorkflowFilter{}, nil
+	}
+	text := query.Get("workflow_filter")
+	f, err := mesh.ParseWorkflowFilter(text)
+	if err != nil || len(text) < 2 || len(text) > 255 {
+		return f, invalid{"query", "workflow_filter", "one of W, !W, W*, !W*, *W*, !*W*, 2 to 255 characters"}
+	}
+	return f, nil
+}
+
+// maxSlice is how many rows of an inbox are read at once.
+const maxSlice = 2000
+
+// matching returns the page of what passes a filter. It reads the inbox in
+// slices, so that others come between. The first costs what any page costs, and is
+// mostly enough.
+func (c *call) matching(f mesh.WorkflowFilter, q store.InboxQuery) ([]store.Listed, error) {
+	most := q.Max
+	slice, err := c.Boxes.List(c.r.Context(), q)
+	if f == (mesh.WorkflowFilter{}) || err != nil {
+		return slice, err
+	}
+	var page []store.Listed
+	for {
+		for _, m := range slice {
+			if f.Match(m.Workflow) && len(page) < most {
+				page = append(page, m)
+			}
+		}
+		if len(page) == most || len(slice) < q.Max {
+			return page, nil
+		}
+		q.After, q.Max = slice[len(slice)-1].Position, maxSlice
+		err := c.reads(func(ctx context.Context) (err error) {
+			slice, err = c.Boxes.List(ctx, q)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
 // answers are reused: a page of 500 ids is 15 KB.
 var answers = sync.Pool{New: func() any { return new([]byte) }}
 
 // inbox writes a page; links and count belong to version 2.
-func (c *call) inbox(page []store.Message, links map[string]string, count int) error {
+func (c *call) inbox(page []store.Listed, links map[string]string, count int) error {
 	room, _ := answers.Get().(*[]byte) // the pool holds nothing else
 	defer answers.Put(room)
 	b := append((*room)[:0], `{"messages":[`...)
@@ -67,7 +110,7 @@ func (c *call) inbox(page []store.Message, links map[string]string, count int) e
 			b = append(b, ',')
 		}
 		b = append(b, '"')
-		b = mesh.AppendMessageID(b, int64(page[i].Position), page[i].Mailbox)
+		b = mesh.AppendMessageID(b, int64(page[i].Position), c.box.Row)
 		b = append(b, '"')
 	}
 	b = append(b, ']')
@@ -87,7 +130,7 @@ func (c *call) inbox(page []store.Message, links map[string]string, count int) e
 func messageID(m store.Message) string { return mesh.FormatMessageID(int64(m.Position), m.Mailbox) }
 
 // listLinks are paths, not URLs: a client in use puts the host before them.
-func (c *call) listLinks(query url.Values, page []store.Message, more bool) map[string]string {
+func (c *call) listLinks(query url.Values, page []store.Listed, more bool) map[string]string {
 	keep := url.Values{}
 	for _, name := range []string{"max_results", "workflow_filter"} {
 		if query.Has(name) {
@@ -152,7 +195,7 @@ func (c *call) continueFrom(query url.Values) (store.EventID, error) {
 
 // count answers "Check an inbox count" (deprecated by MESH).
 func (c *call) count() error {
-	n, err := c.Boxes.Count(c.r.Context(), c.box.Row)
+	n, err := c.depth()
 	if err != nil {
 		return err
 	}
@@ -160,6 +203,15 @@ func (c *call) count() error {
 		return c.json(http.StatusOK, map[string]int{"count": n})
 	}
 	return c.json(http.StatusOK, map[string]any{"count": n, "internalID": reference(), "allResultsIncluded": true})
+}
+
+// depth counts the unread messages.
+func (c *call) depth() (n int, err error) {
+	err = c.reads(func(ctx context.Context) (err error) {
+		n, err = c.Boxes.Count(ctx, c.box.Row)
+		return err
+	})
+	return n, err
 }
 
 // counts remembers the depths of deep inboxes for a moment, since a client that
@@ -192,7 +244,7 @@ func (c *call) approximateCount(whole bool, page int) (int, error) {
 	if age := now.Sub(known.at); ok && age >= 0 && age < countFor {
 		return known.n, nil
 	}
-	n, err := c.Boxes.Count(c.r.Context(), c.box.Row)
+	n, err := c.depth()
 	if err != nil {
 		return 0, err
 	}

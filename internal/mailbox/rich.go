@@ -69,7 +69,11 @@ func (c *call) rich(path string, least, most int, fetch history) error {
 	if err != nil {
 		return err
 	}
-	page, err := fetch(c.r.Context(), since, before, size+1)
+	var page []store.Message
+	err = c.reads(func(ctx context.Context) (err error) {
+		page, err = fetch(ctx, since, before, size+1)
+		return err
+	})
 	if err != nil {
 		return err
 	}

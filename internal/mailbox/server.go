@@ -9,6 +9,7 @@ import (
 
 	"nems/internal/mesh"
 	"nems/internal/store"
+	"nems/internal/wire"
 )
 
 // The lives of a message (MESH API, "Message expiration").
@@ -42,10 +43,21 @@ type Config struct {
 	Dev bool
 	// Faults makes the server awkward, for tests of clients; nil: it behaves.
 	Faults *Faults
+	// TurnedAway is told who was refused for a token, for their number or for
+	// being slow; mailbox is "" where there is none of that name. nil: nobody.
+	TurnedAway func(r *http.Request, mailbox string, why Reason)
+	// Share is what one mailbox may have at a time.
+	Share Share
+	// Pace is how fast bodies have to come and answers to be taken; zero means
+	// usualPace.
+	Pace wire.Pace
 	// MaxChunk is the largest body of one request in bytes; 0 means
 	// mesh.MaxChunk.
 	MaxChunk int64
 }
+
+// usualPace: 100 MB may take the better part of two hours.
+var usualPace = wire.Pace{Silence: 30 * time.Second, Rate: 16 << 10}
 
 // Server answers /messageexchange/... and, in dev mode, /admin/.... Safe for
 // concurrent use.
@@ -53,6 +65,7 @@ type Server struct {
 	Config
 	handler http.Handler
 	counts  counts
+	shares  *shares
 	faults  *faulter
 }
 
@@ -70,7 +83,10 @@ func New(c Config) *Server {
 	if c.MaxChunk == 0 {
 		c.MaxChunk = mesh.MaxChunk
 	}
-	s := &Server{Config: c}
+	if c.Pace == (wire.Pace{}) {
+		c.Pace = usualPace
+	}
+	s := &Server{Config: c, shares: newShares(c.Share)}
 	s.handler = http.HandlerFunc(s.serve)
 	if c.Faults != nil {
 		s.faults = newFaulter(*c.Faults)
@@ -86,7 +102,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	c := &call{Server: s, r: r, version: mesh.V1, silent: true}
-	c.w = &answer{ResponseWriter: w, begins: c.record}
+	c.w = &answer{ResponseWriter: wire.NewResponse(w, s.Pace), begins: c.record}
+	c.body = wire.NewBody(w, r, s.Pace)
+	wire.CloseIfSuspect(w, r)
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -112,7 +130,8 @@ type call struct {
 	name    string        // of the endpoint, for the log: never the path
 	args    []string      // the variable parts of the path
 	box     store.Mailbox // whose token it came with
-	reading bool          // of the body has begun
+	body    *wire.Body
+	reading bool // of the body has begun
 
 	// For the audit:
 	silent   bool          // there is nothing to tell
@@ -145,11 +164,22 @@ func (c *call) run() error {
 			return err
 		}
 	}
+	var token mesh.Token
 	if !e.open {
-		if c.box, err = c.authorise(args[0]); err != nil {
+		if token, err = c.authorise(args[0]); err != nil {
 			return err
 		}
 		c.args = args[1:]
+	}
+	leave, err := c.takePlace(e)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if !e.open {
+		if err := c.spend(token); err != nil {
+			return err
+		}
 	}
 	if acceptErr != nil {
 		return &mesh.Error{Status: http.StatusBadRequest, Description: "Accept header api format incorrect"}

@@ -83,6 +83,8 @@ var (
 	Forbidden           = &Error{403, "", "", "The message belongs to another mailbox", ""}
 	UnknownPath         = &Error{404, "", "", "No such endpoint", ""}
 	WrongMethod         = &Error{405, "", "", "The endpoint does not know this method", ""}
+	TooSlow             = &Error{408, "", "", "Data file did not arrive in time", ""}
+	Crowded             = &Error{503, "", "", "Too many requests of this mailbox at a time, try again", ""}
 	Unavailable         = &Error{503, "", "", "Busy, try again", ""}
 	Internal            = &Error{500, "", "", "An internal error occurred", ""}
 )

@@ -93,7 +93,9 @@ func (u *checkUp) listeners() {
 }
 
 // quiet watches nothing: a check-up logs by its findings.
-func (u *checkUp) quiet() *tlsWatch { return newTLSWatch(u.Log, prometheus.NewRegistry()) }
+func (u *checkUp) quiet() *tlsWatch {
+	return newTLSWatch(newTurnedAway(u.Log), prometheus.NewRegistry())
+}
 
 func (u *checkUp) address(what, listen string) {
 	socket, err := net.Listen("tcp", listen)

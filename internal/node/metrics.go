@@ -14,8 +14,9 @@ import (
 // metrics counts what the node does. Labels come from closed sets only:
 // actions, Spine codes, statuses; never anything about a patient.
 type metrics struct {
-	registry *prometheus.Registry
-	answers  *prometheus.CounterVec
+	registry    *prometheus.Registry
+	answers     *prometheus.CounterVec
+	meshRefused *prometheus.CounterVec
 }
 
 // newMetrics registers the node's own figures beside those of the process.
@@ -25,8 +26,11 @@ func newMetrics(stats func() store.CommitterStats) *metrics {
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nems_answers_total", Help: "Answers of the FHIR API by action, Spine code (empty: success) and HTTP status.",
 		}, []string{"action", "code", "status"}),
+		meshRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nems_mesh_refused_total", Help: "MESH callers who were turned away for their token, for the number of their requests or for being slow, by reason.",
+		}, []string{"reason"}),
 	}
-	m.registry.MustRegister(m.answers, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.answers, m.meshRefused, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, value func(store.CommitterStats) uint64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(stats())) }))
 	}

@@ -56,6 +56,7 @@ type node struct {
 	types     *eventTypes
 	registry  *registry
 	metrics   *metrics
+	away      *turnedAway
 	tls       *tlsWatch
 	mesh      *mailbox.Server
 	trail     *trail
@@ -149,7 +150,8 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.metrics = newMetrics(n.db.Stats)
-	n.tls = newTLSWatch(n.Log, n.metrics.registry)
+	n.away = newTurnedAway(n.Log)
+	n.tls = newTLSWatch(n.away, n.metrics.registry)
 	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
@@ -208,6 +210,7 @@ func (n *node) serve(ctx context.Context) error {
 		}
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
+	g.Go(func() error { return n.away.follow(ctx) })
 	for _, c := range n.chores() {
 		g.Go(func() error { return n.keep(ctx, c) })
 	}
@@ -274,6 +277,8 @@ func (n *node) everything() http.Handler {
 		case strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/"):
 			fhir.ServeHTTP(w, r) // the mux would redirect it
 		default:
+			// The other two have left deadlines on the connection.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 			rest.ServeHTTP(w, r)
 		}
 	})
@@ -320,11 +325,18 @@ func (n *node) mailboxes() *mailbox.Server {
 		key = devworld.SharedKey
 	}
 	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log,
-		Trail: n.trail, Certificate: n.systems.certificate}
+		Trail: n.trail, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway}
 	if !n.Dev {
 		c.Allowed = n.systems.opens
 	}
 	return mailbox.New(c)
+}
+
+// meshTurnedAway shows operators who was turned away by the MESH server.
+func (n *node) meshTurnedAway(r *http.Request, box string, why mailbox.Reason) {
+	n.metrics.meshRefused.WithLabelValues(string(why)).Inc()
+	n.away.note(refusal{what: "a MESH caller was turned away", listener: "mesh", peer: host(r.RemoteAddr),
+		certificate: n.systems.certificate(r), mailbox: box, reason: string(why)})
 }
 
 // operations adds health, metrics, the operators' door and the console.

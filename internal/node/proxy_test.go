@@ -81,7 +81,7 @@ func TestGoodListsStay(t *testing.T) {
 	}
 	write(ca, both)
 	write(crl, nil)
-	p := &pins{watch: newTLSWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry()), issuers: watched{path: ca}, revocations: watched{path: crl}, now: func() time.Time { return now }}
+	p := &pins{watch: newTLSWatch(newTurnedAway(slog.New(slog.DiscardHandler)), prometheus.NewRegistry()), issuers: watched{path: ca}, revocations: watched{path: crl}, now: func() time.Time { return now }}
 	if _, err := p.load(); err == nil {
 		t.Error("a configured list that is empty is taken for one that revokes nobody")
 	}

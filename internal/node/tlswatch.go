@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 )
 
 // tlsWatch shows operators what becomes of certificates and handshakes: when
@@ -19,17 +18,12 @@ type tlsWatch struct {
 	expiry  *prometheus.GaugeVec
 	reloads *prometheus.CounterVec
 	refused *prometheus.CounterVec
-	// lines bounds what those who are turned away can write into the log.
-	lines *rate.Limiter
+	away    *turnedAway
 }
 
-// refusedLines is how many refused handshakes a second are logged one by one;
-// the metric counts all.
-const refusedLines = 10
-
-func newTLSWatch(logger *slog.Logger, registry *prometheus.Registry) *tlsWatch {
+func newTLSWatch(away *turnedAway, registry *prometheus.Registry) *tlsWatch {
 	w := &tlsWatch{
-		log: logger, lines: rate.NewLimiter(refusedLines, refusedLines),
+		log: away.log, away: away,
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "nems_certificate_expiry_timestamp_seconds", Help: "When the certificates of a listener or connection expire: its own (own), the first of its issuers (issuers).",
 		}, []string{"listener", "certificate"}),
@@ -107,8 +101,8 @@ func (s serverErrors) Write(line []byte) (int, error) {
 // counted alone.
 func (w *tlsWatch) turnAway(listener, peer, reason, detail string) {
 	w.refused.WithLabelValues(listener, reason).Inc()
-	if reason != "gone" && w.lines.Allow() {
-		w.log.Warn("a TLS peer was refused", "listener", listener, "peer", peer, "reason", reason, "detail", detail)
+	if reason != "gone" {
+		w.away.note(refusal{what: "a TLS peer was refused", listener: listener, peer: host(peer), reason: reason}, slog.String("detail", detail))
 	}
 }
 

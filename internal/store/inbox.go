@@ -105,6 +105,10 @@ type InboxQuery struct {
 	Mailbox int64
 	After   EventID // exclusive; 0 from the start
 	Max     int
-	// Workflow keeps only what it says true to; nil keeps all.
-	Workflow func(workflow string) bool
+}
+
+// Listed is an unread message as a page has it.
+type Listed struct {
+	Position EventID
+	Workflow string
 }

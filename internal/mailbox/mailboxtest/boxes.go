@@ -111,20 +111,29 @@ func (b *Boxes) selected(keep func(store.Message) bool) []store.Message {
 
 func page(all []store.Message, max int) []store.Message { return all[:min(len(all), max)] }
 
+// waiting returns the unread messages of a mailbox.
+func (b *Boxes) waiting(mailbox int64) []store.Message {
+	return b.selected(func(m store.Message) bool { return m.Mailbox == mailbox && m.Status == store.Accepted })
+}
+
 // List implements mailbox.Boxes.
-func (b *Boxes) List(_ context.Context, q store.InboxQuery) ([]store.Message, error) {
+func (b *Boxes) List(_ context.Context, q store.InboxQuery) ([]store.Listed, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return page(b.selected(func(m store.Message) bool {
-		return m.Mailbox == q.Mailbox && m.Status == store.Accepted && m.Position > q.After &&
-			(q.Workflow == nil || q.Workflow(m.Workflow))
-	}), q.Max), nil
+	var listed []store.Listed
+	for _, m := range b.waiting(q.Mailbox) {
+		if m.Position > q.After && len(listed) < q.Max {
+			listed = append(listed, store.Listed{Position: m.Position, Workflow: m.Workflow})
+		}
+	}
+	return listed, nil
 }
 
 // Count implements mailbox.Boxes.
-func (b *Boxes) Count(ctx context.Context, mailbox int64) (int, error) {
-	all, err := b.List(ctx, store.InboxQuery{Mailbox: mailbox, Max: 1 << 30})
-	return len(all), err
+func (b *Boxes) Count(_ context.Context, mailbox int64) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting(mailbox)), nil
 }
 
 // Message implements mailbox.Boxes.

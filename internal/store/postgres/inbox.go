@@ -63,43 +63,21 @@ func (db *DB) messages(ctx context.Context, q querier, box store.Mailbox, sql st
 	return out, nil
 }
 
-// listStep is how many rows a filtered listing reads with one statement.
-const listStep = 2000
-
-// List returns a page of the unread messages of a mailbox, oldest first, with
-// Mailbox, Position and Workflow alone.
-func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, error) {
+// List returns a page of the unread messages of a mailbox, oldest first.
+func (db *DB) List(ctx context.Context, q store.InboxQuery) (page []store.Listed, err error) {
 	if _, err := db.box(ctx, q.Mailbox); err != nil {
 		return nil, err
 	}
-	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
-	err := db.read(ctx, func(ctx context.Context, c querier) error {
-		step := listStep
-		if q.Workflow == nil {
-			step = min(max(q.Max, 1), listStep)
+	err = db.read(ctx, func(ctx context.Context, c querier) error {
+		rows, err := all(ctx, c, scanListed, "SELECT position, type, workflow FROM inbox WHERE mailbox = $1 AND position > $2 ORDER BY position LIMIT $3",
+			q.Mailbox, int64(q.After), q.Max)
+		if err != nil {
+			return err
 		}
-		for after := q.After; len(page) < q.Max; {
-			rows, err := all(ctx, c, scanListed, "SELECT position, type, workflow FROM inbox WHERE mailbox = $1 AND position > $2 ORDER BY position LIMIT $3",
-				q.Mailbox, int64(after), step)
-			if err != nil {
+		page = make([]store.Listed, len(rows))
+		for i, r := range rows {
+			if page[i], err = db.listed(ctx, c, r); err != nil {
 				return err
-			}
-			for _, r := range rows {
-				after = r.position
-				if r.typ != 0 {
-					t, err := db.typeName(ctx, c, r.typ)
-					if err != nil {
-						return err
-					}
-					r.workflow = &t.workflow
-				}
-				m := store.Message{Mailbox: q.Mailbox, Position: r.position, Status: store.Accepted, Workflow: orEmpty(r.workflow)}
-				if len(page) < q.Max && (q.Workflow == nil || q.Workflow(m.Workflow)) {
-					page = append(page, m)
-				}
-			}
-			if len(rows) < step {
-				return nil
 			}
 		}
 		return nil
@@ -107,15 +85,24 @@ func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, er
 	return page, err
 }
 
-// listed is a row of an inbox's index.
-type listed struct {
+// inboxRow is a row of an inbox's index.
+type inboxRow struct {
 	position store.EventID
 	typ      int32
 	workflow *string
 }
 
-func scanListed(r pgx.Rows) (l listed, err error) {
+func scanListed(r pgx.Rows) (l inboxRow, err error) {
 	return l, r.Scan(&l.position, &l.typ, &l.workflow)
+}
+
+// listed names the workflow of a row.
+func (db *DB) listed(ctx context.Context, q querier, r inboxRow) (store.Listed, error) {
+	if r.typ == 0 {
+		return store.Listed{Position: r.position, Workflow: orEmpty(r.workflow)}, nil
+	}
+	t, err := db.typeName(ctx, q, r.typ)
+	return store.Listed{Position: r.position, Workflow: t.workflow}, err
 }
 
 // Count returns how many unread messages wait in a mailbox.

@@ -121,13 +121,13 @@ func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventI
 }
 
 // SentByLocalID finds what a mailbox has sent by its local id; several messages
-// may share one.
+// may share one: at most two are returned.
 func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) (out []store.Message, err error) {
 	if localID == "" {
 		return nil, nil
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		out, err = sentMessages(ctx, q, " WHERE upper(m.sender) = upper($1) AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position", sender, localID)
+		out, err = sentMessages(ctx, q, " WHERE upper(m.sender) = upper($1) AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position LIMIT 2", sender, localID)
 		return err
 	})
 	return out, err

@@ -225,9 +225,9 @@ func BenchmarkInbox(b *testing.B) {
 		b.Run("list500/page="+name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				// With a filter, for a page that is not remembered.
-				page, err := db.List(ctx, store.InboxQuery{Mailbox: box.Row, After: all[at].Position, Max: 500, Workflow: func(string) bool { return true }})
-				if err != nil || len(page) != 500 {
+				// More than 512, for a page that is not remembered.
+				page, err := db.List(ctx, store.InboxQuery{Mailbox: box.Row, After: all[at].Position, Max: 513})
+				if err != nil || len(page) < 500 {
 					b.Fatal(len(page), err)
 				}
 			}

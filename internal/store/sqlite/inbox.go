@@ -34,21 +34,18 @@ func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, err
 	return c.Message(&db.opts, box)
 }
 
-// List returns a page of the unread messages of a mailbox, oldest first, with
-// Mailbox, Position, Workflow and Status alone: it reads nothing but the
-// inbox's index. The page must not be changed: others may be given it too.
-func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, error) {
+// List returns a page of the unread messages of a mailbox, oldest first: it reads
+// nothing but the inbox's index. The page must not be changed: others may be given
+// it too.
+func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Listed, error) {
 	if _, err := db.box(ctx, q.Mailbox); err != nil {
 		return nil, err
 	}
 	commits := db.committer.Transactions() // before the page is read
-	key := pageKey{q.Mailbox, q.After, q.Max}
-	if q.Workflow == nil {
-		if page, ok := db.known.pages.get(commits, key); ok {
-			return page, nil
-		}
+	if page, ok := db.known.pages.get(commits, q); ok {
+		return page, nil
 	}
-	page := make([]store.Message, 0, min(max(q.Max, 0), 512))
+	page := make([]store.Listed, 0, min(max(q.Max, 0), pageMost))
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		// Where an index does not take all parameters, SQLite plans anew for each
 		// of their values, unless a sign makes them expressions.
@@ -57,19 +54,15 @@ func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Message, er
 				return errEnough
 			}
 			workflow, err := db.inboxWorkflow(conn, s)
-			if err != nil {
-				return err
-			}
-			if q.Workflow == nil || q.Workflow(workflow) {
-				page = append(page, store.Message{Mailbox: q.Mailbox, Position: store.EventID(s.ColumnInt64(0)), Status: store.Accepted, Workflow: workflow})
-			}
-			return nil
+			page = append(page, store.Listed{Position: store.EventID(s.ColumnInt64(0)), Workflow: workflow})
+			return err
 		}, q.Mailbox, q.After)
 	})
-	if err == nil && q.Workflow == nil {
-		db.known.pages.put(commits, key, page)
+	if err != nil {
+		return nil, err
 	}
-	return page, err
+	db.known.pages.put(commits, q, page)
+	return page, nil
 }
 
 // inboxWorkflow is the workflow id of a row of position, type and workflow.

@@ -13,19 +13,17 @@ import (
 type pages struct {
 	mu      sync.Mutex
 	commits uint64 // as of which the pages hold
-	known   map[pageKey][]store.Message
+	known   map[store.InboxQuery][]store.Listed
 }
 
-type pageKey struct {
-	mailbox int64
-	after   store.EventID
-	max     int
-}
+// pagesMost is how many pages are remembered, of up to pageMost messages, which
+// take 12 KiB. What asks for more reads through an inbox, and not again soon.
+const (
+	pagesMost = 64
+	pageMost  = 512
+)
 
-// pagesMost is how many pages are remembered: 200 KB each at 500 messages.
-const pagesMost = 32
-
-func (p *pages) get(commits uint64, key pageKey) ([]store.Message, bool) {
+func (p *pages) get(commits uint64, key store.InboxQuery) ([]store.Listed, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.commits != commits {
@@ -36,17 +34,17 @@ func (p *pages) get(commits uint64, key pageKey) ([]store.Message, bool) {
 }
 
 // put remembers a page that was read when there were so many commits, or more.
-func (p *pages) put(commits uint64, key pageKey, page []store.Message) {
+func (p *pages) put(commits uint64, key store.InboxQuery, page []store.Listed) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if commits < p.commits {
+	if commits < p.commits || key.Max > pageMost {
 		return
 	}
 	if commits > p.commits || len(p.known) >= pagesMost {
 		clear(p.known)
 	}
 	if p.known == nil {
-		p.known = make(map[pageKey][]store.Message)
+		p.known = make(map[store.InboxQuery][]store.Listed)
 	}
 	p.commits = commits
 	p.known[key] = page

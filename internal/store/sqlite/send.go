@@ -211,14 +211,14 @@ func (c complete) apply(w *writer) (result, error) {
 }
 
 // SentByLocalID finds what a mailbox has sent by its local id; several messages
-// may share one.
+// may share one: at most two are returned.
 func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error) {
 	var out []store.Message
 	if localID == "" {
 		return nil, nil
 	}
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSent+" WHERE m.sender = ? AND m.local_id = ? AND m.local_id <> '' ORDER BY m.position", takeSent(&out), sender, localID)
+		return rows(conn, selectSent+" WHERE m.sender = ? AND m.local_id = ? AND m.local_id <> '' ORDER BY m.position LIMIT 2", takeSent(&out), sender, localID)
 	})
 	return out, err
 }

@@ -44,7 +44,7 @@ type Store interface {
 	PutWorkflow(ctx context.Context, w store.Workflow) error
 	Restricted(ctx context.Context, workflow string) (store.Workflow, bool, error)
 
-	List(ctx context.Context, q store.InboxQuery) ([]store.Message, error)
+	List(ctx context.Context, q store.InboxQuery) ([]store.Listed, error)
 	Count(ctx context.Context, mailbox int64) (int, error)
 	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
 	History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error)

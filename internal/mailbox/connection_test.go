@@ -1,0 +1,117 @@
+package mailbox_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/mailbox"
+	"nems/internal/mesh"
+	"nems/internal/wire"
+)
+
+// hurried has a server cut off at once who is slow, and tells who was.
+func hurried(away chan mailbox.Reason) func(*mailbox.Config) {
+	return func(c *mailbox.Config) {
+		c.Pace = wire.Pace{Silence: 20 * time.Millisecond, Rate: 1 << 20}
+		c.TurnedAway = func(_ *http.Request, _ string, why mailbox.Reason) { away <- why }
+	}
+}
+
+// dial opens a connection that takes little at a time, and sends the text.
+func (w *world) dial(text string) net.Conn {
+	w.t.Helper()
+	conn, err := net.Dial("tcp", w.http.Listener.Addr().String())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close() })
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		if err := tcp.SetReadBuffer(4 << 10); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if _, err := io.WriteString(conn, text); err != nil {
+		w.t.Fatal(err)
+	}
+	return conn
+}
+
+// head is the head of a request, but for its last line.
+func (w *world) head(method, path, box string) string {
+	return fmt.Sprintf("%s /messageexchange/%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept: %s\r\n", method, path, w.token(box), mesh.MediaV2)
+}
+
+// Who asks for a large message and takes nothing of it is cut off.
+func TestClientThatStopsReadingIsCutOff(t *testing.T) {
+	away := make(chan mailbox.Reason, 1)
+	w := newWorld(t, hurried(away))
+	id := w.send("ALICE", "BOB", "W", strings.Repeat("x", 32<<20))
+	w.dial(w.head("GET", "BOB/inbox/"+id, "BOB") + "\r\n")
+	if why := <-away; why != mailbox.SlowTaker {
+		t.Error(why)
+	}
+}
+
+// Who sends a body too slowly is told so, and the connection ends: a small one,
+// which is held in memory, one that is streamed, and one whose length nobody knows.
+func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
+	away := make(chan mailbox.Reason, 1)
+	w := newWorld(t, hurried(away))
+	for name, c := range map[string]struct{ framing, part string }{
+		"small":    {"Content-Length: 1000", "some of it"},
+		"streamed": {"Content-Length: 1000000", strings.Repeat("x", 300<<10)},
+		"chunked":  {"Transfer-Encoding: chunked", "9\r\nsome of i"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := w.dial(w.head("POST", "ALICE/outbox", "ALICE") + "Mex-To: BOB\r\nMex-WorkflowID: W\r\n" + c.framing + "\r\n\r\n" + c.part)
+			raw, err := io.ReadAll(conn)
+			if err != nil || !strings.HasPrefix(string(raw), "HTTP/1.1 408 ") || !strings.Contains(string(raw), mesh.TooSlow.Description) {
+				t.Errorf("%s, %v", raw, err)
+			}
+			if why := <-away; why != mailbox.SlowBody {
+				t.Error(why)
+			}
+		})
+	}
+	if messages, _ := w.fake.Stored(); messages != 0 {
+		t.Errorf("%d messages", messages)
+	}
+}
+
+// After a request whose end two programs might see at different places the
+// connection ends: what follows is nobody's request.
+func TestConnectionEndsAfterSuspectFraming(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		headers, body string
+		suspect       bool
+	}{
+		"length":             {"Content-Length: 5\r\n", "hello", false},
+		"chunked":            {"Transfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", true},
+		"both":               {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", true},
+		"both, other order":  {"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "5\r\nhello\r\n0\r\n\r\n", true},
+		"folded":             {"Transfer-Encoding:\r\n chunked\r\n", "5\r\nhello\r\n0\r\n\r\n", true},
+		"two lengths":        {"Content-Length: 5\r\nContent-Length: 6\r\n", "hello", true},
+		"list of lengths":    {"Content-Length: 5, 5\r\n", "hello", true},
+		"unknown encoding":   {"Transfer-Encoding: xchunked\r\n", "5\r\nhello\r\n0\r\n\r\n", true},
+		"blank before colon": {"Content-Length : 5\r\n", "hello", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := w.dial(w.head("POST", "ALICE/outbox", "ALICE") + "Mex-To: BOB\r\nMex-WorkflowID: W\r\n" + c.headers + "\r\n" + c.body +
+				"GET /messageexchange/_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+			raw, err := io.ReadAll(bufio.NewReader(conn))
+			if pinged := strings.Contains(string(raw), `"outcome"`); pinged == c.suspect {
+				t.Errorf("the next request is answered: %v, %v\n%s", pinged, err, raw)
+			}
+			if c.suspect && !strings.Contains(string(raw), "\r\nConnection: close\r\n") {
+				t.Errorf("no word of the connection's end in\n%s", raw)
+			}
+		})
+	}
+}

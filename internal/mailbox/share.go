@@ -1,0 +1,151 @@
+package mailbox
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"nems/internal/mesh"
+)
+
+// Share is what one mailbox may have at a time of what belongs to all, so that
+// its callers, however many, do not keep others waiting. Zero means the default.
+type Share struct {
+	// Working is how many requests of a mailbox are worked on at a time: so many
+	// that transfer bodies, and as many others.
+	Working int // default 32
+	// Waiting is how many more of each kind stand in line, first come first
+	// served; beyond: mesh.Crowded.
+	Waiting int // default 512
+	// Patience is how long one stands in line; then: mesh.Crowded.
+	Patience time.Duration // default 20 s
+}
+
+func (s Share) orDefault() Share {
+	return Share{cmp.Or(s.Working, 32), cmp.Or(s.Waiting, 512), cmp.Or(s.Patience, 20*time.Second)}
+}
+
+// kind of work, each with a line of its own: a client on a slow network that
+// downloads much can still list and acknowledge.
+type kind byte
+
+const (
+	short    kind = iota
+	transfer      // of bodies: as slow as the network
+	scan          // of many rows: one at a time
+)
+
+// user is whose share it is: a mailbox or, where no token is needed, the holder
+// of a certificate.
+type user struct {
+	mailbox     int64
+	certificate string
+	kind        kind
+}
+
+// shares enforces a Share. Safe for concurrent use.
+type shares struct {
+	Share
+	// scans is for those of all mailboxes: they take half of the processors at
+	// most.
+	scans *semaphore.Weighted
+
+	mu    sync.Mutex
+	lines map[user]*line // of those who are here
+}
+
+// line is the requests of one user.
+type line struct {
+	here   int // that are worked on or wait; guarded by shares.mu
+	places *semaphore.Weighted
+}
+
+func newShares(s Share) *shares {
+	return &shares{Share: s.orDefault(), lines: map[user]*line{}, scans: semaphore.NewWeighted(int64(max(1, runtime.GOMAXPROCS(0)/2)))}
+}
+
+// enter waits for a place, as long as ctx lives; leave must follow when it is had.
+func (s *shares) enter(ctx context.Context, u user) (leave func(), err error) {
+	l, ok := s.join(u)
+	if !ok {
+		return nil, mesh.Crowded
+	}
+	leave = func() {
+		l.places.Release(1)
+		s.part(u, l)
+	}
+	if l.places.TryAcquire(1) { // unless others wait
+		return leave, nil
+	}
+	patient, cancel := context.WithTimeout(ctx, s.Patience)
+	defer cancel()
+	if l.places.Acquire(patient, 1) == nil {
+		return leave, nil
+	}
+	s.part(u, l)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return nil, mesh.Crowded
+}
+
+func (s *shares) join(u user) (*line, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lines[u]
+	if l == nil {
+		places := s.Working
+		if u.kind == scan {
+			places = 1
+		}
+		l = &line{places: semaphore.NewWeighted(int64(places))}
+		s.lines[u] = l
+	}
+	if l.here >= s.Working+s.Waiting {
+		return nil, false
+	}
+	l.here++
+	return l, true
+}
+
+func (s *shares) part(u user, l *line) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.here--; l.here == 0 {
+		delete(s.lines, u)
+	}
+}
+
+// takePlace waits for the call's place among those of its mailbox.
+func (c *call) takePlace(e endpoint) (leave func(), err error) {
+	u := user{mailbox: c.asked.Row, kind: e.kind}
+	if e.open && c.Certificate != nil {
+		u.certificate = c.Certificate(c.r)
+	}
+	leave, err = c.shares.enter(c.r.Context(), u)
+	if err == mesh.Crowded {
+		c.turnAway(Crowded)
+	}
+	return leave, err
+}
+
+// reads does what reads many rows: of each mailbox one at a time, and few of all.
+// Others come between, so that it should take milliseconds; what takes longer is
+// done in slices.
+func (c *call) reads(f func(ctx context.Context) error) error {
+	ctx := c.r.Context()
+	leave, err := c.shares.enter(ctx, user{mailbox: c.box.Row, kind: scan})
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := c.shares.scans.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer c.shares.scans.Release(1)
+	return f(ctx)
+}

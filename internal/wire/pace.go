@@ -1,0 +1,112 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// Pace is how fast a peer has to take or send: a piece of at most 64 KiB within
+// Silence, and Rate bytes a second on average. Only the time that it is waited for
+// counts. Whoever is slower is cut off: reading and writing then fail with
+// os.ErrDeadlineExceeded.
+type Pace struct {
+	Silence time.Duration
+	Rate    float64
+}
+
+// piece is how many bytes are handed over under one deadline.
+const piece = 64 << 10
+
+// peer is one direction of a request's connection.
+type peer struct {
+	pace   Pace
+	passed int64         // bytes
+	waited time.Duration // for them
+}
+
+// limit is how long the next piece may take.
+func (p *peer) limit() time.Duration {
+	earned := time.Duration(float64(p.passed+piece) / p.pace.Rate * float64(time.Second))
+	return max(0, min(p.pace.Silence, p.pace.Silence+earned-p.waited))
+}
+
+// move hands a piece over within its limit.
+func (p *peer) move(deadline func(time.Time) error, hand func([]byte) (int, error), b []byte) (int, error) {
+	began := time.Now()
+	_ = deadline(began.Add(p.limit())) // not every writer has deadlines
+	n, err := hand(b[:min(len(b), piece)])
+	p.passed += int64(n)
+	p.waited += time.Since(began)
+	return n, err
+}
+
+// Body is a request's body that has to arrive at a Pace. It belongs to one
+// goroutine.
+type Body struct {
+	// Whole: all of it was read.
+	Whole bool
+
+	source     io.Reader
+	peer       peer
+	connection *http.ResponseController
+}
+
+// NewBody returns the body of a request, and lets the rest of the request take as
+// long as it takes: where nothing more is to come, a deadline for reading would
+// end its context.
+func NewBody(w http.ResponseWriter, r *http.Request, pace Pace) *Body {
+	b := &Body{source: r.Body, peer: peer{pace: pace}, connection: http.NewResponseController(w)}
+	if r.ContentLength == 0 {
+		b.end()
+	} else {
+		_ = b.connection.SetReadDeadline(time.Now().Add(pace.Silence))
+	}
+	return b
+}
+
+func (b *Body) end() {
+	b.Whole = true
+	_ = b.connection.SetReadDeadline(time.Time{})
+}
+
+func (b *Body) Read(p []byte) (int, error) {
+	n, err := b.peer.move(b.connection.SetReadDeadline, b.source.Read, p)
+	if errors.Is(err, io.EOF) {
+		b.end()
+	}
+	return n, err
+}
+
+// Response is an answer that has to be taken at a Pace. It belongs to one
+// goroutine.
+type Response struct {
+	http.ResponseWriter
+	peer       peer
+	connection *http.ResponseController
+}
+
+// NewResponse returns w with the pace.
+func NewResponse(w http.ResponseWriter, pace Pace) *Response {
+	return &Response{ResponseWriter: w, peer: peer{pace: pace}, connection: http.NewResponseController(w)}
+}
+
+// WriteHeader gives an answer without a body its time too.
+func (r *Response) WriteHeader(status int) {
+	_ = r.connection.SetWriteDeadline(time.Now().Add(r.peer.pace.Silence))
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *Response) Write(p []byte) (n int, err error) {
+	for done := false; !done; done = n == len(p) {
+		written, err := r.peer.move(r.connection.SetWriteDeadline, r.ResponseWriter.Write, p[n:])
+		if n += written; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (r *Response) Unwrap() http.ResponseWriter { return r.ResponseWriter }
