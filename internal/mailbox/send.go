@@ -57,10 +57,19 @@ func (c *call) recipient(ctx context.Context, h mesh.Headers) (store.Mailbox, er
 	if err != nil {
 		return store.Mailbox{}, err
 	}
-	if restricted && !(among(w.Senders, c.box.ID) && among(w.Receivers, recipient.ID)) {
+	if !c.maySend(h.WorkflowID, w, restricted) || restricted && !among(w.Receivers, recipient.ID) {
 		return store.Mailbox{}, mesh.NotRegistered
 	}
 	return recipient, nil
+}
+
+// maySend tells whether the caller may send a workflow, whose registration is w
+// where there is one.
+func (c *call) maySend(workflow string, w store.Workflow, registered bool) bool {
+	if c.Reserved != nil && c.Reserved(workflow) {
+		return nhs.SameID(c.box.ID, c.NEMS) || registered && among(w.Senders, c.box.ID)
+	}
+	return !registered || among(w.Senders, c.box.ID)
 }
 
 func among(mailboxes []string, id string) bool {

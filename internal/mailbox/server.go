@@ -38,6 +38,11 @@ type Config struct {
 	// Certificate names the client certificate of a request, for the audit; nil
 	// names none.
 	Certificate func(r *http.Request) string
+	// NEMS is the mailbox that copies of events come from. Reserved tells their
+	// workflow ids, which are taken from NEMS alone and from whom an operator has
+	// registered as a sender: receivers tell events by them. nil reserves none.
+	NEMS     string
+	Reserved func(workflow string) bool
 	// Dev opens the endpoints of the MESH sandbox that reset mailboxes, write
 	// reports and change messages, without authorization.
 	Dev bool

@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"nems/internal/catalogue"
@@ -21,6 +23,12 @@ type eventTypes struct {
 
 // now returns the event types as they are at the moment.
 func (t *eventTypes) now() *catalogue.Catalogue { return t.current.Load() }
+
+// reserves tells whether copies of events come with a workflow id. Case does not
+// count: a receiver may not look at it.
+func (n *node) reserves(workflow string) bool {
+	return slices.ContainsFunc(n.types.now().Types(), func(t *catalogue.EventType) bool { return strings.EqualFold(t.Workflow, workflow) })
+}
 
 // load reads the life cycles.
 func (t *eventTypes) load(ctx context.Context) error {

@@ -325,7 +325,8 @@ func (n *node) mailboxes() *mailbox.Server {
 		key = devworld.SharedKey
 	}
 	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log,
-		Trail: n.trail, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway}
+		Trail: n.trail, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway,
+		NEMS: n.Mailbox, Reserved: n.reserves}
 	if !n.Dev {
 		c.Allowed = n.systems.opens
 	}
