@@ -3,7 +3,8 @@ package receiver
 import (
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	visible "nems/internal/plain"
 )
 
 // Step is what an entry of the audit tells of a message.
@@ -68,19 +69,8 @@ func (e *Entry) bound() {
 	e.Why = plain(e.Why, longestWhy)
 }
 
-// plain takes line breaks and other control characters out of a text that came
-// from outside, and cuts it at that many bytes.
+// plain makes a text that came from outside one line, and cuts it at that many
+// bytes. Errors that were joined stand on lines of their own.
 func plain(text string, longest int) string {
-	if len(text) > longest {
-		for longest > 0 && !utf8.RuneStart(text[longest]) {
-			longest--
-		}
-		text = text[:longest] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return ' '
-		}
-		return r
-	}, text)
+	return visible.Short(strings.ReplaceAll(text, "\n", " "), longest+len("…"))
 }

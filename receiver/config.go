@@ -23,9 +23,10 @@ type Config struct {
 	// OwnASIDs are the ASIDs that this organisation publishes with: events from
 	// them are marked Own.
 	OwnASIDs []string
-	// Senders are the mailboxes that NEMS sends from. Messages of others are no
-	// events, whatever is in them: they are handed over as Other. None means that
-	// everybody is believed.
+	// Senders are the mailboxes that NEMS sends from; none means NEMSMailbox.
+	// Messages of others are no events, whatever is in them: they are handed over
+	// as Other, and one that reads as an event has the Problem ErrSender. Anybody
+	// can send to a mailbox: put AnySender here only where nobody else can.
 	Senders []string
 	// Memory recognises repeats and order; nil means one that ends with the
 	// Receiver.
@@ -98,6 +99,12 @@ const (
 	Left       Outcome = "left"       // still in the mailbox: failed, too large, or Config.Keep
 )
 
+// Whom Config.Senders names.
+const (
+	NEMSMailbox = "X26NEMS" // what nems serve sends from, unless it is told otherwise
+	AnySender   = "*"       // everybody is believed
+)
+
 // Errors of this package, for errors.Is.
 var (
 	// ErrPermanent marks an error that no further attempt would mend.
@@ -107,6 +114,10 @@ var (
 	// ErrFailing: several messages in a row could not be collected, so the
 	// fault is not a message's.
 	ErrFailing = errors.New("several messages in a row failed")
+	// ErrSender: a message that reads as an event comes from another mailbox than
+	// those in Config.Senders. It is not to be believed: a Handler that cannot tell
+	// what it is returns Permanent of it, so that it is set aside or left.
+	ErrSender = errors.New("not an event message: it comes from another mailbox than those in Config.Senders")
 	// ErrTooLarge: a body larger than Config.MaxBody.
 	ErrTooLarge = errors.New("the message is larger than this receiver takes")
 	// ErrNotReturned: the process ended while the Handler had the message, as
@@ -150,6 +161,9 @@ func (c *Config) setDefaults() {
 	c.MaxBody = or(c.MaxBody, 64<<20)
 	c.Timeout = or(c.Timeout, 2*time.Minute)
 	c.Grace = or(c.Grace, 10*time.Second)
+	if len(c.Senders) == 0 {
+		c.Senders = []string{NEMSMailbox}
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

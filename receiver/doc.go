@@ -26,6 +26,9 @@
 //     why, on disk before a message is acknowledged ("Receiver Information
 //     Governance"). A Handler that has no use for a message returns Ignore with the
 //     reason; Audit.Note adds who used it, and how.
+//   - Senders. Anybody can send to a mailbox. What reads as an event and does not
+//     come from NEMS's is not one: Message.Kind is Other, and Message.Problem is
+//     ErrSender (see Config.Senders). A Handler looks at Kind before it uses a Body.
 //   - Loop-backs. A system's own events come back to it when its subscriptions
 //     match ("Publish an event message"). Message.Own marks them.
 //   - Poison. A message that the Handler fails Config.Attempts times is written

@@ -39,8 +39,7 @@ func (r *Receiver) download(ctx context.Context, id string) (Message, error) {
 		m.Kind, m.Status = Report, status(d.Headers)
 		return m, nil
 	}
-	r.readEvent(&m)
-	return m, nil
+	return r.read(m), nil
 }
 
 func status(h mesh.Headers) Status {

@@ -45,6 +45,9 @@ func Example() {
 		return
 	}
 	tally, err := r.Collect(context.Background(), func(_ context.Context, m receiver.Message) error {
+		if m.Kind != receiver.Event { // anybody can send to a mailbox
+			return receiver.Permanent(m.Problem)
+		}
 		return receiver.WriteFile(filepath.Join(folder, m.BaseName()+".xml"), m.Body)
 	})
 	fmt.Printf("%+v %v\n", tally, err)

@@ -84,13 +84,19 @@ func (r *round) leave(m Message, failure error, d time.Duration) error {
 	}
 	r.config.Observe(m, Left, failure)
 	r.config.Logger.Warn("message left in the mailbox", "message", m, "error", failure)
-	if errors.Is(failure, ErrTooLarge) { // whatever else fails, this is its own fault
+	if itsOwn(failure) {
 		return nil
 	}
 	if r.failures++; r.failures >= inARow {
 		return fmt.Errorf("%w: %w", ErrFailing, failure)
 	}
 	return nil
+}
+
+// itsOwn tells failures that are a message's own fault, whatever else fails: so that
+// somebody who sends many of them stops nothing.
+func itsOwn(failure error) bool {
+	return errors.Is(failure, ErrTooLarge) || errors.Is(failure, ErrSender)
 }
 
 // recovered: what was left while everything failed need not wait any longer.

@@ -53,10 +53,12 @@ func (r *Receiver) backoff(attempt int) time.Duration {
 // then it is not this one's fault. A message that stays gets all its attempts
 // anew.
 func (r *round) poison(ctx context.Context, m Message, failure error) error {
-	if r.config.SetAside != "" && r.failures < inARow-1 {
+	if r.config.SetAside != "" && (r.failures < inARow-1 || itsOwn(failure)) {
 		err := setAside(r.config.SetAside, m, failure, r.config.Now())
 		if err == nil {
-			r.failures++
+			if !itsOwn(failure) {
+				r.failures++
+			}
 			return r.finish(ctx, m, Aside, failure)
 		}
 		failure = errors.Join(failure, err)

@@ -13,8 +13,6 @@ import (
 
 // Why a message is no event, or why it cannot be told what an event is about.
 var (
-	// errSender: anybody may send to a mailbox; events come from NEMS.
-	errSender = errors.New("not an event message: it comes from another mailbox than those in Config.Senders")
 	// errIDs: they are keys here, names of files and lines of the audit.
 	errIDs   = errors.New("not an event message: MessageHeader.id and MessageHeader.event.code are of 1 to 64 letters, digits, hyphens, dots and underscores")
 	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: corrections of it cannot be told")
@@ -23,10 +21,6 @@ var (
 // readEvent reads the facts. What has an event code and a message id is an
 // event, even if other facts are missing: repeats of it can be told.
 func (r *Receiver) readEvent(m *Message) {
-	if !r.believed(m.From) {
-		m.Problem = errSender
-		return
-	}
 	doc, _, err := fhir.ParseXML(m.Body)
 	if err != nil {
 		m.Problem = fmt.Errorf("not an event message: %w", err)
@@ -49,9 +43,20 @@ func (r *Receiver) readEvent(m *Message) {
 	}
 }
 
+// read reads the facts of a message that is from NEMS; what is not is no event.
+func (r *Receiver) read(m Message) Message {
+	event := m
+	r.readEvent(&event)
+	if event.Kind != Event || r.believed(m.From) {
+		return event
+	}
+	m.Problem = ErrSender
+	r.config.Logger.Warn("a message that reads as an event is not taken for one: another mailbox than NEMS's sent it", "message", m, "from", m.From)
+	return m
+}
+
 func (r *Receiver) believed(sender string) bool {
-	known := r.config.Senders
-	return len(known) == 0 || slices.ContainsFunc(known, func(s string) bool { return strings.EqualFold(s, sender) })
+	return slices.ContainsFunc(r.config.Senders, func(s string) bool { return s == AnySender || strings.EqualFold(s, sender) })
 }
 
 func factsOf(e event.Event, about Identifier) Facts {

@@ -17,6 +17,9 @@ type round struct {
 	seen    map[string]bool
 }
 
+// mostSeen ends a round: a MESH could list without end.
+const mostSeen = 1_000_000
+
 // pages lists the mailbox page by page and collects what was not seen before;
 // it returns how many messages that were.
 func (r *round) pages(ctx context.Context) (fresh int, err error) {
@@ -33,7 +36,7 @@ func (r *round) pages(ctx context.Context) (fresh int, err error) {
 		}
 		n, err := r.page(ctx, page.Messages)
 		fresh += n
-		if err != nil || page.Next == "" || len(page.Messages) == 0 {
+		if err != nil || page.Next == "" || len(page.Messages) == 0 || len(r.seen) >= mostSeen {
 			return fresh, err
 		}
 		from = page.Next

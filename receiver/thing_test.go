@@ -168,19 +168,6 @@ func TestEveryVersionAcrossRestarts(t *testing.T) {
 	}
 }
 
-// Only those who may send events do.
-func TestSendersAreChecked(t *testing.T) {
-	f := newFakeMESH(notice{id: "1"}.in("M1"), notice{id: "2"}.in("M2"))
-	f.messages[1].headers["mex-from"] = "SOMEBODY"
-	var got collected
-	if _, err := newReceiver(t, f, newClock(), func(c *receiver.Config) { c.Senders = []string{"x26nems"} }).Collect(t.Context(), got.handle); err != nil {
-		t.Fatal(err)
-	}
-	if len(got.messages) != 2 || got.messages[0].Kind != receiver.Event || got.messages[1].Kind != receiver.Other || got.messages[1].Problem == nil {
-		t.Errorf("%v", got.messages)
-	}
-}
-
 // effectsOf hands the notices over and tells what each means: effect, and the
 // message id of what it is about.
 func effectsOf(t *testing.T, notices ...notice) (effects []string, tally receiver.Tally) {

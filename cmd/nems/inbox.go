@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,6 +32,7 @@ type inboxCmd struct {
 	EveryCopy bool          `name:"every-copy" help:"Collect an event that was published or delivered twice twice."`
 	SetAside  string        `name:"set-aside" type:"path" placeholder:"DIR" help:"Put messages that fail again and again here and acknowledge them; default: they stay in the mailbox."`
 	Attempts  int           `default:"3" help:"How often a message is tried."`
+	Sender    []string      `default:"X26NEMS" env:"-" placeholder:"MAILBOX" help:"Mailbox that NEMS sends from. What reads as an event and comes from another one is not handed on: it is set aside or stays in the mailbox. * believes everybody."`
 	OwnASID   []string      `name:"own-asid" placeholder:"ASID" help:"Mark the events that this system published itself."`
 	Poll      time.Duration `help:"Time between two looks with --follow; default: 5m, the shortest that MESH allows, and 1s for a MESH on this machine."`
 	Password  string        `default:"password" env:"NEMS_MAILBOX_PASSWORD" help:"Password of the mailbox."`
@@ -86,7 +88,7 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 	return receiver.New(receiver.Config{
 		EveryVersion: true, // who looks into an inbox wants to see all of it
 		URL:          i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
-		OwnASIDs: i.OwnASID, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.Keep,
+		OwnASIDs: i.OwnASID, Senders: i.Sender, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.Keep,
 		Poll: i.poll(), Attempts: i.Attempts, SetAside: i.SetAside, Observe: out.observe,
 		Logger: newLog(slog.LevelInfo),
 	})
@@ -126,8 +128,12 @@ func (i *inboxCmd) openMemory() (*receiver.FileMemory, error) {
 	return receiver.OpenMemory(path, receiver.MemoryOptions{})
 }
 
-// handle saves a message, then gives it to the command.
+// handle saves a message, then gives it to the command. What only looks like an
+// event goes to neither: they could take it for one.
 func (i *inboxCmd) handle(ctx context.Context, m receiver.Message) error {
+	if errors.Is(m.Problem, receiver.ErrSender) {
+		return receiver.Permanent(m.Problem)
+	}
 	file := i.file(m)
 	if file != "" {
 		if err := receiver.WriteFile(file, m.Body); err != nil {

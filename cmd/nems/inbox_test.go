@@ -159,3 +159,27 @@ func TestInboxKeepsAndShowsATable(t *testing.T) {
 		t.Errorf("%q", lines)
 	}
 }
+
+// What only looks like an event is neither saved nor given to the command; it stays
+// in the mailbox, or is set aside where it may.
+func TestInboxBelievesNEMSAlone(t *testing.T) {
+	folder := t.TempDir()
+	collect := func(s *inboxMESH, senders ...string) (string, error) {
+		return collectInbox(t, s, func(c *inboxCmd) {
+			c.Save, c.Exec, c.Sender = filepath.Join(folder, "save"), "touch '"+folder+"/ran'", senders
+		})
+	}
+	s := &inboxMESH{ids: []string{"M1"}}
+	rows, err := collect(s, "SOMEBODY")
+	if err != errFailed || !strings.Contains(rows, "\tleft\tother\t") || !strings.Contains(rows, "another mailbox") || len(s.ids) != 1 {
+		t.Errorf("%v, %q, mailbox %q", err, rows, s.ids)
+	}
+	for _, name := range []string{"save/M1.xml", "ran"} {
+		if _, err := os.Stat(filepath.Join(folder, name)); !os.IsNotExist(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if rows, err = collect(s, "SOMEBODY", "*"); err != nil || len(s.ids) != 0 {
+		t.Errorf("%v, %q, mailbox %q", err, rows, s.ids)
+	}
+}

@@ -77,7 +77,7 @@ func (r inboxRow) note() string {
 	}
 	for _, s := range []string{r.Problem, r.Error} {
 		if s != "" {
-			notes = append(notes, s)
+			notes = append(notes, strings.ReplaceAll(s, "\n", "; ")) // of errors that were joined
 		}
 	}
 	return strings.Join(notes, "; ")
