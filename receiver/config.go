@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	visible "nems/internal/plain"
 )
 
 // Config says which mailbox to collect from, and how. URL, Mailbox, Password
@@ -167,6 +169,7 @@ func (c *Config) setDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = slog.New(visible.Handler(c.Logger.Handler()))
 	if c.Observe == nil {
 		c.Observe = func(Message, Outcome, error) {}
 	}

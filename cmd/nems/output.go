@@ -25,7 +25,7 @@ func stderr() io.Writer { return plain.Writer(os.Stderr) }
 
 // newLog is a log on standard error.
 func newLog(level slog.Leveler) *slog.Logger {
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: plain.Attr}))
+	return slog.New(plain.Handler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 }
 
 // printTable writes rows below a header, whose columns have blanks between. Each

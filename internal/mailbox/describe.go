@@ -6,15 +6,17 @@ import (
 
 	"nems/internal/mesh"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // describe writes the mex- headers of a message's chunk n.
 func (c *call) describe(m store.Message, n int) {
 	id := messageID(m)
+	partner, _ := subscription.CapPartnerID(m.PartnerID, mesh.MaxPartnerID)
 	h := mesh.Headers{
 		From: m.Sender, To: m.Recipient, WorkflowID: m.Workflow,
 		MessageType: string(m.Type), MessageID: id,
-		LocalID: m.LocalID, PartnerID: m.PartnerID, FileName: fileName(m, id), Subject: m.Subject,
+		LocalID: m.LocalID, PartnerID: partner, FileName: fileName(m, id), Subject: m.Subject,
 		Chunk: mesh.ChunkRange{Number: n, Total: m.Chunks}, TotalChunks: strconv.Itoa(m.Chunks),
 		Compressed: m.Compressed || m.ContentEncoding == "gzip", Encrypted: m.Encrypted,
 		Checksum: m.Checksum, ContentType: m.ContentType,

@@ -76,6 +76,7 @@ func TestBadRequests(t *testing.T) {
 		"workflow receiver":    {request{"POST", "ALICE/outbox", to("BARRY", "Mex-WorkflowID", "RESTRICTED_WORKFLOW"), "x"}, 417, `"code":"17"`},
 		"workflow sender":      {request{"POST", "ALICE/outbox", to("BARRY", "Mex-WorkflowID", "ANOTHER_WORKFLOW"), "x"}, 417, `"code":"17"`},
 		"another sender":       {request{"POST", "ALICE/outbox", to("BOB", "Mex-From", "BARRY"), "x"}, 403, `"code":"07"`},
+		"control character":    {request{"POST", "ALICE/outbox", to("BOB", "Mex-FileName", "a\u009b31m.xml"), "x"}, 400, "Malformed headers: mex-filename"},
 		"a report":             {request{"POST", "ALICE/outbox", to("BOB", "Mex-MessageType", "REPORT"), "x"}, 417, `"code":"11"`},
 		"empty body":           {request{"POST", "ALICE/outbox", to("BOB"), ""}, 417, `"code":"02"`},
 		"encoding":             {request{"POST", "ALICE/outbox", to("BOB", "Content-Encoding", "br"), "x"}, 422, "UnsupportedContentEncoding"},

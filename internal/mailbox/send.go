@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"nems/internal/mesh"
@@ -158,7 +159,7 @@ func readSendHeaders(src http.Header) (mesh.Headers, error) {
 		return h, mesh.MalformedHeaders.With("Malformed headers: " + mesh.HeaderWorkflowID + " is missing")
 	}
 	for name, value := range mex {
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' }) {
+		if strings.ContainsFunc(value, unicode.IsControl) {
 			return h, mesh.MalformedHeaders.With("Malformed headers: " + name)
 		}
 	}

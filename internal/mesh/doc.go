@@ -13,6 +13,10 @@ const (
 	// MaxChunks is the most chunks of a message that we take. With MaxChunk it
 	// is the 100 GB that a chunked message may have ("Outbox workflow").
 	MaxChunks = 1000
+	// MaxPartnerID is the longest partner id that a copy here is given with, in
+	// bytes; with the rest of the header it stays below what a Client takes. The
+	// schema has 500, which a few subscriptions fill.
+	MaxPartnerID = 240 << 10
 	// DefaultPage and MaxPage are the message ids of one listing.
 	DefaultPage = 500
 	MinPage     = 10

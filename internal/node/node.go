@@ -29,6 +29,7 @@ import (
 	"nems/internal/mesh"
 	"nems/internal/nhs"
 	"nems/internal/operator"
+	"nems/internal/plain"
 	"nems/internal/spine"
 	"nems/internal/store/sqlite"
 )
@@ -83,6 +84,7 @@ func Run(ctx context.Context, c Config, w World) error {
 	if w.Now == nil {
 		w.Now = time.Now
 	}
+	w.Log = slog.New(plain.Handler(w.Log.Handler()))
 	n := &node{Config: c, World: w, owner: uuid.NewString()}
 	defer n.close()
 	if err := n.open(ctx); err != nil {

@@ -95,23 +95,31 @@ func TestWriter(t *testing.T) {
 }
 
 // A log has no raw value and none without end, whatever the handler.
-func TestAttr(t *testing.T) {
-	for name, handler := range map[string]func(io.Writer, *slog.HandlerOptions) slog.Handler{
-		"text": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewTextHandler(w, o) },
-		"json": func(w io.Writer, o *slog.HandlerOptions) slog.Handler { return slog.NewJSONHandler(w, o) },
+func TestHandler(t *testing.T) {
+	for name, handler := range map[string]func(io.Writer) slog.Handler{
+		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+		"json": func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			log := slog.New(handler(&out, &slog.HandlerOptions{ReplaceAttr: plain.Attr}))
+			log := slog.New(plain.Handler(handler(&out)))
 			long := strings.Repeat("\u009bx", 1<<16)
-			log.Warn("said", "text", long, "error", errors.New(long), "number", 7)
+			log.With("with", long).WithGroup("group").Warn(long, "text", long, "error", errors.New(long), "number", 7,
+				slog.Group("inner", "text", long), "list", []string{long}, "value", logValue(long), "bytes", []byte(long))
 			if out.Len() > 1<<17 || strings.Count(out.String(), "\n") != 1 {
 				t.Errorf("%d bytes, %d lines", out.Len(), strings.Count(out.String(), "\n"))
 			}
 			harmless(t, out.String(), "\n")
+			if !strings.Contains(out.String(), "number") || !strings.Contains(out.String(), "inner") {
+				t.Errorf("%.200s", &out)
+			}
 		})
 	}
 }
+
+type logValue string
+
+func (v logValue) LogValue() slog.Value { return slog.StringValue(string(v)) }
 
 func FuzzLine(f *testing.F) {
 	for _, s := range harmful {

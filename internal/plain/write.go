@@ -2,7 +2,6 @@ package plain
 
 import (
 	"io"
-	"log/slog"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -54,29 +53,4 @@ func escape(p []byte) []byte {
 func appendUnit(out []byte, r rune) []byte {
 	const digits = "0123456789abcdef"
 	return append(out, '\\', 'u', digits[r>>12&0xf], digits[r>>8&0xf], digits[r>>4&0xf], digits[r&0xf])
-}
-
-// mostLogged bounds one value in a log, in characters: a stack trace fits.
-const mostLogged = 8192
-
-// Attr bounds what one value can write into a log, and makes it plain: it is the
-// ReplaceAttr of a slog handler.
-func Attr(_ []string, a slog.Attr) slog.Attr {
-	switch a.Value.Kind() {
-	case slog.KindString:
-		a.Value = slog.StringValue(shortText(a.Value.String()))
-	case slog.KindAny:
-		if err, ok := a.Value.Any().(error); ok {
-			a.Value = slog.StringValue(shortText(err.Error()))
-		}
-	}
-	return a
-}
-
-// shortText keeps line feeds, which a handler quotes: a stack trace has them.
-func shortText(s string) string {
-	if len(s) > mostLogged {
-		s = s[:mostLogged] + "…"
-	}
-	return Text(s)
 }
