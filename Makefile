@@ -1,7 +1,10 @@
-# make test    vet, then every test with the race detector (what CI runs)
-# make lint    formatting, vet, staticcheck
-# make bench   benchmarks of the packages, then publishing over HTTP end to end
-# make build   bin/nems, one static binary
+# make help      this list
+# make test      vet, then every test with the race detector (what CI runs)
+# make quick     vet, and the tests of the packages that changed against main and of
+#                those that stand on them, without the race detector (BASE=main)
+# make lint      formatting, vet, staticcheck
+# make bench     benchmarks of the packages, then publishing over HTTP end to end
+# make build     bin/nems, one static binary
 # make torture   the real program killed, cut off and starved of disk, on SQLite and
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
@@ -17,7 +20,15 @@ RACE := -race
 export CGO_ENABLED := 1
 endif
 
-.PHONY: test lint bench build tools torture simulate
+.PHONY: help quick test lint bench build tools torture simulate
+
+help:
+	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
+
+quick:
+	$(GO) vet ./...
+	@packages="$$(./.ci/changed $(or $(BASE),main))"; \
+	if [ -z "$$packages" ]; then echo "make quick: nothing has changed against $(or $(BASE),main)"; else $(GO) test -short $$packages; fi
 
 test: tools
 	$(GO) vet ./...

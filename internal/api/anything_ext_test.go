@@ -20,7 +20,7 @@ import (
 )
 
 // listed are the refusals that there are: status and Spine code (Spine Core,
-// "Error handling", and the design's table).
+// "Error handling", and decision 1).
 var listed = []string{
 	"400 INVALID_NHS_NUMBER", "400 INVALID_PATIENT_DEMOGRAPHICS", "400 INVALID_REQUEST_MESSAGE", "400 BAD_REQUEST",
 	"400 MISSING_OR_INVALID_HEADER", "400 MESSAGE_NOT_WELL_FORMED", "403 ACCESS_DENIED", "403 ASID_CHECK_FAILED",

@@ -11,7 +11,7 @@ import (
 
 // Profiles and code systems of the two kinds of OperationOutcome: the one of
 // Spine Core for everything, the older one for media types that are not
-// supported (design, decisions 6 and 7).
+// supported (decisions 6 and 7).
 const (
 	outcomeProfile       = "https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1"
 	outcomeSystem        = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"

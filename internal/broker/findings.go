@@ -49,7 +49,7 @@ func pick(findings []fhir.Finding, wanted func(fhir.Finding) bool) []fhir.Findin
 
 // Issues renders findings, errors before warnings, at most maxIssues of them
 // and then how many more there are. They have the issue type that the Spine's
-// table gives INVALID_RESOURCE (design, decision 1), not the finer one that a
+// table gives INVALID_RESOURCE (decision 1), not the finer one that a
 // finding knows.
 func Issues(findings []fhir.Finding) []spine.Issue {
 	findings = slices.Clone(findings)

@@ -15,7 +15,7 @@ import (
 )
 
 // findPatient looks the patient up, compares the routing demographics with the
-// record and collects the route keys (design, decisions 11, 15, 16 and 17).
+// record and collects the route keys (decisions 11, 15, 16 and 17).
 func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 	if len(p.strangers) > 0 {
 		return spine.PatientsDiffer(Issues(p.strangers)...)
@@ -68,7 +68,7 @@ func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumbe
 }
 
 // differences names the routing demographics that differ from the record. Events
-// of the Spine are newer than it (design, decision 11).
+// of the Spine are newer than it (decision 11).
 func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient) []string {
 	if fromSpine(e.Code) {
 		return nil

@@ -52,7 +52,7 @@ type publication struct {
 // After it returns without an error, all of that is on disk. body must not
 // change afterwards. key is the publisher's idempotency key, "" without.
 //
-// The checks run in the order of the design, section 7: the first stage that
+// The checks run in the order of the decision 29: the first stage that
 // fails answers.
 func (b *Broker) Publish(ctx context.Context, caller spine.Caller, body []byte, key string) (Published, error) {
 	p := publication{caller: caller, body: body}

@@ -171,7 +171,7 @@ func (b *Broker) mayOwn(ctx context.Context, caller spine.Caller, s subscription
 
 // subscribable checks that the event types exist and can still be subscribed
 // to. One refused event type refuses the whole subscription; every issue is
-// listed (design, decision 19).
+// listed (decision 19).
 func (b *Broker) subscribable(codes []string) ([]spine.Issue, error) {
 	var issues []spine.Issue
 	refused := false

@@ -7,7 +7,7 @@ import (
 	"nems/internal/fhir"
 )
 
-// official is the message that the figures of issue trackers and designs are
+// official is the message that the figures in these benchmarks are
 // about: 11.4 KB.
 const official = "../../../shared/spec-examples/vaccinations-1-new.xml"
 

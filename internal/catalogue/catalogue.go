@@ -110,7 +110,7 @@ func (c *Catalogue) Type(code string) (*EventType, bool) {
 }
 
 // ByInteraction finds an event type by the name that an interaction id has for
-// it: its interaction name or its code (design, decision 8).
+// it: its interaction name or its code (decision 8).
 func (c *Catalogue) ByInteraction(name string) (*EventType, bool) {
 	t, ok := c.byName[name]
 	return t, ok

@@ -9,8 +9,8 @@ import (
 )
 
 // PatientRouting starts the rules that hold the Patient resources against the
-// routing demographics. Publishing answers them with a code of its own (design,
-// decision 11).
+// routing demographics. Publishing answers them with a code of its own
+// (decision 11).
 const PatientRouting = "patient-routing"
 
 // birthNotification is the one event type about two patients: the routing

@@ -113,7 +113,7 @@ type LifeCycleError struct{ Key, Problem string }
 
 func (e *LifeCycleError) Error() string { return e.Key + ": " + e.Problem }
 
-// Level says how strictly messages are judged (design, decision 10).
+// Level says how strictly messages are judged (decision 10).
 type Level string
 
 // The levels. At Schema only the structure counts, which package fhir checks.

@@ -3,6 +3,7 @@ package catalogue
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,8 +39,12 @@ func TestAnOperatorAddsAnEventType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(c.Types()); n != 11 {
-		t.Errorf("the catalogue has %d types; expected 11", n)
+	own, err := Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, want := len(c.Types()), len(own.Types())+1; n != want {
+		t.Errorf("the catalogue has %d types; expected %d", n, want)
 	}
 	added, ok := c.ByInteraction("Admission")
 	if !ok || added.Code != "admission-1" || added.LifeCycle.State != Deprecated {
@@ -124,7 +129,8 @@ func TestLifeCyclesChangeWhileRunning(t *testing.T) {
 			t.Errorf("%s was %s and is %s; expected current and withdrawn", name, was.LifeCycle.State, is.LifeCycle.State)
 		}
 	}
-	if len(after.Types()) != len(before.Types()) || after.Types()[9].LifeCycle.State != Withdrawn {
+	shown := slices.ContainsFunc(after.Types(), func(t *EventType) bool { return t.Code == "vaccinations-1" && t.LifeCycle.State == Withdrawn })
+	if len(after.Types()) != len(before.Types()) || !shown {
 		t.Error("Types does not show the change")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// Systems under which NHS numbers are written; equal (design, decision 21).
+// Systems under which NHS numbers are written; equal (decision 21).
 const (
 	nhsNumberSystem    = "https://fhir.nhs.uk/Id/nhs-number"
 	nhsNumberSystemOld = "http://fhir.nhs.net/Id/nhs-number"

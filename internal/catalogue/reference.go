@@ -8,7 +8,7 @@ import (
 )
 
 // The official examples that break rules about references which are valid
-// STU3, so that those only warn at Standard (design, decision 9).
+// STU3, so that those only warn at Standard (decision 9).
 const (
 	bundledExample = "PDS-Change-Of-Address-ems-example.xml"
 	fullURLExample = "PDS-Change-Of-GP-ems-example.xml"

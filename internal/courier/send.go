@@ -13,7 +13,7 @@ import (
 	"nems/internal/subscription"
 )
 
-// mediaType of every copy (design, section 6).
+// mediaType of every copy (decision 30).
 const mediaType = "application/fhir+xml"
 
 // hand gives a message to the MESH and returns its message id. A delivery whose

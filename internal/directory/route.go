@@ -30,7 +30,7 @@ type Subject struct {
 	// its record says where it lives.
 	Baby nhs.NHSNumber
 	// Newer: the event comes from the Spine and tells of a change of the record.
-	// What it carries stands in for what the directory has (design, decisions 11
+	// What it carries stands in for what the directory has (decisions 11
 	// and 16). Elsewhere it counts only where there is no record.
 	Newer     bool
 	Postcodes []string // home addresses (a birth without the mother's number: the baby's)
@@ -117,11 +117,11 @@ func (r Router) by(ctx context.Context, s Subject, record *Patient) (Route, erro
 }
 
 // Withheld reports whether the record is flagged, confidential (S) or
-// invalidated (I): nothing about the patient flows (design, decision 13).
+// invalidated (I): nothing about the patient flows (decision 13).
 func (p Patient) Withheld() bool { return p.Sensitive || p.Invalid }
 
 // birth routes a birth notification without the mother's number, to areas alone
-// (design, decision 15): by where the baby lives, and by the areas of the
+// (decision 15): by where the baby lives, and by the areas of the
 // practices that the message names for the mother. Her birth date is not PDS's,
 // so no age filter matches.
 func (r Router) birth(ctx context.Context, s Subject) (Route, error) {

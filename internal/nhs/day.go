@@ -20,7 +20,7 @@ var UnitedKingdom = sync.OnceValue(func() *time.Location {
 // UTC: its first ten characters are that date, or it is an instant in UTC that
 // lies in the day by the clocks of the United Kingdom. A birth date that a system
 // keeps as midnight there is in summer written as 23:00 UTC of the day before
-// (design, decision 11).
+// (decision 11).
 func IsDay(written string, day time.Time) bool {
 	date := day.Format(time.DateOnly)
 	return written[:min(len(written), len(date))] == date || DayOfInstant(written) == date

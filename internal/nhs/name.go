@@ -9,7 +9,7 @@ import (
 // SameName reports whether two names, or parts of one, are the same for a
 // person who reads them: without regard to case, to blanks around them, to
 // which of Unicode's forms an accented letter has (both in NFC) and to which
-// character stands for the apostrophe (design, decision 11).
+// character stands for the apostrophe (decision 11).
 func SameName(a, b string) bool { return ReadName(a).Same(b) }
 
 // Name is a name, or a part of one, that is to be compared with many.

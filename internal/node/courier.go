@@ -135,7 +135,7 @@ func (n *node) carry(ctx context.Context) error {
 }
 
 // flagged tells whether the patient of an event has been flagged since it was
-// accepted (design, decision 13). A patient whom the directory does not have is
+// accepted (decision 13). A patient whom the directory does not have is
 // not.
 func (n *node) flagged(ctx context.Context, e store.Event) (bool, error) {
 	if e.Patient == nil {

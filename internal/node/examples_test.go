@@ -105,7 +105,7 @@ func demographic(r *nodetest.Request) bool {
 }
 
 // TestOfficialExamplesThatAreWrong holds the examples that break STU3 or the
-// rules to the answers that the design has for them.
+// rules to the answers that the decisions have for them.
 func TestOfficialExamplesThatAreWrong(t *testing.T) {
 	official(t, taken[0].file)
 	s := nodetest.Boot(t)

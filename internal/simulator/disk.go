@@ -15,7 +15,7 @@ import (
 // afterwards, from a cursor. Small, so that spreading is met often.
 const directCopies = 2
 
-// keyLife is how long an idempotency key holds (design, decision 20).
+// keyLife is how long an idempotency key holds (decision 20).
 const keyLife = 24 * time.Hour
 
 // disk is the one database of all nodes: what commits have reached.

@@ -62,7 +62,7 @@ func (c Caller) Owns(ods nhs.ODSCode) *Refusal {
 }
 
 // MayOwn refuses a subscription whose contact is not the caller's organisation
-// or whose mailbox is not that organisation's (design, decision 25). For a
+// or whose mailbox is not that organisation's (decision 25). For a
 // mailbox that is not known, mailboxODS is "".
 func (c Caller) MayOwn(contact nhs.ODSCode, mailbox string, mailboxODS nhs.ODSCode) *Refusal {
 	if refusal := c.Owns(contact); refusal != nil {

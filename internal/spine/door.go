@@ -12,7 +12,7 @@ import (
 // Profile says how closely the door follows the specification.
 type Profile byte
 
-// The profiles (design, decision 3). Strict is the specification. Observed also
+// The profiles (decision 3). Strict is the specification. Observed also
 // lets pass what live clients are seen to send: a token without an organisation
 // claim, and a toASID that equals the fromASID.
 const (
@@ -49,7 +49,7 @@ type Door struct {
 	verified verifiedTokens
 }
 
-// Enter runs the checks of the front door in the order of design section 7:
+// Enter runs the checks of the front door in the order of decision 29:
 // media types, headers, interaction id, token, registration, organisation. The
 // first that fails answers. The error is a *Refusal, or else the registry's:
 // then nobody can tell who is calling and the answer is 503.

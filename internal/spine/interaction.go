@@ -71,7 +71,7 @@ func isEventName(s string) bool {
 // CheckEvent refuses a message whose event is not the one that the interaction
 // id names. name is the event's name in the table of "Supported Event
 // Messages", "" where that has none (pds events); the event code is accepted
-// too, since both are in use (design, decision 8).
+// too, since both are in use (decision 8).
 func (i Interaction) CheckEvent(code, name string) *Refusal {
 	if i.Event == code || name != "" && i.Event == name {
 		return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // leeway is how far the clocks of a caller and of this service may differ
-// (design, decision 2).
+// (decision 2).
 const leeway = 60 * time.Second
 
 // latest is the largest moment in seconds that is taken for one: ten digits. A
@@ -37,7 +37,7 @@ type rule struct {
 
 // rules are all rules about claims, in the order in which they answer. Sources:
 // both "Generic API Guidance" pages ("JWT Claims"); Spine Core, "Access Tokens
-// and Audit (JWT)"; design, decision 2.
+// and Audit (JWT)"; decision 2.
 var rules = []rule{
 	{issuer, true, false, "the URI of whoever issued the token", nil},
 	{audience, true, false, "the URL of the endpoint", nil},

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Each function of this file is one situation of the design's table of
-// decisions. diagnostics must not hold a patient's data.
+// Each function of this file is one situation in which a request is refused
+// (decision 1). diagnostics must not hold a patient's data.
 
 // HeaderMissing refuses a request without the header. The text is the one that
 // the NHS harness answers with.

@@ -48,7 +48,7 @@ type System struct {
 	// Keys verify the tokens that it signs.
 	Keys Keys `json:"keys,omitzero"`
 	// Spine marks the Spine's own system: the only one that may publish the
-	// demographic events (design, decision 14).
+	// demographic events (decision 14).
 	Spine bool `json:"spine,omitempty"`
 	// Revoked ends all its rights.
 	Revoked bool `json:"revoked,omitempty"`

@@ -106,7 +106,7 @@ type Idempotency struct {
 	Key  string
 }
 
-// KeyLife is how long an idempotency key is remembered (design, decision 20).
+// KeyLife is how long an idempotency key is remembered (decision 20).
 const KeyLife = 24 * time.Hour
 
 // Digest is what a store knows the key by; nil without one.

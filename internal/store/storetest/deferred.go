@@ -86,7 +86,7 @@ func deferred(t *testing.T, w *world) {
 }
 
 // Deferred routing sees the subscriptions that were active at the acceptance
-// and live still; ends are judged as of then (design, invariant 4).
+// and live still; ends are judged as of then (invariant 4).
 func deferredAsOfAcceptance(t *testing.T, w *world) {
 	boxes := map[string]int64{}
 	for _, id := range []string{"BEFORE", "DELETED", "ENDING", "APPROVED", "AFTER"} {
