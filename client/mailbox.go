@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -68,16 +69,24 @@ func (m *Mailbox) List(ctx context.Context) ([]string, error) {
 	return inbox.Messages, err
 }
 
-// Download returns one message. It stays in the mailbox until Acknowledge.
+// maxCopy bounds a message, in bytes, unpacked: what is longer would fill the
+// memory of whoever asks for it. Messages of events have 3 MB at most.
+const maxCopy = 100 << 20
+
+// Download returns one message. It stays in the mailbox until Acknowledge. One of
+// more than 100 MiB is an error.
 func (m *Mailbox) Download(ctx context.Context, id string) (Copy, error) {
 	d, err := m.client.Download(ctx, id)
 	if err != nil {
 		return Copy{}, err
 	}
 	defer d.Body.Close()
-	body, err := io.ReadAll(d.Body)
+	body, err := io.ReadAll(io.LimitReader(d.Body, maxCopy+1))
 	if err != nil {
 		return Copy{}, err
+	}
+	if len(body) > maxCopy {
+		return Copy{}, fmt.Errorf("message %s has more than %d bytes", id, maxCopy)
 	}
 	return Copy{
 		MessageID: id, From: d.From, To: d.To, WorkflowID: d.WorkflowID, MessageType: d.MessageType,

@@ -1,12 +1,15 @@
 package receiver
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	visible "nems/internal/plain"
 )
 
 // reason is the file beside a message that was set aside.
@@ -35,12 +38,14 @@ func setAside(folder string, m Message, failure error, now time.Time) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("set aside: %w", err)
 	}
-	text, err := json.MarshalIndent(m.reason(failure, now), "", "  ")
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(visible.JSON(&text))
+	e.SetIndent("", "  ")
+	if err := e.Encode(m.reason(failure, now)); err != nil {
 		return fmt.Errorf("set aside: %w", err)
 	}
 	name := filepath.Join(folder, m.BaseName())
-	err = errors.Join(WriteFile(name+".message", m.Body), WriteFile(name+".json", append(text, '\n')))
+	err := errors.Join(WriteFile(name+".message", m.Body), WriteFile(name+".json", text.Bytes()))
 	if err != nil {
 		return fmt.Errorf("set aside: %w", err)
 	}

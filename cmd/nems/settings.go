@@ -175,8 +175,8 @@ func fileKey(name string) string {
 
 // settingsPage writes the reference: a table row for each setting.
 func settingsPage(all []*kong.Flag) error {
-	fmt.Fprint(stdout(), "# Settings\n\nWritten by `nems config explain --format markdown`. Each setting is a flag of `nems serve`, an environment variable and a key of the\n" +
-		"configuration file; they win in that order. `nems config show` prints what is in force, and from where. A secret may be `file:PATH`.\n\n" +
+	fmt.Fprint(stdout(), "# Settings\n\nWritten by `nems config explain --format markdown`. Each setting is a flag of `nems serve`, an environment variable and a key of the\n"+
+		"configuration file; they win in that order. `nems config show` prints what is in force, and from where. A secret may be `file:PATH`.\n\n"+
 		"| setting | environment | default | meaning |\n| --- | --- | --- | --- |\n")
 	for _, flag := range all {
 		fmt.Fprintf(stdout(), "| `%s` | `%s` | %s | %s |\n", flag.Name, strings.Join(flag.Envs, " "), code(flag.Default), strings.ReplaceAll(flag.Help, "|", `\|`))

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"time"
 
+	"nems/internal/plain"
 	"nems/internal/store"
 )
 
@@ -61,7 +62,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.Base != nil {
 		data.Base = p.Base(r)
 	}
-	if err := page.Execute(&out, data); err != nil {
+	if err := page.Execute(plain.Writer(&out), data); err != nil {
 		p.Log.Error("console", "error", err)
 		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
 		return
