@@ -2,9 +2,11 @@
 # make test      vet, then every test with the race detector (what CI runs)
 # make quick     vet, and the tests of the packages that changed against main and of
 #                those that stand on them, without the race detector (BASE=main)
-# make lint      formatting, vet, staticcheck
+# make lint      formatting, vet, staticcheck, known vulnerabilities
 # make bench     benchmarks of the packages, then publishing over HTTP end to end
 # make build     bin/nems, one static binary
+# make release   dist/: binaries for all platforms, the modules in each (CycloneDX), SHA256SUMS
+# make reproducible   what dist/ holds, built again elsewhere, has the same bytes
 # make torture   the real program killed, cut off and starved of disk, on SQLite and
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
@@ -20,7 +22,10 @@ RACE := -race
 export CGO_ENABLED := 1
 endif
 
-.PHONY: help quick test lint bench build tools torture simulate
+# What a release is called. Its binaries depend on this and on the source alone.
+VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+
+.PHONY: help quick test lint bench build release reproducible tools torture simulate
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -54,6 +59,7 @@ lint:
 	@files="$$(gofmt -l $$(git ls-files '*.go'))"; if [ -n "$$files" ]; then echo "gofmt: $$files"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	GO=$(GO) .ci/vulncheck
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
@@ -70,3 +76,15 @@ simulate:
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/nems ./cmd/nems
+
+release:
+	rm -rf dist
+	$(GO) run ./internal/release -version $(VERSION) -out dist
+
+# From the last commit, in another folder and with an empty build cache; the
+# machine's own platform alone, since every platform is built the same way.
+reproducible:
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && git archive HEAD | tar -x -C "$$copy" && \
+	platform=$$($(GO) env GOOS)/$$($(GO) env GOARCH) && \
+	( cd "$$copy" && GOCACHE="$$copy/cache" $(GO) run ./internal/release -version $(VERSION) -out "$$copy/dist" -platforms "$$platform" -sbom=false ) && \
+	( cd dist && sha256sum --check "$$copy/dist/SHA256SUMS" )

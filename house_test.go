@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/mailbox/mailboxtest"},
 	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
-	{"cmd/nems", "internal/bench", "internal/simulator", "internal/torture"},
+	{"cmd/nems", "internal/bench", "internal/release", "internal/simulator", "internal/torture"},
 }
 
 // onlyNode are the packages that no other package than node may import: SQL
