@@ -30,6 +30,8 @@ type Options struct {
 	// they hold, default 64 MiB.
 	Queue      int
 	QueueBytes int
+	// Quotas limit what is stored for one owner.
+	Quotas Quotas
 	// Housekeeping is the pause between rounds of it, and AuditDelay how long
 	// an entry that was only recorded waits for a commit to join.
 	Housekeeping time.Duration // default 1 s
@@ -48,6 +50,7 @@ func (o Options) WithDefaults() Options {
 	set(&o.QueueBytes, 64<<20)
 	set(&o.Housekeeping, time.Second)
 	set(&o.AuditDelay, 500*time.Millisecond)
+	o.Quotas = o.Quotas.withDefaults()
 	if o.Now == nil {
 		o.Now = time.Now
 	}

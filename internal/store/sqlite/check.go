@@ -16,6 +16,8 @@ type Health struct {
 	Events int // messages that were unpacked
 	// Damaged are the events whose message no longer has its SHA-256.
 	Damaged []int64
+	// Drift are the counters of quotas that do not agree with the tables.
+	Drift []store.QuotaDrift
 }
 
 // Check reads a database from end to end: the file's structure, and that every
@@ -29,6 +31,9 @@ func Check(ctx context.Context, path string, progress func(done, all int)) (h He
 	defer func() { err = errors.Join(err, r.Close()) }()
 	all := 0
 	if h.Damage, all, err = r.structure(ctx); err != nil {
+		return h, err
+	}
+	if h.Drift, err = r.quotaDrift(ctx); err != nil && len(h.Damage) == 0 {
 		return h, err
 	}
 	for after := int64(0); ; {
@@ -64,6 +69,19 @@ func (r *Reader) structure(ctx context.Context) (damage []string, events int, er
 		return err
 	})
 	return damage, events, err
+}
+
+// quotaDrift compares the counters of quotas with the tables. A database of a
+// version before them has none.
+func (r *Reader) quotaDrift(ctx context.Context) (drift []store.QuotaDrift, err error) {
+	err = r.db.readers.read(ctx, func(conn *sqlite.Conn) error {
+		there, err := number(conn, "SELECT count(*) FROM sqlite_schema WHERE name = 'quota_use'")
+		if err == nil && there > 0 {
+			drift, err = quotaDrift(ctx, conn)
+		}
+		return err
+	})
+	return drift, err
 }
 
 // eventIDs lists the next events behind one.

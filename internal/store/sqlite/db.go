@@ -49,6 +49,7 @@ type DB struct {
 	records   store.Records
 	sweep     sweep
 	known     known
+	quotas    store.QuotaGuard
 }
 
 // Open opens the database at path, making it if it is missing, and brings its
@@ -61,6 +62,7 @@ func Open(path string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{opts: o.WithDefaults(), path: path, lock: lock, spread: make(chan struct{}, 1)}
+	db.quotas.Quotas = db.opts.Quotas
 	if err := db.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}

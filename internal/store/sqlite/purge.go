@@ -105,6 +105,7 @@ func (p purgeMessages) apply(w *writer) (result, error) {
 			"DELETE FROM inbox WHERE mailbox = ?1 AND position = ?2", "DELETE FROM collected WHERE mailbox = ?1 AND position = ?2",
 			"DELETE FROM message WHERE position = ?2 AND mailbox = ?1",
 			"DELETE FROM chunk WHERE position = ?2 AND ?1 = ?1", "DELETE FROM piece WHERE position = ?2 AND ?1 = ?1",
+			"UPDATE upload SET size = 0 WHERE position = ?2 AND ?1 = ?1",
 		} {
 			if err := exec(w.conn, query, m.mailbox, m.position); err != nil {
 				return result{}, err
@@ -205,6 +206,7 @@ func (r reset) apply(w *writer) (result, error) {
 		"DELETE FROM piece WHERE ?1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = ?1)",
 		"DELETE FROM chunk WHERE ?1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = ?1)",
 		"DELETE FROM message WHERE ?1 = 0 OR mailbox = ?1",
+		"UPDATE upload SET size = 0 WHERE ?1 = 0 OR mailbox = ?1",
 		"DELETE FROM inbox WHERE ?1 = 0 OR mailbox = ?1",
 		"DELETE FROM collected WHERE ?1 = 0 OR mailbox = ?1",
 		"DELETE FROM delivery WHERE ?1 = 0 OR mailbox = ?1",

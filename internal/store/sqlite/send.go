@@ -49,7 +49,8 @@ type send struct {
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
 // stored in the same transaction, or before it when it is larger than a piece;
 // nil when it was put with PutChunk before, or when the message is a report. e is
-// recorded with it; nil: nothing is.
+// recorded with it; nil: nothing is. It returns *store.QuotaError for data that
+// the mailbox has no room for.
 func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	headers, err := json.Marshal(m)
 	if err != nil {
@@ -71,10 +72,21 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.
 
 func (o send) apply(w *writer) (result, error) {
 	m := &o.message
+	size, first := m.Size, int64(0)
+	if o.first != nil {
+		size, first = int64(o.first.size), int64(o.first.size)
+	} else if m.Status == store.Uploading {
+		size = 0 // table upload has it
+	}
+	if m.Type == store.Data { // reports are owed to their mailbox
+		if full, err := w.roomInBox(m.Mailbox, 1, first); err != nil || full != nil {
+			return result{err: full}, err
+		}
+	}
 	w.record(o.entry)
-	err := exec(w.conn, `INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), o.headers)
+	err := exec(w.conn, `INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, size, headers)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), size, o.headers)
 	if err != nil {
 		return result{}, err
 	}
@@ -82,6 +94,9 @@ func (o send) apply(w *writer) (result, error) {
 		if err := w.visible(m); err != nil {
 			return result{}, err
 		}
+	}
+	if o.first == nil && m.Status == store.Accepted {
+		return result{}, w.takeOver(m.Position)
 	}
 	if o.first == nil {
 		return result{}, nil
@@ -99,6 +114,12 @@ func (w *writer) visible(m *store.Message) error {
 	return exec(w.conn, "INSERT INTO inbox (mailbox, position, type, size, workflow) VALUES (?, ?, 0, ?, ?)", m.Mailbox, m.Position, m.Size, m.Workflow)
 }
 
+// takeOver has the bytes of the chunks of a complete message count with the
+// message, no longer with their uploads.
+func (w *writer) takeOver(position store.EventID) error {
+	return exec(w.conn, "UPDATE upload SET size = 0 WHERE position = ?1 AND generation IN (SELECT generation FROM chunk WHERE position = ?1)", position)
+}
+
 // putPiece stores a piece of a chunk that does not count yet.
 type putPiece struct {
 	position   store.EventID
@@ -107,8 +128,8 @@ type putPiece struct {
 	n          int
 	codec      store.Codec
 	data       []byte
-	size       int  // unpacked
-	alone      bool // not part of a Send
+	size       int   // unpacked
+	mailbox    int64 // recipient; 0 for a part of a Send
 }
 
 func newPiece(position store.EventID, chunk int, generation int64, n int, plain []byte) putPiece {
@@ -117,14 +138,33 @@ func newPiece(position store.EventID, chunk int, generation int64, n int, plain 
 }
 
 func (p putPiece) apply(w *writer) (result, error) {
-	if p.alone && p.n == 0 {
-		err := exec(w.conn, "INSERT INTO upload (generation, position, chunk) VALUES (?, ?, ?)", p.generation, p.position, p.chunk)
-		if err != nil {
-			return result{}, err
+	if p.mailbox != 0 {
+		if full, err := p.upload(w); err != nil || full != nil {
+			return result{err: full}, err
 		}
 	}
 	return result{}, exec(w.conn, "INSERT INTO piece (position, chunk, generation, n, codec, data) VALUES (?, ?, ?, ?, ?, ?)",
 		p.position, p.chunk, p.generation, p.n, int(p.codec), notNull(p.data))
+}
+
+// upload counts a piece that is put on its own, or refuses it.
+func (p putPiece) upload(w *writer) (refusal, err error) {
+	begun, err := number(w.conn, "SELECT EXISTS (SELECT 1 FROM message WHERE position = ?)", p.position)
+	if err != nil {
+		return nil, err
+	}
+	if full, err := w.roomInBox(p.mailbox, 1-begun, int64(p.size)); err != nil || full != nil {
+		return full, err
+	}
+	return nil, exec(w.conn, `INSERT INTO upload (generation, position, chunk, mailbox, size) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (generation) DO UPDATE SET size = size + excluded.size`, p.generation, p.position, p.chunk, p.mailbox, p.size)
+}
+
+// dropUpload removes the pieces of a chunk that broke off or was refused.
+type dropUpload struct{ putChunk }
+
+func (d dropUpload) apply(w *writer) (result, error) {
+	return result{}, errors.Join(w.removeChunk(d.putChunk), exec(w.conn, "DELETE FROM upload WHERE generation = ?", d.generation))
 }
 
 // putChunk makes the pieces of a generation the chunk.
@@ -139,17 +179,18 @@ type putChunk struct {
 // PutChunk stores chunk n (from 1) of a message, in place of one that is there,
 // and returns its size. It may come before Send. It reads a piece of at most
 // 256 KiB at a time. When r fails the chunk stays as it was and the error is
-// returned, wrapped.
+// returned, wrapped. It returns *store.QuotaError when the mailbox has no room.
 func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
 	c := putChunk{position: position, chunk: n, generation: int64(db.NextPosition())}
 	var err error
 	c.pieces, c.size, err = store.ReadPieces(r, func(i int, data []byte) error {
 		p := newPiece(position, n, c.generation, i, data)
-		p.alone = true
+		p.mailbox = mailbox
 		_, err := db.submit(ctx, p)
 		return err
 	})
 	if err != nil {
+		_, _ = db.submit(context.WithoutCancel(ctx), dropUpload{c}) // otherwise housekeeping does, in a day
 		return 0, err
 	}
 	_, err = db.submit(ctx, c)
@@ -159,6 +200,7 @@ func (db *DB) PutChunk(ctx context.Context, mailbox int64, position store.EventI
 func (c putChunk) apply(w *writer) (result, error) {
 	return result{}, errors.Join(
 		exec(w.conn, "DELETE FROM piece WHERE position = ? AND chunk = ? AND generation <> ?", c.position, c.chunk, c.generation),
+		exec(w.conn, "UPDATE upload SET size = 0 WHERE position = ? AND chunk = ? AND generation <> ?", c.position, c.chunk, c.generation),
 		exec(w.conn, "INSERT OR REPLACE INTO chunk (position, chunk, generation, pieces, size) VALUES (?, ?, ?, ?, ?)",
 			c.position, c.chunk, c.generation, c.pieces, c.size))
 }
@@ -201,8 +243,11 @@ func (c complete) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	err = exec(w.conn, "UPDATE message SET status = 'accepted', status_at = ?, expires = ?, headers = ? WHERE position = ?",
-		c.at.UnixMicro(), instant(c.expires), headers, c.position)
+	err = exec(w.conn, "UPDATE message SET status = 'accepted', status_at = ?, expires = ?, size = ?, headers = ? WHERE position = ?",
+		c.at.UnixMicro(), instant(c.expires), m.Size, headers, c.position)
+	if err == nil {
+		err = w.takeOver(c.position)
+	}
 	if err != nil {
 		return result{}, err
 	}

@@ -17,8 +17,8 @@ type creation struct{ store.Filing }
 type subscribe struct{ creations []creation }
 
 // Subscribe keeps a subscription. It returns *store.DuplicateError when its
-// owner has an equal one that lives, and store.ErrNotFound when there is no
-// such mailbox. An event that is accepted after Subscribe returned is matched
+// owner has an equal one that lives, store.ErrNotFound when there is no such
+// mailbox, and *store.QuotaError when the owner has as many as it may. An event that is accepted after Subscribe returned is matched
 // against it.
 func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error {
 	errs, err := db.SubscribeAll(ctx, []store.Creation{{Subscription: s, Audit: e}})
@@ -63,6 +63,9 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	if twin, found, err := c.duplicate(w, mailbox); err != nil || found {
 		return &store.DuplicateError{ID: twin}, err
 	}
+	if full, err := c.room(w, mailbox); err != nil || full != nil {
+		return full, err
+	}
 	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.Hash, c.Same,
@@ -94,17 +97,17 @@ func (w *writer) route(s *subscription.Subscription, mailbox, hash int64) error 
 // duplicate looks for an equal subscription that lives. The hash finds it, the
 // comparison decides.
 func (c *creation) duplicate(w *writer, mailbox int64) (twin subscription.ID, found bool, err error) {
-	err = rows(w.conn, "SELECT id, ods, mailbox, criteria, ends FROM subscription WHERE hash = ? AND same = ?", func(s *sqlite.Stmt) error {
-		if ends := s.ColumnInt64(4); found || !s.ColumnIsNull(4) && ends <= c.Now.UnixMicro() {
+	err = rows(w.conn, "SELECT id, ods, criteria, ends FROM subscription WHERE hash = ? AND mailbox = ? AND same = ?", func(s *sqlite.Stmt) error {
+		if ends := s.ColumnInt64(3); found || !s.ColumnIsNull(3) && ends <= c.Now.UnixMicro() {
 			return nil
 		}
-		other, err := subscription.ParseCriteria(s.ColumnText(3))
-		if err == nil && s.ColumnText(1) == string(c.ODS) && s.ColumnInt64(2) == mailbox && other.Normal() == c.Normal {
+		other, err := subscription.ParseCriteria(s.ColumnText(2))
+		if err == nil && s.ColumnText(1) == string(c.ODS) && other.Normal() == c.Normal {
 			found = true
 			s.ColumnBytes(0, twin[:])
 		}
 		return nil
-	}, c.Hash, c.Same)
+	}, c.Hash, mailbox, c.Same)
 	return twin, found, err
 }
 
