@@ -52,6 +52,8 @@ type DB struct {
 	days      days
 	known     known
 	records   store.Records
+	quotas    store.QuotaGuard
+	folded    atomic.Int64 // microseconds: when foldUses did its work
 	spread    chan struct{}
 	closed    atomic.Bool
 }
@@ -63,6 +65,7 @@ type DB struct {
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	o.Options = o.WithDefaults()
 	db := &DB{opts: o, owner: uuid.NewString(), spread: make(chan struct{}, 1)}
+	db.quotas.Quotas = o.Quotas
 	if err := db.open(ctx, dsn); err != nil {
 		_ = db.Close() // nothing to lose yet
 		return nil, fmt.Errorf("PostgreSQL: %w", err)

@@ -98,6 +98,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 			}
 		}
 	}
+	if err := db.foldUses(ctx); err != nil {
+		return err
+	}
 	old, err := db.oldDays(ctx, kept)
 	for _, number := range old {
 		if err == nil {
@@ -112,9 +115,13 @@ func (db *DB) Housekeep(ctx context.Context) error {
 func (db *DB) expire(ctx context.Context, before time.Time) (n int64, err error) {
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		ids, err := all(ctx, tx, func(r pgx.Rows) (id []byte, err error) { return id, r.Scan(&id) },
-			`UPDATE subscription SET status = 3, same = NULL, version = version + 1
-			WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE status <> 3
-				AND ends <= least($1, (SELECT min(event) >> 12 FROM pending WHERE refusal IS NULL)) LIMIT $2)) RETURNING id`,
+			`WITH ended AS (UPDATE subscription SET status = 3, same = NULL, version = version + 1
+				WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE status <> 3
+					AND ends <= least($1, (SELECT min(event) >> 12 FROM pending WHERE refusal IS NULL)) LIMIT $2)) RETURNING id, asid, ods),
+			counted AS (INSERT INTO quota_use AS u SELECT o.quota, o.owner, pg_backend_pid(), -count(*)
+				FROM ended, LATERAL (VALUES (1::smallint, asid), (2::smallint, ods)) o(quota, owner) GROUP BY 1, 2
+				ON CONFLICT (quota, owner, slot) DO UPDATE SET used = u.used + excluded.used)
+			SELECT id FROM ended`,
 			before.UnixMicro(), sweptStep)
 		if err != nil || len(ids) == 0 {
 			return err

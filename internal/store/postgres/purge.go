@@ -123,6 +123,7 @@ func (db *DB) purgeMessages(ctx context.Context, which string, args ...any) (n i
 		for _, sql := range []string{
 			"DELETE FROM inbox WHERE position = ANY($1)", "DELETE FROM collected WHERE position = ANY($1)",
 			"DELETE FROM message WHERE position = ANY($1)", "DELETE FROM chunk WHERE position = ANY($1)", "DELETE FROM piece WHERE position = ANY($1)",
+			"UPDATE upload SET size = 0 WHERE position = ANY($1)",
 		} {
 			b.Queue(sql, ids)
 		}
@@ -184,6 +185,7 @@ func (db *DB) Reset(ctx context.Context, mailbox int64) error {
 			"DELETE FROM piece WHERE $1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = $1)",
 			"DELETE FROM chunk WHERE $1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = $1)",
 			"DELETE FROM message WHERE $1 = 0 OR mailbox = $1",
+			"UPDATE upload SET size = 0 WHERE $1 = 0 OR mailbox = $1",
 			"DELETE FROM inbox WHERE $1 = 0 OR mailbox = $1",
 			"DELETE FROM collected WHERE $1 = 0 OR mailbox = $1",
 			"DELETE FROM delivery WHERE $1 = 0 OR mailbox = $1",

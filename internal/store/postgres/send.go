@@ -44,12 +44,22 @@ func sentMessages(ctx context.Context, q querier, where string, args ...any) ([]
 // Send stores a message and makes it visible when its status is Accepted. With
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
 // stored in the same transaction; nil when it was put with PutChunk before, or
-// when the message is a report. e joins the next commit of the node's chain; nil:
+// when the message is a report. It returns *store.QuotaError for data that the
+// mailbox has no room for. e joins the next commit of the node's chain; nil:
 // nothing does.
 func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	b := &pgx.Batch{}
-	if err := queueSent(b, &m); err != nil {
+	size := m.Size
+	if first != nil {
+		size = int64(len(first))
+	} else if m.Status == store.Uploading {
+		size = 0 // table upload has it
+	}
+	if err := queueSent(b, &m, size); err != nil {
 		return err
+	}
+	if first == nil && m.Status == store.Accepted {
+		queueTakeOver(b, m.Position)
 	}
 	if first != nil {
 		c := putChunk{position: m.Position, chunk: 1, generation: int64(m.Position), size: int64(len(first))}
@@ -59,21 +69,31 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.
 		}
 		c.queue(b)
 	}
-	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.SendBatch(ctx, b).Close() })
+	more := uploaded{mailbox: m.Mailbox, position: m.Position, messages: 1, bytes: int64(len(first))}
+	if m.Type == store.Report { // owed to its mailbox
+		more = uploaded{}
+	}
+	err := db.put(ctx, b, more)
 	if err == nil && e != nil {
 		db.Record(*e)
 	}
 	return err
 }
 
+// queueTakeOver has the bytes of the chunks of a complete message count with the
+// message, no longer with their uploads.
+func queueTakeOver(b *pgx.Batch, position store.EventID) {
+	b.Queue("UPDATE upload SET size = 0 WHERE position = $1 AND generation IN (SELECT generation FROM chunk WHERE position = $1)", int64(position))
+}
+
 // queueSent writes a message that somebody sent, and its row in the inbox.
-func queueSent(b *pgx.Batch, m *store.Message) error {
+func queueSent(b *pgx.Batch, m *store.Message, size int64) error {
 	headers, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	b.Queue(`INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		int64(m.Position), m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), headers)
+	b.Queue(`INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers, size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		int64(m.Position), m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), headers, size)
 	if m.Status == store.Accepted {
 		queueVisible(b, m)
 	}
@@ -109,8 +129,9 @@ func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventI
 		}
 		whole = true
 		b := &pgx.Batch{}
-		b.Queue("UPDATE message SET status = 'accepted', status_at = $2, expires = $3, headers = $4 WHERE position = $1",
-			int64(position), at.UnixMicro(), instant(expires), headers)
+		b.Queue("UPDATE message SET status = 'accepted', status_at = $2, expires = $3, headers = $4, size = $5 WHERE position = $1",
+			int64(position), at.UnixMicro(), instant(expires), headers, m.Size)
+		queueTakeOver(b, position)
 		queueVisible(b, &m)
 		return tx.SendBatch(ctx, b).Close()
 	})
@@ -165,7 +186,7 @@ func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Mess
 			return err
 		}
 		b := &pgx.Batch{}
-		if err := queueSent(b, report); err != nil {
+		if err := queueSent(b, report, report.Size); err != nil {
 			return err
 		}
 		return tx.SendBatch(ctx, b).Close()

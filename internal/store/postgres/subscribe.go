@@ -18,8 +18,8 @@ type creation struct{ store.Filing }
 type subscribe struct{ creations []creation }
 
 // Subscribe keeps a subscription. It returns *store.DuplicateError when its
-// owner has an equal one that lives, and store.ErrNotFound when there is no
-// such mailbox. An event that any node accepts after Subscribe returned is
+// owner has an equal one that lives, store.ErrNotFound when there is no such
+// mailbox, and *store.QuotaError when the owner has as many as it may. An event that any node accepts after Subscribe returned is
 // matched against it.
 func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error {
 	errs, err := db.SubscribeAll(ctx, []store.Creation{{Subscription: s, Audit: e}})
@@ -54,12 +54,12 @@ func (s subscribe) apply(ctx context.Context, w *writer) (result, error) {
 	return r, nil
 }
 
-// create writes subscriptions with one round trip, and another for the twins of
-// those that are refused.
+// create writes subscriptions with one round trip, and others for the twins of
+// those that are refused, and for those that turn out to be too many.
 func (w *writer) create(ctx context.Context, creations []creation, errs []error) error {
 	b := &pgx.Batch{}
 	for i := range creations {
-		creations[i].queue(b)
+		creations[i].queue(b, w.db.quotas.Route)
 	}
 	answers := w.conn.SendBatch(ctx, b)
 	states, boxes := make([]string, len(creations)), make([]*int64, len(creations))
@@ -76,6 +76,7 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 	}
 	routes := &pgx.Batch{}
 	var codes []string
+	var tooMany [][]byte
 	for i := range creations {
 		c := &creations[i]
 		switch states[i] {
@@ -87,30 +88,46 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 				return err
 			}
 			errs[i] = &store.DuplicateError{ID: twin}
+		case "full":
+			errs[i] = w.db.quotas.Room(store.RouteQuota, w.db.quotas.Route, 1)
 		default:
+			if errs[i] = w.room(c); errs[i] != nil {
+				tooMany = append(tooMany, c.ID[:])
+				continue
+			}
+			owners := c.owners()
+			w.uses.add(1, owners[:]...)
 			w.entries = append(w.entries, c.Entry)
 			codes = append(codes, c.Criteria.Events...)
 			queueRoutes(routes, &c.Subscription, *boxes[i], c.Hash)
 		}
 	}
+	if len(tooMany) > 0 {
+		routes.Queue("DELETE FROM subscription WHERE id = ANY($1)", tooMany)
+	}
+	if len(codes) > 0 {
+		queueCodes(routes, codes)
+	}
 	if routes.Len() == 0 {
 		return nil
 	}
-	queueCodes(routes, codes)
 	return w.conn.SendBatch(ctx, routes).Close()
 }
 
 // queue writes the row. A twin that has ended makes room first; one that lives,
 // also one that another node is just creating, keeps the row out.
-func (c *creation) queue(b *pgx.Batch) {
+func (c *creation) queue(b *pgx.Batch, mostOnRoute int64) {
 	b.Queue("UPDATE subscription SET same = NULL WHERE hash = $1 AND same = $2 AND ends <= $3", c.Hash, c.Same, c.Now.UnixMicro())
 	b.Queue(`WITH box AS (SELECT row FROM mailbox WHERE upper(id) = upper($4)),
+		room AS (SELECT row FROM box WHERE $14 < 0 OR $14 > (SELECT count(*) FROM (
+			SELECT FROM subscription s WHERE s.hash = $6 AND s.mailbox = box.row AND s.status <> 3 LIMIT greatest($14, 0)) there)),
 		made AS (INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
-			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM box
+			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM room
 			ON CONFLICT (hash, same) DO NOTHING RETURNING 1)
-		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN NOT EXISTS (SELECT FROM made) THEN 'twin' ELSE '' END, (SELECT row FROM box)`,
+		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN EXISTS (SELECT FROM made) THEN ''
+			WHEN EXISTS (SELECT FROM room) OR EXISTS (SELECT FROM subscription WHERE hash = $6 AND same = $7) THEN 'twin' ELSE 'full' END, (SELECT row FROM box)`,
 		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.Hash, c.Same, store.StatusNumber(c.Status), instant(c.End),
-		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts)
+		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, mostOnRoute)
 }
 
 // twin finds the equal subscription that kept a row out.
@@ -160,8 +177,13 @@ func (db *DB) DeleteAll(ctx context.Context, all []store.Deletion) (errs []error
 }
 
 func (d deletion) apply(ctx context.Context, w *writer) (result, error) {
-	gone, err := all(ctx, w.conn, func(r pgx.Rows) (id []byte, err error) { return id, r.Scan(&id) },
-		"DELETE FROM subscription WHERE id = ANY($1) RETURNING id", d.ids)
+	gone, err := all(ctx, w.conn, func(r pgx.Rows) (id []byte, err error) {
+		var system, organisation string
+		var live int64
+		err = r.Scan(&id, &system, &organisation, &live)
+		w.uses.add(-live, owner{store.SystemQuota, system}, owner{store.OrganisationQuota, organisation})
+		return id, err
+	}, "DELETE FROM subscription WHERE id = ANY($1) RETURNING id, asid, ods, (status <> 3)::int::bigint", d.ids)
 	if err != nil {
 		return result{}, err
 	}

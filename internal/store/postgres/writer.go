@@ -57,6 +57,7 @@ type writer struct {
 	listed    map[eventType]bool // have their rows, as far as this connection knows
 
 	// Of the batch:
+	uses                          uses
 	entries                       []audit.Sealed
 	listing                       []eventType // become listed
 	registryChanged, boxesChanged bool
@@ -210,6 +211,7 @@ func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome
 	if err := w.applyChanges(ctx, tasks, out); err != nil {
 		return err
 	}
+	w.queueUses(b)
 	w.keepAccepted(b, o)
 	w.entries = append(w.entries, waiting...)
 	link := w.queueLink(b)
@@ -245,6 +247,9 @@ func (w *writer) ask(ctx context.Context, b *pgx.Batch, o *opening) (map[string]
 
 // applyChanges does the changes of the batch, one after the other.
 func (w *writer) applyChanges(ctx context.Context, tasks []task, out []store.Outcome[result]) error {
+	if err := w.askUses(ctx, tasks); err != nil {
+		return err
+	}
 	for i, t := range tasks {
 		if t.change == nil {
 			continue
