@@ -82,10 +82,21 @@ func subscribeEntry(caller spine.Caller, s subscription.Subscription) audit.Entr
 // kept turns what the journal says of a new subscription into an answer.
 func kept(err error) error {
 	var duplicate *store.DuplicateError
-	if errors.As(err, &duplicate) {
+	var full *store.QuotaError
+	switch {
+	case errors.As(err, &duplicate):
 		return spine.DuplicateRejected(duplicate.ID.String())
+	case errors.As(err, &full):
+		return spine.QuotaUsedUp(full.Limit, counted[full.Quota])
 	}
 	return err
+}
+
+// counted tells a subscriber which subscriptions are too many.
+var counted = map[store.Quota]string{
+	store.SystemQuota:       "of this system",
+	store.OrganisationQuota: "of this organisation",
+	store.RouteQuota:        "to this patient or under this geographic rule for this mailbox",
 }
 
 // readSubscription reads the resource and holds it against the table of the

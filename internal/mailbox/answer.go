@@ -113,6 +113,10 @@ func (c *call) fail(err error) {
 		c.w.Header().Set("Connection", "close")
 		defer c.linger()
 	}
+	if errors.As(err, new(*store.QuotaError)) {
+		c.w.Header().Set("Retry-After", retryFull)
+		err = mesh.MailboxFull
+	}
 	c.outcome = outcomeOf(err)
 	var refusal *mesh.Error
 	var parameter invalid
@@ -136,6 +140,10 @@ func (c *call) fail(err error) {
 		c.refuse(mesh.Internal.With(mesh.Internal.Description+", reference "+id), id)
 	}
 }
+
+// retryFull is when a full mailbox is worth another attempt, in seconds: receivers
+// look into theirs every five minutes at most (MESH API).
+const retryFull = "300"
 
 // unavailable tells errors that another attempt may get over.
 func unavailable(err error) bool {

@@ -45,6 +45,9 @@ type Boxes interface {
 	// Acknowledge, Send and Complete record an audit entry with the change (not
 	// without it), unless it is nil; Acknowledge adds whom a copy is about.
 	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error
+	// Send and PutChunk return *store.QuotaError, and store nothing, when the
+	// mailbox has no room for what somebody sends; a report is never refused.
+	//
 	// Send stores a message and makes it visible when m.Status is Accepted.
 	// With status Uploading it is kept, invisible, until Complete. first is its
 	// chunk 1, stored in the same transaction; nil when chunk 1 was put with

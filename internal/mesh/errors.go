@@ -57,10 +57,13 @@ func (e *Error) With(description string) *Error {
 
 // The faults of the API: codes and descriptions from the specification's "Error
 // codes", events and statuses as the sandbox answers. The codes that are words
-// are the sandbox's.
+// are the sandbox's, but for MailboxFull: neither knows a mailbox that is full, so
+// it has the status that HTTP has for it (RFC 4918, section 11.5), after which
+// clients that know no more try again.
 var (
 	MissingData         = &Error{417, "COLLECT", "02", "Data file is missing or inaccessible", ""}
 	TooLarge            = &Error{413, "SEND", "02", "Data file is larger than 100 MB", ""}
+	MailboxFull         = &Error{507, "SEND", "MailboxFull", "The recipient's mailbox is full, try again when it has been collected", ""}
 	MalformedHeaders    = &Error{400, "TRANSFER", "06", "Malformed headers", ""}
 	InvalidFrom         = &Error{403, "SEND", "07", "Invalid From Address, the mailbox does not match the authorization header", ""}
 	MissingTo           = &Error{400, "SEND", "08", "Missing Mex-To header", ""}

@@ -92,12 +92,41 @@ type Config struct {
 	RateLimit        float64 `name:"rate-limit" help:"FHIR requests a second that one system may make; 0 for 1000 (in --dev: no limit), -1 for no limit."`
 	ConcurrencyLimit int     `name:"concurrency-limit" help:"FHIR requests of one system that are served at a time; 0 for 256 (in --dev: no limit), -1 for no limit."`
 
+	// Quotas limit what is stored for one owner.
+	Quotas Quotas `embed:"" prefix:"quota-"`
+
 	// Retention is how long delivered events are kept.
 	Retention time.Duration `name:"retention" default:"720h" help:"How long delivered events are kept."`
 	// Drain is how long a stop waits for requests under way.
 	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests under way; 10s at most."`
 	// LogLevel selects what is logged to standard error.
 	LogLevel string `name:"log-level" enum:"debug,info,warn,error" default:"info" help:"What is logged to standard error: debug, info, warn or error."`
+}
+
+// Quotas are the most that one owner may have stored. 0 means the default, -1 no
+// limit.
+type Quotas struct {
+	System       int64 `name:"system-subscriptions" help:"Subscriptions of one system that live at a time; 0 for 2000000, -1 for no limit."`
+	Organisation int64 `name:"organisation-subscriptions" help:"Subscriptions of one organisation that live at a time; 0 for 2000000, -1 for no limit."`
+	Route        int64 `name:"route-subscriptions" help:"Subscriptions that live at a time to one patient, or under one geographic rule, for one mailbox; 0 for 1000, -1 for no limit."`
+	Messages     int64 `name:"mailbox-messages" help:"Messages that others have sent to one mailbox and that wait in it, uploads included; copies of events do not count. 0 for 1000000, -1 for no limit."`
+	Bytes        int64 `name:"mailbox-bytes" help:"Bytes of those messages; 0 for 10737418240 (10 GiB), -1 for no limit."`
+}
+
+func (q Quotas) validate() []error {
+	var wrong []error
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"system-subscriptions", q.System}, {"organisation-subscriptions", q.Organisation}, {"route-subscriptions", q.Route},
+		{"mailbox-messages", q.Messages}, {"mailbox-bytes", q.Bytes},
+	} {
+		if limit.value < -1 {
+			wrong = append(wrong, fmt.Errorf("quota-%s: expected a number above 0, 0 for the default or -1 for no limit; received %d", limit.name, limit.value))
+		}
+	}
+	return wrong
 }
 
 // Listener is one address and its TLS.
@@ -158,6 +187,7 @@ func (c *Config) Validate() error {
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
+	wrong = append(wrong, c.Quotas.validate()...)
 	if !c.Dev {
 		wrong = append(wrong, c.placeholders()...)
 		for _, l := range []struct {

@@ -180,6 +180,15 @@ func DuplicateRejected(id string) *Refusal {
 	return refuse(DuplicateRejectedCode, "subscription already exists : "+id)
 }
 
+// QuotaUsedUp refuses a subscription where there are as many as there may be;
+// whose says which ("of this system"). The Spine has no code of its own for this,
+// and trying again is of no use until there are fewer.
+func QuotaUsedUp(limit int64, whose string) *Refusal {
+	r := refuse(AccessDeniedCode, fmt.Sprintf("there are %d subscriptions %s, the most that are allowed: delete some that are no longer needed", limit, whose))
+	r.Issues[0].Type = "business-rule"
+	return r
+}
+
 // IdempotencyKeyReused refuses a publish whose Idempotency-Key came with other
 // bytes within the last 24 hours.
 func IdempotencyKeyReused() *Refusal {

@@ -34,7 +34,7 @@ func (p *positions) seed(ctx context.Context, db *DB) error {
 	}
 	var last int64
 	err := db.pool.QueryRow(ctx, `SELECT greatest(
-		coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(position) FROM message), 0),
+		coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(position) FROM message), 0), coalesce((SELECT max(generation) FROM upload), 0),
 		coalesce((SELECT max(chain) FROM audit_chain), 0))`).Scan(&last)
 	p.last.Store(last)
 	return plain(err)

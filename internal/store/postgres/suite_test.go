@@ -26,14 +26,17 @@ func TestSuite(t *testing.T) {
 
 // fixture is a database with one node on it.
 type fixture struct {
-	dsn  string
-	stop func()
+	dsn    string
+	quotas store.Quotas
+	stop   func()
 }
+
+func (f *fixture) Limit(q store.Quotas) { f.quotas = q }
 
 func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), f.dsn, postgres.Options{
-		Options: store.Options{Now: now, AuditDelay: 5 * time.Millisecond}, LeaseClock: now, Migrate: true,
+		Options: store.Options{Now: now, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas}, LeaseClock: now, Migrate: true,
 	})
 	if err != nil {
 		t.Fatal(err)

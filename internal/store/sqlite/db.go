@@ -106,6 +106,7 @@ func (db *DB) seed(conn *sqlite.Conn) error {
 	last, err := number(conn, `SELECT max(
 		ifnull((SELECT max(id) FROM event), 0),
 		ifnull((SELECT max(position) FROM message), 0),
+		ifnull((SELECT max(generation) FROM upload), 0),
 		ifnull((SELECT max(id) FROM audit_link), 0))`)
 	db.last.Store(last)
 	return err

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"nems/internal/mailbox"
+	"nems/internal/store"
 	"nems/internal/store/sqlite"
 	"nems/internal/store/storetest"
 )
@@ -26,13 +27,16 @@ func TestSuite(t *testing.T) {
 
 // fixture is a folder with a database.
 type fixture struct {
-	dir  string
-	stop func()
+	dir    string
+	quotas store.Quotas
+	stop   func()
 }
+
+func (f *fixture) Limit(q store.Quotas) { f.quotas = q }
 
 func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(f.dir, "nems.db"), sqlite.Options{Now: now, AuditDelay: 5 * time.Millisecond})
+	db, err := sqlite.Open(filepath.Join(f.dir, "nems.db"), sqlite.Options{Now: now, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,6 +88,9 @@ type Store interface {
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Housekeep(ctx context.Context) error
+	QuotaUse(ctx context.Context, q store.Quota, max int) ([]store.QuotaUse, error)
+	QuotaRefusals(q store.Quota) uint64
+	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
 	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
 }
 
@@ -96,6 +99,8 @@ type Fixture interface {
 	// Open opens the database with this clock and runs the store until Stop,
 	// Crash or the end of the test.
 	Open(t *testing.T, now func() time.Time) Store
+	// Limit sets the quotas of the stores that are opened from now on.
+	Limit(q store.Quotas)
 	// Stop ends the open store in order.
 	Stop(t *testing.T)
 	// Crash ends the open store so that the next Open finds what was on disk at
@@ -148,6 +153,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"NotRegistered", notRegistered},
 		{"NotRegisteredForLong", notRegisteredForLong},
 		{"NotRegisteredLater", notRegisteredLater},
+		{"SubscriptionQuotas", subscriptionQuotas},
+		{"MailboxQuotas", mailboxQuotas},
+		{"UploadQuotas", uploadQuotas},
 		{"Nonces", nonces},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
