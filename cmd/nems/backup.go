@@ -82,6 +82,9 @@ func (c *checkCmd) Run(ctx context.Context) error {
 	for _, p := range report.Problems {
 		fmt.Fprintln(stdout(), "audit:", plain.Line(fmt.Sprint(p)))
 	}
+	for _, d := range health.Drift {
+		fmt.Printf("quota: the counter %s of %s is short of %d; the service recounts once a day\n", d.Quota, d.Owner, d.Short)
+	}
 	if len(health.Damage)+len(health.Damaged)+report.Found > 0 {
 		return errFailed
 	}

@@ -17,6 +17,7 @@ import (
 type mailboxesCmd struct {
 	Add      addMailboxes      `cmd:"" help:"Add mailboxes, or replace those with the same id: one by flags, or those of a file."`
 	List     listMailboxes     `cmd:"" help:"List the mailboxes, without their passwords."`
+	Quota    quotaMailboxes    `cmd:"" help:"Show what others have sent to mailboxes here and waits in them, against the quotas. Copies of events do not count."`
 	Register registerMailboxes `cmd:"" help:"Say which mailboxes may receive a workflow. A mailbox served here that may not has its copies parked."`
 }
 

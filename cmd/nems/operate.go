@@ -33,6 +33,7 @@ type desk interface {
 	Deliveries(ctx context.Context, f operator.DeliveryFilter) iter.Seq2[operator.Delivery, error]
 	Delivery(ctx context.Context, id string) (operator.Delivery, error)
 	MoveDeliveries(ctx context.Context, move operator.Move, ids []string) (operator.Moved, error)
+	QuotaUses(ctx context.Context, f operator.QuotaFilter) ([]operator.QuotaUse, error)
 	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
 	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
 }

@@ -20,6 +20,7 @@ type systemsCmd struct {
 	Add    addSystems   `cmd:"" help:"Register the systems of files, or replace their registrations. All of a file is checked before any of it is kept."`
 	List   listSystems  `cmd:"" help:"List the registered systems."`
 	Show   showSystem   `cmd:"" help:"Print one registration, in the form that add reads."`
+	Quota  quotaSystems `cmd:"" help:"Show how many subscriptions systems and organisations have, against their quotas."`
 	Revoke revokeSystem `cmd:"" help:"Take all rights from a system, within a second; add reinstates it."`
 }
 

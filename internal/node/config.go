@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nems/internal/directory/devworld"
+	"nems/internal/store"
 )
 
 // Config is everything that can be set. Each field is a flag of `nems serve`
@@ -112,6 +113,9 @@ type Quotas struct {
 	Messages     int64 `name:"mailbox-messages" help:"Messages that others have sent to one mailbox and that wait in it, uploads included; copies of events do not count. 0 for 1000000, -1 for no limit."`
 	Bytes        int64 `name:"mailbox-bytes" help:"Bytes of those messages; 0 for 10737418240 (10 GiB), -1 for no limit."`
 }
+
+// limits are the quotas with the defaults filled in.
+func (q Quotas) limits() store.Quotas { return store.Quotas(q).WithDefaults() }
 
 func (q Quotas) validate() []error {
 	var wrong []error

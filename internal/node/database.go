@@ -45,7 +45,6 @@ type database interface {
 	// time; it then stays in charge for the lease, or until it ends.
 	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
 	Stats() store.CommitterStats
-	QuotaUse(ctx context.Context, q store.Quota, max int) ([]store.QuotaUse, error)
 	QuotaRefusals(q store.Quota) uint64
 	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
 
@@ -58,7 +57,7 @@ type database interface {
 // openDatabase opens the store that the configuration names. A database of
 // several nodes is migrated by the operator, but for the dev world.
 func (n *node) openDatabase(ctx context.Context) (database, error) {
-	options := store.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: store.Quotas(n.Quotas)}
+	options := store.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
 	if isPostgres(n.Database) {
 		return opened(postgres.Open(ctx, n.Database, postgres.Options{Options: options, Migrate: n.Dev}))
 	}

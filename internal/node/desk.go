@@ -92,7 +92,7 @@ func openAudit(ctx context.Context, data, database string) (auditSource, error) 
 // desk offers operators their work over HTTP.
 func (n *node) desk(mux *http.ServeMux) {
 	operator.Handler{
-		Desk: operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now}, Token: n.OperatorToken, Log: n.Log,
+		Desk: operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits())}, Token: n.OperatorToken, Log: n.Log,
 	}.Mount(mux)
 }
 

@@ -26,6 +26,7 @@ func (n *node) chores() []chore {
 		// The life of messages is counted in days.
 		{"mailboxes", time.Minute, n.keepMailboxes},
 		{"deferred", time.Second, n.routeDeferred},
+		{"quotas", recountLook, n.recountQuotas},
 	}
 	if n.checkpoints != nil {
 		all = append(all, chore{"checkpoints", checkpointEvery, n.signEnds})

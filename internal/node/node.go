@@ -63,8 +63,9 @@ type node struct {
 	trail     *trail
 	endpoints []*endpoint
 	draining  atomic.Bool
-	searchKey []byte // shared by all nodes; nil where there is one
-	owner     string // tells this run of the node from all others
+	recounted time.Time // of quotas: the last recount
+	searchKey []byte    // shared by all nodes; nil where there is one
+	owner     string    // tells this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both nil
 	// when there is none.
 	courier    *courier.Courier
@@ -154,7 +155,8 @@ func (n *node) prepare(ctx context.Context) error {
 	n.metrics = newMetrics(n.db.Stats)
 	n.away = newTurnedAway(n.Log)
 	n.tls = newTLSWatch(n.away, n.metrics.registry)
-	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere})
+	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere},
+		quotas{n.Quotas.limits(), n.db.QuotaRefusals, n.db.QuotaUse})
 	if n.checkpoints, err = n.keeper(); err != nil {
 		return err
 	}

@@ -69,6 +69,11 @@ func (c *Client) SetLifeCycle(ctx context.Context, code string, l LifeCycle) err
 	return c.call(ctx, http.MethodPut, "event-types/"+url.PathEscape(code), l, nil)
 }
 
+// QuotaUses is Desk.QuotaUses.
+func (c *Client) QuotaUses(ctx context.Context, f QuotaFilter) (out []QuotaUse, err error) {
+	return out, c.call(ctx, http.MethodPost, "quotas/search", f, &out)
+}
+
 // Subscriptions is Desk.Subscriptions.
 func (c *Client) Subscriptions(ctx context.Context, f SubscriptionFilter) iter.Seq2[Subscription, error] {
 	return lines[Subscription](ctx, c, "subscriptions/search", f)

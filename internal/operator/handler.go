@@ -51,6 +51,7 @@ func (h Handler) Mount(mux *http.ServeMux) {
 		"POST deliveries/search":      searchDeliveries,
 		"GET deliveries/{id}":         showDelivery,
 		"POST deliveries/move/{move}": moveDeliveries,
+		"POST quotas/search":          searchQuotas,
 		"POST audit/search":           searchAudit,
 		"POST audit/chain":            exportChain,
 	} {
@@ -173,6 +174,14 @@ func listEventTypes(d Desk, w http.ResponseWriter, r *http.Request) error {
 func setLifeCycle(d Desk, w http.ResponseWriter, r *http.Request) error {
 	var l LifeCycle
 	return done(w, read(w, r, &l), func() error { return d.SetLifeCycle(r.Context(), r.PathValue("code"), l) })
+}
+
+func searchQuotas(d Desk, w http.ResponseWriter, r *http.Request) error {
+	var f QuotaFilter
+	if err := read(w, r, &f); err != nil {
+		return err
+	}
+	return show(w, func(ctx context.Context) ([]QuotaUse, error) { return d.QuotaUses(ctx, f) }, r)
 }
 
 func searchSubscriptions(d Desk, w http.ResponseWriter, r *http.Request) error {

@@ -48,6 +48,12 @@ type Journal interface {
 	Record(e audit.Entry)
 }
 
+// Uses tells what owners have of what quotas limit. Safe for concurrent use.
+type Uses interface {
+	// QuotaUse lists those with the most first.
+	QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error)
+}
+
 // Store is all of that.
 type Store interface {
 	Registry
@@ -56,6 +62,7 @@ type Store interface {
 	Subscriptions
 	Outgoing
 	Journal
+	Uses
 }
 
 // ErrInvalid: what was asked for cannot be done as it stands; the text around
@@ -73,6 +80,8 @@ type Desk struct {
 	// Types returns the event types as of now.
 	Types func() *catalogue.Catalogue
 	Now   func() time.Time
+	// Quotas are the limits of the service; nil when they are not known.
+	Quotas *store.Quotas
 	// User says who is at work, for the audit: the name of the account that the
 	// command runs under, which nobody has proven. Certificate is the name of the
 	// client certificate that was shown, "" without one.

@@ -50,7 +50,7 @@ func (o Options) WithDefaults() Options {
 	set(&o.QueueBytes, 64<<20)
 	set(&o.Housekeeping, time.Second)
 	set(&o.AuditDelay, 500*time.Millisecond)
-	o.Quotas = o.Quotas.withDefaults()
+	o.Quotas = o.Quotas.WithDefaults()
 	if o.Now == nil {
 		o.Now = time.Now
 	}

@@ -24,6 +24,20 @@ const (
 // AllQuotas lists the quotas.
 var AllQuotas = [...]Quota{SystemQuota, OrganisationQuota, RouteQuota, MessagesQuota, BytesQuota}
 
+// OwnersQuotas are those whose use is kept by owner. Under a route key the index
+// is counted.
+var OwnersQuotas = [...]Quota{SystemQuota, OrganisationQuota, MessagesQuota, BytesQuota}
+
+// NamedQuota finds one of OwnersQuotas by its name.
+func NamedQuota(name string) (Quota, bool) {
+	for _, q := range OwnersQuotas {
+		if q.String() == name {
+			return q, true
+		}
+	}
+	return 0, false
+}
+
 // String names the quota in metrics and in the operators' API.
 func (q Quota) String() string {
 	switch q {
@@ -51,8 +65,8 @@ type Quotas struct {
 	Bytes        int64 // default 10 GiB
 }
 
-// withDefaults fills in the defaults.
-func (q Quotas) withDefaults() Quotas {
+// WithDefaults fills in the defaults.
+func (q Quotas) WithDefaults() Quotas {
 	set(&q.System, 2_000_000)
 	set(&q.Organisation, 2_000_000)
 	set(&q.Route, 1000)
@@ -93,6 +107,13 @@ type QuotaUse struct {
 	Quota Quota
 	Owner string // an ASID, an ODS code or the id of a mailbox
 	Used  int64
+}
+
+// QuotaQuery selects uses: those of an owner, or of the Max owners with the most.
+type QuotaQuery struct {
+	Quota Quota  // one of OwnersQuotas
+	Owner string // "" means all; the ids of mailboxes are compared without regard to case
+	Max   int
 }
 
 // QuotaDrift is a counter of a use that does not agree with what is stored.

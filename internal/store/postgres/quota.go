@@ -197,18 +197,20 @@ func (db *DB) judgeRoom(answers pgx.BatchResults, more uploaded) error {
 // QuotaRefusals counts what this node refused because of a quota since its start.
 func (db *DB) QuotaRefusals(q store.Quota) uint64 { return db.quotas.Refused(q) }
 
-// QuotaUse lists the max owners that have most of what a quota limits.
-func (db *DB) QuotaUse(ctx context.Context, q store.Quota, max int) (out []store.QuotaUse, err error) {
-	sql := "SELECT owner, sum(used)::bigint FROM quota_use WHERE quota = $1 GROUP BY owner HAVING sum(used) > 0 ORDER BY 2 DESC, 1 LIMIT $2"
-	if q == store.MessagesQuota || q == store.BytesQuota {
-		sql = `SELECT m.id, u.used FROM (SELECT owner, sum(used)::bigint AS used FROM quota_use WHERE quota = $1 GROUP BY owner HAVING sum(used) > 0) u
-			JOIN mailbox m ON m.row = u.owner::bigint ORDER BY 2 DESC, 1 LIMIT $2`
+// QuotaUse lists owners that have something of what a quota limits, those with the
+// most first.
+func (db *DB) QuotaUse(ctx context.Context, q store.QuotaQuery) (out []store.QuotaUse, err error) {
+	sql := `SELECT owner, sum(used)::bigint FROM quota_use WHERE quota = $1 AND ($2 = '' OR owner = $2)
+		GROUP BY owner HAVING sum(used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
+	if q.Quota == store.MessagesQuota || q.Quota == store.BytesQuota {
+		sql = `SELECT m.id, sum(u.used)::bigint FROM quota_use u JOIN mailbox m ON m.row = u.owner::bigint
+			WHERE u.quota = $1 AND ($2 = '' OR upper(m.id) = upper($2)) GROUP BY m.id HAVING sum(u.used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
 	}
 	err = db.read(ctx, func(ctx context.Context, c querier) error {
 		out, err = all(ctx, c, func(r pgx.Rows) (store.QuotaUse, error) {
-			u := store.QuotaUse{Quota: q}
+			u := store.QuotaUse{Quota: q.Quota}
 			return u, r.Scan(&u.Owner, &u.Used)
-		}, sql, int16(q), max)
+		}, sql, int16(q.Quota), q.Owner, q.Max)
 		return err
 	})
 	return out, err

@@ -52,18 +52,19 @@ func (w *writer) roomFor(more ...store.QuotaUse) (refusal, err error) {
 // QuotaRefusals counts what was refused because of a quota since the start.
 func (db *DB) QuotaRefusals(q store.Quota) uint64 { return db.quotas.Refused(q) }
 
-// QuotaUse lists the max owners that have most of what a quota limits.
-func (db *DB) QuotaUse(ctx context.Context, q store.Quota, max int) (out []store.QuotaUse, err error) {
-	query := "SELECT owner, used FROM quota_use WHERE quota = ?1 AND used > 0 ORDER BY used DESC, owner LIMIT ?2"
-	if q == store.MessagesQuota || q == store.BytesQuota {
-		query = `SELECT m.id, used FROM quota_use JOIN mailbox m ON m.row = CAST(owner AS INTEGER) WHERE quota = ?1 AND used > 0
-			ORDER BY used DESC, m.id LIMIT ?2`
+// QuotaUse lists owners that have something of what a quota limits, those with the
+// most first.
+func (db *DB) QuotaUse(ctx context.Context, q store.QuotaQuery) (out []store.QuotaUse, err error) {
+	query := "SELECT owner, used FROM quota_use WHERE quota = ?1 AND used > 0 AND (?2 = '' OR owner = ?2) ORDER BY used DESC, owner LIMIT ?3"
+	if q.Quota == store.MessagesQuota || q.Quota == store.BytesQuota {
+		query = `SELECT m.id, used FROM quota_use JOIN mailbox m ON m.row = CAST(owner AS INTEGER)
+			WHERE quota = ?1 AND used > 0 AND (?2 = '' OR m.id = ?2) ORDER BY used DESC, m.id LIMIT ?3`
 	}
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, query, func(s *sqlite.Stmt) error {
-			out = append(out, store.QuotaUse{Quota: q, Owner: s.ColumnText(0), Used: s.ColumnInt64(1)})
+			out = append(out, store.QuotaUse{Quota: q.Quota, Owner: s.ColumnText(0), Used: s.ColumnInt64(1)})
 			return nil
-		}, int64(q), max)
+		}, int64(q.Quota), q.Owner, q.Max)
 	})
 	return out, err
 }

@@ -72,7 +72,7 @@ func TestQuotaMigration(t *testing.T) {
 		store.MessagesQuota:     {Quota: store.MessagesQuota, Owner: "A", Used: 2},
 		store.BytesQuota:        {Quota: store.BytesQuota, Owner: "A", Used: 57},
 	} {
-		if got, err := db.QuotaUse(t.Context(), q, 10); err != nil || len(got) != 1 || got[0] != want {
+		if got, err := db.QuotaUse(t.Context(), store.QuotaQuery{Quota: q, Max: 10}); err != nil || len(got) != 1 || got[0] != want {
 			t.Errorf("expected %+v, got %+v, %v", want, got, err)
 		}
 	}

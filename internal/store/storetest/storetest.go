@@ -88,7 +88,7 @@ type Store interface {
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Housekeep(ctx context.Context) error
-	QuotaUse(ctx context.Context, q store.Quota, max int) ([]store.QuotaUse, error)
+	QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error)
 	QuotaRefusals(q store.Quota) uint64
 	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
 	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
