@@ -83,7 +83,7 @@ func (c *checkCmd) Run(ctx context.Context) error {
 		fmt.Fprintln(stdout(), "audit:", plain.Line(fmt.Sprint(p)))
 	}
 	for _, d := range health.Drift {
-		fmt.Printf("quota: the counter %s of %s is short of %d; the service recounts once a day\n", d.Quota, d.Owner, d.Short)
+		fmt.Fprintf(stdout(), "quota: the counter %s of %s is short of %d; the service recounts once a day\n", d.Quota, plain.Line(d.Owner), d.Short)
 	}
 	if len(health.Damage)+len(health.Damaged)+report.Found > 0 {
 		return errFailed
