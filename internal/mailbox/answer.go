@@ -155,7 +155,7 @@ func unavailable(err error) bool {
 // whose token is not good, and lingerMost for how long anybody's is.
 const (
 	strangerBody = 1 << 20
-	lingerMost   = 30 * time.Second
+	lingerMost   = 2 * time.Minute
 )
 
 // linger reads what is left of a refused body, once the answer is on its way.

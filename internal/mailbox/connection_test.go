@@ -12,6 +12,7 @@ import (
 
 	"nems/internal/mailbox"
 	"nems/internal/mesh"
+	"nems/internal/store"
 	"nems/internal/wire"
 )
 
@@ -51,10 +52,29 @@ func (w *world) head(method, path, box string) string {
 func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
 	w := newWorld(t, hurried(away))
-	id := w.send("ALICE", "BOB", "W", strings.Repeat("x", 32<<20))
+	body := make([]byte, 32<<20) // beyond what the two kernels take in
+	m := store.Message{Position: w.fake.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Accepted, Chunks: 1, Size: int64(len(body))}
+	if err := w.fake.Send(ctx, m, body, nil); err != nil {
+		t.Fatal(err)
+	}
+	id := mesh.FormatMessageID(int64(m.Position), m.Mailbox)
 	w.dial(w.head("GET", "BOB/inbox/"+id, "BOB") + "\r\n")
 	if why := <-away; why != mailbox.SlowTaker {
 		t.Error(why)
+	}
+	secure := w.secure()
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, secure.URL+"/messageexchange/BOB/inbox/"+id, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", w.token("BOB"))
+	answer, err := secure.Client().Do(q)
+	if err != nil || answer.ProtoMajor != 2 {
+		t.Fatal(answer, err)
+	}
+	defer answer.Body.Close()
+	if why := <-away; why != mailbox.SlowTaker {
+		t.Error("HTTP/2:", why)
 	}
 }
 

@@ -253,14 +253,20 @@ func (w *world) stream(body io.Reader, size int64, told bool, encoding string) (
 	return answer.StatusCode, string(text)
 }
 
+// secure serves the same over TLS and HTTP/2.
+func (w *world) secure() *httptest.Server {
+	s := httptest.NewUnstartedServer(w.server)
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	w.t.Cleanup(s.Close)
+	return s
+}
+
 // Over TLS a client may choose HTTP/2; the headers arrive there too.
 func TestHTTP2(t *testing.T) {
 	w := newWorld(t)
 	id := w.send("ALICE", "BOB", "W", "x")
-	secure := httptest.NewUnstartedServer(w.server)
-	secure.EnableHTTP2 = true
-	secure.StartTLS()
-	defer secure.Close()
+	secure := w.secure()
 	transport, ok := secure.Client().Transport.(*http.Transport)
 	if !ok {
 		t.Fatal("the test server's client has no transport")

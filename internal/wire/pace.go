@@ -53,29 +53,18 @@ type Body struct {
 	connection *http.ResponseController
 }
 
-// NewBody returns the body of a request, and lets the rest of the request take as
-// long as it takes: where nothing more is to come, a deadline for reading would
-// end its context.
+// NewBody returns the body of a request.
 func NewBody(w http.ResponseWriter, r *http.Request, pace Pace) *Body {
-	b := &Body{source: r.Body, peer: peer{pace: pace}, connection: http.NewResponseController(w)}
-	if r.ContentLength == 0 {
-		b.end()
-	} else {
+	b := &Body{Whole: r.ContentLength == 0, source: r.Body, peer: peer{pace: pace}, connection: http.NewResponseController(w)}
+	if !b.Whole { // net/http itself may read it
 		_ = b.connection.SetReadDeadline(time.Now().Add(pace.Silence))
 	}
 	return b
 }
 
-func (b *Body) end() {
-	b.Whole = true
-	_ = b.connection.SetReadDeadline(time.Time{})
-}
-
 func (b *Body) Read(p []byte) (int, error) {
 	n, err := b.peer.move(b.connection.SetReadDeadline, b.source.Read, p)
-	if errors.Is(err, io.EOF) {
-		b.end()
-	}
+	b.Whole = b.Whole || errors.Is(err, io.EOF)
 	return n, err
 }
 
