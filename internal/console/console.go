@@ -26,6 +26,8 @@ type Source interface {
 // Page is what the console is made of.
 type Page struct {
 	Source Source
+	// Notices are what people should read first; nil for none.
+	Notices func() []string
 	// Base is the address of the service, for the commands shown, where it is
 	// that of the page; nil where it is another: paths alone are shown then.
 	Base func(*http.Request) string
@@ -55,10 +57,14 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out bytes.Buffer
 	data := struct {
 		store.Overview
-		Dev  bool
-		Base string
-		At   time.Time
+		Notices []string
+		Dev     bool
+		Base    string
+		At      time.Time
 	}{Overview: overview, Dev: p.Dev, At: p.Now()}
+	if p.Notices != nil {
+		data.Notices = p.Notices()
+	}
 	if p.Base != nil {
 		data.Base = p.Base(r)
 	}

@@ -189,8 +189,22 @@ func (u *checkUp) database(ctx context.Context) {
 	case err != nil:
 		u.wrong(what, err)
 	default:
-		_ = r.Close()
 		u.note(what, "%s can be read", path)
+		u.lastCommit(ctx, r)
+		_ = r.Close()
+	}
+}
+
+// lastCommit wants a clock that has reached what was committed last.
+func (u *checkUp) lastCommit(ctx context.Context, db interface {
+	LastCommit(ctx context.Context) (time.Time, error)
+}) {
+	at, err := db.LastCommit(ctx)
+	if err == nil {
+		err = behind(u.Now(), at)
+	}
+	if err != nil {
+		u.wrong("clock", err)
 	}
 }
 
@@ -204,6 +218,7 @@ func (u *checkUp) postgres(ctx context.Context) {
 	}
 	defer func() { _ = db.Close() }()
 	u.note(what, "PostgreSQL answers, with this version's schema")
+	u.lastCommit(ctx, db)
 	at, err := db.Clock(ctx)
 	if err != nil {
 		u.wrong("clock", err)

@@ -66,6 +66,11 @@ func TestCheckUp(t *testing.T) {
 	if got := strings.Join(wrongs(p.Config, func() time.Time { return nodetest.Start.Add(-time.Hour) }), "\n"); !strings.Contains(got, "clock: ") {
 		t.Errorf("a clock that is behind: %q", got)
 	}
+	unsigned := p.Config
+	unsigned.AuditKey = ""
+	if got := strings.Join(wrongs(unsigned, func() time.Time { return nodetest.Start.Add(-time.Hour) }), "\n"); !strings.Contains(got, "behind the last commit") {
+		t.Errorf("a clock that is behind, without checkpoints: %q", got)
+	}
 	if got := strings.Join(wrongs(p.Config, func() time.Time { return nodetest.Start.Add(3 * yearLong) }), "\n"); !strings.Contains(got, "expired on") {
 		t.Errorf("certificates that have expired: %q", got)
 	}

@@ -41,6 +41,9 @@ type database interface {
 	Record(e audit.Entry)
 	RecordRoom() error
 	Heads(ctx context.Context) ([]audit.Head, error)
+	// LastCommit is when the newest link of the audit was committed, by the clock
+	// of who did; zero before the first.
+	LastCommit(ctx context.Context) (time.Time, error)
 	// Lead tells whether this node is to do a task that one node does at a
 	// time; it then stays in charge for the lease, or until it ends.
 	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)

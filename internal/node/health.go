@@ -2,7 +2,7 @@ package node
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"net/http"
 	"time"
 )
@@ -28,12 +28,16 @@ func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 		state(w, http.StatusServiceUnavailable, "unavailable")
 		return
 	}
-	state(w, http.StatusOK, "ok")
+	state(w, http.StatusOK, "ok", n.clock.Notices()...)
 }
 
-func state(w http.ResponseWriter, status int, word string) {
+// state answers with a word and what else people should know.
+func state(w http.ResponseWriter, status int, word string, notices ...string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	fmt.Fprintf(w, "{\"status\":%q}\n", word)
+	_ = json.NewEncoder(w).Encode(struct {
+		Status  string   `json:"status"`
+		Notices []string `json:"notices,omitempty"`
+	}{word, notices})
 }

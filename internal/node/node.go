@@ -59,6 +59,7 @@ type node struct {
 	metrics   *metrics
 	away      *turnedAway
 	tls       *tlsWatch
+	clock     *clockWatch
 	mesh      *mailbox.Server
 	trail     *trail
 	endpoints []*endpoint
@@ -155,6 +156,9 @@ func (n *node) prepare(ctx context.Context) error {
 	n.metrics = newMetrics(n.db.Stats)
 	n.away = newTurnedAway(n.Log)
 	n.tls = newTLSWatch(n.away, n.metrics.registry)
+	if err := n.setClock(ctx); err != nil {
+		return err
+	}
 	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere},
 		quotas{n.Quotas.limits(), n.db.QuotaRefusals, n.db.QuotaUse})
 	if n.checkpoints, err = n.keeper(); err != nil {
@@ -215,6 +219,7 @@ func (n *node) serve(ctx context.Context) error {
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
 	g.Go(func() error { return n.away.follow(ctx) })
+	g.Go(func() error { return n.watchClock(ctx) })
 	for _, c := range n.chores() {
 		g.Go(func() error { return n.keep(ctx, c) })
 	}
@@ -352,7 +357,7 @@ func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	n.desk(mux)
-	page := console.Page{Source: n.db, Dev: n.Dev, Now: n.Now, Log: n.Log}
+	page := console.Page{Source: n.db, Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
 	if n.Dev { // in production the others have listeners of their own
 		page.Base = n.addresses().of
 	}

@@ -31,3 +31,11 @@ func (c *Clock) Set(to time.Time) {
 		c.offset = offset
 	}
 }
+
+// Jump sets the clock forward or back, as happens to a machine whose clock was
+// wrong.
+func (c *Clock) Jump(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += by
+}

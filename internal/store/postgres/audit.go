@@ -60,6 +60,19 @@ func (db *DB) Heads(ctx context.Context) (out []audit.Head, err error) {
 	return out, err
 }
 
+// LastCommit is when the newest link was committed, by the clock of who did; zero
+// before the first.
+func (db *DB) LastCommit(ctx context.Context) (at time.Time, err error) {
+	var micros *int64
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
+		return q.QueryRow(ctx, "SELECT (SELECT at FROM audit_link ORDER BY id DESC LIMIT 1)").Scan(&micros)
+	})
+	if err != nil || micros == nil {
+		return time.Time{}, err
+	}
+	return time.UnixMicro(*micros).UTC(), nil
+}
+
 // linkPage is how many links Links reads at a time.
 const linkPage = 256
 

@@ -50,5 +50,8 @@ func (r *Reader) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.
 	return r.db.Links(ctx, from, to)
 }
 
+// LastCommit is when the newest link was committed, as DB.LastCommit says.
+func (r *Reader) LastCommit(ctx context.Context) (time.Time, error) { return r.db.LastCommit(ctx) }
+
 // Close closes the file.
 func (r *Reader) Close() error { return r.db.readers.close() }

@@ -314,3 +314,27 @@ func closedStore(t *testing.T, w *world) {
 		t.Errorf("the zero id: %v", err)
 	}
 }
+
+// The last commit is told by the clock that it was made by, also where that
+// clock was wrong.
+func lastCommit(t *testing.T, w *world) {
+	want := func(what string, want time.Time) {
+		t.Helper()
+		got, err := w.LastCommit(w.ctx())
+		w.must(err)
+		if !got.Equal(want) {
+			t.Errorf("%s: expected %s, got %s", what, want, got)
+		}
+	}
+	want("nothing was committed", time.Time{})
+	const ahead = 10 * 365 * 24 * time.Hour
+	w.clock.advance(ahead)
+	w.publish()
+	wrong := w.clock.now()
+	w.fixture.Stop(t)
+	w.clock.advance(-ahead)
+	w.reopen()
+	want("committed by a clock that was ahead", wrong)
+	w.publish()
+	want("committed since it was put right", w.clock.now())
+}

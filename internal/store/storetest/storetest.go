@@ -87,6 +87,7 @@ type Store interface {
 	RecordRoom() error
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
+	LastCommit(ctx context.Context) (time.Time, error)
 	Housekeep(ctx context.Context) error
 	QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error)
 	QuotaRefusals(q store.Quota) uint64
@@ -159,6 +160,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Nonces", nonces},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
+		{"LastCommit", lastCommit},
 		{"Interactions", interactions},
 		{"NoRoom", noRoom},
 		{"Reopening", reopening},

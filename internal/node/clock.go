@@ -1,0 +1,198 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	// farApart is from where on a difference of clocks is spoken of.
+	farApart = time.Minute
+	// clockTick is the pause between two looks at this machine's clock, and
+	// serverTick between two at the database server's.
+	clockTick, serverTick = time.Second, time.Minute
+	// noticeLife is how long people are shown a jump.
+	noticeLife = 24 * time.Hour
+	// mostNotices are shown at a time: a clock that jumps all day fills no page.
+	mostNotices = 8
+)
+
+// clockWatch tells operators when the clock of business time is not to be
+// trusted: when it jumps, when it is behind what the store was committed by, and
+// when it is not together with the database server's. Safe for concurrent use.
+type clockWatch struct {
+	now    func() time.Time
+	steady func() time.Duration // runs evenly, whatever the clock is set to
+	log    *slog.Logger
+
+	jumps        *prometheus.CounterVec
+	jump, server prometheus.Gauge
+
+	mu      sync.Mutex
+	seen    time.Time     // on the clock, at the last look
+	at      time.Duration // of the last look, by steady
+	moved   time.Duration // by all that was not the passing of time
+	notices []notice
+	apart   time.Duration // from the database server's clock
+}
+
+// notice is what people are shown of a moment, by steady.
+type notice struct {
+	text string
+	at   time.Duration
+}
+
+func newClockWatch(now func() time.Time, steady func() time.Duration, log *slog.Logger, registry *prometheus.Registry) *clockWatch {
+	c := &clockWatch{
+		now: now, steady: steady, log: log, seen: now().Round(0), at: steady(),
+		jumps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nems_clock_jumps_total", Help: "Jumps of the clock by more than a minute, forward or backward.",
+		}, []string{"direction"}),
+		jump: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "nems_clock_last_jump_seconds", Help: "By how much the clock jumped last, negative for backward; 0 without a jump.",
+		}),
+		server: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "nems_clock_database_apart_seconds", Help: "By how much the database server's clock is ahead of this machine's; 0 with the embedded database.",
+		}),
+	}
+	registry.MustRegister(c.jumps, c.jump, c.server, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "nems_clock_moved_seconds", Help: "By how much the clock was set since the start, all in all: about 0 once a jump was put right.",
+	}, func() float64 { return c.total().Seconds() }))
+	for _, direction := range []string{"forward", "backward"} {
+		c.jumps.WithLabelValues(direction) // shown before the first
+	}
+	return c
+}
+
+func (c *clockWatch) total() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moved
+}
+
+// look notices a jump since the last look. A machine that sleeps looks alike:
+// steady does not run meanwhile.
+func (c *clockWatch) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, at := c.now().Round(0), c.steady() // not the monotonic reading, which does not jump
+	by := now.Sub(c.seen) - (at - c.at)
+	c.seen, c.at, c.moved = now, at, c.moved+by
+	if by.Abs() <= farApart {
+		return
+	}
+	direction := "forward"
+	if by < 0 {
+		direction = "backward"
+	}
+	c.jumps.WithLabelValues(direction).Inc()
+	c.jump.Set(by.Seconds())
+	by, moved := by.Round(time.Second), c.moved.Round(time.Second)
+	c.log.Warn("the clock jumped", "by", by, "moved", moved)
+	c.notify("The clock jumped %s by %s, to %s; since the start it was moved by %s in all.", direction, by.Abs(), now.UTC().Format(time.RFC3339), moved)
+}
+
+func (c *clockWatch) notify(format string, a ...any) {
+	c.notices = append(c.notices, notice{fmt.Sprintf(format, a...), c.at})
+	c.notices = c.notices[max(0, len(c.notices)-mostNotices):]
+}
+
+// committed holds the clock against the last commit of the store. Whatever is
+// later than now was committed by a clock that was ahead, unless this one is behind.
+func (c *clockWatch) committed(last time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := behind(c.now(), last); err != nil {
+		c.log.Warn("the clock is behind the store", "last_commit", last.UTC(), "by", last.Sub(c.now()).Round(time.Second))
+		c.notify("At the start, %s.", err)
+	}
+}
+
+// behind is an error where a clock has not reached the last commit of a store.
+func behind(now, last time.Time) error {
+	by := last.Sub(now)
+	if by <= farApart {
+		return nil
+	}
+	return fmt.Errorf("this machine's clock is %s behind the last commit, of %s: it is wrong now, or a clock was wrong then", by.Round(time.Second), last.UTC().Format(time.RFC3339))
+}
+
+// compared holds the clock against the database server's.
+func (c *clockWatch) compared(server time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.apart
+	c.apart = server.Sub(c.now())
+	c.server.Set(c.apart.Seconds())
+	switch far := c.apart.Abs() > farApart; {
+	case far && was.Abs() <= farApart:
+		c.log.Warn("the clock and the database server's are apart", "server_ahead", c.apart.Round(time.Second))
+	case !far && was.Abs() > farApart:
+		c.log.Info("the clock and the database server's are together again")
+	}
+}
+
+// Notices are what people should know of the clock, oldest first.
+func (c *clockWatch) Notices() (out []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.notices {
+		if c.steady()-n.at < noticeLife {
+			out = append(out, n.text)
+		}
+	}
+	if c.apart.Abs() > farApart {
+		out = append(out, fmt.Sprintf("This machine's clock and the database server's are %s apart.", c.apart.Abs().Round(time.Second)))
+	}
+	return out
+}
+
+// setClock begins to watch the clock, and holds it against what was stored
+// before the node commits anything itself.
+func (n *node) setClock(ctx context.Context) error {
+	begun := time.Now()
+	n.clock = newClockWatch(n.Now, func() time.Duration { return time.Since(begun) }, n.Log, n.metrics.registry)
+	last, err := n.db.LastCommit(ctx)
+	if err == nil {
+		n.clock.committed(last)
+	}
+	return err
+}
+
+// watchClock looks at the clock until the context ends.
+func (n *node) watchClock(ctx context.Context) error {
+	look, compare := time.NewTicker(clockTick), time.NewTicker(serverTick)
+	defer look.Stop()
+	defer compare.Stop()
+	n.compareClocks(ctx)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+			n.clock.look()
+		case <-compare.C:
+			n.compareClocks(ctx)
+		}
+	}
+}
+
+// compareClocks asks the database server for its time, where there is one.
+func (n *node) compareClocks(ctx context.Context) {
+	server, ok := n.db.(interface {
+		Clock(ctx context.Context) (time.Time, error)
+	})
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, scrapeWait)
+	defer cancel()
+	if at, err := server.Clock(ctx); err == nil { // that a database is away, others tell
+		n.clock.compared(at)
+	}
+}
