@@ -64,7 +64,7 @@ func ownMessage() []byte {
 
 func officialVaccination(b *testing.B) []byte {
 	b.Helper()
-	source, err := os.ReadFile(filepath.Join(sharedFolder(b, "spec-examples"), "vaccinations-1-new.xml"))
+	source, err := os.ReadFile(filepath.Join(official, "vaccinations-1-new.xml"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-//go:generate go run ./gen -schema ../../../shared/stu3-xsd
+//go:generate go run ./gen -schema ../../testdata/hl7
 
 //go:embed stu3.txt
 var stu3 string

@@ -6,20 +6,13 @@ import (
 	"testing"
 )
 
-// sharedFolder gives a folder of test data beside the repository, or skips.
-func sharedFolder(t testing.TB, name string) string {
-	t.Helper()
-	dir := filepath.Join("..", "..", "..", "shared", name)
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("test data %s is not here", dir)
-	}
-	return dir
-}
+// official is where the specification's example messages lie.
+const official = "../../testdata/official"
 
 // examples gives the official example messages by file name.
 func examples(t testing.TB) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(sharedFolder(t, "spec-examples"), "*.xml"))
+	files, err := filepath.Glob(filepath.Join(official, "*.xml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no examples: %v", err)
 	}
