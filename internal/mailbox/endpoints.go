@@ -46,7 +46,7 @@ var endpoints = withParts([]endpoint{
 	{method: "GET", path: "*/inbox/*", name: "download", serve: (*call).download, kind: transfer},
 	{method: "HEAD", path: "*/inbox/*", name: "head", serve: (*call).head},
 	{method: "GET", path: "*/inbox/*/*", name: "download-chunk", serve: (*call).downloadChunk, kind: transfer},
-	{method: "PUT", path: "*/inbox/*/status/acknowledged", name: "acknowledge", serve: (*call).acknowledge},
+	{method: "PUT", path: "*/inbox/*/status/acknowledged", name: "acknowledge", serve: (*call).acknowledge, kind: change},
 	{method: "POST", path: "*/outbox", name: "send", serve: (*call).send, kind: transfer},
 	{method: "GET", path: "*/outbox/rich", name: "rich-outbox", serve: (*call).richOutbox},
 	{method: "GET", path: "*/outbox/tracking", name: "track", serve: (*call).track},

@@ -15,9 +15,12 @@ import (
 // Share is what one mailbox may have at a time of what belongs to all, so that
 // its callers, however many, do not keep others waiting. Zero means the default.
 type Share struct {
-	// Working is how many requests of a mailbox are worked on at a time: so many
-	// that transfer bodies, and as many others.
-	Working int // default 32
+	// Reading is how many requests of a mailbox that read are worked on at a time:
+	// more than keep the processors busy would gain nothing.
+	Reading int // default twice the processors, at least 4
+	// Slow is the same for those that wait for the disk, and again for those that
+	// wait for the network.
+	Slow int // default 16
 	// Waiting is how many more of each kind stand in line, first come first
 	// served; beyond: mesh.Crowded.
 	Waiting int // default 512
@@ -26,7 +29,7 @@ type Share struct {
 }
 
 func (s Share) orDefault() Share {
-	return Share{cmp.Or(s.Working, 32), cmp.Or(s.Waiting, 512), cmp.Or(s.Patience, 20*time.Second)}
+	return Share{cmp.Or(s.Reading, max(4, 2*runtime.GOMAXPROCS(0))), cmp.Or(s.Slow, 16), cmp.Or(s.Waiting, 512), cmp.Or(s.Patience, 20*time.Second)}
 }
 
 // kind of work, each with a line of its own: a client on a slow network that
@@ -34,10 +37,22 @@ func (s Share) orDefault() Share {
 type kind byte
 
 const (
-	short    kind = iota
-	transfer      // of bodies: as slow as the network
+	read     kind = iota
+	change        // is as slow as the disk
+	transfer      // of a body: as slow as the network
 	scan          // of many rows: one at a time
 )
+
+// places is how many requests of a kind are worked on at a time.
+func (s Share) places(k kind) int {
+	switch k {
+	case read:
+		return s.Reading
+	case scan:
+		return 1
+	}
+	return s.Slow
+}
 
 // user is whose share it is: a mailbox or, where no token is needed, the holder
 // of a certificate.
@@ -98,14 +113,10 @@ func (s *shares) join(u user) (*line, bool) {
 	defer s.mu.Unlock()
 	l := s.lines[u]
 	if l == nil {
-		places := s.Working
-		if u.kind == scan {
-			places = 1
-		}
-		l = &line{places: semaphore.NewWeighted(int64(places))}
+		l = &line{places: semaphore.NewWeighted(int64(s.places(u.kind)))}
 		s.lines[u] = l
 	}
-	if l.here >= s.Working+s.Waiting {
+	if l.here >= s.places(u.kind)+s.Waiting {
 		return nil, false
 	}
 	l.here++

@@ -72,7 +72,7 @@ func TestShareOfAMailbox(t *testing.T) {
 	boxes := &gatedBoxes{Boxes: mailboxtest.New(at.now, testMailboxes, nil), gate: make(chan struct{})}
 	var crowded atomic.Int64
 	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
-		c.Share = mailbox.Share{Working: 2, Waiting: 3}
+		c.Share = mailbox.Share{Reading: 2, Waiting: 3}
 		c.TurnedAway = func(_ *http.Request, box string, why mailbox.Reason) {
 			if box == "ALICE" && why == mailbox.Crowded {
 				crowded.Add(1)
@@ -129,7 +129,7 @@ func TestWaitingEnds(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &gatedBoxes{Boxes: mailboxtest.New(at.now, testMailboxes, nil), gate: make(chan struct{})}
 	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
-		c.Share = mailbox.Share{Working: 1, Waiting: 1, Patience: time.Millisecond}
+		c.Share = mailbox.Share{Reading: 1, Waiting: 1, Patience: time.Millisecond}
 	})
 	first := make(chan error, 1)
 	go func() {
