@@ -76,3 +76,20 @@ func TestImportsGoDownward(t *testing.T) {
 		t.Fatalf("only %d imports were looked at: is this test run in the module's root?", seen)
 	}
 }
+
+// TestMigrationNumbers: migrations are applied by their numbers, so that each is
+// taken once and none is left out.
+func TestMigrationNumbers(t *testing.T) {
+	for _, folder := range []string{"internal/store/sqlite/migrations", "internal/store/sqlite/directory", "internal/store/postgres/migrations"} {
+		files, err := filepath.Glob(folder + "/*.sql")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", folder, len(files), err)
+		}
+		for i, file := range files {
+			number, _, _ := strings.Cut(filepath.Base(file), "_")
+			if n, err := strconv.Atoi(number); err != nil || n != i+1 {
+				t.Errorf("%s: expected the number %04d", file, i+1)
+			}
+		}
+	}
+}

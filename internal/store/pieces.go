@@ -4,10 +4,16 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 )
 
 // MaxPiece is the most bytes of a body or a chunk in one row.
 const MaxPiece = 256 << 10
+
+// BodyGrace is how long the body of a message stays after it was collected: a
+// download may be under way. No other begins: it "cannot be downloaded again"
+// (MESH API).
+const BodyGrace = time.Minute
 
 // Pieces yields a body by pieces of at most MaxPiece, at least one.
 func Pieces(body []byte) iter.Seq2[int, []byte] {

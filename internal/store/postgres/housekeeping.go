@@ -86,6 +86,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		},
 		func() (int64, error) { return db.purgeUploading(ctx, store.PositionAt(now.Add(-uploadLife))) },
 		func() (int64, error) { return db.purgeUploads(ctx, store.PositionAt(now.Add(-uploadLife))) },
+		func() (int64, error) { return db.purgeBodies(ctx, now.Add(-store.BodyGrace)) },
 		func() (int64, error) { return db.purgeKept(ctx, kept) },
 	} {
 		for {

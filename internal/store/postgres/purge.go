@@ -166,6 +166,35 @@ func (db *DB) purgeUploads(ctx context.Context, before store.EventID) (n int64, 
 	return n, err
 }
 
+// bodyStep is how many pieces of bodies a statement removes: 16 MiB at most.
+const bodyStep = 64
+
+// purgeBodies removes the bodies of messages that were collected before a moment:
+// otherwise whoever sends and collects without end would fill the disk, whatever
+// the quotas are. It returns sweptStep when there may be more.
+func (db *DB) purgeBodies(ctx context.Context, collected time.Time) (n int64, err error) {
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		done, err := all(ctx, tx, func(r pgx.Rows) (position int64, err error) { return position, r.Scan(&position) },
+			`SELECT position FROM message WHERE size > 0 AND status NOT IN ('uploading', 'accepted') AND status_at < $1
+			ORDER BY position LIMIT $2`, collected.UnixMicro(), bodyStep)
+		if err != nil || len(done) == 0 {
+			return err
+		}
+		tag, err := tx.Exec(ctx, "DELETE FROM piece WHERE ctid = ANY(ARRAY(SELECT ctid FROM piece WHERE position = ANY($1) LIMIT $2))", done, bodyStep)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == bodyStep {
+			n = sweptStep
+		}
+		_, err = tx.Exec(ctx, `WITH empty AS (SELECT d AS position FROM unnest($1::bigint[]) d WHERE NOT EXISTS (SELECT FROM piece p WHERE p.position = d)),
+			gone AS (DELETE FROM chunk WHERE position = ANY(ARRAY(SELECT position FROM empty)))
+			UPDATE message SET size = 0 WHERE position = ANY(ARRAY(SELECT position FROM empty))`, done)
+		return err
+	})
+	return n, err
+}
+
 // Reset empties the mailboxes: all, or one when mailbox is not 0. For
 // development only.
 func (db *DB) Reset(ctx context.Context, mailbox int64) error {

@@ -124,6 +124,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		purgeSmall{keys: store.PositionAt(now.Add(-store.KeyLife)), changes: store.PositionAt(kept), ended: kept.UnixMicro()},
 		purgeMessages{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
 		purgeUploads{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep},
+		purgeBodies{collected: now.Add(-store.BodyGrace).UnixMicro()},
 	}
 	for _, step := range steps {
 		if err := db.whileWork(ctx, func() operation { return step }); err != nil {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -155,6 +156,41 @@ func (w *writer) removeChunk(c putChunk) error {
 		return err
 	}
 	return exec(w.conn, "DELETE FROM chunk WHERE position = ? AND chunk = ? AND generation = ?", c.position, c.chunk, c.generation)
+}
+
+// purgeBodies removes the bodies of messages that were collected before a moment:
+// otherwise whoever sends and collects without end would fill the disk, whatever
+// the quotas are.
+type purgeBodies struct{ collected int64 }
+
+// bodyStep is how many pieces a commit removes: 16 MiB at most.
+const bodyStep = 64
+
+func (p purgeBodies) apply(w *writer) (result, error) {
+	var found []int64
+	err := rows(w.conn, `SELECT position FROM message WHERE size > 0 AND status NOT IN ('uploading', 'accepted') AND status_at < ?
+		ORDER BY position LIMIT ?`, func(s *sqlite.Stmt) error {
+		found = append(found, s.ColumnInt64(0))
+		return nil
+	}, p.collected, bodyStep)
+	if err != nil {
+		return result{}, err
+	}
+	left := bodyStep
+	for _, position := range found {
+		err := exec(w.conn, "DELETE FROM piece WHERE rowid IN (SELECT rowid FROM piece WHERE position = ? LIMIT ?)", position, left)
+		if err != nil {
+			return result{}, err
+		}
+		if left -= w.conn.Changes(); left <= 0 {
+			return result{n: sweptStep}, nil // there may be more of it
+		}
+		err = errors.Join(exec(w.conn, "DELETE FROM chunk WHERE position = ?", position), exec(w.conn, "UPDATE message SET size = 0 WHERE position = ?", position))
+		if err != nil {
+			return result{}, err
+		}
+	}
+	return result{}, nil
 }
 
 // Purge removes up to max messages, in whatever state, whose position lies

@@ -257,3 +257,41 @@ func uploadQuotas(t *testing.T, w *world) {
 	w.must(w.Housekeep(w.ctx()))
 	use("a day later", 0, 0)
 }
+
+// What was sent and collected takes no room any more; what waits does, and copies
+// of events stay as long as they are retained.
+func collectedBodies(t *testing.T, w *world) {
+	b := w.mailbox("B")
+	w.subscribe("B", ofPatient(jack, vaccination))
+	copied := w.publish()
+	w.must(w.Acknowledge(w.ctx(), b, copied.Event, w.clock.now(), nil))
+	waiting, small, large := w.sent(b, "", 1), w.sent(b, "", 1), w.sent(b, "", 1)
+	w.must(w.Send(w.ctx(), waiting, []byte("waits"), nil))
+	w.must(w.Send(w.ctx(), small, []byte("hello"), nil))
+	body := bytes.Repeat([]byte("large"), 20<<20/5) // more pieces than one step removes
+	large.Size = int64(len(body))
+	_, err := w.PutChunk(w.ctx(), b, large.Position, 1, bytes.NewReader(body))
+	w.must(err)
+	w.must(w.Send(w.ctx(), large, nil, nil))
+	for _, m := range []store.Message{small, large} {
+		w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
+	}
+	w.must(w.Housekeep(w.ctx()))
+	if !bytes.Equal(w.download(large, 1), body) {
+		t.Error("a download that was under way when the message was acknowledged")
+	}
+	w.clock.advance(2 * store.BodyGrace)
+	for _, m := range []store.Message{small, large} {
+		w.eventually("the body is removed", func() bool {
+			w.must(w.Housekeep(w.ctx()))
+			return errors.Is(w.Chunk(w.ctx(), &m, 1, io.Discard), store.ErrNotFound)
+		})
+		got, err := w.Message(w.ctx(), b, m.Position)
+		if err != nil || got.Status != store.Acknowledged || got.Size != m.Size {
+			t.Errorf("what is known of it stays: %+v, %v", got, err)
+		}
+	}
+	if string(w.download(waiting, 1)) != "waits" || !bytes.Equal(w.download(store.Message{Position: copied.Event, EventCode: vaccination}, 1), message(1)) {
+		t.Error("a message that waits or a copy has lost its body")
+	}
+}

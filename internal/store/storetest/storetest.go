@@ -157,6 +157,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"SubscriptionQuotas", subscriptionQuotas},
 		{"MailboxQuotas", mailboxQuotas},
 		{"UploadQuotas", uploadQuotas},
+		{"CollectedBodies", collectedBodies},
 		{"Nonces", nonces},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
