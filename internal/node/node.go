@@ -36,7 +36,7 @@ import (
 
 // World is what a node takes from the process around it.
 type World struct {
-	Log *slog.Logger
+	Log *slog.Logger // nil means none
 	// Now is the business clock; nil means time.Now.
 	Now func() time.Time
 	// Ready is told the address of the first listener once everything
@@ -85,6 +85,9 @@ func Run(ctx context.Context, c Config, w World) error {
 	}
 	if w.Now == nil {
 		w.Now = time.Now
+	}
+	if w.Log == nil {
+		w.Log = slog.New(slog.DiscardHandler)
 	}
 	w.Log = slog.New(plain.Handler(w.Log.Handler()))
 	n := &node{Config: c, World: w, owner: uuid.NewString()}
