@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -359,49 +357,6 @@ func resetting(t *testing.T, w *world) {
 	if n, err := w.Count(w.ctx(), a); n != 1 || err != nil {
 		t.Errorf("subscriptions stay: %d, %v", n, err)
 	}
-}
-
-func nonces(t *testing.T, w *world) {
-	var digest [16]byte
-	use := func(want bool) {
-		t.Helper()
-		if ok, err := w.UseNonce(w.ctx(), digest, w.clock.now()); err != nil || ok != want {
-			t.Errorf("expected %v, got %v, %v", want, ok, err)
-		}
-	}
-	use(true)
-	use(false)
-	for range 5 {
-		w.clock.advance(59 * time.Minute)
-		use(false)
-	}
-	w.fixture.Stop(t)
-	w.reopen()
-	use(false)
-	w.clock.advance(-2 * time.Hour) // the clock steps back
-	use(false)
-	digest[15] = 1
-	var used atomic.Int32
-	var all sync.WaitGroup
-	for range 50 {
-		all.Go(func() {
-			if ok, err := w.UseNonce(w.ctx(), digest, w.clock.now()); err != nil {
-				t.Error(err)
-			} else if ok {
-				used.Add(1)
-			}
-		})
-	}
-	all.Wait()
-	if used.Load() != 1 {
-		t.Errorf("one token was good %d times", used.Load())
-	}
-	// What the window has left is forgotten, or the file would grow for ever.
-	w.clock.advance(20 * time.Hour)
-	digest[14] = 7
-	use(true)
-	digest[14] = 0
-	use(true)
 }
 
 func registry(t *testing.T, w *world) {

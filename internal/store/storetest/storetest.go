@@ -159,6 +159,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"UploadQuotas", uploadQuotas},
 		{"CollectedBodies", collectedBodies},
 		{"Nonces", nonces},
+		{"Replayed", replayed},
 		{"Registry", registry},
 		{"AuditVerifies", auditVerifies},
 		{"LastCommit", lastCommit},
