@@ -163,12 +163,7 @@ func (c *call) run() error {
 	if err != nil {
 		return err
 	}
-	if !e.quiet {
-		c.silent = false
-		if err := c.Trail.RecordRoom(); err != nil {
-			return err
-		}
-	}
+	c.silent = e.quiet
 	var token mesh.Token
 	if !e.open {
 		if token, err = c.authorise(args[0]); err != nil {
@@ -181,6 +176,11 @@ func (c *call) run() error {
 		return err
 	}
 	defer leave()
+	if !e.quiet {
+		if err := c.Trail.RecordRoom(c.asked.ID); err != nil {
+			return err
+		}
+	}
 	if !e.open {
 		if err := c.spend(token); err != nil {
 			return err

@@ -12,8 +12,9 @@ import (
 
 // Trail keeps the audit of what callers did. Safe for concurrent use.
 type Trail interface {
-	// RecordRoom returns store.ErrBusy while an entry might find no room.
-	RecordRoom() error
+	// RecordRoom returns store.ErrBusy while an entry of a mailbox, "" for none,
+	// might find no room. A mailbox has a share of it.
+	RecordRoom(mailbox string) error
 	// Record takes an entry. It never waits: the entry joins the next commit.
 	Record(e audit.Entry)
 }
@@ -21,8 +22,8 @@ type Trail interface {
 // untold is the Trail of a server that has none.
 type untold struct{}
 
-func (untold) RecordRoom() error  { return nil }
-func (untold) Record(audit.Entry) {}
+func (untold) RecordRoom(string) error { return nil }
+func (untold) Record(audit.Entry)      {}
 
 // record leaves the entry of the call, unless the store has committed it with
 // the change. It comes before the first byte of the answer: nobody sees what the

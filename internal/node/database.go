@@ -39,7 +39,7 @@ type database interface {
 	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
 	Unrouted(ctx context.Context) (store.Unrouted, error)
 	Record(e audit.Entry)
-	RecordRoom() error
+	RecordRoom(mailbox string) error
 	Heads(ctx context.Context) ([]audit.Head, error)
 	// LastCommit is when the newest link of the audit was committed, by the clock
 	// of who did; zero before the first.

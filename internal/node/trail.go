@@ -15,16 +15,16 @@ const refusalsPerSecond = 10
 // trail records what changed nothing: reads and refusals.
 type trail struct {
 	record   func(audit.Entry)
-	room     func() error
+	room     func(mailbox string) error
 	throttle *audit.Throttle
 }
 
-func newTrail(record func(audit.Entry), room func() error) *trail {
+func newTrail(record func(audit.Entry), room func(string) error) *trail {
 	return &trail{record: record, room: room, throttle: audit.NewThrottle(refusalsPerSecond)}
 }
 
 // RecordRoom implements mailbox.Trail.
-func (t *trail) RecordRoom() error { return t.room() }
+func (t *trail) RecordRoom(mailbox string) error { return t.room(mailbox) }
 
 // Record implements api.Recorder and mailbox.Trail.
 func (t *trail) Record(e audit.Entry) {

@@ -16,6 +16,8 @@ const (
 	maxRecords  = 16384
 	roomRecords = maxRecords / 4 * 3
 	dueRecords  = maxRecords / 4
+	// shareRecords are for one mailbox, so that its callers leave the others room.
+	shareRecords = roomRecords / 2
 )
 
 // Records are audit entries that tell of no change: they join the next commit.
@@ -23,8 +25,9 @@ const (
 type Records struct {
 	mu      sync.Mutex
 	waiting []audit.Sealed
-	lost    int           // entries that found no room, to be recorded as one
-	many    chan struct{} // so many wait that a commit is due
+	of      map[string]int // how many came since the last Take, by mailbox
+	lost    int            // entries that found no room, to be recorded as one
+	many    chan struct{}  // so many wait that a commit is due
 }
 
 // Add has an entry wait for a commit. Beyond a limit only their number is kept.
@@ -37,6 +40,10 @@ func (r *Records) Add(e audit.Entry) {
 		return
 	}
 	r.waiting = append(r.waiting, sealed)
+	if r.of == nil {
+		r.of = map[string]int{}
+	}
+	r.of[e.Mailbox]++
 	if len(r.waiting)%dueRecords == 0 {
 		select {
 		case r.muchWaits() <- struct{}{}:
@@ -46,11 +53,12 @@ func (r *Records) Add(e audit.Entry) {
 }
 
 // Room returns ErrBusy while so many entries wait that those of further callers
-// might find no room: the commits have stopped, or cannot follow.
-func (r *Records) Room() error {
+// of a mailbox might find no room: the commits have stopped, or cannot follow, or
+// the mailbox has had its share.
+func (r *Records) Room(mailbox string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if len(r.waiting) >= roomRecords {
+	if len(r.waiting) >= roomRecords || mailbox != "" && r.of[mailbox] >= shareRecords {
 		return fmt.Errorf("%w: the audit has no room", ErrBusy)
 	}
 	return nil
@@ -61,7 +69,7 @@ func (r *Records) Take() []audit.Sealed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := r.waiting
-	r.waiting = nil
+	r.waiting, r.of = nil, nil
 	return out
 }
 

@@ -22,7 +22,7 @@ func TestManyRecordsAreCommittedAtOnce(t *testing.T) {
 	}()
 	total := 0
 	for total < 3*16_384 {
-		for r.Room() == nil && len(flushed) == 0 {
+		for r.Room("A") == nil && len(flushed) == 0 {
 			r.Add(audit.Entry{Action: "download"})
 		}
 		total += <-flushed
@@ -35,18 +35,37 @@ func TestManyRecordsAreCommittedAtOnce(t *testing.T) {
 func TestNoRoomWhileCommitsFail(t *testing.T) {
 	var r store.Records
 	n := 0
-	for ; r.Room() == nil; n++ {
+	for ; r.Room("A") == nil; n++ {
 		r.Add(audit.Entry{Action: "download"})
 	}
-	if err := r.Room(); !errors.Is(err, store.ErrBusy) {
+	if err := r.Room("A"); !errors.Is(err, store.ErrBusy) {
 		t.Errorf("full: %v", err)
 	}
 	taken := r.Take()
-	if err := r.Room(); err != nil || len(taken) != n {
+	if err := r.Room("A"); err != nil || len(taken) != n {
 		t.Errorf("%d taken of %d: %v", len(taken), n, err)
 	}
 	r.PutBack(taken)
-	if err := r.Room(); !errors.Is(err, store.ErrBusy) {
+	if err := r.Room("A"); !errors.Is(err, store.ErrBusy) {
 		t.Errorf("put back: %v", err)
+	}
+}
+
+// One mailbox whose reads nobody commits leaves the others room.
+func TestOneMailboxHasAShareOfTheRoom(t *testing.T) {
+	var r store.Records
+	n := 0
+	for ; r.Room("A") == nil; n++ {
+		r.Add(audit.Entry{Action: "download", Mailbox: "A"})
+	}
+	for range n / 2 {
+		if err := r.Room("B"); err != nil {
+			t.Fatal(err)
+		}
+		r.Add(audit.Entry{Action: "download", Mailbox: "B"})
+	}
+	r.Take()
+	if err := r.Room("A"); err != nil {
+		t.Errorf("after a commit: %v", err)
 	}
 }

@@ -390,7 +390,7 @@ func (b *Boxes) Record(e audit.Entry) {
 }
 
 // RecordRoom implements mailbox.Trail; Fault may say that there is none.
-func (b *Boxes) RecordRoom() error {
+func (b *Boxes) RecordRoom(string) error {
 	if b.Fault != nil {
 		return b.Fault("RecordRoom", false)
 	}

@@ -13,7 +13,7 @@ func (db *DB) Record(e audit.Entry) { db.records.Add(e) }
 
 // RecordRoom returns store.ErrBusy while entries may find no room: who has to be
 // recorded is then not to be answered.
-func (db *DB) RecordRoom() error { return db.records.Room() }
+func (db *DB) RecordRoom(mailbox string) error { return db.records.Room(mailbox) }
 
 // recordLoop sees to it that entries do not wait for a commit for ever.
 func (db *DB) recordLoop(ctx context.Context) {

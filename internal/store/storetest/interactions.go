@@ -102,13 +102,13 @@ func (a *aware) Write(p []byte) (int, error) {
 
 // A store that can no longer commit says so before entries are lost.
 func noRoom(t *testing.T, w *world) {
-	w.must(w.RecordRoom())
+	w.must(w.RecordRoom("A"))
 	w.fixture.Stop(t)
 	taken := 0
-	for ; w.RecordRoom() == nil && taken < 1<<16; taken++ {
+	for ; w.RecordRoom("A") == nil && taken < 1<<16; taken++ {
 		w.Record(entry("download"))
 	}
-	if err := w.RecordRoom(); !errors.Is(err, store.ErrBusy) || taken < 1000 {
+	if err := w.RecordRoom("A"); !errors.Is(err, store.ErrBusy) || taken < 1000 {
 		t.Errorf("after %d entries: %v", taken, err)
 	}
 }

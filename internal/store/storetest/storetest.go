@@ -84,7 +84,7 @@ type Store interface {
 	RegistryVersion(ctx context.Context) (int64, error)
 
 	Record(e audit.Entry)
-	RecordRoom() error
+	RecordRoom(mailbox string) error
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Heads(ctx context.Context) ([]audit.Head, error)
 	LastCommit(ctx context.Context) (time.Time, error)
