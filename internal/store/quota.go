@@ -130,15 +130,25 @@ type QuotaGuard struct {
 	refused [len(AllQuotas)]atomic.Uint64
 }
 
-// Room returns a *QuotaError when an owner that has used so much cannot have
-// more.
-func (g *QuotaGuard) Room(quota Quota, used, more int64) error {
+// Allows tells whether an owner that has used so much can have more.
+func (g *QuotaGuard) Allows(quota Quota, used, more int64) bool {
 	limit := g.Of(quota)
-	if limit < 0 || more <= 0 || used+more <= limit {
+	return limit < 0 || more <= 0 || used+more <= limit
+}
+
+// Room returns a *QuotaError, and counts it, when an owner that has used so much
+// cannot have more.
+func (g *QuotaGuard) Room(quota Quota, used, more int64) error {
+	if g.Allows(quota, used, more) {
 		return nil
 	}
+	return g.Refuse(quota)
+}
+
+// Refuse counts a refusal and returns its *QuotaError.
+func (g *QuotaGuard) Refuse(quota Quota) error {
 	g.refused[quota-1].Add(1)
-	return &QuotaError{Quota: quota, Limit: limit}
+	return &QuotaError{Quota: quota, Limit: g.Of(quota)}
 }
 
 // Refused counts what was refused because of a quota.

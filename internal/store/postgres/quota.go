@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -108,14 +107,15 @@ func (w *writer) readUses(ctx context.Context, asked map[owner]int64) error {
 	return rows.Err()
 }
 
-// room returns the *store.QuotaError that a new subscription is refused with.
-func (w *writer) room(c *creation) error {
+// full is the quota that leaves no room for another subscription of its owners;
+// 0: none.
+func (w *writer) full(c *creation) store.Quota {
 	for _, o := range c.owners() {
-		if err := w.db.quotas.Room(o.quota, w.uses.before[o]+w.uses.change[o], 1); err != nil {
-			return err
+		if !w.db.quotas.Allows(o.quota, w.uses.before[o]+w.uses.change[o], 1) {
+			return o.quota
 		}
 	}
-	return nil
+	return 0
 }
 
 // queueUses writes what the transaction has changed.
@@ -141,57 +141,39 @@ func (w *writer) queueUses(b *pgx.Batch) {
 // that a quota limits.
 type uploaded struct {
 	mailbox  int64
-	position store.EventID
-	messages int64
+	position store.EventID // of the message
 	bytes    int64
 }
 
-// put sends statements in a transaction of their own, which ends with
-// *store.QuotaError where the mailbox has no room for what they put into it.
+// put sends statements in a transaction of their own, unless the mailbox has no
+// room for what they put into it: *store.QuotaError. It asks first, so that
+// nothing is written in vain by those who go on trying.
 func (db *DB) put(ctx context.Context, b *pgx.Batch, more uploaded) error {
-	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		done := b.Len()
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if more != (uploaded{}) {
-			more.queue(b)
-		}
-		answers := tx.SendBatch(ctx, b)
-		defer func() { err = errors.Join(err, answers.Close()) }()
-		for range done {
-			if _, err := answers.Exec(); err != nil {
+			if err := db.room(ctx, tx, more); err != nil {
 				return err
 			}
 		}
-		if more == (uploaded{}) {
-			return nil
-		}
-		return db.judgeRoom(answers, more)
+		return tx.SendBatch(ctx, b).Close()
 	})
 }
 
-// queue asks, behind what was put into the mailbox, what it has now.
-func (u uploaded) queue(b *pgx.Batch) {
-	b.Queue(`SELECT coalesce(sum(used) FILTER (WHERE quota = 4), 0)::bigint, coalesce(sum(used) FILTER (WHERE quota = 5), 0)::bigint,
-		EXISTS (SELECT FROM message WHERE position = $2)
-		FROM quota_use WHERE quota IN (4, 5) AND owner = $1`, strconv.FormatInt(u.mailbox, 10), int64(u.position))
-}
-
-// judgeRoom reads the answer and returns *store.QuotaError when the mailbox
-// should not have got that much, or not a message that begins with it: the
-// transaction has to end then.
-func (db *DB) judgeRoom(answers pgx.BatchResults, more uploaded) error {
+// room returns *store.QuotaError for what a mailbox has no room for: the bytes,
+// or the message that begins with them.
+func (db *DB) room(ctx context.Context, q querier, more uploaded) error {
 	var waiting, held int64
 	var begun bool
-	if err := answers.QueryRow().Scan(&waiting, &held, &begun); err != nil {
-		return err
+	err := q.QueryRow(ctx, `SELECT coalesce(sum(used) FILTER (WHERE quota = 4), 0)::bigint, coalesce(sum(used) FILTER (WHERE quota = 5), 0)::bigint,
+		EXISTS (SELECT FROM message WHERE position = $2)
+		FROM quota_use WHERE quota IN (4, 5) AND owner = $1`, strconv.FormatInt(more.mailbox, 10), int64(more.position)).Scan(&waiting, &held, &begun)
+	if err == nil && !begun {
+		err = db.quotas.Room(store.MessagesQuota, waiting, 1)
 	}
-	coming := more.messages
-	if !begun {
-		coming = 1
+	if err == nil {
+		err = db.quotas.Room(store.BytesQuota, held, more.bytes)
 	}
-	if err := db.quotas.Room(store.MessagesQuota, waiting-more.messages, coming); err != nil {
-		return err
-	}
-	return db.quotas.Room(store.BytesQuota, held-more.bytes, more.bytes)
+	return err
 }
 
 // QuotaRefusals counts what this node refused because of a quota since its start.

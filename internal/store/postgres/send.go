@@ -69,7 +69,7 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.
 		}
 		c.queue(b)
 	}
-	more := uploaded{mailbox: m.Mailbox, position: m.Position, messages: 1, bytes: int64(len(first))}
+	more := uploaded{mailbox: m.Mailbox, position: m.Position, bytes: int64(len(first))}
 	if m.Type == store.Report { // owed to its mailbox
 		more = uploaded{}
 	}

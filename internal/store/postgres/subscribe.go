@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -58,8 +59,13 @@ func (s subscribe) apply(ctx context.Context, w *writer) (result, error) {
 // those that are refused, and for those that turn out to be too many.
 func (w *writer) create(ctx context.Context, creations []creation, errs []error) error {
 	b := &pgx.Batch{}
+	full := make([]store.Quota, len(creations))
 	for i := range creations {
-		creations[i].queue(b, w.db.quotas.Route)
+		onRoute := w.db.quotas.Route
+		if full[i] = w.full(&creations[i]); full[i] != 0 {
+			onRoute = 0 // only its twin is looked for
+		}
+		creations[i].queue(b, onRoute)
 	}
 	answers := w.conn.SendBatch(ctx, b)
 	states, boxes := make([]string, len(creations)), make([]*int64, len(creations))
@@ -89,9 +95,10 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 			}
 			errs[i] = &store.DuplicateError{ID: twin}
 		case "full":
-			errs[i] = w.db.quotas.Room(store.RouteQuota, w.db.quotas.Route, 1)
+			errs[i] = w.db.quotas.Refuse(cmp.Or(full[i], store.RouteQuota))
 		default:
-			if errs[i] = w.room(c); errs[i] != nil {
+			if full := w.full(c); full != 0 { // by those before it
+				errs[i] = w.db.quotas.Refuse(full)
 				tooMany = append(tooMany, c.ID[:])
 				continue
 			}
@@ -114,9 +121,9 @@ func (w *writer) create(ctx context.Context, creations []creation, errs []error)
 	return w.conn.SendBatch(ctx, routes).Close()
 }
 
-// queue writes the row. A twin that has ended makes room first; one that lives,
+// queue writes the row, where there are fewer than so many on its route. A twin that has ended makes room first; one that lives,
 // also one that another node is just creating, keeps the row out.
-func (c *creation) queue(b *pgx.Batch, mostOnRoute int64) {
+func (c *creation) queue(b *pgx.Batch, onRoute int64) {
 	b.Queue("UPDATE subscription SET same = NULL WHERE hash = $1 AND same = $2 AND ends <= $3", c.Hash, c.Same, c.Now.UnixMicro())
 	b.Queue(`WITH box AS (SELECT row FROM mailbox WHERE upper(id) = upper($4)),
 		room AS (SELECT row FROM box WHERE $14 < 0 OR $14 > (SELECT count(*) FROM (
@@ -127,7 +134,7 @@ func (c *creation) queue(b *pgx.Batch, mostOnRoute int64) {
 		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN EXISTS (SELECT FROM made) THEN ''
 			WHEN EXISTS (SELECT FROM room) OR EXISTS (SELECT FROM subscription WHERE hash = $6 AND same = $7) THEN 'twin' ELSE 'full' END, (SELECT row FROM box)`,
 		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.Hash, c.Same, store.StatusNumber(c.Status), instant(c.End),
-		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, mostOnRoute)
+		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, onRoute)
 }
 
 // twin finds the equal subscription that kept a row out.
