@@ -4,7 +4,9 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -90,6 +92,29 @@ func TestMigrationNumbers(t *testing.T) {
 			if n, err := strconv.Atoi(number); err != nil || n != i+1 {
 				t.Errorf("%s: expected the number %04d", file, i+1)
 			}
+		}
+	}
+}
+
+// All that a command prints goes through cmd/nems/output.go, which makes texts from
+// outside plain. An example is bytes to be published.
+func TestCommandsPrintInOnePlace(t *testing.T) {
+	raw := regexp.MustCompile(`fmt\.Print|Fprint\w*\(os\.Std|New(Encoder|Writer|TextHandler|JSONHandler)\(os\.Std|os\.Std(out|err)\.Write`)
+	files, err := filepath.Glob("cmd/nems/*.go")
+	if err != nil || len(files) < 20 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, path := range files {
+		name := filepath.Base(path)
+		if strings.HasSuffix(name, "_test.go") || name == "output.go" || name == "example.go" {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := raw.Find(text); found != nil {
+			t.Errorf("%s: %s; write to stdout() or stderr() of output.go", path, found)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"unicode"
@@ -149,26 +148,4 @@ func TestNamesArePlain(t *testing.T) {
 		return formatted{Format: "table"}.print(nil, "MAILBOX NAME", [][]string{{"BOX1", operator.Mailbox{Name: nasty}.Name}})
 	})
 	harmless(t, "name", text)
-}
-
-// Nothing is printed past output.go.
-func TestOutputHasOnePlace(t *testing.T) {
-	raw := regexp.MustCompile(`fmt\.Print|Fprint\w*\(os\.Std|New(Encoder|Writer|TextHandler|JSONHandler)\(os\.Std|os\.Std(out|err)\.Write`)
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		// An example is bytes to be published.
-		if strings.HasSuffix(name, "_test.go") || name == "output.go" || name == "example.go" {
-			continue
-		}
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if found := raw.Find(text); found != nil {
-			t.Errorf("%s: %s", name, found)
-		}
-	}
 }

@@ -14,7 +14,7 @@ type versionCmd struct{}
 
 // Run prints version, revision where it is known, and Go version.
 func (versionCmd) Run() error {
-	fmt.Printf("nems %s (%s, NEMS specification 2.15)\n", named(), runtime.Version())
+	fmt.Fprintf(stdout(), "nems %s (%s, NEMS specification 2.15)\n", named(), runtime.Version())
 	return nil
 }
 
