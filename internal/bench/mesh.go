@@ -84,7 +84,7 @@ func (m *remoteMESH) accept(w http.ResponseWriter, r *http.Request) {
 func accepted(fileName string) time.Time {
 	_, id, _ := strings.Cut(strings.TrimSuffix(fileName, ".xml"), "_")
 	n, _ := strconv.ParseInt(id, 10, 64)
-	return store.EventID(n).Time()
+	return new(store.Moments).Of(store.EventID(n))
 }
 
 // arrivals takes what arrived since the last call, once it is that much.

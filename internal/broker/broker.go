@@ -35,6 +35,8 @@ type Journal interface {
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
 	// NextPosition hands out the id of the next event.
 	NextPosition() store.EventID
+	// Moment is when an event was accepted.
+	Moment(id store.EventID) time.Time
 	Backlog
 	Shelf
 	Changes

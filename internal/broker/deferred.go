@@ -107,7 +107,7 @@ func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) e
 		unroutable(r, spine.InvalidPatientDemographicsCode, "the routing demographics differ from the record in: "+strings.Join(parts, ", "))
 		return nil
 	}
-	r.Facts, r.Withheld = route.Facts(e.Code, r.Event.Time()), route.Withheld
+	r.Facts, r.Withheld = route.Facts(e.Code, b.Journal.Moment(r.Event)), route.Withheld
 	return nil
 }
 

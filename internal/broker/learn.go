@@ -93,7 +93,7 @@ func (b *Broker) learnAgain(ctx context.Context, id store.EventID) error {
 }
 
 func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) error {
-	n, err := b.Learner.Learn(ctx, changes(id, e))
+	n, err := b.Learner.Learn(ctx, changes(b.Journal.Moment(id), e))
 	if n > 0 {
 		b.Record(audit.Entry{
 			Action: "directory", At: b.Now(), Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: Patient(e), Status: 200, Count: n,
@@ -104,10 +104,10 @@ func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) er
 
 // changes are what an event of the Spine says of the patients that it carries.
 // The routing demographics are those of the record too.
-func changes(id store.EventID, e *event.Event) []directory.Change {
+func changes(accepted time.Time, e *event.Event) []directory.Change {
 	updated, err := time.Parse(time.RFC3339, e.LastUpdated)
 	if err != nil {
-		updated = id.Time()
+		updated = accepted
 	}
 	routing, _ := nhs.ParseNHSNumber(e.Routing.NHSNumber)
 	var all []directory.Change

@@ -31,6 +31,8 @@ type journal struct {
 
 func (j *journal) NextPosition() store.EventID { return store.PositionAt(j.at) }
 
+func (j *journal) Moment(id store.EventID) time.Time { return new(store.Moments).Of(id) }
+
 func (j *journal) AcceptEvent(_ context.Context, a store.Acceptance) (store.Receipt, error) {
 	j.accepted = a
 	return store.Receipt{Event: a.Event}, nil

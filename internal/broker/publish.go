@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"time"
 
 	"nems/internal/audit"
 	"nems/internal/catalogue"
@@ -167,14 +168,15 @@ func (b *Broker) lifeCycle(_ context.Context, p *publication) error {
 // accept records the event, its matches and its deliveries.
 func (b *Broker) accept(ctx context.Context, p *publication, key string) (Published, error) {
 	id := b.Journal.NextPosition()
+	at := b.Journal.Moment(id)
 	a := store.Acceptance{
 		Event: id, Code: p.event.Code, Kind: string(p.event.Kind), Workflow: p.eventType.Workflow,
 		MessageID: p.event.MessageID, Publisher: p.caller.ASID, Patient: Patient(&p.event),
 		Body:     store.Compress(p.body, sha256.Sum256(p.body)),
 		Withheld: p.route.Withheld, Demographic: fromSpine(p.event.Code),
 		Deferred: p.deferred,
-		Facts:    p.route.Facts(p.event.Code, id.Time()),
-		Audit:    p.entry(id),
+		Facts:    p.route.Facts(p.event.Code, at),
+		Audit:    p.entry(id, at),
 	}
 	if len(p.warnings) > 0 {
 		a.Warnings, _ = json.Marshal(p.warnings)
@@ -195,9 +197,9 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 
 // entry is the audit entry of an accepted event. It names the patient: the
 // audit is where that belongs.
-func (p *publication) entry(id store.EventID) audit.Entry {
+func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
 	e := Entry(p.caller, "publish")
-	e.At = id.Time()
+	e.At = at
 	e.Object = strconv.FormatInt(int64(id), 10)
 	e.EventType = p.event.Code
 	e.Patient = p.number

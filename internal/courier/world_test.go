@@ -183,7 +183,7 @@ func (w *world) publish(n int) store.EventID {
 	_, err = w.db.AcceptEvent(w.t.Context(), store.Acceptance{
 		Event: id, Code: eventCode, Kind: "new", Workflow: workflow, MessageID: "m", Publisher: "300000000161",
 		Body: store.Compress(body, sha256.Sum256(body)),
-		Facts: subscription.Facts{EventCode: eventCode, At: id.Time(),
+		Facts: subscription.Facts{EventCode: eventCode, At: new(store.Moments).Of(id),
 			Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: patient.Digits()}}},
 		Audit: audit.Entry{At: w.now(), Action: "publish"},
 	})

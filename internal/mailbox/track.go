@@ -76,7 +76,7 @@ func trackingV2(m store.Message, recipient store.Mailbox) fields {
 	f.text("workflow_id", m.Workflow)
 	f.text("filename", fileName(m, messageID(m)))
 	f.time("expiry_time", m.Expires, time.RFC3339)
-	f.time("upload_timestamp", m.Position.Time(), time.RFC3339)
+	f.time("upload_timestamp", m.Sent, time.RFC3339)
 	f.text("recipient", m.Recipient)
 	f.text("recipient_name", recipient.Name)
 	f.text("recipient_ods_code", string(m.RecipientODS))
@@ -100,7 +100,7 @@ func trackingV1(m store.Message, recipient, sender store.Mailbox) fields {
 		"statusSuccess": "SUCCESS",
 	}
 	f.time("expiryTime", m.Expires, mesh.StatusTime)
-	f.time("uploadTimestamp", m.Position.Time(), mesh.StatusTime)
+	f.time("uploadTimestamp", m.Sent, mesh.StatusTime)
 	if m.Status == store.Acknowledged {
 		f.time("downloadTimestamp", m.StatusAt, mesh.StatusTime)
 	}

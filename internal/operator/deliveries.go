@@ -52,7 +52,7 @@ type Delivery struct {
 func newDelivery(d store.Delivery) Delivery {
 	out := Delivery{
 		ID: d.ID, State: d.State, Mailbox: d.MailboxID, EventType: d.Code, Workflow: d.Workflow, Event: int64(d.Event),
-		Accepted: d.Event.Time(), At: d.At, Size: d.Size, Attempts: d.Attempts, First: d.First, Uncertain: d.Uncertain,
+		Accepted: d.Accepted, At: d.At, Size: d.Size, Attempts: d.Attempts, First: d.First, Uncertain: d.Uncertain,
 		MESHID: d.MESHID, ErrorCode: d.ErrorCode, Error: d.ErrorText, Subscriptions: []string{},
 	}
 	for _, id := range d.Subscriptions {

@@ -40,7 +40,7 @@ func accepted(t *testing.T, db *sqlite.DB, box string, n int) subscription.ID {
 		event, body := db.NextPosition(), []byte("<Bundle/>")
 		_, err := db.AcceptEvent(ctx, store.Acceptance{Event: event, Code: "vaccinations-1", Kind: "new", Workflow: "VACCINATIONS_1", MessageID: "m",
 			Publisher: "300000000161", Body: store.Compress(body, sha256.Sum256(body)), Audit: audit.Entry{At: now, Action: "publish"},
-			Facts: subscription.Facts{EventCode: "vaccinations-1", At: event.Time(), Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: patient.Digits()}}}})
+			Facts: subscription.Facts{EventCode: "vaccinations-1", At: db.Moment(event), Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: patient.Digits()}}}})
 		must(err)
 	}
 	return id

@@ -76,7 +76,7 @@ func (b *book) wrong(format string, args ...any) {
 
 // name is how an event is called in the trace.
 func (b *book) name(id store.EventID) string {
-	return fmt.Sprintf("event@%.6f.%d", id.Time().Sub(b.w.began).Seconds(), id%4096)
+	return fmt.Sprintf("event@%.6f.%d", moment(id).Sub(b.w.began).Seconds(), id%4096)
 }
 
 // check holds what came of everything against the book.
@@ -201,7 +201,7 @@ func (b *book) checkCopy(p *publication, c *store.Delivery, asked map[string]boo
 // wants tells whether an event must make a copy for the subscription, and
 // whether it may. states are what the directory said of the patient meanwhile.
 func (w *wish) wants(p *publication, e *event, within span, states []directory.Patient) (must, may bool) {
-	if p.wrong || p.code != w.code || (!w.end.IsZero() && !w.end.After(e.Event.Time())) {
+	if p.wrong || p.code != w.code || (!w.end.IsZero() && !w.end.After(moment(e.Event))) {
 		return false, false
 	}
 	some, every := false, len(states) > 0

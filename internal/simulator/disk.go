@@ -100,7 +100,7 @@ func (o acceptOp) apply(t *tx) (any, error) {
 	key := ""
 	if o.Idempotency != nil {
 		key = string(o.Idempotency.ASID) + "|" + o.Idempotency.Key
-		if k, ok := t.keys[key]; ok && k.event.Time().Add(keyLife).After(o.Event.Time()) {
+		if k, ok := t.keys[key]; ok && moment(k.event).Add(keyLife).After(moment(o.Event)) {
 			if k.sum != o.Body.SHA256 {
 				return nil, store.ErrKeyReused
 			}
@@ -169,7 +169,7 @@ func (t *tx) file(e *event, c subscription.Copy) {
 	t.copies = append(t.copies, &store.Delivery{
 		ID: store.DeliveryID(e.Event, c.Mailbox), Event: e.Event, Mailbox: c.Mailbox, MailboxID: b.ID, Code: e.Code,
 		Workflow: e.Workflow, Size: int64(e.Body.Size), PartnerID: c.PartnerID, Subscriptions: c.Subscriptions,
-		State: store.Waiting, At: e.Event.Time(),
+		State: store.Waiting, At: moment(e.Event),
 	})
 	slices.SortStableFunc(t.copies, func(a, b *store.Delivery) int {
 		return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Mailbox, b.Mailbox))

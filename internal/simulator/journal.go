@@ -21,6 +21,12 @@ var (
 // NextPosition implements broker.Journal.
 func (n *node) NextPosition() store.EventID { return n.w.disk.position(n.seat.now()) }
 
+// Moment implements broker.Journal.
+func (n *node) Moment(id store.EventID) time.Time { return moment(id) }
+
+// moment is when an event was accepted: the disk's clock is never set.
+func moment(id store.EventID) time.Time { return new(store.Moments).Of(id) }
+
 // AcceptEvent implements broker.Journal.
 func (n *node) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
 	o := acceptOp{Acceptance: a}

@@ -54,6 +54,7 @@ type Delivery struct {
 	// every repeat of a send; another one when an operator has it sent anew.
 	ID            string
 	Event         EventID
+	Accepted      time.Time // when the event was accepted
 	Mailbox       int64
 	MailboxID     string
 	Code          string // event code
@@ -83,12 +84,13 @@ type DeliveryColumns struct {
 	Fault []byte
 }
 
-// Complete fills in what follows from the columns and the fields that are set.
+// Complete fills in what follows from the columns and the fields that are set,
+// Accepted among them.
 func (d *Delivery) Complete(c DeliveryColumns) error {
 	for asked := c.Asked; len(asked) >= 16; asked = asked[16:] {
 		d.Subscriptions = append(d.Subscriptions, subscription.ID(asked[:16]))
 	}
-	if d.At = d.Event.Time(); d.State != Waiting {
+	if d.At = d.Accepted; d.State != Waiting {
 		d.At = time.UnixMicro(c.At).UTC()
 	}
 	if d.ID = DeliveryID(d.Event, d.Mailbox); c.Round > 0 {

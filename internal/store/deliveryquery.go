@@ -33,12 +33,12 @@ type Span struct {
 
 // Page puts a page together of mailboxes that stand in the order of their rows.
 // read yields a span's deliveries that are selected, in their order.
-func (q *DeliveryQuery) Page(boxes []Mailbox, read func(Span) ([]Delivery, error)) (out []Delivery, err error) {
+func (q *DeliveryQuery) Page(t *Moments, boxes []Mailbox, read func(Span) ([]Delivery, error)) (out []Delivery, err error) {
 	for _, box := range boxes {
 		if len(out) >= q.Max {
 			break
 		}
-		part, err := read(q.span(box, q.Max-len(out)))
+		part, err := read(q.span(t, box, q.Max-len(out)))
 		if err != nil {
 			return nil, err
 		}
@@ -47,10 +47,10 @@ func (q *DeliveryQuery) Page(boxes []Mailbox, read func(Span) ([]Delivery, error
 	return out, nil
 }
 
-func (q *DeliveryQuery) span(box Mailbox, most int) Span {
-	s := Span{Box: box, First: FirstPosition(q.From), Last: math.MaxInt64, Max: most}
+func (q *DeliveryQuery) span(t *Moments, box Mailbox, most int) Span {
+	s := Span{Box: box, First: t.Position(q.From), Last: math.MaxInt64, Max: most}
 	if !q.To.IsZero() {
-		s.Last = PositionAt(q.To) - 1
+		s.Last = t.Position(q.To) - 1
 	}
 	if q.Event != 0 {
 		s.First, s.Last = max(s.First, q.Event), min(s.Last, q.Event)

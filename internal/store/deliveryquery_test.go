@@ -38,7 +38,7 @@ func TestPagesFollowEachOther(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, %d at a time", name, c.query.Max), func(t *testing.T) {
 				q, got := c.query, []store.Delivery{}
 				for range len(all) + 2 {
-					page, err := q.Page(boxes[max(q.AfterMailbox-1, 0):], func(s store.Span) (out []store.Delivery, _ error) {
+					page, err := q.Page(new(store.Moments), boxes[max(q.AfterMailbox-1, 0):], func(s store.Span) (out []store.Delivery, _ error) {
 						for _, d := range all {
 							if d.Mailbox == s.Box.Row && d.Event >= s.First && d.Event <= s.Last && len(out) < s.Max {
 								out = append(out, d)

@@ -33,6 +33,7 @@ const (
 // Stores keep some of it as JSON under the names of the fields.
 type Message struct {
 	Position  EventID       `json:",omitzero"`
+	Sent      time.Time     `json:"-"`         // when it came, by its position
 	Mailbox   int64         `json:",omitzero"` // row of the recipient
 	Sender    string        `json:",omitzero"`
 	Recipient string        `json:",omitzero"`
@@ -82,11 +83,11 @@ type Copy struct {
 	Fault     []byte
 }
 
-// Message is the copy as its mailbox sees it.
-func (c Copy) Message(o *Options, to Mailbox) (Message, error) {
-	accepted := c.Event.Time()
+// Message is the copy of an event that was accepted at a moment, as its mailbox
+// sees it.
+func (c Copy) Message(o *Options, accepted time.Time, to Mailbox) (Message, error) {
 	m := Message{
-		Position: c.Event, Mailbox: to.Row, Sender: o.Sender, Recipient: to.ID, SenderODS: o.SenderODS, RecipientODS: to.ODS,
+		Position: c.Event, Sent: accepted, Mailbox: to.Row, Sender: o.Sender, Recipient: to.ID, SenderODS: o.SenderODS, RecipientODS: to.ODS,
 		EventCode: c.Code, Workflow: c.Workflow, Type: Data, Status: c.Status, StatusAt: accepted,
 		LocalID: DeliveryID(c.Event, to.Row), PartnerID: c.PartnerID, ContentType: "application/fhir+xml",
 		FileName: c.Code + "_" + strconv.FormatInt(int64(c.Event), 10) + ".xml",

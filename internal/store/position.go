@@ -1,21 +1,27 @@
 package store
 
 import (
+	"math"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// PositionAt is the first position of a moment.
-func PositionAt(t time.Time) EventID { return EventID(t.UnixMicro() << 12) }
+// lastMoment is the latest that a position can hold, in 2041.
+const lastMoment = math.MaxInt64 >> 12
 
-// FirstPosition is the first position at or after a moment, 0 for the zero time.
-func FirstPosition(t time.Time) EventID {
-	if t.IsZero() {
-		return 0
-	}
-	return PositionAt(t)
-}
+// PositionAt is the first position that holds a moment. Which position belongs to
+// a moment, Moments say.
+func PositionAt(t time.Time) EventID { return EventID(min(t.UnixMicro(), lastMoment) << 12) }
+
+// day is what partitions are cut by, in microseconds.
+const day = int64(24 * time.Hour / time.Microsecond)
+
+// DayOf numbers the days of positions, in UTC from 1970 on.
+func DayOf(p EventID) int64 { return int64(p>>12) / day }
+
+// DayStart is the first position of a day.
+func DayStart(number int64) EventID { return EventID(number * day << 12) }
 
 // DeliveryID names one copy of an event: opaque to others, the same whenever
 // it is sent (Mex-LocalID).

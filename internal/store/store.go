@@ -40,13 +40,14 @@ func (e *DuplicateError) Error() string {
 	return fmt.Sprintf("subscription already exists : %s", e.ID)
 }
 
-// EventID numbers an event within the whole system and says when it was
-// accepted: microseconds since 1970 in the upper 51 bits, a tie-breaker of the
-// node in the lower 12. It is also the position of its copies in a mailbox.
+// EventID numbers an event within the whole system. It is also the position of
+// its copies in a mailbox, and rises with acceptance: microseconds since 1970 in
+// the upper 51 bits, a tie-breaker of the node in the lower 12. When it was
+// accepted, Moments say: the clock may have been put back since.
 type EventID int64
 
-// Time returns the moment in the id, to the microsecond.
-func (id EventID) Time() time.Time { return time.UnixMicro(int64(id) >> 12).UTC() }
+// clock is what an id holds of a moment.
+func (id EventID) clock() time.Time { return time.UnixMicro(int64(id) >> 12).UTC() }
 
 // Acceptance is everything that one transaction records of a published event.
 // All expensive work is done before it is made: the body is compressed, the

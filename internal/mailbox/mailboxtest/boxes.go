@@ -40,6 +40,7 @@ type Boxes struct {
 	recorded  []audit.Entry
 	now       func() time.Time
 	last      store.EventID
+	moments   store.Moments
 }
 
 // place is where a message lies.
@@ -153,7 +154,7 @@ func (b *Boxes) newestFirst(since time.Time, before store.EventID, max int, keep
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := b.selected(func(m store.Message) bool {
-		return keep(m) && !m.Position.Time().Before(since) && (before == 0 || m.Position < before)
+		return keep(m) && !b.moments.Of(m.Position).Before(since) && (before == 0 || m.Position < before)
 	})
 	slices.Reverse(all)
 	return page(all, max)
@@ -303,7 +304,7 @@ func (b *Boxes) Overdue(_ context.Context, now time.Time, max int) ([]store.Mess
 func (b *Boxes) Purge(_ context.Context, before time.Time, max int) (int, error) {
 	removed := 0
 	err := b.change("Purge", func() error {
-		old := b.selected(func(m store.Message) bool { return m.Position.Time().Before(before) })
+		old := b.selected(func(m store.Message) bool { return b.moments.Of(m.Position).Before(before) })
 		for _, m := range page(old, max) {
 			delete(b.messages, place{m.Mailbox, m.Position})
 			delete(b.chunks, place{m.Mailbox, m.Position})

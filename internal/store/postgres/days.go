@@ -25,7 +25,7 @@ var partitioned = []struct{ name, with string }{
 }
 
 // dayOf is the number of the day of a position.
-func dayOf(p store.EventID) int64 { return p.Time().Unix() / int64(day/time.Second) }
+func dayOf(p store.EventID) int64 { return int64(p) / nodes / day.Microseconds() }
 
 // dayStart is the first position of a day.
 func dayStart(number int64) store.EventID {

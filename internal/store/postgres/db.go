@@ -49,6 +49,8 @@ type DB struct {
 	nonces  *store.Committer[nonce, bool]
 
 	positions positions
+	moments   store.Moments
+	skew      atomic.Int64 // of this node's clock, where it is far off the database's: nanoseconds
 	days      days
 	known     known
 	records   store.Records
@@ -87,6 +89,9 @@ func (db *DB) open(ctx context.Context, dsn string) (err error) {
 		return err
 	}
 	if err := db.positions.seed(ctx, db); err != nil {
+		return err
+	}
+	if err := db.watchClock(ctx); err != nil {
 		return err
 	}
 	db.writer = &writer{db: db}

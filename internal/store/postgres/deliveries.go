@@ -18,7 +18,7 @@ const (
 	settledDeliveries = `SELECT ` + deliveryColumns + `, c.fault, c.status, c.at FROM collected c` + deliveryJoins
 )
 
-func scanDelivery(r pgx.Rows) (d store.Delivery, err error) {
+func (db *DB) scanDelivery(r pgx.Rows) (d store.Delivery, err error) {
 	var c store.DeliveryColumns
 	var partner, meshID *string
 	var first *int64
@@ -28,6 +28,7 @@ func scanDelivery(r pgx.Rows) (d store.Delivery, err error) {
 		return d, err
 	}
 	d.PartnerID, d.MESHID, d.First = orEmpty(partner), orEmpty(meshID), moment(first)
+	d.Accepted = db.moments.Of(d.Event)
 	err = d.Complete(c)
 	return d, err
 }
@@ -43,7 +44,7 @@ func (db *DB) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.De
 }
 
 func (db *DB) page(ctx context.Context, q store.DeliveryQuery, boxes ...store.Mailbox) ([]store.Delivery, error) {
-	return q.Page(boxes, func(s store.Span) ([]store.Delivery, error) { return db.deliveriesOf(ctx, &q, s) })
+	return q.Page(&db.moments, boxes, func(s store.Span) ([]store.Delivery, error) { return db.deliveriesOf(ctx, &q, s) })
 }
 
 // boxesOf lists the mailboxes that a query is about, in the order of their rows.
@@ -73,7 +74,7 @@ func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span sto
 	err = db.read(ctx, func(ctx context.Context, c querier) error {
 		for {
 			args := append([]any{span.Box.Row, int64(span.First), int64(span.Last), min(deliveryStep, max(span.Max, 100))}, more...)
-			rows, err := all(ctx, c, scanDelivery, sql+" ORDER BY 2 LIMIT $4", args...)
+			rows, err := all(ctx, c, db.scanDelivery, sql+" ORDER BY 2 LIMIT $4", args...)
 			if err != nil || len(rows) == 0 {
 				return err
 			}

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -48,7 +49,7 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		err := db.days.ensure(ctx, db, store.PositionAt(db.opts.Now().Add(day)))
+		err := errors.Join(db.watchClock(ctx), db.days.ensure(ctx, db, db.moments.Position(db.opts.Now().Add(day))))
 		if err == nil {
 			var leads bool
 			if leads, err = db.Lead(ctx, "store", houseLease); err == nil && leads {
@@ -64,17 +65,21 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 // Housekeep does what is due by the clock: it ends subscriptions, and removes
 // what retention allows. Run does it regularly.
 func (db *DB) Housekeep(ctx context.Context) error {
+	if err := db.watchClock(ctx); err != nil {
+		return err
+	}
 	now := db.opts.Now()
-	kept := store.PositionAt(now.Add(-db.opts.Retention))
+	since := now.Add(-db.opts.Retention)
+	kept := db.moments.Position(since)
 	for _, step := range []func() (int64, error){
 		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2))",
-				int64(store.PositionAt(now.Add(-store.KeyLife))), sweptStep)
+				int64(db.moments.Position(now.Add(-store.KeyLife))), sweptStep)
 		},
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2))",
-				kept.Time().UnixMicro(), sweptStep)
+				since.UnixMicro(), sweptStep)
 		},
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM patient_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM patient_change WHERE event < $1 ORDER BY event LIMIT $2))",
@@ -84,8 +89,8 @@ func (db *DB) Housekeep(ctx context.Context) error {
 			return db.exec(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2))",
 				now.Add(-2*db.opts.NonceWindow).UnixMicro(), sweptStep)
 		},
-		func() (int64, error) { return db.purgeUploading(ctx, store.PositionAt(now.Add(-uploadLife))) },
-		func() (int64, error) { return db.purgeUploads(ctx, store.PositionAt(now.Add(-uploadLife))) },
+		func() (int64, error) { return db.purgeUploading(ctx, db.moments.Position(now.Add(-uploadLife))) },
+		func() (int64, error) { return db.purgeUploads(ctx, db.moments.Position(now.Add(-uploadLife))) },
 		func() (int64, error) { return db.purgeBodies(ctx, now.Add(-store.BodyGrace)) },
 		func() (int64, error) { return db.purgeKept(ctx, kept) },
 	} {

@@ -37,7 +37,7 @@ func scanStored(r pgx.Rows) (s storedMessage, err error) {
 // message makes of a row what it says to the consumers.
 func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store.Mailbox) (store.Message, error) {
 	if s.typ == 0 {
-		return s.sent.message()
+		return db.sent(s.sent)
 	}
 	t, err := db.typeName(ctx, q, s.typ)
 	if err != nil {
@@ -45,7 +45,7 @@ func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store
 	}
 	c := store.Copy{Event: s.position, Code: t.code, Workflow: t.workflow, PartnerID: orEmpty(s.partner), Size: s.size,
 		Status: store.MessageStatus(s.status), At: s.at, Fault: s.fault}
-	return c.Message(&db.opts.Options, box)
+	return c.Message(&db.opts.Options, db.moments.Of(c.Event), box)
 }
 
 // messages reads rows of fromInbox or fromCollected.
@@ -125,7 +125,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 		const at = " WHERE c.mailbox = $1 AND c.position = $2"
 		found, err := db.messages(ctx, q, box, fromInbox+at+" UNION ALL "+fromCollected+at, mailbox, int64(position))
 		if err == nil && len(found) == 0 {
-			found, err = sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
+			found, err = db.sentMessages(ctx, q, " WHERE m.position = $1 AND m.mailbox = $2", int64(position), mailbox)
 		}
 		m, err = store.First(found, err)
 		return err
@@ -145,7 +145,7 @@ func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, befor
 	const page = within + ` ORDER BY c.position DESC LIMIT $4`
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = db.messages(ctx, q, box, "("+fromInbox+page+") UNION ALL ("+fromCollected+page+") ORDER BY 1 DESC LIMIT $4",
-			mailbox, int64(store.FirstPosition(since)), int64(before), max)
+			mailbox, int64(db.moments.Position(since)), int64(before), max)
 		return err
 	})
 	return out, err

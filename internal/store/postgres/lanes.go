@@ -161,7 +161,7 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 			var oldest *int64
 			err = r.Scan(&b.MailboxID, &b.Waiting, &oldest, &b.Parked)
 			if oldest != nil {
-				b.Oldest = store.EventID(*oldest).Time()
+				b.Oldest = db.moments.Of(store.EventID(*oldest))
 			}
 			return b, err
 		}, `SELECT m.id, (SELECT count(*) FROM inbox i WHERE i.mailbox = m.row), (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row),
@@ -179,7 +179,7 @@ func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected
 		out, err = all(ctx, q, func(r pgx.Rows) (u store.Uncollected, err error) {
 			var oldest int64
 			err = r.Scan(&u.MailboxID, &oldest)
-			u.Oldest = store.EventID(oldest).Time()
+			u.Oldest = db.moments.Of(store.EventID(oldest))
 			return u, err
 		}, `SELECT id, oldest FROM (SELECT m.id, (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) AS oldest FROM mailbox m WHERE NOT m.remote) boxes
 			WHERE oldest IS NOT NULL ORDER BY oldest LIMIT $1`, max)

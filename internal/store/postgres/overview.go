@@ -29,7 +29,7 @@ func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err e
 			var oldest *int64
 			err = r.Scan(&m.ID, &m.Name, &m.ODS, &m.Remote, &m.Waiting, &oldest)
 			if oldest != nil {
-				m.Oldest = store.EventID(*oldest).Time()
+				m.Oldest = db.moments.Of(store.EventID(*oldest))
 			}
 			return m, err
 		}, `SELECT m.id, m.name, m.ods, m.remote, count(i.position), min(i.position)

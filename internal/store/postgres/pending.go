@@ -30,7 +30,7 @@ func (db *DB) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
 			Scan(&u.Pending, &u.Refused, &oldest)
 	})
 	if oldest != nil {
-		u.Oldest = store.EventID(*oldest).Time()
+		u.Oldest = db.moments.Of(store.EventID(*oldest))
 	}
 	return u, err
 }

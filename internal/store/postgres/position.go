@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"nems/internal/store"
 )
 
 // A node has one of so many numbers: the lower 12 bits of a position.
@@ -89,17 +87,4 @@ func (p *positions) renewLoop(ctx context.Context, db *DB) {
 // release gives the number back.
 func (p *positions) release(ctx context.Context, db *DB) {
 	_, _ = db.pool.Exec(ctx, "DELETE FROM node WHERE number = $1 AND owner = $2", p.number.Load(), db.owner)
-}
-
-// NextPosition hands out a position that nothing else in the system has: larger
-// than all that this node handed out, also when the clock steps back.
-func (db *DB) NextPosition() store.EventID {
-	p := &db.positions
-	for {
-		last := p.last.Load()
-		next := max(db.opts.Now().UnixMicro(), last/nodes+1)*nodes + p.number.Load()
-		if p.last.CompareAndSwap(last, next) {
-			return store.EventID(next)
-		}
-	}
 }

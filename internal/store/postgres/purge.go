@@ -15,7 +15,7 @@ import (
 // another reason.
 func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		if out, err = sentMessages(ctx, q, " WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max); err != nil {
+		if out, err = db.sentMessages(ctx, q, " WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max); err != nil {
 			return err
 		}
 		type place struct {
@@ -23,7 +23,7 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.
 			mailbox int64
 		}
 		// Expires is the moment of acceptance plus the time that the copy may wait.
-		before := int64(store.PositionAt(now.Add(-db.opts.Expiry))) + nodes
+		before := int64(db.moments.Position(now.Add(-db.opts.Expiry))) + nodes
 		found, err := all(ctx, q, func(r pgx.Rows) (p place, err error) {
 			return p, r.Scan(&p.mailbox, &p.position, &p.typ, &p.size, &p.partner)
 		}, `SELECT i.mailbox, i.position, i.type, i.size, i.partner FROM inbox i JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
@@ -51,7 +51,7 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.
 // in hosted mailboxes. Events with copies for a remote MESH that are not
 // resolved stay. It returns how many it removed.
 func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error) {
-	limit := int64(store.PositionAt(before))
+	limit := int64(db.moments.Position(before))
 	removed, err := db.purgeMessages(ctx, "SELECT position FROM message WHERE position < $1 ORDER BY position LIMIT $2", limit, max)
 	if err != nil || removed >= max {
 		return removed, err

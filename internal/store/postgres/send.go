@@ -31,14 +31,21 @@ func (c sentColumns) message() (m store.Message, err error) {
 }
 
 // sentMessages reads rows of table message.
-func sentMessages(ctx context.Context, q querier, where string, args ...any) ([]store.Message, error) {
+func (db *DB) sentMessages(ctx context.Context, q querier, where string, args ...any) ([]store.Message, error) {
 	return all(ctx, q, func(r pgx.Rows) (store.Message, error) {
 		var c sentColumns
 		if err := r.Scan(&c.headers, &c.status, &c.at, &c.expires); err != nil {
 			return store.Message{}, err
 		}
-		return c.message()
+		return db.sent(c)
 	}, selectSent+where, args...)
+}
+
+// sent makes of a row what it says to the consumers.
+func (db *DB) sent(c sentColumns) (store.Message, error) {
+	m, err := c.message()
+	m.Sent = db.moments.Of(m.Position)
+	return m, err
 }
 
 // Send stores a message and makes it visible when its status is Accepted. With
@@ -110,7 +117,7 @@ func queueVisible(b *pgx.Batch, m *store.Message) {
 // store.ErrNotFound for what is not uploading.
 func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (whole bool, err error) {
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		found, err := sentMessages(ctx, tx, " WHERE m.position = $1 AND m.mailbox = $2 AND m.status = 'uploading' FOR UPDATE", int64(position), mailbox)
+		found, err := db.sentMessages(ctx, tx, " WHERE m.position = $1 AND m.mailbox = $2 AND m.status = 'uploading' FOR UPDATE", int64(position), mailbox)
 		if err != nil {
 			return err
 		}
@@ -148,7 +155,7 @@ func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) (out []
 		return nil, nil
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		out, err = sentMessages(ctx, q, " WHERE upper(m.sender) = upper($1) AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position LIMIT 2", sender, localID)
+		out, err = db.sentMessages(ctx, q, " WHERE upper(m.sender) = upper($1) AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position LIMIT 2", sender, localID)
 		return err
 	})
 	return out, err
@@ -159,8 +166,8 @@ func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) (out []
 // the newest.
 func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) (out []store.Message, err error) {
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		out, err = sentMessages(ctx, q, ` WHERE upper(m.sender) = upper($1) AND m.position >= $2 AND ($3::bigint = 0 OR m.position < $3)
-			ORDER BY m.position DESC LIMIT $4`, sender, int64(store.FirstPosition(since)), int64(before), max)
+		out, err = db.sentMessages(ctx, q, ` WHERE upper(m.sender) = upper($1) AND m.position >= $2 AND ($3::bigint = 0 OR m.position < $3)
+			ORDER BY m.position DESC LIMIT $4`, sender, int64(db.moments.Position(since)), int64(before), max)
 		return err
 	})
 	return out, err

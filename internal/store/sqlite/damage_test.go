@@ -127,7 +127,7 @@ func TestOneBadEventRefusesItselfAlone(t *testing.T) {
 				id = event // taken
 			}
 			_, err := db.AcceptEvent(t.Context(), store.Acceptance{Event: id, Code: fmt.Sprint("new-type-", i), Workflow: "W", Body: store.Compress([]byte("x"), [32]byte{}),
-				Facts: subscription.Facts{EventCode: "x", At: id.Time()}})
+				Facts: subscription.Facts{EventCode: "x", At: db.Moment(id)}})
 			errs <- err
 		}()
 	}

@@ -45,6 +45,7 @@ type DB struct {
 	readers   *pool
 	nonces    *nonces
 	last      atomic.Int64 // the largest position handed out
+	moments   clockShifts
 	spread    chan struct{}
 	records   store.Records
 	sweep     sweep
@@ -109,21 +110,7 @@ func (db *DB) seed(conn *sqlite.Conn) error {
 		ifnull((SELECT max(generation) FROM upload), 0),
 		ifnull((SELECT max(id) FROM audit_link), 0))`)
 	db.last.Store(last)
-	return err
-}
-
-// NextPosition hands out a position that nothing else in the system has:
-// larger than all before it, also across a restart and when the clock steps
-// back.
-func (db *DB) NextPosition() store.EventID {
-	const step = 1 << 12 // a microsecond
-	for {
-		last := db.last.Load()
-		next := max(db.opts.Now().UnixMicro()<<12, last/step*step+step)
-		if db.last.CompareAndSwap(last, next) {
-			return store.EventID(next)
-		}
-	}
+	return errors.Join(err, db.moments.read(conn))
 }
 
 // Run does the work until ctx ends: it commits, spreads large fan-outs and

@@ -19,13 +19,14 @@ const (
 	selectSettled = `SELECT ` + deliveryColumns + `, c.fault, c.status, c.at FROM collected c` + deliveryJoins
 )
 
-func scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
+func (db *DB) scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
 	d := store.Delivery{
 		Mailbox: s.ColumnInt64(0), MailboxID: box.ID, Event: store.EventID(s.ColumnInt64(1)),
 		Code: s.ColumnText(2), Workflow: s.ColumnText(3), Size: s.ColumnInt64(4), PartnerID: s.ColumnText(6),
 		Attempts: s.ColumnInt(7), Refusals: s.ColumnInt(8), Uncertain: s.ColumnBool(10), MESHID: s.ColumnText(12), First: moment(s, 9),
 		State: store.DeliveryState(s.ColumnText(14)),
 	}
+	d.Accepted = db.moments.Of(d.Event)
 	err := d.Complete(store.DeliveryColumns{Asked: blob(s, 5), Round: s.ColumnInt64(11), At: s.ColumnInt64(15), Fault: blob(s, 13)})
 	return d, err
 }
@@ -41,7 +42,7 @@ func (db *DB) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.De
 }
 
 func (db *DB) page(ctx context.Context, q store.DeliveryQuery, boxes ...store.Mailbox) ([]store.Delivery, error) {
-	return q.Page(boxes, func(s store.Span) ([]store.Delivery, error) { return db.deliveriesOf(ctx, &q, s) })
+	return q.Page(&db.moments.Moments, boxes, func(s store.Span) ([]store.Delivery, error) { return db.deliveriesOf(ctx, &q, s) })
 }
 
 // boxesOf lists the mailboxes that a query is about, in the order of their rows.
@@ -73,7 +74,7 @@ func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span sto
 			if n >= span.Max {
 				return errEnough
 			}
-			d, err := scanDelivery(s, span.Box)
+			d, err := db.scanDelivery(s, span.Box)
 			if err == nil && q.Selects(&d) {
 				out, n = append(out, d), n+1
 			}

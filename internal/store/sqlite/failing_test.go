@@ -36,7 +36,7 @@ func incompressible(db *DB, size int) store.Acceptance {
 	body := make([]byte, size)
 	_, _ = random.Read(body)
 	return store.Acceptance{Event: id, Code: "vaccinations-1", Workflow: "W", Body: store.Compress(body, [32]byte{}),
-		Facts: subscription.Facts{EventCode: "vaccinations-1", At: id.Time()}, Audit: audit.Entry{Action: "publish"}}
+		Facts: subscription.Facts{EventCode: "vaccinations-1", At: new(store.Moments).Of(id)}, Audit: audit.Entry{Action: "publish"}}
 }
 
 // A disk that cannot be read is no defect: the caller is told to come back. A

@@ -37,7 +37,7 @@ func (e expire) apply(w *writer) (result, error) {
 	var ids []subscription.ID
 	// A deferred event is judged as of its acceptance: what ended after it must
 	// still be found.
-	oldest, err := oldestPending(w.conn, store.PositionAt(time.UnixMicro(e.before)))
+	oldest, err := oldestPending(w.conn, w.db.moments.Position(time.UnixMicro(e.before)))
 	if err != nil {
 		return result{}, err
 	}
@@ -45,7 +45,7 @@ func (e expire) apply(w *writer) (result, error) {
 		ids = append(ids, subscription.ID{})
 		s.ColumnBytes(0, ids[len(ids)-1][:])
 		return nil
-	}, oldest.Time().UnixMicro(), sweptStep)
+	}, w.db.moments.Of(oldest).UnixMicro(), sweptStep)
 	if err != nil {
 		return result{}, err
 	}
@@ -115,15 +115,18 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 func (db *DB) Housekeep(ctx context.Context) error {
 	db.sweep.Lock()
 	defer db.sweep.Unlock()
+	if err := db.watchClock(ctx); err != nil {
+		return err
+	}
 	now := db.opts.Now()
 	if err := db.whileWork(ctx, func() operation { return expire{now.Add(-expireGrace).UnixMicro()} }); err != nil {
 		return err
 	}
 	kept := now.Add(-db.opts.Retention)
 	steps := []operation{
-		purgeSmall{keys: store.PositionAt(now.Add(-store.KeyLife)), changes: store.PositionAt(kept), ended: kept.UnixMicro()},
-		purgeMessages{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep, uploading: true},
-		purgeUploads{before: store.PositionAt(now.Add(-uploadLife)), max: sweptStep},
+		purgeSmall{keys: db.moments.Position(now.Add(-store.KeyLife)), changes: db.moments.Position(kept), ended: kept.UnixMicro()},
+		purgeMessages{before: db.moments.Position(now.Add(-uploadLife)), max: sweptStep, uploading: true},
+		purgeUploads{before: db.moments.Position(now.Add(-uploadLife)), max: sweptStep},
 		purgeBodies{collected: now.Add(-store.BodyGrace).UnixMicro()},
 	}
 	for _, step := range steps {
@@ -159,7 +162,7 @@ func (db *DB) retain(ctx context.Context, now time.Time) error {
 	if now.Before(db.sweep.next) {
 		return nil
 	}
-	before := store.PositionAt(now.Add(-db.opts.Retention))
+	before := db.moments.Position(now.Add(-db.opts.Retention))
 	for db.committer.Stats().Depth <= shortQueue {
 		r, err := db.submit(ctx, purgeEvents{after: db.sweep.after, before: before, max: sweptStep})
 		if err != nil {

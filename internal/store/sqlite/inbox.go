@@ -25,13 +25,13 @@ const (
 // scanMessage reads a row of selectInbox or selectCollected.
 func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, error) {
 	if s.ColumnInt64(1) == 0 {
-		return scanSent(s, 6)
+		return db.scanSent(s, 6)
 	}
 	c := store.Copy{
 		Event: store.EventID(s.ColumnInt64(0)), Code: s.ColumnText(4), Workflow: s.ColumnText(5), PartnerID: s.ColumnText(3), Size: s.ColumnInt64(2),
 		Status: store.MessageStatus(s.ColumnText(11)), At: s.ColumnInt64(12), Fault: blob(s, 13),
 	}
-	return c.Message(&db.opts, box)
+	return c.Message(&db.opts, db.moments.Of(c.Event), box)
 }
 
 // List returns a page of the unread messages of a mailbox, oldest first: it reads
@@ -96,7 +96,7 @@ func (db *DB) Message(ctx context.Context, mailbox int64, position store.EventID
 	// A message that was sent has its row with its state, whatever else holds
 	// it: nearly always one statement finds what is asked for.
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSent+" WHERE m.position = ? AND m.mailbox = ?", takeSent(&found), position, mailbox)
+		return rows(conn, selectSent+" WHERE m.position = ? AND m.mailbox = ?", db.takeSent(&found), position, mailbox)
 	})
 	if err == nil && len(found) == 0 {
 		err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
@@ -132,7 +132,7 @@ func (db *DB) History(ctx context.Context, mailbox int64, since time.Time, befor
 				m, err := db.scanMessage(s, b)
 				out = append(out, m)
 				return err
-			}, mailbox, store.FirstPosition(since), before, max)
+			}, mailbox, db.moments.Position(since), before, max)
 			if err != nil {
 				return err
 			}

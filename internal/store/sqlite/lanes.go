@@ -165,7 +165,7 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 			FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT ?`, func(s *sqlite.Stmt) error {
 			b := store.Backlog{MailboxID: s.ColumnText(0), Waiting: s.ColumnInt64(1), Parked: s.ColumnInt64(3)}
 			if b.Waiting > 0 {
-				b.Oldest = store.EventID(s.ColumnInt64(2)).Time()
+				b.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(2)))
 			}
 			out = append(out, b)
 			return nil
@@ -180,7 +180,7 @@ func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, `SELECT id, oldest FROM (SELECT m.id, (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) AS oldest FROM mailbox m WHERE NOT m.remote)
 			WHERE oldest IS NOT NULL ORDER BY oldest LIMIT ?`, func(s *sqlite.Stmt) error {
-			out = append(out, store.Uncollected{MailboxID: s.ColumnText(0), Oldest: store.EventID(s.ColumnInt64(1)).Time()})
+			out = append(out, store.Uncollected{MailboxID: s.ColumnText(0), Oldest: db.moments.Of(store.EventID(s.ColumnInt64(1)))})
 			return nil
 		}, max)
 	})

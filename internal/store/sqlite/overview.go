@@ -24,7 +24,7 @@ func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err e
 		if o.Latest, err = latestEvents(conn, latest); err != nil {
 			return err
 		}
-		o.Mailboxes, err = summaries(conn)
+		o.Mailboxes, err = db.summaries(conn)
 		return err
 	})
 	for _, m := range o.Mailboxes {
@@ -68,7 +68,7 @@ func countVarints(b []byte) (n int) {
 	return n
 }
 
-func summaries(conn *sqlite.Conn) (out []store.MailboxSummary, err error) {
+func (db *DB) summaries(conn *sqlite.Conn) (out []store.MailboxSummary, err error) {
 	const query = `SELECT m.id, m.name, m.ods, m.remote, count(i.position), min(i.position)
 		FROM mailbox m LEFT JOIN inbox i ON i.mailbox = m.row GROUP BY m.row ORDER BY m.id`
 	err = rows(conn, query, func(s *sqlite.Stmt) error {
@@ -76,7 +76,7 @@ func summaries(conn *sqlite.Conn) (out []store.MailboxSummary, err error) {
 			ID: s.ColumnText(0), Name: s.ColumnText(1), ODS: odsCode(s, 2), Remote: s.ColumnInt64(3) != 0, Waiting: s.ColumnInt64(4),
 		}
 		if m.Waiting > 0 {
-			m.Oldest = store.EventID(s.ColumnInt64(5)).Time()
+			m.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(5)))
 		}
 		out = append(out, m)
 		return nil

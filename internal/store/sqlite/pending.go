@@ -37,7 +37,7 @@ func (db *DB) Unrouted(ctx context.Context) (store.Unrouted, error) {
 			func(s *sqlite.Stmt) {
 				u.Pending, u.Refused = s.ColumnInt64(0), s.ColumnInt64(1)
 				if !s.ColumnIsNull(2) {
-					u.Oldest = store.EventID(s.ColumnInt64(2)).Time()
+					u.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(2)))
 				}
 			})
 		return err

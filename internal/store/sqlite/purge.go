@@ -198,7 +198,7 @@ func (p purgeBodies) apply(w *writer) (result, error) {
 // in hosted mailboxes. Events with copies for a remote MESH that are not
 // resolved stay. It returns how many it removed.
 func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error) {
-	limit := store.PositionAt(before)
+	limit := db.moments.Position(before)
 	r, err := db.submit(ctx, purgeMessages{before: limit, max: min(max, sweptStep)})
 	if err != nil {
 		return 0, err

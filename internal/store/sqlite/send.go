@@ -19,17 +19,18 @@ import (
 const selectSent = `SELECT m.headers, m.status, m.status_at, m.expires FROM message m`
 
 // scanSent reads a message that was sent, from four columns.
-func scanSent(s *sqlite.Stmt, column int) (m store.Message, err error) {
+func (db *DB) scanSent(s *sqlite.Stmt, column int) (m store.Message, err error) {
 	if err := json.Unmarshal(blob(s, column), &m); err != nil {
 		return m, fmt.Errorf("the headers of a stored message: %w", err)
 	}
+	m.Sent = db.moments.Of(m.Position)
 	m.Status, m.StatusAt, m.Expires = store.MessageStatus(s.ColumnText(column+1)), moment(s, column+2), moment(s, column+3)
 	return m, nil
 }
 
-func takeSent(out *[]store.Message) func(*sqlite.Stmt) error {
+func (db *DB) takeSent(out *[]store.Message) func(*sqlite.Stmt) error {
 	return func(s *sqlite.Stmt) error {
-		m, err := scanSent(s, 0)
+		m, err := db.scanSent(s, 0)
 		*out = append(*out, m)
 		return err
 	}
@@ -224,7 +225,7 @@ func (db *DB) Complete(ctx context.Context, mailbox int64, position store.EventI
 
 func (c complete) apply(w *writer) (result, error) {
 	var found []store.Message
-	err := rows(w.conn, selectSent+" WHERE m.position = ? AND m.mailbox = ? AND m.status = 'uploading'", takeSent(&found), c.position, c.mailbox)
+	err := rows(w.conn, selectSent+" WHERE m.position = ? AND m.mailbox = ? AND m.status = 'uploading'", w.db.takeSent(&found), c.position, c.mailbox)
 	if err != nil {
 		return result{}, err
 	}
@@ -263,7 +264,7 @@ func (db *DB) SentByLocalID(ctx context.Context, sender, localID string) ([]stor
 		return nil, nil
 	}
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSent+" WHERE m.sender = ? AND m.local_id = ? AND m.local_id <> '' ORDER BY m.position LIMIT 2", takeSent(&out), sender, localID)
+		return rows(conn, selectSent+" WHERE m.sender = ? AND m.local_id = ? AND m.local_id <> '' ORDER BY m.position LIMIT 2", db.takeSent(&out), sender, localID)
 	})
 	return out, err
 }
@@ -275,7 +276,7 @@ func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before
 	var out []store.Message
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, selectSent+` WHERE m.sender = ?1 AND m.position >= ?2 AND (?3 = 0 OR m.position < ?3)
-			ORDER BY m.position DESC LIMIT ?4`, takeSent(&out), sender, store.FirstPosition(since), before, max)
+			ORDER BY m.position DESC LIMIT ?4`, db.takeSent(&out), sender, db.moments.Position(since), before, max)
 	})
 	return out, err
 }

@@ -58,7 +58,7 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) ([]store.Mess
 	var out []store.Message
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, selectSent+" WHERE m.status = 'accepted' AND m.expires <= ? ORDER BY m.expires LIMIT ?",
-			takeSent(&out), now.UnixMicro(), max)
+			db.takeSent(&out), now.UnixMicro(), max)
 	})
 	if err != nil || len(out) >= max {
 		return out, err
@@ -73,7 +73,7 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) ([]store.Mess
 func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
 	const name = "overdue"
 	// Expires is the moment of acceptance plus the time that the copy may wait.
-	before := store.PositionAt(now.Add(-db.opts.Expiry)) + 1<<12
+	before := db.moments.Position(now.Add(-db.opts.Expiry)) + 1<<12
 	t, err := db.knownTables(ctx)
 	if err != nil {
 		return nil, err

@@ -133,6 +133,7 @@ func sending(t *testing.T, w *world) {
 	if len(all) != 1 {
 		t.Fatalf("%d messages", len(all))
 	}
+	m.Sent = w.Moment(m.Position)
 	if diff := cmp.Diff(m, all[0], cmp.AllowUnexported(nhs.NHSNumber{})); diff != "" {
 		t.Errorf("it came back changed: %s", diff)
 	}

@@ -74,12 +74,13 @@ func AboutPatient(tb testing.TB, n nhs.NHSNumber, mailbox string) subscription.S
 
 // EventAbout is a vaccination, found under its patient alone.
 func EventAbout(id store.EventID, n nhs.NHSNumber, body store.Body) store.Acceptance {
+	at := new(store.Moments).Of(id)
 	return store.Acceptance{
 		Event: id, Code: vaccination, Kind: "new", Workflow: "VACCINATIONS_1", MessageID: "3cfdf880-13e9-4f6b-8299-53e96ef5ec02",
 		Publisher: "300000000161", Body: body,
-		Facts: subscription.Facts{EventCode: vaccination, At: id.Time(),
+		Facts: subscription.Facts{EventCode: vaccination, At: at,
 			Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: n.Digits()}}},
-		Audit: audit.Entry{At: id.Time(), Action: "publish", ASID: "300000000161", ODS: "A83627", Patient: n, Status: 202},
+		Audit: audit.Entry{At: at, Action: "publish", ASID: "300000000161", ODS: "A83627", Patient: n, Status: 202},
 	}
 }
 

@@ -15,7 +15,7 @@ func postponed(a *store.Acceptance) { a.Deferred = true }
 // routed is what a router learns of an event about jack.
 func (w *world) routed(event store.EventID, change ...func(*store.Routing)) store.Routing {
 	facts := w.acceptance(jack, nil).Facts
-	facts.At = event.Time()
+	facts.At = w.Moment(event)
 	r := store.Routing{Event: event, Facts: facts, Audit: entry("route")}
 	for _, c := range change {
 		c(&r)
@@ -30,7 +30,7 @@ func (w *world) wantPending(want ...store.EventID) {
 	w.must(err)
 	u, err := w.Unrouted(w.ctx())
 	w.must(err)
-	if !slices.Equal(got, want) || u.Pending != int64(len(want)) || (len(want) > 0) != (!u.Oldest.IsZero() && u.Oldest.Equal(want[0].Time())) {
+	if !slices.Equal(got, want) || u.Pending != int64(len(want)) || (len(want) > 0) != (!u.Oldest.IsZero() && u.Oldest.Equal(w.Moment(want[0]))) {
 		w.Errorf("pending: expected %v, got %v, %+v", want, got, u)
 	}
 }

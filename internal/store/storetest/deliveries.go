@@ -213,7 +213,7 @@ func resendHere(t *testing.T, w *world) {
 	w.wantUncollected("all is collected")
 	w.must(w.ResendDelivery(w.ctx(), all[0].ID, w.clock.now(), entry("resend")))
 	w.wantInbox("again", box, event)
-	w.wantUncollected("one waits again", store.Uncollected{MailboxID: "A", Oldest: event.Time()})
+	w.wantUncollected("one waits again", store.Uncollected{MailboxID: "A", Oldest: w.Moment(event)})
 }
 
 func (w *world) wantUncollected(name string, want ...store.Uncollected) {

@@ -20,6 +20,7 @@ import (
 // Store is everything that consumers declare, together.
 type Store interface {
 	NextPosition() store.EventID
+	Moment(p store.EventID) time.Time
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
 	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
 	Event(ctx context.Context, event store.EventID) (store.Event, error)
@@ -143,6 +144,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Reports", reports},
 		{"OverdueCopies", overdueCopies},
 		{"Retention", retention},
+		{"ClockPutRight", clockPutRight},
 		{"Resetting", resetting},
 		{"Claims", claims},
 		{"LapsedClaims", lapsedClaims},

@@ -1,0 +1,116 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store"
+)
+
+// NextPosition hands out a position that nothing else in the system has: larger
+// than all that this node handed out, also when the clock is set.
+func (db *DB) NextPosition() store.EventID {
+	p := &db.positions
+	for {
+		last := p.last.Load()
+		next := int64(db.moments.Next(db.now(), store.EventID(last), nodes))/nodes*nodes + p.number.Load()
+		if p.last.CompareAndSwap(last, next) {
+			return store.EventID(next)
+		}
+	}
+}
+
+// Moment is when a position was handed out.
+func (db *DB) Moment(p store.EventID) time.Time { return db.moments.Of(p) }
+
+// tolerated is how far a node's clock may be off the database's, and positions
+// follow it all the same.
+const tolerated = time.Minute
+
+// now is this node's clock, or the database's where this node's is far off it.
+func (db *DB) now() time.Time { return db.opts.Now().Add(-time.Duration(db.skew.Load())) }
+
+// watchClock follows the database's clock, and where nodes have seen that clocks
+// were set; it notes it when positions are far from the database's clock. All
+// nodes lead alike, so that positions go on rising whoever hands them out.
+func (db *DB) watchClock(ctx context.Context) error {
+	var known []store.Shift
+	var now time.Time
+	err := db.read(ctx, func(ctx context.Context, q querier) (err error) {
+		if now, err = db.readClock(ctx, q); err == nil {
+			known, err = readShifts(ctx, q)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	db.compare(now)
+	db.moments.Set(known)
+	if db.moments.Adrift(now, db.lastPosition(), nodes) == nil {
+		return nil
+	}
+	return db.noteShift(ctx)
+}
+
+// compare notes how far this node's clock is off the database's.
+func (db *DB) compare(now time.Time) {
+	skew := db.opts.Now().Sub(now)
+	if skew.Abs() <= tolerated {
+		skew = 0
+	}
+	before := time.Duration(db.skew.Swap(int64(skew)))
+	if (skew - before).Abs() > tolerated {
+		db.opts.Log.Warn("this machine's clock differs from the database's, which counts", "by", skew.Round(time.Second))
+	}
+}
+
+func (db *DB) lastPosition() store.EventID { return store.EventID(db.positions.last.Load()) }
+
+// readClock is the clock of leases: the database's.
+func (db *DB) readClock(ctx context.Context, q querier) (time.Time, error) {
+	var us int64
+	err := q.QueryRow(ctx, "SELECT "+leaseClock, db.leaseNow()).Scan(&us)
+	return time.UnixMicro(us).UTC(), err
+}
+
+func readShifts(ctx context.Context, q querier) ([]store.Shift, error) {
+	return all(ctx, q, func(r pgx.Rows) (s store.Shift, err error) {
+		var ahead, at int64
+		err = r.Scan(&s.First, &ahead, &at)
+		s.Ahead, s.At = time.Duration(ahead)*time.Microsecond, time.UnixMicro(at).UTC()
+		return s, err
+	}, "SELECT first, ahead, at FROM clock_shift ORDER BY first")
+}
+
+// noteShift notes that a clock was set, unless another node has done so by now.
+func (db *DB) noteShift(ctx context.Context) error {
+	var set []store.Shift
+	err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "LOCK TABLE clock_shift IN EXCLUSIVE MODE"); err != nil {
+			return err
+		}
+		known, err := readShifts(ctx, tx)
+		if err != nil {
+			return err
+		}
+		db.moments.Set(known)
+		now, err := db.readClock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if set = db.moments.Adrift(now, db.lastPosition(), nodes); set == nil {
+			return nil
+		}
+		s := set[len(set)-1]
+		_, err = tx.Exec(ctx, "INSERT INTO clock_shift (first, ahead, at) VALUES ($1, $2, $3)", int64(s.First), s.Ahead.Microseconds(), s.At.UnixMicro())
+		return err
+	})
+	if err == nil && set != nil {
+		db.moments.Set(set)
+		set[len(set)-1].Log(db.opts.Log)
+	}
+	return err
+}
