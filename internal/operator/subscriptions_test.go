@@ -209,13 +209,13 @@ func TestQuarantinedSubscriptionsAreListed(t *testing.T) {
 func TestManySubscriptionsAreListed(t *testing.T) {
 	eachOf(t, func(t *testing.T, desk operator.Desk, d doer) {
 		keep(t, desk, ofLeeds, nil)
-		c, err := subscription.ParseCriteria(ofJack)
-		if err != nil {
-			t.Fatal(err)
-		}
 		creations := make([]store.Creation, 2100)
 		for i := range creations {
-			one := c
+			patient := []string{"9912003888", "9434765919", "9990000204"}[i%3] // a thousand of each are the most
+			one, err := subscription.ParseCriteria(strings.Replace(ofJack, "9912003888", patient, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
 			one.Tag = string(rune('A' + i%26))
 			creations[i].Subscription = subscription.Subscription{ID: subscription.NewID(time.Now()), ASID: "200000000115", Mailbox: "BOX1",
 				ODS: nhs.ODSCode("RR" + string(rune('A'+i/26%26)) + string(rune('A'+i/676))), Criteria: one, Status: subscription.Requested, Created: now, Version: 1}
