@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"runtime/debug"
@@ -106,7 +107,11 @@ func (c *call) fail(err error) {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.turnAway(SlowTaker)
 		}
-		c.Logger.Warn("mesh answer broken off", "endpoint", c.name, "error", err)
+		level := slog.LevelWarn
+		if c.r.Context().Err() != nil { // the client broke it off: so may many, and often
+			level = slog.LevelDebug
+		}
+		c.Logger.Log(c.r.Context(), level, "mesh answer broken off", "endpoint", c.name, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 	if !c.body.Whole && wire.AnswerEarly(c.w, c.r, c.reading) {

@@ -19,7 +19,7 @@ import (
 // hurried has a server cut off at once who is slow, and tells who was.
 func hurried(away chan mailbox.Reason) func(*mailbox.Config) {
 	return func(c *mailbox.Config) {
-		c.Pace = wire.Pace{Silence: 20 * time.Millisecond, Rate: 1 << 20}
+		c.Pace = wire.Pace{Silence: 250 * time.Millisecond, Rate: 1 << 20}
 		c.TurnedAway = func(_ *http.Request, _ string, why mailbox.Reason) { away <- why }
 	}
 }

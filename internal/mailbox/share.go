@@ -3,6 +3,7 @@ package mailbox
 import (
 	"cmp"
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -137,8 +138,12 @@ func (c *call) takePlace(e endpoint) (leave func(), err error) {
 	if e.open && c.Certificate != nil {
 		u.certificate = c.Certificate(c.r)
 	}
+	return c.enter(u)
+}
+
+func (c *call) enter(u user) (leave func(), err error) {
 	leave, err = c.shares.enter(c.r.Context(), u)
-	if err == mesh.Crowded {
+	if errors.Is(err, mesh.Crowded) {
 		c.turnAway(Crowded)
 	}
 	return leave, err
@@ -148,12 +153,12 @@ func (c *call) takePlace(e endpoint) (leave func(), err error) {
 // Others come between, so that it should take milliseconds; what takes longer is
 // done in slices.
 func (c *call) reads(f func(ctx context.Context) error) error {
-	ctx := c.r.Context()
-	leave, err := c.shares.enter(ctx, user{mailbox: c.box.Row, kind: scan})
+	leave, err := c.enter(user{mailbox: c.box.Row, kind: scan})
 	if err != nil {
 		return err
 	}
 	defer leave()
+	ctx := c.r.Context()
 	if err := c.shares.scans.Acquire(ctx, 1); err != nil {
 		return err
 	}

@@ -16,10 +16,7 @@ const (
 	headerTimeout = 10 * time.Second
 	readTimeout   = 2 * time.Minute // a 100 MB upload needs some time
 	idleTimeout   = 90 * time.Second
-	// stalled is how long a peer may take nothing of what is sent to it. HTTP/2
-	// has one connection for many answers, whose own deadlines do not end it.
-	stalled   = 30 * time.Second
-	maxHeader = 32 << 10
+	maxHeader     = 32 << 10
 )
 
 // endpoint is one bound address and what answers there.
@@ -42,7 +39,6 @@ func bind(name string, l Listener, handler http.Handler, w World, watch *tlsWatc
 	e := &endpoint{name: name, socket: socket, scheme: "http", server: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		HTTP2:    &http.HTTP2Config{WriteByteTimeout: stalled},
 		ErrorLog: watch.errorLog(name),
 	}}
 	if l.Cert != "" {
