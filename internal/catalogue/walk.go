@@ -96,6 +96,8 @@ func (j *judge) walk(n fhir.Node, base int) {
 			j.reference(c)
 		case "Identifier":
 			j.number(c)
+		case "Coding":
+			j.snomed(c)
 		case "Extension":
 			j.extension(c)
 		case "ResourceContainer":

@@ -226,3 +226,29 @@ func TestSyntaxErrorPosition(t *testing.T) {
 		t.Errorf("text %q", got)
 	}
 }
+
+// TestNamesInPathsAreShort: a name that STU3 does not have comes back as far as it
+// takes to find it, however long it is.
+func TestNamesInPathsAreShort(t *testing.T) {
+	name := strings.Repeat("ä", 1<<20)
+	for _, source := range []string{basicStart + "<" + name + "/>" + basicRest, "<" + name + ` xmlns="http://hl7.org/fhir"/>`,
+		`<Bundle xmlns="http://hl7.org/fhir"><type value="collection"/><entry><resource><` + name + `/></resource></entry></Bundle>`} {
+		_, findings, err := ParseXML([]byte(source))
+		if err != nil || len(findings) == 0 {
+			t.Fatalf("%v, %v", findings, err)
+		}
+		for _, f := range findings {
+			if len(f.Text)+len(f.Expression)+len(f.Location) > 2000 {
+				t.Errorf("%s: a text of %d bytes, paths of %d and %d", f.Rule, len(f.Text), len(f.Expression), len(f.Location))
+			}
+		}
+	}
+}
+
+// TestEscapesAreBounded: a JSON text cannot become much more work as XML.
+func TestEscapesAreBounded(t *testing.T) {
+	source := `{"resourceType":"Basic","language":"` + strings.Repeat(`\"`, 1<<20) + `"}`
+	if _, _, err := JSONToXML([]byte(source)); err == nil {
+		t.Error("eight megabytes of XML were written")
+	}
+}

@@ -15,23 +15,27 @@ import (
 //
 // The XML is nil when resourceType names no resource. The error is a
 // *SyntaxError: not JSON, a member twice, not UTF-8, more than 128 levels, or
-// XML longer than three times the JSON and 64 KiB.
+// XML longer than three times the JSON and 64 KiB, or than 4 MiB.
 func JSONToXML(src []byte) ([]byte, []Finding, error) {
 	table, err := scanJSON(src)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := jsonConverter{jsonTable: table, facts: facts(), limit: 3*len(src) + 64*1024}
+	c := jsonConverter{jsonTable: table, facts: facts(), limit: min(3*len(src)+64*1024, maxXML)}
 	c.out = make([]byte, 0, len(src)+1024)
 	known := c.resource(0, " xmlns=\""+fhirNamespace+"\"")
 	if c.tooLong {
-		return nil, nil, table.failed("fhir-size", "the JSON would become more than three times as long in XML", 0)
+		return nil, nil, table.failed("fhir-size", "the JSON would become too long in XML, by characters that have to be escaped: more than three times as long, or 4 MiB", 0)
 	}
 	if !known {
 		return nil, c.findings(), nil
 	}
 	return c.out, c.findings(), nil
 }
+
+// maxXML is how long the XML may become: escapes that are written cost as much
+// again as those that are read.
+const maxXML = 4 << 20
 
 type jsonConverter struct {
 	*jsonTable

@@ -3,6 +3,7 @@ package fhir
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Expression gives the element's path as FHIRPath, from the root's type on:
@@ -20,7 +21,7 @@ func (n Node) Expression() string {
 const usualPath = 192
 
 func (n Node) appendExpression(path []byte) []byte {
-	name, parent := n.Name(), n.Parent()
+	name, parent := n.shortName(), n.Parent()
 	if !parent.Exists() {
 		return append(path, name...)
 	}
@@ -54,7 +55,7 @@ func (n Node) Location() string {
 }
 
 func (n Node) appendLocation(path []byte) []byte {
-	name, parent := n.Name(), n.Parent()
+	name, parent := n.shortName(), n.Parent()
 	if parent.Exists() {
 		path = parent.appendLocation(path)
 	}
@@ -71,6 +72,23 @@ func (n Node) appendLocation(path []byte) []byte {
 		path = appendIndex(path, before+1)
 	}
 	return path
+}
+
+// longestName is how much of the name of an element that STU3 does not have a path
+// shows: what is sent must not come back many times.
+const longestName = 64
+
+// shortName is the name as paths show it.
+func (n Node) shortName() string {
+	name := n.Name()
+	if len(name) <= longestName {
+		return name
+	}
+	end := longestName
+	for !utf8.RuneStart(name[end]) {
+		end--
+	}
+	return name[:end] + "..."
 }
 
 // namesakesBefore counts the siblings of the same name before n.
