@@ -129,7 +129,7 @@ func (v *verifyAudit) Run(ctx context.Context) error {
 	if len(v.Export) > 0 {
 		links = exported(v.Export)
 	}
-	report, err := audit.Verify(links, checkpoints)
+	report, err := checkpoints.verify(links)
 	if err != nil {
 		return err
 	}
@@ -145,9 +145,9 @@ func (v *verifyAudit) Run(ctx context.Context) error {
 }
 
 // given are the checkpoints to verify against: an export has none beside it.
-func (v *verifyAudit) given() ([]audit.Checkpoint, error) {
+func (v *verifyAudit) given() (checkpoints, error) {
 	if len(v.Export) > 0 && v.Checkpoints == "" {
-		return nil, nil
+		return checkpoints{}, nil
 	}
 	return v.read(v.Data)
 }
@@ -160,35 +160,57 @@ type checkpointFlags struct {
 
 // read reads the file that the flags name, or the one in the data folder if there
 // is one.
-func (c *checkpointFlags) read(data string) ([]audit.Checkpoint, error) {
+func (c *checkpointFlags) read(data string) (given checkpoints, err error) {
 	file, key := c.Checkpoints, c.Key
-	if file == "" {
-		if file = filepath.Join(data, "audit.checkpoints"); missing(file) {
-			return nil, nil
-		}
-	}
 	if key == "" {
 		key = filepath.Join(data, "audit.key.pub")
 	}
+	switch {
+	case file != "":
+		given.due = file + " holds no checkpoint: expected the file that the service signs, or a copy of it"
+	case !missing(key), !missing(filepath.Join(data, "audit.key")):
+		given.due = "there is no checkpoint, although there is a key: the file was emptied or removed, or lies elsewhere (--checkpoints), or the service has not run since the key was made"
+	}
+	if file == "" {
+		if file = filepath.Join(data, "audit.checkpoints"); missing(file) {
+			return given, nil
+		}
+	}
 	public, err := operator.ReadAuditPublicKey(key)
 	if err != nil {
-		return nil, fmt.Errorf("the key of the checkpoints (--key): %w", err)
+		return given, fmt.Errorf("the key of the checkpoints (--key): %w", err)
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return given, err
 	}
 	defer f.Close()
-	checkpoints, err := audit.ReadCheckpoints(f, public)
+	given.signed, err = audit.ReadCheckpoints(f, public)
 	if errors.Is(err, audit.ErrTorn) {
 		// Those before it vouch all the same; the next one will take its place.
 		fmt.Fprintf(stderr(), "%s: %v; it is left out\n", file, err)
-		return checkpoints, nil
+		return given, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return given, fmt.Errorf("%s: %w", file, err)
 	}
-	return checkpoints, nil
+	return given, nil
+}
+
+// checkpoints are what links are verified against.
+type checkpoints struct {
+	signed []audit.Checkpoint
+	due    string // what is wrong where none is signed; "" where none need be
+}
+
+// verify verifies links. That there is no checkpoint where one is due is a finding
+// like any other: who takes them all away must not pass.
+func (c checkpoints) verify(links iter.Seq2[audit.Link, error]) (audit.Report, error) {
+	report, err := audit.Verify(links, c.signed)
+	if err == nil && c.due != "" && len(c.signed) == 0 {
+		report.Add(audit.Problem{Text: c.due})
+	}
+	return report, err
 }
 
 func missing(file string) bool {

@@ -9,7 +9,6 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"nems/internal/audit"
 	"nems/internal/node"
 	"nems/internal/plain"
 )
@@ -69,7 +68,7 @@ func (c *checkCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	report, err := audit.Verify(node.AuditLinks(ctx, c.Data, c.Database), checkpoints)
+	report, err := checkpoints.verify(node.AuditLinks(ctx, c.Data, c.Database))
 	if err != nil {
 		return err
 	}

@@ -144,6 +144,31 @@ func TestOperatingARunningService(t *testing.T) {
 	}
 }
 
+// Who takes the checkpoints away does not pass: there should be some.
+func TestMissingCheckpointsAreFound(t *testing.T) {
+	s := nodetest.Boot(t)
+	data := s.Config.Data
+	s.Eventually("the first checkpoint", func() bool { return !missing(filepath.Join(data, "audit.checkpoints")) })
+	s.Stop()
+	does(t, "Vouched for up to", "audit", "verify", "--data", data)
+	export := file(t, "chain.jsonl", does(t, `"hash"`, "audit", "export", "--data", data))
+	key := filepath.Join(data, "audit.key.pub")
+	for name, text := range map[string]string{"empty": "", "torn": "nems-audit-checkpoint/2 2026-"} {
+		spoilt := file(t, name, text)
+		for _, command := range [][]string{{"audit", "verify", "--data", data}, {"audit", "verify", "--export", export, "--key", key},
+			{"audit", "verify", "--data", data, "--format", "json"}, {"check", "--data", data}} {
+			if text := fails(t, append(command, "--checkpoints", spoilt)...); !strings.Contains(text, "no checkpoint") {
+				t.Errorf("%s, %s: %s", name, command, text)
+			}
+		}
+	}
+	if err := os.Truncate(filepath.Join(data, "audit.checkpoints"), 0); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, "audit", "verify", "--data", data)
+	fails(t, "check", "--data", data)
+}
+
 func TestTokens(t *testing.T) {
 	token := strings.TrimSpace(does(t, ".", "token", "--endpoint", "publish", "--patient", "9912003888"))
 	if text := does(t, "requesting_system", "token", "explain", "Authorization: Bearer "+token, "--endpoint", "publish"); strings.Contains(text, "9912003888") {

@@ -240,6 +240,9 @@ type Keeper struct {
 	Last Checkpoint
 }
 
+// Public is the key that verifies.
+func (k *Keeper) Public() ed25519.PublicKey { return k.Key.Public().(ed25519.PublicKey) }
+
 // Checkpoint signs and keeps the ends of the chains as they are; nothing while
 // there are none.
 func (k *Keeper) Checkpoint(ctx context.Context) error {

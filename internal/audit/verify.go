@@ -242,8 +242,13 @@ func rootOf(packed []byte) (Hash, int, error) {
 }
 
 func (v *verifier) found(chain, seq int64, text string) {
-	v.Found++
-	if len(v.Problems) < maxProblems {
-		v.Problems = append(v.Problems, Problem{Chain: chain, Seq: seq, Text: text})
+	v.Add(Problem{Chain: chain, Seq: seq, Text: text})
+}
+
+// Add counts a problem.
+func (r *Report) Add(p Problem) {
+	r.Found++
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, p)
 	}
 }

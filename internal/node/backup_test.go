@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,10 +173,7 @@ func TestLostTailIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Config.Data = older
-	start := func() error {
-		return node.Run(t.Context(), p.Config, node.World{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now})
-	}
-	if err := start(); err == nil || !strings.Contains(err.Error(), "accept-lost-tail") {
+	if err := p.start(); err == nil || !strings.Contains(err.Error(), "accept-lost-tail") {
 		t.Fatalf("started on the older copy: %v", err)
 	}
 	p.Config.AcceptLostTail = true

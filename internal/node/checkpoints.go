@@ -20,6 +20,9 @@ import (
 // `nems audit verify` vouches up to the last time.
 const checkpointEvery = time.Minute
 
+// checkpointsFile is the name of the file of checkpoints in a data folder.
+const checkpointsFile = "audit.checkpoints"
+
 // keeper is what signs the checkpoints of the audit, nil where no key is set.
 func (n *node) keeper() (*audit.Keeper, error) {
 	key, file := n.AuditKey, n.AuditCheckpoints
@@ -34,7 +37,7 @@ func (n *node) keeper() (*audit.Keeper, error) {
 		return nil, nil
 	}
 	if file == "" {
-		file = filepath.Join(n.Data, "audit.checkpoints")
+		file = filepath.Join(n.Data, checkpointsFile)
 	}
 	private, err := operator.ReadAuditKey(key)
 	if err != nil {
@@ -62,32 +65,22 @@ func (n *node) keeper() (*audit.Keeper, error) {
 	}, nil
 }
 
-// errLost: acknowledged events may be gone.
-var errLost = errors.New("the database ends before its last checkpoint")
-
-// knownEnds holds the database against the last checkpoint before the node
-// starts: what the checkpoint names and the database lacks was committed, and is
-// lost. A node that went on would hide that.
+// knownEnds holds the database and its checkpoints against each other before the
+// node starts. What one of them knows and the other lacks was committed or signed,
+// and is lost. A node that went on would hide that.
 func (n *node) knownEnds(ctx context.Context) error {
 	if n.checkpoints == nil {
 		return nil
 	}
-	heads, err := n.db.Heads(ctx)
-	if err != nil {
+	lost, err := lostEnds(ctx, n.db, n.witness(n.checkpoints.Public()), n.checkpoints.Last)
+	if err != nil || lost == nil {
 		return err
 	}
-	lost := n.checkpoints.Last.Lost(heads)
-	if len(lost) == 0 {
-		return nil
-	}
-	at := n.checkpoints.Last.At.UTC().Format(time.RFC3339)
-	text := fmt.Sprintf("%s, of %s: it lacks link %d of chain %d and whatever was committed with it", errLost, at, lost[0].Seq, lost[0].Chain)
 	if !n.Dev && !n.AcceptLostTail {
-		return fmt.Errorf("%w, of %s: it lacks link %d of chain %d and whatever was committed with it. An older copy was put in its place, or the disk lost what it had confirmed. "+
-			"Look for the right database; to go on with this one, start once with --accept-lost-tail, which the audit records", errLost, at, lost[0].Seq, lost[0].Chain)
+		return lost
 	}
-	n.Log.Error("going on with a database that has lost something", "why", text)
-	n.db.Record(audit.Entry{At: n.Now(), Action: "lost-tail", Object: at, Count: len(lost)})
+	n.Log.Error("going on with a database or checkpoints that have lost something", "why", lost)
+	n.db.Record(audit.Entry{At: n.Now(), Action: "lost-tail", Object: lost.since.UTC().Format(time.RFC3339), Count: lost.links})
 	return nil
 }
 
@@ -117,19 +110,26 @@ func (n *node) firstCheckpoint(ctx context.Context) error {
 // startTick is how soon the first commit is noticed.
 const startTick = 50 * time.Millisecond
 
-// signEnds writes a checkpoint. The chore and the start may want to at once.
+// signEnds writes a checkpoint, and then has the database witness it: never the
+// other way round, or a crash in between would look like a line that was cut off.
+// The chore and the start may want to at once.
 func (n *node) signEnds(ctx context.Context) error {
 	n.signing.Lock()
 	defer n.signing.Unlock()
-	return n.checkpoints.Checkpoint(ctx)
+	if err := n.checkpoints.Checkpoint(ctx); err != nil || n.checkpoints.Last.Place.Number == 0 {
+		return err
+	}
+	// A stop does not keep the two apart: the store outlives whoever signs.
+	return n.db.PutWitness(context.WithoutCancel(ctx), n.witness(n.checkpoints.Public()), witnessed(n.checkpoints.Last))
 }
 
-// lastCheckpoint covers what was committed after the listeners were closed.
+// lastCheckpoint covers what was committed after the listeners were closed. The
+// database, which has been stopped, need not witness it.
 func (n *node) lastCheckpoint() {
 	if n.checkpoints == nil {
 		return
 	}
-	if err := n.signEnds(context.Background()); err != nil {
+	if err := n.checkpoints.Checkpoint(context.Background()); err != nil {
 		n.Log.Error("the last checkpoint", "error", err)
 	}
 }

@@ -50,7 +50,7 @@ func CheckUp(ctx context.Context, c Config, w World) []Finding {
 	u.database(ctx)
 	u.directory(ctx)
 	u.eventTypes()
-	u.audit()
+	u.audit(ctx)
 	return u.found
 }
 
@@ -277,8 +277,9 @@ func (u *checkUp) eventTypes() {
 	u.note("event types", "%d", len(types.Types()))
 }
 
-// audit wants a key that fits the checkpoints, none of which lies ahead.
-func (u *checkUp) audit() {
+// audit wants a key that fits the checkpoints, none of which lies ahead, and a
+// database that fits them.
+func (u *checkUp) audit(ctx context.Context) {
 	const what = "audit"
 	key, file := u.AuditKey, u.AuditCheckpoints
 	if key == "" {
@@ -288,17 +289,26 @@ func (u *checkUp) audit() {
 		return
 	}
 	if file == "" {
-		file = filepath.Join(u.Data, "audit.checkpoints")
+		file = filepath.Join(u.Data, checkpointsFile)
 	}
 	private, err := operator.ReadAuditKey(key)
 	if err != nil {
 		u.wrong(what, err)
 		return
 	}
-	last, err := audit.LastCheckpoint(file, private.Public().(ed25519.PublicKey))
+	public := private.Public().(ed25519.PublicKey)
+	last, err := audit.LastCheckpoint(file, public)
+	var lost *lostError
+	if err == nil {
+		lost, err = u.lostEnds(ctx, u.witness(public), last)
+	}
 	switch {
 	case err != nil:
 		u.wrong(what, err)
+	case lost != nil && u.AcceptLostTail:
+		u.note(what, "%v: will be ACCEPTED (accept-lost-tail)", lost.what)
+	case lost != nil:
+		u.wrong(what, lost)
 	case last.At.After(u.Now().Add(time.Minute)):
 		u.wrong("clock", fmt.Errorf("the last checkpoint of the audit was signed at %s, which lies ahead", last.At.UTC().Format(time.RFC3339)))
 	case last.At.IsZero():
@@ -306,4 +316,17 @@ func (u *checkUp) audit() {
 	default:
 		u.note(what, "the key signed the last checkpoint, of %s", last.At.UTC().Format(time.RFC3339))
 	}
+}
+
+// lostEnds is what a start would find; nothing where there is no database yet.
+func (u *checkUp) lostEnds(ctx context.Context, witness string, last audit.Checkpoint) (*lostError, error) {
+	source, err := openAudit(ctx, u.Data, u.Database)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = source.Close() }()
+	return lostEnds(ctx, source, witness, last)
 }

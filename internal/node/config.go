@@ -82,8 +82,8 @@ type Config struct {
 	AuditKey         string `name:"audit-key" type:"path" help:"Ed25519 key (PEM) that signs the audit's checkpoints: nems audit key makes one; default: no checkpoints, in --dev audit.key in the data folder."`
 	AuditCheckpoints string `name:"audit-checkpoints" type:"path" help:"File that a checkpoint of the audit is appended to every minute; default: audit.checkpoints in the data folder."`
 	// AcceptLostTail lets the node start though the database ends before the last
-	// checkpoint.
-	AcceptLostTail bool `name:"accept-lost-tail" help:"Start once with a database that ends before its last checkpoint, because a backup was put back on purpose; recorded in the audit."`
+	// checkpoint, or the checkpoints before the last that it has witnessed.
+	AcceptLostTail bool `name:"accept-lost-tail" help:"Start once with a database that ends before its last checkpoint, because a backup was put back on purpose, or whose checkpoints are gone; recorded in the audit."`
 	// OperatorToken lets operator commands in from machines that cannot read
 	// the data folder.
 	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines show; default: a new one at each start, kept in the data folder."`

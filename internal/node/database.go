@@ -41,6 +41,10 @@ type database interface {
 	Record(e audit.Entry)
 	RecordRoom(mailbox string) error
 	Heads(ctx context.Context) ([]audit.Head, error)
+	// PutWitness keeps what was seen of a file outside the database; Witness
+	// returns it, nil where there is none.
+	PutWitness(ctx context.Context, name string, value []byte) error
+	Witness(ctx context.Context, name string) ([]byte, error)
 	// LastCommit is when the newest link of the audit was committed, by the clock
 	// of who did; zero before the first.
 	LastCommit(ctx context.Context) (time.Time, error)

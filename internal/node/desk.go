@@ -74,6 +74,7 @@ func AuditLinks(ctx context.Context, data, database string) iter.Seq2[audit.Link
 
 // auditSource is a database opened for reading its audit.
 type auditSource interface {
+	ledger
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Close() error
 }

@@ -74,11 +74,12 @@ func (r *Reader) structure(ctx context.Context) (damage []string, events int, er
 // quotaDrift compares the counters of quotas with the tables. A database of a
 // version before them has none.
 func (r *Reader) quotaDrift(ctx context.Context) (drift []store.QuotaDrift, err error) {
+	there, err := r.has(ctx, "quota_use")
+	if err != nil || !there {
+		return nil, err
+	}
 	err = r.db.readers.read(ctx, func(conn *sqlite.Conn) error {
-		there, err := number(conn, "SELECT count(*) FROM sqlite_schema WHERE name = 'quota_use'")
-		if err == nil && there > 0 {
-			drift, err = quotaDrift(ctx, conn)
-		}
+		drift, err = quotaDrift(ctx, conn)
 		return err
 	})
 	return drift, err

@@ -53,5 +53,27 @@ func (r *Reader) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.
 // LastCommit is when the newest link was committed, as DB.LastCommit says.
 func (r *Reader) LastCommit(ctx context.Context) (time.Time, error) { return r.db.LastCommit(ctx) }
 
+// Heads returns the ends of the audit's chains as DB.Heads does.
+func (r *Reader) Heads(ctx context.Context) ([]audit.Head, error) { return r.db.Heads(ctx) }
+
+// Witness returns what DB.Witness does; nil in a database of a version before it.
+func (r *Reader) Witness(ctx context.Context, name string) ([]byte, error) {
+	there, err := r.has(ctx, "witness")
+	if err != nil || !there {
+		return nil, err
+	}
+	return r.db.Witness(ctx, name)
+}
+
+// has tells whether there is a table: the database may be of an older version.
+func (r *Reader) has(ctx context.Context, table string) (there bool, err error) {
+	err = r.db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		n, err := number(conn, "SELECT count(*) FROM sqlite_schema WHERE name = ?", table)
+		there = n > 0
+		return err
+	})
+	return there, err
+}
+
 // Close closes the file.
 func (r *Reader) Close() error { return r.db.readers.close() }

@@ -396,3 +396,22 @@ func registry(t *testing.T, w *world) {
 		t.Error("the version must grow with every change")
 	}
 }
+
+// What was seen of files outside the database is kept under its name, the last
+// word of each.
+func witnesses(t *testing.T, w *world) {
+	wants := func(name, want string) {
+		t.Helper()
+		if got, err := w.Witness(w.ctx(), name); err != nil || string(got) != want {
+			t.Errorf("%s: expected %q, got %q, %v", name, want, got, err)
+		}
+	}
+	wants("one", "")
+	w.must(w.PutWitness(w.ctx(), "one", []byte("first")))
+	w.must(w.PutWitness(w.ctx(), "two", []byte{0, 0xff}))
+	w.must(w.PutWitness(w.ctx(), "one", []byte("second")))
+	w.fixture.Crash(t)
+	w.reopen()
+	wants("one", "second")
+	wants("two", "\x00\xff")
+}

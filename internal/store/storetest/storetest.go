@@ -83,6 +83,8 @@ type Store interface {
 	PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error
 	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
 	RegistryVersion(ctx context.Context) (int64, error)
+	PutWitness(ctx context.Context, name string, value []byte) error
+	Witness(ctx context.Context, name string) ([]byte, error)
 
 	Record(e audit.Entry)
 	RecordRoom(mailbox string) error
@@ -163,6 +165,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Nonces", nonces},
 		{"Replayed", replayed},
 		{"Registry", registry},
+		{"Witnesses", witnesses},
 		{"AuditVerifies", auditVerifies},
 		{"LastCommit", lastCommit},
 		{"Interactions", interactions},

@@ -1,0 +1,98 @@
+package node_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nems/internal/node"
+	"nems/internal/operator"
+)
+
+// start starts a node that is expected to refuse.
+func (p *production) start() error {
+	return node.Run(p.t.Context(), p.Config, node.World{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now})
+}
+
+// signed waits until the file of checkpoints has grown beyond a size.
+func (p *production) signed(size int) {
+	p.t.Helper()
+	p.eventually("a checkpoint", func() bool {
+		info, err := os.Stat(filepath.Join(p.Config.Data, "audit.checkpoints"))
+		return err == nil && info.Size() > int64(size)
+	})
+}
+
+// A database whose checkpoints were taken away is refused as one that has lost its
+// end is: with the checkpoints goes whatever could tell.
+func TestLostCheckpointsAreNoticed(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	p.signed(0)
+	p.Stop()
+	file := filepath.Join(p.Config.Data, "audit.checkpoints")
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, spoil := range map[string]func() error{
+		"emptied": func() error { return os.Truncate(file, 0) },
+		"torn":    func() error { return os.WriteFile(file, whole[:40], 0o600) },
+		"removed": func() error { return os.Remove(file) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.start(); err == nil || !strings.Contains(err.Error(), "accept-lost-tail") {
+			t.Fatalf("%s: %v", name, err)
+		}
+		wrong := false
+		for _, f := range node.CheckUp(t.Context(), p.Config, node.World{Now: p.Clock.Now, Log: slog.New(slog.DiscardHandler)}) {
+			wrong = wrong || f.What == "audit" && f.Wrong != nil
+		}
+		if !wrong {
+			t.Errorf("%s: a check-up finds nothing wrong", name)
+		}
+		if err := os.WriteFile(file, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Run() // it is back
+	p.signed(len(whole))
+	p.Stop()
+
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	p.Config.AcceptLostTail = true
+	p.Run()
+	p.signed(0)
+	p.Stop()
+	p.Config.AcceptLostTail = false
+	p.Run()
+	p.Stop()
+
+	// Those of a new key begin anew.
+	p.Config.AuditKey = p.path("new.key")
+	if err := operator.MakeAuditKey(p.Config.AuditKey); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	p.Run()
+	p.Stop()
+}
+
+// A service that has run without a key may be given one.
+func TestFirstKeyOfAnOldDatabase(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t, func(c *node.Config) { c.AuditKey = "" })
+	p.Stop()
+	p.Config.AuditKey = p.path("audit.key")
+	p.Run()
+	p.signed(0)
+	p.Stop()
+}
