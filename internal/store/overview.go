@@ -19,6 +19,7 @@ type Overview struct {
 // EventSummary is one accepted event.
 type EventSummary struct {
 	Event     EventID
+	At        time.Time // of its acceptance
 	Code      string
 	Kind      string
 	Publisher nhs.ASID

@@ -21,7 +21,9 @@ func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err e
 			return err
 		}
 		if o.Latest, err = all(ctx, q, func(r pgx.Rows) (e store.EventSummary, err error) {
-			return e, r.Scan(&e.Event, &e.Code, &e.Kind, &e.Publisher, &e.Withheld, &e.Copies)
+			err = r.Scan(&e.Event, &e.Code, &e.Kind, &e.Publisher, &e.Withheld, &e.Copies)
+			e.At = db.moments.Of(e.Event)
+			return e, err
 		}, `SELECT e.id, t.code, e.kind, e.publisher, e.withheld, e.copies FROM event e JOIN event_type t ON t.id = e.type ORDER BY e.id DESC LIMIT $1`, latest); err != nil {
 			return err
 		}

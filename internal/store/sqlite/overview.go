@@ -21,7 +21,7 @@ func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err e
 		if o.Subscriptions, err = number(conn, "SELECT count(*) FROM subscription WHERE status <> 3"); err != nil {
 			return err
 		}
-		if o.Latest, err = latestEvents(conn, latest); err != nil {
+		if o.Latest, err = db.latestEvents(conn, latest); err != nil {
 			return err
 		}
 		o.Mailboxes, err = db.summaries(conn)
@@ -33,7 +33,7 @@ func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err e
 	return o, err
 }
 
-func latestEvents(conn *sqlite.Conn, max int) (out []store.EventSummary, err error) {
+func (db *DB) latestEvents(conn *sqlite.Conn, max int) (out []store.EventSummary, err error) {
 	const query = `SELECT e.id, t.code, e.kind, e.publisher, e.withheld, e.mailboxes, f.copies
 		FROM event e JOIN event_type t ON t.id = e.type LEFT JOIN fanout f ON f.event = e.id ORDER BY e.id DESC LIMIT ?`
 	err = rows(conn, query, func(s *sqlite.Stmt) error {
@@ -41,6 +41,7 @@ func latestEvents(conn *sqlite.Conn, max int) (out []store.EventSummary, err err
 			Event: store.EventID(s.ColumnInt64(0)), Code: s.ColumnText(1), Kind: s.ColumnText(2),
 			Publisher: nhs.ASID(s.ColumnText(3)), Withheld: s.ColumnInt64(4) != 0,
 		}
+		e.At = db.moments.Of(e.Event)
 		if packed := blob(s, 6); packed != nil {
 			copies, _, err := store.UnpackCopies(packed, 0, math.MaxInt)
 			if err != nil {
