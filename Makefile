@@ -10,6 +10,7 @@
 # make torture   the real program killed, cut off and starved of disk, on SQLite and
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
+# make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
 # make simulate  seeds of the simulator (SEEDS=10000)
 
 GO          ?= go
@@ -25,7 +26,7 @@ endif
 # What a release is called. Its binaries depend on this and on the source alone.
 VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
-.PHONY: help quick test lint bench build release reproducible tools torture simulate
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -70,6 +71,13 @@ bench:
 
 torture: tools
 	$(GO) run ./internal/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)
+
+fuzz:
+	@grep -rl '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+	  for name in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\)(.*/\1/p' "$$file"); do \
+	    $(GO) test "$$(dirname "$$file")" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(or $(FUZZ),60s) || exit 1; \
+	  done; \
+	done
 
 simulate:
 	$(GO) test ./internal/simulator -run Seeds -seeds $(or $(SEEDS),10000) -timeout 0 -v
