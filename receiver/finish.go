@@ -78,7 +78,7 @@ func unreadableFor(err error) time.Duration {
 // when it is one of several in a row.
 func (r *round) leave(m Message, failure error, d time.Duration) error {
 	r.tally.count(Left)
-	r.held[m.ID] = r.config.Now().Add(d)
+	r.hold(m.ID, d)
 	if err := r.record(m, LeftThere, Left, failure); err != nil {
 		return err
 	}

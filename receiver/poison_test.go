@@ -81,6 +81,25 @@ func TestPermanentErrorsGetOneAttempt(t *testing.T) {
 	}
 }
 
+// What was put off while the clock was ahead is due when it is put right.
+func TestPoisonByAClockThatWasAhead(t *testing.T) {
+	f := newFakeMESH(notice{id: "e1"}.in("M1"))
+	c := newClock()
+	var got collected
+	r := newReceiver(t, f, c, func(k *receiver.Config) { k.Attempts = 1 })
+	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		c.advance(jump)
+		for range 2 { // an attempt, and none
+			if tally, err := r.Collect(t.Context(), fails(&got, errNo, "M1")); err != nil || tally != (receiver.Tally{Left: 1}) {
+				t.Fatalf("%+v, %v", tally, err)
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"M1", "M1"}, got.ids()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestPoisonWithoutAFolderStaysAndIsTriedLater(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"), notice{id: "e2"}.in("M2"))
 	c := newClock()

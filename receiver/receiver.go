@@ -15,11 +15,23 @@ import (
 type Receiver struct {
 	config Config
 	mesh   *mesh.Client
-	// held are messages left in the mailbox, until when they are left alone.
-	held map[string]time.Time
+	// held are messages left in the mailbox, and when they are left alone.
+	held map[string]span
 	// failures counts the messages that failed since the last that went well,
 	// over all rounds: while it is high nothing is set aside.
 	failures int
+}
+
+// span is a time on the clock. A clock that was ahead and was put right lies before
+// the spans that began meanwhile, so that nothing is left alone for longer.
+type span struct{ from, until time.Time }
+
+func (s span) has(now time.Time) bool { return !now.Before(s.from) && now.Before(s.until) }
+
+// hold leaves a message alone for so long.
+func (r *Receiver) hold(id string, d time.Duration) {
+	now := r.config.Now()
+	r.held[id] = span{now, now.Add(d)}
 }
 
 // Tally counts what became of the messages of a Collect.
@@ -64,7 +76,7 @@ func New(c Config) (*Receiver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Receiver{config: c, mesh: client, held: map[string]time.Time{}}, nil
+	return &Receiver{config: c, mesh: client, held: map[string]span{}}, nil
 }
 
 // Run collects until ctx ends, and then returns nil once the Handler has
@@ -151,7 +163,7 @@ func (r *Receiver) collect(ctx context.Context, h Handler, limit int) (t Tally, 
 		if err != nil {
 			return t, false, err
 		}
-		maps.DeleteFunc(r.held, func(id string, _ time.Time) bool { return !round.seen[id] })
+		maps.DeleteFunc(r.held, func(id string, _ span) bool { return !round.seen[id] })
 		if fresh == 0 || r.config.Keep {
 			return t, false, nil
 		}

@@ -54,7 +54,7 @@ func (r *round) page(ctx context.Context, ids []string) (fresh int, err error) {
 		}
 		r.seen[id] = true
 		fresh++
-		if r.config.Now().Before(r.held[id]) {
+		if r.held[id].has(r.config.Now()) {
 			r.tally.count(Left)
 			continue
 		}
@@ -133,7 +133,7 @@ func (r *round) look(ctx context.Context, m Message) error {
 	if err := r.record(m, LeftThere, Left, cmp.Or(err, errKept)); err != nil {
 		return err
 	}
-	r.held[m.ID] = r.config.Now().Add(keptFor)
+	r.hold(m.ID, keptFor)
 	r.config.Observe(m, Left, nil)
 	return nil
 }

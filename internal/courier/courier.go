@@ -56,7 +56,10 @@ type Config struct {
 	Owner string
 	// Now is the clock of business time; nil means time.Now.
 	Now func() time.Time
-	Log *slog.Logger
+	// Settled is the moment by which a delivery is given up: it does not go by a
+	// clock that may be wrong. nil means Now.
+	Settled func() time.Time
+	Log     *slog.Logger
 	// Withheld tells whether an event must not flow any more, because its
 	// patient was flagged after it was accepted; nil asks nobody.
 	Withheld func(ctx context.Context, e store.Event) (bool, error)
@@ -111,6 +114,9 @@ func (c *Config) setDefaults() {
 	set(&c.Log, slog.New(slog.DiscardHandler))
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Settled == nil {
+		c.Settled = c.Now
 	}
 	if c.Record == nil {
 		c.Record = func(audit.Entry) {}

@@ -215,6 +215,25 @@ func TestGivesUp(t *testing.T) {
 		// the move.
 		w.eventually("parked", func() bool { w.clock.move(time.Minute); return len(w.in(store.Parked)) == 1 })
 	})
+	t.Run("age, by a clock that jumped", func(t *testing.T) {
+		w := newWorld(t, setting{recipients: []string{"A"}})
+		var tries atomic.Int64
+		w.failing(func(*http.Request) error { tries.Add(1); return errCut })
+		w.publish(1)
+		w.run(func(c *courier.Config) {
+			c.GiveUp, c.Reports, c.Settled = 48*time.Hour, time.Hour, func() time.Time { return start }
+		})
+		w.eventually("an attempt", func() bool { return w.in(store.Waiting)[0].Uncertain })
+		w.clock.move(10 * 365 * 24 * time.Hour)
+		made := tries.Load()
+		w.eventually("two more", func() bool {
+			w.clock.move(time.Minute)
+			return tries.Load() >= made+2 || len(w.in(store.Parked)) > 0
+		})
+		if len(w.in(store.Parked)) > 0 {
+			t.Error("it was given up")
+		}
+	})
 	t.Run("refusals", func(t *testing.T) {
 		w := newWorld(t, setting{recipients: []string{"A"}, running: true, faults: &mailbox.Faults{ErrorRate: 1, Errors: []int{500}}})
 		w.publish(1)

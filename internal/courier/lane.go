@@ -148,7 +148,6 @@ func because(d store.Delivery, why error) store.Delivery {
 
 // judge decides what a failed call means for its delivery.
 func (c *Courier) judge(d store.Delivery, err error) (store.Delivery, error) {
-	now := c.Now()
 	d.Uncertain = d.Uncertain || ambiguous(err)
 	switch {
 	case errors.Is(err, context.Canceled): // we are stopping
@@ -157,7 +156,7 @@ func (c *Courier) judge(d store.Delivery, err error) (store.Delivery, error) {
 	case ownFault(err):
 		d.Refusals++
 	}
-	if d.Refusals >= c.MostRefusals || now.Sub(d.First) >= c.GiveUp {
+	if d.Refusals >= c.MostRefusals || c.Settled().Sub(d.First) >= c.GiveUp {
 		return c.park(d, err), nil
 	}
 	return because(d, err), err

@@ -78,7 +78,7 @@ func (b Backlog) Collect(out chan<- prometheus.Metric) {
 	for _, box := range all {
 		age := 0.0
 		if !box.Oldest.IsZero() {
-			age = b.Now().Sub(box.Oldest).Seconds()
+			age = max(0, b.Now().Sub(box.Oldest).Seconds())
 		}
 		out <- prometheus.MustNewConstMetric(waitingDesc, prometheus.GaugeValue, float64(box.Waiting), box.MailboxID)
 		out <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age, box.MailboxID)

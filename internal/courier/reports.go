@@ -133,12 +133,12 @@ func (r *reportLook) pass(err error, id string) error {
 		return err
 	case s != 0 && !mesh.Temporary(err): // it will be refused again
 		r.note(&r.unreadable, id)
-		r.reports.held.add(id, r.Now().Add(strangeFor))
+		r.reports.held.add(id, r.Now(), strangeFor)
 		r.failed = 0
 		return nil
 	}
 	r.note(&r.unreadable, id)
-	r.reports.held.add(id, r.Now().Add(r.MostBackoff))
+	r.reports.held.add(id, r.Now(), r.MostBackoff)
 	if r.failed++; r.failed >= inARow {
 		return err
 	}
@@ -159,7 +159,7 @@ func (r *reportLook) takeReport(ctx context.Context, id string) error {
 	}
 	if !strings.EqualFold(h.MessageType, string(store.Report)) {
 		r.note(&r.strange, id)
-		r.reports.held.add(id, r.Now().Add(strangeFor))
+		r.reports.held.add(id, r.Now(), strangeFor)
 		return nil
 	}
 	at := h.StatusTime
@@ -181,18 +181,22 @@ func (r *reportLook) takeReport(ctx context.Context, id string) error {
 	return r.Client.Acknowledge(ctx, id)
 }
 
-// held remembers messages that are to be left alone, until when, so that they are
-// not asked for in each round.
-type held map[string]time.Time
+// held remembers messages that are to be left alone, from when until when, so that
+// they are not asked for in each round. What a clock that was ahead put off, is due
+// when it is put right.
+type held map[string][2]time.Time
 
 // mostHeld bounds the memory: past it everything is looked at again.
 const mostHeld = 10_000
 
-func (h held) has(id string, now time.Time) bool { return now.Before(h[id]) }
+func (h held) has(id string, now time.Time) bool {
+	span, there := h[id]
+	return there && !now.Before(span[0]) && now.Before(span[1])
+}
 
-func (h *held) add(id string, until time.Time) {
+func (h *held) add(id string, now time.Time, d time.Duration) {
 	if *h == nil || len(*h) >= mostHeld {
 		*h = held{}
 	}
-	(*h)[id] = until
+	(*h)[id] = [2]time.Time{now, now.Add(d)}
 }

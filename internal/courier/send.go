@@ -21,7 +21,7 @@ const mediaType = "application/fhir+xml"
 // a second copy.
 func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (string, error) {
 	if d.First.IsZero() {
-		d.First = c.Now().UTC()
+		d.First = c.Settled().UTC()
 	}
 	repeat := false
 	if d.Uncertain {

@@ -63,7 +63,7 @@ func (u unrouted) Collect(out chan<- prometheus.Metric) {
 	}
 	age := 0.0
 	if !s.Oldest.IsZero() {
-		age = u.now().Sub(s.Oldest).Seconds()
+		age = max(0, u.now().Sub(s.Oldest).Seconds())
 	}
 	out <- prometheus.MustNewConstMetric(unroutedDesc, prometheus.GaugeValue, float64(s.Pending), "pending")
 	out <- prometheus.MustNewConstMetric(unroutedDesc, prometheus.GaugeValue, float64(s.Refused), "refused")
@@ -88,7 +88,7 @@ func (u uncollected) Collect(out chan<- prometheus.Metric) {
 		return
 	}
 	for _, box := range boxes {
-		out <- prometheus.MustNewConstMetric(uncollectedDesc, prometheus.GaugeValue, u.now().Sub(box.Oldest).Seconds(), box.MailboxID)
+		out <- prometheus.MustNewConstMetric(uncollectedDesc, prometheus.GaugeValue, max(0, u.now().Sub(box.Oldest).Seconds()), box.MailboxID)
 	}
 }
 

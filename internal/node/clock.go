@@ -16,6 +16,8 @@ const (
 	// clockTick is the pause between two looks at this machine's clock, and
 	// serverTick between two at the database server's.
 	clockTick, serverTick = time.Second, time.Minute
+	// settling is how long a jump is doubted before ages go by it.
+	settling = 24 * time.Hour
 	// noticeLife is how long people are shown a jump.
 	noticeLife = 24 * time.Hour
 	// mostNotices are shown at a time: a clock that jumps all day fills no page.
@@ -37,6 +39,8 @@ type clockWatch struct {
 	seen    time.Time     // on the clock, at the last look
 	at      time.Duration // of the last look, by steady
 	moved   time.Duration // by all that was not the passing of time
+	doubt   time.Duration // by what it jumped lately and was not put right
+	doubted time.Duration // when it jumped last, by steady
 	notices []notice
 	apart   time.Duration // from the database server's clock
 }
@@ -47,9 +51,9 @@ type notice struct {
 	at   time.Duration
 }
 
-func newClockWatch(now func() time.Time, steady func() time.Duration, log *slog.Logger, registry *prometheus.Registry) *clockWatch {
-	c := &clockWatch{
-		now: now, steady: steady, log: log, seen: now().Round(0), at: steady(),
+func newClockWatch(w World) *clockWatch {
+	return &clockWatch{
+		now: w.Now, steady: w.Steady, log: w.Log, seen: w.Now().Round(0), at: w.Steady(),
 		jumps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nems_clock_jumps_total", Help: "Jumps of the clock by more than a minute, forward or backward.",
 		}, []string{"direction"}),
@@ -60,13 +64,15 @@ func newClockWatch(now func() time.Time, steady func() time.Duration, log *slog.
 			Name: "nems_clock_database_apart_seconds", Help: "By how much the database server's clock is ahead of this machine's; 0 with the embedded database.",
 		}),
 	}
+}
+
+func (c *clockWatch) register(registry *prometheus.Registry) {
 	registry.MustRegister(c.jumps, c.jump, c.server, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "nems_clock_moved_seconds", Help: "By how much the clock was set since the start, all in all: about 0 once a jump was put right.",
 	}, func() float64 { return c.total().Seconds() }))
 	for _, direction := range []string{"forward", "backward"} {
 		c.jumps.WithLabelValues(direction) // shown before the first
 	}
-	return c
 }
 
 func (c *clockWatch) total() time.Duration {
@@ -83,8 +89,18 @@ func (c *clockWatch) look() {
 	now, at := c.now().Round(0), c.steady() // not the monotonic reading, which does not jump
 	by := now.Sub(c.seen) - (at - c.at)
 	c.seen, c.at, c.moved = now, at, c.moved+by
-	if by.Abs() <= farApart {
-		return
+	if at-c.doubted >= settling {
+		c.doubt = 0
+	}
+	if by.Abs() > farApart {
+		c.jumped(by)
+	}
+}
+
+func (c *clockWatch) jumped(by time.Duration) {
+	c.doubt, c.doubted = c.doubt+by, c.at
+	if c.doubt.Abs() <= farApart {
+		c.doubt = 0 // it was put right
 	}
 	direction := "forward"
 	if by < 0 {
@@ -94,7 +110,22 @@ func (c *clockWatch) look() {
 	c.jump.Set(by.Seconds())
 	by, moved := by.Round(time.Second), c.moved.Round(time.Second)
 	c.log.Warn("the clock jumped", "by", by, "moved", moved)
-	c.notify("The clock jumped %s by %s, to %s; since the start it was moved by %s in all.", direction, by.Abs(), now.UTC().Format(time.RFC3339), moved)
+	c.notify("The clock jumped %s by %s, to %s; since the start it was moved by %s in all.", direction, by.Abs(), c.seen.UTC().Format(time.RFC3339), moved)
+}
+
+// Settled is the moment by which what has an age ends, as messages that nobody
+// collects do. It is now, unless the clock jumped forward lately or is ahead of the
+// database server's: then it goes on as if it had not, so that a clock that is put
+// right within a day has ended nothing.
+func (c *clockWatch) Settled() time.Time {
+	c.look() // a jump since the last look
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	doubt := max(c.doubt, 0)
+	if c.apart < -farApart {
+		doubt = max(doubt, -c.apart)
+	}
+	return c.seen.Add(-doubt)
 }
 
 func (c *clockWatch) notify(format string, a ...any) {
@@ -152,11 +183,9 @@ func (c *clockWatch) Notices() (out []string) {
 	return out
 }
 
-// setClock begins to watch the clock, and holds it against what was stored
-// before the node commits anything itself.
-func (n *node) setClock(ctx context.Context) error {
-	begun := time.Now()
-	n.clock = newClockWatch(n.Now, func() time.Duration { return time.Since(begun) }, n.Log, n.metrics.registry)
+// lastCommit holds the clock against what was stored, before the node commits
+// anything itself.
+func (n *node) lastCommit(ctx context.Context) error {
 	last, err := n.db.LastCommit(ctx)
 	if err == nil {
 		n.clock.committed(last)

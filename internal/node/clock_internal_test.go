@@ -22,9 +22,11 @@ type wrongClock struct {
 func newWrongClock() *wrongClock {
 	w := &wrongClock{figures: prometheus.NewRegistry()}
 	start := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
-	w.clockWatch = newClockWatch(
-		func() time.Time { return start.Add(w.passed + w.set) }, func() time.Duration { return w.passed },
-		slog.New(slog.NewTextHandler(&w.log, nil)), w.figures)
+	w.clockWatch = newClockWatch(World{
+		Now: func() time.Time { return start.Add(w.passed + w.set) }, Steady: func() time.Duration { return w.passed },
+		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	})
+	w.register(w.figures)
 	return w
 }
 
@@ -119,4 +121,34 @@ func TestClockBesideOthers(t *testing.T) {
 	if got := w.Notices(); len(got) != 1 {
 		t.Errorf("together again: %q", got)
 	}
+}
+
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	w := newWrongClock()
+	start, years := w.now(), 10*365*24*time.Hour
+	want := func(what string, at time.Duration) {
+		t.Helper()
+		if got := w.Settled().Sub(start); got != at {
+			t.Errorf("%s: expected %s after the start, got %s", what, at, got)
+		}
+	}
+	w.set += years // nobody has looked yet
+	want("at the jump", 0)
+	w.passed += 23 * time.Hour
+	want("a day later", 23*time.Hour)
+	w.set -= years - time.Second
+	want("put right, by and large", 23*time.Hour+time.Second)
+	w.passed += 48 * time.Hour
+	want("long after", 71*time.Hour+time.Second)
+	w.set += years
+	want("again", 71*time.Hour+time.Second)
+	w.passed += settling
+	want("when it was not put right for a day", years+71*time.Hour+time.Second+settling)
+	w.set -= years
+	want("put back after that", 71*time.Hour+time.Second+settling)
+	w.compared(w.now().Add(-3 * time.Hour))
+	want("ahead of the database server's", 68*time.Hour+time.Second+settling)
+	w.compared(w.now().Add(3 * time.Hour))
+	want("behind it", 71*time.Hour+time.Second+settling)
 }

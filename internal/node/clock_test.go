@@ -1,10 +1,15 @@
 package node_test
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"nems/client"
+	"nems/internal/directory/devworld"
+	"nems/internal/mesh"
 	"nems/internal/node/nodetest"
 )
 
@@ -36,5 +41,49 @@ func TestClockJumpIsShown(t *testing.T) {
 		if got := strings.Count(s.Log.String(), line); got != want {
 			t.Errorf("the log has %q %d times", line, got)
 		}
+	}
+}
+
+// While a clock is wrong nothing is removed for its age: what a publisher sends
+// again afterwards is known, and so is a token that was used before.
+func TestClockThatIsPutRight(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)
+	message := nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
+	s.Publish(s.Publisher(), message, client.WithIdempotencyKey("first"))
+	if n := len(s.Collect(leeds)); n != 1 {
+		t.Fatalf("%d copies", n)
+	}
+	token := mesh.NewSigner(leeds, devworld.Password, []byte(devworld.SharedKey)).Token(s.Clock.Now())
+	look := func() int {
+		r := &nodetest.Request{Method: "GET", Path: "/messageexchange/" + leeds + "/inbox", Header: http.Header{"Authorization": {token}}}
+		return s.Send(r).Status
+	}
+	commits := func() (n float64) {
+		t.Helper()
+		_, figure, _ := strings.Cut(string(s.Get("/metrics").Body), "\nnems_commits_total ")
+		if _, err := fmt.Sscan(figure, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if status := look(); status != 200 {
+		t.Fatalf("a new token: %d", status)
+	}
+	const years = 10 * 365 * 24 * time.Hour
+	s.Clock.Jump(years)
+	before := commits()
+	s.Eventually("house was kept", func() bool { return commits() >= before+15 }) // six commits a round
+	if n := len(s.Collect(leeds)); n != 0 {                                       // with new tokens
+		t.Errorf("%d copies", n)
+	}
+	s.Clock.Jump(-years)
+	s.Publish(s.Publisher(), message, client.WithIdempotencyKey("first"))
+	if n := len(s.Collect(leeds)); n != 0 {
+		t.Errorf("the key was forgotten: %d copies", n)
+	}
+	if status := look(); status != 403 {
+		t.Errorf("the used token was forgotten: %d", status)
 	}
 }

@@ -101,7 +101,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 		return nil, err
 	}
 	c := courier.New(courier.Config{
-		Outbox: n.db, Client: n.meshClient, Owner: n.owner, Now: n.Now, Log: n.Log, Record: n.db.Record,
+		Outbox: n.db, Client: n.meshClient, Owner: n.owner, Now: n.Now, Settled: n.clock.Settled, Log: n.Log, Record: n.db.Record,
 		Parallel: n.RemoteMESH.Parallel, GiveUp: n.RemoteMESH.GiveUp, PartnerID: n.RemoteMESH.PartnerID,
 		Withheld: n.flagged,
 	})

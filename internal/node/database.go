@@ -64,7 +64,7 @@ type database interface {
 // openDatabase opens the store that the configuration names. A database of
 // several nodes is migrated by the operator, but for the dev world.
 func (n *node) openDatabase(ctx context.Context) (database, error) {
-	options := store.Options{Now: n.Now, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
+	options := store.Options{Now: n.Now, Settled: n.clock.Settled, Steady: n.Steady, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
 	if isPostgres(n.Database) {
 		return opened(postgres.Open(ctx, n.Database, postgres.Options{Options: options, Migrate: n.Dev}))
 	}

@@ -57,7 +57,7 @@ func (n *node) keep(ctx context.Context, c chore) error {
 
 // keepMailboxes expires and deletes messages.
 func (n *node) keepMailboxes(ctx context.Context) error {
-	did, err := n.mesh.Housekeep(ctx, n.Now())
+	did, err := n.mesh.Housekeep(ctx, n.clock.Settled())
 	if did.Expired > 0 || did.Purged > 0 {
 		n.Log.Info("mailbox housekeeping", "expired", did.Expired, "deleted", did.Purged)
 	}

@@ -13,7 +13,7 @@ import (
 
 // start starts a node that is expected to refuse.
 func (p *production) start() error {
-	return node.Run(p.t.Context(), p.Config, node.World{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now})
+	return node.Run(p.t.Context(), p.Config, node.World{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now, Steady: p.Clock.Steady})
 }
 
 // signed waits until the file of checkpoints has grown beyond a size.

@@ -39,6 +39,9 @@ type World struct {
 	Log *slog.Logger // nil means none
 	// Now is the business clock; nil means time.Now.
 	Now func() time.Time
+	// Steady tells how much time has passed since some moment, whatever Now is set
+	// to; nil means the machine's monotonic clock.
+	Steady func() time.Duration
 	// Ready is told the address of the first listener once everything
 	// answers; nil when nobody waits.
 	Ready func(url string)
@@ -89,8 +92,12 @@ func Run(ctx context.Context, c Config, w World) error {
 	if w.Log == nil {
 		w.Log = slog.New(slog.DiscardHandler)
 	}
+	if w.Steady == nil {
+		begun := time.Now()
+		w.Steady = func() time.Duration { return time.Since(begun) }
+	}
 	w.Log = slog.New(plain.Handler(w.Log.Handler()))
-	n := &node{Config: c, World: w, owner: uuid.NewString()}
+	n := &node{Config: c, World: w, owner: uuid.NewString(), clock: newClockWatch(w)}
 	defer n.close()
 	if err := n.open(ctx); err != nil {
 		return err
@@ -159,7 +166,8 @@ func (n *node) prepare(ctx context.Context) error {
 	n.metrics = newMetrics(n.db.Stats)
 	n.away = newTurnedAway(n.Log)
 	n.tls = newTLSWatch(n.away, n.metrics.registry)
-	if err := n.setClock(ctx); err != nil {
+	n.clock.register(n.metrics.registry)
+	if err := n.lastCommit(ctx); err != nil {
 		return err
 	}
 	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere},

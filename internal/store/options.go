@@ -11,6 +11,13 @@ import (
 type Options struct {
 	// Now is the clock of business time: positions, ends and retention.
 	Now func() time.Time
+	// Settled is the moment by which housekeeping ends and removes what has an age:
+	// that of a clock that may be wrong is not later than what is beyond doubt.
+	// Default: Now.
+	Settled func() time.Time
+	// Steady tells how much time has passed since some moment, whatever Now is set
+	// to. Default: what Now says.
+	Steady func() time.Duration
 	// Log gets what housekeeping cannot report to anybody; it holds no
 	// patient's data. Default: nothing.
 	Log *slog.Logger
@@ -53,6 +60,13 @@ func (o Options) WithDefaults() Options {
 	o.Quotas = o.Quotas.WithDefaults()
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Settled == nil {
+		o.Settled = o.Now
+	}
+	if o.Steady == nil {
+		now, begun := o.Now, o.Now()
+		o.Steady = func() time.Duration { return now().Sub(begun) }
 	}
 	return o
 }

@@ -135,6 +135,35 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// A rest that was asked for while the clock was ahead ends when it is put right.
+func TestRetryAfterByAClockThatWasAhead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var ahead atomic.Int64
+		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		w := start(t, pdstest.Options{Pipe: true, Now: now}, nil)
+		away := func(what string) {
+			t.Helper()
+			if _, err := w.Patient(t.Context(), number(t, jack)); !errors.Is(err, directory.ErrAway) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		w.server.Next(pdstest.Patient, pdstest.Busy429, pdstest.Busy429)
+		ahead.Store(int64(24 * time.Hour))
+		away("asked by a clock that is ahead")
+		away("left alone")
+		ahead.Store(0)
+		away("asked anew")
+		away("left alone again")
+		pass(pdstest.RetryAfter * time.Second)
+		if _, err := w.Patient(t.Context(), number(t, jack)); err != nil {
+			t.Error(err)
+		}
+		if n := w.server.Requests(pdstest.Patient); n != 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
 // Five a second and not one more; who cannot have a turn in time hears so at
 // once.
 func TestRate(t *testing.T) {

@@ -120,7 +120,9 @@ var errResting error = &failure{outcome: Resting, text: "it is away and is left 
 
 // away tells, without asking, that PDS would not answer now.
 func (c *Client) away() error {
-	if c.breaker.State() == gobreaker.StateOpen || c.Now().UnixNano() < c.rest.Load() {
+	// A rest that is longer than any was asked for by a clock that has been put back.
+	rest := time.Duration(c.rest.Load() - c.Now().UnixNano())
+	if c.breaker.State() == gobreaker.StateOpen || rest > 0 && rest <= maxRetryAfter {
 		return errResting
 	}
 	return nil
@@ -146,8 +148,9 @@ func (c *Client) noTurn(ctx context.Context) error {
 func (c *Client) leaveAlone(d time.Duration) {
 	until := c.Now().Add(d).UnixNano()
 	for {
-		now := c.rest.Load()
-		if until <= now || c.rest.CompareAndSwap(now, until) {
+		rest := c.rest.Load()
+		longer := rest >= until && time.Duration(rest-until) < maxRetryAfter
+		if longer || c.rest.CompareAndSwap(rest, until) {
 			return
 		}
 	}

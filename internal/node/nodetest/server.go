@@ -81,8 +81,8 @@ func (s *Server) Run() {
 	ready := make(chan string, 1)
 	go func(done chan<- error) {
 		done <- node.Run(ctx, s.Config, node.World{
-			Log:   slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			Now:   s.Clock.Now,
+			Log: slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+			Now: s.Clock.Now, Steady: s.Clock.Steady,
 			Ready: func(url string) { ready <- url },
 		})
 	}(s.done)

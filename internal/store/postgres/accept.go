@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -82,9 +81,9 @@ func newOpening(tasks []task) *opening {
 }
 
 // queue asks behind BEGIN, and says whether there was anything to ask; read then
-// reads the answers.
-func (o *opening) queue(b *pgx.Batch, m *store.Moments, timeline int64) bool {
-	o.keys = queueKeys(b, m, o.accepts)
+// reads the answers. Idempotency keys up to forgotten count no more.
+func (o *opening) queue(b *pgx.Batch, forgotten store.EventID, timeline int64) bool {
+	o.keys = queueKeys(b, forgotten, o.accepts)
 	for _, a := range o.accepts {
 		if a.routed() && a.matched != timeline {
 			o.again = append(o.again, a)
@@ -152,7 +151,7 @@ func (e earlier) answer(a *accept) result {
 // queueKeys claims the idempotency keys of a batch and reads them back: who
 // finds another event there came second, on whichever node. It says whether
 // there are any.
-func queueKeys(b *pgx.Batch, m *store.Moments, accepts []*accept) bool {
+func queueKeys(b *pgx.Batch, forgotten store.EventID, accepts []*accept) bool {
 	var digests, sums [][]byte
 	var events []int64
 	seen := map[string]bool{}
@@ -166,8 +165,6 @@ func queueKeys(b *pgx.Batch, m *store.Moments, accepts []*accept) bool {
 	if len(digests) == 0 {
 		return false
 	}
-	// A batch takes moments, keys live for a day: the oldest of it counts for all.
-	forgotten := m.Position(m.Of(store.EventID(slices.Min(events))).Add(-store.KeyLife))
 	b.Queue(`INSERT INTO idempotency (digest, event, sha256)
 		SELECT d, e, s FROM unnest($1::bytea[], $2::bigint[], $3::bytea[]) AS k(d, e, s) ORDER BY d
 		ON CONFLICT (digest) DO UPDATE SET event = excluded.event, sha256 = excluded.sha256

@@ -68,7 +68,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.watchClock(ctx); err != nil {
 		return err
 	}
-	now := db.opts.Now()
+	now := db.opts.Settled()
 	since := now.Add(-db.opts.Retention)
 	kept := db.moments.Position(since)
 	for _, step := range []func() (int64, error){

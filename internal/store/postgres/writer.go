@@ -197,7 +197,7 @@ func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	var known map[string]earlier
-	if asked := o.queue(b, &w.db.moments, timeline(w.conn)); asked || len(o.accepts) < len(tasks) {
+	if asked := o.queue(b, w.db.moments.Position(w.db.opts.Settled().Add(-store.KeyLife)), timeline(w.conn)); asked || len(o.accepts) < len(tasks) {
 		var err error
 		if known, err = w.ask(ctx, b, o); err != nil {
 			return err

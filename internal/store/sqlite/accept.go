@@ -81,7 +81,7 @@ func (a accept) repeated(w *writer) (r result, known bool, err error) {
 	known, err = row(w.conn, "SELECT event, sha256, copies FROM idempotency WHERE digest = ? AND event > ?", func(s *sqlite.Stmt) {
 		r.receipt = store.Receipt{Event: store.EventID(s.ColumnInt64(0)), Copies: s.ColumnInt(2), Repeated: true}
 		sum = blob(s, 1)
-	}, a.key, w.db.moments.Position(w.db.moments.Of(a.Event).Add(-store.KeyLife)))
+	}, a.key, w.db.moments.Position(w.db.opts.Settled().Add(-store.KeyLife)))
 	switch {
 	case err != nil || !known:
 		return result{}, false, err

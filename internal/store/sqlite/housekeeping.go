@@ -118,7 +118,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.watchClock(ctx); err != nil {
 		return err
 	}
-	now := db.opts.Now()
+	now := db.opts.Settled()
 	if err := db.whileWork(ctx, func() operation { return expire{now.Add(-expireGrace).UnixMicro()} }); err != nil {
 		return err
 	}

@@ -12,8 +12,8 @@ import (
 	"sort"
 )
 
-// runName is the file name of digests: the hour in which the first was used,
-// in hours since 1970, and a number within it.
+// runName is the file name of digests: the hour in which the first was used, in
+// hours since 1970 when the folder was made, and a number within it.
 type runName struct{ hour, seq int64 }
 
 func (r runName) String() string { return fmt.Sprintf("%08d-%06d", r.hour, r.seq) }

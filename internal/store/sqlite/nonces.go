@@ -21,9 +21,14 @@ import (
 // The digests of the moment are in memory and in a file in the order of their
 // use. After runDigests of them, or an hour, the file is put in order and
 // becomes a run: in memory stays only a filter. Forgetting is removing files.
+//
+// Hours are counted by time that passes and not by the clock: one that was ahead
+// for a while would have forgotten tokens that are good again when it is put right.
 type nonces struct {
 	folder string
 	keep   int64 // hours
+	steady func() time.Duration
+	base   int64 // the hour where steady is 0
 
 	mu     sync.Mutex
 	closed bool
@@ -42,7 +47,7 @@ const (
 )
 
 func openNonces(folder string, o Options) (*nonces, error) {
-	n := &nonces{folder: folder, keep: int64((o.NonceWindow+time.Hour-1)/time.Hour) + 1, recent: map[digest]struct{}{}}
+	n := &nonces{folder: folder, keep: int64((o.NonceWindow+time.Hour-1)/time.Hour) + 2, steady: o.Steady, recent: map[digest]struct{}{}}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -62,23 +67,41 @@ func openNonces(folder string, o Options) (*nonces, error) {
 		n.runs = append(n.runs, r)
 	}
 	slices.SortFunc(n.runs, func(a, b *nonceRun) int { return a.name.compare(b.name) })
-	return n, nil
+	return n, n.resume(o.Now())
+}
+
+// resume goes on with the hour of the last run. However long nobody used a token,
+// or seems not to have by the clock, it counts as one hour at most.
+func (n *nonces) resume(now time.Time) error {
+	hour := now.Unix() / int64(time.Hour/time.Second) // the first is named by the clock
+	if last := len(n.runs) - 1; last >= 0 {
+		hour = n.runs[last].name.hour
+		info, err := os.Stat(filepath.Join(n.folder, n.runs[last].name.String()))
+		if err != nil {
+			return err
+		}
+		if info.ModTime().Truncate(time.Hour).Before(time.Now().Truncate(time.Hour)) {
+			hour++
+		}
+	}
+	n.base = hour - int64(n.steady()/time.Hour)
+	return nil
 }
 
 // UseNonce records the digest of a token; it returns false when it was used
-// before. at is the present moment: a digest is kept for Options.NonceWindow
-// from it at least.
-func (db *DB) UseNonce(_ context.Context, digest [16]byte, at time.Time) (bool, error) {
-	fresh, err := db.nonces.use(digest, at.Unix()/int64(time.Hour/time.Second))
+// before. A digest is kept for Options.NonceWindow at least.
+func (db *DB) UseNonce(_ context.Context, digest [16]byte, _ time.Time) (bool, error) {
+	fresh, err := db.nonces.use(digest)
 	if err != nil && !errors.Is(err, store.ErrClosed) {
 		err = fmt.Errorf("%w: recording a nonce: %w", store.ErrBusy, err)
 	}
 	return fresh, err
 }
 
-func (n *nonces) use(d digest, hour int64) (fresh bool, err error) {
+func (n *nonces) use(d digest) (fresh bool, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	hour := n.base + int64(n.steady()/time.Hour)
 	if n.closed {
 		return false, store.ErrClosed
 	}
@@ -122,7 +145,7 @@ func (n *nonces) known(d digest) (bool, error) {
 func (n *nonces) begin(hour int64) error {
 	name := runName{hour, 0}
 	if last := len(n.runs) - 1; last >= 0 && n.runs[last].name.hour >= hour {
-		name = runName{n.runs[last].name.hour, n.runs[last].name.seq + 1} // the clock may have stepped back
+		name = runName{n.runs[last].name.hour, n.runs[last].name.seq + 1}
 	}
 	for len(n.runs) > 0 && n.runs[0].name.hour < name.hour-n.keep {
 		if err := os.Remove(filepath.Join(n.folder, n.runs[0].name.String())); err != nil && !errors.Is(err, os.ErrNotExist) {

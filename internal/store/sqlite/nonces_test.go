@@ -20,22 +20,29 @@ func testDigest(i int) digest {
 func TestNoncesAcrossRuns(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "nonces")
 	const perHour, hours = 500, 4
+	const first, years = 490_000, 10 * 365 * 24
+	var hour, clock int64 // that have passed; on the clock
 	open := func() *nonces {
-		n, err := openNonces(folder, Options{NonceWindow: 5 * time.Hour})
+		n, err := openNonces(folder, Options{
+			NonceWindow: 5 * time.Hour,
+			Now:         func() time.Time { return time.Unix(clock*3600, 0) }, Steady: func() time.Duration { return time.Duration(hour) * time.Hour },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return n
 	}
-	use := func(n *nonces, i int, hour int64, want bool) {
+	use := func(n *nonces, i int, want bool) {
 		t.Helper()
-		if fresh, err := n.use(testDigest(i), hour); fresh != want || err != nil {
+		if fresh, err := n.use(testDigest(i)); fresh != want || err != nil {
 			t.Fatalf("digest %d: %v, %v", i, fresh, err)
 		}
 	}
+	clock = first
 	n := open()
 	for i := range perHour * hours {
-		use(n, i, int64(i/perHour), true)
+		hour = int64(i / perHour)
+		use(n, i, true)
 	}
 	if len(n.runs) != hours-1 {
 		t.Errorf("%d runs", len(n.runs))
@@ -53,14 +60,30 @@ func TestNoncesAcrossRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hour, clock = 0, first+years // started anew, by a clock that is wrong
+	n = open()
+	use(n, -1, true)
+	for i := range perHour * hours {
+		use(n, i, false)
+	}
+	if err := n.close(); err != nil {
+		t.Fatal(err)
+	}
+	clock = first + hours // it is put right
 	n = open()
 	for i := range perHour * hours {
-		use(n, i, hours-1, false)
+		use(n, i, false)
 	}
-	use(n, -1, 0, true) // the clock stepped back
-	use(n, -1, hours, false)
-	use(n, -2, 100, true)
-	if files, _ := os.ReadDir(folder); len(files) != 1 {
+	use(n, -1, false)
+	for hour < 8 {
+		hour++
+		use(n, -2-int(hour), true)
+	}
+	use(n, perHour*hours, true)
+	use(n, 0, true)  // in the first hour, long ago
+	use(n, -1, true) // used by the wrong clock, and as long ago
+	use(n, -9, false)
+	if files, _ := os.ReadDir(folder); len(files) != 8 {
 		t.Errorf("%d files", len(files))
 	}
 	if err := n.close(); err != nil {
