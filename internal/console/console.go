@@ -7,10 +7,12 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"nems/internal/plain"
@@ -23,8 +25,8 @@ type Source interface {
 	Overview(ctx context.Context, latest int) (store.Overview, error)
 }
 
-// Page is what the console is made of.
-type Page struct {
+// Config is what the console is made of.
+type Config struct {
 	Source Source
 	// Notices are what people should read first; nil for none.
 	Notices func() []string
@@ -37,21 +39,35 @@ type Page struct {
 	Log *slog.Logger
 }
 
+// Page is the console.
+type Page struct {
+	Config
+	glance *glance
+}
+
+// New makes the console.
+func New(c Config) *Page { return &Page{Config: c, glance: newGlance(c.Source, c.Now)} }
+
 //go:embed page.html
 var source string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago": ago, "plural": plural,
+	"ago": ago, "figure": figure, "noun": noun,
 }).Parse(source))
 
 const latest = 12
 
-// ServeHTTP renders the page, or answers 503 while the store cannot be read.
-func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	overview, err := p.Source.Overview(r.Context(), latest)
-	if err != nil {
+// ServeHTTP renders the page, or answers 503 while the store cannot be read or
+// too many wait for the page.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	overview, err := p.glance.look(r.Context())
+	switch {
+	case errors.Is(err, errCrowded):
+		unavailable(w, "Too many people are waiting for this page. Publishing and collecting go on. Reload in a moment.")
+		return
+	case err != nil:
 		p.Log.Error("console", "error", err)
-		http.Error(w, "The store cannot be read now. Reload in a moment.", http.StatusServiceUnavailable)
+		unavailable(w, "The store cannot be read for this page now. Reload in a moment.")
 		return
 	}
 	var out bytes.Buffer
@@ -81,6 +97,12 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out.Bytes())
 }
 
+// unavailable answers that the page alone cannot be shown now.
+func unavailable(w http.ResponseWriter, text string) {
+	w.Header().Set("Retry-After", "5")
+	http.Error(w, text, http.StatusServiceUnavailable)
+}
+
 // ago says how long before now something was, in one unit.
 func ago(now, at time.Time) string {
 	d := now.Sub(at)
@@ -99,10 +121,34 @@ func ago(now, at time.Time) string {
 	return fmt.Sprintf("%d days ago", d/(24*time.Hour))
 }
 
-// plural adds an s to what is not one.
-func plural(n int64, noun string) string {
-	if n == 1 {
-		return noun
+// figure writes a number as far as it is known: "12,345", "about 10.2 million",
+// "500 or more".
+func figure(f store.Figure) string {
+	text := thousands(f.N)
+	switch {
+	case f.About && f.N >= 1_000_000:
+		return fmt.Sprintf("about %.1f million", float64(f.N)/1e6)
+	case f.About:
+		return "about " + thousands((f.N+500)/1000*1000)
+	case f.AtLeast:
+		return text + " or more"
 	}
-	return noun + "s"
+	return text
+}
+
+// thousands writes a number with commas.
+func thousands(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// noun is one form for one, and another for any other number.
+func noun(f store.Figure, one, more string) string {
+	if f == (store.Figure{N: 1}) {
+		return one
+	}
+	return more
 }

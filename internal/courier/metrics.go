@@ -53,7 +53,7 @@ type Backlog struct {
 }
 
 var (
-	waitingDesc = prometheus.NewDesc("nems_courier_backlog", "Deliveries that wait for a remote mailbox (the deepest 100).", []string{"mailbox"}, nil)
+	waitingDesc = prometheus.NewDesc("nems_courier_backlog", "Deliveries that wait for a remote mailbox, counted up to 10,000 (the deepest 100).", []string{"mailbox"}, nil)
 	oldestDesc  = prometheus.NewDesc("nems_courier_oldest_seconds", "Age of the oldest delivery that waits for a remote mailbox.", []string{"mailbox"}, nil)
 	parkedDesc  = prometheus.NewDesc("nems_courier_parked", "Deliveries to a remote mailbox that wait for an operator.", []string{"mailbox"}, nil)
 )

@@ -368,9 +368,9 @@ func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	n.desk(mux)
-	page := console.Page{Source: n.db, Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
+	page := console.Config{Source: n.db, Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
 	if n.Dev { // in production the others have listeners of their own
 		page.Base = n.addresses().of
 	}
-	mux.Handle("GET /{$}", page)
+	mux.Handle("GET /{$}", console.New(page))
 }

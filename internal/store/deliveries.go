@@ -124,10 +124,13 @@ type DeliveryReport struct {
 	ErrorCode, ErrorEvent, ErrorText string
 }
 
+// DeepestBacklog is up to where what waits for a remote mailbox is counted.
+const DeepestBacklog = 10_000
+
 // Backlog is what waits for one remote mailbox.
 type Backlog struct {
 	MailboxID string
-	Waiting   int64
+	Waiting   int64     // DeepestBacklog means that or more
 	Oldest    time.Time // zero when nothing waits
 	Parked    int64
 }

@@ -7,13 +7,29 @@ import (
 )
 
 // Overview is the state of the service at one moment, for people to look at.
-// It holds nothing about patients.
+// It holds nothing about patients. No part of it is made by counting a table.
 type Overview struct {
-	Events        int64 // kept
-	Subscriptions int64 // that have not ended
-	Waiting       int64 // copies and messages not yet collected
+	Events        Figure // kept
+	Subscriptions Figure // that have not ended
+	Waiting       Figure // copies and messages not yet collected from Mailboxes
 	Latest        []EventSummary
-	Mailboxes     []MailboxSummary
+	Mailboxes     []MailboxSummary // the first MostBoxes
+	MoreMailboxes bool
+}
+
+// What an overview looks at: MostBoxes mailboxes, and MostWaiting of what waits
+// in each.
+const (
+	MostBoxes   = 100
+	MostWaiting = 500
+)
+
+// Figure is how many there are of something, as far as that is known without
+// counting all of it.
+type Figure struct {
+	N       int64
+	About   bool // an estimate
+	AtLeast bool // there may be more
 }
 
 // EventSummary is one accepted event.
@@ -33,6 +49,22 @@ type MailboxSummary struct {
 	Name    string
 	ODS     nhs.ODSCode
 	Remote  bool
-	Waiting int64
+	Waiting Figure
 	Oldest  time.Time // zero when nothing waits
+}
+
+// List puts mailboxes, of which one more than MostBoxes was read if there is, on
+// the overview, and adds up what waits in them.
+func (o *Overview) List(boxes []MailboxSummary) {
+	o.MoreMailboxes = len(boxes) > MostBoxes
+	o.Mailboxes = boxes[:min(len(boxes), MostBoxes)]
+	o.Waiting = Figure{AtLeast: o.MoreMailboxes}
+	for i := range o.Mailboxes {
+		w := &o.Mailboxes[i].Waiting
+		if w.AtLeast = w.N > MostWaiting; w.AtLeast {
+			w.N = MostWaiting
+		}
+		o.Waiting.N += w.N
+		o.Waiting.AtLeast = o.Waiting.AtLeast || w.AtLeast
+	}
 }

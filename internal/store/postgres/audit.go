@@ -83,7 +83,7 @@ const linkPage = 256
 func (db *DB) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error] {
 	return func(yield func(audit.Link, error) bool) {
 		var seen string
-		err := db.read(ctx, func(ctx context.Context, q querier) error {
+		err := db.view(ctx, func(ctx context.Context, q querier) error {
 			return q.QueryRow(ctx, "SELECT pg_current_snapshot()::text").Scan(&seen)
 		})
 		for after := int64(0); err == nil; {
@@ -110,7 +110,7 @@ type storedLink struct {
 }
 
 func (db *DB) links(ctx context.Context, seen string, from, to time.Time, after int64) (page []storedLink, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		page, err = all(ctx, q, scanLink, `SELECT id, chain, seq, at, heads, hash, entries FROM audit_link
 			WHERE id > $1 AND pg_visible_in_snapshot(xid, $2::pg_snapshot) AND ($3::bigint IS NULL OR at >= $3) AND ($4::bigint IS NULL OR at < $4)
 			ORDER BY id LIMIT $5`, after, seen, instant(from), instant(to), linkPage)

@@ -43,6 +43,7 @@ type DB struct {
 	owner   string // tells this start of the node from all others
 	servers *servers
 	pool    *pgxpool.Pool
+	viewers *pgxpool.Pool // for what people look at, see view
 	writer  *writer
 	matcher *store.Committer[*accept, struct{}]              // of what goes to the writer next
 	acks    *store.Committer[acknowledgement, nhs.NHSNumber] // answers with the patient of a copy
@@ -86,6 +87,9 @@ func (db *DB) open(ctx context.Context, dsn string) (err error) {
 		return err
 	}
 	if db.pool, err = db.servers.pool(ctx); err != nil {
+		return err
+	}
+	if db.viewers, err = db.servers.viewers(ctx); err != nil {
 		return err
 	}
 	if err := db.positions.seed(ctx, db); err != nil {
@@ -149,6 +153,9 @@ func (db *DB) Close() error {
 		db.positions.release(ctx, db) // otherwise the leases lapse
 		db.resign(ctx)
 		db.pool.Close()
+	}
+	if db.viewers != nil {
+		db.viewers.Close()
 	}
 	if db.writer != nil {
 		err = db.writer.disconnect()

@@ -71,7 +71,7 @@ func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span sto
 	default:
 		sql, more = settledDeliveries+within+" AND c.status = $5", []any{string(q.State)}
 	}
-	err = db.read(ctx, func(ctx context.Context, c querier) error {
+	err = db.view(ctx, func(ctx context.Context, c querier) error {
 		for {
 			args := append([]any{span.Box.Row, int64(span.First), int64(span.Last), min(deliveryStep, max(span.Max, 100))}, more...)
 			rows, err := all(ctx, c, db.scanDelivery, sql+" ORDER BY 2 LIMIT $4", args...)

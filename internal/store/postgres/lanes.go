@@ -154,9 +154,9 @@ func (db *DB) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) err
 }
 
 // Backlogs tells what waits for the remote mailboxes, the deepest first, for at
-// most max of them. Its cost grows with what waits.
+// most max of them. Each is counted up to store.DeepestBacklog.
 func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (b store.Backlog, err error) {
 			var oldest *int64
 			err = r.Scan(&b.MailboxID, &b.Waiting, &oldest, &b.Parked)
@@ -164,9 +164,9 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 				b.Oldest = db.moments.Of(store.EventID(*oldest))
 			}
 			return b, err
-		}, `SELECT m.id, (SELECT count(*) FROM inbox i WHERE i.mailbox = m.row), (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row),
+		}, `SELECT m.id, (SELECT count(*) FROM (SELECT 1 FROM inbox i WHERE i.mailbox = m.row LIMIT $2) few), (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row),
 			(SELECT count(*) FROM collected c WHERE c.mailbox = m.row AND c.status = 'parked')
-			FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT $1`, max)
+			FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT $1`, max, store.DeepestBacklog)
 		return err
 	})
 	return out, err
@@ -175,7 +175,7 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 // Uncollected tells which hosted mailboxes have something to collect, those with
 // the oldest first, at most max of them.
 func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (u store.Uncollected, err error) {
 			var oldest int64
 			err = r.Scan(&u.MailboxID, &oldest)
@@ -191,7 +191,7 @@ func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected
 // ParkedHere tells for which hosted mailboxes copies are parked, the most first,
 // for at most max of them.
 func (db *DB) ParkedHere(ctx context.Context, max int) (out []store.ParkedHere, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (p store.ParkedHere, err error) { return p, r.Scan(&p.MailboxID, &p.Copies) },
 			`SELECT m.id, count(*) FROM collected c JOIN mailbox m ON m.row = c.mailbox
 			WHERE c.status = 'parked' AND NOT m.remote GROUP BY m.row, m.id ORDER BY 2 DESC, m.row LIMIT $1`, max)

@@ -25,7 +25,7 @@ func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) (
 // Unrouted counts the events that are accepted and not routed.
 func (db *DB) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
 	var oldest *int64
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		return q.QueryRow(ctx, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`).
 			Scan(&u.Pending, &u.Refused, &oldest)
 	})

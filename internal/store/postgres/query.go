@@ -57,21 +57,33 @@ const answerWait = statementWait + connectWait
 // deadline. f changes nothing: where the connection turns out to be lost, it
 // runs again on another.
 func (db *DB) read(ctx context.Context, f func(context.Context, querier) error) error {
+	return db.readFrom(ctx, db.pool, answerWait, f)
+}
+
+// view is read for somebody who looks: a page, a search, a list, a metric. Such
+// reads have connections of their own, so that publishing and collecting never
+// wait for one, and end after store.ViewWait.
+func (db *DB) view(ctx context.Context, f func(context.Context, querier) error) error {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
+	return db.readFrom(ctx, db.viewers, store.ViewWait, f)
+}
+
+func (db *DB) readFrom(ctx context.Context, pool *pgxpool.Pool, wait time.Duration, f func(context.Context, querier) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
-	err := db.readOnce(ctx, f)
+	once := func() error {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		return f(ctx, pool)
+	}
+	err := once()
 	if lost(ctx, err) {
-		db.pool.Reset() // the others were made to the same server
-		err = db.readOnce(ctx, f)
+		pool.Reset() // the others were made to the same server
+		err = once()
 	}
 	return db.classify(err)
-}
-
-func (db *DB) readOnce(ctx context.Context, f func(context.Context, querier) error) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWait)
-	defer cancel()
-	return f(ctx, db.pool)
 }
 
 // lost tells whether an error is the end of a connection, and trying again makes

@@ -188,7 +188,7 @@ func (db *DB) QuotaUse(ctx context.Context, q store.QuotaQuery) (out []store.Quo
 		sql = `SELECT m.id, sum(u.used)::bigint FROM quota_use u JOIN mailbox m ON m.row = u.owner::bigint
 			WHERE u.quota = $1 AND ($2 = '' OR upper(m.id) = upper($2)) GROUP BY m.id HAVING sum(u.used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
 	}
-	err = db.read(ctx, func(ctx context.Context, c querier) error {
+	err = db.view(ctx, func(ctx context.Context, c querier) error {
 		out, err = all(ctx, c, func(r pgx.Rows) (store.QuotaUse, error) {
 			u := store.QuotaUse{Quota: q.Quota}
 			return u, r.Scan(&u.Owner, &u.Used)

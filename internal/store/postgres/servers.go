@@ -27,6 +27,7 @@ const (
 	matchWait     = 5 * time.Second  // one short query, with a new connection
 	lockWait      = 5 * time.Second
 	poolSize      = 12
+	viewerSize    = 3      // connections for what people look at
 	oldest        = 150000 // server_version_num
 )
 
@@ -225,6 +226,15 @@ func (s *servers) connect(ctx context.Context) (*pgx.Conn, error) {
 
 func (s *servers) pool(ctx context.Context) (*pgxpool.Pool, error) {
 	return pgxpool.NewWithConfig(ctx, s.config.Copy())
+}
+
+// viewers makes the few connections for what people look at, see DB.view. The
+// server ends their statements where the node cannot.
+func (s *servers) viewers(ctx context.Context) (*pgxpool.Pool, error) {
+	config := s.config.Copy()
+	config.MaxConns, config.MinConns, config.MinIdleConns = viewerSize, 0, 0
+	config.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(store.ViewWait)
+	return pgxpool.NewWithConfig(ctx, config)
 }
 
 // check looks at the server before anything else is done with it.

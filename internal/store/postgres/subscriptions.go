@@ -38,8 +38,11 @@ func scanSubscription(row pgx.Rows) (r storedSubscription, err error) {
 	return r, nil
 }
 
-func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out []storedSubscription, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+// reading lends a connection, for machines or for those who look.
+type reading func(ctx context.Context, f func(context.Context, querier) error) error
+
+func (db *DB) subscriptions(ctx context.Context, read reading, where string, args ...any) (out []storedSubscription, err error) {
+	err = read(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, scanSubscription, selectSubscription+where, args...)
 		return err
 	})
@@ -50,7 +53,7 @@ func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out
 // status off, or store.ErrNotFound. One whose stored criteria no longer parse
 // comes with their text alone, and is quarantined.
 func (db *DB) Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error) {
-	found, err := db.subscriptions(ctx, " WHERE id = $1", id[:])
+	found, err := db.subscriptions(ctx, db.read, " WHERE id = $1", id[:])
 	return store.First(db.keep(nil, found, store.SubscriptionQuery{}), err)
 }
 
@@ -63,6 +66,8 @@ const owned = " WHERE ods = $3 AND id > $1 ORDER BY id LIMIT $2"
 // Subscriptions lists the subscriptions of an organisation that a query
 // selects.
 func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	if len(q.Patients) > 0 {
 		out, err := db.ofPatients(ctx, q)
 		return out[:min(len(out), q.Max)], err
@@ -76,7 +81,7 @@ func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subs
 	var out []subscription.Subscription
 	for _, patient := range q.Patients {
 		hash := subscription.Criteria{Patient: patient}.Key().Hash()
-		seen, err := db.subscriptions(ctx, " WHERE hash = $1 AND ods = $2 AND id > $3 ORDER BY id", hash, string(q.ODS), q.After[:])
+		seen, err := db.subscriptions(ctx, db.view, " WHERE hash = $1 AND ods = $2 AND id > $3 ORDER BY id", hash, string(q.ODS), q.After[:])
 		if err != nil {
 			return nil, err
 		}
@@ -88,12 +93,14 @@ func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subs
 // CountSubscriptions counts what a query selects among the first q.Max
 // subscriptions of an organisation; those to patients are all counted.
 func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (c store.Count, err error) {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	if len(q.Patients) > 0 {
 		found, err := db.ofPatients(ctx, q)
 		return store.Count{N: len(found)}, err
 	}
 	for left := q.Max; ; {
-		seen, err := db.subscriptions(ctx, owned, q.After[:], max(1, min(scanned, left)), string(q.ODS))
+		seen, err := db.subscriptions(ctx, db.view, owned, q.After[:], max(1, min(scanned, left)), string(q.ODS))
 		if err != nil || len(seen) == 0 {
 			return c, err
 		}
@@ -110,6 +117,8 @@ func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery)
 // every owner where the query names none: operators look so. Without an owner it
 // may read the whole table.
 func (db *DB) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	if q.ODS != "" {
 		return db.Subscriptions(ctx, q)
 	}
@@ -120,7 +129,7 @@ func (db *DB) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) (
 func (db *DB) scan(ctx context.Context, q store.SubscriptionQuery, where string, args ...any) ([]subscription.Subscription, error) {
 	var out []subscription.Subscription
 	for after := q.After; ; {
-		seen, err := db.subscriptions(ctx, where, append([]any{after[:], min(scanned, max(q.Max, 100))}, args...)...)
+		seen, err := db.subscriptions(ctx, db.view, where, append([]any{after[:], min(scanned, max(q.Max, 100))}, args...)...)
 		if err != nil || len(seen) == 0 {
 			return out, err
 		}
@@ -171,7 +180,7 @@ func (q quarantine) apply(ctx context.Context, w *writer) (result, error) {
 // Quarantined lists the subscriptions that were found unreadable. They do not
 // match any more; deleting one takes it off the list.
 func (db *DB) Quarantined(ctx context.Context) (out []store.Quarantined, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
+	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		out, err = all(ctx, q, func(r pgx.Rows) (one store.Quarantined, err error) {
 			var id []byte
 			var at int64

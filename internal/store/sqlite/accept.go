@@ -104,6 +104,7 @@ func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Event, typ, a.Kind, a.MessageID, string(a.Publisher), a.Withheld, a.Warnings, mailboxes(copies),
 		int64(a.Body.Codec), a.Body.Size, a.Body.SHA256[:], body, store.PackPatient(a.Patient))
+	w.db.events.batch++
 	if err != nil || body != nil {
 		return err
 	}

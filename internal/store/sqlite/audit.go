@@ -111,7 +111,7 @@ func (db *DB) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Lin
 }
 
 func (db *DB) linkPage(ctx context.Context, after store.EventID) (page []audit.Link, last store.EventID, err error) {
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+	err = db.view(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, `SELECT chain, seq, hash, id, at, heads, entries FROM audit_link
 			WHERE id > ? ORDER BY id LIMIT ?`, func(s *sqlite.Stmt) error {
 			h, err := head(s)

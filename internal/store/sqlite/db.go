@@ -31,6 +31,7 @@ const (
 	writerCacheKiB = 32 << 10
 	readerCacheKiB = 4 << 10
 	readers        = 4
+	viewers        = 2
 	batchMembers   = 128
 	batchBytes     = 8 << 20
 )
@@ -43,12 +44,14 @@ type DB struct {
 	writer    *writer
 	committer *store.Committer[operation, result]
 	readers   *pool
+	viewers   *pool // for what people look at, see view
 	nonces    *nonces
 	last      atomic.Int64 // the largest position handed out
 	moments   clockShifts
 	spread    chan struct{}
 	records   store.Records
 	sweep     sweep
+	events    eventCount
 	known     known
 	quotas    store.QuotaGuard
 }
@@ -82,6 +85,9 @@ func (db *DB) open() error {
 	if err := db.seed(conn); err != nil {
 		return err
 	}
+	if err := db.events.load(conn); err != nil {
+		return err
+	}
 	// The file lock says that who claimed them is gone: nobody need wait for the
 	// leases to lapse.
 	if err := exec(conn, "UPDATE lane SET expires = 0 WHERE owner <> ''"); err != nil {
@@ -91,6 +97,9 @@ func (db *DB) open() error {
 		return err
 	}
 	if db.readers, err = openPool(db.path, readers, readerCacheKiB); err != nil {
+		return err
+	}
+	if db.viewers, err = openPool(db.path, viewers, readerCacheKiB); err != nil {
 		return err
 	}
 	db.committer = store.NewCommitter(store.Limits[operation]{
@@ -138,6 +147,9 @@ func (db *DB) Close() error {
 	var err error
 	if db.readers != nil {
 		err = db.readers.close()
+	}
+	if db.viewers != nil {
+		err = errors.Join(err, db.viewers.close())
 	}
 	if db.nonces != nil {
 		err = errors.Join(err, db.nonces.close())

@@ -81,7 +81,7 @@ func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span sto
 			return err
 		}, span.Box.Row, span.First, span.Last)
 	}
-	err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
+	err := db.view(ctx, func(conn *sqlite.Conn) error {
 		if q.State == "" || q.State == store.Waiting {
 			if err := read(conn, selectWaiting); err != nil {
 				return err

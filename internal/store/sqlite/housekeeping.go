@@ -137,6 +137,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.retain(ctx, now); err != nil {
 		return err
 	}
+	if err := db.noteEvents(ctx, now); err != nil {
+		return err
+	}
 	return db.whileWork(ctx, func() operation { return vacuum{} })
 }
 

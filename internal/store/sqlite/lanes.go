@@ -156,20 +156,20 @@ func (o release) apply(w *writer) (result, error) {
 }
 
 // Backlogs tells what waits for the remote mailboxes, the deepest first, for at
-// most max of them. Its cost grows with what waits.
+// most max of them. Each is counted up to store.DeepestBacklog.
 func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err error) {
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, `SELECT m.id, (SELECT count(*) FROM inbox i WHERE i.mailbox = m.row),
+	err = db.view(ctx, func(conn *sqlite.Conn) error {
+		return rows(conn, `SELECT m.id, (SELECT count(*) FROM (SELECT 1 FROM inbox i WHERE i.mailbox = m.row LIMIT ?2)),
 			(SELECT min(position) FROM inbox i WHERE i.mailbox = m.row),
 			(SELECT count(*) FROM collected c WHERE c.mailbox = m.row AND c.status = 'parked')
-			FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT ?`, func(s *sqlite.Stmt) error {
+			FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT ?1`, func(s *sqlite.Stmt) error {
 			b := store.Backlog{MailboxID: s.ColumnText(0), Waiting: s.ColumnInt64(1), Parked: s.ColumnInt64(3)}
 			if b.Waiting > 0 {
 				b.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(2)))
 			}
 			out = append(out, b)
 			return nil
-		}, max)
+		}, max, store.DeepestBacklog)
 	})
 	return slices.Clip(out), err
 }
@@ -177,7 +177,7 @@ func (db *DB) Backlogs(ctx context.Context, max int) (out []store.Backlog, err e
 // Uncollected tells which hosted mailboxes have something to collect, those with
 // the oldest first, at most max of them.
 func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected, err error) {
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+	err = db.view(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, `SELECT id, oldest FROM (SELECT m.id, (SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) AS oldest FROM mailbox m WHERE NOT m.remote)
 			WHERE oldest IS NOT NULL ORDER BY oldest LIMIT ?`, func(s *sqlite.Stmt) error {
 			out = append(out, store.Uncollected{MailboxID: s.ColumnText(0), Oldest: db.moments.Of(store.EventID(s.ColumnInt64(1)))})
@@ -190,7 +190,7 @@ func (db *DB) Uncollected(ctx context.Context, max int) (out []store.Uncollected
 // ParkedHere tells for which hosted mailboxes copies are parked, the most first,
 // for at most max of them.
 func (db *DB) ParkedHere(ctx context.Context, max int) (out []store.ParkedHere, err error) {
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+	err = db.view(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, `SELECT m.id, count(*) FROM collected c JOIN mailbox m ON m.row = c.mailbox
 			WHERE c.status = 'parked' AND NOT m.remote GROUP BY m.row ORDER BY 2 DESC, m.row LIMIT ?`, func(s *sqlite.Stmt) error {
 			out = append(out, store.ParkedHere{MailboxID: s.ColumnText(0), Copies: s.ColumnInt64(1)})

@@ -12,26 +12,26 @@ import (
 )
 
 // Overview returns how much there is, the latest events and the mailboxes. Its
-// cost grows with what waits: it is for people, not for every request.
+// cost does not grow with what is stored. The number of events may be a few off
+// after a crash.
 func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err error) {
-	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
-		if o.Events, err = number(conn, "SELECT count(*) FROM event"); err != nil {
-			return err
-		}
-		if o.Subscriptions, err = number(conn, "SELECT count(*) FROM subscription WHERE status <> 3"); err != nil {
+	err = db.view(ctx, func(conn *sqlite.Conn) error {
+		o.Events.N = db.events.committed.Load()
+		if o.Subscriptions.N, err = number(conn, liveSubscriptions, int64(store.OrganisationQuota)); err != nil {
 			return err
 		}
 		if o.Latest, err = db.latestEvents(conn, latest); err != nil {
 			return err
 		}
-		o.Mailboxes, err = db.summaries(conn)
+		boxes, err := db.summaries(conn)
+		o.List(boxes)
 		return err
 	})
-	for _, m := range o.Mailboxes {
-		o.Waiting += m.Waiting
-	}
 	return o, err
 }
+
+// liveSubscriptions adds up the counters that quotas are held to.
+const liveSubscriptions = "SELECT ifnull(sum(used), 0) FROM quota_use WHERE quota = ?"
 
 func (db *DB) latestEvents(conn *sqlite.Conn, max int) (out []store.EventSummary, err error) {
 	const query = `SELECT e.id, t.code, e.kind, e.publisher, e.withheld, e.mailboxes, f.copies
@@ -70,17 +70,17 @@ func countVarints(b []byte) (n int) {
 }
 
 func (db *DB) summaries(conn *sqlite.Conn) (out []store.MailboxSummary, err error) {
-	const query = `SELECT m.id, m.name, m.ods, m.remote, count(i.position), min(i.position)
-		FROM mailbox m LEFT JOIN inbox i ON i.mailbox = m.row GROUP BY m.row ORDER BY m.id`
+	const query = `SELECT m.id, m.name, m.ods, m.remote, (SELECT count(*) FROM (SELECT 1 FROM inbox i WHERE i.mailbox = m.row LIMIT ?1)),
+		(SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) FROM mailbox m ORDER BY m.id LIMIT ?2`
 	err = rows(conn, query, func(s *sqlite.Stmt) error {
 		m := store.MailboxSummary{
-			ID: s.ColumnText(0), Name: s.ColumnText(1), ODS: odsCode(s, 2), Remote: s.ColumnInt64(3) != 0, Waiting: s.ColumnInt64(4),
+			ID: s.ColumnText(0), Name: s.ColumnText(1), ODS: odsCode(s, 2), Remote: s.ColumnInt64(3) != 0, Waiting: store.Figure{N: s.ColumnInt64(4)},
 		}
-		if m.Waiting > 0 {
+		if m.Waiting.N > 0 {
 			m.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(5)))
 		}
 		out = append(out, m)
 		return nil
-	})
+	}, store.MostWaiting+1, store.MostBoxes+1)
 	return out, err
 }

@@ -32,7 +32,7 @@ func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) (
 // Unrouted counts the events that are accepted and not routed.
 func (db *DB) Unrouted(ctx context.Context) (store.Unrouted, error) {
 	var u store.Unrouted
-	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+	err := db.view(ctx, func(conn *sqlite.Conn) error {
 		_, err := row(conn, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`,
 			func(s *sqlite.Stmt) {
 				u.Pending, u.Refused = s.ColumnInt64(0), s.ColumnInt64(1)

@@ -70,11 +70,13 @@ func (w *writer) purgeEvent(e sweptEvent, unread bool) (gone bool, err error) {
 			}
 		}
 	}
-	for _, query := range []string{"DELETE FROM event WHERE id = ?", "DELETE FROM event_piece WHERE event = ?", "DELETE FROM fanout WHERE event = ?", "DELETE FROM pending WHERE event = ?"} {
+	for _, query := range []string{"DELETE FROM event WHERE id = ?", "DELETE FROM event_piece WHERE event = ?", "DELETE FROM fanout WHERE event = ?", "DELETE FROM pending WHERE event = ?",
+		"UPDATE event_count SET n = n - 1 WHERE position >= ?"} {
 		if err := exec(w.conn, query, e.id); err != nil {
 			return false, err
 		}
 	}
+	w.db.events.batch--
 	return true, nil
 }
 

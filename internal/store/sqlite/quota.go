@@ -60,7 +60,7 @@ func (db *DB) QuotaUse(ctx context.Context, q store.QuotaQuery) (out []store.Quo
 		query = `SELECT m.id, used FROM quota_use JOIN mailbox m ON m.row = CAST(owner AS INTEGER)
 			WHERE quota = ?1 AND used > 0 AND (?2 = '' OR m.id = ?2) ORDER BY used DESC, m.id LIMIT ?3`
 	}
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+	err = db.view(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, query, func(s *sqlite.Stmt) error {
 			out = append(out, store.QuotaUse{Quota: q.Quota, Owner: s.ColumnText(0), Used: s.ColumnInt64(1)})
 			return nil

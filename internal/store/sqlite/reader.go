@@ -28,7 +28,7 @@ func OpenReader(path string) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	r := &Reader{db: DB{path: path, readers: readers}}
+	r := &Reader{db: DB{path: path, readers: readers, viewers: readers}}
 	err = readers.one(context.Background(), func(conn *sqlite.Conn) error {
 		version, err := recognise(conn, mainAppID)
 		if err == nil && version == 0 {

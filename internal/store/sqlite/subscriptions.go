@@ -33,9 +33,12 @@ func (r *storedSubscription) scan(s *sqlite.Stmt) {
 	r.Contacts = store.ReadContacts(s.ColumnText(12), r.ODS)
 }
 
+// reading lends a connection, for machines or for those who look.
+type reading func(ctx context.Context, f func(*sqlite.Conn) error) error
+
 // subscriptions reads rows in one read transaction.
-func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out []storedSubscription, err error) {
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+func (db *DB) subscriptions(ctx context.Context, read reading, where string, args ...any) (out []storedSubscription, err error) {
+	err = read(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, selectSubscription+where, func(s *sqlite.Stmt) error {
 			out = append(out, storedSubscription{})
 			out[len(out)-1].scan(s)
@@ -49,7 +52,7 @@ func (db *DB) subscriptions(ctx context.Context, where string, args ...any) (out
 // status off, or store.ErrNotFound. One whose stored criteria no longer parse
 // comes with their text alone, and is quarantined.
 func (db *DB) Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error) {
-	found, err := db.subscriptions(ctx, " WHERE id = ?", id[:])
+	found, err := db.subscriptions(ctx, db.readers.one, " WHERE id = ?", id[:])
 	return store.First(db.keep(nil, found, store.SubscriptionQuery{}), err)
 }
 
@@ -72,6 +75,8 @@ const owned = " WHERE ods = ?3 AND id > ?1 ORDER BY id LIMIT ?2"
 // Subscriptions lists the subscriptions of an organisation that a query
 // selects.
 func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	if len(q.Patients) > 0 {
 		out, err := db.ofPatients(ctx, q)
 		return out[:min(len(out), q.Max)], err
@@ -86,7 +91,7 @@ func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subs
 	for _, patient := range q.Patients {
 		hash := subscription.Criteria{Patient: patient}.Key().Hash()
 		// The signs keep SQLite from the index of owners, which may have very many.
-		seen, err := db.subscriptions(ctx, " WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", hash, string(q.ODS), q.After[:])
+		seen, err := db.subscriptions(ctx, db.view, " WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", hash, string(q.ODS), q.After[:])
 		if err != nil {
 			return nil, err
 		}
@@ -98,12 +103,14 @@ func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subs
 // CountSubscriptions counts what a query selects among the first q.Max
 // subscriptions of an organisation; those to patients are all counted.
 func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (c store.Count, err error) {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	if len(q.Patients) > 0 {
 		found, err := db.ofPatients(ctx, q)
 		return store.Count{N: len(found)}, err
 	}
 	for left := q.Max; ; {
-		seen, err := db.subscriptions(ctx, owned, q.After[:], max(1, min(scanned, left)), string(q.ODS))
+		seen, err := db.subscriptions(ctx, db.view, owned, q.After[:], max(1, min(scanned, left)), string(q.ODS))
 		if err != nil || len(seen) == 0 {
 			return c, err
 		}
@@ -120,6 +127,8 @@ func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery)
 // every owner where the query names none: operators look so. Without an owner it
 // may read the whole table, in steps that each end their read transaction.
 func (db *DB) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	if q.ODS != "" {
 		return db.Subscriptions(ctx, q)
 	}
@@ -130,7 +139,7 @@ func (db *DB) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) (
 func (db *DB) scan(ctx context.Context, q store.SubscriptionQuery, where string, args ...any) ([]subscription.Subscription, error) {
 	var out []subscription.Subscription
 	for after := q.After; ; {
-		seen, err := db.subscriptions(ctx, where, append([]any{after[:], min(scanned, max(q.Max, 100))}, args...)...)
+		seen, err := db.subscriptions(ctx, db.view, where, append([]any{after[:], min(scanned, max(q.Max, 100))}, args...)...)
 		if err != nil || len(seen) == 0 {
 			return out, err
 		}
@@ -178,7 +187,7 @@ func (w *writer) quarantine(id subscription.ID, reason string) error {
 // match any more; deleting one takes it off the list.
 func (db *DB) Quarantined(ctx context.Context) ([]store.Quarantined, error) {
 	var out []store.Quarantined
-	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
+	err := db.view(ctx, func(conn *sqlite.Conn) error {
 		return rows(conn, "SELECT id, at, reason FROM quarantine ORDER BY at, id", func(s *sqlite.Stmt) error {
 			q := store.Quarantined{At: moment(s, 1), Reason: s.ColumnText(2)}
 			s.ColumnBytes(0, q.ID[:])

@@ -94,6 +94,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 	waiting := w.db.records.Take()
 	// What waits came first: a download before its acknowledgement.
 	w.entries, w.spreadDue, w.tablesChanged = append(w.entries[:0], waiting...), false, false
+	w.db.events.batch = 0
 	link, err := w.perform(ops, out)
 	if err != nil {
 		w.db.records.PutBack(waiting)
@@ -111,6 +112,7 @@ func (w *writer) commit(ops []operation, out []store.Outcome[result]) error {
 		return errors.Join(fmt.Errorf("%w: %w", store.ErrUnknown, err), w.rollback())
 	}
 	crashpoint.Hit(crashpoint.AfterCommit)
+	w.db.events.committed.Add(w.db.events.batch)
 	if link != nil {
 		w.chain.Extend(*link)
 	}

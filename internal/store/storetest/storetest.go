@@ -86,6 +86,7 @@ type Store interface {
 	PutWitness(ctx context.Context, name string, value []byte) error
 	Witness(ctx context.Context, name string) ([]byte, error)
 
+	Overview(ctx context.Context, latest int) (store.Overview, error)
 	Record(e audit.Entry)
 	RecordRoom(mailbox string) error
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
@@ -136,6 +137,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"EndedSubscriptions", endedSubscriptions},
 		{"Approval", approval},
 		{"ListingSubscriptions", listingSubscriptions},
+		{"Overviews", overviews},
+		{"LargeOverviews", largeOverviews},
 		{"InboxPages", inboxPages},
 		{"Acknowledging", acknowledging},
 		{"MailboxesAndWorkflows", mailboxesAndWorkflows},

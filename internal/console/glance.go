@@ -1,0 +1,88 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"nems/internal/store"
+)
+
+const (
+	// fresh is how long an overview serves all who look.
+	fresh = time.Second
+	// mostViewers is how many may wait for one at a time.
+	mostViewers = 64
+)
+
+// errCrowded: more people wait for the page than may.
+var errCrowded = errors.New("too many are waiting for this page")
+
+// glance is the overview that all viewers share: one of them at a time has it
+// made, at most once per second, however many there are and however slow the
+// store is.
+type glance struct {
+	source Source
+	now    func() time.Time
+	making singleflight.Group
+	queue  chan struct{}
+
+	mu       sync.Mutex
+	at       time.Time
+	overview store.Overview
+	err      error
+}
+
+func newGlance(source Source, now func() time.Time) *glance {
+	return &glance{source: source, now: now, queue: make(chan struct{}, mostViewers)}
+}
+
+// look returns the overview of this second. It returns errCrowded at once when
+// too many wait, and the error of ctx for a viewer that has gone.
+func (g *glance) look(ctx context.Context) (store.Overview, error) {
+	if o, err, ok := g.last(); ok {
+		return o, err
+	}
+	select {
+	case g.queue <- struct{}{}:
+		defer func() { <-g.queue }()
+	default:
+		return store.Overview{}, errCrowded
+	}
+	made := g.making.DoChan("", func() (any, error) {
+		g.make(ctx)
+		return nil, nil
+	})
+	select {
+	case <-made:
+		o, err, _ := g.last()
+		return o, err
+	case <-ctx.Done():
+		return store.Overview{}, ctx.Err()
+	}
+}
+
+// last returns what was made last, and whether that was within this second.
+func (g *glance) last() (store.Overview, error, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	age := g.now().Sub(g.at)
+	return g.overview, g.err, !g.at.IsZero() && age >= 0 && age < fresh
+}
+
+// make asks the store, for all: the one who asked first may go away. A failure
+// is shared as well, so that those who look do not press a store that is down.
+func (g *glance) make(ctx context.Context) {
+	if _, _, ok := g.last(); ok {
+		return // made since the viewer looked
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.ViewWait)
+	defer cancel()
+	overview, err := g.source.Overview(ctx, latest)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.at, g.overview, g.err = g.now(), overview, err
+}

@@ -1,0 +1,147 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"nems/internal/store"
+)
+
+// slow is a store that answers when it is let.
+type slow struct {
+	asked atomic.Int64
+	let   chan store.Overview
+}
+
+func (s *slow) Overview(ctx context.Context, _ int) (store.Overview, error) {
+	s.asked.Add(1)
+	select {
+	case o := <-s.let:
+		return o, nil
+	case <-ctx.Done():
+		return store.Overview{}, ctx.Err()
+	}
+}
+
+// hand is a clock that is moved by hand.
+type hand struct{ at atomic.Int64 }
+
+func (h *hand) now() time.Time { return time.Unix(1_772_000_000, h.at.Load()) }
+
+func pageOf(s *slow, h *hand) *Page {
+	return New(Config{Source: s, Now: h.now, Log: slog.New(slog.DiscardHandler)})
+}
+
+func get(ctx context.Context, p *Page) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
+	return w
+}
+
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	end := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(end) {
+			t.Fatal("still not")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestAllViewersOfASecondShareOneReading(t *testing.T) {
+	s, h := &slow{let: make(chan store.Overview)}, &hand{}
+	p := pageOf(s, h)
+	var all sync.WaitGroup
+	for range 14 {
+		all.Go(func() {
+			if w := get(t.Context(), p); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "about 10.2 million") {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+		})
+	}
+	eventually(t, func() bool { return len(p.glance.queue) == 14 })
+	s.let <- store.Overview{Events: store.Figure{N: 10_200_000, About: true}}
+	all.Wait()
+	h.at.Add(int64(fresh - 1))
+	if w := get(t.Context(), p); w.Code != http.StatusOK || s.asked.Load() != 1 {
+		t.Errorf("within the second: status %d, the store was asked %d times", w.Code, s.asked.Load())
+	}
+	h.at.Add(1)
+	all.Go(func() { s.let <- store.Overview{Events: store.Figure{N: 7}} })
+	if w := get(t.Context(), p); !strings.Contains(w.Body.String(), "<b>7</b>") || s.asked.Load() != 2 {
+		t.Errorf("the second after: the store was asked %d times: %s", s.asked.Load(), w.Body)
+	}
+	all.Wait()
+}
+
+// A viewer that goes takes nothing from the others; beyond mostViewers they are
+// told to come back.
+func TestViewersAreBounded(t *testing.T) {
+	s, h := &slow{let: make(chan store.Overview)}, &hand{}
+	p := pageOf(s, h)
+	impatient, leave := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() { get(impatient, p) })
+	eventually(t, func() bool { return s.asked.Load() == 1 })
+	for range mostViewers - 1 {
+		all.Go(func() {
+			if w := get(t.Context(), p); w.Code != http.StatusOK {
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+		})
+	}
+	eventually(t, func() bool { return len(p.glance.queue) == mostViewers })
+	w := get(t.Context(), p)
+	if text, _ := io.ReadAll(w.Body); w.Code != http.StatusServiceUnavailable || !strings.Contains(string(text), "Too many people") || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one too many: status %d, %s", w.Code, text)
+	}
+	leave()
+	eventually(t, func() bool { return len(p.glance.queue) == mostViewers-1 })
+	s.let <- store.Overview{}
+	all.Wait()
+	if s.asked.Load() != 1 {
+		t.Errorf("the store was asked %d times", s.asked.Load())
+	}
+}
+
+// What fails is shared too, so that nobody presses a store that is down.
+func TestFailuresAreShared(t *testing.T) {
+	h, asked := &hand{}, 0
+	p := New(Config{Source: failing{&asked}, Now: h.now, Log: slog.New(slog.DiscardHandler)})
+	for range 3 {
+		if w := get(t.Context(), p); w.Code != http.StatusServiceUnavailable || asked != 1 {
+			t.Errorf("status %d, the store was asked %d times", w.Code, asked)
+		}
+	}
+}
+
+type failing struct{ asked *int }
+
+func (f failing) Overview(ctx context.Context, _ int) (store.Overview, error) {
+	*f.asked++
+	if _, limited := ctx.Deadline(); !limited {
+		return store.Overview{}, errors.New("no deadline")
+	}
+	return store.Overview{}, store.ErrBusy
+}
+
+func TestFigure(t *testing.T) {
+	for want, f := range map[string]store.Figure{
+		"0": {}, "1": {N: 1}, "999": {N: 999}, "1,000": {N: 1000}, "1,234,567": {N: 1_234_567},
+		"about 57,000": {N: 56_789, About: true}, "about 10.2 million": {N: 10_234_567, About: true}, "500 or more": {N: 500, AtLeast: true},
+	} {
+		if got := figure(f); got != want {
+			t.Errorf("%+v: expected %q; received %q", f, want, got)
+		}
+	}
+}
