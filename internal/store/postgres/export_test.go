@@ -1,6 +1,12 @@
 package postgres
 
-import "context"
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
 
 const Viewers = viewerSize
 
@@ -17,4 +23,33 @@ func (db *DB) Hang(ctx context.Context, started func()) error {
 		}
 		return rows.Err()
 	})
+}
+
+// Searches are the statements of searches, with what the plan has to look up.
+var Searches = map[string]struct {
+	SQL, Want string
+	Args      []any
+}{
+	"classes": {classesOfOne, "Index Cond: ((ods = 'RR8'::text) AND (class > c_1.class))", []any{"RR8"}},
+	"all":     {classesOfAll, "Index Cond: (ROW(ods, class) > ROW(c_1.ods, c_1.class))", nil},
+	"runs": {runIDs, "Index Cond: ((ods = r.ods) AND (class = r.class) AND (status = r.status) AND (id > '\\x'::bytea) AND (id < '\\xff'::bytea))",
+		[]any{[]string{"RR8"}, []int64{1}, []int16{2}, []byte{}, []byte{0xff}, 10}},
+	"ended": {dueIDs, "subscription_due", []any{int64(1), "RR8", []byte{}, []byte{0xff}}},
+	"owned": {selectSubscription + owned, "Index Cond: ((ods = 'RR8'::text) AND (id > '\\x'::bytea))", []any{[]byte{}, 10, "RR8"}},
+	"hash":  {selectSubscription + ofHash, "Index Cond: (hash = '1'::bigint)", []any{int64(1), "RR8", []byte{}}},
+	"ids":   {byIDs, "Index Cond: (id = ANY", []any{[][]byte{{1}}}},
+}
+
+// Explain returns the plan of a statement.
+func (db *DB) Explain(t *testing.T, sql string, args ...any) string {
+	t.Helper()
+	var plan []string
+	err := db.view(t.Context(), func(ctx context.Context, q querier) (err error) {
+		plan, err = all(ctx, q, func(r pgx.Rows) (line string, err error) { return line, r.Scan(&line) }, "EXPLAIN "+sql, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(plan, "\n")
 }

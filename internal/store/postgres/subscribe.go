@@ -128,13 +128,13 @@ func (c *creation) queue(b *pgx.Batch, onRoute int64) {
 	b.Queue(`WITH box AS (SELECT row FROM mailbox WHERE upper(id) = upper($4)),
 		room AS (SELECT row FROM box WHERE $14 < 0 OR $14 > (SELECT count(*) FROM (
 			SELECT FROM subscription s WHERE s.hash = $6 AND s.mailbox = box.row AND s.status <> 3 LIMIT greatest($14, 0)) there)),
-		made AS (INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
-			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM room
+		made AS (INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts, class)
+			SELECT $1, $2, $3, row, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $15 FROM room
 			ON CONFLICT (hash, same) DO NOTHING RETURNING 1)
 		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN EXISTS (SELECT FROM made) THEN ''
 			WHEN EXISTS (SELECT FROM room) OR EXISTS (SELECT FROM subscription WHERE hash = $6 AND same = $7) THEN 'twin' ELSE 'full' END, (SELECT row FROM box)`,
 		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.Hash, c.Same, store.StatusNumber(c.Status), instant(c.End),
-		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, onRoute)
+		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, onRoute, c.Class)
 }
 
 // twin finds the equal subscription that kept a row out.

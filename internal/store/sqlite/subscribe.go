@@ -66,10 +66,10 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	if full, err := c.room(w, mailbox); err != nil || full != nil {
 		return full, err
 	}
-	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts, class)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.Hash, c.Same,
-		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts)
+		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, c.Class)
 	if err != nil {
 		return nil, err
 	}

@@ -81,8 +81,14 @@ func (db *DB) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]s
 		out, err := db.ofPatients(ctx, q)
 		return out[:min(len(out), q.Max)], err
 	}
+	if q.Filters() {
+		return db.search(ctx, q)
+	}
 	return db.scan(ctx, q, owned, string(q.ODS))
 }
+
+// ofHash finds the subscriptions of one owner, or of all, under one route key.
+const ofHash = " WHERE hash = ?1 AND (?2 = '' OR +ods = ?2) AND +id > ?3 ORDER BY id"
 
 // ofPatients lists all that a query selects that names patients, by their route
 // keys.
@@ -91,7 +97,7 @@ func (db *DB) ofPatients(ctx context.Context, q store.SubscriptionQuery) ([]subs
 	for _, patient := range q.Patients {
 		hash := subscription.Criteria{Patient: patient}.Key().Hash()
 		// The signs keep SQLite from the index of owners, which may have very many.
-		seen, err := db.subscriptions(ctx, db.view, " WHERE hash = ? AND +ods = ? AND +id > ? ORDER BY id", hash, string(q.ODS), q.After[:])
+		seen, err := db.subscriptions(ctx, db.view, ofHash, hash, string(q.ODS), q.After[:])
 		if err != nil {
 			return nil, err
 		}
@@ -124,14 +130,13 @@ func (db *DB) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery)
 }
 
 // AllSubscriptions lists what a query selects, as Subscriptions does, but of
-// every owner where the query names none: operators look so. Without an owner it
-// may read the whole table, in steps that each end their read transaction.
+// every owner where the query names none: operators look so.
 func (db *DB) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
-	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
-	defer cancel()
-	if q.ODS != "" {
+	if q.ODS != "" || q.Filters() {
 		return db.Subscriptions(ctx, q)
 	}
+	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
+	defer cancel()
 	return db.scan(ctx, q, " WHERE id > ?1 ORDER BY id LIMIT ?2")
 }
 

@@ -33,6 +33,7 @@ type Store interface {
 	SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error)
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
+	AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
 	CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (store.Count, error)
 	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
 	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
@@ -137,6 +138,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"EndedSubscriptions", endedSubscriptions},
 		{"Approval", approval},
 		{"ListingSubscriptions", listingSubscriptions},
+		{"Searches", searches},
 		{"Overviews", overviews},
 		{"LargeOverviews", largeOverviews},
 		{"InboxPages", inboxPages},
