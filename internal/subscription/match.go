@@ -13,15 +13,19 @@ import (
 // specification, "Event Receiver Requirements"). A tag cannot contain it.
 const partnerSeparator = "~~~"
 
+// MaxNamed is how many subscriptions a copy names, those with the lowest ids of
+// all that asked for it: what is kept with a copy and sent beside it is bounded.
+const MaxNamed = 64
+
 // Match decides which copies an event makes: one for each mailbox that has at
 // least one live subscription whose key is among the event's and whose filters
 // the patient passes. Copies come in the order of their mailboxes. The result
 // does not depend on the order of the candidates, which Match leaves as it was.
 func Match(cs []Candidate, f Facts) []Copy {
-	age := ageFilter{facts: &f}
+	m := NewMatcher(&f)
 	var hits []int
 	for i := range cs {
-		if matches(&cs[i], &f, &age) {
+		if m.Matches(&cs[i]) {
 			hits = append(hits, i)
 		}
 	}
@@ -43,14 +47,23 @@ func Match(cs []Candidate, f Facts) []Copy {
 	return copies
 }
 
-// matches judges one candidate. The hash that found it proves nothing: the
-// full key is compared.
-func matches(c *Candidate, f *Facts, age *ageFilter) bool {
+// Matcher judges the candidates of an event one at a time.
+type Matcher struct {
+	facts *Facts
+	age   ageFilter
+}
+
+// NewMatcher returns one for an event. The facts must not change.
+func NewMatcher(f *Facts) Matcher { return Matcher{f, ageFilter{facts: f}} }
+
+// Matches judges a candidate. The hash and the class that found it prove
+// nothing: the full key and the filters are compared.
+func (m *Matcher) Matches(c *Candidate) bool {
 	return c.Status == Active &&
-		!ended(c.End, f.At) &&
-		slices.Contains(f.Keys, c.Key) &&
-		registrationPasses(c.Registration, f.Registered) &&
-		age.passes(c.Ages)
+		!ended(c.End, m.facts.At) &&
+		slices.Contains(m.facts.Keys, c.Key) &&
+		registrationPasses(c.Registration, m.facts.Registered) &&
+		m.age.passes(c.Ages)
 }
 
 // ended reports whether a subscription with this end is over at t: it is at
@@ -67,11 +80,14 @@ func registrationPasses(want Registration, registered *bool) bool {
 // merge makes the one copy of a mailbox. The hits are sorted by id; an id that
 // a store handed out twice counts once.
 func merge(cs []Candidate, hits []int) Copy {
-	c := Copy{Mailbox: cs[hits[0]].Mailbox, Subscriptions: make([]ID, 0, len(hits))}
+	c := Copy{Mailbox: cs[hits[0]].Mailbox, Subscriptions: make([]ID, 0, min(len(hits), MaxNamed))}
 	var partner []byte
 	for _, i := range hits {
-		id := cs[i].ID
-		if n := len(c.Subscriptions); n > 0 && c.Subscriptions[n-1] == id {
+		id, n := cs[i].ID, len(c.Subscriptions)
+		if n == MaxNamed {
+			break
+		}
+		if n > 0 && c.Subscriptions[n-1] == id {
 			continue
 		}
 		c.Subscriptions = append(c.Subscriptions, id)

@@ -135,8 +135,8 @@ type Facts struct {
 	At time.Time
 }
 
-// Candidate is a stored subscription that shares a route key hash and an event
-// code with an event. Stores read candidates; Match decides.
+// Candidate is a stored subscription that shares a route key hash, an event code
+// and a class with an event. Stores read candidates; Match decides.
 type Candidate struct {
 	ID           ID
 	Mailbox      int64 // the store's number of the mailbox
@@ -151,7 +151,8 @@ type Candidate struct {
 // Copy is one copy of an event for one mailbox.
 type Copy struct {
 	Mailbox int64
-	// Subscriptions lists who asked for it, in the order of their ids.
+	// Subscriptions lists who asked for it, in the order of their ids, at most
+	// MaxNamed.
 	Subscriptions []ID
 	// PartnerID is `id|tag~~~id|tag` over the tagged ones, "" when none has a
 	// tag (NEMS specification, "Event Receiver Requirements").

@@ -21,6 +21,7 @@ type accept struct {
 	entry  audit.Sealed
 
 	candidates []subscription.Candidate
+	found      int   // rows of candidates; more than few are not all
 	matched    int64 // timeline of the server that named the candidates; 0: none has
 	boxes      int64 // version of mailboxes and workflows then; 0 without candidates
 	copies     []subscription.Copy
@@ -38,6 +39,11 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 		if _, err := db.matcher.Submit(ctx, op); err != nil {
 			return store.Receipt{}, notStored(err)
 		}
+		if op.crowded() {
+			if err := db.matchAlone(ctx, op); err != nil {
+				return store.Receipt{}, err
+			}
+		}
 		if err := db.atVersion(ctx, op.boxes); err != nil {
 			return store.Receipt{}, err
 		}
@@ -48,6 +54,9 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 
 // routed tells whether the event is matched as it is accepted.
 func (a *accept) routed() bool { return !a.Deferred && !a.Withheld }
+
+// crowded tells whether the candidates are not all there are.
+func (a *accept) crowded() bool { return a.found > few }
 
 // notStored is an error of what goes before the commit: when the caller goes
 // away meanwhile, it is known that nothing is stored.

@@ -58,6 +58,7 @@ type DB struct {
 	quotas    store.QuotaGuard
 	folded    atomic.Int64 // microseconds: when foldUses did its work
 	spread    chan struct{}
+	crowds    chan struct{} // holds an element while an event is matched on its own
 	closed    atomic.Bool
 }
 
@@ -67,7 +68,7 @@ type DB struct {
 // never holds the password.
 func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	o.Options = o.WithDefaults()
-	db := &DB{opts: o, owner: uuid.NewString(), spread: make(chan struct{}, 1)}
+	db := &DB{opts: o, owner: uuid.NewString(), spread: make(chan struct{}, 1), crowds: make(chan struct{}, 1)}
 	db.quotas.Quotas = o.Quotas
 	if err := db.open(ctx, dsn); err != nil {
 		_ = db.Close() // nothing to lose yet

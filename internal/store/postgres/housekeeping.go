@@ -92,6 +92,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		},
 		func() (int64, error) { return db.purgeUploading(ctx, db.moments.Position(now.Add(-uploadLife))) },
 		func() (int64, error) { return db.purgeUploads(ctx, db.moments.Position(now.Add(-uploadLife))) },
+		func() (int64, error) { return db.refile(ctx) },
 		func() (int64, error) { return db.purgeBodies(ctx, now.Add(-store.BodyGrace)) },
 		func() (int64, error) { return db.purgeKept(ctx, kept) },
 	} {

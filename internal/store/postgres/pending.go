@@ -38,7 +38,8 @@ func (db *DB) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
 // routing files the copies of a deferred event.
 type routing struct {
 	store.Routing
-	entry audit.Sealed
+	entry  audit.Sealed
+	copies []subscription.Copy
 }
 
 // RouteEvent matches a deferred event against the subscriptions that were
@@ -50,6 +51,12 @@ func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, e
 	op.Audit = audit.Entry{}
 	if err := db.upToDate(ctx, time.Now()); err != nil { // who is registered
 		return store.Receipt{}, err
+	}
+	if !r.Withheld && r.Refusal == "" {
+		var err error
+		if op.copies, err = db.matchAsOf(ctx, r.Event, r.Facts); err != nil {
+			return store.Receipt{}, err
+		}
 	}
 	res, err := db.submit(ctx, op)
 	return res.receipt, err
@@ -73,26 +80,20 @@ func (r routing) apply(ctx context.Context, w *writer) (result, error) {
 		_, err := w.conn.Exec(ctx, "UPDATE pending SET refusal = $2 WHERE event = $1", int64(r.Event), r.Refusal)
 		return done, err
 	}
-	var copies []subscription.Copy
-	if !r.Withheld {
-		if copies, err = w.matchAsOf(ctx, r.Event, r.Facts); err != nil {
-			return result{}, err
-		}
-	}
-	done.receipt.Copies = len(copies)
-	return done, w.settleRouting(ctx, r, t, size, copies)
+	done.receipt.Copies = len(r.copies)
+	return done, w.settleRouting(ctx, r, t, size)
 }
 
-func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size int, copies []subscription.Copy) error {
+func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size int) error {
 	b := &pgx.Batch{}
-	b.Queue("UPDATE event SET withheld = $2, copies = $3 WHERE id = $1", int64(r.Event), r.Withheld, len(copies))
+	b.Queue("UPDATE event SET withheld = $2, copies = $3 WHERE id = $1", int64(r.Event), r.Withheld, len(r.copies))
 	b.Queue("DELETE FROM pending WHERE event = $1", int64(r.Event))
-	if len(copies) > store.MaxFiled {
-		b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(r.Event), store.PackCopies(copies))
+	if len(r.copies) > store.MaxFiled {
+		b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(r.Event), store.PackCopies(r.copies))
 		w.spreadDue = true
 	} else {
 		files := filing{known: &w.db.known, now: w.db.opts.Now()}
-		files.add(r.Event, t, size, copies)
+		files.add(r.Event, t, size, r.copies)
 		files.queue(b)
 		w.entries = append(w.entries, files.sealed()...)
 	}

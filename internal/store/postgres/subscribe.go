@@ -145,13 +145,23 @@ func (c *creation) twin(ctx context.Context, q querier) (id subscription.ID, err
 	return id, err
 }
 
-// queueRoutes files a subscription under its route key and event codes.
+// queueRoutes files a subscription under its route key, event codes and classes;
+// one that is not active matches nothing.
 func queueRoutes(b *pgx.Batch, s *subscription.Subscription, mailbox, hash int64) {
+	if s.Status != subscription.Active {
+		return
+	}
 	candidate := store.RouteCandidate(s, mailbox)
+	byClass, classes := classed(s.Criteria.Classes())
 	for _, code := range s.Criteria.Events {
-		b.Queue(`INSERT INTO route (hash, code, id, candidate) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (hash, code, id) DO UPDATE SET candidate = excluded.candidate, since = pg_current_xact_id()`,
-			hash, codeNumber(code), s.ID[:], candidate)
+		// A version before this one files also those that wait for approval.
+		b.Queue(`INSERT INTO route (hash, code, id, candidate, mailbox, classed) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (hash, code, id) DO UPDATE SET candidate = excluded.candidate, since = pg_current_xact_id(),
+				mailbox = excluded.mailbox, classed = excluded.classed`,
+			hash, codeNumber(code), s.ID[:], candidate, mailbox, byClass)
+		if byClass {
+			queueClasses(b, hash, codeNumber(code), s.ID[:], classes)
+		}
 	}
 }
 

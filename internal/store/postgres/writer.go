@@ -242,6 +242,11 @@ func (w *writer) ask(ctx context.Context, b *pgx.Batch, o *opening) (map[string]
 	if closing := answers.Close(); err == nil {
 		err = closing
 	}
+	for _, a := range o.again {
+		if err == nil && a.crowded() {
+			err = w.db.gather(ctx, w.conn, a)
+		}
+	}
 	return known, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 
 	"zombiezen.com/go/sqlite"
 
@@ -18,6 +19,9 @@ type accept struct {
 	hashes []int64 // of Facts.Keys
 	key    []byte  // digest of the idempotency key; nil without
 	entry  audit.Sealed
+	// Where it was matched outside the transaction:
+	matched bool
+	copies  []subscription.Copy
 }
 
 // AcceptEvent records an event, its matches and its deliveries in one
@@ -28,8 +32,17 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 	op := accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}
 	r, err := db.submit(ctx, op)
+	if errors.Is(err, store.ErrCrowded) {
+		if op.copies, err = db.matchOutside(ctx, op.lookup()); err != nil {
+			return store.Receipt{}, err
+		}
+		op.matched = true
+		r, err = db.submit(ctx, op)
+	}
 	return r.receipt, err
 }
+
+func (a accept) lookup() lookup { return lookup{a.Facts, a.hashes, always} }
 
 func (a accept) apply(w *writer) (result, error) {
 	if a.key != nil {
@@ -37,13 +50,9 @@ func (a accept) apply(w *writer) (result, error) {
 			return r, err
 		}
 	}
-	var copies []subscription.Copy
-	var err error
-	switch {
-	case a.Deferred:
-		err = w.postpone(a.Event)
-	case !a.Withheld:
-		copies, err = w.match(a.Facts, a.hashes, always)
+	copies, err := a.match(w)
+	if errors.Is(err, store.ErrCrowded) {
+		return result{err: err}, nil
 	}
 	if err != nil {
 		return result{}, err
@@ -73,6 +82,19 @@ func (a accept) apply(w *writer) (result, error) {
 	}
 	w.entries = append(w.entries, a.entry)
 	return result{receipt: store.Receipt{Event: a.Event, Copies: len(copies)}}, nil
+}
+
+// match finds who gets a copy, or keeps the event for later routing.
+func (a accept) match(w *writer) ([]subscription.Copy, error) {
+	switch {
+	case a.Deferred:
+		return nil, w.postpone(a.Event)
+	case a.Withheld:
+		return nil, nil
+	case a.matched:
+		return a.copies, nil
+	}
+	return w.match(a.lookup())
 }
 
 // repeated looks for an event with the same idempotency key.

@@ -49,6 +49,7 @@ type DB struct {
 	last      atomic.Int64 // the largest position handed out
 	moments   clockShifts
 	spread    chan struct{}
+	crowds    chan struct{} // holds an element while an event is matched outside the writer
 	records   store.Records
 	sweep     sweep
 	events    eventCount
@@ -65,7 +66,7 @@ func Open(path string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &DB{opts: o.WithDefaults(), path: path, lock: lock, spread: make(chan struct{}, 1)}
+	db := &DB{opts: o.WithDefaults(), path: path, lock: lock, spread: make(chan struct{}, 1), crowds: make(chan struct{}, 1)}
 	db.quotas.Quotas = db.opts.Quotas
 	if err := db.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())

@@ -135,7 +135,11 @@ func TestSpreadingGoesOnWhereItStopped(t *testing.T) {
 	key := criteria.Key()
 	a := incompressible(db, 100)
 	a.Facts.Keys = []subscription.RouteKey{key}
-	if r := perform(accept{Acceptance: a, hashes: []int64{key.Hash()}}); r.receipt.Copies != boxes {
+	wide := accept{Acceptance: a, hashes: []int64{key.Hash()}, matched: true}
+	if wide.copies, err = db.matchOutside(t.Context(), wide.lookup()); err != nil {
+		t.Fatal(err)
+	}
+	if r := perform(wide); r.receipt.Copies != boxes {
 		t.Fatalf("%d copies", r.receipt.Copies)
 	}
 	if r := perform(spreadCopies{}); r.n != spreadStep {

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 
 	"nems/internal/crashpoint"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // Application ids mark whose files these are ("NEMS", "NEMD" for directories).
@@ -39,6 +41,9 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 		return err
 	}
 	crashpoint.Hit(crashpoint.Migrate)
+	if err := conn.CreateFunction("filter_classes", filterClasses); err != nil {
+		return err
+	}
 	schema := sqlitemigration.Schema{AppID: appID}
 	for _, name := range names {
 		text, err := fs.ReadFile(files, name)
@@ -49,6 +54,18 @@ func migrate(conn *sqlite.Conn, appID int32, files fs.FS) error {
 	}
 	return sqlitemigration.Migrate(context.Background(), conn, schema)
 }
+
+// filterClasses is what migrations know of how subscriptions are filed: from the
+// candidate of a route to its classes, as a JSON array. One that cannot be read is
+// in class 0, where matching finds that out.
+var filterClasses = &sqlite.FunctionImpl{NArgs: 1, Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
+	var c subscription.Candidate
+	if store.UnpackCandidate(args[0].Blob(), &c) != nil {
+		return sqlite.TextValue("[0]"), nil
+	}
+	classes, err := json.Marshal(subscription.Classes(c.Ages, c.Registration))
+	return sqlite.TextValue(string(classes)), err
+}}
 
 // migrationNames lists the files of migrations in their order; the last one's
 // number is the version that this program knows.

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -60,6 +61,9 @@ type routing struct {
 	store.Routing
 	hashes []int64
 	entry  audit.Sealed
+	// Where it was matched outside the transaction:
+	matched bool
+	copies  []subscription.Copy
 }
 
 // RouteEvent matches a deferred event against the subscriptions that were
@@ -70,30 +74,45 @@ func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, e
 	op := routing{Routing: r, hashes: store.RouteHashes(r.Facts.Keys), entry: seal(r.Audit)}
 	op.Audit = audit.Entry{}
 	res, err := db.submit(ctx, op)
+	if errors.Is(err, store.ErrCrowded) {
+		if op.copies, err = db.matchOutside(ctx, op.lookup(res.n)); err != nil {
+			return store.Receipt{}, err
+		}
+		op.matched = true
+		res, err = db.submit(ctx, op)
+	}
 	return res.receipt, err
 }
 
+func (r routing) lookup(since int) lookup {
+	return lookup{r.Facts, r.hashes, store.EventID(since)}
+}
+
 func (r routing) apply(w *writer) (result, error) {
-	var since int64
+	var since, size int
 	var t eventType
-	var size int
 	waits, err := row(w.conn, `SELECT p.since, t.code, t.workflow, e.size FROM pending p JOIN event e ON e.id = p.event JOIN event_type t ON t.id = e.type
 		WHERE p.event = ? AND p.refusal IS NULL`, func(s *sqlite.Stmt) {
-		since, t, size = s.ColumnInt64(0), eventType{s.ColumnText(1), s.ColumnText(2)}, s.ColumnInt(3)
+		since, t, size = s.ColumnInt(0), eventType{s.ColumnText(1), s.ColumnText(2)}, s.ColumnInt(3)
 	}, r.Event)
 	if err != nil || !waits {
 		return result{err: store.ErrNotFound}, err
 	}
-	w.entries = append(w.entries, r.entry)
 	if r.Refusal != "" {
+		w.entries = append(w.entries, r.entry)
 		return result{receipt: store.Receipt{Event: r.Event}}, exec(w.conn, "UPDATE pending SET refusal = ? WHERE event = ?", r.Refusal, r.Event)
 	}
-	var copies []subscription.Copy
-	if !r.Withheld {
-		if copies, err = w.match(r.Facts, r.hashes, store.EventID(since)); err != nil {
+	copies := r.copies
+	if !r.Withheld && !r.matched {
+		copies, err = w.match(r.lookup(since))
+		if errors.Is(err, store.ErrCrowded) {
+			return result{err: err, n: since}, nil
+		}
+		if err != nil {
 			return result{}, err
 		}
 	}
+	w.entries = append(w.entries, r.entry)
 	if err := r.settle(w, copies); err != nil {
 		return result{}, err
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"slices"
 
 	"zombiezen.com/go/sqlite"
 
@@ -77,8 +78,12 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	return nil, w.route(&c.Subscription, mailbox, c.Hash)
 }
 
-// route files a subscription under its route key and event codes.
+// route files a subscription under its route key, event codes and classes; one
+// that is not active matches nothing.
 func (w *writer) route(s *subscription.Subscription, mailbox, hash int64) error {
+	if s.Status != subscription.Active {
+		return nil
+	}
 	candidate := store.RouteCandidate(s, mailbox)
 	since := w.db.NextPosition()
 	for _, event := range s.Criteria.Events {
@@ -86,9 +91,12 @@ func (w *writer) route(s *subscription.Subscription, mailbox, hash int64) error 
 		if err != nil {
 			return err
 		}
-		err = exec(w.conn, "INSERT OR REPLACE INTO route (hash, code, id, candidate, since) VALUES (?, ?, ?, ?, ?)", hash, code, s.ID[:], candidate, since)
-		if err != nil {
-			return err
+		for _, class := range s.Criteria.Classes() {
+			err = exec(w.conn, "INSERT OR REPLACE INTO route (hash, code, class, mailbox, id, candidate, since) VALUES (?, ?, ?, ?, ?, ?, ?)",
+				hash, code, int64(class), mailbox, s.ID[:], candidate, since)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -160,11 +168,27 @@ func (d deletion) apply(w *writer) (result, error) {
 	return r, nil
 }
 
-// unroute takes a subscription out of matching. It needs not know the event
-// codes: there are few.
+// unroute takes a subscription out of matching.
 func (w *writer) unroute(id subscription.ID) error {
-	return exec(w.conn, `DELETE FROM route WHERE id = ?1 AND hash = (SELECT hash FROM subscription WHERE id = ?1)
-		AND code IN (SELECT id FROM event_code)`, id[:])
+	var stored storedSubscription
+	found, err := row(w.conn, selectSubscription+" WHERE id = ?", stored.scan, id[:])
+	if err != nil || !found {
+		return err
+	}
+	if stored.broken != nil { // where it is filed is looked for
+		return exec(w.conn, "DELETE FROM route WHERE hash = ? AND code IN (SELECT id FROM event_code) AND id = ?", stored.hash, id[:])
+	}
+	// Class 0 is where rows stand that could not be read when classes came up.
+	for _, class := range slices.Compact(append([]subscription.Class{0}, stored.Criteria.Classes()...)) {
+		for _, event := range stored.Criteria.Events {
+			err := exec(w.conn, "DELETE FROM route WHERE hash = ? AND code = ? AND class = ? AND mailbox = ? AND id = ?",
+				stored.hash, w.codes[event], int64(class), stored.mailbox, id[:])
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // approve makes a requested subscription active.

@@ -123,6 +123,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"EventIsDeliveredUnchanged", eventIsDeliveredUnchanged},
 		{"MatchingSituations", matchingSituations},
 		{"MatchingTogether", matchingTogether},
+		{"Filters", filters},
+		{"CrowdedKey", crowdedKey},
 		{"LargeBody", largeBody},
 		{"Withheld", withheld},
 		{"EventPatient", eventPatient},
