@@ -15,17 +15,17 @@ func TestRefusedTokensAreShown(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
 	const guesses = 20
-	wrong := mesh.NewSigner(nodetest.LeedsBox, "guessed", []byte(meshKey))
+	wrong, list := mesh.NewSigner(nodetest.LeedsBox, "guessed", []byte(meshKey)), p.lister()
 	var tokens []string
 	for range guesses {
 		token := wrong.Token(p.Clock.Now())
 		tokens = append(tokens, strings.TrimPrefix(token, mesh.Scheme+" "))
-		if status := p.listWith(token); status != 403 {
+		if status := list(token); status != 403 {
 			t.Fatalf("a guess: %d", status)
 		}
 	}
 	good := mesh.NewSigner(nodetest.LeedsBox, boxPassword, []byte(meshKey)).Token(p.Clock.Now())
-	if first, again := p.listWith(good), p.listWith(good); first != 200 || again != 403 {
+	if first, again := list(good), list(good); first != 200 || again != 403 {
 		t.Fatalf("a token twice: %d, %d", first, again)
 	}
 	for reason, n := range map[string]int{"wrong token": guesses, "used token": 1} {
