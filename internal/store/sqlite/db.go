@@ -11,7 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -40,7 +40,7 @@ const (
 type DB struct {
 	opts      Options
 	path      string
-	lock      *os.File
+	lock      io.Closer
 	writer    *writer
 	committer *store.Committer[operation, result]
 	readers   *pool

@@ -13,29 +13,57 @@ import (
 // ErrLocked: another process has the database open.
 var ErrLocked = errors.New("another process uses this database")
 
+// lock is what keeps other processes from a database: a lock on the file itself,
+// which holds whatever other names lead to it (bind mounts), and one on a file
+// beside it. It ends with the process.
+//
+// Closing any descriptor of the database drops the locks that SQLite holds on it
+// in this process (POSIX). So the file beside it is asked first, and the descriptor
+// of the database, opened before SQLite's, is closed after them.
+type lock struct {
+	beside   *os.File
+	database int
+}
+
 // lockFile makes sure that one process at a time opens a database, whatever the
-// path to it is spelt like. The lock is on a file beside it: closing any
-// descriptor of the database itself would drop the locks that SQLite holds on it.
-// It ends with the process.
-func lockFile(database string) (*os.File, error) {
+// path to it is spelt like. The database is made, empty, where it is missing.
+func lockFile(database string) (*lock, error) {
 	real, err := realPath(database)
 	if err != nil {
 		return nil, err
 	}
-	path := real + ".lock"
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	beside, err := os.OpenFile(real+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%s: %w", database, ErrLocked)
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+	if err := tryLock(int(beside.Fd()), database); err != nil {
+		return nil, errors.Join(err, beside.Close())
 	}
-	return f, nil
+	fd, err := syscall.Open(real, syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, fileMode)
+	if err != nil {
+		return nil, errors.Join(&os.PathError{Op: "open", Path: real, Err: err}, beside.Close())
+	}
+	if err := tryLock(fd, database); err != nil {
+		// The descriptor stays open: who has the lock may be in this process.
+		return nil, errors.Join(err, beside.Close())
+	}
+	return &lock{beside, fd}, nil
 }
+
+// tryLock takes flock(2)'s lock, of which SQLite takes no notice.
+func tryLock(fd int, database string) error {
+	err := syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%s: %w", database, ErrLocked)
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", database, err)
+	}
+	return nil
+}
+
+// Close lets others in. All of SQLite's connections must be closed.
+func (l *lock) Close() error { return errors.Join(syscall.Close(l.database), l.beside.Close()) }
 
 // realPath is where a database lies, links followed. A file with several names
 // (hard links) is refused: SQLite would keep a log beside each of them, and each

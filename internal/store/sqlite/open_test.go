@@ -128,6 +128,37 @@ func TestOneProcessWhateverThePath(t *testing.T) {
 	}
 }
 
+// The lock is on the file: neither a lock file that was removed nor a second place
+// where the file appears (a bind mount has a lock file of its own) lets another in,
+// and who was refused has not loosened what SQLite holds.
+func TestOneProcessWithoutTheLockFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "nems.db")
+	db, err := sqlite.Open(path, sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path + ".lock"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if again, err := sqlite.Open(path, sqlite.Options{}); !errors.Is(err, sqlite.ErrLocked) {
+			t.Errorf("expected ErrLocked, got %v", err)
+			if err == nil {
+				_ = again.Close()
+			}
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = sqlite.Open(path, sqlite.Options{}); err != nil {
+		t.Fatalf("after it was closed: %v", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestForeignAndNewerFilesAreLeftAlone(t *testing.T) {
 	for name, script := range map[string]string{
 		"another program's":     "PRAGMA application_id = 77; CREATE TABLE t (a)",
