@@ -2,8 +2,11 @@ package operator
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/hex"
+	jsonv1 "encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -12,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"nems/internal/audit"
+	"nems/internal/plain"
 )
 
 // ChainLink is one link of the audit as a line of an exported chain: its
@@ -102,6 +106,31 @@ func (c ChainLink) link() (audit.Link, error) {
 	return l, nil
 }
 
+// errNotAsExported: the hash covers what a line means, and another reader might
+// read it otherwise.
+var errNotAsExported = errors.New("it is not written as an export writes it: edited")
+
+// asExported holds a line against the one that an export writes of the link:
+// spellings that mean the same here (an escape, a null, blanks, a finer moment) are
+// edits.
+func asExported(l audit.Link, line []byte) error {
+	c, err := newChainLink(l)
+	if err != nil {
+		return err
+	}
+	var exported bytes.Buffer
+	if err := writeChainLink(&exported, c); err != nil || !bytes.Equal(bytes.TrimSuffix(exported.Bytes(), []byte("\n")), line) {
+		return errors.Join(errNotAsExported, err)
+	}
+	return nil
+}
+
+// writeChainLink writes a line as nems audit export does: every character in it can
+// be shown.
+func writeChainLink(w io.Writer, c ChainLink) error {
+	return jsonv1.NewEncoder(plain.JSON(w)).Encode(c)
+}
+
 func readHash(text string, into *audit.Hash) error {
 	hash, err := hex.DecodeString(text)
 	if err != nil || len(hash) != len(into) {
@@ -132,6 +161,9 @@ func ReadChain(r io.Reader) iter.Seq2[audit.Link, error] {
 			var l audit.Link
 			if err == nil {
 				l, err = c.link()
+			}
+			if err == nil {
+				err = asExported(l, lines.Bytes())
 			}
 			if err != nil {
 				yield(audit.Link{}, fmt.Errorf("line %d is not a link of an exported chain: %w", n, err))

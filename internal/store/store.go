@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"nems/internal/audit"
@@ -174,8 +175,9 @@ type Mailbox struct {
 }
 
 // ErrMailboxID: ids of mailboxes are letters, digits, dots, dashes and
-// underscores of ASCII, on every store.
-var ErrMailboxID = errors.New("a mailbox id has the letters A to Z, digits, dots, dashes and underscores")
+// underscores of ASCII, on every store. Dots alone would be cleaned out of the
+// paths of MESH's API.
+var ErrMailboxID = errors.New("a mailbox id has the letters A to Z, digits, dots, dashes and underscores, and not dots alone")
 
 // MailboxKey is the id of a mailbox as ids are compared, or ErrMailboxID.
 func MailboxKey(id string) (string, error) {
@@ -184,7 +186,7 @@ func MailboxKey(id string) (string, error) {
 		c := key[i]
 		ok = ok && (c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
 	}
-	if !ok {
+	if !ok || strings.Trim(key, ".") == "" {
 		return "", ErrMailboxID
 	}
 	return key, nil

@@ -15,7 +15,7 @@ func mailboxIDs(t *testing.T, w *world) {
 			t.Errorf("%s: %+v, %v", id, m, err)
 		}
 	}
-	for _, id := range []string{"", "\u212aIS-1_a.b", "K\u0131S-1_a.b", "KI\u017f-1_a.b", "KIS-1_a.b\u00a0", "KIS-1_a.b\x00", "BOX 1", "BÖX", "A/B", "A:B"} {
+	for _, id := range []string{"", "\u212aIS-1_a.b", "K\u0131S-1_a.b", "KI\u017f-1_a.b", "KIS-1_a.b\u00a0", "KIS-1_a.b\x00", "BOX 1", "BÖX", "A/B", "A:B", ".", "..", "..."} {
 		if _, err := w.Mailbox(w.ctx(), id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%q is found: %v", id, err)
 		}
