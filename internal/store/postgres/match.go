@@ -146,12 +146,12 @@ func (db *DB) alone(ctx context.Context, f func(context.Context, *pgx.Conn) erro
 // gather finds the candidates of a publish that has many.
 func (db *DB) gather(ctx context.Context, q querier, a *accept) (err error) {
 	s := store.NewSearch(&a.Facts)
-	a.boxes, err = db.search(ctx, q, s, a.Facts.EventCode, a.hashes, nil)
+	a.boxes, err = db.walk(ctx, q, s, a.Facts.EventCode, a.hashes, nil)
 	a.candidates, a.found = s.Hits, 0
 	return err
 }
 
-// searchPage is how many rows of a route key a statement of search reads.
+// searchPage is how many rows of a route key a statement of walk reads.
 const searchPage = 500
 
 // selectPage reads the next rows of route keys, each behind a place. It says of
@@ -167,9 +167,9 @@ const selectPage = `SELECT k.n, r.class, r.mailbox, r.id, r.candidate, coalesce(
 		ORDER BY class, mailbox, id LIMIT $7) r
 	ORDER BY k.n, r.class, r.mailbox, r.id`
 
-// search reads what is filed under an event code and route keys, page by page,
+// walk reads what is filed under an event code and route keys, page by page,
 // as a snapshot saw it. It returns the version of the mailboxes and workflows.
-func (db *DB) search(ctx context.Context, q querier, s *store.Search, code string, hashes []int64, snapshot *string) (boxes int64, err error) {
+func (db *DB) walk(ctx context.Context, q querier, s *store.Search, code string, hashes []int64, snapshot *string) (boxes int64, err error) {
 	walks := make([]store.Walk, len(hashes))
 	for i := range walks {
 		walks[i] = s.Walk()
@@ -247,7 +247,7 @@ func (db *DB) matchAsOf(ctx context.Context, event store.EventID, f subscription
 			return err // the writer will say what has become of it
 		}
 		s := store.NewSearch(&f)
-		_, err = db.search(ctx, conn, s, f.EventCode, store.RouteHashes(f.Keys), &snapshot)
+		_, err = db.walk(ctx, conn, s, f.EventCode, store.RouteHashes(f.Keys), &snapshot)
 		copies = subscription.Match(s.Hits, f)
 		return err
 	})
