@@ -52,7 +52,7 @@ func TestSubscriptionsAreRefiled(t *testing.T) {
 		return err
 	}
 	old(func(db *sql.DB, p *goose.Provider) error {
-		if _, err := p.UpTo(context.Background(), 9); err != nil {
+		if _, err := p.UpTo(context.Background(), 10); err != nil {
 			return err
 		}
 		return file(db, before)

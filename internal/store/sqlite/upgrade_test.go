@@ -56,7 +56,7 @@ func TestUpgrade(t *testing.T) {
 func TestSubscriptionsAreRefiled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "nems.db")
 	earlier := storetest.EarlierSubscriptions(t)
-	conn := atVersion(t, path, 15)
+	conn := atVersion(t, path, 17)
 	must := func(query string, args ...any) {
 		t.Helper()
 		if err := exec(conn, query, args...); err != nil {
