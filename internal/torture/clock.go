@@ -122,9 +122,11 @@ func (c clocks) set(off time.Duration) {
 // unclocked is the program that checks what a world has left behind.
 func (w *world) unclocked(r *run) { w.here.binary, w.there.binary = r.binary, r.binary }
 
-// steps are to where the clocks are set. From the earliest to the latest is less
-// than the five days that a copy may wait in its mailbox.
-var steps = []time.Duration{3 * time.Hour, -3 * time.Hour, -48 * time.Hour, 48 * time.Hour}
+// years are far beyond whatever may wait, be kept or be remembered.
+const years = 10 * 365 * 24 * time.Hour
+
+// steps are to where the clocks are set.
+var steps = []time.Duration{3 * time.Hour, -3 * time.Hour, years, -48 * time.Hour, 48 * time.Hour}
 
 // housekeeping is how often a node looks for what has expired.
 const housekeeping = time.Minute
@@ -148,9 +150,10 @@ func clockSteps(r *run) (line row, err error) {
 			return line, err
 		}
 	}
-	c.set(48 * time.Hour)
-	w.wait(housekeeping + 5*time.Second) // what would be too old by this clock expires now
-	line.Note = fmt.Sprintf("clocks set to ±3 h and ±2 days; good again with try %d at most", slowest)
+	c.set(years)
+	w.wait(housekeeping + 5*time.Second) // what would be too old by this clock would expire now
+	c.set(0)
+	line.Note = fmt.Sprintf("clocks set to ±3 h, ±2 days and ten years ahead; good again with try %d at most", slowest)
 	w.unclocked(r)
 	return w.finish(line)
 }
