@@ -138,10 +138,10 @@ func TestQuotaMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	earlier := []string{
-		"DROP TABLE clock_shift", // of a later version
+		"DROP TABLE clock_shift, witness, route_class", // of later versions
 		"DROP TABLE quota_use", "DROP VIEW quota_due", "DROP FUNCTION count_messages CASCADE", "DROP FUNCTION count_upload CASCADE",
 		"ALTER TABLE message DROP COLUMN size", "ALTER TABLE upload DROP COLUMN mailbox, DROP COLUMN size", "DROP INDEX upload_position, subscription_route",
-		"DROP TABLE route_class", "ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed",
+		"ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed",
 		"DELETE FROM nems_schema_version WHERE version_id >= 5",
 		"INSERT INTO mailbox (id, name, ods, password, remote) VALUES ('A', '', 'RR8', 'p', false)",
 		"INSERT INTO inbox (mailbox, position, type, size) SELECT row, 4096, 0, 50 FROM mailbox",
