@@ -67,6 +67,7 @@ bench:
 	$(GO) run ./internal/bench
 	$(GO) run ./internal/bench -case nodes
 	$(GO) run ./internal/bench -case wide
+	$(GO) run ./internal/bench -case filters
 	$(GO) run ./internal/bench -case dead-mailbox
 
 torture: tools

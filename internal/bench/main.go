@@ -19,6 +19,7 @@ type load struct {
 	warmUp, span time.Duration // of publish
 	waiting      int           // deliveries of dead-mailbox's backlog
 	mailboxes    int           // of wide's event
+	candidates   int           // of filters
 	rounds       int           // of all but publish, on each side
 	round        time.Duration // length of one
 }
@@ -29,6 +30,7 @@ var cases = map[string]func(load) error{
 	"nodes":        measureNodes,
 	"wide":         measureWide,
 	"dead-mailbox": measureDeadMailbox,
+	"filters":      measureFilters,
 }
 
 func main() {
@@ -40,8 +42,9 @@ func main() {
 	flag.DurationVar(&l.span, "span", 8*time.Second, "publish: time that is counted")
 	flag.IntVar(&l.waiting, "waiting", 100_000, "dead-mailbox: deliveries that wait for it; 0 shows how far two servers differ by chance")
 	flag.IntVar(&l.mailboxes, "mailboxes", 10_000, "wide: mailboxes that the event goes to")
-	flag.IntVar(&l.rounds, "rounds", 21, "nodes, wide, dead-mailbox: rounds on each side")
-	flag.DurationVar(&l.round, "round", 2*time.Second, "nodes, wide, dead-mailbox: length of a round; of dead-mailbox after a second that is not counted")
+	flag.IntVar(&l.candidates, "candidates", 100_000, "filters: subscriptions that a filter drops, compared with a thousand")
+	flag.IntVar(&l.rounds, "rounds", 21, "nodes, wide, filters, dead-mailbox: rounds on each side")
+	flag.DurationVar(&l.round, "round", 2*time.Second, "nodes, wide, filters, dead-mailbox: length of a round; of dead-mailbox after a second that is not counted")
 	flag.Parse()
 	measure, ok := cases[*name]
 	if !ok {

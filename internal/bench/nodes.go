@@ -60,12 +60,18 @@ type nodesSide struct {
 }
 
 func (s *nodesSide) measure(l load, pg *pgserver.Server, message []byte) error {
-	before, began := pg.CPU()+used(s.nodes), time.Now()
+	spending := func() time.Duration {
+		if pg == nil {
+			return used(s.nodes)
+		}
+		return pg.CPU() + used(s.nodes)
+	}
+	before, began := spending(), time.Now()
 	r, err := l.publish(message, s.nodes...)
 	if err != nil {
 		return err
 	}
-	spent := pg.CPU() + used(s.nodes) - before
+	spent := spending() - before
 	s.rate = append(s.rate, float64(r.messages)/time.Since(began).Seconds())
 	s.efficiency = append(s.efficiency, float64(r.messages)/spent.Seconds())
 	return nil
