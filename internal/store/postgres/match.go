@@ -53,8 +53,8 @@ const selectCandidates = `SELECT k.n, r.id, r.candidate, (SELECT boxes FROM vers
 	FROM unnest($1::int[], $2::bigint[], $3::int[], $4::text[]) AS k(n, hash, code, classes), LATERAL (
 		(SELECT id, candidate FROM route WHERE hash = k.hash AND code = k.code AND NOT classed ORDER BY mailbox, id LIMIT $5)
 		UNION ALL
-		(SELECT c.id, c.candidate FROM (SELECT FROM route_class WHERE hash = k.hash AND code = k.code LIMIT 1) AS filtering, route_class c
-			WHERE c.hash = k.hash AND c.code = k.code AND c.class = ANY(k.classes::int[]) LIMIT $5)) r`
+		(SELECT c.id, c.candidate FROM (SELECT FROM route_class WHERE hash = k.hash AND code = k.code LIMIT 1) AS filtering, unnest(k.classes::int[]) AS w(class),
+			LATERAL (SELECT id, candidate FROM route_class WHERE hash = k.hash AND code = k.code AND class = w.class LIMIT $5) c LIMIT $5)) r`
 
 func candidatesOf(accepts []*accept) []any {
 	var events, codes []int32
