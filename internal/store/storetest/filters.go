@@ -82,10 +82,10 @@ func filters(t *testing.T, w *world) {
 			criteria += "&GPRegistration=" + []string{"RegisteredOnly", "UnregisteredOnly"}[random.IntN(2)]
 		}
 		s := w.subscription(fmt.Sprintf("FILTER%d", random.IntN(len(boxes))), criteria)
-		if random.IntN(8) == 0 {
+		switch random.IntN(8) {
+		case 0:
 			s.Status = subscription.Requested
-		}
-		if random.IntN(8) == 0 {
+		case 1:
 			s.End = epoch.Add(time.Minute)
 		}
 		all = append(all, s)
