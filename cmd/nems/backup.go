@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -45,7 +46,13 @@ func (r *restoreCmd) Run(ctx context.Context) error {
 	if err := node.Restore(ctx, r.From, r.Data, progress); err != nil {
 		return err
 	}
-	return (&checkCmd{Data: r.Data}).Run(ctx)
+	damaged, err := (&checkCmd{Data: r.Data}).check(ctx)
+	if damaged {
+		// Left there, it would be taken for a database, and stand in the way of the
+		// next restore.
+		err = errors.Join(err, fmt.Errorf("the backup is damaged: nothing of it was left in %s", r.Data), node.Discard(r.Data))
+	}
+	return err
 }
 
 // checkCmd reads the embedded database from end to end.
@@ -58,19 +65,26 @@ type checkCmd struct {
 // Run checks the file, every message's SHA-256 and the audit's chains, against
 // the checkpoints beside it, and fails when something is wrong.
 func (c *checkCmd) Run(ctx context.Context) error {
+	_, err := c.check(ctx)
+	return err
+}
+
+// check tells damage of the file from all else that can be wrong.
+func (c *checkCmd) check(ctx context.Context) (damaged bool, err error) {
 	checkpoints, err := c.read(c.Data) // first: those of a running service go on growing
 	if err != nil {
-		return err
+		return false, err
 	}
 	progress, finish := pageProgress()
 	health, err := node.Check(ctx, c.Data, c.Database, progress)
 	finish()
 	if err != nil {
-		return err
+		return ctx.Err() == nil, err
 	}
+	damaged = len(health.Damage)+len(health.Damaged) > 0
 	report, err := checkpoints.verify(node.AuditLinks(ctx, c.Data, c.Database))
 	if err != nil {
-		return err
+		return damaged, err
 	}
 	for _, text := range health.Damage {
 		fmt.Fprintln(stdout(), "file:", plain.Line(text))
@@ -85,11 +99,11 @@ func (c *checkCmd) Run(ctx context.Context) error {
 		fmt.Fprintf(stdout(), "quota: the counter %s of %s is short of %d; the service recounts once a day\n", d.Quota, plain.Line(d.Owner), d.Short)
 	}
 	if len(health.Damage)+len(health.Damaged)+report.Found > 0 {
-		return errFailed
+		return damaged, errFailed
 	}
 	fmt.Fprintf(stdout(), "whole: %d messages with their SHA-256\n", health.Events)
 	printReport(report)
-	return nil
+	return false, nil
 }
 
 // pageProgress draws a bar for each file on a terminal, and nothing in a pipe.

@@ -51,6 +51,20 @@ func Restore(ctx context.Context, from, data string, progress func(file string, 
 	return copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress)
 }
 
+// Discard removes what Restore has just made: nothing else of a database was in the
+// folder.
+func Discard(data string) error {
+	var failed error
+	for _, name := range []string{eventsFile, directoryFile} {
+		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+			if err := os.Remove(filepath.Join(data, name+suffix)); !errors.Is(err, fs.ErrNotExist) {
+				failed = errors.Join(failed, err)
+			}
+		}
+	}
+	return failed
+}
+
 // isDatabaseFile tells databases, their logs, journals and locks, and used MESH
 // tokens by their names.
 func isDatabaseFile(name string) bool {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
-	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -45,7 +45,7 @@ func CheckUp(ctx context.Context, c Config, w World) []Finding {
 		return u.found // the rest would only repeat it
 	}
 	u.note("configuration", "version %d", c.Version)
-	u.listeners()
+	u.listeners(ctx)
 	u.folder()
 	u.database(ctx)
 	u.directory(ctx)
@@ -68,7 +68,7 @@ func (u *checkUp) wrong(what string, err error) {
 	u.found = append(u.found, Finding{What: what, Wrong: err})
 }
 
-func (u *checkUp) listeners() {
+func (u *checkUp) listeners(ctx context.Context) {
 	all := []struct {
 		name string
 		Listener
@@ -80,7 +80,7 @@ func (u *checkUp) listeners() {
 	for _, l := range all {
 		if l.Listen != "" {
 			u.address(l.name+" listener", l.Listen)
-			u.certificates(l.name, l.Listener)
+			u.certificates(ctx, l.name, l.Listener)
 		}
 	}
 	if u.RemoteMESH.URL != "" {
@@ -94,7 +94,7 @@ func (u *checkUp) listeners() {
 
 // quiet watches nothing: a check-up logs by its findings.
 func (u *checkUp) quiet() *tlsWatch {
-	return newTLSWatch(newTurnedAway(u.Log), prometheus.NewRegistry())
+	return newTLSWatch(newTurnedAway(u.Log), prometheus.NewRegistry(), u.Now)
 }
 
 func (u *checkUp) address(what, listen string) {
@@ -113,12 +113,12 @@ func (u *checkUp) address(what, listen string) {
 // soon is how long before a certificate expires a check-up speaks of it.
 const soon = 30 * 24 * time.Hour
 
-func (u *checkUp) certificates(name string, l Listener) {
+func (u *checkUp) certificates(ctx context.Context, name string, l Listener) {
 	if l.Cert == "" {
 		return
 	}
 	what := name + " certificates"
-	pair, err := tls.LoadX509KeyPair(l.Cert, l.Key)
+	pair, err := readKeyPair(l.Cert, l.Key, x509.ExtKeyUsageServerAuth)
 	if err != nil {
 		u.wrong(what, err)
 		return
@@ -136,7 +136,14 @@ func (u *checkUp) certificates(name string, l Listener) {
 		return
 	}
 	p := &pins{listener: name, watch: u.quiet(), issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: u.Now}
-	if _, err := p.load(); err != nil {
+	if source, err := openAudit(ctx, u.Data, u.Database); err == nil { // what is wrong with it is said elsewhere
+		defer func() { _ = source.Close() }()
+		p.memory = &listMemory{ledger: source}
+	}
+	if u.AcceptOlderCRL {
+		p.memory = nil
+	}
+	if err := p.open(ctx); err != nil {
 		u.wrong(what, err)
 		return
 	}

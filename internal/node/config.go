@@ -84,6 +84,9 @@ type Config struct {
 	// AcceptLostTail lets the node start though the database ends before the last
 	// checkpoint, or the checkpoints before the last that it has witnessed.
 	AcceptLostTail bool `name:"accept-lost-tail" help:"Start once with a database that ends before its last checkpoint, because a backup was put back on purpose, or whose checkpoints are gone; recorded in the audit."`
+	// AcceptOlderCRL lets the node start with revocation lists that are older than
+	// those that were in force.
+	AcceptOlderCRL bool `name:"accept-older-crl" help:"Start once with revocation lists (client-crl) that are older than those that were in force before, or leave some out; recorded in the audit."`
 	// OperatorToken lets operator commands in from machines that cannot read
 	// the data folder.
 	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines show; default: a new one at each start, kept in the data folder."`

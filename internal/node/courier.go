@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"time"
 
 	"nems/internal/broker"
@@ -65,14 +64,14 @@ func (r RemoteMESH) validate() []error {
 func (r RemoteMESH) tls(now func() time.Time, watch *tlsWatch) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: now}
 	if r.Cert != "" {
-		pair, err := openKeyPair("mesh-remote", r.Cert, r.Key, watch)
+		pair, err := openKeyPair("mesh-remote", r.Cert, r.Key, x509.ExtKeyUsageClientAuth, watch)
 		if err != nil {
 			return nil, err
 		}
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get(nil) }
 	}
 	if r.CA != "" {
-		text, err := os.ReadFile(r.CA)
+		text, err := readRegular(r.CA)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -31,7 +32,7 @@ type endpoint struct {
 
 // bind opens an address. It fails at once when the address cannot be had or
 // the certificate cannot be read.
-func bind(name string, l Listener, handler http.Handler, w World, watch *tlsWatch) (*endpoint, error) {
+func bind(ctx context.Context, name string, l Listener, handler http.Handler, w World, watch *tlsWatch, memory *listMemory) (*endpoint, error) {
 	socket, err := net.Listen("tcp", l.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%s listener: %w", name, err)
@@ -42,7 +43,7 @@ func bind(name string, l Listener, handler http.Handler, w World, watch *tlsWatc
 		ErrorLog: watch.errorLog(name),
 	}}
 	if l.Cert != "" {
-		if err := e.secure(l, w.Now, watch); err != nil {
+		if err := e.secure(ctx, l, w.Now, watch, memory); err != nil {
 			_ = socket.Close()
 			return nil, fmt.Errorf("%s listener: %w", name, err)
 		}
@@ -54,11 +55,11 @@ func bind(name string, l Listener, handler http.Handler, w World, watch *tlsWatc
 }
 
 // secure puts TLS around the socket.
-func (e *endpoint) secure(l Listener, now func() time.Time, watch *tlsWatch) (err error) {
-	if e.pair, err = openKeyPair(e.name, l.Cert, l.Key, watch); err != nil {
+func (e *endpoint) secure(ctx context.Context, l Listener, now func() time.Time, watch *tlsWatch, memory *listMemory) (err error) {
+	if e.pair, err = openKeyPair(e.name, l.Cert, l.Key, x509.ExtKeyUsageServerAuth, watch); err != nil {
 		return err
 	}
-	config, pins, err := tlsConfig(e.name, l, e.pair, now, watch)
+	config, pins, err := tlsConfig(ctx, e.name, l, e.pair, now, watch, memory)
 	if err != nil {
 		return err
 	}

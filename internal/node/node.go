@@ -165,7 +165,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.metrics = newMetrics(n.db.Stats)
 	n.away = newTurnedAway(n.Log)
-	n.tls = newTLSWatch(n.away, n.metrics.registry)
+	n.tls = newTLSWatch(n.away, n.metrics.registry, n.Now)
 	n.clock.register(n.metrics.registry)
 	if err := n.lastCommit(ctx); err != nil {
 		return err
@@ -208,7 +208,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
 	}
-	if err := n.bind(); err != nil {
+	if err := n.bind(ctx); err != nil {
 		return err
 	}
 	return n.announce()
@@ -245,15 +245,19 @@ func (n *node) serve(ctx context.Context) error {
 }
 
 // bind makes the handlers and opens the addresses.
-func (n *node) bind() error {
+func (n *node) bind(ctx context.Context) error {
 	if n.Dev {
-		e, err := bind("dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.World, n.tls)
+		e, err := bind(ctx, "dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.World, n.tls, nil)
 		if err != nil {
 			return err
 		}
 		n.endpoints = append(n.endpoints, e)
 		e.server.Handler = n.localOnly(e.socket.Addr(), n.everything())
 		return nil
+	}
+	memory := n.listMemory()
+	if n.AcceptOlderCRL {
+		memory = n.forgetLists()
 	}
 	operations := http.NewServeMux()
 	n.operations(operations)
@@ -269,7 +273,7 @@ func (n *node) bind() error {
 		if l.Listen == "" {
 			continue
 		}
-		e, err := bind(l.name, l.Listener, l.handler, n.World, n.tls)
+		e, err := bind(ctx, l.name, l.Listener, l.handler, n.World, n.tls, memory)
 		if err != nil {
 			return err
 		}

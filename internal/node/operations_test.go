@@ -221,6 +221,25 @@ func TestProxyHandsOverCertificates(t *testing.T) {
 	p.revoke(publisher)
 	r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)).Set("Client-Cert", rfc9440(publisher))
 	p.eventually("a revoked one is refused", func() bool { return p.Send(r).Status == 400 })
+
+	// Both sides learn why.
+	for reason, headers := range map[string][]string{
+		"revoked": {rfc9440(publisher)}, "unknown issuer": {rfc9440(stranger)}, "malformed": {":AAAA:"}, "given more than once": {rfc9440(leeds), rfc9440(leeds)},
+	} {
+		r := p.signedPublish()
+		for _, h := range headers {
+			r.Header.Add("Client-Cert", h)
+		}
+		if a := p.Send(r); a.Status != 403 || !strings.Contains(string(a.Body), "not accepted ("+reason+")") {
+			t.Errorf("%s: %d %s", reason, a.Status, a.Body)
+		}
+		if line := `nems_tls_refused_total{listener="fhir",reason="` + reason + `"}`; !strings.Contains(p.metrics(), line) {
+			t.Errorf("the metrics have no %s", line)
+		}
+		if !strings.Contains(p.Log.String(), "reason="+reason) && !strings.Contains(p.Log.String(), `reason="`+reason+`"`) {
+			t.Errorf("the log has no %s", reason)
+		}
+	}
 }
 
 // TestHandshakesAndCertificatesAreShown turns callers away, renews files and

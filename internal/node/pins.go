@@ -27,6 +27,35 @@ type pins struct {
 	issuers, revocations watched // touched by load alone
 	now                  func() time.Time
 	current              atomic.Pointer[pinned]
+
+	// Of the revocation lists that have been in force; touched by load and save.
+	memory     *listMemory
+	seen       []seenList
+	remembered bool // memory has seen
+}
+
+// open reads the files for the first time, and holds them against what was in
+// force before this start.
+func (p *pins) open(ctx context.Context) (err error) {
+	if p.revocations.path != "" {
+		if p.seen, err = p.memory.recall(ctx, p.listener); err != nil {
+			return err
+		}
+	}
+	if _, err := p.load(); err != nil {
+		return err
+	}
+	return p.save(ctx)
+}
+
+// save has the lists in force remembered.
+func (p *pins) save(ctx context.Context) error {
+	if p.remembered || p.revocations.path == "" {
+		return nil
+	}
+	err := p.memory.remember(ctx, p.listener, p.seen)
+	p.remembered = err == nil
+	return err
 }
 
 // pinned is one reading of the files. It is never changed.
@@ -36,7 +65,7 @@ type pinned struct {
 	revoked    map[string]bool // by revocationKey
 	expires    time.Time       // of the first revocation list to expire; zero without one
 	issuers    []*x509.Certificate
-	lists      map[string]*x509.RevocationList // the newest of each issuer, by its key
+	lists      []seenList
 }
 
 // load reads the files if they have changed, and tells whether they had. What
@@ -55,7 +84,7 @@ func (p *pins) load() (changed bool, err error) {
 	next, err := readPinned(ca, crl)
 	last := p.current.Load()
 	if err == nil && p.revocations.path != "" {
-		err = next.replaces(last)
+		err = next.replaces(p.seen)
 	}
 	if err != nil {
 		p.issuers, p.revocations = issuers, revocations
@@ -66,6 +95,9 @@ func (p *pins) load() (changed bool, err error) {
 		next.generation = last.generation + 1
 	}
 	p.current.Store(next)
+	if p.revocations.path != "" {
+		p.seen, p.remembered = followed(p.seen, next.lists), false
+	}
 	p.watch.trusts(p.listener, next.issuers)
 	return true, nil
 }
@@ -73,17 +105,13 @@ func (p *pins) load() (changed bool, err error) {
 // readPinned reads issuers (PEM) and the revocation lists that they signed (PEM,
 // several, or one in DER).
 func readPinned(ca, crl []byte) (*pinned, error) {
-	p := &pinned{pool: x509.NewCertPool(), revoked: map[string]bool{}, lists: map[string]*x509.RevocationList{}}
-	for block, rest := pem.Decode(ca); block != nil; block, rest = pem.Decode(rest) {
-		issuer, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("client-ca: %w", err)
-		}
-		p.pool.AddCert(issuer)
-		p.issuers = append(p.issuers, issuer)
+	p := &pinned{pool: x509.NewCertPool(), revoked: map[string]bool{}}
+	var err error
+	if p.issuers, err = readIssuers(ca); err != nil {
+		return nil, fmt.Errorf("client-ca: %w", err)
 	}
-	if len(p.issuers) == 0 {
-		return nil, errors.New("client-ca: holds no certificate in PEM")
+	for _, issuer := range p.issuers {
+		p.pool.AddCert(issuer)
 	}
 	for len(bytes.TrimSpace(crl)) > 0 {
 		block, rest := pem.Decode(crl)
@@ -96,6 +124,30 @@ func readPinned(ca, crl []byte) (*pinned, error) {
 		crl = rest
 	}
 	return p, nil
+}
+
+// readIssuers reads certificates in PEM, with text before each of them. A file that
+// was cut short in one, or holds what can issue nothing, is refused.
+func readIssuers(text []byte) (issuers []*x509.Certificate, err error) {
+	begun := bytes.Count(text, []byte("-----BEGIN"))
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		issuer, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, err
+		}
+		constrained := issuer.Version < 3 || issuer.BasicConstraintsValid && issuer.IsCA
+		if !constrained || issuer.KeyUsage != 0 && issuer.KeyUsage&x509.KeyUsageCertSign == 0 {
+			return nil, fmt.Errorf("%s is no certificate authority: its basic constraints or key usage do not let it issue any", issuer.Subject)
+		}
+		issuers, text = append(issuers, issuer), rest
+	}
+	switch {
+	case begun != len(issuers) || len(issuers) > 0 && len(bytes.TrimSpace(text)) > 0:
+		return nil, fmt.Errorf("the file is cut short or damaged behind certificate %d", len(issuers))
+	case len(issuers) == 0:
+		return nil, errors.New("holds no certificate in PEM")
+	}
+	return issuers, nil
 }
 
 // deltaIndicator marks a list that has only what is new since another (RFC 5280,
@@ -121,45 +173,28 @@ func (p *pinned) revoke(der []byte) error {
 		if p.expires.IsZero() || list.NextUpdate.Before(p.expires) {
 			p.expires = list.NextUpdate
 		}
-		key := string(issuer.RawSubjectPublicKeyInfo)
-		if known := p.lists[key]; known == nil || older(known, list) {
-			p.lists[key] = list
-		}
+		p.lists = append(p.lists, newSeenList(list, issuer))
 		return nil
 	}
 	return errors.New("a revocation list is signed by none of the issuers in client-ca")
 }
 
-// older tells whether a list was issued before another of the same issuer.
-func older(a, b *x509.RevocationList) bool {
-	if a.Number != nil && b.Number != nil && a.Number.Cmp(b.Number) != 0 {
-		return a.Number.Cmp(b.Number) < 0
-	}
-	return a.ThisUpdate.Before(b.ThisUpdate)
-}
-
 // trusts tells whether the issuer with a key is accepted.
 func (p *pinned) trusts(key string) bool {
-	return slices.ContainsFunc(p.issuers, func(c *x509.Certificate) bool { return string(c.RawSubjectPublicKeyInfo) == key })
+	return slices.ContainsFunc(p.issuers, func(c *x509.Certificate) bool { return keyOf(c) == key })
 }
 
-// replaces refuses a reading that would let in whom the last one kept out: one
-// without a list, without the list of an issuer that had one, or with an older
-// one. last is nil at first.
-func (p *pinned) replaces(last *pinned) error {
+// replaces refuses a reading that would let in whom an earlier one kept out: one
+// without a list, or without one that was in force and has no successor.
+func (p *pinned) replaces(seen []seenList) error {
 	if len(p.lists) == 0 {
 		return errors.New("client-crl: holds no revocation list")
 	}
-	if last == nil {
-		return nil
-	}
-	for key, before := range last.lists {
-		switch now := p.lists[key]; {
-		case !p.trusts(key): // the issuer itself is gone
-		case now == nil:
-			return fmt.Errorf("client-crl: has no list of %s any more, who had one", before.Issuer)
-		case older(now, before):
-			return fmt.Errorf("client-crl: the list of %s is older than the one in force", before.Issuer)
+	for _, s := range seen {
+		if p.trusts(s.Issuer) { // otherwise the issuer itself is gone
+			if err := s.givesWay(seen, p.lists); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -181,7 +216,8 @@ chains:
 	return nil
 }
 
-// verify builds the chain of a client certificate again.
+// verify builds the chain of a client certificate again: errRefused where every
+// chain holds one that is revoked.
 func (p *pinned) verify(certificates []*x509.Certificate, now time.Time) error {
 	options := x509.VerifyOptions{
 		Roots: p.pool, Intermediates: x509.NewCertPool(), CurrentTime: now,
@@ -191,10 +227,10 @@ func (p *pinned) verify(certificates []*x509.Certificate, now time.Time) error {
 		options.Intermediates.AddCert(c)
 	}
 	chains, err := certificates[0].Verify(options)
-	if err != nil || p.unrevoked(chains) == nil {
-		return errRefused
+	if err == nil && p.unrevoked(chains) == nil {
+		err = errRefused
 	}
-	return nil
+	return err
 }
 
 // admit is the last step of a handshake.
@@ -220,8 +256,8 @@ func (p *pins) guard(server *http.Server, next http.Handler) http.Handler {
 		current, now := p.current.Load(), p.now()
 		checked := r.Context().Value(checkedKey{}).(*atomic.Int64)
 		if checked.Load() != current.generation {
-			if current.verify(r.TLS.PeerCertificates, now) != nil {
-				p.watch.turnAway(p.listener, r.RemoteAddr, "revoked", "on an open connection")
+			if err := current.verify(r.TLS.PeerCertificates, now); err != nil {
+				p.watch.turnAway(p.listener, r.RemoteAddr, handshakeReason(err.Error()), "on an open connection")
 				panic(http.ErrAbortHandler)
 			}
 			checked.Store(current.generation)
@@ -265,6 +301,9 @@ func (p *pins) follow(ctx context.Context) error {
 		case changed:
 			said = ""
 			p.watch.reloaded(p.listener, clientFiles, nil)
+		}
+		if err := p.save(ctx); err != nil && ctx.Err() == nil {
+			p.watch.log.Warn("certificates: the revocation lists in force are not remembered yet", "listener", p.listener, "error", err)
 		}
 		current := p.current.Load()
 		if at := current.expires; !at.IsZero() && p.now().After(at) && expired != current.generation {

@@ -14,9 +14,12 @@ import (
 	"nems/internal/spine"
 )
 
-// errProxyHeader says that the header of a proxy holds no certificate; the
-// caller then has none.
-var errProxyHeader = errors.New("the header holds no certificate")
+// Why the header of a proxy holds no certificate; the caller then has none.
+var (
+	errNoHeader    = errors.New("no certificate")
+	errProxyHeader = errors.New("malformed")
+	errTwice       = errors.New("given more than once")
+)
 
 // proxied lets a proxy that ends the callers' TLS hand over their certificates
 // in a header. It is believed only on connections whose own certificate bears
@@ -36,16 +39,20 @@ func (p *pins) proxied(l Listener, next http.Handler) http.Handler {
 		// The proxy's own certificate must not pass for the caller's.
 		state := *r.TLS
 		state.PeerCertificates, state.VerifiedChains = nil, nil
-		if c, err := readProxyHeader(r.Header.Values(l.ProxyHeader)); err == nil && p.accepts(c) {
+		c, err := readProxyHeader(r.Header.Values(l.ProxyHeader))
+		if err == nil {
+			err = p.current.Load().verify([]*x509.Certificate{c}, p.now())
+		}
+		switch {
+		case err == nil:
 			state.PeerCertificates, state.VerifiedChains = []*x509.Certificate{c}, [][]*x509.Certificate{{c}}
+		case err != errNoHeader:
+			reason := handshakeReason(err.Error())
+			p.watch.turnAway(p.listener, r.RemoteAddr, reason, "a certificate in the header of the proxy")
+			r = r.WithContext(spine.WithCertificateFault(r.Context(), reason))
 		}
 		next.ServeHTTP(w, withTLS(viaProxy(r), &state))
 	})
-}
-
-// accepts holds a certificate that did not come by TLS against the pins.
-func (p *pins) accepts(c *x509.Certificate) bool {
-	return p.current.Load().verify([]*x509.Certificate{c}, p.now()) == nil
 }
 
 // withTLS returns the request as if it had come over another connection.
@@ -59,8 +66,12 @@ func withTLS(r *http.Request, state *tls.ConnectionState) *http.Request {
 // between colons (RFC 9440, section 2.2) or PEM in percent encoding, as nginx
 // writes $ssl_client_escaped_cert.
 func readProxyHeader(values []string) (*x509.Certificate, error) {
-	if len(values) != 1 {
-		return nil, errProxyHeader
+	switch len(values) {
+	case 0:
+		return nil, errNoHeader
+	case 1:
+	default:
+		return nil, errTwice
 	}
 	value := strings.TrimSpace(values[0])
 	if len(value) > 1 && value[0] == ':' && value[len(value)-1] == ':' {
@@ -68,7 +79,7 @@ func readProxyHeader(values []string) (*x509.Certificate, error) {
 		if err != nil {
 			return nil, errProxyHeader
 		}
-		return x509.ParseCertificate(der)
+		return parseProxied(der)
 	}
 	// A plus in base64 stands for itself: PathUnescape leaves it alone.
 	text, err := url.PathUnescape(value)
@@ -79,5 +90,13 @@ func readProxyHeader(values []string) (*x509.Certificate, error) {
 	if block == nil || len(strings.TrimSpace(string(rest))) > 0 {
 		return nil, errProxyHeader
 	}
-	return x509.ParseCertificate(block.Bytes)
+	return parseProxied(block.Bytes)
+}
+
+func parseProxied(der []byte) (*x509.Certificate, error) {
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, errProxyHeader
+	}
+	return c, nil
 }

@@ -81,7 +81,7 @@ func TestGoodListsStay(t *testing.T) {
 	}
 	write(ca, both)
 	write(crl, nil)
-	p := &pins{watch: newTLSWatch(newTurnedAway(slog.New(slog.DiscardHandler)), prometheus.NewRegistry()), issuers: watched{path: ca}, revocations: watched{path: crl}, now: func() time.Time { return now }}
+	p := &pins{watch: newTLSWatch(newTurnedAway(slog.New(slog.DiscardHandler)), prometheus.NewRegistry(), func() time.Time { return now }), issuers: watched{path: ca}, revocations: watched{path: crl}, now: func() time.Time { return now }}
 	if _, err := p.load(); err == nil {
 		t.Error("a configured list that is empty is taken for one that revokes nobody")
 	}
@@ -120,6 +120,29 @@ func TestGoodListsStay(t *testing.T) {
 	if changed, err := p.load(); !changed || err != nil {
 		t.Errorf("an issuer does not go with its list: %v", err)
 	}
+
+	// It comes back, and what it had revoked meanwhile counts still.
+	write(ca, both)
+	write(crl, slices.Concat(list(first, now.Add(2*time.Minute)), list(second, now)))
+	if changed, err := p.load(); changed || err == nil {
+		t.Errorf("an issuer came back with an older list: %v", err)
+	}
+
+	// Of two lists of one issuer neither is left out for the other.
+	part, newer := list(first, now.Add(3*time.Minute), big.NewInt(7)), list(first, now.Add(4*time.Minute))
+	write(ca, pem(first))
+	write(crl, slices.Concat(part, newer))
+	if changed, err := p.load(); !changed || err != nil || len(p.current.Load().revoked) != 1 {
+		t.Fatalf("two lists of an issuer: %v", err)
+	}
+	write(crl, newer)
+	if changed, err := p.load(); changed || err == nil {
+		t.Error("the list that revokes was left out")
+	}
+	write(crl, list(first, now.Add(5*time.Minute)))
+	if changed, err := p.load(); !changed || err != nil {
+		t.Errorf("a list newer than both: %v", err)
+	}
 }
 
 // TestPinsReadWhatTheyCanTrust gives the pins files that are wrong.
@@ -140,9 +163,18 @@ func TestPinsReadWhatTheyCanTrust(t *testing.T) {
 		}
 		return a, string(ca), string(crl)
 	}
-	_, ca, crl := issuer("Issuer")
+	authority, ca, crl := issuer("Issuer")
 	_, _, foreign := issuer("Issuer")
 	_, second, secondList := issuer("Second")
+	client, err := authority.Client("a.example.nhs.uk", now, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _, err := client.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf := string(text)
 	for name, c := range map[string]struct {
 		ca, crl string
 		want    string // in the error; "" for none
@@ -154,6 +186,11 @@ func TestPinsReadWhatTheyCanTrust(t *testing.T) {
 		"no PEM":                     {"hello", "", "client-ca"},
 		"a list of another issuer":   {ca, secondList, "client-crl"},
 		"a list of a namesake":       {ca, foreign, "client-crl"},
+		"cut in the second issuer":   {ca + second[:len(second)-40], "", "cut short"},
+		"cut in its first line":      {ca + second[:8], "", "cut short"},
+		"damaged in the first":       {strings.Replace(ca, "-----END", "-----AND", 1) + second, "", "client-ca"},
+		"text before each":           {"First\n" + ca + "subject: second\n" + second, "", ""},
+		"no authority":               {ca + leaf, "", "no certificate authority"},
 		"a list that is none":        {ca, "hello", "client-crl"},
 		"a list with something else": {ca, crl + "hello", "client-crl"},
 		"a key for an issuer":        {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "", "client-ca"},

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,13 +18,13 @@ import (
 
 // tlsConfig shows a listener's certificate and, when it names issuers, demands
 // client certificates from them. pins is nil when it names none.
-func tlsConfig(name string, l Listener, pair *keyPair, now func() time.Time, watch *tlsWatch) (*tls.Config, *pins, error) {
+func tlsConfig(ctx context.Context, name string, l Listener, pair *keyPair, now func() time.Time, watch *tlsWatch, memory *listMemory) (*tls.Config, *pins, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get, Time: now}
 	if l.ClientCA == "" {
 		return c, nil, nil
 	}
-	p := &pins{listener: name, watch: watch, issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: now}
-	if _, err := p.load(); err != nil {
+	p := &pins{listener: name, watch: watch, issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: now, memory: memory}
+	if err := p.open(ctx); err != nil {
 		return nil, nil, err
 	}
 	// A resumed session would skip the verification of the certificate.
@@ -42,6 +45,7 @@ func tlsConfig(name string, l Listener, pair *keyPair, now func() time.Time, wat
 type keyPair struct {
 	name      string // of the listener or connection that shows it
 	cert, key string
+	use       x509.ExtKeyUsage // what the certificate is shown for
 	watch     *tlsWatch
 
 	mu     sync.Mutex
@@ -51,8 +55,8 @@ type keyPair struct {
 }
 
 // openKeyPair reads a certificate with its key for the first time.
-func openKeyPair(name, cert, key string, watch *tlsWatch) (*keyPair, error) {
-	k := &keyPair{name: name, cert: cert, key: key, watch: watch}
+func openKeyPair(name, cert, key string, use x509.ExtKeyUsage, watch *tlsWatch) (*keyPair, error) {
+	k := &keyPair{name: name, cert: cert, key: key, use: use, watch: watch}
 	_, err := k.get(nil)
 	return k, err
 }
@@ -67,7 +71,7 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if k.pair != nil && (stamps == k.stamps || stamps == k.failed) {
 		return k.pair, nil
 	}
-	pair, err := tls.LoadX509KeyPair(k.cert, k.key)
+	pair, err := readKeyPair(k.cert, k.key, k.use)
 	if k.pair == nil && err != nil {
 		return nil, err
 	}
@@ -78,9 +82,51 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		k.failed = stamps
 		return k.pair, nil
 	}
-	k.pair, k.stamps, k.failed = &pair, stamps, [2]stamp{}
+	k.pair, k.stamps, k.failed = pair, stamps, [2]stamp{}
 	k.watch.owns(k.name, pair.Leaf)
 	return k.pair, nil
+}
+
+// readKeyPair reads a certificate with its key, and refuses one that is not for
+// the use: no peer would accept it.
+func readKeyPair(cert, key string, use x509.ExtKeyUsage) (*tls.Certificate, error) {
+	chain, err := readRegular(cert)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := readRegular(key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(chain, secret)
+	if err != nil {
+		return nil, err
+	}
+	uses := pair.Leaf.ExtKeyUsage
+	if len(uses) > 0 && !slices.Contains(uses, use) && !slices.Contains(uses, x509.ExtKeyUsageAny) {
+		return nil, fmt.Errorf("%s: its extended key usage does not allow %s", cert, map[x509.ExtKeyUsage]string{
+			x509.ExtKeyUsageServerAuth: "a server's (serverAuth)", x509.ExtKeyUsageClientAuth: "a client's (clientAuth)"}[use])
+	}
+	return &pair, nil
+}
+
+// mostRegular bounds a file of certificates, keys or revocation lists, in bytes.
+const mostRegular = 64 << 20
+
+// readRegular reads a file. What is none (a FIFO, a device) is refused: to read it
+// could take for ever, and hold up the stop.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: expected a regular file", path)
+	}
+	if info.Size() > mostRegular {
+		return nil, fmt.Errorf("%s: expected %d bytes at most; it has %d", path, mostRegular, info.Size())
+	}
+	return os.ReadFile(path)
 }
 
 // follow takes up renewed files until the context ends, also while nobody
@@ -132,7 +178,7 @@ func (w *watched) read() (content []byte, changed bool, err error) {
 	if s == w.stamp && s != (stamp{}) {
 		return w.content, false, nil
 	}
-	content, err = os.ReadFile(w.path)
+	content, err = readRegular(w.path)
 	if err != nil {
 		return w.content, false, err
 	}

@@ -6,6 +6,7 @@ import (
 	"log"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -19,11 +20,12 @@ type tlsWatch struct {
 	reloads *prometheus.CounterVec
 	refused *prometheus.CounterVec
 	away    *turnedAway
+	now     func() time.Time
 }
 
-func newTLSWatch(away *turnedAway, registry *prometheus.Registry) *tlsWatch {
+func newTLSWatch(away *turnedAway, registry *prometheus.Registry, now func() time.Time) *tlsWatch {
 	w := &tlsWatch{
-		log: away.log, away: away,
+		log: away.log, away: away, now: now,
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "nems_certificate_expiry_timestamp_seconds", Help: "When the certificates of a listener or connection expire: its own (own), the first of its issuers (issuers).",
 		}, []string{"listener", "certificate"}),
@@ -58,6 +60,7 @@ func (w *tlsWatch) reloaded(listener, file string, err error) {
 // owns notes the certificate that a listener or connection shows.
 func (w *tlsWatch) owns(listener string, c *x509.Certificate) {
 	w.expiry.WithLabelValues(listener, "own").Set(float64(c.NotAfter.Unix()))
+	w.expired(listener, ownFiles, c)
 }
 
 // trusts notes the issuers that a listener accepts.
@@ -67,8 +70,17 @@ func (w *tlsWatch) trusts(listener string, issuers []*x509.Certificate) {
 		if c.NotAfter.Before(first) {
 			first = c.NotAfter
 		}
+		w.expired(listener, clientFiles, c)
 	}
 	w.expiry.WithLabelValues(listener, "issuers").Set(float64(first.Unix()))
+}
+
+// expired says loudly that a certificate was taken up that nobody will accept: it
+// may be all there is, and clocks differ.
+func (w *tlsWatch) expired(listener, file string, c *x509.Certificate) {
+	if w.now().After(c.NotAfter) {
+		w.log.Error("certificates: one has EXPIRED and is in use all the same", "listener", listener, "file", file, "certificate", c.Subject.String(), "since", c.NotAfter)
+	}
 }
 
 // errorLog is the ErrorLog of a listener's server. Package net/http tells of
@@ -100,10 +112,10 @@ func (s serverErrors) Write(line []byte) (int, error) {
 // turnAway notes who was refused and why. Peers that went away by themselves are
 // counted alone.
 func (w *tlsWatch) turnAway(listener, peer, reason, detail string) {
-	w.refused.WithLabelValues(listener, reason).Inc()
 	if reason != "gone" {
 		w.away.note(refusal{what: "a TLS peer was refused", listener: listener, peer: host(peer), reason: reason}, slog.String("detail", detail))
 	}
+	w.refused.WithLabelValues(listener, reason).Inc()
 }
 
 // handshakeReasons are the reasons, by what the detail contains.
@@ -117,6 +129,8 @@ var handshakeReasons = []struct{ detail, reason string }{
 	{"looks like an HTTP request", "not TLS"},
 	{"first record does not look like a TLS handshake", "not TLS"},
 	{"timeout", "timeout"},
+	{errProxyHeader.Error(), "malformed"},
+	{errTwice.Error(), "given more than once"},
 	{"EOF", "gone"},
 	{"connection reset", "gone"},
 }

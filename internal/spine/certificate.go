@@ -1,6 +1,7 @@
 package spine
 
 import (
+	"context"
 	"crypto/x509"
 	"slices"
 	"strings"
@@ -25,4 +26,21 @@ func CertificateNames(c *x509.Certificate) []string {
 		}
 	}
 	return names
+}
+
+// faultKey finds, in a request's context, what was wrong with its certificate.
+type faultKey struct{}
+
+// WithCertificateFault notes why a certificate that came with a request was not
+// accepted, in words that may be shown to the caller.
+func WithCertificateFault(ctx context.Context, reason string) context.Context {
+	return context.WithValue(ctx, faultKey{}, reason)
+}
+
+// receivedInstead says what came in the place of a verified certificate.
+func receivedInstead(ctx context.Context) string {
+	if reason, _ := ctx.Value(faultKey{}).(string); reason != "" {
+		return "one that was not accepted (" + reason + ")"
+	}
+	return "none"
 }

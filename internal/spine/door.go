@@ -90,7 +90,7 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 	}
 	admitted := caller
 	admitted.System = system
-	if refusal := d.admit(&admitted, token, head, r.Certificate); refusal != nil {
+	if refusal := d.admit(ctx, &admitted, token, head, r.Certificate); refusal != nil {
 		return caller, refusal
 	}
 	return admitted, nil
@@ -98,9 +98,9 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 
 // admit checks what depends on the registration: the signature, the receiver,
 // and the tuple as a whole.
-func (d *Door) admit(c *Caller, token token, head headers, certificate []string) *Refusal {
+func (d *Door) admit(ctx context.Context, c *Caller, token token, head headers, certificate []string) *Refusal {
 	if d.Certified && certificate == nil {
-		return AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, beside a signed token too; received none")
+		return AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, beside a signed token too; received " + receivedInstead(ctx))
 	}
 	if token.algorithm != unsigned {
 		// An ASID that is not registered has no keys: that is for the gate to say.

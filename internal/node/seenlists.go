@@ -1,0 +1,151 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"nems/internal/audit"
+)
+
+// seenList is a revocation list that is in force, or was the last of its issuer
+// and scope that was. It is remembered in the database, which outlives the files,
+// the node and, with PostgreSQL, its machine: a list that was once in force gives
+// way to a newer one alone.
+type seenList struct {
+	Issuer string    `json:"issuer"` // SHA-256 of its key
+	Scope  string    `json:"scope"`  // SHA-256 of the extension that names one; "" of a list of everything
+	Name   string    `json:"name"`   // of the issuer
+	Number *big.Int  `json:"number,omitempty"`
+	At     time.Time `json:"at"`     // of issue
+	Digest string    `json:"digest"` // SHA-256 of what is signed
+}
+
+// issuingPoint says which certificates a list is about (RFC 5280, section 5.2.5).
+var issuingPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
+
+func newSeenList(list *x509.RevocationList, issuer *x509.Certificate) seenList {
+	s := seenList{
+		Issuer: keyOf(issuer), Name: issuer.Subject.String(), Number: list.Number, At: list.ThisUpdate, Digest: digest(list.RawTBSRevocationList),
+	}
+	for _, e := range list.Extensions {
+		if e.Id.Equal(issuingPoint) {
+			s.Scope = digest(e.Value)
+		}
+	}
+	return s
+}
+
+func keyOf(issuer *x509.Certificate) string { return digest(issuer.RawSubjectPublicKeyInfo) }
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// sameScope tells whether two lists are about the same certificates.
+func (s seenList) sameScope(other seenList) bool {
+	return s.Issuer == other.Issuer && s.Scope == other.Scope
+}
+
+// older tells whether a list was issued before another of the same issuer.
+func (s seenList) older(other seenList) bool {
+	if s.Number != nil && other.Number != nil && s.Number.Cmp(other.Number) != 0 {
+		return s.Number.Cmp(other.Number) < 0
+	}
+	return s.At.Before(other.At)
+}
+
+// givesWay returns an error where a list that was in force is neither among the
+// present ones nor followed by another one of its scope, as new as all that were in
+// force beside it: one of two lists cannot be left out for the other.
+func (s seenList) givesWay(seen, present []seenList) error {
+	among := false
+	for _, now := range present {
+		if !now.sameScope(s) {
+			continue
+		}
+		among = true
+		stale := slices.ContainsFunc(seen, func(was seenList) bool {
+			return was.sameScope(now) && (was.Digest == now.Digest || now.older(was))
+		})
+		if now.Digest == s.Digest || !stale {
+			return nil
+		}
+	}
+	if !among {
+		return fmt.Errorf("client-crl: has no list of %s any more, who had one", s.Name)
+	}
+	return fmt.Errorf("client-crl: what there is of %s is older than the list in force, of %s, or leaves it out", s.Name, s.At.UTC().Format(time.RFC3339))
+}
+
+// followed are the lists to remember: the present ones, and those of issuers that
+// are gone and may come back.
+func followed(seen, present []seenList) []seenList {
+	kept := slices.Clone(present)
+	for _, s := range seen {
+		if !slices.ContainsFunc(present, s.sameScope) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+// listMemory keeps the lists of listeners in a database. A nil one keeps nothing.
+type listMemory struct {
+	ledger interface {
+		Witness(ctx context.Context, name string) ([]byte, error)
+	}
+	keep func(ctx context.Context, name string, value []byte) error
+}
+
+func (n *node) listMemory() *listMemory {
+	return &listMemory{ledger: n.db, keep: n.db.PutWitness}
+}
+
+func listsName(listener string) string { return "revocation lists of " + listener }
+
+// recall reads what is remembered of a listener.
+func (m *listMemory) recall(ctx context.Context, listener string) (seen []seenList, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	value, err := m.ledger.Witness(ctx, listsName(listener))
+	if err != nil || value == nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(value, &seen); err != nil {
+		return nil, fmt.Errorf("the revocation lists that the database remembers: %w", err)
+	}
+	return seen, nil
+}
+
+func (m *listMemory) remember(ctx context.Context, listener string, seen []seenList) error {
+	if m == nil || m.keep == nil {
+		return nil
+	}
+	value, err := json.Marshal(seen)
+	if err != nil {
+		return err
+	}
+	return m.keep(ctx, listsName(listener), value)
+}
+
+// forgetLists has the node start with whatever lists there are, on purpose.
+func (n *node) forgetLists() *listMemory {
+	n.Log.Error("revocation lists may be older than those that were in force: accept-older-crl is set")
+	n.db.Record(audit.Entry{At: n.Now(), Action: "older-crl"})
+	return &listMemory{ledger: nothing{}, keep: n.db.PutWitness}
+}
+
+// nothing remembers nothing.
+type nothing struct{}
+
+func (nothing) Witness(context.Context, string) ([]byte, error) { return nil, nil }
