@@ -118,17 +118,17 @@ func asExported(l audit.Link, line []byte) error {
 	if err != nil {
 		return err
 	}
-	var exported bytes.Buffer
-	if err := writeChainLink(&exported, c); err != nil || !bytes.Equal(bytes.TrimSuffix(exported.Bytes(), []byte("\n")), line) {
-		return errors.Join(errNotAsExported, err)
+	// The service writes characters that cannot be shown as they are, and the
+	// command escapes them.
+	var raw, shown bytes.Buffer
+	if err := errors.Join(jsonv1.NewEncoder(&raw).Encode(c), jsonv1.NewEncoder(plain.JSON(&shown)).Encode(c)); err != nil {
+		return err
+	}
+	line = append(bytes.Clone(line), '\n')
+	if !bytes.Equal(line, raw.Bytes()) && !bytes.Equal(line, shown.Bytes()) {
+		return errNotAsExported
 	}
 	return nil
-}
-
-// writeChainLink writes a line as nems audit export does: every character in it can
-// be shown.
-func writeChainLink(w io.Writer, c ChainLink) error {
-	return jsonv1.NewEncoder(plain.JSON(w)).Encode(c)
 }
 
 func readHash(text string, into *audit.Hash) error {
