@@ -41,7 +41,7 @@ func lockFile(database string) (*lock, error) {
 	}
 	fd, err := syscall.Open(real, syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, fileMode)
 	if err != nil {
-		return nil, errors.Join(&os.PathError{Op: "open", Path: real, Err: err}, beside.Close())
+		return nil, errors.Join(fmt.Errorf("unable to open %s: %w", real, err), beside.Close())
 	}
 	if err := tryLock(fd, database); err != nil {
 		// The descriptor stays open: who has the lock may be in this process.
