@@ -15,7 +15,7 @@ const partnerSeparator = "~~~"
 
 // MaxNamed is how many subscriptions a copy names, those with the lowest ids of
 // all that asked for it: what is kept with a copy and sent beside it is bounded.
-const MaxNamed = 64
+const MaxNamed = 256
 
 // Match decides which copies an event makes: one for each mailbox that has at
 // least one live subscription whose key is among the event's and whose filters
