@@ -40,7 +40,7 @@ test: tools
 	$(GO) vet ./...
 	@$(if $(RACE),true,echo "make test: no C compiler found, so the race detector stays off")
 	$(GO) test $(RACE) -timeout 20m ./...
-	$(GO) test ./internal/simulator # a thousand seeds: the race detector runs fewer
+	$(GO) test ./internal/proof/simulator # a thousand seeds: the race detector runs fewer
 
 # What tests need beside Go: xmllint and Saxon, the oracles of the differential
 # tests, and a PostgreSQL server. Where one is neither installed nor installable, its tests
@@ -64,14 +64,14 @@ lint:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./internal/...
-	$(GO) run ./internal/bench
-	$(GO) run ./internal/bench -case nodes
-	$(GO) run ./internal/bench -case wide
-	$(GO) run ./internal/bench -case filters
-	$(GO) run ./internal/bench -case dead-mailbox
+	$(GO) run ./internal/proof/bench
+	$(GO) run ./internal/proof/bench -case nodes
+	$(GO) run ./internal/proof/bench -case wide
+	$(GO) run ./internal/proof/bench -case filters
+	$(GO) run ./internal/proof/bench -case dead-mailbox
 
 torture: tools
-	$(GO) run ./internal/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)
+	$(GO) run ./internal/proof/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)
 
 fuzz:
 	@grep -rl '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
@@ -81,7 +81,7 @@ fuzz:
 	done
 
 simulate:
-	$(GO) test ./internal/simulator -run Seeds -seeds $(or $(SEEDS),10000) -timeout 0 -v
+	$(GO) test ./internal/proof/simulator -run Seeds -seeds $(or $(SEEDS),10000) -timeout 0 -v
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/nems ./cmd/nems

@@ -28,7 +28,7 @@ var floors = [][]string{
 	{"internal/mailbox/mailboxtest"},
 	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
-	{"cmd/nems", "internal/bench", "internal/release", "internal/simulator", "internal/torture"},
+	{"cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
 }
 
 // onlyNode are the packages that no other package than node may import: SQL

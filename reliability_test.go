@@ -18,7 +18,7 @@ func TestProofsAreThere(t *testing.T) {
 	}
 	var tests strings.Builder
 	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(path, "internal/torture/") {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(path, "internal/proof/torture/") {
 			return err
 		}
 		source, err := os.ReadFile(path)

@@ -1,7 +1,7 @@
 // Package crashpoint names places where a crash would matter most. They do
 // nothing, unless the environment variable NEMS_CRASH_POINT names one when the
 // program starts: then the process kills itself there, as a power cut or the
-// kernel's OOM killer would, so that `internal/torture` can show that nothing
+// kernel's OOM killer would, so that `internal/proof/torture` can show that nothing
 // is lost at any of them.
 package crashpoint
 

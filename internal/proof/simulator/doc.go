@@ -19,8 +19,8 @@
 // no other one wakes at, so that a seed decides the whole schedule and a
 // failure replays:
 //
-//	go test ./internal/simulator -run Seeds -seed 17    # one, with its trace
-//	go test ./internal/simulator -run Seeds -seeds 50000
+//	go test ./internal/proof/simulator -run Seeds -seed 17    # one, with its trace
+//	go test ./internal/proof/simulator -run Seeds -seeds 50000
 package simulator
 
 // Bug is a fault planted on purpose: the invariants have to find it.
