@@ -31,8 +31,9 @@ func Short(s string, most int) string {
 	if whole && len(line) <= most {
 		return line
 	}
-	end := most - len(ellipsis)
-	for end > 0 && !utf8.RuneStart(line[end]) {
+	// Line may have made the text shorter: a wide blank of three bytes becomes one.
+	end := min(most-len(ellipsis), len(line))
+	for end > 0 && end < len(line) && !utf8.RuneStart(line[end]) {
 		end--
 	}
 	return line[:end] + ellipsis

@@ -54,6 +54,7 @@ func TestShort(t *testing.T) {
 	}{
 		{"abc", 3, "abc"}, {"abcd", 3, "…"}, {"abcdef", 6, "abcdef"}, {"abcdefg", 6, "abc…"}, {"ééé", 6, "ééé"}, {"éééé", 7, "éé…"}, {"éééé", 6, "é…"},
 		{"\xff\xff\xff\xff", 9, "\ufffd\ufffd…"}, {"\x1b\x1b", 6, "\ufffd\ufffd"}, {"", 3, ""}, {"\u009b\u009b", 5, "…"},
+		{"\u1680\u1680a", 6, "  …"}, {"\u2003\u2003", 5, " …"},
 	} {
 		if got := plain.Short(c.in, c.most); got != c.want {
 			t.Errorf("%q at most %d: %q, want %q", c.in, c.most, got, c.want)
