@@ -20,18 +20,18 @@ import (
 	"nems/internal/spine"
 )
 
-// maxAnswer limits how much of an answer is read: answers are small.
+// maxAnswer limits how many bytes of an answer are read; answers are small.
 const maxAnswer = 1 << 20
 
 // Client calls one NEMS as one system. Fill the fields before the first call;
 // afterwards a Client is safe for concurrent use.
 type Client struct {
-	// URL is where the NEMS is: scheme, host and port, such as http://localhost:8080.
+	// URL is the address of the NEMS: scheme, host and port, such as http://localhost:8080.
 	URL string
-	// ASID identifies the calling system, ODS its organisation.
+	// ASID identifies the calling system. ODS is its organisation's code.
 	ASID string
 	ODS  string
-	// NEMS is the ASID of the service, sent as toASID.
+	// NEMS is the ASID of the service, which is sent as toASID.
 	NEMS string
 	// User identifies the person on whose behalf a call is made
 	// (`system|value`); "" for calls that no person makes.
@@ -39,20 +39,20 @@ type Client struct {
 	// Reason is the reason_for_request: directcare (the default),
 	// secondaryuses or patientaccess.
 	Reason string
-	// HTTP makes the calls; nil means http.DefaultClient. A production NEMS
-	// wants one with a client certificate.
+	// HTTP makes the calls; nil means http.DefaultClient. A NEMS in production
+	// asks for a client certificate.
 	HTTP *http.Client
-	// Now is the clock of the tokens; nil means time.Now.
+	// Now is the clock used for tokens; nil means time.Now.
 	Now func() time.Time
 }
 
 // Error is an answer that refuses the call.
 type Error struct {
 	Status int // HTTP status
-	// Issues are the OperationOutcome's, "Code: diagnostics" each; empty when
-	// the answer held none.
+	// Issues are those of the OperationOutcome, "Code: diagnostics" each; empty
+	// when the answer had none.
 	Issues []Issue
-	// RetryAfter says how long the service asks to wait; 0 when it does not.
+	// RetryAfter is how long the service asks the caller to wait; 0 when it does not ask.
 	RetryAfter time.Duration
 }
 
@@ -62,7 +62,7 @@ type Issue struct {
 	Code        string `json:"code"`     // Spine code, such as INVALID_RESOURCE
 	Display     string `json:"display,omitempty"`
 	Diagnostics string `json:"diagnostics,omitempty"`
-	Expression  string `json:"expression,omitempty"` // FHIRPath of the element meant, "" when none is
+	Expression  string `json:"expression,omitempty"` // FHIRPath of the element concerned, "" when there is none
 }
 
 func (e *Error) Error() string {
@@ -74,8 +74,8 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// String renders the issue on one line that anything may show: its texts are the
-// service's.
+// String renders the issue on one line. The service chose its texts, so control
+// characters are replaced.
 func (i Issue) String() string {
 	s := i.Code
 	if i.Diagnostics != "" {
@@ -89,10 +89,10 @@ func (i Issue) String() string {
 	return plain.Short(s, mostIssue)
 }
 
-// mostIssue bounds the line of an issue, in bytes.
+// mostIssue limits the length of an issue's line, in bytes.
 const mostIssue = 4096
 
-// call is one request to the FHIR side of a NEMS.
+// call is one request to the FHIR API of a NEMS.
 type call struct {
 	method, path string
 	interaction  string
@@ -102,7 +102,7 @@ type call struct {
 	body         []byte
 }
 
-// do sends a call and returns the answer, or an *Error when it refuses.
+// do sends a call and returns the answer, or an *Error when the service refuses.
 func (c *Client) do(ctx context.Context, call call) (*http.Response, []byte, error) {
 	r, err := http.NewRequestWithContext(ctx, call.method, strings.TrimSuffix(c.URL, "/")+call.path, bytes.NewReader(call.body))
 	if err != nil {

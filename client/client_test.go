@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// What a call puts on the wire, and what it makes of the answers.
+// What a call sends, and how the answers are read.
 func TestPublishOnTheWire(t *testing.T) {
 	message := []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader><event><code value="vaccinations-1"/></event></MessageHeader></resource></entry></Bundle>`)
 	var got *http.Request

@@ -47,8 +47,8 @@ func message() []byte {
 	return m
 }
 
-// A subscriber asks for the vaccinations of one patient, a publisher sends one,
-// and the subscriber collects its copy.
+// A subscriber asks for the vaccinations of one patient, a publisher sends an
+// event about one, and the subscriber collects its copy.
 func Example() {
 	url, stop := serve()
 	defer stop()
@@ -85,7 +85,7 @@ func Example() {
 	// acknowledged: <nil>
 }
 
-// A refusal says what to change: the element, what was expected, what came.
+// A refusal says what to change: the element, what was expected, and what was received.
 func ExampleError() {
 	url, stop := serve()
 	defer stop()
@@ -104,7 +104,7 @@ func ExampleError() {
 	// Bundle.entry[1].resource.ofType(Immunization)
 }
 
-// Repeating a call under the same key makes no second copy.
+// Repeating a call with the same key makes no second copy.
 func ExampleWithIdempotencyKey() {
 	url, stop := serve()
 	defer stop()
@@ -121,7 +121,7 @@ func ExampleWithIdempotencyKey() {
 	// <nil>
 }
 
-// A subscription is read back as it was written, and ends when it is deleted.
+// A subscription is read back as it was written. It ends when it is deleted.
 func ExampleClient_Read() {
 	url, stop := serve()
 	defer stop()

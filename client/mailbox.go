@@ -16,28 +16,28 @@ type Mailbox struct {
 	client *mesh.Client
 }
 
-// MailboxConfig says which mailbox of which MESH.
+// MailboxConfig says which mailbox of which MESH to use.
 type MailboxConfig struct {
 	// URL is the MESH's address: scheme, host and port.
 	URL string
-	// ID, Password and SharedKey make the token of every request.
+	// ID, Password and SharedKey are used to sign the token of every request.
 	ID, Password, SharedKey string
-	// HTTP makes the calls; nil means a client with the system's certificates.
+	// HTTP makes the calls; nil means a client that trusts the system's certificates.
 	HTTP *http.Client
-	// Now is the clock of the tokens; nil means time.Now.
+	// Now is the clock used for tokens; nil means time.Now.
 	Now func() time.Time
 }
 
-// Copy is one message out of a mailbox.
+// Copy is one message from a mailbox.
 type Copy struct {
 	MessageID   string // the MESH message id
 	From        string // sending mailbox
 	To          string // receiving mailbox
-	WorkflowID  string // tells the event type
+	WorkflowID  string // corresponds to the event type
 	MessageType string // DATA or REPORT
 	LocalID     string // the sender's id of this copy
 	FileName    string
-	// PartnerID names the tagged subscriptions that asked for the copy:
+	// PartnerID names the tagged subscriptions for which the copy was made:
 	// `id|tag~~~id|tag`.
 	PartnerID string
 	// Body is the message, byte for byte as it was published.
@@ -59,22 +59,22 @@ func NewMailbox(c MailboxConfig) (*Mailbox, error) {
 	return &Mailbox{client: m}, nil
 }
 
-// Handshake says hello, as MESH asks of clients once a day; it fails when the
-// mailbox, its password or the shared key are wrong.
+// Handshake validates the mailbox, as MESH asks of clients once a day. It fails
+// when the mailbox, its password or the shared key is wrong.
 func (m *Mailbox) Handshake(ctx context.Context) error { return m.client.Handshake(ctx) }
 
-// List returns the ids of up to 500 messages that wait, oldest first.
+// List returns the ids of up to 500 waiting messages, oldest first.
 func (m *Mailbox) List(ctx context.Context) ([]string, error) {
 	inbox, err := m.client.List(ctx, mesh.ListQuery{})
 	return inbox.Messages, err
 }
 
-// maxCopy bounds a message, in bytes, unpacked: what is longer would fill the
-// memory of whoever asks for it. Messages of events have 3 MB at most.
+// maxCopy limits a message in bytes, after decompression: a longer one could
+// fill the caller's memory. Event messages have 3 MB at most.
 const maxCopy = 100 << 20
 
-// Download returns one message. It stays in the mailbox until Acknowledge. One of
-// more than 100 MiB is an error.
+// Download returns one message. The message stays in the mailbox until
+// Acknowledge. A message of more than 100 MiB is an error.
 func (m *Mailbox) Download(ctx context.Context, id string) (Copy, error) {
 	d, err := m.client.Download(ctx, id)
 	if err != nil {
@@ -94,8 +94,8 @@ func (m *Mailbox) Download(ctx context.Context, id string) (Copy, error) {
 	}, nil
 }
 
-// Acknowledge takes a message out of the mailbox: do it once the message is
-// safely kept, for it is not shown again.
+// Acknowledge removes a message from the mailbox. Call it only once the message
+// is safely stored, because it is not shown again.
 func (m *Mailbox) Acknowledge(ctx context.Context, id string) error {
 	return m.client.Acknowledge(ctx, id)
 }

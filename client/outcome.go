@@ -17,7 +17,7 @@ func refusal(answer *http.Response, body []byte) *Error {
 	return e
 }
 
-// issues reads the issues of an OperationOutcome; nil when body is none.
+// issues reads the issues of an OperationOutcome; nil when body is not one.
 func issues(body []byte) []Issue {
 	if len(body) == 0 {
 		return nil

@@ -10,15 +10,15 @@ import (
 	"nems/internal/fhir"
 )
 
-// ErrNotAnEvent is returned for bytes in which no event code can be found: no
-// interaction id can be made for them.
+// ErrNotAnEvent is returned for a message without an event code, because its
+// interaction id cannot be derived.
 var ErrNotAnEvent = errors.New("not an event message: no MessageHeader.event.code was found")
 
-// Published is what the service said to an accepted message.
+// Published is the service's answer to an accepted message.
 type Published struct {
 	// Issues holds warnings and information, such as the deprecation of the event
-	// type: when, and where to read about it. The specification wants operational
-	// teams to be told ("Event Lifecycle and Deprecation").
+	// type: its date, and where to read about it. The specification wants
+	// operational teams to be told ("Event Lifecycle and Deprecation").
 	Issues []Issue
 }
 
@@ -32,18 +32,18 @@ func WithInteraction(id string) PublishOption {
 }
 
 // WithIdempotencyKey makes the call safe to repeat for 24 hours: the same key
-// and bytes make no second copy. An extension of this NEMS.
+// with the same bytes makes no second copy. This is an extension of this NEMS.
 func WithIdempotencyKey(key string) PublishOption {
 	return func(c *call) { c.header["Idempotency-Key"] = key }
 }
 
-// WithWarnings asks for the findings that did not refuse the message.
+// WithWarnings asks for findings that did not lead to a refusal.
 func WithWarnings() PublishOption {
 	return func(c *call) { c.header["Prefer"] = "return=OperationOutcome" }
 }
 
-// Publish sends an event message, byte for byte as given. When it returns
-// without an error the service has the message on disk. It returns an *Error
+// Publish sends an event message byte for byte as given. When it returns
+// without an error, the service has the message on disk. It returns an *Error
 // when the service refuses the message.
 func (c *Client) Publish(ctx context.Context, message []byte, options ...PublishOption) (*Published, error) {
 	call := call{
@@ -64,8 +64,8 @@ func (c *Client) Publish(ctx context.Context, message []byte, options ...Publish
 	return &Published{Issues: issues(body)}, nil
 }
 
-// PublishInteraction returns the interaction id under which a message has to
-// be published, "" when the message names no event code.
+// PublishInteraction returns the interaction id under which a message must be
+// published, "" when the message has no event code.
 func PublishInteraction(message []byte) string {
 	doc, _, err := fhir.ParseXML(message)
 	if err != nil {

@@ -14,15 +14,15 @@ type Subscription struct {
 	// Criteria is the FHIR search string, such as
 	// /Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=vaccinations-1
 	Criteria string
-	// Mailbox is the MESH mailbox that gets the copies.
+	// Mailbox is the MESH mailbox that receives the copies.
 	Mailbox string
-	// Reason says, for people, why the subscription exists.
+	// Reason says why the subscription exists, for people to read.
 	Reason string
-	// End is when it ends; the zero time means never.
+	// End is when the subscription ends; the zero time means never.
 	End time.Time
 	// Organisation is the ODS code of the subscriber; "" means the client's.
 	Organisation string
-	// ID and Status are set in what Read returns.
+	// ID and Status are set by Read.
 	ID, Status string
 }
 
@@ -31,18 +31,18 @@ const (
 	organisationURL     = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 )
 
-// Subscribed is a subscription as the service has created it.
+// Subscribed is a subscription that the service has created.
 type Subscribed struct {
 	ID string
-	// Issues holds information, such as the deprecation of an event type: when,
-	// and where to read about it. The specification wants operational teams to be
-	// told ("Event Lifecycle and Deprecation").
+	// Issues holds information, such as the deprecation of an event type: its
+	// date, and where to read about it. The specification wants operational teams
+	// to be told ("Event Lifecycle and Deprecation").
 	Issues []Issue
 }
 
-// Subscribe creates a subscription. From then on every event that the service
-// accepts is matched against it. It returns an *Error when the service refuses
-// it.
+// Subscribe creates a subscription. From then on the service matches every
+// event that it accepts against it. It returns an *Error when the service
+// refuses the subscription.
 func (c *Client) Subscribe(ctx context.Context, s Subscription) (*Subscribed, error) {
 	answer, body, err := c.do(ctx, call{
 		method: http.MethodPost, path: "/STU3/Subscription",
@@ -100,7 +100,7 @@ func subscription(r fhir.Node) Subscription {
 		Criteria: r.Child("criteria").Value(), Reason: r.Child("reason").Value(),
 		Mailbox: r.At("channel", "endpoint").Value(),
 	}
-	for contact := range r.ChildrenNamed("contact") { // others may be telephone numbers
+	for contact := range r.ChildrenNamed("contact") { // other contacts may be telephone numbers
 		if code, found := strings.CutPrefix(contact.Child("value").Value(), organisationURL); found && s.Organisation == "" {
 			s.Organisation = code
 		}
@@ -111,8 +111,8 @@ func subscription(r fhir.Node) Subscription {
 	return s
 }
 
-// Unsubscribe deletes a subscription. No event accepted after it returns is
-// matched against it.
+// Unsubscribe deletes a subscription. No event that is accepted after it
+// returns is matched against it.
 func (c *Client) Unsubscribe(ctx context.Context, id string) error {
 	_, _, err := c.do(ctx, call{
 		method: http.MethodDelete, path: "/STU3/Subscription/" + id,

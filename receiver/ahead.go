@@ -5,19 +5,20 @@ import (
 	"sync"
 )
 
-// fetched is a message, or why it could not be downloaded.
+// fetched is a downloaded message, or the error that kept it from being downloaded.
 type fetched struct {
 	id  string
 	m   Message
 	err error
 }
 
-// ahead downloads messages in their order, Config.Ahead at once: while the
-// Handler has one the next are on their way. Each result comes through a
-// channel of its own. stop ends what is still running and waits for it.
+// ahead downloads messages in the order of ids, at most Config.Ahead at once,
+// so that the next messages arrive while the Handler works on one. Each result
+// comes through its own channel. stop cancels the downloads that are still
+// running and waits for them.
 func (r *round) ahead(ctx context.Context, ids []string) (results <-chan chan fetched, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	// One more than the queue holds is with the caller.
+	// One download more than the queue holds is with the caller.
 	queue := make(chan chan fetched, r.config.Ahead-1)
 	var running sync.WaitGroup
 	running.Go(func() {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// AuditOptions bound an Audit.
+// AuditOptions set the limits of an Audit.
 type AuditOptions struct {
 	// MaxAge is how long entries are kept, in whole days; 0 keeps them for ever.
 	MaxAge time.Duration
@@ -23,11 +23,11 @@ type AuditOptions struct {
 }
 
 // Audit is the record that a receiver must keep of every message that it attempts
-// to process, also of those that it discards ("Receiver Information Governance").
+// to process, including those that it discards ("Receiver Information Governance").
 // It is a folder with one append-only file of JSON lines for each day (UTC), and
-// the key of their digests. What becomes of a message is on disk before the message
-// is acknowledged. Safe for concurrent use; one process at a time writes into a
-// folder, while others read it with ReadAudit.
+// the key of their digests. The outcome of a message is on disk before the message
+// is acknowledged. An Audit is safe for concurrent use. One process at a time
+// writes into a folder; others can read it with ReadAudit meanwhile.
 type Audit struct {
 	*AuditReader
 	options AuditOptions
@@ -44,9 +44,9 @@ const (
 	auditLock = "audit.lock"
 )
 
-// OpenAudit opens the audit in a folder, or begins one. It returns ErrInUse
-// while another process writes into it, ErrDamaged when its key is not whole, or
-// what the file system says.
+// OpenAudit opens the audit in a folder, or creates one. It returns ErrInUse
+// while another process writes into it, ErrDamaged when its key is incomplete,
+// or the error of the file system.
 func OpenAudit(folder string, o AuditOptions) (*Audit, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -78,7 +78,7 @@ func newKey(path string) error {
 	return WriteFile(path, append(hex.AppendEncode(nil, key), '\n'))
 }
 
-// Close gives the folder up.
+// Close closes the files and lets another process open the folder.
 func (a *Audit) Close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -99,17 +99,17 @@ func (a *Audit) closeFile() error {
 	return err
 }
 
-// Note records what the receiving system did with a message that it was handed:
-// who looked at it, into which record it went. It returns when that is on disk.
-// Keep patients' data out of it.
+// Note records what the receiving system did with a message that it was given:
+// who looked at it, which record it went into. It returns when the entry is on
+// disk. Keep patients' data out of it.
 func (a *Audit) Note(m Message, who, what string) error {
 	e := entryOf(m, Noted)
 	e.Who, e.Why = who, what
 	return a.write(e, m, true)
 }
 
-// write appends an entry about a message, with durably returning when it and all
-// before it are on disk. A nil Audit writes nothing.
+// write appends an entry about a message. If durably is set, it returns when
+// this entry and all earlier ones are on disk. A nil Audit writes nothing.
 func (a *Audit) write(e Entry, m Message, durably bool) error {
 	if a == nil {
 		return nil
@@ -132,13 +132,13 @@ func (a *Audit) write(e Entry, m Message, durably bool) error {
 	return a.file.append(append(line, '\n'), durably)
 }
 
-// turn opens the file of a day, and removes those that are too old.
+// turn opens the file of a day, and removes files that are too old.
 func (a *Audit) turn(at time.Time) error {
 	name := at.Format(auditFile)
 	if name == a.day && a.file != nil {
 		return nil
 	}
-	if a.file != nil { // what was not yet flushed of the day before
+	if a.file != nil { // entries of the day before may not be flushed yet
 		if err := errors.Join(a.file.file.Sync(), a.closeFile()); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (a *Audit) turn(at time.Time) error {
 	return a.retire(at)
 }
 
-// retire removes the files of days that are too old.
+// retire removes the files of days that are older than MaxAge.
 func (a *Audit) retire(now time.Time) error {
 	if a.options.MaxAge <= 0 {
 		return nil
@@ -169,7 +169,7 @@ func (a *Audit) retire(now time.Time) error {
 	return err
 }
 
-// cutTorn cuts off what a crash left of a last line.
+// cutTorn removes an incomplete last line, which a crash may leave.
 func (l *logFile) cutTorn() error {
 	const block = 1 << 12
 	for end := l.size; end > 0; {

@@ -26,7 +26,7 @@ func openAudit(t *testing.T, folder string, o receiver.AuditOptions) *receiver.A
 	return a
 }
 
-// told is the audit from its beginning, a line each.
+// told lists the audit's entries from the beginning, one line each.
 func told(t *testing.T, a *receiver.Audit) (lines []string) {
 	t.Helper()
 	for e, err := range a.Entries(receiver.AuditFilter{}) {
@@ -38,7 +38,7 @@ func told(t *testing.T, a *receiver.Audit) (lines []string) {
 	return lines
 }
 
-// Every message is in the audit with what became of it and why, before it is
+// The audit says what became of every message and why, before the message is
 // acknowledged.
 func TestAudit(t *testing.T) {
 	c := newClock()
@@ -90,8 +90,8 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// What a crash leaves of a line is cut off, days that are too old are removed, a
-// span yields its own entries, and damage is named.
+// An incomplete line after a crash is cut off; days that are too old are
+// removed; a time span selects its own entries; an error names the damaged line.
 func TestAuditFiles(t *testing.T) {
 	c, folder := newClock(), t.TempDir()
 	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now, MaxAge: 48 * time.Hour})
@@ -148,7 +148,7 @@ func TestAuditFiles(t *testing.T) {
 	}
 }
 
-// An audit that cannot be written ends the collecting before anything is
+// When the audit cannot be written, collecting stops before anything is
 // acknowledged.
 func TestAuditThatFails(t *testing.T) {
 	c := newClock()
@@ -163,13 +163,13 @@ func TestAuditThatFails(t *testing.T) {
 	}
 }
 
-// A memory of the version before is read and goes on; what it lacks is unknown.
+// A memory file of version 1 is read and continued; facts that it lacks are unknown.
 func TestMemoryOfVersionOne(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory")
 	text, err := os.ReadFile("testdata/memory-1")
 	mustDo(t, err)
 	mustDo(t, os.WriteFile(path, text, 0o600))
-	for range 2 { // as it was, and as it was written anew
+	for range 2 { // first as version 1, then as rewritten
 		m := openMemory(t, path, newClock())
 		if done, err := m.Finished("event|vaccinations-1|1"); err != nil || !done {
 			t.Errorf("finished: %v, %v", done, err)
@@ -185,8 +185,8 @@ func TestMemoryOfVersionOne(t *testing.T) {
 	}
 }
 
-// What comes from outside cannot make an entry long, or two of one; what is no
-// event is told as such; nothing of a patient is written in plain.
+// Hostile text cannot make an entry long or split it in two; a message that is
+// not an event is recorded as such; no patient's data is written in plain text.
 func TestAuditOfHostileMessages(t *testing.T) {
 	c, folder := newClock(), t.TempDir()
 	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now})
@@ -230,8 +230,8 @@ func TestAuditOfHostileMessages(t *testing.T) {
 	}
 }
 
-// An audit is found by what it is about, by another process too, and its digests
-// need its key.
+// Entries can be searched, also by another process, and the digests need the
+// folder's key.
 func TestAuditIsQueried(t *testing.T) {
 	c, folder := newClock(), filepath.Join(t.TempDir(), "audit")
 	if _, err := receiver.ReadAudit(folder); !errors.Is(err, fs.ErrNotExist) {
@@ -280,7 +280,7 @@ func TestAuditIsQueried(t *testing.T) {
 	}
 }
 
-// Export gives what can be read, and says that something cannot.
+// Export writes every entry that can be read, and returns an error for those that cannot.
 func TestExportGoesOnAfterDamage(t *testing.T) {
 	c, folder := newClock(), t.TempDir()
 	a := openAudit(t, folder, receiver.AuditOptions{Now: c.Now})

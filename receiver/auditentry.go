@@ -7,21 +7,21 @@ import (
 	visible "nems/internal/plain"
 )
 
-// Step is what an entry of the audit tells of a message.
+// Step says what happened to a message.
 type Step string
 
-// The steps. Each message has Received, and then one of the others once nothing
-// more becomes of it; after a crash some come twice.
+// The steps. Each message has Received first, and one of the others when its
+// handling is over. After a crash some steps appear twice.
 const (
 	Received  Step = "received"  // downloaded and read; Why says what is wrong with it
 	Processed Step = "processed" // the Handler returned nil
 	Discarded Step = "discarded" // not handed over, ignored or set aside; Why says why
 	LeftThere Step = "left"      // still in the mailbox; Why says why
-	Noted     Step = "noted"     // what the receiving system says of its use
+	Noted     Step = "noted"     // what the receiving system reports about its use
 )
 
-// Entry is one line of the audit. It holds ids and digests, no patient's data: it
-// can be handed on without the folder's key.
+// Entry is one line of the audit. It holds ids and digests but no patient's data,
+// so it can be passed on without the folder's key.
 type Entry struct {
 	At         time.Time `json:"at"`
 	Step       Step      `json:"step"`
@@ -55,13 +55,13 @@ func entryOf(m Message, step Step) Entry {
 	return e
 }
 
-// Whoever sends to the mailbox chooses some of the texts.
+// The sender of a message chooses some of the texts, so their lengths are limited.
 const (
 	longestID  = 200
 	longestWhy = 2000
 )
 
-// bound keeps an entry within a line of a few kilobytes.
+// bound limits an entry to a few kilobytes.
 func (e *Entry) bound() {
 	for _, text := range []*string{&e.MeshID, &e.From, &e.WorkflowID, &e.Event, &e.Kind, &e.MessageID, &e.Earlier, &e.Who} {
 		*text = plain(*text, longestID)
@@ -69,8 +69,8 @@ func (e *Entry) bound() {
 	e.Why = plain(e.Why, longestWhy)
 }
 
-// plain makes a text that came from outside one line, and cuts it at that many
-// bytes. Errors that were joined stand on lines of their own.
+// plain makes a text from outside into one line of at most so many bytes.
+// (errors.Join puts each error on its own line.)
 func plain(text string, longest int) string {
 	return visible.Short(strings.ReplaceAll(text, "\n", " "), longest+len("…"))
 }

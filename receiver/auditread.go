@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// AuditReader finds entries of an audit, also while a process writes it.
+// AuditReader finds entries of an audit, also while another process writes it.
 type AuditReader struct {
 	folder string
 	key    []byte
@@ -26,9 +26,9 @@ type AuditReader struct {
 
 const keySize = sha256.Size
 
-// ReadAudit opens the audit in a folder for reading. It returns ErrDamaged when
-// its key is not whole, or what the file system says: fs.ErrNotExist where there is
-// no audit.
+// ReadAudit opens the audit in a folder for reading. It returns ErrDamaged when the
+// audit's key is incomplete, or the error of the file system: fs.ErrNotExist where
+// there is no audit.
 func ReadAudit(folder string) (*AuditReader, error) {
 	text, err := os.ReadFile(filepath.Join(folder, auditKey))
 	if err != nil {
@@ -41,8 +41,9 @@ func ReadAudit(folder string) (*AuditReader, error) {
 	return &AuditReader{folder: folder, key: key}, nil
 }
 
-// Patient is how this audit writes an NHS number: a digest under the folder's key,
-// "" of none. Who has the key can try all numbers.
+// Patient returns how this audit writes an NHS number: a digest under the folder's
+// key, "" for no number. Whoever has the key can find the number by trying all of
+// them.
 func (a *AuditReader) Patient(n NHSNumber) string {
 	if n == "" {
 		return ""
@@ -50,8 +51,9 @@ func (a *AuditReader) Patient(n NHSNumber) string {
 	return a.digest("patient", string(n))
 }
 
-// Thing is how this audit writes an identifier, some of which are built out of
-// patients' data: as Patient does, "" of none.
+// Thing returns how this audit writes an identifier: a digest, like Patient's,
+// because some identifiers are built from patients' data. It is "" for no
+// identifier.
 func (a *AuditReader) Thing(i Identifier) string {
 	if i.IsZero() {
 		return ""
@@ -65,16 +67,16 @@ func (a *AuditReader) digest(what, text string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
-// AuditFilter says which entries are wanted: those that agree with all that is not
-// zero.
+// AuditFilter selects entries. An entry is selected when it agrees with every
+// field that is not zero.
 type AuditFilter struct {
-	// From and To bound when the entry was written: From included, To not.
+	// From and To limit the time at which the entry was written: From is included, To is not.
 	From, To time.Time
 	Steps    []Step    // one of these
 	Outcomes []Outcome // one of these
-	// MeshID and MessageID are those of a message.
+	// MeshID and MessageID identify a message.
 	MeshID, MessageID string
-	// Patient and Thing are digests of this audit: AuditReader.Patient and Thing.
+	// Patient and Thing are digests, as AuditReader.Patient and AuditReader.Thing return them.
 	Patient, Thing string
 }
 
@@ -87,14 +89,14 @@ func (f *AuditFilter) wants(e Entry) bool {
 		same(f.Patient, e.Patient) && same(f.Thing, e.Thing)
 }
 
-// wantsDay tells whether a day, by its beginning, may have wanted entries.
+// wantsDay tells whether the day that begins at day may hold wanted entries.
 func (f *AuditFilter) wantsDay(day time.Time) bool {
 	return day.Add(24*time.Hour).After(f.From) && (f.To.IsZero() || day.Before(f.To))
 }
 
-// Entries yields the entries that a filter wants, in the order in which they were
-// written. A line that cannot be read is yielded as ErrDamaged with its place, and
-// the next one follows.
+// Entries yields the selected entries in the order in which they were written. For
+// a line that cannot be read it yields ErrDamaged with the line's place, and then
+// goes on with the next line.
 func (a *AuditReader) Entries(f AuditFilter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		files, err := a.files()
@@ -103,7 +105,7 @@ func (a *AuditReader) Entries(f AuditFilter) iter.Seq2[Entry, error] {
 			return
 		}
 		for _, name := range files {
-			day, _ := time.Parse(auditFile, name) // files has looked
+			day, _ := time.Parse(auditFile, name) // files returns only names that parse
 			if f.wantsDay(day) && !a.readDay(name, f, yield) {
 				return
 			}
@@ -111,7 +113,7 @@ func (a *AuditReader) Entries(f AuditFilter) iter.Seq2[Entry, error] {
 	}
 }
 
-// files lists the days, oldest first.
+// files lists the files of all days, oldest first.
 func (a *AuditReader) files() ([]string, error) {
 	entries, err := os.ReadDir(a.folder) // sorted by name
 	var names []string
@@ -123,10 +125,10 @@ func (a *AuditReader) files() ([]string, error) {
 	return names, err
 }
 
-// readDay yields what is wanted of a day; it returns false when that is enough.
+// readDay yields the selected entries of a day; it returns false when the caller wants no more.
 func (a *AuditReader) readDay(name string, f AuditFilter, yield func(Entry, error) bool) bool {
 	file, err := os.Open(filepath.Join(a.folder, name))
-	if errors.Is(err, fs.ErrNotExist) { // too old since it was listed
+	if errors.Is(err, fs.ErrNotExist) { // removed as too old since it was listed
 		return true
 	}
 	if err != nil {
@@ -136,7 +138,7 @@ func (a *AuditReader) readDay(name string, f AuditFilter, yield func(Entry, erro
 	in := bufio.NewReader(file)
 	for number := 1; ; number++ {
 		line, err := in.ReadBytes('\n')
-		if err != nil { // a last line without its end is being written, or was cut short
+		if err != nil { // a last line without its end is still being written, or was cut short
 			return err == io.EOF || yield(Entry{}, fmt.Errorf("receiver audit: %w", err))
 		}
 		var e Entry
@@ -152,8 +154,8 @@ func (a *AuditReader) readDay(name string, f AuditFilter, yield func(Entry, erro
 	}
 }
 
-// Export writes the entries that a filter wants as JSON lines. It goes on after
-// lines that cannot be read and returns the first of their errors.
+// Export writes the selected entries as JSON lines. It goes on after a line
+// that cannot be read, and returns the first such error.
 func (a *AuditReader) Export(w io.Writer, f AuditFilter) error {
 	var damage error
 	out := json.NewEncoder(w)

@@ -16,8 +16,9 @@ import (
 	"nems/receiver"
 )
 
-// The environment of a test binary that is to be a receiver, until it is killed:
-// the MESH, the folder for all that lasts, and the point where it dies.
+// Environment variables that turn the test binary into a receiver which runs
+// until it is killed: the address of the MESH, the folder for its files, and the
+// point at which it dies.
 const (
 	crashURL    = "NEMS_TEST_RECEIVER_URL"
 	crashFolder = "NEMS_TEST_RECEIVER_FOLDER"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// die kills the process where it was told to, as kill -9 does.
+// die kills the process at the chosen point, as kill -9 does.
 func die(point string) {
 	if os.Getenv(crashPoint) == point {
 		p, err := os.FindProcess(os.Getpid())
@@ -47,7 +48,7 @@ func die(point string) {
 	}
 }
 
-// dyingMemory and dyingMESH die around what they do for message M2.
+// dyingMemory and dyingMESH die before or after their work on message M2.
 type dyingMemory struct{ *receiver.FileMemory }
 
 func (m dyingMemory) Finish(key, sequence string, k receiver.Known) error {
@@ -106,8 +107,9 @@ func receiveUntilKilled(url, folder string) error {
 	return err
 }
 
-// Killed at any point, a receiver that starts again handles every message, twice
-// only where the memory could not know, and its audit tells of each.
+// A receiver that was killed at any point and starts again handles every
+// message. It handles one twice only where the memory could not know, and its
+// audit records each attempt.
 func TestKilledAtAnyPoint(t *testing.T) {
 	for _, c := range []struct {
 		point   string

@@ -10,11 +10,11 @@ import (
 	"nems/internal/mesh"
 )
 
-// errNotMESH: a proxy on the way may answer 200 with a page of its own, which
-// must not be taken for the message.
+// errNotMESH is for an answer 200 from a proxy on the way, which has a page of
+// its own: it must not be taken for the message.
 var errNotMESH = errors.New("download: the answer has no mex- headers, so it is not MESH's")
 
-// download fetches a message and reads what it is.
+// download fetches a message and reads its kind and facts.
 func (r *Receiver) download(ctx context.Context, id string) (Message, error) {
 	d, err := r.mesh.Download(ctx, id)
 	if err != nil {

@@ -2,28 +2,29 @@ package receiver
 
 import "slices"
 
-// Effect is what an event means for who keeps the things that events are about.
+// Effect says what an event means to a system that stores what events are about.
 type Effect string
 
-// The effects. Every event message of NEMS carries its thing whole: a correction
-// takes the place of what was there.
+// The effects. Every event message of NEMS carries the whole thing that it is
+// about, so a correction replaces what was there.
 const (
-	// Create: nothing of this thing is remembered. The Memory forgets: after
-	// MemoryOptions.MaxAge a correction is a Create too, so whoever keeps things
-	// longer keeps them by Facts.Identifier and overwrites what it has.
+	// Create: no earlier event about this thing is remembered. The Memory
+	// forgets after MemoryOptions.MaxAge, and from then on a correction is a
+	// Create too. So a system that stores things for longer finds them by
+	// Facts.Identifier and overwrites what it has.
 	Create Effect = "create"
-	// Replace: the thing as Message.Earlier brought it is replaced.
+	// Replace: this event replaces the thing that Message.Earlier brought.
 	Replace Effect = "replace"
 	// Remove: the thing is withdrawn, whether it is remembered or not.
 	Remove Effect = "remove"
-	// Keep: Message.Earlier is newer, and what it brought stays. Handed over with
-	// Config.EveryVersion only.
+	// Keep: Message.Earlier is newer, so what it brought stays. Such an event is
+	// handed over only with Config.EveryVersion.
 	Keep Effect = "keep"
 )
 
-// Effect says what the event means; "" for what is no event. Of an event whose
-// thing cannot be told apart from others of its patient (Message.Problem says
-// so) nothing earlier is known.
+// Effect returns what the event means, "" for a message that is not an event.
+// If the event's thing cannot be told apart from others of its patient
+// (Message.Problem says so), no earlier event is known.
 func (m Message) Effect() Effect {
 	switch {
 	case m.Kind != Event:
@@ -38,7 +39,7 @@ func (m Message) Effect() Effect {
 	return Create
 }
 
-// superseded tells whether something newer about the same thing is known.
+// superseded reports whether a newer event about the same thing is known.
 func (m Message) superseded() bool {
 	_, decisive := m.sequence()
 	return decisive && m.Order == Stale
@@ -46,24 +47,24 @@ func (m Message) superseded() bool {
 
 const kindDelete = "delete"
 
-// Known is the newest event finished of a sequence.
+// Known is the newest finished event of a sequence.
 type Known struct {
 	Point
-	MessageID string // MessageHeader.id; "" when a memory of version 1 knows only the point
+	MessageID string // MessageHeader.id; "" if it comes from a memory file of version 1, which has only the point
 	Kind      string // new, update or delete
 }
 
 // IsZero reports whether nothing is known.
 func (k Known) IsZero() bool { return k == Known{} }
 
-// known is what the Memory is to know of the message.
+// known returns what the Memory stores of the message.
 func (m *Message) known() Known {
 	return Known{Point: m.Facts.Point, MessageID: m.Facts.MessageID, Kind: m.Facts.Kind}
 }
 
-// compare places k against the newest of its sequence. Of what changed at the same
-// moment and has no number to tell, a thing is new before it is updated, and
-// updated before it is deleted.
+// compare orders k against the newest event of its sequence. When both changed at
+// the same moment and no number decides, a new event comes before an update, and
+// an update before a delete.
 func (k Known) compare(newest Known) Order {
 	order := k.Point.compare(newest.Point)
 	if order != Same {
@@ -78,11 +79,11 @@ func (k Known) compare(newest Known) Order {
 	return Next
 }
 
-// rank is a kind's place in a thing's life; -1 for what is no kind.
+// rank is the place of a kind in a thing's life; -1 for an unknown kind.
 func rank(kind string) int { return slices.Index([]string{"new", "update", kindDelete}, kind) }
 
-// Merge is what is known once k was known and q is finished too: the newer of
-// both. A time or a number that the newer one lacks is kept.
+// Merge returns what is known after k and q are both finished: the newer of the
+// two. A time or number that the newer one lacks is taken from the older one.
 func (k Known) Merge(q Known) Known {
 	if k.IsZero() {
 		return q

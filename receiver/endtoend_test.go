@@ -19,15 +19,16 @@ var (
 	exampleUpdated    = regexp.MustCompile(`(<lastUpdated value=")[^"]*`)
 )
 
-// aboutThing makes an example message be about a thing that changed at a minute.
+// aboutThing changes an example message: it is then about the given thing, changed at the given
+// minute.
 func aboutThing(message []byte, thing string, minute int) []byte {
 	at := nodetest.Start.Add(time.Duration(minute-60) * time.Minute).Format(time.RFC3339)
 	message = exampleIdentifier.ReplaceAll(message, []byte("${1}"+thing))
 	return exampleUpdated.ReplaceAll(message, []byte("${1}"+at))
 }
 
-// Events that are published to the real program in the wrong order, some twice,
-// make the records of its subscriber what they should be, and the audit tells how.
+// Events are published to the real program in the wrong order, some of them twice.
+// The subscriber's records still end up right, and the audit says how.
 func TestRealProgram(t *testing.T) {
 	s := nodetest.Boot(t)
 	const criteria = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + nodetest.Jack
@@ -40,13 +41,13 @@ func TestRealProgram(t *testing.T) {
 		s.Publish(c, aboutThing(nodetest.Message(t, code, kind, nodetest.Jack), thing, minute))
 	}
 	const jab, hearing, gp = "vaccinations-1", "newborn-hearing-1", "pds-change-of-gp-1"
-	publish(jab, "update", "jab-1", 2) // before what it corrects
+	publish(jab, "update", "jab-1", 2) // arrives before the event that it corrects
 	publish(jab, "new", "jab-1", 1)
 	publish(jab, "update", "jab-1", 3)
-	publish(jab, "delete", "jab-2", 2) // before what it withdraws
+	publish(jab, "delete", "jab-2", 2) // arrives before the event that it withdraws
 	publish(jab, "new", "jab-2", 1)
 	publish(hearing, "new", "hearing-1", 1)
-	publish(hearing, "new", "hearing-1", 2) // screening corrects with another new one
+	publish(hearing, "new", "hearing-1", 2) // screening corrects an event with another new one
 	publish(hearing, "delete", "hearing-1", 3)
 	publish(gp, "new", "", 2)
 	publish(gp, "new", "", 1)

@@ -11,7 +11,7 @@ import (
 	"nems/receiver"
 )
 
-// Collect everything that waits, keep it, and see what became of it.
+// Collect all waiting messages, keep them, and see what became of each.
 func Example() {
 	mesh := newFakeMESH( // stands for the MESH; its address would be https://msg.intspineservices.nhs.uk
 		notice{id: "8a4ff06b-0f0e-4d3a-9c1b-0a8b1b0c0001", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1"}.in("20260102090001000000_000001"),
@@ -58,8 +58,8 @@ func Example() {
 	// {Handled:1 Repeats:1 Superseded:1 Ignored:0 Aside:0 Left:0} <nil>
 }
 
-// A Handler that decides by what it is told of each message. Run goes on until
-// its context ends.
+// A Handler decides by the facts of each message. Run goes on until its context
+// ends.
 func ExampleReceiver_Run() {
 	mesh := newFakeMESH(
 		notice{id: "1", asid: "200000000115"}.in("M1"),
@@ -102,12 +102,12 @@ func ExampleReceiver_Run() {
 	// <nil>
 }
 
-// Who keeps vaccinations does what each event means to them. In whatever order the
-// versions arrive, the newest stays.
+// A system that stores vaccinations does what each event means to them. In
+// whatever order the versions arrive, the newest stays.
 func ExampleMessage_Effect() {
 	mesh := newFakeMESH(
 		notice{id: "e2", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1", kind: "update"}.in("M1"),
-		notice{id: "e1", updated: "2026-01-01T09:00:00+00:00", thing: "jab-1"}.in("M2"), // too late
+		notice{id: "e1", updated: "2026-01-01T09:00:00+00:00", thing: "jab-1"}.in("M2"), // arrives too late
 		notice{id: "e3", updated: "2026-01-03T09:00:00+00:00", thing: "jab-1", kind: "update"}.in("M3"),
 		notice{id: "e4", updated: "2026-01-01T09:00:00+00:00", thing: "jab-2", kind: "delete"}.in("M4"), // never seen
 	)
@@ -140,8 +140,8 @@ func ExampleMessage_Effect() {
 	// 1 kept; 1 superseded, 1 ignored; <nil>
 }
 
-// What became of the messages about a patient: asked in the process that writes
-// the audit, or with ReadAudit in another one.
+// Ask what became of the messages about a patient, either in the process that
+// writes the audit or, with ReadAudit, in another one.
 func ExampleAudit() {
 	mesh := newFakeMESH(
 		notice{id: "e1", updated: "2026-01-02T09:00:00+00:00", thing: "jab-1"}.in("M1"),

@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// fakeMESH is a MESH with one mailbox that misbehaves as it is told.
+// fakeMESH is a MESH with one mailbox that fails as the test asks.
 type fakeMESH struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -20,27 +20,27 @@ type fakeMESH struct {
 	acked    []string
 	calls    map[string]int // by operation
 	pageSize int
-	// fault says what goes wrong with the n-th call (from 1) of an operation:
+	// fault chooses the failure of the n-th call (from 1) of an operation:
 	// hello, list, get or ack.
 	fault func(operation string, n int) fault
-	// forgetful keeps listing what was acknowledged.
+	// forgetful makes it go on listing acknowledged messages.
 	forgetful bool
 }
 
 type fakeMessage struct {
 	id      string
 	body    []byte
-	raw     bool // the body claims to be gzip, and goes out as it is
+	raw     bool // the body is labelled gzip but is sent uncompressed
 	headers map[string]string
 }
 
-// fault is one way to fail.
+// fault is one way in which a call fails.
 type fault int
 
 const (
 	fine         fault = iota
-	dropBefore         // the connection ends and nothing was done
-	dropAfter          // it was done, but the answer is lost
+	dropBefore         // the connection ends before anything was done
+	dropAfter          // the work is done, but the answer is lost
 	unavailable        // 503
 	forbidden          // 403
 	cutShort           // the body ends early
@@ -72,7 +72,7 @@ func (f *fakeMESH) count(operation string) int {
 	return f.calls[operation]
 }
 
-// waiting lists what a client sees.
+// waiting lists the messages that a client sees.
 func (f *fakeMESH) waiting() []string {
 	var ids []string
 	for _, m := range f.messages {
@@ -153,7 +153,7 @@ func (f *fakeMESH) answer(w http.ResponseWriter, r *http.Request, operation, id 
 	}
 }
 
-// list pages by position: a token stays good when messages before it go.
+// list pages by position, so that a continuation token stays valid when earlier messages go.
 func (f *fakeMESH) list(w http.ResponseWriter, from string) {
 	ids := f.waiting()
 	if i := slices.IndexFunc(ids, func(id string) bool { return id > from }); i >= 0 {
@@ -193,11 +193,11 @@ func (f *fakeMESH) get(w http.ResponseWriter, id string) {
 	_, _ = w.Write(packed.Bytes())
 }
 
-// notice describes the event of a test; what is left empty has a default.
+// notice describes the event of a test. Empty fields have defaults.
 type notice struct {
 	id, code, patient, asid, updated, version, kind string
-	thing                                           string // value of the focus's identifier; "" for no focus
-	system                                          string // its system; "none" for none
+	thing                                           string // value of the focus's identifier; "" means no focus
+	system                                          string // system of that identifier; "none" means none
 }
 
 // body is the smallest message with the facts of n.

@@ -14,35 +14,38 @@ import (
 
 // Errors of FileMemory, for errors.Is.
 var (
-	// ErrInUse: another process, or this one, has the memory or the audit open.
+	// ErrInUse says that another process, or this one, has the memory or the audit open.
 	ErrInUse = errors.New("another receiver uses this")
-	// ErrDamaged: the file was changed by something else, or the disk lost part
-	// of it. Without its memory a receiver starts anew: messages finished before
-	// but delivered again are then handed over again.
+	// ErrDamaged says that something else changed the file, or the disk lost
+	// part of it. A receiver that loses its memory starts from nothing: a
+	// message that it finished before is handed over again if it is delivered
+	// again.
 	ErrDamaged = errors.New("the file is damaged")
 )
 
-// MemoryOptions bound a FileMemory. Both limits hold for messages and for
-// sequences alike; one of either takes about 100 bytes on disk and in memory.
+// MemoryOptions set the limits of a FileMemory. Both limits apply to messages
+// and to sequences separately. Each entry takes about 100 bytes on disk and in
+// memory.
 type MemoryOptions struct {
-	// MaxAge is how long a message and a sequence are remembered; 0 means 90
-	// days. MESH keeps messages for 30; a correction that comes later than this is
-	// not told from a new thing.
+	// MaxAge is how long a message and a sequence are remembered; 0 means 90 days.
+	// (MESH keeps messages for 30.) A correction that arrives later than this
+	// looks like a new thing.
 	MaxAge time.Duration
-	// MaxEntries is how many are remembered, the latest; 0 means 500,000. Up to
-	// a quarter more are held before the oldest are forgotten.
+	// MaxEntries is how many entries are remembered; the oldest are forgotten
+	// first. 0 means 500,000. Up to a quarter more are held before that
+	// happens.
 	MaxEntries int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// FileMemory is a Memory in one append-only file, which is rewritten without
-// what is forgotten when half of it is. Finish costs one fsync. A record cut
-// short by a power failure is dropped at the next start. Keys and sequences are
-// stored as keyed digests. Not safe for concurrent use.
+// FileMemory is a Memory in one append-only file. When half of the file is of
+// no more use, it is rewritten without those records. Finish costs one fsync. A
+// record that a power failure cut short is dropped at the next start. Keys and
+// sequences are stored as keyed digests. Not safe for concurrent use.
 type FileMemory struct {
 	options  MemoryOptions
-	log      *logFile // nil: nothing on disk
+	log      *logFile // nil when nothing is kept on disk
 	salt     []byte
 	tick     int64 // time of the last record, unix nanoseconds, strictly rising
 	finished map[digest]int64
@@ -62,9 +65,9 @@ type trial struct {
 	at int64
 }
 
-// OpenMemory reads the memory in a file, or begins a new one; the folder must
-// exist. An empty path keeps the memory in the process only. It returns
-// ErrInUse or ErrDamaged, or what the file system says.
+// OpenMemory reads the memory in a file, or creates it; the folder must exist.
+// With an empty path the memory is kept in the process only. It returns
+// ErrInUse, ErrDamaged, or the error of the file system.
 func OpenMemory(path string, o MemoryOptions) (*FileMemory, error) {
 	o.MaxAge = or(o.MaxAge, 90*24*time.Hour)
 	o.MaxEntries = or(o.MaxEntries, 500_000)
@@ -95,7 +98,7 @@ func OpenMemory(path string, o MemoryOptions) (*FileMemory, error) {
 	return m, nil
 }
 
-// Close gives the file up.
+// Close closes the file and lets another process open it.
 func (m *FileMemory) Close() error {
 	if m.log == nil {
 		return nil
@@ -122,7 +125,7 @@ func (m *FileMemory) Attempts(key string) (int, error) {
 	return m.attempts[m.digest(key)].n, nil
 }
 
-// Attempt implements Memory: it survives the process, not a power cut.
+// Attempt implements Memory. The number survives the end of the process, but not a power cut.
 func (m *FileMemory) Attempt(key string, n int) error {
 	r := record{op: opAttempt, at: m.now(), key: m.digest(key), attempt: n}
 	return m.append(r, false)
@@ -137,7 +140,7 @@ func (m *FileMemory) Finish(key, sequence string, k Known) error {
 	return m.append(r, true)
 }
 
-// append writes a record and then takes it in, never the other way round: what
+// append writes a record and then applies it, never the other way round: what
 // is not on disk must not be believed.
 func (m *FileMemory) append(r record, durably bool) error {
 	if m.log != nil {
@@ -162,9 +165,9 @@ func (m *FileMemory) apply(r record) {
 	}
 }
 
-// load reads the file: its first line holds the salt, each further one a
-// record. A power cut may spoil the end, which is dropped; damage before a
-// good record is something else.
+// load reads the file. The first line holds the salt, each further line a
+// record. A power cut may damage the end, which is then dropped. Damage before
+// a good record has another cause and is an error.
 func (m *FileMemory) load() error {
 	in := bufio.NewReader(io.NewSectionReader(m.log.file, 0, m.log.size))
 	first, err := in.ReadBytes('\n')
@@ -211,16 +214,16 @@ func (m *FileMemory) digest(text string) digest {
 	return digest(h.Sum(nil)[:len(digest{})])
 }
 
-// now is the time of the next record: later than all before, so that the
-// oldest can be told from the others whatever the clock does.
+// now is the time of the next record. It is later than all earlier ones even
+// when the clock is set back, so that the oldest records can be found.
 func (m *FileMemory) now() int64 { return max(m.options.Now().UnixNano(), m.tick+1) }
 
-// horizon is the time up to which all is forgotten.
+// horizon is the time up to which everything is forgotten.
 func (m *FileMemory) horizon() int64 {
 	return m.options.Now().Add(-m.options.MaxAge).UnixNano()
 }
 
-// write sends the whole memory, as records, to w.
+// write writes the whole memory to w, as records.
 func (m *FileMemory) write(w io.Writer) (records int, err error) {
 	out := bufio.NewWriterSize(w, 1<<16)
 	_, err = out.Write(header(m.salt))
@@ -242,8 +245,8 @@ func (m *FileMemory) write(w io.Writer) (records int, err error) {
 	return records, errors.Join(err, out.Flush())
 }
 
-// tidy forgets the oldest once a quarter too many are held, and rewrites the
-// file once half of it is of no more use.
+// tidy forgets the oldest entries once there are a quarter too many, and
+// rewrites the file once half of it is of no more use.
 func (m *FileMemory) tidy() error {
 	limit := m.options.MaxEntries
 	full := limit + limit/4

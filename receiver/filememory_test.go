@@ -25,14 +25,14 @@ func mustDo(t testing.TB, err error) {
 	}
 }
 
-// Whatever is done to a memory, and whenever it is opened anew, it answers as
+// Whatever is done to a memory, and whenever it is reopened, it answers as
 // three maps would.
 func TestFileMemoryIsThreeMaps(t *testing.T) {
 	folder := t.TempDir()
 	run := 0
 	rapid.Check(t, func(t *rapid.T) {
 		if run++; run > 25 {
-			return // every step waits for the disk: a hundred runs take too long
+			return // every step waits for the disk, so a hundred runs take too long
 		}
 		path := filepath.Join(folder, fmt.Sprint(run))
 		open := func() *receiver.FileMemory {
@@ -87,8 +87,8 @@ func TestFileMemoryIsThreeMaps(t *testing.T) {
 	})
 }
 
-// Cut at any byte, the file opens with all records
-// that are whole, and takes further ones.
+// Cut off at any byte, the file opens with all complete records and accepts
+// further ones.
 func TestFileMemoryCutShortAnywhere(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "memory")
@@ -152,7 +152,7 @@ func TestFileMemoryRefusesWhatItDidNotWrite(t *testing.T) {
 	}
 }
 
-// Times that only just are dates do not spoil the file.
+// The earliest and latest times that can be parsed do not damage the file.
 func TestFileMemoryTakesAnyTime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory")
 	for _, text := range []string{"9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00.000000001Z"} {
@@ -179,8 +179,8 @@ func TestFileMemoryHasOneUser(t *testing.T) {
 	mustDo(t, openMemory(t, path, newClock()).Close())
 }
 
-// Neither the number of messages nor their age makes the file grow for ever,
-// and what is remembered is the latest.
+// The file does not grow without bound, neither with the number of messages nor
+// with their age, and it remembers the latest.
 func TestFileMemoryIsBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory")
 	c := newClock()
@@ -236,7 +236,7 @@ func TestFileMemoryHidesNumbers(t *testing.T) {
 	}
 }
 
-// Any file is refused, or is a memory that keeps working.
+// Any file is either refused or opens as a memory that works.
 func FuzzOpenMemory(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "memory")
 	m, err := receiver.OpenMemory(path, receiver.MemoryOptions{})

@@ -10,8 +10,8 @@ import (
 	"nems/internal/mesh"
 )
 
-// record writes a step into the audit. What ends the way of a message is on disk
-// when it returns.
+// record writes a step into the audit. If the step ends the handling of the
+// message, it is on disk when record returns.
 func (r *Receiver) record(m Message, s Step, o Outcome, why error) error {
 	e := entryOf(m, s)
 	e.Outcome = o
@@ -22,7 +22,7 @@ func (r *Receiver) record(m Message, s Step, o Outcome, why error) error {
 }
 
 // finish records and remembers a message, and then acknowledges it. If we stop in
-// between, the message is listed again, recognised and acknowledged.
+// between, the message is listed again, recognised as finished and acknowledged.
 func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error) error {
 	step, why := Discarded, failure
 	switch o {
@@ -35,7 +35,7 @@ func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error)
 		return err
 	}
 	sequence, _ := m.sequence()
-	if o == Aside { // nobody has used it: it takes the place of nothing
+	if o == Aside { // nobody has used it, so it supersedes nothing
 		sequence = ""
 	}
 	if err := r.config.Memory.Finish(m.Key, sequence, m.known()); err != nil {
@@ -48,8 +48,8 @@ func (r *round) finish(ctx context.Context, m Message, o Outcome, failure error)
 	return r.acknowledge(ctx, m, o, failure)
 }
 
-// acknowledge takes a finished message out of the mailbox, also when we have
-// just been told to stop.
+// acknowledge removes a finished message from the mailbox, even if we have just
+// been told to stop.
 func (r *round) acknowledge(ctx context.Context, m Message, o Outcome, failure error) error {
 	r.config.Observe(m, o, failure)
 	late, cancel := r.linger(ctx)
@@ -58,15 +58,15 @@ func (r *round) acknowledge(ctx context.Context, m Message, o Outcome, failure e
 	if err == nil || gone(err) {
 		return nil
 	}
-	r.config.Logger.Warn("not acknowledged: the message will come again and be recognised", "message", m, "error", err)
+	r.config.Logger.Warn("the message could not be acknowledged; it will be listed again and recognised as finished", "message", m, "error", err)
 	if r.failures++; r.failures >= inARow {
 		return fmt.Errorf("%w: %w", ErrFailing, err)
 	}
 	return nil
 }
 
-// unreadableFor is how long a message is left alone that could not be
-// downloaded: less where MESH may be the cause.
+// unreadableFor is how long to leave a message alone after its download failed.
+// The time is shorter where MESH may be the cause.
 func unreadableFor(err error) time.Duration {
 	if mesh.Temporary(err) && !errors.Is(err, ErrTooLarge) {
 		return longestWait
@@ -74,8 +74,8 @@ func unreadableFor(err error) time.Duration {
 	return heldFor
 }
 
-// leave lets a message stay in the mailbox for a while. It returns ErrFailing
-// when it is one of several in a row.
+// leave leaves a message in the mailbox for a while. It returns ErrFailing when
+// this is one of several failures in a row.
 func (r *round) leave(m Message, failure error, d time.Duration) error {
 	r.tally.count(Left)
 	r.hold(m.ID, d)
@@ -93,13 +93,15 @@ func (r *round) leave(m Message, failure error, d time.Duration) error {
 	return nil
 }
 
-// itsOwn tells failures that are a message's own fault, whatever else fails: so that
-// somebody who sends many of them stops nothing.
+// itsOwn reports whether the message itself caused the failure, whatever else fails.
+// Such failures do not count as failures in a row, so nobody can stop the collecting
+// by sending many bad messages.
 func itsOwn(failure error) bool {
 	return errors.Is(failure, ErrTooLarge) || errors.Is(failure, ErrSender)
 }
 
-// recovered: what was left while everything failed need not wait any longer.
+// recovered is called when a message went well. Messages that were left while everything failed
+// need not wait any longer.
 func (r *round) recovered() {
 	if r.failures >= inARow {
 		clear(r.held)
@@ -107,7 +109,7 @@ func (r *round) recovered() {
 	r.failures = 0
 }
 
-// gone tells whether MESH no longer has the message for us.
+// gone reports whether MESH no longer has the message for us.
 func gone(err error) bool {
 	var e *mesh.Error
 	return errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusGone)

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// hand gives a message to the Handler until it succeeds or is poison.
+// hand gives a message to the Handler until it succeeds or counts as poison.
 func (r *round) hand(ctx context.Context, m Message) error {
 	begun, err := r.config.Memory.Attempts(m.Key)
 	if err != nil {
 		return remembered(err)
 	}
-	failure := ErrNotReturned // of the attempts of processes before this one
+	failure := ErrNotReturned // applies when earlier processes used up all attempts
 	for m.Attempt = begun + 1; m.Attempt <= r.config.Attempts; m.Attempt++ {
 		if err := r.config.Memory.Attempt(m.Key, m.Attempt); err != nil {
 			return remembered(err)
@@ -24,7 +24,7 @@ func (r *round) hand(ctx context.Context, m Message) error {
 		if errors.Is(failure, ErrIgnored) {
 			return r.finish(ctx, m, Ignored, failure)
 		}
-		if ctx.Err() != nil { // told to stop: that attempt proves nothing
+		if ctx.Err() != nil { // we were told to stop, so that attempt proves nothing
 			return errors.Join(ctx.Err(), remembered(r.config.Memory.Attempt(m.Key, m.Attempt-1)))
 		}
 		r.config.Logger.Warn("the handler failed", "message", m, "attempt", m.Attempt, "error", failure)
@@ -50,8 +50,8 @@ func (r *Receiver) backoff(attempt int) time.Duration {
 }
 
 // poison sets a message aside, unless the messages before it failed as well:
-// then it is not this one's fault. A message that stays gets all its attempts
-// anew.
+// then the message is not the cause. A message that stays gets all its attempts
+// again.
 func (r *round) poison(ctx context.Context, m Message, failure error) error {
 	if r.config.SetAside != "" && (r.failures < inARow-1 || itsOwn(failure)) {
 		err := setAside(r.config.SetAside, m, failure, r.config.Now())
@@ -67,16 +67,16 @@ func (r *round) poison(ctx context.Context, m Message, failure error) error {
 	return errors.Join(again, r.leave(m, failure, heldFor))
 }
 
-// call gives one message to the Handler, whose context outlives ctx by the
-// grace period.
+// call gives one message to the Handler. The Handler's context outlives ctx by
+// the grace period.
 func (r *round) call(ctx context.Context, m Message) error {
 	late, cancel := r.linger(ctx)
 	defer cancel()
 	return r.handler(late, m)
 }
 
-// linger returns a context that ends the grace period after ctx does. Its
-// cancel returns when nothing of it is left running.
+// linger returns a context that ends the grace period after ctx ends. Its
+// cancel function returns when the goroutine has ended.
 func (r *Receiver) linger(ctx context.Context) (context.Context, context.CancelFunc) {
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -87,7 +87,7 @@ func (r *Receiver) linger(ctx context.Context) (context.Context, context.CancelF
 			return
 		case <-ctx.Done():
 		}
-		// The error would say that late has ended, which is what follows.
+		// An error of Wait would only say that late has ended, so it is not needed.
 		_ = r.config.Wait(late, r.config.Grace)
 		cancel()
 	}()

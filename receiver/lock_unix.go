@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes a lock that ends with the process. It is not on the memory
-// itself, whose place a new file takes now and then.
+// lockFile takes a lock that ends with the process. The lock is on a file of
+// its own, because rewriting replaces the data file.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

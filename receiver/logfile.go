@@ -13,12 +13,12 @@ type logFile struct {
 	path    string
 	file    *os.File
 	lock    *os.File
-	size    int64 // of what was written whole
+	size    int64 // up to the end of the last whole record
 	records int
 	broken  error // set when the file may end within a record
 }
 
-// openLog opens or makes a file that only its owner may read.
+// openLog opens or creates a file that only its owner may read.
 func openLog(path string) (*logFile, error) {
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
@@ -44,8 +44,9 @@ func (l *logFile) open() error {
 	return syncFolder(l.path)
 }
 
-// append writes one record, and with durably returns when it is on disk. After
-// an error the file ends where it ended before, or is used no more.
+// append writes one record. If durably is set, it returns when the record is on
+// disk. After an error the file ends where it ended before, or it is not used
+// any more.
 func (l *logFile) append(data []byte, durably bool) error {
 	if l.broken != nil {
 		return l.broken
@@ -55,7 +56,7 @@ func (l *logFile) append(data []byte, durably bool) error {
 		err = l.file.Sync()
 	}
 	if err != nil {
-		// After a failed fsync the page cache tells nothing about the disk.
+		// After a failed fsync the page cache does not tell what is on the disk.
 		if cut := l.truncate(l.size); cut != nil {
 			l.broken = errors.Join(err, cut)
 		}
@@ -74,15 +75,15 @@ func (l *logFile) truncate(size int64) error {
 	return l.file.Sync()
 }
 
-// rewrite puts what write gives in the place of the file. A crash on the way
-// leaves the old file or the new one.
+// rewrite replaces the file by what write produces. If we stop on the way, the
+// old file or the new one is there.
 func (l *logFile) rewrite(write func(io.Writer) (int, error)) error {
 	next := l.path + ".new"
 	records, err := writeNew(next, write)
 	if err != nil {
 		return errors.Join(err, os.Remove(next))
 	}
-	if err := l.file.Close(); err != nil { // Windows renames no open file
+	if err := l.file.Close(); err != nil { // Windows does not rename a file that is open
 		return err
 	}
 	renamed := os.Rename(next, l.path)
@@ -111,7 +112,7 @@ func (l *logFile) close() error {
 }
 
 // syncFolder makes a file's name as durable as its content. Windows does so by
-// itself, and cannot be asked.
+// itself and has no call for it.
 func syncFolder(file string) error {
 	if runtime.GOOS == "windows" {
 		return nil

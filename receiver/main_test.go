@@ -10,12 +10,12 @@ import (
 	"nems/receiver"
 )
 
-// clock is a time that passes only by waiting.
+// clock is a time that advances only when somebody waits.
 type clock struct {
 	mu    sync.Mutex
 	now   time.Time
 	waits []time.Duration
-	// waited is called after each wait, if set.
+	// waited, if set, is called after each wait.
 	waited func(d time.Duration)
 }
 
@@ -45,7 +45,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// newReceiver makes a receiver of the fake MESH on a clock of the test.
+// newReceiver makes a receiver on the fake MESH and the test's clock.
 func newReceiver(t testing.TB, f *fakeMESH, c *clock, change func(*receiver.Config)) *receiver.Receiver {
 	t.Helper()
 	transport := &http.Transport{DisableCompression: true}
@@ -67,7 +67,7 @@ func newReceiver(t testing.TB, f *fakeMESH, c *clock, change func(*receiver.Conf
 	return r
 }
 
-// collected is a Handler that keeps what it gets.
+// collected is a Handler that stores the messages that it gets.
 type collected struct{ messages []receiver.Message }
 
 func (c *collected) handle(_ context.Context, m receiver.Message) error {

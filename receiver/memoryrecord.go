@@ -12,12 +12,12 @@ import (
 )
 
 // record is one line of a FileMemory's file: an operation, the time, two
-// digests, four values and a checksum, with blanks between them.
+// digests, four values and a checksum, separated by blanks.
 type record struct {
 	op       byte
 	at       int64 // unix nanoseconds
 	key      digest
-	sequence digest // zero: none
+	sequence digest // zero means none
 	known    Known
 	attempt  int
 }
@@ -25,21 +25,21 @@ type record struct {
 const (
 	opFinish   = 'F'
 	opAttempt  = 'A'
-	opSequence = 'S' // of a rewritten file: the newest of a sequence
+	opSequence = 'S' // only in a rewritten file: the newest event of a sequence
 )
 
-// signature begins a file; version 1 knew neither message ids nor kinds.
+// signature begins a file. Version 1 had neither message ids nor kinds.
 const (
 	signature    = "nems-receiver 2 "
 	signatureOne = "nems-receiver 1 "
 )
 
-// header is the first line: the form's version and the key of the digests.
+// header is the first line: the version of the format, and the key of the digests.
 func header(salt []byte) []byte {
 	return []byte(signature + hex.EncodeToString(salt) + "\n")
 }
 
-// readHeader returns the salt, and whether the file is of version 1.
+// readHeader returns the salt, and whether the file has version 1.
 func readHeader(line []byte) (salt []byte, one bool, err error) {
 	text := bytes.TrimSuffix(line, []byte("\n"))
 	rest, ok := bytes.CutPrefix(text, []byte(signature))
@@ -56,8 +56,8 @@ func readHeader(line []byte) (salt []byte, one bool, err error) {
 func (r record) encode() []byte {
 	at := "-"
 	if !r.known.Time.IsZero() {
-		// Not as a date: with its zone a message may name a year that UTC writes
-		// with five digits.
+		// The time is not written as a date: with its zone a message may name a
+		// year that needs five digits in UTC.
 		at = fmt.Sprintf("%d.%09d", r.known.Time.Unix(), r.known.Time.Nanosecond())
 	}
 	number := r.known.Number
@@ -68,8 +68,8 @@ func (r record) encode() []byte {
 	return fmt.Appendf(line, "%08x\n", crc32.ChecksumIEEE(line))
 }
 
-// word is a text as a field: an id as it is, anything else left out, since it
-// could not be read again.
+// word returns a text as a field of a line: an id as it is. Anything else is
+// left out, because it could not be read back.
 func word(text string) string {
 	if !isID(text) {
 		return "-"
@@ -77,7 +77,7 @@ func word(text string) string {
 	return text
 }
 
-// decodeOne reads a line of a file of version 1.
+// decodeOne reads a line of a version 1 file.
 func decodeOne(line []byte) (record, error) {
 	cut := bytes.LastIndexByte(line, ' ') + 1
 	if len(strings.Fields(string(line))) != 7 || string(line[cut:]) != fmt.Sprintf("%08x\n", crc32.ChecksumIEEE(line[:cut])) {
@@ -87,7 +87,7 @@ func decodeOne(line []byte) (record, error) {
 	return decode(fmt.Appendf(next, "%08x\n", crc32.ChecksumIEEE(next)))
 }
 
-// decode reads a line with its end. What encode would not write is ErrDamaged.
+// decode reads a line including its newline. A line that encode would not write is ErrDamaged.
 func decode(line []byte) (record, error) {
 	cut := bytes.LastIndexByte(line, ' ') + 1
 	fields := strings.Fields(string(line))
@@ -131,8 +131,8 @@ func readDigest(text string, d *digest) bool {
 	return err == nil && n == len(d) && len(text) == 2*len(d)
 }
 
-// keepLatest removes what is not later than the horizon, and then the oldest
-// until no more than most are left.
+// keepLatest removes entries that are not later than the horizon, and then the
+// oldest ones until at most most are left.
 func keepLatest[V any](entries map[digest]V, horizon int64, most int, at func(V) int64) {
 	times := make([]int64, 0, len(entries))
 	for _, v := range entries {

@@ -5,42 +5,46 @@ import (
 	"time"
 )
 
-// Order says how an event relates to the newest one finished of its sequence (see
-// the package's documentation).
+// Order says how an event relates to the newest finished event of its sequence
+// (see the package's documentation).
 type Order string
 
 const (
-	// Unordered: the message carries neither a time nor a number that can be
-	// read, or names no patient, or is a birth, of which a mother may have several.
+	// Unordered: the event cannot be compared. The message has neither a readable
+	// time nor a number, or names no patient, or is a birth, of which a mother may
+	// have several.
 	Unordered Order = "unordered"
-	// First: nothing of its sequence is remembered.
+	// First: no event of its sequence is remembered.
 	First Order = "first"
-	// Next: newer than all that was handled.
+	// Next: the event is newer than all that were handled.
 	Next Order = "next"
-	// Gap: newer, but its sequence number leaves some out. They are late, lost,
-	// or did not match a subscription. Not between events about a thing: numbers
-	// count all events of a patient.
+	// Gap: the event is newer, but its sequence number skips some. Those events
+	// are late, lost, or did not match a subscription. Gap does not occur
+	// between events about a thing, because numbers count all events of a
+	// patient.
 	Gap Order = "gap"
-	// Same: neither older nor newer than the newest, but another message.
+	// Same: the event is neither older nor newer than the newest, but it is another message.
 	Same Order = "same"
-	// Stale: older than the newest that was handled. Overwriting with it would
-	// undo what is newer: it is not handed over, unless Config.EveryVersion says so.
-	// Of events that are compared with those about other things of their patient,
-	// it only says that another one changed later.
+	// Stale: the event is older than the newest that was handled. Overwriting with
+	// it would undo something newer, so it is not handed over unless
+	// Config.EveryVersion says so. Some events are compared with events about other
+	// things of their patient (see the package's documentation). For those, Stale
+	// only says that another thing changed later.
 	Stale Order = "stale"
 )
 
-// Point is a message's place in its sequence. The zero value is no place.
+// Point is a message's place in its sequence. The zero value means no place.
 type Point struct {
 	// Time is MessageHeader.meta.lastUpdated: when the change occurred in the
-	// publishing system; zero when absent or unreadable.
+	// publishing system. It is zero when absent or unreadable.
 	Time time.Time
 	// Number is MessageHeader.meta.versionId: the publisher's count of events
-	// of one type for one patient; 0 when absent or not a positive integer.
+	// of one type for one patient. It is 0 when absent or not a positive
+	// integer.
 	Number int64
 }
 
-// IsZero reports whether the point says nothing.
+// IsZero reports whether the point has neither time nor number.
 func (p Point) IsZero() bool { return p.Time.IsZero() && p.Number == 0 }
 
 func newPoint(lastUpdated, versionID string) Point {
@@ -54,9 +58,9 @@ func newPoint(lastUpdated, versionID string) Point {
 	return p
 }
 
-// compare places p against the newest point of its sequence. Times decide;
-// numbers are a hint: between equal times, where a time is missing, and for
-// telling that something is left out.
+// compare orders p against the newest point of its sequence. Times decide.
+// Numbers are only a hint: they decide between equal times and where a time is
+// missing, and they show that events were skipped.
 func (p Point) compare(newest Point) Order {
 	numbered := p.Number > 0 && newest.Number > 0
 	if p.Time.IsZero() || newest.Time.IsZero() || p.Time.Equal(newest.Time) {

@@ -81,7 +81,7 @@ func TestPermanentErrorsGetOneAttempt(t *testing.T) {
 	}
 }
 
-// What was put off while the clock was ahead is due when it is put right.
+// Messages that were postponed while the clock was ahead are due once the clock is put right.
 func TestPoisonByAClockThatWasAhead(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"))
 	c := newClock()
@@ -89,7 +89,7 @@ func TestPoisonByAClockThatWasAhead(t *testing.T) {
 	r := newReceiver(t, f, c, func(k *receiver.Config) { k.Attempts = 1 })
 	for _, jump := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
 		c.advance(jump)
-		for range 2 { // an attempt, and none
+		for range 2 { // the first look makes an attempt, the second none
 			if tally, err := r.Collect(t.Context(), fails(&got, errNo, "M1")); err != nil || tally != (receiver.Tally{Left: 1}) {
 				t.Fatalf("%+v, %v", tally, err)
 			}
@@ -122,8 +122,8 @@ func TestPoisonWithoutAFolderStaysAndIsTriedLater(t *testing.T) {
 	}
 }
 
-// A message that ends the process each time is poison too: attempts are
-// counted before the Handler is called, in the file.
+// A message that ends the process each time is poison too: attempts are counted
+// in the file before the Handler is called.
 func TestMessageThatEndsTheProcess(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"), notice{id: "e2"}.in("M2"))
 	c := newClock()
@@ -161,8 +161,8 @@ func TestMessageThatEndsTheProcess(t *testing.T) {
 	}
 }
 
-// When everything fails it is the Handler's fault: two messages are set aside
-// at most, and the others are handed over once it works again.
+// When everything fails, the Handler is the cause: at most two messages are set
+// aside, and the others are handed over once it works again.
 func TestFailingHandlerDoesNotEmptyTheMailbox(t *testing.T) {
 	f := newFakeMESH()
 	for _, id := range []string{"M1", "M2", "M3", "M4", "M5", "M6"} {
@@ -181,7 +181,7 @@ func TestFailingHandlerDoesNotEmptyTheMailbox(t *testing.T) {
 		t.Errorf("set aside: %s", d)
 	}
 	got.messages = nil
-	for range 2 { // the first brings those back that were left meanwhile
+	for range 2 { // the first look makes those due again that were left meanwhile
 		if _, err := r.Collect(t.Context(), got.handle); err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +215,7 @@ func TestMessagesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A page of a proxy on the way is not the message.
+// A page from a proxy on the way is not taken for the message.
 func TestForeignAnswerIsNotHandedOver(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"))
 	f.fault = func(operation string, _ int) fault {

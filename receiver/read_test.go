@@ -72,7 +72,7 @@ func TestRecordsComeBack(t *testing.T) {
 	})
 }
 
-// Whatever is not a line of ours is refused; what is comes back as it was.
+// A line that encode did not write is refused; a line that it wrote decodes to the same record.
 func FuzzDecode(f *testing.F) {
 	f.Add(record{op: opFinish, at: 1, known: Known{Point: Point{Time: time.Unix(1, 5), Number: 3}}}.encode())
 	f.Add(record{op: opAttempt, at: 1, attempt: 3}.encode())
@@ -84,7 +84,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// focused is a message whose header, at BASE/MessageHeader/1, has that focus.
+// focused is a message with the given focus in its header, at BASE/MessageHeader/1.
 func focused(focus, contained, others string) []byte {
 	return []byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><fullUrl value="https://a.nhs.uk/STU3/MessageHeader/1"/><resource><MessageHeader>` +
 		`<id value="1"/>` + contained + `<event><code value="x-1"/></event><source><endpoint value="urn:nhs:addressing:asid:300000000161"/></source>` +
@@ -95,8 +95,8 @@ func entry(fullURL, identifiers string) string {
 	return `<entry><fullUrl value="` + fullURL + `"/><resource><Encounter>` + identifiers + `</Encounter></resource></entry>`
 }
 
-// The focus is found however it is referenced; what has no identifier is a problem,
-// and an event all the same.
+// The focus is found however it is referenced. A focus without an identifier is a
+// problem, but the message is still an event.
 func TestIdentifierOfTheFocus(t *testing.T) {
 	const jab = `<identifier><system value="s"/><value value="v"/></identifier>`
 	ref := func(text string) string { return `<focus><reference value="` + text + `"/></focus>` }
@@ -136,7 +136,7 @@ func readBody(t testing.TB, body []byte) Message {
 	return m
 }
 
-// The specification's own updates and deletes are about what its new ones are.
+// The specification's own updates and deletes are about the same thing as its new events.
 func TestOfficialExamplesAreOfOneThing(t *testing.T) {
 	folder := filepath.Join("..", "testdata", "official")
 	for _, name := range []string{"vaccinations-1", "Professional-Contacts-1", "blood-spot-test-outcome-1", "newborn-hearing-1", "nipe-outcome-1"} {
@@ -163,7 +163,7 @@ func TestOfficialExamplesAreOfOneThing(t *testing.T) {
 	}
 }
 
-// A text of the audit is valid, of one line, and no longer than it may be.
+// A text in the audit is valid UTF-8, has one line, and is not longer than allowed.
 func TestPlain(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text, longest := rapid.String().Draw(t, "text"), rapid.IntRange(0, 20).Draw(t, "longest")
@@ -174,7 +174,7 @@ func TestPlain(t *testing.T) {
 	})
 }
 
-// Any body is an event with a key of its own, or has a problem.
+// Any body either is an event with a key of its own or has a problem.
 func FuzzReadEvent(f *testing.F) {
 	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><MessageHeader><id value="1"/>` +
 		`<event><code value="x-1"/></event><source><endpoint value="urn:nhs:addressing:asid:300000000161"/></source></MessageHeader></resource></entry></Bundle>`))

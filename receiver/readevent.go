@@ -11,15 +11,16 @@ import (
 	"nems/internal/nhs"
 )
 
-// Why a message is no event, or why it cannot be told what an event is about.
+// Why a message is not an event, or why it is unknown what an event is about.
 var (
-	// errIDs: they are keys here, names of files and lines of the audit.
-	errIDs   = errors.New("not an event message: MessageHeader.id and MessageHeader.event.code are of 1 to 64 letters, digits, hyphens, dots and underscores")
-	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: corrections of it cannot be told")
+	// errIDs: these ids become keys, file names and lines of the audit.
+	errIDs   = errors.New("not an event message: MessageHeader.id and MessageHeader.event.code must have 1 to 64 letters, digits, hyphens, dots and underscores")
+	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: corrections of it cannot be recognised")
 )
 
-// readEvent reads the facts. What has an event code and a message id is an
-// event, even if other facts are missing: repeats of it can be told.
+// readEvent reads the facts. A message with an event code and a message id is
+// an event even if other facts are missing, because its repeats can be
+// recognised.
 func (r *Receiver) readEvent(m *Message) {
 	doc, _, err := fhir.ParseXML(m.Body)
 	if err != nil {
@@ -39,11 +40,11 @@ func (r *Receiver) readEvent(m *Message) {
 	}
 	m.Own = m.Facts.SourceASID != "" && slices.Contains(r.config.OwnASIDs, m.Facts.SourceASID)
 	if !r.config.EveryCopy {
-		m.Key = "event|" + e.Code + "|" + strings.ToLower(e.MessageID) // UUIDs in either case
+		m.Key = "event|" + e.Code + "|" + strings.ToLower(e.MessageID) // UUIDs may have either case
 	}
 }
 
-// read reads the facts of a message that is from NEMS; what is not is no event.
+// read reads the facts of a message. A message that does not come from NEMS is not an event.
 func (r *Receiver) read(m Message) Message {
 	event := m
 	r.readEvent(&event)
@@ -51,7 +52,7 @@ func (r *Receiver) read(m Message) Message {
 		return event
 	}
 	m.Problem = ErrSender
-	r.config.Logger.Warn("a message that reads as an event is not taken for one: another mailbox than NEMS's sent it", "message", m, "from", m.From)
+	r.config.Logger.Warn("a message that reads as an event is not treated as one: it was not sent by a mailbox of NEMS", "message", m, "from", m.From)
 	return m
 }
 
@@ -67,19 +68,19 @@ func factsOf(e event.Event, about Identifier) Facts {
 		Point:     newPoint(e.LastUpdated, e.VersionID),
 	}
 	if rank(f.Kind) < 0 {
-		f.Kind = "" // Problem says so
+		f.Kind = "" // Problem reports it
 	}
 	return f
 }
 
-// isID tells whether a text is an id as FHIR writes them, or nearly.
+// isID reports whether a text is an id as FHIR writes them (underscores are allowed too).
 func isID(text string) bool {
 	return text != "" && len(text) <= 64 && strings.IndexFunc(text, func(r rune) bool {
 		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '.' || r == '_')
 	}) < 0
 }
 
-// problem says which rules the message breaks and where.
+// problem returns the rules that the message breaks, and where.
 func problem(findings []fhir.Finding) error {
 	var all []error
 	for _, f := range findings {
@@ -89,7 +90,7 @@ func problem(findings []fhir.Finding) error {
 }
 
 // asidIn returns the ASID at the end of a source endpoint, which is written as
-// urn:nhs:addressing:asid:NNNNNNNNNNNN, as a URL, or bare.
+// urn:nhs:addressing:asid:NNNNNNNNNNNN, as a URL, or without a prefix.
 func asidIn(endpoint string) string {
 	last := endpoint[strings.LastIndexAny(endpoint, ":/|")+1:]
 	asid, err := nhs.ParseASID(last)

@@ -10,31 +10,31 @@ import (
 	"nems/internal/mesh"
 )
 
-// Receiver collects from one mailbox. Use it from one goroutine; several
+// Receiver collects from one mailbox. Use it from one goroutine. Several
 // Receivers on one mailbox would hand messages over twice.
 type Receiver struct {
 	config Config
 	mesh   *mesh.Client
-	// held are messages left in the mailbox, and when they are left alone.
+	// held are the messages left in the mailbox, and when each is to be left alone.
 	held map[string]span
-	// failures counts the messages that failed since the last that went well,
-	// over all rounds: while it is high nothing is set aside.
+	// failures counts the messages that failed since the last success, over all
+	// rounds. While it is high nothing is set aside.
 	failures int
 }
 
-// span is a time on the clock. A clock that was ahead and was put right lies before
-// the spans that began meanwhile, so that nothing is left alone for longer.
+// span is a period of time. When the clock was ahead and is put right, it stands
+// before the spans that began meanwhile, so those no longer hold a message.
 type span struct{ from, until time.Time }
 
 func (s span) has(now time.Time) bool { return !now.Before(s.from) && now.Before(s.until) }
 
-// hold leaves a message alone for so long.
+// hold leaves a message alone for d.
 func (r *Receiver) hold(id string, d time.Duration) {
 	now := r.config.Now()
 	r.held[id] = span{now, now.Add(d)}
 }
 
-// Tally counts what became of the messages of a Collect.
+// Tally counts the outcomes of the messages of one Collect.
 type Tally struct {
 	Handled, Repeats, Superseded, Ignored, Aside, Left int
 }
@@ -56,7 +56,7 @@ func (t *Tally) count(o Outcome) {
 	}
 }
 
-// New returns a Receiver. It calls nobody; it fails when the URL cannot be used.
+// New returns a Receiver. It makes no call; it fails when the URL cannot be used.
 func New(c Config) (*Receiver, error) {
 	c.setDefaults()
 	if c.Memory == nil {
@@ -80,10 +80,10 @@ func New(c Config) (*Receiver, error) {
 }
 
 // Run collects until ctx ends, and then returns nil once the Handler has
-// returned. It looks into the mailbox every Config.Poll, at once while more is
-// waiting, and more rarely while MESH or the Handler fail. It returns an error
-// only when MESH refuses the mailbox, its password or the shared key at the
-// start, or when the Memory fails.
+// returned. It looks into the mailbox every Config.Poll, at once while more
+// messages wait, and less often while MESH or the Handler fail. It returns an
+// error only when MESH refuses the mailbox, its password or the shared key at
+// the start, or when the Memory or the Audit fails.
 func (r *Receiver) Run(ctx context.Context, h Handler) error {
 	var hello time.Time
 	failed := 0
@@ -98,7 +98,7 @@ func (r *Receiver) Run(ctx context.Context, h Handler) error {
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil // told to stop: err says no more than that
+			return nil // we were told to stop, and err only repeats that
 		case errors.As(err, new(memoryError)):
 			return err
 		case err != nil:
@@ -116,11 +116,11 @@ func (r *Receiver) Run(ctx context.Context, h Handler) error {
 	}
 }
 
-// roundSize bounds what Run remembers of one look into the mailbox.
+// roundSize limits what Run remembers of one look into the mailbox.
 const roundSize = 10_000
 
-// pause is the time until the next look: after failures it doubles, up to six
-// times the usual or longestWait, whichever is longer.
+// pause is the time until the next look. It doubles with each failure, up to
+// six times Config.Poll or longestWait, whichever is longer.
 func (r *Receiver) pause(failed int) time.Duration {
 	d := r.config.Poll
 	for range min(failed-1, 10) {
@@ -129,7 +129,7 @@ func (r *Receiver) pause(failed int) time.Duration {
 	return min(d, max(6*r.config.Poll, longestWait))
 }
 
-// hello validates the mailbox once a day, as MESH asks.
+// hello validates the mailbox once a day, as MESH asks of clients.
 func (r *Receiver) hello(ctx context.Context, last *time.Time) error {
 	now := r.config.Now()
 	if !last.IsZero() && now.Sub(*last) < helloEvery {
@@ -144,8 +144,8 @@ func (r *Receiver) hello(ctx context.Context, last *time.Time) error {
 
 // Collect empties the mailbox once and returns when nothing new is left in it:
 // every message was handled, or is to be left for now. It returns ErrFailing
-// when several messages in a row could not be collected, MESH's error when it
-// gives none, and ctx's when that ends.
+// when several messages in a row could not be collected, the error of MESH when
+// MESH fails, and ctx's error when ctx ends.
 func (r *Receiver) Collect(ctx context.Context, h Handler) (Tally, error) {
 	if err := r.try(ctx, r.mesh.Handshake); err != nil {
 		return Tally{}, fmt.Errorf("handshake: %w", err)
@@ -154,8 +154,8 @@ func (r *Receiver) Collect(ctx context.Context, h Handler) (Tally, error) {
 	return tally, err
 }
 
-// collect goes through the mailbox until a look finds nothing fresh, or with a
-// limit until that many messages were seen; then more is true.
+// collect goes through the mailbox until a look finds no new message. With a
+// limit it stops once that many messages were seen, and more is then true.
 func (r *Receiver) collect(ctx context.Context, h Handler, limit int) (t Tally, more bool, err error) {
 	round := &round{Receiver: r, handler: h, tally: &t, seen: map[string]bool{}}
 	for {
@@ -173,7 +173,7 @@ func (r *Receiver) collect(ctx context.Context, h Handler, limit int) (t Tally, 
 	}
 }
 
-// try makes a call to MESH up to four times while its error may go away.
+// try makes a call to MESH up to four times, as long as the error may be temporary.
 func (r *Receiver) try(ctx context.Context, call func(context.Context) error) error {
 	pause := 200 * time.Millisecond
 	for n := 1; ; n++ {
@@ -194,14 +194,14 @@ func (r *Receiver) once(ctx context.Context, call func(context.Context) error) e
 	return call(ctx)
 }
 
-// refused tells whether MESH has answered and will not answer otherwise.
+// refused reports whether MESH has answered and will not answer otherwise next time.
 func refused(err error) bool {
 	var e *mesh.Error
 	return errors.As(err, &e) && !e.Temporary()
 }
 
-// memoryError marks errors of the Memory or the Audit: going on would repeat, lose
-// or leave unrecorded.
+// memoryError marks errors of the Memory or the Audit. Going on after one would
+// repeat messages, lose them or leave them unrecorded.
 type memoryError struct{ error }
 
 func (e memoryError) Unwrap() error { return e.error }

@@ -99,8 +99,8 @@ func TestRepeatsAreAcknowledgedAndNotHandedOver(t *testing.T) {
 	}
 }
 
-// A MESH that drops, refuses, cuts short and repeats one call in three loses
-// nothing and makes nothing handled twice.
+// A MESH that drops, refuses, cuts short or repeats one call in three causes no
+// loss, and nothing is handled twice.
 func TestAwkwardMESH(t *testing.T) {
 	for seed := range uint64(5) {
 		f := newFakeMESH()
@@ -112,7 +112,7 @@ func TestAwkwardMESH(t *testing.T) {
 			}
 			return fine
 		}
-		for i := range 60 { // 40 events, 20 of them twice, in disorder
+		for i := range 60 { // 40 events, 20 of them twice, in random order
 			f.put(notice{id: fmt.Sprint("event", i*7%40)}.in(fmt.Sprintf("M%02d", i)))
 		}
 		f.pageSize = 20
@@ -126,7 +126,7 @@ func TestAwkwardMESH(t *testing.T) {
 			}
 			m := openMemory(t, memory, c)
 			r := newReceiver(t, f, c, func(k *receiver.Config) { k.Memory = m })
-			// Errors are what this MESH is for; what counts is the end.
+			// Errors are expected from this MESH; only the final state counts.
 			_, _ = r.Collect(t.Context(), func(_ context.Context, m receiver.Message) error {
 				handled[m.Facts.MessageID]++
 				return nil
@@ -146,7 +146,7 @@ func TestAwkwardMESH(t *testing.T) {
 	}
 }
 
-// forgets is a Memory of a process that dies before it can record.
+// forgets is the Memory of a process that dies before it can record.
 type forgets struct{ *receiver.FileMemory }
 
 var errDied = errors.New("died")
@@ -202,7 +202,7 @@ func TestCrashBetweenMemoryAndAcknowledgeHandlesOnce(t *testing.T) {
 	}
 }
 
-// A MESH that goes on listing what was acknowledged does not keep Collect busy.
+// A MESH that goes on listing acknowledged messages does not keep Collect busy.
 func TestListedAfterAcknowledging(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"), notice{id: "e2"}.in("M2"))
 	f.forgetful = true
@@ -235,7 +235,7 @@ func TestKeepOnlyLooks(t *testing.T) {
 	}
 }
 
-// Taken by another collector between the list and the download.
+// Another collector takes the message between the list and the download.
 func TestGoneMessagesAreNoError(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"), notice{id: "e2"}.in("M2"))
 	f.fault = func(operation string, n int) fault {
@@ -276,8 +276,8 @@ func TestReportsAndOtherWorkflowsAreHandedOver(t *testing.T) {
 	}
 }
 
-// Downloads run ahead of the Handler, no more than allowed, and what was
-// fetched for nothing is still in the mailbox.
+// Downloads run ahead of the Handler, but no further than allowed. Messages
+// that were downloaded and not handled stay in the mailbox.
 func TestDownloadsRunAhead(t *testing.T) {
 	for _, ahead := range []int{1, 3} {
 		f := newFakeMESH()
@@ -288,7 +288,7 @@ func TestDownloadsRunAhead(t *testing.T) {
 		most := 0
 		handled := 0
 		_, err := r.Collect(t.Context(), func(ctx context.Context, _ receiver.Message) error {
-			for f.count("get") < min(handled+ahead, 20) { // a download that does not come ends with the test's context
+			for f.count("get") < min(handled+ahead, 20) { // if a download never comes, the test's context ends the wait
 				if err := ctx.Err(); err != nil {
 					return err
 				}

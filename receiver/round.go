@@ -8,7 +8,7 @@ import (
 	"nems/internal/mesh"
 )
 
-// round is one Collect: it deals with each message once, however often MESH
+// round is one Collect. It deals with each message once, however often MESH
 // lists it.
 type round struct {
 	*Receiver
@@ -17,15 +17,15 @@ type round struct {
 	seen    map[string]bool
 }
 
-// mostSeen ends a round: a MESH could list without end.
+// mostSeen ends a round, because a MESH could list messages without end.
 const mostSeen = 1_000_000
 
-// pages lists the mailbox page by page and collects what was not seen before;
-// it returns how many messages that were.
+// pages lists the mailbox page by page and collects the messages not seen
+// before. It returns how many those were.
 func (r *round) pages(ctx context.Context) (fresh int, err error) {
 	from := ""
 	for asked := map[string]bool{}; !asked[from]; {
-		asked[from] = true // a MESH that leads in a circle ends the look
+		asked[from] = true // a MESH whose links form a circle ends the look
 		var page mesh.Inbox
 		err := r.try(ctx, func(ctx context.Context) (err error) {
 			page, err = r.mesh.List(ctx, mesh.ListQuery{Continue: from})
@@ -44,8 +44,8 @@ func (r *round) pages(ctx context.Context) (fresh int, err error) {
 	return fresh, nil
 }
 
-// page collects the messages of a list that were not seen before, nor are to
-// be left alone.
+// page collects those messages of a list that were not seen before and are not
+// to be left alone.
 func (r *round) page(ctx context.Context, ids []string) (fresh int, err error) {
 	var due []string
 	for _, id := range ids {
@@ -75,12 +75,13 @@ func (r *round) page(ctx context.Context, ids []string) (fresh int, err error) {
 	return fresh, ctx.Err()
 }
 
-// message deals with one message. It returns an error only when the round is to
-// end; what fails because of the message is counted and left.
+// message deals with one message. It returns an error only when the round must
+// end. A failure that concerns this message alone is counted, and the message
+// is left.
 func (r *round) message(ctx context.Context, f fetched) error {
 	m := f.m
 	switch {
-	case gone(f.err): // taken by another, or expired, since the list was made
+	case gone(f.err): // another collector took it, or it expired, since the list was made
 		return nil
 	case f.err != nil:
 		return r.leave(Message{ID: f.id, Kind: Other}, f.err, unreadableFor(f.err))
@@ -111,14 +112,14 @@ func (r *round) message(ctx context.Context, f fetched) error {
 	return r.hand(ctx, m)
 }
 
-// Why messages are discarded that are not at fault.
+// Why a message is discarded or left although nothing is wrong with it.
 var (
 	errRepeat     = errors.New("finished before")
 	errSuperseded = errors.New("a newer one about the same thing was finished before")
 	errKept       = errors.New("looked at, not acknowledged")
 )
 
-// look hands a message over that stays where it is. There is one attempt.
+// look hands over a message that stays in the mailbox. There is one attempt.
 func (r *round) look(ctx context.Context, m Message) error {
 	m.Attempt = 1
 	err := r.call(ctx, m)
@@ -138,7 +139,7 @@ func (r *round) look(ctx context.Context, m Message) error {
 	return nil
 }
 
-// place compares an event with what was finished before.
+// place compares an event with those finished before it.
 func (r *round) place(m *Message) error {
 	m.Order = Unordered
 	sequence, decisive := m.sequence()

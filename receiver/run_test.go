@@ -80,8 +80,8 @@ func TestRunOutlivesAnOutage(t *testing.T) {
 	}
 }
 
-// The Handler that runs when the Receiver is told to stop may finish, and its
-// message is acknowledged; the next one is not begun.
+// The Handler that is running when the Receiver is told to stop may finish, and
+// its message is acknowledged. The next message is not begun.
 func TestStopLetsTheHandlerFinish(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"), notice{id: "e2"}.in("M2"))
 	ctx, stop := context.WithCancel(t.Context())
@@ -97,8 +97,8 @@ func TestStopLetsTheHandlerFinish(t *testing.T) {
 	}
 }
 
-// A Handler that does not finish in its grace is told so; its message stays,
-// and the attempt does not count.
+// A Handler that does not finish within its grace sees its context end. Its
+// message stays, and the attempt does not count.
 func TestStopEndsTheHandlerAfterItsGrace(t *testing.T) {
 	f := newFakeMESH(notice{id: "e1"}.in("M1"))
 	c := newClock()
@@ -120,7 +120,7 @@ func TestStopEndsTheHandlerAfterItsGrace(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong, no patient's data is in logs, errors or prints.
+// Whatever goes wrong, logs, errors and prints contain no patient's data.
 func TestNothingOfThePatientIsTold(t *testing.T) {
 	broken := notice{id: "e3"}.in("M3")
 	broken.body = bytes.Replace(broken.body, []byte("/Id/nhs-number"), []byte("/Id/other"), 1)

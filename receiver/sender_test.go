@@ -14,7 +14,7 @@ import (
 	"nems/receiver"
 )
 
-// Only those who may send events do: without a word NEMS alone.
+// Only the configured senders may send events; without a configuration that is NEMS alone.
 func TestSendersAreChecked(t *testing.T) {
 	for name, c := range map[string]struct {
 		senders []string
@@ -56,8 +56,8 @@ func TestSendersAreChecked(t *testing.T) {
 	}
 }
 
-// Many forged events in a row stop nothing: each is set aside, or left, and the
-// event behind them is handled. None takes the place of the true one.
+// Many forged events in a row stop nothing: each is set aside or left, and the
+// event after them is handled. A forged event does not supersede a true one.
 func TestForgedEventsStopNothing(t *testing.T) {
 	for name, folder := range map[string]string{"set aside": filepath.Join(t.TempDir(), "aside"), "left": ""} {
 		t.Run(name, func(t *testing.T) {

@@ -8,8 +8,9 @@ import (
 	"nems/internal/event"
 )
 
-// sequence names the events that this one is compared with, "" for none. It is
-// decisive when they are all about the same: then the newest is the truth.
+// sequence names the group of events that this one is compared with, "" for
+// none. It is decisive when all events of the group are about the same thing:
+// then the newest is the truth.
 func (m *Message) sequence() (name string, decisive bool) {
 	f := m.Facts
 	switch {
@@ -23,13 +24,14 @@ func (m *Message) sequence() (name string, decisive bool) {
 	return short(strings.Join([]string{f.Source, string(f.NHSNumber), f.Code}, "|")), fromSpine(f.Code)
 }
 
-// fromSpine tells whether events of this type tell how the Spine's record of a
-// patient is now: the latest is the truth, whatever thing its focus is ("PDS Change
-// of GP" and the others).
+// fromSpine reports whether events of this type describe the Spine's current record
+// of a patient. Then the latest is the truth, whatever its focus is ("PDS Change of
+// GP" and the others).
 func fromSpine(code string) bool { return strings.HasPrefix(code, "pds-") }
 
-// thing names what an event is about, over all its versions. Where the identifier
-// has no system it is the publisher's own.
+// thing names what an event is about, the same over all its versions. An
+// identifier without a system is the publisher's own, so the publisher's endpoint
+// stands for the system.
 func (f Facts) thing() string {
 	system := f.Identifier.System
 	if system == "" {
@@ -38,7 +40,7 @@ func (f Facts) thing() string {
 	return fmt.Sprintf("thing|%s|%q|%q", f.Code, system, f.Identifier.Value)
 }
 
-// short bounds a name that a message chose.
+// short limits the length of a name, because the message chose it.
 func short(name string) string {
 	if len(name) <= 1000 {
 		return name

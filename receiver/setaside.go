@@ -12,7 +12,7 @@ import (
 	visible "nems/internal/plain"
 )
 
-// reason is the file beside a message that was set aside.
+// reason is the content of the JSON file beside a message that was set aside.
 type reason struct {
 	MeshID        string    `json:"meshId"`
 	SetAside      time.Time `json:"setAside"`
@@ -32,8 +32,8 @@ type reason struct {
 }
 
 // setAside writes a message and its reason into the folder, durably: the
-// message is acknowledged next and MESH forgets it. Files are named by the MESH
-// message id, ID.message and ID.json; writing them twice does no harm.
+// message is acknowledged next, and MESH forgets it. The files are ID.message
+// and ID.json, by the MESH message id. Writing them twice does no harm.
 func setAside(folder string, m Message, failure error, now time.Time) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return fmt.Errorf("set aside: %w", err)
@@ -71,8 +71,9 @@ func (m Message) reason(failure error, now time.Time) reason {
 }
 
 // WriteFile writes a file that only its owner may read, and returns when the
-// file and its name are on disk: what a Handler needs before it returns nil.
-// It writes beside the name first, so that a reader never sees half of it.
+// file and its name are on disk. A Handler needs that before it returns nil. It
+// writes under a temporary name first, so that a reader never sees half of the
+// file.
 func WriteFile(name string, data []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".part-*")
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 )
 
 // Identifier names the thing that an event is about: a vaccination, a screening
-// encounter, an episode of care. A correction and a withdrawal of it carry the
-// same one, in the resource that MessageHeader.focus references. It prints as a
-// placeholder, since some systems build it out of patients' data.
+// encounter, an episode of care. A correction and a withdrawal carry the same
+// identifier, in the resource that MessageHeader.focus references. It prints as
+// a placeholder, because some systems build it from patients' data.
 type Identifier struct {
 	System, Value string
 }
 
-// IsZero reports whether there is none.
+// IsZero reports whether there is no identifier.
 func (i Identifier) IsZero() bool { return i.Value == "" }
 
 // Format keeps the identifier out of everything that is printed.
@@ -24,7 +24,7 @@ func (i Identifier) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[ide
 // MarshalText keeps the identifier out of JSON; it never fails.
 func (i Identifier) MarshalText() ([]byte, error) { return []byte("[identifier]"), nil }
 
-// identifierOf reads the first identifier with a value of the focus.
+// identifierOf returns the focus's first identifier that has a value.
 func identifierOf(doc *fhir.Document, focus string) Identifier {
 	for id := range doc.References().Resolve(0, []byte(focus)).Resource.ChildrenNamed("identifier") {
 		if v := id.Child("value").Value(); v != "" {

@@ -16,9 +16,9 @@ import (
 	"nems/receiver"
 )
 
-// records is who keeps what events are about, as a Handler is told to.
+// records is a system that stores what events are about, and does what Effect says.
 type records struct {
-	current map[string]string // message id, by what it is about
+	current map[string]string // message id, by what the event is about
 	effects []receiver.Effect
 }
 
@@ -42,8 +42,8 @@ func (r *records) handle(_ context.Context, m receiver.Message) error {
 	return nil
 }
 
-// version is one version of a thing in the tests of any order: what the newest of
-// them is can be told by time, number and kind.
+// version is one version of a thing. Time, number and kind decide which version
+// is the newest.
 type version struct {
 	minute, number int
 	kind           string
@@ -63,7 +63,7 @@ func (v version) compare(w version) int {
 	return cmp.Or(cmp.Compare(v.minute, w.minute), cmp.Compare(v.number, w.number), cmp.Compare(rank[v.kind], rank[w.kind]))
 }
 
-// drawVersions draws versions of one thing, all with a number or all without.
+// drawVersions draws versions of one thing. All have a number, or none has.
 func drawVersions(t *rapid.T, thing string) []version {
 	most := rapid.SampledFrom([]int{0, 3}).Draw(t, "numbers of "+thing)
 	one := rapid.Custom(func(t *rapid.T) version {
@@ -75,9 +75,9 @@ func drawVersions(t *rapid.T, thing string) []version {
 	return all
 }
 
-// In whatever order the versions of things arrive, and however often, whoever
-// does what Effect says ends with the newest version of each thing; also when it
-// is handed every version.
+// In whatever order the versions of things arrive, and however often, a system
+// that does what Effect says ends with the newest version of each thing. The
+// same holds if it is given every version.
 func TestThingsInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		want := map[string]string{}
@@ -113,10 +113,10 @@ func TestEffects(t *testing.T) {
 	f := newFakeMESH(
 		notice{id: "1", thing: "a", updated: at(1)}.in("M1"),
 		notice{id: "2", thing: "a", updated: at(3), kind: "update"}.in("M2"),
-		notice{id: "3", thing: "a", updated: at(2), kind: "update"}.in("M3"), // late
+		notice{id: "3", thing: "a", updated: at(2), kind: "update"}.in("M3"), // arrives late
 		notice{id: "4", thing: "a", updated: at(4), kind: "delete"}.in("M4"),
-		notice{id: "5", thing: "a", updated: at(5)}.in("M5"),                 // again, after it was withdrawn
-		notice{id: "6", thing: "b", updated: at(1), kind: "delete"}.in("M6"), // nobody knows it
+		notice{id: "5", thing: "a", updated: at(5)}.in("M5"),                 // a new one after the withdrawal
+		notice{id: "6", thing: "b", updated: at(1), kind: "delete"}.in("M6"), // the thing was never seen
 		notice{id: "7", updated: at(9)}.in("M7"),
 	)
 	got := records{current: map[string]string{}}
@@ -137,8 +137,8 @@ func TestEffects(t *testing.T) {
 	}
 }
 
-// EveryVersion hands over what was superseded; a receiver that starts again knows
-// what it handled before.
+// EveryVersion hands over superseded events too. A restarted receiver knows what
+// it handled before.
 func TestEveryVersionAcrossRestarts(t *testing.T) {
 	path, c := filepath.Join(t.TempDir(), "memory"), newClock()
 	run := func(f *fakeMESH) (orders []receiver.Order, earlier []string) {
@@ -168,8 +168,8 @@ func TestEveryVersionAcrossRestarts(t *testing.T) {
 	}
 }
 
-// effectsOf hands the notices over and tells what each means: effect, and the
-// message id of what it is about.
+// effectsOf hands the notices over and returns what each means: its effect, and
+// the message id of the earlier event.
 func effectsOf(t *testing.T, notices ...notice) (effects []string, tally receiver.Tally) {
 	t.Helper()
 	f := newFakeMESH()
@@ -184,7 +184,7 @@ func effectsOf(t *testing.T, notices ...notice) (effects []string, tally receive
 	return effects, tally
 }
 
-// What is about the same, and what is not.
+// Which events count as being about the same thing.
 func TestWhatEventsAreAbout(t *testing.T) {
 	const early, late = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 	type n = notice
@@ -236,7 +236,7 @@ func TestWhatEventsAreAbout(t *testing.T) {
 	}
 }
 
-// What nobody could use takes the place of nothing; what was ignored does.
+// An event that was set aside supersedes nothing; an event that was ignored does.
 func TestSetAsideAndIgnored(t *testing.T) {
 	f := newFakeMESH(
 		notice{id: "1", thing: "a", updated: "2026-01-02T00:00:00Z"}.in("M1"),
