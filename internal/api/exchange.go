@@ -13,7 +13,6 @@ import (
 	"github.com/google/uuid"
 
 	"nems/internal/broker"
-	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -230,8 +229,7 @@ func (a *API) refusal(err error) *spine.Refusal {
 	switch {
 	case errors.As(err, &refusal):
 		return refusal
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed),
-		errors.Is(err, directory.ErrAway), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case store.Temporary(err):
 		a.Log.Warn("temporarily refused", "reason", err)
 		return spine.Unavailable(time.Second)
 	}

@@ -1,7 +1,6 @@
 package mailbox
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,7 +132,7 @@ func (c *call) fail(err error) {
 		c.refuse(mesh.TooLarge, "")
 	case errors.As(err, &refusal):
 		c.refuse(refusal, "")
-	case unavailable(err):
+	case store.Temporary(err):
 		c.refuse(mesh.Unavailable, "")
 	default:
 		id := reference()
@@ -149,12 +148,6 @@ func (c *call) fail(err error) {
 // retryFull is when a full mailbox is worth another attempt, in seconds: receivers
 // look into theirs every five minutes at most (MESH API).
 const retryFull = "300"
-
-// unavailable tells errors that another attempt may get over.
-func unavailable(err error) bool {
-	return errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrUnknown) || errors.Is(err, store.ErrClosed) ||
-		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
 
 // strangerBody is how much of a refused body is read, for nothing, from a caller
 // whose token is not good, and lingerMost for how long anybody's is.

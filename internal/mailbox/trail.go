@@ -72,7 +72,7 @@ func outcomeOf(err error) string {
 		return mesh.TooLarge.Code
 	case errors.As(err, &refusal):
 		return cmp.Or(refusal.Code, refusal.Description)
-	case unavailable(err):
+	case store.Temporary(err):
 		return mesh.Unavailable.Description
 	}
 	return mesh.Internal.Description
