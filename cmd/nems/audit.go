@@ -42,7 +42,7 @@ type showAudit struct {
 
 // Run prints the entries, oldest first; as JSON one a line.
 func (s *showAudit) Run(ctx context.Context) error {
-	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: s.Action, Outcome: s.Outcome, Last: s.Last}
+	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: audit.Action(s.Action), Outcome: s.Outcome, Last: s.Last}
 	if s.Patient == "-" {
 		typed, err := io.ReadAll(io.LimitReader(os.Stdin, 64))
 		if err != nil {
@@ -75,7 +75,7 @@ func auditRow(r operator.Record) []string {
 	if who == "" {
 		who = r.Certificate
 	}
-	action := r.Action
+	action := string(r.Action)
 	if r.Count > 1 {
 		action += " x" + strconv.Itoa(r.Count)
 	}

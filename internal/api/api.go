@@ -66,17 +66,17 @@ type API struct {
 func New(c Config) *API {
 	a := &API{Config: c, fair: newFairness(c.Limits), cursors: newCursors(c.SearchKey), started: c.Now()}
 	a.table = newTable([]route{
-		{method: "POST", path: "/STU3/Events/1/$process-message", action: "publish", endpoint: spine.EndpointPublish, handle: a.publish},
-		{method: "POST", path: "/STU3/Subscription", action: "subscribe", endpoint: spine.EndpointCreate, handle: a.subscribe},
-		{method: "GET", path: "/STU3/Subscription", action: "search", endpoint: spine.EndpointSearch, handle: a.search},
-		{method: "POST", path: "/STU3/Subscription/_search", action: "search", endpoint: spine.EndpointSearch, handle: a.searchForm},
-		{method: "GET", path: "/STU3/Subscription/{id}", action: "read", endpoint: spine.EndpointRead, handle: a.read},
-		{method: "DELETE", path: "/STU3/Subscription/{id}", action: "delete", endpoint: spine.EndpointDelete, handle: a.unsubscribe},
-		{method: "POST", path: "/STU3", action: "batch", endpoint: spine.EndpointBatch, handle: a.batch},
-		{method: "POST", path: "/STU3/", action: "batch", endpoint: spine.EndpointBatch, handle: a.batch},
-		{method: "OPTIONS", path: "/STU3", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
-		{method: "OPTIONS", path: "/STU3/", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
-		{method: "GET", path: "/STU3/metadata", action: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
+		{method: "POST", path: "/STU3/Events/1/$process-message", action: audit.ActionPublish, endpoint: spine.EndpointPublish, handle: a.publish},
+		{method: "POST", path: "/STU3/Subscription", action: audit.ActionSubscribe, endpoint: spine.EndpointCreate, handle: a.subscribe},
+		{method: "GET", path: "/STU3/Subscription", action: audit.ActionSearch, endpoint: spine.EndpointSearch, handle: a.search},
+		{method: "POST", path: "/STU3/Subscription/_search", action: audit.ActionSearch, endpoint: spine.EndpointSearch, handle: a.searchForm},
+		{method: "GET", path: "/STU3/Subscription/{id}", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.read},
+		{method: "DELETE", path: "/STU3/Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: a.unsubscribe},
+		{method: "POST", path: "/STU3", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
+		{method: "POST", path: "/STU3/", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
+		{method: "OPTIONS", path: "/STU3", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
+		{method: "OPTIONS", path: "/STU3/", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
+		{method: "GET", path: "/STU3/metadata", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},
 	})
 	return a
 }

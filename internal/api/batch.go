@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/fhir"
 	"nems/internal/spine"
@@ -43,7 +44,7 @@ func (a *API) writeStep(w *fhir.Writer, x *exchange, step *broker.Step) {
 		a.recordStep(x, step, refusal)
 		return
 	}
-	if step.Action == "delete" {
+	if step.Action == audit.ActionDelete {
 		w.Value("status", statusText(http.StatusOK))
 		return
 	}
@@ -58,7 +59,7 @@ func (a *API) recordStep(x *exchange, step *broker.Step, refusal *spine.Refusal)
 	e := broker.Entry(x.caller, step.Action)
 	e.At, e.Status, e.Outcome = a.Now(), refusal.Status, string(refusal.Code())
 	e.Patient, e.Mailbox = step.Subscription.Criteria.Patient, step.Subscription.Mailbox
-	if step.Action == "delete" && !step.Subscription.ID.IsZero() {
+	if step.Action == audit.ActionDelete && !step.Subscription.ID.IsZero() {
 		e.Object = step.Subscription.ID.String()
 	}
 	a.Recorder.Record(e)

@@ -197,10 +197,10 @@ func (a *API) finish(x *exchange, err error) {
 		}
 		x.refuse(refusal)
 	}
-	if x.route.action != "" && !x.route.open && (!x.recorded || err != nil) {
+	if x.route.action != "" && (!x.recorded || err != nil) {
 		a.record(x, code)
 	}
-	action := cmp.Or(x.route.action, "none")
+	action := cmp.Or(string(x.route.action), x.route.name, "none")
 	a.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "fhir request",
 		slog.String("action", action), slog.String("asid", string(x.caller.ASID)), slog.Int("status", x.status), slog.String("code", code))
 	if a.Answered != nil {
@@ -262,6 +262,6 @@ func (a *API) recover(x *exchange) {
 	}
 	reference := uuid.NewString()
 	// The panic's text may hold part of a message: only its place is logged.
-	a.Log.Error("panic", "reference", reference, "action", x.route.action, "stack", string(debug.Stack()))
+	a.Log.Error("panic", "reference", reference, "action", cmp.Or(string(x.route.action), x.route.name), "stack", string(debug.Stack()))
 	a.finish(x, spine.Internal(reference))
 }

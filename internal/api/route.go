@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"nems/internal/audit"
 	"nems/internal/spine"
 )
 
@@ -15,8 +16,9 @@ type handler func(x *exchange) error
 // route is one line of the table of endpoints.
 type route struct {
 	method   string
-	path     string // {id} at its end stands for one segment
-	action   string // as the audit and the metrics call it
+	path     string       // {id} at its end stands for one segment
+	action   audit.Action // "" where nobody is behind a request
+	name     string       // in log and metrics, where it has no action
 	endpoint spine.Endpoint
 	handle   handler
 	// open: everybody may ask, without a token.

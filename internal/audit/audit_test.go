@@ -34,7 +34,7 @@ func TestEntryComesBack(t *testing.T) {
 		text := rapid.String()
 		e := Entry{
 			At:     time.UnixMicro(rapid.Int64Range(-62135596800000000, 253402300799999999).Draw(t, "at")).UTC(),
-			Action: text.Draw(t, "action"), Certificate: text.Draw(t, "certificate"), ASID: nhs.ASID(text.Draw(t, "asid")),
+			Action: Action(text.Draw(t, "action")), Certificate: text.Draw(t, "certificate"), ASID: nhs.ASID(text.Draw(t, "asid")),
 			ODS: nhs.ODSCode(text.Draw(t, "ods")), User: text.Draw(t, "user"), Reason: text.Draw(t, "reason"),
 			Interaction: text.Draw(t, "interaction"), Object: text.Draw(t, "object"), EventType: text.Draw(t, "type"),
 			Mailbox: text.Draw(t, "mailbox"), Outcome: text.Draw(t, "outcome"), Status: rapid.Int().Draw(t, "status"), Count: rapid.Int().Draw(t, "count"),

@@ -33,7 +33,7 @@ func (e Entry) Encode() []byte {
 // texts lists the fields that are text, in the order of the encoding: new ones
 // only with a new version.
 func (e *Entry) texts() [12]string {
-	return [...]string{e.Action, e.Certificate, string(e.ASID), string(e.ODS), e.User, e.Reason,
+	return [...]string{string(e.Action), e.Certificate, string(e.ASID), string(e.ODS), e.User, e.Reason,
 		e.Interaction, e.Object, e.EventType, e.Patient.Digits(), e.Mailbox, e.Outcome}
 }
 
@@ -46,7 +46,7 @@ func Decode(b []byte) (Entry, error) {
 	}
 	e := Entry{At: time.UnixMicro(d.varint()).UTC()}
 	var asid, ods, patient string
-	for _, field := range []*string{&e.Action, &e.Certificate, &asid, &ods, &e.User, &e.Reason,
+	for _, field := range []*string{(*string)(&e.Action), &e.Certificate, &asid, &ods, &e.User, &e.Reason,
 		&e.Interaction, &e.Object, &e.EventType, &patient, &e.Mailbox, &e.Outcome} {
 		*field = d.text()
 	}

@@ -11,7 +11,7 @@ import (
 // Entry is one line of the audit: who did what to what, when, and how it ended.
 type Entry struct {
 	At          time.Time
-	Action      string // publish, subscribe, read, delete, search, acknowledge, ...
+	Action      Action
 	Certificate string // subject name of the client certificate, "" without
 	ASID        nhs.ASID
 	ODS         nhs.ODSCode

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/subscription"
@@ -21,8 +22,9 @@ const batchCommit = 250
 
 // Step is what became of one entry of a batch.
 type Step struct {
-	// Action is subscribe or delete; "batch" for an entry that asks for neither.
-	Action string
+	// Action is ActionSubscribe or ActionDelete; ActionBatch for an entry that
+	// asks for neither.
+	Action audit.Action
 	// Subscription is the one created; of one deleted, what was read of it
 	// before.
 	Subscription subscription.Subscription
@@ -57,7 +59,7 @@ func (b *Broker) Batch(ctx context.Context, caller spine.Caller, body []byte) ([
 		w.steps[i] = Step{Action: e.action, Err: e.refused}
 		switch {
 		case e.refused != nil:
-		case e.action == "delete":
+		case e.action == audit.ActionDelete:
 			deletions = append(deletions, i)
 		default:
 			creations = append(creations, i)

@@ -6,14 +6,15 @@ import (
 	"strconv"
 	"strings"
 
+	"nems/internal/audit"
 	"nems/internal/fhir"
 	"nems/internal/spine"
 )
 
 // batchEntry is one entry of a batch as it was read.
 type batchEntry struct {
-	action   string // subscribe, delete, or "batch" when it is refused as neither
-	id       string // of what is to be deleted
+	action   audit.Action // that of the Step
+	id       string       // of what is to be deleted
 	resource fhir.Node
 	findings []fhir.Finding // about its structure
 	refused  error          // a *spine.Refusal: the entry asks for nothing that can be done
@@ -88,18 +89,18 @@ func entryOf(expression string) (entry int, inside, ok bool) {
 // one, without conditions.
 func readEntry(n fhir.Node, findings []fhir.Finding) batchEntry {
 	request := n.Child("request")
-	e := batchEntry{action: "batch", resource: n.Child("resource").Resource(), findings: findings}
+	e := batchEntry{action: audit.ActionBatch, resource: n.Child("resource").Resource(), findings: findings}
 	id, hasID := strings.CutPrefix(request.Child("url").Value(), "Subscription/")
 	switch method := request.Child("method"); {
 	case hasCondition(request):
 		e.refused = entryIssue(request, "an entry.request without ifMatch, ifNoneMatch, ifModifiedSince and ifNoneExist", "one of them")
 	case method.EqualValue("POST") && request.Child("url").EqualValue("Subscription"):
-		e.action = "subscribe"
+		e.action = audit.ActionSubscribe
 		if !e.resource.Exists() && len(findings) == 0 {
 			e.refused = entryIssue(n, "a resource to create", "none")
 		}
 	case method.EqualValue("DELETE") && hasID:
-		e.action, e.id = "delete", id
+		e.action, e.id = audit.ActionDelete, id
 		if len(findings) > 0 {
 			e.refused = spine.InvalidResource(Issues(findings)...)
 		}

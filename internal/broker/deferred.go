@@ -64,7 +64,7 @@ func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
 }
 
 func (b *Broker) routeDeferred(ctx context.Context, id store.EventID) error {
-	r := store.Routing{Event: id, Audit: audit.Entry{Action: "route", At: b.Now(), Object: strconv.FormatInt(int64(id), 10), Status: 200}}
+	r := store.Routing{Event: id, Audit: audit.Entry{Action: audit.ActionRoute, At: b.Now(), Object: strconv.FormatInt(int64(id), 10), Status: 200}}
 	message, err := b.Journal.EventMessage(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrDamaged):

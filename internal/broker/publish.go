@@ -198,7 +198,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 // entry is the audit entry of an accepted event. It names the patient: the
 // audit is where that belongs.
 func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
-	e := Entry(p.caller, "publish")
+	e := Entry(p.caller, audit.ActionPublish)
 	e.At = at
 	e.Object = strconv.FormatInt(int64(id), 10)
 	e.EventType = p.event.Code
@@ -208,7 +208,7 @@ func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
 }
 
 // Entry starts the audit entry of something that a caller does.
-func Entry(c spine.Caller, action string) audit.Entry {
+func Entry(c spine.Caller, action audit.Action) audit.Entry {
 	return audit.Entry{
 		Action: action, Certificate: c.Certificate, ASID: c.ASID, ODS: c.ODS,
 		User: c.User, Reason: c.Reason, Interaction: c.Interaction.ID,

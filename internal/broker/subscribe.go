@@ -74,7 +74,7 @@ func (b *Broker) keep(ctx context.Context, caller spine.Caller, s subscription.S
 
 // subscribeEntry is the audit entry of a new subscription.
 func subscribeEntry(caller spine.Caller, s subscription.Subscription) audit.Entry {
-	entry := Entry(caller, "subscribe")
+	entry := Entry(caller, audit.ActionSubscribe)
 	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = s.Created, s.ID.String(), s.Criteria.Patient, s.Mailbox, 201
 	return entry
 }
@@ -263,7 +263,7 @@ func (b *Broker) Unsubscribe(ctx context.Context, caller spine.Caller, id string
 
 // deleteEntry is the audit entry of a subscription's end.
 func (b *Broker) deleteEntry(caller spine.Caller, s subscription.Subscription) audit.Entry {
-	entry := Entry(caller, "delete")
+	entry := Entry(caller, audit.ActionDelete)
 	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = b.Now(), s.ID.String(), s.Criteria.Patient, s.Mailbox, 200
 	return entry
 }

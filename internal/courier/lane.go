@@ -122,7 +122,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 // withhold takes a delivery out of the way, and says so in the audit.
 func (c *Courier) withhold(d store.Delivery) store.Delivery {
 	d.State, d.At, d.ErrorText = store.Withheld, c.Now().UTC(), "the patient's record was flagged after acceptance"
-	c.Record(audit.Entry{At: d.At, Action: "withhold", Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID})
+	c.Record(audit.Entry{At: d.At, Action: audit.ActionWithhold, Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID})
 	return d
 }
 
@@ -131,7 +131,7 @@ func (c *Courier) park(d store.Delivery, why error) store.Delivery {
 	crashpoint.Hit(crashpoint.DeadLetter)
 	d.State, d.At = store.Parked, c.Now().UTC()
 	d = because(d, why)
-	c.Record(audit.Entry{At: d.At, Action: "park", Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Outcome: d.ErrorCode})
+	c.Record(audit.Entry{At: d.At, Action: audit.ActionPark, Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Outcome: d.ErrorCode})
 	c.Log.Error("delivery is parked", "delivery", d.ID, "mailbox", d.MailboxID, "error", why)
 	return d
 }

@@ -14,10 +14,10 @@ import (
 	"nems/internal/store"
 )
 
-func entry(action string) audit.Entry { return audit.Entry{At: start, Action: action} }
+func entry(action audit.Action) audit.Entry { return audit.Entry{At: start, Action: action} }
 
 // auditedAs counts the entries of an action.
-func (w *world) auditedAs(action string) (n int) {
+func (w *world) auditedAs(action audit.Action) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range w.audited {

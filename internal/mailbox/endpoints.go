@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"nems/internal/audit"
 	"nems/internal/mesh"
 )
 
@@ -14,10 +15,10 @@ import (
 type endpoint struct {
 	method string
 	path   string
-	name   string // in the log and, as its action, in the audit
+	action audit.Action // "": it tells nobody anything that the audit should know of
+	name   string       // in the log, where it has no action
 	serve  func(*call) error
 	open   bool // needs no token
-	quiet  bool // tells nobody anything that the audit should know of
 	dev    bool // exists in dev mode only
 	kind   kind // of its work
 	parts  []string
@@ -25,33 +26,33 @@ type endpoint struct {
 
 // endpoints is the API; where two paths fit, the first counts.
 var endpoints = withParts([]endpoint{
-	{method: "GET", path: "_ping", name: "ping", serve: (*call).ping, open: true, quiet: true},
-	{method: "GET", path: "deepping", name: "ping", serve: (*call).ping, open: true, quiet: true},
-	{method: "GET", path: "endpointlookup/*/*", name: "lookup", serve: (*call).lookupEndpoint, open: true},
-	{method: "GET", path: "workflowsearch/*", name: "workflow-search", serve: (*call).searchWorkflow, open: true},
+	{method: "GET", path: "_ping", name: "ping", serve: (*call).ping, open: true},
+	{method: "GET", path: "deepping", name: "ping", serve: (*call).ping, open: true},
+	{method: "GET", path: "endpointlookup/*/*", action: audit.ActionLookup, serve: (*call).lookupEndpoint, open: true},
+	{method: "GET", path: "workflowsearch/*", action: audit.ActionWorkflowSearch, serve: (*call).searchWorkflow, open: true},
 
-	{method: "DELETE", path: "admin/reset", name: "reset", serve: (*call).reset, open: true, dev: true},
-	{method: "DELETE", path: "admin/reset/*", name: "reset", serve: (*call).resetOne, open: true, dev: true},
-	{method: "POST", path: "admin/report", name: "put-report", serve: (*call).putReport, open: true, dev: true},
-	{method: "POST", path: "admin/message/*/event", name: "add-event", serve: (*call).addEvent, open: true, dev: true},
-	{method: "GET", path: "admin/message/*", name: "message-details", serve: (*call).messageDetails, open: true, dev: true},
-	{method: "GET", path: "admin/mailbox/*", name: "mailbox-details", serve: (*call).mailboxDetails, open: true, dev: true},
-	{method: "GET", path: "mailbox/*", name: "mailbox-details", serve: (*call).mailboxDetails, open: true, dev: true},
+	{method: "DELETE", path: "admin/reset", action: audit.ActionReset, serve: (*call).reset, open: true, dev: true},
+	{method: "DELETE", path: "admin/reset/*", action: audit.ActionReset, serve: (*call).resetOne, open: true, dev: true},
+	{method: "POST", path: "admin/report", action: audit.ActionPutReport, serve: (*call).putReport, open: true, dev: true},
+	{method: "POST", path: "admin/message/*/event", action: audit.ActionAddEvent, serve: (*call).addEvent, open: true, dev: true},
+	{method: "GET", path: "admin/message/*", action: audit.ActionMessageDetails, serve: (*call).messageDetails, open: true, dev: true},
+	{method: "GET", path: "admin/mailbox/*", action: audit.ActionMailboxDetails, serve: (*call).mailboxDetails, open: true, dev: true},
+	{method: "GET", path: "mailbox/*", action: audit.ActionMailboxDetails, serve: (*call).mailboxDetails, open: true, dev: true},
 
-	{method: "POST", path: "*", name: "handshake", serve: (*call).handshake},
-	{method: "GET", path: "*", name: "handshake", serve: (*call).handshake},
-	{method: "GET", path: "*/inbox", name: "list", serve: (*call).list},
-	{method: "GET", path: "*/count", name: "count", serve: (*call).count},
-	{method: "GET", path: "*/inbox/rich", name: "rich-inbox", serve: (*call).richInbox},
-	{method: "GET", path: "*/inbox/*", name: "download", serve: (*call).download, kind: transfer},
-	{method: "HEAD", path: "*/inbox/*", name: "head", serve: (*call).head},
-	{method: "GET", path: "*/inbox/*/*", name: "download-chunk", serve: (*call).downloadChunk, kind: transfer},
-	{method: "PUT", path: "*/inbox/*/status/acknowledged", name: "acknowledge", serve: (*call).acknowledge, kind: change},
-	{method: "POST", path: "*/outbox", name: "send", serve: (*call).send, kind: transfer},
-	{method: "GET", path: "*/outbox/rich", name: "rich-outbox", serve: (*call).richOutbox},
-	{method: "GET", path: "*/outbox/tracking", name: "track", serve: (*call).track},
-	{method: "GET", path: "*/outbox/tracking/*", name: "track-local-id", serve: (*call).trackLocal},
-	{method: "POST", path: "*/outbox/*/*", name: "send-chunk", serve: (*call).sendChunk, kind: transfer},
+	{method: "POST", path: "*", action: audit.ActionHandshake, serve: (*call).handshake},
+	{method: "GET", path: "*", action: audit.ActionHandshake, serve: (*call).handshake},
+	{method: "GET", path: "*/inbox", action: audit.ActionList, serve: (*call).list},
+	{method: "GET", path: "*/count", action: audit.ActionCount, serve: (*call).count},
+	{method: "GET", path: "*/inbox/rich", action: audit.ActionRichInbox, serve: (*call).richInbox},
+	{method: "GET", path: "*/inbox/*", action: audit.ActionDownload, serve: (*call).download, kind: transfer},
+	{method: "HEAD", path: "*/inbox/*", action: audit.ActionHead, serve: (*call).head},
+	{method: "GET", path: "*/inbox/*/*", action: audit.ActionDownloadChunk, serve: (*call).downloadChunk, kind: transfer},
+	{method: "PUT", path: "*/inbox/*/status/acknowledged", action: audit.ActionAcknowledge, serve: (*call).acknowledge, kind: change},
+	{method: "POST", path: "*/outbox", action: audit.ActionSend, serve: (*call).send, kind: transfer},
+	{method: "GET", path: "*/outbox/rich", action: audit.ActionRichOutbox, serve: (*call).richOutbox},
+	{method: "GET", path: "*/outbox/tracking", action: audit.ActionTrack, serve: (*call).track},
+	{method: "GET", path: "*/outbox/tracking/*", action: audit.ActionTrackLocalID, serve: (*call).trackLocal},
+	{method: "POST", path: "*/outbox/*/*", action: audit.ActionSendChunk, serve: (*call).sendChunk, kind: transfer},
 })
 
 func withParts(all []endpoint) []endpoint {

@@ -1,12 +1,14 @@
 package mailbox
 
 import (
+	"cmp"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/mesh"
 	"nems/internal/store"
 	"nems/internal/wire"
@@ -106,7 +108,7 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	c := &call{Server: s, r: r, version: mesh.V1, silent: true}
+	c := &call{Server: s, r: r, version: mesh.V1}
 	c.w = &answer{ResponseWriter: wire.NewResponse(w, s.Pace), begins: c.record}
 	c.body = wire.NewBody(w, r, s.Pace)
 	wire.CloseIfSuspect(w, r)
@@ -139,7 +141,7 @@ type call struct {
 	reading bool // of the body has begun
 
 	// For the audit:
-	silent   bool          // there is nothing to tell
+	action   audit.Action  // "": there is nothing to tell
 	recorded bool          // the entry is kept
 	asked    store.Mailbox // that the path names, if there is one: box, or a refused token's
 	about    store.Message // what the call is about, once it is found
@@ -157,13 +159,13 @@ func (c *call) run() error {
 		c.w.WriteHeader(http.StatusTemporaryRedirect) // the method stays
 		return nil
 	}
-	c.name, c.args = e.name, args
+	c.name, c.args = cmp.Or(string(e.action), e.name), args
 	accepted, acceptErr := mesh.AcceptedVersion(c.r.Header.Get("Accept"))
 	c.version = accepted
 	if err != nil {
 		return err
 	}
-	c.silent = e.quiet
+	c.action = e.action
 	var token mesh.Token
 	if !e.open {
 		if token, err = c.authorise(args[0]); err != nil {
@@ -176,7 +178,7 @@ func (c *call) run() error {
 		return err
 	}
 	defer leave()
-	if !e.quiet {
+	if c.action != "" {
 		if err := c.Trail.RecordRoom(c.asked.ID); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (untold) Record(audit.Entry)      {}
 // the change. It comes before the first byte of the answer: nobody sees what the
 // audit does not know of.
 func (c *call) record(status int) {
-	if c.silent || c.recorded {
+	if c.action == "" || c.recorded {
 		return
 	}
 	c.recorded = true
@@ -39,7 +39,7 @@ func (c *call) record(status int) {
 // entry is what the audit says of the call, with an HTTP status.
 func (c *call) entry(status int) audit.Entry {
 	e := audit.Entry{
-		At: c.Now().UTC(), Action: c.name, Mailbox: c.asked.ID, ODS: c.asked.ODS, Outcome: c.outcome, Status: status,
+		At: c.Now().UTC(), Action: c.action, Mailbox: c.asked.ID, ODS: c.asked.ODS, Outcome: c.outcome, Status: status,
 		Object: c.object, EventType: c.about.EventCode, Patient: c.about.Patient,
 	}
 	if c.Certificate != nil {

@@ -51,7 +51,7 @@ func TestInteractionsAreRecorded(t *testing.T) {
 		}
 		return h
 	}
-	entry := func(action, object string, status int, outcome string) audit.Entry {
+	entry := func(action audit.Action, object string, status int, outcome string) audit.Entry {
 		e := audit.Entry{At: testStart, Action: action, Certificate: "a.test.nhs.uk", ODS: "X26", Mailbox: "BOB", Object: object, Status: status, Outcome: outcome}
 		if object == id && id != "" {
 			e.EventType = "vaccinations-1"

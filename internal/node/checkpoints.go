@@ -80,7 +80,7 @@ func (n *node) knownEnds(ctx context.Context) error {
 		return lost
 	}
 	n.Log.Error("going on with a database or checkpoints that have lost something", "why", lost)
-	n.db.Record(audit.Entry{At: n.Now(), Action: "lost-tail", Object: lost.since.UTC().Format(time.RFC3339), Count: lost.links})
+	n.db.Record(audit.Entry{At: n.Now(), Action: audit.ActionAcceptLostTail, Object: lost.since.UTC().Format(time.RFC3339), Count: lost.links})
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (n *node) firstCheckpoint(ctx context.Context) error {
 		return nil
 	}
 	before := n.db.Stats().Commits
-	n.db.Record(audit.Entry{At: n.Now(), Action: "start", Object: n.owner})
+	n.db.Record(audit.Entry{At: n.Now(), Action: audit.ActionStart, Object: n.owner})
 	tick := time.NewTicker(startTick)
 	defer tick.Stop()
 	for n.db.Stats().Commits == before {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nems/client"
+	"nems/internal/audit"
 	"nems/internal/mesh"
 	"nems/internal/node/nodetest"
 	"nems/internal/operator"
@@ -99,8 +100,8 @@ func TestWhoSawWhat(t *testing.T) {
 	if first, again := list(token), list(token); first != 200 || again != 403 {
 		t.Errorf("a token twice: %d, %d", first, again)
 	}
-	for _, action := range []string{"download", "acknowledge"} {
-		p.eventually("the "+action+" is found under the patient", func() bool {
+	for _, action := range []audit.Action{"download", "acknowledge"} {
+		p.eventually("the "+string(action)+" is found under the patient", func() bool {
 			found := p.find(operator.Filter{Patient: nodetest.Jack, Action: action, Outcome: "ok"})
 			return len(found) == 1 && found[0].Certificate == leedsName && found[0].Mailbox == nodetest.LeedsBox && found[0].Object == ids[0] && found[0].ODS == "RR8"
 		})
@@ -109,7 +110,7 @@ func TestWhoSawWhat(t *testing.T) {
 		var who []string
 		for _, r := range p.find(operator.Filter{Outcome: "refused"}) {
 			if r.Mailbox == nodetest.LeedsBox {
-				who = append(who, r.Action+" "+r.Certificate+": "+r.Outcome)
+				who = append(who, string(r.Action)+" "+r.Certificate+": "+r.Outcome)
 			}
 		}
 		slices.Sort(who)

@@ -22,7 +22,7 @@ func (n *node) seed(ctx context.Context) error {
 	if err := devworld.Seed(ctx, strangers{n.directory}); err != nil {
 		return err
 	}
-	entry := audit.Entry{At: n.Now(), Action: "seed"}
+	entry := audit.Entry{At: n.Now(), Action: audit.ActionSeed}
 	for _, s := range devworld.Systems() {
 		row, err := operator.EncodeSystem(s)
 		if err != nil {

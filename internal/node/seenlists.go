@@ -141,7 +141,7 @@ func (m *listMemory) remember(ctx context.Context, listener string, seen []seenL
 // forgetLists has the node start with whatever lists there are, on purpose.
 func (n *node) forgetLists() *listMemory {
 	n.Log.Error("revocation lists may be older than those that were in force: accept-older-crl is set")
-	n.db.Record(audit.Entry{At: n.Now(), Action: "older-crl"})
+	n.db.Record(audit.Entry{At: n.Now(), Action: audit.ActionAcceptOlderCRL})
 	return &listMemory{ledger: nothing{}, keep: n.db.PutWitness}
 }
 

@@ -20,7 +20,8 @@ type Filter struct {
 	ASID nhs.ASID  `json:"asid,omitempty"`
 	// Patient is an NHS number. It travels in bodies only, never in a URL.
 	Patient string `json:"patient,omitempty"`
-	Action  string `json:"action,omitempty"`
+	// Action may be one that this version does not know.
+	Action audit.Action `json:"action,omitempty"`
 	// Outcome is a Spine code, or ok for successes, or refused for all others.
 	Outcome string `json:"outcome,omitempty"`
 	// Last is how many entries are returned at most: the last ones. 0: all.
@@ -50,7 +51,7 @@ func (d Desk) Audit(ctx context.Context, f Filter) iter.Seq2[Record, error] {
 
 // readEntry says what an operator looked for, the patient included.
 func (d Desk) readEntry(f Filter) audit.Entry {
-	entry := d.entry(actionReadAudit, "")
+	entry := d.entry(audit.ActionReadAudit, "")
 	entry.ASID = f.ASID
 	entry.Patient, _ = nhs.ParseNHSNumber(f.Patient) // compile has checked it
 	shown := f

@@ -162,7 +162,7 @@ func TestRecordsHoldAllOfAnEntry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) }), rapid.Just("\x00ff"))
 		e := audit.Entry{
-			At: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(t, "at")).UTC(), Action: text.Draw(t, "action"),
+			At: time.UnixMicro(rapid.Int64Range(0, 1<<52).Draw(t, "at")).UTC(), Action: audit.Action(text.Draw(t, "action")),
 			Certificate: text.Draw(t, "certificate"), ASID: nhs.ASID(text.Draw(t, "asid")), ODS: nhs.ODSCode(text.Draw(t, "ods")),
 			User: text.Draw(t, "user"), Reason: text.Draw(t, "reason"), Interaction: text.Draw(t, "interaction"),
 			Object: text.Draw(t, "object"), EventType: text.Draw(t, "event type"), Mailbox: text.Draw(t, "mailbox"),

@@ -42,7 +42,7 @@ type ChainHead struct {
 func (d Desk) Chain(ctx context.Context, from, to time.Time) iter.Seq2[ChainLink, error] {
 	return func(yield func(ChainLink, error) bool) {
 		entry := d.readEntry(Filter{From: from, To: to})
-		entry.Action = actionExportAudit
+		entry.Action = audit.ActionExportAudit
 		d.Store.Record(entry)
 		early := from
 		if !early.IsZero() {

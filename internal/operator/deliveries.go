@@ -161,8 +161,13 @@ type Moved struct {
 // MoveDeliveries moves deliveries, as far as they are in a state for it.
 // ErrInvalid for a move that is none.
 func (d Desk) MoveDeliveries(ctx context.Context, move Move, ids []string) (Moved, error) {
-	do, ok := map[Move]func(context.Context, string, time.Time, audit.Entry) error{
-		Retry: d.Store.RetryDelivery, Park: d.Store.ParkDelivery, Resend: d.Store.ResendDelivery,
+	verb, ok := map[Move]struct {
+		do     func(context.Context, string, time.Time, audit.Entry) error
+		action audit.Action
+	}{
+		Retry:  {d.Store.RetryDelivery, audit.ActionRetryDelivery},
+		Park:   {d.Store.ParkDelivery, audit.ActionParkDelivery},
+		Resend: {d.Store.ResendDelivery, audit.ActionResendDelivery},
 	}[move]
 	if !ok {
 		return Moved{}, invalid("move: expected %s, %s or %s", Retry, Park, Resend)
@@ -172,7 +177,7 @@ func (d Desk) MoveDeliveries(ctx context.Context, move Move, ids []string) (Move
 	}
 	var out Moved
 	for _, id := range ids {
-		err := do(ctx, id, d.Now(), d.entry("delivery-"+string(move), id))
+		err := verb.do(ctx, id, d.Now(), d.entry(verb.action, id))
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			out.Left = append(out.Left, id)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/store"
 )
@@ -128,7 +129,7 @@ func (d Desk) SetLifeCycle(ctx context.Context, code string, l LifeCycle) error 
 	if err != nil {
 		return err
 	}
-	entry := d.entry(actionSetLifeCycle, string(l.State))
+	entry := d.entry(audit.ActionSetEventType, string(l.State))
 	entry.EventType = code
 	return d.Store.PutLifeCycle(ctx, store.LifeCycle{Code: code, Value: value}, entry)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -66,7 +67,7 @@ func (d Desk) PutMailboxes(ctx context.Context, boxes []Mailbox) error {
 		if err != nil {
 			return err
 		}
-		entry := d.entry(actionPutMailbox, digest(box.ID, value))
+		entry := d.entry(audit.ActionPutMailbox, digest(box.ID, value))
 		entry.Mailbox, entry.ODS = box.ID, box.ODS
 		// Recorded first, it joins the commit of the change, or one before it:
 		// no change can be without its entry.

@@ -88,19 +88,7 @@ type Desk struct {
 	User, Certificate string
 }
 
-// The actions that the audit knows operators by.
-const (
-	actionPutSystem           = "system-put"
-	actionRevokeSystem        = "system-revoke"
-	actionPutMailbox          = "mailbox-put"
-	actionPutWorkflow         = "workflow-put"
-	actionSetLifeCycle        = "event-type-set"
-	actionApproveSubscription = "subscription-approve"
-	actionReadAudit           = "audit-read"
-	actionExportAudit         = "audit-export"
-)
-
 // entry starts the audit entry of something that the operator does.
-func (d Desk) entry(action, object string) audit.Entry {
+func (d Desk) entry(action audit.Action, object string) audit.Entry {
 	return audit.Entry{At: d.Now(), Action: action, Object: object, User: d.User, Certificate: d.Certificate}
 }

@@ -14,28 +14,28 @@ import (
 // Record is an audit entry with its place in the chain, as it is shown and
 // exported. It holds the patient's number: the audit is where that belongs.
 type Record struct {
-	Chain       int64       `json:"chain,omitempty"`
-	Link        int64       `json:"link,omitempty"`
-	At          time.Time   `json:"at"`
-	Action      string      `json:"action"`
-	Certificate string      `json:"certificate,omitempty"`
-	ASID        nhs.ASID    `json:"asid,omitempty"`
-	ODS         nhs.ODSCode `json:"ods,omitempty"`
-	User        string      `json:"user,omitempty"`
-	Reason      string      `json:"reason,omitempty"`
-	Interaction string      `json:"interaction,omitempty"`
-	Object      string      `json:"object,omitempty"`
-	EventType   string      `json:"eventType,omitempty"`
-	Patient     string      `json:"patient,omitempty"`
-	Mailbox     string      `json:"mailbox,omitempty"`
-	Outcome     string      `json:"outcome,omitempty"`
-	Status      int         `json:"status,omitempty"`
-	Count       int         `json:"count,omitempty"`
+	Chain       int64        `json:"chain,omitempty"`
+	Link        int64        `json:"link,omitempty"`
+	At          time.Time    `json:"at"`
+	Action      audit.Action `json:"action"`
+	Certificate string       `json:"certificate,omitempty"`
+	ASID        nhs.ASID     `json:"asid,omitempty"`
+	ODS         nhs.ODSCode  `json:"ods,omitempty"`
+	User        string       `json:"user,omitempty"`
+	Reason      string       `json:"reason,omitempty"`
+	Interaction string       `json:"interaction,omitempty"`
+	Object      string       `json:"object,omitempty"`
+	EventType   string       `json:"eventType,omitempty"`
+	Patient     string       `json:"patient,omitempty"`
+	Mailbox     string       `json:"mailbox,omitempty"`
+	Outcome     string       `json:"outcome,omitempty"`
+	Status      int          `json:"status,omitempty"`
+	Count       int          `json:"count,omitempty"`
 }
 
 // texts lists the fields that are text, for what is done to all of them.
 func (r *Record) texts() []*string {
-	return []*string{&r.Action, &r.Certificate, (*string)(&r.ASID), (*string)(&r.ODS), &r.User, &r.Reason,
+	return []*string{(*string)(&r.Action), &r.Certificate, (*string)(&r.ASID), (*string)(&r.ODS), &r.User, &r.Reason,
 		&r.Interaction, &r.Object, &r.EventType, &r.Mailbox, &r.Outcome}
 }
 

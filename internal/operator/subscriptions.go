@@ -176,7 +176,7 @@ func (d Desk) ApproveSubscriptions(ctx context.Context, ids []string) error {
 		return err
 	}
 	for i, s := range waiting {
-		entry := d.entry(actionApproveSubscription, s.ID.String())
+		entry := d.entry(audit.ActionApproveSubscription, s.ID.String())
 		entry.ASID, entry.ODS, entry.Mailbox, entry.Patient = s.ASID, s.ODS, s.Mailbox, s.Criteria.Patient
 		// Deleted, ended or approved since it was checked: store.ErrNotFound too.
 		if err := d.Store.Approve(ctx, s.ID, entry); err != nil {

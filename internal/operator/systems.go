@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -73,7 +74,7 @@ func (d Desk) PutSystems(ctx context.Context, systems []spine.System) error {
 		}
 	}
 	for i, row := range rows {
-		entry := d.entry(actionPutSystem, digest(string(row.ASID), row.Value))
+		entry := d.entry(audit.ActionPutSystem, digest(string(row.ASID), row.Value))
 		entry.ASID, entry.ODS = row.ASID, systems[i].ODSCodes[0]
 		if err := d.Store.PutSystem(ctx, row, entry); err != nil {
 			return fmt.Errorf("system %s, after %d of %d: %w", row.ASID, i, len(rows), err)
@@ -85,7 +86,7 @@ func (d Desk) PutSystems(ctx context.Context, systems []spine.System) error {
 // RevokeSystem takes a system's rights away, on every node within a second;
 // store.ErrNotFound when it is not registered.
 func (d Desk) RevokeSystem(ctx context.Context, asid nhs.ASID) error {
-	entry := d.entry(actionRevokeSystem, string(asid))
+	entry := d.entry(audit.ActionRevokeSystem, string(asid))
 	entry.ASID = asid
 	return named(d.Store.RevokeSystem(ctx, asid, entry), "system", string(asid))
 }

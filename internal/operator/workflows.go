@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"nems/internal/audit"
 	"nems/internal/store"
 )
 
@@ -32,7 +33,7 @@ func (d Desk) PutWorkflows(ctx context.Context, workflows []Workflow) error {
 			return err
 		}
 		// Recorded first, as for mailboxes.
-		d.Store.Record(d.entry(actionPutWorkflow, digest(w.ID, value)))
+		d.Store.Record(d.entry(audit.ActionPutWorkflow, digest(w.ID, value)))
 		if err := d.Store.PutWorkflow(ctx, store.Workflow(w)); err != nil {
 			return fmt.Errorf("workflow %s, after %d of %d: %w", w.ID, i, len(workflows), err)
 		}

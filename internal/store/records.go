@@ -122,7 +122,7 @@ func (r *Records) due(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.lost > 0 {
-		r.waiting = append(r.waiting, audit.Seal(audit.Entry{At: now, Action: "audit-overflow", Count: r.lost}))
+		r.waiting = append(r.waiting, audit.Seal(audit.Entry{At: now, Action: audit.ActionAuditOverflow, Count: r.lost}))
 		r.lost = 0
 	}
 	return len(r.waiting) > 0

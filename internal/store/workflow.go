@@ -41,5 +41,5 @@ var NotRegistered = fault{ErrorCode: mesh.NotRegistered.Code, ErrorEvent: mesh.N
 
 // ParkedEntry is what the audit says of a copy that is parked as it is made.
 func ParkedEntry(event EventID, code string, box Mailbox, at time.Time) audit.Entry {
-	return audit.Entry{At: at, Action: "park", Object: DeliveryID(event, box.Row), EventType: code, Mailbox: box.ID, Outcome: mesh.NotRegistered.Code}
+	return audit.Entry{At: at, Action: audit.ActionPark, Object: DeliveryID(event, box.Row), EventType: code, Mailbox: box.ID, Outcome: mesh.NotRegistered.Code}
 }

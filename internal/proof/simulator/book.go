@@ -316,11 +316,11 @@ func (b *book) checkAudit() {
 			b.wrong("audit: %v", err)
 		}
 		for _, e := range entries {
-			named[e.Action+e.Object] = true
+			named[string(e.Action)+e.Object] = true
 		}
 	}
 	for id := range b.w.disk.events {
-		if !named[fmt.Sprintf("publish%d", id)] {
+		if !named[fmt.Sprintf("%s%d", audit.ActionPublish, id)] {
 			b.wrong("audit: no entry for %s", b.name(id))
 		}
 	}

@@ -46,7 +46,7 @@ func auditVerifies(t *testing.T, w *world) {
 	if r.Entries != 1+3+20+1+2 || r.Chains != 2 || !r.Vouched.Equal(at) {
 		t.Errorf("report: %+v", r)
 	}
-	actions := map[string]int{}
+	actions := map[audit.Action]int{}
 	var links []audit.Link
 	for l, err := range w.Links(w.ctx(), time.Time{}, time.Time{}) {
 		w.must(err)

@@ -14,7 +14,7 @@ import (
 )
 
 // recorded are the audit's entries of some actions, in their order.
-func (w *world) recorded(actions ...string) (all []audit.Entry) {
+func (w *world) recorded(actions ...audit.Action) (all []audit.Entry) {
 	w.Helper()
 	for l, err := range w.Links(w.ctx(), time.Time{}, time.Time{}) {
 		w.must(err)
@@ -36,7 +36,7 @@ func interactions(t *testing.T, w *world) {
 	w.subscribe("A", ofPatient(jack, vaccination))
 	r := w.publish(func(a *store.Acceptance) { a.Patient = jack })
 	w.wantCopyAbout("waiting", a, r.Event, jack)
-	entry := func(action string) *audit.Entry {
+	entry := func(action audit.Action) *audit.Entry {
 		return &audit.Entry{At: epoch, Action: action, Mailbox: "A", Object: "message", Status: 200}
 	}
 	at, later := w.clock.now(), w.clock.now().Add(time.Hour)
@@ -60,7 +60,7 @@ func interactions(t *testing.T, w *world) {
 	}
 	w.fixture.Stop(t)
 	w.reopen()
-	var got []string
+	var got []audit.Action
 	for _, e := range w.recorded("refused", "acknowledge", "send", "acknowledge-sent", "too early", "complete") {
 		got = append(got, e.Action)
 		want := nhs.NHSNumber{}
@@ -72,7 +72,7 @@ func interactions(t *testing.T, w *world) {
 		}
 	}
 	slices.Sort(got) // on PostgreSQL they join later commits
-	if want := []string{"acknowledge", "acknowledge", "acknowledge-sent", "complete", "send", "send"}; !slices.Equal(got, want) {
+	if want := []audit.Action{"acknowledge", "acknowledge", "acknowledge-sent", "complete", "send", "send"}; !slices.Equal(got, want) {
 		t.Errorf("recorded: %v", got)
 	}
 	w.verify()

@@ -98,7 +98,7 @@ func (w *world) subscribe(mailbox, criteria string) subscription.Subscription {
 	return s
 }
 
-func entry(action string) audit.Entry {
+func entry(action audit.Action) audit.Entry {
 	return audit.Entry{At: epoch, Action: action, ASID: "200000000115", ODS: "RR8", Patient: jack, Status: 200}
 }
 
