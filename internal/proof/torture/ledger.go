@@ -149,6 +149,13 @@ func (l *ledger) wasTaken(box, id string) bool {
 	return l.taken[box+" "+id]
 }
 
+// hasSeen tells whether a copy was downloaded before.
+func (l *ledger) hasSeen(box, id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen[box+" "+id]
+}
+
 // took notes the answer to an acknowledgement. Once the power is cut nobody hears
 // it.
 func (l *ledger) took(box, id string) {

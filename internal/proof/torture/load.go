@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"nems/client"
 	"nems/internal/directory/devworld"
+	"nems/internal/mesh"
 )
 
 // publishers is how many connections publish at a time, collectors how many
@@ -123,10 +125,14 @@ func (w *world) collect(box string, most int) error {
 	return all.Wait()
 }
 
-// take downloads a copy and acknowledges it.
+// take downloads a copy and acknowledges it. Another collector of the mailbox may
+// have done both since it was listed; then the ledger has seen the copy.
 func (w *world) take(ctx context.Context, m *client.Mailbox, box, id string) error {
 	taken := w.ledger.wasTaken(box, id)
 	c, err := m.Download(ctx, id)
+	if isGone(err) && w.ledger.hasSeen(box, id) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -138,6 +144,12 @@ func (w *world) take(ctx context.Context, m *client.Mailbox, box, id string) err
 		w.ledger.took(box, id)
 	}
 	return err
+}
+
+// isGone tells whether a MESH answered that a message was acknowledged before.
+func isGone(err error) bool {
+	var e *mesh.Error
+	return errors.As(err, &e) && e.Status == http.StatusGone
 }
 
 // settleWithin is how long none may arrive of the copies after the last fault: the claim of a

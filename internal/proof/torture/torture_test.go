@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +55,28 @@ func TestLedgerFindsViolations(t *testing.T) {
 	}
 	if sha256.Sum256(messages[0]) != digests[0] {
 		t.Error("the digest is of other bytes")
+	}
+}
+
+// A copy that two collectors have listed is gone for the slower one. One that is
+// gone although nobody has downloaded it is lost.
+func TestCollectorsMayMeet(t *testing.T) {
+	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/vnd.mesh.v2+json")
+		w.WriteHeader(http.StatusGone)
+	}))
+	defer gone.Close()
+	m, err := client.NewMailbox(client.MailboxConfig{URL: gone.URL, ID: leeds, Password: "password", SharedKey: "TestKey"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{ledger: newLedger(nil)}
+	w.ledger.received(leeds, "SEEN", nil)
+	if err := w.take(t.Context(), m, leeds, "SEEN"); err != nil {
+		t.Errorf("another collector was faster: %v", err)
+	}
+	if err := w.take(t.Context(), m, leeds, "UNSEEN"); err == nil {
+		t.Error("a copy that nobody has downloaded may be gone")
 	}
 }
 

@@ -33,10 +33,10 @@ type fixture struct {
 
 func (f *fixture) Limit(q store.Quotas) { f.quotas = q }
 
-func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
+func (f *fixture) Open(t *testing.T, c *storetest.Clock) storetest.Store {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), f.dsn, postgres.Options{
-		Options: store.Options{Now: now, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas}, LeaseClock: now, Migrate: true,
+		Options: store.Options{Now: c.Now, Steady: c.Steady, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas}, LeaseClock: c.Server, Migrate: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,9 +46,9 @@ func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
 }
 
 // OpenSecond opens another node on the database.
-func (f *fixture) OpenSecond(t *testing.T, now func() time.Time) storetest.Store {
+func (f *fixture) OpenSecond(t *testing.T, c *storetest.Clock) storetest.Store {
 	t.Helper()
-	return (&fixture{dsn: f.dsn}).Open(t, now)
+	return (&fixture{dsn: f.dsn}).Open(t, c)
 }
 
 func (f *fixture) Stop(*testing.T) { f.stop() }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 
@@ -47,6 +48,7 @@ type DB struct {
 	viewers   *pool // for what people look at, see view
 	nonces    *nonces
 	last      atomic.Int64 // the largest position handed out
+	leaseNow  func() time.Time
 	moments   clockShifts
 	spread    chan struct{}
 	crowds    chan struct{} // holds an element while an event is matched outside the writer
@@ -67,7 +69,7 @@ func Open(path string, o Options) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{opts: o.WithDefaults(), path: path, lock: lock, spread: make(chan struct{}, 1), crowds: make(chan struct{}, 1)}
-	db.quotas.Quotas = db.opts.Quotas
+	db.quotas.Quotas, db.leaseNow = db.opts.Quotas, leaseClock(db.opts)
 	if err := db.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}

@@ -10,6 +10,14 @@ import (
 	"nems/internal/store"
 )
 
+// leaseClock is the clock of leases. It runs evenly from the moment at which the
+// store is opened: a clock that is set forward would end the claim on a delivery
+// that is still on its way, and the delivery would be sent a second time.
+func leaseClock(o store.Options) func() time.Time {
+	opened, begun := o.Now(), o.Steady()
+	return func() time.Time { return opened.Add(o.Steady() - begun) }
+}
+
 // claimLanes takes lanes for an owner.
 type claimLanes struct {
 	mailboxes  []int64
@@ -22,7 +30,7 @@ type claimLanes struct {
 // claim has lapsed, its owner may have sent one of the oldest deliveries without
 // saying so: the first store.MostUncertain become Uncertain.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
-	now := db.opts.Now()
+	now := db.leaseNow()
 	due, err := db.dueLanes(ctx, now, max)
 	if err != nil || len(due) == 0 {
 		return nil, err
@@ -100,7 +108,7 @@ type settle struct {
 // the claim by lease. It returns store.ErrClaimLost, having stored nothing, when
 // the lane has another owner or generation.
 func (db *DB) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
-	_, err := db.submit(ctx, settle{lane: l, delivery: d, fault: d.Fault(), until: db.opts.Now().Add(lease).UnixMicro()})
+	_, err := db.submit(ctx, settle{lane: l, delivery: d, fault: d.Fault(), until: db.leaseNow().Add(lease).UnixMicro()})
 	return err
 }
 
@@ -139,10 +147,12 @@ type release struct {
 	next int64
 }
 
-// ReleaseLane gives a lane back: nobody claims it before next. l.Failures is
-// kept. It returns store.ErrClaimLost when the lane is no longer this claim's.
+// ReleaseLane gives a lane back: nobody claims it before next, which is kept by
+// the clock of leases. l.Failures is kept. It returns store.ErrClaimLost when the
+// lane is no longer this claim's.
 func (db *DB) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
-	_, err := db.submit(ctx, release{l, next.UnixMicro()})
+	pause := max(0, next.Sub(db.opts.Now()))
+	_, err := db.submit(ctx, release{l, db.leaseNow().Add(pause).UnixMicro()})
 	return err
 }
 

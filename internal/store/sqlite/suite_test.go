@@ -34,9 +34,9 @@ type fixture struct {
 
 func (f *fixture) Limit(q store.Quotas) { f.quotas = q }
 
-func (f *fixture) Open(t *testing.T, now func() time.Time) storetest.Store {
+func (f *fixture) Open(t *testing.T, c *storetest.Clock) storetest.Store {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(f.dir, "nems.db"), sqlite.Options{Now: now, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas})
+	db, err := sqlite.Open(filepath.Join(f.dir, "nems.db"), sqlite.Options{Now: c.Now, Steady: c.Steady, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func acknowledging(t *testing.T, w *world) {
 	box := w.mailbox("A")
 	w.subscribe("A", ofPatient(jack, vaccination))
 	first, second := w.publish(), w.publish()
-	at := w.clock.now().Add(time.Minute)
+	at := w.clock.Now().Add(time.Minute)
 	for range 2 { // the second time is no error
 		w.must(w.Acknowledge(w.ctx(), box, first.Event, at, nil))
 	}
@@ -115,7 +115,7 @@ func mailboxesAndWorkflows(t *testing.T, w *world) {
 
 // sent is a message from A to B.
 func (w *world) sent(to int64, localID string, chunks int) store.Message {
-	now := w.clock.now()
+	now := w.clock.Now()
 	return store.Message{
 		Position: w.NextPosition(), Mailbox: to, Sender: "A", Recipient: "B", Workflow: "W1", Type: store.Data,
 		Status: store.Accepted, StatusAt: now, LocalID: localID, Subject: "subject", FileName: "file.dat",
@@ -150,10 +150,10 @@ func sending(t *testing.T, w *world) {
 		t.Errorf("by local id: %+v, %v", found, err)
 	}
 	w.clock.advance(time.Minute)
-	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.Now(), nil))
 	found, err = w.Outbox(w.ctx(), "A", epoch.Add(-time.Hour), 0, 10)
 	if err != nil || len(found) != 2 || found[0].Position != second.Position || found[1].Status != store.Acknowledged ||
-		!found[1].StatusAt.Equal(w.clock.now()) {
+		!found[1].StatusAt.Equal(w.clock.Now()) {
 		t.Errorf("outbox: %+v, %v", found, err)
 	}
 	w.must(w.Send(w.ctx(), w.sent(b, "local", 1), []byte("third"), nil))
@@ -182,8 +182,8 @@ func sendingInChunks(t *testing.T, w *world) {
 		}
 	}
 	put(2, []byte("replaced later"))
-	expires := w.clock.now().Add(time.Hour)
-	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil); ok || err != nil {
+	expires := w.clock.Now().Add(time.Hour)
+	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.Now(), expires, nil); ok || err != nil {
 		t.Errorf("chunk 3 is missing: %v, %v", ok, err)
 	}
 	put(3, bodies[2])
@@ -192,7 +192,7 @@ func sendingInChunks(t *testing.T, w *world) {
 	if _, err := w.PutChunk(w.ctx(), b, m.Position, 2, broken); err == nil {
 		t.Error("a broken chunk was taken")
 	}
-	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil); !ok || err != nil {
+	if ok, err := w.Complete(w.ctx(), b, m.Position, w.clock.Now(), expires, nil); !ok || err != nil {
 		t.Fatalf("complete: %v, %v", ok, err)
 	}
 	got, err := w.Message(w.ctx(), b, m.Position)
@@ -206,7 +206,7 @@ func sendingInChunks(t *testing.T, w *world) {
 		}
 	}
 	w.wantInbox("complete", b, m.Position)
-	_, err = w.Complete(w.ctx(), b, m.Position, w.clock.now(), expires, nil)
+	_, err = w.Complete(w.ctx(), b, m.Position, w.clock.Now(), expires, nil)
 	w.wantError("complete twice", err, store.ErrNotFound)
 	w.wantError("chunk 4", w.Chunk(w.ctx(), &got, 4, io.Discard), store.ErrNotFound)
 	// What is complete stays whole however old its chunks are.
@@ -242,14 +242,14 @@ func reports(t *testing.T, w *world) {
 		t.Errorf("too early: %+v, %v", due, err)
 	}
 	w.clock.advance(6 * 24 * time.Hour)
-	due, err = w.Overdue(w.ctx(), w.clock.now(), 10)
+	due, err = w.Overdue(w.ctx(), w.clock.Now(), 10)
 	if err != nil || len(due) != 1 || due[0].Position != m.Position {
 		t.Fatalf("overdue: %+v, %v", due, err)
 	}
 	report := store.Message{Position: w.NextPosition(), Mailbox: a, Sender: "", Recipient: "A", Workflow: "W1", Type: store.Report,
-		Status: store.Accepted, StatusAt: w.clock.now(), LinkedID: "id", ErrorCode: "14", Chunks: 1}
+		Status: store.Accepted, StatusAt: w.clock.Now(), LinkedID: "id", ErrorCode: "14", Chunks: 1}
 	given := due[0]
-	given.Status, given.StatusAt, given.ErrorCode, given.LinkedID = store.Undeliverable, w.clock.now(), "14", "id"
+	given.Status, given.StatusAt, given.ErrorCode, given.LinkedID = store.Undeliverable, w.clock.Now(), "14", "id"
 	w.must(w.SetStatus(w.ctx(), given, &report))
 	w.wantInbox("given up", b)
 	w.wantInbox("the report", a, report.Position)
@@ -257,10 +257,10 @@ func reports(t *testing.T, w *world) {
 	if err != nil || got.Status != store.Undeliverable || got.ErrorCode != "14" || got.LinkedID != "id" {
 		t.Errorf("given up: %+v, %v", got, err)
 	}
-	if due, err = w.Overdue(w.ctx(), w.clock.now(), 10); err != nil || len(due) != 0 {
+	if due, err = w.Overdue(w.ctx(), w.clock.Now(), 10); err != nil || len(due) != 0 {
 		t.Errorf("given up already: %+v, %v", due, err)
 	}
-	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.Now(), nil))
 	if got, err = w.Message(w.ctx(), b, m.Position); err != nil || got.Status != store.Undeliverable {
 		t.Errorf("acknowledged afterwards: %+v, %v", got, err)
 	}
@@ -273,7 +273,7 @@ func overdueCopies(t *testing.T, w *world) {
 	w.subscribe("A", ofPatient(jack, vaccination))
 	w.subscribe("B", ofPatient(jack, vaccination))
 	r := w.publish()
-	w.must(w.Acknowledge(w.ctx(), a, r.Event, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), a, r.Event, w.clock.Now(), nil))
 	later := w.publish()
 	m, err := w.Message(w.ctx(), b, r.Event)
 	w.must(err)
@@ -303,7 +303,7 @@ func retention(t *testing.T, w *world) {
 	w.must(err)
 	w.subscribe("A", ofPatient(jack, vaccination))
 	collected := w.publish()
-	w.must(w.Acknowledge(w.ctx(), a, collected.Event, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), a, collected.Event, w.clock.Now(), nil))
 	unread := w.publish()
 	w.subscribe("FAR", ofPatient(jack, vaccination))
 	waiting := w.publish()
@@ -325,7 +325,7 @@ func retention(t *testing.T, w *world) {
 	for _, m := range w.inbox(a) {
 		w.download(m, 1)
 	}
-	n, err := w.Purge(w.ctx(), w.clock.now().Add(-30*24*time.Hour), 100)
+	n, err := w.Purge(w.ctx(), w.clock.Now().Add(-30*24*time.Hour), 100)
 	if err != nil || n != 2 {
 		t.Errorf("purged %d, %v", n, err)
 	}

@@ -24,7 +24,7 @@ func jumpAndReturn(w *world, name string, wrong time.Duration, restarts bool) {
 	box := w.mailbox(name)
 	s := w.subscribe(name, ofPatient(jack, vaccination))
 	before := w.publish().Event
-	began := w.clock.now()
+	began := w.clock.Now()
 	w.clock.advance(wrong)
 	key := func(a *store.Acceptance) { a.Idempotency = &store.Idempotency{ASID: "300000000161", Key: name} }
 	during := w.publish(key).Event
@@ -34,7 +34,7 @@ func jumpAndReturn(w *world, name string, wrong time.Duration, restarts bool) {
 		w.reopen()
 	}
 	w.must(w.Housekeep(w.ctx()))
-	right := w.clock.now()
+	right := w.clock.Now()
 	after := w.publish().Event
 	w.wantInbox("in the order of their acceptance", box, before, during, after)
 	for _, c := range []struct {
@@ -53,10 +53,10 @@ func jumpAndReturn(w *world, name string, wrong time.Duration, restarts bool) {
 		w.Errorf("what came since: %+v, %v", history, err)
 	}
 	for _, m := range w.inbox(box) {
-		if left := m.Expires.Sub(w.clock.now()); left < 4*24*time.Hour || left > 5*24*time.Hour+time.Second {
+		if left := m.Expires.Sub(w.clock.Now()); left < 4*24*time.Hour || left > 5*24*time.Hour+time.Second {
 			w.Errorf("%d expires in %s", m.Position, left)
 		}
-		w.must(w.Acknowledge(w.ctx(), box, m.Position, w.clock.now(), nil))
+		w.must(w.Acknowledge(w.ctx(), box, m.Position, w.clock.Now(), nil))
 	}
 	w.must(w.Delete(w.ctx(), s.ID, entry("delete")))
 	w.clock.advance(25 * time.Hour)

@@ -95,7 +95,7 @@ func deferredAsOfAcceptance(t *testing.T, w *world) {
 	w.subscribe("BEFORE", ofPatient(jack, vaccination))
 	gone := w.subscribe("DELETED", ofPatient(jack, vaccination))
 	ending := w.subscription("ENDING", ofPatient(jack, vaccination))
-	ending.End = w.clock.now().Add(time.Hour)
+	ending.End = w.clock.Now().Add(time.Hour)
 	w.must(w.Subscribe(w.ctx(), ending, entry("subscribe")))
 	requested := w.subscription("APPROVED", ofPatient(jack, vaccination))
 	requested.Status = "requested"

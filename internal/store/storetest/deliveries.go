@@ -64,14 +64,14 @@ func claims(t *testing.T, w *world) {
 		t.Fatalf("waiting: %+v", waiting)
 	}
 	d := waiting[0]
-	d.State, d.At, d.MESHID, d.Attempts = store.Sent, w.clock.now(), "THEIRS_1", 1
+	d.State, d.At, d.MESHID, d.Attempts = store.Sent, w.clock.Now(), "THEIRS_1", 1
 	w.must(w.Settle(w.ctx(), l, d, lease))
 	if left := w.next(l); len(left) != 1 || left[0].Event != second.Event {
 		t.Errorf("left: %+v", left)
 	}
 	l.Failures = 3
-	w.must(w.ReleaseLane(w.ctx(), l, w.clock.now().Add(time.Hour)))
-	w.wantError("released twice", w.ReleaseLane(w.ctx(), l, w.clock.now()), store.ErrClaimLost)
+	w.must(w.ReleaseLane(w.ctx(), l, w.clock.Now().Add(time.Hour)))
+	w.wantError("released twice", w.ReleaseLane(w.ctx(), l, w.clock.Now()), store.ErrClaimLost)
 	w.wantNoLane("it is not due")
 	w.clock.advance(time.Hour)
 	if again := w.claim("two"); again.Failures != 3 || again.Generation <= l.Generation {
@@ -85,7 +85,7 @@ func clockSetBack(t *testing.T, w *world) {
 	w.remote("FAR")
 	w.publish()
 	l := w.claim("one")
-	w.must(w.ReleaseLane(w.ctx(), l, w.clock.now().Add(time.Minute)))
+	w.must(w.ReleaseLane(w.ctx(), l, w.clock.Now().Add(time.Minute)))
 	w.clock.advance(-30 * time.Minute)
 	w.wantNoLane("it may have been given a long pause")
 	w.clock.advance(-48 * time.Hour)
@@ -109,11 +109,34 @@ func lapsedClaims(t *testing.T, w *world) {
 	if waiting := w.next(l); len(waiting) != 2 || !waiting[0].Uncertain || !waiting[1].Uncertain {
 		t.Errorf("waiting: %+v", waiting)
 	}
-	stale.State, stale.At, stale.MESHID = store.Sent, w.clock.now(), "LATE"
+	stale.State, stale.At, stale.MESHID = store.Sent, w.clock.Now(), "LATE"
 	w.wantError("a late settlement", w.Settle(w.ctx(), old, stale, lease), store.ErrClaimLost)
-	w.wantError("a late release", w.ReleaseLane(w.ctx(), old, w.clock.now()), store.ErrClaimLost)
+	w.wantError("a late release", w.ReleaseLane(w.ctx(), old, w.clock.Now()), store.ErrClaimLost)
 	if waiting := w.next(l); len(waiting) != 2 || waiting[0].MESHID != "" {
 		t.Errorf("nothing of it was stored: %+v", waiting)
+	}
+}
+
+// The clock of business time says nothing about leases: where it is set, what one
+// owner is just sending is not given to another, and what lapses does so in time.
+func claimsOutlastJumps(_ *testing.T, w *world) {
+	w.remote("FAR")
+	w.publish()
+	l := w.claim("one")
+	for _, by := range []time.Duration{3 * time.Hour, -6 * time.Hour, 10 * 365 * 24 * time.Hour} {
+		w.clock.jump(by)
+		w.wantNoLane("it is claimed, whatever the clock was set to")
+		w.must(w.ReleaseLane(w.ctx(), l, w.clock.Now().Add(time.Second)))
+		w.wantNoLane("it is not due")
+		w.clock.jump(-by)
+		w.wantNoLane("it is not due when the clock is put right")
+		w.clock.advance(time.Second)
+		l = w.claim("one")
+	}
+	w.clock.jump(-48 * time.Hour)
+	w.clock.advance(lease)
+	if waiting := w.next(w.claim("two")); len(waiting) != 1 || !waiting[0].Uncertain {
+		w.Errorf("waiting: %+v", waiting)
 	}
 }
 
@@ -141,9 +164,9 @@ func movingDeliveries(t *testing.T, w *world) {
 	event := w.publish().Event
 	l := w.claim("one")
 	d := w.next(l)[0]
-	d.State, d.At, d.ErrorCode, d.ErrorEvent, d.ErrorText, d.Attempts = store.Parked, w.clock.now(), "17", "SEND", "not registered", 1
+	d.State, d.At, d.ErrorCode, d.ErrorEvent, d.ErrorText, d.Attempts = store.Parked, w.clock.Now(), "17", "SEND", "not registered", 1
 	w.must(w.Settle(w.ctx(), l, d, lease))
-	w.must(w.ReleaseLane(w.ctx(), l, w.clock.now().Add(time.Hour)))
+	w.must(w.ReleaseLane(w.ctx(), l, w.clock.Now().Add(time.Hour)))
 	got, err := w.Delivery(w.ctx(), d.ID)
 	if err != nil || got.State != store.Parked || got.ErrorCode != "17" || got.Event != event {
 		t.Errorf("parked: %+v, %v", got, err)
@@ -154,15 +177,15 @@ func movingDeliveries(t *testing.T, w *world) {
 			t.Errorf("in state %q: %+v, %v", state, all, err)
 		}
 	}
-	w.wantError("parked twice", w.ParkDelivery(w.ctx(), d.ID, w.clock.now(), entry("park")), store.ErrNotFound)
-	w.wantError("never sent", w.ResendDelivery(w.ctx(), d.ID, w.clock.now(), entry("resend")), store.ErrNotFound)
-	w.wantError("no delivery", w.RetryDelivery(w.ctx(), "nonsense", w.clock.now(), entry("retry")), store.ErrNotFound)
-	w.must(w.RetryDelivery(w.ctx(), d.ID, w.clock.now(), entry("retry")))
+	w.wantError("parked twice", w.ParkDelivery(w.ctx(), d.ID, w.clock.Now(), entry("park")), store.ErrNotFound)
+	w.wantError("never sent", w.ResendDelivery(w.ctx(), d.ID, w.clock.Now(), entry("resend")), store.ErrNotFound)
+	w.wantError("no delivery", w.RetryDelivery(w.ctx(), "nonsense", w.clock.Now(), entry("retry")), store.ErrNotFound)
+	w.must(w.RetryDelivery(w.ctx(), d.ID, w.clock.Now(), entry("retry")))
 	l = w.claim("two") // although the lane was not due
 	d = w.next(l)[0]
-	d.State, d.At, d.MESHID = store.Sent, w.clock.now(), "THEIRS_1"
+	d.State, d.At, d.MESHID = store.Sent, w.clock.Now(), "THEIRS_1"
 	w.must(w.Settle(w.ctx(), l, d, lease))
-	r := store.DeliveryReport{LinkedID: "THEIRS_1", At: w.clock.now(), ErrorCode: "14", ErrorEvent: "SEND", ErrorText: "not collected"}
+	r := store.DeliveryReport{LinkedID: "THEIRS_1", At: w.clock.Now(), ErrorCode: "14", ErrorEvent: "SEND", ErrorText: "not collected"}
 	w.must(w.ReportDelivery(w.ctx(), r))
 	r.LinkedID = "ANOTHERS"
 	w.wantError("a report of nothing", w.ReportDelivery(w.ctx(), r), store.ErrNotFound)
@@ -171,7 +194,7 @@ func movingDeliveries(t *testing.T, w *world) {
 	if got, err := w.Delivery(w.ctx(), d.ID); err != nil || got.State != store.Undone || got.ErrorCode != "14" {
 		t.Errorf("reported: %+v, %v", got, err)
 	}
-	w.must(w.ResendDelivery(w.ctx(), d.ID, w.clock.now(), entry("resend")))
+	w.must(w.ResendDelivery(w.ctx(), d.ID, w.clock.Now(), entry("resend")))
 	if again := w.next(l); len(again) != 1 || again[0].ID == d.ID || again[0].Attempts != 0 || again[0].MESHID != "" {
 		t.Errorf("again: %+v", again)
 	}
@@ -184,7 +207,7 @@ func retainedDeliveries(t *testing.T, w *world) {
 	parked, sent := w.publish(), w.publish()
 	l := w.claim("one")
 	for i, d := range w.next(l) {
-		d.At, d.State = w.clock.now(), []store.DeliveryState{store.Parked, store.Sent}[i]
+		d.At, d.State = w.clock.Now(), []store.DeliveryState{store.Parked, store.Sent}[i]
 		w.must(w.Settle(w.ctx(), l, d, lease))
 	}
 	w.clock.advance(31 * 24 * time.Hour)
@@ -205,13 +228,13 @@ func resendHere(t *testing.T, w *world) {
 	box := w.mailbox("A")
 	w.subscribe("A", ofPatient(jack, vaccination))
 	event := w.publish().Event
-	w.must(w.Acknowledge(w.ctx(), box, event, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), box, event, w.clock.Now(), nil))
 	all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{Mailbox: "a", Max: 10})
 	if err != nil || len(all) != 1 || all[0].State != store.Collected {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	w.wantUncollected("all is collected")
-	w.must(w.ResendDelivery(w.ctx(), all[0].ID, w.clock.now(), entry("resend")))
+	w.must(w.ResendDelivery(w.ctx(), all[0].ID, w.clock.Now(), entry("resend")))
 	w.wantInbox("again", box, event)
 	w.wantUncollected("one waits again", store.Uncollected{MailboxID: "A", Oldest: w.Moment(event)})
 }

@@ -38,7 +38,7 @@ func auditVerifies(t *testing.T, w *world) {
 	w.publish()
 	heads, err := w.Heads(w.ctx())
 	w.must(err)
-	at := w.clock.now()
+	at := w.clock.Now()
 	w.clock.advance(time.Minute)
 	w.publish()
 	checkpoint := audit.Checkpoint{At: at, Heads: heads}
@@ -330,11 +330,11 @@ func lastCommit(t *testing.T, w *world) {
 	const ahead = 10 * 365 * 24 * time.Hour
 	w.clock.advance(ahead)
 	w.publish()
-	wrong := w.clock.now()
+	wrong := w.clock.Now()
 	w.fixture.Stop(t)
 	w.clock.advance(-ahead)
 	w.reopen()
 	want("committed by a clock that was ahead", wrong)
 	w.publish()
-	want("committed since it was put right", w.clock.now())
+	want("committed since it was put right", w.clock.Now())
 }

@@ -32,7 +32,7 @@ const historiesVariable = "NEMS_HISTORIES"
 type SecondOpener interface {
 	// OpenSecond opens the database that is open once more, until the end of the
 	// test.
-	OpenSecond(t *testing.T, now func() time.Time) Store
+	OpenSecond(t *testing.T, c *Clock) Store
 }
 
 // What a history is made of. Every operation but a publish is about one
@@ -109,7 +109,7 @@ func histories(t *testing.T, w *world) {
 	count, operations := historyAmount(t)
 	handles := []registers{w.Store}
 	if f, ok := w.fixture.(SecondOpener); ok {
-		handles = append(handles, f.OpenSecond(t, w.clock.now))
+		handles = append(handles, f.OpenSecond(t, w.clock))
 	}
 	began := time.Now()
 	total := 0

@@ -39,7 +39,7 @@ func interactions(t *testing.T, w *world) {
 	entry := func(action audit.Action) *audit.Entry {
 		return &audit.Entry{At: epoch, Action: action, Mailbox: "A", Object: "message", Status: 200}
 	}
-	at, later := w.clock.now(), w.clock.now().Add(time.Hour)
+	at, later := w.clock.Now(), w.clock.Now().Add(time.Hour)
 	w.wantError("another's", w.Acknowledge(w.ctx(), b, r.Event, at, entry("refused")), store.ErrNotFound)
 	for range 2 { // the second time changes nothing, and is told of
 		w.must(w.Acknowledge(w.ctx(), a, r.Event, at, entry("acknowledge")))

@@ -31,7 +31,7 @@ func replayed(t *testing.T, w *world) {
 					// Every token twice through every node, by different clients.
 					for i := first / 2; i < tokens; i += clients / 2 {
 						sum := sha256.Sum256(fmt.Append(nil, i))
-						if ok, err := node.UseNonce(w.ctx(), [16]byte(sum[:16]), w.clock.now()); err != nil {
+						if ok, err := node.UseNonce(w.ctx(), [16]byte(sum[:16]), w.clock.Now()); err != nil {
 							t.Error(err)
 						} else if ok {
 							good[i].Add(1)
@@ -44,7 +44,7 @@ func replayed(t *testing.T, w *world) {
 	}
 	nodes := []Store{w.Store}
 	if f, ok := w.fixture.(SecondOpener); ok {
-		nodes = append(nodes, f.OpenSecond(t, w.clock.now))
+		nodes = append(nodes, f.OpenSecond(t, w.clock))
 	}
 	everyone(nodes...)
 	w.fixture.Stop(t)
@@ -61,7 +61,7 @@ func nonces(t *testing.T, w *world) {
 	var digest [16]byte
 	use := func(want bool) {
 		t.Helper()
-		if ok, err := w.UseNonce(w.ctx(), digest, w.clock.now()); err != nil || ok != want {
+		if ok, err := w.UseNonce(w.ctx(), digest, w.clock.Now()); err != nil || ok != want {
 			t.Errorf("expected %v, got %v, %v", want, ok, err)
 		}
 	}
@@ -81,7 +81,7 @@ func nonces(t *testing.T, w *world) {
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if ok, err := w.UseNonce(w.ctx(), digest, w.clock.now()); err != nil {
+			if ok, err := w.UseNonce(w.ctx(), digest, w.clock.Now()); err != nil {
 				t.Error(err)
 			} else if ok {
 				used.Add(1)

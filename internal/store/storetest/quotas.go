@@ -184,10 +184,10 @@ func mailboxQuotas(t *testing.T, w *world) {
 	w.wantInbox("full, with a copy and a report", b, first.Position, second.Position, third.Position, copied.Event, report.Position)
 	use("and a report", 4, 15)
 
-	w.must(w.Acknowledge(w.ctx(), b, first.Position, w.clock.now(), nil))
-	w.must(w.Acknowledge(w.ctx(), b, first.Position, w.clock.now(), nil))
-	w.must(w.Acknowledge(w.ctx(), b, copied.Event, w.clock.now(), nil))
-	w.must(w.Acknowledge(w.ctx(), b, report.Position, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, first.Position, w.clock.Now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, first.Position, w.clock.Now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, copied.Event, w.clock.Now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, report.Position, w.clock.Now(), nil))
 	_, err = send("there is room")
 	w.must(err)
 	given, err := w.Message(w.ctx(), b, second.Position)
@@ -200,7 +200,7 @@ func mailboxQuotas(t *testing.T, w *world) {
 	_, err = send("hello")
 	w.must(err)
 	w.clock.advance(31 * 24 * time.Hour)
-	_, err = w.Purge(w.ctx(), w.clock.now().Add(-30*24*time.Hour), 100)
+	_, err = w.Purge(w.ctx(), w.clock.Now().Add(-30*24*time.Hour), 100)
 	w.must(err)
 	use("purged", 0, 0)
 }
@@ -237,12 +237,12 @@ func uploadQuotas(t *testing.T, w *world) {
 	w.must(w.Send(w.ctx(), large, nil, nil))
 	use("and sent", 2, 1000+900<<10)
 	w.wantQuota("a third message", put(w.sent(b, "", 1), 1, 100), store.MessagesQuota, 2)
-	whole, err := w.Complete(w.ctx(), b, m.Position, w.clock.now(), w.clock.now().Add(time.Hour), nil)
+	whole, err := w.Complete(w.ctx(), b, m.Position, w.clock.Now(), w.clock.Now().Add(time.Hour), nil)
 	if !whole || err != nil {
 		t.Fatalf("complete: %v, %v", whole, err)
 	}
 	use("complete", 2, 1000+900<<10)
-	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.Now(), nil))
 	use("one collected", 1, 500<<10)
 
 	// What never completes ages out, with a message or without.
@@ -250,7 +250,7 @@ func uploadQuotas(t *testing.T, w *world) {
 	never.Status = store.Uploading
 	w.must(w.Send(w.ctx(), never, []byte("one"), nil))
 	w.must(put(never, 2, 1000))
-	w.must(w.Acknowledge(w.ctx(), b, large.Position, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, large.Position, w.clock.Now(), nil))
 	w.must(put(w.sent(b, "", 1), 1, 300<<10))
 	use("never complete", 1, 3+1000+300<<10)
 	w.clock.advance(25 * time.Hour)
@@ -264,7 +264,7 @@ func collectedBodies(t *testing.T, w *world) {
 	b := w.mailbox("B")
 	w.subscribe("B", ofPatient(jack, vaccination))
 	copied := w.publish()
-	w.must(w.Acknowledge(w.ctx(), b, copied.Event, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), b, copied.Event, w.clock.Now(), nil))
 	waiting, small, large := w.sent(b, "", 1), w.sent(b, "", 1), w.sent(b, "", 1)
 	w.must(w.Send(w.ctx(), waiting, []byte("waits"), nil))
 	w.must(w.Send(w.ctx(), small, []byte("hello"), nil))
@@ -274,7 +274,7 @@ func collectedBodies(t *testing.T, w *world) {
 	w.must(err)
 	w.must(w.Send(w.ctx(), large, nil, nil))
 	for _, m := range []store.Message{small, large} {
-		w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.now(), nil))
+		w.must(w.Acknowledge(w.ctx(), b, m.Position, w.clock.Now(), nil))
 	}
 	w.must(w.Housekeep(w.ctx()))
 	if !bytes.Equal(w.download(large, 1), body) {

@@ -17,7 +17,7 @@ func searches(t *testing.T, w *world) {
 	all := w.variety()
 	w.clock.advance(time.Hour) // some have ended, and housekeeping has not come by
 	for _, when := range []string{"before housekeeping", "after"} {
-		now := w.clock.now()
+		now := w.clock.Now()
 		for i := range all {
 			store.AsOf(&all[i], now)
 		}

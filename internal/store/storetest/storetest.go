@@ -103,8 +103,8 @@ type Store interface {
 // Fixture is one database, empty at first.
 type Fixture interface {
 	// Open opens the database with this clock and runs the store until Stop,
-	// Crash or the end of the test.
-	Open(t *testing.T, now func() time.Time) Store
+	// Crash or the end of the test. Leases go by Steady.
+	Open(t *testing.T, c *Clock) Store
 	// Limit sets the quotas of the stores that are opened from now on.
 	Limit(q store.Quotas)
 	// Stop ends the open store in order.
@@ -157,6 +157,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Resetting", resetting},
 		{"Claims", claims},
 		{"LapsedClaims", lapsedClaims},
+		{"ClaimsOutlastJumps", claimsOutlastJumps},
 		{"ClockSetBack", clockSetBack},
 		{"LongWork", longWork},
 		{"MovingDeliveries", movingDeliveries},
@@ -185,7 +186,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"ClosedStore", closedStore},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := &world{T: t, fixture: fresh(t), clock: &clock{at: epoch}}
+			w := &world{T: t, fixture: fresh(t), clock: &Clock{at: epoch}}
 			w.reopen()
 			test.run(t, w)
 		})
@@ -195,22 +196,41 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 // epoch is when the clocks of the tests start.
 var epoch = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// clock is business time that moves when told to.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
+// Clock is business time that moves when told to. Safe for concurrent use.
+type Clock struct {
+	mu    sync.Mutex
+	at    time.Time
+	wrong time.Duration // by which it was set
 }
 
-func (c *clock) now() time.Time {
+// Now is the time on the clock.
+func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.at
+	return c.at.Add(c.wrong)
 }
 
-func (c *clock) advance(d time.Duration) {
+// Steady is how much time has passed, whatever the clock was set to.
+func (c *Clock) Steady() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at.Sub(epoch)
+}
+
+// Server is the time on a clock that nobody set, as the database server's.
+func (c *Clock) Server() time.Time { return epoch.Add(c.Steady()) }
+
+func (c *Clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+}
+
+// jump sets the clock forward or back: no time passes.
+func (c *Clock) jump(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wrong += by
 }
 
 // eventually waits for a condition that the store brings about by itself.

@@ -67,24 +67,24 @@ func notRegistered(t *testing.T, w *world) {
 	w.reopen()
 	parked := w.wantParked("after a crash", "A", first.Event, second.Event)
 	w.wantParkedHere("two wait", store.ParkedHere{MailboxID: "A", Copies: 2})
-	if d := parked[0]; d.PartnerID == "" || !d.At.Equal(w.clock.now()) || d.ID != store.DeliveryID(first.Event, a) {
+	if d := parked[0]; d.PartnerID == "" || !d.At.Equal(w.clock.Now()) || d.ID != store.DeliveryID(first.Event, a) {
 		t.Errorf("parked: %+v", d)
 	}
 
-	w.wantError("not registered yet", w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.now(), entry("retry")), store.ErrNotFound)
+	w.wantError("not registered yet", w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("retry")), store.ErrNotFound)
 	w.wantParked("not registered yet", "A", first.Event, second.Event)
 	w.register("A", "B")
 	third := w.publish()
 	w.wantInbox("registered since", a, open.Event, other.Event, third.Event)
-	w.must(w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.now(), entry("retry")))
+	w.must(w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("retry")))
 	w.wantInbox("in its place", a, open.Event, first.Event, other.Event, third.Event)
 	if got := w.download(w.inbox(a)[1], 1); !bytes.Equal(got, message(1)) {
 		t.Error("the copy differs from the message")
 	}
 	w.wantParkedHere("one waits", store.ParkedHere{MailboxID: "A", Copies: 1})
-	w.must(w.Acknowledge(w.ctx(), a, first.Event, w.clock.now(), nil))
+	w.must(w.Acknowledge(w.ctx(), a, first.Event, w.clock.Now(), nil))
 	w.register("B")
-	w.wantError("registered no more", w.ResendDelivery(w.ctx(), parked[0].ID, w.clock.now(), entry("resend")), store.ErrNotFound)
+	w.wantError("registered no more", w.ResendDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("resend")), store.ErrNotFound)
 	w.verify()
 }
 
@@ -99,8 +99,8 @@ func notRegisteredForLong(t *testing.T, w *world) {
 	w.must(w.Housekeep(w.ctx()))
 	parked := w.wantParked("beyond retention", "A", event)
 	w.register("A")
-	w.must(w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.now(), entry("retry")))
-	if due, err := w.Overdue(w.ctx(), w.clock.now(), 10); err != nil || len(due) != 0 {
+	w.must(w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("retry")))
+	if due, err := w.Overdue(w.ctx(), w.clock.Now(), 10); err != nil || len(due) != 0 {
 		t.Errorf("given a moment ago and overdue: %+v, %v", due, err)
 	}
 	w.wantInbox("after a month", a, event)

@@ -22,10 +22,10 @@ type world struct {
 	*testing.T
 	Store
 	fixture Fixture
-	clock   *clock
+	clock   *Clock
 }
 
-func (w *world) reopen() { w.Store = w.fixture.Open(w.T, w.clock.now) }
+func (w *world) reopen() { w.Store = w.fixture.Open(w.T, w.clock) }
 
 func (w *world) ctx() context.Context { return w.Context() }
 
@@ -71,7 +71,7 @@ const vaccination = "vaccinations-1"
 // subscription makes one from the criteria after "type=message".
 func (w *world) subscription(mailbox, criteria string) subscription.Subscription {
 	w.Helper()
-	return Subscribing(w.T, w.clock.now(), mailbox, criteria)
+	return Subscribing(w.T, w.clock.Now(), mailbox, criteria)
 }
 
 func ofPatient(n nhs.NHSNumber, events ...string) string {
