@@ -19,7 +19,7 @@ import (
 // were answered, written down outside the code under test, and compared with
 // what came of it once everything has settled.
 type book struct {
-	w *world
+	sim *simulation
 
 	mu           sync.Mutex
 	violations   []string
@@ -76,7 +76,7 @@ func (b *book) wrong(format string, args ...any) {
 
 // name is how an event is called in the trace.
 func (b *book) name(id store.EventID) string {
-	return fmt.Sprintf("event@%.6f.%d", moment(id).Sub(b.w.began).Seconds(), id%4096)
+	return fmt.Sprintf("event@%.6f.%d", moment(id).Sub(b.sim.began).Seconds(), id%4096)
 }
 
 // check holds what came of everything against the book.
@@ -86,7 +86,7 @@ func (b *book) check() {
 		published[sha256.Sum256(p.body)] = p
 	}
 	stored := map[*publication][]*event{}
-	for id, e := range b.w.disk.events {
+	for id, e := range b.sim.disk.events {
 		body, err := e.Body.Open()
 		p := published[sha256.Sum256(body)]
 		if err != nil || p == nil || !bytes.Equal(p.body, body) {
@@ -154,15 +154,15 @@ func (b *book) checkCopies(p *publication, e *event) {
 	looked := within
 	if e.deferred {
 		looked.to = e.routed
-		if !slices.ContainsFunc(b.w.pds.absences, within.overlaps) {
+		if !slices.ContainsFunc(b.sim.pds.absences, within.overlaps) {
 			b.wrong("%s: deferred although the directory was there", p.name)
 		}
 	} else if p.wrong {
 		b.wrong("%s: accepted with another patient's demographics", p.name)
 	}
-	states := b.w.pds.during(p.number, looked)
+	states := b.sim.pds.during(p.number, looked)
 	asked := map[string]bool{}
-	for _, c := range b.w.disk.copies {
+	for _, c := range b.sim.disk.copies {
 		if c.Event == e.Event {
 			b.checkCopy(p, c, asked)
 		}
@@ -182,7 +182,7 @@ func (b *book) checkCopies(p *publication, e *event) {
 func (b *book) checkCopy(p *publication, c *store.Delivery, asked map[string]bool) {
 	var pairs []string
 	for _, id := range c.Subscriptions {
-		for _, s := range b.w.disk.subs {
+		for _, s := range b.sim.disk.subs {
 			if s.ID == id {
 				tag := s.Criteria.Tag
 				if asked[tag] || s.Mailbox != c.MailboxID {
@@ -227,7 +227,7 @@ func (b *book) checkDelivered(stored map[*publication][]*event) {
 	}
 	arrived := b.arrived(bodies)
 	seen := map[string]bool{}
-	for _, c := range b.w.disk.copies {
+	for _, c := range b.sim.disk.copies {
 		name := b.name(c.Event) + " for " + c.MailboxID
 		if seen[c.ID] {
 			b.wrong("%s: two copies", name)
@@ -240,8 +240,8 @@ func (b *book) checkDelivered(stored map[*publication][]*event) {
 			}
 		case n == 0:
 			b.wrong("%s: %s, but the far MESH does not have it", name, c.State)
-		case n-1 > b.w.mesh.excused[c.ID]:
-			b.wrong("%s: %d copies at the far MESH, which excuse %d", name, n, b.w.mesh.excused[c.ID])
+		case n-1 > b.sim.mesh.excused[c.ID]:
+			b.wrong("%s: %d copies at the far MESH, which excuse %d", name, n, b.sim.mesh.excused[c.ID])
 		}
 		delete(arrived, c.ID)
 	}
@@ -253,7 +253,7 @@ func (b *book) checkDelivered(stored map[*publication][]*event) {
 // arrived counts what the far MESH has, by local id.
 func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 	found := map[string]int{}
-	all, err := b.w.mesh.boxes.Outbox(b.w.ctx(), ourMailbox, b.w.began, 0, 1<<20)
+	all, err := b.sim.mesh.boxes.Outbox(b.sim.ctx(), ourMailbox, b.sim.began, 0, 1<<20)
 	if err != nil {
 		b.wrong("the far MESH cannot be read: %v", err)
 	}
@@ -261,7 +261,7 @@ func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 		found[m.LocalID]++
 		id, row, _ := store.ParseDeliveryID(m.LocalID)
 		var got bytes.Buffer
-		err := b.w.mesh.boxes.Chunk(b.w.ctx(), &m, 1, &got)
+		err := b.sim.mesh.boxes.Chunk(b.sim.ctx(), &m, 1, &got)
 		if err != nil || !bytes.Equal(got.Bytes(), bodies[id]) || row == 0 || !strings.EqualFold(m.Recipient, boxes[row-1].ID) {
 			b.wrong("%s: changed or misplaced at the far MESH (%v)", b.name(id), err)
 		}
@@ -271,7 +271,7 @@ func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 
 // unsettled says what is still under way; "" when nothing is.
 func (b *book) unsettled() string {
-	d := b.w.disk
+	d := b.sim.disk
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for id, e := range d.events {
@@ -287,8 +287,8 @@ func (b *book) unsettled() string {
 	if len(d.spread) > 0 {
 		return "copies wait to be filed"
 	}
-	ours, err := b.w.mesh.boxes.Mailbox(b.w.ctx(), ourMailbox)
-	n, err2 := b.w.mesh.boxes.Count(b.w.ctx(), ours.Row)
+	ours, err := b.sim.mesh.boxes.Mailbox(b.sim.ctx(), ourMailbox)
+	n, err2 := b.sim.mesh.boxes.Count(b.sim.ctx(), ours.Row)
 	if errors.Join(err, err2) != nil || n > 0 {
 		return fmt.Sprintf("%d reports wait", n)
 	}
@@ -299,7 +299,7 @@ func (b *book) checkSettled() {
 	if what := b.unsettled(); what != "" {
 		b.wrong("not settled: %s", what)
 	}
-	for _, s := range b.w.nodes {
+	for _, s := range b.sim.nodes {
 		if n := s.at.Load(); n.committer.Stats().Depth > 0 {
 			b.wrong("%s: operations wait in its committer", n.name)
 		}
@@ -310,7 +310,7 @@ func (b *book) checkSettled() {
 // finds an entry for each event.
 func (b *book) checkAudit() {
 	named := map[string]bool{}
-	for _, l := range b.w.disk.links {
+	for _, l := range b.sim.disk.links {
 		entries, err := l.Unpack()
 		if err != nil {
 			b.wrong("audit: %v", err)
@@ -319,15 +319,15 @@ func (b *book) checkAudit() {
 			named[string(e.Action)+e.Object] = true
 		}
 	}
-	for id := range b.w.disk.events {
+	for id := range b.sim.disk.events {
 		if !named[fmt.Sprintf("%s%d", audit.ActionPublish, id)] {
 			b.wrong("audit: no entry for %s", b.name(id))
 		}
 	}
 	// As a node does when it ends: what has come since the last one counts as bound.
-	last := audit.Checkpoint{At: time.Now(), Heads: b.w.disk.heads()}
+	last := audit.Checkpoint{At: time.Now(), Heads: b.sim.disk.heads()}
 	r, err := audit.Verify(func(yield func(audit.Link, error) bool) {
-		for _, l := range b.w.disk.links {
+		for _, l := range b.sim.disk.links {
 			if !yield(l, nil) {
 				return
 			}

@@ -124,7 +124,7 @@ func (o acceptOp) apply(t *tx) (any, error) {
 	t.deliver(e, copies)
 	if key != "" {
 		k := keyed{event: o.Event, sum: o.Body.SHA256, copies: len(copies)}
-		if t.node.w.Bug == RepeatsAfterCrash {
+		if t.node.sim.Bug == RepeatsAfterCrash {
 			k.owner = t.node
 		}
 		t.keys[key] = k
@@ -153,7 +153,7 @@ func (d *disk) candidates(code string, among map[subscription.ID]bool) []subscri
 func (t *tx) deliver(e *event, copies []subscription.Copy) {
 	if len(copies) > directCopies {
 		s := &spreading{event: e.Event, packed: store.PackCopies(copies)}
-		if t.node.w.Bug == LosesCursor {
+		if t.node.sim.Bug == LosesCursor {
 			s.owner = t.node
 		}
 		t.spread = append(t.spread, s)

@@ -19,7 +19,7 @@ var (
 )
 
 // NextPosition implements broker.Journal.
-func (n *node) NextPosition() store.EventID { return n.w.disk.position(n.seat.now()) }
+func (n *node) NextPosition() store.EventID { return n.sim.disk.position(n.machine.now()) }
 
 // Moment implements broker.Journal.
 func (n *node) Moment(id store.EventID) time.Time { return moment(id) }
@@ -30,7 +30,7 @@ func moment(id store.EventID) time.Time { return new(store.Moments).Of(id) }
 // AcceptEvent implements broker.Journal.
 func (n *node) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
 	o := acceptOp{Acceptance: a}
-	if n.w.Bug == MatchesStaleCache {
+	if n.sim.Bug == MatchesStaleCache {
 		o.known = n.remembered(a.Facts.EventCode)
 	}
 	got, err := n.submit(ctx, o)
@@ -41,13 +41,13 @@ func (n *node) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Recei
 // remembered is the planted stale cache: what was on the disk when this node
 // first looked, or wrote a subscription itself.
 func (n *node) remembered(code string) []subscription.Candidate {
-	n.w.disk.mu.Lock()
-	defer n.w.disk.mu.Unlock()
+	n.sim.disk.mu.Lock()
+	defer n.sim.disk.mu.Unlock()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cache == nil {
 		n.cache = []subscription.Subscription{}
-		for _, s := range n.w.disk.subs {
+		for _, s := range n.sim.disk.subs {
 			if !s.gone {
 				n.cache = append(n.cache, s.Subscription)
 			}
@@ -81,9 +81,9 @@ func (n *node) Subscription(ctx context.Context, id subscription.ID) (subscripti
 	if n.dead.Load() {
 		return subscription.Subscription{}, store.ErrClosed
 	}
-	n.w.disk.mu.Lock()
-	defer n.w.disk.mu.Unlock()
-	if s := n.w.disk.find(id); s != nil && !s.Ended(n.seat.now()) {
+	n.sim.disk.mu.Lock()
+	defer n.sim.disk.mu.Unlock()
+	if s := n.sim.disk.find(id); s != nil && !s.Ended(n.machine.now()) {
 		return s.Subscription, nil
 	}
 	return subscription.Subscription{}, store.ErrNotFound
@@ -115,10 +115,10 @@ func (n *node) PendingEvents(_ context.Context, after store.EventID, limit int) 
 	if n.dead.Load() {
 		return nil, store.ErrClosed
 	}
-	n.w.disk.mu.Lock()
-	defer n.w.disk.mu.Unlock()
+	n.sim.disk.mu.Lock()
+	defer n.sim.disk.mu.Unlock()
 	var all []store.EventID
-	for id, e := range n.w.disk.events {
+	for id, e := range n.sim.disk.events {
 		if e.pending && id > after {
 			all = append(all, id)
 		}
@@ -144,7 +144,7 @@ func (n *node) EventMessage(_ context.Context, id store.EventID) ([]byte, error)
 	if n.dead.Load() {
 		return nil, store.ErrClosed
 	}
-	return n.w.disk.message(id)
+	return n.sim.disk.message(id)
 }
 
 // RouteEvent implements broker.Journal.
@@ -170,10 +170,10 @@ func (n *node) list(t *thread, mailbox int64) ([]store.EventID, error) {
 	if n.dead.Load() {
 		return nil, store.ErrClosed
 	}
-	n.w.disk.mu.Lock()
-	defer n.w.disk.mu.Unlock()
+	n.sim.disk.mu.Lock()
+	defer n.sim.disk.mu.Unlock()
 	var all []store.EventID
-	for _, c := range n.w.disk.copies {
+	for _, c := range n.sim.disk.copies {
 		if c.Mailbox == mailbox && c.State == store.Waiting {
 			all = append(all, c.Event)
 		}

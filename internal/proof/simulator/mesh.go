@@ -31,7 +31,7 @@ var errReset = fmt.Errorf("simulated: connection reset: %w", io.ErrUnexpectedEOF
 // farMESH is the MESH that serves the remote mailboxes: the real server over
 // boxes in memory, at the end of a bad line.
 type farMESH struct {
-	w      *world
+	sim    *simulation
 	boxes  *mailboxtest.Boxes
 	server *mailbox.Server
 
@@ -43,8 +43,8 @@ type farMESH struct {
 	late    sync.WaitGroup
 }
 
-func newMESH(w *world) *farMESH {
-	m := &farMESH{w: w, excused: map[string]int{}}
+func newMESH(sim *simulation) *farMESH {
+	m := &farMESH{sim: sim, excused: map[string]int{}}
 	theirs := []store.Mailbox{{ID: ourMailbox, Password: "password", ODS: "X26"}}
 	for _, b := range boxes {
 		if b.Remote {
@@ -107,7 +107,7 @@ func header(r *http.Request, name string) string {
 
 // disturbed hands a request to the MESH, or does something else with it.
 func (l line) disturbed(t *thread, r *http.Request, body []byte) (*http.Response, error) {
-	m := l.n.w.mesh
+	m := l.n.sim.mesh
 	local := header(r, "Mex-LocalID")
 	sends := r.Method == http.MethodPost && r.URL.Path == outboxPath
 	tracks := strings.Contains(r.URL.Path, "/tracking/")
@@ -177,7 +177,7 @@ func (m *farMESH) serve(r *http.Request, body []byte) *http.Response {
 // later lets a request arrive after its sender has given up.
 func (m *farMESH) later(t *thread, r *http.Request, body []byte, local string) error {
 	m.excuse(local)
-	behind := m.w.thread(t.name + " late")
+	behind := m.sim.thread(t.name + " late")
 	t.log("MESH: will arrive late")
 	m.late.Go(func() {
 		<-r.Context().Done()
@@ -191,7 +191,7 @@ func (m *farMESH) later(t *thread, r *http.Request, body []byte, local string) e
 
 func (m *farMESH) excuse(local string) {
 	if local == "" {
-		m.w.book.wrong("a send without a local id")
+		m.sim.book.wrong("a send without a local id")
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -207,13 +207,13 @@ func (m *farMESH) double(ctx context.Context, local string) {
 	}
 	var b bytes.Buffer
 	if err := m.boxes.Chunk(ctx, &found[0], 1, &b); err != nil {
-		m.w.book.wrong("the MESH cannot read a message: %v", err)
+		m.sim.book.wrong("the MESH cannot read a message: %v", err)
 		return
 	}
 	twin := found[0]
 	twin.Position = m.boxes.NextPosition()
 	if err := m.boxes.Send(ctx, twin, b.Bytes(), nil); err != nil {
-		m.w.book.wrong("the MESH cannot double a message: %v", err)
+		m.sim.book.wrong("the MESH cannot double a message: %v", err)
 		return
 	}
 	m.excuse(local)
@@ -222,7 +222,7 @@ func (m *farMESH) double(ctx context.Context, local string) {
 // report has the MESH give up on a message that it took: one REPORT for us.
 func (m *farMESH) report(t *thread) {
 	ctx := context.Background()
-	sent, err := m.boxes.Outbox(ctx, ourMailbox, m.w.began, 0, 100)
+	sent, err := m.boxes.Outbox(ctx, ourMailbox, m.sim.began, 0, 100)
 	if err != nil || len(sent) == 0 {
 		return
 	}

@@ -21,23 +21,23 @@ import (
 // errDisk is what a machine that fails says; it is none of the sentinels.
 var errDisk = errors.New("simulated: input/output error")
 
-// seat is a machine on which nodes run, one after the other.
-type seat struct {
+// machine is a machine on which nodes run, one after the other.
+type machine struct {
 	number int
 	at     atomic.Pointer[node] // nil: none runs
 	starts int
 	offset atomic.Int64 // of its clock
 }
 
-func (s *seat) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+func (s *machine) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
 
 // node is one process: the broker, the group committer and the courier over
 // the shared disk. It is broker.Journal, broker.Mailboxes and courier.Outbox.
 type node struct {
-	w      *world
-	seat   *seat
-	name   string
-	broker *broker.Broker
+	sim     *simulation
+	machine *machine
+	name    string
+	broker  *broker.Broker
 
 	committer *store.Committer[op, any]
 	chain     *audit.Chain // nil until its first link
@@ -57,18 +57,18 @@ type node struct {
 }
 
 // start boots a node.
-func (w *world) start(s *seat, types *catalogue.Catalogue, dev *devworld.World) {
+func (sim *simulation) start(s *machine, types *catalogue.Catalogue, dev *devworld.World) {
 	s.starts++
-	n := &node{w: w, seat: s, name: fmt.Sprintf("node%d.%d", s.number, s.starts), lanes: map[string]*thread{}}
-	n.commits, n.claims, n.reports = w.thread(n.name+" commit"), w.thread(n.name+" claim"), w.thread(n.name+" reports")
-	n.router, n.spreader = w.thread(n.name+" router"), w.thread(n.name+" spread")
+	n := &node{sim: sim, machine: s, name: fmt.Sprintf("node%d.%d", s.number, s.starts), lanes: map[string]*thread{}}
+	n.commits, n.claims, n.reports = sim.thread(n.name+" commit"), sim.thread(n.name+" claim"), sim.thread(n.name+" reports")
+	n.router, n.spreader = sim.thread(n.name+" router"), sim.thread(n.name+" spread")
 	for _, b := range boxes {
-		n.lanes[b.ID] = w.thread(n.name + " " + b.ID)
+		n.lanes[b.ID] = sim.thread(n.name + " " + b.ID)
 	}
 	n.committer = store.NewCommitter(store.Limits[op]{Queue: 6, Batch: 4}, n.commit)
 	n.broker = broker.New(broker.Config{
 		Journal: n, Mailboxes: n, Catalogue: func() *catalogue.Catalogue { return types },
-		Patients: w.pds, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"), Now: s.now,
+		Patients: sim.pds, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"), Now: s.now,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
@@ -86,8 +86,8 @@ func (n *node) crash(t *thread) {
 		return
 	}
 	t.log("%s crashes", n.name)
-	n.w.count(&n.w.crashes)
-	n.w.disk.forget(n)
+	n.sim.count(&n.sim.crashes)
+	n.sim.disk.forget(n)
 	n.stop()
 }
 
@@ -95,20 +95,20 @@ func (n *node) crash(t *thread) {
 func (n *node) carry(ctx context.Context) {
 	client, err := mesh.NewClient(mesh.ClientConfig{
 		URL: "http://mesh.test", Mailbox: ourMailbox, Password: "password", SharedKey: []byte(sharedKey),
-		Now: n.seat.now, Transport: line{n},
+		Now: n.machine.now, Transport: line{n},
 	})
 	if err != nil {
-		n.w.book.wrong("no MESH client: %v", err)
+		n.sim.book.wrong("no MESH client: %v", err)
 		return
 	}
 	c := courier.New(courier.Config{
-		Outbox: outbox{n}, Client: client, Owner: n.name, Now: n.seat.now,
+		Outbox: outbox{n}, Client: client, Owner: n.name, Now: n.machine.now,
 		// Multiples of the tick: timers of the courier stay in its threads' slots.
 		Poll: 1 << 18 * tick, Reports: 1 << 20 * tick, SendTimeout: 1 << 20 * tick, Grace: 1 << 20 * tick, Lease: 30 * time.Second,
 		Parallel: 4, Batch: 3, MostBackoff: 30 * time.Second, MostRefusals: 8, Trip: 6, Rest: 10 * time.Second,
 	})
 	if err := c.Run(ctx); err != nil {
-		n.w.book.wrong("the courier of %s ended: %v", n.name, err)
+		n.sim.book.wrong("the courier of %s ended: %v", n.name, err)
 	}
 }
 
@@ -124,7 +124,7 @@ func (n *node) route(ctx context.Context) {
 // spread files the copies of large fan-outs.
 func (n *node) spread(ctx context.Context) {
 	for n.spreader.wait(ctx, n.spreader.between(100*time.Millisecond, 600*time.Millisecond)) == nil {
-		for n.w.disk.spreads() {
+		for n.sim.disk.spreads() {
 			if more, err := n.submit(on(ctx, n.spreader), spreadOp{}); err != nil || !more.(bool) {
 				break
 			}
@@ -146,7 +146,7 @@ func (n *node) submit(ctx context.Context, o op) (any, error) {
 	if n.dead.Load() {
 		return nil, store.ErrClosed
 	}
-	if n.w.Bug == AcknowledgesEarly {
+	if n.sim.Bug == AcknowledgesEarly {
 		if a, ok := o.(acceptOp); ok {
 			err := n.committer.Post(o)
 			t.sleep(10*time.Microsecond, time.Millisecond)
@@ -197,9 +197,9 @@ func (n *node) commit(ops []op, out []store.Outcome[any]) error {
 }
 
 func (n *node) apply(ops []op, out []store.Outcome[any]) {
-	n.w.disk.mu.Lock()
-	defer n.w.disk.mu.Unlock()
-	t := tx{disk: n.w.disk, node: n}
+	n.sim.disk.mu.Lock()
+	defer n.sim.disk.mu.Unlock()
+	t := tx{disk: n.sim.disk, node: n}
 	for i, o := range ops {
 		out[i].Value, out[i].Err = o.apply(&t)
 	}
@@ -212,7 +212,7 @@ func (n *node) apply(ops []op, out []store.Outcome[any]) {
 		t.chains++
 		n.chain = audit.NewChain(t.chains, t.heads())
 	}
-	l := n.chain.Next(n.seat.now(), t.entries)
+	l := n.chain.Next(n.machine.now(), t.entries)
 	n.chain.Extend(l)
 	t.links = append(t.links, l)
 }

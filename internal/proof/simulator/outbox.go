@@ -58,11 +58,11 @@ func (t *tx) claim(mailbox int64, o claimOp) store.Lane {
 		l = &lane{Lane: store.Lane{Mailbox: mailbox, MailboxID: boxes[mailbox-1].ID}}
 		t.lanes[mailbox] = l
 	}
-	if l.Owner != "" && t.node.w.Bug != ForgetsAmbiguous {
+	if l.Owner != "" && t.node.sim.Bug != ForgetsAmbiguous {
 		for _, c := range t.copies {
 			if c.Mailbox == mailbox && c.State == store.Waiting {
 				c.Uncertain = true
-				if t.node.w.Bug == OldestUncertain {
+				if t.node.sim.Bug == OldestUncertain {
 					break
 				}
 			}
@@ -75,12 +75,12 @@ func (t *tx) claim(mailbox int64, o claimOp) store.Lane {
 // ClaimLanes implements courier.Outbox.
 func (x outbox) ClaimLanes(ctx context.Context, owner string, lease time.Duration, limit int) ([]store.Lane, error) {
 	x.claims.sleep(10*time.Microsecond, time.Millisecond)
-	x.w.disk.mu.Lock()
+	x.sim.disk.mu.Lock()
 	due := false
 	for _, b := range boxes {
-		due = due || x.w.disk.due(b.Row, time.Now())
+		due = due || x.sim.disk.due(b.Row, time.Now())
 	}
-	x.w.disk.mu.Unlock()
+	x.sim.disk.mu.Unlock()
 	if !due {
 		return nil, nil
 	}
@@ -95,10 +95,10 @@ func (x outbox) WaitingDeliveries(_ context.Context, l store.Lane, limit int) ([
 	if x.dead.Load() {
 		return nil, store.ErrClosed
 	}
-	x.w.disk.mu.Lock()
-	defer x.w.disk.mu.Unlock()
+	x.sim.disk.mu.Lock()
+	defer x.sim.disk.mu.Unlock()
 	var out []store.Delivery
-	for _, c := range x.w.disk.copies {
+	for _, c := range x.sim.disk.copies {
 		if c.Mailbox == l.Mailbox && c.State == store.Waiting && len(out) < limit {
 			out = append(out, *c)
 		}
@@ -128,8 +128,8 @@ func (o settleOp) apply(t *tx) (any, error) {
 // Settle implements courier.Outbox.
 func (x outbox) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
 	t := x.lanes[l.MailboxID]
-	t.log("settles %s attempt %d as %s, uncertain %v, error %q", x.w.book.name(d.Event), d.Attempts, d.State, d.Uncertain, d.ErrorCode)
-	if x.w.Bug == ForgetsAmbiguous {
+	t.log("settles %s attempt %d as %s, uncertain %v, error %q", x.sim.book.name(d.Event), d.Attempts, d.State, d.Uncertain, d.ErrorCode)
+	if x.sim.Bug == ForgetsAmbiguous {
 		d.Uncertain = false
 	}
 	_, err := x.submit(on(ctx, t), settleOp{l, d, lease})
@@ -155,7 +155,7 @@ func (o releaseOp) apply(t *tx) (any, error) {
 func (x outbox) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
 	t := x.lanes[l.MailboxID]
 	due := time.Now()
-	if next.After(x.seat.now()) {
+	if next.After(x.machine.now()) {
 		due = due.Add(t.between(time.Second, 30*time.Second))
 	}
 	_, err := x.submit(on(ctx, t), releaseOp{l, due})

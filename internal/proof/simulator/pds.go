@@ -16,7 +16,7 @@ var errPDS = errors.New("simulated: the answer of the directory cannot be read")
 
 // pds is the patient directory. It remembers what it said when, for the book.
 type pds struct {
-	w *world
+	sim *simulation
 
 	mu       sync.Mutex
 	patients map[string][]record // by NHS number, oldest first
@@ -48,12 +48,12 @@ var people = []example.Patient{
 // practices are where patients move between.
 var practices = []string{"B86056", "B85612"}
 
-func newPDS(w *world) *pds {
-	p := &pds{w: w, patients: map[string][]record{}}
+func newPDS(sim *simulation) *pds {
+	p := &pds{sim: sim, patients: map[string][]record{}}
 	for _, person := range people {
 		number, _ := nhs.ParseNHSNumber(person.NHSNumber)
 		born, _ := time.Parse(time.DateOnly, person.BirthDate)
-		p.patients[person.NHSNumber] = []record{{from: w.began, Patient: directory.Patient{
+		p.patients[person.NHSNumber] = []record{{from: sim.began, Patient: directory.Patient{
 			NHSNumber: number, Family: person.Family, Given: []string{person.Given}, BirthDate: born,
 			Postcode: person.Postcode, GP: nhs.ODSCode(person.Practice),
 		}}}

@@ -61,8 +61,8 @@ func newCaller(s spine.System, interaction string) spine.Caller {
 	return spine.Caller{System: s, ASID: s.ASID, ODS: s.ODSCodes[0], Claimed: true, Interaction: i, Body: spine.DefaultMedia, Answer: spine.DefaultMedia}
 }
 
-func (w *world) publisher(number int, s spine.System, types *catalogue.Catalogue) *publisher {
-	p := &publisher{thread: w.thread(fmt.Sprint("publisher", number)), number: number, callers: map[string]spine.Caller{}}
+func (sim *simulation) publisher(number int, s spine.System, types *catalogue.Catalogue) *publisher {
+	p := &publisher{thread: sim.thread(fmt.Sprint("publisher", number)), number: number, callers: map[string]spine.Caller{}}
 	for _, code := range codes {
 		t, _ := types.Type(code)
 		p.callers[code] = newCaller(s, spine.PublishInteraction(t.Interaction))
@@ -73,7 +73,7 @@ func (w *world) publisher(number int, s spine.System, types *catalogue.Catalogue
 func (p *publisher) run(n int) {
 	all, err := messages()
 	if err != nil {
-		p.w.book.wrong("no messages: %v", err)
+		p.sim.book.wrong("no messages: %v", err)
 		return
 	}
 	for i := range n {
@@ -85,9 +85,9 @@ func (p *publisher) run(n int) {
 		if p.happens(50) {
 			pub.key = pub.name
 		}
-		p.w.book.mu.Lock()
-		p.w.book.publications = append(p.w.book.publications, pub)
-		p.w.book.mu.Unlock()
+		p.sim.book.mu.Lock()
+		p.sim.book.publications = append(p.sim.book.publications, pub)
+		p.sim.book.mu.Unlock()
 		p.publish(pub)
 	}
 }
@@ -96,21 +96,21 @@ func (p *publisher) run(n int) {
 // bound to be one event; now and then it asks once more although it knows.
 func (p *publisher) publish(pub *publication) {
 	for try := range 8 {
-		n := p.w.nodes[p.below(len(p.w.nodes))].at.Load()
+		n := p.sim.nodes[p.below(len(p.sim.nodes))].at.Load()
 		if n == nil || n.dead.Load() {
 			p.sleep(200*time.Millisecond, time.Second)
 			continue
 		}
 		a := p.attempt(n, pub)
-		p.w.book.mu.Lock()
+		p.sim.book.mu.Lock()
 		pub.attempts = append(pub.attempts, a)
-		p.w.book.mu.Unlock()
+		p.sim.book.mu.Unlock()
 		p.log("%s of %s to %s, keyed %v: %s", pub.name, pub.code, n.name, pub.key != "", a.answer)
 		switch again := pub.key != "" && p.happens(10); {
 		case a.answer == refused, a.answer == acknowledged && !again:
 			return
 		case a.answer == unknown && pub.key == "" && p.happens(50):
-			p.w.count(&p.w.unknown)
+			p.sim.count(&p.sim.unknown)
 			return
 		}
 		p.sleep(100*time.Millisecond, time.Duration(try+1)*time.Second)
@@ -131,7 +131,7 @@ func (p *publisher) attempt(n *node, pub *publication) attempt {
 		a.to = time.Time{}
 	}
 	if a.answer == refused && !pub.wrong {
-		p.w.book.wrong("%s: refused: %v", pub.name, err)
+		p.sim.book.wrong("%s: refused: %v", pub.name, err)
 	}
 	return a
 }
@@ -149,6 +149,6 @@ func (t *thread) judge(err error) answer {
 	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrClosed), errors.Is(err, errDisk), temporary(err):
 		return unstored
 	}
-	t.w.book.wrong("%s: an error of no known kind: %v", t.name, err)
+	t.sim.book.wrong("%s: an error of no known kind: %v", t.name, err)
 	return unknown
 }

@@ -41,58 +41,58 @@ var shared = sync.OnceValues(func() (parts, error) {
 // Run runs one seed. It must be called in a synctest bubble of its own, whose
 // clock it uses up.
 func Run(c Config) Outcome {
-	w := &world{Config: c, began: time.Now(), disk: newDisk(), hash: 14695981039346656037}
-	w.book = &book{w: w, downloaded: map[string]bool{}}
-	w.pds, w.mesh = newPDS(w), newMESH(w)
+	sim := &simulation{Config: c, began: time.Now(), disk: newDisk(), hash: 14695981039346656037}
+	sim.book = &book{sim: sim, downloaded: map[string]bool{}}
+	sim.pds, sim.mesh = newPDS(sim), newMESH(sim)
 	p, err := shared()
 	if err != nil {
 		return Outcome{Violations: []string{err.Error()}}
 	}
-	w.live(p)
-	w.book.check()
+	sim.live(p)
+	sim.book.check()
 	return Outcome{
-		Hash: w.hash, Lines: w.lines, Violations: w.book.violations,
-		Events: len(w.disk.events), Copies: len(w.disk.copies), Unknown: w.unknown, Crashes: w.crashes,
+		Hash: sim.hash, Lines: sim.lines, Violations: sim.book.violations,
+		Events: len(sim.disk.events), Copies: len(sim.disk.copies), Unknown: sim.unknown, Crashes: sim.crashes,
 	}
 }
 
-func (w *world) ctx() context.Context { return context.Background() }
+func (sim *simulation) ctx() context.Context { return context.Background() }
 
-// live lets the world go wrong, heals it and waits until it has settled.
-func (w *world) live(p parts) {
-	for i := range w.nodes {
-		w.nodes[i] = &seat{number: i + 1}
-		w.start(w.nodes[i], p.types, p.dev)
+// live lets the simulation go wrong, heals it and waits until it has settled.
+func (sim *simulation) live(p parts) {
+	for i := range sim.nodes {
+		sim.nodes[i] = &machine{number: i + 1}
+		sim.start(sim.nodes[i], p.types, p.dev)
 	}
 	background, stop := context.WithCancel(context.Background())
 	var around, acting sync.WaitGroup
 	for _, b := range boxes[:3] {
-		c := &collector{w.thread("collector " + b.ID), b}
+		c := &collector{sim.thread("collector " + b.ID), b}
 		around.Go(func() { c.run(background) })
 	}
-	for _, chaos := range w.chaos(p) {
+	for _, chaos := range sim.chaos(p) {
 		around.Go(func() { chaos(background) })
 	}
 	publishes, subscribes := systems()
 	for i := range publishers {
-		a := w.publisher(i+1, publishes, p.types)
+		a := sim.publisher(i+1, publishes, p.types)
 		acting.Go(func() { a.run(publications) })
 	}
 	for i := range subscribers {
-		a := w.subscriber(i+1, subscribes)
+		a := sim.subscriber(i+1, subscribes)
 		acting.Go(func() { a.run(subscriptions) })
 	}
 	acting.Wait()
-	w.heal()
-	w.settle()
+	sim.heal()
+	sim.settle()
 	stop()
 	around.Wait()
-	for _, s := range w.nodes {
+	for _, s := range sim.nodes {
 		n := s.at.Load()
 		n.stop()
 		n.ended.Wait()
 	}
-	w.mesh.late.Wait()
+	sim.mesh.late.Wait()
 }
 
 // systems are who publishes and who subscribes.
@@ -110,23 +110,23 @@ func systems() (publishes, subscribes spine.System) {
 
 // settle waits until nothing is under way, and does meanwhile what an operator
 // does: have parked copies sent again.
-func (w *world) settle() {
-	t := w.thread("operator")
+func (sim *simulation) settle() {
+	t := sim.thread("operator")
 	for began := time.Now(); time.Since(began) < settling; {
 		t.sleep(time.Second, 2*time.Second)
-		w.disk.mu.Lock()
-		for _, c := range w.disk.copies {
+		sim.disk.mu.Lock()
+		for _, c := range sim.disk.copies {
 			if c.State == store.Parked {
 				c.State, c.Refusals, c.First = store.Waiting, 0, time.Time{}
 			}
 		}
-		w.disk.mu.Unlock()
+		sim.disk.mu.Unlock()
 		running := true
-		for _, s := range w.nodes {
+		for _, s := range sim.nodes {
 			n := s.at.Load()
 			running = running && !n.dead.Load()
 		}
-		if running && w.book.unsettled() == "" {
+		if running && sim.book.unsettled() == "" {
 			t.log("settled")
 			return
 		}
@@ -134,12 +134,12 @@ func (w *world) settle() {
 }
 
 // chaos is what goes wrong, each in a thread of its own.
-func (w *world) chaos(p parts) []func(context.Context) {
+func (sim *simulation) chaos(p parts) []func(context.Context) {
 	var all []func(context.Context)
-	for _, s := range w.nodes {
-		t := w.thread("machine")
-		all = append(all, func(ctx context.Context) { w.restart(ctx, t, s, p) })
-		clock := w.thread("clock")
+	for _, s := range sim.nodes {
+		t := sim.thread("machine")
+		all = append(all, func(ctx context.Context) { sim.restart(ctx, t, s, p) })
+		clock := sim.thread("clock")
 		all = append(all, func(ctx context.Context) {
 			for clock.wait(ctx, clock.between(5*time.Second, time.Minute)) == nil {
 				if clock.happens(50) {
@@ -149,22 +149,22 @@ func (w *world) chaos(p parts) []func(context.Context) {
 			}
 		})
 	}
-	away, moves, reports, points := w.thread("directory"), w.thread("patients"), w.thread("MESH"), w.thread("checkpoints")
+	away, moves, reports, points := sim.thread("directory"), sim.thread("patients"), sim.thread("MESH"), sim.thread("checkpoints")
 	return append(all,
-		func(ctx context.Context) { w.leave(ctx, away) },
-		func(ctx context.Context) { w.move(ctx, moves) },
+		func(ctx context.Context) { sim.leave(ctx, away) },
+		func(ctx context.Context) { sim.move(ctx, moves) },
 		func(ctx context.Context) {
 			for reports.wait(ctx, reports.between(5*time.Second, time.Minute)) == nil {
 				if reports.happens(50) {
-					w.mesh.report(reports)
+					sim.mesh.report(reports)
 				}
 			}
 		},
-		func(ctx context.Context) { w.watch(ctx, points) })
+		func(ctx context.Context) { sim.watch(ctx, points) })
 }
 
 // restart crashes a machine's node now and then, and starts another.
-func (w *world) restart(ctx context.Context, t *thread, s *seat, p parts) {
+func (sim *simulation) restart(ctx context.Context, t *thread, s *machine, p parts) {
 	for t.wait(ctx, t.between(time.Second, 10*time.Second)) == nil {
 		n := s.at.Load()
 		if t.happens(12) {
@@ -174,42 +174,42 @@ func (w *world) restart(ctx context.Context, t *thread, s *seat, p parts) {
 			t.sleep(100*time.Millisecond, 3*time.Second)
 			n.ended.Wait()
 			t.sleep(time.Millisecond, 2*time.Millisecond)
-			w.start(s, p.types, p.dev)
+			sim.start(s, p.types, p.dev)
 			t.log("%s starts", s.at.Load().name)
 		}
 	}
 }
 
 // leave takes the patient directory away for a while.
-func (w *world) leave(ctx context.Context, t *thread) {
+func (sim *simulation) leave(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(5*time.Second, 40*time.Second)) == nil {
 		if t.happens(80) {
-			w.pds.setAway(true)
+			sim.pds.setAway(true)
 			t.log("away")
 			t.sleep(time.Second, 10*time.Second)
-			w.pds.setAway(false)
+			sim.pds.setAway(false)
 			t.log("back")
 		}
 	}
 }
 
 // move changes patients' practices, and flags one now and then for a while.
-func (w *world) move(ctx context.Context, t *thread) {
+func (sim *simulation) move(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(3*time.Second, 30*time.Second)) == nil {
 		who, where, flagged := people[t.below(len(people))].NHSNumber, practices[t.below(len(practices))], t.happens(15)
-		w.pds.change(who, func(p *directory.Patient) { p.GP, p.Sensitive = nhs.ODSCode(where), flagged })
+		sim.pds.change(who, func(p *directory.Patient) { p.GP, p.Sensitive = nhs.ODSCode(where), flagged })
 		t.log("a patient is at %s, flagged %v", where, flagged)
 	}
 }
 
 // watch takes checkpoints of the audit: nothing before one may change.
-func (w *world) watch(ctx context.Context, t *thread) {
-	for t.wait(ctx, 15*time.Second) == nil && !w.isHealed() {
-		w.disk.mu.Lock()
-		c := audit.Checkpoint{At: time.Now(), Heads: w.disk.heads()}
-		w.disk.mu.Unlock()
-		w.book.mu.Lock()
-		w.book.checkpoints = append(w.book.checkpoints, c)
-		w.book.mu.Unlock()
+func (sim *simulation) watch(ctx context.Context, t *thread) {
+	for t.wait(ctx, 15*time.Second) == nil && !sim.isHealed() {
+		sim.disk.mu.Lock()
+		c := audit.Checkpoint{At: time.Now(), Heads: sim.disk.heads()}
+		sim.disk.mu.Unlock()
+		sim.book.mu.Lock()
+		sim.book.checkpoints = append(sim.book.checkpoints, c)
+		sim.book.mu.Unlock()
 	}
 }

@@ -25,9 +25,9 @@ type subscriber struct {
 	number               int
 }
 
-func (w *world) subscriber(number int, s spine.System) *subscriber {
+func (sim *simulation) subscriber(number int, s spine.System) *subscriber {
 	return &subscriber{
-		thread: w.thread(fmt.Sprint("subscriber", number)), number: number,
+		thread: sim.thread(fmt.Sprint("subscriber", number)), number: number,
 		create: newCaller(s, spine.CreateInteraction), read: newCaller(s, spine.ReadInteraction), remove: newCaller(s, spine.DeleteInteraction),
 	}
 }
@@ -65,9 +65,9 @@ func (s *subscriber) wish(i int) *wish {
 	if s.happens(25) {
 		w.end = time.Now().Add(time.Duration(5+s.below(60)) * time.Second).Truncate(time.Second)
 	}
-	s.w.book.mu.Lock()
-	defer s.w.book.mu.Unlock()
-	s.w.book.wishes = append(s.w.book.wishes, w)
+	s.sim.book.mu.Lock()
+	defer s.sim.book.mu.Unlock()
+	s.sim.book.wishes = append(s.sim.book.wishes, w)
 	return w
 }
 
@@ -92,7 +92,7 @@ func (w *wish) resource() []byte {
 
 // node picks one that runs, or nil.
 func (t *thread) node() *node {
-	n := t.w.nodes[t.below(len(t.w.nodes))].at.Load()
+	n := t.sim.nodes[t.below(len(t.sim.nodes))].at.Load()
 	if n == nil || n.dead.Load() {
 		return nil
 	}
@@ -117,7 +117,7 @@ func (s *subscriber) subscribe(w *wish) string {
 				if exists {
 					w.alive = time.Now()
 				} else if w.end.IsZero() {
-					s.w.book.wrong("%s: refused: %v", w.tag, err)
+					s.sim.book.wrong("%s: refused: %v", w.tag, err)
 				}
 				return id
 			}
@@ -138,7 +138,7 @@ func (s *subscriber) check(w *wish, id string, gone bool) {
 	said := s.judge(err)
 	s.log("reads %s at %s: %s", w.tag, n.name, said)
 	if said == acknowledged && (gone || got.Criteria.Tag != w.tag) || said == refused && !gone {
-		s.w.book.wrong("%s: read after its deletion %v: %v", w.tag, gone, err)
+		s.sim.book.wrong("%s: read after its deletion %v: %v", w.tag, gone, err)
 	}
 }
 
@@ -192,13 +192,13 @@ func (c *collector) collect(n *node, id store.EventID) error {
 	delivery := store.DeliveryID(id, c.box.Row)
 	c.take(id, delivery, got)
 	_, err = n.submit(on(context.Background(), c.thread), acknowledgeOp{delivery, time.Now()})
-	c.log("collected %s: %s", c.w.book.name(id), c.judge(err))
+	c.log("collected %s: %s", c.sim.book.name(id), c.judge(err))
 	return err
 }
 
 // take writes a download into the book.
 func (c *collector) take(id store.EventID, delivery string, got []byte) {
-	b := c.w.book
+	b := c.sim.book
 	b.mu.Lock()
 	b.downloaded[delivery] = true
 	known := slices.ContainsFunc(b.publications, func(p *publication) bool { return bytes.Equal(p.body, got) })

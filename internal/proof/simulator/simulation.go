@@ -38,15 +38,15 @@ type Outcome struct {
 // order of things follows from the seed alone.
 const tick = 4096 * time.Nanosecond
 
-// world is one run. It lives in one synctest bubble.
-type world struct {
+// simulation is one run. It lives in one synctest bubble.
+type simulation struct {
 	Config
 	began time.Time
 	disk  *disk
 	pds   *pds
 	mesh  *farMESH
 	book  *book
-	nodes [2]*seat
+	nodes [2]*machine
 
 	mu      sync.Mutex
 	threads int
@@ -59,7 +59,7 @@ type world struct {
 
 // thread is a line of action with a source of chance of its own.
 type thread struct {
-	w    *world
+	sim  *simulation
 	name string
 	slot time.Duration // within a tick
 
@@ -69,13 +69,13 @@ type thread struct {
 
 // thread starts a new line of action. It is called at moments that the seed
 // decides, so that the same one gets the same number in each run.
-func (w *world) thread(name string) *thread {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.threads++
+func (sim *simulation) thread(name string) *thread {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.threads++
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name))
-	return &thread{w: w, name: name, slot: time.Duration(w.threads) % tick, chance: rand.New(rand.NewPCG(w.Seed, h.Sum64()+uint64(w.threads)))} //nolint:gosec // replayable by design
+	return &thread{sim: sim, name: name, slot: time.Duration(sim.threads) % tick, chance: rand.New(rand.NewPCG(sim.Seed, h.Sum64()+uint64(sim.threads)))} //nolint:gosec // replayable by design
 }
 
 // below draws a number in [0, n).
@@ -91,7 +91,7 @@ func (t *thread) happens(percent float64) bool {
 	t.mu.Lock()
 	hit := t.chance.Float64()*100 < percent
 	t.mu.Unlock()
-	return hit && !t.w.isHealed()
+	return hit && !t.sim.isHealed()
 }
 
 // between draws a duration.
@@ -103,7 +103,7 @@ func (t *thread) between(from, to time.Duration) time.Duration {
 
 // delay is what to sleep for about d so as to wake in the thread's own slot.
 func (t *thread) delay(d time.Duration) time.Duration {
-	now := time.Since(t.w.began)
+	now := time.Since(t.sim.began)
 	return (now+d)/tick*tick + tick + t.slot - now
 }
 
@@ -124,35 +124,35 @@ func (t *thread) wait(ctx context.Context, d time.Duration) error {
 // log adds a line to the trace. What stands in it must follow from the seed:
 // no ids that were drawn elsewhere, no addresses.
 func (t *thread) log(format string, args ...any) {
-	t.w.note(fmt.Sprintf("%12.6f %-14s ", time.Since(t.w.began).Seconds(), t.name) + fmt.Sprintf(format, args...))
+	t.sim.note(fmt.Sprintf("%12.6f %-14s ", time.Since(t.sim.began).Seconds(), t.name) + fmt.Sprintf(format, args...))
 }
 
-func (w *world) note(line string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (sim *simulation) note(line string) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
 	for i := range len(line) {
-		w.hash = (w.hash ^ uint64(line[i])) * 1099511628211 // FNV-1a
+		sim.hash = (sim.hash ^ uint64(line[i])) * 1099511628211 // FNV-1a
 	}
-	if w.Trace {
-		w.lines = append(w.lines, strings.TrimRight(line, "\n"))
+	if sim.Trace {
+		sim.lines = append(sim.lines, strings.TrimRight(line, "\n"))
 	}
 }
 
-func (w *world) isHealed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.healed
+func (sim *simulation) isHealed() bool {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	return sim.healed
 }
 
-func (w *world) heal() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.healed = true
+func (sim *simulation) heal() {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
+	sim.healed = true
 }
 
-func (w *world) count(n *int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+func (sim *simulation) count(n *int) {
+	sim.mu.Lock()
+	defer sim.mu.Unlock()
 	*n++
 }
 
