@@ -6,64 +6,16 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
-	"nems/internal/audit"
-	"nems/internal/broker"
-	"nems/internal/console"
-	"nems/internal/courier"
-	"nems/internal/mailbox"
-	"nems/internal/operator"
+	"nems/internal/database"
 	"nems/internal/store"
 	"nems/internal/store/postgres"
 	"nems/internal/store/sqlite"
 )
 
-// database is what the parts of a node need of a store, whichever it is.
-type database interface {
-	broker.Journal
-	broker.Mailboxes
-	mailbox.Boxes
-	courier.Outbox
-	operator.Store
-	console.Source
-
-	RegistryVersion(ctx context.Context) (int64, error)
-	// SearchKey is the secret of 32 bytes that the nodes of a database share;
-	// nil where there is one node.
-	SearchKey(ctx context.Context) ([]byte, error)
-	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
-	PutWorkflow(ctx context.Context, w store.Workflow) error
-	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
-	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
-	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
-	Unrouted(ctx context.Context) (store.Unrouted, error)
-	Record(e audit.Entry)
-	RecordRoom(mailbox string) error
-	Heads(ctx context.Context) ([]audit.Head, error)
-	// PutWitness keeps what was seen of a file outside the database; Witness
-	// returns it, nil where there is none.
-	PutWitness(ctx context.Context, name string, value []byte) error
-	Witness(ctx context.Context, name string) ([]byte, error)
-	// LastCommit is when the newest link of the audit was committed, by the clock
-	// of who did; zero before the first.
-	LastCommit(ctx context.Context) (time.Time, error)
-	// Lead tells whether this node is to do a task that one node does at a
-	// time; it then stays in charge for the lease, or until it ends.
-	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
-	Stats() store.CommitterStats
-	QuotaRefusals(q store.Quota) uint64
-	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
-
-	// Run does the store's own work until the context ends, then commits what
-	// was accepted.
-	Run(ctx context.Context) error
-	Close() error
-}
-
 // openDatabase opens the store that the configuration names. A database of
 // several nodes is migrated by the operator, but for the dev world.
-func (n *node) openDatabase(ctx context.Context) (database, error) {
+func (n *node) openDatabase(ctx context.Context) (database.Store, error) {
 	options := store.Options{Now: n.Now, Settled: n.clock.Settled, Steady: n.Steady, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
 	if isPostgres(n.Database) {
 		return opened(postgres.Open(ctx, n.Database, postgres.Options{Options: options, Migrate: n.Dev}))
@@ -77,7 +29,7 @@ func (n *node) openDatabase(ctx context.Context) (database, error) {
 
 // opened hands on what a store's Open returns: no database where there is an
 // error, rather than an interface around a nil pointer.
-func opened[DB database](db DB, err error) (database, error) {
+func opened[DB database.Store](db DB, err error) (database.Store, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/catalogue"
+	"nems/internal/database"
 	"nems/internal/operator"
 	"nems/internal/store/postgres"
 	"nems/internal/store/sqlite"
@@ -44,7 +45,7 @@ func OpenDesk(data, database string) (desk operator.Desk, close func() error, er
 	}, nil
 }
 
-func openDeskDatabase(data, url string) (database, error) {
+func openDeskDatabase(data, url string) (database.Store, error) {
 	if isPostgres(url) {
 		return opened(postgres.Open(context.Background(), url, postgres.Options{}))
 	}

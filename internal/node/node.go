@@ -23,6 +23,7 @@ import (
 	"nems/internal/catalogue"
 	"nems/internal/console"
 	"nems/internal/courier"
+	"nems/internal/database"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
@@ -51,7 +52,7 @@ type World struct {
 type node struct {
 	Config
 	World
-	db        database
+	db        database.Store
 	directory *sqlite.Directory
 	patients  directory.Patients // in the directory, or at PDS: then endPDS is set
 	endPDS    func()

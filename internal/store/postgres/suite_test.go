@@ -6,14 +6,11 @@ import (
 
 	"go.uber.org/goleak"
 
-	"nems/internal/mailbox"
 	"nems/internal/store"
 	"nems/internal/store/postgres"
 	"nems/internal/store/postgres/pgtest"
 	"nems/internal/store/storetest"
 )
-
-var _ mailbox.Boxes = (*postgres.DB)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -49,6 +46,14 @@ func (f *fixture) Open(t *testing.T, c *storetest.Clock) storetest.Store {
 func (f *fixture) OpenSecond(t *testing.T, c *storetest.Clock) storetest.Store {
 	t.Helper()
 	return (&fixture{dsn: f.dsn}).Open(t, c)
+}
+
+func (f *fixture) Spoil(t *testing.T, what storetest.Spoiled) {
+	t.Helper()
+	pgtest.SQL(t, f.dsn, map[storetest.Spoiled]string{
+		storetest.SpoiledCriteria:   "UPDATE subscription SET criteria = 'written by a version that never was'",
+		storetest.SpoiledCandidates: "UPDATE route SET candidate = '\\x63'",
+	}[what])
 }
 
 func (f *fixture) Stop(*testing.T) { f.stop() }

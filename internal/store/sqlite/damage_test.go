@@ -82,40 +82,6 @@ func TestEditedAuditIsFound(t *testing.T) {
 	}
 }
 
-func TestUnreadableSubscriptionsAreQuarantined(t *testing.T) {
-	for name, script := range map[string]string{
-		"criteria": "UPDATE subscription SET criteria = 'written by a version that never was'",
-		"route":    "UPDATE route SET candidate = x'63'",
-	} {
-		t.Run(name, func(t *testing.T) {
-			db, path, _, _ := oneEvent(t)
-			ask(t, raw(t, path), script)
-			list, err := db.Subscriptions(t.Context(), store.SubscriptionQuery{ODS: "RR8", Max: 10})
-			if err != nil || len(list) != 1 {
-				t.Fatalf("listing: %d, %v", len(list), err)
-			}
-			s, err := db.Subscription(t.Context(), list[0].ID)
-			if err != nil || s.Criteria.Text == "" {
-				t.Errorf("reading: %+v, %v", s, err)
-			}
-			r, err := publishing(db)(t.Context(), storetest.Numbered(1))
-			if err != nil || r.Copies != 0 {
-				t.Errorf("it still matches: %+v, %v", r, err)
-			}
-			q, err := db.Quarantined(t.Context())
-			if err != nil || len(q) != 1 || q[0].ID != s.ID || q[0].Reason == "" {
-				t.Errorf("quarantined: %+v, %v", q, err)
-			}
-			if err := db.Delete(t.Context(), s.ID, audit.Entry{}); err != nil {
-				t.Error(err)
-			}
-			if q, err = db.Quarantined(t.Context()); err != nil || len(q) != 0 {
-				t.Errorf("deleted: %+v, %v", q, err)
-			}
-		})
-	}
-}
-
 // A batch with a member that cannot be stored must not fail the others.
 func TestOneBadEventRefusesItselfAlone(t *testing.T) {
 	db, _, box, event := oneEvent(t)

@@ -9,13 +9,10 @@ import (
 
 	"go.uber.org/goleak"
 
-	"nems/internal/mailbox"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
 	"nems/internal/store/storetest"
 )
-
-var _ mailbox.Boxes = (*sqlite.DB)(nil)
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -42,6 +39,14 @@ func (f *fixture) Open(t *testing.T, c *storetest.Clock) storetest.Store {
 	}
 	f.stop = storetest.Serve(t, db)
 	return db
+}
+
+func (f *fixture) Spoil(t *testing.T, what storetest.Spoiled) {
+	t.Helper()
+	ask(t, raw(t, filepath.Join(f.dir, "nems.db")), map[storetest.Spoiled]string{
+		storetest.SpoiledCriteria:   "UPDATE subscription SET criteria = 'written by a version that never was'",
+		storetest.SpoiledCandidates: "UPDATE route SET candidate = x'63'",
+	}[what])
 }
 
 func (f *fixture) Stop(*testing.T) { f.stop() }

@@ -108,8 +108,8 @@ var life = porcupine.Model{
 func histories(t *testing.T, w *world) {
 	count, operations := historyAmount(t)
 	handles := []registers{w.Store}
-	if f, ok := w.fixture.(SecondOpener); ok {
-		handles = append(handles, f.OpenSecond(t, w.clock))
+	if second, ok := w.second(); ok {
+		handles = append(handles, second)
 	}
 	began := time.Now()
 	total := 0

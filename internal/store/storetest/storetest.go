@@ -5,99 +5,20 @@ package storetest
 
 import (
 	"context"
-	"io"
-	"iter"
 	"sync"
 	"testing"
 	"time"
 
-	"nems/internal/audit"
-	"nems/internal/nhs"
+	"nems/internal/database"
 	"nems/internal/store"
-	"nems/internal/subscription"
 )
 
-// Store is everything that consumers declare, together.
+// Store is what a node asks of its database, and one thing that only tests ask.
 type Store interface {
-	NextPosition() store.EventID
-	Moment(p store.EventID) time.Time
-	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
-	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
-	Event(ctx context.Context, event store.EventID) (store.Event, error)
-	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
-	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
-	Unrouted(ctx context.Context) (store.Unrouted, error)
-	PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error)
-
-	Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error
-	SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error)
-	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
-	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
-	AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
-	CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (store.Count, error)
-	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
-	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
-	DeleteAll(ctx context.Context, all []store.Deletion) ([]error, error)
-
-	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
-	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
-	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
-	Lookup(ctx context.Context, ods string) ([]store.Mailbox, error)
-	PutWorkflow(ctx context.Context, w store.Workflow) error
-	Restricted(ctx context.Context, workflow string) (store.Workflow, bool, error)
-
-	List(ctx context.Context, q store.InboxQuery) ([]store.Listed, error)
-	Count(ctx context.Context, mailbox int64) (int, error)
-	Message(ctx context.Context, mailbox int64, position store.EventID) (store.Message, error)
-	History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error)
-	Chunk(ctx context.Context, m *store.Message, n int, w io.Writer) error
-	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error
-	Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error
-	PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error)
-	Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error)
-	SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error)
-	Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) ([]store.Message, error)
-	SetStatus(ctx context.Context, m store.Message, report *store.Message) error
-	Overdue(ctx context.Context, now time.Time, max int) ([]store.Message, error)
-	Purge(ctx context.Context, before time.Time, max int) (int, error)
-	Reset(ctx context.Context, mailbox int64) error
-	UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error)
-
-	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
-	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
-	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
-	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
-	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
-	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
-	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
-	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
-	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
-	Delivery(ctx context.Context, id string) (store.Delivery, error)
-	RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
-	ParkDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
-	ResendDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
-
-	PutSystem(ctx context.Context, s store.System, e audit.Entry) error
-	RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error
-	System(ctx context.Context, asid nhs.ASID) (store.System, error)
-	Systems(ctx context.Context) ([]store.System, error)
-	PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error
-	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
-	RegistryVersion(ctx context.Context) (int64, error)
-	PutWitness(ctx context.Context, name string, value []byte) error
-	Witness(ctx context.Context, name string) ([]byte, error)
-
-	Overview(ctx context.Context, latest int) (store.Overview, error)
-	Record(e audit.Entry)
-	RecordRoom(mailbox string) error
-	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
-	Heads(ctx context.Context) ([]audit.Head, error)
-	LastCommit(ctx context.Context) (time.Time, error)
+	database.Store
+	// Housekeep does at once what Run does from time to time: it ends
+	// subscriptions, and removes what retention allows.
 	Housekeep(ctx context.Context) error
-	QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error)
-	QuotaRefusals(q store.Quota) uint64
-	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
-	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
 }
 
 // Fixture is one database, empty at first.
@@ -107,6 +28,9 @@ type Fixture interface {
 	Open(t *testing.T, c *Clock) Store
 	// Limit sets the quotas of the stores that are opened from now on.
 	Limit(q store.Quotas)
+	// Spoil damages what is stored of every subscription, behind the back of the
+	// open store.
+	Spoil(t *testing.T, what Spoiled)
 	// Stop ends the open store in order.
 	Stop(t *testing.T)
 	// Crash ends the open store so that the next Open finds what was on disk at
@@ -140,6 +64,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"EndedSubscriptions", endedSubscriptions},
 		{"Approval", approval},
 		{"ListingSubscriptions", listingSubscriptions},
+		{"Quarantined", quarantined},
 		{"Searches", searches},
 		{"Overviews", overviews},
 		{"LargeOverviews", largeOverviews},
@@ -176,6 +101,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Witnesses", witnesses},
 		{"AuditVerifies", auditVerifies},
 		{"LastCommit", lastCommit},
+		{"CommitterStats", committerStats},
+		{"Leading", leading},
+		{"SearchKeys", searchKeys},
 		{"Interactions", interactions},
 		{"NoRoom", noRoom},
 		{"Reopening", reopening},

@@ -1,0 +1,107 @@
+// Package database says what a node asks of its database, whichever that is:
+// the interfaces of the node's parts together, and what the node asks beside
+// them. sqlite.DB and postgres.DB have it all, and storetest holds them to it.
+package database
+
+import (
+	"context"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/broker"
+	"nems/internal/console"
+	"nems/internal/courier"
+	"nems/internal/mailbox"
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+// Store is everything that a node asks of its database. Methods are safe for
+// concurrent use, and return store.ErrBusy, store.ErrUnknown and store.ErrClosed
+// as the store's sentinels say.
+type Store interface {
+	broker.Journal
+	broker.Mailboxes
+	mailbox.Boxes
+	mailbox.Trail
+	courier.Outbox
+	operator.Store
+	console.Source
+
+	Process
+	Peers
+	Ends
+	Queues
+	Quotas
+}
+
+// Process is the store's own work.
+type Process interface {
+	// Run does the store's work until ctx ends: it commits, spreads large fan-outs
+	// and keeps house. Then it commits what was accepted, refuses the rest with
+	// store.ErrClosed, and returns when all that it started has ended.
+	Run(ctx context.Context) error
+	// Close gives the database back. Run must have returned, or never have been
+	// called.
+	Close() error
+	// Stats returns the counters of the group committer.
+	Stats() store.CommitterStats
+}
+
+// Peers is what the nodes of one database have in common.
+type Peers interface {
+	// Lead tells whether this node is to do a task that one node does at a time.
+	// It then stays in charge for the lease, by the database's clock, or until it
+	// ends. A database with one node always answers yes.
+	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
+	// RegistryVersion grows with every change of a system or a life cycle. It is
+	// cheap: a node that asks every second learns of changes in time.
+	RegistryVersion(ctx context.Context) (int64, error)
+	// SearchKey is the secret of 32 bytes that the nodes share and keep: it seals
+	// what one node hands out and another may get back. It is nil where a
+	// database has one node.
+	SearchKey(ctx context.Context) ([]byte, error)
+}
+
+// Ends is what shows whether a database, or a file beside it, has lost its end.
+type Ends interface {
+	// Heads returns the ends of the audit's chains that no other chain has bound:
+	// those of chains that grow, and of chains that ended without a successor.
+	// There are none before the first link.
+	Heads(ctx context.Context) ([]audit.Head, error)
+	// LastCommit is when the newest link of the audit was committed, by the clock
+	// of the node that did; zero before the first.
+	LastCommit(ctx context.Context) (time.Time, error)
+	// PutWitness keeps what was seen of a file outside the database, in place of
+	// what was kept under the name before.
+	PutWitness(ctx context.Context, name string, value []byte) error
+	// Witness returns what PutWitness kept, nil where there is none.
+	Witness(ctx context.Context, name string) ([]byte, error)
+}
+
+// Queues is what waits, for the metrics. Lists have at most max rows. Counting
+// never reads a whole table.
+type Queues interface {
+	// Backlogs lists the remote mailboxes for which copies wait, the deepest
+	// first. Each is counted up to store.DeepestBacklog.
+	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
+	// Uncollected lists the mailboxes served here that have something to collect,
+	// those with the oldest first.
+	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
+	// ParkedHere lists the mailboxes served here for which copies are parked, those
+	// with the most first.
+	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
+	// Unrouted counts the events that are accepted and not routed.
+	Unrouted(ctx context.Context) (store.Unrouted, error)
+}
+
+// Quotas is how the limits on what one owner may have are kept. The limits
+// themselves are given to the store when it is opened.
+type Quotas interface {
+	// QuotaRefusals counts what this node refused because of a quota since it
+	// started.
+	QuotaRefusals(q store.Quota) uint64
+	// RecountQuotas counts what the counters should be, puts right those that are
+	// not, and returns these. It reads whole tables, while others write.
+	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
+}

@@ -1,0 +1,79 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"nems/internal/store"
+)
+
+// Spoiled says what Fixture.Spoil makes unreadable of subscriptions.
+type Spoiled string
+
+// What is stored of a subscription twice over.
+const (
+	// SpoiledCriteria: the text of the criteria, which reading parses.
+	SpoiledCriteria Spoiled = "criteria"
+	// SpoiledCandidates: what matching reads.
+	SpoiledCandidates Spoiled = "candidates"
+)
+
+// A subscription that cannot be read matches no more, stays to be read as far as
+// it can be, and is listed until its owner deletes it. The others go on.
+func quarantined(t *testing.T, w *world) {
+	for _, what := range []Spoiled{SpoiledCriteria, SpoiledCandidates} {
+		t.Run(string(what), func(t *testing.T) {
+			box := w.mailbox(string(what))
+			spoiled := w.subscribe(string(what), ofPatient(jack, vaccination))
+			w.wantQuarantined("at first")
+			w.fixture.Spoil(t, what)
+			w.clock.advance(time.Millisecond) // ids of one moment have no order
+			sound := w.subscribe(string(what), ofPatient(other, vaccination))
+
+			read, err := w.Subscription(w.ctx(), spoiled.ID)
+			w.must(err)
+			if read.ODS != spoiled.ODS || read.Criteria.Text == "" {
+				t.Errorf("reading it: %+v", read)
+			}
+			list, err := w.Subscriptions(w.ctx(), store.SubscriptionQuery{ODS: spoiled.ODS, Max: 10})
+			if err != nil || len(list) != 2 || list[0].ID != spoiled.ID || list[1].ID != sound.ID {
+				t.Errorf("listing both: %d, %v", len(list), err)
+			}
+			if what == SpoiledCriteria { // until then it may match, as it was meant to
+				w.wantQuarantined("found by reading", spoiled.ID.String())
+			}
+			if r := w.publish(); r.Copies != 0 {
+				t.Errorf("it matches still: %+v", r)
+			}
+			r, err := w.AcceptEvent(w.ctx(), w.acceptance(other, message(1)))
+			if w.must(err); r.Copies != 1 {
+				t.Errorf("the sound one does not match: %+v", r)
+			}
+			w.wantInbox("of the sound one alone", box, r.Event)
+			w.wantQuarantined("found", spoiled.ID.String())
+			for _, s := range list {
+				w.must(w.Delete(w.ctx(), s.ID, entry("delete")))
+			}
+			w.wantQuarantined("deleted")
+		})
+	}
+}
+
+// wantQuarantined waits for a list: who finds an unreadable one does not wait
+// for the commit that sets it aside.
+func (w *world) wantQuarantined(when string, want ...string) {
+	w.Helper()
+	w.eventually(when+": the quarantined subscriptions are listed", func() bool {
+		list, err := w.Quarantined(w.ctx())
+		w.must(err)
+		if len(list) != len(want) {
+			return false
+		}
+		for i, q := range list {
+			if q.ID.String() != want[i] || q.Reason == "" || !q.At.Equal(w.clock.Now()) {
+				w.Errorf("%s: expected %v; received %+v", when, want, list)
+			}
+		}
+		return true
+	})
+}
