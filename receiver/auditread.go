@@ -89,7 +89,7 @@ func (f *AuditFilter) wants(e Entry) bool {
 		same(f.Patient, e.Patient) && same(f.Thing, e.Thing)
 }
 
-// wantsDay tells whether the day that begins at day may hold wanted entries.
+// wantsDay reports whether the day that begins at day may hold wanted entries.
 func (f *AuditFilter) wantsDay(day time.Time) bool {
 	return day.Add(24*time.Hour).After(f.From) && (f.To.IsZero() || day.Before(f.To))
 }

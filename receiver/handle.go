@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// hand gives a message to the Handler until it succeeds or counts as poison.
+// hand returns a message to the Handler until it succeeds or counts as poison.
 func (r *round) hand(ctx context.Context, m Message) error {
 	begun, err := r.config.Memory.Attempts(m.Key)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"iter"
 )
 
-// attribute of the start tag being read.
+// attribute is one attribute of the start tag that is being read.
 type attribute struct {
-	prefix, name span // prefix empty: none
+	prefix, name span // an empty prefix means none
 	value        span // between the quotes, as written
-	plain        bool // no references and no white space but blanks
+	plain        bool // no references, and no white space other than blanks
 	uri          namespace
 }
 
-// value gives an attribute's normalised value.
+// value returns an attribute's normalised value.
 func (p *parser) value(a *attribute) []byte {
 	raw := p.bytes(a.value)
 	if a.plain {
@@ -23,8 +23,8 @@ func (p *parser) value(a *attribute) []byte {
 	return unescapeAttribute(raw)
 }
 
-// readAttributes reads what stands between an element's name and the end of
-// its start tag, and reports whether it is an empty-element tag.
+// readAttributes reads from an element's name to the end of its start tag, and
+// reports whether it is an empty-element tag.
 func (p *parser) readAttributes() (empty bool, err error) {
 	p.attributeCount = 0
 	for {
@@ -41,12 +41,12 @@ func (p *parser) readAttributes() (empty bool, err error) {
 			return false, nil
 		case c == '/':
 			if p.pos+1 >= len(p.src) || p.src[p.pos+1] != '>' {
-				return false, p.syntax("xml-tag", "a slash inside a tag has to end it", p.pos)
+				return false, p.syntax("xml-tag", "a slash inside a tag must be followed by >", p.pos)
 			}
 			p.pos += 2
 			return true, nil
 		case before == p.pos:
-			return false, p.syntax("xml-tag", "white space is missing before an attribute, or a name holds a character that names do not have", p.pos)
+			return false, p.syntax("xml-tag", "white space is missing before an attribute, or a name holds a character that is not allowed in names", p.pos)
 		}
 		if err := p.readAttribute(); err != nil {
 			return false, err
@@ -83,7 +83,7 @@ func (p *parser) skipSpace() {
 func (p *parser) readValue(a *attribute) error {
 	src, i := p.src, p.pos
 	if i >= len(src) || src[i] != '"' && src[i] != '\'' {
-		return p.syntax("xml-tag", "an attribute's value has to stand in quotes", i)
+		return p.syntax("xml-tag", "an attribute's value must be in quotes", i)
 	}
 	quote := src[i]
 	i++
@@ -101,7 +101,7 @@ func (p *parser) readValue(a *attribute) error {
 			p.pos = i + 1
 			return nil
 		case c == '<':
-			return p.syntax("xml-tag", "the character < may not stand in an attribute's value", i)
+			return p.syntax("xml-tag", "the character < is not allowed in an attribute's value", i)
 		case c == '&':
 			a.plain = false
 			_, size, err = p.reference(i)
@@ -150,7 +150,7 @@ func (p *parser) readNCName() (span, error) {
 	p.pos = i
 	name := src[start:i]
 	if len(name) == 0 || class[name[0]]&classStart == 0 && name[0] < 0x80 || !isASCII(name) && !isNCName(name) {
-		return span{}, p.syntax("xml-name", "a name is missing or holds a character that names do not have", start)
+		return span{}, p.syntax("xml-name", "a name is missing or holds a character that is not allowed in names", start)
 	}
 	return span{uint32(start), uint32(i)}, nil
 }
@@ -164,15 +164,16 @@ func isASCII(v []byte) bool {
 	return true
 }
 
-// checkDuplicates refuses two attributes of one expanded name. Attributes
-// without a prefix are in no namespace, declarations in their own.
+// checkDuplicates refuses two attributes with the same expanded name.
+// Attributes without a prefix are in no namespace. Namespace declarations are
+// in a namespace of their own.
 func (p *parser) checkDuplicates() error {
 	if p.attributeCount < 2 {
 		return nil
 	}
-	// A hash table of twice as many places as there can be attributes: each one
-	// meets the few that share its place.
-	var table [2 * maxAttributes]uint8 // from 1
+	// The hash table has twice as many places as there can be attributes, so
+	// that each attribute is compared only with the few that share its place.
+	var table [2 * maxAttributes]uint8 // attributes are numbered from 1
 	for i := range p.attributeCount {
 		a := &p.attributes[i]
 		at := maphash.Bytes(hashSeed, p.bytes(a.name)) + uint64(a.uri)
@@ -180,7 +181,7 @@ func (p *parser) checkDuplicates() error {
 			count(1)
 			b := &p.attributes[table[at%uint64(len(table))]-1]
 			if a.uri == b.uri && bytes.Equal(p.bytes(a.name), p.bytes(b.name)) && (a.prefix.start == a.prefix.end) == (b.prefix.start == b.prefix.end) {
-				return p.syntax("xml-attribute-twice", "an attribute stands twice in one element", int(a.name.start))
+				return p.syntax("xml-attribute-twice", "an attribute occurs twice in one element", int(a.name.start))
 			}
 		}
 		table[at%uint64(len(table))] = uint8(i + 1)
@@ -190,8 +191,8 @@ func (p *parser) checkDuplicates() error {
 
 var hashSeed = maphash.MakeSeed()
 
-// startTagAttribute finds an attribute without prefix in a start tag that is
-// known to be well formed.
+// startTagAttribute finds an attribute without a prefix in a well-formed start
+// tag.
 func startTagAttribute(tag []byte, name string) (value []byte, found bool) {
 	for n, quoted := range tagAttributes(tag) {
 		if n == name {
@@ -201,8 +202,8 @@ func startTagAttribute(tag []byte, name string) (value []byte, found bool) {
 	return nil, false
 }
 
-// tagAttributes gives the attributes of a start tag that is known to be well
-// formed: names as written, values with their quotes.
+// tagAttributes yields the attributes of a well-formed start tag: names as
+// written, values with their quotes.
 func tagAttributes(tag []byte) iter.Seq2[string, []byte] {
 	return func(yield func(string, []byte) bool) {
 		for i := bytes.IndexAny(tag, " \t\r\n/>"); ; {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ownMessage is an event message of synthetic data, in size (11.4 KB) and make
-// like the official vaccination message.
+// ownMessage is an event message of synthetic data. It resembles the official
+// vaccination message in size (11.4 KB) and structure.
 func ownMessage() []byte {
 	const entry = `	<entry>
 		<fullUrl value="urn:uuid:00000000-0000-4000-8000-%012d"/>
@@ -87,8 +87,9 @@ func BenchmarkParseOwnMessage(b *testing.B) { benchmarkParse(b, ownMessage()) }
 
 func BenchmarkParseOfficialVaccination(b *testing.B) { benchmarkParse(b, officialVaccination(b)) }
 
-// libxml2 on the official message with HL7's schema: the time of many copies
-// in one run of xmllint less that of one, in which the schema is loaded.
+// Measures libxml2 with HL7's schema on the official message: the time for many
+// copies in one run of xmllint, minus the time for one copy, in which the
+// schema is loaded.
 func BenchmarkXMLLintOfficialVaccination(b *testing.B) {
 	file := filepath.Join(b.TempDir(), "message.xml")
 	if err := os.WriteFile(file, officialVaccination(b), 0o600); err != nil {
@@ -143,7 +144,7 @@ func BenchmarkJSONToXML(b *testing.B) {
 	}
 }
 
-// What the first use costs.
+// Measures the cost of the first use.
 func BenchmarkLoadFacts(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

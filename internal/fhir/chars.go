@@ -8,12 +8,12 @@ import (
 
 // Classes of bytes, for the scanner's loops.
 const (
-	className  uint8 = 1 << iota // ASCII characters of a name, the colon apart
-	classStart                   // ASCII characters that start one
-	classPlain                   // needs no look inside an attribute's value
-	classText                    // needs no look inside text
+	className  uint8 = 1 << iota // ASCII characters of a name, except the colon
+	classStart                   // ASCII characters that start a name
+	classPlain                   // needs no further check inside an attribute's value
+	classText                    // needs no further check inside text
 	classSpace                   // white space
-	classURI                     // means nothing special anywhere in a uri
+	classURI                     // has no special meaning anywhere in a uri
 )
 
 var class = func() (table [256]uint8) {
@@ -42,20 +42,20 @@ var class = func() (table [256]uint8) {
 	for _, c := range []byte("-._~/?=&+,;!$()*") {
 		table[c] |= classURI
 	}
-	table[']'] &^= classText // "]]>" may not stand in text
+	table[']'] &^= classText // "]]>" is not allowed in text
 	return table
 }()
 
-// skipPlain gives the index, from i on, of the first byte that is not
-// classPlain, eight bytes at a time where there are as many.
+// skipPlain returns the index of the first byte from i on that is not
+// classPlain. It looks at eight bytes at a time where it can.
 func skipPlain(src []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for i+8 <= len(src) {
 		w := binary.LittleEndian.Uint64(src[i:])
 		quote := w ^ '"'*ones
-		amp := (w ^ '&'*ones) &^ ones // also the apostrophe, which differs in the last bit
+		amp := (w ^ '&'*ones) &^ ones // also finds the apostrophe, which differs from & only in the last bit
 		less := w ^ '<'*ones
-		// The lowest bit set is right; those above it may not be.
+		// The lowest bit that is set is right; bits above it may be wrong.
 		found := ((w-' '*ones)&^w | (quote-ones)&^quote | (amp-ones)&^amp | (less-ones)&^less | w) & highs
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8

@@ -2,9 +2,10 @@ package fhir
 
 import "time"
 
-// checkDate judges a date, or with clock a dateTime: a year, a month or a day
-// that exists, and for dateTime also a day with time and zone (STU3,
-// datatypes.html#dateTime). Years run from -9999 to 9999 without 0.
+// checkDate judges a date, or if clock is set a dateTime. A date is a year, a
+// month or a day that exists; a dateTime may also be a day with time and zone
+// (STU3, datatypes.html#dateTime). Years run from -9999 to 9999; there is no
+// year 0.
 func checkDate(v []byte, clock bool) verdict {
 	rest, complete, good := cutDate(v)
 	switch {
@@ -18,9 +19,9 @@ func checkDate(v []byte, clock bool) verdict {
 	return checkClock(rest[1:])
 }
 
-// checkInstant judges a whole date and time with its zone. XML schema's
-// dateTime, to which HL7's schema leaves the form, has more: years of five
-// and more digits, hour 24, no zone.
+// checkInstant judges a full date and time with its zone. HL7's schema leaves
+// the form to XML schema's dateTime, which allows more: years of five and more
+// digits, hour 24, no zone.
 func checkInstant(v []byte) verdict {
 	rest, complete, good := cutDate(v)
 	if good && complete && len(rest) > 0 && rest[0] == 'T' {
@@ -34,7 +35,7 @@ func checkInstant(v []byte) verdict {
 	return verdictForm
 }
 
-// cutDate takes YYYY, YYYY-MM or YYYY-MM-DD off the front of v.
+// cutDate removes YYYY, YYYY-MM or YYYY-MM-DD from the front of v.
 func cutDate(v []byte) (rest []byte, complete, good bool) {
 	negative := len(v) > 0 && v[0] == '-'
 	if negative {
@@ -64,8 +65,8 @@ func cutDate(v []byte) (rest []byte, complete, good bool) {
 	return v, true, day >= 1 && day <= daysIn(year, month)
 }
 
-// daysIn counts the days of a month. Leap years before the year 1 are those
-// of the numbers that stand there, as XML schema 1.0 has them.
+// daysIn returns the number of days of a month. Negative years are leap years
+// by their number, as in XML schema 1.0.
 func daysIn(year, month int) int {
 	switch time.Month(month) {
 	case time.April, time.June, time.September, time.November:
@@ -98,7 +99,7 @@ func isTimeOfDay(v []byte) bool {
 	return rest != nil && len(rest) == 0
 }
 
-// cutTimeOfDay takes HH:MM:SS[.s...] off the front; nil if it is not there.
+// cutTimeOfDay removes HH:MM:SS[.s...] from the front; it returns nil if there is none.
 func cutTimeOfDay(v []byte) []byte {
 	if len(v) < 8 || v[2] != ':' || v[5] != ':' {
 		return nil
@@ -135,8 +136,8 @@ func isZone(v []byte) bool {
 	return good1 && good2 && (hour < 14 && minute < 60 || hour == 14 && minute == 0)
 }
 
-// isSchemaDateTime reports whether v is a dateTime of XML schema that FHIR
-// does not have: a year of more than four digits, or hour 24.
+// isSchemaDateTime reports whether v is a dateTime of XML schema that FHIR does
+// not allow: a year of more than four digits, or hour 24.
 func isSchemaDateTime(v []byte) bool {
 	short := append([]byte(nil), v...)
 	digits := 0
@@ -147,8 +148,8 @@ func isSchemaDateTime(v []byte) bool {
 		digits++
 	}
 	if digits > 4 && digits <= 18 && short[0] != '0' {
-		// The calendar repeats every 400 years: keep the year modulo 10000,
-		// lifted above 0.
+		// The calendar repeats every 400 years, so the year modulo 10000 is
+		// enough; year 0 becomes 2000.
 		short = short[digits-4:]
 		if string(short[:4]) == "0000" {
 			copy(short, "2000")
@@ -179,9 +180,9 @@ func number(v []byte, width int) (value int, good bool) {
 }
 
 // isAfter reports whether a date, dateTime or instant is certainly later than
-// another: as moments where both have a time of day, else by what both have of
-// year, month and day. (A period that ends on a day includes it; STU3,
-// datatypes.html#Period.)
+// another. If both have a time of day they are compared as moments, otherwise
+// by those of year, month and day that both have. (A period that ends on a day
+// includes that day; STU3, datatypes.html#Period.)
 func isAfter(a, b []byte) bool {
 	if len(a) > len("2006-01-02") && len(b) > len("2006-01-02") {
 		first, err1 := time.Parse(time.RFC3339Nano, string(a))

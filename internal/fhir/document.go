@@ -6,36 +6,36 @@ import (
 )
 
 // Document is a resource read from XML: the bytes and a flat table of its
-// elements. It is never changed after ParseXML and safe for concurrent
-// readers. The narrative is one node (div) without children: its bytes are
-// to be had with Offset.
+// elements. It never changes after ParseXML, and it is safe for concurrent
+// readers. The narrative is one node (div) without children; Offset returns
+// where its bytes are.
 type Document struct {
 	src   []byte
 	nodes []record
-	facts *factTable // so that no name costs a look at the once
+	facts *factTable // kept here so that names need no call of facts()
 
-	once       sync.Once // references, worked out when first asked for
+	once       sync.Once // guards references, which are computed at the first request
 	references *References
 
-	asked      atomic.Int32 // how often it was asked where something stands
-	placesOnce sync.Once    // places, worked out when that is often
+	asked      atomic.Int32 // how often the position of an element was requested
+	placesOnce sync.Once    // guards places, which are computed once there were many requests
 	places     places
 }
 
-// record is one element. A subtree lies in one piece: the element, then its
-// descendants in document order, up to the index next. 24 bytes, since a
-// message may consist of four-byte elements and eight times its size is all
-// that reading may take.
+// record is one element. A subtree is contiguous: the element, then its
+// descendants in document order, up to the index next. A record has only 24
+// bytes, because a message may consist of four-byte elements and reading may
+// take at most eight times its size.
 type record struct {
 	start, end uint32 // byte range in the source, tags included
-	next       uint32 // index behind the last descendant
+	next       uint32 // index after the last descendant
 	parent     uint32
-	value      uint32 // offset of the value (url for extensions) behind its quote; 0: none
-	name       uint16 // into names; 0: not an element of STU3
-	typ        uint16 // into types; 0: unknown
+	value      uint32 // offset of the value (for extensions: the url) after its quote; 0 means none
+	name       uint16 // index into names; 0 means that STU3 has no such element
+	typ        uint16 // index into types; 0 means unknown
 }
 
-// Root gives the outermost element.
+// Root returns the outermost element.
 func (d *Document) Root() Node {
 	if d == nil || len(d.nodes) == 0 {
 		return Node{}
@@ -43,7 +43,7 @@ func (d *Document) Root() Node {
 	return Node{d, 0}
 }
 
-// Bytes gives the source as it was parsed. It must not be changed.
+// Bytes returns the source as it was parsed. The caller must not change it.
 func (d *Document) Bytes() []byte {
 	if d == nil {
 		return nil

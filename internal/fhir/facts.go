@@ -26,13 +26,13 @@ const (
 
 // factTable is the structure of FHIR STU3, ready for the scanner.
 type factTable struct {
-	names      []string // element names; 0 is none
+	names      []string // element names; index 0 means none
 	types      []typeFacts
 	invariants [][]*invariant // by type
-	contained  uint16         // the name of elements that hold a resource inside another
+	contained  uint16         // the name of elements that hold a contained resource
 }
 
-// typeFacts is one type with what it inherits.
+// typeFacts is one type, including what it inherits.
 type typeFacts struct {
 	name, fhirName   string
 	kind             kind     // form of the value attribute; kindNone has none
@@ -55,7 +55,7 @@ type slot struct {
 
 type elementFacts struct{ name, typ uint16 }
 
-// cell of a type's hash table; name 0 is an empty one.
+// cell is one place of a type's hash table; name 0 means empty.
 type cell struct {
 	key       nameKey
 	name, typ uint16
@@ -64,15 +64,15 @@ type cell struct {
 	many      bool
 }
 
-// nameKey together with a name's length holds its bytes, if those are 16 at
-// most; of a longer one the first and the last eight.
+// nameKey and the length of a name together identify names of at most 16 bytes.
+// For a longer name it holds the first and the last eight bytes.
 type nameKey struct{ first, last uint64 }
 
-// facts reads the embedded table once, at first use, in a millisecond or two.
+// facts reads the embedded table once, at first use. That takes a millisecond or two.
 var facts = sync.OnceValue(func() *factTable {
 	table, err := loadFacts(stu3)
 	if err != nil {
-		panic("fhir: the embedded facts are broken: " + err.Error()) // a defect of the build, not of any input
+		panic("fhir: the embedded facts are broken: " + err.Error()) // a defect of the build, never caused by input
 	}
 	return table
 })
@@ -122,7 +122,7 @@ type loader struct {
 	own     map[uint16][]slot
 	current uint16
 
-	elements []elementFacts // of all slots, in one piece
+	elements []elementFacts // the elements of all slots, in one allocation
 }
 
 func loadFacts(text string) (*factTable, error) {
@@ -206,7 +206,7 @@ func (l *loader) slot(line string) error {
 	return nil
 }
 
-// cutLast takes the last field off a line.
+// cutLast removes the last field from a line.
 func cutLast(line string) (before, last string, found bool) {
 	blank := strings.LastIndexByte(line, ' ')
 	if blank < 0 {
@@ -235,8 +235,8 @@ func (l *loader) typeID(name string) uint16 {
 	return id
 }
 
-// finish puts the inherited content before the type's own and builds the
-// lookup table.
+// finish puts the inherited content before the type's own and builds the hash
+// table.
 func (l *loader) finish(id uint16) error {
 	t := &l.table.types[id]
 	chain := l.chain(id)
@@ -258,7 +258,7 @@ func (l *loader) finish(id uint16) error {
 	return l.index(t, elements)
 }
 
-// chain gives a type and those that it is derived from.
+// chain returns a type and the types that it is derived from.
 func (l *loader) chain(id uint16) []uint16 {
 	chain := make([]uint16, 0, 4)
 	for {

@@ -16,11 +16,11 @@ func TestFindings(t *testing.T) {
 		text       string
 	}{
 		{patient + `<birthDate value="20170231"/></Patient>`, "schema-value", "value", "Patient.birthDate", "/f:Patient/f:birthDate",
-			"a date needs the form YYYY, YYYY-MM or YYYY-MM-DD and has to exist; received 8 characters (digits)"},
+			"a date needs the form YYYY, YYYY-MM or YYYY-MM-DD and must exist; received 8 characters (digits)"},
 		{patient + `<gender value="man"/></Patient>`, "schema-code", "code-invalid", "Patient.gender", "/f:Patient/f:gender",
 			"a code of the list AdministrativeGender is needed: male, female, other, unknown; received 3 characters (letters)"},
 		{patient + `<birthDate value="2017"/><gender value="male"/></Patient>`, "schema-order", "structure", "Patient.gender", "/f:Patient/f:gender",
-			"gender has to stand before birthDate; received it behind"},
+			"gender must come before birthDate; received it after"},
 		{patient + `<birthDate value="2017"/><birthDate value="2018"/></Patient>`, "schema-cardinality", "structure", "Patient.birthDate[1]", "/f:Patient/f:birthDate[2]",
 			"birthDate may occur once; received it again"},
 		{patient + `<deceasedBoolean value="true"/><deceasedDateTime value="2018"/></Patient>`, "schema-choice", "structure",
@@ -47,7 +47,7 @@ func TestFindings(t *testing.T) {
 			"ext-1", "invariant", "Patient.extension[0]", "/f:Patient/f:extension[1]", "an extension has either a value or extensions; received both"},
 		{patient + `<active value="1"/></Patient>`, "fhir-boolean", "value", "Patient.active", "/f:Patient/f:active", "a boolean is true or false; received 1 character (digits)"},
 		{patient + `<active value=" true"/></Patient>`, "fhir-whitespace", "value", "Patient.active", "/f:Patient/f:active",
-			"a boolean has no white space but single blanks inside a code; received 5 characters (letters, white space)"},
+			"a boolean must not have white space other than single blanks inside a code; received 5 characters (letters, white space)"},
 		{patient + `<deceasedDateTime value="2017-01-01T00:00:00"/></Patient>`, "fhir-time-zone", "value", "Patient.deceased.ofType(dateTime)", "/f:Patient/f:deceasedDateTime",
 			"a time of day needs a time zone, Z or an offset such as +01:00; received 19 characters (digits, letters, dashes, other characters)"},
 		{patient + `<implicitRules value=""/></Patient>`, "fhir-empty-value", "value", "Patient.implicitRules", "/f:Patient/f:implicitRules",

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// seeds for both readers: small, valid, and odd.
+// xmlSeeds are seeds for both readers: small ones, valid ones and odd ones.
 func xmlSeeds() []string {
 	g := newInstances(3)
 	seeds := []string{
@@ -24,7 +24,7 @@ func xmlSeeds() []string {
 	return seeds
 }
 
-// Whatever the bytes: no panic, and what is accepted encoding/xml reads alike.
+// Whatever the bytes, nothing panics; and accepted bytes are read alike by encoding/xml.
 func FuzzParseXML(f *testing.F) {
 	for _, seed := range xmlSeeds() {
 		f.Add([]byte(seed))
@@ -52,7 +52,7 @@ func FuzzParseXML(f *testing.F) {
 	})
 }
 
-// walk calls what a reader may call, on documents with findings too.
+// walk calls all that a reader may call, also on documents with findings.
 func walk(n Node) {
 	_, _, _, _ = n.Expression(), n.Location(), n.Type(), n.URL()
 	_, _ = n.ID(), n.Value()
@@ -61,8 +61,8 @@ func walk(n Node) {
 	}
 }
 
-// blanks makes one of all white space, since encoding/xml does not normalise
-// attributes.
+// blanks turns all white space into blanks, because encoding/xml does not
+// normalise attributes.
 var blanks = strings.NewReplacer("\t", " ", "\n", " ", "\r", " ")
 
 func outline(doc *Document) string {
@@ -114,8 +114,8 @@ func attributesOf(element xml.StartElement) (value, id string) {
 	return value, id
 }
 
-// Whatever the bytes: no panic; the XML is well formed, and what is accepted
-// comes back the same.
+// Whatever the bytes, nothing panics; the XML is well formed; and an accepted
+// resource survives the round trip.
 func FuzzJSONToXML(f *testing.F) {
 	for _, seed := range xmlSeeds() {
 		doc, findings, err := ParseXML([]byte(seed))
@@ -136,7 +136,7 @@ func FuzzJSONToXML(f *testing.F) {
 		}
 		doc, findings, err := ParseXML(made)
 		if err != nil {
-			// The levels of JSON are counted differently.
+			// JSON counts its levels differently.
 			if err.(*SyntaxError).Rule != "fhir-depth" {
 				t.Fatalf("the XML is not well formed: %v\n%s", err, made)
 			}

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestWorkGrowsWithTheDocument: twice as many of anything make at most twice as
-// many steps and allocations. @ stands for n times what follows up to the next
-// bar, $ in that for a number.
+// TestWorkGrowsWithTheDocument: twice as many of anything cause at most twice
+// as many steps and allocations. In a template, @ repeats the text up to the
+// next bar n times, and $ in that text is a number.
 func TestWorkGrowsWithTheDocument(t *testing.T) {
 	resource := func(typ, content string) string {
 		return "<" + typ + ` xmlns="http://hl7.org/fhir">` + content + "</" + typ + ">"
@@ -48,10 +48,10 @@ func TestWorkGrowsWithTheDocument(t *testing.T) {
 				length = len(source)
 				return steps(func() { _, _, _ = ParseXML([]byte(source)) })
 			}
-			work(1) // what is worked out once
+			work(1) // pays for what is computed only once
 			const few = 3000
 			least, once, twice := work(1), work(few), work(2*few)
-			if twice > 2*once+least+few || twice > 20*int64(length)+500_000 { // findings cost something each, up to their cap
+			if twice > 2*once+least+few || twice > 20*int64(length)+500_000 { // each finding costs something, up to the cap
 				t.Errorf("1: %d, %d: %d, %d: %d steps, for %d bytes", least, few, once, 2*few, twice, length)
 			}
 		})

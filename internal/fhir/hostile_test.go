@@ -14,7 +14,7 @@ const (
 	basicRest  = `<code><text value="a"/></code></Basic>`
 )
 
-// verdictOf gives the rule that refuses: a syntax error's, or the first
+// verdictOf returns the rule that refuses: the syntax error's, or the first
 // finding's, or "" for none.
 func verdictOf(source []byte) string {
 	if rules := refusals(source); len(rules) > 0 {
@@ -27,7 +27,7 @@ func div(content string) string {
 	return `<Basic xmlns="http://hl7.org/fhir"><text><status value="generated"/><div xmlns="http://www.w3.org/1999/xhtml">` + content + `</div></text>` + basicRest
 }
 
-// Hostile and odd XML, each with its fixed verdict.
+// Hostile and odd XML, each with the expected verdict.
 func TestHostileXML(t *testing.T) {
 	good := basicStart + basicRest
 	tests := []struct{ name, source, rule string }{
@@ -151,7 +151,7 @@ func manyAttributes(n int) string {
 	return b.String() + ">" + basicRest
 }
 
-// Large hostile input is answered in little time and memory.
+// Large hostile input takes little time and memory.
 func TestHostileSize(t *testing.T) {
 	const size = 3 << 20
 	fill := func(unit string) string { return strings.Repeat(unit, size/len(unit)) }
@@ -194,8 +194,8 @@ func TestHostileSize(t *testing.T) {
 	}
 }
 
-// measure holds a function to a time and to eight times the input in all
-// that it allocates (the input's own copy apart).
+// measure checks that a function stays below a time limit, and that its
+// allocations stay below eight times the input (besides the input's own copy).
 func measure(t *testing.T, name string, size int, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -209,8 +209,8 @@ func measure(t *testing.T, name string, size int, f func()) {
 	if allocated > 8 {
 		t.Errorf("%s: allocated %.1f times the input", name, allocated)
 	}
-	// Far beyond what any machine needs for work that grows with the input, and
-	// far below what work that grows with its square takes for 3 MB.
+	// The limit is far above what any machine needs for work that grows with
+	// the input, and far below the time that quadratic work takes for 3 MB.
 	if took > 30*time.Second {
 		t.Errorf("%s: took %s", name, took)
 	}
@@ -227,8 +227,8 @@ func TestSyntaxErrorPosition(t *testing.T) {
 	}
 }
 
-// TestNamesInPathsAreShort: a name that STU3 does not have comes back as far as it
-// takes to find it, however long it is.
+// TestNamesInPathsAreShort: a path shows only the beginning of a very long name
+// that STU3 does not have.
 func TestNamesInPathsAreShort(t *testing.T) {
 	name := strings.Repeat("ä", 1<<20)
 	for _, source := range []string{basicStart + "<" + name + "/>" + basicRest, "<" + name + ` xmlns="http://hl7.org/fhir"/>`,
@@ -245,7 +245,7 @@ func TestNamesInPathsAreShort(t *testing.T) {
 	}
 }
 
-// TestEscapesAreBounded: a JSON text cannot become much more work as XML.
+// TestEscapesAreBounded: JSON cannot become much longer as XML.
 func TestEscapesAreBounded(t *testing.T) {
 	source := `{"resourceType":"Basic","language":"` + strings.Repeat(`\"`, 1<<20) + `"}`
 	if _, _, err := JSONToXML([]byte(source)); err == nil {

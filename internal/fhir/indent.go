@@ -6,23 +6,23 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// IndentJSON writes a resource for people (STU3, http.html, "_pretty"): JSON as
-// this package writes it.
+// IndentJSON indents JSON for people to read (STU3, http.html, "_pretty"). body
+// is JSON as this package writes it.
 func IndentJSON(body []byte) []byte {
 	value := jsontext.Value(bytes.Clone(body))
 	if value.Indent(jsontext.WithIndent("  ")) != nil {
-		return body // what we write ourselves is JSON
+		return body // cannot happen: body is JSON that we wrote
 	}
 	return append(value, '\n')
 }
 
-// IndentXML writes a resource for people: XML as this package writes it, which
-// has no blanks of its own between tags, and no text but in attributes.
+// IndentXML indents XML for people to read. xml is as this package writes it,
+// without blanks between tags and with text only in attributes.
 func IndentXML(xml []byte) []byte {
 	out := make([]byte, 0, 2*len(xml))
 	depth := 0
 	for len(xml) > 0 {
-		end := bytes.IndexByte(xml, '>') + 1 // attributes have it escaped
+		end := bytes.IndexByte(xml, '>') + 1 // attributes have > escaped
 		if end == 0 {
 			end = len(xml)
 		}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// instances makes valid resources of any type out of the facts.
+// instances makes valid resources of any type from the facts.
 type instances struct {
 	rng    *rand.Rand
 	facts  *factTable
-	choice map[string]int // goes round the elements of each choice
+	choice map[string]int // rotates through the elements of each choice
 	ids    int
 }
 
@@ -26,7 +26,7 @@ func (g *instances) resourceNames() []string {
 	return names
 }
 
-// resource makes one; fill is the chance of each optional element.
+// resource makes one resource; fill is the probability of each optional element.
 func (g *instances) resource(name string, fill float64) []byte {
 	w := NewWriter(name)
 	c := g.facts.types[typeResourceContainer].find(g.facts.names, []byte(name))
@@ -39,7 +39,7 @@ func (g *instances) content(w *Writer, typ uint16, fill float64, depth int) {
 	before := len(w.buf)
 	for i, s := range t.slots {
 		chance := fill / float64(1+depth*depth)
-		if typ == typeExtension && i == 0 { // a value or extensions, not both
+		if typ == typeExtension && i == 0 { // a value or extensions, never both
 			chance = 0
 		}
 		if typ == typeExtension && i == 1 {
@@ -55,13 +55,13 @@ func (g *instances) content(w *Writer, typ uint16, fill float64, depth int) {
 			g.element(w, t, i, fill, depth)
 		}
 	}
-	// global-1 wants some content.
+	// global-1 demands some content.
 	if len(w.buf) == before && (t.isElement || t.isResource) && t.kind == kindNone {
 		g.element(w, t, g.simplest(t), fill, depth)
 	}
 }
 
-// simplest finds a place for a primitive, or that of the extensions.
+// simplest finds a slot for a primitive, or else the slot of the extensions.
 func (g *instances) simplest(t *typeFacts) int {
 	for i, s := range t.slots {
 		if g.facts.types[s.elements[0].typ].kind != kindNone {

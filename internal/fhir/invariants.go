@@ -9,39 +9,39 @@ import (
 
 //go:generate go run ./gen
 
-// invariantFacts are HL7's invariants with the types that they hold for. Left
-// out are those that nothing can keep, obs-7 above all, which HL7's own
-// examples break; gen/corrections.go names them, and those whose test says
-// something else than their text.
+// invariantFacts are HL7's invariants with the types that they apply to. Those
+// that no resource can satisfy are left out, above all obs-7, which HL7's own
+// examples break. gen/corrections.go lists them, and those whose test
+// contradicts their text.
 //
 //go:embed invariants.txt
 var invariantFacts string
 
-// invariant is what HL7 states of every element of a type, beyond what a
-// schema can say.
+// invariant is a rule of HL7 for every element of a type, beyond what a schema
+// can express.
 type invariant struct {
 	rule     *rule
-	element  uint16 // the child that it is about; 0: the element itself
+	element  uint16 // the child that it is about; 0 means the element itself
 	text     string
 	test     *expr
-	mentions []uint16 // the names that the test looks for in the element
+	mentions []uint16 // the names that the test looks for inside the element
 	judge    judge
 }
 
-// judgedWhileReading are the invariants that the parser itself holds: of
-// narratives, whose content has no nodes, and of every element.
+// judgedWhileReading are the invariants that the parser itself checks: those of
+// narratives, whose content has no nodes, and those of every element.
 var judgedWhileReading = []string{"global-1", "ext-1", "txt-1", "txt-2"}
 
-// invariantPass goes over the nodes once, when the structure is known.
+// invariantPass goes over the nodes once, after the structure is known.
 type invariantPass struct {
 	evaluator
 	reporter
 	local     localReferences
-	structure Node // whose type is defines
+	structure Node // the structure whose type is in defines
 	defines   string
 }
 
-// judgeInvariants costs nothing for elements whose type has none.
+// judgeInvariants checks all invariants. Elements whose type has none cost nothing.
 func (p *parser) judgeInvariants() {
 	pass := invariantPass{reporter: p.reporter}
 	pass.doc = p.doc
@@ -61,12 +61,13 @@ func (p *parser) judgeInvariants() {
 	p.reporter = pass.reporter
 }
 
-// nesting holds where the elements "contained" around an element end, outermost
-// first. What is contained in a contained resource breaks dom-2 and is judged;
-// what that contains is not, since some tests look through all that is inside.
+// nesting holds the ends of the "contained" elements around an element,
+// outermost first. A resource contained in a contained resource breaks dom-2
+// and is judged. Resources inside that one are not judged, because some tests
+// search everything inside an element.
 type nesting [3]uint32
 
-// enter notes an element "contained", and reports whether it is judged.
+// enter records a "contained" element and reports whether it is judged.
 func (e *nesting) enter(at, end uint32) bool {
 	for level := range e {
 		if at >= e[level] {
@@ -97,13 +98,13 @@ func (s *invariantPass) hold(inv *invariant, at uint32) {
 	}
 }
 
-// breaks notes that an element breaks an invariant: its name, what HL7 asks
-// for, and what is there.
+// breaks reports that an element breaks an invariant: its name, HL7's rule, and
+// what was received.
 func (s *invariantPass) breaks(inv *invariant, at uint32, received string) {
 	s.report(inv.rule, at, int(s.doc.nodes[at].start), Node{s.doc, at}.Name(), ": ", inv.text, "; received ", received)
 }
 
-// received tells which of the elements that an invariant is about are there.
+// received lists which of the elements that an invariant is about are present.
 func (s *invariantPass) received(inv *invariant, at uint32) string {
 	var there, missing []string
 	for _, name := range inv.mentions {
@@ -115,7 +116,7 @@ func (s *invariantPass) received(inv *invariant, at uint32) string {
 	}
 	switch {
 	case len(inv.mentions) == 0:
-		return "one that does not hold to it"
+		return "one that breaks this rule"
 	case len(there) == 0:
 		return "none of " + abbreviated(missing)
 	case len(missing) == 0:
@@ -125,7 +126,7 @@ func (s *invariantPass) received(inv *invariant, at uint32) string {
 }
 
 // loadInvariants reads invariants.txt and binds each invariant to its type and
-// to those derived from it.
+// to the types derived from it.
 func (l *loader) loadInvariants(text string) error {
 	own := make(map[uint16][]*invariant, 120)
 	for line := range strings.Lines(text) {
@@ -171,7 +172,7 @@ func (l *loader) invariant(typ, element, id, test, text string) (*invariant, err
 	return inv, err
 }
 
-// mentions gathers the names of the children that an expression starts from.
+// mentions collects the names of the children that an expression starts from.
 func (x *expr) mentions(names []uint16) []uint16 {
 	if len(x.path.steps) > 0 {
 		if s := x.path.steps[0]; s.name != 0 && s.axis == axisChild && !slices.Contains(names, s.name) {
@@ -184,8 +185,8 @@ func (x *expr) mentions(names []uint16) []uint16 {
 	return names
 }
 
-// invariantSource is the page of the specification that states the invariants
-// of a type.
+// invariantSource returns the specification's page with the invariants of a
+// type.
 func invariantSource(typ string) string {
 	resource, _, _ := strings.Cut(typ, ".")
 	switch {

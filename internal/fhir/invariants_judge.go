@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// judge names what holds an invariant in place of its test, which, done word
-// by word, would compare all elements with all others, or asks where a
-// reference leads.
+// judge names the code that checks an invariant instead of its XPath test.
+// Evaluated literally, that test would compare all elements with each other, or
+// would need to know where a reference leads.
 type judge uint8
 
 const (
@@ -49,9 +49,9 @@ func (s *invariantPass) judge(inv *invariant, n Node) {
 	}
 }
 
-// fullURLs: entries with the same fullUrl differ in the version of their
-// resource (bdl-7). An entry without one repeats none. The references of a
-// message are worked out for this, and kept for those who follow them.
+// fullURLs checks bdl-7: entries with the same fullUrl differ in the version of
+// their resource. An entry without a fullUrl repeats none. The references of a
+// message are computed for this, and kept for others who follow them.
 func (s *invariantPass) fullURLs(inv *invariant, bundle Node) {
 	references := s.doc.References()
 	if bundle.index != 0 {
@@ -66,20 +66,20 @@ func (s *invariantPass) fullURLs(inv *invariant, bundle Node) {
 		e := &references.entries[i]
 		v := version{e.FullURL, e.version()}
 		if e.FullURL != "" && seen[v] {
-			s.breaks(inv, e.At.Child("fullUrl").index, "one that an earlier entry has")
+			s.breaks(inv, e.At.Child("fullUrl").index, "the fullUrl of an earlier entry")
 		}
 		seen[v] = true
 	}
 }
 
-// agents are the types of those who may act on behalf of others.
+// agents are the types that may act on behalf of others, by invariant.
 var agents = map[string][]string{
 	"ctm-1": {"Practitioner"}, "cmr-1": {"Practitioner", "Device"}, "mps-1": {"Practitioner", "Device"}, "rfr-1": {"Practitioner", "Device"},
 }
 
-// agent: onBehalfOf goes with an agent of these types alone. HL7's test looks
-// for the type in the URL, where a urn:uuid: has none; here what the Bundle has
-// under that URL counts first.
+// agent checks that onBehalfOf occurs only with an agent of these types. HL7's
+// test looks for the type in the URL, but a urn:uuid: has no type in it. Here
+// the type of the resource that the Bundle has under that URL counts first.
 func (s *invariantPass) agent(inv *invariant, n Node) {
 	if !n.Child("onBehalfOf").Exists() {
 		return
@@ -98,12 +98,12 @@ func (s *invariantPass) agent(inv *invariant, n Node) {
 		good = slices.Contains(types, target.Resource.Name())
 	}
 	if !good {
-		s.breaks(inv, n.index, "onBehalfOf with an agent of another type or none")
+		s.breaks(inv, n.index, "onBehalfOf with an agent of another type, or without an agent")
 	}
 }
 
-// elementTypes: no two types of an element definition have the same code and
-// profile (eld-13).
+// elementTypes checks eld-13: no two types of an element definition have the
+// same code and profile.
 func (s *invariantPass) elementTypes(inv *invariant, n Node) {
 	type profile struct{ code, url string }
 	seen := map[profile]bool{}
@@ -114,16 +114,16 @@ func (s *invariantPass) elementTypes(inv *invariant, n Node) {
 		}
 		p := profile{code.Value(), url.Value()}
 		if seen[p] {
-			s.breaks(inv, n.index, "a type again")
+			s.breaks(inv, n.index, "the same type twice")
 			return
 		}
 		seen[p] = true
 	}
 }
 
-// elementPaths: all paths start with the type that the structure defines, and
-// the first of a snapshot is that type (sdf-8 of snapshots, sdf-8a of
-// differentials).
+// elementPaths checks sdf-8 (snapshots) and sdf-8a (differentials): every path
+// starts with the type that the structure defines, and the first path of a
+// snapshot is that type.
 func (s *invariantPass) elementPaths(inv *invariant, part Node) {
 	typ := s.structureType(part.Parent())
 	snapshot, first := part.is("snapshot"), true
@@ -131,15 +131,15 @@ func (s *invariantPass) elementPaths(inv *invariant, part Node) {
 		path := e.Child("path").Value()
 		itself, inside := path == typ, strings.HasPrefix(path, typ+".")
 		if snapshot && first != itself || !itself && !inside {
-			s.breaks(inv, part.index, "one of another type")
+			s.breaks(inv, part.index, "a path of another type")
 			return
 		}
 		first = false
 	}
 }
 
-// structureType gives the type that a structure defines. It is kept for the
-// next part of the same one, so that many parts are no search each.
+// structureType returns the type that a structure defines. It is kept for the
+// structure's next part, so that many parts need no search each.
 func (s *invariantPass) structureType(structure Node) string {
 	if s.structure != structure {
 		s.structure, s.defines = structure, structure.Child("type").Value()
@@ -147,7 +147,7 @@ func (s *invariantPass) structureType(structure Node) string {
 	return s.defines
 }
 
-// preferredIDs: of the ids of each type one at most is preferred (nsd-2).
+// preferredIDs checks nsd-2: of the ids of each type at most one is preferred.
 func (s *invariantPass) preferredIDs(inv *invariant, n Node) {
 	seen := map[string]bool{}
 	for u := range n.ChildrenNamed("uniqueId") {

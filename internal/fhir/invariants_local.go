@@ -2,10 +2,10 @@ package fhir
 
 import "bytes"
 
-// localReferences are what dom-3 and ref-1 are about: a reference #ID leads to
-// a contained resource, and to each contained resource leads one. They are
-// gathered on the way and judged at the end with two maps, so that many take
-// time in proportion to their number.
+// localReferences are the material of dom-3 and ref-1: a reference #ID leads to
+// a contained resource, and every contained resource is the target of one. They
+// are collected during the pass and judged at its end with two maps, so that
+// the time is proportional to their number.
 type localReferences struct {
 	contained  []uint32 // resources
 	references []uint32 // elements of type Reference
@@ -58,14 +58,14 @@ func (s *invariantPass) judgeLocalReferences() {
 		c := Node{s.doc, i}
 		switch id := c.Child("id").Value(); {
 		case id == "":
-			s.breaks(s.local.dom3, i, "one without an id")
+			s.breaks(s.local.dom3, i, "a contained resource without an id")
 		case !wanted[localID{c.outermost(), id}]:
-			s.breaks(s.local.dom3, i, "one that no reference leads to")
+			s.breaks(s.local.dom3, i, "a contained resource that no reference leads to")
 		}
 	}
 }
 
-// outermost gives the resource around n that is contained in none.
+// outermost returns the outermost domain resource around n.
 func (n Node) outermost() Node {
 	var found Node
 	for ; n.Exists(); n = n.Parent() {
@@ -76,8 +76,8 @@ func (n Node) outermost() Node {
 	return found
 }
 
-// leadsInto reports whether a resource around n has the contained resource:
-// the root, or that of an entry or a parameter.
+// leadsInto reports whether a resource around n contains the resource with this
+// id. Only a root, or a resource of an entry or a parameter, can contain it.
 func (n Node) leadsInto(places map[localID]bool, id string) bool {
 	for ; n.Exists(); n = n.Parent() {
 		holder := n.Parent()

@@ -11,13 +11,13 @@ import (
 	"testing"
 )
 
-// The differences between our verdicts and HL7's tests. Every one is meant.
+// The intended differences between our verdicts and HL7's tests.
 //
-//   - HL7 compares dates as texts; we compare moments, and where one has less
-//     precision only what both have. (isAfter)
+//   - HL7 compares dates as texts. We compare moments; where one has less
+//     precision, we compare only what both have. (isAfter)
 //   - An empty extension breaks ext-1 and global-1; we report the first.
-//   - corrections.go of the generator names tests that say something else than
-//     their text; "published" has them as they are, "bound" corrected.
+//   - corrections.go of the generator lists tests that contradict their text;
+//     "published" has them unchanged, "bound" corrected.
 //   - onBehalfOf: a urn:uuid: leads to a resource, whose type counts. (agent)
 var (
 	byMoment  = []string{"per-1", "mdd-1", "inv-1"}
@@ -26,10 +26,11 @@ var (
 	narrative = []string{"txt-1", "txt-2"}
 )
 
-// Seeded mutations of the official examples and of generated resources of all
-// types: we find what HL7's Schematron finds, at the same elements, and what
-// it would find if it listed every place of a type. NEMS_DIFF_MUTATIONS sets
-// how many (3000 without it), NEMS_DIFF_SEED the seed.
+// For seeded mutations of the official examples and of generated resources of
+// all types, we find what HL7's Schematron finds, at the same elements. We also
+// find what it would find if it listed every place of a type.
+// NEMS_DIFF_MUTATIONS sets the number of mutations (default 3000),
+// NEMS_DIFF_SEED the seed.
 func TestAgainstSchematron(t *testing.T) {
 	x := findSaxon(t)
 	count, seed := 3000, uint64(1)
@@ -77,8 +78,8 @@ func TestAgainstSchematron(t *testing.T) {
 	}
 }
 
-// judged gives a document of good structure with the invariants that we say
-// are broken.
+// judged returns a document of valid structure with the invariants that we
+// report as broken.
 func judged(source []byte) (*Document, map[failure]bool, bool) {
 	p := parser{src: source, doc: &Document{src: source, facts: facts()}, facts: facts()}
 	p.names = p.facts.names
@@ -123,7 +124,7 @@ func differences(d *Document, ours map[failure]bool, theirs failures) []string {
 	return list
 }
 
-// asHL7Places: some findings point at a part of the element that HL7 names.
+// asHL7Places moves a finding to the element that HL7 names: some of ours point at a part of it.
 func asHL7Places(d *Document, f failure) failure {
 	n := Node{d, uint32(f.node)}
 	switch {
@@ -143,7 +144,7 @@ func meant(d *Document, f failure, ours map[failure]bool) bool {
 	switch {
 	case slices.Contains(byMoment, f.id):
 		return n.Name() != "action" && precisionsDiffer(n)
-	case f.id == "eld-2": // Saxon makes a < b of not(a >= b), and what is no number is neither
+	case f.id == "eld-2": // Saxon reads not(a >= b) as a < b; for a value that is not a number neither holds
 		return math.IsNaN(parseNumber(n.Child("max").ValueBytes()))
 	case f.id == "global-1":
 		return ours[failure{"ext-1", f.node}]
@@ -164,7 +165,7 @@ func precisionsDiffer(n Node) bool {
 	return false
 }
 
-// invariantMutator changes documents in ways that keep their structure.
+// invariantMutator changes documents in ways that preserve their structure.
 type invariantMutator struct {
 	*mutator
 	bases    [][]byte
@@ -240,7 +241,7 @@ func (m *invariantMutator) another(n Node) []byte {
 	return w.buf[before+1:]
 }
 
-// fitting is a value that an invariant may ask for.
+// fitting returns a value that an invariant may ask for.
 func (m *invariantMutator) fitting(d *Document, n Node) string {
 	t := &d.facts.types[n.record().typ]
 	other := Node{d, uint32(m.rng.IntN(len(d.nodes)))}

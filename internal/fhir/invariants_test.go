@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// invariantCase is content that keeps an invariant and content that breaks it
-// and no other, each put in for $ in a resource.
+// invariantCase is content that satisfies an invariant, and content that breaks
+// it and no other. Each replaces $ in a resource.
 type invariantCase struct{ id, resource, good, bad string }
 
 // Resources around the content.
@@ -109,7 +109,7 @@ var invariantCases = []invariantCase{
 	{"que-2", `<Questionnaire><status value="draft"/><item><linkId value="1"/><type value="string"/></item><item>$<type value="string"/></item></Questionnaire>`, `<linkId value="2"/>`, `<linkId value="1"/>`},
 }
 
-// sources gives the two documents of a case.
+// sources returns the two documents of a case.
 func (c invariantCase) sources() (good, bad string) {
 	whole := func(content string) string {
 		resource := strings.Replace(c.resource, "$", content, 1)
@@ -127,7 +127,7 @@ func TestInvariants(t *testing.T) {
 		}
 		_, findings, err := ParseXML([]byte(bad))
 		if c.id == "dom-2" && len(findings) == 2 {
-			findings = findings[:1] // a reference to what is nested so breaks ref-1, and none dom-3
+			findings = findings[:1] // the second one cannot be avoided: a reference to the nested resource breaks ref-1, and no reference breaks dom-3
 		}
 		if err != nil || len(findings) != 1 || findings[0].Rule != c.id || findings[0].Code != "invariant" || findings[0].Location == "" || findings[0].Line != 1 {
 			t.Errorf("%s: %v %+v\n%s", c.id, err, findings, bad)
@@ -135,7 +135,7 @@ func TestInvariants(t *testing.T) {
 	}
 }
 
-// Findings hold no value, and say what is there.
+// Findings hold no value, and say what was received.
 func TestInvariantText(t *testing.T) {
 	_, findings, err := ParseXML([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><Patient>
 		<name><period><start value="2018-02-03"/><end value="2017-02-03"/></period></name></Patient></resource></entry></Bundle>`))
@@ -150,7 +150,7 @@ func TestInvariantText(t *testing.T) {
 	}
 }
 
-// JSON is held to the same.
+// JSON is checked by the same rules.
 func TestInvariantsOfJSON(t *testing.T) {
 	xml, findings, err := JSONToXML([]byte(`{"resourceType":"Subscription","status":"requested","contact":[{"value":"x"}],"reason":"r","criteria":"c","channel":{"type":"message"}}`))
 	if err != nil || len(findings) > 0 {
@@ -161,8 +161,8 @@ func TestInvariantsOfJSON(t *testing.T) {
 	}
 }
 
-// Every invariant of the facts is held: by its test, a judge of its own or the
-// parser.
+// Every invariant of the facts is checked: by its test, by code of its own or
+// by the parser.
 func TestEveryInvariantIsHeld(t *testing.T) {
 	held := map[string]bool{}
 	for _, list := range facts().invariants {
@@ -184,7 +184,7 @@ func TestEveryInvariantIsHeld(t *testing.T) {
 	}
 }
 
-// What is not the XPath that HL7 uses is refused, not misread.
+// Expressions outside the XPath that HL7 uses are refused, not misread.
 func TestReadXPathRefuses(t *testing.T) {
 	names := map[string]uint16{"a": 1}
 	for _, source := range []string{"", "f:b", "f:a f:a", "f:a =", "(f:a", "not(f:a", "f:a[", "'x'", "1", "f:a/", "unknown(f:a)", "@", "f:a and"} {

@@ -6,16 +6,17 @@ import (
 	"strconv"
 )
 
-// JSONToXML writes FHIR JSON as XML (STU3, json.html), elements in the
-// schema's order whatever the order of the members. ParseXML then judges the
-// structure: one judge for both formats. The findings here are what XML
-// cannot show: an unknown member, a wrong JSON type, an array where none
-// belongs or none where one does. What they concern is left out of the XML;
+// JSONToXML converts FHIR JSON to XML (STU3, json.html), with the elements in
+// the schema's order whatever the order of the members. ParseXML then judges
+// the structure, so that both formats have one judge. The findings here are
+// those that XML cannot show: an unknown member, a wrong JSON type, an array
+// that is not allowed or is missing. What they concern is left out of the XML;
 // their Expression is the path of member names. They are capped at 200.
 //
 // The XML is nil when resourceType names no resource. The error is a
 // *SyntaxError: not JSON, a member twice, not UTF-8, more than 128 levels, or
-// XML longer than three times the JSON and 64 KiB, or than 4 MiB.
+// XML that would be longer than three times the JSON plus 64 KiB, or than 4
+// MiB.
 func JSONToXML(src []byte) ([]byte, []Finding, error) {
 	table, err := scanJSON(src)
 	if err != nil {
@@ -25,7 +26,7 @@ func JSONToXML(src []byte) ([]byte, []Finding, error) {
 	c.out = make([]byte, 0, len(src)+1024)
 	known := c.resource(0, " xmlns=\""+fhirNamespace+"\"")
 	if c.tooLong {
-		return nil, nil, table.failed("fhir-size", "the JSON would become too long in XML, by characters that have to be escaped: more than three times as long, or 4 MiB", 0)
+		return nil, nil, table.failed("fhir-size", "the JSON would become too long as XML, because of characters that must be escaped: more than three times as long, or more than 4 MiB", 0)
 	}
 	if !known {
 		return nil, c.findings(), nil
@@ -33,8 +34,8 @@ func JSONToXML(src []byte) ([]byte, []Finding, error) {
 	return c.out, c.findings(), nil
 }
 
-// maxXML is how long the XML may become: escapes that are written cost as much
-// again as those that are read.
+// maxXML limits the XML, because escapes that we write cost as much again as
+// those that we read.
 const maxXML = 4 << 20
 
 type jsonConverter struct {
@@ -42,14 +43,14 @@ type jsonConverter struct {
 	facts    *factTable
 	out      []byte
 	limit    int
-	tooLong  bool // out would exceed limit
+	tooLong  bool // the output would exceed limit
 	path     []byte
 	problems []jsonProblem
 	omitted  int
 }
 
-// reserve makes room for n more bytes, the first time for all that is allowed,
-// and reports whether they fit.
+// reserve makes room for n more bytes and reports whether they fit. When the
+// buffer first has to grow, it grows to the whole limit.
 func (c *jsonConverter) reserve(n int) bool {
 	need := len(c.out) + n
 	if need > c.limit {
@@ -61,7 +62,7 @@ func (c *jsonConverter) reserve(n int) bool {
 	return !c.tooLong
 }
 
-// maxTag is more than the tags around a value take: two names and attributes.
+// maxTag is more than the tags around a value can take: two names and attributes.
 const maxTag = 256
 
 type jsonProblem struct {
@@ -91,7 +92,7 @@ func (c *jsonConverter) findings() []Finding {
 	return AppendOmitted(found, c.omitted)
 }
 
-// step lengthens the path and gives what shortens it again.
+// step extends the path and returns the length to cut it back to.
 func (c *jsonConverter) step(name string, index int) (length int) {
 	length = len(c.path)
 	if length > 0 {
@@ -118,7 +119,7 @@ func (c *jsonConverter) resource(i uint32, attributes string) bool {
 		}
 	}
 	if found == nil {
-		c.report(ruleJSONResource, i, "resourceType has to name a resource of FHIR STU3; received none or another")
+		c.report(ruleJSONResource, i, "resourceType must name a resource of FHIR STU3; received none, or another name")
 		return false
 	}
 	name := c.facts.names[found.name]
@@ -129,7 +130,7 @@ func (c *jsonConverter) resource(i uint32, attributes string) bool {
 	return true
 }
 
-// members gives the indexes of each member's name and value.
+// members yields the indexes of each member's name and value.
 func (c *jsonConverter) members(i uint32) func(yield func(name, value uint32) bool) {
 	return func(yield func(name, value uint32) bool) {
 		for at := i + 1; at < c.values[i].next; at = c.values[at+1].next {
@@ -143,7 +144,7 @@ func (c *jsonConverter) members(i uint32) func(yield func(name, value uint32) bo
 // jsonMember is an element of an object, found in the schema.
 type jsonMember struct {
 	cell         *cell
-	value, extra uint32 // 0: absent
+	value, extra uint32 // 0 means absent
 }
 
 // object writes an object as an element with that name and type.
@@ -183,7 +184,7 @@ func (c *jsonConverter) attribute(name string, value uint32) {
 	c.out = append(c.out, '"')
 }
 
-// member files a member under its element, a primitive's two together.
+// member adds a member to its element. The two members of a primitive belong to one element.
 func (c *jsonConverter) member(content []jsonMember, t *typeFacts, name []byte, nameIndex, value uint32) []jsonMember {
 	plain, extra := bytes.CutPrefix(name, []byte("_"))
 	found := t.find(c.facts.names, plain)
@@ -239,19 +240,20 @@ func (c *jsonConverter) element(m jsonMember) {
 	}
 }
 
-// isList wants an array with something in it, or nothing at all.
+// isList reports whether value i is a non-empty array, or absent. It reports anything else as a
+// finding.
 func (c *jsonConverter) isList(name string, i uint32) bool {
 	if i == 0 || c.kind(i) == '[' && c.values[i].next > i+1 {
 		return true
 	}
 	back := c.step(name, -1)
-	c.report(ruleJSONType, i, "an element that repeats is a JSON array with something in it; received "+jsonKind(c.kind(i)))
+	c.report(ruleJSONType, i, "an element that repeats must be a JSON array that is not empty; received "+jsonKind(c.kind(i)))
 	c.path = c.path[:back]
 	return false
 }
 
-// items gives the index of an array's first value and the one behind its
-// last; zeros for no array.
+// items returns the index of an array's first value and the index after its
+// last one; zeros if there is no array.
 func (c *jsonConverter) items(i uint32) (first, end uint32) {
 	if i == 0 {
 		return 0, 0
@@ -259,7 +261,7 @@ func (c *jsonConverter) items(i uint32) (first, end uint32) {
 	return i + 1, c.values[i].next
 }
 
-// following gives the next value of an array, 0 behind the last.
+// following returns the next value of an array, 0 after the last one.
 func (c *jsonConverter) following(at, end uint32) uint32 {
 	if at == 0 || c.values[at].next >= end {
 		return 0
@@ -289,8 +291,8 @@ func (c *jsonConverter) single(cell *cell, value, extra uint32) {
 	}
 }
 
-// primitive writes value, id and extensions. A null stands for nothing in
-// the arrays of a primitive, where one of the two is there.
+// primitive writes value, id and extensions. In the two arrays of a primitive,
+// null stands for an absent value where the other array has something.
 func (c *jsonConverter) primitive(cell *cell, name string, value, extra uint32) {
 	at := max(value, extra)
 	value, extra = c.present(cell, value), c.present(cell, extra)
@@ -313,7 +315,7 @@ func (c *jsonConverter) primitive(cell *cell, name string, value, extra uint32) 
 	c.children(content, name)
 }
 
-// present turns a null inside an array into absence.
+// present returns 0 for a null inside an array, otherwise value.
 func (c *jsonConverter) present(cell *cell, value uint32) uint32 {
 	if value != 0 && cell.many && c.kind(value) == 'n' {
 		return 0
@@ -358,7 +360,7 @@ func (c *jsonConverter) string(i uint32) {
 	}
 	for _, r := range text {
 		if !isChar(r) {
-			c.report(ruleJSONType, i, "a string has no control characters but tab and line ends; received one")
+			c.report(ruleJSONType, i, "a string must not hold control characters other than tab and line ends; received one")
 			break
 		}
 	}
@@ -376,7 +378,7 @@ func (c *jsonConverter) narrative(i uint32) {
 		if syntax, is := err.(*SyntaxError); is {
 			reason = syntax.Text
 		}
-		c.report(ruleJSONNarrative, i, "div has to hold XML: "+reason)
+		c.report(ruleJSONNarrative, i, "div must hold XML: "+reason)
 		return
 	}
 	if !c.reserve(len(text)) {

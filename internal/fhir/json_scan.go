@@ -10,24 +10,24 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxJSONDepth allows for the arrays that JSON has and XML has not.
+// maxJSONDepth is larger than maxDepth because JSON has arrays where XML has none.
 const maxJSONDepth = 2 * maxDepth
 
-// jsonValue is one value (a member's name too) of a flat table in document
-// order, as record is for XML.
+// jsonValue is one value or one member's name, in a flat table in document
+// order, like record for XML.
 type jsonValue struct {
 	start uint32
-	next  uint32 // index behind the last value inside this one
+	next  uint32 // index after the last value inside this one
 }
 
-// jsonTable is JSON that was read and found well formed.
+// jsonTable is well-formed JSON that was read.
 type jsonTable struct {
 	src    []byte
 	values []jsonValue
 }
 
-// scanJSON reads one JSON text. Its error is a *SyntaxError: not JSON, a
-// member twice, not UTF-8, too deep, text behind the end.
+// scanJSON reads one JSON text. Its error is a *SyntaxError: not JSON, a member
+// twice, not UTF-8, too deep, or text after the end.
 func scanJSON(src []byte) (*jsonTable, error) {
 	t := &jsonTable{src: src}
 	if uint64(len(src)) > math.MaxUint32 {
@@ -70,11 +70,11 @@ func scanJSON(src []byte) (*jsonTable, error) {
 	}
 }
 
-// end accepts nothing but white space behind the value.
+// end accepts only white space after the value.
 func (t *jsonTable) end(offset int) error {
 	for ; offset < len(t.src); offset++ {
 		if !isSpace(t.src[offset]) {
-			return t.failed("json-syntax", "more text behind the end of the JSON value", offset)
+			return t.failed("json-syntax", "there is more text after the end of the JSON value", offset)
 		}
 	}
 	return nil
@@ -90,9 +90,9 @@ func (t *jsonTable) add(start int) {
 	t.values = append(t.values, jsonValue{uint32(start), uint32(len(t.values) + 1)})
 }
 
-// possible tells how many values may follow: one behind each comma, colon and
-// bracket that opens something, but no more than one in two bytes. Brackets
-// in strings can make it too few, so it is a quarter of the table at least.
+// possible estimates how many values may follow: one after each comma, colon
+// and opening bracket, but at most one in two bytes. Brackets in strings can
+// make the estimate too low, so it is at least a quarter of the table.
 func (t *jsonTable) possible(rest []byte) int {
 	count := 2
 	for _, mark := range []string{",", ":", "[", "{"} {
@@ -111,7 +111,7 @@ func (t *jsonTable) wrap(err error) error {
 	}
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName):
-		return t.failed("json-duplicate-member", "a member stands twice in one object", offset)
+		return t.failed("json-duplicate-member", "a member occurs twice in one object", offset)
 	case !utf8.Valid(t.src):
 		return t.failed("json-utf8", "bytes that are not UTF-8", offset)
 	}
@@ -123,10 +123,10 @@ func (t *jsonTable) failed(rule, text string, offset int) error {
 	return &SyntaxError{Rule: rule, Text: text, Line: line, Column: column}
 }
 
-// kind gives the first byte of a value: { [ " t f n - or a digit.
+// kind returns the first byte of a value: { [ " t f n - or a digit.
 func (t *jsonTable) kind(i uint32) byte { return t.src[t.values[i].start] }
 
-// raw gives a scalar as written.
+// raw returns a scalar as written.
 func (t *jsonTable) raw(i uint32) []byte {
 	rest := t.src[t.values[i].start:]
 	end := 0
@@ -144,7 +144,7 @@ func (t *jsonTable) raw(i uint32) []byte {
 	return rest[:end]
 }
 
-// text gives a string unquoted.
+// text returns the unquoted content of a string.
 func (t *jsonTable) text(i uint32) []byte {
 	raw := t.raw(i)
 	if bytes.IndexByte(raw, '\\') < 0 {
@@ -152,7 +152,7 @@ func (t *jsonTable) text(i uint32) []byte {
 	}
 	out, err := jsontext.AppendUnquote(nil, raw)
 	if err != nil {
-		return nil // cannot be: the scanner has read this string
+		return nil // cannot happen: the scanner has read this string
 	}
 	return out
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// dump writes a document in a form in which equal documents are equal.
+// dump writes a document in a form that is equal for equal documents.
 func dump(n Node) string {
 	var b strings.Builder
 	var walk func(Node, int)

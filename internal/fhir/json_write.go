@@ -8,7 +8,7 @@ import (
 )
 
 // ErrStructure says that a document cannot be written as JSON because its
-// structure is not that of STU3; ParseXML's findings tell where.
+// structure is not that of STU3. ParseXML's findings say where.
 var ErrStructure = errors.New("fhir: the structure of the resource is broken")
 
 // XMLToJSON writes a resource as FHIR JSON (STU3, json.html): resourceType
@@ -41,14 +41,14 @@ func (w *jsonWriter) member(prefix, name string) {
 	w.out = append(append(append(append(w.out, '"'), prefix...), name...), '"', ':')
 }
 
-// text writes a string. Its bytes came through the scanner: they are UTF-8.
+// text writes a string. Its bytes come from the scanner, so they are UTF-8.
 func (w *jsonWriter) text(v []byte) error {
 	out, err := jsontext.AppendQuote(w.out, v)
 	w.out = out
 	return err
 }
 
-// object writes a resource or an element with all that belongs to it.
+// object writes a resource or an element with its content.
 func (w *jsonWriter) object(n Node) error {
 	w.out = append(w.out, '{')
 	if w.facts.types[n.record().typ].isResource {
@@ -79,7 +79,7 @@ func (w *jsonWriter) identity(n Node) error {
 	return w.text(n.attribute())
 }
 
-// members writes the children, those of one name together.
+// members writes the children, grouped by name.
 func (w *jsonWriter) members(n Node) error {
 	t := &w.facts.types[n.record().typ]
 	var done []uint16
@@ -148,8 +148,8 @@ func (w *jsonWriter) complex(n Node) error {
 	return w.object(n)
 }
 
-// primitives writes values under the name, and what else the elements have
-// under the name with an underscore.
+// primitives writes the values under the name, and ids and extensions under the
+// name with an underscore.
 func (w *jsonWriter) primitives(doc *Document, c *cell, start, end uint32) error {
 	values, extras := false, false
 	for i := start; i < end; i = doc.nodes[i].next {
@@ -189,7 +189,7 @@ func (w *jsonWriter) series(prefix string, doc *Document, c *cell, start, end ui
 	return nil
 }
 
-// value writes a primitive's value, or null where others of its array have one.
+// value writes a primitive's value, or null where other elements of its array have a value.
 func (w *jsonWriter) value(n Node) error {
 	if !n.HasValue() {
 		w.out = append(w.out, "null"...)
@@ -212,7 +212,7 @@ func (w *jsonWriter) value(n Node) error {
 	return nil
 }
 
-// extras writes id and extensions of a primitive, or null.
+// extras writes the id and extensions of a primitive, or null.
 func (w *jsonWriter) extras(n Node) error {
 	if !n.hasExtras() {
 		w.out = append(w.out, "null"...)
@@ -221,8 +221,8 @@ func (w *jsonWriter) extras(n Node) error {
 	return w.object(n)
 }
 
-// narrative gives the div as XML that stands alone. Where it leans on
-// prefixes declared further out, their declarations are added.
+// narrative returns the div as XML that stands alone. It adds declarations of
+// prefixes that are declared outside the div.
 func (n Node) narrative() []byte {
 	source := n.doc.src[n.record().start:n.record().end]
 	if narrativeError(source) == nil {
@@ -245,8 +245,8 @@ func (n Node) narrative() []byte {
 	return append(out, source[end:]...)
 }
 
-// narrativeError tells why XML is not one div of the XHTML namespace, nil if
-// it is.
+// narrativeError says why XML is not one div in the XHTML namespace; nil if it
+// is.
 func narrativeError(source []byte) error {
 	table := facts()
 	p := parser{src: source, doc: &Document{src: source, facts: table}, facts: table}

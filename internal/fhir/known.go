@@ -2,11 +2,11 @@ package fhir
 
 import "strings"
 
-// IsResource tells whether STU3 has a resource type of that name.
+// IsResource reports whether STU3 has a resource type of that name.
 func IsResource(name string) bool { return resourceType(facts(), name) != nil }
 
-// HasElement tells whether resources of a type may have an element at the path
-// below them. A choice can be named by its start: deceased[x].
+// HasElement reports whether resources of a type may have an element at this
+// path. A choice can be named by its beginning: deceased[x].
 func HasElement(resource string, path ...string) bool {
 	table := facts()
 	t := resourceType(table, resource)
@@ -23,8 +23,8 @@ func resourceType(table *factTable, name string) *typeFacts {
 	return table.types[typeResourceContainer].child(table, name)
 }
 
-// child is the type of a child element, nil when t has none of that name. Of a
-// choice it is the type of one of its elements.
+// child returns the type of a child element, nil when t has none of that name.
+// For a choice it is the type of one of its elements.
 func (t *typeFacts) child(table *factTable, name string) *typeFacts {
 	start, choice := strings.CutSuffix(name, "[x]")
 	if !choice {

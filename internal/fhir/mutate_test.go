@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// mutator changes XML in ways that a schema's judge may or may not notice.
+// mutator changes XML in ways that a schema validator may or may not notice.
 type mutator struct {
 	rng   *rand.Rand
 	names []string
@@ -53,7 +53,7 @@ func (m *mutator) once(source string) string {
 	return strings.Join(operations[m.rng.IntN(len(operations))](tokens), "")
 }
 
-// element picks an element: the indexes of its first token and behind its last.
+// element picks an element: the index of its first token and the index after its last.
 func (m *mutator) element(tokens []string) (start, end int) {
 	var starts []int
 	for i, token := range tokens {
@@ -160,7 +160,7 @@ func (m *mutator) attributes(tokens []string) []string {
 		switch m.rng.IntN(3) {
 		case 0:
 			replacement = ""
-		case 1: // the same attribute with other blanks and quotes
+		case 1: // the same attribute, with other blanks and quotes
 			name, value, _ := strings.Cut(strings.TrimSpace(tag[found[0]:found[1]]), "=")
 			replacement = "\n\t" + name + " = " + strings.ReplaceAll(value, `"`, `'`)
 		}
@@ -172,7 +172,7 @@ func (m *mutator) attributes(tokens []string) []string {
 	return out
 }
 
-// trickyValues has something for every type.
+// trickyValues has difficult values for every type.
 var trickyValues = strings.Split(`|  |x| x|x |a  b|true|false|TRUE|1|0| true |-1|00|01|+1|1.0|1.|.5|1e5|2147483647|2147483648|-2147483648|-2147483649|4294967296|`+
 	`0.000000000000000000000001|12345678901234567890123456|2017|2017-1|2017-13|2017-00|2017-02-29|2016-02-29|2017-02-30|2017-04-31|0000|0000-01-01|-0044|-0044-03-15|12017-01-01|`+
 	`2017-01-01T00:00:00Z|2017-01-01T00:00:00|2017-01-01T00:00Z|2017-01-01T24:00:00Z|2017-01-01T23:59:60Z|2017-01-01T23:59:59.999+14:00|2017-01-01T00:00:00+14:01|`+
@@ -230,19 +230,19 @@ func (m *mutator) namespace(tokens []string) []string {
 	out := append([]string(nil), tokens...)
 	name := tagName.FindString(out[start])
 	switch m.rng.IntN(3) {
-	case 0: // another default namespace, or the same again
+	case 0: // another default namespace, or the same one again
 		uri := pick(m.rng, "", "http://hl7.org/fhir", "http://hl7.org/FHIR", "http://www.w3.org/1999/xhtml", "urn:x", "http://www.w3.org/XML/1998/namespace", "http://hl7.org/fhi&#114;", "http://hl7.org/fhir ")
 		out[start] = name + ` xmlns="` + uri + `"` + strings.ReplaceAll(out[start][len(name):], ` xmlns=`, ` data-old=`)
 		if m.rng.IntN(2) == 0 {
 			out[start] = strings.Replace(out[start], " data-old=\"http://hl7.org/fhir\"", "", 1)
 		}
-	case 1: // a prefix, declared here
+	case 1: // a prefix that is declared here
 		uri := pick(m.rng, "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml", "urn:x", "")
 		out[start] = "<p:" + name[1:] + ` xmlns:p="` + uri + `"` + out[start][len(name):]
 		if end-1 > start {
 			out[end-1] = "</p:" + strings.TrimPrefix(out[end-1], "</")
 		}
-	case 2: // a prefix, not declared
+	case 2: // a prefix that is not declared
 		out[start] = "<p:" + name[1:] + out[start][len(name):]
 		if end-1 > start {
 			out[end-1] = "</p:" + strings.TrimPrefix(out[end-1], "</")
@@ -251,7 +251,7 @@ func (m *mutator) namespace(tokens []string) []string {
 	return out
 }
 
-// narrative gives a resource a narrative of random XHTML.
+// narrative returns a resource a narrative of random XHTML.
 func (m *mutator) narrative(tokens []string) []string {
 	var places []int
 	inNarrative := false
@@ -267,7 +267,7 @@ func (m *mutator) narrative(tokens []string) []string {
 		return tokens
 	}
 	at := places[m.rng.IntN(len(places))]
-	// Behind what comes before text in every resource.
+	// Its place is after the elements that come before text in every resource.
 	for at < len(tokens) {
 		name := strings.TrimLeft(tagName.FindString(tokens[at]), "<")
 		if isStart(tokens[at]) && (name == "id" || name == "meta" || name == "implicitRules" || name == "language" || name == "text") {
@@ -296,7 +296,7 @@ func (t *typeFacts) named(table *factTable, name string) (elementFacts, bool) {
 	return elementFacts{c.name, c.typ}, true
 }
 
-// html makes content of an element, mostly what it may have.
+// html makes content for an element, mostly content that is allowed.
 func (m *mutator) html(parent string, depth int) string {
 	e := htmlElements[htmlIndex[parent]]
 	if parent == "table" && m.rng.IntN(4) > 0 {
@@ -349,7 +349,7 @@ func (m *mutator) table(depth int) string {
 	return b.String()
 }
 
-// htmlAttributes gives attributes, mostly those that the element has.
+// htmlAttributes makes attributes, mostly those that the element may have.
 func (m *mutator) htmlAttributes(name string) string {
 	e := htmlElements[htmlIndex[name]]
 	var b strings.Builder
@@ -396,7 +396,7 @@ func (m *mutator) htmlValue(typ string) string {
 	return value
 }
 
-// validText leaves out what no XML holds, which other mutations try.
+// validText reports whether XML can hold a text; other mutations try the rest.
 func validText(s string) bool {
 	return !strings.ContainsAny(s, "<\x01") && strings.ToValidUTF8(s, "") == s && !strings.Contains(s, "\ufffe") && (!strings.Contains(s, "&") || strings.HasPrefix(s, "&amp;"))
 }

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// NameID stands for an element name of STU3, so that names can be compared as
-// numbers. Zero stands for all that STU3 does not have. It is the same in all
-// documents of a process, and never stored.
+// NameID is the number of an element name of STU3, so that names can be
+// compared as numbers. Zero stands for every name that STU3 does not have.
+// Numbers are the same in all documents of a process, and are never stored.
 type NameID uint16
 
-// NameID gives the number of the element's name.
+// NameID returns the number of the element's name.
 func (n Node) NameID() NameID {
 	if n.doc == nil {
 		return 0
@@ -19,8 +19,9 @@ func (n Node) NameID() NameID {
 	return NameID(n.record().name)
 }
 
-// NameIDs gives the numbers of the names that a name in a path means: its own,
-// or those of a choice, such as deceased[x]; none where STU3 has no such name.
+// NameIDs returns the numbers of the names that a name in a path means: its
+// own, or those of a choice such as deceased[x]. It returns none where STU3 has
+// no such name.
 func NameIDs(name string) []NameID {
 	start, choice := strings.CutSuffix(name, "[x]")
 	if !choice {
@@ -56,8 +57,8 @@ func (n Node) isExtension() bool {
 	return n.doc != nil && n.record().typ == typeExtension && n.record().value != 0
 }
 
-// URLBytes is URL without a copy: usually a part of the source, which must not
-// be changed.
+// URLBytes is URL without a copy: usually a part of the source, which the
+// caller must not change.
 func (n Node) URLBytes() []byte {
 	if !n.isExtension() {
 		return nil

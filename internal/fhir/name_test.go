@@ -42,8 +42,8 @@ func TestEqualURL(t *testing.T) {
 	}
 }
 
-// TestEqualValueReadsAsXMLDoes: comparing sees what reading sees, however the
-// value is written.
+// TestEqualValueReadsAsXMLDoes: EqualValue agrees with Value, however the value
+// is written.
 func TestEqualValueReadsAsXMLDoes(t *testing.T) {
 	for _, written := range []string{"male", "&#109;ale", "mal&#x65;", "males", "m", "ma\tle", "ma le", "", "male&quot;", "fmale"} {
 		doc, _, err := ParseXML([]byte(`<Patient xmlns="http://hl7.org/fhir"><name><text value="` + written + `"/></name></Patient>`))
@@ -59,7 +59,7 @@ func TestEqualValueReadsAsXMLDoes(t *testing.T) {
 	}
 }
 
-// TestPlainBytes holds what looks at eight bytes at once against one by one.
+// TestPlainBytes compares the check of eight bytes at once with a check of single bytes.
 func TestPlainBytes(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {

@@ -1,8 +1,8 @@
 package fhir
 
-// namespace is a number for the name that a prefix stands for, so that names
-// of any length are compared at once. Those behind nsOther are numbered by the
-// parser as they come.
+// namespace is a number for the name that a prefix stands for, so that names of
+// any length are compared at once. The parser numbers further namespaces as
+// they appear, after nsOther.
 type namespace uint32
 
 const (
@@ -11,7 +11,7 @@ const (
 	nsXHTML
 	nsXML
 	nsXMLNS
-	nsInstance // of XML schema: xsi
+	nsInstance // of XML schema instances: xsi
 	nsOther
 )
 
@@ -24,7 +24,7 @@ var knownNamespaces = map[string]namespace{
 	"http://www.w3.org/2001/XMLSchema-instance": nsInstance,
 }
 
-// namespaceOf gives the number of the namespace that an attribute declares.
+// namespaceOf returns the number of the namespace that an attribute declares.
 func (p *parser) namespaceOf(a *attribute) (namespace, error) {
 	uri := p.value(a)
 	if ns, known := knownNamespaces[string(uri)]; known {
@@ -45,28 +45,28 @@ func (p *parser) namespaceOf(a *attribute) (namespace, error) {
 }
 
 // isSchemaHint recognises attributes that tell a schema processor where to
-// look. They mean nothing to others.
+// look. They mean nothing to other readers.
 func (n namespace) isSchemaHint(name string) bool {
 	return n == nsInstance && (name == "schemaLocation" || name == "noNamespaceSchemaLocation")
 }
 
-// scope is what namespace declarations are in force: the default namespace
-// and a length of parser.bindings.
+// scope is the namespace declarations in force: the default namespace and a
+// length of parser.bindings.
 type scope struct {
-	element  namespace // of elements without a prefix
+	element  namespace // the namespace of elements without a prefix
 	bindings uint32
 }
 
-// prefix is what a prefix stands for now; nsNone: nothing.
+// prefix holds the namespace that a prefix stands for now; nsNone means none.
 type prefix struct{ ns namespace }
 
-// binding is the declaration of a prefix, as long as its element is open.
+// binding is the declaration of a prefix while its element is open.
 type binding struct {
 	prefix *prefix
-	outer  namespace // what the prefix stands for around the element
+	outer  namespace // the namespace of the prefix outside the element
 }
 
-// declareNamespaces puts the declarations of the start tag in force, and then
+// declareNamespaces puts the declarations of the start tag into force, and then
 // resolves the prefixes of its attributes.
 func (p *parser) declareNamespaces() error {
 	for i := range p.attributeCount {
@@ -105,7 +105,7 @@ func (p *parser) declareDefault(a *attribute) error {
 	case err != nil:
 		return err
 	case ns == nsXML || ns == nsXMLNS:
-		return p.syntax("fhir-namespace", "this namespace may not be declared", int(a.name.start))
+		return p.syntax("fhir-namespace", "this namespace must not be declared", int(a.name.start))
 	}
 	a.uri = nsXMLNS
 	p.space.element = ns
@@ -121,7 +121,7 @@ func (p *parser) declarePrefix(a *attribute) error {
 	case ns == nsNone:
 		return p.syntax("fhir-namespace", "a prefix needs a namespace; received an empty one", int(a.name.start))
 	case string(name) == "xmlns", ns == nsXMLNS, (string(name) == "xml") != (ns == nsXML):
-		return p.syntax("fhir-namespace", "the prefixes xml and xmlns and their namespaces cannot be declared anew", int(a.name.start))
+		return p.syntax("fhir-namespace", "the prefixes xml and xmlns and their namespaces must not be redeclared", int(a.name.start))
 	}
 	a.uri = nsXMLNS
 	declared := p.prefixes[string(name)]
@@ -141,7 +141,7 @@ func (p *parser) declarePrefix(a *attribute) error {
 	return nil
 }
 
-// restore puts the declarations around an element that closes in force.
+// restore puts the declarations of the surrounding element back into force when an element closes.
 func (p *parser) restore(outer scope) {
 	for len(p.bindings) > int(outer.bindings) {
 		last := p.bindings[len(p.bindings)-1]
@@ -163,5 +163,5 @@ func (p *parser) lookup(name []byte) (namespace, bool) {
 }
 
 func (p *parser) undeclared(prefix span) error {
-	return p.syntax("xml-prefix", "a prefix that no namespace is declared for", int(prefix.start))
+	return p.syntax("xml-prefix", "a prefix has no declared namespace", int(prefix.start))
 }

@@ -4,15 +4,15 @@ import (
 	"bytes"
 )
 
-// openNarrative starts a narrative: the div that was just recorded.
+// openNarrative starts a narrative at the div that was just recorded.
 func (p *parser) openNarrative(f *frame) {
 	f.html = htmlDiv
 	p.readable = false
 	p.narrativeAttributes(&htmlElements[htmlDiv], f.node)
 }
 
-// narrativeElement judges an element inside a narrative. It makes no record:
-// to readers the narrative is one piece.
+// narrativeElement judges an element inside a narrative. It makes no record,
+// because readers see the narrative as one piece.
 func (p *parser) narrativeElement(t *tag) {
 	parent := &p.frames[p.depth]
 	f := frame{name: t.qname, node: parent.node, html: parent.html, typ: typeXHTML, unchecked: true, outer: t.outer}
@@ -21,7 +21,7 @@ func (p *parser) narrativeElement(t *tag) {
 		f.html, f.unchecked = p.placeNarrative(parent, t)
 		if f.unchecked {
 			f.html = parent.html
-			p.readable = true // refused already: not also for saying nothing
+			p.readable = true // already refused, so it is not also reported as empty
 		} else {
 			p.narrativeAttributes(&htmlElements[f.html], f.node)
 			p.readable = p.readable || htmlElements[f.html].name == "img"
@@ -34,15 +34,15 @@ func (p *parser) narrativeElement(t *tag) {
 	}
 }
 
-// placeNarrative finds the element in its parent's content model; refused
-// elements' content is not judged.
+// placeNarrative finds the element in its parent's content model. The content
+// of a refused element is not judged.
 func (p *parser) placeNarrative(parent *frame, t *tag) (html uint8, refused bool) {
 	e := &htmlElements[parent.html]
 	name := string(p.bytes(t.local))
 	html, known := htmlIndex[name]
 	switch {
 	case t.ns != nsXHTML:
-		p.report(ruleNarrativeElement, parent.node, int(t.start), "a narrative is written in the namespace http://www.w3.org/1999/xhtml; received an element of another or none")
+		p.report(ruleNarrativeElement, parent.node, int(t.start), "a narrative is written in the namespace http://www.w3.org/1999/xhtml; received an element of another namespace, or of none")
 		return 0, true
 	case !known:
 		p.report(ruleNarrativeElement, parent.node, int(t.start), "a narrative has no element ", quoteName(p.bytes(t.local)))
@@ -54,13 +54,13 @@ func (p *parser) placeNarrative(parent *frame, t *tag) (html uint8, refused bool
 		p.report(ruleNarrativeElement, parent.node, int(t.start), e.name, " has no element ", name, " inside it")
 		return 0, true
 	case e.stages != nil && !stageFollows(parent.stage, e.stages[name]):
-		p.report(ruleNarrativeElement, parent.node, int(t.start), name, " has no place here: a table has caption, columns, head, foot and rows in this order")
+		p.report(ruleNarrativeElement, parent.node, int(t.start), name, " is not allowed here: a table has caption, columns, head, foot and rows in this order")
 	}
 	parent.stage = max(parent.stage, e.stages[name])
 	return html, false
 }
 
-// closeNarrative judges an element of a narrative that closes.
+// closeNarrative judges an element of a narrative at its end tag.
 func (p *parser) closeNarrative(f *frame) {
 	if f.unchecked {
 		return
@@ -78,7 +78,7 @@ func (p *parser) closeNarrative(f *frame) {
 	}
 }
 
-// narrativeText judges text that ends where the scanner stands.
+// narrativeText judges the text that ends at the scanner's position.
 func (p *parser) narrativeText(f *frame, start int, visible bool) {
 	if f.unchecked {
 		return
@@ -141,18 +141,18 @@ func (p *parser) narrativeAttribute(e *htmlElement, name string, a *attribute, n
 	case typ == "ID":
 		p.addID(a, node)
 	case typ == "uri" && !harmlessLink(value, name == "src"):
-		p.report(ruleNarrativeActive, node, offset, "a narrative links by http, https, ftp, mailto, tel, urn or a fragment and shows images; received another scheme")
+		p.report(ruleNarrativeActive, node, offset, "a link or image in a narrative must use http, https, ftp, mailto, tel, urn or a fragment; received another scheme")
 	case typ == "style" && !harmlessStyle(value):
-		p.report(ruleNarrativeActive, node, offset, "a style formats and does not run or load anything; received one that may")
+		p.report(ruleNarrativeActive, node, offset, "a style must not run or load anything; received one that may")
 	}
 }
 
-// addID: ids in narratives are unique in a document. (The schema makes them so;
-// they are XML ids, unlike the ids of FHIR elements.)
+// addID checks that ids in narratives are unique in a document. (The schema
+// demands it; unlike the ids of FHIR elements they are XML ids.)
 func (p *parser) addID(a *attribute, node uint32) {
 	id := string(bytes.Trim(p.value(a), " \t\r\n"))
 	if _, twice := p.ids[id]; twice {
-		p.report(ruleNarrativeAttribute, node, int(a.value.start), "an id in a narrative may stand once in a document; received it again")
+		p.report(ruleNarrativeAttribute, node, int(a.value.start), "an id in a narrative may occur once in a document; received it again")
 		return
 	}
 	if p.ids == nil {

@@ -2,20 +2,21 @@ package fhir
 
 import "strings"
 
-// The narrative's XHTML: what HL7's fhir-xhtml.xsd (XHTML 1.0 strict without
-// forms, scripts, objects, and inserted and deleted text) states of each
-// element. Groups of elements and attributes are named as there.
+// The narrative's XHTML: what HL7's fhir-xhtml.xsd states of each element
+// (XHTML 1.0 strict without forms, scripts, objects, and inserted and deleted
+// text). Groups of elements and attributes have the same names as in that
+// schema.
 
 // htmlElement is one element of the narrative.
 type htmlElement struct {
 	name       string
-	mixed      bool // has text
+	mixed      bool // may contain text
 	children   map[string]bool
-	stages     map[string]uint8 // where children have an order: their stage
+	stages     map[string]uint8 // the stage of each child, where children have an order
 	needsChild bool
 	attributes map[string]string // name to type
 	required   []string
-	refused    bool // in the schema, but outside what narrative.html allows
+	refused    bool // in the schema, but not allowed by narrative.html
 }
 
 const (
@@ -41,7 +42,7 @@ const (
 	htmlEmphasis = htmlFontStyle + htmlPhrase
 )
 
-// htmlElements is the table; index 0 stands for none, 1 for div.
+// htmlElements is the table; index 0 means none, index 1 is div.
 var htmlElements = []htmlElement{
 	{},
 	html("div", true, htmlFlow, htmlAttrs),
@@ -87,7 +88,7 @@ var htmlElements = []htmlElement{
 	html("small", true, htmlInline, htmlAttrs),
 	requiring(html("img", false, "", htmlAttrs+
 		"src=uri alt=text longdesc=uri height=length width=length usemap=uri ismap=ismap|"), "src", "alt"),
-	// Maps of images belong to HTML 4.0 chapter 13, which narratives leave out.
+	// Image maps belong to HTML 4.0 chapter 13, which narratives leave out.
 	{name: "map", refused: true},
 	staged(html("table", false, "", htmlAttrs+htmlFrame+
 		"summary=text width=length border=nonNegativeInteger cellspacing=length cellpadding=length")),
@@ -147,8 +148,8 @@ const (
 	stageRow
 )
 
-// staged gives table its order: caption?, (col* | colgroup*), thead?, tfoot?,
-// (tbody+ | tr+).
+// staged returns a table's content its order: caption?, (col* | colgroup*),
+// thead?, tfoot?, (tbody+ | tr+).
 func staged(e htmlElement) htmlElement {
 	e.needsChild = true
 	e.stages = map[string]uint8{

@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Values of the narrative's attributes. They are read byte by byte: a value may
-// be as long as a message, and a regular expression takes a hundred nanoseconds
-// for each of its bytes.
+// Values of the narrative's attributes. They are read byte by byte, because a
+// value may be as long as a message and a regular expression takes a hundred
+// nanoseconds for each byte.
 
 const whiteSpace = " \t\r\n"
 
@@ -51,8 +51,8 @@ var htmlNumbers = map[string]func([]byte) bool{
 	"tabindex":           isTabIndex,
 }
 
-// isLanguage: en, en-GB and so on, parts of up to eight letters, digits too
-// behind the first.
+// isLanguage reports whether v is a language tag such as en or en-GB: parts of
+// up to eight letters; parts after the first may have digits too.
 func isLanguage(v []byte) bool {
 	part, digits := 0, false
 	for _, c := range v {
@@ -72,7 +72,7 @@ func isLanguage(v []byte) bool {
 	return part > 0
 }
 
-// isNatural: digits, 24 at most behind leading zeros.
+// isNatural reports whether v consists of digits, at most 24 after leading zeros.
 func isNatural(v []byte) bool {
 	significant := bytes.TrimLeft(v, "0")
 	return len(v) > 0 && len(significant) <= 24 && len(bytes.TrimLeft(significant, "0123456789")) == 0
@@ -86,7 +86,7 @@ func isNonNegative(v []byte) bool {
 	return isNatural(bytes.TrimPrefix(v, []byte{'+'}))
 }
 
-// isTabIndex: a number up to 32767.
+// isTabIndex reports whether v is a number up to 32767.
 func isTabIndex(v []byte) bool {
 	v = bytes.Trim(v, whiteSpace)
 	if !isNatural(v) {
@@ -96,7 +96,7 @@ func isTabIndex(v []byte) bool {
 	return err == nil && number <= 32767
 }
 
-// isLength: pixels or, with a percent sign, a part of what is there.
+// isLength reports whether v is a number of pixels or a percentage.
 func isLength(v []byte) bool {
 	if len(v) > 0 && (v[0] == '+' || v[0] == '-') {
 		v = v[1:]
@@ -116,7 +116,7 @@ func isLength(v []byte) bool {
 	return string(rest) == "%"
 }
 
-// decimals counts the bytes of the digits, of any script, that v starts with.
+// decimals returns how many bytes of v, from its start, are digits (of any script).
 func decimals(v []byte) int {
 	n := 0
 	for n < len(v) {
@@ -129,13 +129,14 @@ func decimals(v []byte) int {
 	return n
 }
 
-// isMultiLength: a length, or a share such as 2*.
+// isMultiLength reports whether v is a length, or a share such as 2*.
 func isMultiLength(v []byte) bool {
 	share, found := bytes.CutSuffix(v, []byte{'*'})
 	return found && decimals(share) == len(share) || isLength(v)
 }
 
-// areCoords: lengths with commas, and white space behind those.
+// areCoords reports whether v is a list of lengths separated by commas, each comma possibly
+// followed by white space.
 func areCoords(v []byte) bool {
 	for i := 0; ; i++ {
 		first, rest, more := bytes.Cut(v, []byte{','})
@@ -152,7 +153,7 @@ func areCoords(v []byte) bool {
 	}
 }
 
-// areAll judges the tokens of a list, which may be empty.
+// areAll checks every token of a list, which may be empty.
 func areAll(value []byte, good func([]byte) bool) bool {
 	for token := range bytes.FieldsFuncSeq(value, func(r rune) bool { return r <= ' ' && isSpace(byte(r)) }) {
 		if !good(token) {
@@ -171,8 +172,9 @@ func isNMToken(v []byte) bool {
 	return len(v) > 0
 }
 
-// harmlessLink lets pass what a reader expects behind a link. Browsers skip
-// control characters and whiteSpace at the start of a scheme.
+// harmlessLink accepts the schemes that a reader expects of a link. Browsers
+// ignore control characters and white space at the start of a scheme, so it
+// does too.
 func harmlessLink(value []byte, image bool) bool {
 	clean := strings.ToLower(strings.Map(func(r rune) rune {
 		if r <= ' ' {
@@ -193,18 +195,19 @@ func harmlessLink(value []byte, image bool) bool {
 	return false
 }
 
-// activeWords make a style run or load something, some of them with a mark
-// behind them, white space between them or not.
+// activeWords make a style run or load something. Some need a mark after the
+// word, with or without white space between.
 var activeWords = []struct{ word, mark string }{
 	{"expression", "("}, {"javascript:", ""}, {"vbscript:", ""}, {"behavior", ":"}, {"behaviour", ":"},
 	{"-moz-binding", ""}, {"@import", ""}, {"url", "("},
 }
 
-// harmlessStyle refuses what makes a style run or load something, and
-// backslashes, which hide such words, as comments do.
+// harmlessStyle refuses styles that run or load something. It also refuses
+// backslashes, which can hide such words, and looks through comments for the
+// same reason.
 func harmlessStyle(value []byte) bool {
 	if !bytes.ContainsAny(value, `(:@-\`) {
-		return true // each of those words has one of them, or stands before one
+		return true // each of those words holds one of these characters, or is followed by one
 	}
 	style := bytes.ToLower(value)
 	return bytes.IndexByte(style, '\\') < 0 && !isActive(style) && !isActive(withoutComments(style))
@@ -225,7 +228,7 @@ func isActive(style []byte) bool {
 	return false
 }
 
-// withoutComments leaves out what stands between /* and */.
+// withoutComments removes everything between /* and */.
 func withoutComments(style []byte) []byte {
 	var out []byte
 	for {

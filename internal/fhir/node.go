@@ -7,8 +7,8 @@ import (
 )
 
 // Node is one element of a Document. The zero Node stands for an absent
-// element: every method answers it with nothing, so that paths can be chained
-// without checks. Nodes of the same document can be compared with ==.
+// element: its methods return zero values, so that paths can be chained without
+// checks. Nodes of the same document can be compared with ==.
 type Node struct {
 	doc   *Document
 	index uint32
@@ -19,7 +19,7 @@ func (n Node) record() *record { return &n.doc.nodes[n.index] }
 // Exists reports whether there is such an element.
 func (n Node) Exists() bool { return n.doc != nil }
 
-// Name gives the element's local name, such as "family".
+// Name returns the element's local name, such as "family".
 func (n Node) Name() string {
 	if n.doc == nil {
 		return ""
@@ -30,7 +30,7 @@ func (n Node) Name() string {
 	return string(sourceName(n.doc.src[n.record().start:]))
 }
 
-// is compares the name without allocating.
+// is compares the name without allocating memory.
 func (n Node) is(name string) bool {
 	if id := n.record().name; id != 0 {
 		return n.doc.facts.names[id] == name
@@ -38,7 +38,7 @@ func (n Node) is(name string) bool {
 	return string(sourceName(n.doc.src[n.record().start:])) == name
 }
 
-// sourceName reads the local name out of a start tag.
+// sourceName returns the local name in a start tag.
 func sourceName(tag []byte) []byte {
 	start, end := 1, 1
 	for ; !isSpace(tag[end]) && tag[end] != '/' && tag[end] != '>'; end++ {
@@ -49,11 +49,11 @@ func sourceName(tag []byte) []byte {
 	return tag[start:end]
 }
 
-// Type gives the FHIR type that the schema gives the element: a data type
-// ("HumanName", "dateTime"), a resource ("Patient"), a component
-// ("Bundle.Entry"), "code" for elements with a required code list, "xhtml" for
-// the narrative's div, "ResourceContainer" for elements that hold a resource.
-// It is "" for elements that STU3 does not have.
+// Type returns the element's FHIR type by the schema: a data type ("HumanName",
+// "dateTime"), a resource ("Patient"), a component ("Bundle.Entry"), "code" for
+// elements with a required code list, "xhtml" for the narrative's div,
+// "ResourceContainer" for elements that hold a resource. It is "" for elements
+// that STU3 does not have.
 func (n Node) Type() string {
 	if n.doc == nil {
 		return ""
@@ -66,7 +66,7 @@ func (n Node) HasValue() bool {
 	return n.doc != nil && n.record().value != 0 && n.record().typ != typeExtension
 }
 
-// Value gives the value attribute, references resolved and white space
+// Value returns the value attribute, with references resolved and white space
 // normalised as XML demands; "" if there is none.
 func (n Node) Value() string {
 	if !n.HasValue() {
@@ -75,8 +75,8 @@ func (n Node) Value() string {
 	return string(n.attribute())
 }
 
-// ValueBytes is Value without a copy: usually a part of the source, which
-// must not be changed.
+// ValueBytes is Value without a copy: usually a part of the source, which the
+// caller must not change.
 func (n Node) ValueBytes() []byte {
 	if !n.HasValue() {
 		return nil
@@ -87,10 +87,11 @@ func (n Node) ValueBytes() []byte {
 // EqualValue reports whether the element has exactly this value.
 func (n Node) EqualValue(s string) bool { return n.HasValue() && n.attributeIs(s) }
 
-// attributeIs compares the attribute that the record points at. Mostly the text
-// is there as it stands, or starts with another letter.
+// attributeIs compares the attribute that the record points at. Usually the
+// text is equal as written, or its first letter differs; both are decided
+// without decoding.
 func (n Node) attributeIs(s string) bool {
-	raw := n.doc.src[n.record().value-1:] // from the quote on
+	raw := n.doc.src[n.record().value-1:] // starts at the quote
 	if len(s) > 0 && raw[1] != s[0] && raw[1] > ' ' && raw[1] != '&' {
 		return false
 	}
@@ -102,19 +103,19 @@ func (n Node) attributeIs(s string) bool {
 
 // attribute reads the attribute that the record points at.
 func (n Node) attribute() []byte {
-	raw := n.doc.src[n.record().value-1:] // from the quote on
+	raw := n.doc.src[n.record().value-1:] // starts at the quote
 	end := bytes.IndexByte(raw[1:], raw[0])
 	count(end)
 	return unescapeAttribute(raw[1 : end+1])
 }
 
-// URL gives the url attribute of an extension, "" for other elements.
+// URL returns the url attribute of an extension, "" for other elements.
 func (n Node) URL() string {
 	return string(n.URLBytes())
 }
 
-// ID gives the id attribute (of a data type's element; a resource's id is the
-// value of its child "id").
+// ID returns the id attribute. Elements of data types have one; a resource's id
+// is the value of its child "id".
 func (n Node) ID() string {
 	if n.doc == nil {
 		return ""
@@ -123,7 +124,7 @@ func (n Node) ID() string {
 	return string(value)
 }
 
-// Children gives all child elements in document order.
+// Children returns all child elements in document order.
 func (n Node) Children() iter.Seq[Node] {
 	return func(yield func(Node) bool) {
 		if n.doc == nil {
@@ -139,7 +140,7 @@ func (n Node) Children() iter.Seq[Node] {
 	}
 }
 
-// Child gives the first child of that name.
+// Child returns the first child of that name.
 func (n Node) Child(name string) Node {
 	if n.doc == nil {
 		return Node{}
@@ -154,7 +155,7 @@ func (n Node) Child(name string) Node {
 	return Node{}
 }
 
-// ChildrenNamed gives the children of that name in document order.
+// ChildrenNamed returns the children of that name in document order.
 func (n Node) ChildrenNamed(name string) iter.Seq[Node] {
 	return func(yield func(Node) bool) {
 		for c := range n.Children() {
@@ -165,7 +166,7 @@ func (n Node) ChildrenNamed(name string) iter.Seq[Node] {
 	}
 }
 
-// Count gives the number of children of that name.
+// Count returns the number of children of that name.
 func (n Node) Count(name string) int {
 	count := 0
 	for range n.ChildrenNamed(name) {
@@ -183,7 +184,7 @@ func (n Node) At(path ...string) Node {
 	return n
 }
 
-// Extension gives the first child "extension" with that url.
+// Extension returns the first child "extension" with that url.
 func (n Node) Extension(url string) Node {
 	for c := range n.ChildrenNamed("extension") {
 		if c.EqualURL(url) {
@@ -193,7 +194,7 @@ func (n Node) Extension(url string) Node {
 	return Node{}
 }
 
-// Choice gives the first child that is one of the types of a choice element:
+// Choice returns the first child that belongs to a choice element:
 // Choice("value") finds valueDateTime, but not "value" or "valueless".
 func (n Node) Choice(prefix string) Node {
 	for c := range n.Children() {
@@ -205,7 +206,7 @@ func (n Node) Choice(prefix string) Node {
 	return Node{}
 }
 
-// Resource gives the resource inside an element that holds one
+// Resource returns the resource inside an element that holds one
 // (Bundle.entry.resource, contained, Parameters.parameter.resource).
 func (n Node) Resource() Node {
 	if n.doc == nil || n.record().typ != typeResourceContainer {
@@ -217,7 +218,7 @@ func (n Node) Resource() Node {
 	return Node{}
 }
 
-// Parent gives the element around this one; the root's is absent.
+// Parent returns the element around this one; the root has none.
 func (n Node) Parent() Node {
 	if n.doc == nil || n.index == 0 {
 		return Node{}
@@ -225,7 +226,7 @@ func (n Node) Parent() Node {
 	return Node{n.doc, n.record().parent}
 }
 
-// Position gives the line and the column (in characters) where the element
+// Position returns the line and the column (in characters) where the element
 // starts, both from 1; zeros for an absent element.
 func (n Node) Position() (line, column int) {
 	if n.doc == nil {
@@ -234,7 +235,7 @@ func (n Node) Position() (line, column int) {
 	return n.doc.position(int(n.record().start))
 }
 
-// Offset gives the element's byte range in the source, tags included.
+// Offset returns the element's byte range in the source, tags included.
 func (n Node) Offset() (start, end int) {
 	if n.doc == nil {
 		return 0, 0

@@ -118,7 +118,7 @@ func TestAbsentNode(t *testing.T) {
 	}
 }
 
-// What is wrong with a document does not keep readers from the rest.
+// The readable parts of a broken document can still be read.
 func TestReadingBrokenStructure(t *testing.T) {
 	doc, findings, err := ParseXML([]byte(`<Patient xmlns="http://hl7.org/fhir"><shoeSize value="9"><left value="8"/></shoeSize><shoeSize/><birthDate value="x"/></Patient>`))
 	if err != nil || len(findings) == 0 {

@@ -5,23 +5,23 @@ import (
 	"math"
 )
 
-// Limits on what is read. A FHIR message needs neither; what exceeds them is
-// meant to harm, or broken.
+// Limits on the input. No FHIR message needs more; input beyond them is
+// malicious or broken.
 const (
 	maxDepth      = 64      // levels of elements, narrative included
 	maxAttributes = 64      // attributes of one element, namespace declarations included
-	maxElements   = 100_000 // of a document, those of narratives too; values of a JSON text
-	maxNamespaces = 256     // that a document declares, and that STU3 does not know
+	maxElements   = 100_000 // in a document, narratives included; also the values of a JSON text
+	maxNamespaces = 256     // declared in a document and not known to STU3
 	maxPrefixes   = 256
 )
 
-// ParseXML reads a resource of any type and checks its structure. src must
-// not change afterwards: the document points into it.
+// ParseXML reads a resource of any type and checks its structure. src must not
+// change afterwards, because the document points into it.
 //
 // The error is a *SyntaxError and means that nothing could be read. Otherwise
-// the document is there, also when there are findings. Findings come in
-// document order and are capped at 200; one more of severity information then
-// says how many were left out. ParseXML takes time in proportion to the input
+// the document is returned, even when there are findings. Findings are in
+// document order and capped at 200; one more, of severity information, then
+// says how many were left out. ParseXML takes time in proportion to the input,
 // and at most eight times its size in memory.
 func ParseXML(src []byte) (*Document, []Finding, error) {
 	table := facts()
@@ -33,19 +33,19 @@ func ParseXML(src []byte) (*Document, []Finding, error) {
 	return p.doc, p.findings(), nil
 }
 
-// parser reads one document. Its methods that return an error have found the
-// input not well formed and end the reading.
+// parser reads one document. A method that returns an error has found that the
+// input is not well formed, and reading ends.
 type parser struct {
 	src   []byte
 	pos   int
-	doc   *Document // what becomes of it
-	nodes []record  // of doc, while reading
+	doc   *Document // the result
+	nodes []record  // of doc, while it is read
 	facts *factTable
 	names []string
 
-	frames   [maxDepth + 1]frame // frames[0] stands around the root
+	frames   [maxDepth + 1]frame // frames[0] surrounds the root
 	depth    int                 // index of the innermost open element
-	elements int                 // read so far
+	elements int                 // how many were read so far
 
 	space           scope // namespaces in force
 	bindings        []binding
@@ -56,23 +56,23 @@ type parser struct {
 	attributeCount int
 
 	reporter
-	ids      map[string]struct{} // in narratives
-	readable bool                // the narrative being read has text or an image
+	ids      map[string]struct{} // ids in narratives
+	readable bool                // whether the current narrative has text or an image
 }
 
 // frame is an open element.
 type frame struct {
 	name      span   // as written, prefix included
-	node      uint32 // its record; in a narrative that of the div
+	node      uint32 // index of its record; in a narrative that of the div
 	typ       uint16
-	slot      uint8  // the place in the content model that was reached
-	html      uint8  // in a narrative: the element, else 0
-	stage     uint8  // in a narrative: the stage of an ordered content model
-	stray     bool   // text was found and reported
+	slot      uint8  // the current slot of the content model
+	html      uint8  // in a narrative the index of the element, otherwise 0
+	stage     uint8  // in a narrative the current stage of an ordered content model
+	stray     bool   // misplaced text was found and reported
 	content   bool   // has element children
-	unchecked bool   // in a narrative: content of an element already refused
-	seen      uint64 // places that are filled
-	outer     scope  // namespaces of the element around it
+	unchecked bool   // in a narrative: inside an element that was already refused
+	seen      uint64 // the slots that are filled
+	outer     scope  // the namespaces of the surrounding element
 }
 
 // span is a byte range of the source.
@@ -80,7 +80,7 @@ type span struct{ start, end uint32 }
 
 func (p *parser) bytes(s span) []byte { return p.src[s.start:s.end] }
 
-// parse reads a document whose root belongs into an element of type around.
+// parse reads a document. Its root is treated as a child of an element of type around.
 func (p *parser) parse(around uint16) error {
 	if uint64(len(p.src)) > math.MaxUint32 {
 		return p.syntax("fhir-size", "more than 4 GiB", 0)
@@ -145,7 +145,7 @@ func (p *parser) declaration() error {
 	case bytes.HasPrefix(rest, []byte("<![CDATA[")):
 		return p.cdata()
 	}
-	return p.syntax("xml-markup", "after <! inside an element a comment or CDATA has to follow", p.pos)
+	return p.syntax("xml-markup", "<! inside an element must start a comment or CDATA", p.pos)
 }
 
 func (p *parser) instruction() error {
@@ -177,7 +177,7 @@ func (p *parser) endTag() error {
 	return nil
 }
 
-// closeElement judges the finished content and gives the frame up.
+// closeElement judges the content of an element that has ended, and removes its frame.
 func (p *parser) closeElement(f *frame) {
 	p.restore(f.outer)
 	p.depth--
@@ -198,7 +198,7 @@ func (p *parser) unexpectedEnd() error {
 	return p.syntax("xml-end", "the document ends inside an element", len(p.src))
 }
 
-// syntax makes the error that ends the reading.
+// syntax makes the error that ends reading.
 func (p *parser) syntax(rule, text string, offset int) error {
 	line, column := position(p.src, offset)
 	return &SyntaxError{Rule: rule, Text: text, Line: line, Column: column}

@@ -9,7 +9,7 @@ import (
 // official is where the specification's example messages lie.
 const official = "../../testdata/official"
 
-// examples gives the official example messages by file name.
+// examples returns the official example messages by file name.
 func examples(t testing.TB) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(official, "*.xml"))

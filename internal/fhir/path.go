@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Expression gives the element's path as FHIRPath, from the root's type on:
-// Bundle.entry[0].resource.ofType(MessageHeader).event. Repeating elements
-// have their index from 0, choices are written as value.ofType(dateTime).
+// Expression returns the element's path as FHIRPath, starting with the root's
+// type: Bundle.entry[0].resource.ofType(MessageHeader).event. Repeating
+// elements have an index from 0; choices are written as value.ofType(dateTime).
 func (n Node) Expression() string {
 	if !n.Exists() {
 		return ""
@@ -17,7 +17,7 @@ func (n Node) Expression() string {
 	return string(n.appendExpression(room[:0]))
 }
 
-// usualPath is room for the path of most elements.
+// usualPath is long enough for the paths of most elements.
 const usualPath = 192
 
 func (n Node) appendExpression(path []byte) []byte {
@@ -36,16 +36,16 @@ func (n Node) appendExpression(path []byte) []byte {
 	} else {
 		path = append(path, name...)
 	}
-	// Unknown elements have an index from the second on.
+	// Unknown elements have an index from their second occurrence on.
 	if before := n.namesakesBefore(); known && place.many || before > 0 {
 		path = appendIndex(path, before)
 	}
 	return path
 }
 
-// Location gives the element's path as XPath, with f for the FHIR namespace
+// Location returns the element's path as XPath, with f for the FHIR namespace
 // and h for XHTML: /f:Bundle/f:entry[1]/f:resource/f:MessageHeader/f:event.
-// Repeating elements have their index from 1.
+// Repeating elements have an index from 1.
 func (n Node) Location() string {
 	if !n.Exists() {
 		return ""
@@ -74,11 +74,11 @@ func (n Node) appendLocation(path []byte) []byte {
 	return path
 }
 
-// longestName is how much of the name of an element that STU3 does not have a path
-// shows: what is sent must not come back many times.
+// longestName limits how much of an unknown element's name a path shows, so that a
+// long name in the input is not repeated in every path.
 const longestName = 64
 
-// shortName is the name as paths show it.
+// shortName returns the name as paths show it.
 func (n Node) shortName() string {
 	name := n.Name()
 	if len(name) <= longestName {
@@ -98,7 +98,7 @@ func appendIndex(path []byte, index int) []byte {
 	return append(strconv.AppendInt(append(path, '['), int64(index), 10), ']')
 }
 
-// place finds where a child of that name belongs.
+// place returns the slot of a child with that name.
 func (n Node) place(name string) (slot, bool) {
 	t := &facts().types[n.record().typ]
 	c := t.find(facts().names, []byte(name))

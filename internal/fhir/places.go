@@ -1,22 +1,22 @@
 package fhir
 
-// places is what it takes to say where any element of a document stands at a
-// cost that does not grow with the document. It is worked out, in one pass, when a
-// document has been asked for more than a few: most never are, and a warning or
-// two cost less without.
+// places holds what is needed to find the position of any element at a cost that
+// does not grow with the document. It is computed in one pass, once a document was
+// asked more than a few times. Most documents are never asked, and a few questions
+// cost less without it.
 type places struct {
-	marks     []locator // at every markEvery bytes
-	namesakes []uint32  // of each element: the siblings of its name before it
+	marks     []locator // one every markEvery bytes
+	namesakes []uint32  // for each element, the number of siblings with its name before it
 }
 
-// fewPlaces is how often a document is asked before places is worked out. A
-// finding asks some ten times: for the position, and for each level of its paths.
+// fewPlaces is how often a document is asked before places is computed. A finding
+// asks about ten times: for the position, and for each level of its paths.
 const fewPlaces = 40
 
-// few tells whether an answer is better searched for than looked up.
+// few counts a question, and reports whether searching is still cheaper than computing places.
 func (d *Document) few() bool { return d.asked.Add(1) <= fewPlaces }
 
-// markEvery is how many bytes are counted anew for a position, at most.
+// markEvery is how many bytes at most are counted for one position.
 const markEvery = 2048
 
 func (d *Document) whereabouts() *places {
@@ -34,7 +34,7 @@ func (d *Document) marks() []locator {
 	return marks
 }
 
-// position gives the line and the column (in characters) of an offset.
+// position returns the line and the column (in characters) of an offset.
 func (d *Document) position(offset int) (line, column int) {
 	if d.few() {
 		return position(d.src, offset)
@@ -43,7 +43,7 @@ func (d *Document) position(offset int) (line, column int) {
 	return at.position(offset)
 }
 
-// namesakesBefore counts the siblings of the same name before an element.
+// namesakesBefore counts the earlier siblings of an element that have its name.
 func (d *Document) namesakesBefore(index uint32) int {
 	if !d.few() {
 		return int(d.whereabouts().namesakes[index])
@@ -59,14 +59,14 @@ func (d *Document) namesakesBefore(index uint32) int {
 	return before
 }
 
-// countNamesakes counts for all elements at once.
+// countNamesakes counts them for all elements at once.
 func (d *Document) countNamesakes() []uint32 {
 	count(len(d.nodes))
 	before := make([]uint32, len(d.nodes))
 	known := make([]uint32, len(d.facts.names))
 	for parent := range d.nodes {
 		first, end := uint32(parent)+1, d.nodes[parent].next
-		var others map[string]*uint32 // of names that STU3 does not have
+		var others map[string]*uint32 // counts of names that STU3 does not have
 		for i := first; i < end; i = d.nodes[i].next {
 			if id := d.nodes[i].name; id != 0 {
 				before[i] = known[id]

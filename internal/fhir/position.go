@@ -7,9 +7,9 @@ import (
 
 var utf8BOM = []byte("\xef\xbb\xbf")
 
-// locator converts byte offsets to lines and columns (in characters), both
-// from 1. Ascending offsets take one pass over the source in all. CR LF, CR
-// and LF each end a line, as XML's line ends do.
+// locator converts byte offsets to lines and columns (in characters), both from
+// 1. Ascending offsets take one pass over the source in all. CR LF, CR and LF
+// each end a line, as in XML.
 type locator struct {
 	src          []byte
 	offset       int
@@ -24,7 +24,7 @@ func newLocator(src []byte) *locator {
 	return l
 }
 
-// position of an offset, which must not lie before the one asked last.
+// position returns the place of an offset, which must not be before the offset of the last call.
 func (l *locator) position(offset int) (line, column int) {
 	offset = min(offset, len(l.src))
 	if l.offset < offset {
@@ -44,8 +44,8 @@ func (l *locator) position(offset int) (line, column int) {
 	return l.line, l.column
 }
 
-// skipLines goes behind the last LF before the offset where lines end in LF
-// alone, as they mostly do: those can be counted fast.
+// skipLines moves to just after the last LF before the offset, if all lines end
+// in a single LF. Most sources have such lines, and they can be counted fast.
 func (l *locator) skipLines(offset int) {
 	part := l.src[l.offset:offset]
 	last := bytes.LastIndexByte(part, '\n')
@@ -59,7 +59,7 @@ func (l *locator) skipLines(offset int) {
 
 var newline = []byte{'\n'}
 
-// position of one offset.
+// position returns the place of one offset.
 func position(src []byte, offset int) (line, column int) {
 	return newLocator(src).position(offset)
 }

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// kind is the form of a value attribute.
+// kind is the form that a value attribute must have.
 type kind uint8
 
 const (
@@ -32,7 +32,7 @@ const (
 	kindUUID
 )
 
-// kindNames gives the FHIR type of each kind (STU3, datatypes.html).
+// kindNames returns the FHIR type of each kind (STU3, datatypes.html).
 var kindNames = [...]string{
 	kindCodeList: "code", kindBase64Binary: "base64Binary", kindBoolean: "boolean", kindCode: "code",
 	kindDate: "date", kindDateTime: "dateTime", kindDecimal: "decimal", kindID: "id", kindInstant: "instant",
@@ -41,7 +41,7 @@ var kindNames = [...]string{
 	kindURI: "uri", kindUUID: "uuid",
 }
 
-// kinds finds the kind of a type of the schema.
+// kinds maps types of the schema to kinds.
 var kinds = func() map[string]kind {
 	m := map[string]kind{"SampledDataDataType": kindSampledData}
 	for k, name := range kindNames {
@@ -57,20 +57,20 @@ type verdict uint8
 
 const (
 	verdictGood     verdict = iota
-	verdictForm             // the schema refuses the form or the value
+	verdictForm             // the schema refuses its form or value
 	verdictCode             // not in the required list
-	verdictEmpty            // nothing, or nothing but white space
-	verdictPadded           // white space that the type does not have
+	verdictEmpty            // empty, or only white space
+	verdictPadded           // white space that the type does not allow
 	verdictZone             // a time of day without a time zone
-	verdictRange            // beyond what the type's definition allows
-	verdictInstant          // a dateTime of XML schema, but no instant of FHIR
+	verdictRange            // outside the range in the type's definition
+	verdictInstant          // a dateTime of XML schema, but not an instant of FHIR
 	verdictBoolean          // 0 or 1
 	verdictTooLong          // a string over 1 MB
 	verdictTooExact         // a decimal with more digits than are supported
 	verdictAlphabet         // characters that base64 does not have
 )
 
-// checkValue judges the value of an element of type t, references resolved.
+// checkValue judges the value of an element of type t, after references were resolved.
 func (t *typeFacts) checkValue(v []byte) verdict {
 	switch t.kind {
 	case kindString, kindMarkdown:
@@ -84,8 +84,9 @@ func (t *typeFacts) checkValue(v []byte) verdict {
 	case kindBase64Binary:
 		return checkBase64(v)
 	}
-	// All other types collapse white space in XML schema; FHIR's definitions
-	// have none at the ends, and what is read must be what was checked.
+	// XML schema collapses white space in all other types. FHIR's definitions
+	// allow none at the ends, and the value that is read must be the one that
+	// was checked.
 	switch {
 	case len(v) == 0 || isBlank(v):
 		return t.checkBlank()
@@ -124,7 +125,8 @@ func (t *typeFacts) checkToken(v []byte) verdict {
 	return verdictForm
 }
 
-// checkBlank: the schema accepts an empty uri, FHIR no empty attribute.
+// checkBlank judges an empty value: the schema accepts an empty uri, but FHIR accepts no empty
+// attribute.
 func (t *typeFacts) checkBlank() verdict {
 	if t.kind == kindURI {
 		return verdictEmpty
@@ -166,7 +168,7 @@ func (t *typeFacts) checkListed(v []byte) verdict {
 	return verdictCode
 }
 
-// checkCode: single blanks may stand between the words of a code.
+// checkCode allows single blanks between the words of a code.
 func checkCode(v []byte) verdict {
 	for i, c := range v {
 		if isSpace(c) && (c != ' ' || v[i-1] == ' ') {
@@ -225,13 +227,13 @@ func isUUID(v []byte) bool {
 	return true
 }
 
-// isPlainNumber: digits without a leading zero, or "0".
+// isPlainNumber reports whether v is "0", or digits without a leading zero.
 func isPlainNumber(v []byte) bool {
 	return len(v) > 0 && (v[0] != '0' || len(v) == 1) && allDigits(v)
 }
 
-// checkInteger: 32 bits for all three types (STU3, datatypes.html); the schema
-// says so for integer alone.
+// checkInteger limits all three integer types to 32 bits (STU3,
+// datatypes.html); the schema does so only for integer.
 func checkInteger(v []byte, k kind) verdict {
 	digits := v
 	if k == kindInteger && v[0] == '-' {
@@ -253,8 +255,8 @@ func checkInteger(v []byte, k kind) verdict {
 	return verdictRange
 }
 
-// maxDecimalDigits is what libxml2, and so the schema's usual judge, takes;
-// FHIR demands at least 18.
+// maxDecimalDigits is the limit of libxml2, with which the schema is usually
+// checked; FHIR demands at least 18.
 const maxDecimalDigits = 24
 
 func checkDecimal(v []byte) verdict {
@@ -272,7 +274,8 @@ func checkDecimal(v []byte) verdict {
 	return verdictGood
 }
 
-// isSampledData: decimals or the letters E, U, L, one blank between them.
+// isSampledData reports whether v is a list of decimals or the letters E, U and L, with one blank
+// between them.
 func isSampledData(v []byte) bool {
 	for part := range bytes.SplitSeq(v, []byte(" ")) {
 		if len(part) == 1 && (part[0] == 'E' || part[0] == 'U' || part[0] == 'L') {
@@ -286,7 +289,8 @@ func isSampledData(v []byte) bool {
 	return true
 }
 
-// unicodeDigits: \d in a pattern of XML schema is any decimal digit.
+// unicodeDigits reports whether v consists of decimal digits of any script, which is what \d means
+// in a pattern of XML schema.
 func unicodeDigits(v []byte) bool {
 	for len(v) > 0 {
 		r, size := utf8.DecodeRune(v)
@@ -298,9 +302,9 @@ func unicodeDigits(v []byte) bool {
 	return true
 }
 
-// checkBase64 wants whole groups of four and no stray bits in the last one;
-// white space may stand anywhere. Other characters get a verdict of their
-// own, since libxml2 skips them as MIME would.
+// checkBase64 demands whole groups of four and no stray bits in the last group;
+// white space is allowed anywhere. Other characters have a verdict of their
+// own, because libxml2 skips them as MIME does.
 func checkBase64(v []byte) verdict {
 	digits, pads, foreign := 0, 0, false
 	var last byte

@@ -78,7 +78,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// Dates exist if the calendar of the standard library has them.
+// A date is accepted if the calendar of the standard library has it.
 func TestDatesAgainstCalendar(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		year, month, day := rapid.IntRange(1, 9999).Draw(t, "year"), rapid.IntRange(0, 13).Draw(t, "month"), rapid.IntRange(0, 32).Draw(t, "day")
@@ -117,7 +117,7 @@ func TestSkipPlain(t *testing.T) {
 	})
 }
 
-// Every name is found again, and no other.
+// Every name of a type is found, and no other name.
 func TestFindNames(t *testing.T) {
 	table := facts()
 	for i := range table.types {

@@ -2,7 +2,7 @@ package fhir
 
 import "bytes"
 
-// prolog reads what stands before the root: a byte order mark, the XML
+// prolog reads what comes before the root: a byte order mark, the XML
 // declaration, white space and comments.
 func (p *parser) prolog() error {
 	switch {
@@ -43,7 +43,7 @@ func (p *parser) misc() error {
 	}
 }
 
-// epilog accepts nothing but comments and white space behind the root.
+// epilog accepts only comments and white space after the root.
 func (p *parser) epilog() error {
 	if err := p.misc(); err != nil {
 		return err
@@ -52,12 +52,12 @@ func (p *parser) epilog() error {
 	case p.pos == len(p.src):
 		return nil
 	case p.src[p.pos] == 0:
-		// No XML either, but readers written in C see the end of the text.
-		return p.syntax("fhir-nul", "NUL bytes behind the root", p.pos)
+		// This is not XML either, but readers written in C see the end of the text here.
+		return p.syntax("fhir-nul", "there are NUL bytes after the root", p.pos)
 	case p.src[p.pos] == '<':
-		return p.syntax("xml-root", "a document has one root; received more markup behind it", p.pos)
+		return p.syntax("xml-root", "a document has one root; received more markup after it", p.pos)
 	}
-	return p.syntax("xml-root", "a document has one root; received text behind it", p.pos)
+	return p.syntax("xml-root", "a document has one root; received text after it", p.pos)
 }
 
 // xmlDeclaration reads version, encoding and standalone, in that order.
@@ -82,7 +82,7 @@ func (p *parser) xmlDeclaration() error {
 	return nil
 }
 
-// declarationFields gives the values of the three fields, nil where absent.
+// declarationFields returns the values of the three fields, nil for an absent one.
 func declarationFields(text []byte) (values [3][]byte, good bool) {
 	next := 0
 	for {

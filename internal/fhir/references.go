@@ -6,19 +6,19 @@ import (
 	"sync"
 )
 
-// References resolves the references of a Bundle as STU3 says: an absolute
-// reference is the fullUrl of an entry, TYPE/ID stands below the base of the
-// fullUrl of the entry that holds it, #ID is contained in its resource
-// (http://hl7.org/fhir/STU3/bundle.html#references). Every look-up costs the
-// length of the reference, however many entries there are.
+// References resolves the references of a Bundle as STU3 says
+// (http://hl7.org/fhir/STU3/bundle.html#references): an absolute reference is
+// the fullUrl of an entry; TYPE/ID is relative to the base of its own entry's
+// fullUrl; #ID is contained in the same resource. A look-up costs the length of
+// the reference, however many entries there are.
 type References struct {
 	entries []Entry
 	places  map[place]int32
 
-	once      sync.Once // contained, which few messages need
+	once      sync.Once // guards contained, which few messages need
 	contained map[place]Node
 
-	versionsOnce sync.Once // versions, likewise
+	versionsOnce sync.Once // guards versions, for the same reason
 	versions     []string
 }
 
@@ -28,16 +28,16 @@ type Entry struct {
 	Resource Node
 	FullURL  string
 	Repeated bool // an earlier entry has the same fullUrl
-	// SameVersion: and the same version of the resource, or none like it, which
-	// breaks bdl-7.
+	// SameVersion says that an earlier entry has the same fullUrl and the same
+	// version of the resource (or both have no version), which breaks bdl-7.
 	SameVersion bool
-	// base is the scope of the fullUrls that start like this one, where it has
-	// the form BASE/TYPE/ID; scopeURL elsewhere.
+	// base is the scope of fullUrls with the same base, where the fullUrl has
+	// the form BASE/TYPE/ID; otherwise it is scopeURL.
 	base int32
 }
 
-// ID gives the id of the resource as the fullUrl has it: the UUID of urn:uuid:
-// or the ID of BASE/TYPE/ID; "" where the fullUrl has another form.
+// ID returns the id of the resource according to the fullUrl: the UUID of
+// urn:uuid:, or the ID of BASE/TYPE/ID; "" where the fullUrl has another form.
 func (e Entry) ID() string {
 	if id, ok := strings.CutPrefix(e.FullURL, "urn:uuid:"); ok {
 		return id
@@ -48,12 +48,13 @@ func (e Entry) ID() string {
 	return e.FullURL[strings.LastIndexByte(e.FullURL, '/')+1:]
 }
 
-// version gives the version of the entry's resource, "" for none. It looks
-// through the resource.
+// version returns the version of the entry's resource, "" for none. It searches
+// the resource.
 func (e *Entry) version() string { return e.Resource.At("meta", "versionId").Value() }
 
-// Target is where a reference leads: a resource of the Bundle, and its entry
-// or the one that contains it. Resource is absent where it leads nowhere.
+// Target is where a reference leads: a resource of the Bundle, and the entry
+// that it is or is contained in. Resource is absent where the reference leads
+// nowhere.
 type Target struct {
 	Entry    int
 	Resource Node
@@ -62,9 +63,9 @@ type Target struct {
 // Found reports whether the reference leads to a resource of the Bundle.
 func (t Target) Found() bool { return t.Resource.Exists() }
 
-// place is a text within a scope: a fullUrl, a base, or what stands below the
-// base whose first entry has that number. In the map of contained resources
-// the scope is the number of the entry.
+// place is a text within a scope: a fullUrl, a base, or a relative reference
+// below a base. A base is identified by the number of the first entry that has
+// it. In the map of contained resources the scope is the number of the entry.
 type place struct {
 	scope int32
 	text  string
@@ -75,8 +76,8 @@ const (
 	scopeBase = -2
 )
 
-// References gives the entries of the Bundle and where references lead. It is
-// worked out at the first call. A document that is no Bundle has no entries.
+// References returns the entries of the Bundle and where references lead. It is
+// computed at the first call. A document that is not a Bundle has no entries.
 func (d *Document) References() *References {
 	d.once.Do(func() { d.references = newReferences(d.Root()) })
 	return d.references
@@ -100,8 +101,8 @@ func newReferences(bundle Node) *References {
 	return r
 }
 
-// add files an entry under its fullUrl. Of those with the same one, the first
-// is found.
+// add indexes an entry by its fullUrl. Of several entries with the same one,
+// the first is found.
 func (r *References) add(e Entry, number int32) {
 	if e.FullURL != "" {
 		e.Repeated = r.file(place{scopeURL, e.FullURL}, number) != number
@@ -113,7 +114,7 @@ func (r *References) add(e Entry, number int32) {
 	r.entries = append(r.entries, e)
 }
 
-// file gives the entry that has the place, which is this one if it is free.
+// file returns the number of the entry at a place, after giving a free place to this entry.
 func (r *References) file(p place, number int32) int32 {
 	if first, taken := r.places[p]; taken {
 		return first
@@ -122,8 +123,8 @@ func (r *References) file(p place, number int32) int32 {
 	return number
 }
 
-// splitRESTful finds BASE and TYPE/ID in a URL: where the one ends and the
-// other starts; 0 where the URL has another form.
+// splitRESTful splits a URL into BASE and TYPE/ID: it returns where BASE ends
+// and TYPE starts, or 0 if the URL has another form.
 func splitRESTful(url string) (base, rest int) {
 	scheme := strings.Index(url, "://")
 	if scheme < 0 {
@@ -137,10 +138,10 @@ func splitRESTful(url string) (base, rest int) {
 	return base, base + 1
 }
 
-// Entries gives the entries in their order. It must not be changed.
+// Entries returns the entries in their order. The caller must not change it.
 func (r *References) Entries() []Entry { return r.entries }
 
-// Resolve follows a reference that stands in an entry, by its number from 0.
+// Resolve follows a reference that occurs in the entry with that number (from 0).
 func (r *References) Resolve(entry int, reference []byte) Target {
 	if len(reference) == 0 || entry < 0 || entry >= len(r.entries) {
 		return Target{}
@@ -159,8 +160,9 @@ func (r *References) Resolve(entry int, reference []byte) Target {
 	return t
 }
 
-// version gives the version of an entry's resource. All are looked up when the
-// first one is asked for: many references may lead to one large resource.
+// version returns the version of an entry's resource. All versions are looked
+// up when the first one is needed, because many references may lead to one
+// large resource.
 func (r *References) version(entry int) string {
 	r.versionsOnce.Do(func() {
 		r.versions = make([]string, len(r.entries))
@@ -190,7 +192,7 @@ func (r *References) at(scope int32, text []byte) Target {
 	return Target{int(number), r.entries[number].Resource}
 }
 
-// inside finds a contained resource; # alone means what contains it.
+// inside finds a contained resource; # alone means the containing resource.
 func (r *References) inside(entry int, id []byte) Target {
 	if len(id) == 0 {
 		return Target{entry, r.entries[entry].Resource}
@@ -212,7 +214,8 @@ func (r *References) indexContained() {
 }
 
 // ClaimsInside reports whether a reference says that its target is in the
-// Bundle: #ID, a relative one, or a urn: that is nobody's address.
+// Bundle: #ID, a relative reference, or a urn:, which is no address anywhere
+// else.
 func ClaimsInside(reference []byte) bool {
 	if len(reference) == 0 {
 		return false

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// entries makes a Bundle of Patients: fullUrl, id and what else is in each.
+// patients makes a Bundle of Patients: fullUrl, id and further content of each.
 func patients(entries ...[3]string) string {
 	var b strings.Builder
 	b.WriteString(`<Bundle xmlns="http://hl7.org/fhir"><type value="message"/>`)
@@ -26,8 +26,8 @@ func referencesOf(t *testing.T, xml string) *References {
 	return doc.References()
 }
 
-// TestReferencesLeadWhereSTU3Says: each form of reference, from each form of
-// fullUrl.
+// TestReferencesLeadWhereSTU3Says tries each form of reference from each form
+// of fullUrl.
 func TestReferencesLeadWhereSTU3Says(t *testing.T) {
 	refs := referencesOf(t, patients(
 		[3]string{"https://a.example/fhir/Patient/1", "a1", `<contained><Patient><id value="c"/></Patient></contained>`},
@@ -41,7 +41,7 @@ func TestReferencesLeadWhereSTU3Says(t *testing.T) {
 		from      int
 		reference string
 		entry     int
-		id        string // of the resource; "" where it leads nowhere
+		id        string // of the resource; "" where the reference leads nowhere
 	}{
 		{0, "https://b.example/Patient/2", 2, "b2"},
 		{0, "urn:uuid:11111111-1111-4111-8111-111111111111", 3, "u1"},
@@ -59,7 +59,7 @@ func TestReferencesLeadWhereSTU3Says(t *testing.T) {
 		{0, "", 0, ""},
 		{5, "Patient/1", 0, ""},
 		{9, "Patient/1", 0, ""},
-		{0, "Patient/2/_history/1", 0, ""}, // it has no version
+		{0, "Patient/2/_history/1", 0, ""}, // the resource has no version
 	} {
 		got := refs.Resolve(c.from, []byte(c.reference))
 		if got.Found() != (c.id != "") || got.Found() && (got.Entry != c.entry || got.Resource.Child("id").Value() != c.id) {
@@ -91,7 +91,7 @@ func TestClaimsInside(t *testing.T) {
 }
 
 // TestReferencesStayLinear: neither many entries nor one long base makes
-// look-ups dear. Joining base and reference would copy a terabyte here.
+// look-ups expensive. Joining base and reference would copy a terabyte here.
 func TestReferencesStayLinear(t *testing.T) {
 	const n = 12_000
 	long := "https://a.example/" + strings.Repeat("a", 1<<20)

@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxFindings caps what is reported of one document.
+// maxFindings limits how many findings are reported for one document.
 const maxFindings = 200
 
-// problem is a finding before its paths are worked out.
+// problem is a finding before its paths are computed.
 type problem struct {
 	rule   *rule
 	node   uint32
@@ -19,13 +19,13 @@ type problem struct {
 	text   string
 }
 
-// reporter gathers the problems of a document.
+// reporter collects the problems of a document.
 type reporter struct {
 	problems []problem
 	omitted  int // problems beyond the cap
 }
 
-// report notes a problem with a node. The parts of its text are joined.
+// report records a problem with a node. The parts of its text are joined.
 func (p *reporter) report(r *rule, node uint32, offset int, parts ...string) {
 	if p.full() {
 		return
@@ -33,8 +33,8 @@ func (p *reporter) report(r *rule, node uint32, offset int, parts ...string) {
 	p.problems = append(p.problems, problem{r, node, uint32(offset), strings.Join(parts, "")})
 }
 
-// full reports whether enough was reported, and counts what is left out. Those
-// who make up long texts ask first.
+// full reports whether enough was reported, and if so counts one more omitted
+// problem. Callers that build long texts ask it first.
 func (p *reporter) full() bool {
 	if len(p.problems) < maxFindings {
 		return false
@@ -43,7 +43,7 @@ func (p *reporter) full() bool {
 	return true
 }
 
-// findings works out places and paths, in document order.
+// findings computes places and paths, in document order.
 func (p *parser) findings() []Finding {
 	if len(p.problems) == 0 {
 		return nil
@@ -62,7 +62,7 @@ func (p *parser) findings() []Finding {
 	return AppendOmitted(found, p.omitted)
 }
 
-// AppendOmitted says at the end of a capped list how many findings were left
+// AppendOmitted adds to the end of a capped list how many findings were left
 // out.
 func AppendOmitted(found []Finding, omitted int) []Finding {
 	if omitted == 0 {
@@ -74,7 +74,7 @@ func AppendOmitted(found []Finding, omitted int) []Finding {
 	})
 }
 
-// reportUnknown: an element that its parent does not have.
+// reportUnknown reports an element that its parent does not have.
 func (p *parser) reportUnknown(parent *frame, t *tag, index uint32, wrongNamespace bool) {
 	if p.full() {
 		return
@@ -107,7 +107,7 @@ func (p *parser) reportOrder(parent *frame, c *cell, index uint32, t *tag) {
 		return
 	}
 	reached := p.facts.types[parent.typ].slots[parent.slot]
-	p.report(ruleOrder, index, int(t.start), p.names[c.name], " has to stand before ", p.slotName(reached), "; received it behind")
+	p.report(ruleOrder, index, int(t.start), p.names[c.name], " must come before ", p.slotName(reached), "; received it after")
 }
 
 func (p *parser) reportTwice(parent *frame, c *cell, index uint32, t *tag) {
@@ -158,7 +158,7 @@ func (p *parser) reportValue(t *typeFacts, result verdict, index uint32, offset 
 	case verdictEmpty:
 		expected = "a value needs a visible character"
 	case verdictPadded:
-		expected = "a " + t.fhirName + " has no white space but single blanks inside a code"
+		expected = "a " + t.fhirName + " must not have white space other than single blanks inside a code"
 	case verdictZone:
 		expected = "a time of day needs a time zone, Z or an offset such as +01:00"
 	case verdictRange:
@@ -171,17 +171,17 @@ func (p *parser) reportValue(t *typeFacts, result verdict, index uint32, offset 
 	p.report(verdictRules[result], index, offset, expected, "; received ", describe(value))
 }
 
-// forms says for people what form each kind of value has.
+// forms says what form each kind of value has, for people to read.
 var forms = [...]string{
 	kindCodeList:     "a code is needed",
 	kindBase64Binary: "base64 needs groups of four characters, the last one padded with =",
 	kindBoolean:      "a boolean is true or false",
 	kindCode:         "a code needs a visible character",
-	kindDate:         "a date needs the form YYYY, YYYY-MM or YYYY-MM-DD and has to exist",
-	kindDateTime:     "a dateTime needs the form YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone, and has to exist",
+	kindDate:         "a date needs the form YYYY, YYYY-MM or YYYY-MM-DD and must exist",
+	kindDateTime:     "a dateTime needs the form YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss with a time zone, and must exist",
 	kindDecimal:      "a decimal needs digits, with an optional minus, and optional digits after a point",
 	kindID:           "an id needs 1 to 64 letters, digits, dashes and points",
-	kindInstant:      "an instant needs the form YYYY-MM-DDThh:mm:ss with a time zone, and has to exist",
+	kindInstant:      "an instant needs the form YYYY-MM-DDThh:mm:ss with a time zone, and must exist",
 	kindInteger:      "an integer needs digits without a leading zero, with an optional minus, within 32 bits",
 	kindMarkdown:     "a text needs at least one character",
 	kindOID:          "an oid needs the form urn:oid:1.2.3",
@@ -194,7 +194,7 @@ var forms = [...]string{
 	kindUUID:         "a uuid needs the form urn:uuid: and a UUID in lower case",
 }
 
-// describe tells length and kinds of character of a value, never the value.
+// describe returns the length and the kinds of character of a value, never the value.
 func describe(value []byte) string {
 	if len(value) == 0 {
 		return "nothing"
@@ -232,7 +232,7 @@ func characters(n int) string {
 	return strconv.Itoa(n) + " characters"
 }
 
-// quoteName quotes a name out of the input, within limits.
+// quoteName quotes a name from the input, unless it is too long.
 func quoteName(name []byte) string {
 	if len(name) > 64 {
 		return "a name of " + characters(utf8.RuneCount(name))
@@ -240,7 +240,7 @@ func quoteName(name []byte) string {
 	return `"` + string(name) + `"`
 }
 
-// abbreviated lists a few of many.
+// abbreviated lists the first few of many.
 func abbreviated(list []string) string {
 	const few = 12
 	if len(list) <= few {
@@ -249,7 +249,7 @@ func abbreviated(list []string) string {
 	return strings.Join(list[:few], ", ") + ", ... (" + strconv.Itoa(len(list)) + " in all)"
 }
 
-// slotName names a place: its element, or its choice as value[x].
+// slotName names a slot: its element, or its choice as value[x].
 func (p *parser) slotName(s slot) string {
 	first := p.names[s.elements[0].name]
 	if len(s.elements) == 1 {
@@ -258,8 +258,8 @@ func (p *parser) slotName(s slot) string {
 	return choiceName(p.facts, s)
 }
 
-// choiceName is the common start of the names of a choice, with [x]; the
-// places that hold a resource have none.
+// choiceName is the common beginning of the names of a choice, with [x]. Slots
+// that hold a resource have no such name.
 func choiceName(t *factTable, s slot) string {
 	common := t.names[s.elements[0].name]
 	for _, e := range s.elements[1:] {

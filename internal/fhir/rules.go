@@ -14,7 +14,7 @@ const (
 	sourceJSON      = "http://hl7.org/fhir/STU3/json.html"
 )
 
-// What HL7's schema states.
+// Rules that HL7's schema states.
 var (
 	ruleRoot               = &rule{"schema-root", "structure", sourceSchema}
 	ruleElement            = &rule{"schema-element", "structure", sourceSchema}
@@ -32,19 +32,20 @@ var (
 	ruleNarrativeText      = &rule{"schema-narrative-text", "structure", sourceXHTML}
 )
 
-// What the specification says beyond it. (Beside these, a SyntaxError has
-// rules named "fhir-..." where XML would allow more than FHIR needs.)
+// Rules that the specification states beyond the schema. (In addition, a
+// SyntaxError has rules named "fhir-..." where XML would allow more than FHIR
+// needs.)
 var (
-	// A type named by an attribute: STU3 has none such.
+	// An attribute that names a type: STU3 has no such attribute.
 	ruleSchemaInstance = &rule{"fhir-xsi", "structure", sourceXML}
-	// Attributes are absent or have a visible character.
+	// An attribute is absent, or has a visible character.
 	ruleEmptyValue = &rule{"fhir-empty-value", "value", sourceXML}
-	// White space around or inside values whose definition has none; the
-	// schema collapses it.
+	// White space around or inside values whose definition has none. (The
+	// schema collapses it.)
 	rulePadded = &rule{"fhir-whitespace", "value", sourceTypes}
 	// A dateTime or instant with a time of day has a time zone.
 	ruleZone = &rule{"fhir-time-zone", "value", sourceTypes}
-	// unsignedInt and positiveInt end at 2147483647.
+	// unsignedInt and positiveInt are at most 2147483647.
 	ruleRange = &rule{"fhir-integer-range", "value", sourceTypes}
 	// An instant has a year of four digits, and no hour 24.
 	ruleInstant = &rule{"fhir-instant", "value", sourceTypes}
@@ -52,22 +53,22 @@ var (
 	ruleBoolean = &rule{"fhir-boolean", "value", sourceTypes}
 	// A string has 1 MB at most.
 	ruleTooLong = &rule{"fhir-string-length", "too-long", sourceTypes}
-	// A decimal has 24 digits at most: more is up to the implementation.
+	// A decimal has 24 digits at most. (FHIR leaves the limit to the implementation.)
 	ruleTooExact = &rule{"fhir-decimal-digits", "value", sourceTypes}
-	// base64 has its 64 characters, padding and white space.
+	// base64 consists of its 64 characters, padding and white space.
 	ruleAlphabet = &rule{"fhir-base64", "value", sourceTypes}
 	// A narrative neither runs nor loads anything but images.
 	ruleNarrativeActive = &rule{"fhir-narrative-active", "invariant", sourceNarrative}
-	// Not a rule: how many findings were left out.
+	// Not a rule: says how many findings were left out.
 	ruleMore = &rule{"fhir-more", "informational", ""}
 )
 
 // RuleLocalReference is the rule of references #ID that lead to no contained
-// resource: part of a resource is missing, not only wrong.
+// resource. It means that a part of a resource is missing, not only wrong.
 const RuleLocalReference = "ref-1"
 
-// Those of the invariants that are held while reading, by the ids that HL7's
-// Schematron gives them. (The specification's pages call global-1 ele-1.)
+// The invariants that are checked while reading, by the ids of HL7's
+// Schematron. (The specification's pages call global-1 ele-1.)
 var (
 	ruleGlobal1 = &rule{"global-1", "invariant", sourceElement}
 	ruleExt1    = &rule{"ext-1", "invariant", sourceExtension}
@@ -75,7 +76,7 @@ var (
 	ruleTxt2    = &rule{"txt-2", "invariant", sourceNarrative}
 )
 
-// What JSON can get wrong and XML cannot.
+// Mistakes that only JSON can have.
 var (
 	ruleJSONResource  = &rule{"fhir-json-resource-type", "structure", sourceJSON}
 	ruleJSONMember    = &rule{"fhir-json-member", "structure", sourceJSON}

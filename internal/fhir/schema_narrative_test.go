@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// around puts an element of a narrative where it may stand.
+// around puts an element of a narrative in a place where it is allowed.
 var around = map[string]string{
 	"li": "<ul>#</ul>", "dt": "<dl>#</dl>", "dd": "<dl>#</dl>", "caption": "<table>#<tr><td/></tr></table>", "col": "<table>#<tr><td/></tr></table>",
 	"colgroup": "<table>#<tr><td/></tr></table>", "thead": "<table>#<tr><td/></tr></table>", "tfoot": "<table>#<tr><td/></tr></table>",
@@ -22,8 +22,8 @@ var least = map[string]string{
 	"tbody": "<tr><td/></tr>", "tr": "<td/>",
 }
 
-// element writes an element with attributes and content in its place, beside
-// text that makes the narrative readable.
+// narrativeWith writes an element with attributes and content where it is
+// allowed, together with text that makes the narrative readable.
 func narrativeWith(e htmlElement, attributes, content string) []byte {
 	for _, required := range e.required {
 		if !strings.Contains(attributes, " "+required+"=") {
@@ -40,8 +40,8 @@ func narrativeWith(e htmlElement, attributes, content string) []byte {
 	return []byte(div("text" + markup))
 }
 
-// All children of all elements, all attributes of all elements, all tricky
-// values of all types of attribute.
+// narrativeCases combines all children with all elements, all attributes with
+// all elements, and all tricky values with all types of attribute.
 func narrativeCases() [][]byte {
 	var all [][]byte
 	types := map[string]string{}
@@ -79,7 +79,7 @@ func narrativeCases() [][]byte {
 	return all
 }
 
-// A sample of them; all with NEMS_DIFF_MUTATIONS set above 3000.
+// Tries a sample of them; all when NEMS_DIFF_MUTATIONS is above 3000.
 func TestAgainstSchemaNarratives(t *testing.T) {
 	x := findXMLLint(t)
 	all := narrativeCases()

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// xmllint judges XML with HL7's schema.
+// xmllint checks XML with HL7's schema.
 type xmllint struct{ program, schema string }
 
 func findXMLLint(t testing.TB) xmllint {
@@ -25,7 +25,7 @@ func findXMLLint(t testing.TB) xmllint {
 	return xmllint{program, filepath.Join("..", "..", "testdata", "hl7", "fhir-single.xsd")}
 }
 
-// accepts judges many documents in one run, since loading the schema is slow.
+// accepts checks many documents in one run, because loading the schema is slow.
 func (x xmllint) accepts(t testing.TB, sources [][]byte) []bool {
 	t.Helper()
 	dir := t.TempDir()
@@ -49,7 +49,7 @@ func (x xmllint) accepts(t testing.TB, sources [][]byte) []bool {
 	return accepted
 }
 
-// judgement of ours: the rules that refuse.
+// refusals returns our verdict: the rules that refuse.
 func refusals(source []byte) []string {
 	_, findings, err := ParseXML(source)
 	if err != nil {
@@ -64,8 +64,8 @@ func refusals(source []byte) []string {
 	return rules
 }
 
-// structural leaves out the invariants that are judged when the structure is
-// known: they have an oracle of their own.
+// structural leaves out the invariants that are judged after the structure is
+// known; they have an oracle of their own.
 func structural(findings []Finding) []Finding {
 	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
 		return f.Code == "invariant" && f.Rule != ruleNarrativeActive.id && !slices.Contains(judgedWhileReading, f.Rule)
@@ -76,8 +76,8 @@ func beyondSchema(rule string) bool {
 	return !strings.HasPrefix(rule, "schema-") && !strings.HasPrefix(rule, "xml-")
 }
 
-// compare runs both judges: nothing may pass that the schema refuses, and
-// what the schema accepts only rules of the specification may refuse.
+// compare runs both judges. Nothing may pass that the schema refuses; and only
+// rules of the specification may refuse what the schema accepts.
 func compare(t *testing.T, x xmllint, sources [][]byte) (both int) {
 	t.Helper()
 	const batch = 400
@@ -98,7 +98,7 @@ func compare(t *testing.T, x xmllint, sources [][]byte) (both int) {
 	return both
 }
 
-// keep saves a document that the judges differ on, for a closer look.
+// keep saves a document about which the judges differ, for a closer look.
 func keep(t *testing.T, source []byte) string {
 	dir := os.Getenv("NEMS_DIFF_KEEP")
 	if dir == "" {
@@ -116,7 +116,7 @@ func keep(t *testing.T, source []byte) string {
 }
 
 // Seeded mutations of the official examples and of generated resources of all
-// types. NEMS_DIFF_MUTATIONS sets how many (3000 without it), NEMS_DIFF_SEED
+// types. NEMS_DIFF_MUTATIONS sets their number (default 3000), NEMS_DIFF_SEED
 // the seed.
 func TestAgainstSchemaMutations(t *testing.T) {
 	x := findXMLLint(t)
@@ -154,8 +154,8 @@ func TestAgainstSchemaMutations(t *testing.T) {
 	}
 }
 
-// Every tricky value with every primitive type, and random ones of the types
-// whose form is intricate.
+// Every tricky value with every primitive type, and random values of the types
+// with a complicated form.
 func TestAgainstSchemaValues(t *testing.T) {
 	x := findXMLLint(t)
 	m := newMutator(5)

@@ -14,9 +14,8 @@ import (
 	"testing"
 )
 
-// saxon judges XML by HL7's Schematron. It is asked in two ways: at the
-// contexts that HL7 lists, and at every element of the types that we bind an
-// invariant to.
+// saxon checks XML with HL7's Schematron, in two ways: at the contexts that HL7
+// lists, and at every element of the types to which we bind an invariant.
 type saxon struct{ jar string }
 
 func findSaxon(t testing.TB) saxon {
@@ -40,7 +39,7 @@ type failure struct {
 	node int
 }
 
-// failures of one document, by who is asked.
+// failures of one document, in both ways.
 type failures struct{ published, bound map[failure]bool }
 
 // judge runs the stylesheet over all documents in one process.
@@ -86,8 +85,9 @@ func write(t *testing.T, file string, content []byte) {
 	}
 }
 
-// annotated gives each element its type and the number of its node. A
-// narrative is left alone: an invariant is about its attributes.
+// annotated adds to each element its type and the number of its node.
+// Narratives are left unchanged, because an invariant is about their
+// attributes.
 func annotated(d *Document) []byte {
 	var out bytes.Buffer
 	done := 0
@@ -122,9 +122,9 @@ const stylesheetHead = `<xsl:stylesheet version="3.0" xmlns:xsl="http://www.w3.o
 </xsl:for-each></xsl:template>
 `
 
-// stylesheet makes a template of each resource, with HL7's contexts in it, and
-// of each type. (A template of each context would be a thousand to try for
-// each period.)
+// stylesheet makes one template for each resource, with HL7's contexts inside
+// it, and one for each type. (With one template for each context, Saxon would
+// try a thousand for each period.)
 func stylesheet(t *testing.T) []byte {
 	var out bytes.Buffer
 	out.WriteString(stylesheetHead)
@@ -157,7 +157,7 @@ func template(out *bytes.Buffer, match, mode, way string, facts []fact) {
 
 var contextName = regexp.MustCompile(`[A-Za-z0-9]+|\*`)
 
-// pattern puts the prefixes back.
+// pattern adds the prefixes again.
 func pattern(context string) string {
 	return contextName.ReplaceAllStringFunc(context, func(name string) string {
 		if name == "div" {
@@ -167,12 +167,12 @@ func pattern(context string) string {
 	})
 }
 
-// fact is a test of schematron.txt or invariants.txt, and the path to where it
-// holds.
+// fact is a test of schematron.txt or invariants.txt, with the path to where it
+// applies.
 type fact struct{ id, test, at string }
 
-// publishedFacts are the invariants as HL7 publishes them, by the first name
-// of their contexts.
+// publishedFacts returns the invariants as HL7 publishes them, by the first
+// name of their contexts.
 func publishedFacts(t *testing.T) map[string][]fact {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join("gen", "schematron.txt"))
@@ -200,8 +200,8 @@ func publishedFacts(t *testing.T) map[string][]fact {
 	return all
 }
 
-// boundFacts are the invariants by type, as we bind them, with those of the
-// types it is derived from.
+// boundFacts returns the invariants by type, as we bind them, including those
+// of the base types.
 func boundFacts(t *testing.T) map[string][]fact {
 	t.Helper()
 	base := map[string]string{}

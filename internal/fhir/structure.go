@@ -5,21 +5,21 @@ import (
 	"math/bits"
 )
 
-// tag is a start tag of an element outside narratives.
+// tag is the start tag of an element outside narratives.
 type tag struct {
 	start uint32
 	qname span // as written
 	local span // without prefix
 	ns    namespace
-	value span // of the attribute value or url, as written; starts at 0: there is none
-	plain bool // it needs no normalising
-	url   bool // it is url
+	value span // the attribute value or url as written; start 0 means there is none
+	plain bool // the value needs no normalising
+	url   bool // the attribute is url
 	quick bool // there are no other attributes
 	empty bool
 	outer scope
 }
 
-// tagValue gives the value of t's attribute, normalised.
+// tagValue returns the normalised value of t's attribute.
 func (p *parser) tagValue(t *tag) []byte {
 	raw := p.src[t.value.start:t.value.end]
 	if t.plain {
@@ -53,9 +53,9 @@ func (p *parser) startTag() error {
 	return nil
 }
 
-// quickTag reads the tags that messages consist of: no prefix, and at most
-// one attribute, value or url, in double quotes, without references. It
-// leaves all others, and all errors, to fullTag.
+// quickTag reads the usual tags of messages: no prefix, and at most one
+// attribute, value or url, in double quotes and without references. It leaves
+// all others, and all errors, to fullTag.
 func (p *parser) quickTag(t *tag) bool {
 	src := p.src
 	i := p.pos + 1
@@ -149,7 +149,7 @@ func (p *parser) element(t *tag) {
 		}
 	}
 	if t.quick && t.empty && t.value.start != 0 && facts.kind != kindNone {
-		return // a value and nothing else: nothing to judge at its end
+		return // it has a value and nothing else, so nothing remains to be judged at its end
 	}
 	p.depth++
 	f := &p.frames[p.depth]
@@ -162,7 +162,7 @@ func (p *parser) element(t *tag) {
 	}
 }
 
-// addNode appends to the table.
+// addNode appends a record to the table.
 func (p *parser) addNode(r record) {
 	if len(p.nodes) == cap(p.nodes) {
 		p.growNodes(int(r.start))
@@ -170,8 +170,8 @@ func (p *parser) addNode(r record) {
 	p.nodes = append(p.nodes, r)
 }
 
-// growNodes keeps the table's growth within what is still needed: no more
-// elements can follow than there are tags, of four bytes at least.
+// growNodes limits the table's growth to what may still be needed: no more
+// elements can follow than there are tags, and each has at least four bytes.
 func (p *parser) growNodes(offset int) {
 	rest := p.src[offset:]
 	more := min(len(rest)/4+1, countTags(rest)+1)
@@ -180,7 +180,7 @@ func (p *parser) growNodes(offset int) {
 	p.nodes = grown
 }
 
-// countTags counts what may be start tags.
+// countTags counts what looks like a start tag.
 func countTags(b []byte) int {
 	count := 0
 	for i, c := range b {
@@ -191,9 +191,9 @@ func countTags(b []byte) int {
 	return count
 }
 
-// place finds the element in its parent's content model, which is a sequence
-// of places: it must not go back, and fill a place twice only where that
-// repeats. What is missing shows when the parent closes.
+// place finds the element in its parent's content model, which is a sequence of
+// slots. It must not go back, and it may fill a slot twice only where the slot
+// repeats. Missing elements are found when the parent closes.
 func (p *parser) place(parent *frame, t *tag, index uint32) (name, typ uint16) {
 	parent.content = true
 	if parent.typ == typeUnknown {
@@ -217,14 +217,14 @@ func (p *parser) place(parent *frame, t *tag, index uint32) (name, typ uint16) {
 	return c.name, c.typ
 }
 
-// checkContent judges an element that closes.
+// checkContent judges an element at its end.
 func (p *parser) checkContent(f *frame) {
 	if f.typ == typeUnknown {
 		return
 	}
 	facts := &p.facts.types[f.typ]
 	if f.typ == typeResourceContainer && f.content {
-		return // whatever it holds instead of a resource was reported
+		return // an element that is not a resource was already reported
 	}
 	for missing := facts.required &^ f.seen; missing != 0; missing &= missing - 1 {
 		p.reportMissing(facts, bits.TrailingZeros64(missing), f.node)
@@ -232,23 +232,24 @@ func (p *parser) checkContent(f *frame) {
 	p.checkPresence(f, facts)
 }
 
-// checkPresence: elements have a value or children, extensions one of the two.
+// checkPresence checks that an element has a value or children, and an extension exactly one of the
+// two.
 func (p *parser) checkPresence(f *frame, facts *typeFacts) {
 	n := &p.nodes[f.node]
 	switch {
 	case f.typ == typeExtension && !f.content:
 		p.report(ruleExt1, f.node, int(n.start), "an extension has either a value or extensions; received neither")
-	case f.typ == typeExtension && f.seen&3 == 3: // its places are its extensions and its value
+	case f.typ == typeExtension && f.seen&3 == 3: // the two slots of an extension are its extensions and its value
 		p.report(ruleExt1, f.node, int(n.start), "an extension has either a value or extensions; received both")
 	case !f.content && (facts.isElement && n.value == 0 || facts.isResource && facts.required == 0):
 		p.report(ruleGlobal1, f.node, int(n.start), "an element needs a value or child elements; received neither")
 	}
 }
 
-// judgeAttributes looks through all attributes and keeps value or url.
+// judgeAttributes checks all attributes and records value or url.
 func (p *parser) judgeAttributes(t *tag, typ uint16, index uint32) {
 	if typ == typeXHTML {
-		return // the narrative judges its own
+		return // narratives judge their own attributes
 	}
 	facts := &p.facts.types[typ]
 	for i := range p.attributeCount {
@@ -270,15 +271,15 @@ func (p *parser) judgeAttributes(t *tag, typ uint16, index uint32) {
 	}
 }
 
-// judgePrefixed: FHIR has no attributes with a prefix. What tells a schema
-// processor where to look is let pass, since it changes nothing.
+// judgePrefixed refuses attributes with a prefix, because FHIR has none. Hints
+// for a schema processor are accepted, because they change nothing.
 func (p *parser) judgePrefixed(a *attribute, typ uint16, index uint32) {
 	name := string(p.bytes(a.name))
 	switch {
 	case a.uri.isSchemaHint(name):
 	case typ == typeUnknown:
 	case a.uri == nsInstance && name == "type":
-		p.report(ruleSchemaInstance, index, int(a.name.start), "FHIR elements have their types by definition; received an attribute that names one")
+		p.report(ruleSchemaInstance, index, int(a.name.start), "the type of a FHIR element is fixed by definition; received an attribute that names a type")
 	default:
 		p.report(ruleAttribute, index, int(a.name.start), "FHIR elements have no attributes with a prefix; received one")
 	}
@@ -293,7 +294,7 @@ func (p *parser) judgeID(a *attribute, index uint32) {
 	}
 }
 
-// judgeURL: every extension says what it is.
+// judgeURL checks that an extension has a url.
 func (p *parser) judgeURL(t *tag, index uint32) {
 	if t.value.start == 0 {
 		p.report(ruleRequired, index, int(t.start), "an extension needs the attribute url; received none")
@@ -306,8 +307,9 @@ func (p *parser) judgeURL(t *tag, index uint32) {
 	}
 }
 
-// misplacedAttribute reports the one attribute of a quick tag where its type
-// has none such, and forgets it unless nothing is known of the element.
+// misplacedAttribute reports the one attribute of a quick tag if its type has
+// no such attribute. It then forgets the attribute, unless the element is
+// unknown.
 func (p *parser) misplacedAttribute(t *tag, typ uint16, index uint32) {
 	if typ == typeUnknown {
 		if t.url {

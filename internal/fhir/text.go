@@ -27,7 +27,7 @@ func (p *parser) text() error {
 			i += size
 		case c == ']':
 			if bytes.HasPrefix(src[i:], []byte("]]>")) {
-				return p.syntax("xml-text", `the characters "]]>" may not stand in text`, i)
+				return p.syntax("xml-text", `the characters "]]>" are not allowed in text`, i)
 			}
 			visible = true
 			i++
@@ -47,7 +47,7 @@ func (p *parser) text() error {
 	return nil
 }
 
-// foundText judges text by where it stands.
+// foundText judges text by the element that it is in.
 func (p *parser) foundText(start, end int, visible bool) {
 	f := &p.frames[p.depth]
 	switch {
@@ -59,30 +59,30 @@ func (p *parser) foundText(start, end int, visible bool) {
 	}
 }
 
-// character checks one character beyond the plain ones and gives its size.
+// character checks one character that is not plain, and returns its size.
 func (p *parser) character(i int) (int, error) {
 	r, size := utf8.DecodeRune(p.src[i:])
 	switch {
 	case r == utf8.RuneError && size <= 1:
-		return 0, p.syntax("xml-utf8", "bytes that are not UTF-8", i)
+		return 0, p.syntax("xml-utf8", "there are bytes that are not UTF-8", i)
 	case !isChar(r):
-		return 0, p.syntax("xml-character", "a character that XML does not allow", i)
+		return 0, p.syntax("xml-character", "there is a character that XML does not allow", i)
 	}
 	return size, nil
 }
 
-// reference reads a character reference or one of the five entities at i and
-// gives the character with the reference's size.
+// reference reads a character reference or one of the five entities at i. It
+// returns the character and the size of the reference.
 func (p *parser) reference(i int) (rune, int, error) {
 	r, size := decodeReference(p.src[i:])
 	if size == 0 {
-		return 0, 0, p.syntax("xml-reference", "a reference that XML does not have: & starts &lt; &gt; &amp; &quot; &apos; or a character's number", i)
+		return 0, 0, p.syntax("xml-reference", "& does not start one of &lt; &gt; &amp; &quot; &apos; or the number of a character", i)
 	}
 	return r, size, nil
 }
 
-// decodeReference reads the reference at the start of b; size 0 means that
-// there is none that XML allows.
+// decodeReference reads the reference at the start of b. Size 0 means that XML
+// allows no such reference.
 func decodeReference(b []byte) (r rune, size int) {
 	if len(b) > 1 && b[1] == '#' {
 		return characterNumber(b)
@@ -124,7 +124,7 @@ func characterNumber(b []byte) (r rune, size int) {
 	return 0, 0
 }
 
-// comment reads <!-- ... -->, which may not hold two hyphens.
+// comment reads <!-- ... -->, which must not contain two hyphens.
 func (p *parser) comment() error {
 	start := p.pos
 	end := bytes.Index(p.src[start+4:], []byte("--"))
@@ -133,7 +133,7 @@ func (p *parser) comment() error {
 	}
 	end += start + 4
 	if end+2 >= len(p.src) || p.src[end+2] != '>' {
-		return p.syntax("xml-comment", "two hyphens may not stand inside a comment", end)
+		return p.syntax("xml-comment", "two hyphens are not allowed inside a comment", end)
 	}
 	p.pos = end + 3
 	return p.checkCharacters(start+4, end)
@@ -152,7 +152,7 @@ func (p *parser) cdata() error {
 	}
 	f := &p.frames[p.depth]
 	p.pos = end + 3
-	// Even an empty section counts as text where an element has none.
+	// Even an empty section counts as text in an element that may have none.
 	if f.html == 0 || !htmlElements[f.html].mixed {
 		p.foundText(start, end, true)
 	} else {
@@ -177,10 +177,10 @@ func (p *parser) checkCharacters(start, end int) error {
 }
 
 // unescapeAttribute normalises a raw attribute as XML demands: references
-// become characters, white space becomes blanks. Plain values, nearly all,
-// are given back as they are.
+// become characters, white space becomes blanks. Plain values, nearly all, are
+// returned unchanged.
 func unescapeAttribute(raw []byte) []byte {
-	// Plain loops: bytes.IndexAny builds a set of its characters each time.
+	// These are plain loops, because bytes.IndexAny builds a set of its characters at each call.
 	first := 0
 	for first+8 <= len(raw) && isPlain(binary.LittleEndian.Uint64(raw[first:])) {
 		first += 8
@@ -212,11 +212,11 @@ func unescapeAttribute(raw []byte) []byte {
 	return out
 }
 
-// isPlain reports whether eight bytes have no & and none below a blank, all at
-// once: in a byte that is less than another one, subtracting borrows from the
+// isPlain reports whether eight bytes hold no & and no byte below a blank. It
+// checks them all at once: subtracting from a smaller byte borrows from its
 // highest bit.
 func isPlain(eight uint64) bool {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
-	ampersand := eight ^ ones*'&' // zero where there is one
+	ampersand := eight ^ ones*'&' // a byte is zero where there is an ampersand
 	return ((eight-ones*' ')&^eight|(ampersand-ones)&^ampersand)&high == 0
 }

@@ -2,9 +2,9 @@ package fhir
 
 import "bytes"
 
-// checkURI judges a uri: a reference of RFC 3986, where characters beyond
-// ASCII and those that URIs must escape are let pass, as XML schema's anyURI
-// does. Blanks it lets pass too, FHIR does not (RFC 3986 has none).
+// checkURI judges a uri. Its form is that of RFC 3986, but like XML schema's
+// anyURI it accepts characters beyond ASCII and those that URIs must escape.
+// anyURI accepts blanks too; FHIR does not, because RFC 3986 has none.
 func checkURI(v []byte) verdict {
 	if isCommonURI(v) {
 		return verdictGood
@@ -21,7 +21,7 @@ func checkURI(v []byte) verdict {
 }
 
 // isCommonURI recognises nearly all uris of a message in one pass: urn:... and
-// http(s)://... of characters that need no second look.
+// http(s)://... with characters that need no further check.
 func isCommonURI(v []byte) bool {
 	var rest []byte
 	colon := byte(0)
@@ -50,7 +50,7 @@ func isURIReference(v []byte) bool {
 	}
 	rest, fragment, _ := bytes.Cut(v, []byte("#"))
 	if bytes.IndexByte(fragment, '#') >= 0 {
-		// An address in brackets may hold anything, "#" too.
+		// An address in brackets may contain any character, even "#".
 		return false
 	}
 	if end := bytes.IndexAny(rest, ":/?"); end >= 0 && rest[end] == ':' {
@@ -73,7 +73,7 @@ func isURIReference(v []byte) bool {
 	return !bytes.ContainsAny(rest, "[]")
 }
 
-// goodEscapes: two hexadecimal digits follow every percent sign.
+// goodEscapes reports whether two hexadecimal digits follow every percent sign.
 func goodEscapes(v []byte) bool {
 	for at := bytes.IndexByte(v, '%'); at >= 0; at = bytes.IndexByte(v, '%') {
 		if len(v) < at+3 || !isHex(v[at+1]) || !isHex(v[at+2]) {
@@ -124,7 +124,7 @@ func isAuthority(v []byte) bool {
 	return !hasPort || isPort(port)
 }
 
-// isPort: a number that fits 32 bits.
+// isPort reports whether v is a number that fits into 32 bits.
 func isPort(v []byte) bool {
 	if len(v) == 0 || !allDigits(v) {
 		return false

@@ -4,13 +4,13 @@ import "unicode/utf8"
 
 const fhirNamespace = "http://hl7.org/fhir"
 
-// Writer builds a resource in XML, elements in the order of the calls. It
-// escapes; it does not check: ParseXML judges. The zero Writer writes elements
-// to be embedded with Raw.
+// Writer builds a resource in XML; elements are in the order of the calls. It
+// escapes but does not check; ParseXML does that. The zero Writer writes
+// elements that are later embedded with Raw.
 type Writer struct {
 	buf     []byte
 	open    []string
-	inStart bool // the last start tag still takes attributes
+	inStart bool // attributes can still be added to the last start tag
 }
 
 // NewWriter starts a resource of that type in the FHIR namespace.
@@ -36,8 +36,8 @@ func (w *Writer) OpenAttr(name, attribute, value string) *Writer {
 	return w.Open(name).Attr(attribute, value)
 }
 
-// Attr adds an attribute to the element opened last. Once that element has
-// content it is too late: the call does nothing.
+// Attr adds an attribute to the element that was opened last. Once that element
+// has content, the call does nothing.
 func (w *Writer) Attr(name, value string) *Writer {
 	if w.inStart {
 		w.buf = append(append(append(w.buf, ' '), name...), '=', '"')
@@ -46,7 +46,7 @@ func (w *Writer) Attr(name, value string) *Writer {
 	return w
 }
 
-// Value writes a primitive element. An empty value writes nothing, since FHIR
+// Value writes a primitive element. An empty value writes nothing, because FHIR
 // has no empty values.
 func (w *Writer) Value(name, value string) *Writer {
 	if value == "" {
@@ -55,15 +55,15 @@ func (w *Writer) Value(name, value string) *Writer {
 	return w.OpenAttr(name, "value", value).Close()
 }
 
-// Raw embeds XML as it is, such as a whole resource. Its namespaces have to
-// be declared in it, or be the FHIR namespace as the default one.
+// Raw embeds XML unchanged, such as a whole resource. The XML must declare its
+// own namespaces, or use the FHIR namespace as its default.
 func (w *Writer) Raw(xml []byte) *Writer {
 	w.finishTag()
 	w.buf = append(w.buf, xml...)
 	return w
 }
 
-// Close ends the element opened last.
+// Close ends the element that was opened last.
 func (w *Writer) Close() *Writer {
 	if len(w.open) == 0 {
 		return w
@@ -79,7 +79,7 @@ func (w *Writer) Close() *Writer {
 	return w
 }
 
-// Bytes closes whatever is open and gives the resource.
+// Bytes closes all open elements and returns the resource.
 func (w *Writer) Bytes() []byte {
 	for len(w.open) > 0 {
 		w.Close()
@@ -95,8 +95,8 @@ func (w *Writer) finishTag() {
 }
 
 // appendEscaped appends s as the text of an attribute in double quotes. Tabs
-// and line ends become references, as a reader would turn them into blanks.
-// What XML cannot hold becomes U+FFFD.
+// and line ends become references, because a reader would turn them into
+// blanks. Characters that XML cannot hold become U+FFFD.
 func appendEscaped(dst []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -134,7 +134,7 @@ func appendEscaped(dst []byte, s string) []byte {
 	return dst
 }
 
-// escapedLength is an upper bound of what appendEscaped appends.
+// escapedLength is an upper bound of the length that appendEscaped appends.
 func escapedLength(s string) int {
 	n := len(s)
 	for i := range len(s) {

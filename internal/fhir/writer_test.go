@@ -27,7 +27,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// What is written as a value is read as that value, whatever it holds.
+// A value is read as it was written, whatever it contains.
 func TestWriterEscapes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		value := rapid.StringOfN(rapid.OneOf(rapid.RuneFrom([]rune("<>&\"'\t\n\r ]\ud7ff\ue000\ufffd\U0010ffff;#")), rapid.Rune()), 1, 40, -1).
@@ -50,7 +50,7 @@ func TestWriterEscapes(t *testing.T) {
 	})
 }
 
-// XML cannot hold every character; such ones are replaced.
+// XML cannot hold every character; the others are replaced.
 func TestWriterReplaces(t *testing.T) {
 	source := NewWriter("Basic").Open("code").Value("text", "a\x00b\ufffec\xff").Bytes()
 	doc, _, err := ParseXML(source)

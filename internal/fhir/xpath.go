@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// The XPath that HL7 states STU3's invariants in, or what they use of it: an
-// expression is read once (xpath_read.go) and then judged for every element of
-// a type, without allocating.
+// The subset of XPath that HL7 uses to state STU3's invariants. An expression
+// is read once (xpath_read.go) and then evaluated for every element of a type,
+// without allocating memory.
 
-// shape is what an expression gives.
+// shape is the kind of result that an expression has.
 type shape uint8
 
 const (
 	truthShape shape = iota
 	numberShape
 	textShape
-	listShape  // of texts that stand in the expression
-	nodesShape // elements or their attributes
+	listShape  // a list of constant texts
+	nodesShape // elements, or attributes of elements
 )
 
-// operator is what an expression does with its operands.
+// operator says what an expression does with its operands.
 type operator uint8
 
 const (
@@ -30,7 +30,7 @@ const (
 	opOr
 	opNot
 	opBoolean // a constant
-	opExists  // also: the truth of nodes
+	opExists  // also the truth value of nodes
 	opCompare
 	opStartsWith
 	opContains
@@ -69,15 +69,15 @@ type expr struct {
 	path       path
 }
 
-// path is steps from an element, and the attribute of what they lead to.
+// path is a series of steps from an element, and the attribute of the elements at its end.
 type path struct {
 	steps     []step
-	attribute string // value, id, or none
+	attribute string // value or id; "" means none
 }
 
 type step struct {
 	axis    axis
-	name    uint16 // into names; 0: any
+	name    uint16 // index into names; 0 means any
 	filters []*expr
 }
 
@@ -90,15 +90,16 @@ const (
 	axisSelf
 )
 
-// evaluator judges expressions at the elements of one document.
+// evaluator evaluates expressions at the elements of one document.
 type evaluator struct {
 	doc      *Document
-	position int // of the element that a filter looks at, from 1
-	// found holds the results of paths, each behind those that are still needed.
+	position int // position of the element that a filter looks at, from 1
+	// found holds the results of paths as a stack: each result comes after those that are still
+	// needed.
 	found []uint32
 }
 
-// truth gives an expression's effective boolean value at an element.
+// truth returns an expression's effective boolean value at an element.
 func (e *evaluator) truth(x *expr, at uint32) bool {
 	switch x.op {
 	case opAnd:
@@ -131,8 +132,8 @@ func (e *evaluator) textTruth(x *expr, at uint32) bool {
 	return x.pattern.Match(text)
 }
 
-// exists tells whether nodes are there. One child, which is nearly all that is
-// asked for, is looked for without gathering any.
+// exists reports whether there are any nodes. A single child is by far the most
+// frequent case, so it is looked up without collecting nodes.
 func (e *evaluator) exists(x *expr, at uint32) bool {
 	if x.op == opPath && len(x.path.steps) == 1 && x.path.attribute == "" {
 		if s := &x.path.steps[0]; s.axis == axisChild && s.name != 0 && len(s.filters) == 0 {
@@ -145,7 +146,7 @@ func (e *evaluator) exists(x *expr, at uint32) bool {
 	return some
 }
 
-// childNamed gives the index of the first child with that name, 0 for none.
+// childNamed returns the index of the first child with that name, 0 for none.
 func (d *Document) childNamed(at uint32, name uint16) uint32 {
 	for i, end := at+1, d.nodes[at].next; i < end; i = d.nodes[i].next {
 		count(1)
@@ -156,8 +157,8 @@ func (d *Document) childNamed(at uint32, name uint16) uint32 {
 	return 0
 }
 
-// nodes appends what an expression leads to to found. Callers shorten found
-// when they are done with it.
+// nodes appends the nodes of an expression to found. The caller shortens found
+// when it is done with them.
 func (e *evaluator) nodes(x *expr, at uint32) []uint32 {
 	base := len(e.found)
 	if x.op == opUnion {
@@ -192,7 +193,7 @@ func (e *evaluator) hasAttribute(n uint32, name string) bool {
 	return node.ID() != ""
 }
 
-// step appends what one step leads to from an element.
+// step appends the nodes to which one step leads from an element.
 func (e *evaluator) step(s *step, at uint32) {
 	nodes := e.doc.nodes
 	before := len(e.found)
@@ -223,8 +224,8 @@ func (e *evaluator) step(s *step, at uint32) {
 	}
 }
 
-// filter keeps those of the nodes from an index on for which f holds; a number
-// is the position that it holds for.
+// filter keeps those of the nodes from an index on for which f holds. If f is a
+// number, it holds for the node at that position.
 func (e *evaluator) filter(f *expr, from int) {
 	kept, until, outer := from, len(e.found), e.position
 	for i := from; i < until; i++ {
@@ -257,7 +258,8 @@ func (e *evaluator) countDistinct(nodes []uint32) int {
 
 func (e *evaluator) value(n uint32) []byte { return Node{e.doc, n}.ValueBytes() }
 
-// number gives a number; what is none is NaN, and no comparison with it holds.
+// number returns the value of an expression as a number. Anything that is not a number is NaN, and
+// no comparison with NaN holds.
 func (e *evaluator) number(x *expr, at uint32) float64 {
 	base := len(e.found)
 	defer func() { e.found = e.found[:base] }()
@@ -276,7 +278,7 @@ func (e *evaluator) number(x *expr, at uint32) float64 {
 	return parseNumber(e.text(x.args[0], at))
 }
 
-// text gives a text; of nodes that of the first.
+// text returns the value of an expression as a text. The text of nodes is that of the first.
 func (e *evaluator) text(x *expr, at uint32) []byte {
 	switch x.op {
 	case opText:

@@ -7,12 +7,12 @@ import (
 	"strconv"
 )
 
-// maxCompared caps how many nodes are compared with how many. Two paths that
-// an invariant compares lead to elements that occur once: a document with more
-// is refused anyway, and must not take quadratic time.
+// maxCompared limits how many nodes are compared with how many others. The
+// paths that an invariant compares lead to elements that occur once. A document
+// with more is refused anyway, and must not take quadratic time.
 const maxCompared = 8
 
-// compare judges a general comparison: with nodes it holds when it does for
+// compare evaluates a general comparison: with nodes it holds if it holds for
 // one of them. The reader puts nodes on the left.
 func (e *evaluator) compare(x *expr, at uint32) bool {
 	left, right := x.args[0], x.args[1]
@@ -44,8 +44,8 @@ func (e *evaluator) asNumber(x *expr, at uint32) float64 {
 	return e.number(x, at)
 }
 
-// compareNodes tells whether one of the left operand's nodes has a value that
-// holds.
+// compareNodes reports whether holds is true for the value of one of the left
+// operand's nodes.
 func (e *evaluator) compareNodes(x *expr, at uint32, holds func([]byte) bool) bool {
 	base := len(e.found)
 	defer func() { e.found = e.found[:base] }()
@@ -72,7 +72,7 @@ func (e *evaluator) comparePaths(x *expr, at uint32) bool {
 	return false
 }
 
-// valuesCompare compares two values. Only moments are put in an order.
+// valuesCompare compares two values. Only dates and times have an order.
 func valuesCompare(a, b []byte, comparison string) bool {
 	switch comparison {
 	case "<=":
@@ -99,7 +99,7 @@ func numbersCompare(a, b float64, comparison string) bool {
 	return a >= b
 }
 
-// parseNumber reads a double of XPath; NaN is no number.
+// parseNumber reads a double of XPath; NaN means that v is not a number.
 func parseNumber(v []byte) float64 {
 	f, err := strconv.ParseFloat(string(v), 64)
 	if err != nil && !math.IsInf(f, 0) {
@@ -108,11 +108,11 @@ func parseNumber(v []byte) float64 {
 	return f
 }
 
-// normalizeSpace takes white space off the ends and makes one blank of each
-// other stretch of it.
+// normalizeSpace removes white space from the ends and replaces every other run
+// of it by one blank.
 func normalizeSpace(v []byte) []byte { return bytes.Join(bytes.Fields(v), []byte(" ")) }
 
-// withoutAny leaves the characters of a set out.
+// withoutAny removes the characters of a set.
 func withoutAny(v, set []byte) []byte {
 	return bytes.Map(func(r rune) rune {
 		if bytes.ContainsRune(set, r) {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// xpathReader reads an expression, with one token of foresight.
+// xpathReader reads an expression, with one token of look-ahead.
 type xpathReader struct {
 	rest    string
 	token   string
 	nameIDs map[string]uint16
 }
 
-// readXPath reads an expression; nameIDs has the names of STU3's elements.
+// readXPath reads an expression. nameIDs has the names of STU3's elements.
 func readXPath(source string, nameIDs map[string]uint16) (x *expr, err error) {
 	r := &xpathReader{rest: source, nameIDs: nameIDs}
 	defer func() {
@@ -31,11 +31,11 @@ func readXPath(source string, nameIDs map[string]uint16) (x *expr, err error) {
 	return x, nil
 }
 
-// xpathFault is what is wrong with an expression.
+// xpathFault says what is wrong with an expression.
 type xpathFault string
 
 // next reads a token: a text in quotes, a number, a name with its prefix, or a
-// sign.
+// symbol.
 func (r *xpathReader) next() {
 	r.rest = strings.TrimLeft(r.rest, " ")
 	length := min(1, len(r.rest))
@@ -55,7 +55,7 @@ func (r *xpathReader) next() {
 	r.token, r.rest = r.rest[:length], r.rest[length:]
 }
 
-// take goes on if the token is one of these, and tells which.
+// take consumes the token if it is one of these, and returns it.
 func (r *xpathReader) take(tokens ...string) string {
 	if !slices.Contains(tokens, r.token) {
 		return ""
@@ -146,7 +146,7 @@ func (r *xpathReader) numeral() *expr {
 	return &expr{op: opNumber, shape: numberShape, number: number}
 }
 
-// parentheses reads (expression) or a list of texts.
+// parentheses reads an expression in parentheses, or a list of texts.
 func (r *xpathReader) parentheses() *expr {
 	r.expect("(")
 	x := r.or()
@@ -160,7 +160,7 @@ func (r *xpathReader) parentheses() *expr {
 	return x
 }
 
-// functions make an expression of a call's arguments.
+// functions make an expression from the arguments of a call.
 var functions = map[string]func(args []*expr) *expr{
 	"true":  func([]*expr) *expr { return &expr{op: opBoolean, truth: true} },
 	"false": func([]*expr) *expr { return &expr{op: opBoolean} },
@@ -186,7 +186,7 @@ func makes(op operator, s shape) func([]*expr) *expr {
 	return func(args []*expr) *expr { return &expr{op: op, shape: s, args: args} }
 }
 
-// countOf counts nodes, or distinct values, which nothing else is done with.
+// countOf counts nodes or distinct values. Distinct values occur only inside a count.
 func countOf(args []*expr) *expr {
 	if args[0].op == opCountDistinct {
 		return args[0]
@@ -194,7 +194,7 @@ func countOf(args []*expr) *expr {
 	return &expr{op: opCount, shape: numberShape, args: args}
 }
 
-// truthOf gives an expression's effective boolean value.
+// truthOf returns an expression's effective boolean value.
 func truthOf(x *expr) *expr {
 	switch x.shape {
 	case truthShape:

@@ -19,8 +19,8 @@ const invariantsHeader = `# The invariants of FHIR STU3 (3.0.1), each with the t
 `
 
 // invariants binds every invariant to the types of its contexts. HL7's
-// Schematron lists the places where a type occurs, and stops at some depth;
-// the type has none.
+// Schematron lists the places where a type occurs, down to some depth; binding
+// to the type covers every depth.
 func invariants(all []assertion, types typeTable) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(invariantsHeader)
@@ -43,7 +43,7 @@ func invariants(all []assertion, types typeTable) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// places gives the types that the contexts lead to.
+// places returns the types to which the contexts lead.
 func (a *assertion) places(types typeTable) ([]string, error) {
 	found := map[string]bool{}
 	for _, context := range a.contexts {
@@ -70,8 +70,8 @@ func (a *assertion) places(types typeTable) ([]string, error) {
 	return slices.Sorted(maps.Keys(found)), nil
 }
 
-// typeTable is what stu3.txt says of types: the base, and the type of each
-// element of their own.
+// typeTable is what stu3.txt says about types: the base, and the types of their
+// own elements.
 type typeTable map[string]*typeEntry
 
 type typeEntry struct {
@@ -113,8 +113,8 @@ func (t *typeEntry) add(fields []string) {
 	}
 }
 
-// follow gives the type at the end of a path that starts with a resource, and
-// which element of which type leads there.
+// follow returns the type at the end of a path that starts with a resource, and
+// the element that leads there with the type that it belongs to.
 func (t typeTable) follow(path []string) (parent, element, typ string) {
 	if t[path[0]] == nil {
 		return "", "", ""

@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// The files that are written, as seen from internal/fhir.
+// The files that are written, relative to internal/fhir.
 const (
 	typesFile      = "stu3.txt"
 	schematronFile = "gen/schematron.txt"
@@ -72,7 +72,7 @@ func generateInvariants(schematron, types string) ([]byte, error) {
 	return invariants(all, parseTypes(typeFacts))
 }
 
-// The parts of an XML schema that HL7's uses.
+// The parts of XML schema that HL7's schema uses.
 type (
 	schemaFile struct {
 		Version string        `xml:"version,attr"`
@@ -94,7 +94,7 @@ type (
 		Name string `xml:"name,attr"`
 		Type string `xml:"type,attr"`
 	}
-	// sequence keeps elements and choices in their order.
+	// sequence keeps elements and choices in order.
 	sequence struct {
 		Particles []particle `xml:",any"`
 	}
@@ -217,8 +217,8 @@ func writeChoice(out *bytes.Buffer, elements []element, least, most string) {
 	fmt.Fprintf(out, " %s %s\n", least, maximum(most))
 }
 
-// reference gives name and type. A referenced element is a resource, named as
-// its type, or the narrative's div.
+// reference returns name and type. A referenced element is a resource, whose
+// name is its type, or the narrative's div.
 func (e element) reference() (name, typ string) {
 	switch {
 	case e.Ref == "xhtml:div":

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The facts that lie in the package are those of HL7's schema.
+// The embedded facts agree with HL7's schema.
 func TestFactsAreCurrent(t *testing.T) {
 	made, err := generate(filepath.Join("..", "..", "..", "testdata", "hl7", "fhir-single.xsd"))
 	if err != nil {
@@ -24,8 +24,8 @@ func TestFactsAreCurrent(t *testing.T) {
 	}
 }
 
-// The invariants that lie in the package are those of HL7's Schematron, bound
-// to the types that lie there.
+// The embedded invariants agree with HL7's Schematron and with the embedded
+// types.
 func TestInvariantsAreCurrent(t *testing.T) {
 	made, err := generateInvariants("schematron.txt", filepath.Join("..", "stu3.txt"))
 	if err != nil {
@@ -40,7 +40,7 @@ func TestInvariantsAreCurrent(t *testing.T) {
 	}
 }
 
-// A Schematron becomes facts and comes back.
+// A Schematron survives the conversion to facts and back.
 func TestSchematron(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.sch")
 	source := `<schema><pattern><rule context="f:Patient/f:contact"><assert test="a  or b">pat-1: One of two</assert></rule>` +

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// assertion is an invariant as HL7's Schematron has it: the test holds at
-// every element that a context matches.
+// assertion is an invariant of HL7's Schematron. Its test must hold at every
+// element that a context matches.
 type assertion struct {
 	id, test, text string
 	contexts       []string
@@ -24,7 +24,7 @@ const schematronHeader = `# The invariants of FHIR STU3 (3.0.1) as HL7's Schemat
 # <TAB>context...        where it holds; the prefixes are left out
 `
 
-// The parts of a Schematron that HL7's uses.
+// The parts of Schematron that HL7's file uses.
 type schematron struct {
 	Rules []struct {
 		Context string `xml:"context,attr"`
@@ -35,7 +35,7 @@ type schematron struct {
 	} `xml:"pattern>rule"`
 }
 
-// readSchematron gathers the contexts of each invariant, in the file's order.
+// readSchematron collects the contexts of each invariant, in the file's order.
 func readSchematron(file string) ([]assertion, error) {
 	source, err := os.ReadFile(file)
 	if err != nil {
