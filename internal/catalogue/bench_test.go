@@ -7,8 +7,7 @@ import (
 	"nems/internal/fhir"
 )
 
-// official is the message that the figures in these benchmarks are
-// about: 11.4 KB.
+// official is the message that these benchmarks measure: 11.4 KB.
 const official = "../../testdata/official/vaccinations-1-new.xml"
 
 func officialMessage(b *testing.B) []byte {
@@ -19,7 +18,7 @@ func officialMessage(b *testing.B) []byte {
 	return src
 }
 
-// BenchmarkJudge is the rules alone, warnings with their paths included.
+// BenchmarkJudge measures the rules alone, including warnings with their paths.
 func BenchmarkJudge(b *testing.B) {
 	src := officialMessage(b)
 	doc, _, err := fhir.ParseXML(src)
@@ -36,7 +35,7 @@ func BenchmarkJudge(b *testing.B) {
 	}
 }
 
-// BenchmarkWholeJudgement is structure and rules, as publishing does them.
+// BenchmarkWholeJudgement measures structure and rules together, as publishing checks them.
 func BenchmarkWholeJudgement(b *testing.B) {
 	src := officialMessage(b)
 	t := embeddedType(b, "vaccinations-1")
@@ -50,7 +49,7 @@ func BenchmarkWholeJudgement(b *testing.B) {
 	}
 }
 
-// BenchmarkLoad is what a start pays for the catalogue.
+// BenchmarkLoad measures what the catalogue costs at start.
 func BenchmarkLoad(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

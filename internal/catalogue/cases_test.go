@@ -12,10 +12,10 @@ import (
 	"nems/internal/fhir"
 )
 
-// cases is a table of messages with the verdict that is right for each.
+// cases is a table of messages with the correct verdict for each.
 const cases = "../../testdata/cases"
 
-// TestCases: each message of the table gets its verdict.
+// TestCases checks that each message of the table gets its verdict.
 func TestCases(t *testing.T) {
 	table, err := os.ReadFile(filepath.Join(cases, "messages.tsv"))
 	if err != nil {
@@ -25,7 +25,7 @@ func TestCases(t *testing.T) {
 	for line := range strings.Lines(string(table)) {
 		cells := strings.Split(strings.TrimSpace(line), "\t")
 		if strings.HasPrefix(line, "#") || len(cells) < 5 || strings.HasPrefix(cells[4], "copy for") {
-			continue // who gets a copy is not a verdict on the message
+			continue // who gets a copy is not part of the verdict on a message
 		}
 		looked++
 		t.Run(cells[0], func(t *testing.T) { expectVerdict(t, cells[0], cells[4]) })
@@ -35,7 +35,7 @@ func TestCases(t *testing.T) {
 	}
 }
 
-// expectVerdict holds a message against what the table says in words.
+// expectVerdict compares the verdict on a message with the table's words.
 func expectVerdict(t *testing.T, name, right string) {
 	standard, strict := verdictOf(t, name, catalogue.Standard), verdictOf(t, name, catalogue.Strict)
 	switch {
@@ -68,7 +68,7 @@ func expectVerdict(t *testing.T, name, right string) {
 	}
 }
 
-// verdict is the rules that a message breaks, each with its severity.
+// verdict maps the rules that a message breaks to their severity.
 type verdict map[string]fhir.Severity
 
 func (v verdict) refuses() bool {

@@ -1,9 +1,9 @@
-// Package catalogue holds the event types of the specification as data, and
-// the engine that judges messages by their rules.
+// Package catalogue holds the event types of the specification as data, and the
+// code that checks messages against their rules.
 //
 // An event type is one YAML file in types/. requirements.yaml has what all of
 // them share (page "Generic Event Message Requirements"). Files are compiled at
-// start; docs in types/README.md say how one is written.
+// start; types/README.md says how to write one.
 package catalogue
 
 import (
@@ -21,21 +21,21 @@ import (
 //go:embed requirements.yaml types/*.yaml profiles/*.yaml codesystems/*.tsv
 var embedded embed.FS
 
-// Catalogue is the set of event types that a NEMS knows. It is never changed:
-// WithLifeCycles makes another one.
+// Catalogue is the set of event types that a NEMS knows. It never changes:
+// WithLifeCycles returns a new one.
 type Catalogue struct {
-	types  []*EventType // by code
+	types  []*EventType // ordered by code
 	byName map[string]*EventType
 }
 
 var loadEmbedded = sync.OnceValues(func() (*Catalogue, error) { return Load("") })
 
-// Embedded gives the event types of the specification.
+// Embedded returns the event types of the specification.
 func Embedded() (*Catalogue, error) { return loadEmbedded() }
 
-// Load gives the event types of the specification and those that an operator
+// Load returns the event types of the specification and those that an operator
 // adds: every *.yaml file in extraDir, "" for none. A file with the code of a
-// known type replaces it. Errors name the file and the line.
+// known type replaces that type. Errors name the file and the line.
 func Load(extraDir string) (*Catalogue, error) {
 	shared, err := readRequirements(embedded, "requirements.yaml")
 	if err != nil {
@@ -59,7 +59,7 @@ func Load(extraDir string) (*Catalogue, error) {
 	return c, c.index()
 }
 
-// add reads the type files of one folder; shown is how errors call it.
+// add reads the type files of one folder. Errors call the folder by the name in shown.
 func (c *Catalogue) add(files fs.FS, dir, shown string, shared *requirements) error {
 	names, err := fs.Glob(files, path.Join(dir, "*.yaml"))
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *Catalogue) add(files fs.FS, dir, shown string, shared *requirements) er
 	return nil
 }
 
-// index sorts the types and files them under their names.
+// index sorts the types and indexes them by their names.
 func (c *Catalogue) index() error {
 	slices.SortFunc(c.types, func(a, b *EventType) int { return strings.Compare(a.Code, b.Code) })
 	for _, t := range c.types {
@@ -100,7 +100,7 @@ func (c *Catalogue) index() error {
 	return nil
 }
 
-// Types gives all event types, ordered by code.
+// Types returns all event types, ordered by code.
 func (c *Catalogue) Types() []*EventType { return slices.Clone(c.types) }
 
 // Type finds an event type by its code.
@@ -109,16 +109,16 @@ func (c *Catalogue) Type(code string) (*EventType, bool) {
 	return t, ok && t.Code == code
 }
 
-// ByInteraction finds an event type by the name that an interaction id has for
-// it: its interaction name or its code (decision 8).
+// ByInteraction finds an event type by the name in an interaction id: its
+// interaction name or its code (decision 8).
 func (c *Catalogue) ByInteraction(name string) (*EventType, bool) {
 	t, ok := c.byName[name]
 	return t, ok
 }
 
-// WithLifeCycles gives a catalogue in which the named event types are in
-// another state of their life cycle; codes that it does not know are ignored.
-// The rules are shared, so that this is cheap enough for every change.
+// WithLifeCycles returns a catalogue in which the named event types are in
+// another state of their life cycle. Unknown codes are ignored. The rules are
+// shared, so that this is cheap enough for every change.
 func (c *Catalogue) WithLifeCycles(changed map[string]LifeCycle) *Catalogue {
 	next := &Catalogue{types: slices.Clone(c.types), byName: maps.Clone(c.byName)}
 	for i, t := range next.types {

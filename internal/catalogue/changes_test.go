@@ -10,12 +10,13 @@ import (
 	"nems/internal/fhir"
 )
 
-// change is one edit of an example message: the first match of a regular
-// expression. Names of references stand for where those lead.
+// change is one edit of an example message: it replaces the first match of a
+// regular expression. A name such as $patient stands for the reference to that
+// resource.
 type change struct{ match, to string }
 
-// references are where the resources are found that changes name: a group of a
-// regular expression.
+// references says where the resources are found that changes name. Each is a
+// group of a regular expression.
 var references = map[string]*regexp.Regexp{
 	"$mother":       regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Patient>`),
 	"$patient":      regexp.MustCompile(`<fullUrl value="([^"]*)"/><resource><Patient>`),
@@ -25,7 +26,7 @@ var references = map[string]*regexp.Regexp{
 	"$practice":     regexp.MustCompile(`<generalPractitioner><reference value="([^"]*)"`),
 }
 
-// changed makes an example message and changes it.
+// changed makes an example message and applies changes to it.
 func changed(t *testing.T, code, kind string, changes ...change) []byte {
 	t.Helper()
 	base, err := example.Message(code, kind, example.Patient{})
@@ -61,8 +62,8 @@ const (
 	death        = "pds-death-notification-1"
 )
 
-// TestWrongValuesAreRefused: rows, sentences and figures, one change each. The
-// example itself, and TestRightValuesPass, are the right values.
+// TestWrongValuesAreRefused: one change for each row, sentence and figure. The
+// example itself, and TestRightValuesPass, have the right values.
 func TestWrongValuesAreRefused(t *testing.T) {
 	subject := func(code string) string { return `(value="` + code + `".*?<subject><reference value=")[^"]*` }
 	for _, c := range []struct {
@@ -137,7 +138,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		{"patient only named", contacts, "new", change{`<patient><reference value="[^"]*"/>`, `<patient><display value="Jack"/>`}, "professional-contacts-1/EpisodeOfCare.patient", "invalid"},
 		{"contact of another system", contacts, "new", change{`(<status value="active"/><type><coding><system value=")[^"]*`, `${1}https://example.nhs.uk/types`}, "professional-contacts-1/EpisodeOfCare.type(snomedCT)", "required"},
 
-		// The demographics service's.
+		// The demographics service.
 		{"service is not PDS", gp, "new", change{`<display value="Personal Demographics Service"/>`, `<display value="Spine"/>`}, "pds-change-of-gp-1/HealthcareService.type.coding.display", "value"},
 		{"service of another system", death, "new", change{`(<type><coding><system value="[^"]*)EMS-HealthcareServiceType-1`, `${1}ServiceType-1`}, "pds-death-notification-1/HealthcareService.type.coding.system", "value"},
 		{"commissioner is the patient", gp, "new", change{`(<partOf><reference value=")[^"]*`, `${1}$patient`}, "pds-change-of-gp-1/Organization.partOf", "invalid"},
@@ -155,14 +156,15 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}
 }
 
-// TestWrongValuesThatOnlyStrictRefuses: what an official example breaks is a
-// warning at standard; what only the harness says, nothing.
+// TestWrongValuesThatOnlyStrictRefuses: a rule that an official example breaks
+// is a warning at standard. A rule that only the harness has does not count
+// there.
 func TestWrongValuesThatOnlyStrictRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name, code string
 		change     change
 		rule       string
-		standard   int // findings
+		standard   int // number of findings
 	}{
 		{"another birth date", contacts, change{`<birthDate value="2017-10-02"/>`, `<birthDate value="1950-01-01"/>`}, "patient-routing-birthDate", 1},
 		{"birth date and time", vaccinations, change{`<birthDate value="2017-10-02"/>`, `<birthDate value="2017-10-03"><extension url="http://hl7.org/fhir/StructureDefinition/patient-birthTime"><valueDateTime value="2017-10-03T12:00:00+00:00"/></extension></birthDate>`}, "patient-routing-birthDate", 1},
@@ -186,7 +188,7 @@ func TestWrongValuesThatOnlyStrictRefuses(t *testing.T) {
 	}
 }
 
-// TestRightValuesPass: what the pages allow has no finding at strict.
+// TestRightValuesPass: whatever the pages allow has no finding at strict.
 func TestRightValuesPass(t *testing.T) {
 	const directory = `"https://directory.spineservices.nhs.uk/STU3/Organization/`
 	noOrganisation := change{`<entry><fullUrl value="[^"]*"/><resource><Organization>.*?</entry>`, ``}
@@ -227,11 +229,11 @@ func TestRightValuesPass(t *testing.T) {
 	}
 }
 
-// harnessAlone are right values that the harness counts otherwise.
+// harnessAlone are right values that the harness counts as wrong.
 var harnessAlone = map[string]bool{"a former name beside the official one": true}
 
-// TestRelativeReferences: a message whose entries have web addresses passes as
-// one with UUIDs does, and its references are judged alike.
+// TestRelativeReferences: a message whose entries have web addresses passes
+// like one with UUIDs, and its references are judged in the same way.
 func TestRelativeReferences(t *testing.T) {
 	relative := func(message []byte) string {
 		types := map[string]string{}
@@ -262,8 +264,8 @@ func TestRelativeReferences(t *testing.T) {
 	}
 }
 
-// TestContainedReferences: #ID leads into the same resource, to a type that the
-// element allows.
+// TestContainedReferences: #ID leads to a resource inside the same resource, of
+// a type that the element allows.
 func TestContainedReferences(t *testing.T) {
 	contain := func(resource string) []byte {
 		return changed(t, vaccinations, "new", change{`(<Immunization>.*?</meta>)`, `$1<contained>` + resource + `</contained>`},
@@ -277,8 +279,8 @@ func TestContainedReferences(t *testing.T) {
 	expectFinding(t, vaccinations, contain(`<Practitioner><id value="other"/></Practitioner>`), "ref-1", "invariant", fhir.Error)
 }
 
-// TestWhatLivePDSSendsIsAccepted: a suspension in the shape that the live
-// service sends breaks rows of its page; subscribers get it all the same.
+// TestWhatLivePDSSendsIsAccepted: a suspension as the live service sends it
+// breaks rows of its page, but is accepted, because subscribers need it.
 func TestWhatLivePDSSendsIsAccepted(t *testing.T) {
 	message := changed(t, gp, "new",
 		change{`<generalPractitioner>.*?</generalPractitioner>`, ``},
@@ -309,8 +311,8 @@ func TestWhatLivePDSSendsIsAccepted(t *testing.T) {
 	}
 }
 
-// TestNumbersAnywhere: an NHS number is checked wherever it stands, and a
-// contained Patient is the routing patient like any other.
+// TestNumbersAnywhere: an NHS number is checked wherever it occurs, and a
+// contained Patient is compared with the routing patient like any other.
 func TestNumbersAnywhere(t *testing.T) {
 	within := func(value string) []byte {
 		return changed(t, vaccinations, "new", change{`(<subject><reference value="[^"]*"/>)`, `$1<identifier><system value="https://fhir.nhs.uk/Id/nhs-number"/><value value="` + value + `"/></identifier>`})

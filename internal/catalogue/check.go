@@ -8,13 +8,13 @@ import (
 	"nems/internal/fhir"
 )
 
-// miscounted reports a cardinality that does not hold.
+// miscounted reports a cardinality that is not satisfied.
 func (r *rule) miscounted(j *judge, n fhir.Node, count int) {
 	switch want := &r.count[j.kind]; {
 	case count == 0:
 		r.report(j, n, "required", r.missing)
 	case want.max == 0:
-		r.report(j, n, "structure", r.path+" is not to be there; received "+strconv.Itoa(count)+". Remove it")
+		r.report(j, n, "structure", r.path+" must be absent here; received "+strconv.Itoa(count)+". Remove it")
 	case count < want.min:
 		r.report(j, n, "required", r.path+" has the cardinality "+want.text+" here; received only "+strconv.Itoa(count))
 	default:
@@ -22,7 +22,7 @@ func (r *rule) miscounted(j *judge, n fhir.Node, count int) {
 	}
 }
 
-// value holds an element against what the rule asks of its value.
+// value checks the value of an element against the rule.
 func (r *rule) value(j *judge, n fhir.Node) {
 	switch {
 	case r.values != nil && !equalsAny(n, r.values):
@@ -42,8 +42,8 @@ func (r *rule) value(j *judge, n fhir.Node) {
 	}
 }
 
-// coded holds the codings of the list's system against the list: n itself, or
-// those of a CodeableConcept.
+// coded checks the codings of the list's system against the list: n itself, or
+// the codings of a CodeableConcept.
 func (r *rule) coded(j *judge, n fhir.Node) {
 	if n.Type() != "CodeableConcept" {
 		r.coding(j, n)
@@ -71,18 +71,19 @@ func (r *rule) coding(j *judge, n fhir.Node) {
 	}
 }
 
-// directoryURL is where the Spine's directory keeps organisations.
+// directoryURL is the address under which the Spine's directory keeps organisations.
 const directoryURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 
-// reference wants a reference to a resource of the bundle. Those that lead
-// nowhere are reported once, with all others.
+// reference checks that n references a resource of the bundle. References that
+// lead nowhere are not reported here, but once for all rules.
 func (r *rule) reference(j *judge, n fhir.Node) {
 	reference := n.Child("reference").ValueBytes()
 	to := j.refs.Resolve(j.atEntry, reference)
 	switch {
 	case slices.ContainsFunc(r.refers, func(t target) bool { return t.has(j, to) }):
 	case r.profile && (!to.Found() || !slices.Contains(j.allowed(n), to.Resource.Name())):
-		// A profile narrows what STU3 allows, of references into the message.
+		// A profile only narrows the types that STU3 allows, and only for references into the
+		// message.
 	case to.Found():
 		j.reported = n
 		r.report(j, n, "invalid", r.path+" references a resource of the type "+r.targets()+"; received a reference to "+j.nameOf(to))
@@ -99,9 +100,10 @@ func (r *rule) reference(j *judge, n fhir.Node) {
 	}
 }
 
-// has reports whether a resource is one that the reference may lead to. What is
-// contained in another resource is in no slice. Where a slice has no resource,
-// another rule says whether it has to: any of the type will do.
+// has reports whether the reference may lead to a resource. A contained
+// resource is in no slice. Where no resource is in the slice, any resource of
+// the type is accepted, because another rule says whether the slice may be
+// empty.
 func (t target) has(j *judge, to fhir.Target) bool {
 	if t.group == nil || !to.Found() || j.present&(1<<t.group.number) == 0 {
 		return t.resource == to.Resource.Name()
@@ -118,7 +120,7 @@ func (r *rule) targets() string {
 	return strings.Join(names, " or ")
 }
 
-// nameOf names a resource with the slice that it belongs to.
+// nameOf returns a resource's type, with the slice that it belongs to.
 func (j *judge) nameOf(to fhir.Target) string {
 	e := &j.entries[to.Entry]
 	for _, g := range j.rules.groups[e.name] {
@@ -129,13 +131,13 @@ func (j *judge) nameOf(to fhir.Target) string {
 	return to.Resource.Name()
 }
 
-// report notes that the rule is broken by the element at the end of its path,
-// where it holds.
+// report records that the element at the end of the rule's path breaks the
+// rule, where the rule applies.
 func (r *rule) report(j *judge, at fhir.Node, code, text string) {
 	r.reportElement(j, at, r.steps[len(r.steps)-1].text, code, text)
 }
 
-// reportElement notes that the rule is broken by an element at a place.
+// reportElement records that an element at a place breaks the rule.
 func (r *rule) reportElement(j *judge, at fhir.Node, element, code, text string) {
 	if r.strict && !j.strict || r.when != nil && !j.holds(r.when) {
 		return
@@ -145,20 +147,21 @@ func (r *rule) reportElement(j *judge, at fhir.Node, element, code, text string)
 		case !r.profile:
 			j.said = append(j.said, fault)
 		case slices.Contains(j.said, fault):
-			return // a page says so
+			return // a rule of a page has reported the same
 		}
 	}
 	j.report(finding{rule: r.id, source: r.source, brokenBy: r.brokenBy, code: code, text: text, at: at})
 }
 
-// place is a condition in a resource.
+// place is a condition in one resource.
 type place struct {
 	condition *condition
 	resource  fhir.Node
 }
 
-// holds reports whether a condition is met by the resource in hand. It is
-// remembered: many elements of one resource may break a rule that has one.
+// holds reports whether the current resource meets a condition. The answer is
+// remembered, because many elements of one resource may break a rule with a
+// condition.
 func (j *judge) holds(c *condition) bool {
 	at := place{c, j.at}
 	met, known := j.held[at]
@@ -172,7 +175,7 @@ func (j *judge) holds(c *condition) bool {
 	return met
 }
 
-// said is a fault that a rule of a page has found: where, and of which element.
+// said is a fault that a page's rule has found: where, and of which element.
 type said struct {
 	at      fhir.Node
 	element string

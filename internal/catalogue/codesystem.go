@@ -11,11 +11,11 @@ import (
 
 // codeSystem is a list of codes with the text that goes with each.
 type codeSystem struct {
-	name, url string // without url: of any system
+	name, url string // an empty url means any system
 	displays  map[string]string
 }
 
-// source names the list for people; the pairs of a page have no url.
+// source names the list for people. The pairs of a page have no url.
 func (s *codeSystem) source() string {
 	if s.url == "" {
 		return "the page"
@@ -23,8 +23,8 @@ func (s *codeSystem) source() string {
 	return s.url
 }
 
-// in reports whether an element has a code of the list under its system: a
-// Coding, one of a CodeableConcept, or a code alone.
+// in reports whether an element has a code of the list under its system. The
+// element is a Coding, a CodeableConcept with such a coding, or a plain code.
 func (s *codeSystem) in(n fhir.Node) bool {
 	switch n.Type() {
 	case "CodeableConcept":
@@ -45,8 +45,8 @@ func (s *codeSystem) has(code fhir.Node) bool {
 	return known
 }
 
-// readCodeSystems reads tables: a head line with the url, and where the list comes
-// from, then code and display.
+// readCodeSystems reads tables. The first line has the url and where the list
+// comes from; each further line has a code and its display.
 func readCodeSystems(files fs.FS, dir string) (map[string]*codeSystem, error) {
 	names, err := fs.Glob(files, path.Join(dir, "*.tsv"))
 	if err != nil {

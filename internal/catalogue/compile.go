@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// many stands for * in a cardinality.
+// many stands for the * of a cardinality.
 const many = math.MaxInt32
 
 // span is a cardinality.
@@ -40,7 +40,8 @@ func parseSpan(text string) (span, error) {
 type spans [3]span
 
 // parseSpans reads one cardinality for all kinds, or a mapping of kinds to
-// cardinalities; update is as new unless it is named.
+// cardinalities. Without an entry of its own, update has the cardinality of
+// new.
 func parseSpans(written any) (spans, error) {
 	var out spans
 	switch v := written.(type) {
@@ -72,8 +73,8 @@ func parseSpans(written any) (spans, error) {
 	return out, fmt.Errorf("a cardinality has the form 0..1 or {new: 1..1, delete: 0..1}")
 }
 
-// written gives a cardinality as the page has it: of new and delete, where it
-// tells them apart.
+// written returns a cardinality as the page has it: for new and delete
+// separately, where the page distinguishes them.
 func written(count any) string {
 	switch v := count.(type) {
 	case string:
@@ -89,13 +90,14 @@ type ruleSet struct {
 	code       string
 	page       string
 	bundle     []*group
-	groups     map[string][]*group // by resource type, those without slice first
-	all        []*group            // with a cardinality, in the order of the page
+	groups     map[string][]*group // by resource type; those without a slice come first
+	all        []*group            // those with a cardinality, in the order of the page
 	links      []link
 	references map[string][]string // STU3 target types by Type.path
 	extensions map[string]*group   // definitions of extensions, by url
-	// directory tells for each kind that the page asks for no Organization in
-	// the message: then the directory's URL of one is right (decision 9).
+	// directory says for each kind that the page requires no Organization in
+	// the message. Then a reference to an organisation's URL in the directory
+	// is right (decision 9).
 	directory [3]bool
 }
 
@@ -106,7 +108,7 @@ type link struct {
 	to   *group
 }
 
-// group is the rules of one resource type or of one of its slices.
+// group holds the rules of one resource type, or of one slice of it.
 type group struct {
 	number   int
 	name     string // Patient or Patient(Mother)
@@ -130,14 +132,14 @@ type referrer struct {
 	path  []step
 }
 
-// compiler turns files into rules.
+// compiler compiles files into rules.
 type compiler struct {
 	paths
 	shared *requirements
 	out    *ruleSet
 }
 
-// compile joins the type's own rules with the shared ones that it does not
+// compile combines the type's own rules with the shared rules that it does not
 // override.
 func compile(f *typeFile, s *source, shared *requirements) (*ruleSet, error) {
 	c := compiler{shared: shared, out: &ruleSet{
@@ -213,8 +215,8 @@ func (c *compiler) group(from origin, number int, f groupFile) error {
 	return nil
 }
 
-// place finds or makes the group of an entry. Shared rules join the type's own
-// group of the same resource.
+// place finds or creates the group of an entry. Shared rules are added to the
+// type's own group of the same resource.
 func (c *compiler) place(from origin, f groupFile) (*group, error) {
 	name := f.Resource
 	if f.Slice != "" {
@@ -223,7 +225,7 @@ func (c *compiler) place(from origin, f groupFile) (*group, error) {
 	for _, g := range c.out.groups[f.Resource] {
 		if g.name == name {
 			if !from.shared {
-				return nil, fmt.Errorf("%s is there twice", name)
+				return nil, fmt.Errorf("%s occurs twice", name)
 			}
 			return g, nil
 		}
@@ -255,7 +257,7 @@ func (c *compiler) place(from origin, f groupFile) (*group, error) {
 	return g, nil
 }
 
-// membership compiles which resources belong to a slice.
+// membership compiles the condition that puts resources into a slice.
 func (c *compiler) membership(g *group, f *isFile) error {
 	if f == nil {
 		return nil
@@ -287,8 +289,8 @@ func (c *compiler) membership(g *group, f *isFile) error {
 	return nil
 }
 
-// overridden reports whether the event type has a rule of its own for an
-// element that the generic page speaks about, in any slice of the resource.
+// overridden reports whether the event type has its own rule, in any slice of
+// the resource, for an element that the generic page has a rule about.
 func (c *compiler) overridden(resource, path string) bool {
 	for _, g := range c.out.groups[resource] {
 		for _, r := range g.rules {
@@ -300,7 +302,7 @@ func (c *compiler) overridden(resource, path string) bool {
 	return false
 }
 
-// finish orders groups and works out which absences have rules of their own.
+// finish orders the groups and determines which missing elements have rules of their own.
 func (c *compiler) finish(own origin) error {
 	number := 0
 	for _, groups := range c.out.groups {
@@ -329,7 +331,7 @@ func (c *compiler) finish(own origin) error {
 		for _, by := range g.byWhom {
 			from := c.out.group(by.group)
 			if from == nil || len(from.byWhom) > 0 {
-				return own.source.errorf("$.resources", "%s is referenced by %s, which is no entry of resources that is picked by its own values", g.name, by.group)
+				return own.source.errorf("$.resources", "%s is referenced by %s, but there is no entry of resources of that name that is selected by its own values", g.name, by.group)
 			}
 			c.out.links = append(c.out.links, link{from, by.path, g})
 		}
@@ -341,8 +343,8 @@ func (c *compiler) finish(own origin) error {
 	return nil
 }
 
-// references looks up the slices that references lead to, and where the
-// directory's URLs are right.
+// references looks up the slices that references lead to, and where URLs of the
+// directory are right.
 func (c *compiler) references() error {
 	for kind := range allKinds {
 		c.out.directory[kind] = !slices.ContainsFunc(c.out.groups["Organization"], func(g *group) bool { return g.count[kind].min > 0 })
@@ -357,10 +359,10 @@ func (c *compiler) references() error {
 	return nil
 }
 
-// maxGroups is how many groups a word of bits can mark.
+// maxGroups is the number of groups that a 64-bit set can hold.
 const maxGroups = 64
 
-// ordered gives all groups in a fixed order.
+// ordered returns all groups in a fixed order.
 func (s *ruleSet) ordered() []*group {
 	var out []*group
 	for _, resource := range slices.Sorted(maps.Keys(s.groups)) {

@@ -6,12 +6,12 @@ import (
 	"nems/internal/fhir"
 )
 
-// contactFits reports whether the value of a ContactPoint is of the kind that
-// its system says. Systems other than phone and email are not looked at.
+// contactFits reports whether the value of a ContactPoint fits its system.
+// Systems other than phone and email are not checked.
 func contactFits(contact fhir.Node) bool {
 	value := contact.Child("value")
 	if !value.HasValue() {
-		return true // another rule says whether it has to be there
+		return true // another rule says whether the value is required
 	}
 	switch system := contact.Child("system"); {
 	case system.EqualValue("phone"):
@@ -22,9 +22,9 @@ func contactFits(contact fhir.Node) bool {
 	return true
 }
 
-// isTelephone wants what a person can dial: at least three digits (111 is a
-// number) and no @. People write around them as they like: +44 (0)113 397 3970,
-// 0300 303 5678 option 2.
+// isTelephone accepts what a person can dial: at least three digits (111 is a
+// number) and no @. Other characters are free, because people write +44 (0)113
+// 397 3970 or 0300 303 5678 option 2.
 func isTelephone(b []byte) bool {
 	count := 0
 	for _, c := range b {
@@ -38,7 +38,7 @@ func isTelephone(b []byte) bool {
 	return count >= 3
 }
 
-// isEmail wants LOCAL@DOMAIN, the domain with a dot and neither with blanks.
+// isEmail accepts LOCAL@DOMAIN, where the domain has a dot and neither part has blanks.
 func isEmail(b []byte) bool {
 	b = bytes.TrimPrefix(b, []byte("mailto:"))
 	local, domain, found := bytes.Cut(b, []byte("@"))

@@ -8,20 +8,20 @@ import (
 	"nems/internal/nhs"
 )
 
-// PatientRouting starts the rules that hold the Patient resources against the
-// routing demographics. Publishing answers them with a code of its own
+// PatientRouting begins the ids of rules that compare Patient resources with
+// the routing demographics. Publishing answers them with a code of its own
 // (decision 11).
 const PatientRouting = "patient-routing"
 
-// birthNotification is the one event type about two patients: the routing
+// birthNotification is the only event type about two patients. Its routing
 // demographics are the mother's, whose number may be unknown.
 const (
 	birthNotification = "pds-birth-notification-1"
 	motherGroup       = "Patient(Mother)"
 )
 
-// patient holds a Patient resource against the routing demographics. Those of a
-// birth are the mother's.
+// patient compares a Patient resource with the routing demographics. In a birth
+// these are the mother's, so only the mother is compared.
 func (j *judge) patient(e *entry) {
 	if j.rules.code == birthNotification {
 		if mother := j.rules.group(motherGroup); mother == nil || !mother.has(e) {
@@ -31,15 +31,15 @@ func (j *judge) patient(e *entry) {
 	j.routingPatient(e.Resource)
 }
 
-// routing is whom the message is about, read once for all its patients: each is
-// compared in time that grows with the patient alone.
+// routing is the patient that the message is about. It is read once, so that
+// comparing each Patient takes time in proportion to that Patient alone.
 type routing struct {
 	number        []byte
 	parsed        nhs.NHSNumber
 	name          fhir.Node // a HumanName
 	family, given nhs.Name
 	birth         []byte
-	birthDay      string // of an instant in UTC, by the clocks of the United Kingdom
+	birthDay      string // if birth is an instant in UTC: its day in the United Kingdom
 }
 
 // readRouting reads the routing demographics of the header.
@@ -60,8 +60,8 @@ func (j *judge) readRouting() *routing {
 	return r
 }
 
-// routingPatient compares number, name and birth date. A birth may name a mother
-// whose number the demographics service does not know.
+// routingPatient compares number, name and birth date. In a birth the number is
+// not compared, because the demographics service may not know the mother's.
 func (j *judge) routingPatient(patient fhir.Node) {
 	if j.rules.code != birthNotification {
 		j.routingNumber(patient)
@@ -82,8 +82,8 @@ func (j *judge) routingNumber(patient fhir.Node) {
 	}
 }
 
-// otherNumber reports whether a text is another NHS number. Whether both are
-// numbers at all, other rules say.
+// otherNumber reports whether a text is a different NHS number. Other rules say
+// whether both are valid numbers.
 func (r *routing) otherNumber(text []byte) bool {
 	if bytes.Equal(text, r.number) || r.parsed.IsZero() {
 		return false
@@ -92,8 +92,8 @@ func (r *routing) otherNumber(text []byte) bool {
 	return err == nil && number != r.parsed
 }
 
-// routingName: the official name is the one that PDS has. Where none is marked
-// as official, one of all has to agree.
+// routingName compares names. The official name is the one that PDS has. Where
+// no name is marked as official, one of all must agree.
 func (j *judge) routingName(patient fhir.Node) {
 	wanted := j.readRouting()
 	if !wanted.name.Exists() {
@@ -113,24 +113,26 @@ var nameOfPatient = []step{{ids: fhir.NameIDs("name")}}
 
 func isOfficial(name fhir.Node) bool { return name.Child("use").EqualValue("official") }
 
-// sameName compares family and first given name, where both have them.
+// sameName compares the family name and the first given name, where both sides have them.
 func (r *routing) sameName(name fhir.Node) bool {
 	return samePart(r.name.Child("family"), r.family, name.Child("family")) && samePart(r.name.Child("given"), r.given, name.Child("given"))
 }
 
-// samePart compares a part of the name, which reads as given, with another.
+// samePart compares one part of the routing name with the same part of another name. read is the
+// parsed form of part.
 func samePart(part fhir.Node, read nhs.Name, other fhir.Node) bool {
 	return !part.HasValue() || !other.HasValue() || read.Same(other.Value())
 }
 
-// birthDateExample is an official message, valid STU3, whose Patient has another
-// birth date than its routing demographics.
+// birthDateExample is an official message, valid STU3, in which the Patient's
+// birth date differs from the routing demographics.
 const birthDateExample = "PDS-Change-Of-Address-ems-example.xml"
 
 const birthTimeURL = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 
-// routingBirthDate: the routing demographics have a birth date and time; that
-// of the Patient, or its birth date, has to be the same day.
+// routingBirthDate compares birth dates. The routing demographics have a birth
+// date and time; the Patient's birth time, or its birth date, must be on the
+// same day.
 func (j *judge) routingBirthDate(patient fhir.Node) {
 	wanted := j.readRouting()
 	date := patient.Child("birthDate")
@@ -144,8 +146,9 @@ func (j *judge) routingBirthDate(patient fhir.Node) {
 	})
 }
 
-// born compares the birth with a date. Where one is partial only what both have
-// counts; a moment may be that day in the United Kingdom.
+// born compares the birth with a date. Where one is partial, only what both
+// have is compared. A moment also matches the day that it is in the United
+// Kingdom.
 func (r *routing) born(date []byte) bool {
 	length := min(len(r.birth), len(date), len(time.DateOnly))
 	return bytes.Equal(r.birth[:length], date[:length]) || r.birthDay != "" && r.birthDay == string(date[:length])

@@ -15,15 +15,15 @@ import (
 type EventType struct {
 	Code    string // MessageHeader.event.code, such as vaccinations-1
 	Display string // for people, such as Vaccinations
-	// Interaction names the event type in the interaction id under which it is
-	// published ("overview_supported_events"); "" where only the Spine publishes.
+	// Interaction is the event type's name in the interaction id for publishing
+	// ("overview_supported_events"). It is "" where only the Spine publishes.
 	Interaction string
 	Workflow    string // MESH WorkflowID of the copies
 	Publishers  Publishers
-	Kinds       []string // of new, update and delete
+	Kinds       []string // which of new, update and delete exist
 	Focus       []string // resource types that MessageHeader.focus may reference
 	LifeCycle   LifeCycle
-	Page        string // page of the specification that the rules come from
+	Page        string // the specification's page that has the rules
 
 	rules *ruleSet
 }
@@ -31,14 +31,14 @@ type EventType struct {
 // Publishers says who may publish an event type.
 type Publishers string
 
-// Those who may publish: any system that is registered for it, or the Spine's
-// own system alone ("overview_supported_events", column Publication API).
+// The publishers: any system that is registered for the event type, or only the
+// Spine's own system ("overview_supported_events", column Publication API).
 const (
 	Anyone    Publishers = "anyone"
 	SpineOnly Publishers = "spine"
 )
 
-// State is where an event type is in its life cycle
+// State is an event type's state in its life cycle
 // ("overview_msg_architecture_life_cycle").
 type State string
 
@@ -50,9 +50,9 @@ const (
 	Withdrawn         State = "withdrawn"
 )
 
-// LifeCycle is the state of an event type, when it changes and where people
-// read about it. Dates that are not known are zero; they inform, only State
-// decides.
+// LifeCycle is the state of an event type, the dates at which it changes, and
+// where people can read about it. Unknown dates are zero. Dates are information
+// only; State decides.
 type LifeCycle struct {
 	State             State
 	Deprecated        time.Time
@@ -61,10 +61,10 @@ type LifeCycle struct {
 	URL               string
 }
 
-// Lacks names what the warning about a deprecated event type has to say and the
-// life cycle does not: the date "deprecated", the "url" of a page for people
-// ("overview_msg_architecture_life_cycle", "Mechanism"). Nothing for the states
-// that have no such warning.
+// Lacks names what is missing for the warning about a deprecated event type:
+// the date "deprecated", or the "url" of a page for people
+// ("overview_msg_architecture_life_cycle", "Mechanism"). It returns nothing for
+// states without such a warning.
 func (l LifeCycle) Lacks() (missing []string) {
 	if l.State != Deprecated && l.State != NoLongerSupported {
 		return nil
@@ -78,8 +78,8 @@ func (l LifeCycle) Lacks() (missing []string) {
 	return missing
 }
 
-// Check says what is wrong with a life cycle that is about to be set: a
-// *LifeCycleError.
+// Check returns a *LifeCycleError if a life cycle that is about to be set is
+// wrong.
 func (l LifeCycle) Check() error {
 	if !slices.Contains([]State{Current, Deprecated, NoLongerSupported, Withdrawn}, l.State) {
 		return &LifeCycleError{"state", fmt.Sprintf("a state is current, deprecated, no-longer-supported or withdrawn; received %q", l.State)}
@@ -97,7 +97,7 @@ func (l LifeCycle) Check() error {
 			continue
 		}
 		if date.at.Before(last) {
-			return &LifeCycleError{date.key, "the date lies before that of the state before it"}
+			return &LifeCycleError{date.key, "the date is before the date of the preceding state"}
 		}
 		last = date.at
 	}
@@ -107,17 +107,17 @@ func (l LifeCycle) Check() error {
 	return nil
 }
 
-// LifeCycleError says what is wrong with a part of a life cycle, by its key in
-// the file of an event type.
+// LifeCycleError says what is wrong with a part of a life cycle. Key is the
+// part's key in the event type's file.
 type LifeCycleError struct{ Key, Problem string }
 
 func (e *LifeCycleError) Error() string { return e.Key + ": " + e.Problem }
 
-// Level says how strictly messages are judged (decision 10).
+// Level says how strictly messages are checked (decision 10).
 type Level string
 
 // The levels. At Schema only the structure counts, which package fhir checks.
-// At Standard every row of an event page is an error, but where an official
+// At Standard every row of an event page is an error, except where an official
 // example breaks it: there it is a warning. At Strict those are errors too, and
 // what the NHS assurance harness refuses is refused.
 const (
@@ -126,18 +126,18 @@ const (
 	Strict   Level = "strict"
 )
 
-// Judgement is what the rules have to say about a message.
+// Judgement is the result of checking a message against the rules.
 type Judgement struct {
 	// Findings are in the order of the message. Rule and Source name the rule
-	// and its page. Those of references that lead nowhere have the code
-	// "not-found" and a rule that starts with "reference-".
+	// and its page. A reference that leads nowhere has the code "not-found" and
+	// a rule that starts with "reference-".
 	Findings []fhir.Finding
 }
 
-// Errors gives the findings that refuse the message.
+// Errors returns the findings for which the message is refused.
 func (j Judgement) Errors() []fhir.Finding { return j.pick(true) }
 
-// Warnings gives the findings that do not.
+// Warnings returns the other findings.
 func (j Judgement) Warnings() []fhir.Finding { return j.pick(false) }
 
 func (j Judgement) pick(refuses bool) []fhir.Finding {

@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// TestEveryArrowOfEveryFigureIsARule: what a figure draws leads where it says,
-// and is there where it says so (testdata/figures.tsv).
+// TestEveryArrowOfEveryFigureIsARule: every arrow that a figure draws
+// (testdata/figures.tsv) is a rule with the same target, and is required where
+// the figure says so.
 func TestEveryArrowOfEveryFigureIsARule(t *testing.T) {
 	c, err := Embedded()
 	if err != nil {
@@ -52,7 +53,7 @@ func leads(g *group, path, to string) bool {
 	})
 }
 
-// needed reports whether rules ask for every element on the path, in new messages.
+// needed reports whether rules require every element on the path, in new messages.
 func needed(g *group, path string) bool {
 	parts := strings.Split(path, ".")
 	for i := range parts {

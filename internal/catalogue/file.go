@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// typeFile is an event type as written.
+// typeFile is an event type as its file has it.
 type typeFile struct {
 	Code        string               `yaml:"code"`
 	Display     string               `yaml:"display"`
@@ -38,15 +38,15 @@ type lifeCycleFile struct {
 	URL               string `yaml:"url"`
 }
 
-// sliceFile says which elements belong to a slice: those where a descendant
+// sliceFile says which elements belong to a slice: those in which a descendant
 // has one of the values.
 type sliceFile struct {
 	Element string   `yaml:"element"`
 	Values  []string `yaml:"values"`
 }
 
-// groupFile is the rules of one resource type, or of those of its resources
-// that Is picks.
+// groupFile holds the rules of one resource type, or of those of its resources
+// that Is selects.
 type groupFile struct {
 	Resource string        `yaml:"resource"`
 	Slice    string        `yaml:"slice"`
@@ -58,7 +58,7 @@ type groupFile struct {
 	Elements []elementFile `yaml:"elements"`
 }
 
-// isFile picks resources: by a value inside, or by who references them.
+// isFile selects resources by a value inside them, or by the elements that reference them.
 type isFile struct {
 	Element      string   `yaml:"element"`
 	Values       []string `yaml:"values"`
@@ -86,14 +86,14 @@ type elementFile struct {
 	From      string            `yaml:"from"`
 }
 
-// whenFile makes a rule hold only where an element of the resource has one of
-// the values.
+// whenFile restricts a rule to resources in which an element has one of the
+// values.
 type whenFile struct {
 	Path   string   `yaml:"path"`
 	Values []string `yaml:"values"`
 }
 
-// requirementsFile is what all event types share.
+// requirementsFile is the part that all event types share, as its file has it.
 type requirementsFile struct {
 	Page       string               `yaml:"page"`
 	Profiles   []string             `yaml:"profiles"`
@@ -103,7 +103,7 @@ type requirementsFile struct {
 	References map[string][]string  `yaml:"references"`
 }
 
-// requirements is the shared part, read.
+// requirements is the shared part after reading.
 type requirements struct {
 	file       requirementsFile
 	source     *source
@@ -112,13 +112,13 @@ type requirements struct {
 	extensions map[string]*group // definitions of extensions, by url
 }
 
-// source is a file whose places can be named.
+// source is a file; errors can name its lines.
 type source struct {
 	name string
 	src  []byte
 }
 
-// decode reads YAML into out; keys that out does not have are refused.
+// decode reads YAML into out. It refuses keys that out does not have.
 func decode(name string, src []byte, out any) (*source, error) {
 	err := yaml.UnmarshalWithOptions(src, out, yaml.DisallowUnknownField())
 	if err == nil && len(strings.TrimSpace(string(src))) == 0 {
@@ -134,8 +134,8 @@ func decode(name string, src []byte, out any) (*source, error) {
 	return &source{name, src}, nil
 }
 
-// errorf makes an error that points at the line of a YAML path such as
-// $.resources[0]; paths that are not there point at the nearest one above.
+// errorf makes an error with the line of a YAML path such as $.resources[0]. If
+// the path does not exist, the line is that of the nearest existing parent.
 func (s *source) errorf(at, format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %s", s.name, s.line(at), fmt.Sprintf(format, args...))
 }
@@ -157,8 +157,8 @@ func (s *source) line(at string) int {
 	return 1
 }
 
-// firstLine is where a node starts. The token of a mapping is the colon of its
-// first entry.
+// firstLine returns the line where a node starts. (The token of a mapping is
+// the colon of its first entry, so the first key is used.)
 func firstLine(node ast.Node) int {
 	if m, ok := node.(*ast.MappingNode); ok && len(m.Values) > 0 {
 		node = m.Values[0].Key
@@ -166,7 +166,7 @@ func firstLine(node ast.Node) int {
 	return node.GetToken().Position.Line
 }
 
-// readRequirements reads what all event types share.
+// readRequirements reads the part that all event types share.
 func readRequirements(files fs.FS, name string) (*requirements, error) {
 	src, err := fs.ReadFile(files, name)
 	if err != nil {
@@ -199,7 +199,7 @@ func readType(name string, src []byte, shared *requirements) (*EventType, error)
 	return t, err
 }
 
-// check holds the head of an event type against what every one needs.
+// check checks the keys that every event type needs.
 func (f *typeFile) check(s *source) error {
 	for _, need := range []struct{ key, value string }{
 		{"code", f.Code}, {"display", f.Display}, {"workflow", f.Workflow}, {"page", f.Page},
@@ -209,7 +209,7 @@ func (f *typeFile) check(s *source) error {
 		}
 	}
 	if f.Publishers != Anyone && f.Publishers != SpineOnly {
-		return s.errorf("$.publishers", "publishers is %q or %q", Anyone, SpineOnly)
+		return s.errorf("$.publishers", "publishers must be %q or %q", Anyone, SpineOnly)
 	}
 	if len(f.Kinds) == 0 || len(f.Focus) == 0 {
 		return s.errorf("$.kinds", "an event type needs kinds (new, update, delete) and focus (resource types)")
@@ -219,7 +219,7 @@ func (f *typeFile) check(s *source) error {
 	}
 	for i, kind := range f.Kinds {
 		if !slices.Contains(allKinds, kind) {
-			return s.errorf(fmt.Sprintf("$.kinds[%d]", i), "a kind is new, update or delete; received %q", kind)
+			return s.errorf(fmt.Sprintf("$.kinds[%d]", i), "a kind must be new, update or delete; received %q", kind)
 		}
 	}
 	return nil

@@ -12,13 +12,13 @@ import (
 	"nems/internal/fhir"
 )
 
-// part is what is repeated in a message: a unit in front of a place. $ in it is
-// the unit's number.
+// part is what is repeated in a message: a unit that is inserted before a
+// place. $ in the unit stands for its number.
 type part struct{ before, unit string }
 
-// TestWorkGrowsWithTheMessage: twice as many of anything make at most twice as
-// many steps and allocations, and few for each byte. Where many refer to many, both
-// are doubled.
+// TestWorkGrowsWithTheMessage: twice as many of anything cause at most twice as
+// many steps and allocations, and few for each byte. Where many elements refer to
+// many others, both are doubled.
 func TestWorkGrowsWithTheMessage(t *testing.T) {
 	const (
 		header  = `<extension url="https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RoutingDemographics-1">`
@@ -59,7 +59,7 @@ func TestWorkGrowsWithTheMessage(t *testing.T) {
 	})
 }
 
-// large is an organisation to refer to, in two ways.
+// large adds an organisation that can be referenced in two ways.
 const large = `<entry><fullUrl value="urn:uuid:gp"/><resource><Organization><!-- large --><name value="a"/></Organization></resource></entry>` +
 	`<entry><fullUrl value="http://a/Organization/gp"/><resource><Organization><!-- versioned --><name value="a"/></Organization></resource></entry></Bundle>`
 
@@ -89,7 +89,7 @@ func growsWithTheMessage(t *testing.T, code string, parts []part) {
 			eventType.Judge(doc, catalogue.Strict)
 		})
 	}
-	work(1) // what is worked out once
+	work(1) // pays for what is computed only once
 	const few = 3000
 	least, once, twice := work(1), work(few), work(2*few)
 	if twice > 2*once+least+few || twice > 8*int64(length) {
@@ -97,7 +97,7 @@ func growsWithTheMessage(t *testing.T, code string, parts []part) {
 	}
 }
 
-// repeated puts n units into a message.
+// repeated inserts n units into a message.
 func repeated(t *testing.T, message string, p part, n int) string {
 	at := strings.Index(message, p.before)
 	if at < 0 {

@@ -15,8 +15,8 @@ import (
 	"nems/internal/fhir"
 )
 
-// harnessRules are the transforms of the NHS assurance harness for an event
-// type, in validator_config of nhsdigitalmait/FHIR_NEMS.
+// harnessRules lists, for an event type, the transforms of the NHS assurance
+// harness, in validator_config of nhsdigitalmait/FHIR_NEMS.
 var harnessRules = map[string][]string{
 	"vaccinations-1": {
 		"NEMSDCHTransforms/vaccinations/*.xslt",
@@ -38,17 +38,17 @@ var harnessRules = map[string][]string{
 	},
 }
 
-// harnessErrs are findings of the harness that the specification 2.15
-// contradicts: docs/harness-differences.md.
+// harnessErrs are findings of the harness that contradict the specification
+// 2.15: see docs/harness-differences.md.
 var harnessErrs = []string{
-	"notGiven is true and reasonNotGiven is not included",   // it looks outside explanation
+	"notGiven is true and reasonNotGiven is not included",   // it does not look inside explanation
 	"DCH-ChildHealthEncounterType-1 code element not found", // a type SHOULD be one of the list
 }
 
-// TestStrictFindsWhatTheHarnessFinds mutates messages of ours and lets the
-// harness's own transforms judge them: whatever they fail, strict refuses.
+// TestStrictFindsWhatTheHarnessFinds mutates our own messages and runs the
+// harness's transforms on them: whatever the harness fails, strict refuses.
 // NEMS_HARNESS names a checkout of nhsdigitalmait/FHIR_NEMS, NEMS_SAXON the
-// Saxon-HE jar; without them there is nothing to compare with.
+// Saxon-HE jar. Without them the test is skipped.
 func TestStrictFindsWhatTheHarnessFinds(t *testing.T) {
 	harness, saxon := os.Getenv("NEMS_HARNESS"), os.Getenv("NEMS_SAXON")
 	if harness == "" || saxon == "" {
@@ -81,7 +81,7 @@ func TestStrictFindsWhatTheHarnessFinds(t *testing.T) {
 	}
 }
 
-// refusals are the rules that refuse a message at strict.
+// refusals returns the rules that refuse a message at strict.
 func refusals(t *testing.T, code string, message []byte) []string {
 	types, err := catalogue.Embedded()
 	if err != nil {
@@ -100,7 +100,7 @@ func refusals(t *testing.T, code string, message []byte) []string {
 	return out
 }
 
-// writeMutations writes messages that differ from a good one in one place.
+// writeMutations writes messages that each differ from a valid one in one place.
 func writeMutations(t *testing.T, dir, code string) map[string][]byte {
 	out := map[string][]byte{}
 	for _, kind := range []string{"new", "update", "delete"} {
@@ -125,7 +125,7 @@ func writeMutations(t *testing.T, dir, code string) map[string][]byte {
 	return out
 }
 
-// mutate deletes, repeats and changes elements, each on its own.
+// mutate deletes, repeats and changes elements, one at a time.
 func mutate(t *testing.T, base []byte) map[string][]byte {
 	doc, _, err := fhir.ParseXML(base)
 	if err != nil {
@@ -157,7 +157,7 @@ func mutate(t *testing.T, base []byte) map[string][]byte {
 	return out
 }
 
-// runHarness runs transforms over a folder and collects what they fail.
+// runHarness runs transforms over a folder and collects the failures that they report.
 func runHarness(t *testing.T, saxon, config string, patterns []string, in string) map[string][]string {
 	failed := map[string][]string{}
 	for _, pattern := range patterns {

@@ -10,9 +10,10 @@ import (
 )
 
 // TestManyOfOneKind: a megabyte of one element is judged in time that grows with
-// the message. What looks at all others for each of them takes minutes.
+// the message. Code that compares each element with all others would take
+// minutes.
 func TestManyOfOneKind(t *testing.T) {
-	const size, elements = 1 << 20, 90_000 // as much as a message may have
+	const size, elements = 1 << 20, 90_000 // as many as a message may have
 	for _, c := range []struct{ name, code, before, unit string }{
 		{"extensions of the header", vaccinations, `<extension url="`, `<extension url="a"/>`},
 		{"extensions of a Patient", death, `<extension url="https://fhir.hl7.org.uk/`, `<extension url="a"/>`},

@@ -7,12 +7,12 @@ import (
 	"nems/internal/fhir"
 )
 
-// maxFindings caps what is reported of one message.
+// maxFindings limits how many findings are reported for one message.
 const maxFindings = 200
 
-// Judge holds a message against the rules of its event type: cardinalities and
-// values of the pages, references, NHS numbers, patients. What is wrong with its
-// structure, fhir.ParseXML has said. At Schema there are no findings.
+// Judge checks a message against the rules of its event type: the cardinalities
+// and values of its pages, references, NHS numbers, patients. fhir.ParseXML has
+// already checked the structure. At Schema there are no findings.
 func (t *EventType) Judge(doc *fhir.Document, level Level) Judgement {
 	if level == Schema {
 		return Judgement{}
@@ -31,24 +31,24 @@ type entry struct {
 	referenced bool   // a reference leads to it
 }
 
-// judge is one message being judged.
+// judge is the state while one message is judged.
 type judge struct {
 	rules    *ruleSet
 	src      []byte
 	root     fhir.Node
-	at       fhir.Node // the resource in hand
-	atEntry  int       // its entry
+	at       fhir.Node // the current resource
+	atEntry  int       // the entry of the current resource
 	work     []expected
 	strict   bool
 	kind     int // index into allKinds
 	refs     *fhir.References
 	entries  []entry
-	present  uint64 // bits of the slices that have a resource
+	present  uint64 // bits of the slices that have at least one resource
 	counts   [maxGroups]int
-	routing  *routing // nil until it is asked for
+	routing  *routing // nil until it is needed
 	held     map[place]bool
 	reported fhir.Node // the last reference whose target a rule has refused
-	said     []said    // what pages have found in the resource in hand
+	said     []said    // what the pages' rules have found in the current resource
 	findings []fhir.Finding
 	omitted  int
 
@@ -57,10 +57,10 @@ type judge struct {
 	someSaid   [16]said
 }
 
-// judges keeps the room that judging takes, seven kilobytes a message.
+// judges reuses the memory for judging, seven kilobytes for each message.
 var judges = sync.Pool{New: func() any { return new(judge) }}
 
-// release gives the room back, without anything of the message in it.
+// release returns the memory, with nothing of the message left in it.
 func (j *judge) release() {
 	*j = judge{}
 	judges.Put(j)
@@ -80,8 +80,8 @@ func newJudge(t *EventType, doc *fhir.Document, level Level) *judge {
 
 const kindURL = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"
 
-// kindOf reads the kind, which cardinalities depend on; what is no kind is
-// judged as new.
+// kindOf reads the message's kind, on which cardinalities depend. An unknown
+// kind is judged as new.
 func (j *judge) kindOf() int {
 	if len(j.entries) > 0 {
 		code := j.entries[0].Resource.Extension(kindURL).At("valueCodeableConcept", "coding", "code")
@@ -106,8 +106,8 @@ func (j *judge) run() {
 	j.resourceCounts()
 }
 
-// bundle holds the Bundle's own elements against their rules; its entries are
-// looked at one by one.
+// bundle checks the Bundle's own elements. The entries are checked one by one
+// elsewhere.
 func (j *judge) bundle() {
 	j.at = j.root
 	for _, g := range j.rules.bundle {
@@ -121,19 +121,19 @@ func (j *judge) bundle() {
 	}
 }
 
-// headerFirst: a message is led by its MessageHeader.
+// headerFirst checks that the first entry is the MessageHeader.
 func (j *judge) headerFirst() {
 	if len(j.entries) == 0 || j.entries[0].name != "MessageHeader" {
 		j.report(finding{
 			rule: "generic/Bundle.entry(MessageHeader)", source: genericPage, code: "structure", at: j.root,
-			text: "the first entry of an event message is its MessageHeader; received another resource or none",
+			text: "the first entry of an event message must be its MessageHeader; received another resource or none",
 		})
 	}
 }
 
 const genericPage = "explore_generic_event_requirements"
 
-// resourceCounts holds the number of resources against the page's.
+// resourceCounts compares the number of resources with the page's cardinalities.
 func (j *judge) resourceCounts() {
 	for _, g := range j.rules.all {
 		n, want := j.counts[g.number], g.count[j.kind]
@@ -151,7 +151,7 @@ func (j *judge) resourceCounts() {
 	}
 }
 
-// sliceResources notes which slices each resource belongs to.
+// sliceResources determines which slices each resource belongs to.
 func (j *judge) sliceResources() {
 	for i := range j.entries {
 		e := &j.entries[i]
@@ -179,8 +179,9 @@ func (j *judge) belongs(e *entry, g *group) {
 // has reports whether a resource of the group's type belongs to the group.
 func (g *group) has(e *entry) bool { return g.slice == "" || e.groups&(1<<g.number) != 0 }
 
-// follow marks the resources that the references of an entry at the path lead
-// to. What is contained is part of another resource and no group's.
+// follow puts the resources that an entry references at the path into a group.
+// A contained resource belongs to no group, because it is a part of another
+// resource.
 func (j *judge) follow(from int, n fhir.Node, path []step, to *group) {
 	if len(path) == 0 {
 		t := j.refs.Resolve(from, n.Child("reference").ValueBytes())
@@ -196,14 +197,14 @@ func (j *judge) follow(from int, n fhir.Node, path []step, to *group) {
 	}
 }
 
-// finding is what report needs to know.
+// finding is what report needs.
 type finding struct {
 	rule, source, brokenBy, code, text string
 	at                                 fhir.Node
 }
 
-// report notes a finding. Rules that an official example breaks warn at
-// Standard.
+// report records a finding. At Standard a rule that an official example breaks
+// is only a warning.
 func (j *judge) report(f finding) {
 	if len(j.findings) >= maxFindings {
 		j.omitted++
@@ -220,5 +221,5 @@ func (j *judge) report(f finding) {
 	})
 }
 
-// done closes the list of findings.
+// done completes the list of findings.
 func (j *judge) done() []fhir.Finding { return fhir.AppendOmitted(j.findings, j.omitted) }

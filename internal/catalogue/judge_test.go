@@ -27,7 +27,7 @@ func judge(t *testing.T, code string, message []byte, level catalogue.Level) []f
 	return eventType.Judge(doc, level).Findings
 }
 
-// TestOneChangeBreaksTheRule changes one thing in a message that passes strict.
+// TestOneChangeBreaksTheRule makes one change to a message that passes strict.
 func TestOneChangeBreaksTheRule(t *testing.T) {
 	const sent = "<notGiven value=\"false\"/>"
 	for _, c := range []struct {
@@ -82,13 +82,13 @@ func TestOneChangeBreaksTheRule(t *testing.T) {
 	}
 }
 
-// firstEntry is the first entry, whole.
+// firstEntry returns the whole first entry.
 func firstEntry(message string) string {
 	start, end := strings.Index(message, "<entry>"), strings.Index(message, "</entry>")
 	return message[start : end+len("</entry>")]
 }
 
-// balanced closes the elements that a change has renamed by their new name.
+// balanced adapts the end tags of elements that a change has renamed.
 func balanced(message string) string {
 	for renamed, was := range map[string]string{"<Basic>": "</Procedure>", "<agentTarget>": "</target>"} {
 		if at := strings.Index(message, renamed); at >= 0 {
@@ -104,7 +104,7 @@ func expectFinding(t *testing.T, code string, message []byte, rule, issue string
 	for level, severity := range map[catalogue.Level]fhir.Severity{catalogue.Standard: standard, catalogue.Strict: fhir.Error} {
 		found := false
 		var rules []string
-		_, invariants, err := fhir.ParseXML(message) // what it says is not said again
+		_, invariants, err := fhir.ParseXML(message) // a finding of ParseXML is not repeated by Judge
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,8 +118,8 @@ func expectFinding(t *testing.T, code string, message []byte, rule, issue string
 	}
 }
 
-// TestPathsAreThoseOfTheDocument: the short cut for resources names them as
-// package fhir does.
+// TestPathsAreThoseOfTheDocument: the short cut for the paths of resources
+// agrees with package fhir.
 func TestPathsAreThoseOfTheDocument(t *testing.T) {
 	base, err := example.Message("vaccinations-1", "new", example.Patient{})
 	if err != nil {
@@ -144,7 +144,7 @@ func TestPathsAreThoseOfTheDocument(t *testing.T) {
 	t.Error("no finding about a Patient without birthDate")
 }
 
-// TestReferences: where each kind of reference leads.
+// TestReferences: where each form of reference leads.
 func TestReferences(t *testing.T) {
 	base, err := example.Message("vaccinations-1", "new", example.Patient{})
 	if err != nil {
@@ -176,8 +176,8 @@ func between(s, open, end string) string {
 	return s[:strings.Index(s, end)]
 }
 
-// TestTextsNameNoPatient: whatever is wrong, no value of the message is in the
-// findings.
+// TestTextsNameNoPatient: whatever is wrong, no finding contains a value of the
+// message.
 func TestTextsNameNoPatient(t *testing.T) {
 	base, err := example.Message("pds-birth-notification-1", "new", example.Patient{NHSNumber: "9434765918", Family: "ZZYZX", Given: "QUUX", BirthDate: "1985-05-14"})
 	if err != nil {
@@ -199,7 +199,7 @@ func TestTextsNameNoPatient(t *testing.T) {
 	}
 }
 
-// TestFindingsAreCapped: a message of nothing but mistakes has an answer of
+// TestFindingsAreCapped: a message that is full of mistakes gets an answer of
 // bounded size, in time that grows with the message only.
 func TestFindingsAreCapped(t *testing.T) {
 	var b strings.Builder
@@ -214,7 +214,7 @@ func TestFindingsAreCapped(t *testing.T) {
 	}
 }
 
-// FuzzJudge: any well-formed document gets an answer from every event type.
+// FuzzJudge: every event type gives an answer on any well-formed document.
 func FuzzJudge(f *testing.F) {
 	for _, code := range example.Codes() {
 		message, err := example.Message(code, "new", example.Patient{})

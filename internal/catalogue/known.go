@@ -8,10 +8,10 @@ import (
 	"nems/internal/fhir"
 )
 
-// A name that STU3 does not have makes a rule that no message can keep or
-// break: whoever misspelt it learns so at start, not from refused messages.
+// A name that STU3 does not have would make a rule that no message can satisfy
+// or break. A misspelt name is therefore refused at start, before messages are.
 
-// knownResources refuses names that are no resource types.
+// knownResources refuses names that are not resource types.
 func knownResources(names ...string) error {
 	for _, name := range names {
 		if !fhir.IsResource(name) {
@@ -21,16 +21,16 @@ func knownResources(names ...string) error {
 	return nil
 }
 
-// knownPath refuses a path that what the group is about cannot have, and slices
-// on it that go by an element that is not there.
+// knownPath refuses a path that the group's resource cannot have, and slices on
+// it that depend on an element that does not exist.
 func (g *group) knownPath(steps []step) error {
 	if g.resource != extensionType {
 		return knownPath(g.resource, nil, steps)
 	}
-	return knownPath("Patient", []string{"extension"}, steps) // all have the same
+	return knownPath("Patient", []string{"extension"}, steps) // extensions have the same elements everywhere
 }
 
-// knownPath holds the steps below an element of a resource against STU3.
+// knownPath checks the steps below an element of a resource against STU3.
 func knownPath(resource string, names []string, steps []step) error {
 	for _, s := range steps {
 		name := s.name

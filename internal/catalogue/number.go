@@ -5,7 +5,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// Systems under which NHS numbers are written; equal (decision 21).
+// Systems under which NHS numbers are written. They count as equal (decision 21).
 const (
 	nhsNumberSystem    = "https://fhir.nhs.uk/Id/nhs-number"
 	nhsNumberSystemOld = "http://fhir.nhs.net/Id/nhs-number"
@@ -18,8 +18,9 @@ func isNHSNumber(identifier fhir.Node) bool {
 	return system.EqualValue(nhsNumberSystem) || system.EqualValue(nhsNumberSystemOld)
 }
 
-// number checks an NHS number: in any resource, contained ones too, because any
-// that a message includes has been verified ("publication_general_api_guidance").
+// number checks an NHS number in any resource, contained ones included: every
+// number in a message must have been verified
+// ("publication_general_api_guidance").
 func (j *judge) number(identifier fhir.Node) {
 	value := identifier.Child("value")
 	if !isNHSNumber(identifier) || !value.HasValue() {
@@ -27,7 +28,7 @@ func (j *judge) number(identifier fhir.Node) {
 	}
 	n, err := nhs.ParseNHSNumber(value.Value())
 	if err == nil && n.Digits() != value.Value() {
-		err = nhs.ErrNHSNumberForm // blanks are for people: subscribers get the number as it stands
+		err = nhs.ErrNHSNumberForm // blanks are allowed for people, but subscribers get the number as written
 	}
 	if err != nil {
 		j.report(finding{

@@ -13,7 +13,7 @@ import (
 	"nems/internal/fhir"
 )
 
-// examples is where the official messages lie.
+// examples is the folder of the official messages.
 const examples = "../../testdata/official"
 
 // notSTU3 are the official examples that break STU3 itself.
@@ -22,7 +22,7 @@ var notSTU3 = []string{
 	"PDS-Death-Notification-removed-ems-example.xml", "nipe-outcome-1-update.xml",
 }
 
-// example reads an official message and finds its event type.
+// officialExample reads an official message and finds its event type.
 func officialExample(t *testing.T, c *Catalogue, name string) (*EventType, *fhir.Document, []fhir.Finding) {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join(examples, name))
@@ -54,7 +54,7 @@ func officialExamples(t *testing.T) []string {
 }
 
 // TestOfficialExamplesPassStandard: the 21 that are valid STU3 have no errors,
-// but the births: a check digit, and references that lead nowhere.
+// except the births: a check digit, and references that lead nowhere.
 func TestOfficialExamplesPassStandard(t *testing.T) {
 	c, err := Embedded()
 	if err != nil {
@@ -88,7 +88,7 @@ func TestOfficialExamplesPassStandard(t *testing.T) {
 }
 
 // TestExemptionsAreTrue: where the catalogue says that an official example
-// breaks a rule, it does, and the example is valid STU3.
+// breaks a rule, the example does break it and is valid STU3.
 func TestExemptionsAreTrue(t *testing.T) {
 	c, err := Embedded()
 	if err != nil {
@@ -98,7 +98,7 @@ func TestExemptionsAreTrue(t *testing.T) {
 	broken := map[string][]string{}
 	for id, name := range exemptions(c) {
 		if name == livePDS {
-			continue // TestWhatLivePDSSendsIsAccepted
+			continue // covered by TestWhatLivePDSSendsIsAccepted
 		}
 		if broken[name] == nil {
 			eventType, doc, structure := officialExample(t, c, name)
@@ -115,7 +115,7 @@ func TestExemptionsAreTrue(t *testing.T) {
 	}
 }
 
-// exemptions lists the rules that an example breaks.
+// exemptions maps rules to the official example that breaks them.
 func exemptions(c *Catalogue) map[string]string {
 	out := map[string]string{"reference-bundled": bundledExample, "reference-fullUrl": fullURLExample, PatientRouting + "-birthDate": birthDateExample}
 	for _, eventType := range c.Types() {
@@ -133,7 +133,7 @@ func exemptions(c *Catalogue) map[string]string {
 	return out
 }
 
-// TestWarningsAreErrorsAtStrict: the levels differ in nothing else but in what
+// TestWarningsAreErrorsAtStrict: the levels differ only in this, and in what
 // the harness adds.
 func TestWarningsAreErrorsAtStrict(t *testing.T) {
 	c, err := Embedded()

@@ -14,22 +14,22 @@ import (
 type step struct {
 	text    string // as written
 	name    string
-	ids     []fhir.NameID // of the name; of a choice, those of all its elements
-	choice  bool          // name is the common start of a choice's elements
+	ids     []fhir.NameID // of the name; for a choice, those of all its elements
+	choice  bool          // name is the common beginning of a choice's elements
 	url     string        // of an extension
 	slice   *slice
 	label   string // of the slice
-	covered bool   // another rule speaks about this element's absence
+	covered bool   // another rule reports when this element is missing
 }
 
-// slice is the elements where a descendant has one of the values.
+// slice is the set of elements in which a descendant has one of the values.
 type slice struct {
 	path   []string
 	values []string
 }
 
-// in reports whether n belongs to the slice. Repeating elements on the way are
-// all looked at.
+// in reports whether n belongs to the slice. It looks at all repetitions of
+// elements on the path.
 func (s *slice) in(n fhir.Node) bool { return anyValue(n, s.path, s.values) }
 
 // anyValue reports whether an element at the path below n has one of the values.
@@ -45,7 +45,7 @@ func anyValue(n fhir.Node, path, values []string) bool {
 	return false
 }
 
-// anyAt reports whether an element at the steps below n is as wanted.
+// anyAt reports whether an element at the steps below n satisfies wanted.
 func anyAt(n fhir.Node, steps []step, wanted func(fhir.Node) bool) bool {
 	if len(steps) == 0 {
 		return wanted(n)
@@ -79,15 +79,15 @@ func (s *slice) same(other *slice) bool {
 	return slices.Equal(s.path, other.path) && slices.Equal(s.values, other.values)
 }
 
-// matches reports whether a child element is what the step means.
+// matches reports whether the step means a child element.
 func (s *step) matches(c fhir.Node) bool { return s.named(c.NameID()) && s.picks(c) }
 
-// named reports whether elements of that name may be what the step means.
+// named reports whether the step can mean elements of that name.
 func (s *step) named(id fhir.NameID) bool {
 	return s.ids[0] == id || s.choice && slices.Contains(s.ids, id)
 }
 
-// picks reports whether one of these elements is.
+// picks reports whether the step means c, which has a matching name.
 func (s *step) picks(c fhir.Node) bool {
 	if s.url != "" {
 		return c.EqualURL(s.url)
@@ -95,7 +95,7 @@ func (s *step) picks(c fhir.Node) bool {
 	return s.slice == nil || s.slice.in(c)
 }
 
-// paths compiles the notation of the files.
+// paths compiles the notation that the files use.
 type paths struct {
 	extensions map[string]string
 	slices     map[string]sliceFile
@@ -123,7 +123,7 @@ func (p paths) step(part string) (step, error) {
 	if name == "" || sliced != strings.HasSuffix(part, ")") {
 		return step{}, fmt.Errorf("the path element %q is neither a name, name(slice) nor name[x]", part)
 	}
-	s := step{text: part, ids: fhir.NameIDs(name)} // none: knownPath says so
+	s := step{text: part, ids: fhir.NameIDs(name)} // an unknown name has no ids; knownPath reports it
 	s.name, s.choice = strings.CutSuffix(name, "[x]")
 	switch {
 	case !sliced:
@@ -163,7 +163,7 @@ func uuid[T []byte | string](b T) bool {
 	return true
 }
 
-// digits reports whether b is a number without sign.
+// digits reports whether b is a number without a sign.
 func digits(b []byte) bool {
 	return len(b) > 0 && len(bytes.TrimLeft(b, "0123456789")) == 0
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// profileFile is a profile as written: what it asks of a resource, or of an
-// extension, beyond STU3.
+// profileFile is a profile as its file has it: what it demands of a resource,
+// or of an extension, beyond STU3.
 type profileFile struct {
 	Profile    string               `yaml:"profile"` // its name
 	URL        string               `yaml:"url"`
@@ -19,8 +19,8 @@ type profileFile struct {
 	Elements   []elementFile        `yaml:"elements"`
 }
 
-// profile is a profile, read. Those of resources become rules of the event types
-// whose pages name them.
+// profile is a profile after reading. A resource's profile becomes rules of the
+// event types whose pages name it.
 type profile struct {
 	profileFile
 	source *source
@@ -68,7 +68,7 @@ func readProfile(files fs.FS, name string) (*profile, error) {
 }
 
 // define compiles the definition of an extension, once for all event types: it
-// holds wherever the extension stands.
+// applies wherever the extension occurs.
 func (r *requirements) define(p *profile) (*group, error) {
 	g := &group{name: p.Profile, resource: extensionType}
 	c := compiler{shared: r, paths: paths{r.file.Extensions, r.file.Slices}}
@@ -81,7 +81,7 @@ func (r *requirements) define(p *profile) (*group, error) {
 	return g, nil
 }
 
-// conform adds the rules of the profiles that pages name to those about all
+// conform adds the rules of the profiles that pages name to the rules of all
 // resources of their types.
 func (c *compiler) conform(own origin, names []string) error {
 	for i, name := range names {
@@ -100,7 +100,7 @@ func (c *compiler) conform(own origin, names []string) error {
 	return nil
 }
 
-// profile compiles what a profile says into rules of a group.
+// profile compiles a profile into rules of a group.
 func (c *compiler) profile(p *profile, g *group) error {
 	with := compiler{shared: c.shared, out: c.out, paths: paths{maps.Clone(c.extensions), maps.Clone(c.slices)}}
 	maps.Copy(with.extensions, p.Extensions)

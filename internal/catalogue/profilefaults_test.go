@@ -17,7 +17,8 @@ import (
 	"nems/internal/fhir"
 )
 
-// profileText is a profile as its file writes it, read apart from the engine.
+// profileText is a profile as its file has it. The tests read it independently of the catalogue's
+// own code.
 type profileText struct {
 	Profile    string
 	URL        string
@@ -42,7 +43,7 @@ type elementText struct {
 	Refers []string
 }
 
-// readYAML reads what a test needs of a file of the catalogue.
+// readYAML reads what a test needs from a file of the catalogue.
 func readYAML(t *testing.T, name string, out any) {
 	t.Helper()
 	src, err := os.ReadFile(name)
@@ -81,8 +82,8 @@ func joined[V any](a, b map[string]V) map[string]V {
 	return out
 }
 
-// host finds an example message that the profile is about: the event type and
-// the message with the place of what is added, $.
+// host returns an example message that the profile applies to, with its event
+// type. $ in the message marks where content can be added.
 func (p *profileText) host(t *testing.T) (code, message string) {
 	t.Helper()
 	if p.Type == "Extension" {
@@ -102,7 +103,7 @@ func (p *profileText) host(t *testing.T) (code, message string) {
 	return "", ""
 }
 
-// within puts content into the elements of a path.
+// within wraps content in the elements of a path.
 func (p *profileText) within(path []string, content string) string {
 	for _, part := range slices.Backward(path) {
 		name, label, _ := strings.Cut(strings.TrimSuffix(part, ")"), "(")
@@ -117,7 +118,7 @@ func (p *profileText) within(path []string, content string) string {
 	return content
 }
 
-// mark makes the content of an element that of one of the slice.
+// mark adds to the content of an element what makes it belong to the slice.
 func (s sliceText) mark(content string) string {
 	path, value := strings.Split(s.Element, "."), ` value="`+s.Values[0]+`"`
 	if open := "<" + path[0] + ">"; len(path) > 1 && strings.HasPrefix(content, open) {
@@ -126,7 +127,7 @@ func (s sliceText) mark(content string) string {
 	return elements(path, value) + content
 }
 
-// elements writes nested elements, the innermost with attributes.
+// elements writes nested elements; the innermost has the attributes.
 func elements(path []string, attributes string) string {
 	if len(path) == 1 {
 		return "<" + path[0] + attributes + "/>"
@@ -137,7 +138,7 @@ func elements(path []string, attributes string) string {
 // fault is a change that breaks a rule.
 type fault struct{ kind, message string }
 
-// faults makes messages that break the rule, one way each, and one that keeps it.
+// faults makes messages that break the rule, each in one way, and one message that satisfies it.
 func (p *profileText) faults(t *testing.T, e elementText, message string) (kept string, broken []fault) {
 	path := strings.Split(strings.ReplaceAll(e.Path, "value[x]", "valueMarkdown"), ".")
 	around, last := path[:len(path)-1], path[len(path)-1:]
@@ -176,7 +177,8 @@ func (p *profileText) faults(t *testing.T, e elementText, message string) (kept 
 	return strings.Replace(p.without(t, message, path), "$", p.within(around, kept), 1), broken
 }
 
-// impliedBySlice: what makes an element one of its slice is there.
+// impliedBySlice reports whether an element always exists because it makes its parent belong to the
+// slice.
 func (p *profileText) impliedBySlice(path []string) bool {
 	if len(path) < 2 {
 		return false
@@ -185,8 +187,8 @@ func (p *profileText) impliedBySlice(path []string) bool {
 	return first == path[len(path)-1]
 }
 
-// without takes an element out of the resources of the type, where the path
-// is only that.
+// without removes an element from the resources of the type, if the path has
+// only this element.
 func (p *profileText) without(t *testing.T, message string, path []string) string {
 	t.Helper()
 	if len(path) != 1 || p.Type == "Extension" {
@@ -214,7 +216,7 @@ func coding(system, code string) string {
 	return `<coding><system value="` + system + `"/><code value="` + code + `"/></coding>`
 }
 
-// aCode gives the system of a list and one of its codes.
+// aCode returns the system of a list and one of its codes.
 func aCode(t *testing.T, list string) (system, code string) {
 	t.Helper()
 	src, err := os.ReadFile("codesystems/" + list + ".tsv")
@@ -227,9 +229,9 @@ func aCode(t *testing.T, list string) (system, code string) {
 	return system, code
 }
 
-// TestEveryRuleOfEveryProfileCanBeBrokenAndKept: messages of ours, changed at the
-// place of each rule in each way that breaks it, and in one that does not.
-// The order of elements, which fhir checks, is not looked at here.
+// TestEveryRuleOfEveryProfileCanBeBrokenAndKept changes our own messages at the
+// place of each rule, in each way that breaks the rule and in one that does not.
+// It does not check the order of elements, which fhir checks.
 func TestEveryRuleOfEveryProfileCanBeBrokenAndKept(t *testing.T) {
 	rules, faults := 0, 0
 	for _, p := range profileTexts(t) {
@@ -258,7 +260,7 @@ func TestEveryRuleOfEveryProfileCanBeBrokenAndKept(t *testing.T) {
 	}
 }
 
-// merged joins the rules about one path.
+// merged combines the rules about one path.
 func (p *profileText) merged() []elementText {
 	var out []elementText
 	for _, e := range p.Elements {
@@ -274,8 +276,8 @@ func (p *profileText) merged() []elementText {
 	return out
 }
 
-// pageSays: a page that says the same, or of the element around, is quoted in
-// the profile's place.
+// pageSays reports whether a page says the same, or says it of the parent
+// element. Then the page is quoted instead of the profile.
 func pageSays(found map[string]bool, path string) bool {
 	around, last := "", path
 	if dot := strings.LastIndexByte(path, '.'); dot >= 0 {
@@ -291,7 +293,7 @@ func pageSays(found map[string]bool, path string) bool {
 	return false
 }
 
-// rulesAt gives the rules that a message breaks at strict.
+// rulesAt returns the rules that a message breaks at strict.
 func rulesAt(t *testing.T, code, message string) map[string]bool {
 	t.Helper()
 	types, err := catalogue.Embedded()
@@ -310,7 +312,7 @@ func rulesAt(t *testing.T, code, message string) map[string]bool {
 	return out
 }
 
-// added shows what was put at the place of $.
+// added returns what was inserted in place of $.
 func added(message, changed string) string {
 	start := strings.IndexByte(message, '$')
 	return fmt.Sprintf("%.300s", changed[min(start, len(changed)):])

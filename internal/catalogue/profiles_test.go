@@ -13,18 +13,18 @@ import (
 	"nems/internal/fhir"
 )
 
-// More names that the changes need.
+// More names for the changes.
 const (
 	address = "pds-change-of-address-1"
 	ukCore  = `https://fhir.hl7.org.uk/STU3/StructureDefinition/`
 )
 
-// unreleased are profiles that pages name and types/README.md says why they have
-// no file.
+// unreleased are profiles that pages name but that have no file; types/README.md
+// says why.
 var unreleased = []string{"CareConnect-HealthcareService-1", "CareConnect-DiagnosticReport-1", "CareConnect-Communication-1"}
 
-// TestProfilesAreThosePagesName: testdata/profiles.tsv has what the pages' headings
-// say.
+// TestProfilesAreThosePagesName: testdata/profiles.tsv has the profiles named in
+// the pages' headings.
 func TestProfilesAreThosePagesName(t *testing.T) {
 	table, err := os.ReadFile("testdata/profiles.tsv")
 	if err != nil {
@@ -53,8 +53,8 @@ func TestProfilesAreThosePagesName(t *testing.T) {
 	}
 }
 
-// TestWhatProfilesRefuse: each broken in one place, and the rule that says so.
-// Pages say nothing of these places.
+// TestWhatProfilesRefuse: each message breaks a profile in one place, and the
+// profile's rule reports it. Pages say nothing about these places.
 func TestWhatProfilesRefuse(t *testing.T) {
 	for _, c := range []struct {
 		name, code string
@@ -107,14 +107,14 @@ func TestWhatProfilesRefuse(t *testing.T) {
 	}
 }
 
-// expectRefusal wants the message refused at both levels, by the rule, and
-// by nothing else but what the rule is about.
+// expectRefusal expects that the message is refused at both levels, by the
+// rule, and only for what the rule is about.
 func expectRefusal(t *testing.T, code string, message []byte, rule string) {
 	t.Helper()
 	for _, level := range []catalogue.Level{catalogue.Standard, catalogue.Strict} {
 		found := false
 		for _, f := range judge(t, code, message, level) {
-			beside := f.Rule == "snomed-code" // says the same of every coding
+			beside := f.Rule == "snomed-code" // reports the same for every coding
 			if f.Rule != rule && !beside && f.Severity == fhir.Error && level == catalogue.Standard {
 				t.Errorf("at %s: %s at %s: %s", level, f.Rule, f.Expression, f.Text)
 			}
@@ -126,8 +126,8 @@ func expectRefusal(t *testing.T, code string, message []byte, rule string) {
 	}
 }
 
-// TestPagesAreQuotedFirst: where a page and a profile say the same, one finding
-// says it, the page's.
+// TestPagesAreQuotedFirst: where a page and a profile say the same, there is
+// one finding, and it quotes the page.
 func TestPagesAreQuotedFirst(t *testing.T) {
 	const place = `<extension url="http://hl7.org/fhir/StructureDefinition/birthPlace"><valueAddress><city value="A"/></valueAddress></extension>`
 	for _, c := range []struct {
@@ -150,7 +150,7 @@ func TestPagesAreQuotedFirst(t *testing.T) {
 	}
 }
 
-// TestWhatProfilesAllow: right values beside what profiles refuse.
+// TestWhatProfilesAllow: right values close to those that profiles refuse.
 func TestWhatProfilesAllow(t *testing.T) {
 	role := `<code><coding><system value="https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-SDSJobRoleName-1"/><code value="R0050"/><display value="Consultant"/></coding></code>`
 	for _, c := range []struct {
@@ -183,8 +183,8 @@ func TestWhatProfilesAllow(t *testing.T) {
 	}
 }
 
-// TestContainedResourcesObeyEveryRule: pages' rows and profiles speak about
-// resources, wherever they are.
+// TestContainedResourcesObeyEveryRule: the rows of pages and the rules of
+// profiles apply to resources wherever they are.
 func TestContainedResourcesObeyEveryRule(t *testing.T) {
 	contain := func(resource string) []byte {
 		return changed(t, vaccinations, "new", change{`(<Encounter>.*?</meta>)`, `$1<contained>` + resource + `</contained>`},

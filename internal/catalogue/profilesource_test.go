@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// published is what a test reads of a StructureDefinition.
+// published is the part of a StructureDefinition that the test reads.
 type published struct {
 	URL      valueAttr          `xml:"url"`
 	Elements []publishedElement `xml:"snapshot>element"`
@@ -47,7 +47,7 @@ type publishedElement struct {
 	} `xml:",any"`
 }
 
-// fixed gives the fixed value, "" for none.
+// fixed returns the fixed value, "" for none.
 func (e *publishedElement) fixed() string {
 	for _, o := range e.Others {
 		if strings.HasPrefix(o.XMLName.Local, "fixed") {
@@ -57,7 +57,7 @@ func (e *publishedElement) fixed() string {
 	return ""
 }
 
-// elsewhereSaid are facts of profiles that are no rules of theirs, and why.
+// elsewhereSaid are facts of profiles that are not in their files, with the reason.
 var elsewhereSaid = []struct{ fact, why string }{
 	{"bound CareConnect-AdministrativeGender-1", "STU3's own list, which fhir checks"},
 	{"bound CareConnect-NameUse-1", "of a name that is official"},
@@ -71,9 +71,9 @@ var elsewhereSaid = []struct{ fact, why string }{
 	{"extension<nhsNumber>.valueIdentifier.system value https://fhir.nhs.uk/Id/nhs-number", "the older system is equal"},
 }
 
-// TestProfilesAreThePublishedOnes compares the files with the snapshots that they
-// come from, fact by fact: cardinalities other than STU3's, fixed values, types,
-// required bindings. NEMS_PROFILES names a checkout of nhsconnect/CareConnect-profiles,
+// TestProfilesAreThePublishedOnes compares the files fact by fact with the snapshots
+// that they come from: cardinalities other than STU3's, fixed values, types, required
+// bindings. NEMS_PROFILES names a checkout of nhsconnect/CareConnect-profiles,
 // NEMS_FHIR_ASSETS one of nhsconnect/STU3-FHIR-Assets (branch develop).
 func TestProfilesAreThePublishedOnes(t *testing.T) {
 	profiles, assets := os.Getenv("NEMS_PROFILES"), os.Getenv("NEMS_FHIR_ASSETS")
@@ -132,7 +132,7 @@ func (p *profileText) facts() []string {
 	return out
 }
 
-// factsOf writes the facts about one element.
+// factsOf returns the facts about one element.
 func factsOf(path string, e elementText) []string {
 	path = strings.ReplaceAll(strings.ToLower(path[:1])+path[1:], "Organisation", "Organization")
 	var out []string
@@ -179,7 +179,7 @@ func (d *published) facts() []string {
 	return slices.Compact(out)
 }
 
-// types lists the types of a choice in order, none where all are there.
+// types lists the types of a choice in order; none if every type is allowed.
 func (e *publishedElement) types() []string {
 	var out []string
 	for _, t := range e.Types {
@@ -194,7 +194,7 @@ func (e *publishedElement) types() []string {
 	return out
 }
 
-// bound names the lists of a required binding to another value set than STU3's.
+// bound names the lists of a required binding, unless its value set is STU3's own.
 func (e *publishedElement) bound() []string {
 	set := e.Binding.ValueSet.Value + e.Binding.URI.Value
 	if e.Binding.Strength.Value != "required" || strings.HasPrefix(set, "http://hl7.org/fhir/") {
@@ -206,7 +206,7 @@ func (e *publishedElement) bound() []string {
 	return []string{set[strings.LastIndexByte(set, '/')+1:]}
 }
 
-// path writes an element's id as our files do; extensions by their url.
+// path writes an element's id in the notation of our files; extensions have their url.
 func (d *published) path(id string) string {
 	parts := strings.Split(id, ".")
 	var out []string
@@ -227,7 +227,7 @@ func (d *published) path(id string) string {
 	return strings.Join(out, ".")
 }
 
-// url finds the address of an extension by the id of its element.
+// url returns the address of an extension, found by the id of its element.
 func (d *published) url(id string) string {
 	for _, e := range d.Elements {
 		switch {
@@ -244,8 +244,8 @@ func (d *published) url(id string) string {
 	return ""
 }
 
-// marksSlice reports whether an element is what makes another one belong to its
-// slice: nothing can be in the slice and break it.
+// marksSlice reports whether an element is the one that makes its parent belong
+// to a slice. An element of the slice can never break it.
 func (d *published) marksSlice(e publishedElement) bool {
 	parts := strings.Split(e.ID, ".")
 	for i := len(parts) - 1; i > 0 && e.fixed() != ""; i-- {
@@ -270,14 +270,14 @@ func (d *published) marksSlice(e publishedElement) bool {
 	return false
 }
 
-// compareLists holds the code lists of the profiles against the published ones.
+// compareLists compares the code lists of the profiles with the published ones.
 func compareLists(t *testing.T, dir string) {
 	for _, p := range profileTexts(t) {
 		for _, e := range p.Elements {
 			for _, list := range e.Bound {
 				src, err := os.ReadFile(filepath.Join(dir, "CodeSystem-"+list+".xml"))
 				if err != nil {
-					continue // of HL7
+					continue // a list of HL7
 				}
 				var system struct {
 					Concepts []struct {

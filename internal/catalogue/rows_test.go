@@ -30,8 +30,8 @@ func readRows(t *testing.T) []row {
 	return rows
 }
 
-// TestEveryRowOfEveryPageIsARule: none forgotten, none with another
-// cardinality, and no rule that says to be a row and is none.
+// TestEveryRowOfEveryPageIsARule: no row is missing, none has another
+// cardinality, and no rule claims a row that does not exist.
 func TestEveryRowOfEveryPageIsARule(t *testing.T) {
 	c, err := Embedded()
 	if err != nil {
@@ -61,8 +61,8 @@ func TestEveryRowOfEveryPageIsARule(t *testing.T) {
 	}
 }
 
-// overriddenEverywhere: the pages of all event types have a row of their own
-// in the place of a generic one.
+// overriddenEverywhere reports whether the pages of all event types have their
+// own row in place of a generic one.
 func overriddenEverywhere(c *Catalogue, r row) bool {
 	for _, eventType := range c.Types() {
 		if !slices.ContainsFunc(eventType.rules.groups[r.table], func(g *group) bool {
@@ -74,8 +74,8 @@ func overriddenEverywhere(c *Catalogue, r row) bool {
 	return true
 }
 
-// ruledRows lists the rows that rules say to be. Those of the generic page are
-// rules of several event types and one row.
+// ruledRows lists the rows that rules claim. A row of the generic page is a
+// rule of several event types.
 func ruledRows(c *Catalogue) map[row]int {
 	out := map[row]int{}
 	seen := map[string]bool{}

@@ -9,12 +9,12 @@ import (
 	"nems/internal/fhir"
 )
 
-// harness is the value of "from" of rules that no page states, but the NHS
+// harness is the value of "from" for rules that no page states but that the NHS
 // assurance harness for NEMS checks (nhsdigitalmait/FHIR_NEMS). They count at
 // Strict only.
 const harness = "harness"
 
-// noRow is the value of "row" of rules that are no row of a table.
+// noRow is the value of "row" for rules that are not a row of a table.
 const noRow = "none"
 
 const harnessSource = "NHS assurance harness for NEMS, NEMSDCHTransforms"
@@ -22,19 +22,19 @@ const harnessSource = "NHS assurance harness for NEMS, NEMSDCHTransforms"
 // rule is one row of a page's table, compiled.
 type rule struct {
 	id, path string
-	row      string // as the page writes it; noRow when a sentence says it, or the harness
+	row      string // the row's name on the page; noRow if the rule comes from a sentence or from the harness
 	source   string
 	steps    []step
 	count    spans
 	written  string     // the cardinality as the page has it
-	when     *condition // nil: always
-	// brokenBy names the official example because of which the rule is only a
-	// warning at Standard.
+	when     *condition // nil means always
+	// brokenBy names the official example that breaks the rule, so that it is
+	// only a warning at Standard.
 	brokenBy string
 	strict   bool // counts at Strict only
 	shared   bool
-	// profile tells that a profile of the resource or of an extension says it: of
-	// what is inside elements that are there.
+	// profile says that the rule comes from a profile of a resource or an
+	// extension. Such a rule applies only inside elements that exist.
 	profile bool
 
 	values    []string
@@ -42,21 +42,21 @@ type rule struct {
 	formName  string
 	codes     *codeSystem
 	displays  *codeSystem
-	types     []fhir.NameID // of a choice, the elements that may be
-	bound     []*codeSystem // one coding is of one of these lists
-	oneOf     [][]step      // one of these has to be below the element
+	types     []fhir.NameID // for a choice, the elements that are allowed
+	bound     []*codeSystem // one coding must be of one of these lists
+	oneOf     [][]step      // one of these must exist below the element
 	refers    []target
-	directory bool // the directory's URL of an organisation will do
+	directory bool // an organisation's URL in the directory is accepted too
 
-	missing string // text for an element that is not there
-	wrong   string // text for another value
+	missing string // text for a missing element
+	wrong   string // text for a wrong value
 }
 
 // target is what a reference may lead to: a resource type, or a slice of one.
 type target struct {
 	name     string // as written, such as Patient(Mother)
 	resource string
-	group    *group // nil for every resource of the type
+	group    *group // nil means every resource of the type
 }
 
 // rule compiles one entry of elements.
@@ -92,7 +92,7 @@ func (c *compiler) rule(from origin, g *group, f elementFile) (*rule, error) {
 	return r, nil
 }
 
-// kindOfCheck reads what a rule asks of the element's value.
+// kindOfCheck reads what a rule demands of the element's value.
 func (r *rule) kindOfCheck(f elementFile, codes map[string]*codeSystem) error {
 	switch f.From {
 	case "":
@@ -110,7 +110,7 @@ func (r *rule) kindOfCheck(f elementFile, codes map[string]*codeSystem) error {
 	case "contact":
 		r.form, r.formName = contactFits, "a telephone number where its system is phone, an e-mail address where it is email"
 	default:
-		return fmt.Errorf("a form is uuid, integer or contact; received %q", f.Form)
+		return fmt.Errorf("a form must be uuid, integer or contact; received %q", f.Form)
 	}
 	r.codes, r.displays = codes[f.Codes], codes[f.DisplayOf]
 	if len(f.Pairs) > 0 {
@@ -122,7 +122,7 @@ func (r *rule) kindOfCheck(f elementFile, codes map[string]*codeSystem) error {
 	return errors.Join(r.boundTo(f.Bound, codes), r.typesOf(f.Types))
 }
 
-// boundTo reads the lists of which one has the code.
+// boundTo reads the lists, one of which must have the code.
 func (r *rule) boundTo(names []string, codes map[string]*codeSystem) error {
 	for _, name := range names {
 		list := codes[name]
@@ -147,7 +147,7 @@ func (r *rule) typesOf(names []string) error {
 	return nil
 }
 
-// alternatives compiles the paths of which one has to be there.
+// alternatives compiles the paths, one of which must exist.
 func (c *compiler) alternatives(g *group, r *rule, paths []string) error {
 	for _, path := range paths {
 		steps, err := c.compile(path)
@@ -162,8 +162,8 @@ func (c *compiler) alternatives(g *group, r *rule, paths []string) error {
 	return nil
 }
 
-// condition is what makes a rule hold: an element below the resource that has
-// one of the values.
+// condition restricts a rule to resources in which an element has one of the
+// values.
 type condition struct {
 	path   string
 	steps  []step
@@ -193,8 +193,8 @@ func (c *condition) in(resource fhir.Node) bool {
 	return anyAt(resource, c.steps, func(n fhir.Node) bool { return equalsAny(n, c.values) })
 }
 
-// refersTo reads what a reference may lead to. The groups are known only when
-// all are compiled.
+// refersTo reads what a reference may lead to. The groups are looked up later,
+// when all are compiled.
 func (r *rule) refersTo(names []string) error {
 	for _, name := range names {
 		resource, _, _ := strings.Cut(name, "(")
@@ -213,13 +213,13 @@ func (r *rule) findTargets(s *ruleSet) error {
 			continue
 		}
 		if r.refers[i].group = s.group(t.name); r.refers[i].group == nil {
-			return fmt.Errorf("%s refers to %s, which is no entry of resources", r.path, t.name)
+			return fmt.Errorf("%s refers to %s, but resources has no such entry", r.path, t.name)
 		}
 	}
 	return nil
 }
 
-// texts writes down, once, what the rule says when it is broken.
+// texts composes, once, what the rule says when it is broken.
 func (r *rule) texts(g *group, f elementFile) {
 	name := g.name + "." + r.path
 	condition := ""
@@ -251,23 +251,24 @@ func quoted(values []string) string {
 	return "`" + strings.Join(values, "` or `") + "`"
 }
 
-// finish marks the steps whose absence another rule reports or allows.
+// finish marks the steps for which another rule reports or allows that the element is missing.
 func (r *rule) finish(own *group, groups []*group) {
 	parts := strings.Split(r.path, ".")
 	for i := range len(parts) - 1 {
 		prefix := strings.Join(parts[:i+1], ".")
 		r.steps[i].covered = slices.ContainsFunc(groups, func(g *group) bool {
 			if g != own && g.slice != "" && !(r.shared && own.slice == "") {
-				return false // about other resources
+				return false // it is about other resources
 			}
 			return slices.ContainsFunc(g.rules, func(other *rule) bool { return other.path == prefix && other.covers(r) })
 		})
 	}
 }
 
-// covers reports whether r says whether an element has to be there, for other
-// rules about what is inside it. That the generic page leaves it to the
-// publisher does not spare a row of the event's own page.
+// covers reports whether r decides if an element must exist, so that other
+// rules about what is inside it need not report that it is missing. A shared
+// rule that leaves the element optional does not cover a row of the event's own
+// page.
 func (r *rule) covers(other *rule) bool {
 	if r.when != nil || r.strict || r.profile {
 		return false

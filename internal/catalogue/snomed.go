@@ -7,10 +7,10 @@ const (
 	snomedPage   = "http://hl7.org/fhir/STU3/snomedct.html"
 )
 
-// snomed checks a coding under SNOMED CT: it has a code, which is an identifier
-// of a concept or an expression that starts with one. Which concepts there are,
-// it does not know; nor does it hold check digits against them, since official
-// examples have codes with wrong ones.
+// snomed checks a coding under SNOMED CT: it must have a code, which is the
+// identifier of a concept or an expression that starts with one. It does not
+// know which concepts exist. It does not verify check digits either, because
+// official examples have codes with wrong ones.
 func (j *judge) snomed(coding fhir.Node) {
 	if !coding.Child("system").EqualValue(snomedSystem) {
 		return
@@ -32,8 +32,8 @@ func (j *judge) snomed(coding fhir.Node) {
 	}
 }
 
-// leadingDigits is the identifier that a code is or, in an expression, starts
-// with; nothing where something else follows it.
+// leadingDigits returns the identifier that a code is, or that an expression
+// starts with. It returns nothing if something else follows.
 func leadingDigits(code []byte) []byte {
 	n := 0
 	for n < len(code) && code[n] >= '0' && code[n] <= '9' {

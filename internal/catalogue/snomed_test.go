@@ -9,7 +9,7 @@ import (
 	"nems/internal/fhir"
 )
 
-// TestCodesOfSNOMED: a coding without a code says nothing, and words are none.
+// TestCodesOfSNOMED: a coding without a code is refused, and so is a code made of words.
 func TestCodesOfSNOMED(t *testing.T) {
 	message, err := example.Message("vaccinations-1", "new", example.Patient{})
 	if err != nil {

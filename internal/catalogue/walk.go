@@ -6,16 +6,16 @@ import (
 	"nems/internal/fhir"
 )
 
-// branch is a place in the tree that the paths of a group's rules make, so
-// that one visit of a resource's elements serves all of them.
+// branch is a node of the tree that the paths of a group's rules form, so that
+// one visit of a resource's elements serves all rules.
 type branch struct {
 	step    step
 	rules   []*rule   // whose path ends here
-	through []*rule   // whose path goes on below, and who miss this element if it is not there
-	kids    []*branch // the next elements
+	through []*rule   // whose path continues below, and which report this element if it is missing
+	kids    []*branch // the next elements of the paths
 }
 
-// add files a rule under its path.
+// add inserts a rule at its path.
 func (b *branch) add(r *rule) {
 	at := b
 	for i, s := range r.steps {
@@ -38,13 +38,13 @@ func (b *branch) kid(s step) *branch {
 	return k
 }
 
-// resource holds a resource against the rules of its groups, and every
+// resource checks a resource against the rules of its groups, and every
 // reference in it against the bundle.
 func (j *judge) resource(index int) {
 	e := &j.entries[index]
 	j.at, j.atEntry, j.work, j.said = e.Resource, index, j.work[:0], j.said[:0]
-	// Profiles are in the first group. It comes last: where a page says the same,
-	// it is the page that is quoted.
+	// Profiles are in the first group. It is judged last, so that a page is
+	// quoted where both say the same.
 	for _, g := range slices.Backward(j.rules.groups[e.name]) {
 		if g.has(e) {
 			j.counts[g.number]++
@@ -59,12 +59,12 @@ func (j *judge) resource(index int) {
 
 // expected is a branch whose elements are being counted.
 type expected struct {
-	name   fhir.NameID // of the elements; 0 where there are several
+	name   fhir.NameID // of the elements; 0 if there are several names
 	count  int32
 	branch *branch
 }
 
-// push expects what may follow below a branch.
+// push adds the branches below b to the work stack.
 func (j *judge) push(b *branch) {
 	for _, k := range b.kids {
 		x := expected{branch: k}
@@ -75,8 +75,8 @@ func (j *judge) push(b *branch) {
 	}
 }
 
-// walk visits the children of n. What is expected of them lies on the work
-// stack from base on; it is taken off.
+// walk visits the children of n. The branches expected among them are on the
+// work stack from base on; walk removes them.
 func (j *judge) walk(n fhir.Node, base int) {
 	top := len(j.work)
 	for c := range n.Children() {
@@ -113,15 +113,16 @@ func (j *judge) walk(n fhir.Node, base int) {
 	j.work = j.work[:base]
 }
 
-// extension expects of an extension what its definition says, wherever it stands.
+// extension applies the definition of an extension, wherever the extension occurs.
 func (j *judge) extension(n fhir.Node) {
 	if definition := j.rules.extensions[string(n.URLBytes())]; definition != nil {
 		j.push(&definition.tree)
 	}
 }
 
-// contained holds a resource inside another one against what pages and profiles
-// say about all of its type. It counts as none of the message's.
+// contained checks a contained resource against the rules of pages and profiles
+// for all resources of its type. It does not count as one of the message's
+// resources.
 func (j *judge) contained(n fhir.Node) {
 	around, base := j.at, len(j.work)
 	j.at = n
@@ -145,9 +146,9 @@ func (j *judge) values(b *branch, n fhir.Node) {
 	}
 }
 
-// counted holds the number of elements that were found in n against the
-// cardinalities. What lacks because the element does comes first: it may be a
-// page's, and the element's own cardinality a profile's.
+// counted compares the number of elements found in n with the cardinalities.
+// First come the rules about what is inside a missing element: they may be a
+// page's rules, while the element's own cardinality may be a profile's.
 func (j *judge) counted(n fhir.Node, x expected) {
 	if x.count == 0 {
 		for _, r := range x.branch.through {

@@ -1,6 +1,6 @@
 package example
 
-// birth: a girl, her mother known (page pds_birth_notification_1).
+// birth writes the birth of a girl whose mother is known (page pds_birth_notification_1).
 func birth(m *message) {
 	demographicEvent(m, "midwife", "mother")
 	m.versioned("Patient", "mother", ukCore+"CareConnect-Patient-1", "7", func() {
@@ -86,7 +86,7 @@ func (m *message) quantity(value, unit, code string) {
 	m.Value("system", "http://unitsofmeasure.org").Value("code", code).Close()
 }
 
-// association says what an organisation has to do with the baby.
+// association writes an organisation's responsibility for the baby.
 func (m *message) association(organisation, code, display string) {
 	m.resource("EpisodeOfCare", organisation+" episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {
 		m.Value("status", "active")

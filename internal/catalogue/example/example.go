@@ -1,6 +1,6 @@
 // Package example makes event messages: one for every event type of the
-// specification and each kind that its page allows. Everything in them is
-// invented. They pass the rules at the strict level.
+// specification and each kind that its page allows. All data is invented. The
+// messages pass the rules at the strict level.
 package example
 
 import (
@@ -16,7 +16,7 @@ import (
 )
 
 // Patient is the person whom a message is about; in a birth notification the
-// mother. Empty fields are filled in: all of them empty stands for a patient of
+// mother. Empty fields get defaults. If all are empty, the patient is one of
 // the development world.
 type Patient struct {
 	NHSNumber string // ten digits
@@ -30,22 +30,22 @@ type Patient struct {
 	Baby string
 }
 
-// Generator makes messages. The same generator state makes the same bytes.
+// Generator makes messages. The same state of the generator makes the same bytes.
 type Generator struct {
-	// NewID gives a fresh UUID in lower case.
+	// NewID returns a fresh UUID in lower case.
 	NewID func() string
 	Now   func() time.Time
-	// MessageID becomes MessageHeader.id; "" for a fresh one.
+	// MessageID becomes MessageHeader.id; "" means a fresh one.
 	MessageID string
 }
 
-// Message makes a message with fresh ids and the time of now.
+// Message makes a message with fresh ids and the current time.
 func Message(code, kind string, p Patient) ([]byte, error) {
 	return Generator{NewID: uuid.NewString, Now: time.Now}.Message(code, kind, p)
 }
 
-// Sized makes a message of at least so many bytes, for measurements: what is
-// missing is filled up with narrative, as messages in use carry it.
+// Sized makes a message of at least so many bytes, for measurements. It is
+// filled up with narrative, as real messages carry it.
 func Sized(code, kind string, size int) ([]byte, error) {
 	message, err := Message(code, kind, Patient{})
 	if err != nil || len(message) >= size {
@@ -62,7 +62,7 @@ func narrative(size int) []byte {
 	return []byte(open + strings.Repeat(line, lines) + end)
 }
 
-// bodies writes what the messages of each event type consist of.
+// bodies writes the content of the messages of each event type.
 var bodies = map[string]func(*message){
 	"vaccinations-1":            vaccination,
 	"professional-contacts-1":   professionalContact,
@@ -76,8 +76,8 @@ var bodies = map[string]func(*message){
 	"pds-record-change-1":       recordChange,
 }
 
-// Message makes a message. It is an error when there is no example of the
-// event type, or when its page does not allow the kind; "" means new.
+// Message makes a message. It fails when there is no example of the event type,
+// or when its page does not allow the kind. An empty kind means new.
 func (g Generator) Message(code, kind string, p Patient) ([]byte, error) {
 	types, err := catalogue.Embedded()
 	if err != nil {
@@ -99,7 +99,7 @@ func (g Generator) Message(code, kind string, p Patient) ([]byte, error) {
 	return m.Bytes(), nil
 }
 
-// Codes lists the event types that there are examples of, in order.
+// Codes lists the event types that have examples, in order.
 func Codes() []string {
 	var out []string
 	for code := range bodies {
@@ -109,7 +109,7 @@ func Codes() []string {
 	return out
 }
 
-// orDefault fills in what is missing.
+// orDefault fills in what is empty.
 func (p Patient) orDefault(code string) Patient {
 	whole := Patient{"9912003888", "DAWKINS", "Jack", "2017-10-02", "male", "LS17 7DF", "B86056", "9990000212"}
 	switch {

@@ -11,7 +11,7 @@ import (
 	"nems/internal/fhir"
 )
 
-// fixed is a generator whose ids and time are known.
+// fixed is a generator whose ids and time are predictable.
 func fixed() Generator {
 	n := 0
 	return Generator{

@@ -45,7 +45,7 @@ func newMessage(g Generator, t *catalogue.EventType, kind string, p Patient) *me
 	return m
 }
 
-// id gives the id of a resource by its name, always the same one.
+// id returns the id of a resource by the resource's name; it is the same at every call.
 func (m *message) id(name string) string {
 	if m.ids[name] == "" {
 		m.ids[name] = m.newID()
@@ -53,12 +53,12 @@ func (m *message) id(name string) string {
 	return m.ids[name]
 }
 
-// instant is the time of the message, before the given while.
+// instant returns the time of the message minus a duration.
 func (m *message) instant(before time.Duration) string {
 	return m.now.Add(-before).Format("2006-01-02T15:04:05+00:00")
 }
 
-// day is the date of the message, before so many days.
+// day returns the date of the message minus a number of days.
 func (m *message) day(before int) string { return m.now.AddDate(0, 0, -before).Format(time.DateOnly) }
 
 // resource writes an entry.
@@ -66,7 +66,7 @@ func (m *message) resource(kind, name, profile string, body func()) {
 	m.versioned(kind, name, profile, "", body)
 }
 
-// versioned writes an entry whose resource has a version, as those of PDS.
+// versioned writes an entry whose resource has a version, like those of PDS.
 func (m *message) versioned(kind, name, profile, version string, body func()) {
 	m.entry(kind, name, func() { m.Value("versionId", version).Value("profile", profile) }, body)
 }
@@ -114,8 +114,8 @@ func (m *message) identifier(system, value string) {
 	m.Open("identifier").Value("system", system).Value("value", value).Close()
 }
 
-// name writes a name as PDS knows it: each given name for itself, since the
-// first is compared with the record.
+// name writes a name as PDS has it. Each given name is an element of its own,
+// because the first is compared with the record.
 func (m *message) name(element, family, given string) {
 	m.Open(element).Value("use", "official").Value("family", family)
 	for _, one := range strings.Fields(given) {
@@ -124,7 +124,7 @@ func (m *message) name(element, family, given string) {
 	m.Close()
 }
 
-// publisher is the system behind a message.
+// publisher is the system that sends a message.
 type publisher struct{ system, asid, contact, value string }
 
 var (
@@ -132,7 +132,7 @@ var (
 	spine   = publisher{"Spine demographics", "477121000323", "email", "nems@example.nhs.uk"}
 )
 
-// header writes the MessageHeader. enterer is "" for none.
+// header writes the MessageHeader. An empty enterer means none.
 func (m *message) header(from publisher, version, responsible, focus, enterer string) {
 	m.entry("MessageHeader", "header", func() {
 		m.Value("versionId", version).Value("lastUpdated", m.instant(time.Minute)).Value("profile", nhsCore+"Event-MessageHeader-1")
@@ -160,7 +160,7 @@ var kindDisplays = map[string]string{
 	"new": "New event message", "update": "Update event message", "delete": "Delete event message",
 }
 
-// routing writes who the event is about.
+// routing writes the routing demographics.
 func (m *message) routing() {
 	m.extension(nhsCore+"Extension-RoutingDemographics-1", func() {
 		m.extension("nhsNumber", func() {
@@ -182,7 +182,7 @@ func (m *message) organisation(name, ods, display string, more func()) {
 	})
 }
 
-// person writes the Patient of a message that a provider publishes.
+// person writes the Patient of a provider's message.
 func (m *message) person() {
 	m.resource("Patient", "patient", ukCore+"CareConnect-Patient-1", func() {
 		m.demographics(m.patient)
@@ -190,7 +190,7 @@ func (m *message) person() {
 	})
 }
 
-// demographics writes what every Patient has: verified number, name, gender,
+// demographics writes what every Patient has: verified number, name, gender and
 // birth date.
 func (m *message) demographics(p Patient) {
 	m.verified(p.NHSNumber)
@@ -198,7 +198,7 @@ func (m *message) demographics(p Patient) {
 	m.Value("gender", p.Gender).Value("birthDate", p.BirthDate)
 }
 
-// verified writes an NHS number that is present and verified.
+// verified writes an NHS number with the status "present and verified".
 func (m *message) verified(number string) {
 	m.inside("identifier", func() {
 		m.extension(ukCore+"Extension-CareConnect-NHSNumberVerificationStatus-1", func() {

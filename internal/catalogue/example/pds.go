@@ -3,7 +3,7 @@ package example
 const emsService = nhsCodes + "EMS-HealthcareServiceType-1"
 
 // demographicEvent writes what the Spine's events share: the header, the
-// Communication that is its focus, the organisation and the service behind it.
+// Communication that is its focus, the organisation, and its service.
 func demographicEvent(m *message, enterer, subject string) {
 	m.header(spine, "1", "spine", "notice", enterer)
 	m.resource("Communication", "notice", ukCore+"CareConnect-Communication-1", func() {
@@ -19,7 +19,7 @@ func demographicEvent(m *message, enterer, subject string) {
 	})
 }
 
-// pdsPatient writes a Patient as PDS has it: with the number of its version.
+// pdsPatient writes a Patient as PDS has it, with its version number.
 func (m *message) pdsPatient(before, after func()) {
 	m.versioned("Patient", "patient", ukCore+"CareConnect-Patient-1", "7", func() {
 		if before != nil {
@@ -32,7 +32,7 @@ func (m *message) pdsPatient(before, after func()) {
 	})
 }
 
-// changeOfAddress: from one area to another (page pds_change_of_address_1).
+// changeOfAddress writes a move from one area to another (page pds_change_of_address_1).
 func changeOfAddress(m *message) {
 	demographicEvent(m, "", "patient")
 	m.organisation("spine", "X26", "NHS ENGLAND", nil)
@@ -50,7 +50,7 @@ func (m *message) address(use, line, postcode, from, to string) {
 	})
 }
 
-// changeOfGP: from another practice to the patient's (page pds_change_of_gp_1).
+// changeOfGP writes a change from another practice to the patient's (page pds_change_of_gp_1).
 func changeOfGP(m *message) {
 	demographicEvent(m, "", "patient")
 	m.pdsPatient(nil, func() { m.reference("generalPractitioner", "new practice") })
@@ -68,7 +68,7 @@ func changeOfGP(m *message) {
 	})
 }
 
-// death: a formal notification (page pds_death_notification_1).
+// death writes a formal notification (page pds_death_notification_1).
 func death(m *message) {
 	demographicEvent(m, "", "patient")
 	m.organisation("spine", "X26", "NHS ENGLAND", nil)
@@ -82,7 +82,7 @@ func death(m *message) {
 	}, func() { m.Value("deceasedDateTime", m.day(3)) })
 }
 
-// recordChange: a citizen changed the record (page pds_record_change).
+// recordChange writes a change that the citizen made (page pds_record_change).
 func recordChange(m *message) {
 	m.header(spine, "", "spine", "patient", "")
 	m.organisation("spine", "X26", "NHS ENGLAND", nil)

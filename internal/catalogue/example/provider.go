@@ -1,7 +1,7 @@
 package example
 
-// vaccination: a measles, mumps and rubella vaccination, given at a surgery
-// (page vaccinations_1).
+// vaccination writes a measles, mumps and rubella vaccination given at a
+// surgery (page vaccinations_1).
 func vaccination(m *message) {
 	m.header(surgery, "", "surgery", "vaccination", "")
 	m.resource("Immunization", "vaccination", ukCore+"CareConnect-Immunization-1", func() {
@@ -40,7 +40,7 @@ func vaccination(m *message) {
 	m.place("A83627001")
 }
 
-// role writes what a practitioner does where.
+// role writes a practitioner's role at an organisation.
 func (m *message) role(practitioner, organisation, profession, specialty string) {
 	m.resource("PractitionerRole", practitioner+" role", ukCore+"CareConnect-PractitionerRole-1", func() {
 		m.reference("practitioner", practitioner)
@@ -50,7 +50,7 @@ func (m *message) role(practitioner, organisation, profession, specialty string)
 	})
 }
 
-// service writes the HealthcareService behind a message.
+// service writes the HealthcareService of the message.
 func (m *message) service(organisation, code, display, specialties, specialty, specialtyDisplay string) {
 	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
 		m.identifier(local, m.id("service identifier"))
@@ -60,7 +60,7 @@ func (m *message) service(organisation, code, display, specialties, specialty, s
 	})
 }
 
-// place writes where it happened.
+// place writes the location of the event.
 func (m *message) place(site string) {
 	m.resource("Location", "place", ukCore+"CareConnect-Location-1", func() {
 		m.identifier("https://fhir.nhs.uk/Id/ods-site-code", site)
@@ -68,8 +68,9 @@ func (m *message) place(site string) {
 	})
 }
 
-// professionalContact: a health visiting service looks after a patient, did so
-// until now, or never did (page professional_contacts_1).
+// professionalContact writes that a health visiting service looks after a
+// patient (new), did so until now (update), or never did (delete) (page
+// professional_contacts_1).
 func professionalContact(m *message) {
 	m.header(surgery, "", "service provider", "episode", "")
 	m.resource("EpisodeOfCare", "episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {

@@ -1,6 +1,6 @@
 package example
 
-// newborn says how the messages of one newborn screening programme look.
+// newborn holds what differs between the newborn screening programmes.
 type newborn struct {
 	encounter, encounterDisplay string // of DCH-ChildHealthEncounterType-1
 	service, serviceDisplay     string
@@ -9,8 +9,8 @@ type newborn struct {
 	results                     func(*message)
 }
 
-// screening writes the message of a newborn screening programme. A delete names
-// what it takes back and nothing else, which its page allows.
+// screening writes the message of a newborn screening programme. A delete only
+// names what it withdraws, which its page allows.
 func screening(m *message, n newborn) {
 	m.header(surgery, "", "hospital", "encounter", "")
 	m.organisation("hospital", "RR8", "EXAMPLE HOSPITAL", nil)
@@ -45,8 +45,8 @@ func screening(m *message, n newborn) {
 	})
 }
 
-// procedure writes one test and how it came out; performer is "" for those of a
-// laboratory.
+// procedure writes one test and its result. performer is "" for a laboratory's
+// test.
 func (m *message) procedure(name, performer, code, display, outcome, outcomeDisplay string) {
 	m.resource("Procedure", name, ukCore+"CareConnect-Procedure-1", func() {
 		m.Value("status", "completed")
@@ -61,7 +61,7 @@ func (m *message) procedure(name, performer, code, display, outcome, outcomeDisp
 	})
 }
 
-// bloodSpot: two of the eleven tests (page blood_spot_test_outcome_1).
+// bloodSpot writes two of the eleven tests (page blood_spot_test_outcome_1).
 func bloodSpot(m *message) {
 	screening(m, newborn{
 		"008", "Newborn Blood Spot Screening", "708196005", "Haematology service",
@@ -79,7 +79,7 @@ func bloodSpot(m *message) {
 	})
 }
 
-// newbornHearing: both ears, by one method (page newborn_hearing_1).
+// newbornHearing writes the test of both ears by one method (page newborn_hearing_1).
 func newbornHearing(m *message) {
 	screening(m, newborn{
 		"007", "Newborn Hearing Screening", "310008001", "Audiological screening service",
@@ -102,7 +102,7 @@ func newbornHearing(m *message) {
 	})
 }
 
-// nipe: the examinations of a girl, and that she is eligible for BCG (page
+// nipe writes the examinations of a girl who is eligible for BCG (page
 // nipe_outcome_1).
 func nipe(m *message) {
 	screening(m, newborn{
