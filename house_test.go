@@ -15,8 +15,8 @@ import (
 // floors is the house of docs/architecture.md, lowest floor first. A package
 // imports only from floors below its own. What is not listed stands on top.
 var floors = [][]string{
-	{"internal/plain", "internal/nhs", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire"},
-	{"internal/fhir"},
+	{"internal/plain", "internal/nhs", "internal/refuse", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire"},
+	{"internal/fhir", "internal/access", "internal/jwt"},
 	{"internal/event", "internal/spine", "internal/mesh"},
 	{"internal/subscription"},
 	{"internal/audit", "internal/catalogue", "internal/directory"},

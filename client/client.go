@@ -15,9 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/plain"
-	"nems/internal/spine"
 )
 
 // maxAnswer limits how many bytes of an answer are read; answers are small.
@@ -148,7 +148,7 @@ func (c *Client) token(scope string) string {
 	if reason == "" {
 		reason = "directcare"
 	}
-	return spine.Token{
+	return jwt.Token{
 		Issuer: c.URL, Audience: c.URL, ASID: nhs.ASID(c.ASID), ODS: nhs.ODSCode(c.ODS),
 		User: c.User, Reason: reason, Scope: scope, Issued: now(),
 	}.Unsigned()

@@ -19,9 +19,9 @@ import (
 // desk is what the operator's commands ask for: operator.Desk does it on the
 // database of a stopped service, operator.Client asks a running one.
 type desk interface {
-	Systems(ctx context.Context) ([]spine.System, error)
-	System(ctx context.Context, asid nhs.ASID) (spine.System, error)
-	PutSystems(ctx context.Context, systems []spine.System) error
+	Systems(ctx context.Context) ([]spine.Registration, error)
+	System(ctx context.Context, asid nhs.ASID) (spine.Registration, error)
+	PutSystems(ctx context.Context, systems []spine.Registration) error
 	RevokeSystem(ctx context.Context, asid nhs.ASID) error
 	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
 	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error

@@ -61,7 +61,7 @@ func TestOperatingAStoppedService(t *testing.T) {
 	does(t, "is revoked", "systems", "revoke", "200000000115", "--data", data)
 	does(t, "revoked", "systems", "list", "--data", data)
 	does(t, "1 registered", "systems", "add", file(t, "again.yaml", shown), "--data", data)
-	var systems []spine.System
+	var systems []spine.Registration
 	text := does(t, "[", "systems", "list", "--format", "json", "--data", data)
 	if err := json.Unmarshal([]byte(text), &systems); err != nil || len(systems) != 1 || systems[0].Revoked {
 		t.Errorf("%v\n%s", err, text)

@@ -31,7 +31,7 @@ type addSystems struct {
 
 // Run reads all files before it keeps the first system.
 func (a *addSystems) Run(ctx context.Context) error {
-	var systems []spine.System
+	var systems []spine.Registration
 	for _, file := range a.Files {
 		data, err := readFile(file)
 		if err != nil {
@@ -77,7 +77,7 @@ func (l *listSystems) Run(ctx context.Context) error {
 }
 
 // may says in a word what the interactions of a system come to.
-func may(s spine.System) string {
+func may(s spine.Registration) string {
 	publishes, subscribes := false, false
 	for _, id := range s.Interactions {
 		if strings.HasPrefix(id, "urn:nhs:names:services:events:") {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/spine"
 )
@@ -41,7 +42,7 @@ type makeToken struct {
 
 // scopes of the endpoints.
 var scopes = map[string]string{
-	"publish": spine.ScopePublish, "create": spine.ScopeWrite, "read": spine.ScopeRead, "delete": spine.ScopeWrite,
+	"publish": jwt.ScopePublish, "create": jwt.ScopeWrite, "read": jwt.ScopeRead, "delete": jwt.ScopeWrite,
 }
 
 // devCallers are the systems of the dev world that may call each endpoint.
@@ -52,7 +53,7 @@ var devCallers = map[string]struct{ asid, ods string }{
 // Run prints the token and nothing else.
 func (m *makeToken) Run() error {
 	m.ASID, m.ODS = cmp.Or(m.ASID, devCallers[m.Endpoint].asid), cmp.Or(m.ODS, devCallers[m.Endpoint].ods)
-	t := spine.Token{
+	t := jwt.Token{
 		Issuer: m.Issuer, Audience: m.Audience, Issued: time.Now(), Reason: m.Reason, Scope: m.Scope,
 		ASID: nhs.ASID(m.ASID), ODS: nhs.ODSCode(m.ODS), User: m.UserID, ID: m.ID,
 	}
@@ -72,7 +73,7 @@ func (m *makeToken) Run() error {
 		if err != nil {
 			return err
 		}
-		if token, err = t.Signed(key, m.KeyID); err != nil {
+		if token, err = spine.Sign(t, key, m.KeyID); err != nil {
 			return err
 		}
 	}

@@ -13,10 +13,11 @@ import (
 
 	"pgregory.net/rapid"
 
+	"nems/internal/access"
 	"nems/internal/catalogue/example"
 	"nems/internal/directory/devworld"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/jwt"
 )
 
 // listed are the refusals that there are: status and Spine code (Spine Core,
@@ -128,7 +129,7 @@ func (w *world) anyRequest(t *rapid.T) *http.Request {
 func (w *world) rightRequest(t *rapid.T) (*http.Request, string) {
 	n := rapid.IntRange(0, 1_000_000).Draw(t, "patient")
 	new := func(s system, method, path, interaction, scope, body string) (*http.Request, string) {
-		token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
+		token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
 		address, query, _ := strings.Cut(path, "?")
 		return &http.Request{Method: method, URL: &url.URL{Path: address, RawQuery: query}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: "nems.test", Header: http.Header{
 			"Authorization": {"Bearer " + token.Unsigned()}, "Fromasid": {string(s.asid)}, "Toasid": {string(devworld.NEMS)},
@@ -139,21 +140,21 @@ func (w *world) rightRequest(t *rapid.T) (*http.Request, string) {
 	case 0:
 		message, err := example.Message(vaccine, "new", example.Patient{})
 		must(w, err)
-		return new(publisher, "POST", "/STU3/Events/1/$process-message", spine.PublishInteraction("Vaccinations"), spine.ScopePublish, string(message))
+		return new(publisher, "POST", "/STU3/Events/1/$process-message", access.PublishInteraction("Vaccinations"), jwt.ScopePublish, string(message))
 	case 1:
-		return new(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, spine.ScopeWrite, created)
+		return new(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, jwt.ScopeWrite, created)
 	case 2:
-		return new(leeds, "GET", "/STU3/Subscription/"+zeros, spine.ReadInteraction, spine.ScopeRead, "")
+		return new(leeds, "GET", "/STU3/Subscription/"+zeros, access.ReadInteraction, jwt.ScopeRead, "")
 	case 3:
-		return new(leeds, "DELETE", "/STU3/Subscription/"+zeros, spine.DeleteInteraction, spine.ScopeWrite, "")
+		return new(leeds, "DELETE", "/STU3/Subscription/"+zeros, access.DeleteInteraction, jwt.ScopeWrite, "")
 	case 4:
-		return new(leeds, "GET", "/STU3/Subscription?status=active&_count=2", spine.ReadInteraction, spine.ScopeRead, "")
+		return new(leeds, "GET", "/STU3/Subscription?status=active&_count=2", access.ReadInteraction, jwt.ScopeRead, "")
 	case 5:
-		r, body := new(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, spine.ScopeRead, "mailbox=MAILBOX1234&_count=1")
+		r, body := new(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, jwt.ScopeRead, "mailbox=MAILBOX1234&_count=1")
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		return r, body
 	case 6:
-		return new(leeds, "POST", "/STU3", spine.CreateInteraction, spine.ScopeWrite, batchOf("batch",
+		return new(leeds, "POST", "/STU3", access.CreateInteraction, jwt.ScopeWrite, batchOf("batch",
 			entry{method: "POST", url: "Subscription", resource: created}, entry{method: "DELETE", url: "Subscription/" + zeros}))
 	default:
 		return new(leeds, "GET", "/STU3/metadata", "", "", "")
@@ -180,7 +181,7 @@ func (w *world) spoilHeader(t *rapid.T, r *http.Request) {
 		r.Header[name] = []string{value, value}
 	case 2:
 		r.Header[name] = []string{rapid.SampledFrom([]string{"", " ", "*/*", "application/fhir+json", "application/json+fhir;charset=utf-8", "text/html",
-			"return=representation", "return=OperationOutcome", "gzip", "Bearer ", "Bearer a.b.c", "Basic x", spine.CreateInteraction, spine.ReadInteraction,
+			"return=representation", "return=OperationOutcome", "gzip", "Bearer ", "Bearer a.b.c", "Basic x", access.CreateInteraction, access.ReadInteraction,
 			string(leeds.asid), string(national.asid), jack, strings.Repeat("x", 20_000)}).Draw(t, "value")}
 	case 3:
 		r.Header[name] = []string{rapid.String().Draw(t, "text")}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/spine"
@@ -18,13 +19,13 @@ import (
 
 // Broker is what the API calls. *broker.Broker is one.
 type Broker interface {
-	Publish(ctx context.Context, c spine.Caller, body []byte, key string) (broker.Published, error)
-	Subscribe(ctx context.Context, c spine.Caller, body []byte) (broker.Subscribed, error)
-	Read(ctx context.Context, c spine.Caller, id string) (subscription.Subscription, error)
-	Unsubscribe(ctx context.Context, c spine.Caller, id string) error
-	Search(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (broker.Found, error)
-	Count(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (store.Count, error)
-	Batch(ctx context.Context, c spine.Caller, body []byte) ([]broker.Step, error)
+	Publish(ctx context.Context, c access.Caller, body []byte, key string) (broker.Published, error)
+	Subscribe(ctx context.Context, c access.Caller, body []byte) (broker.Subscribed, error)
+	Read(ctx context.Context, c access.Caller, id string) (subscription.Subscription, error)
+	Unsubscribe(ctx context.Context, c access.Caller, id string) error
+	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
+	Count(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (store.Count, error)
+	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
 // Recorder keeps audit entries of what the broker does not record itself:

@@ -10,7 +10,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // batch creates and deletes many subscriptions (an extension).
@@ -55,7 +55,7 @@ func (a *API) writeStep(w *fhir.Writer, x *exchange, step *broker.Step) {
 	}
 }
 
-func (a *API) recordStep(x *exchange, step *broker.Step, refusal *spine.Refusal) {
+func (a *API) recordStep(x *exchange, step *broker.Step, refusal *refuse.Refusal) {
 	e := broker.Entry(x.caller, step.Action)
 	e.At, e.Status, e.Outcome = a.Now(), refusal.Status, string(refusal.Code())
 	e.Patient, e.Mailbox = step.Subscription.Criteria.Patient, step.Subscription.Mailbox

@@ -6,7 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"nems/internal/spine"
+	"nems/internal/access"
 )
 
 // BenchmarkBatchCreate creates subscriptions through one connection, in
@@ -27,7 +27,7 @@ func BenchmarkBatchCreate(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n, body := range bodies {
-		r := w.request(leeds, "POST", server.URL+"/STU3", spine.CreateInteraction, body)
+		r := w.request(leeds, "POST", server.URL+"/STU3", access.CreateInteraction, body)
 		r.RequestURI = ""
 		answer, err := server.Client().Do(r)
 		must(b, err)

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/access"
 	"nems/internal/directory/devworld"
 	"nems/internal/fhir"
-	"nems/internal/spine"
 )
 
 // entry is one entry of a batch under test, and the answer that it wants.
@@ -32,7 +32,7 @@ func batchOf(kind string, entries ...entry) string {
 }
 
 func (w *world) batch(s system, body string) *httptest.ResponseRecorder {
-	return w.send(w.request(s, "POST", "/STU3", spine.CreateInteraction, body))
+	return w.send(w.request(s, "POST", "/STU3", access.CreateInteraction, body))
 }
 
 // statuses lists what became of the entries: status and Spine code.
@@ -88,7 +88,7 @@ func TestBatch(t *testing.T) {
 		t.Error("not a batch-response")
 	}
 	location := response.Child("entry").Child("response").Child("location").Value()
-	read := w.send(w.request(leeds, "GET", strings.TrimPrefix(location, "http://nems.test"), spine.ReadInteraction, ""))
+	read := w.send(w.request(leeds, "GET", strings.TrimPrefix(location, "http://nems.test"), access.ReadInteraction, ""))
 	if read.Code != 200 || parse(t, read).Child("criteria").Value() != about(jack, vaccine) {
 		t.Errorf("the first one cannot be read at %s: %d", location, read.Code)
 	}
@@ -102,7 +102,7 @@ func TestBatchInJSON(t *testing.T) {
 			`"reason":"A test","criteria":"%s","channel":{"type":"message","endpoint":"MAILBOX1234"}},"request":{"method":"POST","url":"Subscription"}}`, about(number(n), vaccine))
 	}
 	send := func(entries ...string) *httptest.ResponseRecorder {
-		r := w.request(leeds, "POST", "/STU3/", spine.CreateInteraction, `{"resourceType":"Bundle","type":"batch","entry":[`+strings.Join(entries, ",")+`]}`)
+		r := w.request(leeds, "POST", "/STU3/", access.CreateInteraction, `{"resourceType":"Bundle","type":"batch","entry":[`+strings.Join(entries, ",")+`]}`)
 		r.Header.Set("Content-Type", "application/fhir+json")
 		r.Header.Set("Accept", "application/fhir+json")
 		return w.send(r)
@@ -172,7 +172,7 @@ func TestBatchNeedsEntitlement(t *testing.T) {
 	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
 	for _, s := range devworld.Systems() {
 		if s.ASID == leeds.asid {
-			s.Interactions = []string{spine.CreateInteraction}
+			s.Interactions = []string{access.CreateInteraction}
 			w.only(s)
 		}
 	}

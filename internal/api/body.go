@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"os"
 
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // MaxBody is the most bytes that a message may have: 3 MB (NEMS specification,
@@ -18,12 +18,12 @@ const MaxBody = 3 << 20
 // returns once the request may be worked on.
 func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
-		return nil, spine.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
+		return nil, refuse.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
 	}
 	length := x.r.ContentLength
 	if length > limit {
 		x.w.Header().Set("Connection", "close")
-		return nil, spine.TooLarge(limit)
+		return nil, refuse.TooLarge(limit)
 	}
 	a.fair.leave() // who sends slowly takes no place from others meanwhile
 	body, err := a.readBody(x, length, limit)
@@ -75,13 +75,13 @@ func (a *API) readBody(x *exchange, length, limit int64) (body []byte, err error
 }
 
 // unread says why a body could not be read.
-func unread(err error, limit int64) *spine.Refusal {
+func unread(err error, limit int64) *refuse.Refusal {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return spine.TooLarge(limit)
+		return refuse.TooLarge(limit)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return spine.BadRequest("the body did not arrive within " + arriveWithin.String())
+		return refuse.BadRequest("the body did not arrive within " + arriveWithin.String())
 	}
-	return spine.BadRequest("the body ended before it was complete")
+	return refuse.BadRequest("the body ended before it was complete")
 }

@@ -12,8 +12,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"nems/internal/access"
 	"nems/internal/broker"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/wire"
@@ -24,14 +26,14 @@ type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	route  route // the zero route until the path is known
-	caller spine.Caller
-	base   string      // the address that the caller used, without path
-	media  spine.Media // what the caller wants to read
-	status int         // of the answer, once it is known
+	caller access.Caller
+	base   string       // the address that the caller used, without path
+	media  access.Media // what the caller wants to read
+	status int          // of the answer, once it is known
 
-	view      view           // what of it, and how
-	viewWrong *spine.Refusal // what is wrong with that wish; nil for nothing
-	queried   bool           // the URL has parameters beside those of the view
+	view      view            // what of it, and how
+	viewWrong *refuse.Refusal // what is wrong with that wish; nil for nothing
+	queried   bool            // the URL has parameters beside those of the view
 
 	// What the audit says of the request beside who made it.
 	object    string          // subscription id
@@ -65,7 +67,7 @@ const lingerMost = 16 << 20
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), serveWithin)
 	defer cancel()
-	x := &exchange{w: w, r: r.WithContext(ctx), media: spine.DefaultMedia, status: http.StatusOK}
+	x := &exchange{w: w, r: r.WithContext(ctx), media: access.DefaultMedia, status: http.StatusOK}
 	defer a.recover(x)
 	x.look()
 	guardConnection(w, r)
@@ -122,14 +124,14 @@ func (a *API) serve(x *exchange) error {
 	case !ok && x.r.Method == http.MethodOptions: // everybody may know what can be done
 		return x.empty(http.StatusNoContent)
 	case !ok:
-		return spine.MethodNotAllowed(res.allow)
+		return refuse.MethodNotAllowed(res.allow)
 	}
 	x.route, x.object = rt, id
 	if refusal := checkHead(x.r.Header); refusal != nil {
 		return refusal
 	}
 	if x.base = a.Base(x.r); x.base == "" {
-		return spine.HeaderInvalid("Host", "a host name or an address, with or without a port", "another form")
+		return refuse.HeaderInvalid("Host", "a host name or an address, with or without a port", "another form")
 	}
 	if rt.open {
 		return a.serveOpen(x)
@@ -224,22 +226,22 @@ func (a *API) record(x *exchange, code string) {
 
 // refusal turns any error into an answer: the caller's mistakes as they are,
 // what may pass as 503, the rest as 500 with a reference to quote.
-func (a *API) refusal(err error) *spine.Refusal {
-	var refusal *spine.Refusal
+func (a *API) refusal(err error) *refuse.Refusal {
+	var refusal *refuse.Refusal
 	switch {
 	case errors.As(err, &refusal):
 		return refusal
 	case store.Temporary(err):
 		a.Log.Warn("temporarily refused", "reason", err)
-		return spine.Unavailable(time.Second)
+		return refuse.Unavailable(time.Second)
 	}
 	reference := uuid.NewString()
 	a.Log.Error("defect", "reference", reference, "error", err)
-	return spine.Internal(reference)
+	return refuse.Internal(reference)
 }
 
 // refuse renders a refusal; it is the only place that does.
-func (x *exchange) refuse(r *spine.Refusal) {
+func (x *exchange) refuse(r *refuse.Refusal) {
 	h := x.w.Header()
 	if r.Allow != "" {
 		h.Set("Allow", r.Allow)
@@ -263,5 +265,5 @@ func (a *API) recover(x *exchange) {
 	reference := uuid.NewString()
 	// The panic's text may hold part of a message: only its place is logged.
 	a.Log.Error("panic", "reference", reference, "action", cmp.Or(string(x.route.action), x.route.name), "stack", string(debug.Stack()))
-	a.finish(x, spine.Internal(reference))
+	a.finish(x, refuse.Internal(reference))
 }

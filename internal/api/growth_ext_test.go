@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/access"
 	"nems/internal/catalogue/example"
 	"nems/internal/fhir"
-	"nems/internal/spine"
 )
 
 // TestWorkGrowsWithTheRequest: whatever part of a request is repeated, twice as
@@ -21,7 +21,7 @@ func TestWorkGrowsWithTheRequest(t *testing.T) {
 	must(t, err)
 	publish := func(place, unit string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			return w.request(publisher, "POST", "/STU3/Events/1/$process-message", spine.PublishInteraction("Vaccinations"),
+			return w.request(publisher, "POST", "/STU3/Events/1/$process-message", access.PublishInteraction("Vaccinations"),
 				strings.Replace(string(message), place, strings.Repeat(unit, n)+place, 1))
 		}
 	}
@@ -30,25 +30,25 @@ func TestWorkGrowsWithTheRequest(t *testing.T) {
 		return func(n int) *http.Request {
 			made++
 			whole := resource(leeds, "MAILBOX1234", about(number(made), vaccine))
-			return w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Replace(whole, place, strings.Repeat(unit, n)+place, 1))
+			return w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, strings.Replace(whole, place, strings.Repeat(unit, n)+place, 1))
 		}
 	}
 	batch := func(entry string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			return w.request(leeds, "POST", "/STU3", spine.CreateInteraction,
+			return w.request(leeds, "POST", "/STU3", access.CreateInteraction,
 				`<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>`+strings.Repeat(entry, n)+`</Bundle>`)
 		}
 	}
 	search := func(unit string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			r := w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, "mailbox=A"+strings.Repeat(unit, n))
+			r := w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "mailbox=A"+strings.Repeat(unit, n))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			return r
 		}
 	}
 	header := func(name, first, unit string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			r := w.request(leeds, "GET", "/STU3/Subscription", spine.ReadInteraction, "")
+			r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 			r.Header.Set(name, first+strings.Repeat(unit, n/10)) // a head has 16 KiB
 			return r
 		}

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"nems/internal/broker"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/subscription"
 )
 
@@ -67,7 +67,7 @@ func (a *API) read(x *exchange) error {
 // caller wants to see.
 func (x *exchange) show(xml []byte) error {
 	if x.view.summary == countOnly {
-		return spine.BadRequest("_summary: expected true, text, data or false, since count is for searches; received count")
+		return refuse.BadRequest("_summary: expected true, text, data or false, since count is for searches; received count")
 	}
 	x.write(http.StatusOK, x.view.summary.of(xml))
 	return nil
@@ -97,7 +97,7 @@ func (x *exchange) location(id subscription.ID) string {
 }
 
 // created answers a success: without a body, unless there is something to tell.
-func (x *exchange) created(status int, issues []spine.Issue) error {
+func (x *exchange) created(status int, issues []refuse.Issue) error {
 	if len(issues) > 0 {
 		x.write(status, outcome(issues, false))
 		return nil

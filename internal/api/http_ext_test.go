@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/api"
-	"nems/internal/spine"
+	"nems/internal/jwt"
 )
 
 const zeros = "00000000000000000000000000000000"
@@ -89,14 +90,14 @@ func TestHead(t *testing.T) {
 	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
 	server := httptest.NewServer(w.api)
 	defer server.Close()
-	r := w.request(leeds, "HEAD", server.URL+"/STU3/Subscription/"+id, spine.ReadInteraction, "")
+	r := w.request(leeds, "HEAD", server.URL+"/STU3/Subscription/"+id, access.ReadInteraction, "")
 	r.RequestURI = ""
 	head, err := server.Client().Do(r)
 	must(t, err)
 	body, err := io.ReadAll(head.Body)
 	must(t, err)
 	must(t, head.Body.Close())
-	get := w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id, spine.ReadInteraction, ""))
+	get := w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id, access.ReadInteraction, ""))
 	if len(body) != 0 || head.StatusCode != 200 || head.Header.Get("Content-Length") != fmt.Sprint(get.Body.Len()) || head.Header.Get("Etag") != get.Header().Get("Etag") {
 		t.Errorf("HEAD: %d, %d bytes, %v", head.StatusCode, len(body), head.Header)
 	}
@@ -116,7 +117,7 @@ func TestPrefer(t *testing.T) {
 		{"return", "", false},
 		{"return=nothing", "", false},
 	} {
-		r := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, resource(leeds, "MAILBOX1234", about(number(n), vaccine)))
+		r := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, resource(leeds, "MAILBOX1234", about(number(n), vaccine)))
 		if c.prefer != "" {
 			r.Header.Set("Prefer", c.prefer)
 		}
@@ -134,7 +135,7 @@ func TestIdempotencyKey(t *testing.T) {
 	w := newWorld(t)
 	send := func(keys ...string) *httptest.ResponseRecorder {
 		r := w.request(publisher, "POST", "/STU3/Events/1/$process-message", "urn:nhs:names:services:events:Vaccinations.Write", "<x")
-		token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: publisher.asid, ODS: publisher.ods, Reason: "directcare", Scope: spine.ScopePublish}
+		token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: publisher.asid, ODS: publisher.ods, Reason: "directcare", Scope: jwt.ScopePublish}
 		r.Header.Set("Authorization", "Bearer "+token.Unsigned())
 		r.Header["Idempotency-Key"] = keys
 		return w.send(r)
@@ -151,7 +152,7 @@ func TestIdempotencyKey(t *testing.T) {
 
 func TestLargeHead(t *testing.T) {
 	w := newWorld(t)
-	r := w.request(leeds, "GET", "/STU3/Subscription", spine.ReadInteraction, "")
+	r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 	r.Header.Set("X-Large", strings.Repeat("x", 17<<10))
 	refused(t, w.send(r), 431, "BAD_REQUEST")
 	r.Header["X-Large"] = make([]string, 101)
@@ -165,7 +166,7 @@ func TestConnections(t *testing.T) {
 	w := newWorld(t)
 	server := httptest.NewServer(w.api)
 	defer server.Close()
-	good := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+	good := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 	var head strings.Builder
 	must(t, good.Header.Write(&head))
 	post := "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n" + head.String()
@@ -236,7 +237,7 @@ func TestBodiesThatAreClaimedAlone(t *testing.T) {
 	w := newWorld(t, limited(api.Limits{Bytes: 20 << 20, InFlight: 50}))
 	server := httptest.NewServer(w.api)
 	defer server.Close()
-	good := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+	good := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 	var head strings.Builder
 	must(t, good.Header.Write(&head))
 	post := "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n" + head.String()
@@ -266,7 +267,7 @@ func TestRefusalOfALargeBodyArrives(t *testing.T) {
 			asid   string
 			status int
 		}{{"", 400}, {string(leeds.asid), 413}} {
-			r := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+			r := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 			r.Header.Set("fromASID", c.asid)
 			conn, err := net.Dial("tcp", server.Listener.Addr().String())
 			must(t, err)

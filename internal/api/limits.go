@@ -11,7 +11,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // Limits keep one caller from taking what belongs to all, and all of them from
@@ -108,9 +108,9 @@ func (f *fairness) newBucket() *rate.Limiter {
 
 // enter lets a request in, whoever sends it, or refuses it at once; leave must
 // follow either way.
-func (f *fairness) enter() *spine.Refusal {
+func (f *fairness) enter() *refuse.Refusal {
 	if f.inFlight.Add(1) > int64(f.InFlight) {
-		return spine.Unavailable(retryBusy)
+		return refuse.Unavailable(retryBusy)
 	}
 	return nil
 }
@@ -120,17 +120,17 @@ func (f *fairness) leave() { f.inFlight.Add(-1) }
 // work waits for a place among those that are worked on, and for the memory that
 // a body of so many bytes takes, as long as ctx lives; rest must follow when both
 // are had.
-func (f *fairness) work(ctx context.Context, bytes int) *spine.Refusal {
+func (f *fairness) work(ctx context.Context, bytes int) *refuse.Refusal {
 	reading := f.reading(bytes)
 	if reading > 0 && f.memory.Acquire(ctx, reading) != nil { // nothing would wait behind others
-		return spine.Unavailable(retryBusy)
+		return refuse.Unavailable(retryBusy)
 	}
 	select {
 	case f.places <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		f.memory.Release(reading)
-		return spine.Unavailable(retryBusy)
+		return refuse.Unavailable(retryBusy)
 	}
 }
 
@@ -150,14 +150,14 @@ func (f *fairness) reading(bytes int) int64 {
 
 // hold reserves memory for a body of a system, or refuses; drop must follow when
 // it does not.
-func (f *fairness) hold(s *share, bytes int64) *spine.Refusal {
+func (f *fairness) hold(s *share, bytes int64) *refuse.Refusal {
 	if s.held.Add(bytes) > f.Bytes/bodyShare {
 		s.held.Add(-bytes)
-		return spine.TooManyRequests(retryBusy)
+		return refuse.TooManyRequests(retryBusy)
 	}
 	if f.bytes.Add(bytes) > f.Bytes {
 		f.drop(s, bytes)
-		return spine.Unavailable(retryBusy)
+		return refuse.Unavailable(retryBusy)
 	}
 	return nil
 }
@@ -169,18 +169,18 @@ func (f *fairness) drop(s *share, bytes int64) {
 
 // admit takes a request out of a system's allowance, or refuses it and says
 // when to come back. When it let the request pass, done must follow.
-func (f *fairness) admit(asid nhs.ASID, now time.Time) (*share, *spine.Refusal) {
+func (f *fairness) admit(asid nhs.ASID, now time.Time) (*share, *refuse.Refusal) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.share(asid, now)
 	if f.Concurrent > 0 && s.running >= f.Concurrent {
-		return nil, spine.TooManyRequests(retryBusy)
+		return nil, refuse.TooManyRequests(retryBusy)
 	}
 	if f.Rate > 0 {
 		turn := s.bucket.ReserveN(now, 1)
 		if wait := turn.DelayFrom(now); wait > 0 {
 			turn.CancelAt(now)
-			return nil, spine.TooManyRequests(wait)
+			return nil, refuse.TooManyRequests(wait)
 		}
 	}
 	s.running++
@@ -215,7 +215,7 @@ func (f *fairness) share(asid nhs.ASID, now time.Time) *share {
 }
 
 // checkHead refuses a head that no client of a NEMS needs.
-func checkHead(h http.Header) *spine.Refusal {
+func checkHead(h http.Header) *refuse.Refusal {
 	lines, bytes := 0, 0
 	for name, values := range h {
 		for _, value := range values {
@@ -226,7 +226,7 @@ func checkHead(h http.Header) *spine.Refusal {
 	if lines <= maxHeaderLines && bytes <= maxHeaderBytes {
 		return nil
 	}
-	refusal := spine.BadRequest("the headers of the request are too many or too long: at most 100 lines and 16 KiB are read")
+	refusal := refuse.BadRequest("the headers of the request are too many or too long: at most 100 lines and 16 KiB are read")
 	refusal.Status = http.StatusRequestHeaderFieldsTooLarge
 	return refusal
 }

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/api"
 	"nems/internal/broker"
-	"nems/internal/spine"
 	"nems/internal/store"
 )
 
@@ -51,7 +51,7 @@ type slow struct {
 	free  chan struct{}
 }
 
-func (s slow) Search(ctx context.Context, c spine.Caller, q store.SubscriptionQuery) (broker.Found, error) {
+func (s slow) Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error) {
 	s.began <- struct{}{}
 	<-s.free
 	return s.Broker.Search(ctx, c, q)
@@ -87,10 +87,10 @@ func TestConcurrencyLimit(t *testing.T) {
 	if answer.Header().Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	read := w.request(national, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")
+	read := w.request(national, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
 	refused(t, w.send(read), 404, "NO_RECORD_FOUND") // another system is served
 	free()
-	read = w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")
+	read = w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
 	refused(t, w.send(read), 404, "NO_RECORD_FOUND")
 }
 
@@ -98,7 +98,7 @@ func TestConcurrencyLimit(t *testing.T) {
 func TestOverload(t *testing.T) {
 	w, free := occupied(t, api.Limits{InFlight: 2})
 	for _, s := range []system{leeds, national, publisher} {
-		r := w.request(s, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")
+		r := w.request(s, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
 		r.Header.Set("Accept", "application/fhir+json")
 		before := time.Now()
 		answer := w.send(r)
@@ -111,7 +111,7 @@ func TestOverload(t *testing.T) {
 		}
 	}
 	free()
-	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), spine.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
+	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
 }
 
 // TestBodiesInFlight: what the bodies of one system may hold is a quarter of what
@@ -119,7 +119,7 @@ func TestOverload(t *testing.T) {
 func TestBodiesInFlight(t *testing.T) {
 	w := newWorld(t, limited(api.Limits{Bytes: 80_000}))
 	send := func(s system, size int) *httptest.ResponseRecorder {
-		return w.send(w.request(s, "POST", "/STU3/Subscription", spine.CreateInteraction, strings.Repeat(" ", size)))
+		return w.send(w.request(s, "POST", "/STU3/Subscription", access.CreateInteraction, strings.Repeat(" ", size)))
 	}
 	for range 5 {
 		refused(t, send(leeds, 20_001), 429, "BAD_REQUEST")
@@ -134,21 +134,21 @@ func TestBodiesOfOneSystem(t *testing.T) {
 	var open sync.WaitGroup
 	blocked, free := make(chan struct{}), make(chan struct{})
 	for range 2 { // two of 32 KiB fit into 80,000 bytes
-		r := w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, "")
+		r := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 		r.Body, r.ContentLength = &stuck{sent: 20_000, blocked: blocked, free: free}, 40_000
 		open.Go(func() { refused(t, w.send(r), 400, "BAD_REQUEST") })
 		<-blocked
 	}
 	whole := resource(leeds, "MAILBOX1234", about(jack, vaccine))
 	large := strings.Replace(whole, ">", ">"+strings.Repeat(" ", 30_000), 1)
-	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, large)), 429, "BAD_REQUEST")
+	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, large)), 429, "BAD_REQUEST")
 	other := strings.ReplaceAll(strings.ReplaceAll(large, "RR8", "X26"), "MAILBOX1234", "X26ABC1")
-	if answer := w.send(w.request(national, "POST", "/STU3/Subscription", spine.CreateInteraction, other)); answer.Code != 201 {
+	if answer := w.send(w.request(national, "POST", "/STU3/Subscription", access.CreateInteraction, other)); answer.Code != 201 {
 		t.Errorf("another system: %d %s", answer.Code, answer.Body)
 	}
 	close(free)
 	open.Wait()
-	if answer := w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, large)); answer.Code != 201 {
+	if answer := w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, large)); answer.Code != 201 {
 		t.Errorf("when the others have gone: %d %s", answer.Code, answer.Body)
 	}
 }
@@ -175,7 +175,7 @@ func (s *stuck) Close() error { return nil }
 // busy is a broker over a store whose queue is full.
 type busy struct{ *broker.Broker }
 
-func (busy) Search(context.Context, spine.Caller, store.SubscriptionQuery) (broker.Found, error) {
+func (busy) Search(context.Context, access.Caller, store.SubscriptionQuery) (broker.Found, error) {
 	return broker.Found{}, fmt.Errorf("searching: %w", store.ErrBusy)
 }
 

@@ -5,8 +5,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"nems/internal/access"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // Profiles and code systems of the two kinds of OperationOutcome: the one of
@@ -20,7 +21,7 @@ const (
 )
 
 // outcome builds an OperationOutcome over the issues, in XML.
-func outcome(issues []spine.Issue, legacy bool) []byte {
+func outcome(issues []refuse.Issue, legacy bool) []byte {
 	profile, system := outcomeProfile, outcomeSystem
 	if legacy {
 		profile, system = legacyOutcomeProfile, legacyOutcomeSystem
@@ -46,17 +47,17 @@ func outcome(issues []spine.Issue, legacy bool) []byte {
 // write answers with a resource given in XML, as the caller wants to see it.
 func (x *exchange) write(status int, xml []byte) {
 	body, media := xml, x.media
-	if media.Format == spine.JSON {
+	if media.Format == access.JSON {
 		doc, _, err := fhir.ParseXML(xml)
 		if err == nil {
 			body, err = fhir.XMLToJSON(doc)
 		}
 		if err != nil { // what we write ourselves is well formed: XML is the fallback that keeps the answer
-			body, media = xml, spine.DefaultMedia
+			body, media = xml, access.DefaultMedia
 		}
 	}
 	if x.view.pretty {
-		if media.Format == spine.JSON {
+		if media.Format == access.JSON {
 			body = fhir.IndentJSON(body)
 		} else {
 			body = fhir.IndentXML(body)

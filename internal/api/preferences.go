@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strings"
 
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // wants tells whether the request's Prefer header asks for `return=what`
@@ -30,21 +30,21 @@ const longestKey = 255
 // idempotencyKey reads the header that makes a publish safe to repeat (an
 // extension; draft-ietf-httpapi-idempotency-key-header); "" without one. The
 // draft's quotes are taken off, so that the key is the same with and without.
-func idempotencyKey(h http.Header) (string, *spine.Refusal) {
+func idempotencyKey(h http.Header) (string, *refuse.Refusal) {
 	values := h["Idempotency-Key"]
 	if len(values) == 0 {
 		return "", nil
 	}
 	expected := fmt.Sprintf("one key of 1 to %d printable ASCII characters without blanks", longestKey)
 	if len(values) > 1 {
-		return "", spine.HeaderInvalid("Idempotency-Key", expected, fmt.Sprintf("the header %d times", len(values)))
+		return "", refuse.HeaderInvalid("Idempotency-Key", expected, fmt.Sprintf("the header %d times", len(values)))
 	}
 	key := strings.Trim(values[0], " \t")
 	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {
 		key = key[1 : n-1]
 	}
 	if key == "" || len(key) > longestKey || strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' }) {
-		return "", spine.HeaderInvalid("Idempotency-Key", expected, fmt.Sprintf("a value of %d characters", len(key)))
+		return "", refuse.HeaderInvalid("Idempotency-Key", expected, fmt.Sprintf("a value of %d characters", len(key)))
 	}
 	return key, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -35,7 +35,7 @@ const (
 )
 
 // readQuery reads the parameters of a search. sealed: they come out of a cursor.
-func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *spine.Refusal) {
+func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *refuse.Refusal) {
 	q := store.SubscriptionQuery{Max: defaultPage}
 	seen := map[string]bool{}
 	for given, all := range values {
@@ -48,10 +48,10 @@ func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *spine.
 			read, known = readAfter, true
 		}
 		if !known { // its name is not repeated: it may be anything
-			return q, spine.BadRequest("search: expected the parameters " + parameterNames + "; received another one")
+			return q, refuse.BadRequest("search: expected the parameters " + parameterNames + "; received another one")
 		}
 		if seen[name] || len(all) > 1 {
-			return q, spine.BadRequest("search: expected every parameter at most once; received " + name + " more than once")
+			return q, refuse.BadRequest("search: expected every parameter at most once; received " + name + " more than once")
 		}
 		seen[name] = true
 		if refusal := read(&q, all[0]); refusal != nil {
@@ -92,7 +92,7 @@ func texts[T ~string](values []T) []string {
 
 const patientSystem = "https://fhir.nhs.uk/Id/nhs-number"
 
-var parameters = map[string]func(*store.SubscriptionQuery, string) *spine.Refusal{
+var parameters = map[string]func(*store.SubscriptionQuery, string) *refuse.Refusal{
 	byPatient: each(byPatient, readPatient), byEvent: each(byEvent, readEvent), byMailbox: each(byMailbox, readMailbox),
 	byStatus: each(byStatus, readStatus), pageSize: readCount,
 }
@@ -104,11 +104,11 @@ const mostValues = 50
 
 // each reads values with commas between them, any of which may fit (STU3,
 // search.html, "Composite Search Parameters" and "Escaping Search Parameters").
-func each(name string, read func(*store.SubscriptionQuery, string) *spine.Refusal) func(*store.SubscriptionQuery, string) *spine.Refusal {
-	return func(q *store.SubscriptionQuery, joined string) *spine.Refusal {
+func each(name string, read func(*store.SubscriptionQuery, string) *refuse.Refusal) func(*store.SubscriptionQuery, string) *refuse.Refusal {
+	return func(q *store.SubscriptionQuery, joined string) *refuse.Refusal {
 		values := splitValues(joined)
 		if len(values) > mostValues {
-			return spine.BadRequest(fmt.Sprintf("search: %s: expected at most %d values; received %d", name, mostValues, len(values)))
+			return refuse.BadRequest(fmt.Sprintf("search: %s: expected at most %d values; received %d", name, mostValues, len(values)))
 		}
 		for _, value := range values {
 			if refusal := read(q, value); refusal != nil {
@@ -140,31 +140,31 @@ func splitValues(joined string) []string {
 	return append(values, value.String())
 }
 
-func readPatient(q *store.SubscriptionQuery, value string) *spine.Refusal {
+func readPatient(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	number, err := subscription.ParsePatient(byPatient, value)
 	var wrong *subscription.CriteriaError
 	if errors.As(err, &wrong) {
 		text := "search: " + wrong.Component + ": expected " + wrong.Expected + "; received " + wrong.Received
 		if wrong.NHSNumber {
-			return spine.InvalidNHSNumber(text)
+			return refuse.InvalidNHSNumber(text)
 		}
-		return spine.BadRequest(text)
+		return refuse.BadRequest(text)
 	}
 	q.Patients = append(q.Patients, number)
 	return nil
 }
 
-func readEvent(q *store.SubscriptionQuery, value string) *spine.Refusal {
+func readEvent(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	if !isCode(value) {
-		return spine.BadRequest("search: event: expected an event code such as pds-change-of-gp-1; received another form")
+		return refuse.BadRequest("search: event: expected an event code such as pds-change-of-gp-1; received another form")
 	}
 	q.Events = append(q.Events, value)
 	return nil
 }
 
-func readMailbox(q *store.SubscriptionQuery, value string) *spine.Refusal {
+func readMailbox(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	if !isCode(value) {
-		return spine.BadRequest("search: mailbox: expected the id of a MESH mailbox; received another form")
+		return refuse.BadRequest("search: mailbox: expected the id of a MESH mailbox; received another form")
 	}
 	q.Mailboxes = append(q.Mailboxes, value)
 	return nil
@@ -177,10 +177,10 @@ func isCode(s string) bool {
 	})
 }
 
-func readStatus(q *store.SubscriptionQuery, value string) *spine.Refusal {
+func readStatus(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	status := subscription.Status(value)
 	if !slices.Contains([]subscription.Status{subscription.Requested, subscription.Active, subscription.Off}, status) {
-		return spine.BadRequest("search: status: expected requested, active or off; received another value")
+		return refuse.BadRequest("search: status: expected requested, active or off; received another value")
 	}
 	q.Statuses = append(q.Statuses, status)
 	return nil
@@ -188,19 +188,19 @@ func readStatus(q *store.SubscriptionQuery, value string) *spine.Refusal {
 
 // readCount takes a larger number for the largest page, as STU3 (search.html,
 // "Page Count") allows. None asks how many there are.
-func readCount(q *store.SubscriptionQuery, value string) *spine.Refusal {
+func readCount(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	n, err := strconv.Atoi(value)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {
-		return spine.BadRequest("search: _count: expected a number from 0 on; received another value")
+		return refuse.BadRequest("search: _count: expected a number from 0 on; received another value")
 	}
 	q.Max = min(n, largestPage)
 	return nil
 }
 
-func readAfter(q *store.SubscriptionQuery, value string) (refusal *spine.Refusal) {
+func readAfter(q *store.SubscriptionQuery, value string) (refusal *refuse.Refusal) {
 	var err error
 	if q.After, err = subscription.ParseID(value); err != nil {
-		return spine.BadRequest("search: _cursor: expected what a link of a page holds; received another value")
+		return refuse.BadRequest("search: _cursor: expected what a link of a page holds; received another value")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"nems/internal/audit"
+	"nems/internal/refuse"
 	"nems/internal/spine"
 )
 
@@ -70,10 +71,10 @@ func (res *resource) add(r route) {
 // find returns what a path leads to, and the id in it. Under /STU3/ there is
 // what FHIR may have and this service has not (NotImplemented); everything else
 // is UnknownPath, so are paths with empty or dot segments.
-func (t table) find(u *url.URL) (res *resource, id string, refusal *spine.Refusal) {
+func (t table) find(u *url.URL) (res *resource, id string, refusal *refuse.Refusal) {
 	path, ok := segments(u.EscapedPath())
 	if !ok {
-		return nil, "", spine.UnknownPath()
+		return nil, "", refuse.UnknownPath()
 	}
 	for _, res := range t {
 		if id, fits := res.fits(path); fits {
@@ -81,9 +82,9 @@ func (t table) find(u *url.URL) (res *resource, id string, refusal *spine.Refusa
 		}
 	}
 	if path[0] == "STU3" && len(path) > 1 {
-		return nil, "", spine.NotImplemented()
+		return nil, "", refuse.NotImplemented()
 	}
-	return nil, "", spine.UnknownPath()
+	return nil, "", refuse.UnknownPath()
 }
 
 // segments takes an escaped path apart. It splits first and unescapes then: %2F

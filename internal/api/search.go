@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"nems/internal/broker"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -17,7 +17,7 @@ import (
 func (a *API) search(x *exchange) error {
 	values, err := url.ParseQuery(x.r.URL.RawQuery)
 	if err != nil {
-		return spine.BadRequest("search: expected name=value pairs with & between them and percent-encoding; received another form")
+		return refuse.BadRequest("search: expected name=value pairs with & between them and percent-encoding; received another form")
 	}
 	_, _ = readView(values) // which was read before
 	return a.searchFor(x, values)
@@ -31,7 +31,7 @@ const maxForm = 16 << 10
 func (a *API) searchForm(x *exchange) error {
 	const form = "application/x-www-form-urlencoded"
 	if media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || media != form {
-		return spine.UnsupportedMediaType("Content-Type HTTP Header: expected " + form + ", received another value")
+		return refuse.UnsupportedMediaType("Content-Type HTTP Header: expected " + form + ", received another value")
 	}
 	body, err := a.body(x, maxForm)
 	if err != nil {
@@ -39,7 +39,7 @@ func (a *API) searchForm(x *exchange) error {
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil || x.queried {
-		return spine.BadRequest("search: expected name=value pairs with & between them and percent-encoding, all of them in the body; received another form")
+		return refuse.BadRequest("search: expected name=value pairs with & between them and percent-encoding, all of them in the body; received another form")
 	}
 	if refusal := x.lookAgain(values); refusal != nil {
 		return refusal
@@ -82,7 +82,7 @@ func (a *API) count(x *exchange, q store.SubscriptionQuery) error {
 	w := a.bundle("searchset").Value("total", strconv.Itoa(count.N))
 	w.Open("link").Value("relation", "self").Value("url", a.pageLink(x, q)).Close()
 	if count.AtLeast {
-		w.Open("entry").Open("resource").Raw(outcome([]spine.Issue{spine.CountedInPart(broker.MaxCounted)}, false)).Close()
+		w.Open("entry").Open("resource").Raw(outcome([]refuse.Issue{refuse.CountedInPart(broker.MaxCounted)}, false)).Close()
 		w.Open("search").Value("mode", "outcome").Close().Close()
 	}
 	x.write(http.StatusOK, w.Bytes())
@@ -105,7 +105,7 @@ func (a *API) readSearch(x *exchange, values url.Values) (store.SubscriptionQuer
 		values, err = url.ParseQuery(search)
 	}
 	if err != nil || len(cursor) > 1 || !alone {
-		return store.SubscriptionQuery{}, spine.BadRequest("search: _cursor: expected what a link of a page holds, alone; received another value, one of another system or one from before the service was started: search again")
+		return store.SubscriptionQuery{}, refuse.BadRequest("search: _cursor: expected what a link of a page holds, alone; received another value, one of another system or one from before the service was started: search again")
 	}
 	q, refusal := readQuery(values, true)
 	if refusal != nil {

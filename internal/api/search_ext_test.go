@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/access"
 	"nems/internal/api"
 	"nems/internal/fhir"
 	"nems/internal/nhs"
@@ -23,7 +24,7 @@ const (
 )
 
 func (w *world) search(s system, query string) *httptest.ResponseRecorder {
-	return w.send(w.request(s, "GET", "/STU3/Subscription"+query, spine.ReadInteraction, ""))
+	return w.send(w.request(s, "GET", "/STU3/Subscription"+query, access.ReadInteraction, ""))
 }
 
 // ids lists the subscriptions of a page.
@@ -112,7 +113,7 @@ func TestSearchKeepsPatientsOutOfLinks(t *testing.T) {
 	w := newWorld(t)
 	w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
 	w.subscribe(leeds, "MAILBOX1234", about(jack, gp))
-	form := w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, "_count=1&patient="+url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack))
+	form := w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "_count=1&patient="+url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	page := parse(t, w.send(form))
 	if page.Count("link") != 2 || page.Count("entry") != 1 {
@@ -171,8 +172,8 @@ func TestSearchRefuses(t *testing.T) {
 			t.Errorf("%s: the diagnostics hold the number: %s", query, text)
 		}
 	}
-	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription", spine.CreateInteraction, "")), 400, "MISSING_OR_INVALID_HEADER")
-	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, "")), 415, "UNSUPPORTED_MEDIA_TYPE")
+	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription", access.CreateInteraction, "")), 400, "MISSING_OR_INVALID_HEADER")
+	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "")), 415, "UNSUPPORTED_MEDIA_TYPE")
 	w.silent()
 }
 
@@ -188,7 +189,7 @@ func TestSearchOfAllOrganisations(t *testing.T) {
 	both, _, err := w.World.System(t.Context(), leeds.asid)
 	must(t, err)
 	both.ODSCodes = []nhs.ODSCode{"RR8", "X26"}
-	w.only(both)
+	w.only(both.System)
 	nobody := system{asid: leeds.asid}
 	first := parse(t, w.search(nobody, "?_count=2"))
 	if got := ids(first); !slices.Equal(got, made[:2]) || first.Count("link") != 2 {
@@ -273,7 +274,7 @@ func TestSearchCounts(t *testing.T) {
 // many is a broker whose organisations have more subscriptions than are counted.
 type many struct{ api.Broker }
 
-func (many) Count(context.Context, spine.Caller, store.SubscriptionQuery) (store.Count, error) {
+func (many) Count(context.Context, access.Caller, store.SubscriptionQuery) (store.Count, error) {
 	return store.Count{N: 7, AtLeast: true}, nil
 }
 

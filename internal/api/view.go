@@ -3,6 +3,7 @@ package api
 import (
 	"net/url"
 
+	"nems/internal/refuse"
 	"nems/internal/spine"
 )
 
@@ -24,7 +25,7 @@ type view struct {
 
 // readView takes the parameters of a view out of all the parameters. A refusal
 // comes with what could be read, so that it is itself answered as was asked.
-func readView(values url.Values) (v view, refusal *spine.Refusal) {
+func readView(values url.Values) (v view, refusal *refuse.Refusal) {
 	for _, name := range []string{inFormat, asPretty, asSummary} {
 		all := values[name]
 		delete(values, name)
@@ -47,9 +48,9 @@ func readView(values url.Values) (v view, refusal *spine.Refusal) {
 		}
 		switch {
 		case len(all) > 1:
-			refusal = spine.BadRequest(name + ": expected the parameter at most once; received it more than once")
+			refusal = refuse.BadRequest(name + ": expected the parameter at most once; received it more than once")
 		case expected != "":
-			refusal = spine.BadRequest(name + ": expected " + expected + "; received another value")
+			refusal = refuse.BadRequest(name + ": expected " + expected + "; received another value")
 		}
 	}
 	return v, refusal
@@ -92,7 +93,7 @@ func (x *exchange) look() {
 
 // lookAgain reads the view that a form asks for and takes its parameters out of
 // the form.
-func (x *exchange) lookAgain(form url.Values) *spine.Refusal {
+func (x *exchange) lookAgain(form url.Values) *refuse.Refusal {
 	v, refusal := readView(form)
 	if x.view = v.over(x.view); refusal != nil {
 		return refusal

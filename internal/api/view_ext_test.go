@@ -8,8 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/jwt"
 )
 
 // reads are all the requests that read something: each as it is sent with a
@@ -17,16 +18,16 @@ import (
 func (w *world) reads(id string) map[string]func(query string) *httptest.ResponseRecorder {
 	return map[string]func(query string) *httptest.ResponseRecorder{
 		"read": func(query string) *httptest.ResponseRecorder {
-			return w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?"+query, spine.ReadInteraction, ""))
+			return w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?"+query, access.ReadInteraction, ""))
 		},
 		"search": func(query string) *httptest.ResponseRecorder { return w.search(leeds, "?"+query) },
 		"search by a form": func(query string) *httptest.ResponseRecorder {
-			r := w.request(leeds, "POST", "/STU3/Subscription/_search", spine.ReadInteraction, query)
+			r := w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, query)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			return w.send(r)
 		},
 		"search by a form, the view in the URL": func(query string) *httptest.ResponseRecorder {
-			r := w.request(leeds, "POST", "/STU3/Subscription/_search?"+query, spine.ReadInteraction, "status=active")
+			r := w.request(leeds, "POST", "/STU3/Subscription/_search?"+query, access.ReadInteraction, "status=active")
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			return w.send(r)
 		},
@@ -75,25 +76,25 @@ func TestFormat(t *testing.T) {
 		{"PUT", "/STU3/Subscription/" + zeros, 405, "BAD_REQUEST"},
 		{"GET", "/nowhere", 404, "NO_RECORD_FOUND"},
 	} {
-		answer := w.send(w.request(leeds, c.method, c.path+"?_format=json", spine.ReadInteraction, ""))
+		answer := w.send(w.request(leeds, c.method, c.path+"?_format=json", access.ReadInteraction, ""))
 		refused(t, answer, c.status, c.code)
 		if answer.Header().Get("Content-Type") != json {
 			t.Errorf("%s %s: the refusal is %s", c.method, c.path, answer.Header().Get("Content-Type"))
 		}
 	}
-	r := w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format=json", spine.ReadInteraction, "")
+	r := w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format=json", access.ReadInteraction, "")
 	r.Header.Set("Accept", "text/html")
 	if answer := w.send(r); answer.Code != 200 {
 		t.Errorf("_format does not win over an Accept header that is wrong: %d", answer.Code)
 	}
-	publish := w.request(publisher, "POST", "/STU3/Events/1/$process-message?_format=json", spine.PublishInteraction("Vaccinations"), "")
+	publish := w.request(publisher, "POST", "/STU3/Events/1/$process-message?_format=json", access.PublishInteraction("Vaccinations"), "")
 	refused(t, w.send(publish), 415, "UNSUPPORTED_MEDIA_TYPE")
 }
 
 // TestPretty: the same resource, in lines.
 func TestPretty(t *testing.T) {
 	w := newWorld(t)
-	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction,
+	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction,
 		strings.Replace(resource(leeds, "MAILBOX1234", about(jack, vaccine)), "A test", "1 &lt; 2 &gt; 0/&gt;", 1)))
 	id := created.Header().Get("Location")[len("http://nems.test/STU3/Subscription/"):]
 	for name, send := range w.reads(id) {
@@ -110,7 +111,7 @@ func TestPretty(t *testing.T) {
 			}
 		}
 	}
-	refusal := w.send(w.request(leeds, "GET", "/STU3/Patient/1?_pretty=true", spine.ReadInteraction, ""))
+	refusal := w.send(w.request(leeds, "GET", "/STU3/Patient/1?_pretty=true", access.ReadInteraction, ""))
 	if refused(t, refusal, 501, "NOT_IMPLEMENTED"); !strings.Contains(refusal.Body.String(), "\n  <issue>") {
 		t.Errorf("a refusal is not pretty: %s", refusal.Body)
 	}
@@ -190,14 +191,14 @@ func TestContactsAreKept(t *testing.T) {
 	mail := `<contact><system value="email"/><value value="events@example.org"/><rank value="2"/></contact>`
 	sent := strings.Replace(resource(leeds, "MAILBOX1234", about(jack, vaccine)), "<contact>", mail+"<contact>", 1)
 	sent = strings.Replace(sent, "<reason", `<contact><system value="phone"/><value value="0113 496 0000"/></contact><reason`, 1)
-	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, sent))
+	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, sent))
 	if created.Code != 201 {
 		t.Fatalf("%d %s", created.Code, created.Body)
 	}
 	id := created.Header().Get("Location")[len("http://nems.test/STU3/Subscription/"):]
 	for _, format := range []string{"xml", "json"} {
 		var got []string
-		for contact := range parse(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format="+format, spine.ReadInteraction, ""))).ChildrenNamed("contact") {
+		for contact := range parse(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format="+format, access.ReadInteraction, ""))).ChildrenNamed("contact") {
 			got = append(got, contact.Child("system").Value()+" "+contact.Child("value").Value()+" "+contact.Child("rank").Value())
 		}
 		want := "email events@example.org 2|url https://directory.spineservices.nhs.uk/STU3/Organization/RR8 |phone 0113 496 0000 "
@@ -206,7 +207,7 @@ func TestContactsAreKept(t *testing.T) {
 		}
 	}
 	none := strings.Replace(resource(leeds, "MAILBOX1234", about(jack, gp)), `<system value="url"/>`, `<system value="email"/>`, 1)
-	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", spine.CreateInteraction, none)), 422, "INVALID_RESOURCE")
+	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, none)), 422, "INVALID_RESOURCE")
 }
 
 // TestOptionsOnTheBase answers the CapabilityStatement to everybody.
@@ -227,8 +228,8 @@ func TestOptionsOnTheBase(t *testing.T) {
 // (RFC 6750, section 3), and with nothing of the token.
 func TestChallenge(t *testing.T) {
 	w := newWorld(t)
-	token := func(change func(*spine.Token)) string {
-		k := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: leeds.asid, ODS: leeds.ods, Reason: "directcare", Scope: spine.ScopeRead}
+	token := func(change func(*jwt.Token)) string {
+		k := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: leeds.asid, ODS: leeds.ods, Reason: "directcare", Scope: jwt.ScopeRead}
 		change(&k)
 		return "Bearer " + k.Unsigned()
 	}
@@ -243,12 +244,12 @@ func TestChallenge(t *testing.T) {
 		"no token":        {[]string{"Bearer"}, realm + `, error="invalid_request"`},
 		"two":             {[]string{"Bearer a.b.c", "Bearer a.b.c"}, realm + `, error="invalid_request"`},
 		"not a JWT":       {[]string{"Bearer open-sesame"}, realm + `, error="invalid_token"`},
-		"expired":         {[]string{token(func(k *spine.Token) { k.Issued = k.Issued.Add(-time.Hour) })}, realm + `, error="invalid_token"`},
-		"another system":  {[]string{token(func(k *spine.Token) { k.ASID = national.asid })}, realm + `, error="invalid_token"`},
-		"no organisation": {[]string{token(func(k *spine.Token) { k.ODS = "" })}, realm + `, error="invalid_token"`},
-		"another scope":   {[]string{token(func(k *spine.Token) { k.Scope = spine.ScopePublish })}, realm + `, error="insufficient_scope", scope="patient/Subscription.read"`},
+		"expired":         {[]string{token(func(k *jwt.Token) { k.Issued = k.Issued.Add(-time.Hour) })}, realm + `, error="invalid_token"`},
+		"another system":  {[]string{token(func(k *jwt.Token) { k.ASID = national.asid })}, realm + `, error="invalid_token"`},
+		"no organisation": {[]string{token(func(k *jwt.Token) { k.ODS = "" })}, realm + `, error="invalid_token"`},
+		"another scope":   {[]string{token(func(k *jwt.Token) { k.Scope = jwt.ScopePublish })}, realm + `, error="insufficient_scope", scope="patient/Subscription.read"`},
 	} {
-		r := w.request(leeds, "GET", "/STU3/Subscription", spine.ReadInteraction, "")
+		r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 		r.Header["Authorization"] = c.headers
 		answer := w.send(r)
 		refused(t, answer, 400, "MISSING_OR_INVALID_HEADER")
@@ -258,9 +259,9 @@ func TestChallenge(t *testing.T) {
 	}
 	for name, change := range map[string]func(*http.Request){
 		"fromASID":      func(r *http.Request) { r.Header.Del("fromASID") },
-		"InteractionID": func(r *http.Request) { r.Header.Set("InteractionID", spine.CreateInteraction) },
+		"InteractionID": func(r *http.Request) { r.Header.Set("InteractionID", access.CreateInteraction) },
 	} {
-		r := w.request(leeds, "GET", "/STU3/Subscription", spine.ReadInteraction, "")
+		r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 		change(r)
 		if answer := w.send(r); answer.Code != 400 || answer.Header().Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d, WWW-Authenticate %q", name, answer.Code, answer.Header().Get("WWW-Authenticate"))

@@ -17,12 +17,14 @@ import (
 
 	"go.uber.org/goleak"
 
+	"nems/internal/access"
 	"nems/internal/api"
 	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/catalogue"
 	"nems/internal/directory/devworld"
 	"nems/internal/fhir"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -43,7 +45,7 @@ type world struct {
 	mu      sync.Mutex
 	now     time.Time
 	entries []audit.Entry // what was recorded beside the broker
-	changed map[nhs.ASID]spine.System
+	changed map[nhs.ASID]access.System
 	full    atomic.Bool // the store's queue, for what changes many at once
 }
 
@@ -61,15 +63,15 @@ func (j journal) SubscribeAll(ctx context.Context, all []store.Creation) ([]erro
 }
 
 // System is the registry: the development world's, but for what a test changed.
-func (w *world) System(ctx context.Context, asid nhs.ASID) (spine.System, bool, error) {
+func (w *world) System(ctx context.Context, asid nhs.ASID) (spine.Registration, bool, error) {
 	if s, ok := w.changed[asid]; ok {
-		return s, true, nil
+		return spine.Registration{System: s}, true, nil
 	}
 	return w.World.System(ctx, asid)
 }
 
 // only changes a system's registration.
-func (w *world) only(s spine.System) { w.changed = map[nhs.ASID]spine.System{s.ASID: s} }
+func (w *world) only(s access.System) { w.changed = map[nhs.ASID]access.System{s.ASID: s} }
 
 // Record is the API's recorder.
 func (w *world) Record(e audit.Entry) {
@@ -155,15 +157,15 @@ var (
 
 // request is a call by a system, with the token and headers that it needs.
 func (w *world) request(s system, method, path, interaction string, body string) *http.Request {
-	scope := spine.ScopeWrite
+	scope := jwt.ScopeWrite
 	switch {
-	case interaction == spine.ReadInteraction:
-		scope = spine.ScopeRead
+	case interaction == access.ReadInteraction:
+		scope = jwt.ScopeRead
 	case strings.HasSuffix(path, "$process-message"):
-		scope = spine.ScopePublish
+		scope = jwt.ScopePublish
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	token := spine.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
+	token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
 	r.Header = http.Header{
 		"Authorization": {"Bearer " + token.Unsigned()}, "Fromasid": {string(s.asid)}, "Toasid": {string(devworld.NEMS)},
 		"Interactionid": {interaction}, "Accept": {"application/fhir+xml"}, "Content-Type": {"application/fhir+xml"},
@@ -180,7 +182,7 @@ func (w *world) send(r *http.Request) *httptest.ResponseRecorder {
 // subscribe creates a subscription and returns its id.
 func (w *world) subscribe(s system, mailbox, criteria string) string {
 	w.Helper()
-	answer := w.send(w.request(s, "POST", "/STU3/Subscription", spine.CreateInteraction, resource(s, mailbox, criteria)))
+	answer := w.send(w.request(s, "POST", "/STU3/Subscription", access.CreateInteraction, resource(s, mailbox, criteria)))
 	if answer.Code != 201 {
 		w.Fatalf("subscribe: %d %s", answer.Code, answer.Body)
 	}

@@ -6,8 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/audit"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -28,7 +29,7 @@ type Step struct {
 	// Subscription is the one created; of one deleted, what was read of it
 	// before.
 	Subscription subscription.Subscription
-	Notices      []spine.Issue
+	Notices      []refuse.Issue
 	// Err is what Subscribe or Unsubscribe would have returned.
 	Err error
 }
@@ -37,7 +38,7 @@ type Step struct {
 // common.
 type batch struct {
 	*Broker
-	caller  spine.Caller
+	caller  access.Caller
 	at      time.Time
 	entries []batchEntry
 	steps   []Step
@@ -48,7 +49,7 @@ type batch struct {
 // checked and answered as if it had come alone; the order of the steps is that
 // of the entries. Deletions are done before creations, so that an entry can
 // replace what another one takes away. An error means that nothing was done.
-func (b *Broker) Batch(ctx context.Context, caller spine.Caller, body []byte) ([]Step, error) {
+func (b *Broker) Batch(ctx context.Context, caller access.Caller, body []byte) ([]Step, error) {
 	entries, err := readBatch(body, caller.Body)
 	if err != nil {
 		return nil, err
@@ -92,7 +93,7 @@ func inGroups(entries []int, prepare func(int) bool, commit func([]int)) {
 
 // prepareCreations checks one creation after the other.
 func (w *batch) prepareCreations(ctx context.Context) func(int) bool {
-	refusal := w.caller.May(spine.CreateInteraction)
+	refusal := w.caller.May(access.CreateInteraction)
 	return func(i int) bool {
 		step := &w.steps[i]
 		if refusal != nil {
@@ -113,14 +114,14 @@ func (w *batch) prepareCreations(ctx context.Context) func(int) bool {
 const maxListed = 200
 
 func (w *batch) shorten(err error) error {
-	var refusal *spine.Refusal
+	var refusal *refuse.Refusal
 	if !errors.As(err, &refusal) {
 		return err
 	}
 	w.listed += len(refusal.Issues)
 	if more := len(refusal.Issues) - 1; w.listed > maxListed && more > 0 {
 		short := *refusal
-		short.Issues = []spine.Issue{refusal.Issues[0], moreIssues(more)}
+		short.Issues = []refuse.Issue{refusal.Issues[0], moreIssues(more)}
 		return &short
 	}
 	return err
@@ -145,7 +146,7 @@ func (w *batch) create(ctx context.Context, group []int) {
 
 // prepareDeletions checks one deletion after the other.
 func (w *batch) prepareDeletions(ctx context.Context) func(int) bool {
-	refusal := w.caller.May(spine.DeleteInteraction)
+	refusal := w.caller.May(access.DeleteInteraction)
 	return func(i int) bool {
 		step := &w.steps[i]
 		if refusal != nil {

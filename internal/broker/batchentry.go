@@ -6,9 +6,10 @@ import (
 	"strconv"
 	"strings"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // batchEntry is one entry of a batch as it was read.
@@ -17,34 +18,34 @@ type batchEntry struct {
 	id       string       // of what is to be deleted
 	resource fhir.Node
 	findings []fhir.Finding // about its structure
-	refused  error          // a *spine.Refusal: the entry asks for nothing that can be done
+	refused  error          // a *refuse.Refusal: the entry asks for nothing that can be done
 }
 
 // readBatch takes a Bundle of type batch apart. What is wrong with one entry
 // stays with that entry; what is wrong with the Bundle refuses all.
-func readBatch(body []byte, media spine.Media) ([]batchEntry, error) {
+func readBatch(body []byte, media access.Media) ([]batchEntry, error) {
 	doc, findings, err := readDocument(body, media)
 	if err != nil {
 		return nil, err
 	}
 	own, byEntry, unjudged := assign(findings, media)
 	if len(own) > 0 {
-		return nil, spine.InvalidResource(Issues(own)...)
+		return nil, refuse.InvalidResource(Issues(own)...)
 	}
 	root := doc.Root()
 	if kind := root.Child("type"); root.Name() != "Bundle" || !kind.EqualValue("batch") {
-		return nil, spine.InvalidResource(spine.ResourceIssue("error", "",
+		return nil, refuse.InvalidResource(refuse.ResourceIssue("error", "",
 			"this endpoint takes a Bundle of type `batch`; received another resource or type", kind.Expression(), kind.Location()))
 	}
 	if n := root.Count("entry"); n > MaxBatch {
-		return nil, spine.InvalidRequestMessage(fmt.Sprintf("Bundle.entry: expected at most %d entries; received %d", MaxBatch, n))
+		return nil, refuse.InvalidRequestMessage(fmt.Sprintf("Bundle.entry: expected at most %d entries; received %d", MaxBatch, n))
 	}
 	var entries []batchEntry
 	for n := range root.ChildrenNamed("entry") {
 		i := len(entries)
 		entries = append(entries, readEntry(n, byEntry[i]))
 		if i >= unjudged && entries[i].refused == nil {
-			entries[i].refused = spine.InvalidResource(spine.ResourceIssue("error", "",
+			entries[i].refused = refuse.InvalidResource(refuse.ResourceIssue("error", "",
 				"this entry was not looked at, since those before it have too many faults; mend them first", n.Expression(), n.Location()))
 		}
 	}
@@ -54,7 +55,7 @@ func readBatch(body []byte, media spine.Media) ([]batchEntry, error) {
 // assign sorts the findings of a Bundle by the entry that they are about. own
 // are the Bundle's. Findings are capped: the entries from unjudged on may have
 // some that are not listed.
-func assign(findings []fhir.Finding, media spine.Media) (own []fhir.Finding, byEntry map[int][]fhir.Finding, unjudged int) {
+func assign(findings []fhir.Finding, media access.Media) (own []fhir.Finding, byEntry map[int][]fhir.Finding, unjudged int) {
 	byEntry, unjudged = map[int][]fhir.Finding{}, math.MaxInt
 	last := -1
 	for _, f := range findings {
@@ -64,7 +65,7 @@ func assign(findings []fhir.Finding, media spine.Media) (own []fhir.Finding, byE
 			// "and 17 more findings" ends a list that was in document order.
 			unjudged = min(unjudged, last+1)
 			last = -1
-		case !ok, !inside && media.Format == spine.JSON:
+		case !ok, !inside && media.Format == access.JSON:
 			// An entry that is no object is not in the XML made of the JSON:
 			// from there on the numbers would not agree.
 			own = append(own, f)
@@ -102,10 +103,10 @@ func readEntry(n fhir.Node, findings []fhir.Finding) batchEntry {
 	case method.EqualValue("DELETE") && hasID:
 		e.action, e.id = audit.ActionDelete, id
 		if len(findings) > 0 {
-			e.refused = spine.InvalidResource(Issues(findings)...)
+			e.refused = refuse.InvalidResource(Issues(findings)...)
 		}
 	case len(findings) > 0:
-		e.refused = spine.InvalidResource(Issues(findings)...)
+		e.refused = refuse.InvalidResource(Issues(findings)...)
 	default:
 		e.refused = entryIssue(n, "entry.request with the method POST and the url Subscription, or DELETE and Subscription/[id]", "another method or url")
 	}
@@ -122,6 +123,6 @@ func hasCondition(request fhir.Node) bool {
 }
 
 func entryIssue(at fhir.Node, expected, received string) error {
-	return spine.InvalidResource(spine.ResourceIssue("error", "",
+	return refuse.InvalidResource(refuse.ResourceIssue("error", "",
 		"expected "+expected+"; received "+received, at.Expression(), at.Location()))
 }

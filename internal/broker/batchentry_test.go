@@ -5,8 +5,9 @@ import (
 	"math"
 	"testing"
 
+	"nems/internal/access"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 func TestEntryOf(t *testing.T) {
@@ -47,7 +48,7 @@ func TestAssign(t *testing.T) {
 		"the second": {[]fhir.Finding{at("Bundle.entry[9].x"), at("Bundle.entry[2].x"), more}, 3},
 		"both":       {[]fhir.Finding{at("Bundle.entry[9].x"), more, at("Bundle.entry[2].x"), more}, 3},
 	} {
-		if _, _, unjudged := assign(c.findings, spine.Media{}); unjudged != c.unjudged {
+		if _, _, unjudged := assign(c.findings, access.Media{}); unjudged != c.unjudged {
 			t.Errorf("%s: expected entries from %d on not to be judged; received %d", name, c.unjudged, unjudged)
 		}
 	}
@@ -60,12 +61,12 @@ func FuzzReadBatch(f *testing.F) {
 	f.Add([]byte(`{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"DELETE","url":"Subscription/1"}},null]}`), true)
 	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/><entry/><entry><request/></entry></Bundle>`), false)
 	f.Fuzz(func(t *testing.T, body []byte, json bool) {
-		media := spine.Media{Format: spine.XML}
+		media := access.Media{Format: access.XML}
 		if json {
-			media.Format = spine.JSON
+			media.Format = access.JSON
 		}
 		entries, err := readBatch(body, media)
-		var refusal *spine.Refusal
+		var refusal *refuse.Refusal
 		if err != nil && !errors.As(err, &refusal) {
 			t.Fatalf("not a refusal: %v", err)
 		}
@@ -91,10 +92,10 @@ func FuzzReadBatch(f *testing.F) {
 // already tell their first issue and how many more there are.
 func TestAnswersToBatchesAreBounded(t *testing.T) {
 	var w batch
-	all := spine.InvalidResource(make([]spine.Issue, 40)...)
+	all := refuse.InvalidResource(make([]refuse.Issue, 40)...)
 	listed := 0
 	for range MaxBatch {
-		var refusal *spine.Refusal
+		var refusal *refuse.Refusal
 		if !errors.As(w.shorten(all), &refusal) || len(refusal.Issues) == 0 {
 			t.Fatal("no issue")
 		}

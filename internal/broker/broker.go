@@ -2,7 +2,7 @@
 // subscriptions from callers that the front door has let in, and owns the
 // order in which they are checked and kept.
 //
-// Every refusal it returns is a *spine.Refusal. Any other error is temporary
+// Every refusal it returns is a *refuse.Refusal. Any other error is temporary
 // (store.ErrBusy, store.ErrUnknown, when subscribing directory.ErrAway: try again) or a defect.
 package broker
 

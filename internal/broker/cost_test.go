@@ -7,21 +7,22 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/access"
 	"nems/internal/catalogue/example"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // TestNothingIsDoneForWhoHasGone: neither publishing nor subscribing goes on when
 // nobody waits for the answer.
 func TestNothingIsDoneForWhoHasGone(t *testing.T) {
 	w := newWorld(t)
-	system, _, err := w.patients.System(t.Context(), publisher)
+	registered, _, err := w.patients.System(t.Context(), publisher)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	caller := spine.Caller{System: system, ASID: publisher, Interaction: spine.Interaction{Event: vaccinations}}
+	caller := access.Caller{System: registered.System, ASID: publisher, Interaction: access.Interaction{Event: vaccinations}}
 	if _, err := w.Publish(gone, caller, w.message(vaccinations, ""), ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("publish: %v", err)
 	}
@@ -52,7 +53,7 @@ func TestPlacesOfAPatientAreBounded(t *testing.T) {
 	if err := w.publishAs(demographics, "pds-change-of-address-1", with(50, 100)); err != nil {
 		t.Errorf("fifty places: %v", err)
 	}
-	var refusal *spine.Refusal
+	var refusal *refuse.Refusal
 	if err := w.publishAs(demographics, "pds-change-of-address-1", with(5000, 1)); !errors.As(err, &refusal) || !strings.Contains(refusal.Error(), "postcodes and practices") {
 		t.Errorf("five thousand places: %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 )
 
@@ -68,7 +68,7 @@ func (b *Broker) routeDeferred(ctx context.Context, id store.EventID) error {
 	message, err := b.Journal.EventMessage(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrDamaged):
-		unroutable(&r, spine.InternalServerErrorCode, "the stored message is damaged")
+		unroutable(&r, refuse.InternalServerErrorCode, "the stored message is damaged")
 	case err != nil:
 		return err
 	default:
@@ -86,7 +86,7 @@ func (b *Broker) routeDeferred(ctx context.Context, id store.EventID) error {
 func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) error {
 	doc, _, err := fhir.ParseXML(message)
 	if err != nil {
-		unroutable(r, spine.MessageNotWellFormedCode, "the stored message cannot be read")
+		unroutable(r, refuse.MessageNotWellFormedCode, "the stored message cannot be read")
 		return nil
 	}
 	e, _ := event.Read(doc)
@@ -97,14 +97,14 @@ func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) e
 	r.Audit.EventType, r.Audit.Patient = e.Code, number
 	route, err := b.locate(ctx, &e, number)
 	if errors.Is(err, directory.ErrNotFound) {
-		unroutable(r, spine.PatientNotFoundCode, "the patient directory does not have the patient")
+		unroutable(r, refuse.PatientNotFoundCode, "the patient directory does not have the patient")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if parts := differences(&e, number, route.Patient); len(parts) > 0 {
-		unroutable(r, spine.InvalidPatientDemographicsCode, "the routing demographics differ from the record in: "+strings.Join(parts, ", "))
+		unroutable(r, refuse.InvalidPatientDemographicsCode, "the routing demographics differ from the record in: "+strings.Join(parts, ", "))
 		return nil
 	}
 	r.Facts, r.Withheld = route.Facts(e.Code, b.Journal.Moment(r.Event)), route.Withheld
@@ -113,6 +113,6 @@ func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) e
 
 // unroutable keeps the event from making copies. code is the Spine code that a
 // publisher would have got.
-func unroutable(r *store.Routing, code spine.Code, why string) {
+func unroutable(r *store.Routing, code refuse.Code, why string) {
 	r.Refusal, r.Audit.Outcome, r.Audit.Status = why, string(code), 0
 }

@@ -7,7 +7,7 @@ import (
 
 	"nems/internal/catalogue"
 	"nems/internal/fhir"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // maxIssues limits an OperationOutcome: whoever sends nonsense gets the first
@@ -18,7 +18,7 @@ const maxIssues = 50
 // there is an error among them.
 func (p *publication) keep(findings []fhir.Finding) error {
 	if slices.ContainsFunc(findings, isError) {
-		return spine.InvalidResource(Issues(findings)...)
+		return refuse.InvalidResource(Issues(findings)...)
 	}
 	p.warnings = append(p.warnings, findings...)
 	return nil
@@ -51,7 +51,7 @@ func pick(findings []fhir.Finding, wanted func(fhir.Finding) bool) []fhir.Findin
 // and then how many more there are. They have the issue type that the Spine's
 // table gives INVALID_RESOURCE (decision 1), not the finer one that a
 // finding knows.
-func Issues(findings []fhir.Finding) []spine.Issue {
+func Issues(findings []fhir.Finding) []refuse.Issue {
 	findings = slices.Clone(findings)
 	slices.SortStableFunc(findings, func(a, b fhir.Finding) int {
 		switch {
@@ -64,10 +64,10 @@ func Issues(findings []fhir.Finding) []spine.Issue {
 	})
 	more := len(findings) - maxIssues
 	findings = findings[:min(len(findings), maxIssues)]
-	issues := make([]spine.Issue, 0, len(findings)+1)
+	issues := make([]refuse.Issue, 0, len(findings)+1)
 	for _, f := range findings {
 		text := f.Text + " [" + f.Rule + "]"
-		issues = append(issues, spine.ResourceIssue(string(f.Severity), "", text, f.Expression, f.Location))
+		issues = append(issues, refuse.ResourceIssue(string(f.Severity), "", text, f.Expression, f.Location))
 	}
 	if more > 0 {
 		issues = append(issues, moreIssues(more))
@@ -76,7 +76,7 @@ func Issues(findings []fhir.Finding) []spine.Issue {
 }
 
 // moreIssues ends a list that was cut.
-func moreIssues(more int) spine.Issue {
+func moreIssues(more int) refuse.Issue {
 	text := fmt.Sprintf("%d more findings are not listed; mend these first", more)
-	return spine.ResourceIssue("information", "informational", text, "", "")
+	return refuse.ResourceIssue("information", "informational", text, "", "")
 }

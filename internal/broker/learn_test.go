@@ -13,7 +13,7 @@ import (
 	"nems/internal/catalogue/example"
 	"nems/internal/directory"
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 )
 
@@ -106,7 +106,7 @@ func TestWhatEventsTeach(t *testing.T) {
 				message = test.change(message)
 			}
 			err := w.publishAs(test.publisher, test.code, message)
-			var refused *spine.Refusal
+			var refused *refuse.Refusal
 			if err != nil && !errors.As(err, &refused) {
 				t.Fatal(err)
 			}

@@ -11,14 +11,14 @@ import (
 	"nems/internal/directory"
 	"nems/internal/event"
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // findPatient looks the patient up, compares the routing demographics with the
 // record and collects the route keys (decisions 11, 15, 16 and 17).
 func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 	if len(p.strangers) > 0 {
-		return spine.PatientsDiffer(Issues(p.strangers)...)
+		return refuse.PatientsDiffer(Issues(p.strangers)...)
 	}
 	route, err := b.locate(ctx, &p.event, p.number)
 	if errors.Is(err, directory.ErrAway) {
@@ -26,14 +26,14 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 		return nil
 	}
 	if errors.Is(err, directory.ErrNotFound) {
-		return spine.PatientNotFound("the routing demographics name an NHS number that PDS does not have")
+		return refuse.PatientNotFound("the routing demographics name an NHS number that PDS does not have")
 	}
 	if err != nil {
 		return err
 	}
 	p.route = route
 	if parts := differences(&p.event, p.number, route.Patient); len(parts) > 0 {
-		return spine.InvalidPatientDemographics("the routing demographics differ from the PDS record in: " + strings.Join(parts, ", "))
+		return refuse.InvalidPatientDemographics("the routing demographics differ from the PDS record in: " + strings.Join(parts, ", "))
 	}
 	return nil
 }
@@ -55,7 +55,7 @@ type Forgetter interface {
 func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumber) (directory.Route, error) {
 	s := subject(e, number)
 	if n := len(s.Postcodes) + len(s.OldPostcodes) + len(s.Practices); n > maxPlaces {
-		return directory.Route{}, spine.InvalidResource(spine.ResourceIssue("error", "", fmt.Sprintf(
+		return directory.Route{}, refuse.InvalidResource(refuse.ResourceIssue("error", "", fmt.Sprintf(
 			"a message names at most %d postcodes and practices of its patient; received %d", maxPlaces, n), "Bundle", "/f:Bundle"))
 	}
 	if memory, ok := b.Patients.(Forgetter); ok && s.Newer {

@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/broker"
 	"nems/internal/catalogue"
 	"nems/internal/catalogue/example"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -143,11 +144,11 @@ func (w world) publishAbout(asid nhs.ASID, code string, about example.Patient) e
 // publishAs sends a message as a system of the dev world.
 func (w world) publishAs(asid nhs.ASID, code string, message []byte) error {
 	w.Helper()
-	system, _, err := w.patients.System(w.Context(), asid)
+	registered, _, err := w.patients.System(w.Context(), asid)
 	if err != nil {
 		w.Fatal(err)
 	}
-	_, err = w.Publish(w.Context(), spine.Caller{System: system, ASID: asid, Interaction: spine.Interaction{Event: code}}, message, "")
+	_, err = w.Publish(w.Context(), access.Caller{System: registered.System, ASID: asid, Interaction: access.Interaction{Event: code}}, message, "")
 	return err
 }
 
@@ -193,7 +194,7 @@ func TestChangeOfRecordIsSeenAtOnce(t *testing.T) {
 	w.wantPractice("at first", oldPractice)
 	record, err := w.patients.World.Patient(t.Context(), number(t, jack))
 	must(err)
-	var refused *spine.Refusal
+	var refused *refuse.Refusal
 	if err := w.publish(publisher, changeOfGP); !errors.As(err, &refused) {
 		t.Errorf("published by another than the Spine: %v", err)
 	}

@@ -9,13 +9,14 @@ import (
 	"strconv"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/directory"
 	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 )
 
@@ -25,7 +26,7 @@ type Published struct {
 	Copies int
 	// Notices are issues that did not refuse the message: the life cycle of
 	// its event type.
-	Notices []spine.Issue
+	Notices []refuse.Issue
 	// Warnings are the findings that did not refuse the message.
 	Warnings []fhir.Finding
 	// Repeated: the idempotency key was known, nothing new was recorded.
@@ -34,7 +35,7 @@ type Published struct {
 
 // publication is one message on its way through the checks.
 type publication struct {
-	caller spine.Caller
+	caller access.Caller
 	body   []byte
 
 	doc       *fhir.Document
@@ -44,7 +45,7 @@ type publication struct {
 	warnings  []fhir.Finding
 	lost      []fhir.Finding // references #ID that lead nowhere
 	strangers []fhir.Finding // Patient resources that are not the routing patient's
-	notices   []spine.Issue
+	notices   []refuse.Issue
 	route     directory.Route
 	deferred  bool // the directory is away: route is not known yet
 }
@@ -55,7 +56,7 @@ type publication struct {
 //
 // The checks run in the order of the decision 29: the first stage that
 // fails answers.
-func (b *Broker) Publish(ctx context.Context, caller spine.Caller, body []byte, key string) (Published, error) {
+func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte, key string) (Published, error) {
 	p := publication{caller: caller, body: body}
 	for _, stage := range []func(context.Context, *publication) error{
 		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle, b.findPatient,
@@ -102,7 +103,7 @@ func (b *Broker) parse(_ context.Context, p *publication) error {
 func notWellFormed(err error) error {
 	var syntax *fhir.SyntaxError
 	if errors.As(err, &syntax) {
-		return spine.MessageNotWellFormed(syntax.Error())
+		return refuse.MessageNotWellFormed(syntax.Error())
 	}
 	return err
 }
@@ -137,7 +138,7 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 		err = nhs.ErrNHSNumberForm // blanks are for people: subscribers get the number as it stands
 	}
 	if err != nil {
-		return spine.InvalidNHSNumber("MessageHeader.extension(routingDemographics).extension(nhsNumber): " + err.Error())
+		return refuse.InvalidNHSNumber("MessageHeader.extension(routingDemographics).extension(nhsNumber): " + err.Error())
 	}
 	p.number = n
 	return nil
@@ -148,7 +149,7 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 func (b *Broker) judge(_ context.Context, p *publication) error {
 	findings := p.eventType.Judge(p.doc, b.Level).Findings
 	if missing := append(p.lost, pick(findings, isReferenceNotFound)...); len(missing) > 0 {
-		return spine.ReferenceNotFound(Issues(missing)...)
+		return refuse.ReferenceNotFound(Issues(missing)...)
 	}
 	p.strangers = pick(findings, isStranger)
 	return p.keep(slices.DeleteFunc(findings, isStranger))
@@ -158,9 +159,9 @@ func (b *Broker) judge(_ context.Context, p *publication) error {
 func (b *Broker) lifeCycle(_ context.Context, p *publication) error {
 	switch p.eventType.LifeCycle.State {
 	case catalogue.Deprecated, catalogue.NoLongerSupported:
-		p.notices = append(p.notices, spine.Deprecated(notice(p.eventType)))
+		p.notices = append(p.notices, refuse.Deprecated(notice(p.eventType)))
 	case catalogue.Withdrawn:
-		return spine.EventTypesRefused(spine.NoLongerSupported(notice(p.eventType)))
+		return refuse.EventTypesRefused(refuse.NoLongerSupported(notice(p.eventType)))
 	}
 	return nil
 }
@@ -186,7 +187,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 	}
 	receipt, err := b.Journal.AcceptEvent(ctx, a)
 	if errors.Is(err, store.ErrKeyReused) {
-		return Published{}, spine.IdempotencyKeyReused()
+		return Published{}, refuse.IdempotencyKeyReused()
 	}
 	if err != nil {
 		return Published{}, err
@@ -208,7 +209,7 @@ func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
 }
 
 // Entry starts the audit entry of something that a caller does.
-func Entry(c spine.Caller, action audit.Action) audit.Entry {
+func Entry(c access.Caller, action audit.Action) audit.Entry {
 	return audit.Entry{
 		Action: action, Certificate: c.Certificate, ASID: c.ASID, ODS: c.ODS,
 		User: c.User, Reason: c.Reason, Interaction: c.Interaction.ID,

@@ -3,8 +3,8 @@ package broker
 import (
 	"context"
 
+	"nems/internal/access"
 	"nems/internal/nhs"
-	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -35,7 +35,7 @@ type Found struct {
 
 // Search returns a page of the subscriptions that the caller may read. The
 // owner in q does not count.
-func (b *Broker) Search(ctx context.Context, caller spine.Caller, q store.SubscriptionQuery) (Found, error) {
+func (b *Broker) Search(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (Found, error) {
 	page := q.Max
 	q.Max++ // one more, to know whether another page follows
 	var all []subscription.Subscription
@@ -73,7 +73,7 @@ const MaxCounted = 50_000
 
 // Count tells how many subscriptions a search would find on all its pages, if
 // there are no more than MaxCounted to look at.
-func (b *Broker) Count(ctx context.Context, caller spine.Caller, q store.SubscriptionQuery) (all store.Count, err error) {
+func (b *Broker) Count(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (all store.Count, err error) {
 	q.After, q.Max = subscription.ID{}, MaxCounted
 	for _, q.ODS = range readable(caller) {
 		some, err := b.Journal.CountSubscriptions(ctx, q)
@@ -87,7 +87,7 @@ func (b *Broker) Count(ctx context.Context, caller spine.Caller, q store.Subscri
 
 // readable are the organisations whose subscriptions the caller may read: the
 // one that it acts for, or all of its own where the token names none.
-func readable(caller spine.Caller) []nhs.ODSCode {
+func readable(caller access.Caller) []nhs.ODSCode {
 	if !caller.Claimed {
 		return caller.System.ODSCodes
 	}

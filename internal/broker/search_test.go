@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/broker"
-	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -36,7 +36,7 @@ func TestPagesAreBoundedInBytes(t *testing.T) {
 			})
 		}
 		b := broker.New(broker.Config{Journal: s})
-		found, err := b.Search(t.Context(), spine.Caller{ODS: "RR8", Claimed: true}, store.SubscriptionQuery{Max: 500})
+		found, err := b.Search(t.Context(), access.Caller{ODS: "RR8", Claimed: true}, store.SubscriptionQuery{Max: 500})
 		if err != nil || len(found.Subscriptions) != c.found || found.More != c.more {
 			t.Errorf("reasons of %d bytes: %d subscriptions, more %v, %v", c.reason, len(found.Subscriptions), found.More, err)
 		}

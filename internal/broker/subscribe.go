@@ -5,12 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/directory"
 	"nems/internal/fhir"
 	"nems/internal/nhs"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -19,12 +20,12 @@ import (
 type Subscribed struct {
 	Subscription subscription.Subscription
 	// Notices tell of event types that are on their way out.
-	Notices []spine.Issue
+	Notices []refuse.Issue
 }
 
 // Subscribe creates a subscription from the body of a request. After it
 // returns without an error, every event accepted is matched against it.
-func (b *Broker) Subscribe(ctx context.Context, caller spine.Caller, body []byte) (Subscribed, error) {
+func (b *Broker) Subscribe(ctx context.Context, caller access.Caller, body []byte) (Subscribed, error) {
 	resource, err := readSubscription(body, caller.Body)
 	if err != nil {
 		return Subscribed{}, err
@@ -38,7 +39,7 @@ func (b *Broker) Subscribe(ctx context.Context, caller spine.Caller, body []byte
 
 // draft makes the subscription that a resource asks for, or refuses it. at is
 // the moment of its creation.
-func (b *Broker) draft(ctx context.Context, caller spine.Caller, resource subscription.Resource, at time.Time) (s subscription.Subscription, notices []spine.Issue, err error) {
+func (b *Broker) draft(ctx context.Context, caller access.Caller, resource subscription.Resource, at time.Time) (s subscription.Subscription, notices []refuse.Issue, err error) {
 	if err = ctx.Err(); err != nil {
 		return s, nil, err // nobody waits for the answer any more
 	}
@@ -53,7 +54,7 @@ func (b *Broker) draft(ctx context.Context, caller spine.Caller, resource subscr
 		return s, nil, err
 	}
 	if !s.End.IsZero() && !s.End.After(at) {
-		return s, nil, spine.InvalidRequestMessage("Subscription.end: expected an instant that is still to come; received one in the past")
+		return s, nil, refuse.InvalidRequestMessage("Subscription.end: expected an instant that is still to come; received one in the past")
 	}
 	if err = b.mayOwn(ctx, caller, s); err != nil {
 		return s, nil, err
@@ -65,7 +66,7 @@ func (b *Broker) draft(ctx context.Context, caller spine.Caller, resource subscr
 }
 
 // keep records the subscription.
-func (b *Broker) keep(ctx context.Context, caller spine.Caller, s subscription.Subscription, notices []spine.Issue) (Subscribed, error) {
+func (b *Broker) keep(ctx context.Context, caller access.Caller, s subscription.Subscription, notices []refuse.Issue) (Subscribed, error) {
 	if err := kept(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s))); err != nil {
 		return Subscribed{}, err
 	}
@@ -73,7 +74,7 @@ func (b *Broker) keep(ctx context.Context, caller spine.Caller, s subscription.S
 }
 
 // subscribeEntry is the audit entry of a new subscription.
-func subscribeEntry(caller spine.Caller, s subscription.Subscription) audit.Entry {
+func subscribeEntry(caller access.Caller, s subscription.Subscription) audit.Entry {
 	entry := Entry(caller, audit.ActionSubscribe)
 	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = s.Created, s.ID.String(), s.Criteria.Patient, s.Mailbox, 201
 	return entry
@@ -85,9 +86,9 @@ func kept(err error) error {
 	var full *store.QuotaError
 	switch {
 	case errors.As(err, &duplicate):
-		return spine.DuplicateRejected(duplicate.ID.String())
+		return refuse.DuplicateRejected(duplicate.ID.String())
 	case errors.As(err, &full):
-		return spine.QuotaUsedUp(full.Limit, counted[full.Quota])
+		return refuse.QuotaUsedUp(full.Limit, counted[full.Quota])
 	}
 	return err
 }
@@ -101,7 +102,7 @@ var counted = map[store.Quota]string{
 
 // readSubscription reads the resource and holds it against the table of the
 // page "Create Subscription".
-func readSubscription(body []byte, media spine.Media) (subscription.Resource, error) {
+func readSubscription(body []byte, media access.Media) (subscription.Resource, error) {
 	doc, findings, err := readDocument(body, media)
 	if err != nil {
 		return subscription.Resource{}, err
@@ -111,8 +112,8 @@ func readSubscription(body []byte, media spine.Media) (subscription.Resource, er
 
 // readDocument reads a resource in either format. The document is empty when
 // JSON names no resource, which the findings then say.
-func readDocument(body []byte, media spine.Media) (doc *fhir.Document, findings []fhir.Finding, err error) {
-	if media.Format == spine.JSON {
+func readDocument(body []byte, media access.Media) (doc *fhir.Document, findings []fhir.Finding, err error) {
+	if media.Format == access.JSON {
 		if body, findings, err = fhir.JSONToXML(body); err != nil {
 			return nil, nil, notWellFormed(err)
 		}
@@ -131,14 +132,14 @@ func readDocument(body []byte, media spine.Media) (doc *fhir.Document, findings 
 // findings.
 func readResource(root fhir.Node, findings []fhir.Finding) (subscription.Resource, error) {
 	if len(findings) > 0 {
-		return subscription.Resource{}, spine.InvalidResource(Issues(findings)...)
+		return subscription.Resource{}, refuse.InvalidResource(Issues(findings)...)
 	}
 	resource, wrong := subscription.ReadResource(root)
 	if resource.HasID {
-		return resource, spine.ResourceIDNotAllowed()
+		return resource, refuse.ResourceIDNotAllowed()
 	}
 	if len(wrong) > 0 {
-		return resource, spine.InvalidResource(Issues(wrong)...)
+		return resource, refuse.InvalidResource(Issues(wrong)...)
 	}
 	return resource, nil
 }
@@ -149,16 +150,16 @@ func readCriteria(text string) (subscription.Criteria, error) {
 	var wrong *subscription.CriteriaError
 	if errors.As(err, &wrong) {
 		if wrong.NHSNumber {
-			return c, spine.InvalidNHSNumber(wrong.Error())
+			return c, refuse.InvalidNHSNumber(wrong.Error())
 		}
-		return c, spine.InvalidRequestMessage(wrong.Error())
+		return c, refuse.InvalidRequestMessage(wrong.Error())
 	}
 	return c, err
 }
 
 // mayOwn checks that contact, mailbox and caller belong together, and that the
 // caller may subscribe in this way to these events.
-func (b *Broker) mayOwn(ctx context.Context, caller spine.Caller, s subscription.Subscription) error {
+func (b *Broker) mayOwn(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
 	var mailboxODS nhs.ODSCode
 	mailbox, err := b.Mailboxes.Mailbox(ctx, s.Mailbox)
 	switch {
@@ -170,9 +171,9 @@ func (b *Broker) mayOwn(ctx context.Context, caller spine.Caller, s subscription
 	if refusal := caller.MayOwn(s.ODS, s.Mailbox, mailboxODS); refusal != nil {
 		return refusal
 	}
-	kind := spine.Explicit
+	kind := access.Explicit
 	if s.Criteria.Rule != "" {
-		kind = spine.Generic
+		kind = access.Generic
 	}
 	if refusal := caller.MaySubscribe(kind, s.Criteria.Events...); refusal != nil {
 		return refusal
@@ -183,33 +184,33 @@ func (b *Broker) mayOwn(ctx context.Context, caller spine.Caller, s subscription
 // subscribable checks that the event types exist and can still be subscribed
 // to. One refused event type refuses the whole subscription; every issue is
 // listed (decision 19).
-func (b *Broker) subscribable(codes []string) ([]spine.Issue, error) {
-	var issues []spine.Issue
+func (b *Broker) subscribable(codes []string) ([]refuse.Issue, error) {
+	var issues []refuse.Issue
 	refused := false
 	types := b.Catalogue()
 	for _, code := range codes {
 		t, ok := types.Type(code)
 		if !ok {
-			return nil, spine.InvalidRequestMessage("criteria: MessageHeader.event: expected the code of a supported event type; received one that is none")
+			return nil, refuse.InvalidRequestMessage("criteria: MessageHeader.event: expected the code of a supported event type; received one that is none")
 		}
 		switch t.LifeCycle.State {
 		case catalogue.Deprecated:
-			issues = append(issues, spine.Deprecated(notice(t)))
+			issues = append(issues, refuse.Deprecated(notice(t)))
 		case catalogue.NoLongerSupported, catalogue.Withdrawn:
-			issues = append(issues, spine.NoLongerSupported(notice(t)))
+			issues = append(issues, refuse.NoLongerSupported(notice(t)))
 			refused = true
 		}
 	}
 	if refused {
-		return nil, spine.EventTypesRefused(issues...)
+		return nil, refuse.EventTypesRefused(issues...)
 	}
 	return issues, nil
 }
 
 // notice says what happens to an event type and when.
-func notice(t *catalogue.EventType) spine.Notice {
+func notice(t *catalogue.EventType) refuse.Notice {
 	l := t.LifeCycle
-	return spine.Notice{Display: t.Display, Code: t.Code, Deprecated: l.Deprecated, NoLongerSupported: l.NoLongerSupported, Withdrawn: l.Withdrawn, URL: l.URL}
+	return refuse.Notice{Display: t.Display, Code: t.Code, Deprecated: l.Deprecated, NoLongerSupported: l.NoLongerSupported, Withdrawn: l.Withdrawn, URL: l.URL}
 }
 
 // exists checks that the patient or organisation that the criteria name is one
@@ -218,7 +219,7 @@ func (b *Broker) exists(ctx context.Context, c subscription.Criteria) error {
 	if !c.Patient.IsZero() {
 		_, err := b.Patients.Patient(ctx, c.Patient)
 		if errors.Is(err, directory.ErrNotFound) && !b.AcceptUnknownPatients {
-			return spine.PatientNotFound("criteria: Patient.identifier: an NHS number that PDS does not have")
+			return refuse.PatientNotFound("criteria: Patient.identifier: an NHS number that PDS does not have")
 		}
 		if errors.Is(err, directory.ErrNotFound) {
 			return nil
@@ -230,16 +231,16 @@ func (b *Broker) exists(ctx context.Context, c subscription.Criteria) error {
 	}
 	_, err := b.Organisations.Organisation(ctx, nhs.ODSCode(c.Organisation))
 	if errors.Is(err, directory.ErrNotFound) {
-		return spine.OrganisationNotFound("criteria: Organization.identifier: an organisation that the directory does not have")
+		return refuse.OrganisationNotFound("criteria: Organization.identifier: an organisation that the directory does not have")
 	}
 	return err
 }
 
 // Read returns a subscription of the caller's organisation.
-func (b *Broker) Read(ctx context.Context, caller spine.Caller, id string) (subscription.Subscription, error) {
+func (b *Broker) Read(ctx context.Context, caller access.Caller, id string) (subscription.Subscription, error) {
 	parsed, err := subscription.ParseID(id)
 	if err != nil {
-		return subscription.Subscription{}, spine.BadRequest("the id of a subscription has 32 letters or digits; received another form")
+		return subscription.Subscription{}, refuse.BadRequest("the id of a subscription has 32 letters or digits; received another form")
 	}
 	s, err := b.Journal.Subscription(ctx, parsed)
 	if err != nil {
@@ -253,7 +254,7 @@ func (b *Broker) Read(ctx context.Context, caller spine.Caller, id string) (subs
 
 // Unsubscribe deletes a subscription of the caller's organisation. No event
 // accepted after it returns is matched against it.
-func (b *Broker) Unsubscribe(ctx context.Context, caller spine.Caller, id string) error {
+func (b *Broker) Unsubscribe(ctx context.Context, caller access.Caller, id string) error {
 	s, err := b.Read(ctx, caller, id)
 	if err != nil {
 		return err
@@ -262,7 +263,7 @@ func (b *Broker) Unsubscribe(ctx context.Context, caller spine.Caller, id string
 }
 
 // deleteEntry is the audit entry of a subscription's end.
-func (b *Broker) deleteEntry(caller spine.Caller, s subscription.Subscription) audit.Entry {
+func (b *Broker) deleteEntry(caller access.Caller, s subscription.Subscription) audit.Entry {
 	entry := Entry(caller, audit.ActionDelete)
 	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = b.Now(), s.ID.String(), s.Criteria.Patient, s.Mailbox, 200
 	return entry
@@ -272,7 +273,7 @@ func (b *Broker) deleteEntry(caller spine.Caller, s subscription.Subscription) a
 // answer.
 func gone(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
-		return spine.NoRecordFound("there is no subscription of this id, or it was deleted")
+		return refuse.NoRecordFound("there is no subscription of this id, or it was deleted")
 	}
 	return err
 }

@@ -23,6 +23,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/certs"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/node"
 	"nems/internal/node/nodetest"
@@ -51,7 +52,7 @@ func TestRegistrationsAreFollowed(t *testing.T) {
 	if code := p.code(p.publish()); code != "ASID_CHECK_FAILED" {
 		t.Errorf("expected ASID_CHECK_FAILED; received %s", code)
 	}
-	if err := p.operator.PutSystems(ctx, []spine.System{before}); err != nil {
+	if err := p.operator.PutSystems(ctx, []spine.Registration{before}); err != nil {
 		t.Fatal(err)
 	}
 	p.eventually("reinstated", func() bool { return p.publish().Status == 202 })
@@ -78,7 +79,7 @@ func (p *production) registerKey(asid nhs.ASID) {
 	if s.Keys, err = spine.ParseKeys(jwk); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := p.operator.PutSystems(p.t.Context(), []spine.System{s}); err != nil {
+	if err := p.operator.PutSystems(p.t.Context(), []spine.Registration{s}); err != nil {
 		p.t.Fatal(err)
 	}
 	p.key = key
@@ -87,7 +88,7 @@ func (p *production) registerKey(asid nhs.ASID) {
 // signedPublish is a publish of the publisher with a signed token.
 func (p *production) signedPublish() *nodetest.Request {
 	p.t.Helper()
-	signed, err := p.Token(nodetest.PublisherID, "A83627", spine.ScopePublish).Signed(p.key, "")
+	signed, err := spine.Sign(p.Token(nodetest.PublisherID, "A83627", jwt.ScopePublish), p.key, "")
 	if err != nil {
 		p.t.Fatal(err)
 	}

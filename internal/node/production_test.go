@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"nems/client"
+	"nems/internal/access"
 	"nems/internal/certs"
 	"nems/internal/nhs"
 	"nems/internal/node"
@@ -85,16 +86,16 @@ func bootProduction(t *testing.T, change ...func(*node.Config)) *production {
 func (p *production) register() {
 	p.t.Helper()
 	ctx := context.Background()
-	system := func(asid, ods, name, interactions string) spine.System {
-		return spine.System{
+	system := func(asid, ods, name, interactions string) spine.Registration {
+		return spine.Registration{System: access.System{
 			ASID: nhs.ASID(asid), ODSCodes: []nhs.ODSCode{nhs.ODSCode(ods)}, CertificateNames: []string{name},
 			Interactions: []string{"urn:nhs:names:services:" + interactions}, Mailboxes: []string{"*"},
-			Kinds: []spine.SubscriptionKind{spine.Explicit},
-		}
+			Kinds: []access.SubscriptionKind{access.Explicit},
+		}}
 	}
 	err := p.operator.PutMailboxes(ctx, []operator.Mailbox{{ID: nodetest.LeedsBox, ODS: "RR8", Password: boxPassword}})
 	if err == nil {
-		err = p.operator.PutSystems(ctx, []spine.System{
+		err = p.operator.PutSystems(ctx, []spine.Registration{
 			system(nodetest.PublisherID, "A83627", publisherName, "events:*"),
 			system(nodetest.LeedsID, "RR8", leedsName, "clinicals-sync:*"),
 			system(nodetest.NationalID, "X26", nationalName, "clinicals-sync:*"),

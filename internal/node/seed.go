@@ -12,6 +12,7 @@ import (
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
+	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
 )
@@ -24,7 +25,7 @@ func (n *node) seed(ctx context.Context) error {
 	}
 	entry := audit.Entry{At: n.Now(), Action: audit.ActionSeed}
 	for _, s := range devworld.Systems() {
-		row, err := operator.EncodeSystem(s)
+		row, err := operator.EncodeSystem(spine.Registration{System: s})
 		if err != nil {
 			return err
 		}

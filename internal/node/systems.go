@@ -23,14 +23,14 @@ type systems struct {
 
 // registered is one reading of the registrations. It is never changed.
 type registered struct {
-	byASID map[nhs.ASID]spine.System
+	byASID map[nhs.ASID]spine.Registration
 	// byCertificate finds the systems that a certificate's name, in small
 	// letters, speaks for: one endpoint may serve several.
-	byCertificate map[string][]spine.System
+	byCertificate map[string][]spine.Registration
 }
 
 // System implements spine.Registry.
-func (s *systems) System(_ context.Context, asid nhs.ASID) (spine.System, bool, error) {
+func (s *systems) System(_ context.Context, asid nhs.ASID) (spine.Registration, bool, error) {
 	system, ok := s.current.Load().byASID[asid]
 	return system, ok, nil
 }
@@ -41,7 +41,7 @@ func (s *systems) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	next := registered{byASID: make(map[nhs.ASID]spine.System, len(rows)), byCertificate: map[string][]spine.System{}}
+	next := registered{byASID: make(map[nhs.ASID]spine.Registration, len(rows)), byCertificate: map[string][]spine.Registration{}}
 	for _, row := range rows {
 		system, err := operator.DecodeSystem(row)
 		if err != nil {

@@ -22,7 +22,7 @@ func export(t *testing.T) []string {
 	t.Helper()
 	d := newDesk(t)
 	for _, asid := range []nhs.ASID{"200000000115", "200000000116", "200000000117", "200000000118"} {
-		if err := d.PutSystems(t.Context(), []spine.System{system(asid)}); err != nil {
+		if err := d.PutSystems(t.Context(), []spine.Registration{system(asid)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +138,7 @@ func TestExportsAreReadStrictly(t *testing.T) {
 func TestExportsOfSpansFitTogether(t *testing.T) {
 	d := newDesk(t)
 	for _, asid := range []nhs.ASID{"200000000115", "200000000116", "200000000117"} {
-		if err := d.PutSystems(t.Context(), []spine.System{system(asid)}); err != nil {
+		if err := d.PutSystems(t.Context(), []spine.Registration{system(asid)}); err != nil {
 			t.Fatal(err)
 		}
 	}

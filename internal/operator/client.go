@@ -30,17 +30,17 @@ type Client struct {
 }
 
 // Systems is Desk.Systems.
-func (c *Client) Systems(ctx context.Context) (out []spine.System, err error) {
+func (c *Client) Systems(ctx context.Context) (out []spine.Registration, err error) {
 	return out, c.call(ctx, http.MethodGet, "systems", nil, &out)
 }
 
 // System is Desk.System.
-func (c *Client) System(ctx context.Context, asid nhs.ASID) (out spine.System, err error) {
+func (c *Client) System(ctx context.Context, asid nhs.ASID) (out spine.Registration, err error) {
 	return out, c.call(ctx, http.MethodGet, "systems/"+url.PathEscape(string(asid)), nil, &out)
 }
 
 // PutSystems is Desk.PutSystems.
-func (c *Client) PutSystems(ctx context.Context, systems []spine.System) error {
+func (c *Client) PutSystems(ctx context.Context, systems []spine.Registration) error {
 	return c.call(ctx, http.MethodPost, "systems", systems, nil)
 }
 

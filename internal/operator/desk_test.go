@@ -20,7 +20,7 @@ func TestSystemsAreKept(t *testing.T) {
 		ctx := t.Context()
 		second := system("200000000116")
 		second.Name = "Second"
-		if err := d.PutSystems(ctx, []spine.System{second, system("200000000115")}); err != nil {
+		if err := d.PutSystems(ctx, []spine.Registration{second, system("200000000115")}); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.RevokeSystem(ctx, second.ASID); err != nil {
@@ -31,7 +31,7 @@ func TestSystemsAreKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]spine.System{system("200000000115"), second}, got, cmpopts.IgnoreUnexported(spine.Keys{})); diff != "" {
+		if diff := cmp.Diff([]spine.Registration{system("200000000115"), second}, got, cmpopts.IgnoreUnexported(spine.Keys{})); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		one, err := d.System(ctx, second.ASID)
@@ -52,7 +52,7 @@ func TestWrongSystemsAreRefused(t *testing.T) {
 	each(t, func(t *testing.T, d doer) {
 		wrong := system("200000000116")
 		wrong.ODSCodes = nil
-		err := d.PutSystems(t.Context(), []spine.System{system("200000000115"), wrong})
+		err := d.PutSystems(t.Context(), []spine.Registration{system("200000000115"), wrong})
 		if !errors.Is(err, operator.ErrInvalid) || !strings.Contains(err.Error(), "200000000116") {
 			t.Errorf("expected %v with the ASID; received %v", operator.ErrInvalid, err)
 		}
@@ -147,7 +147,7 @@ func TestAuditIsFiltered(t *testing.T) {
 	each(t, func(t *testing.T, d doer) {
 		ctx := t.Context()
 		for _, asid := range []nhs.ASID{"200000000115", "200000000116", "200000000115"} {
-			if err := d.PutSystems(ctx, []spine.System{system(asid)}); err != nil {
+			if err := d.PutSystems(ctx, []spine.Registration{system(asid)}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -182,7 +182,7 @@ func TestAuditIsFiltered(t *testing.T) {
 func TestWhoDidItIsRecorded(t *testing.T) {
 	d := newDesk(t)
 	c := newClient(t, d)
-	if err := c.PutSystems(t.Context(), []spine.System{system("200000000115")}); err != nil {
+	if err := c.PutSystems(t.Context(), []spine.Registration{system("200000000115")}); err != nil {
 		t.Fatal(err)
 	}
 	got := all(t, d.Audit(t.Context(), operator.Filter{Action: "system-put"}))

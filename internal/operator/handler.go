@@ -150,7 +150,7 @@ func showSystem(d Desk, w http.ResponseWriter, r *http.Request) error {
 }
 
 func putSystems(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var systems []spine.System
+	var systems []spine.Registration
 	return done(w, read(w, r, &systems), func() error { return d.PutSystems(r.Context(), systems) })
 }
 

@@ -8,9 +8,9 @@ import (
 	"regexp"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/nhs"
-	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -38,13 +38,13 @@ type Subscription struct {
 	ODS     nhs.ODSCode `json:"ods,omitempty"`
 	Mailbox string      `json:"mailbox,omitempty"`
 	// Kind and About are empty when the criteria cannot be read.
-	Kind    spine.SubscriptionKind `json:"kind,omitempty"`
-	About   string                 `json:"about,omitempty"` // "one patient", or the rule and its organisation
-	Events  []string               `json:"events,omitempty"`
-	Status  subscription.Status    `json:"status,omitempty"`
-	End     time.Time              `json:"end,omitzero"` // zero: perpetual
-	Created time.Time              `json:"created,omitzero"`
-	Reason  string                 `json:"reason,omitempty"`
+	Kind    access.SubscriptionKind `json:"kind,omitempty"`
+	About   string                  `json:"about,omitempty"` // "one patient", or the rule and its organisation
+	Events  []string                `json:"events,omitempty"`
+	Status  subscription.Status     `json:"status,omitempty"`
+	End     time.Time               `json:"end,omitzero"` // zero: perpetual
+	Created time.Time               `json:"created,omitzero"`
+	Reason  string                  `json:"reason,omitempty"`
 	// Quarantined and Problem say since when and why a subscription does not
 	// match any more, when it was asked for those.
 	Quarantined time.Time `json:"quarantined,omitzero"`
@@ -149,9 +149,9 @@ func newSubscription(s subscription.Subscription) Subscription {
 	switch {
 	case len(s.Criteria.Events) == 0: // criteria that cannot be read: there is always one
 	case s.Criteria.Explicit():
-		out.Kind, out.About = spine.Explicit, "one patient"
+		out.Kind, out.About = access.Explicit, "one patient"
 	default:
-		out.Kind, out.About = spine.Generic, s.Criteria.Rule+" "+s.Criteria.Organisation
+		out.Kind, out.About = access.Generic, s.Criteria.Rule+" "+s.Criteria.Organisation
 	}
 	return out
 }

@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/operator"
-	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
 	"nems/internal/subscription"
@@ -95,13 +95,13 @@ func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 			}
 		}
 		list := all(t, d.Subscriptions(t.Context(), operator.SubscriptionFilter{}))
-		want := operator.Subscription{ID: second, ASID: "200000000116", ODS: "X26", Mailbox: "BOX1", Kind: spine.Generic,
+		want := operator.Subscription{ID: second, ASID: "200000000116", ODS: "X26", Mailbox: "BOX1", Kind: access.Generic,
 			About: "UHV_POSTCODE_LACODE E08000035", Events: []string{"vaccinations-1"}, Status: subscription.Active,
 			End: time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC), Created: list[1].Created, Reason: "Health visiting"}
 		if diff := cmp.Diff(want, list[1]); diff != "" || list[1].Created.IsZero() {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if s := list[0]; s.Kind != spine.Explicit || s.About != "one patient" || s.Reason != "Jack, [NHS number] or [NHS number]" {
+		if s := list[0]; s.Kind != access.Explicit || s.About != "one patient" || s.Reason != "Jack, [NHS number] or [NHS number]" {
 			t.Errorf("%+v", s)
 		}
 		if text, err := json.Marshal(list); err != nil || strings.Contains(string(text), "3888") || strings.Contains(string(text), "9434765919") {

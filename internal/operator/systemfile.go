@@ -18,7 +18,7 @@ import (
 // systemFile is one system of a file: a registration, whose keys may lie in
 // files beside it.
 type systemFile struct {
-	spine.System
+	spine.Registration
 	// KeyFiles are files with public keys: JWK sets, JWKs, or PEM blocks with
 	// public keys or certificates. Paths start from the folder of the file.
 	KeyFiles []string `json:"keyFiles"`
@@ -26,14 +26,14 @@ type systemFile struct {
 
 // ReadSystems reads a file of systems, in YAML or JSON: one, a list, or a list
 // under the member systems. folder is where its keyFiles start from. Members
-// have the names of spine.System's JSON. The error says where it is wrong.
-func ReadSystems(data []byte, folder string) ([]spine.System, error) {
+// have the names of spine.Registration's JSON. The error says where it is wrong.
+func ReadSystems(data []byte, folder string) ([]spine.Registration, error) {
 	list, err := readList[systemFile](data, "systems")
 	if err != nil {
 		return nil, err
 	}
 	seen := map[nhs.ASID]bool{}
-	systems := make([]spine.System, len(list))
+	systems := make([]spine.Registration, len(list))
 	for i, s := range list {
 		if s.Keys, err = s.keys(folder); err == nil {
 			err = s.Validate()
@@ -45,7 +45,7 @@ func ReadSystems(data []byte, folder string) ([]spine.System, error) {
 			return nil, fmt.Errorf("system %d (%s): %w", i+1, s.ASID, err)
 		}
 		seen[s.ASID] = true
-		systems[i] = s.System
+		systems[i] = s.Registration
 	}
 	return systems, nil
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/access"
 	"nems/internal/operator"
 	"nems/internal/spine"
 )
@@ -28,7 +29,7 @@ func TestSystemFiles(t *testing.T) {
 	indented := strings.ReplaceAll(strings.TrimSpace(oneSystem), "\n", "\n  ")
 	for name, text := range map[string]string{
 		"one": oneSystem, "a list": "- " + indented, "under systems": "systems:\n- " + indented,
-		"JSON": `[{"asid":"200000000115","odsCodes":["RR8"],"interactions":["` + spine.CreateInteraction + `"]}]`,
+		"JSON": `[{"asid":"200000000115","odsCodes":["RR8"],"interactions":["` + access.CreateInteraction + `"]}]`,
 	} {
 		systems, err := operator.ReadSystems([]byte(text), ".")
 		if err != nil || len(systems) != 1 || systems[0].ASID != "200000000115" || systems[0].ODSCodes[0] != "RR8" {

@@ -14,7 +14,7 @@ import (
 )
 
 // EncodeSystem returns a registration as a store keeps it.
-func EncodeSystem(s spine.System) (store.System, error) {
+func EncodeSystem(s spine.Registration) (store.System, error) {
 	value, err := json.Marshal(s)
 	if err != nil {
 		return store.System{}, fmt.Errorf("system %s: %w", s.ASID, err)
@@ -23,10 +23,10 @@ func EncodeSystem(s spine.System) (store.System, error) {
 }
 
 // DecodeSystem reads what EncodeSystem wrote.
-func DecodeSystem(row store.System) (spine.System, error) {
-	var s spine.System
+func DecodeSystem(row store.System) (spine.Registration, error) {
+	var s spine.Registration
 	if err := json.Unmarshal(row.Value, &s); err != nil {
-		return spine.System{}, fmt.Errorf("the registration of system %s cannot be read: %w", row.ASID, err)
+		return spine.Registration{}, fmt.Errorf("the registration of system %s cannot be read: %w", row.ASID, err)
 	}
 	s.Revoked = s.Revoked || row.Revoked
 	return s, nil
@@ -34,12 +34,12 @@ func DecodeSystem(row store.System) (spine.System, error) {
 
 // Systems returns all registrations, revoked ones too, in the order of their
 // ASIDs. One that cannot be read is an error.
-func (d Desk) Systems(ctx context.Context) ([]spine.System, error) {
+func (d Desk) Systems(ctx context.Context) ([]spine.Registration, error) {
 	rows, err := d.Store.Systems(ctx)
 	if err != nil {
 		return nil, err
 	}
-	systems := make([]spine.System, 0, len(rows))
+	systems := make([]spine.Registration, 0, len(rows))
 	for _, row := range rows {
 		s, err := DecodeSystem(row)
 		if err != nil {
@@ -51,10 +51,10 @@ func (d Desk) Systems(ctx context.Context) ([]spine.System, error) {
 }
 
 // System returns one registration; store.ErrNotFound when there is none.
-func (d Desk) System(ctx context.Context, asid nhs.ASID) (spine.System, error) {
+func (d Desk) System(ctx context.Context, asid nhs.ASID) (spine.Registration, error) {
 	row, err := d.Store.System(ctx, asid)
 	if err != nil {
-		return spine.System{}, named(err, "system", string(asid))
+		return spine.Registration{}, named(err, "system", string(asid))
 	}
 	return DecodeSystem(row)
 }
@@ -62,7 +62,7 @@ func (d Desk) System(ctx context.Context, asid nhs.ASID) (spine.System, error) {
 // PutSystems registers systems, replacing the registrations of those that have
 // one; a revoked one is reinstated. All are checked before the first is kept:
 // ErrInvalid. They are in force on every node within a second.
-func (d Desk) PutSystems(ctx context.Context, systems []spine.System) error {
+func (d Desk) PutSystems(ctx context.Context, systems []spine.Registration) error {
 	rows := make([]store.System, len(systems))
 	for i, s := range systems {
 		if err := s.Validate(); err != nil {

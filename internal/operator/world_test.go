@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/catalogue"
 	"nems/internal/nhs"
 	"nems/internal/operator"
@@ -22,9 +23,9 @@ var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 
 // doer is what a Desk and a Client have in common.
 type doer interface {
-	Systems(ctx context.Context) ([]spine.System, error)
-	System(ctx context.Context, asid nhs.ASID) (spine.System, error)
-	PutSystems(ctx context.Context, systems []spine.System) error
+	Systems(ctx context.Context) ([]spine.Registration, error)
+	System(ctx context.Context, asid nhs.ASID) (spine.Registration, error)
+	PutSystems(ctx context.Context, systems []spine.Registration) error
 	RevokeSystem(ctx context.Context, asid nhs.ASID) error
 	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
 	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
@@ -105,6 +106,8 @@ func all[T any](t *testing.T, seq iter.Seq2[T, error]) (out []T) {
 	return out
 }
 
-func system(asid nhs.ASID) spine.System {
-	return spine.System{ASID: asid, ODSCodes: []nhs.ODSCode{"RR8"}, Interactions: []string{spine.CreateInteraction}, Mailboxes: []string{"*"}}
+func system(asid nhs.ASID) spine.Registration {
+	return spine.Registration{System: access.System{
+		ASID: asid, ODSCodes: []nhs.ODSCode{"RR8"}, Interactions: []string{access.CreateInteraction}, Mailboxes: []string{"*"},
+	}}
 }

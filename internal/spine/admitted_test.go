@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // Requests that differ from the plain one in a way that is allowed.
@@ -37,29 +40,29 @@ var admittedRequests = []struct {
 	{"blanks behind the payload", "create", swap("}", "} \n")},
 	{"escaped claim", "create", swap("directcare", `\u0064irectcare`)},
 	{"escaped claim name", "create", swap(`"iss"`, `"\u0069ss"`)},
-	{"secondaryuses", "create", claimed(func(t *Token) { t.Reason = "secondaryuses" })},
-	{"patientaccess", "create", claimed(func(t *Token) { t.Reason = "patientaccess" })},
-	{"several scopes", "create", claimed(func(t *Token) { t.Scope = "patient/Subscription.read patient/Subscription.write" })},
-	{"scopes with blanks to spare", "publish", claimed(func(t *Token) { t.Scope = "  openid   patient/Bundle.write " })},
-	{"reading with the scope of writing", "read", claimed(func(t *Token) { t.Scope = ScopeWrite })},
-	{"searching with the scope of writing", "search", claimed(func(t *Token) { t.Scope = ScopeWrite })},
+	{"secondaryuses", "create", claimed(func(t *jwt.Token) { t.Reason = "secondaryuses" })},
+	{"patientaccess", "create", claimed(func(t *jwt.Token) { t.Reason = "patientaccess" })},
+	{"several scopes", "create", claimed(func(t *jwt.Token) { t.Scope = "patient/Subscription.read patient/Subscription.write" })},
+	{"scopes with blanks to spare", "publish", claimed(func(t *jwt.Token) { t.Scope = "  openid   patient/Bundle.write " })},
+	{"reading with the scope of writing", "read", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopeWrite })},
+	{"searching with the scope of writing", "search", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopeWrite })},
 	{"organization with a z", "create", swap("requesting_organisation", "requesting_organization")},
 	{"both spellings, equal", "create", swap(`"iss"`, `"requesting_organization":"rr8","iss"`)},
 	{"organisation bare", "create", value("requesting_organisation", `"RR8"`)},
-	{"second organisation of the system", "publish", claimed(func(t *Token) { t.ODS = "B86056" })},
-	{"user", "create", claimed(func(t *Token) { t.User = "https://fhir.nhs.uk/Id/sds-role-profile-id|387429785309275" })},
-	{"patient", "create", claimed(func(t *Token) { t.Patient = nhsNumber("9912003888") })},
+	{"second organisation of the system", "publish", claimed(func(t *jwt.Token) { t.ODS = "B86056" })},
+	{"user", "create", claimed(func(t *jwt.Token) { t.User = "https://fhir.nhs.uk/Id/sds-role-profile-id|387429785309275" })},
+	{"patient", "create", claimed(func(t *jwt.Token) { t.Patient = nhsNumber("9912003888") })},
 	{"patient bare", "create", value("requesting_patient", `"9912003888"`)},
-	{"patient with the newer naming", "read", value("requesting_patient", `"`+nhsNumberNaming+`|9912003888"`)},
+	{"patient with the newer naming", "read", value("requesting_patient", `"`+jwt.NHSNumberNaming+`|9912003888"`)},
 	{"audience list", "create", value("aud", `["https://a.example.org"]`)},
 	{"any audience", "create", value("aud", `"urn:nobody"`)},
-	{"lifetime of a day", "create", claimed(func(t *Token) { t.Expires = now.Add(24 * time.Hour) })},
-	{"expired within the leeway", "create", claimed(func(t *Token) { t.Expires = now.Add(-59 * time.Second) })},
-	{"made in the future within the leeway", "create", claimed(func(t *Token) { t.Issued = now.Add(60 * time.Second) })},
+	{"lifetime of a day", "create", claimed(func(t *jwt.Token) { t.Expires = now.Add(24 * time.Hour) })},
+	{"expired within the leeway", "create", claimed(func(t *jwt.Token) { t.Expires = now.Add(-59 * time.Second) })},
+	{"made in the future within the leeway", "create", claimed(func(t *jwt.Token) { t.Issued = now.Add(60 * time.Second) })},
 	{"nbf", "create", value("nbf", seconds(now))},
 	{"jti", "create", value("jti", `"7f"`)},
-	{"event code in the interaction", "publish", set("InteractionID", PublishInteraction("vaccinations-1"))},
-	{"unknown event in the interaction", "publish", set("InteractionID", PublishInteraction("Tea"))},
+	{"event code in the interaction", "publish", set("InteractionID", access.PublishInteraction("vaccinations-1"))},
+	{"unknown event in the interaction", "publish", set("InteractionID", access.PublishInteraction("Tea"))},
 	{"certificate with several names", "create", certificate("other.example.nhs.uk", "RR8.example.nhs.uk")},
 }
 
@@ -94,7 +97,7 @@ func TestCallerCarriesTheClaims(t *testing.T) {
 		t.Fatal(err)
 	}
 	if caller.User != a.token.User || caller.Patient.Digits() != "9912003888" || caller.TokenID != "token-7" ||
-		caller.Reason != "directcare" || caller.Scopes != ScopeRead || caller.Answer != (Media{JSON, "application/fhir+json"}) {
+		caller.Reason != "directcare" || caller.Scopes != jwt.ScopeRead || caller.Answer != (access.Media{Format: access.JSON, Type: "application/fhir+json"}) {
 		t.Errorf("caller %+v", caller)
 	}
 	if strings.Contains(fmt.Sprintf("%v %+v %#v", caller, caller, caller), "9912003888") {
@@ -129,7 +132,7 @@ func TestObservedProfile(t *testing.T) {
 		if caller.ODS != "RR8" || caller.Claimed != (a.token.ODS != "") {
 			t.Errorf("%s: caller acts for %s, claimed %v", name, caller.ODS, caller.Claimed)
 		}
-		if caller.Answer != DefaultMedia {
+		if caller.Answer != access.DefaultMedia {
 			t.Errorf("%s: answers %v", name, caller.Answer)
 		}
 	}
@@ -180,20 +183,20 @@ type brokenRegistry struct{}
 
 var errAway = errors.New("away")
 
-func (brokenRegistry) System(context.Context, nhs.ASID) (System, bool, error) {
+func (brokenRegistry) System(context.Context, nhs.ASID) (Registration, bool, error) {
 	return subscriber, true, errAway
 }
 
 type forgetfulRegistry struct{}
 
-func (forgetfulRegistry) System(context.Context, nhs.ASID) (System, bool, error) {
+func (forgetfulRegistry) System(context.Context, nhs.ASID) (Registration, bool, error) {
 	return subscriber, false, nil
 }
 
 func TestRegistryDecides(t *testing.T) {
 	door := testDoor(t, Strict)
 	door.Systems = brokenRegistry{}
-	var refusal *Refusal
+	var refusal *refuse.Refusal
 	if _, err := door.Enter(context.Background(), createRequest().build()); !errors.Is(err, errAway) || errors.As(err, &refusal) {
 		t.Errorf("registry away: %v", err)
 	}
@@ -209,18 +212,18 @@ func TestRefusedCallerIsKnownToTheAudit(t *testing.T) {
 	a.header.Set("toASID", "222222222222")
 	caller, err := testDoor(t, Strict).Enter(context.Background(), a.build())
 	if err == nil || caller.ASID != "200000000115" || caller.ODS != "RR8" || caller.Reason != "directcare" ||
-		caller.Interaction.ID != CreateInteraction || caller.Certificate != "rr8.example.nhs.uk" {
+		caller.Interaction.ID != access.CreateInteraction || caller.Certificate != "rr8.example.nhs.uk" {
 		t.Errorf("%v, caller %+v", err, caller)
 	}
 	a = createRequest()
 	a.header.Set("Accept", "text/html")
-	if caller, err = testDoor(t, Strict).Enter(context.Background(), a.build()); err == nil || caller.ASID != "200000000115" || caller.Answer != DefaultMedia {
+	if caller, err = testDoor(t, Strict).Enter(context.Background(), a.build()); err == nil || caller.ASID != "200000000115" || caller.Answer != access.DefaultMedia {
 		t.Errorf("%v, caller %+v", err, caller)
 	}
 	a = createRequest()
 	a.header.Set("Accept", "application/fhir+json")
 	a.header.Set("Content-Type", "text/plain")
-	if caller, err = testDoor(t, Strict).Enter(context.Background(), a.build()); err == nil || caller.Answer.Format != JSON {
+	if caller, err = testDoor(t, Strict).Enter(context.Background(), a.build()); err == nil || caller.Answer.Format != access.JSON {
 		t.Errorf("%v, answered in %v", err, caller.Answer)
 	}
 }

@@ -6,7 +6,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"nems/internal/access"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // claim numbers the claims that have a meaning here.
@@ -50,15 +53,6 @@ var claimNames = [numberOfClaims]string{
 	tokenID:                "jti",
 }
 
-// Naming systems of identifiers in claims (Spine Core, "Access Tokens and Audit
-// (JWT)", "Population of JWT attributes"). Both of NHS numbers are in use.
-const (
-	asidNaming         = "https://fhir.nhs.uk/Id/accredited-system"
-	odsNaming          = "https://fhir.nhs.uk/Id/ods-organization-code"
-	nhsNumberNaming    = "https://fhir.nhs.uk/Id/nhs-number"
-	nhsNumberNamingOld = "http://fhir.nhs.net/Id/nhs-number"
-)
-
 // claims are the values of one token, as they came.
 type claims [numberOfClaims]claimValue
 
@@ -76,14 +70,14 @@ func (c *claims) given(n claim) bool { return c[n].kind != 0 }
 // member takes up one member of the payload. Unknown claims are ignored, as RFC
 // 7519 says; but not those that differ from a known one only in capitals: some
 // readers would take them for the real one.
-func (c *claims) member(name []byte, value jsontext.Value) *Refusal {
+func (c *claims) member(name []byte, value jsontext.Value) *refuse.Refusal {
 	for n, known := range claimNames {
 		if string(name) == known {
 			c[n] = readClaim(value)
 			return nil
 		}
 		if len(name) == len(known) && strings.EqualFold(string(name), known) {
-			return TokenInvalid("the payload of the JWT has a claim " + show(string(name)) + ": claims are spelled in small letters, expected " + strconv.Quote(known))
+			return refuse.TokenInvalid("the payload of the JWT has a claim " + refuse.Show(string(name)) + ": claims are spelled in small letters, expected " + strconv.Quote(known))
 		}
 	}
 	return nil
@@ -137,7 +131,7 @@ func identifier(s string, namings ...string) (value string, ok bool) {
 
 // asid returns the ASID of requesting_system.
 func (c *claims) asid() (nhs.ASID, bool) {
-	value, ok := identifier(c[requestingSystem].text, asidNaming)
+	value, ok := identifier(c[requestingSystem].text, jwt.ASIDNaming)
 	if !ok {
 		return "", false
 	}
@@ -148,7 +142,7 @@ func (c *claims) asid() (nhs.ASID, bool) {
 // organisation returns the ODS code of the organisation claim with the given
 // spelling.
 func (c *claims) organisation(spelling claim) (nhs.ODSCode, bool) {
-	value, ok := identifier(c[spelling].text, odsNaming)
+	value, ok := identifier(c[spelling].text, jwt.ODSNaming)
 	if !ok {
 		return "", false
 	}
@@ -158,7 +152,7 @@ func (c *claims) organisation(spelling claim) (nhs.ODSCode, bool) {
 
 // patient returns the NHS number of requesting_patient.
 func (c *claims) patient() (nhs.NHSNumber, bool) {
-	value, ok := identifier(c[requestingPatient].text, nhsNumberNaming, nhsNumberNamingOld)
+	value, ok := identifier(c[requestingPatient].text, jwt.NHSNumberNaming, jwt.NHSNumberNamingOld)
 	if !ok {
 		return nhs.NHSNumber{}, false
 	}
@@ -167,7 +161,7 @@ func (c *claims) patient() (nhs.NHSNumber, bool) {
 }
 
 // describe writes what the claims say of the caller, once every rule has held.
-func (c *claims) describe(caller *Caller) {
+func (c *claims) describe(caller *access.Caller) {
 	caller.User, caller.Reason, caller.Scopes, caller.TokenID = c[requestingUser].text, c[reason].text, c[scope].text, c[tokenID].text
 	for _, spelling := range []claim{requestingOrganisation, requestingOrganization} {
 		if c.given(spelling) {

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // Profile says how closely the door follows the specification.
@@ -56,14 +58,14 @@ type Door struct {
 //
 // Together with an error, Caller holds what the request says of itself as far
 // as it was read, for the audit: none of it is proven, and System is empty.
-func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
-	caller := Caller{ASID: claimedASID(r.Header), Answer: DefaultMedia, Body: DefaultMedia}
+func (d *Door) Enter(ctx context.Context, r Request) (access.Caller, error) {
+	caller := access.Caller{ASID: claimedASID(r.Header), Answer: access.DefaultMedia, Body: access.DefaultMedia}
 	if len(r.Certificate) > 0 {
 		caller.Certificate = r.Certificate[0]
 	}
 	// Accept is read first, since a wrong Content-Type is answered in the format
 	// that it asks for.
-	var refusal, unacceptable *Refusal
+	var refusal, unacceptable *refuse.Refusal
 	caller.Answer, unacceptable = Negotiate(r.Header, r.Format, r.Endpoint)
 	if caller.Body, refusal = ContentType(r.Header, r.Endpoint); refusal != nil {
 		return caller, refusal
@@ -81,16 +83,16 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 		return caller, refusal
 	}
 	token.claims.describe(&caller)
-	system, found, err := d.Systems.System(ctx, head.from)
+	registered, found, err := d.Systems.System(ctx, head.from)
 	if err != nil {
 		return caller, fmt.Errorf("finding the system behind a request: %w", err)
 	}
 	if !found {
-		system = System{}
+		registered = Registration{}
 	}
 	admitted := caller
-	admitted.System = system
-	if refusal := d.admit(ctx, &admitted, token, head, r.Certificate); refusal != nil {
+	admitted.System = registered.System
+	if refusal := d.admit(ctx, &admitted, registered.Keys, token, head, r.Certificate); refusal != nil {
 		return caller, refusal
 	}
 	return admitted, nil
@@ -98,30 +100,30 @@ func (d *Door) Enter(ctx context.Context, r Request) (Caller, error) {
 
 // admit checks what depends on the registration: the signature, the receiver,
 // and the tuple as a whole.
-func (d *Door) admit(ctx context.Context, c *Caller, token token, head headers, certificate []string) *Refusal {
+func (d *Door) admit(ctx context.Context, c *access.Caller, keys Keys, token token, head headers, certificate []string) *refuse.Refusal {
 	if d.Certified && certificate == nil {
-		return AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, beside a signed token too; received " + receivedInstead(ctx))
+		return refuse.AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, beside a signed token too; received " + receivedInstead(ctx))
 	}
 	if token.algorithm != unsigned {
 		// An ASID that is not registered has no keys: that is for the gate to say.
-		if c.System.ASID != "" && !d.verified.verify(token, c.System.Keys) {
-			return TokenInvalid("the signature of the JWT does not verify with any " + token.algorithm + " key registered for fromASID " + show(string(c.ASID)))
+		if c.System.ASID != "" && !d.verified.verify(token, keys) {
+			return refuse.TokenInvalid("the signature of the JWT does not verify with any " + token.algorithm + " key registered for fromASID " + refuse.Show(string(c.ASID)))
 		}
 		c.Signed = true
 	}
 	if head.to != d.NEMS && !(d.Profile == Observed && head.to == head.from) {
-		return ASIDCheckFailed("toASID " + show(string(head.to)) + " is not this service: expected " + show(string(d.NEMS)))
+		return refuse.ASIDCheckFailed("toASID " + refuse.Show(string(head.to)) + " is not this service: expected " + refuse.Show(string(d.NEMS)))
 	}
 	if !c.Claimed && len(c.System.ODSCodes) > 0 {
 		c.ODS = c.System.ODSCodes[0]
 	}
-	t := Tuple{Certificate: certificate, ASID: c.ASID, ODS: c.ODS, Interaction: c.Interaction.ID}
+	t := access.Tuple{Certificate: certificate, ASID: c.ASID, ODS: c.ODS, Interaction: c.Interaction.ID}
 	if d.AllowUnsigned && len(c.System.CertificateNames) == 0 {
 		t.Certificate = nil
 	}
 	if refusal := c.System.Gate(t); refusal != nil {
 		return refusal
 	}
-	c.Certificate = c.System.certificateName(certificate)
+	c.Certificate = c.System.CertificateName(certificate)
 	return nil
 }

@@ -10,13 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/access"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // payload edits the JSON of the token's payload.
 func (a *attempt) payload(t *testing.T, edit func(string) string) {
 	t.Helper()
-	before := string(a.token.payload())
+	before := string(a.token.Payload())
 	after := edit(before)
 	if after == before {
 		t.Fatal("the test changes nothing in the payload")
@@ -90,10 +93,10 @@ func rawToken(raw string) func(*testing.T, *attempt) {
 
 // joseHeader gives the token another JOSE header.
 func joseHeader(header string) func(*testing.T, *attempt) {
-	return func(_ *testing.T, a *attempt) { a.raw = tokenOf(header, string(a.token.payload()), "") }
+	return func(_ *testing.T, a *attempt) { a.raw = tokenOf(header, string(a.token.Payload()), "") }
 }
 
-func claimed(edit func(*Token)) func(*testing.T, *attempt) {
+func claimed(edit func(*jwt.Token)) func(*testing.T, *attempt) {
 	return func(_ *testing.T, a *attempt) { edit(&a.token) }
 }
 
@@ -115,16 +118,16 @@ var attempts = map[string]func() *attempt{
 	"create":  createRequest,
 	"publish": publishRequest,
 	"read": func() *attempt {
-		return newAttempt(EndpointRead, subscriber, ReadInteraction, ScopeRead)
+		return newAttempt(EndpointRead, subscriber, access.ReadInteraction, jwt.ScopeRead)
 	},
 	"delete": func() *attempt {
-		return newAttempt(EndpointDelete, subscriber, DeleteInteraction, ScopeWrite)
+		return newAttempt(EndpointDelete, subscriber, access.DeleteInteraction, jwt.ScopeWrite)
 	},
 	"search": func() *attempt {
-		return newAttempt(EndpointSearch, subscriber, ReadInteraction, ScopeRead)
+		return newAttempt(EndpointSearch, subscriber, access.ReadInteraction, jwt.ScopeRead)
 	},
 	"batch": func() *attempt {
-		return newAttempt(EndpointBatch, subscriber, CreateInteraction, ScopeWrite)
+		return newAttempt(EndpointBatch, subscriber, access.CreateInteraction, jwt.ScopeWrite)
 	},
 }
 
@@ -134,15 +137,15 @@ type refused struct {
 	from   string
 	change func(*testing.T, *attempt)
 	status int
-	code   Code
+	code   refuse.Code
 	says   string // part of the diagnostics
 }
 
 const (
-	moih = MissingOrInvalidHeaderCode
-	acf  = ASIDCheckFailedCode
-	deny = AccessDeniedCode
-	umt  = UnsupportedMediaTypeCode
+	moih = refuse.MissingOrInvalidHeaderCode
+	acf  = refuse.ASIDCheckFailedCode
+	deny = refuse.AccessDeniedCode
+	umt  = refuse.UnsupportedMediaTypeCode
 )
 
 func seconds(t time.Time) string { return fmt.Sprint(t.Unix()) }
@@ -199,26 +202,26 @@ var refusedRequests = []refused{
 	{"fromASID of 13 digits", "create", set("fromASID", "2000000001155"), 400, moih, "fromASID"},
 	{"fromASID with a letter", "create", set("fromASID", "20000000011O"), 400, moih, "fromASID"},
 	{"two ASIDs in fromASID", "create", set("fromASID", "200000000115, 200000000116"), 400, moih, "fromASID"},
-	{"fromASID with its naming system", "create", set("fromASID", asidNaming+"|200000000115"), 400, moih, "fromASID"},
+	{"fromASID with its naming system", "create", set("fromASID", jwt.ASIDNaming+"|200000000115"), 400, moih, "fromASID"},
 	{"fromASID in other digits", "create", set("fromASID", "２00000000115"), 400, moih, "fromASID"},
 	{"toASID of 10 digits", "create", set("toASID", "1111111111"), 400, moih, "toASID"},
 	{"toASID negative", "create", set("toASID", "-11111111111"), 400, moih, "toASID"},
 
 	// Interaction ids.
-	{"unknown interaction", "create", set("InteractionID", "urn:nhs:names:services:nrls:fhir:rest:create:documentreference"), 400, moih, "InteractionID HTTP Header is invalid: expected " + CreateInteraction},
-	{"interaction in capitals", "create", set("InteractionID", strings.ToUpper(CreateInteraction)), 400, moih, ""},
-	{"reading interaction on create", "create", set("InteractionID", ReadInteraction), 400, moih, CreateInteraction},
-	{"creating interaction on read", "read", set("InteractionID", CreateInteraction), 400, moih, ReadInteraction},
-	{"creating interaction on delete", "delete", set("InteractionID", CreateInteraction), 400, moih, DeleteInteraction},
-	{"deleting interaction on search", "search", set("InteractionID", DeleteInteraction), 400, moih, ReadInteraction},
-	{"deleting interaction on batch", "batch", set("InteractionID", DeleteInteraction), 400, moih, CreateInteraction},
-	{"creating interaction on publish", "publish", set("InteractionID", CreateInteraction), 400, moih, "[Event_Code].Write"},
-	{"publishing interaction on create", "create", set("InteractionID", PublishInteraction("Vaccinations")), 400, moih, ""},
-	{"publishing interaction without event", "publish", set("InteractionID", PublishInteraction("")), 400, moih, ""},
-	{"publishing interaction with the placeholder", "publish", set("InteractionID", PublishInteraction("[Event_Code]")), 400, moih, ""},
+	{"unknown interaction", "create", set("InteractionID", "urn:nhs:names:services:nrls:fhir:rest:create:documentreference"), 400, moih, "InteractionID HTTP Header is invalid: expected " + access.CreateInteraction},
+	{"interaction in capitals", "create", set("InteractionID", strings.ToUpper(access.CreateInteraction)), 400, moih, ""},
+	{"reading interaction on create", "create", set("InteractionID", access.ReadInteraction), 400, moih, access.CreateInteraction},
+	{"creating interaction on read", "read", set("InteractionID", access.CreateInteraction), 400, moih, access.ReadInteraction},
+	{"creating interaction on delete", "delete", set("InteractionID", access.CreateInteraction), 400, moih, access.DeleteInteraction},
+	{"deleting interaction on search", "search", set("InteractionID", access.DeleteInteraction), 400, moih, access.ReadInteraction},
+	{"deleting interaction on batch", "batch", set("InteractionID", access.DeleteInteraction), 400, moih, access.CreateInteraction},
+	{"creating interaction on publish", "publish", set("InteractionID", access.CreateInteraction), 400, moih, "[Event_Code].Write"},
+	{"publishing interaction on create", "create", set("InteractionID", access.PublishInteraction("Vaccinations")), 400, moih, ""},
+	{"publishing interaction without event", "publish", set("InteractionID", access.PublishInteraction("")), 400, moih, ""},
+	{"publishing interaction with the placeholder", "publish", set("InteractionID", access.PublishInteraction("[Event_Code]")), 400, moih, ""},
 	{"publishing interaction without .Write", "publish", set("InteractionID", "urn:nhs:names:services:events:Vaccinations"), 400, moih, ""},
 	{"publishing interaction .Read", "publish", set("InteractionID", "urn:nhs:names:services:events:Vaccinations.Read"), 400, moih, ""},
-	{"publishing interaction with a blank", "publish", set("InteractionID", PublishInteraction("Newborn hearing")), 400, moih, ""},
+	{"publishing interaction with a blank", "publish", set("InteractionID", access.PublishInteraction("Newborn hearing")), 400, moih, ""},
 	{"event code alone as interaction", "publish", set("InteractionID", "vaccinations-1"), 400, moih, ""},
 
 	// The token as a whole.
@@ -252,10 +255,10 @@ var refusedRequests = []refused{
 	{"alg none with a signature", "create", func(_ *testing.T, a *attempt) { a.raw = a.token.Unsigned() + "c2ln" }, 400, moih, "alg none but has a signature"},
 	{"alg RS512 without a signature", "create", joseHeader(`{"alg":"RS512","typ":"JWT"}`), 400, moih, "alg RS512 but has no signature"},
 	{"signature that is no base64url", "create", func(_ *testing.T, a *attempt) {
-		a.raw = tokenOf(`{"alg":"ES256"}`, string(a.token.payload()), "a+b=")
+		a.raw = tokenOf(`{"alg":"ES256"}`, string(a.token.Payload()), "a+b=")
 	}, 400, moih, "the signature of the JWT must be base64url"},
 	{"signature of nobody", "create", func(_ *testing.T, a *attempt) {
-		a.raw = tokenOf(`{"alg":"ES256"}`, string(a.token.payload()), "c2lnbmF0dXJl")
+		a.raw = tokenOf(`{"alg":"ES256"}`, string(a.token.Payload()), "c2lnbmF0dXJl")
 	}, 400, moih, "does not verify with any ES256 key"},
 	{"payload is no JSON", "create", rawToken(tokenOf(`{"alg":"none"}`, "claims", "")), 400, moih, "the payload of the JWT is not JSON"},
 	{"payload is a string", "create", rawToken(tokenOf(`{"alg":"none"}`, `"claims"`, "")), 400, moih, "received a string"},
@@ -305,55 +308,55 @@ var refusedRequests = []refused{
 	{"exp in milliseconds", "create", value("exp", seconds(now)+"000"), 400, moih, "13 digits: is it in milliseconds?"},
 	{"exp too large to count", "create", value("exp", "99999999999999999999"), 400, moih, "too large"},
 	{"exp negative", "create", value("exp", "-1"), 400, moih, "negative"},
-	{"expired", "create", claimed(func(t *Token) { t.Expires = now.Add(-61 * time.Second) }), 400, moih, "expected a moment ahead of now, which is 2026-11-22T12:00:00Z, received 2026-11-22T11:58:59Z"},
-	{"expired to the second", "create", claimed(func(t *Token) { t.Expires = now.Add(-leeway) }), 400, moih, "has expired"},
-	{"expired on publish", "publish", claimed(func(t *Token) { t.Expires = now.Add(-time.Hour) }), 400, moih, "has expired"},
-	{"iat in the future", "create", claimed(func(t *Token) { t.Issued = now.Add(61 * time.Second) }), 400, moih, "JWT iat claim is invalid: expected no moment after now"},
+	{"expired", "create", claimed(func(t *jwt.Token) { t.Expires = now.Add(-61 * time.Second) }), 400, moih, "expected a moment ahead of now, which is 2026-11-22T12:00:00Z, received 2026-11-22T11:58:59Z"},
+	{"expired to the second", "create", claimed(func(t *jwt.Token) { t.Expires = now.Add(-leeway) }), 400, moih, "has expired"},
+	{"expired on publish", "publish", claimed(func(t *jwt.Token) { t.Expires = now.Add(-time.Hour) }), 400, moih, "has expired"},
+	{"iat in the future", "create", claimed(func(t *jwt.Token) { t.Issued = now.Add(61 * time.Second) }), 400, moih, "JWT iat claim is invalid: expected no moment after now"},
 	{"iat in milliseconds", "create", value("iat", seconds(now)+"000"), 400, moih, "milliseconds"},
 	{"iat string", "create", value("iat", `"now"`), 400, moih, "a string"},
 	{"nbf in the future", "create", value("nbf", seconds(now.Add(2*time.Minute))), 400, moih, "JWT nbf claim"},
 	{"nbf string", "create", value("nbf", `"now"`), 400, moih, "JWT nbf claim"},
-	{"reason unknown", "create", claimed(func(t *Token) { t.Reason = "curiosity" }), 400, moih, "JWT reason_for_request claim is invalid"},
-	{"reason in capitals", "create", claimed(func(t *Token) { t.Reason = "DirectCare" }), 400, moih, "reason_for_request"},
-	{"two reasons", "create", claimed(func(t *Token) { t.Reason = "directcare secondaryuses" }), 400, moih, "reason_for_request"},
+	{"reason unknown", "create", claimed(func(t *jwt.Token) { t.Reason = "curiosity" }), 400, moih, "JWT reason_for_request claim is invalid"},
+	{"reason in capitals", "create", claimed(func(t *jwt.Token) { t.Reason = "DirectCare" }), 400, moih, "reason_for_request"},
+	{"two reasons", "create", claimed(func(t *jwt.Token) { t.Reason = "directcare secondaryuses" }), 400, moih, "reason_for_request"},
 	{"reason list", "create", value("reason_for_request", `["directcare"]`), 400, moih, "an array"},
 	{"scope list as array", "create", value("scope", `["patient/Subscription.write"]`), 400, moih, "an array"},
-	{"scope of reading on create", "create", claimed(func(t *Token) { t.Scope = ScopeRead }), 400, moih, `expected patient/Subscription.write, received "patient/Subscription.read"`},
-	{"scope of reading on delete", "delete", claimed(func(t *Token) { t.Scope = ScopeRead }), 400, moih, "scope"},
-	{"scope of publishing on create", "create", claimed(func(t *Token) { t.Scope = ScopePublish }), 400, moih, "scope"},
-	{"scope of subscribing on publish", "publish", claimed(func(t *Token) { t.Scope = ScopeWrite }), 400, moih, "expected patient/Bundle.write"},
-	{"scope of reading a Bundle", "publish", claimed(func(t *Token) { t.Scope = "patient/Bundle.read" }), 400, moih, "scope"},
-	{"scope with a star", "create", claimed(func(t *Token) { t.Scope = "patient/*.write" }), 400, moih, `received "patient/*.write"`},
-	{"scope in capitals", "create", claimed(func(t *Token) { t.Scope = "PATIENT/SUBSCRIPTION.WRITE" }), 400, moih, "scope"},
-	{"scopes with commas", "create", claimed(func(t *Token) { t.Scope = "patient/Subscription.read,patient/Subscription.write" }), 400, moih, "scope"},
-	{"scope of publishing on search", "search", claimed(func(t *Token) { t.Scope = ScopePublish }), 400, moih, "scope"},
-	{"another system's ASID", "create", claimed(func(t *Token) { t.ASID = "200000000116" }), 400, moih, `the ASID of the fromASID header, "200000000115", received "200000000116"`},
+	{"scope of reading on create", "create", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopeRead }), 400, moih, `expected patient/Subscription.write, received "patient/Subscription.read"`},
+	{"scope of reading on delete", "delete", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopeRead }), 400, moih, "scope"},
+	{"scope of publishing on create", "create", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopePublish }), 400, moih, "scope"},
+	{"scope of subscribing on publish", "publish", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopeWrite }), 400, moih, "expected patient/Bundle.write"},
+	{"scope of reading a Bundle", "publish", claimed(func(t *jwt.Token) { t.Scope = "patient/Bundle.read" }), 400, moih, "scope"},
+	{"scope with a star", "create", claimed(func(t *jwt.Token) { t.Scope = "patient/*.write" }), 400, moih, `received "patient/*.write"`},
+	{"scope in capitals", "create", claimed(func(t *jwt.Token) { t.Scope = "PATIENT/SUBSCRIPTION.WRITE" }), 400, moih, "scope"},
+	{"scopes with commas", "create", claimed(func(t *jwt.Token) { t.Scope = "patient/Subscription.read,patient/Subscription.write" }), 400, moih, "scope"},
+	{"scope of publishing on search", "search", claimed(func(t *jwt.Token) { t.Scope = jwt.ScopePublish }), 400, moih, "scope"},
+	{"another system's ASID", "create", claimed(func(t *jwt.Token) { t.ASID = "200000000116" }), 400, moih, `the ASID of the fromASID header, "200000000115", received "200000000116"`},
 	{"another fromASID", "create", set("fromASID", "200000000116"), 400, moih, `"200000000116", received "200000000115"`},
 	{"system with another naming", "create", value("requesting_system", `"https://fhir.nhs.uk/Id/other|200000000115"`), 400, moih, "JWT requesting_system claim"},
-	{"system without ASID", "create", value("requesting_system", `"`+asidNaming+`|"`), 400, moih, "twelve digits"},
-	{"system with a short ASID", "create", claimed(func(t *Token) { t.ASID = "20000" }), 400, moih, "requesting_system"},
+	{"system without ASID", "create", value("requesting_system", `"`+jwt.ASIDNaming+`|"`), 400, moih, "twelve digits"},
+	{"system with a short ASID", "create", claimed(func(t *jwt.Token) { t.ASID = "20000" }), 400, moih, "requesting_system"},
 	{"system number", "create", value("requesting_system", "200000000115"), 400, moih, "a number"},
 	{"system null", "create", value("requesting_system", "null"), 400, moih, "null"},
-	{"organisation with another naming", "create", swap(odsNaming, "https://fhir.nhs.uk/Id/other"), 400, moih, "JWT requesting_organisation claim"},
+	{"organisation with another naming", "create", swap(jwt.ODSNaming, "https://fhir.nhs.uk/Id/other"), 400, moih, "JWT requesting_organisation claim"},
 	{"organisation empty", "create", value("requesting_organisation", `""`), 400, moih, "an empty string"},
 	{"organisation null", "create", value("requesting_organisation", "null"), 400, moih, "null"},
-	{"organisation that is no code", "create", claimed(func(t *Token) { t.ODS = "R R8" }), 400, moih, "ODS code"},
-	{"organisation too long", "create", claimed(func(t *Token) { t.ODS = "RR8RR8RR8RR8R" }), 400, moih, "ODS code"},
+	{"organisation that is no code", "create", claimed(func(t *jwt.Token) { t.ODS = "R R8" }), 400, moih, "ODS code"},
+	{"organisation too long", "create", claimed(func(t *jwt.Token) { t.ODS = "RR8RR8RR8RR8R" }), 400, moih, "ODS code"},
 	{"two organisations", "create", value("requesting_organization", `"A83627"`), 400, moih, `the same as requesting_organisation, "RR8", received "A83627"`},
 	{"organization null beside the other", "create", value("requesting_organization", "null"), 400, moih, "JWT requesting_organization claim"},
 	{"organization with another naming", "create", value("requesting_organization", `"urn:oid:1|RR8"`), 400, moih, "JWT requesting_organization claim"},
-	{"sub is another system", "create", claimed(func(t *Token) { t.Subject = asidNaming + "|200000000116" }), 400, moih, "JWT sub claim is invalid: expected the value of requesting_system"},
-	{"sub is the ASID alone", "create", claimed(func(t *Token) { t.Subject = "200000000115" }), 400, moih, "sub"},
-	{"sub is the system although there is a user", "create", claimed(func(t *Token) {
-		t.User, t.Subject = "https://fhir.nhs.uk/Id/sds-role-profile-id|387429785309275", asidNaming+"|200000000115"
+	{"sub is another system", "create", claimed(func(t *jwt.Token) { t.Subject = jwt.ASIDNaming + "|200000000116" }), 400, moih, "JWT sub claim is invalid: expected the value of requesting_system"},
+	{"sub is the ASID alone", "create", claimed(func(t *jwt.Token) { t.Subject = "200000000115" }), 400, moih, "sub"},
+	{"sub is the system although there is a user", "create", claimed(func(t *jwt.Token) {
+		t.User, t.Subject = "https://fhir.nhs.uk/Id/sds-role-profile-id|387429785309275", jwt.ASIDNaming+"|200000000115"
 	}), 400, moih, "expected the value of requesting_user"},
-	{"sub is the patient", "create", claimed(func(t *Token) {
-		t.Patient, t.Subject = nhsNumber("9912003888"), nhsNumberNamingOld+"|9912003888"
+	{"sub is the patient", "create", claimed(func(t *jwt.Token) {
+		t.Patient, t.Subject = nhsNumber("9912003888"), jwt.NHSNumberNamingOld+"|9912003888"
 	}), 400, moih, "sub"},
 	{"user null", "create", value("requesting_user", "null"), 400, moih, "JWT requesting_user claim"},
 	{"user empty", "create", value("requesting_user", `""`), 400, moih, "JWT requesting_user claim"},
 	{"user number", "create", value("requesting_user", "5"), 400, moih, "a number"},
-	{"patient with a wrong check digit", "create", value("requesting_patient", `"`+nhsNumberNaming+`|9912003889"`), 400, moih, "JWT requesting_patient claim is invalid"},
+	{"patient with a wrong check digit", "create", value("requesting_patient", `"`+jwt.NHSNumberNaming+`|9912003889"`), 400, moih, "JWT requesting_patient claim is invalid"},
 	{"patient of nine digits", "create", value("requesting_patient", `"991200388"`), 400, moih, "requesting_patient"},
 	{"patient with another naming", "create", value("requesting_patient", `"https://example.org|9912003888"`), 400, moih, "requesting_patient"},
 	{"patient as a number", "create", value("requesting_patient", "9912003888"), 400, moih, "a number"},
@@ -365,23 +368,23 @@ var refusedRequests = []refused{
 	// Registration.
 	{"toASID of somebody else", "create", set("toASID", "222222222222"), 403, acf, `toASID "222222222222" is not this service: expected "111111111111"`},
 	{"toASID equal to fromASID", "create", set("toASID", "200000000115"), 403, acf, "toASID"},
-	{"unknown ASID", "create", all(set("fromASID", "999999999999"), claimed(func(t *Token) { t.ASID = "999999999999" })), 403, acf, `fromASID "999999999999" is not registered`},
-	{"revoked ASID", "create", all(set("fromASID", string(revoked.ASID)), claimed(func(t *Token) { t.ASID = revoked.ASID })), 403, acf, "revoked"},
-	{"publisher creates", "create", all(set("fromASID", string(publisher.ASID)), certificate(publisher.CertificateNames...), claimed(func(t *Token) { t.ASID, t.ODS = publisher.ASID, "A83627" })), 403, acf, "not registered for the interaction"},
-	{"subscriber publishes", "publish", all(set("fromASID", string(subscriber.ASID)), certificate(subscriber.CertificateNames...), claimed(func(t *Token) { t.ASID, t.ODS = subscriber.ASID, "RR8" })), 403, acf, "not registered for the interaction"},
+	{"unknown ASID", "create", all(set("fromASID", "999999999999"), claimed(func(t *jwt.Token) { t.ASID = "999999999999" })), 403, acf, `fromASID "999999999999" is not registered`},
+	{"revoked ASID", "create", all(set("fromASID", string(revoked.ASID)), claimed(func(t *jwt.Token) { t.ASID = revoked.ASID })), 403, acf, "revoked"},
+	{"publisher creates", "create", all(set("fromASID", string(publisher.ASID)), certificate(publisher.CertificateNames...), claimed(func(t *jwt.Token) { t.ASID, t.ODS = publisher.ASID, "A83627" })), 403, acf, "not registered for the interaction"},
+	{"subscriber publishes", "publish", all(set("fromASID", string(subscriber.ASID)), certificate(subscriber.CertificateNames...), claimed(func(t *jwt.Token) { t.ASID, t.ODS = subscriber.ASID, "RR8" })), 403, acf, "not registered for the interaction"},
 	{"another's certificate", "create", certificate("gp.example.nhs.uk"), 403, deny, "the client certificate is not registered"},
 	{"certificate without names", "create", certificate([]string{}...), 403, deny, "client certificate"},
-	{"another's organisation", "create", claimed(func(t *Token) { t.ODS = "A83627" }), 403, deny, `the organisation "A83627" is not registered for fromASID "200000000115"`},
-	{"another's organisation on publish", "publish", claimed(func(t *Token) { t.ODS = "RR8" }), 403, deny, "organisation"},
-	{"another's organisation on read", "read", claimed(func(t *Token) { t.ODS = "X26" }), 403, deny, "organisation"},
+	{"another's organisation", "create", claimed(func(t *jwt.Token) { t.ODS = "A83627" }), 403, deny, `the organisation "A83627" is not registered for fromASID "200000000115"`},
+	{"another's organisation on publish", "publish", claimed(func(t *jwt.Token) { t.ODS = "RR8" }), 403, deny, "organisation"},
+	{"another's organisation on read", "read", claimed(func(t *jwt.Token) { t.ODS = "X26" }), 403, deny, "organisation"},
 
 	// The first stage that fails answers.
 	{"media type before headers", "create", all(set("Content-Type", "text/plain"), drop("fromASID")), 415, umt, ""},
-	{"headers before the interaction's fit", "create", all(set("fromASID", "1"), set("InteractionID", ReadInteraction)), 400, moih, "fromASID"},
-	{"interaction before the token", "create", all(set("InteractionID", ReadInteraction), rawToken("abc")), 400, moih, "InteractionID"},
-	{"token before the receiver", "create", all(set("toASID", "222222222222"), claimed(func(t *Token) { t.Reason = "x" })), 400, moih, "reason_for_request"},
-	{"receiver before the organisation", "create", all(set("toASID", "222222222222"), claimed(func(t *Token) { t.ODS = "X26" })), 403, acf, "toASID"},
-	{"interaction before the organisation", "publish", all(set("fromASID", string(subscriber.ASID)), certificate(subscriber.CertificateNames...), claimed(func(t *Token) { t.ASID, t.ODS = subscriber.ASID, "X26" })), 403, acf, "interaction"},
+	{"headers before the interaction's fit", "create", all(set("fromASID", "1"), set("InteractionID", access.ReadInteraction)), 400, moih, "fromASID"},
+	{"interaction before the token", "create", all(set("InteractionID", access.ReadInteraction), rawToken("abc")), 400, moih, "InteractionID"},
+	{"token before the receiver", "create", all(set("toASID", "222222222222"), claimed(func(t *jwt.Token) { t.Reason = "x" })), 400, moih, "reason_for_request"},
+	{"receiver before the organisation", "create", all(set("toASID", "222222222222"), claimed(func(t *jwt.Token) { t.ODS = "X26" })), 403, acf, "toASID"},
+	{"interaction before the organisation", "publish", all(set("fromASID", string(subscriber.ASID)), certificate(subscriber.CertificateNames...), claimed(func(t *jwt.Token) { t.ASID, t.ODS = subscriber.ASID, "X26" })), 403, acf, "interaction"},
 }
 
 func nhsNumber(s string) nhs.NHSNumber {
@@ -400,7 +403,7 @@ func TestEnterRefuses(t *testing.T) {
 			a := attempts[row.from]()
 			row.change(t, a)
 			caller, err := door.Enter(context.Background(), a.build())
-			var refusal *Refusal
+			var refusal *refuse.Refusal
 			if !errors.As(err, &refusal) {
 				t.Fatalf("got in: %v, %v", caller, err)
 			}
@@ -408,7 +411,7 @@ func TestEnterRefuses(t *testing.T) {
 			if refusal.Status != row.status || issue.Code != row.code || !strings.Contains(issue.Diagnostics, row.says) {
 				t.Errorf("got %v\nwant %d %s: ...%s...", refusal, row.status, row.code, row.says)
 			}
-			if issue.Severity != "error" || issue.Type != meanings[row.code].kind || issue.Display != meanings[row.code].display {
+			if table := refuse.NewIssue(row.code, issue.Diagnostics); issue != table {
 				t.Errorf("issue %+v does not fit the table", issue)
 			}
 			if refusal.Legacy != (row.status == 415) {

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"nems/internal/refuse"
 )
 
 // ClaimReport is what there is to say about one member of a token.
@@ -25,7 +27,7 @@ type ClaimReport struct {
 // Authorization header. It is judged as if it came now to the endpoint (zero:
 // to any). The signature is not looked at. A refusal says why the token cannot
 // be taken apart at all; the reports then hold what could be read before.
-func Explain(pasted string, now time.Time, e Endpoint, p Profile) ([]ClaimReport, *Refusal) {
+func Explain(pasted string, now time.Time, e Endpoint, p Profile) ([]ClaimReport, *refuse.Refusal) {
 	raw := strings.TrimSpace(pasted)
 	if name, value, found := strings.Cut(raw, ":"); found && strings.EqualFold(name, "Authorization") {
 		raw = strings.TrimSpace(value)
@@ -58,19 +60,19 @@ func Explain(pasted string, now time.Time, e Endpoint, p Profile) ([]ClaimReport
 }
 
 // explainPart lists the members of the header or the payload.
-func explainPart(part, text string, reports []ClaimReport) ([]ClaimReport, *Refusal) {
+func explainPart(part, text string, reports []ClaimReport) ([]ClaimReport, *refuse.Refusal) {
 	data, refusal := decode(part, text)
 	if refusal != nil {
 		return reports, refusal
 	}
-	refusal = readObject(part, data, func(name []byte, value jsontext.Value) *Refusal {
+	refusal = readObject(part, data, func(name []byte, value jsontext.Value) *refuse.Refusal {
 		known := slices.Contains(claimNames[:], string(name))
 		if part == "header" {
 			known = slices.Contains([]string{"alg", "typ", "kid"}, string(name))
 		}
 		claim := string(name)
-		if holdsNHSNumber(claim) {
-			claim = describe(claim)
+		if refuse.HoldsNHSNumber(claim) {
+			claim = refuse.Describe(claim)
 		}
 		reports = append(reports, ClaimReport{Part: part, Claim: claim, Value: explainValue(claim, value), Ignored: !known})
 		return nil
@@ -83,13 +85,13 @@ func explainValue(claim string, value jsontext.Value) string {
 	read := readClaim(value)
 	switch {
 	case read.kind == '"':
-		return show(read.text)
+		return refuse.Show(read.text)
 	case read.whole && (claim == "exp" || claim == "iat" || claim == "nbf"):
 		if read.number >= 0 && read.number <= latest {
 			return stamp(time.Unix(read.number, 0))
 		}
 		return string(value)
-	case read.kind == '0' && !holdsNHSNumber(string(value)):
+	case read.kind == '0' && !refuse.HoldsNHSNumber(string(value)):
 		return string(value)
 	default:
 		return kindName(read.kind)

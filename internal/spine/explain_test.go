@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"nems/internal/access"
 	"nems/internal/nhs"
 )
 
@@ -145,9 +146,9 @@ func TestNoRefusalRepeatsAnNHSNumber(t *testing.T) {
 		"fromASID":      func(a *attempt, s string) { a.header.Set("fromASID", s) },
 		"toASID":        func(a *attempt, s string) { a.header.Set("toASID", s) },
 		"InteractionID": func(a *attempt, s string) { a.header.Set("InteractionID", s) },
-		"event":         func(a *attempt, s string) { a.header.Set("InteractionID", PublishInteraction(s)) },
+		"event":         func(a *attempt, s string) { a.header.Set("InteractionID", access.PublishInteraction(s)) },
 		"Authorization": func(a *attempt, s string) { a.header.Set("Authorization", s) },
-		"alg":           func(a *attempt, s string) { a.raw = tokenOf(`{"alg":"`+s+`"}`, string(a.token.payload()), "") },
+		"alg":           func(a *attempt, s string) { a.raw = tokenOf(`{"alg":"`+s+`"}`, string(a.token.Payload()), "") },
 		"typ":           func(a *attempt, s string) { a.raw = tokenOf(`{"alg":"none","typ":"`+s+`"}`, "{}", "") },
 		"JSON":          func(a *attempt, s string) { a.raw = tokenOf(`{"alg":"none"}`, s, "") },
 		"member":        func(a *attempt, s string) { a.raw = tokenOf(`{"alg":"none"}`, `{"`+s+`":1,"`+s+`":2}`, "") },

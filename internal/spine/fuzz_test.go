@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"nems/internal/access"
+	"nems/internal/refuse"
 )
 
 // Whatever the token: an answer, and never an answer that repeats it. What is
@@ -57,7 +60,7 @@ func FuzzHeaders(f *testing.F) {
 	a.build()
 	h := a.header
 	f.Add(byte(EndpointCreate), h.Get("fromASID"), h.Get("toASID"), h.Get("Authorization"), h.Get("InteractionID"), h.Get("Content-Type"), "application/fhir+json;q=0.5, */*")
-	f.Add(byte(EndpointPublish), "1", "", "Bearer a.b.", PublishInteraction("x"), "application/fhir+xml;charset=utf-8", `a/b;c="d,e"`)
+	f.Add(byte(EndpointPublish), "1", "", "Bearer a.b.", access.PublishInteraction("x"), "application/fhir+xml;charset=utf-8", `a/b;c="d,e"`)
 	door := testDoor(f, Strict)
 	f.Fuzz(func(t *testing.T, endpoint byte, from, to, authorization, interaction, contentType, accept string) {
 		request := Request{Endpoint: Endpoint(endpoint%6 + 1), Certificate: subscriber.CertificateNames, Header: http.Header{
@@ -71,7 +74,7 @@ func FuzzHeaders(f *testing.F) {
 			}
 			return
 		}
-		var refusal *Refusal
+		var refusal *refuse.Refusal
 		if !errors.As(err, &refusal) || len(refusal.Issues) != 1 {
 			t.Fatalf("%v", err)
 		}

@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"strings"
 
+	"nems/internal/access"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // longestToken is the length of the longest Authorization header that is read;
@@ -16,13 +18,13 @@ const longestToken = 8192
 type headers struct {
 	from, to    nhs.ASID
 	token       string
-	interaction Interaction
+	interaction access.Interaction
 }
 
 // readHeaders checks that the headers are there, once each and well formed, and
 // that the interaction id fits the endpoint. All are looked for before one is
 // read, in the order that the NHS harness uses.
-func readHeaders(r Request) (h headers, refusal *Refusal) {
+func readHeaders(r Request) (h headers, refusal *refuse.Refusal) {
 	var values [4]string
 	for i, key := range [...]struct{ name, canonical string }{
 		{"fromASID", "Fromasid"}, {"toASID", "Toasid"}, {"Authorization", "Authorization"}, {"InteractionID", "Interactionid"},
@@ -52,30 +54,30 @@ func readHeaders(r Request) (h headers, refusal *Refusal) {
 // single returns the value of a header that must come exactly once. Two values
 // are refused even when they are equal: whoever looked at the request before
 // may have believed the other one.
-func single(h http.Header, name, canonical string) (string, *Refusal) {
+func single(h http.Header, name, canonical string) (string, *refuse.Refusal) {
 	values := h[canonical]
 	if len(values) > 1 {
-		return "", HeaderInvalid(name, "the header once", fmt.Sprintf("it %d times", len(values)))
+		return "", refuse.HeaderInvalid(name, "the header once", fmt.Sprintf("it %d times", len(values)))
 	}
 	if len(values) == 0 {
-		return "", HeaderMissing(name)
+		return "", refuse.HeaderMissing(name)
 	}
 	value := strings.Trim(values[0], " \t")
 	if value == "" {
-		return "", HeaderMissing(name)
+		return "", refuse.HeaderMissing(name)
 	}
 	return value, nil
 }
 
 // singleToken is single for the Authorization header, whose refusals ask for a
 // token.
-func singleToken(h http.Header) (string, *Refusal) {
+func singleToken(h http.Header) (string, *refuse.Refusal) {
 	value, refusal := single(h, "Authorization", "Authorization")
 	switch times := len(h["Authorization"]); {
 	case refusal != nil && times > 1:
-		return "", TokenRepeated(times)
+		return "", refuse.TokenRepeated(times)
 	case refusal != nil:
-		return "", TokenMissing()
+		return "", refuse.TokenMissing()
 	}
 	return value, nil
 }
@@ -94,34 +96,34 @@ func claimedASID(h http.Header) nhs.ASID {
 	return asid
 }
 
-func parseASIDHeader(name, value string) (nhs.ASID, *Refusal) {
+func parseASIDHeader(name, value string) (nhs.ASID, *refuse.Refusal) {
 	asid, err := nhs.ParseASID(value)
 	if err != nil {
-		return "", HeaderInvalid(name, "an ASID of twelve digits", describe(value))
+		return "", refuse.HeaderInvalid(name, "an ASID of twelve digits", refuse.Describe(value))
 	}
 	return asid, nil
 }
 
 // bearer takes the token out of an Authorization header (RFC 6750, section 2.1).
-func bearer(value string) (string, *Refusal) {
+func bearer(value string) (string, *refuse.Refusal) {
 	scheme, token, found := strings.Cut(value, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return "", TokenUnsupported()
+		return "", refuse.TokenUnsupported()
 	}
 	if !found {
-		return "", TokenMalformed()
+		return "", refuse.TokenMalformed()
 	}
 	if token = strings.TrimLeft(token, " "); len(token) > longestToken {
-		return "", TokenInvalid(fmt.Sprintf("the JWT has %d characters, at most %d are read", len(token), longestToken))
+		return "", refuse.TokenInvalid(fmt.Sprintf("the JWT has %d characters, at most %d are read", len(token), longestToken))
 	}
 	return token, nil
 }
 
 // fittingInteraction reads the interaction id and holds it against the endpoint.
-func fittingInteraction(value string, e Endpoint) (Interaction, *Refusal) {
-	i, ok := ParseInteraction(value)
+func fittingInteraction(value string, e Endpoint) (access.Interaction, *refuse.Refusal) {
+	i, ok := access.ParseInteraction(value)
 	if !ok || i.Kind != e.kind() {
-		return Interaction{}, HeaderInvalid("InteractionID", e.expected()+" for this method and path", show(value))
+		return access.Interaction{}, refuse.HeaderInvalid("InteractionID", e.expected()+" for this method and path", refuse.Show(value))
 	}
 	return i, nil
 }

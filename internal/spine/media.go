@@ -5,34 +5,18 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"nems/internal/access"
+	"nems/internal/refuse"
 )
-
-// Format is a format of FHIR resources.
-type Format byte
-
-// The formats.
-const (
-	XML Format = iota
-	JSON
-)
-
-// Media is a media type that a NEMS reads and writes.
-type Media struct {
-	Format Format
-	Type   string // as it stands in a Content-Type header
-}
-
-// DefaultMedia is what counts where no media type is named (both "Generic API
-// Guidance" pages).
-var DefaultMedia = Media{XML, "application/xml+fhir;charset=utf-8"}
 
 // bare are the media types without parameters. The pages list each with and
 // without charset=utf-8: eight forms; publishing has the four of XML.
-var bare = map[string]Format{
-	"application/fhir+xml":  XML,
-	"application/xml+fhir":  XML,
-	"application/fhir+json": JSON,
-	"application/json+fhir": JSON,
+var bare = map[string]access.Format{
+	"application/fhir+xml":  access.XML,
+	"application/xml+fhir":  access.XML,
+	"application/fhir+json": access.JSON,
+	"application/json+fhir": access.JSON,
 }
 
 const (
@@ -43,17 +27,17 @@ const (
 // ContentType reads the Content-Type header of a request. Parameters other than
 // charset are ignored, blanks and capitals do not matter. An endpoint whose
 // requests have no body has nothing to check.
-func ContentType(h http.Header, e Endpoint) (Media, *Refusal) {
+func ContentType(h http.Header, e Endpoint) (access.Media, *refuse.Refusal) {
 	values := h["Content-Type"]
 	if !e.hasBody() || len(values) == 0 || len(values) == 1 && strings.TrimSpace(values[0]) == "" {
-		return DefaultMedia, nil
+		return access.DefaultMedia, nil
 	}
 	if len(values) > 1 {
-		return DefaultMedia, unsupported("Content-Type", e, "the header "+strconv.Itoa(len(values))+" times")
+		return access.DefaultMedia, unsupported("Content-Type", e, "the header "+strconv.Itoa(len(values))+" times")
 	}
 	media, ok := parseMedia(values[0], e)
 	if !ok {
-		return DefaultMedia, unsupported("Content-Type", e, show(values[0]))
+		return access.DefaultMedia, unsupported("Content-Type", e, refuse.Show(values[0]))
 	}
 	return media, nil
 }
@@ -63,7 +47,7 @@ func ContentType(h http.Header, e Endpoint) (Media, *Refusal) {
 // "" without one, or by the Accept header: the highest quality wins, a named
 // type before a wildcard, then the first. Together with a refusal it returns
 // DefaultMedia, which the refusal itself is answered in.
-func Negotiate(h http.Header, format string, e Endpoint) (Media, *Refusal) {
+func Negotiate(h http.Header, format string, e Endpoint) (access.Media, *refuse.Refusal) {
 	if format != "" {
 		return named(format, e)
 	}
@@ -83,7 +67,7 @@ const (
 )
 
 // named reads a _format. A plus that was not encoded has become a blank.
-func named(format string, e Endpoint) (Media, *Refusal) {
+func named(format string, e Endpoint) (access.Media, *refuse.Refusal) {
 	name, parameters, _ := strings.Cut(format, ";")
 	name = strings.ReplaceAll(strings.TrimSpace(name), " ", "+")
 	full, isShort := short[strings.ToLower(name)]
@@ -94,14 +78,14 @@ func named(format string, e Endpoint) (Media, *Refusal) {
 	}
 	media, ok := parseMedia(full, e)
 	if !ok {
-		return DefaultMedia, UnsupportedMediaType("_format: expected xml, json, " + e.forms() + "; received " + show(format))
+		return access.DefaultMedia, refuse.UnsupportedMediaType("_format: expected xml, json, " + e.forms() + "; received " + refuse.Show(format))
 	}
 	return media, nil
 }
 
 // accepted reads the Accept header.
-func accepted(h http.Header, e Endpoint) (Media, *Refusal) {
-	best, bestQuality, named := DefaultMedia, 0, false
+func accepted(h http.Header, e Endpoint) (access.Media, *refuse.Refusal) {
+	best, bestQuality, named := access.DefaultMedia, 0, false
 	empty := true
 	for _, value := range h["Accept"] {
 		for value != "" {
@@ -120,11 +104,11 @@ func accepted(h http.Header, e Endpoint) (Media, *Refusal) {
 	if empty || bestQuality > 0 {
 		return best, nil
 	}
-	return DefaultMedia, unsupported("Accept", e, show(strings.Join(h["Accept"], ", ")))
+	return access.DefaultMedia, unsupported("Accept", e, refuse.Show(strings.Join(h["Accept"], ", ")))
 }
 
-func unsupported(header string, e Endpoint, received string) *Refusal {
-	return UnsupportedMediaType(header + " HTTP Header: expected " + e.forms() + ", received " + received)
+func unsupported(header string, e Endpoint, received string) *refuse.Refusal {
+	return refuse.UnsupportedMediaType(header + " HTTP Header: expected " + e.forms() + ", received " + received)
 }
 
 // forms names the media types of an endpoint, for people.
@@ -151,44 +135,44 @@ func cutListed(s string) (first, rest string) {
 
 // parseRange reads one element of an Accept header. quality is in thousandths,
 // exact tells a named media type from a wildcard.
-func parseRange(s string, e Endpoint) (media Media, quality int, exact, ok bool) {
+func parseRange(s string, e Endpoint) (media access.Media, quality int, exact, ok bool) {
 	if media, ok = parseMedia(s, e); ok && !strings.Contains(s, "q=") && !strings.Contains(s, "Q=") {
 		return media, 1000, true, true
 	}
 	name, params, err := mime.ParseMediaType(s)
 	if err != nil {
-		return Media{}, 0, false, false
+		return access.Media{}, 0, false, false
 	}
 	quality = 1000
 	if q, given := params["q"]; given {
 		value, err := strconv.ParseFloat(q, 64)
 		if err != nil || !(value >= 0 && value <= 1) {
-			return Media{}, 0, false, false
+			return access.Media{}, 0, false, false
 		}
 		quality = int(value * 1000)
 	}
 	if name == "*/*" || name == "application/*" {
-		return DefaultMedia, quality, false, true
+		return access.DefaultMedia, quality, false, true
 	}
 	return media, quality, true, ok
 }
 
 // parseMedia reads one media type. It answers in the form that was asked for.
-func parseMedia(s string, e Endpoint) (Media, bool) {
+func parseMedia(s string, e Endpoint) (access.Media, bool) {
 	format, ok := bare[s]
 	if ok {
-		return Media{format, s}, format == XML || e != EndpointPublish
+		return access.Media{Format: format, Type: s}, format == access.XML || e != EndpointPublish
 	}
 	name, params, err := mime.ParseMediaType(s)
 	if err != nil {
-		return Media{}, false
+		return access.Media{}, false
 	}
-	if format, ok = bare[name]; !ok || format == JSON && e == EndpointPublish {
-		return Media{}, false
+	if format, ok = bare[name]; !ok || format == access.JSON && e == EndpointPublish {
+		return access.Media{}, false
 	}
 	charset, given := params["charset"]
 	if !given {
-		return Media{format, name}, true
+		return access.Media{Format: format, Type: name}, true
 	}
-	return Media{format, name + ";charset=utf-8"}, strings.EqualFold(charset, "utf-8")
+	return access.Media{Format: format, Type: name + ";charset=utf-8"}, strings.EqualFold(charset, "utf-8")
 }

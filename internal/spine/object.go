@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"nems/internal/refuse"
 )
 
 // decoders keeps JSON decoders with their buffers: a request needs two.
@@ -24,9 +26,9 @@ type decoder struct {
 // other readers disagree about: a member twice (however its name is escaped),
 // text that is not UTF-8, anything behind the object. part names the text in
 // refusals: "header" or "payload".
-func readObject(part string, data []byte, member func(name []byte, value jsontext.Value) *Refusal) *Refusal {
+func readObject(part string, data []byte, member func(name []byte, value jsontext.Value) *refuse.Refusal) *refuse.Refusal {
 	if !utf8.Valid(data) {
-		return TokenInvalid("the " + part + " of the JWT is not UTF-8")
+		return refuse.TokenInvalid("the " + part + " of the JWT is not UTF-8")
 	}
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
@@ -37,7 +39,7 @@ func readObject(part string, data []byte, member func(name []byte, value jsontex
 		return badJSON(part, err)
 	}
 	if kind := start.Kind(); kind != '{' {
-		return TokenInvalid("the " + part + " of the JWT must be a JSON object, received " + kindName(kind))
+		return refuse.TokenInvalid("the " + part + " of the JWT must be a JSON object, received " + kindName(kind))
 	}
 	for d.json.PeekKind() != '}' {
 		name, err := d.json.ReadValue()
@@ -62,21 +64,21 @@ func readObject(part string, data []byte, member func(name []byte, value jsontex
 		return badJSON(part, err)
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return TokenInvalid("the " + part + " of the JWT has text behind its JSON object")
+		return refuse.TokenInvalid("the " + part + " of the JWT has text behind its JSON object")
 	}
 	return nil
 }
 
 // badJSON says where the JSON breaks off, without repeating any of it.
-func badJSON(part string, err error) *Refusal {
+func badJSON(part string, err error) *refuse.Refusal {
 	var syntax *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, jsontext.ErrDuplicateName) && errors.As(err, &syntax):
-		return TokenInvalid("the " + part + " of the JWT has the member " + show(syntax.JSONPointer.LastToken()) + " twice")
+		return refuse.TokenInvalid("the " + part + " of the JWT has the member " + refuse.Show(syntax.JSONPointer.LastToken()) + " twice")
 	case errors.As(err, &syntax):
-		return TokenInvalid(fmt.Sprintf("the %s of the JWT is not JSON: it goes wrong at byte %d", part, syntax.ByteOffset))
+		return refuse.TokenInvalid(fmt.Sprintf("the %s of the JWT is not JSON: it goes wrong at byte %d", part, syntax.ByteOffset))
 	default:
-		return TokenInvalid("the " + part + " of the JWT is not JSON: it ends too soon")
+		return refuse.TokenInvalid("the " + part + " of the JWT is not JSON: it ends too soon")
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"nems/internal/jwt"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // leeway is how far the clocks of a caller and of this service may differ
@@ -32,7 +34,7 @@ type rule struct {
 	required bool
 	number   bool   // a whole number instead of a string
 	expected string // for people
-	check    func(c *claims, at moment) *Refusal
+	check    func(c *claims, at moment) *refuse.Refusal
 }
 
 // rules are all rules about claims, in the order in which they answer. Sources:
@@ -46,9 +48,9 @@ var rules = []rule{
 	{notBefore, false, true, "the start of its validity in whole seconds since 1970 (UTC)", checkNotBefore},
 	{reason, true, false, "directcare, secondaryuses or patientaccess", checkReason},
 	{scope, true, false, "a list of scopes with blanks between them", checkScope},
-	{requestingSystem, true, false, asidNaming + "|[ASID]", checkSystem},
-	{requestingOrganisation, false, false, odsNaming + "|[ODS code]", nil},
-	{requestingOrganization, false, false, odsNaming + "|[ODS code]", checkOrganisation},
+	{requestingSystem, true, false, jwt.ASIDNaming + "|[ASID]", checkSystem},
+	{requestingOrganisation, false, false, jwt.ODSNaming + "|[ODS code]", nil},
+	{requestingOrganization, false, false, jwt.ODSNaming + "|[ODS code]", checkOrganisation},
 	{requestingUser, false, false, "the identifier of the user, or no such claim", nil},
 	{subject, true, false, "the value of requesting_user, or that of requesting_system where there is no user", checkSubject},
 	{requestingPatient, false, false, "a valid NHS number, or no such claim", checkPatient},
@@ -56,12 +58,12 @@ var rules = []rule{
 }
 
 // apply holds the rule against the claims.
-func (r *rule) apply(c *claims, at moment) *Refusal {
+func (r *rule) apply(c *claims, at moment) *refuse.Refusal {
 	name, value := claimNames[r.claim], &c[r.claim]
 	received := ""
 	switch {
 	case value.kind == 0 && r.required:
-		return ClaimMissing(name, r.expected)
+		return refuse.ClaimMissing(name, r.expected)
 	case value.kind == 0 && r.claim == requestingOrganization: // looks at both spellings
 		return r.check(c, at)
 	case value.kind == 0:
@@ -79,7 +81,7 @@ func (r *rule) apply(c *claims, at moment) *Refusal {
 		received = "an empty string"
 	}
 	if received != "" {
-		return ClaimInvalid(name, r.expected, received)
+		return refuse.ClaimInvalid(name, r.expected, received)
 	}
 	if r.check == nil {
 		return nil
@@ -87,7 +89,7 @@ func (r *rule) apply(c *claims, at moment) *Refusal {
 	return r.check(c, at)
 }
 
-func checkExpires(c *claims, at moment) *Refusal {
+func checkExpires(c *claims, at moment) *refuse.Refusal {
 	end := c[expires].number
 	if refusal := inSeconds("exp", end); refusal != nil {
 		return refusal
@@ -95,27 +97,29 @@ func checkExpires(c *claims, at moment) *Refusal {
 	if time.Unix(end, 0).Add(leeway).After(at.now) {
 		return nil
 	}
-	return ClaimInvalid("exp", "a moment ahead of now, which is "+stamp(at.now), stamp(time.Unix(end, 0))+": the token has expired, make a new one")
+	return refuse.ClaimInvalid("exp", "a moment ahead of now, which is "+stamp(at.now), stamp(time.Unix(end, 0))+": the token has expired, make a new one")
 }
 
-func checkIssued(c *claims, at moment) *Refusal { return started("iat", c[issued].number, at.now) }
-func checkNotBefore(c *claims, at moment) *Refusal {
+func checkIssued(c *claims, at moment) *refuse.Refusal {
+	return started("iat", c[issued].number, at.now)
+}
+func checkNotBefore(c *claims, at moment) *refuse.Refusal {
 	return started("nbf", c[notBefore].number, at.now)
 }
 
 // started refuses a moment in the future.
-func started(name string, seconds int64, now time.Time) *Refusal {
+func started(name string, seconds int64, now time.Time) *refuse.Refusal {
 	if refusal := inSeconds(name, seconds); refusal != nil {
 		return refusal
 	}
 	if !time.Unix(seconds, 0).After(now.Add(leeway)) {
 		return nil
 	}
-	return ClaimInvalid(name, "no moment after now, which is "+stamp(now), stamp(time.Unix(seconds, 0))+": set the clock")
+	return refuse.ClaimInvalid(name, "no moment after now, which is "+stamp(now), stamp(time.Unix(seconds, 0))+": set the clock")
 }
 
 // inSeconds refuses what cannot be a number of seconds.
-func inSeconds(name string, n int64) *Refusal {
+func inSeconds(name string, n int64) *refuse.Refusal {
 	if n >= 0 && n <= latest {
 		return nil
 	}
@@ -123,17 +127,17 @@ func inSeconds(name string, n int64) *Refusal {
 	if n > latest {
 		received = fmt.Sprintf("a number of %d digits: is it in milliseconds?", len(strconv.FormatInt(n, 10)))
 	}
-	return ClaimInvalid(name, "seconds since 1970 (UTC), at most ten digits", received)
+	return refuse.ClaimInvalid(name, "seconds since 1970 (UTC), at most ten digits", received)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func checkReason(c *claims, _ moment) *Refusal {
+func checkReason(c *claims, _ moment) *refuse.Refusal {
 	switch given := c[reason].text; given {
 	case "directcare", "secondaryuses", "patientaccess":
 		return nil
 	default:
-		return ClaimInvalid("reason_for_request", "directcare, secondaryuses or patientaccess", describe(given))
+		return refuse.ClaimInvalid("reason_for_request", "directcare, secondaryuses or patientaccess", refuse.Describe(given))
 	}
 }
 
@@ -160,7 +164,7 @@ var (
 	anyScope      = []string{"patient/Bundle.write", "patient/Subscription.read", "patient/Subscription.write"}
 )
 
-func checkScope(c *claims, at moment) *Refusal {
+func checkScope(c *claims, at moment) *refuse.Refusal {
 	needed := at.endpoint.scopes()
 	for given := range strings.SplitSeq(c[scope].text, " ") {
 		for _, one := range needed {
@@ -169,11 +173,11 @@ func checkScope(c *claims, at moment) *Refusal {
 			}
 		}
 	}
-	received := describe(c[scope].text)
+	received := refuse.Describe(c[scope].text)
 	if isScopeText(c[scope].text) {
-		received = show(c[scope].text)
+		received = refuse.Show(c[scope].text)
 	}
-	return ScopeInsufficient(needed, received)
+	return refuse.ScopeInsufficient(needed, received)
 }
 
 // isScopeText tells whether s looks like scopes, and so can be shown.
@@ -187,24 +191,24 @@ func isScopeText(s string) bool {
 	return true
 }
 
-func checkSystem(c *claims, at moment) *Refusal {
+func checkSystem(c *claims, at moment) *refuse.Refusal {
 	asid, ok := c.asid()
 	if !ok {
-		return ClaimInvalid("requesting_system", asidNaming+"|[ASID] with an ASID of twelve digits", describe(c[requestingSystem].text))
+		return refuse.ClaimInvalid("requesting_system", jwt.ASIDNaming+"|[ASID] with an ASID of twelve digits", refuse.Describe(c[requestingSystem].text))
 	}
 	if at.from != "" && asid != at.from {
-		return ClaimInvalid("requesting_system", "the ASID of the fromASID header, "+show(string(at.from)), show(string(asid)))
+		return refuse.ClaimInvalid("requesting_system", "the ASID of the fromASID header, "+refuse.Show(string(at.from)), refuse.Show(string(asid)))
 	}
 	return nil
 }
 
-func checkOrganisation(c *claims, at moment) *Refusal {
+func checkOrganisation(c *claims, at moment) *refuse.Refusal {
 	british, oxford := c.given(requestingOrganisation), c.given(requestingOrganization)
 	if !british && !oxford {
 		if at.profile == Observed {
 			return nil
 		}
-		return ClaimMissing("requesting_organisation", odsNaming+"|[ODS code]")
+		return refuse.ClaimMissing("requesting_organisation", jwt.ODSNaming+"|[ODS code]")
 	}
 	var codes []nhs.ODSCode
 	for _, spelling := range []claim{requestingOrganisation, requestingOrganization} {
@@ -213,32 +217,32 @@ func checkOrganisation(c *claims, at moment) *Refusal {
 		}
 		code, ok := c.organisation(spelling)
 		if !ok {
-			return ClaimInvalid(claimNames[spelling], odsNaming+"|[ODS code]", describe(c[spelling].text))
+			return refuse.ClaimInvalid(claimNames[spelling], jwt.ODSNaming+"|[ODS code]", refuse.Describe(c[spelling].text))
 		}
 		codes = append(codes, code)
 	}
 	if len(codes) == 2 && codes[0] != codes[1] {
-		return ClaimInvalid("requesting_organization", "the same as requesting_organisation, "+show(string(codes[0])), show(string(codes[1])))
+		return refuse.ClaimInvalid("requesting_organization", "the same as requesting_organisation, "+refuse.Show(string(codes[0])), refuse.Show(string(codes[1])))
 	}
 	return nil
 }
 
-func checkSubject(c *claims, _ moment) *Refusal {
+func checkSubject(c *claims, _ moment) *refuse.Refusal {
 	if c.given(requestingUser) {
 		if c[subject].text == c[requestingUser].text {
 			return nil
 		}
-		return ClaimInvalid("sub", "the value of requesting_user", "another value")
+		return refuse.ClaimInvalid("sub", "the value of requesting_user", "another value")
 	}
 	if c[subject].text == c[requestingSystem].text {
 		return nil
 	}
-	return ClaimInvalid("sub", "the value of requesting_system, since there is no requesting_user", "another value")
+	return refuse.ClaimInvalid("sub", "the value of requesting_system, since there is no requesting_user", "another value")
 }
 
-func checkPatient(c *claims, _ moment) *Refusal {
+func checkPatient(c *claims, _ moment) *refuse.Refusal {
 	if _, ok := c.patient(); ok {
 		return nil
 	}
-	return ClaimInvalid("requesting_patient", nhsNumberNaming+"|[NHS number] with a valid NHS number", "something else")
+	return refuse.ClaimInvalid("requesting_patient", jwt.NHSNumberNaming+"|[NHS number] with a valid NHS number", "something else")
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"nems/internal/refuse"
 )
 
 // unsigned is the algorithm of a token without a signature (RFC 7519,
@@ -25,17 +27,17 @@ const parsedAtMost = 512
 
 // readToken reads the token and checks all of it but a signature, which needs
 // the keys of the registration.
-func (d *Door) readToken(head headers, r Request) (token, *Refusal) {
+func (d *Door) readToken(head headers, r Request) (token, *refuse.Refusal) {
 	t, known := d.parsed.find(head.token)
 	if !known {
-		var refusal *Refusal
+		var refusal *refuse.Refusal
 		if t, refusal = parseToken(strings.Clone(head.token)); refusal != nil {
 			return token{}, refusal
 		}
 		d.parsed.remember(t.raw, t, parsedAtMost)
 	}
 	if t.algorithm == unsigned && r.Certificate == nil && !d.AllowUnsigned {
-		return token{}, TokenInvalid("an unsigned JWT (alg none) is accepted only together with a client certificate; sign it (RS512 or ES256) with a registered key")
+		return token{}, refuse.TokenInvalid("an unsigned JWT (alg none) is accepted only together with a client certificate; sign it (RS512 or ES256) with a registered key")
 	}
 	at := moment{now: d.Now(), endpoint: r.Endpoint, profile: d.Profile, from: head.from}
 	for i := range rules {
@@ -47,7 +49,7 @@ func (d *Door) readToken(head headers, r Request) (token, *Refusal) {
 }
 
 // parseToken takes a JWT in compact form apart (RFC 7515, section 3.1).
-func parseToken(raw string) (token, *Refusal) {
+func parseToken(raw string) (token, *refuse.Refusal) {
 	header, payload, signature, refusal := split(raw)
 	if refusal != nil {
 		return token{}, refusal
@@ -58,9 +60,9 @@ func parseToken(raw string) (token, *Refusal) {
 	}
 	switch {
 	case t.algorithm == unsigned && signature != "":
-		return token{}, TokenInvalid("the JWT says alg none but has a signature: expected nothing behind the second dot")
+		return token{}, refuse.TokenInvalid("the JWT says alg none but has a signature: expected nothing behind the second dot")
 	case t.algorithm != unsigned && signature == "":
-		return token{}, TokenInvalid("the JWT says alg " + t.algorithm + " but has no signature behind the second dot")
+		return token{}, refuse.TokenInvalid("the JWT says alg " + t.algorithm + " but has no signature behind the second dot")
 	}
 	data, refusal := decode("payload", payload)
 	if refusal != nil {
@@ -75,13 +77,13 @@ func parseToken(raw string) (token, *Refusal) {
 }
 
 // split cuts a token at its two dots.
-func split(raw string) (header, payload, signature string, refusal *Refusal) {
+func split(raw string) (header, payload, signature string, refusal *refuse.Refusal) {
 	if dots := strings.Count(raw, "."); dots != 2 {
 		text := "the JWT must have three parts with dots between them"
 		if dots == 1 {
 			text += "; an unsigned one ends with a dot, which must not be left out"
 		}
-		return "", "", "", TokenInvalid(text)
+		return "", "", "", refuse.TokenInvalid(text)
 	}
 	header, rest, _ := strings.Cut(raw, ".")
 	payload, signature, _ = strings.Cut(rest, ".")
@@ -90,29 +92,29 @@ func split(raw string) (header, payload, signature string, refusal *Refusal) {
 
 // decode reads base64url without padding, strictly: one text has one coding, so
 // that a token cannot be varied (RFC 7515, section 2).
-func decode(part, text string) ([]byte, *Refusal) {
+func decode(part, text string) ([]byte, *refuse.Refusal) {
 	for i := range len(text) {
 		c := text[i]
 		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
-			return nil, TokenInvalid("the " + part + " of the JWT must be base64url without padding: letters, digits, - and _ only")
+			return nil, refuse.TokenInvalid("the " + part + " of the JWT must be base64url without padding: letters, digits, - and _ only")
 		}
 	}
 	data, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(data) == 0 {
-		return nil, TokenInvalid("the " + part + " of the JWT is not complete base64url")
+		return nil, refuse.TokenInvalid("the " + part + " of the JWT is not complete base64url")
 	}
 	return data, nil
 }
 
 // readHeader reads the JOSE header. Members that are not listed are ignored;
 // crit names such as must not be (RFC 7515, section 4.1.11), and none is known.
-func (t *token) readHeader(text string) *Refusal {
+func (t *token) readHeader(text string) *refuse.Refusal {
 	data, refusal := decode("header", text)
 	if refusal != nil {
 		return refusal
 	}
 	var kind string
-	refusal = readObject("header", data, func(name []byte, value jsontext.Value) *Refusal {
+	refusal = readObject("header", data, func(name []byte, value jsontext.Value) *refuse.Refusal {
 		switch string(name) {
 		case "alg":
 			return headerText("alg", value, &t.algorithm)
@@ -121,7 +123,7 @@ func (t *token) readHeader(text string) *Refusal {
 		case "kid":
 			return headerText("kid", value, &t.keyID)
 		case "crit":
-			return TokenInvalid("the header of the JWT has the member crit: no extension is supported")
+			return refuse.TokenInvalid("the header of the JWT has the member crit: no extension is supported")
 		}
 		return nil
 	})
@@ -129,26 +131,26 @@ func (t *token) readHeader(text string) *Refusal {
 		return refusal
 	}
 	if kind != "" && !strings.EqualFold(kind, "JWT") {
-		return TokenInvalid(`typ in the header of the JWT: expected "JWT", received ` + show(kind))
+		return refuse.TokenInvalid(`typ in the header of the JWT: expected "JWT", received ` + refuse.Show(kind))
 	}
 	switch t.algorithm {
 	case unsigned, "RS512", "ES256":
 		return nil
 	case "":
-		return TokenInvalid(`alg in the header of the JWT is missing: expected "none", "RS512" or "ES256"`)
+		return refuse.TokenInvalid(`alg in the header of the JWT is missing: expected "none", "RS512" or "ES256"`)
 	default:
-		return TokenInvalid(`alg in the header of the JWT: expected "none", "RS512" or "ES256", received ` + show(t.algorithm))
+		return refuse.TokenInvalid(`alg in the header of the JWT: expected "none", "RS512" or "ES256", received ` + refuse.Show(t.algorithm))
 	}
 }
 
 // headerText reads a member of the JOSE header that must be a string.
-func headerText(name string, value jsontext.Value, into *string) *Refusal {
+func headerText(name string, value jsontext.Value, into *string) *refuse.Refusal {
 	if value.Kind() != '"' {
-		return TokenInvalid(name + " in the header of the JWT: expected a string, received " + kindName(value.Kind()))
+		return refuse.TokenInvalid(name + " in the header of the JWT: expected a string, received " + kindName(value.Kind()))
 	}
 	text, err := unquote(value)
 	if err != nil || len(text) == 0 {
-		return TokenInvalid(name + " in the header of the JWT is empty")
+		return refuse.TokenInvalid(name + " in the header of the JWT is empty")
 	}
 	*into = string(text)
 	return nil

@@ -24,7 +24,9 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"pgregory.net/rapid"
 
+	"nems/internal/jwt"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // Private keys of the tests: made once, since RSA keys take their time.
@@ -45,7 +47,7 @@ var testPrivate = sync.OnceValue(func() (keys struct {
 })
 
 // signedDoor is a door where the subscriber has registered the keys.
-func signedDoor(t testing.TB, keys Keys) (*Door, *System) {
+func signedDoor(t testing.TB, keys Keys) (*Door, *Registration) {
 	door := testDoor(t, Strict)
 	system := subscriber
 	system.Keys = keys
@@ -54,9 +56,9 @@ func signedDoor(t testing.TB, keys Keys) (*Door, *System) {
 }
 
 // pointerRegistry has one system, which a test may change on the way.
-type pointerRegistry struct{ one *System }
+type pointerRegistry struct{ one *Registration }
 
-func (r pointerRegistry) System(_ context.Context, asid nhs.ASID) (System, bool, error) {
+func (r pointerRegistry) System(_ context.Context, asid nhs.ASID) (Registration, bool, error) {
 	return *r.one, r.one.ASID == asid, nil
 }
 
@@ -65,7 +67,7 @@ func signedBySomeone(t testing.TB, key any, id string) *attempt {
 	a := createRequest()
 	a.certificate = nil
 	var err error
-	if a.raw, err = a.token.Signed(key, id); err != nil {
+	if a.raw, err = Sign(a.token, key, id); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -94,7 +96,7 @@ func TestSignedTokens(t *testing.T) {
 			if (err == nil) != row.pass || err == nil && !caller.Signed {
 				t.Errorf("%s, %s: %v", name, turn, err)
 			}
-			var refusal *Refusal
+			var refusal *refuse.Refusal
 			if !row.pass && (!errors.As(err, &refusal) || refusal.Code() != moih) {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -121,7 +123,7 @@ func TestAlgorithmConfusion(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := createRequest()
-		signed, err := signer.Sign(a.token.payload())
+		signed, err := signer.Sign(a.token.Payload())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +187,7 @@ func TestVerifiedTokenIsNotTrustedForever(t *testing.T) {
 		t.Error("the system is revoked, the token gets in")
 	}
 	system.Revoked = false
-	door.Now = func() time.Time { return now.Add(Lifetime + leeway) }
+	door.Now = func() time.Time { return now.Add(jwt.Lifetime + leeway) }
 	if enter() == nil {
 		t.Error("the token has expired and gets in")
 	}
@@ -309,7 +311,7 @@ func TestSystemSurvivesJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var after System
+		var after Registration
 		if err := json.Unmarshal(data, &after); err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +328,7 @@ func TestSystemSurvivesJSON(t *testing.T) {
 func TestSigningNeedsAFittingKey(t *testing.T) {
 	p := testPrivate()
 	for name, key := range map[string]crypto.PrivateKey{"P-384": p.ecWide, "none": nil, "text": "key"} {
-		if token, err := createRequest().token.Signed(key, ""); err == nil {
+		if token, err := Sign(createRequest().token, key, ""); err == nil {
 			t.Errorf("%s: %s", name, token)
 		}
 	}
@@ -350,7 +352,7 @@ func TestEnterAtTheSameTime(t *testing.T) {
 				a.token.User = user
 				if turn%2 == 0 {
 					var err error
-					if a.raw, err = a.token.Signed(p.ec, ""); err != nil {
+					if a.raw, err = Sign(a.token, p.ec, ""); err != nil {
 						t.Error(err)
 					}
 				}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"nems/internal/access"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
 )
 
@@ -20,25 +22,25 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // The systems of the tests.
 var (
-	subscriber = System{
+	subscriber = Registration{System: access.System{
 		ASID: "200000000115", ODSCodes: []nhs.ODSCode{"RR8"}, CertificateNames: []string{"rr8.example.nhs.uk"},
-		Interactions: []string{CreateInteraction, ReadInteraction, DeleteInteraction},
-		Kinds:        []SubscriptionKind{Explicit}, EventTypes: []string{"vaccinations-1"}, Mailboxes: []string{"MAILBOX1234"},
-	}
-	publisher = System{
+		Interactions: []string{access.CreateInteraction, access.ReadInteraction, access.DeleteInteraction},
+		Kinds:        []access.SubscriptionKind{access.Explicit}, EventTypes: []string{"vaccinations-1"}, Mailboxes: []string{"MAILBOX1234"},
+	}}
+	publisher = Registration{System: access.System{
 		ASID: "300000000161", ODSCodes: []nhs.ODSCode{"A83627", "B86056"}, CertificateNames: []string{"gp.example.nhs.uk"},
 		Interactions: []string{"urn:nhs:names:services:events:*"},
-	}
-	revoked = System{
+	}}
+	revoked = Registration{System: access.System{
 		ASID: "400000000100", ODSCodes: []nhs.ODSCode{"RR8"}, CertificateNames: []string{"old.example.nhs.uk"},
 		Interactions: []string{"*"}, Revoked: true,
-	}
+	}}
 )
 
 // registry is a Registry over a map.
-type registry map[nhs.ASID]System
+type registry map[nhs.ASID]Registration
 
-func (r registry) System(_ context.Context, asid nhs.ASID) (System, bool, error) {
+func (r registry) System(_ context.Context, asid nhs.ASID) (Registration, bool, error) {
 	s, ok := r[asid]
 	return s, ok, nil
 }
@@ -46,7 +48,7 @@ func (r registry) System(_ context.Context, asid nhs.ASID) (System, bool, error)
 // testDoor is a production door: unsigned tokens need a certificate.
 func testDoor(t testing.TB, p Profile) *Door {
 	t.Helper()
-	for _, s := range []System{subscriber, publisher, revoked} {
+	for _, s := range []Registration{subscriber, publisher, revoked} {
 		if err := s.Validate(); err != nil {
 			t.Fatal(err)
 		}
@@ -80,12 +82,12 @@ func testKeys(t testing.TB, public ...crypto.PublicKey) Keys {
 type attempt struct {
 	endpoint    Endpoint
 	header      http.Header
-	token       Token
+	token       jwt.Token
 	raw         string // replaces the token when it is set
 	certificate []string
 }
 
-func newAttempt(e Endpoint, s System, interaction, scope string) *attempt {
+func newAttempt(e Endpoint, s Registration, interaction, scope string) *attempt {
 	h := http.Header{}
 	h.Set("fromASID", string(s.ASID))
 	h.Set("toASID", string(nemsASID))
@@ -93,18 +95,18 @@ func newAttempt(e Endpoint, s System, interaction, scope string) *attempt {
 	if e.hasBody() {
 		h.Set("Content-Type", "application/fhir+xml")
 	}
-	return &attempt{endpoint: e, header: h, certificate: s.CertificateNames, token: Token{
+	return &attempt{endpoint: e, header: h, certificate: s.CertificateNames, token: jwt.Token{
 		Issuer: "https://rr8.example.nhs.uk", Audience: "https://clinicals.spineservices.nhs.uk/STU3", Issued: now.Add(-time.Second),
 		Reason: "directcare", Scope: scope, ASID: s.ASID, ODS: s.ODSCodes[0],
 	}}
 }
 
 func createRequest() *attempt {
-	return newAttempt(EndpointCreate, subscriber, CreateInteraction, ScopeWrite)
+	return newAttempt(EndpointCreate, subscriber, access.CreateInteraction, jwt.ScopeWrite)
 }
 
 func publishRequest() *attempt {
-	return newAttempt(EndpointPublish, publisher, PublishInteraction("Vaccinations"), ScopePublish)
+	return newAttempt(EndpointPublish, publisher, access.PublishInteraction("Vaccinations"), jwt.ScopePublish)
 }
 
 func (a *attempt) build() Request {

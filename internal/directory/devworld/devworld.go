@@ -11,9 +11,9 @@ import (
 	_ "embed"
 	"fmt"
 
+	"nems/internal/access"
 	"nems/internal/directory"
 	"nems/internal/nhs"
-	"nems/internal/spine"
 )
 
 // The service's own identity, and the secrets of its MESH.
@@ -62,14 +62,14 @@ const (
 )
 
 // Systems returns the callers of the world. Each may do all of its side.
-func Systems() []spine.System {
-	subscriber := func(asid nhs.ASID, name string, ods nhs.ODSCode) spine.System {
-		return spine.System{
+func Systems() []access.System {
+	subscriber := func(asid nhs.ASID, name string, ods nhs.ODSCode) access.System {
+		return access.System{
 			ASID: asid, Name: name, ODSCodes: []nhs.ODSCode{ods}, Interactions: []string{subscribing},
-			Kinds: []spine.SubscriptionKind{spine.Explicit, spine.Generic}, Mailboxes: []string{"*"},
+			Kinds: []access.SubscriptionKind{access.Explicit, access.Generic}, Mailboxes: []string{"*"},
 		}
 	}
-	return []spine.System{
+	return []access.System{
 		{ASID: "300000000161", Name: "Dev publisher", ODSCodes: []nhs.ODSCode{"A83627"}, Interactions: []string{publishing}},
 		{ASID: "477121000323", Name: "Dev demographics of the Spine", ODSCodes: []nhs.ODSCode{"X26"}, Interactions: []string{publishing}, Spine: true},
 		subscriber("200000000115", "Dev subscriber in Leeds", "RR8"),

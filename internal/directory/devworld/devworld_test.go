@@ -120,7 +120,7 @@ func TestSystemsAndMailboxes(t *testing.T) {
 			t.Errorf("%s: %v", s.ASID, err)
 		}
 		got, found, err := w.System(t.Context(), s.ASID)
-		if !found || err != nil || !reflect.DeepEqual(got, s) {
+		if !found || err != nil || !reflect.DeepEqual(got.System, s) {
 			t.Errorf("System(%s) = %+v, %t, %v", s.ASID, got, found, err)
 		}
 		if len(s.Mailboxes) > 0 && !owners[string(s.ODSCodes[0])] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"nems/internal/access"
 	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/spine"
@@ -17,7 +18,7 @@ type World struct {
 	patients      map[nhs.NHSNumber]directory.Patient
 	organisations map[nhs.ODSCode]directory.Organisation
 	postcodes     map[string]directory.Places
-	systems       map[nhs.ASID]spine.System
+	systems       map[nhs.ASID]access.System
 }
 
 // New returns the seeded world.
@@ -26,7 +27,7 @@ func New() (*World, error) {
 		patients:      map[nhs.NHSNumber]directory.Patient{},
 		organisations: map[nhs.ODSCode]directory.Organisation{},
 		postcodes:     map[string]directory.Places{},
-		systems:       map[nhs.ASID]spine.System{},
+		systems:       map[nhs.ASID]access.System{},
 	}
 	for _, s := range Systems() {
 		w.systems[s.ASID] = s
@@ -73,11 +74,11 @@ func (w *World) Places(_ context.Context, postcode string) (directory.Places, er
 }
 
 // System implements spine.Registry.
-func (w *World) System(_ context.Context, asid nhs.ASID) (spine.System, bool, error) {
+func (w *World) System(_ context.Context, asid nhs.ASID) (spine.Registration, bool, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
 	s, found := w.systems[asid]
-	return s, found, nil
+	return spine.Registration{System: s}, found, nil
 }
 
 // PutPatients implements directory.Sink.

@@ -7,8 +7,9 @@ import (
 	"strings"
 
 	"nems/client"
+	"nems/internal/access"
+	"nems/internal/jwt"
 	"nems/internal/nhs"
-	"nems/internal/spine"
 )
 
 // Paths of the FHIR side.
@@ -28,8 +29,8 @@ type Request struct {
 }
 
 // Token is the token of a call, to be made wrong by tests.
-func (s *Server) Token(asid, ods, scope string) spine.Token {
-	return spine.Token{
+func (s *Server) Token(asid, ods, scope string) jwt.Token {
+	return jwt.Token{
 		Issuer: s.URL, Audience: s.URL, ASID: nhs.ASID(asid), ODS: nhs.ODSCode(ods),
 		Reason: "directcare", Scope: scope, Issued: s.Clock.Now(),
 	}
@@ -55,9 +56,9 @@ func (s *Server) SpineRequest(body []byte) *Request { return s.publishAs(SpineID
 func (s *Server) publishAs(asid, ods string, body []byte) *Request {
 	interaction := client.PublishInteraction(body)
 	if interaction == "" {
-		interaction = spine.PublishInteraction("Vaccinations")
+		interaction = access.PublishInteraction("Vaccinations")
 	}
-	r := s.request(http.MethodPost, PublishPath, asid, ods, interaction, spine.ScopePublish)
+	r := s.request(http.MethodPost, PublishPath, asid, ods, interaction, jwt.ScopePublish)
 	r.Header.Set("Content-Type", "application/fhir+xml")
 	r.Body = body
 	return r
@@ -65,7 +66,7 @@ func (s *Server) publishAs(asid, ods string, body []byte) *Request {
 
 // SubscribeRequest is Leeds' creation of a subscription from a body.
 func (s *Server) SubscribeRequest(body []byte) *Request {
-	r := s.request(http.MethodPost, SubscribePath, LeedsID, "RR8", spine.CreateInteraction, spine.ScopeWrite)
+	r := s.request(http.MethodPost, SubscribePath, LeedsID, "RR8", access.CreateInteraction, jwt.ScopeWrite)
 	r.Header.Set("Content-Type", "application/fhir+xml")
 	r.Body = body
 	return r
@@ -73,12 +74,12 @@ func (s *Server) SubscribeRequest(body []byte) *Request {
 
 // ReadRequest is Leeds' read of a subscription.
 func (s *Server) ReadRequest(id string) *Request {
-	return s.request(http.MethodGet, SubscribePath+"/"+id, LeedsID, "RR8", spine.ReadInteraction, spine.ScopeRead)
+	return s.request(http.MethodGet, SubscribePath+"/"+id, LeedsID, "RR8", access.ReadInteraction, jwt.ScopeRead)
 }
 
 // DeleteRequest is Leeds' deletion of a subscription.
 func (s *Server) DeleteRequest(id string) *Request {
-	return s.request(http.MethodDelete, SubscribePath+"/"+id, LeedsID, "RR8", spine.DeleteInteraction, spine.ScopeWrite)
+	return s.request(http.MethodDelete, SubscribePath+"/"+id, LeedsID, "RR8", access.DeleteInteraction, jwt.ScopeWrite)
 }
 
 // Set gives a header another value.

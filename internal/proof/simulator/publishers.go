@@ -8,9 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/catalogue"
 	"nems/internal/catalogue/example"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 )
 
@@ -52,20 +53,20 @@ func template(code, number string, wrong bool) string { return fmt.Sprint(code, 
 // publisher publishes, and tries again when it is not told what became of it.
 type publisher struct {
 	*thread
-	callers map[string]spine.Caller // by event code
+	callers map[string]access.Caller // by event code
 	number  int
 }
 
-func newCaller(s spine.System, interaction string) spine.Caller {
-	i, _ := spine.ParseInteraction(interaction)
-	return spine.Caller{System: s, ASID: s.ASID, ODS: s.ODSCodes[0], Claimed: true, Interaction: i, Body: spine.DefaultMedia, Answer: spine.DefaultMedia}
+func newCaller(s access.System, interaction string) access.Caller {
+	i, _ := access.ParseInteraction(interaction)
+	return access.Caller{System: s, ASID: s.ASID, ODS: s.ODSCodes[0], Claimed: true, Interaction: i, Body: access.DefaultMedia, Answer: access.DefaultMedia}
 }
 
-func (sim *simulation) publisher(number int, s spine.System, types *catalogue.Catalogue) *publisher {
-	p := &publisher{thread: sim.thread(fmt.Sprint("publisher", number)), number: number, callers: map[string]spine.Caller{}}
+func (sim *simulation) publisher(number int, s access.System, types *catalogue.Catalogue) *publisher {
+	p := &publisher{thread: sim.thread(fmt.Sprint("publisher", number)), number: number, callers: map[string]access.Caller{}}
 	for _, code := range codes {
 		t, _ := types.Type(code)
-		p.callers[code] = newCaller(s, spine.PublishInteraction(t.Interaction))
+		p.callers[code] = newCaller(s, access.PublishInteraction(t.Interaction))
 	}
 	return p
 }
@@ -138,7 +139,7 @@ func (p *publisher) attempt(n *node, pub *publication) attempt {
 
 // judge says what an answer means to its caller.
 func (t *thread) judge(err error) answer {
-	var refusal *spine.Refusal
+	var refusal *refuse.Refusal
 	switch {
 	case err == nil:
 		return acknowledged

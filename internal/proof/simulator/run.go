@@ -5,12 +5,12 @@ import (
 	"sync"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/nhs"
-	"nems/internal/spine"
 	"nems/internal/store"
 )
 
@@ -96,7 +96,7 @@ func (sim *simulation) live(p parts) {
 }
 
 // systems are who publishes and who subscribes.
-func systems() (publishes, subscribes spine.System) {
+func systems() (publishes, subscribes access.System) {
 	for _, s := range devworld.Systems() {
 		switch s.ASID {
 		case "300000000161":

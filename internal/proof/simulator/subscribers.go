@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/directory"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 	"nems/internal/store"
 )
 
@@ -21,14 +22,14 @@ func temporary(err error) bool { return errors.Is(err, directory.ErrAway) || err
 // own.
 type subscriber struct {
 	*thread
-	create, read, remove spine.Caller
+	create, read, remove access.Caller
 	number               int
 }
 
-func (sim *simulation) subscriber(number int, s spine.System) *subscriber {
+func (sim *simulation) subscriber(number int, s access.System) *subscriber {
 	return &subscriber{
 		thread: sim.thread(fmt.Sprint("subscriber", number)), number: number,
-		create: newCaller(s, spine.CreateInteraction), read: newCaller(s, spine.ReadInteraction), remove: newCaller(s, spine.DeleteInteraction),
+		create: newCaller(s, access.CreateInteraction), read: newCaller(s, access.ReadInteraction), remove: newCaller(s, access.DeleteInteraction),
 	}
 }
 
@@ -111,7 +112,7 @@ func (s *subscriber) subscribe(w *wish) string {
 				w.alive = time.Now()
 				return got.Subscription.ID.String()
 			}
-			var refusal *spine.Refusal
+			var refusal *refuse.Refusal
 			if errors.As(err, &refusal) {
 				_, id, exists := strings.Cut(refusal.Issues[0].Diagnostics, "subscription already exists : ")
 				if exists {

@@ -14,7 +14,7 @@ import (
 
 	"nems/client"
 	"nems/internal/directory/devworld"
-	"nems/internal/spine"
+	"nems/internal/jwt"
 )
 
 // gun publishes over one connection with as little work of its own as can be: the
@@ -33,8 +33,8 @@ const numbered = "<!-- %010d -->"
 
 // newGun prepares a request. Its token is valid for five minutes.
 func newGun(url string, message []byte) *gun {
-	token := spine.Token{
-		Issuer: url, Audience: url, ASID: "300000000161", ODS: "A83627", Reason: "directcare", Scope: spine.ScopePublish, Issued: time.Now(),
+	token := jwt.Token{
+		Issuer: url, Audience: url, ASID: "300000000161", ODS: "A83627", Reason: "directcare", Scope: jwt.ScopePublish, Issued: time.Now(),
 	}.Unsigned()
 	address := strings.TrimPrefix(url, "http://")
 	tail := fmt.Sprintf(numbered, 0)

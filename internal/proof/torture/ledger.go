@@ -11,7 +11,7 @@ import (
 	"sync"
 
 	"nems/client"
-	"nems/internal/spine"
+	"nems/internal/refuse"
 )
 
 // digest stands for a message.
@@ -105,7 +105,7 @@ func judge(answer error) verdict {
 		return accepted
 	case !errors.As(answer, &e), e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
 		return unanswered
-	case len(e.Issues) > 0 && e.Issues[0].Code == string(spine.MissingOrInvalidHeaderCode):
+	case len(e.Issues) > 0 && e.Issues[0].Code == string(refuse.MissingOrInvalidHeaderCode):
 		return turnedAway
 	case e.Status < http.StatusInternalServerError:
 		return refused

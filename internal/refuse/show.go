@@ -1,4 +1,4 @@
-package spine
+package refuse
 
 import (
 	"fmt"
@@ -8,18 +8,18 @@ import (
 // longestShown is the longest piece of a request that an answer repeats.
 const longestShown = 120
 
-// show quotes what came for use in diagnostics. Text that could hold an NHS
+// Show quotes what came for use in diagnostics. Text that could hold an NHS
 // number, is long or is not plain is described instead: the caller can look at
 // its own request, a log must not hold it.
-func show(s string) string {
-	if s == "" || len(s) > longestShown || !isPlain(s) || holdsNHSNumber(s) {
-		return describe(s)
+func Show(s string) string {
+	if s == "" || len(s) > longestShown || !isPlain(s) || HoldsNHSNumber(s) {
+		return Describe(s)
 	}
 	return strconv.Quote(s)
 }
 
-// describe tells only how long a value is.
-func describe(s string) string {
+// Describe tells only how long a value is.
+func Describe(s string) string {
 	if s == "" {
 		return "an empty value"
 	}
@@ -36,9 +36,9 @@ func isPlain(s string) bool {
 	return true
 }
 
-// holdsNHSNumber tells whether s has a run of ten digits, blanks and hyphens
+// HoldsNHSNumber tells whether s has a run of ten digits, blanks and hyphens
 // between them allowed.
-func holdsNHSNumber(s string) bool {
+func HoldsNHSNumber(s string) bool {
 	run := 0
 	for i := range len(s) + 1 {
 		switch {

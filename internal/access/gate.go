@@ -1,9 +1,10 @@
-package spine
+package access
 
 import (
 	"slices"
 
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // Tuple is what a request says of itself, all of which must be registered
@@ -25,20 +26,20 @@ type Tuple struct {
 // an ASID that is not registered, admits nothing.
 //
 // A refusal does not say what is registered: who probes learns nothing.
-func (s System) Gate(t Tuple) *Refusal {
+func (s System) Gate(t Tuple) *refuse.Refusal {
 	switch {
 	case s.ASID == "" || s.ASID != t.ASID:
-		return ASIDCheckFailed("fromASID " + show(string(t.ASID)) + " is not registered with this service")
+		return refuse.ASIDCheckFailed("fromASID " + refuse.Show(string(t.ASID)) + " is not registered with this service")
 	case s.Revoked:
-		return ASIDCheckFailed("the registration of fromASID " + show(string(t.ASID)) + " has been revoked")
-	case t.Certificate != nil && s.certificateName(t.Certificate) == "":
-		return AccessDenied("the client certificate is not registered for fromASID " + show(string(t.ASID)))
+		return refuse.ASIDCheckFailed("the registration of fromASID " + refuse.Show(string(t.ASID)) + " has been revoked")
+	case t.Certificate != nil && s.CertificateName(t.Certificate) == "":
+		return refuse.AccessDenied("the client certificate is not registered for fromASID " + refuse.Show(string(t.ASID)))
 	case !s.registeredFor(t.Interaction):
-		return ASIDCheckFailed("fromASID " + show(string(t.ASID)) + " is not registered for the interaction " + show(t.Interaction))
+		return refuse.ASIDCheckFailed("fromASID " + refuse.Show(string(t.ASID)) + " is not registered for the interaction " + refuse.Show(t.Interaction))
 	case !slices.Contains(s.ODSCodes, t.ODS):
-		return AccessDenied("the organisation " + show(string(t.ODS)) + " is not registered for fromASID " + show(string(t.ASID)))
+		return refuse.AccessDenied("the organisation " + refuse.Show(string(t.ODS)) + " is not registered for fromASID " + refuse.Show(string(t.ASID)))
 	case t.Mailbox != "" && (t.MailboxODS != t.ODS || !s.deliversTo(t.Mailbox)):
-		return AccessDenied("the MESH mailbox is not registered for the organisation " + show(string(t.ODS)) + " with fromASID " + show(string(t.ASID)))
+		return refuse.AccessDenied("the MESH mailbox is not registered for the organisation " + refuse.Show(string(t.ODS)) + " with fromASID " + refuse.Show(string(t.ASID)))
 	}
 	return nil
 }

@@ -1,8 +1,7 @@
-package spine
+package refuse
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 )
 
@@ -45,7 +44,7 @@ func EventTypesRefused(issues ...Issue) *Refusal {
 			}
 		}
 	}
-	return &Refusal{Status: http.StatusUnprocessableEntity, Issues: ordered}
+	return &Refusal{Status: meanings[NoLongerSupportedCode].status, Issues: ordered}
 }
 
 // noticeDate is how the specification's examples write dates.

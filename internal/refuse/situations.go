@@ -1,8 +1,7 @@
-package spine
+package refuse
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 )
@@ -13,12 +12,12 @@ import (
 // HeaderMissing refuses a request without the header. The text is the one that
 // the NHS harness answers with.
 func HeaderMissing(name string) *Refusal {
-	return refuse(MissingOrInvalidHeaderCode, name+" HTTP Header is missing")
+	return of(MissingOrInvalidHeaderCode, name+" HTTP Header is missing")
 }
 
 // HeaderInvalid refuses a header whose value is not what it must be.
 func HeaderInvalid(name, expected, received string) *Refusal {
-	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("%s HTTP Header is invalid: expected %s, received %s", name, expected, received))
+	return of(MissingOrInvalidHeaderCode, fmt.Sprintf("%s HTTP Header is invalid: expected %s, received %s", name, expected, received))
 }
 
 // TokenMissing refuses a request without an Authorization header. Its challenge
@@ -44,12 +43,12 @@ func TokenInvalid(diagnostics string) *Refusal {
 
 // ClaimMissing refuses a token that lacks a claim.
 func ClaimMissing(claim, expected string) *Refusal {
-	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is missing: expected %s", claim, expected)).challenge(invalidToken)
+	return of(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is missing: expected %s", claim, expected)).challenge(invalidToken)
 }
 
 // ClaimInvalid refuses a token because of one of its claims.
 func ClaimInvalid(claim, expected, received string) *Refusal {
-	return refuse(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is invalid: expected %s, received %s", claim, expected, received)).challenge(invalidToken)
+	return of(MissingOrInvalidHeaderCode, fmt.Sprintf("JWT %s claim is invalid: expected %s, received %s", claim, expected, received)).challenge(invalidToken)
 }
 
 // ScopeInsufficient refuses a token whose scopes hold none of those needed.
@@ -62,7 +61,7 @@ func ScopeInsufficient(needed []string, received string) *Refusal {
 const bearerExpected = `expected "Bearer" followed by a blank and the JWT`
 
 func authorizationInvalid(diagnostics string) *Refusal {
-	return refuse(MissingOrInvalidHeaderCode, "Authorization HTTP Header is invalid: "+diagnostics)
+	return of(MissingOrInvalidHeaderCode, "Authorization HTTP Header is invalid: "+diagnostics)
 }
 
 // Errors of a challenge (RFC 6750, section 3.1).
@@ -84,14 +83,14 @@ func (r *Refusal) challenge(failure string) *Refusal {
 
 // ASIDCheckFailed refuses a sender that is not registered for the interaction
 // and a receiver that is not this service.
-func ASIDCheckFailed(diagnostics string) *Refusal { return refuse(ASIDCheckFailedCode, diagnostics) }
+func ASIDCheckFailed(diagnostics string) *Refusal { return of(ASIDCheckFailedCode, diagnostics) }
 
 // AccessDenied refuses what lies outside the caller's entitlement.
-func AccessDenied(diagnostics string) *Refusal { return refuse(AccessDeniedCode, diagnostics) }
+func AccessDenied(diagnostics string) *Refusal { return of(AccessDeniedCode, diagnostics) }
 
 // MessageNotWellFormed refuses a body that is not XML or JSON as it should be.
 func MessageNotWellFormed(diagnostics string) *Refusal {
-	return refuse(MessageNotWellFormedCode, diagnostics)
+	return of(MessageNotWellFormedCode, diagnostics)
 }
 
 // ResourceIssue is a finding about one element of a resource, as FHIR states it:
@@ -139,52 +138,52 @@ func recoded(code Code, issues []Issue) []Issue {
 // findings is the refusal for a list of issues, which must not be empty.
 func findings(code Code, otherwise string, issues []Issue) *Refusal {
 	if len(issues) == 0 {
-		return refuse(code, otherwise)
+		return of(code, otherwise)
 	}
 	return &Refusal{Status: meanings[code].status, Issues: issues}
 }
 
 // InvalidNHSNumber refuses an NHS number whose form or check digit is wrong.
-func InvalidNHSNumber(diagnostics string) *Refusal { return refuse(InvalidNHSNumberCode, diagnostics) }
+func InvalidNHSNumber(diagnostics string) *Refusal { return of(InvalidNHSNumberCode, diagnostics) }
 
 // InvalidPatientDemographics refuses demographics that PDS does not confirm.
 // The diagnostics name the parts that differ, never their values.
 func InvalidPatientDemographics(diagnostics string) *Refusal {
-	return refuse(InvalidPatientDemographicsCode, diagnostics)
+	return of(InvalidPatientDemographicsCode, diagnostics)
 }
 
 // PatientNotFound refuses a patient that PDS does not have.
-func PatientNotFound(diagnostics string) *Refusal { return refuse(PatientNotFoundCode, diagnostics) }
+func PatientNotFound(diagnostics string) *Refusal { return of(PatientNotFoundCode, diagnostics) }
 
 // OrganisationNotFound refuses an organisation that the ODS does not have.
 func OrganisationNotFound(diagnostics string) *Refusal {
-	return refuse(OrganisationNotFoundCode, diagnostics)
+	return of(OrganisationNotFoundCode, diagnostics)
 }
 
 // InvalidRequestMessage refuses a request that breaks a rule of the service,
 // such as one about subscription criteria.
 func InvalidRequestMessage(diagnostics string) *Refusal {
-	return refuse(InvalidRequestMessageCode, diagnostics)
+	return of(InvalidRequestMessageCode, diagnostics)
 }
 
 // TooLarge refuses a body of more than limit bytes.
 func TooLarge(limit int64) *Refusal {
-	r := refuse(InvalidRequestMessageCode, fmt.Sprintf("the body is larger than %d bytes, the most that is accepted; send less", limit))
-	r.Status = http.StatusRequestEntityTooLarge
+	r := of(InvalidRequestMessageCode, fmt.Sprintf("the body is larger than %d bytes, the most that is accepted; send less", limit))
+	r.Status = tooLarge
 	return r
 }
 
 // DuplicateRejected refuses a subscription that lives already under id. Clients
 // in use find the id in this text by a pattern: it stands unquoted.
 func DuplicateRejected(id string) *Refusal {
-	return refuse(DuplicateRejectedCode, "subscription already exists : "+id)
+	return of(DuplicateRejectedCode, "subscription already exists : "+id)
 }
 
 // QuotaUsedUp refuses a subscription where there are as many as there may be;
 // whose says which ("of this system"). The Spine has no code of its own for this,
 // and trying again is of no use until there are fewer.
 func QuotaUsedUp(limit int64, whose string) *Refusal {
-	r := refuse(AccessDeniedCode, fmt.Sprintf("there are %d subscriptions %s, the most that are allowed: delete some that are no longer needed", limit, whose))
+	r := of(AccessDeniedCode, fmt.Sprintf("there are %d subscriptions %s, the most that are allowed: delete some that are no longer needed", limit, whose))
 	r.Issues[0].Type = "business-rule"
 	return r
 }
@@ -192,44 +191,44 @@ func QuotaUsedUp(limit int64, whose string) *Refusal {
 // IdempotencyKeyReused refuses a publish whose Idempotency-Key came with other
 // bytes within the last 24 hours.
 func IdempotencyKeyReused() *Refusal {
-	return refuse(DuplicateRejectedCode, "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message")
+	return of(DuplicateRejectedCode, "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message")
 }
 
 // NoRecordFound refuses a subscription id that is unknown or deleted.
-func NoRecordFound(diagnostics string) *Refusal { return refuse(NoRecordFoundCode, diagnostics) }
+func NoRecordFound(diagnostics string) *Refusal { return of(NoRecordFoundCode, diagnostics) }
 
 // BadRequest refuses a request whose URL or form is wrong.
-func BadRequest(diagnostics string) *Refusal { return refuse(BadRequestCode, diagnostics) }
+func BadRequest(diagnostics string) *Refusal { return of(BadRequestCode, diagnostics) }
 
 // MethodNotAllowed refuses a method that the resource does not have; allow
 // lists those that it has ("GET, DELETE").
 func MethodNotAllowed(allow string) *Refusal {
-	r := refuse(BadRequestCode, "this method is not allowed here; allowed: "+allow)
-	r.Status, r.Allow = http.StatusMethodNotAllowed, allow
+	r := of(BadRequestCode, "this method is not allowed here; allowed: "+allow)
+	r.Status, r.Allow = methodNotAllowed, allow
 	return r
 }
 
 // UnknownPath refuses a path that the service does not have.
 func UnknownPath() *Refusal {
-	return refuse(NoRecordFoundCode, "there is no such path; the service has /STU3/Subscription, /STU3/Subscription/[id] and /STU3/Events/1/$process-message")
+	return of(NoRecordFoundCode, "there is no such path; the service has /STU3/Subscription, /STU3/Subscription/[id] and /STU3/Events/1/$process-message")
 }
 
 // NotImplemented refuses a resource or an operation that FHIR may have and this
 // service has not (Spine Core, "Error handling").
 func NotImplemented() *Refusal {
-	return refuse(NotImplementedCode, "the service has no such resource or operation; it has Subscription, Subscription/[id] and Events/1/$process-message")
+	return of(NotImplementedCode, "the service has no such resource or operation; it has Subscription, Subscription/[id] and Events/1/$process-message")
 }
 
 // UnsupportedMediaType refuses a Content-Type or Accept header, or a _format.
 func UnsupportedMediaType(diagnostics string) *Refusal {
-	r := refuse(UnsupportedMediaTypeCode, diagnostics)
+	r := of(UnsupportedMediaTypeCode, diagnostics)
 	r.Legacy = true
 	return r
 }
 
 // ResourceIDNotAllowed refuses a new resource that brings its own id.
 func ResourceIDNotAllowed() *Refusal {
-	r := refuse(ResourceIDCode, "Subscription.id is assigned by the service: leave it out")
+	r := of(ResourceIDCode, "Subscription.id is assigned by the service: leave it out")
 	r.Allow = "GET, POST"
 	return r
 }
@@ -243,20 +242,20 @@ func CountedInPart(most int) Issue {
 // TooManyRequests refuses a caller that is over its limit; it may try again
 // after the given time. The Spine has no code of its own for this.
 func TooManyRequests(after time.Duration) *Refusal {
-	r := refuse(BadRequestCode, "too many requests from this system: wait as long as the Retry-After header says")
-	r.Status, r.RetryAfter, r.Issues[0].Type = http.StatusTooManyRequests, after, "throttled"
+	r := of(BadRequestCode, "too many requests from this system: wait as long as the Retry-After header says")
+	r.Status, r.RetryAfter, r.Issues[0].Type = tooManyRequests, after, "throttled"
 	return r
 }
 
 // Unavailable answers that the service cannot work now; the same request may
 // succeed after the given time. The Spine has no code of its own for this.
 func Unavailable(after time.Duration) *Refusal {
-	r := refuse(InternalServerErrorCode, "the service cannot take this request now: send it again after the time in the Retry-After header")
-	r.Status, r.RetryAfter, r.Issues[0].Type = http.StatusServiceUnavailable, after, "transient"
+	r := of(InternalServerErrorCode, "the service cannot take this request now: send it again after the time in the Retry-After header")
+	r.Status, r.RetryAfter, r.Issues[0].Type = unavailable, after, "transient"
 	return r
 }
 
 // Internal answers that the service failed; reference leads support to the log.
 func Internal(reference string) *Refusal {
-	return refuse(InternalServerErrorCode, "the service failed; when you report this, quote the reference "+reference)
+	return of(InternalServerErrorCode, "the service failed; when you report this, quote the reference "+reference)
 }

@@ -1,6 +1,10 @@
-package spine
+package access
 
-import "strings"
+import (
+	"strings"
+
+	"nems/internal/refuse"
+)
 
 // Kind is what an interaction does.
 type Kind byte
@@ -72,65 +76,18 @@ func isEventName(s string) bool {
 // id names. name is the event's name in the table of "Supported Event
 // Messages", "" where that has none (pds events); the event code is accepted
 // too, since both are in use (decision 8).
-func (i Interaction) CheckEvent(code, name string) *Refusal {
+func (i Interaction) CheckEvent(code, name string) *refuse.Refusal {
 	if i.Event == code || name != "" && i.Event == name {
 		return nil
 	}
 	if name == "" {
 		name = code
 	}
-	return HeaderInvalid("InteractionID", PublishInteraction(name)+", to fit MessageHeader.event of the message", show(i.ID))
+	return refuse.HeaderInvalid("InteractionID", PublishInteraction(name)+", to fit MessageHeader.event of the message", refuse.Show(i.ID))
 }
 
 // UnknownEvent refuses a message whose event code no event type has.
-func (i Interaction) UnknownEvent(code string) *Refusal {
-	return HeaderInvalid("InteractionID", "the interaction of a supported event", show(i.ID)+" with the event code "+show(code)+
+func (i Interaction) UnknownEvent(code string) *refuse.Refusal {
+	return refuse.HeaderInvalid("InteractionID", "the interaction of a supported event", refuse.Show(i.ID)+" with the event code "+refuse.Show(code)+
 		" in MessageHeader.event, which the service does not support")
-}
-
-// Endpoint is what a request addresses: a path together with a method.
-type Endpoint byte
-
-// The endpoints. Search and Batch are extensions: searching uses the
-// interaction and scope of reading, a batch those of creating.
-const (
-	EndpointPublish Endpoint = iota + 1
-	EndpointCreate
-	EndpointRead
-	EndpointDelete
-	EndpointSearch
-	EndpointBatch
-)
-
-// kind returns the kind of interaction that the endpoint serves.
-func (e Endpoint) kind() Kind {
-	switch e {
-	case EndpointPublish:
-		return Publish
-	case EndpointCreate, EndpointBatch:
-		return SubscriptionCreate
-	case EndpointDelete:
-		return SubscriptionDelete
-	default:
-		return SubscriptionRead
-	}
-}
-
-// hasBody tells whether requests to the endpoint carry a resource.
-func (e Endpoint) hasBody() bool {
-	return e == EndpointPublish || e == EndpointCreate || e == EndpointBatch
-}
-
-// expected names the interaction ids that fit the endpoint.
-func (e Endpoint) expected() string {
-	switch e.kind() {
-	case Publish:
-		return PublishInteraction("[Event_Code]")
-	case SubscriptionCreate:
-		return CreateInteraction
-	case SubscriptionDelete:
-		return DeleteInteraction
-	default:
-		return ReadInteraction
-	}
 }

@@ -1,14 +1,10 @@
-package spine
+package jwt
 
 import (
-	"crypto/ecdsa"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nems/internal/nhs"
@@ -44,38 +40,25 @@ const (
 	ScopeWrite   = "patient/Subscription.write"
 )
 
+// Naming systems of identifiers in claims (Spine Core, "Access Tokens and Audit
+// (JWT)", "Population of JWT attributes"). Both of NHS numbers are in use.
+const (
+	ASIDNaming         = "https://fhir.nhs.uk/Id/accredited-system"
+	ODSNaming          = "https://fhir.nhs.uk/Id/ods-organization-code"
+	NHSNumberNaming    = "https://fhir.nhs.uk/Id/nhs-number"
+	NHSNumberNamingOld = "http://fhir.nhs.net/Id/nhs-number"
+)
+
 // Unsigned returns the token in compact form with alg none and an empty
 // signature: it ends with a dot.
 func (t Token) Unsigned() string {
 	encode := base64.RawURLEncoding.EncodeToString
-	return encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + encode(t.payload()) + "."
+	return encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + encode(t.Payload()) + "."
 }
 
-// Signed returns the token signed with a private key: RS512 for RSA keys, ES256
-// for P-256 keys. keyID becomes kid unless it is "".
-func (t Token) Signed(key any, keyID string) (string, error) {
-	algorithm := jose.RS512
-	if _, ok := key.(*ecdsa.PrivateKey); ok {
-		algorithm = jose.ES256
-	}
-	options := (&jose.SignerOptions{}).WithType("JWT")
-	if keyID != "" {
-		options = options.WithHeader("kid", keyID)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, options)
-	if err != nil {
-		return "", fmt.Errorf("signing a token: %w", err)
-	}
-	signed, err := signer.Sign(t.payload())
-	if err != nil {
-		return "", errors.New("signing a token: the key does not fit")
-	}
-	return signed.CompactSerialize()
-}
-
-// payload writes the claims as a JSON object.
-func (t Token) payload() []byte {
-	system, user, patient := identify(asidNaming, string(t.ASID)), t.User, identify(nhsNumberNamingOld, t.Patient.Digits())
+// Payload returns the claims as a JSON object: what a signature is made of.
+func (t Token) Payload() []byte {
+	system, user, patient := identify(ASIDNaming, string(t.ASID)), t.User, identify(NHSNumberNamingOld, t.Patient.Digits())
 	about := t.Subject
 	if about == "" {
 		if about = user; about == "" {
@@ -87,18 +70,18 @@ func (t Token) payload() []byte {
 		end = t.Issued.Add(Lifetime)
 	}
 	w := claimWriter{'{'}
-	w.text(issuer, t.Issuer)
-	w.text(subject, about)
-	w.text(audience, t.Audience)
-	w.moment(expires, end)
-	w.moment(issued, t.Issued)
-	w.text(reason, t.Reason)
-	w.text(scope, t.Scope)
-	w.text(requestingSystem, system)
-	w.text(requestingOrganisation, identify(odsNaming, string(t.ODS)))
-	w.text(requestingUser, user)
-	w.text(requestingPatient, patient)
-	w.text(tokenID, t.ID)
+	w.text("iss", t.Issuer)
+	w.text("sub", about)
+	w.text("aud", t.Audience)
+	w.moment("exp", end)
+	w.moment("iat", t.Issued)
+	w.text("reason_for_request", t.Reason)
+	w.text("scope", t.Scope)
+	w.text("requesting_system", system)
+	w.text("requesting_organisation", identify(ODSNaming, string(t.ODS)))
+	w.text("requesting_user", user)
+	w.text("requesting_patient", patient)
+	w.text("jti", t.ID)
 	return append(w, '}')
 }
 
@@ -113,26 +96,26 @@ func identify(naming, value string) string {
 // claimWriter appends the members of a JSON object.
 type claimWriter []byte
 
-func (w *claimWriter) name(n claim) {
+func (w *claimWriter) name(claim string) {
 	if len(*w) > 1 {
 		*w = append(*w, ',')
 	}
 	*w = append(*w, '"')
-	*w = append(*w, claimNames[n]...)
+	*w = append(*w, claim...)
 	*w = append(*w, '"', ':')
 }
 
 // text writes a string; bytes that are not UTF-8 become U+FFFD.
-func (w *claimWriter) text(n claim, value string) {
+func (w *claimWriter) text(claim, value string) {
 	if value == "" {
 		return
 	}
-	w.name(n)
+	w.name(claim)
 	// The only error is about bytes that were not UTF-8, and those are replaced.
 	*w, _ = jsontext.AppendQuote(*w, value)
 }
 
-func (w *claimWriter) moment(n claim, t time.Time) {
-	w.name(n)
+func (w *claimWriter) moment(claim string, t time.Time) {
+	w.name(claim)
 	*w = strconv.AppendInt(*w, t.Unix(), 10)
 }

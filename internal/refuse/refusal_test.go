@@ -1,4 +1,4 @@
-package spine
+package refuse
 
 import (
 	"errors"
@@ -103,53 +103,5 @@ func TestLifeCycleIssues(t *testing.T) {
 	refusal := EventTypesRefused(deprecated, gone)
 	if refusal.Status != 422 || refusal.Code() != NoLongerSupportedCode || len(refusal.Issues) != 2 {
 		t.Errorf("%+v", refusal)
-	}
-}
-
-func TestInteractionFitsEvent(t *testing.T) {
-	for _, row := range []struct {
-		id, code, name string
-		fits           bool
-	}{
-		{"Vaccinations", "vaccinations-1", "Vaccinations", true},
-		{"vaccinations-1", "vaccinations-1", "Vaccinations", true},
-		{"pds-change-of-gp-1", "pds-change-of-gp-1", "", true},
-		{"vaccinations", "vaccinations-1", "Vaccinations", false},
-		{"Newbornhearing", "vaccinations-1", "Vaccinations", false},
-		{"N-A", "pds-change-of-gp-1", "", false},
-	} {
-		i, ok := ParseInteraction(PublishInteraction(row.id))
-		if !ok || i.Kind != Publish || i.Event != row.id {
-			t.Fatalf("%q: %+v", row.id, i)
-		}
-		refusal := i.CheckEvent(row.code, row.name)
-		if (refusal == nil) != row.fits {
-			t.Errorf("%+v: %v", row, refusal)
-		}
-		if refusal != nil && (refusal.Code() != moih || !strings.Contains(refusal.Issues[0].Diagnostics, ".Write, to fit MessageHeader.event")) {
-			t.Errorf("%+v: %v", row, refusal)
-		}
-		if unknown := i.UnknownEvent("tea-1"); unknown.Code() != moih || !strings.Contains(unknown.Issues[0].Diagnostics, `"tea-1"`) {
-			t.Errorf("unknown event: %v", unknown)
-		}
-	}
-}
-
-func TestShowKeepsNHSNumbersBack(t *testing.T) {
-	for s, want := range map[string]string{
-		"200000000116":            `"200000000116"`,
-		"":                        "an empty value",
-		"9912003888":              "a value of 10 characters",
-		"x 991 200 3888":          "a value of 14 characters",
-		"991-200-3888.":           "a value of 13 characters",
-		"12345":                   `"12345"`,
-		"a\nb":                    "a value of 3 characters",
-		`a"b`:                     "a value of 3 characters",
-		strings.Repeat("x", 121):  "a value of 121 characters",
-		"urn:nhs:names:services:": `"urn:nhs:names:services:"`,
-	} {
-		if got := show(s); got != want {
-			t.Errorf("%q: got %s, want %s", s, got, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package spine
+package access
 
 import (
 	"slices"
@@ -11,5 +11,5 @@ import (
 // certificate holds the names of the certificate that TLS has verified, owner
 // is the organisation that the mailbox belongs to.
 func (s System) Opens(certificate []string, mailbox string, owner nhs.ODSCode) bool {
-	return !s.Revoked && s.certificateName(certificate) != "" && slices.Contains(s.ODSCodes, owner) && s.deliversTo(mailbox)
+	return !s.Revoked && s.CertificateName(certificate) != "" && slices.Contains(s.ODSCodes, owner) && s.deliversTo(mailbox)
 }

@@ -1,9 +1,10 @@
-package spine
+package access
 
 import (
 	"slices"
 
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 )
 
 // Caller is the authenticated system behind a request, and for whom it asks.
@@ -46,7 +47,7 @@ func (c Caller) tuple() Tuple {
 
 // May refuses what the system is not registered for: a batch may hold deletes,
 // although its own interaction is that of creating.
-func (c Caller) May(interaction string) *Refusal {
+func (c Caller) May(interaction string) *refuse.Refusal {
 	t := c.tuple()
 	t.Interaction = interaction
 	return c.System.Gate(t)
@@ -54,19 +55,19 @@ func (c Caller) May(interaction string) *Refusal {
 
 // Owns refuses access to what belongs to another organisation than the one
 // that the caller acts for.
-func (c Caller) Owns(ods nhs.ODSCode) *Refusal {
+func (c Caller) Owns(ods nhs.ODSCode) *refuse.Refusal {
 	if c.Claimed && ods == c.ODS || !c.Claimed && slices.Contains(c.System.ODSCodes, ods) {
 		return nil
 	}
-	return AccessDenied("it belongs to another organisation than the one that the token names")
+	return refuse.AccessDenied("it belongs to another organisation than the one that the token names")
 }
 
 // MayOwn refuses a subscription whose contact is not the caller's organisation
 // or whose mailbox is not that organisation's (decision 25). For a
 // mailbox that is not known, mailboxODS is "".
-func (c Caller) MayOwn(contact nhs.ODSCode, mailbox string, mailboxODS nhs.ODSCode) *Refusal {
+func (c Caller) MayOwn(contact nhs.ODSCode, mailbox string, mailboxODS nhs.ODSCode) *refuse.Refusal {
 	if refusal := c.Owns(contact); refusal != nil {
-		return AccessDenied("Subscription.contact names the organisation " + show(string(contact)) + ", the token another one: both must be the same")
+		return refuse.AccessDenied("Subscription.contact names the organisation " + refuse.Show(string(contact)) + ", the token another one: both must be the same")
 	}
 	t := c.tuple()
 	t.ODS, t.Mailbox, t.MailboxODS = contact, mailbox, mailboxODS
@@ -75,9 +76,9 @@ func (c Caller) MayOwn(contact nhs.ODSCode, mailbox string, mailboxODS nhs.ODSCo
 
 // MaySubscribe refuses a kind of subscription or an event type that the system
 // is not entitled to.
-func (c Caller) MaySubscribe(kind SubscriptionKind, eventCodes ...string) *Refusal {
+func (c Caller) MaySubscribe(kind SubscriptionKind, eventCodes ...string) *refuse.Refusal {
 	if !slices.Contains(c.System.Kinds, kind) {
-		return AccessDenied("fromASID " + show(string(c.ASID)) + " may not create " + string(kind) + " subscriptions")
+		return refuse.AccessDenied("fromASID " + refuse.Show(string(c.ASID)) + " may not create " + string(kind) + " subscriptions")
 	}
 	for _, code := range eventCodes {
 		if refusal := c.entitled(code); refusal != nil {
@@ -89,16 +90,16 @@ func (c Caller) MaySubscribe(kind SubscriptionKind, eventCodes ...string) *Refus
 
 // MayPublish refuses an event type that the system is not entitled to publish.
 // spineOnly marks the event types that only the Spine itself publishes.
-func (c Caller) MayPublish(eventCode string, spineOnly bool) *Refusal {
+func (c Caller) MayPublish(eventCode string, spineOnly bool) *refuse.Refusal {
 	if spineOnly && !c.System.Spine {
-		return AccessDenied("events of the type " + show(eventCode) + " are published by the Spine only; they can be subscribed to")
+		return refuse.AccessDenied("events of the type " + refuse.Show(eventCode) + " are published by the Spine only; they can be subscribed to")
 	}
 	return c.entitled(eventCode)
 }
 
-func (c Caller) entitled(eventCode string) *Refusal {
+func (c Caller) entitled(eventCode string) *refuse.Refusal {
 	if len(c.System.EventTypes) == 0 || slices.Contains(c.System.EventTypes, eventCode) {
 		return nil
 	}
-	return AccessDenied("fromASID " + show(string(c.ASID)) + " is not entitled to the event type " + show(eventCode))
+	return refuse.AccessDenied("fromASID " + refuse.Show(string(c.ASID)) + " is not entitled to the event type " + refuse.Show(eventCode))
 }

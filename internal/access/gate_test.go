@@ -1,10 +1,24 @@
-package spine
+package access
 
 import (
 	"fmt"
 	"testing"
 
 	"nems/internal/nhs"
+	"nems/internal/refuse"
+)
+
+// The systems of the tests.
+var (
+	subscriber = System{
+		ASID: "200000000115", ODSCodes: []nhs.ODSCode{"RR8"}, CertificateNames: []string{"rr8.example.nhs.uk"},
+		Interactions: []string{CreateInteraction, ReadInteraction, DeleteInteraction},
+		Kinds:        []SubscriptionKind{Explicit}, EventTypes: []string{"vaccinations-1"}, Mailboxes: []string{"MAILBOX1234"},
+	}
+	publisher = System{
+		ASID: "300000000161", ODSCodes: []nhs.ODSCode{"A83627", "B86056"}, CertificateNames: []string{"gp.example.nhs.uk"},
+		Interactions: []string{"urn:nhs:names:services:events:*"},
+	}
 )
 
 // Of all tuples of 6 certificates, ASIDs, organisations and mailboxes exactly
@@ -62,25 +76,25 @@ func TestGateAnswers(t *testing.T) {
 	}
 	for name, row := range map[string]struct {
 		change func(*System, *Tuple)
-		code   Code
+		code   refuse.Code
 	}{
 		"all registered":       {func(*System, *Tuple) {}, ""},
 		"no mailbox":           {func(_ *System, t *Tuple) { t.Mailbox, t.MailboxODS = "", "" }, ""},
 		"no certificate":       {func(_ *System, t *Tuple) { t.Certificate = nil }, ""},
 		"any mailbox":          {func(s *System, t *Tuple) { s.Mailboxes, t.Mailbox = []string{"*"}, "RR8OT002" }, ""},
-		"no system":            {func(s *System, _ *Tuple) { *s = System{} }, acf},
-		"no system, no ASID":   {func(s *System, t *Tuple) { *s, t.ASID = System{}, "" }, acf},
-		"another system":       {func(s *System, _ *Tuple) { *s = publisher }, acf},
-		"revoked":              {func(s *System, _ *Tuple) { s.Revoked = true }, acf},
-		"nameless certificate": {func(_ *System, t *Tuple) { t.Certificate = []string{} }, deny},
-		"no names registered":  {func(s *System, _ *Tuple) { s.CertificateNames = nil }, deny},
-		"other interaction":    {func(_ *System, t *Tuple) { t.Interaction = PublishInteraction("Vaccinations") }, acf},
-		"no interactions":      {func(s *System, _ *Tuple) { s.Interactions = nil }, acf},
-		"other organisation":   {func(_ *System, t *Tuple) { t.ODS = "X26" }, deny},
-		"no organisation":      {func(_ *System, t *Tuple) { t.ODS = "" }, deny},
-		"other mailbox":        {func(_ *System, t *Tuple) { t.Mailbox = "MAILBOX1235" }, deny},
-		"unknown mailbox":      {func(_ *System, t *Tuple) { t.MailboxODS = "" }, deny},
-		"mailbox of another":   {func(s *System, t *Tuple) { s.Mailboxes, t.MailboxODS = []string{"*"}, "X26" }, deny},
+		"no system":            {func(s *System, _ *Tuple) { *s = System{} }, refuse.ASIDCheckFailedCode},
+		"no system, no ASID":   {func(s *System, t *Tuple) { *s, t.ASID = System{}, "" }, refuse.ASIDCheckFailedCode},
+		"another system":       {func(s *System, _ *Tuple) { *s = publisher }, refuse.ASIDCheckFailedCode},
+		"revoked":              {func(s *System, _ *Tuple) { s.Revoked = true }, refuse.ASIDCheckFailedCode},
+		"nameless certificate": {func(_ *System, t *Tuple) { t.Certificate = []string{} }, refuse.AccessDeniedCode},
+		"no names registered":  {func(s *System, _ *Tuple) { s.CertificateNames = nil }, refuse.AccessDeniedCode},
+		"other interaction":    {func(_ *System, t *Tuple) { t.Interaction = PublishInteraction("Vaccinations") }, refuse.ASIDCheckFailedCode},
+		"no interactions":      {func(s *System, _ *Tuple) { s.Interactions = nil }, refuse.ASIDCheckFailedCode},
+		"other organisation":   {func(_ *System, t *Tuple) { t.ODS = "X26" }, refuse.AccessDeniedCode},
+		"no organisation":      {func(_ *System, t *Tuple) { t.ODS = "" }, refuse.AccessDeniedCode},
+		"other mailbox":        {func(_ *System, t *Tuple) { t.Mailbox = "MAILBOX1235" }, refuse.AccessDeniedCode},
+		"unknown mailbox":      {func(_ *System, t *Tuple) { t.MailboxODS = "" }, refuse.AccessDeniedCode},
+		"mailbox of another":   {func(s *System, t *Tuple) { s.Mailboxes, t.MailboxODS = []string{"*"}, "X26" }, refuse.AccessDeniedCode},
 	} {
 		system, tuple := subscriber, good
 		row.change(&system, &tuple)
@@ -124,31 +138,31 @@ func TestCallerMay(t *testing.T) {
 	unclaimed.Claimed = false
 	spine := Caller{System: System{ASID: "477121000323", Spine: true}, ASID: "477121000323"}
 	for name, row := range map[string]struct {
-		got  *Refusal
-		code Code
+		got  *refuse.Refusal
+		code refuse.Code
 	}{
 		"delete in a batch":             {claimed.May(DeleteInteraction), ""},
-		"publish in a batch":            {claimed.May(PublishInteraction("Vaccinations")), acf},
+		"publish in a batch":            {claimed.May(PublishInteraction("Vaccinations")), refuse.ASIDCheckFailedCode},
 		"own":                           {claimed.Owns("RR8"), ""},
-		"another's":                     {claimed.Owns("X26"), deny},
-		"the other organisation's":      {two.Owns("X26"), deny},
+		"another's":                     {claimed.Owns("X26"), refuse.AccessDeniedCode},
+		"the other organisation's":      {two.Owns("X26"), refuse.AccessDeniedCode},
 		"any of its own":                {unclaimed.Owns("X26"), ""},
-		"nobody's of its own":           {unclaimed.Owns("A83627"), deny},
+		"nobody's of its own":           {unclaimed.Owns("A83627"), refuse.AccessDeniedCode},
 		"own mailbox":                   {claimed.MayOwn("RR8", "mailbox1234", "RR8"), ""},
-		"own mailbox, other contact":    {claimed.MayOwn("X26", "MAILBOX1234", "RR8"), deny},
-		"another's mailbox":             {claimed.MayOwn("RR8", "X26ABC1", "X26"), deny},
-		"unknown mailbox":               {claimed.MayOwn("RR8", "NOWHERE", ""), deny},
-		"its organisations mixed":       {unclaimed.MayOwn("X26", "MAILBOX1234", "RR8"), deny},
+		"own mailbox, other contact":    {claimed.MayOwn("X26", "MAILBOX1234", "RR8"), refuse.AccessDeniedCode},
+		"another's mailbox":             {claimed.MayOwn("RR8", "X26ABC1", "X26"), refuse.AccessDeniedCode},
+		"unknown mailbox":               {claimed.MayOwn("RR8", "NOWHERE", ""), refuse.AccessDeniedCode},
+		"its organisations mixed":       {unclaimed.MayOwn("X26", "MAILBOX1234", "RR8"), refuse.AccessDeniedCode},
 		"its second organisation":       {unclaimed.MayOwn("X26", "X26ABC1", "X26"), ""},
 		"explicit":                      {claimed.MaySubscribe(Explicit, "vaccinations-1"), ""},
-		"generic":                       {claimed.MaySubscribe(Generic, "vaccinations-1"), deny},
-		"other event type":              {claimed.MaySubscribe(Explicit, "vaccinations-1", "nipe-outcome-1"), deny},
+		"generic":                       {claimed.MaySubscribe(Generic, "vaccinations-1"), refuse.AccessDeniedCode},
+		"other event type":              {claimed.MaySubscribe(Explicit, "vaccinations-1", "nipe-outcome-1"), refuse.AccessDeniedCode},
 		"publish":                       {claimed.MayPublish("vaccinations-1", false), ""},
-		"publish another type":          {claimed.MayPublish("nipe-outcome-1", false), deny},
-		"publish what is the Spine's":   {claimed.MayPublish("vaccinations-1", true), deny},
+		"publish another type":          {claimed.MayPublish("nipe-outcome-1", false), refuse.AccessDeniedCode},
+		"publish what is the Spine's":   {claimed.MayPublish("vaccinations-1", true), refuse.AccessDeniedCode},
 		"the Spine publishes":           {spine.MayPublish("pds-change-of-gp-1", true), ""},
 		"no event types means every":    {spine.MayPublish("newborn-hearing-1", false), ""},
-		"nothing said of subscriptions": {spine.MaySubscribe(Explicit), deny},
+		"nothing said of subscriptions": {spine.MaySubscribe(Explicit), refuse.AccessDeniedCode},
 	} {
 		if row.got == nil && row.code != "" || row.got != nil && row.got.Code() != row.code {
 			t.Errorf("%s: got %v, want %q", name, row.got, row.code)

@@ -1,7 +1,6 @@
-package spine
+package access
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -45,21 +44,11 @@ type System struct {
 	// compared without regard to case; * stands for every mailbox of its
 	// organisations.
 	Mailboxes []string `json:"mailboxes,omitempty"`
-	// Keys verify the tokens that it signs.
-	Keys Keys `json:"keys,omitzero"`
 	// Spine marks the Spine's own system: the only one that may publish the
 	// demographic events (decision 14).
 	Spine bool `json:"spine,omitempty"`
 	// Revoked ends all its rights.
 	Revoked bool `json:"revoked,omitempty"`
-}
-
-// Registry finds systems. System returns false for an ASID that is not
-// registered and an error only when it cannot tell. Every request asks, so the
-// answer should come from memory. Safe for concurrent use.
-// The slices of what it returns are shared: callers only read them.
-type Registry interface {
-	System(ctx context.Context, asid nhs.ASID) (System, bool, error)
 }
 
 // Validate tells an operator what is wrong with a registration: the first
@@ -125,8 +114,8 @@ func (s System) registeredFor(id string) bool {
 	return false
 }
 
-// certificateName returns which of the names is the system's, "" for none.
-func (s System) certificateName(names []string) string {
+// CertificateName returns which of the names is the system's, "" for none.
+func (s System) CertificateName(names []string) string {
 	for _, name := range names {
 		for _, registered := range s.CertificateNames {
 			if nhs.SameID(name, registered) {

@@ -1,4 +1,4 @@
-package spine
+package refuse
 
 import (
 	"fmt"
@@ -113,6 +113,15 @@ var meanings = map[Code]meaning{
 	NoLongerSupportedCode:          {422, "fatal", "not-supported", "Event message type is no longer supported"},
 }
 
+// HTTP statuses of situations that the Spine's table has no code for. net/http has
+// names for them, and would bring a web server to whoever refuses.
+const (
+	methodNotAllowed = 405
+	tooLarge         = 413
+	tooManyRequests  = 429
+	unavailable      = 503
+)
+
 // NewIssue returns an issue with the severity, type and display that the
 // Spine's table has for the code.
 func NewIssue(code Code, diagnostics string) Issue {
@@ -139,7 +148,7 @@ func (i Issue) As(severity, kind string) Issue {
 	return i
 }
 
-// refuse returns the refusal that the table has for the code.
-func refuse(code Code, diagnostics string) *Refusal {
+// of returns the refusal that the table has for the code.
+func of(code Code, diagnostics string) *Refusal {
 	return &Refusal{Status: meanings[code].status, Issues: []Issue{NewIssue(code, diagnostics)}}
 }

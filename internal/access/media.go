@@ -1,0 +1,20 @@
+package access
+
+// Format is a format of FHIR resources.
+type Format byte
+
+// The formats.
+const (
+	XML Format = iota
+	JSON
+)
+
+// Media is a media type that a NEMS reads and writes.
+type Media struct {
+	Format Format
+	Type   string // as it stands in a Content-Type header
+}
+
+// DefaultMedia is what counts where no media type is named (both "Generic API
+// Guidance" pages).
+var DefaultMedia = Media{XML, "application/xml+fhir;charset=utf-8"}

@@ -1,0 +1,52 @@
+package spine
+
+import (
+	"nems/internal/access"
+)
+
+// Endpoint is what a request addresses: a path together with a method.
+type Endpoint byte
+
+// The endpoints. Search and Batch are extensions: searching uses the
+// interaction and scope of reading, a batch those of creating.
+const (
+	EndpointPublish Endpoint = iota + 1
+	EndpointCreate
+	EndpointRead
+	EndpointDelete
+	EndpointSearch
+	EndpointBatch
+)
+
+// kind returns the kind of interaction that the endpoint serves.
+func (e Endpoint) kind() access.Kind {
+	switch e {
+	case EndpointPublish:
+		return access.Publish
+	case EndpointCreate, EndpointBatch:
+		return access.SubscriptionCreate
+	case EndpointDelete:
+		return access.SubscriptionDelete
+	default:
+		return access.SubscriptionRead
+	}
+}
+
+// hasBody tells whether requests to the endpoint carry a resource.
+func (e Endpoint) hasBody() bool {
+	return e == EndpointPublish || e == EndpointCreate || e == EndpointBatch
+}
+
+// expected names the interaction ids that fit the endpoint.
+func (e Endpoint) expected() string {
+	switch e.kind() {
+	case access.Publish:
+		return access.PublishInteraction("[Event_Code]")
+	case access.SubscriptionCreate:
+		return access.CreateInteraction
+	case access.SubscriptionDelete:
+		return access.DeleteInteraction
+	default:
+		return access.ReadInteraction
+	}
+}
