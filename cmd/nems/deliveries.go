@@ -30,14 +30,14 @@ type whichDeliveries struct {
 	To           instant `env:"-" help:"Accepted before: likewise."`
 }
 
-func (w whichDeliveries) filter(state store.DeliveryState) operator.DeliveryFilter {
+func (w whichDeliveries) filter(state store.State) operator.DeliveryFilter {
 	return operator.DeliveryFilter{Mailbox: w.Mailbox, Subscription: w.Subscription, Event: w.Event, EventType: w.EventType,
 		State: state, From: w.From.Time, To: w.To.Time}
 }
 
 type listDeliveries struct {
-	State string `enum:",waiting,sent,parked,withheld,acknowledged,undeliverable" default:"" env:"-" help:"In this state only."`
-	First int    `default:"100" env:"-" help:"At most so many; 0 lists all."`
+	State store.State `enum:",waiting,sent,parked,withheld,acknowledged,undeliverable" default:"" env:"-" help:"In this state only."`
+	First int         `default:"100" env:"-" help:"At most so many; 0 lists all."`
 	whichDeliveries
 	operated
 	formatted
@@ -45,7 +45,7 @@ type listDeliveries struct {
 
 // Run prints the deliveries by mailbox, oldest first; as JSON one a line.
 func (l *listDeliveries) Run(ctx context.Context) error {
-	f := l.filter(store.DeliveryState(l.State))
+	f := l.filter(l.State)
 	f.First = l.First
 	return l.with(func(d desk) error {
 		found := d.Deliveries(ctx, f)
@@ -102,14 +102,14 @@ type retryDeliveries struct{ movedDeliveries }
 
 // Run has parked deliveries tried again.
 func (r *retryDeliveries) Run(ctx context.Context) error {
-	return r.move(ctx, operator.Retry, store.Parked)
+	return r.move(ctx, operator.Retry, store.Retry.From)
 }
 
 type parkDeliveries struct{ movedDeliveries }
 
 // Run sets waiting deliveries aside.
 func (p *parkDeliveries) Run(ctx context.Context) error {
-	return p.move(ctx, operator.Park, store.Waiting)
+	return p.move(ctx, operator.Park, store.Park.From)
 }
 
 type resendDeliveries struct{ movedDeliveries }
@@ -117,7 +117,7 @@ type resendDeliveries struct{ movedDeliveries }
 // Run gives copies again: those that were sent, collected or not collected in
 // time.
 func (r *resendDeliveries) Run(ctx context.Context) error {
-	return r.move(ctx, operator.Resend, store.Sent, store.Collected, store.Undone)
+	return r.move(ctx, operator.Resend, store.Resend.From)
 }
 
 // movesAtOnce is how many deliveries one request names.
@@ -125,7 +125,7 @@ const movesAtOnce = 1000
 
 // move finds the deliveries in the states that a move is for, all before the
 // first is moved, and moves them.
-func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states ...store.DeliveryState) error {
+func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states []store.State) error {
 	if len(m.IDs) == 0 && m.whichDeliveries == (whichDeliveries{}) {
 		return errors.New("give ids of deliveries, or say which by --mailbox, --subscription, --event, --event-type, --from and --to")
 	}

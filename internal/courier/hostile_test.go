@@ -252,7 +252,7 @@ func TestEndlessReports(t *testing.T) {
 		return endless(from)
 	}
 	stop, log := w.against(t, h)
-	w.eventually("reported", func() bool { return len(w.in(store.Undone)) == 1 })
+	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 1 })
 	w.eventually("begun anew", func() bool {
 		return h.said(func() bool { return slices.Contains(h.froms[1:], "") })
 	})
@@ -267,7 +267,7 @@ func TestEndlessReports(t *testing.T) {
 			t.Errorf("%s was asked for %d times", id, n)
 		}
 	}
-	if d := w.in(store.Undone)[0]; len(d.ErrorCode) > 70 || d.ErrorEvent != "SEND" {
+	if d := w.in(store.Undeliverable)[0]; len(d.ErrorCode) > 70 || d.ErrorEvent != "SEND" {
 		t.Errorf("%+v", d)
 	} else {
 		harmless(t, 64, d.ErrorCode)
@@ -340,7 +340,7 @@ func TestUnreadableReports(t *testing.T) {
 	h.links = func(id string) (string, string) { return strings.Replace(id, "R", "A_", 1), "" }
 	h.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	stop, log := w.against(t, h, func(c *courier.Config) { c.MostBackoff = time.Hour })
-	w.eventually("reported", func() bool { return len(w.in(store.Undone)) == 3 })
+	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 3 })
 	stop()
 	for _, id := range ids[:12] {
 		if h.heads[id] != 1 {
@@ -365,7 +365,7 @@ func TestReportsWaitForTheStore(t *testing.T) {
 	full := &fullOutbox{Outbox: w.db}
 	full.times.Store(3)
 	w.against(t, h, func(c *courier.Config) { c.Outbox = full })
-	w.eventually("reported", func() bool { return len(w.in(store.Undone)) == 1 })
+	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 1 })
 }
 
 // fullOutbox cannot store a report the first few times.

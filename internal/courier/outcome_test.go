@@ -194,8 +194,8 @@ func TestReports(t *testing.T) {
 	w.clock.move(5*day + time.Minute)
 	_, err := w.mesh.Housekeep(t.Context(), w.now())
 	w.must(err)
-	w.eventually("reported", func() bool { return len(w.in(store.Undone)) == 20 })
-	old := w.in(store.Undone)[0]
+	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 20 })
+	old := w.in(store.Undeliverable)[0]
 	if old.ErrorCode != "14" || old.MESHID == "" {
 		t.Errorf("%+v", old)
 	}

@@ -237,7 +237,7 @@ func (w *world) eventually(what string, holds func() bool) {
 }
 
 // in counts the deliveries in a state.
-func (w *world) in(state store.DeliveryState) []store.Delivery {
+func (w *world) in(state store.State) []store.Delivery {
 	w.t.Helper()
 	all, err := w.db.Deliveries(w.t.Context(), store.DeliveryQuery{State: state, Max: 1 << 20})
 	w.must(err)

@@ -55,15 +55,15 @@ type event struct {
 // apply makes it the state of a message. The sandbox's "error" is our
 // undeliverable.
 func (e event) apply(m *store.Message, now time.Time) error {
-	switch status := store.MessageStatus(strings.ToLower(e.Status)); status {
-	case store.Uploading, store.Accepted, store.Acknowledged, store.Undeliverable:
-		m.Status = status
-	case "error":
-		m.Status = store.Undeliverable
-	default:
+	status := strings.ToLower(e.Status)
+	if status == "error" {
+		status = store.Undeliverable.MESHStatus()
+	}
+	state, err := store.ParseState(status)
+	if err != nil || !state.Trackable() {
 		return invalid{"body", "status", "uploading, accepted, acknowledged, undeliverable or error"}
 	}
-	m.StatusAt = now.UTC()
+	m.Status, m.StatusAt = state, now.UTC()
 	m.ErrorCode, m.ErrorEvent, m.ErrorText, m.LinkedID = e.Code, e.Event, e.Description, e.Linked
 	return nil
 }
@@ -78,7 +78,7 @@ func (c *call) putReport() error {
 		LocalID  string `json:"local_id"`
 		FileName string `json:"file_name"`
 	}
-	in.Status, in.Event = string(store.Undeliverable), "TRANSFER"
+	in.Status, in.Event = store.Undeliverable.MESHStatus(), "TRANSFER"
 	if err := c.readAdmin(&in); err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (c *call) putReport() error {
 	if err := in.apply(&m, now); err != nil {
 		return err
 	}
-	m.Status = store.Accepted // the report itself is there to be collected
+	m.Status = store.Waiting // the report itself is there to be collected
 	if err := c.did(c.Boxes.Send(c.r.Context(), m, nil, c.with(http.StatusOK))); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (c *call) messageDetails() error {
 		return err
 	}
 	f := trackingV2(m, recipient)
-	f["message_type"], f["status"] = title(string(m.Type)), title(string(m.Status))
+	f["message_type"], f["status"] = title(string(m.Type)), title(m.Status.MESHStatus())
 	f["chunk_count"], f["file_size"] = m.Chunks, m.Size
 	f["is_compressed"], f["is_encrypted"] = m.Compressed, m.Encrypted
 	f.text("content_encoding", m.ContentEncoding)

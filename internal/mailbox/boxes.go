@@ -48,7 +48,7 @@ type Boxes interface {
 	// Send and PutChunk return *store.QuotaError, and store nothing, when the
 	// mailbox has no room for what somebody sends; a report is never refused.
 	//
-	// Send stores a message and makes it visible when m.Status is Accepted.
+	// Send stores a message and makes it visible when m.Status is Waiting.
 	// With status Uploading it is kept, invisible, until Complete. first is its
 	// chunk 1, stored in the same transaction; nil when chunk 1 was put with
 	// PutChunk before, or when the message is a report, which has no chunks.

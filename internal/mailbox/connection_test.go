@@ -53,7 +53,7 @@ func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
 	w := newWorld(t, hurried(away))
 	body := make([]byte, 32<<20) // beyond what the two kernels take in
-	m := store.Message{Position: w.fake.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Accepted, Chunks: 1, Size: int64(len(body))}
+	m := store.Message{Position: w.fake.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Waiting, Chunks: 1, Size: int64(len(body))}
 	if err := w.fake.Send(ctx, m, body, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func TestLongPartnerID(t *testing.T) {
 	}
 	m := store.Message{
 		Position: w.fake.NextPosition(), Mailbox: box.Row, Sender: "ALICE", Recipient: "BOB", Workflow: "W", Type: store.Data,
-		Status: store.Accepted, StatusAt: testStart, PartnerID: strings.Join(pairs, "~~~"), Chunks: 1, Size: 1, Expires: testStart.AddDate(0, 0, 5),
+		Status: store.Waiting, StatusAt: testStart, PartnerID: strings.Join(pairs, "~~~"), Chunks: 1, Size: 1, Expires: testStart.AddDate(0, 0, 5),
 	}
 	if err := w.fake.Send(t.Context(), m, []byte("x"), nil); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func (c *call) retrieve(n int) error {
 		return mesh.Forbidden
 	}
 	// What is acknowledged "cannot be downloaded again".
-	if m.Status != store.Accepted {
+	if m.Status != store.Waiting {
 		return mesh.Gone
 	}
 	if m.Type == store.Report {
@@ -180,7 +180,7 @@ func (c *call) head() error {
 	if !mine && m.Sender != c.box.ID {
 		return mesh.NoSuchMessage
 	}
-	if mine && m.Sender != c.box.ID && m.Status != store.Accepted && m.Status != store.Acknowledged {
+	if mine && m.Sender != c.box.ID && m.Status != store.Waiting && m.Status != store.Acknowledged {
 		return mesh.Gone
 	}
 	c.describe(m, 1)

@@ -150,7 +150,7 @@ func (d doubling) Send(ctx context.Context, m store.Message, first []byte, e *au
 	if err := d.Boxes.Send(ctx, m, first, e); err != nil {
 		return err
 	}
-	if first == nil || m.Status != store.Accepted || !d.faults.happens(d.faults.DuplicateRate) {
+	if first == nil || m.Status != store.Waiting || !d.faults.happens(d.faults.DuplicateRate) {
 		return nil
 	}
 	m.Position = d.NextPosition()

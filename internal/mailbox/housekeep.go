@@ -103,7 +103,7 @@ func (s *Server) reportTo(ctx context.Context, m store.Message, now time.Time) (
 		Position: s.Boxes.NextPosition(), Mailbox: sender.Row,
 		// mex-to of a report names the intended receiver of the message.
 		Recipient: m.Recipient, RecipientODS: m.RecipientODS,
-		Workflow: m.Workflow, Type: store.Report, Status: store.Accepted, StatusAt: now.UTC(),
+		Workflow: m.Workflow, Type: store.Report, Status: store.Waiting, StatusAt: now.UTC(),
 		LocalID: m.LocalID, Subject: m.Subject, FileName: m.FileName, Chunks: 1, Expires: expiry(now.UTC()),
 		LinkedID: messageID(m), ErrorCode: m.ErrorCode, ErrorEvent: m.ErrorEvent, ErrorText: m.ErrorText,
 	}, nil

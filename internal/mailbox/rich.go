@@ -96,7 +96,7 @@ func (c *call) richMessages(page []store.Message) []richMessage {
 			ID: messageID(m), Expires: m.Expires.UTC().Format(time.RFC3339), LocalID: m.LocalID,
 			Type: string(m.Type), Recipient: m.Recipient, RecipientName: c.mailboxName(names, m.Recipient),
 			Sender: m.Sender, SenderName: c.mailboxName(names, m.Sender),
-			Sent: m.Sent.UTC().Format(time.RFC3339Nano), Status: string(m.Status),
+			Sent: m.Sent.UTC().Format(time.RFC3339Nano), Status: m.Status.MESHStatus(),
 			StatusCode: m.ErrorCode, Workflow: m.Workflow, Chunks: m.Chunks,
 		}
 	}

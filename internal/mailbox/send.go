@@ -87,7 +87,7 @@ func (c *call) newMessage(h mesh.Headers, recipient store.Mailbox, encoding stri
 	m := store.Message{
 		Position: c.Boxes.NextPosition(), Mailbox: recipient.Row,
 		Sender: c.box.ID, Recipient: recipient.ID, SenderODS: c.box.ODS, RecipientODS: recipient.ODS,
-		Workflow: h.WorkflowID, Type: store.Data, Status: store.Accepted, StatusAt: now,
+		Workflow: h.WorkflowID, Type: store.Data, Status: store.Waiting, StatusAt: now,
 		LocalID: h.LocalID, PartnerID: h.PartnerID, Subject: h.Subject, FileName: h.FileName,
 		ContentType: h.ContentType, ContentEncoding: encoding, Checksum: h.Checksum,
 		Compressed: h.Compressed, Encrypted: h.Encrypted,

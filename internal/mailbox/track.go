@@ -81,7 +81,7 @@ func trackingV2(m store.Message, recipient store.Mailbox) fields {
 	f.text("recipient_name", recipient.Name)
 	f.text("recipient_ods_code", string(m.RecipientODS))
 	f.text("recipient_org_code", string(m.RecipientODS))
-	f.text("status", string(m.Status))
+	f.text("status", m.Status.MESHStatus())
 	f.time("status_timestamp", m.StatusAt, time.RFC3339)
 	f.text("status_event", m.ErrorEvent)
 	f.text("status_description", m.ErrorText)
@@ -96,7 +96,7 @@ func trackingV1(m store.Message, recipient, sender store.Mailbox) fields {
 		"fileName": fileName(m, id), "fileSize": m.Size, "chunkCount": m.Chunks,
 		"checksum": m.Checksum, "contentEncoding": m.ContentEncoding, "partnerId": m.PartnerID,
 		"compressFlag": flag(m.Compressed), "isCompressed": flag(m.Compressed), "encryptedFlag": flag(m.Encrypted),
-		"messageType": title(string(m.Type)), "status": title(string(m.Status)),
+		"messageType": title(string(m.Type)), "status": title(m.Status.MESHStatus()),
 		"statusSuccess": "SUCCESS",
 	}
 	f.time("expiryTime", m.Expires, mesh.StatusTime)

@@ -19,7 +19,7 @@ func (w *world) about(n nhs.NHSNumber) string {
 	w.t.Helper()
 	m := store.Message{
 		Position: w.fake.NextPosition(), Mailbox: 2, Sender: "X26NEMS", Recipient: "BOB", Workflow: "VACCINATIONS_1",
-		Type: store.Data, Status: store.Accepted, StatusAt: testStart, Chunks: 1, Size: 5, EventCode: "vaccinations-1", Patient: n,
+		Type: store.Data, Status: store.Waiting, StatusAt: testStart, Chunks: 1, Size: 5, EventCode: "vaccinations-1", Patient: n,
 	}
 	if err := w.fake.Send(ctx, m, []byte("hello"), nil); err != nil {
 		w.t.Fatal(err)

@@ -29,7 +29,7 @@ func TestCopyOfAnEventOnTheWire(t *testing.T) {
 	message := []byte("<Bundle/>")
 	err := w.fake.Send(ctx, store.Message{
 		Position: position, Mailbox: 2, Sender: "X26NEMS", Recipient: "BOB", Workflow: "PDS_CHANGE_OF_GP_1",
-		Type: store.Data, Status: store.Accepted, StatusAt: testStart, LocalID: "delivery-1", PartnerID: "id|tag",
+		Type: store.Data, Status: store.Waiting, StatusAt: testStart, LocalID: "delivery-1", PartnerID: "id|tag",
 		FileName: "event.xml", ContentType: "application/fhir+xml", Chunks: 1, Size: int64(len(message)),
 		Expires: testStart.Add(mailbox.Expiry), EventCode: "pds-change-of-gp-1",
 	}, message, nil)

@@ -101,7 +101,7 @@ func TestRemoteMESH(t *testing.T) {
 	if err := folder.Close(); err != nil {
 		t.Fatal(err)
 	}
-	in := func(state store.DeliveryState) (n int) {
+	in := func(state store.State) (n int) {
 		for _, err := range desk.Deliveries(ctx, operator.DeliveryFilter{Mailbox: leeds, State: state}) {
 			if err != nil {
 				t.Fatal(err)
@@ -110,7 +110,7 @@ func TestRemoteMESH(t *testing.T) {
 		}
 		return n
 	}
-	becomes := func(what string, state store.DeliveryState) {
+	becomes := func(what string, state store.State) {
 		here.Eventually(what, func() bool {
 			here.Clock.Set(here.Clock.Now().Add(time.Second)) // pauses pass quickly
 			return in(state) == 1

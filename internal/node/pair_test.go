@@ -160,7 +160,7 @@ func (p *pair) publish(events int) [][]byte {
 }
 
 // in counts the deliveries in a state, up to most.
-func (p *pair) in(state store.DeliveryState, most int) (n int) {
+func (p *pair) in(state store.State, most int) (n int) {
 	p.t.Helper()
 	for _, err := range p.desk.Deliveries(context.Background(), operator.DeliveryFilter{State: state}) {
 		if err != nil {

@@ -31,22 +31,22 @@ type Outgoing interface {
 
 // Delivery is one copy of one event as operators see it: nothing of a patient.
 type Delivery struct {
-	ID            string              `json:"id"`
-	State         store.DeliveryState `json:"state"`
-	Mailbox       string              `json:"mailbox"`
-	EventType     string              `json:"eventType"`
-	Workflow      string              `json:"workflow"`
-	Event         int64               `json:"event"`
-	Accepted      time.Time           `json:"accepted"`
-	At            time.Time           `json:"at"` // of the state
-	Size          int64               `json:"size"`
-	Attempts      int                 `json:"attempts,omitempty"`
-	First         time.Time           `json:"firstAttempt,omitzero"`
-	Uncertain     bool                `json:"uncertain,omitempty"` // the MESH may have it
-	MESHID        string              `json:"meshId,omitempty"`
-	ErrorCode     string              `json:"errorCode,omitempty"`
-	Error         string              `json:"error,omitempty"`
-	Subscriptions []string            `json:"subscriptions"`
+	ID            string      `json:"id"`
+	State         store.State `json:"state"`
+	Mailbox       string      `json:"mailbox"`
+	EventType     string      `json:"eventType"`
+	Workflow      string      `json:"workflow"`
+	Event         int64       `json:"event"`
+	Accepted      time.Time   `json:"accepted"`
+	At            time.Time   `json:"at"` // of the state
+	Size          int64       `json:"size"`
+	Attempts      int         `json:"attempts,omitempty"`
+	First         time.Time   `json:"firstAttempt,omitzero"`
+	Uncertain     bool        `json:"uncertain,omitempty"` // the MESH may have it
+	MESHID        string      `json:"meshId,omitempty"`
+	ErrorCode     string      `json:"errorCode,omitempty"`
+	Error         string      `json:"error,omitempty"`
+	Subscriptions []string    `json:"subscriptions"`
 }
 
 func newDelivery(d store.Delivery) Delivery {
@@ -63,11 +63,11 @@ func newDelivery(d store.Delivery) Delivery {
 
 // DeliveryFilter selects deliveries. Fields that are zero do not filter.
 type DeliveryFilter struct {
-	Mailbox      string              `json:"mailbox,omitempty"`
-	Subscription string              `json:"subscription,omitempty"`
-	Event        int64               `json:"event,omitempty"`
-	EventType    string              `json:"eventType,omitempty"`
-	State        store.DeliveryState `json:"state,omitempty"`
+	Mailbox      string      `json:"mailbox,omitempty"`
+	Subscription string      `json:"subscription,omitempty"`
+	Event        int64       `json:"event,omitempty"`
+	EventType    string      `json:"eventType,omitempty"`
+	State        store.State `json:"state,omitempty"`
 	// From and To bound the moments of acceptance: [From, To).
 	From time.Time `json:"from,omitzero"`
 	To   time.Time `json:"to,omitzero"`
@@ -80,10 +80,9 @@ const deliveryPage = 500
 
 func (f DeliveryFilter) query() (store.DeliveryQuery, error) {
 	q := store.DeliveryQuery{Mailbox: f.Mailbox, Event: store.EventID(f.Event), Code: f.EventType, State: f.State, From: f.From, To: f.To, Max: deliveryPage}
-	states := []store.DeliveryState{"", store.Waiting, store.Sent, store.Parked, store.Withheld, store.Collected, store.Undone}
 	switch {
-	case !slices.Contains(states, f.State):
-		return q, invalid("state: expected one of %v", states[1:])
+	case f.State != "" && !slices.Contains(store.DeliveryStates, f.State):
+		return q, invalid("state: expected one of %v", store.DeliveryStates)
 	case f.First < 0 || f.Event < 0:
 		return q, invalid("first and event: expected no negative number")
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -35,19 +36,6 @@ type Lane struct {
 	Failures int
 }
 
-// DeliveryState is what has become of one copy. The texts are stored.
-type DeliveryState string
-
-// The states of a delivery.
-const (
-	Waiting   DeliveryState = "waiting"       // in the inbox here, or for the courier
-	Sent      DeliveryState = "sent"          // a remote MESH has it
-	Parked    DeliveryState = "parked"        // waits for an operator
-	Withheld  DeliveryState = "withheld"      // the patient was flagged after acceptance
-	Collected DeliveryState = "acknowledged"  // out of an inbox here
-	Undone    DeliveryState = "undeliverable" // not collected in time, or a MESH reported so
-)
-
 // Delivery is one copy of one event for one mailbox.
 type Delivery struct {
 	// ID names it to people and to the MESH (Mex-LocalID): opaque, the same for
@@ -63,7 +51,7 @@ type Delivery struct {
 	PartnerID     string
 	Subscriptions []subscription.ID // that asked for it
 
-	State DeliveryState
+	State State
 	At    time.Time // of the state; of acceptance while it waits
 	// Attempts counts sends, Refusals those that the MESH answered with an error
 	// of its own making. First is the moment of the first attempt.
@@ -103,16 +91,19 @@ func (d *Delivery) Complete(c DeliveryColumns) error {
 
 // Move is what an operator does to a delivery that is in one of the states From.
 type Move struct {
-	From []DeliveryState
-	To   DeliveryState
+	From []State
+	To   State
 	Anew bool // under another id: the MESH knows the earlier one
 }
 
+// Takes tells whether the move is for a delivery in a state.
+func (m Move) Takes(s State) bool { return slices.Contains(m.From, s) }
+
 // The moves. To Waiting it goes at once, with its attempts counted anew.
 var (
-	Retry  = Move{From: []DeliveryState{Parked}, To: Waiting}
-	Park   = Move{From: []DeliveryState{Waiting}, To: Parked}
-	Resend = Move{From: []DeliveryState{Sent, Collected, Undone}, To: Waiting, Anew: true}
+	Retry  = Move{From: []State{Parked}, To: Waiting}
+	Park   = Move{From: []State{Waiting}, To: Parked}
+	Resend = Move{From: []State{Sent, Acknowledged, Undeliverable}, To: Waiting, Anew: true}
 )
 
 // DeliveryReport is what a MESH reported of a message that it had accepted.

@@ -15,7 +15,7 @@ type DeliveryQuery struct {
 	Subscription subscription.ID
 	Event        EventID
 	Code         string // event code
-	State        DeliveryState
+	State        State
 	From, To     time.Time // of acceptance: [From, To)
 	// AfterMailbox and AfterEvent continue behind the last one of a page.
 	AfterMailbox int64

@@ -16,31 +16,20 @@ const (
 	Report MessageType = "REPORT"
 )
 
-// MessageStatus is the state of a MESH message, as its sender can track it.
-type MessageStatus string
-
-// The states of a message.
-const (
-	Uploading     MessageStatus = "uploading" // chunks are still missing
-	Accepted      MessageStatus = "accepted"  // waits in the recipient's inbox
-	Acknowledged  MessageStatus = "acknowledged"
-	Undeliverable MessageStatus = "undeliverable" // expired or refused; a report went back
-)
-
 // Message is one message in a mailbox: the copy of an event, something that
 // another mailbox sent, or a report. Position orders a mailbox and, with the
 // mailbox, identifies the message; the MESH message id is derived from it.
 // Stores keep some of it as JSON under the names of the fields.
 type Message struct {
-	Position  EventID       `json:",omitzero"`
-	Sent      time.Time     `json:"-"`         // when it came, by its position
-	Mailbox   int64         `json:",omitzero"` // row of the recipient
-	Sender    string        `json:",omitzero"`
-	Recipient string        `json:",omitzero"`
-	Workflow  string        `json:",omitzero"`
-	Type      MessageType   `json:",omitzero"`
-	Status    MessageStatus `json:",omitzero"`
-	StatusAt  time.Time     `json:",omitzero"`
+	Position  EventID     `json:",omitzero"`
+	Sent      time.Time   `json:"-"`         // when it came, by its position
+	Mailbox   int64       `json:",omitzero"` // row of the recipient
+	Sender    string      `json:",omitzero"`
+	Recipient string      `json:",omitzero"`
+	Workflow  string      `json:",omitzero"`
+	Type      MessageType `json:",omitzero"`
+	Status    State       `json:"-"` // a column has it
+	StatusAt  time.Time   `json:",omitzero"`
 	// LocalID, PartnerID, Subject, FileName and the rest are the mex- headers
 	// of the send, "" when absent. For an event's copy the store fills them.
 	LocalID         string      `json:",omitzero"`
@@ -78,8 +67,8 @@ type Copy struct {
 	Workflow  string
 	PartnerID string
 	Size      int64
-	Status    MessageStatus
-	At        int64 // of a status other than Accepted, in microseconds
+	Status    State
+	At        int64 // of a status other than Waiting, in microseconds
 	Fault     []byte
 }
 
@@ -93,7 +82,7 @@ func (c Copy) Message(o *Options, accepted time.Time, to Mailbox) (Message, erro
 		FileName: c.Code + "_" + strconv.FormatInt(int64(c.Event), 10) + ".xml",
 		Chunks:   1, Size: c.Size, Expires: accepted.Add(o.Expiry),
 	}
-	if m.Status != Accepted {
+	if m.Status != Waiting {
 		m.StatusAt = time.UnixMicro(c.At).UTC()
 	}
 	f, err := unpackFault(c.Fault)

@@ -114,7 +114,7 @@ func page(all []store.Message, max int) []store.Message { return all[:min(len(al
 
 // waiting returns the unread messages of a mailbox.
 func (b *Boxes) waiting(mailbox int64) []store.Message {
-	return b.selected(func(m store.Message) bool { return m.Mailbox == mailbox && m.Status == store.Accepted })
+	return b.selected(func(m store.Message) bool { return m.Mailbox == mailbox && m.Status == store.Waiting })
 }
 
 // List implements mailbox.Boxes.
@@ -202,7 +202,7 @@ func (b *Boxes) Acknowledge(_ context.Context, mailbox int64, position store.Eve
 			return store.ErrNotFound
 		}
 		b.record(e, m.Patient)
-		if m.Status == store.Accepted {
+		if m.Status == store.Waiting {
 			m.Status, m.StatusAt = store.Acknowledged, at
 			b.messages[place{mailbox, position}] = m
 		}
@@ -256,7 +256,7 @@ func (b *Boxes) Complete(_ context.Context, mailbox int64, position store.EventI
 		}
 		complete = true
 		b.record(e, nhs.NHSNumber{})
-		m.Status, m.StatusAt, m.Expires, m.Size = store.Accepted, at, expires, 0
+		m.Status, m.StatusAt, m.Expires, m.Size = store.Waiting, at, expires, 0
 		for _, chunk := range b.chunks[p] {
 			m.Size += int64(len(chunk))
 		}
@@ -296,7 +296,7 @@ func (b *Boxes) Overdue(_ context.Context, now time.Time, max int) ([]store.Mess
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return page(b.selected(func(m store.Message) bool {
-		return m.Status == store.Accepted && !m.Expires.After(now)
+		return m.Status == store.Waiting && !m.Expires.After(now)
 	}), max), nil
 }
 

@@ -235,7 +235,7 @@ func (b *book) checkDelivered(stored map[*publication][]*event) {
 		seen[c.ID] = true
 		switch n := arrived[c.ID]; {
 		case !boxes[c.Mailbox-1].Remote:
-			if !b.downloaded[c.ID] || c.State != store.Collected {
+			if !b.downloaded[c.ID] || c.State != store.Acknowledged {
 				b.wrong("%s: never collected", name)
 			}
 		case n == 0:

@@ -192,7 +192,7 @@ func (o acknowledgeOp) apply(t *tx) (any, error) {
 		return nil, store.ErrNotFound
 	}
 	if c.State == store.Waiting {
-		c.State, c.At = store.Collected, o.at
+		c.State, c.At = store.Acknowledged, o.at
 	}
 	return nil, nil
 }

@@ -227,7 +227,7 @@ func (m *farMESH) report(t *thread) {
 		return
 	}
 	message := sent[t.below(len(sent))]
-	if message.Status != store.Accepted {
+	if message.Status != store.Waiting {
 		return
 	}
 	ours, err := m.boxes.Mailbox(ctx, ourMailbox)
@@ -237,7 +237,7 @@ func (m *farMESH) report(t *thread) {
 	message.Status, message.StatusAt = store.Undeliverable, time.Now()
 	err = m.boxes.SetStatus(ctx, message, &store.Message{
 		Position: m.boxes.NextPosition(), Mailbox: ours.Row, Sender: message.Recipient, Recipient: ourMailbox, Type: store.Report,
-		Workflow: message.Workflow, LocalID: message.LocalID, Status: store.Accepted, StatusAt: time.Now(), Chunks: 1,
+		Workflow: message.Workflow, LocalID: message.LocalID, Status: store.Waiting, StatusAt: time.Now(), Chunks: 1,
 		LinkedID: "THEIRS", ErrorCode: "14", ErrorEvent: "SEND", ErrorText: "not collected", Expires: time.Now().Add(24 * time.Hour),
 	})
 	t.log("MESH: reports %v", err == nil)

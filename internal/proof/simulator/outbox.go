@@ -169,7 +169,7 @@ func (o reportOp) apply(t *tx) (any, error) {
 	if c == nil {
 		return nil, store.ErrNotFound
 	}
-	c.State, c.At, c.ErrorCode, c.ErrorEvent, c.ErrorText = store.Undone, o.At, o.ErrorCode, o.ErrorEvent, o.ErrorText
+	c.State, c.At, c.ErrorCode, c.ErrorEvent, c.ErrorText = store.Undeliverable, o.At, o.ErrorCode, o.ErrorEvent, o.ErrorText
 	return nil, nil
 }
 

@@ -98,7 +98,7 @@ func (w *world) reportsKilled(c clocks, nth int) error {
 // reported waits until all copies are known to be undeliverable.
 func (w *world) reported() (undone []operator.Delivery, err error) {
 	for began := time.Now(); time.Since(began) < reportedWithin; w.wait(time.Second) {
-		if undone, err = w.deliveries(operator.DeliveryFilter{State: store.Undone}); err != nil || len(undone) == 2*neglected {
+		if undone, err = w.deliveries(operator.DeliveryFilter{State: store.Undeliverable}); err != nil || len(undone) == 2*neglected {
 			return undone, err
 		}
 	}

@@ -113,9 +113,9 @@ func (db *DB) patients(ctx context.Context, positions []int64) (map[int64]nhs.NH
 
 // collect moves a row out of the inbox, so that listing never meets it again.
 // It says whether the row was there.
-func collect(ctx context.Context, q querier, mailbox int64, position store.EventID, to store.MessageStatus, at int64, why []byte) (bool, error) {
+func collect(ctx context.Context, q querier, mailbox int64, position store.EventID, to store.State, at int64, why []byte) (bool, error) {
 	tag, err := q.Exec(ctx, `WITH gone AS (DELETE FROM inbox WHERE mailbox = $1 AND position = $2 RETURNING *)
 		INSERT INTO collected (mailbox, position, type, size, asked, partner, status, at, fault)
-		SELECT mailbox, position, type, size, asked, partner, $3, $4, $5 FROM gone`, mailbox, int64(position), string(to), at, why)
+		SELECT mailbox, position, type, size, asked, partner, $3, $4, $5 FROM gone`, mailbox, int64(position), to.MESHStatus(), at, why)
 	return tag.RowsAffected() > 0, err
 }

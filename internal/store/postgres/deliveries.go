@@ -14,17 +14,21 @@ const (
 		coalesce(d.attempts, 0), coalesce(d.refusals, 0), d.first, coalesce(d.uncertain, false), coalesce(d.round, 0), d.mesh_id`
 	deliveryJoins = ` JOIN event_type t ON t.id = c.type
 		LEFT JOIN delivery d ON d.mailbox = c.mailbox AND d.position = c.position`
-	waitingDeliveries = `SELECT ` + deliveryColumns + `, d.fault, 'waiting', 0::bigint FROM inbox c` + deliveryJoins
+	waitingDeliveries = `SELECT ` + deliveryColumns + `, d.fault, 'accepted', 0::bigint FROM inbox c` + deliveryJoins
 	settledDeliveries = `SELECT ` + deliveryColumns + `, c.fault, c.status, c.at FROM collected c` + deliveryJoins
 )
 
 func (db *DB) scanDelivery(r pgx.Rows) (d store.Delivery, err error) {
 	var c store.DeliveryColumns
 	var partner, meshID *string
+	var state string
 	var first *int64
 	err = r.Scan(&d.Mailbox, &d.Event, &d.Code, &d.Workflow, &d.Size, &c.Asked, &partner, &d.Attempts, &d.Refusals, &first, &d.Uncertain, &c.Round,
-		&meshID, &c.Fault, &d.State, &c.At)
+		&meshID, &c.Fault, &state, &c.At)
 	if err != nil {
+		return d, err
+	}
+	if d.State, err = store.ParseState(state); err != nil {
 		return d, err
 	}
 	d.PartnerID, d.MESHID, d.First = orEmpty(partner), orEmpty(meshID), moment(first)
@@ -69,7 +73,7 @@ func (db *DB) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span sto
 	case "":
 		sql += " UNION ALL " + settledDeliveries + within
 	default:
-		sql, more = settledDeliveries+within+" AND c.status = $5", []any{string(q.State)}
+		sql, more = settledDeliveries+within+" AND c.status = $5", []any{q.State.MESHStatus()}
 	}
 	err = db.view(ctx, func(ctx context.Context, c querier) error {
 		for {
@@ -125,7 +129,7 @@ func (db *DB) ReportDelivery(ctx context.Context, r store.DeliveryReport) error 
 		}
 		tag, err := tx.Exec(ctx, `UPDATE collected SET status = $3, at = $4, fault = $5
 			WHERE mailbox = $1 AND position = $2 AND status IN ('sent', 'undeliverable')`,
-			mailbox, int64(position), string(store.Undone), r.At.UnixMicro(), r.Fault())
+			mailbox, int64(position), store.Undeliverable.MESHStatus(), r.At.UnixMicro(), r.Fault())
 		if err == nil && tag.RowsAffected() == 0 {
 			err = store.ErrNotFound
 		}

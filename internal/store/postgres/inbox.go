@@ -43,8 +43,12 @@ func (db *DB) message(ctx context.Context, q querier, s storedMessage, box store
 	if err != nil {
 		return store.Message{}, err
 	}
+	state, err := store.ParseState(s.status)
+	if err != nil {
+		return store.Message{}, err
+	}
 	c := store.Copy{Event: s.position, Code: t.code, Workflow: t.workflow, PartnerID: orEmpty(s.partner), Size: s.size,
-		Status: store.MessageStatus(s.status), At: s.at, Fault: s.fault}
+		Status: state, At: s.at, Fault: s.fault}
 	return c.Message(&db.opts.Options, db.moments.Of(c.Event), box)
 }
 

@@ -130,13 +130,13 @@ func settle(ctx context.Context, tx pgx.Tx, d *store.Delivery, why []byte) error
 	if err != nil || d.State == store.Waiting {
 		return err
 	}
-	moved, err := collect(ctx, tx, d.Mailbox, d.Event, store.MessageStatus(d.State), d.At.UnixMicro(), why)
+	moved, err := collect(ctx, tx, d.Mailbox, d.Event, d.State, d.At.UnixMicro(), why)
 	if err != nil || moved {
 		return err
 	}
 	// An operator parked it while it was on its way. What happened counts.
 	_, err = tx.Exec(ctx, "UPDATE collected SET status = $3, at = $4, fault = $5 WHERE mailbox = $1 AND position = $2 AND status = 'parked'",
-		d.Mailbox, int64(d.Event), string(d.State), d.At.UnixMicro(), why)
+		d.Mailbox, int64(d.Event), d.State.MESHStatus(), d.At.UnixMicro(), why)
 	return err
 }
 

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -85,13 +84,15 @@ func (o moveDelivery) moved(ctx context.Context, w *writer) (bool, error) {
 		if err != nil || !there || typ == 0 { // what a mailbox sent is no delivery
 			return false, err
 		}
-		return collect(ctx, w.conn, o.mailbox, o.position, store.MessageStatus(o.To), o.at, nil)
+		return collect(ctx, w.conn, o.mailbox, o.position, o.To, o.at, nil)
 	}
-	var status store.DeliveryState
-	var workflow string
-	_, err := one(ctx, w.conn, []any{&status, &workflow}, `SELECT c.status, t.workflow FROM collected c JOIN event_type t ON t.id = c.type
+	var text, workflow string
+	there, err := one(ctx, w.conn, []any{&text, &workflow}, `SELECT c.status, t.workflow FROM collected c JOIN event_type t ON t.id = c.type
 		WHERE c.mailbox = $1 AND c.position = $2 FOR UPDATE OF c`, o.mailbox, int64(o.position))
-	if err != nil || !slices.Contains(o.From, status) {
+	if err != nil || !there {
+		return false, err
+	}
+	if state, err := store.ParseState(text); err != nil || !o.Takes(state) {
 		return false, err
 	}
 	if _, refused := w.db.known.refuse(workflow, o.mailbox); refused {

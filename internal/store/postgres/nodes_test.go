@@ -124,7 +124,7 @@ func TestRegisterHerePublishThere(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		m, err := there.Message(t.Context(), box, r.Event)
-		if err != nil || (m.Status == store.Accepted) != registered {
+		if err != nil || (m.Status == store.Waiting) != registered {
 			t.Errorf("round %d: registered %t, the copy is %s, %v", round, registered, m.Status, err)
 		}
 	}

@@ -30,7 +30,7 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.
 			WHERE i.position < $1 AND i.type <> 0
 			AND NOT EXISTS (SELECT FROM delivery d WHERE d.mailbox = i.mailbox AND d.position = i.position) ORDER BY i.position LIMIT $2`, before, max-len(out))
 		for _, p := range found {
-			p.status = string(store.Accepted)
+			p.status = store.Waiting.MESHStatus()
 			box, err := db.box(ctx, p.mailbox)
 			if err != nil {
 				return err

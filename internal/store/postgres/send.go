@@ -26,8 +26,9 @@ func (c sentColumns) message() (m store.Message, err error) {
 	if err := json.Unmarshal(c.headers, &m); err != nil {
 		return m, fmt.Errorf("the headers of a stored message: %w", err)
 	}
-	m.Status, m.StatusAt, m.Expires = store.MessageStatus(orEmpty(c.status)), moment(c.at), moment(c.expires)
-	return m, nil
+	m.StatusAt, m.Expires = moment(c.at), moment(c.expires)
+	m.Status, err = store.ParseState(orEmpty(c.status))
+	return m, err
 }
 
 // sentMessages reads rows of table message.
@@ -48,7 +49,7 @@ func (db *DB) sent(c sentColumns) (store.Message, error) {
 	return m, err
 }
 
-// Send stores a message and makes it visible when its status is Accepted. With
+// Send stores a message and makes it visible when its status is Waiting. With
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
 // stored in the same transaction; nil when it was put with PutChunk before, or
 // when the message is a report. It returns *store.QuotaError for data that the
@@ -65,7 +66,7 @@ func (db *DB) Send(ctx context.Context, m store.Message, first []byte, e *audit.
 	if err := queueSent(b, &m, size); err != nil {
 		return err
 	}
-	if first == nil && m.Status == store.Accepted {
+	if first == nil && m.Status == store.Waiting {
 		queueTakeOver(b, m.Position)
 	}
 	if first != nil {
@@ -100,8 +101,8 @@ func queueSent(b *pgx.Batch, m *store.Message, size int64) error {
 		return err
 	}
 	b.Queue(`INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, headers, size) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		int64(m.Position), m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), headers, size)
-	if m.Status == store.Accepted {
+		int64(m.Position), m.Mailbox, m.Sender, m.LocalID, m.Status.MESHStatus(), m.StatusAt.UnixMicro(), instant(m.Expires), headers, size)
+	if m.Status == store.Waiting {
 		queueVisible(b, m)
 	}
 	return nil
@@ -175,7 +176,7 @@ func (db *DB) Outbox(ctx context.Context, sender string, since time.Time, before
 
 // SetStatus stores m's Status, StatusAt, LinkedID, ErrorCode, ErrorEvent and
 // ErrorText and, in the same transaction, puts report into its mailbox unless
-// it is nil. A message whose status is not Accepted leaves the inbox. It returns
+// it is nil. A message whose status is not Waiting leaves the inbox. It returns
 // store.ErrNotFound for a message that is not there.
 func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
 	var why, headers []byte
@@ -202,14 +203,14 @@ func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Mess
 
 func setStatus(ctx context.Context, q querier, m *store.Message, why, headers []byte) (err error) {
 	at, moved := m.StatusAt.UnixMicro(), false
-	if m.Status != store.Accepted {
+	if m.Status != store.Waiting {
 		if moved, err = collect(ctx, q, m.Mailbox, m.Position, m.Status, at, why); err != nil {
 			return err
 		}
 	}
 	if !moved {
 		tag, err := q.Exec(ctx, "UPDATE collected SET status = $3, at = $4, fault = $5 WHERE mailbox = $1 AND position = $2",
-			m.Mailbox, int64(m.Position), string(m.Status), at, why)
+			m.Mailbox, int64(m.Position), m.Status.MESHStatus(), at, why)
 		if err != nil {
 			return err
 		}
@@ -217,7 +218,7 @@ func setStatus(ctx context.Context, q querier, m *store.Message, why, headers []
 	}
 	if headers != nil {
 		tag, err := q.Exec(ctx, "UPDATE message SET status = $3, status_at = $4, headers = $5 WHERE position = $1 AND mailbox = $2",
-			int64(m.Position), m.Mailbox, string(m.Status), at, headers)
+			int64(m.Position), m.Mailbox, m.Status.MESHStatus(), at, headers)
 		if err != nil {
 			return err
 		}

@@ -67,10 +67,10 @@ func (a acknowledge) record(w *writer) error {
 
 // collect moves a row out of the inbox, so that listing never meets it again.
 // It says whether the row was there, and its type.
-func (w *writer) collect(mailbox int64, position store.EventID, to store.MessageStatus, at int64, why []byte) (moved bool, typ int64, err error) {
+func (w *writer) collect(mailbox int64, position store.EventID, to store.State, at int64, why []byte) (moved bool, typ int64, err error) {
 	moved, err = row(w.conn, `INSERT INTO collected (mailbox, position, type, size, asked, partner, status, at, fault)
 		SELECT mailbox, position, type, size, asked, partner, ?, ?, ? FROM inbox WHERE mailbox = ? AND position = ? RETURNING type`,
-		func(s *sqlite.Stmt) { typ = s.ColumnInt64(0) }, string(to), at, why, mailbox, position)
+		func(s *sqlite.Stmt) { typ = s.ColumnInt64(0) }, to.MESHStatus(), at, why, mailbox, position)
 	if err != nil || !moved {
 		return moved, typ, err
 	}
@@ -87,7 +87,7 @@ type setStatus struct {
 
 // SetStatus stores m's Status, StatusAt, LinkedID, ErrorCode, ErrorEvent and
 // ErrorText and, in the same transaction, puts report into its mailbox unless
-// it is nil. A message whose status is not Accepted leaves the inbox.
+// it is nil. A message whose status is not Waiting leaves the inbox.
 func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
 	op := setStatus{message: m}
 	var err error
@@ -111,21 +111,21 @@ func (o setStatus) apply(w *writer) (result, error) {
 	m, at := &o.message, o.message.StatusAt.UnixMicro()
 	moved := false
 	var err error
-	if m.Status != store.Accepted {
+	if m.Status != store.Waiting {
 		if moved, _, err = w.collect(m.Mailbox, m.Position, m.Status, at, o.fault); err != nil {
 			return result{}, err
 		}
 	}
 	if !moved {
 		if err := exec(w.conn, "UPDATE collected SET status = ?, at = ?, fault = ? WHERE mailbox = ? AND position = ?",
-			string(m.Status), at, o.fault, m.Mailbox, m.Position); err != nil {
+			m.Status.MESHStatus(), at, o.fault, m.Mailbox, m.Position); err != nil {
 			return result{}, err
 		}
 		moved = w.conn.Changes() > 0
 	}
 	if o.headers != nil {
 		if err := exec(w.conn, "UPDATE message SET status = ?, status_at = ?, headers = ? WHERE position = ? AND mailbox = ?",
-			string(m.Status), at, o.headers, m.Position, m.Mailbox); err != nil {
+			m.Status.MESHStatus(), at, o.headers, m.Position, m.Mailbox); err != nil {
 			return result{}, err
 		}
 		moved = moved || w.conn.Changes() > 0

@@ -271,7 +271,7 @@ func BenchmarkSend(b *testing.B) {
 	parallel(b, 8, func() error {
 		now := time.Now()
 		return db.Send(context.Background(), store.Message{Position: db.NextPosition(), Mailbox: 1, Sender: "BOX1", Recipient: "BOX0", Workflow: "W",
-			Type: store.Data, Status: store.Accepted, StatusAt: now, LocalID: "id", Chunks: 1, Size: int64(len(body)), Expires: now.Add(time.Hour)}, body, nil)
+			Type: store.Data, Status: store.Waiting, StatusAt: now, LocalID: "id", Chunks: 1, Size: int64(len(body)), Expires: now.Add(time.Hour)}, body, nil)
 	})
 }
 

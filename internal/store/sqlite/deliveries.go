@@ -15,19 +15,23 @@ const (
 		d.attempts, d.refusals, d.first, d.uncertain, d.round, d.mesh_id`
 	deliveryJoins = ` JOIN event_type t ON t.id = c.type
 		LEFT JOIN delivery d ON d.mailbox = c.mailbox AND d.position = c.position`
-	selectWaiting = `SELECT ` + deliveryColumns + `, d.fault, 'waiting', 0 FROM inbox c` + deliveryJoins
+	selectWaiting = `SELECT ` + deliveryColumns + `, d.fault, 'accepted', 0 FROM inbox c` + deliveryJoins
 	selectSettled = `SELECT ` + deliveryColumns + `, c.fault, c.status, c.at FROM collected c` + deliveryJoins
 )
 
 func (db *DB) scanDelivery(s *sqlite.Stmt, box store.Mailbox) (store.Delivery, error) {
+	state, err := store.ParseState(s.ColumnText(14))
+	if err != nil {
+		return store.Delivery{}, err
+	}
 	d := store.Delivery{
 		Mailbox: s.ColumnInt64(0), MailboxID: box.ID, Event: store.EventID(s.ColumnInt64(1)),
 		Code: s.ColumnText(2), Workflow: s.ColumnText(3), Size: s.ColumnInt64(4), PartnerID: s.ColumnText(6),
 		Attempts: s.ColumnInt(7), Refusals: s.ColumnInt(8), Uncertain: s.ColumnBool(10), MESHID: s.ColumnText(12), First: moment(s, 9),
-		State: store.DeliveryState(s.ColumnText(14)),
+		State: state,
 	}
 	d.Accepted = db.moments.Of(d.Event)
-	err := d.Complete(store.DeliveryColumns{Asked: blob(s, 5), Round: s.ColumnInt64(11), At: s.ColumnInt64(15), Fault: blob(s, 13)})
+	err = d.Complete(store.DeliveryColumns{Asked: blob(s, 5), Round: s.ColumnInt64(11), At: s.ColumnInt64(15), Fault: blob(s, 13)})
 	return d, err
 }
 
@@ -137,7 +141,7 @@ func (o report) apply(w *writer) (result, error) {
 		}
 	}
 	err := exec(w.conn, "UPDATE collected SET status = ?, at = ?, fault = ? WHERE mailbox = ? AND position = ? AND status IN ('sent', 'undeliverable')",
-		string(store.Undone), o.At.UnixMicro(), o.Fault(), mailbox, position)
+		store.Undeliverable.MESHStatus(), o.At.UnixMicro(), o.Fault(), mailbox, position)
 	if err == nil && w.conn.Changes() == 0 {
 		return result{err: store.ErrNotFound}, nil
 	}

@@ -27,9 +27,13 @@ func (db *DB) scanMessage(s *sqlite.Stmt, box store.Mailbox) (store.Message, err
 	if s.ColumnInt64(1) == 0 {
 		return db.scanSent(s, 6)
 	}
+	state, err := store.ParseState(s.ColumnText(11))
+	if err != nil {
+		return store.Message{}, err
+	}
 	c := store.Copy{
 		Event: store.EventID(s.ColumnInt64(0)), Code: s.ColumnText(4), Workflow: s.ColumnText(5), PartnerID: s.ColumnText(3), Size: s.ColumnInt64(2),
-		Status: store.MessageStatus(s.ColumnText(11)), At: s.ColumnInt64(12), Fault: blob(s, 13),
+		Status: state, At: s.ColumnInt64(12), Fault: blob(s, 13),
 	}
 	return c.Message(&db.opts, db.moments.Of(c.Event), box)
 }

@@ -132,13 +132,13 @@ func (o settle) apply(w *writer) (result, error) {
 	if err != nil || d.State == store.Waiting {
 		return result{}, err
 	}
-	moved, _, err := w.collect(d.Mailbox, d.Event, store.MessageStatus(d.State), d.At.UnixMicro(), o.fault)
+	moved, _, err := w.collect(d.Mailbox, d.Event, d.State, d.At.UnixMicro(), o.fault)
 	if err != nil || moved {
 		return result{}, err
 	}
 	// An operator parked it while it was on its way. What happened counts.
 	return result{}, exec(w.conn, "UPDATE collected SET status = ?, at = ?, fault = ? WHERE mailbox = ? AND position = ? AND status = 'parked'",
-		string(d.State), d.At.UnixMicro(), o.fault, d.Mailbox, d.Event)
+		d.State.MESHStatus(), d.At.UnixMicro(), o.fault, d.Mailbox, d.Event)
 }
 
 // release gives a lane back.

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -80,15 +79,17 @@ func (o moveDelivery) moved(w *writer) (bool, error) {
 		if err != nil || typ == 0 { // what a mailbox sent is no delivery
 			return false, err
 		}
-		moved, _, err := w.collect(o.mailbox, o.position, store.MessageStatus(o.To), o.at, nil)
+		moved, _, err := w.collect(o.mailbox, o.position, o.To, o.at, nil)
 		return moved, err
 	}
-	var status store.DeliveryState
-	var workflow string
-	_, err := row(w.conn, "SELECT c.status, t.workflow FROM collected c JOIN event_type t ON t.id = c.type WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) {
-		status, workflow = store.DeliveryState(s.ColumnText(0)), s.ColumnText(1)
+	var text, workflow string
+	there, err := row(w.conn, "SELECT c.status, t.workflow FROM collected c JOIN event_type t ON t.id = c.type WHERE c.mailbox = ? AND c.position = ?", func(s *sqlite.Stmt) {
+		text, workflow = s.ColumnText(0), s.ColumnText(1)
 	}, o.mailbox, o.position)
-	if err != nil || !slices.Contains(o.From, status) {
+	if err != nil || !there {
+		return false, err
+	}
+	if state, err := store.ParseState(text); err != nil || !o.Takes(state) {
 		return false, err
 	}
 	known, err := w.currentTables()

@@ -24,8 +24,9 @@ func (db *DB) scanSent(s *sqlite.Stmt, column int) (m store.Message, err error) 
 		return m, fmt.Errorf("the headers of a stored message: %w", err)
 	}
 	m.Sent = db.moments.Of(m.Position)
-	m.Status, m.StatusAt, m.Expires = store.MessageStatus(s.ColumnText(column+1)), moment(s, column+2), moment(s, column+3)
-	return m, nil
+	m.StatusAt, m.Expires = moment(s, column+2), moment(s, column+3)
+	m.Status, err = store.ParseState(s.ColumnText(column + 1))
+	return m, err
 }
 
 func (db *DB) takeSent(out *[]store.Message) func(*sqlite.Stmt) error {
@@ -46,7 +47,7 @@ type send struct {
 	entry   *audit.Sealed
 }
 
-// Send stores a message and makes it visible when its status is Accepted. With
+// Send stores a message and makes it visible when its status is Waiting. With
 // status Uploading it is kept, invisible, until Complete. first is its chunk 1,
 // stored in the same transaction, or before it when it is larger than a piece;
 // nil when it was put with PutChunk before, or when the message is a report. e is
@@ -87,22 +88,22 @@ func (o send) apply(w *writer) (result, error) {
 	w.record(o.entry)
 	err := exec(w.conn, `INSERT INTO message (position, mailbox, sender, local_id, status, status_at, expires, size, headers)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		m.Position, m.Mailbox, m.Sender, m.LocalID, string(m.Status), m.StatusAt.UnixMicro(), instant(m.Expires), size, o.headers)
+		m.Position, m.Mailbox, m.Sender, m.LocalID, m.Status.MESHStatus(), m.StatusAt.UnixMicro(), instant(m.Expires), size, o.headers)
 	if err != nil {
 		return result{}, err
 	}
-	if m.Status == store.Accepted {
+	if m.Status == store.Waiting {
 		if err := w.visible(m); err != nil {
 			return result{}, err
 		}
 	}
-	if o.first == nil && m.Status == store.Accepted {
+	if o.first == nil && m.Status == store.Waiting {
 		return result{}, w.takeOver(m.Position)
 	}
 	if o.first == nil {
 		return result{}, nil
 	}
-	if _, err := o.first.apply(w); err != nil || m.Status == store.Accepted {
+	if _, err := o.first.apply(w); err != nil || m.Status == store.Waiting {
 		return result{}, err
 	}
 	// Of a message in chunks, Complete counts them.

@@ -118,7 +118,7 @@ func (w *world) sent(to int64, localID string, chunks int) store.Message {
 	now := w.clock.Now()
 	return store.Message{
 		Position: w.NextPosition(), Mailbox: to, Sender: "A", Recipient: "B", Workflow: "W1", Type: store.Data,
-		Status: store.Accepted, StatusAt: now, LocalID: localID, Subject: "subject", FileName: "file.dat",
+		Status: store.Waiting, StatusAt: now, LocalID: localID, Subject: "subject", FileName: "file.dat",
 		ContentType: "text/plain", Checksum: "abc", Compressed: true, SenderODS: "RR8", RecipientODS: "RR8", Chunks: chunks,
 		Size: 5, Expires: now.Add(5 * 24 * time.Hour),
 	}
@@ -197,7 +197,7 @@ func sendingInChunks(t *testing.T, w *world) {
 	}
 	got, err := w.Message(w.ctx(), b, m.Position)
 	w.must(err)
-	if got.Status != store.Accepted || got.Size != int64(10+len(bodies[1])+len(bodies[2])) || !got.Expires.Equal(expires) {
+	if got.Status != store.Waiting || got.Size != int64(10+len(bodies[1])+len(bodies[2])) || !got.Expires.Equal(expires) {
 		t.Errorf("complete: %+v", got)
 	}
 	for i, body := range bodies {
@@ -247,7 +247,7 @@ func reports(t *testing.T, w *world) {
 		t.Fatalf("overdue: %+v, %v", due, err)
 	}
 	report := store.Message{Position: w.NextPosition(), Mailbox: a, Sender: "", Recipient: "A", Workflow: "W1", Type: store.Report,
-		Status: store.Accepted, StatusAt: w.clock.Now(), LinkedID: "id", ErrorCode: "14", Chunks: 1}
+		Status: store.Waiting, StatusAt: w.clock.Now(), LinkedID: "id", ErrorCode: "14", Chunks: 1}
 	given := due[0]
 	given.Status, given.StatusAt, given.ErrorCode, given.LinkedID = store.Undeliverable, w.clock.Now(), "14", "id"
 	w.must(w.SetStatus(w.ctx(), given, &report))

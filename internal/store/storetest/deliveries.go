@@ -172,7 +172,7 @@ func movingDeliveries(t *testing.T, w *world) {
 		t.Errorf("parked: %+v, %v", got, err)
 	}
 	// States come from operators: one that no delivery has selects nothing.
-	for state, want := range map[store.DeliveryState]int{store.Parked: 1, store.Sent: 0, "parked' OR ''='": 0} {
+	for state, want := range map[store.State]int{store.Parked: 1, store.Sent: 0, "parked' OR ''='": 0} {
 		if all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{State: state, Max: 10}); err != nil || len(all) != want {
 			t.Errorf("in state %q: %+v, %v", state, all, err)
 		}
@@ -191,7 +191,7 @@ func movingDeliveries(t *testing.T, w *world) {
 	w.wantError("a report of nothing", w.ReportDelivery(w.ctx(), r), store.ErrNotFound)
 	r.LocalID = d.ID
 	w.must(w.ReportDelivery(w.ctx(), r)) // joined by our id
-	if got, err := w.Delivery(w.ctx(), d.ID); err != nil || got.State != store.Undone || got.ErrorCode != "14" {
+	if got, err := w.Delivery(w.ctx(), d.ID); err != nil || got.State != store.Undeliverable || got.ErrorCode != "14" {
 		t.Errorf("reported: %+v, %v", got, err)
 	}
 	w.must(w.ResendDelivery(w.ctx(), d.ID, w.clock.Now(), entry("resend")))
@@ -207,7 +207,7 @@ func retainedDeliveries(t *testing.T, w *world) {
 	parked, sent := w.publish(), w.publish()
 	l := w.claim("one")
 	for i, d := range w.next(l) {
-		d.At, d.State = w.clock.Now(), []store.DeliveryState{store.Parked, store.Sent}[i]
+		d.At, d.State = w.clock.Now(), []store.State{store.Parked, store.Sent}[i]
 		w.must(w.Settle(w.ctx(), l, d, lease))
 	}
 	w.clock.advance(31 * 24 * time.Hour)
@@ -230,7 +230,7 @@ func resendHere(t *testing.T, w *world) {
 	event := w.publish().Event
 	w.must(w.Acknowledge(w.ctx(), box, event, w.clock.Now(), nil))
 	all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{Mailbox: "a", Max: 10})
-	if err != nil || len(all) != 1 || all[0].State != store.Collected {
+	if err != nil || len(all) != 1 || all[0].State != store.Acknowledged {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	w.wantUncollected("all is collected")

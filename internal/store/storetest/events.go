@@ -29,7 +29,7 @@ func eventIsDeliveredUnchanged(t *testing.T, w *world) {
 	}
 	m := all[0]
 	if m.Position != r.Event || m.Mailbox != box || m.Recipient != "MAILBOX1" || m.Sender != "X26NEMS" || m.Workflow != "VACCINATIONS_1" ||
-		m.EventCode != vaccination || m.Type != store.Data || m.Status != store.Accepted || m.Chunks != 1 || m.LocalID == "" ||
+		m.EventCode != vaccination || m.Type != store.Data || m.Status != store.Waiting || m.Chunks != 1 || m.LocalID == "" ||
 		m.PartnerID != sub.ID.String()+"|abc" || m.Size != int64(len(message(1))) || m.ContentType != "application/fhir+xml" ||
 		!m.Expires.After(m.StatusAt) || m.SenderODS != "X26" || m.RecipientODS != "RR8" {
 		t.Errorf("message: %+v", m)
