@@ -74,6 +74,7 @@ func (a *accept) eventType() eventType { return eventType{a.Code, a.Workflow} }
 type opening struct {
 	accepts []*accept
 	at      []int     // where each stands in the batch
+	begun   int       // statements that begin the transaction
 	keys    bool      // some have idempotency keys
 	again   []*accept // were matched by a server that another has taken over from
 	results []result  // of accepts
@@ -89,7 +90,17 @@ func newOpening(tasks []task) *opening {
 	return o
 }
 
-// queue asks behind BEGIN, and says whether there was anything to ask; read then
+// begin begins the transaction. Where there are changes, it locks event before
+// whatever they need, see partitioned.
+func (o *opening) begin(b *pgx.Batch, changes bool) {
+	b.Queue("BEGIN")
+	if changes {
+		b.Queue("LOCK TABLE ONLY event IN ROW SHARE MODE")
+	}
+	o.begun = b.Len()
+}
+
+// queue asks behind begin, and says whether there was anything to ask; read then
 // reads the answers. Idempotency keys up to forgotten count no more.
 func (o *opening) queue(b *pgx.Batch, forgotten store.EventID, timeline int64) bool {
 	o.keys = queueKeys(b, forgotten, o.accepts)
@@ -105,8 +116,10 @@ func (o *opening) queue(b *pgx.Batch, forgotten store.EventID, timeline int64) b
 }
 
 func (o *opening) read(answers pgx.BatchResults, db *DB) (known map[string]earlier, err error) {
-	if _, err := answers.Exec(); err != nil { // BEGIN
-		return nil, err
+	for range o.begun {
+		if _, err := answers.Exec(); err != nil {
+			return nil, err
+		}
 	}
 	if o.keys {
 		if known, err = readKeys(answers); err != nil {
@@ -246,6 +259,7 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 	kinds, messages, publishers := make([]string, n), make([]string, n), make([]string, n)
 	withheld, codecs := make([]bool, n), make([]int16, n)
 	warnings, sums, bodies := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	pieces := &pgx.Batch{}
 	for i, a := range kept {
 		ids[i], types[i], sizes[i], copies[i] = int64(a.Event), a.eventType().number(), int32(a.Body.Size), int32(len(a.copies))
 		kinds[i], messages[i], publishers[i] = a.Kind, a.MessageID, string(a.Publisher)
@@ -257,10 +271,11 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 			continue
 		}
 		for n, piece := range store.Pieces(a.Body.Data) {
-			b.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), n, piece)
+			pieces.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), n, piece)
 		}
 	}
 	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body, patient)
 		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[], $13::bigint[])`,
 		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies, patients)
+	b.QueuedQueries = append(b.QueuedQueries, pieces.QueuedQueries...)
 }

@@ -56,6 +56,7 @@ func (db *DB) acknowledgeAll(ops []acknowledgement, out []store.Outcome[nhs.NHSN
 	}
 	known := map[acknowledgement]bool{}
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		clear(known)
 		b := &pgx.Batch{}
 		b.Queue(`WITH asked AS (SELECT DISTINCT ON (mailbox, position) * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS a(mailbox, position, at)),
 			due AS (SELECT i.*, a.at AS moment FROM asked a JOIN inbox i ON i.mailbox = a.mailbox AND i.position = a.position

@@ -20,7 +20,7 @@ func (db *DB) fileClasses(ctx context.Context) (n int64, err error) {
 			criteria, _ := subscription.ParseCriteria(text) // what cannot be read has no events
 			classes = append(classes, store.Class(mailbox, criteria.Events))
 			return id, err
-		}, "SELECT id, endpoint, criteria FROM subscription WHERE class = 0 ORDER BY id LIMIT $1", sweptStep)
+		}, "SELECT id, endpoint, criteria FROM subscription WHERE class = 0 ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED", sweptStep)
 		if n = int64(len(ids)); err != nil || n == 0 {
 			return err
 		}

@@ -19,7 +19,9 @@ const day = 24 * time.Hour
 const inPage = " WITH (toast_tuple_target = 8160)"
 
 // partitioned are the tables with a partition for each day, and their storage
-// parameters.
+// parameters. Whoever makes or drops a day locks them in this order, against
+// everybody. So does whoever needs several of them in one transaction, or in one
+// statement; or else begins with event, which keeps the days as they are.
 var partitioned = []struct{ name, with string }{
 	{"event", inPage}, {"event_piece", ""}, {"collected", " WITH (autovacuum_vacuum_scale_factor = 0.05)"}, {"delivery", ""},
 }

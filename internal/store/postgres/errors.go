@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -72,19 +74,59 @@ func passing(err error) bool {
 	return false
 }
 
-// deadlocked tells whether the server has rolled a transaction back because it and
-// another one waited for each other.
-func deadlocked(err error) bool {
+// collided tells whether the server has rolled a transaction back because it and
+// another one waited for each other, or did not fit one after the other.
+func collided(err error) bool {
+	if errors.Is(err, store.ErrUnknown) {
+		return false
+	}
 	var answered *pgconn.PgError
-	return errors.As(err, &answered) && answered.Code == "40P01"
+	var said *answer
+	code := ""
+	switch {
+	case errors.As(err, &answered):
+		code = answered.Code
+	case errors.As(err, &said):
+		code = said.code
+	}
+	return code == "40P01" || code == "40001"
 }
+
+// A transaction that collided is tried again so often. The pause before that, up to
+// collisionPause, lets the other one go first: whoever is back at once takes the
+// row that the other was waiting for, and they collide anew.
+const (
+	collisions     = 3
+	collisionPause = 50 * time.Millisecond
+)
+
+// untilAlone runs what may collide with others, and changes nothing if it does.
+func untilAlone(ctx context.Context, f func() error) error {
+	for n := 0; ; n++ {
+		err := f()
+		if n == collisions || !collided(err) || ctx.Err() != nil {
+			return err
+		}
+		timer := time.NewTimer(rand.N(collisionPause)) //nolint:gosec // keeps nodes apart, guards nothing
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// answer is what the server said, without what it repeats of values.
+type answer struct{ message, code string }
+
+func (a *answer) Error() string { return fmt.Sprintf("%s (SQLSTATE %s)", a.message, a.code) }
 
 // plain leaves out of an error what it repeats of values: details may quote a
 // row. The password is in none of pgx's errors.
 func plain(err error) error {
 	var answered *pgconn.PgError
 	if errors.As(err, &answered) {
-		return fmt.Errorf("%s (SQLSTATE %s)", answered.Message, answered.Code)
+		return &answer{answered.Message, answered.Code}
 	}
 	var connecting *pgconn.ConnectError
 	if errors.As(err, &connecting) {

@@ -20,8 +20,9 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 	if err := db.upToDate(ctx, time.Now().Add(-knownFor)); err != nil { // who is registered
 		return 0, err
 	}
-	files := filing{known: &db.known, now: db.opts.Now()}
+	var files filing
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		n, files = 0, filing{}
 		var event int64
 		var next, size int
 		var t eventType
@@ -36,6 +37,7 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 			return err
 		}
 		b := &pgx.Batch{}
+		files = filing{known: &db.known, now: db.opts.Now()}
 		files.add(store.EventID(event), t, size, copies)
 		files.queue(b)
 		if next < len(packed) {

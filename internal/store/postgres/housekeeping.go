@@ -63,7 +63,8 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 }
 
 // Housekeep does what is due by the clock: it ends subscriptions, and removes
-// what retention allows. Run does it regularly.
+// what retention allows. Run does it regularly. It waits for no row that somebody is
+// just changing: that comes next time.
 func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.watchClock(ctx); err != nil {
 		return err
@@ -75,19 +76,19 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
 		func() (int64, error) { return db.fileClasses(ctx) },
 		func() (int64, error) {
-			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				int64(db.moments.Position(now.Add(-store.KeyLife))), sweptStep)
 		},
 		func() (int64, error) {
-			return db.exec(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				since.UnixMicro(), sweptStep)
 		},
 		func() (int64, error) {
-			return db.exec(ctx, "DELETE FROM patient_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM patient_change WHERE event < $1 ORDER BY event LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM patient_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM patient_change WHERE event < $1 ORDER BY event LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				int64(kept), sweptStep)
 		},
 		func() (int64, error) {
-			return db.exec(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2))",
+			return db.exec(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				now.Add(-2*db.opts.NonceWindow).UnixMicro(), sweptStep)
 		},
 		func() (int64, error) { return db.purgeUploading(ctx, db.moments.Position(now.Add(-uploadLife))) },
@@ -125,7 +126,7 @@ func (db *DB) expire(ctx context.Context, before time.Time) (n int64, err error)
 		ids, err := all(ctx, tx, func(r pgx.Rows) (id []byte, err error) { return id, r.Scan(&id) },
 			`WITH ended AS (UPDATE subscription SET status = 3, same = NULL, version = version + 1
 				WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE status <> 3
-					AND ends <= least($1, (SELECT min(event) >> 12 FROM pending WHERE refusal IS NULL)) LIMIT $2)) RETURNING id, asid, ods),
+					AND ends <= least($1, (SELECT min(event) >> 12 FROM pending WHERE refusal IS NULL)) LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING id, asid, ods),
 			counted AS (INSERT INTO quota_use AS u SELECT o.quota, o.owner, pg_backend_pid(), -count(*)
 				FROM ended, LATERAL (VALUES (1::smallint, asid), (2::smallint, ods)) o(quota, owner) GROUP BY 1, 2
 				ON CONFLICT (quota, owner, slot) DO UPDATE SET used = u.used + excluded.used)

@@ -42,6 +42,9 @@ func (db *DB) useNonces(ops []nonce, out []store.Outcome[bool]) error {
 	// In one order on every node, so that two of them never wait for each other.
 	slices.SortFunc(digests, bytes.Compare)
 	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		for _, i := range first {
+			out[i].Value = false // of a run that was rolled back
+		}
 		b := &pgx.Batch{}
 		b.Queue("SET LOCAL synchronous_commit = off")
 		b.Queue(`INSERT INTO nonce AS n (digest, at) SELECT d, $2 FROM unnest($1::bytea[]) d

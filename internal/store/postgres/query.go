@@ -78,12 +78,14 @@ func (db *DB) readFrom(ctx context.Context, pool *pgxpool.Pool, wait time.Durati
 		defer cancel()
 		return f(ctx, pool)
 	}
-	err := once()
-	if lost(ctx, err) {
-		pool.Reset() // the others were made to the same server
-		err = once()
-	}
-	return db.classify(err)
+	return db.classify(untilAlone(ctx, func() error {
+		err := once()
+		if lost(ctx, err) {
+			pool.Reset() // the others were made to the same server
+			err = once()
+		}
+		return err
+	}))
 }
 
 // lost tells whether an error is the end of a connection, and trying again makes
@@ -105,11 +107,16 @@ func (db *DB) exec(ctx context.Context, sql string, args ...any) (n int64, err e
 }
 
 // change runs f in a transaction of its own, with a deadline. When the connection is lost while
-// it commits, the outcome is store.ErrUnknown.
+// it commits, the outcome is store.ErrUnknown. When it collides with another transaction, f runs
+// again: what it leaves behind must not depend on a run before.
 func (db *DB) change(ctx context.Context, f func(context.Context, pgx.Tx) error) error {
 	if db.closed.Load() {
 		return store.ErrClosed
 	}
+	return untilAlone(ctx, func() error { return db.changeOnce(ctx, f) })
+}
+
+func (db *DB) changeOnce(ctx context.Context, f func(context.Context, pgx.Tx) error) error {
 	conn, tx, err := db.begin(ctx)
 	if lost(ctx, err) {
 		db.pool.Reset()

@@ -118,15 +118,16 @@ func (w *writer) commit(tasks []task, out []store.Outcome[result]) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), commitWait)
 	defer cancel()
-	err := w.try(ctx, tasks, out)
-	if deadlocked(err) {
-		// Two nodes have changed the same rows in another order. Nothing is stored;
-		// the other's batch goes on, and lets go of what this one needs.
-		_ = w.failed(err)
-		err = w.try(ctx, tasks, out)
-	}
+	// Two nodes may have changed the same rows in another order. Nothing is stored
+	// then; the other's batch goes on, and lets go of what this one needs.
+	err := untilAlone(ctx, func() error {
+		if err := w.try(ctx, tasks, out); err != nil {
+			return w.failed(err)
+		}
+		return nil
+	})
 	if err != nil {
-		return w.failed(err)
+		return err
 	}
 	if w.spreadDue {
 		w.db.wakeSpreader()
@@ -195,7 +196,7 @@ func (w *writer) failed(err error) error {
 func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome[result], waiting []audit.Sealed) error {
 	o := newOpening(tasks)
 	b := &pgx.Batch{}
-	b.Queue("BEGIN")
+	o.begin(b, len(o.accepts) < len(tasks))
 	var known map[string]earlier
 	if asked := o.queue(b, w.db.moments.Position(w.db.opts.Settled().Add(-store.KeyLife)), timeline(w.conn)); asked || len(o.accepts) < len(tasks) {
 		var err error
