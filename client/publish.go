@@ -5,9 +5,10 @@ import (
 	"errors"
 	"net/http"
 
-	"nems/internal/catalogue"
+	"nems/internal/access"
 	"nems/internal/event"
 	"nems/internal/fhir"
+	"nems/internal/jwt"
 )
 
 // ErrNotAnEvent is returned for a message without an event code, because its
@@ -48,7 +49,7 @@ func WithWarnings() PublishOption {
 func (c *Client) Publish(ctx context.Context, message []byte, options ...PublishOption) (*Published, error) {
 	call := call{
 		method: http.MethodPost, path: "/STU3/Events/1/$process-message",
-		interaction: PublishInteraction(message), scope: "patient/Bundle.write",
+		interaction: PublishInteraction(message), scope: jwt.ScopePublish,
 		contentType: "application/fhir+xml", header: map[string]string{}, body: message,
 	}
 	for _, o := range options {
@@ -75,11 +76,5 @@ func PublishInteraction(message []byte) string {
 	if e.Code == "" {
 		return ""
 	}
-	name := e.Code
-	if types, err := catalogue.Embedded(); err == nil {
-		if t, ok := types.Type(e.Code); ok && t.Interaction != "" {
-			name = t.Interaction
-		}
-	}
-	return "urn:nhs:names:services:events:" + name + ".Write"
+	return access.PublishInteraction(event.InteractionName(e.Code))
 }

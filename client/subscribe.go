@@ -6,7 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"nems/internal/access"
 	"nems/internal/fhir"
+	"nems/internal/jwt"
 )
 
 // Subscription describes what to subscribe to and where copies go.
@@ -46,8 +48,8 @@ type Subscribed struct {
 func (c *Client) Subscribe(ctx context.Context, s Subscription) (*Subscribed, error) {
 	answer, body, err := c.do(ctx, call{
 		method: http.MethodPost, path: "/STU3/Subscription",
-		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost",
-		scope:       "patient/Subscription.write", contentType: "application/fhir+xml",
+		interaction: access.CreateInteraction,
+		scope:       jwt.ScopeWrite, contentType: "application/fhir+xml",
 		body: c.resource(s),
 	})
 	if err != nil {
@@ -81,8 +83,8 @@ func (c *Client) resource(s Subscription) []byte {
 func (c *Client) Read(ctx context.Context, id string) (Subscription, error) {
 	_, body, err := c.do(ctx, call{
 		method: http.MethodGet, path: "/STU3/Subscription/" + id,
-		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiGet",
-		scope:       "patient/Subscription.read",
+		interaction: access.ReadInteraction,
+		scope:       jwt.ScopeRead,
 	})
 	if err != nil {
 		return Subscription{}, err
@@ -116,8 +118,8 @@ func subscription(r fhir.Node) Subscription {
 func (c *Client) Unsubscribe(ctx context.Context, id string) error {
 	_, _, err := c.do(ctx, call{
 		method: http.MethodDelete, path: "/STU3/Subscription/" + id,
-		interaction: "urn:nhs:names:services:clinicals-sync:SubscriptionsApiDelete",
-		scope:       "patient/Subscription.write",
+		interaction: access.DeleteInteraction,
+		scope:       jwt.ScopeWrite,
 	})
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"nems/internal/audit"
-	"nems/internal/mesh"
 )
 
 // Workflow names the mailboxes that may send and receive a workflow id.
@@ -36,10 +35,14 @@ func (r Receivers) Refuse(workflow string, box Mailbox) bool {
 	return restricted && !box.Remote && !ids[strings.ToUpper(box.ID)]
 }
 
-// NotRegistered is why such a copy is parked: the answer of a MESH.
-var NotRegistered = fault{ErrorCode: mesh.NotRegistered.Code, ErrorEvent: mesh.NotRegistered.Event, ErrorText: mesh.NotRegistered.Description}.pack()
+// notRegistered is MESH's own answer, mesh.NotRegistered; said here again, since
+// package mesh would bring its HTTP client to whoever needs a store.
+var notRegistered = fault{ErrorCode: "17", ErrorEvent: "SEND", ErrorText: "Workflow ID not registered for mailbox"}
+
+// NotRegistered is why such a copy is parked.
+var NotRegistered = notRegistered.pack()
 
 // ParkedEntry is what the audit says of a copy that is parked as it is made.
 func ParkedEntry(event EventID, code string, box Mailbox, at time.Time) audit.Entry {
-	return audit.Entry{At: at, Action: audit.ActionPark, Object: DeliveryID(event, box.Row), EventType: code, Mailbox: box.ID, Outcome: mesh.NotRegistered.Code}
+	return audit.Entry{At: at, Action: audit.ActionPark, Object: DeliveryID(event, box.Row), EventType: code, Mailbox: box.ID, Outcome: notRegistered.ErrorCode}
 }
