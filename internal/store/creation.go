@@ -23,8 +23,8 @@ type Filing struct {
 	subscription.Subscription
 	Normal string // its criteria: equal ones have the same text
 	Hash   int64  // of the route key
-	Class  int64
-	Same   int64 // equal for subscriptions that are duplicates of each other
+	Group  int64  // number of the SearchGroup
+	Same   int64  // equal for subscriptions that are duplicates of each other
 	Now    time.Time
 	Entry  audit.Sealed
 }
@@ -32,7 +32,7 @@ type Filing struct {
 // File prepares a creation. now decides which of its duplicates have ended.
 func (c Creation) File(now time.Time) Filing {
 	f := Filing{Subscription: c.Subscription, Normal: c.Subscription.Criteria.Normal(), Now: now, Entry: audit.Seal(c.Audit)}
-	f.Hash, f.Class = f.Criteria.Key().Hash(), Class(f.Mailbox, f.Criteria.Events)
+	f.Hash, f.Group = f.Criteria.Key().Hash(), SearchGroupNumber(f.Mailbox, f.Criteria.Events)
 	sum := sha256.Sum256([]byte(string(f.ODS) + "\x00" + strings.ToUpper(f.Mailbox) + "\x00" + f.Normal))
 	f.Same = int64(binary.BigEndian.Uint64(sum[:8]))
 	return f

@@ -30,8 +30,8 @@ var Searches = map[string]struct {
 	SQL, Want string
 	Args      []any
 }{
-	"classes": {classesOfOne, "Index Cond: ((ods = 'RR8'::text) AND (class > c_1.class))", []any{"RR8"}},
-	"all":     {classesOfAll, "Index Cond: (ROW(ods, class) > ROW(c_1.ods, c_1.class))", nil},
+	"groups": {groupsOfOne, "Index Cond: ((ods = 'RR8'::text) AND (class > c_1.class))", []any{"RR8"}},
+	"all":    {groupsOfAll, "Index Cond: (ROW(ods, class) > ROW(c_1.ods, c_1.class))", nil},
 	"runs": {runIDs, "Index Cond: ((ods = r.ods) AND (class = r.class) AND (status = r.status) AND (id > '\\x'::bytea) AND (id < '\\xff'::bytea))",
 		[]any{[]string{"RR8"}, []int64{1}, []int16{2}, []byte{}, []byte{0xff}, 10}},
 	"ended": {dueIDs, "subscription_due", []any{int64(1), "RR8", []byte{}, []byte{0xff}}},

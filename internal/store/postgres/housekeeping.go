@@ -74,7 +74,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	kept := db.moments.Position(since)
 	for _, step := range []func() (int64, error){
 		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
-		func() (int64, error) { return db.fileClasses(ctx) },
+		func() (int64, error) { return db.fileSearchGroups(ctx) },
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				int64(db.moments.Position(now.Add(-store.KeyLife))), sweptStep)

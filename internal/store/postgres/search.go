@@ -17,12 +17,12 @@ import (
 // the last minute or so. What is appended to a column keeps the planner from the
 // index of owners, which may have very many.
 const (
-	classesOfOne = `WITH RECURSIVE c AS (
+	groupsOfOne = `WITH RECURSIVE c AS (
 		(SELECT ods, class, endpoint, criteria FROM subscription WHERE ods = $1 ORDER BY class LIMIT 1)
 		UNION ALL SELECT n.* FROM c, LATERAL (SELECT s.ods, s.class, s.endpoint, s.criteria FROM subscription s
 			WHERE s.ods = $1 AND s.class > c.class ORDER BY s.class LIMIT 1) n)
 		SELECT * FROM c`
-	classesOfAll = `WITH RECURSIVE c AS (
+	groupsOfAll = `WITH RECURSIVE c AS (
 		(SELECT ods, class, endpoint, criteria FROM subscription ORDER BY ods, class LIMIT 1)
 		UNION ALL SELECT n.* FROM c, LATERAL (SELECT s.ods, s.class, s.endpoint, s.criteria FROM subscription s
 			WHERE (s.ods, s.class) > (c.ods, c.class) ORDER BY s.ods, s.class LIMIT 1) n)
@@ -36,15 +36,15 @@ const (
 )
 
 // search lists what a query selects that filters and names no patients, by the
-// classes that may have it.
+// groups that may have it.
 func (db *DB) search(ctx context.Context, q store.SubscriptionQuery) (out []subscription.Subscription, err error) {
 	err = db.view(ctx, func(ctx context.Context, c querier) error {
 		out = nil
-		classes, err := classesOf(ctx, c, string(q.ODS))
+		groups, err := searchGroups(ctx, c, string(q.ODS))
 		if err != nil {
 			return err
 		}
-		q, runs := q, q.Runs(classes)
+		q, runs := q, q.Runs(groups)
 		for max := min(scanned, max(q.Max, 100)); ; {
 			ids, err := db.nextIDs(ctx, c, &q, runs, max)
 			if err != nil || len(ids) == 0 {
@@ -67,20 +67,20 @@ func (db *DB) search(ctx context.Context, q store.SubscriptionQuery) (out []subs
 	return out, err
 }
 
-// classesOf lists the classes of an owner, or of all: one step of the index for
+// searchGroups lists the groups of an owner, or of all: one step of the index for
 // each.
-func classesOf(ctx context.Context, q querier, ods string) ([]store.ClassOf, error) {
-	scan := func(r pgx.Rows) (c store.ClassOf, err error) {
+func searchGroups(ctx context.Context, q querier, ods string) ([]store.SearchGroup, error) {
+	scan := func(r pgx.Rows) (g store.SearchGroup, err error) {
 		var owner, criteria string
-		err = r.Scan(&owner, &c.Class, &c.Any.Mailbox, &criteria)
-		c.ODS = nhs.ODSCode(owner)
-		c.Any.Criteria, _ = subscription.ParseCriteria(criteria)
-		return c, err
+		err = r.Scan(&owner, &g.Number, &g.Any.Mailbox, &criteria)
+		g.ODS = nhs.ODSCode(owner)
+		g.Any.Criteria, _ = subscription.ParseCriteria(criteria)
+		return g, err
 	}
 	if ods == "" {
-		return all(ctx, q, scan, classesOfAll)
+		return all(ctx, q, scan, groupsOfAll)
 	}
-	return all(ctx, q, scan, classesOfOne, ods)
+	return all(ctx, q, scan, groupsOfOne, ods)
 }
 
 // runStep is how many runs one statement reads.
@@ -112,12 +112,12 @@ func (db *DB) nextIDs(ctx context.Context, c querier, q *store.SubscriptionQuery
 			return nil, err
 		}
 		var owners []string
-		var classes []int64
+		var groups []int64
 		var statuses []int16
 		for _, r := range some {
-			owners, classes, statuses = append(owners, r.ODS), append(classes, r.Class), append(statuses, int16(r.Status))
+			owners, groups, statuses = append(owners, r.ODS), append(groups, r.Group), append(statuses, int16(r.Status))
 		}
-		err = merge(runIDs, owners, classes, statuses, q.After[:], before, max)
+		err = merge(runIDs, owners, groups, statuses, q.After[:], before, max)
 	}
 	return ids, err
 }

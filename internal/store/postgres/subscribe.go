@@ -134,7 +134,7 @@ func (c *creation) queue(b *pgx.Batch, onRoute int64) {
 		SELECT CASE WHEN NOT EXISTS (SELECT FROM box) THEN 'no mailbox' WHEN EXISTS (SELECT FROM made) THEN ''
 			WHEN EXISTS (SELECT FROM room) OR EXISTS (SELECT FROM subscription WHERE hash = $6 AND same = $7) THEN 'twin' ELSE 'full' END, (SELECT row FROM box)`,
 		c.ID[:], string(c.ASID), string(c.ODS), c.Mailbox, c.Criteria.Text, c.Hash, c.Same, store.StatusNumber(c.Status), instant(c.End),
-		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, onRoute, c.Class)
+		c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, onRoute, c.Group)
 }
 
 // twin finds the equal subscription that kept a row out.

@@ -124,7 +124,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	}
 	kept := now.Add(-db.opts.Retention)
 	steps := []operation{
-		classify{},
+		fileSearchGroups{},
 		purgeSmall{keys: db.moments.Position(now.Add(-store.KeyLife)), changes: db.moments.Position(kept), ended: kept.UnixMicro()},
 		purgeMessages{before: db.moments.Position(now.Add(-uploadLife)), max: sweptStep, uploading: true},
 		purgeUploads{before: db.moments.Position(now.Add(-uploadLife)), max: sweptStep},

@@ -15,7 +15,7 @@ import (
 // The statements of a search. Each reads no more entries of its index than it
 // yields, but dueIDs, which reads what has ended within the last minute or so.
 const (
-	nextClass = `SELECT ods, class, endpoint, criteria FROM subscription INDEXED BY subscription_class
+	nextGroup = `SELECT ods, class, endpoint, criteria FROM subscription INDEXED BY subscription_class
 		WHERE ods = ?1 AND class > ?2 ORDER BY class LIMIT 1`
 	nextOwner = "SELECT ods FROM subscription INDEXED BY subscription_class WHERE ods > ?1 ORDER BY ods LIMIT 1"
 	runIDs    = `SELECT id FROM subscription INDEXED BY subscription_class
@@ -26,14 +26,14 @@ const (
 )
 
 // search lists what a query selects that filters and names no patients, by the
-// classes that may have it.
+// groups that may have it.
 func (db *DB) search(ctx context.Context, q store.SubscriptionQuery) (out []subscription.Subscription, err error) {
 	err = db.view(ctx, func(conn *sqlite.Conn) error {
-		classes, err := classesOf(conn, string(q.ODS))
+		groups, err := searchGroups(conn, string(q.ODS))
 		if err != nil {
 			return err
 		}
-		runs := q.Runs(classes)
+		runs := q.Runs(groups)
 		for max := min(scanned, max(q.Max, 100)); ; {
 			ids, err := db.nextIDs(conn, &q, runs, max)
 			if err != nil {
@@ -57,15 +57,15 @@ func (db *DB) search(ctx context.Context, q store.SubscriptionQuery) (out []subs
 	return out, err
 }
 
-// classesOf lists the classes of an owner, or of all: one step of the index for
+// searchGroups lists the groups of an owner, or of all: one step of the index for
 // each.
-func classesOf(conn *sqlite.Conn, ods string) (out []store.ClassOf, err error) {
+func searchGroups(conn *sqlite.Conn, ods string) (out []store.SearchGroup, err error) {
 	if ods == "" {
 		for owner, found := "", true; found; {
 			found, err = row(conn, nextOwner, func(s *sqlite.Stmt) { owner = s.ColumnText(0) }, owner)
 			if err == nil && found {
-				var some []store.ClassOf
-				some, err = classesOf(conn, owner)
+				var some []store.SearchGroup
+				some, err = searchGroups(conn, owner)
 				out = append(out, some...)
 			}
 			if err != nil {
@@ -74,17 +74,17 @@ func classesOf(conn *sqlite.Conn, ods string) (out []store.ClassOf, err error) {
 		}
 		return out, nil
 	}
-	c := store.ClassOf{Class: -1}
+	g := store.SearchGroup{Number: -1}
 	for {
-		found, err := row(conn, nextClass, func(s *sqlite.Stmt) {
-			c = store.ClassOf{ODS: nhs.ODSCode(s.ColumnText(0)), Class: s.ColumnInt64(1)}
-			c.Any.Mailbox = s.ColumnText(2)
-			c.Any.Criteria, _ = subscription.ParseCriteria(s.ColumnText(3))
-		}, ods, c.Class)
+		found, err := row(conn, nextGroup, func(s *sqlite.Stmt) {
+			g = store.SearchGroup{ODS: nhs.ODSCode(s.ColumnText(0)), Number: s.ColumnInt64(1)}
+			g.Any.Mailbox = s.ColumnText(2)
+			g.Any.Criteria, _ = subscription.ParseCriteria(s.ColumnText(3))
+		}, ods, g.Number)
 		if err != nil || !found {
 			return out, err
 		}
-		out = append(out, c)
+		out = append(out, g)
 	}
 }
 
@@ -118,7 +118,7 @@ func (db *DB) nextIDs(conn *sqlite.Conn, q *store.SubscriptionQuery, runs []stor
 		if err != nil {
 			return nil, err
 		}
-		err = merge(runIDs, r.ODS, r.Class, r.Status, q.After[:], before, max)
+		err = merge(runIDs, r.ODS, r.Group, r.Status, q.After[:], before, max)
 	}
 	return ids, err
 }

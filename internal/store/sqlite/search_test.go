@@ -21,7 +21,7 @@ func TestSearchesScanNoTable(t *testing.T) {
 	}
 	storetest.Serve(t, db)
 	for query, want := range map[string]string{
-		nextClass:                   "subscription_class (ods=? AND class>?)",
+		nextGroup:                   "subscription_class (ods=? AND class>?)",
 		nextOwner:                   "subscription_class (ods>?)",
 		runIDs:                      "subscription_class (ods=? AND class=? AND status=? AND id>? AND id<?)",
 		dueIDs:                      "subscription_due (ends>? AND ends<?)",
@@ -47,9 +47,9 @@ func TestSearchesScanNoTable(t *testing.T) {
 	}
 }
 
-// Subscriptions of a version without classes are found before housekeeping has
+// Subscriptions of a version without search groups are found before housekeeping has
 // worked theirs out, and afterwards.
-func TestSubscriptionsWithoutClassAreFound(t *testing.T) {
+func TestSubscriptionsWithoutSearchGroupAreFound(t *testing.T) {
 	db, err := Open(filepath.Join(t.TempDir(), "nems.db"), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestSubscriptionsWithoutClassAreFound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.submit(t.Context(), unclass{}); err != nil {
+	if _, err := db.submit(t.Context(), ungroup{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, when := range []string{"before", "after"} {
@@ -86,13 +86,13 @@ func TestSubscriptionsWithoutClassAreFound(t *testing.T) {
 		return err
 	})
 	if err != nil || left != 0 {
-		t.Errorf("expected housekeeping to leave none without a class; left %d, %v", left, err)
+		t.Errorf("expected housekeeping to leave none without a search group; left %d, %v", left, err)
 	}
 }
 
-// unclass makes all subscriptions those of an earlier version.
-type unclass struct{}
+// ungroup makes all subscriptions those of an earlier version.
+type ungroup struct{}
 
-func (unclass) apply(w *writer) (result, error) {
+func (ungroup) apply(w *writer) (result, error) {
 	return result{}, exec(w.conn, "UPDATE subscription SET class = 0")
 }

@@ -70,7 +70,7 @@ func (c *creation) insert(w *writer) (refusal, err error) {
 	err = exec(w.conn, `INSERT INTO subscription (id, asid, ods, mailbox, endpoint, criteria, hash, same, status, ends, reason, created, version, contacts, class)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID[:], string(c.ASID), string(c.ODS), mailbox, c.Mailbox, c.Criteria.Text, c.Hash, c.Same,
-		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, c.Class)
+		store.StatusNumber(c.Status), instant(c.End), c.Reason, c.Created.UnixMicro(), c.Version, c.Contacts, c.Group)
 	if err != nil {
 		return nil, err
 	}

@@ -7,29 +7,29 @@ import (
 	"nems/internal/subscription"
 )
 
-// classify works out the classes of subscriptions that were here before there
-// were any.
-type classify struct{}
+// fileSearchGroups works out the groups of subscriptions that were here before
+// there were any.
+type fileSearchGroups struct{}
 
-func (classify) apply(w *writer) (result, error) {
-	type classed struct {
+func (fileSearchGroups) apply(w *writer) (result, error) {
+	type ungrouped struct {
 		id    subscription.ID
-		class int64
+		group int64
 	}
-	var found []classed
+	var found []ungrouped
 	err := rows(w.conn, "SELECT id, endpoint, criteria FROM subscription INDEXED BY subscription_unclassed WHERE class = 0 LIMIT ?", func(s *sqlite.Stmt) error {
-		var c classed
-		s.ColumnBytes(0, c.id[:])
+		var u ungrouped
+		s.ColumnBytes(0, u.id[:])
 		criteria, _ := subscription.ParseCriteria(s.ColumnText(2)) // what cannot be read has no events
-		c.class = store.Class(s.ColumnText(1), criteria.Events)
-		found = append(found, c)
+		u.group = store.SearchGroupNumber(s.ColumnText(1), criteria.Events)
+		found = append(found, u)
 		return nil
 	}, sweptStep)
 	if err != nil {
 		return result{}, err
 	}
-	for _, c := range found {
-		if err := exec(w.conn, "UPDATE subscription SET class = ? WHERE id = ?", c.class, c.id[:]); err != nil {
+	for _, u := range found {
+		if err := exec(w.conn, "UPDATE subscription SET class = ? WHERE id = ?", u.group, u.id[:]); err != nil {
 			return result{}, err
 		}
 	}

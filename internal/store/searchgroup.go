@@ -9,12 +9,18 @@ import (
 	"nems/internal/subscription"
 )
 
-// Class is a number that those subscriptions of an owner share that have the
-// same mailbox and the same set of event codes, and no others: there are few
-// classes, however many subscriptions. Searches look up the classes and statuses
-// that they want, in the order of ids. It is never 0, which stands for a class
-// that was not worked out yet.
-func Class(mailbox string, events []string) int64 {
+// SearchGroup is what those subscriptions of an owner are that have the same
+// mailbox and the same set of event codes: there are few groups, however many
+// subscriptions. A search looks up the groups and statuses that it wants.
+type SearchGroup struct {
+	ODS    nhs.ODSCode
+	Number int64                     // column class
+	Any    subscription.Subscription // one of them
+}
+
+// SearchGroupNumber is the number of a group. It is never 0, which stands for a
+// group that was not worked out yet.
+func SearchGroupNumber(mailbox string, events []string) int64 {
 	folded, _ := nhs.FoldID(mailbox)
 	h := sha256.New()
 	h.Write([]byte(folded))
@@ -24,18 +30,11 @@ func Class(mailbox string, events []string) int64 {
 	return int64(binary.BigEndian.Uint64(h.Sum(nil))>>1 | 1)
 }
 
-// ClassOf is one class of an owner, with any subscription of it.
-type ClassOf struct {
-	ODS   nhs.ODSCode
-	Class int64
-	Any   subscription.Subscription
-}
-
-// Run is a run of an index: what has one owner, class and stored status, in the
+// Run is a run of an index: what has one owner, group and stored status, in the
 // order of ids.
 type Run struct {
 	ODS    string
-	Class  int64
+	Group  int64
 	Status int64
 }
 
@@ -46,20 +45,20 @@ func (q *SubscriptionQuery) Filters() bool {
 
 // Runs are where what a query selects stands, if it names no patients. Some of
 // what stands there may not be selected.
-func (q *SubscriptionQuery) Runs(classes []ClassOf) (out []Run) {
+func (q *SubscriptionQuery) Runs(groups []SearchGroup) (out []Run) {
 	statuses := q.Statuses
 	if len(statuses) == 0 {
 		statuses = []subscription.Status{subscription.Requested, subscription.Active, subscription.Off}
 	}
 	asked := SubscriptionQuery{Events: q.Events, Mailboxes: q.Mailboxes}
-	for i := range classes {
-		c := &classes[i]
+	for i := range groups {
+		g := &groups[i]
 		// Criteria that cannot be read have no events and tell nothing.
-		if c.Class != 0 && len(c.Any.Criteria.Events) > 0 && !asked.Selects(&c.Any) {
+		if g.Number != 0 && len(g.Any.Criteria.Events) > 0 && !asked.Selects(&g.Any) {
 			continue
 		}
 		for _, status := range statuses {
-			out = append(out, Run{string(c.ODS), c.Class, StatusNumber(status)})
+			out = append(out, Run{string(g.ODS), g.Number, StatusNumber(status)})
 		}
 	}
 	return out
