@@ -7,10 +7,10 @@ import (
 )
 
 // Agrees compares the routing demographics of a message with the patient's
-// record and names the parts that differ: "family", "given", "birthDateTime";
-// nil when they agree. Names are compared as nhs.SameName does, given is the
-// first given name, and the birth date as nhs.IsDay does. A part that is missing
-// on either side is not compared.
+// record. It returns the parts that differ ("family", "given", "birthDateTime"),
+// nil when they agree. Names are compared as nhs.SameName does; given is the
+// first given name; the birth date is compared as nhs.IsDay does. A part that is
+// missing on either side is not compared.
 //
 // The rule is NEMS specification, "Generic Event Message Requirements",
 // extension(routingDemographics).

@@ -8,7 +8,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// named remembers an area that a row names.
+// named records an area that a row names.
 func (im *importer) named(codes ...string) {
 	for _, code := range codes {
 		if code == "" || im.areas[code] {
@@ -21,10 +21,11 @@ func (im *importer) named(codes ...string) {
 	}
 }
 
-// putAreas makes organisations of the ICB sub-locations and local authorities
-// that the file named and the directory does not have: subscriptions may name
-// them, and no published file of organisations lists both. What a file of
-// organisations says of them is kept, whichever comes first.
+// putAreas stores as organisations those ICB sub-locations and local
+// authorities that the file named and the directory does not have.
+// Subscriptions may name them, and no published file of organisations lists
+// both. What a file of organisations says about them is kept, whichever file is
+// imported first.
 func (im *importer) putAreas(ctx context.Context, sink Sink) error {
 	directory, ok := sink.(Organisations)
 	if !ok {

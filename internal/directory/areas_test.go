@@ -11,8 +11,8 @@ import (
 )
 
 // Published files of organisations do not list local authorities, nor the ICB
-// sub-locations beside the practices: a subscription may name them as soon as a
-// postcode or a practice lies in them.
+// sub-locations together with the practices. Still, a subscription may name an
+// area as soon as a postcode or a practice lies in it.
 func TestAreasBecomeKnown(t *testing.T) {
 	w, err := devworld.New()
 	if err != nil {
@@ -33,7 +33,7 @@ func TestAreasBecomeKnown(t *testing.T) {
 	}
 	for code, name := range map[nhs.ODSCode]string{
 		"E06000014": "", "42D": "", "15M": "", "C81001": "SURGERY",
-		"15F": "DEV ICB SUB-LOCATION LEEDS", "E08000035": "DEV LOCAL AUTHORITY LEEDS", // as they were
+		"15F": "DEV ICB SUB-LOCATION LEEDS", "E08000035": "DEV LOCAL AUTHORITY LEEDS", // unchanged
 	} {
 		if got, err := w.Organisation(ctx, code); err != nil || got.Name != name || got.Code != code {
 			t.Errorf("%s is %+v, %v", code, got, err)

@@ -8,22 +8,21 @@ import (
 	"nems/internal/nhs"
 )
 
-// cells reads the fields of a row as what they mean and keeps the first thing
-// that is wrong with them. Absent and empty fields read as zero values, but
-// for those that a row cannot do without.
+// cells parses the fields of a row, and keeps the first error. Absent and empty
+// fields become zero values, except required ones.
 type cells struct {
 	row
 	err error
 }
 
-// fail names the column and what it takes, never what stands in it.
+// fail records an error: the column and what it accepts, never what is in it.
 func (c *cells) fail(at int, takes string) {
 	if c.err == nil {
 		c.err = rowError{c.columns[at].names[0], takes}
 	}
 }
 
-// number reads an NHS number, which must be there when it is required.
+// number reads an NHS number. If it is required, it must be there.
 func (c *cells) number(at int, required bool) nhs.NHSNumber {
 	text := c.get(at)
 	if text == "" && !required {
@@ -36,7 +35,7 @@ func (c *cells) number(at int, required bool) nhs.NHSNumber {
 	return n
 }
 
-// code reads an ODS code, which must be there when it is required.
+// code reads an ODS code. If it is required, it must be there.
 func (c *cells) code(at int, required bool) nhs.ODSCode {
 	text := c.get(at)
 	if text == "" && !required {
@@ -49,7 +48,7 @@ func (c *cells) code(at int, required bool) nhs.ODSCode {
 	return code
 }
 
-// postcode reads a postcode, which must be there when it is required.
+// postcode reads a postcode. If it is required, it must be there.
 func (c *cells) postcode(at int, required bool) string {
 	text := c.get(at)
 	if text == "" && !required {
@@ -62,8 +61,8 @@ func (c *cells) postcode(at int, required bool) string {
 	return postcode
 }
 
-// text reads a name. Names are compared with messages, so that bytes of
-// another encoding would do harm later.
+// text reads a name. Names are compared with messages, so bytes in another
+// encoding are refused now rather than causing mismatches later.
 func (c *cells) text(at int) string {
 	text := c.get(at)
 	if !utf8.ValidString(text) {
@@ -72,7 +71,7 @@ func (c *cells) text(at int) string {
 	return text
 }
 
-// date reads a day, midnight UTC.
+// date reads a day; the result is midnight UTC.
 func (c *cells) date(at int) time.Time {
 	text := c.get(at)
 	if text == "" {
@@ -89,8 +88,8 @@ func (c *cells) date(at int) time.Time {
 	return day
 }
 
-// flag reads yes or no in the ways that files have it, the flag's own letter
-// included; nothing is no.
+// flag reads yes or no in the ways that files write it, including the flag's
+// own letter; empty means no.
 func (c *cells) flag(at int, letter string) bool {
 	text := c.get(at)
 	switch strings.ToLower(text) {
@@ -105,8 +104,8 @@ func (c *cells) flag(at int, letter string) bool {
 	return true
 }
 
-// ons reads an ONS code; a pseudo code (L99999999: no such area) counts as
-// nothing.
+// ons reads an ONS code. A pseudo code (L99999999: no such area) counts as
+// empty.
 func (c *cells) ons(at int) string {
 	code := strings.ToUpper(c.get(at))
 	switch {

@@ -8,41 +8,41 @@ import (
 	"nems/internal/nhs"
 )
 
-// Change is what an event of the Spine says of a patient's record. What it does
-// not carry is empty, and stays as it is.
+// Change is what an event of the Spine says about a patient's record. Parts
+// that it does not carry are empty, and the record keeps them.
 type Change struct {
 	NHSNumber nhs.NHSNumber
 	At        Version
-	Family    string // with Given: one part
+	Family    string // belongs together with Given
 	Given     []string
 	BirthDate time.Time
 	Postcode  string
 	GP        nhs.ODSCode
-	Left      bool // registered with no practice any more
+	Left      bool // the patient is no longer registered with any practice
 }
 
-// Version says how new a part of a record is. The zero Version is older than
-// any event: that of a record that was imported.
+// Version says how new a part of a record is. The zero Version, that of an
+// imported record, is older than any event.
 type Version struct {
 	LastUpdated time.Time // meta.lastUpdated of the message
-	SCN         int64     // of two with the same moment, the larger is newer
+	SCN         int64     // of two with the same time, the larger is newer
 }
 
-// Compare is negative where v is older than w, positive where it is newer.
+// Compare is negative if v is older than w, and positive if it is newer.
 func (v Version) Compare(w Version) int {
 	return cmp.Or(v.LastUpdated.Compare(w.LastUpdated), cmp.Compare(v.SCN, w.SCN))
 }
 
-// Versions says how new the parts of a record are. Events carry some of them and
-// arrive in any order: an older change of address after a newer change of GP
-// still counts.
+// Versions says how new each part of a record is. Events carry some of the parts
+// and arrive in any order: an older change of address that arrives after a newer
+// change of GP still counts.
 type Versions struct{ Name, Birth, Home, GP Version }
 
-// Apply makes the record what a change says, as far as the change is not older,
-// and reports whether anything is other than before. In whichever order changes
-// are applied, the record comes to the same; of two with the same version, which
-// one update of PDS may raise, the later counts. A number that was superseded keeps
-// leading to the record that supersedes it.
+// Apply changes the parts of the record for which the change is not older, and
+// reports whether anything differs from before. The record ends up the same in
+// whichever order changes are applied. If two changes have the same version (one
+// update of PDS may cause both), the later one applied counts. A superseded number
+// keeps leading to the record that supersedes it.
 func (c Change) Apply(p *Patient, known *Versions) (changed bool) {
 	if !p.SupersededBy.IsZero() {
 		return false

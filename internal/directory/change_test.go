@@ -13,8 +13,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// changes draws changes of one patient with versions of their own, each carrying
-// some parts of the record.
+// changes draws changes of one patient with distinct versions. Each carries some
+// parts of the record.
 func changes(t *rapid.T) []directory.Change {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	versions := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) directory.Version {
@@ -37,7 +37,7 @@ func changes(t *rapid.T) []directory.Change {
 	return all
 }
 
-// state is a record after changes.
+// state is a record after some changes.
 type state struct {
 	Patient  directory.Patient
 	Versions directory.Versions
@@ -52,8 +52,8 @@ func (s *state) apply(all []directory.Change) (changed int) {
 	return changed
 }
 
-// In whatever order changes come, and however often, the record is the newest of
-// each part; what comes again changes nothing.
+// In whatever order changes arrive, and however often, each part of the record
+// ends as its newest version. A repeated change changes nothing.
 func TestChangesInAnyOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := changes(t)
@@ -83,7 +83,7 @@ func TestVersionsCompare(t *testing.T) {
 	}
 }
 
-// A number that was superseded keeps leading where it led.
+// A superseded number keeps leading to the same record.
 func TestSupersededIsLeftAlone(t *testing.T) {
 	was := directory.Patient{SupersededBy: number(t, "9912003888")}
 	p, known := was, directory.Versions{}

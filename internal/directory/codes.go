@@ -2,7 +2,7 @@ package directory
 
 import "slices"
 
-// The beginnings of the ONS codes (GSS) of what NHSPD and ONSPD name (ONS,
+// The beginnings of the ONS codes (GSS) that NHSPD and ONSPD contain (ONS,
 // Register of Geographic Codes): a letter for the country, two digits for the
 // kind of area.
 const (
@@ -18,29 +18,29 @@ var (
 	onsLocalAuthorities = []string{"E06", "E07", "E08", "E09", "N09", "S12", "W06"}
 )
 
-// isONS tells whether s has the form of an ONS code.
+// isONS reports whether s has the form of an ONS code.
 func isONS(s string) bool { return hasForm(s, "ANNNNNNNN") }
 
-// isPseudo tells whether an ONS code stands for no area.
+// isPseudo reports whether an ONS code stands for no area.
 func isPseudo(s string) bool { return len(s) == 9 && s[1:] == "99999999" }
 
 func isCountry(s string) bool { return isONS(s) && slices.Contains(onsCountries, s[:3]) }
 
-// inEngland tells whether a row names England as the country.
+// inEngland reports whether one of a row's fields is the country code of England.
 func inEngland(fields []string) bool {
 	return slices.ContainsFunc(fields, func(s string) bool { return isCountry(s) && s[:3] == onsEngland })
 }
 
 func isLocalAuthority(s string) bool { return isONS(s) && slices.Contains(onsLocalAuthorities, s[:3]) }
 
-// isSubICB tells whether s has the form of the code of an ICB sub-location: of
-// the ODS as clinical commissioning groups had them (15F) or as they have been
-// given since 2020 (X2C4Y), or of the ONS.
+// isSubICB reports whether s has the form of an ICB sub-location's code: of the
+// ODS, either from the time of clinical commissioning groups (15F) or as given
+// since 2020 (X2C4Y), or of the ONS.
 func isSubICB(s string) bool {
 	return hasForm(s, "NNA") || hasForm(s, "ANANA") || isONS(s) && s[:3] == onsSubICB
 }
 
-// hasForm compares s with a form: A is a capital, N a digit.
+// hasForm compares s with a form, in which A is a capital letter and N a digit.
 func hasForm(s, form string) bool {
 	if len(s) != len(form) {
 		return false

@@ -1,5 +1,6 @@
-// Package directory says who and where: organisations (ODS), patients (PDS),
-// postcodes, and what they mean for routing an event.
+// Package directory says who people and organisations are and where they are:
+// organisations (ODS), patients (PDS), postcodes, and what they mean for
+// routing an event.
 package directory
 
 import (
@@ -14,23 +15,24 @@ import (
 // directory does not have.
 var ErrNotFound = errors.New("not in the directory")
 
-// ErrAway is returned while a directory cannot be reached: the event waits.
+// ErrAway is returned while a directory cannot be reached. The event then waits.
 var ErrAway = errors.New("the directory is not reachable")
 
-// Patient is what PDS knows of a patient, as far as routing needs it.
+// Patient is what PDS knows about a patient, as far as routing needs it.
 type Patient struct {
 	NHSNumber nhs.NHSNumber
-	// SupersededBy is set when the number asked for was superseded: NHSNumber is
-	// then the number asked for, the rest comes from the record that
-	// SupersededBy names. In what a Sink is given the rest is empty.
+	// SupersededBy is set when the requested number was superseded. NHSNumber is
+	// then the requested number, and everything else comes from the record of
+	// SupersededBy. When a Sink receives such a patient, everything else is
+	// empty.
 	SupersededBy nhs.NHSNumber
 	Family       string
 	Given        []string
 	BirthDate    time.Time // midnight UTC
-	Postcode     string    // home address, as in PAF ("LS17 7DF"), "" unknown
+	Postcode     string    // home address, as in PAF ("LS17 7DF"); "" means unknown
 	GP           nhs.ODSCode
-	Sensitive    bool // confidentiality code S: access restricted
-	Invalid      bool // record invalidated (I)
+	Sensitive    bool // confidentiality code S: access is restricted
+	Invalid      bool // the record was invalidated (I)
 }
 
 // Places is where a postcode lies.
@@ -46,24 +48,24 @@ type Organisation struct {
 	Name string
 	// SubICB is the ICB sub-location of a GP practice, "" for others.
 	SubICB nhs.ODSCode
-	// Practice tells GP practices from other organisations.
+	// Practice says that the organisation is a GP practice.
 	Practice bool
 	Closed   bool
 }
 
 // Patients finds patients. Patient returns ErrNotFound for a number that PDS does
-// not have and ErrAway while it cannot be asked. Safe for concurrent use.
+// not have, and ErrAway while PDS cannot be reached. Safe for concurrent use.
 type Patients interface {
 	Patient(ctx context.Context, n nhs.NHSNumber) (Patient, error)
 }
 
-// Organisations finds organisations; ErrNotFound when there is none.
+// Organisations finds organisations. It returns ErrNotFound for an unknown code.
 type Organisations interface {
 	Organisation(ctx context.Context, code nhs.ODSCode) (Organisation, error)
 }
 
-// Postcodes finds where a postcode lies, whatever its spacing and case;
-// ErrNotFound when it is not known.
+// Postcodes finds where a postcode lies, whatever its spacing and case. It
+// returns ErrNotFound for an unknown postcode.
 type Postcodes interface {
 	Places(ctx context.Context, postcode string) (Places, error)
 }

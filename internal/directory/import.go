@@ -26,11 +26,10 @@ const (
 	maxProblems = 1000
 )
 
-// Problem is a line of a file that is wrong. It never holds the content of the
-// line.
+// Problem is a wrong line of a file. It never holds the content of the line.
 type Problem struct {
 	Line     int    `json:"line"`             // from 1, the header included
-	Column   string `json:"column,omitempty"` // as docs/imports.md names it; "" for the whole line
+	Column   string `json:"column,omitempty"` // named as in docs/imports.md; "" means the whole line
 	Expected string `json:"expected"`
 }
 
@@ -41,46 +40,46 @@ func (p Problem) String() string {
 	return p.Column + ": expected " + p.Expected
 }
 
-// Summary tells what became of a file.
+// Summary says what became of a file.
 type Summary struct {
-	Rows int // handed to the sink
+	Rows int // passed to the sink
 	Bad  int // left out
 	// Problems are the first thousand of the bad lines.
 	Problems []Problem
-	// Header tells whether the file began with one. Columns says which were
-	// found; both are of CSV files.
+	// Header says whether a CSV file began with a header. Columns says which of
+	// its columns were found.
 	Header  bool
 	Columns []Column
 	// ONSCodes counts the postcodes whose ICB sub-location is an ONS code
-	// (E38...), as ONSPD has it, instead of an ODS code. No subscription names
-	// those; NHSPD has the ODS codes.
+	// (E38...), as in ONSPD, instead of an ODS code. Subscriptions never name
+	// ONS codes; NHSPD has the ODS codes.
 	ONSCodes int
-	// Unplaced counts the prescribing cost centres that the file names without
-	// their commissioner, as a list of ORD does, and that the directory did not
-	// have: events of their patients reach no ICB sub-location.
+	// Unplaced counts prescribing cost centres for which neither the file nor
+	// the directory has the commissioner (a list of ORD does not give it).
+	// Events of their patients reach no ICB sub-location.
 	Unplaced int
 }
 
-// Column says where a column of a CSV file stands.
+// Column says at which position a CSV file has a column.
 type Column struct {
 	Name     string
-	Position int // from 1; 0: the file has none
+	Position int // from 1; 0 means that the file does not have it
 }
 
-// Import reads a file and hands its rows to the sink, a thousand at a time. A
-// line that is wrong is left out and reported; the rest goes in. It returns an
-// error when the file cannot be read at all (no column that it knows, broken
-// JSON, a failing reader), when the sink fails, and when ctx ends; the summary
-// says how far it came.
+// Import reads a file and passes its rows to the sink, a thousand at a time. A
+// wrong line is left out and reported; the other lines are stored. Import
+// returns an error when the file cannot be read at all (no known column, broken
+// JSON, a failing reader), when the sink fails, and when ctx ends. The summary
+// then says how far it came.
 //
-// progress, which may be nil, is told after every batch how many bytes were
-// read and how many rows were stored and left out.
+// After every batch progress is called with the number of bytes read and of
+// rows stored and left out. It may be nil.
 //
-// docs/imports.md says which files are read, and by what names their columns
-// are known. A CSV file without a header is read too where it is published
-// so. Organisations may also come as the JSON of ODS's ORD interface.
+// docs/imports.md says which files are read and which names their columns may
+// have. A CSV file without a header is read too, where it is published that
+// way. Organisations may also be in the JSON of ODS's ORD interface.
 //
-// The areas that rows name become organisations, where the sink can say that it
+// Areas that rows name are stored as organisations, if the sink can say that it
 // does not have them.
 func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress func(read int64, rows, bad int)) (Summary, error) {
 	im := &importer{progress: progress, read: func() int64 { return 0 }}
@@ -102,12 +101,12 @@ func Import(ctx context.Context, kind Kind, r io.Reader, sink Sink, progress fun
 	return im.Summary, err
 }
 
-// Check judges a file as Import does, and stores nothing.
+// Check checks a file as Import does, but stores nothing.
 func Check(ctx context.Context, kind Kind, r io.Reader, progress func(read int64, rows, bad int)) (Summary, error) {
 	return Import(ctx, kind, r, nowhere{}, progress)
 }
 
-// nowhere is a sink that keeps nothing.
+// nowhere is a sink that stores nothing.
 type nowhere struct{}
 
 func (nowhere) PutPatients(context.Context, []Patient) error           { return nil }
@@ -118,12 +117,12 @@ func (nowhere) PutPostcodes(context.Context, []PostcodePlaces) error   { return 
 type importer struct {
 	Summary
 	areas    map[string]bool // ICB sub-locations and local authorities that rows named
-	known    Organisations   // what the directory has; nil when it cannot say
-	read     func() int64    // bytes of the file so far
+	known    Organisations   // the organisations that the directory has; nil if the sink cannot say
+	read     func() int64    // how many bytes of the file were read so far
 	progress func(read int64, rows, bad int)
 }
 
-// bad leaves a line out.
+// bad records a line that is left out.
 func (im *importer) bad(line int, wrong rowError) {
 	im.Bad++
 	if len(im.Problems) < maxProblems {
@@ -131,7 +130,7 @@ func (im *importer) bad(line int, wrong rowError) {
 	}
 }
 
-// stored counts a batch that the sink has.
+// stored counts a batch that the sink has stored.
 func (im *importer) stored(n int) {
 	im.Rows += n
 	if im.progress != nil {
@@ -139,7 +138,7 @@ func (im *importer) stored(n int) {
 	}
 }
 
-// store hands all rows to put in batches.
+// store passes all rows to put, in batches.
 func store[T any](ctx context.Context, im *importer, rows iter.Seq2[T, error], put func(context.Context, []T) error) error {
 	batch := make([]T, 0, batchSize)
 	flush := func() error {
@@ -168,8 +167,8 @@ func store[T any](ctx context.Context, im *importer, rows iter.Seq2[T, error], p
 	return flush()
 }
 
-// tableRows yields the rows of a CSV file that can be read, reports the others,
-// and ends with an error when the file cannot be read at all.
+// tableRows yields the valid rows of a CSV file and reports the others. It ends
+// with an error when the file cannot be read at all.
 func tableRows[T any](im *importer, r io.Reader, l layout, parse func(row) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -188,8 +187,8 @@ func tableRows[T any](im *importer, r io.Reader, l layout, parse func(row) (T, e
 	}
 }
 
-// nextRow returns the next row that can be read, or io.EOF; what it skips on
-// the way is reported.
+// nextRow returns the next valid row, or io.EOF. It reports the rows that it
+// skips.
 func nextRow[T any](im *importer, t *table, parse func(row) (T, error)) (T, error) {
 	for {
 		r, line, err := t.next()

@@ -17,7 +17,7 @@ import (
 	"nems/internal/directory"
 )
 
-// tray keeps what an import hands over.
+// tray stores what an import passes to it.
 type tray struct {
 	patients      []directory.Patient
 	organisations []directory.Organisation
@@ -72,8 +72,8 @@ func TestImportPatients(t *testing.T) {
 	}
 }
 
-// Line by line: what is wrong is named with its number, the rest goes in, and
-// no content is quoted.
+// A wrong line is reported with its number, the others are stored, and no
+// content is quoted.
 func TestImportLeavesBadLinesOut(t *testing.T) {
 	good := ",9990000026,,A,B,2000-01-01,LS1 4AP,,\n"
 	header := "gp,nhs_number,superseded_by,family,given,birth_date,postcode,sensitive,invalid\n"
@@ -168,7 +168,7 @@ func TestImportKeepsOnlySomeProblems(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are: no panic, and every line is accounted for.
+// Whatever the bytes, nothing panics and every line is accounted for.
 func FuzzImport(f *testing.F) {
 	f.Add("patients", "nhs_number,family\n9990000026,\"A\"\n")
 	f.Add("organisations", strings.Repeat(",", 26)+"\n")
@@ -229,7 +229,7 @@ func BenchmarkImportPostcodes(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 }
 
-// discard is the sink that keeps nothing.
+// discard is a sink that stores nothing.
 type discard struct{}
 
 func (discard) PutPatients(context.Context, []directory.Patient) error           { return nil }

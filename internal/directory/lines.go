@@ -7,22 +7,22 @@ import (
 	"io"
 )
 
-// maxLine is the longest line of a directory file, in bytes. The widest that
-// is published, ONSPD's, has a hundredth of that.
+// maxLine is the longest allowed line of a directory file, in bytes. The widest
+// published file, ONSPD, has lines of a hundredth of that.
 const maxLine = 64 << 10
 
-// byteOrderMark may stand before a file in UTF-8.
+// byteOrderMark may precede a file in UTF-8.
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
-// lines feeds a CSV reader one line at a time and blanks the lines that would
-// make it swallow others: those with an odd number of quotes, which open a
-// field and never close it, and those beyond all length. Blank lines keep the
-// numbers of the others right.
+// lines passes a CSV reader one line at a time. It replaces a line by a blank
+// one where the line would make the reader swallow others: a line with an odd
+// number of quotes, which opens a field and never closes it, or a line that is
+// too long. Thanks to the blank lines the other lines keep their numbers.
 type lines struct {
 	src     *bufio.Reader
 	rest    []byte
-	number  int   // of the line handed out last
-	read    int64 // bytes taken from the source
+	number  int   // of the line returned last
+	read    int64 // bytes read from the source
 	problem func(line int, wrong rowError)
 }
 
@@ -50,7 +50,7 @@ func (l *lines) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next returns the next line with its end. What it returns is valid until the
+// next returns the next line with its line end. The result is valid until the
 // next call.
 func (l *lines) next() ([]byte, error) {
 	line, err := l.src.ReadSlice('\n')
@@ -68,7 +68,7 @@ func (l *lines) next() ([]byte, error) {
 	return nil, err
 }
 
-// skip drops a line that is too long.
+// skip discards a line that is too long.
 func (l *lines) skip() ([]byte, error) {
 	l.problem(l.number, rowError{expected: "at most 64 KiB"})
 	for {

@@ -15,7 +15,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// isJSON tells whether a file begins as JSON does, and drops its byte order mark.
+// isJSON reports whether a file begins like JSON. It skips a byte order mark.
 func isJSON(src *bufio.Reader) bool {
 	if head, _ := src.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) {
 		_, _ = src.Discard(len(byteOrderMark))
@@ -25,10 +25,11 @@ func isJSON(src *bufio.Reader) bool {
 	return len(head) > 0 && (head[0] == '{' || head[0] == '[')
 }
 
-// ordRows yields the organisations of answers of ODS's Organisation Reference
-// Data interface (ORD, 2-0-0): of a list, {"Organisations": [...]}, of single
-// ones, {"Organisation": {...}}, of as many answers as the file holds, one after
-// the other or in an array. What has not their form is reported.
+// ordRows yields the organisations in answers of ODS's Organisation Reference
+// Data interface (ORD, 2-0-0): lists, {"Organisations": [...]}, and single
+// organisations, {"Organisation": {...}}. The file may hold any number of
+// answers, one after the other or in an array. Values of another form are
+// reported.
 func (im *importer) ordRows(ctx context.Context, r io.Reader) iter.Seq2[Organisation, error] {
 	return func(yield func(Organisation, error) bool) {
 		o := ordReader{importer: im, ctx: ctx, yield: yield, lines: lineCounter{Reader: r}}
@@ -55,7 +56,7 @@ type ordReader struct {
 	lines lineCounter
 }
 
-// errStopped: nobody wants more organisations.
+// errStopped says that the caller wants no more organisations.
 var errStopped = errors.New("stopped")
 
 // end ends the reading with an error.
@@ -122,7 +123,7 @@ func (o *ordReader) all(read func() error) error {
 	return err
 }
 
-// skip leaves a value out that is not what was expected.
+// skip reports a value that is not what was expected, and skips it.
 func (o *ordReader) skip(expected string) error {
 	_, line, err := o.value()
 	if err == nil {
@@ -131,7 +132,7 @@ func (o *ordReader) skip(expected string) error {
 	return err
 }
 
-// value reads a whole value and says on which line it begins.
+// value reads a whole value and returns the line on which it begins.
 func (o *ordReader) value() (jsontext.Value, int, error) {
 	value, err := o.json.ReadValue()
 	if err != nil {
@@ -164,8 +165,9 @@ func (o *ordReader) organisation() error {
 	return nil
 }
 
-// entry makes of what ORD says what the directory keeps. A list says neither
-// what an organisation is nor who commissions it: that stays as it was.
+// entry converts an organisation of ORD to an entry of the directory. A list
+// says neither what an organisation is nor who commissions it; those facts stay
+// as the directory has them.
 func (o *ordReader) entry(r ordRecord) (Organisation, error) {
 	code, single, err := r.code()
 	if err != nil {
@@ -192,13 +194,13 @@ func (o *ordReader) entry(r ordRecord) (Organisation, error) {
 	return out, nil
 }
 
-// ordRecord is an organisation of ORD, as far as the directory keeps it. OrgId
-// is the code in a list, an object around it elsewhere.
+// ordRecord is an organisation of ORD, as far as the directory stores it. OrgId
+// is the code itself in a list, and an object with the code elsewhere.
 type ordRecord struct {
 	Name        string
 	OrgID       jsontext.Value `json:"OrgId"`
 	Status      string
-	PrimaryRole string `json:"PrimaryRoleId"` // of a list
+	PrimaryRole string `json:"PrimaryRoleId"` // only in a list
 	Roles       struct {
 		Role []struct {
 			ID     string `json:"id"`
@@ -240,7 +242,7 @@ func (r *ordRecord) code() (code nhs.ODSCode, single bool, err error) {
 	return code, single, err
 }
 
-// isPractice tells whether it is a GP practice, or was one when it closed.
+// isPractice reports whether it is a GP practice, or was one when it closed.
 func (r *ordRecord) isPractice() bool {
 	for _, role := range r.Roles.Role {
 		if role.ID == roleGPPractice && role.Status == r.Status {
@@ -250,7 +252,7 @@ func (r *ordRecord) isPractice() bool {
 	return false
 }
 
-// commissioner is the ICB sub-location that commissions it now.
+// commissioner returns the ICB sub-location that commissions it now.
 func (r *ordRecord) commissioner() nhs.ODSCode {
 	for _, rel := range r.Rels.Rel {
 		if rel.ID == relCommissioned && rel.Status == statusActiveORD && rel.Target.PrimaryRole.ID == roleSubICB {
@@ -262,13 +264,13 @@ func (r *ordRecord) commissioner() nhs.ODSCode {
 	return ""
 }
 
-// lineCounter counts the lines of what is read through it. It keeps the ends of
-// those that nobody has asked beyond.
+// lineCounter counts the lines of what is read through it. It keeps the
+// positions of line ends that no call of at has passed yet.
 type lineCounter struct {
 	io.Reader
 	read int64
-	line int     // lines that ended before what was asked for last
-	ends []int64 // offsets behind line ends after it
+	line int     // line ends before the last requested offset
+	ends []int64 // offsets just after the line ends that follow it
 }
 
 func (l *lineCounter) Read(p []byte) (int, error) {
@@ -282,7 +284,7 @@ func (l *lineCounter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// at is the line of an offset, from 1. Offsets only grow.
+// at returns the line of an offset, from 1. Offsets must not decrease.
 func (l *lineCounter) at(offset int64) int {
 	passed := 0
 	for passed < len(l.ends) && l.ends[passed] <= offset {

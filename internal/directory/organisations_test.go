@@ -11,7 +11,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// epraccur is a row of a report of ODS: 27 columns, no header.
+// epraccur is a row of an ODS report: 27 columns, no header.
 func epraccur(code, name, status, parent, setting string) string {
 	fields := make([]string, 27)
 	fields[0], fields[1], fields[2], fields[3], fields[9] = code, name, "Y63", "QWO", "LS17 7DF"
@@ -47,8 +47,8 @@ func TestImportOrganisations(t *testing.T) {
 	}
 }
 
-// The parent of a branch is its practice, that of a trust's site the trust:
-// neither is an ICB sub-location.
+// The parent of a branch is its practice, and the parent of a trust's site is
+// the trust: neither is an ICB sub-location.
 func TestImportOrganisationsOfOtherReports(t *testing.T) {
 	got, _ := load(t, directory.KindOrganisations, epraccur("B86056001", "BRANCH", "", "B86056", "")+epraccur("RR801", "SITE", "", "RR8", ""))
 	want := []directory.Organisation{{Code: "B86056001", Name: "BRANCH"}, {Code: "RR801", Name: "SITE"}}
@@ -57,7 +57,7 @@ func TestImportOrganisationsOfOtherReports(t *testing.T) {
 	}
 }
 
-// surgery is an answer of ORD about a single organisation.
+// surgery is an ORD answer about a single organisation.
 const surgery = `{"Organisation": {
   "Name": "A SURGERY", "Date": [{"Type": "Operational", "Start": "1974-04-01"}],
   "OrgId": {"root": "2.16.840.1.113883.2.1.3.2.4.18.48", "assigningAuthorityName": "HSCIC", "extension": "B86056"},
@@ -104,7 +104,7 @@ func TestImportORD(t *testing.T) {
 	}
 }
 
-// knowing is a tray that knows what lies in it.
+// knowing is a tray that can look up what it stores.
 type knowing struct{ tray }
 
 func (k *knowing) Organisation(_ context.Context, code nhs.ODSCode) (directory.Organisation, error) {
@@ -116,7 +116,7 @@ func (k *knowing) Organisation(_ context.Context, code nhs.ODSCode) (directory.O
 	return directory.Organisation{}, directory.ErrNotFound
 }
 
-// A list of ORD does not say who commissions a practice: that stays.
+// A list of ORD does not say who commissions a practice, so the directory keeps what it had.
 func TestImportORDListKeepsWhatItDoesNotSay(t *testing.T) {
 	k := &knowing{}
 	for _, text := range []string{epraccur("B86056", "OLD NAME", "ACTIVE", "15F", "RO76"), list} {

@@ -2,9 +2,9 @@ package directory
 
 // NormalPostcode writes a postcode as the Postcode Address File does, in
 // capitals with one blank before the last three characters ("LS17 7DF"). It
-// returns false for what has not the form of a postcode: five to seven letters
-// and digits, a letter first, a digit and two letters last (NHS Data
-// Dictionary, POSTCODE). Blanks anywhere are ignored.
+// returns false for a text that does not have the form of a postcode: five to
+// seven letters and digits, a letter first, a digit and two letters last (NHS
+// Data Dictionary, POSTCODE). Blanks anywhere are ignored.
 func NormalPostcode(s string) (string, bool) {
 	var buf [8]byte
 	n := 0

@@ -10,8 +10,8 @@ import (
 	"nems/internal/directory"
 )
 
-// The columns of NHSPD, which is published without them, as its user guides of
-// 2014, 2017, 2022 and 2024 list them.
+// The columns of NHSPD, which is published without a header, as listed in its
+// user guides of 2014, 2017, 2022 and 2024.
 var (
 	nhspd41 = strings.Fields(`PCD2 PCDS DOINTR DOTERM OSEAST100M OSNRTH100M OSCTY ODSLAUA OSLAUA OSWARD USERTYPE OSGRDIND CTRY OSHLTHAU RGN OLDHA NHSER CCG
 		PSED CENED EDIND WARD98 OA01 NHSRLO HRO LSOA01 UR01IND MSOA01 CANNET SCN OSHAPREV OLDPCT OLDHRO PCON CANREG PCT OSEAST1M OSNRTH1M OA11 LSOA11 MSOA11`)
@@ -20,8 +20,8 @@ var (
 	nhspd49 = append(slices.Clip(nhspd46), "OA21", "LSOA21", "MSOA21")
 )
 
-// others is what stands beside the columns that count: codes of the same
-// length, the same issuer, even the same form.
+// others are values of the columns that are not read. Some have the same
+// length, the same issuer or even the same form as the codes that are read.
 var others = map[string]string{
 	"DOINTR": "198001", "OSEAST100M": "4300", "OSNRTH100M": "04340", "OSCTY": "E99999999", "ODSLAUA": "213", "OSWARD": "E05001411", "USERTYPE": "0", "OSGRDIND": "1",
 	"OSHLTHAU": "Q32", "RGN": "E12000003", "OLDHA": "QDH", "NHSER": "Y63", "PSED": "99ZZ0099", "CENED": "ZZ0099", "EDIND": "9", "WARD98": "00DAFA", "OA01": "00DAFA0001",
@@ -36,7 +36,7 @@ type place struct{ postcode, subICB, authority, country string }
 
 var (
 	leeds = place{"LS17 7DF", "15F", "E08000035", "E92000001"}
-	// The form of codes that have been given since 2020.
+	// This code has the form that is used since 2020.
 	kirklees = place{"WF14 0BQ", "X2C4Y", "E08000034", "E92000001"}
 	aberdeen = place{"AB10 1AA", "012", "S12000033", "S92000003"}
 	cardiff  = place{"CF10 1EP", "7A4", "W06000015", "W92000004"}
@@ -64,8 +64,8 @@ func (p place) row(columns []string) string {
 	return `"` + strings.Join(fields, `","`) + "\"\r\n"
 }
 
-// imported is what the directory makes of the place: outside England there is
-// no ICB sub-location, and pseudo codes are no areas.
+// imported is what the directory stores of the place: outside England there is
+// no ICB sub-location, and pseudo codes are not areas.
 func (p place) imported() directory.PostcodePlaces {
 	if !strings.HasPrefix(p.country, "E") {
 		p.subICB = ""
@@ -100,8 +100,8 @@ func TestImportNHSPDWithoutHeader(t *testing.T) {
 	}
 }
 
-// The file is in the order of postcodes: thousands lie in Scotland before the
-// first that lies in an ICB sub-location.
+// The file is ordered by postcode, so thousands of Scottish postcodes precede
+// the first one that lies in an ICB sub-location.
 func TestImportNHSPDBeginsWithAberdeen(t *testing.T) {
 	var text strings.Builder
 	const scottish = 20_000
@@ -117,8 +117,8 @@ func TestImportNHSPDBeginsWithAberdeen(t *testing.T) {
 	}
 }
 
-// A file in which the ICB sub-locations cannot be found leaves England out: that
-// nobody there hears of anything would not show.
+// A file in which the column of ICB sub-locations cannot be found leaves England
+// out. Otherwise nobody would notice that English events reach no sub-location.
 func TestImportWithoutHeaderOrSubICB(t *testing.T) {
 	without := leeds
 	without.subICB = ""
@@ -130,7 +130,7 @@ func TestImportWithoutHeaderOrSubICB(t *testing.T) {
 	}
 }
 
-// A wrong line has its number also where no header was there to be counted.
+// A wrong line is reported with the right number in a file without a header too.
 func TestImportNHSPDWrongLines(t *testing.T) {
 	bad := leeds
 	bad.authority = "E080"
@@ -189,7 +189,7 @@ func must(rows [][]string, err error) [][]string {
 	return rows
 }
 
-// What is no file of postcodes is refused, not guessed at.
+// A file that is not a file of postcodes is refused, not guessed at.
 func TestImportNoPostcodes(t *testing.T) {
 	for name, text := range map[string]string{
 		"patients":      "9990000026,DAWKINS\n9990000034,SMITH\n",

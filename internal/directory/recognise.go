@@ -5,12 +5,12 @@ import (
 	"errors"
 )
 
-// enough is how many fields that look like a column settle where it is.
+// enough is how many matching fields decide where a column is.
 const enough = 1000
 
-// recognise finds columns by what stands in them: each is the leftmost of those
-// where most rows have what it looks like. It returns nil when the rows do not
-// begin with the first column.
+// recognise finds columns by their content: a column is at the leftmost
+// position at which the most fields look like it. It returns nil when the first
+// column is not at the first position.
 func recognise(columns []column, first []string, rest *csv.Reader) []int {
 	votes := make([][]int, len(columns))
 	for i := range votes {
@@ -26,7 +26,7 @@ func recognise(columns []column, first []string, rest *csv.Reader) []int {
 		var syntax *csv.ParseError
 		fields, err = rest.Read()
 		if errors.As(err, &syntax) {
-			fields = nil // it is reported when the rows are read
+			fields = nil // it is reported later, when the rows are read
 		} else if err != nil || settled(votes) {
 			break
 		}
@@ -41,7 +41,7 @@ func recognise(columns []column, first []string, rest *csv.Reader) []int {
 	return out
 }
 
-// count notes which fields of a row look like which column.
+// count counts which fields of a row look like which column.
 func count(votes [][]int, columns []column, fields []string) {
 	for c := range columns {
 		if columns[c].rows != nil && !columns[c].rows(fields) {
@@ -55,7 +55,7 @@ func count(votes [][]int, columns []column, fields []string) {
 	}
 }
 
-// leader is the leftmost field with the most votes, -1 when none has any.
+// leader returns the leftmost position with the most votes, -1 when there are none.
 func leader(votes []int) int {
 	best := -1
 	for i, n := range votes {
@@ -66,7 +66,7 @@ func leader(votes []int) int {
 	return best
 }
 
-// settled tells whether every column has votes enough.
+// settled reports whether every column has enough votes.
 func settled(votes [][]int) bool {
 	for _, v := range votes {
 		if i := leader(v); i < 0 || v[i] < enough {

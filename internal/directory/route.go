@@ -10,68 +10,70 @@ import (
 	"nems/internal/subscription"
 )
 
-// Router finds what an event is looked up under. Its fields are set once; it is
-// then safe for concurrent use.
+// Router finds the route keys of an event. Its fields are set once; after that
+// it is safe for concurrent use.
 type Router struct {
 	Patients      Patients
 	Organisations Organisations
 	Postcodes     Postcodes
-	// AcceptUnknown routes events of patients that PDS does not have by what
-	// the message carries. Otherwise they are refused with ErrNotFound.
+	// AcceptUnknown routes events of patients that PDS does not have, using
+	// what the message carries. Otherwise such events are refused with
+	// ErrNotFound.
 	AcceptUnknown bool
 }
 
-// Subject is who an event is about, as far as its message says.
+// Subject is the person whom an event is about, as far as its message says.
 type Subject struct {
-	// NHSNumber is the routing demographics' number; zero in a birth
-	// notification without the mother's details.
+	// NHSNumber is the number in the routing demographics. It is zero in a
+	// birth notification without the mother's details.
 	NHSNumber nhs.NHSNumber
-	// Baby is the number of the child in a birth without the mother's number:
-	// its record says where it lives.
+	// Baby is the child's number in a birth without the mother's number. The
+	// child's record then says where it lives.
 	Baby nhs.NHSNumber
-	// Newer: the event comes from the Spine and tells of a change of the record.
-	// What it carries stands in for what the directory has (decisions 11
-	// and 16). Elsewhere it counts only where there is no record.
+	// Newer says that the event comes from the Spine and reports a change of the
+	// record. What it carries then takes precedence over the directory
+	// (decisions 11 and 16). In other events it counts only if there is no
+	// record.
 	Newer     bool
-	Postcodes []string // home addresses (a birth without the mother's number: the baby's)
-	// OldPostcodes are the addresses that a change of address leaves behind:
-	// the area that loses the patient hears of it too.
+	Postcodes []string // home addresses (the baby's, in a birth without the mother's number)
+	// OldPostcodes are the former addresses in a change of address, because the
+	// area that loses the patient is told too.
 	OldPostcodes []string
 	Practices    []nhs.ODSCode
-	// Left: the patient is registered with no practice any more, as a change of GP
-	// says that names none.
+	// Left says that the patient is no longer registered with any practice, as in
+	// a change of GP that names none.
 	Left      bool
-	BirthDate time.Time // where the record has none; not used in births
+	BirthDate time.Time // used if the record has none, but never in births
 }
 
 // Route is what the directory contributes to matching an event.
 type Route struct {
-	// Patient is the PDS record; the zero Patient when there is none. In a
-	// birth without the mother's number it is the baby's.
+	// Patient is the PDS record, or the zero Patient when there is none. In a
+	// birth without the mother's number it is the baby's record.
 	Patient Patient
-	// Keys are the route keys, each once.
+	// Keys are the route keys, without repetitions.
 	Keys []subscription.RouteKey
-	// BirthDate and Registered are what ages and GP registration are judged
-	// by: zero and nil when not known.
+	// BirthDate and Registered are the facts for age filters and GP
+	// registration: zero and nil when unknown.
 	BirthDate  time.Time
 	Registered *bool
-	// Withheld: the record is flagged S or I. Nothing flows.
+	// Withheld says that the record is flagged S or I, so no copy is delivered.
 	Withheld bool
 }
 
-// Facts are what subscription.Match needs of an event of that type accepted at
-// that moment.
+// Facts returns what subscription.Match needs about an event of that type that
+// was accepted at that time.
 func (r Route) Facts(eventCode string, at time.Time) subscription.Facts {
 	return subscription.Facts{EventCode: eventCode, Keys: r.Keys, BirthDate: r.BirthDate, Registered: r.Registered, At: at}
 }
 
-// Route looks the subject up. It returns ErrNotFound for a patient that PDS
-// does not have (unless AcceptUnknown, or the event is newer than the record) and
-// ErrAway while a directory cannot be reached. A practice or postcode that is not
-// known contributes no place.
+// Route looks the subject up. It returns ErrNotFound for a patient that PDS does
+// not have (unless AcceptUnknown is set, or the event is newer than the record),
+// and ErrAway while a directory cannot be reached. An unknown practice or
+// postcode contributes no place.
 //
-// A superseded number matches explicit subscriptions under itself; its places
-// and flags are those of the record that supersedes it.
+// A superseded number matches explicit subscriptions under that number itself.
+// Its places and flags are those of the record that supersedes it.
 func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
 	if s.NHSNumber.IsZero() {
 		return r.birth(ctx, s)
@@ -88,8 +90,8 @@ func (r Router) Route(ctx context.Context, s Subject) (Route, error) {
 	return r.by(ctx, Subject{NHSNumber: s.NHSNumber, OldPostcodes: s.OldPostcodes}, &p)
 }
 
-// by routes by what the subject carries, and by the record where it carries
-// nothing; nil without one.
+// by routes by what the subject carries, and otherwise by the record. record is
+// nil if there is none.
 func (r Router) by(ctx context.Context, s Subject, record *Patient) (Route, error) {
 	b := r.builder(Route{BirthDate: s.BirthDate})
 	b.add(subscription.ByPatient, s.NHSNumber.Digits())
@@ -116,14 +118,14 @@ func (r Router) by(ctx context.Context, s Subject, record *Patient) (Route, erro
 	return b.done()
 }
 
-// Withheld reports whether the record is flagged, confidential (S) or
-// invalidated (I): nothing about the patient flows (decision 13).
+// Withheld reports whether the record is flagged as confidential (S) or
+// invalidated (I). Then nothing about the patient is delivered (decision 13).
 func (p Patient) Withheld() bool { return p.Sensitive || p.Invalid }
 
-// birth routes a birth notification without the mother's number, to areas alone
-// (decision 15): by where the baby lives, and by the areas of the
-// practices that the message names for the mother. Her birth date is not PDS's,
-// so no age filter matches.
+// birth routes a birth notification without the mother's number. It matches
+// only areas (decision 15): the area where the baby lives, and the areas of the
+// practices that the message names for the mother. Her birth date does not come
+// from PDS, so no age filter matches.
 func (r Router) birth(ctx context.Context, s Subject) (Route, error) {
 	var baby Patient
 	if !s.Baby.IsZero() {
@@ -146,7 +148,7 @@ func (r Router) birth(ctx context.Context, s Subject) (Route, error) {
 	return b.done()
 }
 
-// builder gathers route keys and the first error on the way.
+// builder collects route keys, and the first error.
 type builder struct {
 	Router
 	route Route
@@ -169,15 +171,15 @@ func (b *builder) add(kind subscription.Kind, value string) {
 	}
 }
 
-// fail keeps the first error that means more than "nothing known".
+// fail records the first error, except ErrNotFound, which only means that nothing is known.
 func (b *builder) fail(err error) {
 	if b.err == nil && !errors.Is(err, ErrNotFound) {
 		b.err = err
 	}
 }
 
-// practices adds practices that the patient is registered with; naming none says
-// nothing.
+// practices adds the practices with which the patient is registered. An empty
+// list says nothing about registration.
 func (b *builder) practices(ctx context.Context, codes []nhs.ODSCode) {
 	for _, code := range codes {
 		b.route.Registered = new(true)

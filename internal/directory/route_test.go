@@ -32,7 +32,7 @@ func number(t testing.TB, digits string) nhs.NHSNumber {
 	return n
 }
 
-// spelt writes route keys as kind digit and value, in an order of their own.
+// spelt writes route keys as the digit of their kind and their value, in a fixed order.
 func spelt(keys []subscription.RouteKey) string {
 	var out []string
 	for _, k := range keys {
@@ -99,7 +99,7 @@ func TestRoute(t *testing.T) {
 	}
 }
 
-// What an event of the Spine carries stands in for the record, part by part.
+// What an event of the Spine carries takes precedence over the record, part by part.
 func TestRouteOfChanges(t *testing.T) {
 	const (
 		jack, nobody = "9912003888", "9990000018"
@@ -196,7 +196,7 @@ func TestRouteOfUnknownPatients(t *testing.T) {
 	checkFacts(t, bare, "not known", "", false)
 }
 
-// half is a directory of which one part is away.
+// half is a directory of which one part is unreachable.
 type half struct {
 	*devworld.World
 	patients, organisations, postcodes bool
@@ -223,8 +223,8 @@ func (h half) Places(ctx context.Context, p string) (directory.Places, error) {
 	return h.World.Places(ctx, p)
 }
 
-// A directory that is away must never look like one that knows nothing: the
-// event would be routed past its subscribers.
+// An unreachable directory must never look like one that knows nothing: the
+// event would miss its subscribers.
 func TestRouteWaitsForEveryDirectory(t *testing.T) {
 	w := world(t)
 	jack := directory.Subject{NHSNumber: number(t, "9912003888")}

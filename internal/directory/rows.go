@@ -26,7 +26,7 @@ var patientLayout = layout{columns: []column{
 	{names: []string{"birth_date"}}, {names: []string{"postcode"}}, {names: []string{"gp"}}, {names: []string{"sensitive"}}, {names: []string{"invalid"}},
 }}
 
-// patientRow reads a patient. Given names are separated by blanks; the flags
+// patientRow reads a patient. Given names are separated by blanks. The flags
 // may be written as their letters, S and I.
 func patientRow(r row) (Patient, error) {
 	c := cells{row: r}
@@ -74,20 +74,21 @@ var organisationLayout = layout{
 // Roles and relationships of the ODS (ORD, CodeSystem).
 const (
 	roleCostCentre   = "RO177" // prescribing cost centre: GP practices and other prescribers
-	roleGPPractice   = "RO76"  // of a cost centre that is a GP practice
-	roleSubICB       = "RO98"  // clinical commissioning group, now ICB sub-location
+	roleGPPractice   = "RO76"  // role of a cost centre that is a GP practice
+	roleSubICB       = "RO98"  // clinical commissioning group, today an ICB sub-location
 	relCommissioned  = "RE4"   // is commissioned by
-	settingPractice  = "4"     // RO76 as the files before 2024 have it
+	settingPractice  = "4"     // RO76 as files before 2024 write it
 	statusActiveORD  = "Active"
 	columnsODSReport = 27
 )
 
-// odsReport knows the reports of ODS Data Search and Export that took the place
-// of its files (epraccur, ebranchs, etr, ...): 27 columns without a header, 1
-// code, 2 name, 13 status, 15 the organisation's parent, 26 prescribing setting.
-// The status is ACTIVE or INACTIVE, formerly A, C (closed), D (dormant) or P
-// (proposed). The setting is the roles with bars between (RO76), formerly a
-// number (4). Source: ODS Reference Data Catalogue, GP Practices.
+// odsReport recognises the reports of ODS Data Search and Export, which replaced
+// the ODS files (epraccur, ebranchs, etr, ...). They have 27 columns without a
+// header: 1 code, 2 name, 13 status, 15 the organisation's parent, 26
+// prescribing setting. The status is ACTIVE or INACTIVE, formerly A, C (closed),
+// D (dormant) or P (proposed). The setting is the roles separated by bars
+// (RO76), formerly a number (4). Source: ODS Reference Data Catalogue, GP
+// Practices.
 func odsReport(_ []column, first []string, _ *csv.Reader) []int {
 	_, err := nhs.ParseODSCode(strings.TrimSpace(first[0]))
 	if err != nil || len(first) < columnsODSReport {
@@ -96,9 +97,10 @@ func odsReport(_ []column, first []string, _ *csv.Reader) []int {
 	return []int{0, 1, 14, -1, 25, -1, 12}
 }
 
-// organisationRow reads an organisation. It is a practice when the file says
-// so; where the file says nothing, when it has an ICB sub-location. The parent
-// of what prescribes nothing is no commissioner: a branch's is its practice.
+// organisationRow reads an organisation. It is a practice if the file says so;
+// if the file says nothing, it is one when it has an ICB sub-location. The
+// parent of an organisation that prescribes nothing is not a commissioner: a
+// branch's parent is its practice.
 func (im *importer) organisationRow(r row) (Organisation, error) {
 	c := cells{row: r}
 	o := Organisation{
@@ -125,8 +127,7 @@ func (im *importer) organisationRow(r row) (Organisation, error) {
 	return o, c.err
 }
 
-// isClosed reads a status. A dormant organisation and one that is proposed are
-// not closed.
+// isClosed reads a status. Dormant and proposed organisations are not closed.
 func isClosed(status string) bool {
 	switch strings.ToUpper(status) {
 	case "C", "CLOSED", "INACTIVE":
@@ -143,12 +144,12 @@ const (
 	postcodeCountry
 )
 
-// postcodeLayout knows the NHS Postcode Directory (NHSPD) of the ODS and the
-// ONS Postcode Directory and Lookup (ONSPD, NSPL), under the names that they
-// have borne: PCD2, OSLAUA, CCG, CTRY; laua, sicbl; lad25cd, sicbl24cd, ctry25cd.
-// NHSPD is published without a header, in 41 columns at first, with 43 when
-// cancer alliances and STPs came, 46 with the mental health collaboratives and
-// 49 with the census of 2021: what stands in a column tells which it is.
+// postcodeLayout recognises the NHS Postcode Directory (NHSPD) of the ODS and the
+// ONS Postcode Directory and Lookup (ONSPD, NSPL), by all names that their
+// columns have had: PCD2, OSLAUA, CCG, CTRY; laua, sicbl; lad25cd, sicbl24cd,
+// ctry25cd. NHSPD is published without a header. It had 41 columns at first, 43
+// with cancer alliances and STPs, 46 with the mental health collaboratives and 49
+// with the census of 2021, so its columns are recognised by their content.
 // Sources: the user guides of NHSPD and ONSPD.
 var postcodeLayout = layout{
 	columns: []column{
@@ -160,10 +161,10 @@ var postcodeLayout = layout{
 	headless: recognise,
 }
 
-// postcodeRow reads where a postcode lies. Health areas outside England, which
-// share the column with ICB sub-locations, count as nothing. Where a file without
-// a header began with so much of Scotland that the column was not found, England
-// is left out rather than placed in no ICB sub-location.
+// postcodeRow reads where a postcode lies. Health areas outside England share the
+// column with ICB sub-locations and count as empty. If a file without a header
+// begins with so many Scottish postcodes that the column was not found, English
+// rows are refused rather than stored without an ICB sub-location.
 func (im *importer) postcodeRow(r row) (PostcodePlaces, error) {
 	c := cells{row: r}
 	p := PostcodePlaces{Postcode: c.postcode(postcodePostcode, true), Places: Places{

@@ -2,16 +2,16 @@ package directory
 
 import "context"
 
-// PostcodePlaces says where one postcode lies. An importer writes the postcode
-// as NormalPostcode does ("LS17 7DF").
+// PostcodePlaces says where one postcode lies. The postcode is written as
+// NormalPostcode does ("LS17 7DF").
 type PostcodePlaces struct {
 	Postcode string
 	Places
 }
 
-// Sink takes what an import reads, in batches: each call is stored wholly or
-// not at all, and an entry replaces the one of the same number, code or
-// postcode. The slices are the importer's and change after the call.
+// Sink stores what an import reads, in batches. Each call is stored wholly or
+// not at all. An entry replaces the entry with the same number, code or
+// postcode. The slices belong to the importer and change after the call.
 type Sink interface {
 	PutPatients(ctx context.Context, batch []Patient) error
 	PutOrganisations(ctx context.Context, batch []Organisation) error

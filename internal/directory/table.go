@@ -10,24 +10,23 @@ import (
 	"strings"
 )
 
-// layout says what the columns of a kind of file are called.
+// layout says what the columns of one kind of file are called.
 type layout struct {
-	// columns are known by their names. The first is the one that a file must
-	// have.
+	// columns are recognised by their names. A file must have the first one.
 	columns []column
-	// headless finds the columns in a file without a header by its first row and
-	// those that follow. It returns nil when they are no such file's. nil: no
-	// file is published without a header.
+	// headless finds the columns of a file without a header, from its first row
+	// and those that follow. It returns nil if the rows are not those of such a
+	// file. A nil headless means that no file is published without a header.
 	headless func(columns []column, first []string, rest *csv.Reader) []int
 }
 
 // column is a column of a layout.
 type column struct {
-	// names lists what it is called in headers, case and signs apart; the first
-	// is ours.
+	// names lists the names that the column has in headers, compared without
+	// case and punctuation. The first name is ours.
 	names []string
-	// looks tells what stands in it, for a file without a header, in the rows that
-	// have it; nil: in all.
+	// looks reports whether a field could be this column's, for files without a
+	// header. rows selects the rows that have the column; nil means all.
 	looks func(field string) bool
 	rows  func(fields []string) bool
 }
@@ -46,7 +45,7 @@ func columnName(s string) string {
 	return yearly.ReplaceAllString(s, "$1$2")
 }
 
-// table reads the rows of a file by its columns.
+// table reads the rows of a file by columns.
 type table struct {
 	layout
 	src       *lines
@@ -65,7 +64,7 @@ type row struct {
 // has reports whether the file has the column.
 func (r row) has(column int) bool { return r.positions[column] >= 0 }
 
-// get returns a column's field without blanks around it, "" when there is none.
+// get returns a column's field without surrounding blanks, "" when there is none.
 func (r row) get(column int) string {
 	if i := r.positions[column]; i >= 0 {
 		return strings.TrimSpace(r.fields[i])
@@ -73,13 +72,13 @@ func (r row) get(column int) string {
 	return ""
 }
 
-// maxHead is how much of a file without a header is read, in bytes, to find out
-// where its columns are. NHSPD begins with some 17,000 postcodes of Aberdeen,
-// five MiB, that lie in no ICB sub-location.
+// maxHead is how many bytes of a file without a header are read to find its
+// columns. NHSPD begins with some 17,000 postcodes of Aberdeen (five MiB), none
+// of which lies in an ICB sub-location.
 const maxHead = 16 << 20
 
-// openTable finds the columns of a file: by its header, or by its first rows
-// when it has none. Lines that cannot be read are told to problem.
+// openTable finds the columns of a file: by its header, or if it has none by
+// its first rows. It calls problem for lines that cannot be read.
 func openTable(r io.Reader, l layout, problem func(int, rowError)) (*table, error) {
 	var head bytes.Buffer
 	probe := newCSV(newLines(io.LimitReader(io.TeeReader(r, &head), maxHead), func(int, rowError) {}))
@@ -135,7 +134,7 @@ func positions(header []string, columns []column) []int {
 	return out
 }
 
-// found says where each column of the layout was found.
+// found lists the position of each column of the layout.
 func (t *table) found() []Column {
 	out := make([]Column, len(t.layout.columns))
 	for i, c := range t.layout.columns {
@@ -144,10 +143,10 @@ func (t *table) found() []Column {
 	return out
 }
 
-// read is how many bytes of the file were taken.
+// read returns how many bytes of the file were read.
 func (t *table) read() int64 { return t.src.read }
 
-// next returns the next row and its line. Errors of a single row are a
+// next returns the next row and its line number. An error in a single row is a
 // *csv.ParseError or a rowError; io.EOF ends the file.
 func (t *table) next() (row, int, error) {
 	fields, err := t.csv.Read()

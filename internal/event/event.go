@@ -1,17 +1,17 @@
-// Package event reads the facts out of an event message: what happened, to
-// whom, and what the broker needs to route it. It judges nothing but whether
-// those facts are there; the rules of the event pages are the catalogue's.
+// Package event reads the facts of an event message: what happened, to whom,
+// and what the broker needs to route it. It only checks that those facts are
+// there; the catalogue checks the rules of the event pages.
 //
 // Source: NEMS specification 2.15, "Generic Event Message Requirements".
 package event
 
 import "nems/internal/fhir"
 
-// BirthNotification is the one event type whose routing facts are optional: a
+// BirthNotification is the only event type whose routing facts are optional: a
 // birth can be registered without the mother's details ("PDS Birth Notification").
 const BirthNotification = "pds-birth-notification-1"
 
-// Kind says whether an event tells something new, corrects or withdraws it.
+// Kind says whether an event reports something new, corrects it or withdraws it.
 type Kind string
 
 // The kinds of the messageEventType extension.
@@ -21,24 +21,24 @@ const (
 	Delete Kind = "delete"
 )
 
-// Event is the facts of one message.
+// Event holds the facts of one message.
 type Event struct {
 	Code      string // MessageHeader.event.code
 	Kind      Kind
 	MessageID string // MessageHeader.id, a UUID
-	// LastUpdated and VersionID order the events of one patient, "" when absent
-	// ("Event Message Sequencing").
+	// LastUpdated and VersionID give the order of one patient's events, "" when
+	// absent ("Event Message Sequencing").
 	LastUpdated string
 	VersionID   string
 	Source      string // MessageHeader.source.endpoint
 	Focus       string // MessageHeader.focus.reference
 	Routing     Routing
 	Patients    []Patient
-	// Mother and Baby index Patients in a birth notification, -1 elsewhere.
+	// Mother and Baby are indexes into Patients in a birth notification, -1 in other events.
 	Mother, Baby int
 }
 
-// Routing is the routing demographics extension: who the event is about.
+// Routing is the routing demographics extension: whom the event is about.
 type Routing struct {
 	NHSNumber string // as written; "" when absent
 	Family    string
@@ -65,11 +65,11 @@ func (p Patient) Name() (family string, given []string) {
 	return name.Child("family").Value(), given
 }
 
-// BirthDate is as written, "" when absent.
+// BirthDate returns the birth date as written, "" when absent.
 func (p Patient) BirthDate() string { return p.At.Child("birthDate").Value() }
 
-// VersionID is as written, "" when absent. A version of PDS is a number that
-// grows with each change of the record (SCN).
+// VersionID returns the version as written, "" when absent. PDS uses a number
+// that grows with each change of the record (SCN).
 func (p Patient) VersionID() string { return p.At.At("meta", "versionId").Value() }
 
 // Address is an address of a Patient resource.
@@ -78,8 +78,8 @@ type Address struct {
 	Postcode string
 }
 
-// OldPostcodes lists the postcodes of addresses that no longer hold, in the
-// order of the message: areas that a change of address leaves behind.
+// OldPostcodes lists the postcodes of former addresses, in the order of the
+// message: the areas that the patient left in a change of address.
 func (e *Event) OldPostcodes() []string {
 	var out []string
 	for _, p := range e.Patients {
@@ -92,8 +92,8 @@ func (e *Event) OldPostcodes() []string {
 	return out
 }
 
-// BirthDay returns the first ten characters of the routing birth date, which
-// is all that is compared with PDS; "" when there is none.
+// BirthDay returns the first ten characters of the routing birth date, the part
+// that is compared with PDS; "" when there is none.
 func (r Routing) BirthDay() string {
 	if len(r.BirthDate) > 10 {
 		return r.BirthDate[:10]

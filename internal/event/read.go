@@ -8,8 +8,8 @@ import (
 	"nems/internal/fhir"
 )
 
-// The extensions that carry routing facts. Only the URLs without `EMS-` count:
-// the older ones are not read.
+// The extensions that carry routing facts. Only the URLs without `EMS-` count;
+// the older ones with it are not read.
 const (
 	routingURL = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RoutingDemographics-1"
 	kindURL    = "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-MessageEventType-1"
@@ -26,8 +26,8 @@ const (
 
 const page = "explore_generic_event_requirements"
 
-// maxEntries limits the work that a message may ask for, beyond what any event
-// needs: each entry is held against the rules of its resource.
+// maxEntries limits the work that a message can cause, because each entry is
+// checked against the rules of its resource. No event needs as many.
 const maxEntries = 2_000
 
 // Read returns the facts of a message, and a finding for each one that is
@@ -49,12 +49,12 @@ func Read(doc *fhir.Document) (Event, []fhir.Finding) {
 	return r.event, r.findings
 }
 
-// reader gathers facts and what is wrong with them.
+// reader collects facts and findings.
 type reader struct {
 	event    Event
 	findings []fhir.Finding
 	refs     *fhir.References
-	codes    map[fhir.Node]string // of the organisations that references led to
+	codes    map[fhir.Node]string // codes of the organisations that references led to
 }
 
 func (r *reader) fail(at fhir.Node, code, rule, text string) {
@@ -81,7 +81,7 @@ func (r *reader) header(bundle fhir.Node) fhir.Node {
 		if got == "" {
 			got = "none"
 		}
-		r.fail(first(entry, bundle), "structure", "header", "the first entry of an event message is its MessageHeader; received "+got)
+		r.fail(first(entry, bundle), "structure", "header", "the first entry of an event message must be its MessageHeader; received "+got)
 		return fhir.Node{}
 	}
 	return header
@@ -100,13 +100,13 @@ func (r *reader) message(header fhir.Node) {
 		r.fail(header, "required", "event", "MessageHeader.event.code is missing: it names the event type")
 	}
 	if system := header.At("event", "system"); system.Exists() && !system.EqualValue(eventTypes) {
-		r.fail(system, "code-invalid", "event-system", "MessageHeader.event.system is `"+eventTypes+"`; received another system")
+		r.fail(system, "code-invalid", "event-system", "MessageHeader.event.system must be `"+eventTypes+"`; received another system")
 	}
 	kind := header.Extension(kindURL).At("valueCodeableConcept", "coding", "code")
 	switch e.Kind = Kind(kind.Value()); e.Kind {
 	case New, Update, Delete:
 	default:
-		r.fail(first(kind, header), "required", "kind", "the messageEventType extension says `new`, `update` or `delete`; received another code or none")
+		r.fail(first(kind, header), "required", "kind", "the messageEventType extension must say `new`, `update` or `delete`; received another code or none")
 	}
 	e.LastUpdated = header.At("meta", "lastUpdated").Value()
 	e.VersionID = header.At("meta", "versionId").Value()
@@ -114,7 +114,7 @@ func (r *reader) message(header fhir.Node) {
 	e.Focus = header.At("focus", "reference").Value()
 }
 
-// routing reads who the event is about. Births may lack any part of it.
+// routing reads whom the event is about. Births may lack any part of it.
 func (r *reader) routing(routing, header fhir.Node) {
 	number := routing.Extension("nhsNumber").At("valueIdentifier")
 	name := routing.Extension("name").At("valueHumanName")
@@ -126,16 +126,16 @@ func (r *reader) routing(routing, header fhir.Node) {
 		BirthDate: birth.Value(),
 	}
 	if s := number.Child("system"); s.Exists() && !s.EqualValue(nhsNumberSystem) && !s.EqualValue(nhsNumberSystemOld) {
-		r.fail(s, "value", "routing-system", "the routing NHS number has the system `"+nhsNumberSystem+"`; received another system")
+		r.fail(s, "value", "routing-system", "the routing NHS number must have the system `"+nhsNumberSystem+"`; received another system")
 	}
-	// Name and birth date are the page's to demand: an official example lacks
-	// them, and what is not there is not compared.
+	// It is for the page to demand name and birth date: an official example
+	// lacks them, and missing parts are not compared.
 	if r.event.Routing.NHSNumber == "" && r.event.Code != BirthNotification {
 		r.fail(first(routing, header), "required", "routing-nhsNumber", "the routing demographics extension has no nhsNumber: subscribers are found by it")
 	}
 }
 
-// patients reads the Patient resources, and in a birth who is mother and baby.
+// patients reads the Patient resources and, in a birth, which of them are mother and baby.
 func (r *reader) patients() {
 	birth := r.event.Code == BirthNotification
 	mother, baby := fhir.Node{}, fhir.Node{}
@@ -153,7 +153,7 @@ func (r *reader) patients() {
 	r.event.Mother, r.event.Baby = r.event.indexOf(mother), r.event.indexOf(baby)
 }
 
-// indexOf gives the index among Patients of a resource, -1 when it is none.
+// indexOf returns the index of a resource among Patients, -1 if it is not one.
 func (e *Event) indexOf(resource fhir.Node) int {
 	return slices.IndexFunc(e.Patients, func(p Patient) bool { return p.At == resource })
 }
@@ -176,7 +176,7 @@ func (r *reader) patient(entry int, resource fhir.Node) Patient {
 	return p
 }
 
-// officialName is the name that PDS registers, or the first one that is there.
+// officialName returns the name that PDS registers, or else the first one.
 func officialName(patient fhir.Node) fhir.Node {
 	for name := range patient.ChildrenNamed("name") {
 		if name.Child("use").EqualValue("official") {
@@ -186,8 +186,8 @@ func officialName(patient fhir.Node) fhir.Node {
 	return patient.Child("name")
 }
 
-// organisation returns the ODS code behind a reference: in the directory's URL
-// or in the Organization resource that the message carries. A resource is
+// organisation returns the ODS code that a reference leads to: in the
+// directory's URL, or in an Organization resource of the message. A resource is
 // searched once, however many references lead to it.
 func (r *reader) organisation(entry int, reference fhir.Node) string {
 	if code, ok := strings.CutPrefix(reference.Value(), odsDirectory); ok {
@@ -211,8 +211,8 @@ func odsCode(organisation fhir.Node) string {
 	return ""
 }
 
-// first returns the first node that is there, so that a finding points at the
-// nearest thing the reader can look at.
+// first returns the first node that exists, so that a finding points at the
+// nearest existing element.
 func first(nodes ...fhir.Node) fhir.Node {
 	for _, n := range nodes {
 		if n.Exists() {

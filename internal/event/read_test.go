@@ -66,7 +66,7 @@ func TestReadGivesEveryFact(t *testing.T) {
 	}
 }
 
-// Every fact that is taken away, or spoilt, is named by one finding.
+// A missing or broken fact is named by exactly one finding.
 func TestReadNamesWhatIsMissing(t *testing.T) {
 	for _, c := range []struct{ name, old, new, rule string }{
 		{"bundle type", `<type value="message"/>`, `<type value="document"/>`, "message-bundle-type"},
@@ -95,7 +95,7 @@ func TestReadNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestReadFollowsReferences: mother, baby and practice are found however they
+// TestReadFollowsReferences: mother, baby and practice are found, however they
 // are referenced.
 func TestReadFollowsReferences(t *testing.T) {
 	const base = "https://a.example/fhir/"
@@ -114,8 +114,8 @@ func TestReadFollowsReferences(t *testing.T) {
 	}
 }
 
-// TestReadNamesNobody: a subject that is not there, or is no patient, is
-// neither mother nor baby.
+// TestReadNamesNobody: a subject that is missing or not a patient is neither
+// mother nor baby.
 func TestReadNamesNobody(t *testing.T) {
 	for _, reference := range []string{"urn:uuid:gp", "urn:uuid:nobody", "Patient/p"} {
 		birth := strings.NewReplacer("vaccinations-1", BirthNotification, `</Bundle>`,

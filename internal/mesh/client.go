@@ -22,35 +22,35 @@ import (
 type ClientConfig struct {
 	// URL is the MESH's address, without "/messageexchange".
 	URL string
-	// Mailbox, Password and SharedKey make the token.
+	// Mailbox, Password and SharedKey are used to sign the token.
 	Mailbox   string
 	Password  string
 	SharedKey []byte
 	// TLS holds the client certificate and the roots; nil means the system's.
 	// It is not used when Transport is set.
 	TLS *tls.Config
-	// Transport carries the requests; nil means one of the client's own.
+	// Transport carries the requests; nil means that the client makes its own.
 	Transport http.RoundTripper
-	// Now is the clock of the tokens; nil means time.Now.
+	// Now is the clock used for tokens; nil means time.Now.
 	Now func() time.Time
-	// Version is the API version to ask for; 0 means 2.
+	// Version is the requested API version; 0 means 2.
 	Version Version
 	// Software is sent as User-Agent and client version; "" means "nems".
 	Software string
-	// ChunkSize is the most bytes of one request before compression; 0 means
-	// 75 MiB, as the NHS's client has it.
+	// ChunkSize is the largest number of bytes in one request before
+	// compression; 0 means 75 MiB, as in the NHS's client.
 	ChunkSize int64
 }
 
 const defaultChunk = 75 << 20
 
-// answerWithin is how long the MESH may think about a request that it has got
-// whole. On a line that says nothing any more nobody else would end the wait.
+// answerWithin is how long the MESH may take to answer after it has received
+// the whole request. On a dead connection nothing else would end the wait.
 const answerWithin = 30 * time.Second
 
 // Client makes the calls of one mailbox. Safe for concurrent use. It does not
-// retry: an error of type *Error, or one that wraps net or context errors,
-// tells its caller what happened, and Temporary whether to try again.
+// retry. An error is an *Error, or wraps net or context errors; Temporary says
+// whether to try again.
 type Client struct {
 	config ClientConfig
 	base   string
@@ -92,13 +92,14 @@ func NewClient(c ClientConfig) (*Client, error) {
 	}, nil
 }
 
-// noRedirect: a token must not travel to another address, and 300 is an answer.
+// noRedirect follows no redirects: a token must not go to another address, and 300 is an answer of
+// its own.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Close closes the idle connections. The client can still be used.
+// Close closes the idle connections. The client can still be used afterwards.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Temporary tells whether an error of a Client may go away by itself: a
+// Temporary reports whether an error of a Client may go away by itself: a
 // temporary *Error, or no answer at all.
 func Temporary(err error) bool {
 	var e *Error
@@ -108,7 +109,7 @@ func Temporary(err error) bool {
 	return err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, ErrMessageID)
 }
 
-// mailboxPath is the path of the client's mailbox with what follows.
+// mailboxPath returns the path of the client's mailbox followed by rest.
 func (c *Client) mailboxPath(rest ...string) string {
 	return c.path(append([]string{strings.ToUpper(c.config.Mailbox)}, rest...)...)
 }
@@ -138,11 +139,11 @@ func (c *Client) request(ctx context.Context, method, target string, body io.Rea
 	return r, nil
 }
 
-// do sends a request and returns the answer if it has one of the statuses;
-// otherwise it closes the answer and returns its *Error.
+// do sends a request and returns the answer if it has one of the given
+// statuses. Otherwise it closes the answer and returns an *Error.
 func (c *Client) do(r *http.Request, statuses ...int) (*http.Response, error) {
 	answer, err := c.http.Do(r)
-	if err != nil { // which may quote what the other side has sent
+	if err != nil { // the error may quote what the other side sent
 		return nil, plain.Error(fmt.Errorf("MESH does not answer: %w", err), mostText)
 	}
 	if err := checkHead(answer.Header); err != nil {
@@ -157,18 +158,18 @@ func (c *Client) do(r *http.Request, statuses ...int) (*http.Response, error) {
 	defer answer.Body.Close()
 	body, err := readAtMost(answer.Body, maxFault)
 	if err != nil {
-		body = nil // the status alone tells enough
+		body = nil // the status alone says enough
 	}
 	return nil, ReadError(answer.StatusCode, body)
 }
 
-// call sends a request without a body and reads the JSON of its 200 into out,
-// unless out is nil.
+// call sends a request without a body. It decodes the JSON of a 200 answer into
+// out, unless out is nil.
 func (c *Client) call(ctx context.Context, method, target string, out any) error {
 	return c.callFor(ctx, method, target, maxAnswer, out)
 }
 
-// callFor takes at most so many bytes of JSON.
+// callFor is call with a limit on the bytes of JSON.
 func (c *Client) callFor(ctx context.Context, method, target string, most int64, out any) error {
 	r, err := c.request(ctx, method, target, nil)
 	if err != nil {
@@ -185,7 +186,7 @@ func readJSON(answer *http.Response, most int64, out any) error {
 	defer answer.Body.Close()
 	if out == nil {
 		_, err := io.CopyN(io.Discard, answer.Body, maxFault)
-		if err == nil || errors.Is(err, io.EOF) { // what is more is left on the line
+		if err == nil || errors.Is(err, io.EOF) { // a longer body stays unread on the connection
 			return nil
 		}
 		return plain.Error(fmt.Errorf("MESH's answer broke off: %w", err), mostText)
@@ -200,7 +201,7 @@ func readJSON(answer *http.Response, most int64, out any) error {
 	return nil
 }
 
-// Handshake validates the mailbox, as a client should once a day.
+// Handshake validates the mailbox, as a client should do once a day.
 func (c *Client) Handshake(ctx context.Context) error {
 	r, err := c.request(ctx, http.MethodPost, c.mailboxPath(), nil)
 	if err != nil {
@@ -216,24 +217,24 @@ func (c *Client) Handshake(ctx context.Context) error {
 	return readJSON(answer, 0, nil)
 }
 
-// ListQuery selects a page of the inbox. Its zero value asks for the first 500.
+// ListQuery selects a page of the inbox. The zero value selects the first 500 messages.
 type ListQuery struct {
 	Max      int    // 10 to 5,000; 0 is the server's default
-	Continue string // Inbox.Next of the page before
+	Continue string // Inbox.Next of the previous page
 	Workflow WorkflowFilter
 }
 
 // Inbox is a page of message ids, oldest first.
 type Inbox struct {
 	Messages []string
-	Strange  int    // ids left out that can be no message's
-	Next     string // what continues the list; "" at its end
+	Strange  int    // how many ids were left out because no message can have them
+	Next     string // continues the list; "" at its end
 	Count    int    // approximate count of the whole inbox; 0 in version 1
 }
 
-// List returns a page of the inbox, at most MaxPage ids of it: what is more comes
-// when these are acknowledged. Version 1 names no next page: there the last
-// message id of a full page continues it.
+// List returns a page of the inbox, at most MaxPage ids. Further messages appear
+// after these are acknowledged. Version 1 names no next page: there the last
+// message id of a full page continues the list.
 func (c *Client) List(ctx context.Context, q ListQuery) (Inbox, error) {
 	v := url.Values{}
 	if q.Max > 0 {
@@ -287,12 +288,12 @@ func (a inboxAnswer) inbox() (Inbox, error) {
 		in.Next = next.Query().Get("continue_from")
 	}
 	if len(in.Next) > mostNext {
-		in.Next = "" // no MESH writes that: the list ends here
+		in.Next = "" // no MESH writes such a value, so the list ends here
 	}
 	return in, nil
 }
 
-// Count returns how many messages wait (deprecated by MESH, but exact).
+// Count returns how many messages wait. (MESH has deprecated the call, but the number is exact.)
 func (c *Client) Count(ctx context.Context) (int, error) {
 	var answer struct {
 		Count int `json:"count"`
@@ -301,7 +302,7 @@ func (c *Client) Count(ctx context.Context) (int, error) {
 	return answer.Count, err
 }
 
-// Acknowledge takes a message out of the inbox.
+// Acknowledge removes a message from the inbox.
 func (c *Client) Acknowledge(ctx context.Context, messageID string) error {
 	if !IsMessageID(messageID) {
 		return ErrMessageID

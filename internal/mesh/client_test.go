@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// against returns a client of a server that answers as told.
+// against returns a client of a test server with the given answers.
 func against(t *testing.T, answer http.HandlerFunc) *Client {
 	t.Helper()
 	server := httptest.NewServer(answer)
@@ -60,11 +60,11 @@ func TestClientSignsEveryRequest(t *testing.T) {
 	}
 }
 
-// What a MESH or something before it may answer, and what the client makes of it.
+// The answers of a MESH, or of a proxy in front of it, and what the client returns for them.
 func TestClientErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer    http.HandlerFunc
-		status    int // of an *Error; 0: another error
+		status    int // of an *Error; 0 means another error
 		temporary bool
 	}{
 		"refused": {refusal(NotRegistered), 417, false},
@@ -103,8 +103,8 @@ func brokenOff(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `{"message_id"`)
 }
 
-// A message that fails after its first chunk is told apart: it has an id, and
-// it will never arrive.
+// A message that fails after its first chunk is distinguished: it has an id,
+// and it will never arrive.
 func TestSendInPart(t *testing.T) {
 	requests := 0
 	c := against(t, func(w http.ResponseWriter, r *http.Request) {
@@ -149,7 +149,7 @@ func TestDownloadBreaks(t *testing.T) {
 			c := against(t, answer)
 			d, err := c.Download(t.Context(), "ID")
 			if err != nil {
-				return // told at once
+				return // the first call reports it at once
 			}
 			defer d.Body.Close()
 			if body, err := io.ReadAll(d.Body); err == nil {

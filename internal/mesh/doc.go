@@ -1,6 +1,6 @@
-// Package mesh speaks the MESH API: its token, message ids, mex- headers,
-// errors and workflow filters, shared by the client here and the server in
-// package mailbox.
+// Package mesh implements the MESH API: its token, message ids, mex- headers,
+// errors and workflow filters. The client is here; the server in package
+// mailbox uses the rest.
 //
 // Source: NHSDigital/mesh-api-specification (2026-05, "mesh-api.yaml"); where
 // it is silent, NHSDigital/mesh-sandbox.
@@ -10,14 +10,14 @@ package mesh
 const (
 	// MaxChunk is the largest body of one request, in bytes: 100 MB.
 	MaxChunk = 100 << 20
-	// MaxChunks is the most chunks of a message that we take. With MaxChunk it
-	// is the 100 GB that a chunked message may have ("Outbox workflow").
+	// MaxChunks is the largest number of chunks of a message. With MaxChunk it
+	// makes the 100 GB that a chunked message may have ("Outbox workflow").
 	MaxChunks = 1000
-	// MaxPartnerID is the longest partner id that a copy here is given with, in
-	// bytes; with the rest of the header it stays below what a Client takes. The
-	// schema has 500, which a few subscriptions fill.
+	// MaxPartnerID is the longest partner id, in bytes, that is sent with a
+	// copy. With the rest of the header it stays below what a Client accepts.
+	// The schema allows only 500, which a few subscriptions fill.
 	MaxPartnerID = 240 << 10
-	// DefaultPage and MaxPage are the message ids of one listing.
+	// DefaultPage, MinPage and MaxPage are numbers of message ids in one listing.
 	DefaultPage = 500
 	MinPage     = 10
 	MaxPage     = 5000

@@ -12,18 +12,19 @@ import (
 	"nems/internal/plain"
 )
 
-// Download is a message on its way. Body gives the bytes over all chunks,
-// unpacked; it must be closed.
+// Download is a message that is being downloaded. Body returns the bytes of all
+// chunks, decompressed; it must be closed.
 type Download struct {
 	Headers
-	// MediaType is the Content-Type of the answer; Headers.ContentType goes
-	// before it where it is set.
+	// MediaType is the Content-Type of the answer. If Headers.ContentType is
+	// set, it takes precedence.
 	MediaType string
 	Body      io.ReadCloser
 }
 
-// Download fetches a message; its further chunks are requested as Body is read.
-// ctx governs the reading too. What can be no message's id is ErrMessageID.
+// Download downloads a message. Further chunks are requested while Body is
+// read, and ctx applies to that too. It returns ErrMessageID for an id that no
+// message can have.
 func (c *Client) Download(ctx context.Context, messageID string) (*Download, error) {
 	answer, err := c.chunk(ctx, messageID, 1)
 	if err != nil {
@@ -77,10 +78,10 @@ type chunks struct {
 	id            string
 	number, total int
 	answer        io.ReadCloser
-	reader        io.Reader // over answer, unpacked
+	reader        io.Reader // reads answer, decompressed
 }
 
-// open begins a chunk. An empty body, as a report has it, is no gzip.
+// open begins a chunk. An empty body, as reports have it, is not treated as gzip.
 func (b *chunks) open(answer *http.Response) error {
 	b.answer, b.reader = answer.Body, answer.Body
 	if answer.Header.Get("Content-Encoding") != "gzip" {
@@ -103,7 +104,7 @@ func (b *chunks) Read(p []byte) (int, error) {
 		n, err := b.reader.Read(p)
 		if n > 0 || !errors.Is(err, io.EOF) {
 			if errors.Is(err, io.EOF) {
-				err = nil // the next Read finds it again
+				err = nil // the next Read finds the error again
 			}
 			return n, err
 		}
@@ -126,7 +127,7 @@ func (b *chunks) Read(p []byte) (int, error) {
 
 func (b *chunks) Close() error { return b.answer.Close() }
 
-// failing keeps returning the error that ended a download.
+// failing returns the error that ended a download at every Read.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

@@ -8,8 +8,8 @@ import (
 	"nems/internal/plain"
 )
 
-// Error is a refusal of the MESH API: what the server answers and what the
-// client returns. Code, Event and MessageID may be empty.
+// Error is a refusal of the MESH API: what the server sends and what the client
+// returns. Code, Event and MessageID may be empty.
 type Error struct {
 	Status      int    // HTTP
 	Event       string // phase: SEND, RECEIVE, TRANSFER, COLLECT
@@ -25,8 +25,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("MESH answered %d, %s %s: %s", e.Status, e.Event, e.Code, e.Description)
 }
 
-// Temporary tells whether the same request may succeed later: the server is
-// busy, unwell or slow. Everything else needs a person.
+// Temporary reports whether the same request may succeed later, because the
+// server is busy, failing or slow. Every other error needs a person.
 func (e *Error) Temporary() bool {
 	switch e.Status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
@@ -41,25 +41,25 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Status == e.Status && t.Code == e.Code && t.Event == e.Event
 }
 
-// About returns the fault as one that concerns a message.
+// About returns a copy of the fault for the given message.
 func (e *Error) About(messageID string) *Error {
 	about := *e
 	about.MessageID = messageID
 	return &about
 }
 
-// With returns the fault with another description.
+// With returns a copy of the fault with another description.
 func (e *Error) With(description string) *Error {
 	other := *e
 	other.Description = description
 	return &other
 }
 
-// The faults of the API: codes and descriptions from the specification's "Error
-// codes", events and statuses as the sandbox answers. The codes that are words
-// are the sandbox's, but for MailboxFull: neither knows a mailbox that is full, so
-// it has the status that HTTP has for it (RFC 4918, section 11.5), after which
-// clients that know no more try again.
+// The faults of the API. Codes and descriptions come from the specification's
+// "Error codes", events and statuses from the sandbox's answers. Codes that are
+// words are the sandbox's, except MailboxFull: neither source has a full mailbox,
+// so it has HTTP's status for it (RFC 4918, section 11.5). Clients that do not
+// know that status try again.
 var (
 	MissingData         = &Error{417, "COLLECT", "02", "Data file is missing or inaccessible", ""}
 	TooLarge            = &Error{413, "SEND", "02", "Data file is larger than 100 MB", ""}
@@ -111,23 +111,24 @@ type errorDetail struct {
 	Message string `json:"msg"`
 }
 
-// Body is the JSON of the error in a version's form. internalID is the
-// server's reference for its log; "" for none.
+// Body returns the JSON of the error in the form of a version. internalID is
+// the server's reference for its log; "" for none.
 func (e *Error) Body(v Version, internalID string) []byte {
 	var form any = errorV1{e.MessageID, e.Event, e.Code, e.Description}
 	if v == V2 {
 		form = errorV2{e.MessageID, internalID, []errorDetail{{e.Event, e.Code, e.Description}}}
 	}
 	body, err := json.Marshal(form)
-	if err != nil { // strings only: cannot fail
+	if err != nil { // cannot fail, because there are only strings
 		return []byte(`{"errorDescription":"An internal error occurred"}`)
 	}
 	return body
 }
 
-// ReadError makes an Error of an answer's status and body, in whichever form
-// it is; a body that is in none leaves the status's own text. Its texts are plain
-// and short: they are stored, logged and shown.
+// ReadError makes an Error from an answer's status and body, in the form of
+// either version. If the body has neither form, the description is the status's
+// own text. The texts are plain and short, because they are stored, logged and
+// shown.
 func ReadError(status int, body []byte) *Error {
 	var v2 errorV2
 	if json.Unmarshal(body, &v2) == nil && len(v2.Detail) > 0 && v2.Detail[0].Message != "" {

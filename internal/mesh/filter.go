@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ErrFilter: a workflow filter that cannot be read.
+// ErrFilter is for a workflow filter that cannot be read.
 var ErrFilter = errors.New("not a workflow filter")
 
 // Comparison is how a workflow filter compares.
@@ -19,7 +19,7 @@ const (
 )
 
 // WorkflowFilter selects messages by workflow id ("Check an inbox",
-// workflow_filter). The zero value is no filter.
+// workflow_filter). The zero value selects all.
 type WorkflowFilter struct {
 	How  Comparison
 	Not  bool
@@ -27,7 +27,8 @@ type WorkflowFilter struct {
 }
 
 // ParseWorkflowFilter reads the six forms: WORKFLOW1, !WORKFLOW1, WORKFL*,
-// !WORKFL*, *_ACK* and !*_ACK*. Anything else, also a blank text, is ErrFilter.
+// !WORKFL*, *_ACK* and !*_ACK*. Anything else, including a blank text, is
+// ErrFilter.
 func ParseWorkflowFilter(s string) (WorkflowFilter, error) {
 	text, not := strings.CutPrefix(strings.TrimSpace(s), "!")
 	f := WorkflowFilter{Not: not}
@@ -48,7 +49,7 @@ func ParseWorkflowFilter(s string) (WorkflowFilter, error) {
 	return f, nil
 }
 
-// Match tells whether a workflow id passes.
+// Match reports whether the filter selects a workflow id.
 func (f WorkflowFilter) Match(workflow string) bool {
 	var hit bool
 	switch f.How {
@@ -62,7 +63,7 @@ func (f WorkflowFilter) Match(workflow string) bool {
 	return hit != f.Not
 }
 
-// String is the filter as ParseWorkflowFilter reads it.
+// String returns the filter in the form that ParseWorkflowFilter reads.
 func (f WorkflowFilter) String() string {
 	s := f.Text
 	switch f.How {

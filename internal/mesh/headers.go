@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// The mex- headers, in lower case as they stand on the wire: a client in use
-// compares their names so.
+// The mex- headers, in lower case as they are sent: a client in use compares
+// the names with regard to case.
 const (
 	HeaderFrom              = "mex-from"
 	HeaderTo                = "mex-to"
@@ -41,14 +41,14 @@ const (
 // StatusTime is the layout of mex-statustimestamp, in UTC.
 const StatusTime = "20060102150405"
 
-// Headers are the mex- headers of a message. What is empty is not written.
+// Headers are the mex- headers of a message. Empty ones are not written.
 type Headers struct {
 	From, To, WorkflowID     string
 	MessageType, MessageID   string
 	LocalID, PartnerID       string
 	FileName, Subject        string
-	Chunk                    ChunkRange // zero: absent
-	TotalChunks              string     // of a download
+	Chunk                    ChunkRange // zero means absent
+	TotalChunks              string     // only in a download
 	Compressed, Encrypted    bool
 	Checksum, ContentType    string
 	StatusCode, StatusEvent  string
@@ -59,15 +59,15 @@ type Headers struct {
 	Version                  string
 }
 
-// textHeader is a plain text header: its name, its place, and how many bytes of it
-// are taken from an answer.
+// textHeader is a plain text header: its name, its field, and how many of its
+// bytes are accepted in an answer.
 type textHeader struct {
 	name  string
 	value *string
 	most  int
 }
 
-// texts are all the plain text headers.
+// texts returns all plain text headers.
 func (h *Headers) texts() [19]textHeader {
 	return [...]textHeader{
 		{HeaderFrom, &h.From, mostID}, {HeaderTo, &h.To, mostID}, {HeaderWorkflowID, &h.WorkflowID, mostName},
@@ -82,10 +82,10 @@ func (h *Headers) texts() [19]textHeader {
 	}
 }
 
-// Write puts the headers into dst under their lower case names. They are set
-// past http.Header's methods, which would change the case.
+// Write adds the headers to dst under their lower case names. It bypasses the
+// methods of http.Header, which would change the case.
 func (h Headers) Write(dst http.Header) {
-	values := make([]string, 0, 24) // one piece of memory for all of them
+	values := make([]string, 0, 24) // one allocation for all of them
 	set := func(name, value string) {
 		values = append(values, value)
 		dst[name] = values[len(values)-1 : len(values) : len(values)]
@@ -109,7 +109,7 @@ func (h Headers) Write(dst http.Header) {
 	}
 }
 
-// oneLine keeps a stored value from ending the header it stands in.
+// oneLine prevents a stored value from ending its header.
 func oneLine(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return s
@@ -123,12 +123,12 @@ func oneLine(s string) string {
 }
 
 // ReadHeaders reads the mex- headers of a request or an answer, whatever the
-// case of their names. A flag is true for the words the sandbox takes for yes.
-// A chunk range or time that cannot be read is left zero; ParseChunkRange tells
-// what is wrong with one.
+// case of their names. A flag is true for every word that the sandbox accepts
+// as yes. A chunk range or time that cannot be read stays zero; ParseChunkRange
+// says what is wrong with a range.
 func ReadHeaders(src http.Header) Headers { return ReadLower(Lower(src)) }
 
-// ReadLower reads what Lower has returned.
+// ReadLower reads the result of Lower.
 func ReadLower(mex map[string]string) Headers {
 	var h Headers
 	for _, t := range h.texts() {
@@ -148,7 +148,7 @@ func ReadLower(mex map[string]string) Headers {
 	return h
 }
 
-// Lower is the first value of every mex- header under its lower case name.
+// Lower returns the first value of every mex- header under its lower case name.
 func Lower(src http.Header) map[string]string {
 	mex := make(map[string]string, 16)
 	for name, values := range src {
@@ -173,7 +173,7 @@ type ChunkRange struct{ Number, Total int }
 func (c ChunkRange) String() string { return strconv.Itoa(c.Number) + ":" + strconv.Itoa(c.Total) }
 
 // ParseChunkRange reads n:total with 1 <= n <= total <= MaxChunks. Its error is
-// the fault InvalidChunks.
+// InvalidChunks.
 func ParseChunkRange(s string) (ChunkRange, error) {
 	number, total, ok := strings.Cut(strings.TrimSpace(s), ":")
 	number, total = strings.TrimSpace(number), strings.TrimSpace(total)

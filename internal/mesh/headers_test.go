@@ -29,7 +29,7 @@ func TestHeadersRoundTripInLowerCase(t *testing.T) {
 	if got := wire[HeaderStatusTimestamp]; len(got) != 1 || got[0] != "20260520120001" {
 		t.Errorf("status time %v", got)
 	}
-	// The same, as a server or client that canonicalises names hands it over.
+	// The same headers with canonicalised names, as some servers and clients pass them on.
 	canonical := http.Header{}
 	for name, values := range wire {
 		canonical.Set(name, values[0])

@@ -13,10 +13,10 @@ import (
 	"unicode/utf8"
 )
 
-// nasty is what a terminal, a table or a path would act on.
+// nasty is a text with characters on which a terminal, a table or a path would act.
 const nasty = "\x1b[2J\u009b31m\r\nnems: all is well\u202e\u2028\xff../../etc"
 
-// harmless fails for a text that is longer than most or holds what cannot be shown.
+// harmless fails for a text that is longer than most or has characters that cannot be shown.
 func harmless(t *testing.T, what, s string, most int) {
 	t.Helper()
 	if len(s) > most || !utf8.ValidString(s) {
@@ -90,7 +90,7 @@ func TestErrorsAreShortAndPlain(t *testing.T) {
 	}
 }
 
-// Ids that can be no message's are neither listed nor asked for.
+// Ids that no message can have are neither listed nor requested.
 func TestStrangeIDs(t *testing.T) {
 	strange := []string{"", ".", "..", "../../etc", "a/b", "a%2Fb", `a\b`, "a b", "a\n", nasty, "a?b", "a#b", "é", "a:b", strings.Repeat("a", 101)}
 	good := []string{"20200529155357895317_3573F8", strings.Repeat("a", 100), "9f8c-11"}
@@ -118,7 +118,7 @@ func TestStrangeIDs(t *testing.T) {
 	}
 }
 
-// A page of the inbox and a look-up have an end.
+// A page of the inbox and a look-up are limited in length.
 func TestListsEnd(t *testing.T) {
 	many := func(n int, element string) string { return strings.TrimSuffix(strings.Repeat(element+",", n), ",") }
 	list := func(body string) (Inbox, error) {
@@ -151,7 +151,8 @@ func TestListsEnd(t *testing.T) {
 	}
 }
 
-// The headers of a message, and what is said of one that was sent.
+// The headers of a message, and the tracking data of a message that was sent, are plain and limited
+// in length.
 func TestTextsOfMessages(t *testing.T) {
 	long := strings.Repeat("\u009bé", 1000)
 	c := against(t, func(w http.ResponseWriter, r *http.Request) {

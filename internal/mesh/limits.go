@@ -11,30 +11,30 @@ import (
 	"nems/internal/plain"
 )
 
-// What a Client takes from the MESH at most. The other side may be anybody's: its
-// texts end in our database, logs and tables, its ids in paths of requests and
-// names of files.
+// The limits for what a Client accepts from a MESH. Anybody may run the other
+// side: its texts get into our database, logs and tables, and its ids into paths
+// of requests and names of files.
 const (
 	maxHead   = 256 << 10 // bytes of an answer's header
-	maxFault  = 64 << 10  // of a refusal's body, and of one that nobody reads
-	maxPage   = 1 << 20   // of a page of message ids: 5,000 take 130 KB
+	maxFault  = 64 << 10  // of a refusal's body, and of a body that nobody reads
+	maxPage   = 1 << 20   // of a page of message ids; 5,000 take 130 KB
 	maxAnswer = 4 << 20   // of any other JSON
 
-	mostEndpoints = 10_000 // mailboxes of one look-up
+	mostEndpoints = 10_000 // mailboxes in one look-up
 
-	// In bytes, and so in characters.
+	// In bytes, so in characters at most as many.
 	mostID   = 100  // of a message or a mailbox
 	mostCode = 64   // of an error, an event, a status
 	mostName = 300  // of a file, a workflow, a mailbox; a local id
 	mostText = 500  // of a description
-	mostNext = 1000 // of what continues a list
+	mostNext = 1000 // of a value that continues a list
 )
 
-// ErrTooMuch: an answer of the MESH is larger than any of its kind should be.
+// ErrTooMuch says that an answer of the MESH is larger than any of its kind should be.
 var ErrTooMuch = errors.New("MESH's answer is too large")
 
-// IsMessageID tells whether s can be the id of a message at a MESH: 1 to 100
-// letters, digits, hyphens and underscores of ASCII. Nothing in it can lead to
+// IsMessageID reports whether s can be the id of a message at a MESH: 1 to 100
+// ASCII letters, digits, hyphens and underscores. Such an id cannot lead to
 // another path, file or line.
 func IsMessageID(s string) bool {
 	for i := range len(s) {
@@ -45,7 +45,7 @@ func IsMessageID(s string) bool {
 	return s != "" && len(s) <= mostID
 }
 
-// messageID is s if it can be a message's id, or "".
+// messageID returns s if it can be a message's id, otherwise "".
 func messageID(s string) string {
 	if !IsMessageID(s) {
 		return ""
@@ -53,7 +53,7 @@ func messageID(s string) string {
 	return s
 }
 
-// checkHead refuses an answer with a larger header than we take, whichever
+// checkHead refuses an answer whose header is larger than we accept, whichever
 // transport has read it.
 func checkHead(h http.Header) error {
 	size := 0
@@ -68,7 +68,7 @@ func checkHead(h http.Header) error {
 	return nil
 }
 
-// readAtMost reads a body of at most most bytes.
+// readAtMost reads a body of at most so many bytes.
 func readAtMost(body io.Reader, most int64) ([]byte, error) {
 	read, err := io.ReadAll(io.LimitReader(body, most+1))
 	switch {
@@ -80,8 +80,8 @@ func readAtMost(body io.Reader, most int64) ([]byte, error) {
 	return read, nil
 }
 
-// elements reads the first most elements of a JSON array; more tells whether it
-// has further ones, which are not looked at.
+// elements reads the first most elements of a JSON array. more says whether
+// there are further elements, which are not read.
 func elements[T any](raw json.RawMessage, most int) (all []T, more bool, err error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, false, nil
@@ -105,8 +105,9 @@ func elements[T any](raw json.RawMessage, most int) (all []T, more bool, err err
 
 var errNotJSON = errors.New("MESH's answer is not the JSON expected")
 
-// clean makes the headers of an answer plain and bounds them. The partner id is
-// as long as the header may be: cut, it would name subscriptions that are not.
+// clean makes the headers of an answer plain and limits their length. The
+// partner id may be as long as the header may be: if it were cut, it would name
+// subscriptions that do not exist.
 func (h *Headers) clean() {
 	for _, t := range h.texts() {
 		*t.value = plain.Short(*t.value, t.most)

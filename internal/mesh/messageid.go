@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ErrMessageID: not the id of a message: none of ours where an id is parsed, none that
-// any MESH would give where the client meets one.
+// ErrMessageID says that a text is not a message id: ParseMessageID returns it for ids
+// that are not ours, the client for ids that no MESH would assign.
 var ErrMessageID = errors.New("not a MESH message id")
 
 const (
@@ -18,11 +18,11 @@ const (
 	tieBits     = 12
 )
 
-// FormatMessageID writes the message id of a position in a mailbox, in MESH's
-// form (20200529155357895317_3573F8): the position's time, 20 digits to the
-// microsecond in UTC, its tie in 3 hex digits and the mailbox's row in at least
-// 3. position holds microseconds since 1970 above 12 bits of tie; neither may
-// be negative.
+// FormatMessageID returns the message id of a position in a mailbox, in MESH's
+// form (20200529155357895317_3573F8): the position's time in UTC, 20 digits to
+// the microsecond; its tie in 3 hex digits; the mailbox's row in at least 3.
+// position holds microseconds since 1970 in the bits above a tie of 12 bits.
+// Neither argument may be negative.
 func FormatMessageID(position, mailboxRow int64) string {
 	return string(AppendMessageID(make([]byte, 0, 32), position, mailboxRow))
 }
@@ -62,8 +62,8 @@ func appendHex(dst []byte, n uint64, width int) []byte {
 	return append(dst, digits[i:]...)
 }
 
-// ParseMessageID is the inverse of FormatMessageID, without regard to case.
-// What FormatMessageID would never write is ErrMessageID.
+// ParseMessageID is the inverse of FormatMessageID, without regard to case. For
+// an id that FormatMessageID would never return it returns ErrMessageID.
 func ParseMessageID(id string) (position, mailboxRow int64, err error) {
 	stamp, tail, ok := strings.Cut(strings.ToUpper(id), "_")
 	if !ok || !digits(stamp, stampDigits) || len(stamp) != stampDigits || len(tail) < tieDigits+rowDigits {
@@ -86,7 +86,7 @@ func ParseMessageID(id string) (position, mailboxRow int64, err error) {
 	}
 	micros += at.Unix() * 1e6
 	position = micros<<tieBits | tie
-	// Signs, years beyond the 51 bits and needless zeros do not come back.
+	// This refuses signs, years that do not fit into 51 bits, and needless zeros.
 	if position < 0 || mailboxRow < 0 || FormatMessageID(position, mailboxRow) != strings.ToUpper(id) {
 		return 0, 0, ErrMessageID
 	}

@@ -10,21 +10,22 @@ import (
 	"strings"
 )
 
-// Outgoing is a message to send. Of its headers To and WorkflowID are required;
-// From, Chunk and Compressed are filled in.
+// Outgoing is a message to send. The headers To and WorkflowID are required;
+// Send sets From, Chunk and Compressed.
 type Outgoing struct {
 	Headers
-	// MediaType is the Content-Type of a message in one chunk; "" means octets.
+	// MediaType is the Content-Type of a message in one chunk; "" means application/octet-stream.
 	MediaType string
-	// Body holds Size bytes; what is more is not sent.
+	// Body holds Size bytes; further bytes are not sent.
 	Body io.Reader
 	Size int64
-	// Compress packs each chunk with gzip.
+	// Compress compresses each chunk with gzip.
 	Compress bool
 }
 
-// PartialError: the message was begun and has an id, but not all of its chunks
-// arrived. MESH drops it by itself; the message must be sent anew.
+// PartialError says that the message has an id, but that not all of its chunks
+// were sent. MESH drops such a message by itself; it must be sent again from
+// the beginning.
 type PartialError struct {
 	MessageID string
 	Err       error
@@ -37,8 +38,8 @@ func (e *PartialError) Error() string {
 func (e *PartialError) Unwrap() error { return e.Err }
 
 // Send sends a message, in chunks if it is longer than the chunk size, and
-// returns its message id. After an error that is no *Error the MESH may have
-// the message nevertheless; it says that it has after ErrMessageID.
+// returns its message id. After an error that is not an *Error the MESH may
+// have the message nevertheless. After ErrMessageID it has accepted it.
 func (c *Client) Send(ctx context.Context, m Outgoing) (string, error) {
 	size := c.config.ChunkSize
 	total := int(max((m.Size+size-1)/size, 1))
@@ -101,24 +102,24 @@ func (c *Client) sendChunk(ctx context.Context, target string, h Headers, m Outg
 	}
 	id := sent.V2 + sent.V1
 	switch {
-	case h.To == "": // a further chunk: the message has its id
+	case h.To == "": // a further chunk, so the message already has its id
 		return "", nil
 	case id == "":
 		return "", fmt.Errorf("MESH accepted the message without naming its id")
 	case !IsMessageID(id):
-		return "", fmt.Errorf("MESH accepted the message and named as its id what can be none: %w", ErrMessageID)
+		return "", fmt.Errorf("MESH accepted the message, but the id that it returned cannot be a message id: %w", ErrMessageID)
 	}
 	return id, nil
 }
 
-// packing is a body that is compressed as it is read.
+// packing is a body that is compressed while it is read.
 type packing struct {
 	*io.PipeReader
 	ended chan struct{}
 }
 
-// Close ends the compressing and waits for it, so that nobody reads the plain
-// body afterwards.
+// Close ends the compression and waits for it, so that nobody reads the
+// uncompressed body afterwards.
 func (p packing) Close() error {
 	err := p.PipeReader.Close()
 	<-p.ended

@@ -16,29 +16,29 @@ import (
 // Scheme is the authentication scheme of MESH ("MESH Authorization header").
 const Scheme = "NHSMESH"
 
-// Window is how far a token's time may lie from the server's, either way.
+// Window is the largest difference between a token's time and the server's.
 const Window = 2 * time.Hour
 
 // minutes is the layout of a token's time, in UTC.
 const minutes = "200601021504"
 
-// Why a token is refused. None of them says more than a caller may know.
+// Why a token is refused. None of them reveals more than a caller may know.
 var (
 	ErrNoToken    = errors.New("no readable NHSMESH token")
 	ErrWrongToken = errors.New("the NHSMESH token's hash is wrong")
 	ErrTokenTime  = errors.New("the NHSMESH token's time is not within two hours")
 )
 
-// Token is what an NHSMESH Authorization header says.
+// Token is the content of an NHSMESH Authorization header.
 type Token struct {
-	Mailbox string // as written: the hash covers its case
+	Mailbox string // as written, because the hash depends on its case
 	Nonce   string
 	Count   string // decimal digits, as written
 	Time    time.Time
 	hash    [sha256.Size]byte
 }
 
-// ParseToken reads an Authorization header. Any flaw is ErrNoToken.
+// ParseToken reads an Authorization header. Whatever is wrong with it, the error is ErrNoToken.
 func ParseToken(header string) (Token, error) {
 	scheme, rest, ok := strings.Cut(strings.TrimSpace(header), " ")
 	if !ok || !strings.EqualFold(scheme, Scheme) {
@@ -68,8 +68,8 @@ func ParseToken(header string) (Token, error) {
 	return t, nil
 }
 
-// readable tells whether s is 1 to most printable ASCII characters without
-// blank or colon.
+// readable reports whether s consists of 1 to most printable ASCII characters
+// other than blank and colon.
 func readable(s string, most int) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] > '~' || s[i] == ':' {
@@ -88,25 +88,25 @@ func digits(s string, most int) bool {
 	return s != "" && len(s) <= most
 }
 
-// Verify checks the hash first, in constant time, then the time. It returns
+// Verify checks first the hash, in constant time, and then the time. It returns
 // ErrWrongToken or ErrTokenTime.
 func (t Token) Verify(key []byte, password string, now time.Time) error {
 	want := t.sum(key, password)
 	if !hmac.Equal(want[:], t.hash[:]) {
 		return ErrWrongToken
 	}
-	// A token's time has whole minutes: so has the comparison.
+	// A token's time is in whole minutes, so the current time is compared in whole minutes too.
 	if age := now.Truncate(time.Minute).Sub(t.Time); age > Window || age < -Window {
 		return ErrTokenTime
 	}
 	return nil
 }
 
-// Digest identifies a verified token: the same for the same mailbox, nonce,
-// count and time. A token is good for one request.
+// Digest identifies a verified token: it is the same for the same mailbox,
+// nonce, count and time. A token is valid for one request.
 func (t Token) Digest() [16]byte { return [16]byte(t.hash[:16]) }
 
-// sum is the hash over mailbox, nonce, count, password and time.
+// sum returns the hash over mailbox, nonce, count, password and time.
 func (t Token) sum(key []byte, password string) [sha256.Size]byte {
 	h := hmac.New(sha256.New, key)
 	line := make([]byte, 0, 192)
@@ -117,7 +117,7 @@ func (t Token) sum(key []byte, password string) [sha256.Size]byte {
 	return [sha256.Size]byte(h.Sum(nil))
 }
 
-// String is the header of the token.
+// String returns the token as an Authorization header.
 func (t Token) String() string {
 	return Scheme + " " + t.Mailbox + ":" + t.Nonce + ":" + t.Count + ":" +
 		t.Time.UTC().Format(minutes) + ":" + hex.EncodeToString(t.hash[:])
@@ -130,7 +130,7 @@ func NewToken(mailbox, password string, key []byte, nonce string, count uint64, 
 	return t
 }
 
-// Signer makes the tokens of one mailbox, each good for one request. Safe for
+// Signer makes the tokens of one mailbox, each for one request. Safe for
 // concurrent use.
 type Signer struct {
 	mailbox, password string
@@ -144,7 +144,7 @@ func NewSigner(mailbox, password string, key []byte) *Signer {
 	return &Signer{mailbox: strings.ToUpper(mailbox), password: password, key: key, nonce: uuid.NewString()}
 }
 
-// Token is the next token, as an Authorization header.
+// Token returns the next token, as an Authorization header.
 func (s *Signer) Token(now time.Time) string {
 	return NewToken(s.mailbox, s.password, s.key, s.nonce, s.count.Add(1), now).String()
 }

@@ -11,9 +11,9 @@ import (
 	"nems/internal/plain"
 )
 
-// Tracking is what MESH knows of a message that was sent.
+// Tracking is what MESH knows about a message that was sent.
 type Tracking struct {
-	MessageID         string // "" when what MESH names can be none
+	MessageID         string // "" when MESH names an id that no message can have
 	LocalID           string
 	WorkflowID        string
 	FileName          string
@@ -22,11 +22,11 @@ type Tracking struct {
 	StatusCode        string
 	StatusEvent       string
 	StatusDescription string
-	Uploaded          string // as MESH writes it: the versions differ
+	Uploaded          string // as MESH writes it; the versions differ
 	Expires           string
 }
 
-// trackingAnswer reads both versions.
+// trackingAnswer has the members of both versions.
 type trackingAnswer struct {
 	MessageID         string `json:"message_id"`
 	LocalID           string `json:"local_id"`
@@ -51,7 +51,7 @@ type trackingAnswer struct {
 	Expires1           string `json:"expiryTime"`
 }
 
-// An answer has one version's members: the others are empty.
+// tracking combines the members. An answer has those of one version; the others are empty.
 func (a trackingAnswer) tracking() Tracking {
 	return Tracking{
 		MessageID: messageID(a.MessageID + a.MessageID1), LocalID: plain.Short(a.LocalID+a.LocalID1, mostName),
@@ -63,8 +63,8 @@ func (a trackingAnswer) tracking() Tracking {
 	}
 }
 
-// Track asks for a sent message by its message id. A message that MESH does not
-// know is an *Error of status 404.
+// Track asks about a sent message by its message id. A message that MESH does
+// not know is an *Error with status 404.
 func (c *Client) Track(ctx context.Context, messageID string) (Tracking, error) {
 	if !IsMessageID(messageID) {
 		return Tracking{}, ErrMessageID
@@ -75,8 +75,9 @@ func (c *Client) Track(ctx context.Context, messageID string) (Tracking, error) 
 	return a.tracking(), err
 }
 
-// TrackLocal asks by the local id (deprecated by MESH): an *Error of status 404
-// when there is none, of status 300 when there are several.
+// TrackLocal asks by the local id (deprecated by MESH). It returns an *Error
+// with status 404 when there is no such message, with status 300 when there are
+// several.
 func (c *Client) TrackLocal(ctx context.Context, localID string) (Tracking, error) {
 	var a trackingAnswer
 	err := c.call(ctx, http.MethodGet, c.mailboxPath("outbox", "tracking", localID), &a)
@@ -89,18 +90,18 @@ type Endpoint struct {
 	Name    string
 }
 
-// Lookup finds the mailboxes of an organisation that receive a workflow. More than
-// 10,000 are ErrTooMuch.
+// Lookup finds the mailboxes of an organisation that receive a workflow. It
+// returns ErrTooMuch when there are more than 10,000.
 func (c *Client) Lookup(ctx context.Context, ods, workflow string) ([]Endpoint, error) {
 	return c.lookup(ctx, c.path("endpointlookup", ods, workflow))
 }
 
-// LookupWorkflow finds all mailboxes that receive a workflow; likewise.
+// LookupWorkflow finds all mailboxes that receive a workflow, with the same limit.
 func (c *Client) LookupWorkflow(ctx context.Context, workflow string) ([]Endpoint, error) {
 	return c.lookup(ctx, c.path("workflowsearch", workflow))
 }
 
-// endpointAnswer reads both versions.
+// endpointAnswer has the members of both versions.
 type endpointAnswer struct {
 	Mailbox string `json:"mailbox_id"`
 	Name    string `json:"mailbox_name"`

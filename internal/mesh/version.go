@@ -22,10 +22,10 @@ const (
 	MediaOctets = "application/octet-stream"
 )
 
-// ErrAccept: the Accept header asks for MESH versions, none of which is known.
+// ErrAccept says that the Accept header asks only for unknown MESH versions.
 var ErrAccept = errors.New("no known MESH version in the Accept header")
 
-// MediaType is the content type of the version's answers.
+// MediaType returns the content type of the version's answers.
 func (v Version) MediaType() string {
 	if v == V2 {
 		return MediaV2
@@ -33,8 +33,8 @@ func (v Version) MediaType() string {
 	return MediaJSON
 }
 
-// AcceptedVersion chooses the version by an Accept header: the first MESH media
-// type that is known; without any the lowest.
+// AcceptedVersion chooses the version by an Accept header: the first known MESH
+// media type, or the lowest version if there is none.
 func AcceptedVersion(accept string) (Version, error) {
 	mesh := false
 	for _, part := range strings.FieldsFunc(accept, func(r rune) bool { return r == ',' || r == ';' }) {

@@ -8,7 +8,7 @@ import (
 	_ "time/tzdata"
 )
 
-// UnitedKingdom is the time of the United Kingdom, in which birthdays begin.
+// UnitedKingdom is the time zone in which birthdays begin.
 var UnitedKingdom = sync.OnceValue(func() *time.Location {
 	if l, err := time.LoadLocation("Europe/London"); err == nil {
 		return l
@@ -16,18 +16,18 @@ var UnitedKingdom = sync.OnceValue(func() *time.Location {
 	return time.UTC
 })
 
-// IsDay reports whether a FHIR date or dateTime is a day, given as its midnight
-// UTC: its first ten characters are that date, or it is an instant in UTC that
-// lies in the day by the clocks of the United Kingdom. A birth date that a system
-// keeps as midnight there is in summer written as 23:00 UTC of the day before
-// (decision 11).
+// IsDay reports whether a FHIR date or dateTime falls on a day, which is given as
+// its midnight UTC. It does if its first ten characters are that date, or if it
+// is an instant in UTC within that day in the United Kingdom. The second case is
+// for systems that store a birth date as midnight there, which in summer is 23:00
+// UTC of the day before (decision 11).
 func IsDay(written string, day time.Time) bool {
 	date := day.Format(time.DateOnly)
 	return written[:min(len(written), len(date))] == date || DayOfInstant(written) == date
 }
 
-// DayOfInstant gives the date, by the clocks of the United Kingdom, of an
-// instant in UTC; "" for what is none.
+// DayOfInstant returns the date in the United Kingdom of an instant in UTC; ""
+// if written is not such an instant.
 func DayOfInstant(written string) string {
 	moment, err := time.Parse(time.RFC3339, written)
 	if err != nil {

@@ -26,8 +26,8 @@ func TestIsDay(t *testing.T) {
 		{"2017-12-01T23:00:00Z", winter, false},
 		{"2017-12-02T00:00:00Z", winter, true},
 		{"2017-07-01T23:00:00.5-00:00", summer, true},
-		{"2017-12-03T01:00:00+05:30", winter, false},                                // the day as another country writes it
-		{"1970-01-01T23:00:00Z", time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC), true}, // from 1968 to 1971 it was summer all the year
+		{"2017-12-03T01:00:00+05:30", winter, false},                                // the same day in another country's time zone
+		{"1970-01-01T23:00:00Z", time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC), true}, // from 1968 to 1971 summer time applied all year
 		{"no date at all", winter, false},
 	} {
 		if got := nhs.IsDay(test.written, test.day); got != test.want {

@@ -1,10 +1,11 @@
 package nhs
 
-// FoldID gives an id that is compared without regard to case, such as a MESH
-// mailbox's, a certificate's name or an organisation's, in the form in which two
-// are compared: in capitals. It returns false for what has anything but visible
-// ASCII: other letters fold into ASCII ones in ways that programs and databases
-// do not agree on (U+212A, the Kelvin sign, is a small k to some).
+// FoldID returns an id in the form in which ids are compared: in capitals. It is
+// for ids that are compared without regard to case, such as that of a MESH
+// mailbox, a certificate's name or an organisation's code. It returns false if
+// the id has anything but visible ASCII, because programs and databases do not
+// agree on how other letters fold into ASCII ones (for some, U+212A, the Kelvin
+// sign, is a small k).
 func FoldID(id string) (string, bool) {
 	for i := range len(id) {
 		switch c := id[i]; {
@@ -36,8 +37,8 @@ func visible(id string) bool {
 	return true
 }
 
-// SameID tells whether two ids are the same without regard to case; what has
-// anything but visible ASCII is the same as nothing.
+// SameID reports whether two ids are equal without regard to case. An id with
+// anything but visible ASCII is equal to none.
 func SameID(a, b string) bool {
 	foldedA, okA := FoldID(a)
 	foldedB, okB := FoldID(b)

@@ -19,10 +19,10 @@ func TestSameID(t *testing.T) {
 		{"K", "\u212a", false},      // Kelvin sign
 		{"S", "\u017f", false},      // long s
 		{"I", "\u0131", false},      // dotless i
-		{"é", "É", false},           // the same to people, refused all the same
+		{"é", "É", false},           // looks equal to people, but is refused
 		{"a b", "a b", false},       // blanks
 		{"a\x00", "a\x00", false},   // control characters
-		{"BOX\u00a0", "BOX", false}, // a blank that looks like none
+		{"BOX\u00a0", "BOX", false}, // a blank that is easily overlooked
 	} {
 		if got := nhs.SameID(test.a, test.b); got != test.want {
 			t.Errorf("%q and %q: %v", test.a, test.b, got)

@@ -6,16 +6,16 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// SameName reports whether two names, or parts of one, are the same for a
-// person who reads them: without regard to case, to blanks around them, to
-// which of Unicode's forms an accented letter has (both in NFC) and to which
-// character stands for the apostrophe (decision 11).
+// SameName reports whether two names, or parts of names, are the same for a
+// person who reads them. It ignores case, surrounding blanks, the Unicode form
+// of accented letters (both are compared in NFC) and which character is used as
+// the apostrophe (decision 11).
 func SameName(a, b string) bool { return ReadName(a).Same(b) }
 
-// Name is a name, or a part of one, that is to be compared with many.
+// Name is a name, or a part of one, prepared for comparison with many others.
 type Name struct{ trimmed, plain string }
 
-// ReadName makes a name ready to be compared.
+// ReadName prepares a name for comparison.
 func ReadName(s string) Name { return Name{strings.TrimSpace(s), plainName(s)} }
 
 // Same is SameName. It takes time in proportion to the other name, however long
@@ -28,8 +28,8 @@ func plainName(name string) string {
 	return strings.TrimSpace(strings.Map(plainApostrophe, norm.NFC.String(name)))
 }
 
-// plainApostrophe turns what keyboards and word processors write for an
-// apostrophe into the ASCII one.
+// plainApostrophe replaces the characters that keyboards and word processors
+// write as an apostrophe by the ASCII one.
 func plainApostrophe(r rune) rune {
 	switch r {
 	case '`', '\u00b4', // grave and acute accent

@@ -14,7 +14,7 @@ func TestSameName(t *testing.T) {
 		{"O\u2018Brien", "o`brien", true},
 		{"RENÉE", "Rene\u0301e", true},
 		{"Zoe\u0308 O\u2019Neil", "ZOË O'NEIL", true},
-		{"Ångström", "\u212bngström", true}, // the sign of the unit is the letter in NFC
+		{"Ångström", "\u212bngström", true}, // in NFC the sign of the unit is the letter
 		{"", "", true},
 		{"Dawkins", "Dawkin", false},
 		{"OBRIEN", "O'BRIEN", false},

@@ -1,6 +1,6 @@
-// Package nhs holds the identifiers that every part of a NEMS passes around:
-// NHS numbers, ODS codes and ASIDs. Text is parsed once, at the edge; from
-// there on the types say what a value is and that it is well formed.
+// Package nhs holds the identifiers that every part of a NEMS uses: NHS
+// numbers, ODS codes and ASIDs. Text is parsed once, at the edge. From there on
+// the type says what a value is, and that it is well formed.
 package nhs
 
 import (
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Sentinel errors of this package. None of them carries the text that was
-// refused, so that they can be logged.
+// Sentinel errors of this package. None of them contains the refused text, so
+// they can be logged.
 var (
 	ErrNHSNumberForm  = errors.New("an NHS number has ten digits")
 	ErrNHSNumberCheck = errors.New("the check digit of the NHS number is wrong")
@@ -19,14 +19,14 @@ var (
 )
 
 // NHSNumber identifies a patient in England, Wales and the Isle of Man: ten
-// digits, the last one a modulus 11 check digit (NHS Data Dictionary,
-// NHS NUMBER). The zero value stands for no number.
+// digits, the last one a modulus 11 check digit (NHS Data Dictionary, NHS
+// NUMBER). The zero value means no number.
 //
-// It prints as a placeholder, whatever the verb: only Digits gives the number
-// away, so that no log line or error can hold one by accident.
+// It prints as a placeholder, whatever the verb. Only Digits returns the
+// number, so that no log line or error holds one by accident.
 type NHSNumber struct{ digits string }
 
-// ParseNHSNumber reads ten digits, blanks between them allowed. It returns
+// ParseNHSNumber reads ten digits; blanks between them are allowed. It returns
 // ErrNHSNumberForm or ErrNHSNumberCheck.
 func ParseNHSNumber(s string) (NHSNumber, error) {
 	if strings.Contains(s, " ") {
@@ -45,7 +45,7 @@ func ParseNHSNumber(s string) (NHSNumber, error) {
 			sum += int(d) * (10 - i)
 		}
 	}
-	// A remainder of 1 would need the check digit 10: no such number exists.
+	// A remainder of 1 would need the check digit 10, so no such number exists.
 	if check := (11 - sum%11) % 11; check != int(s[9]-'0') {
 		return NHSNumber{}, ErrNHSNumberCheck
 	}
@@ -70,7 +70,7 @@ func (n NHSNumber) Format(f fmt.State, _ rune) {
 // MarshalText keeps the number out of JSON logs; it never fails.
 func (n NHSNumber) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(n)), nil }
 
-// ODSCode names an organisation or site in the Organisation Data Service,
+// ODSCode identifies an organisation or site in the Organisation Data Service,
 // in capital letters.
 type ODSCode string
 

@@ -33,7 +33,7 @@ func TestParseNHSNumber(t *testing.T) {
 	}
 }
 
-// One changed digit is always noticed: that is what the check digit is for.
+// The check digit detects every change of one digit.
 func TestCheckDigitFindsEverySingleChange(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		digits := []byte(rapid.SampledFrom([]string{"9912003888", "9434765919", "9990000018"}).Draw(t, "number"))

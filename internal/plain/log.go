@@ -5,12 +5,12 @@ import (
 	"log/slog"
 )
 
-// mostLogged bounds one value in a log, in bytes: a stack trace fits.
+// mostLogged limits one value in a log, in bytes. A stack trace fits.
 const mostLogged = 8192
 
-// Handler returns a handler that passes on what Text makes of messages and values,
-// and of each value so many bytes at most: whoever may send us something that we
-// log can neither steer a terminal nor fill a disk.
+// Handler returns a handler that makes messages and values plain (see Text) and
+// limits each value's length before it passes them on. So nobody whose data we log
+// can control a terminal or fill a disk.
 func Handler(next slog.Handler) slog.Handler { return handler{next} }
 
 type handler struct{ slog.Handler }
@@ -46,12 +46,12 @@ func attr(a slog.Attr) slog.Attr {
 	case slog.KindGroup:
 		v = slog.GroupValue(all(v.Group())...)
 	case slog.KindAny:
-		v = slog.StringValue(logged(v.String())) // as fmt's %+v: errors give their text
+		v = slog.StringValue(logged(v.String())) // like fmt's %+v: errors give their text
 	}
 	return slog.Attr{Key: a.Key, Value: v}
 }
 
-// logged keeps line feeds, which handlers quote: joined errors and stacks have them.
+// logged keeps line feeds, because joined errors and stacks have them and handlers quote them.
 func logged(s string) string {
 	if len(s) > mostLogged {
 		s = s[:mostLogged] + ellipsis

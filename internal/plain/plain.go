@@ -1,8 +1,8 @@
-// Package plain makes texts from outside fit for eyes. A terminal acts on some
+// Package plain makes texts from outside safe to show. A terminal acts on some
 // characters instead of showing them: escape sequences move the cursor and
-// change what stands above, line breaks make rows of a table and lines of a log
-// that nobody wrote, bidirectional marks turn words around. Here they become
-// visible.
+// change earlier output, line breaks add rows to a table or lines to a log that
+// nobody wrote, bidirectional marks change the order of words. This package
+// makes such characters visible.
 package plain
 
 import (
@@ -12,16 +12,17 @@ import (
 	"unicode/utf8"
 )
 
-// Line returns s as one line. What cannot be printed, control characters (C0 and
-// C1), line breaks, marks of direction, bytes that are no UTF-8, becomes U+FFFD
-// each; a blank of any width becomes a space.
+// Line returns s as one line. Every character that cannot be printed becomes
+// U+FFFD: control characters (C0 and C1), line breaks, marks of direction, bytes
+// that are not UTF-8. A blank of any width becomes a space.
 func Line(s string) string { return strings.Map(show, s) }
 
-// ellipsis stands where something was cut.
+// ellipsis marks where a text was cut.
 const ellipsis = "…"
 
-// Short is Line in at most most bytes, which are at least three. Where something
-// was cut it ends in an ellipsis. Its cost depends on most, not on s.
+// Short is Line with a limit of most bytes, which must be at least three. A text
+// that was cut ends in an ellipsis. The cost depends on most, not on the length
+// of s.
 func Short(s string, most int) string {
 	whole := len(s) <= most
 	if !whole {
@@ -39,7 +40,7 @@ func Short(s string, most int) string {
 	return line[:end] + ellipsis
 }
 
-// Text is Line that keeps line feeds and tabs: for what has lines of its own.
+// Text is Line, except that it keeps line feeds and tabs. It is for texts of several lines.
 func Text(s string) string { return strings.Map(showInText, s) }
 
 func show(r rune) rune {
@@ -59,8 +60,8 @@ func showInText(r rune) rune {
 	return show(r)
 }
 
-// Error returns err with its text as Short gives it. What it wraps stays; nil
-// stays nil.
+// Error returns err with its text shortened by Short. It still wraps the same
+// errors. A nil error stays nil.
 func Error(err error, most int) error {
 	if err == nil {
 		return nil

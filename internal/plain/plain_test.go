@@ -14,7 +14,7 @@ import (
 	"nems/internal/plain"
 )
 
-// harmful are texts that a terminal or a table would act on.
+// harmful are texts with characters on which a terminal or a table would act.
 var harmful = []string{
 	"\x1b[2J\x1b[H", "\u009b31m", "a\r\nb", "\t", "\v\f", "\x00", "\x7f", "\u0085", "\u2028\u2029",
 	"\u202egpj.exe", "\u2066\u2069\u200e\u061c", "\ufeff", "\xff\xfe\x9b", "\U000e0041", "caf\u00e9 \u00a0 \u2003\U0001f489",
@@ -72,7 +72,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-// Readers of the JSON get the same strings.
+// Readers of the JSON get the original strings.
 func TestJSON(t *testing.T) {
 	for _, s := range harmful {
 		var out bytes.Buffer
@@ -95,7 +95,7 @@ func TestWriter(t *testing.T) {
 	}
 }
 
-// A log has no raw value and none without end, whatever the handler.
+// A log has no raw value, and none of unlimited length, whatever the handler.
 func TestHandler(t *testing.T) {
 	for name, handler := range map[string]func(io.Writer) slog.Handler{
 		"text": func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },

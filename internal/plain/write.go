@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Writer returns a writer that passes on what Text makes of what is written. A
-// character must not be divided between two writes.
+// Writer returns a writer that applies Text to what is written. A character
+// must not be split between two writes.
 func Writer(w io.Writer) io.Writer {
 	return writer{w, func(p []byte) []byte { return []byte(Text(string(p))) }}
 }
 
-// JSON returns a writer for JSON, in whole values, that writes what cannot be
-// printed as \u escapes: readers get the same strings. encoding/json does so for
-// C0 alone.
+// JSON returns a writer for whole JSON values. It writes characters that cannot
+// be printed as \u escapes, so readers get the same strings. (encoding/json does
+// so only for C0.)
 func JSON(w io.Writer) io.Writer { return writer{w, escape} }
 
 type writer struct {
@@ -30,8 +30,8 @@ func (w writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// escape replaces outside of ASCII and DEL only: in JSON these stand within
-// strings. The line breaks between its values stay.
+// escape only replaces DEL and characters outside ASCII, which in JSON occur
+// only inside strings. It keeps the line breaks between values.
 func escape(p []byte) []byte {
 	out := make([]byte, 0, len(p))
 	for len(p) > 0 {

@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// platforms are what is published, as GOOS/GOARCH.
+// platforms are the published platforms, as GOOS/GOARCH.
 var platforms = []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64"}
 
-// build compiles the program in the folder source for platform to the file
-// binary. Nothing of the machine gets into it: no paths (-trimpath), no C
-// library, no settings of the caller's Go, and the version from the arguments
-// alone, since a source archive has no history to read it from (-buildvcs).
+// build compiles the program in the folder source for platform into the file
+// binary. The result depends on nothing of the machine: no paths (-trimpath),
+// no C library, no settings of the caller's Go. The version comes only from the
+// argument, because a source archive has no history to read it from
+// (-buildvcs).
 func build(source, version, platform, binary string) error {
 	system, processor, ok := strings.Cut(platform, "/")
 	if !ok {
@@ -34,7 +35,7 @@ func build(source, version, platform, binary string) error {
 	return nil
 }
 
-// fileName is that of a published binary, nems_v1.2.3_linux_amd64 for instance.
+// fileName returns the name of a published binary, for instance nems_v1.2.3_linux_amd64.
 func fileName(version, platform string) string {
 	name := "nems_" + version + "_" + strings.ReplaceAll(platform, "/", "_")
 	if strings.HasPrefix(platform, "windows/") {
@@ -43,8 +44,8 @@ func fileName(version, platform string) string {
 	return name
 }
 
-// writeSums writes SHA256SUMS, as sha256sum --check reads it, over all files of
-// the folder.
+// writeSums writes SHA256SUMS for all files of the folder, in the form that
+// sha256sum --check reads.
 func writeSums(folder string) error {
 	files, err := os.ReadDir(folder)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Command release makes what is published of a version: a static binary for
-// every platform, the list of the modules in it (SBOM, CycloneDX) beside it,
-// and SHA256SUMS over both.
+// Command release makes the files of a published version: a static binary for
+// every platform, the list of its modules (SBOM, CycloneDX), and SHA256SUMS of
+// both.
 //
 //	go run ./internal/release -version v1.2.3 -out dist
 //
@@ -31,8 +31,8 @@ func main() {
 	}
 }
 
-// release makes the folder out and fills it. One that is there already is
-// refused: what an earlier version left in it would get into the sums.
+// release creates the folder out and fills it. An existing folder is refused,
+// because files of an earlier version in it would get into the sums.
 func release(version, out string, platforms []string, sbom bool) error {
 	if err := os.Mkdir(out, 0o755); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// program is a module whose bytes change with whatever a build lets in: the
-// folder (runtime.Caller) and the history (the build's own notes of it).
+// program is a module whose bytes depend on everything that a build might let
+// in: the folder (runtime.Caller) and the history (the build information).
 var program = map[string]string{
 	"go.mod": "module nems\n\ngo 1.26.0\n",
 	"cmd/nems/main.go": `package main
@@ -41,7 +41,7 @@ func TestBytesDependOnSourceAndVersionAlone(t *testing.T) {
 		}
 	}
 	first := built(t, plain, "v1.0.0")
-	t.Setenv("GOFLAGS", "-buildvcs=true") // what a caller's Go is set to counts for nothing
+	t.Setenv("GOFLAGS", "-buildvcs=true") // settings of the caller's Go must have no effect
 	t.Setenv("GOAMD64", "v3")
 	if !bytes.Equal(first, built(t, committed, "v1.0.0")) {
 		t.Error("two folders with the same source gave different binaries")
@@ -63,7 +63,7 @@ func TestSBOMNamesWhatIsLinked(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		listed []string // as path@version
-		says   []string // nothing: passes
+		says   []string // nil means that the check passes
 	}{
 		{"the same", []string{"example.org/b@v1.2.0", "example.org/a@v1.0.0"}, nil},
 		{"one is missing", []string{"example.org/a@v1.0.0"}, []string{"example.org/b@v1.2.0 is in the binary and not in the list"}},
@@ -94,7 +94,7 @@ func TestSBOMNamesWhatIsLinked(t *testing.T) {
 	}
 }
 
-// write writes program to a folder of its own.
+// write writes program to a new folder.
 func write(t *testing.T) string {
 	folder := t.TempDir()
 	for name, text := range program {
@@ -109,7 +109,7 @@ func write(t *testing.T) string {
 	return folder
 }
 
-// built returns the binary that build makes of the folder for linux/amd64.
+// built returns the binary that build makes from the folder for linux/amd64.
 func built(t *testing.T, source, version string) []byte {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "nems")

@@ -11,12 +11,13 @@ import (
 	"strings"
 )
 
-// generator writes CycloneDX. It is run by its version, as a tool, so that its
-// own modules stay out of the program's.
+// generator writes CycloneDX. It is run as a tool of a fixed version, so that
+// its own modules stay out of the program's.
 const generator = "github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0"
 
-// writeSBOM writes the modules of binary to the file BINARY.cdx.json, without
-// serial number and time, which would differ at every run, and reads them back.
+// writeSBOM writes the modules of binary to the file BINARY.cdx.json, and
+// checks the file. Serial number and time are left out, because they would
+// differ in every run.
 func writeSBOM(binary, version string) error {
 	file := binary + ".cdx.json"
 	run := exec.Command("go", "run", "-trimpath", generator, "bin",
@@ -28,8 +29,8 @@ func writeSBOM(binary, version string) error {
 	return checkSBOM(binary, file)
 }
 
-// checkSBOM returns an error unless the list names exactly the modules that
-// the binary was linked with.
+// checkSBOM returns an error unless the list names exactly the modules that the
+// binary was linked with.
 func checkSBOM(binary, file string) error {
 	linked, err := linkedModules(binary)
 	if err != nil {
@@ -45,7 +46,7 @@ func checkSBOM(binary, file string) error {
 	return nil
 }
 
-// differences says of each module that is in one set alone where it is missing.
+// differences lists the modules that are in only one of the two sets.
 func differences(linked, listed map[string]bool) []string {
 	var wrong []string
 	for _, module := range slices.Sorted(maps.Keys(linked)) {
@@ -61,7 +62,7 @@ func differences(linked, listed map[string]bool) []string {
 	return wrong
 }
 
-// linkedModules are the dependencies in a binary, as "path@version": what
+// linkedModules returns the dependencies in a binary as "path@version", which
 // `go version -m` prints as dep.
 func linkedModules(binary string) (map[string]bool, error) {
 	info, err := buildinfo.ReadFile(binary)
@@ -81,7 +82,7 @@ func linkedModules(binary string) (map[string]bool, error) {
 	return modules, nil
 }
 
-// listedModules are the components of a CycloneDX file, as "name@version".
+// listedModules returns the components of a CycloneDX file as "name@version".
 func listedModules(file string) (map[string]bool, error) {
 	bytes, err := os.ReadFile(file)
 	if err != nil {

@@ -42,8 +42,8 @@ var agePrefixes = []struct {
 	op   AgeOp
 }{{"eq", Equal}, {"lt", Less}, {"le", LessOrEqual}, {"gt", Greater}, {"ge", GreaterOrEqual}}
 
-// ageFilter works the patient's age out once for all candidates, and not at
-// all when none asks for it.
+// ageFilter computes the patient's age once for all candidates, and only if one
+// asks for it.
 type ageFilter struct {
 	facts *Facts
 	years int
@@ -70,10 +70,10 @@ func (f *ageFilter) passes(ages []Age) bool {
 	return true
 }
 
-// YearsOld returns an age in whole years at a moment. The date of the moment
-// is the United Kingdom's: a birthday begins at midnight there, which in
-// summer is 23:00 UTC of the day before. Who is born on 29 February has the
-// birthday of other years on 1 March. A birth that lies ahead counts as today.
+// YearsOld returns an age in whole years at a moment. The date is that of the
+// United Kingdom: a birthday begins at midnight there, which in summer is 23:00
+// UTC of the day before. A person born on 29 February has the birthday of other
+// years on 1 March. A birth in the future counts as today.
 func YearsOld(birth, at time.Time) int {
 	year, month, day := at.In(nhs.UnitedKingdom()).Date()
 	years := year - birth.Year()
@@ -83,8 +83,8 @@ func YearsOld(birth, at time.Time) int {
 	return max(years, 0)
 }
 
-// ageRange is the whole years, both ends included, that a list of filters
-// lets pass.
+// ageRange is the range of whole years, both ends included, that a list of
+// filters accepts.
 type ageRange struct{ min, max int }
 
 const noLimit = math.MaxInt
@@ -108,8 +108,9 @@ func rangeOf(ages []Age) ageRange {
 	return r
 }
 
-// filters returns the fewest filters that let the same ages pass. The range of
-// all ages is still a filter: it stops patients without a birth date.
+// filters returns the shortest list of filters that accept the same ages. The
+// range of all ages is still a filter, because it excludes patients without a
+// birth date.
 func (r ageRange) filters() []Age {
 	if r.min == r.max {
 		return []Age{{Equal, r.min}}

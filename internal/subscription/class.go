@@ -2,27 +2,28 @@ package subscription
 
 import "slices"
 
-// Class is what the filters of a subscription are filed as, so that an event
-// finds no subscription whose filters drop it: a span of ages and a registration.
-// The zero Class filters nothing. Classes are stored: another way of making
-// them needs a migration.
+// Class encodes the filters of a subscription as an index key: a span of ages and
+// a registration. Subscriptions are indexed by class, so that an event finds none
+// whose filters exclude it. The zero Class filters nothing. Classes are stored,
+// so a change of the encoding needs a migration.
 //
-// Spans of ages are the nodes of a binary tree whose leaves are single years, as
-// a heap numbers them: 1 is all ages, 2 and 3 are its halves. A range of ages is
-// at most fourteen of them, which do not overlap; an age lies in nine.
+// Spans of ages are the nodes of a binary tree whose leaves are single years,
+// numbered like a heap: 1 is all ages, 2 and 3 are its halves. A range of ages
+// consists of at most fourteen spans, which do not overlap. An age lies in nine
+// spans.
 type Class int32
 
-// ageLeaves is how many leaves the tree has. The last one stands for all higher
-// ages too: there the class finds more than matches, and Match decides.
+// ageLeaves is the number of leaves of the tree. The last one also stands for
+// all higher ages: there the class finds more than matches, and Match decides.
 const ageLeaves = 256
 
-// anyAge is no node: the subscription does not filter by age.
+// anyAge is not a node: it means that the subscription does not filter by age.
 const anyAge = 0
 
 func classOf(node int, r Registration) Class { return Class(node<<2 | int(r)) }
 
-// Classes are what a subscription with these filters is filed as; none when no
-// patient passes them.
+// Classes returns the classes under which a subscription with these filters is
+// indexed; none when the filters exclude every patient.
 func Classes(ages []Age, r Registration) []Class {
 	if len(ages) == 0 {
 		return []Class{classOf(anyAge, r)}
@@ -47,10 +48,10 @@ func Classes(ages []Age, r Registration) []Class {
 	return out
 }
 
-// Classes are what a subscription with the criteria is filed as.
+// Classes returns the classes under which a subscription with these criteria is indexed.
 func (c Criteria) Classes() []Class { return Classes(c.Ages, c.Registration) }
 
-// Classes are those whose subscriptions the event may match, in ascending order.
+// Classes returns the classes of subscriptions that the event may match, in ascending order.
 func (f *Facts) Classes() []Class {
 	registrations := []Registration{AnyRegistration}
 	switch {

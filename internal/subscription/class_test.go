@@ -9,8 +9,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// Whatever the filters and the patient: what matches is found under exactly one
-// class, and nothing is found that the filters drop.
+// Whatever the filters and the patient, a matching subscription is found under
+// exactly one class, and none is found that its filters exclude.
 func TestClassesFindWhatMatches(t *testing.T) {
 	key := subscription.RouteKey{Kind: subscription.ByCountry, Value: "E92000001"}
 	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
@@ -52,7 +52,7 @@ func TestClassesFindWhatMatches(t *testing.T) {
 	}
 }
 
-// The classes of stored rows, for ever.
+// The classes of stored rows must never change.
 func TestClassesDoNotChange(t *testing.T) {
 	for name, c := range map[string]struct {
 		ages []subscription.Age

@@ -9,7 +9,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// code reads a component that takes one of a few words, once.
+// code reads a component that may occur once and takes one of a few words.
 func code(name string, into *string, value string, allowed ...string) error {
 	if *into != "" {
 		return twice(name)
@@ -44,7 +44,7 @@ func (p *parser) registration(value string) error {
 	return nil
 }
 
-// patient reads whom an explicit subscription is about.
+// patient reads the patient of an explicit subscription.
 func (p *parser) patient(value string) error {
 	if !p.Patient.IsZero() {
 		return twice(patientIdentifier)
@@ -54,7 +54,7 @@ func (p *parser) patient(value string) error {
 	return err
 }
 
-// event reads an event code. A code that is repeated asks for nothing more.
+// event reads an event code. A repeated code has no effect.
 func (p *parser) event(value string) error {
 	p.events++
 	if len(value) > maxEvent || strings.ContainsFunc(value, func(r rune) bool { return !isCodeRune(r) }) {
@@ -70,7 +70,7 @@ func isCodeRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.'
 }
 
-// age reads a filter such as `lt14`; a number alone means that very age.
+// age reads a filter such as `lt14`; a number alone means exactly that age.
 func (p *parser) age(value string) error {
 	if len(p.Ages) == maxAges {
 		return wrong(patientAge, "at most two", "a third one")
@@ -102,7 +102,7 @@ func (p *parser) organisation(value string) error {
 	return nil
 }
 
-// tag reads the subscriber's mark, at most 100 of the characters that the page
+// tag reads the subscriber's tag: at most 100 of the characters that the page
 // lists.
 func (p *parser) tag(value string) error {
 	if p.Tag != "" {
@@ -120,7 +120,7 @@ func (p *parser) tag(value string) error {
 	return nil
 }
 
-// complete checks what holds between the components.
+// complete checks the rules that involve several components.
 func (p *parser) complete() error {
 	explicit, generic := !p.Patient.IsZero(), p.Rule != ""
 	switch {

@@ -7,8 +7,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// Criteria is a parsed criteria string: explicit when Patient is set, generic
-// when Rule is.
+// Criteria is a parsed criteria string. It is explicit when Patient is set,
+// generic when Rule is set.
 type Criteria struct {
 	Patient      nhs.NHSNumber
 	Rule         string // subscriptionRuleType, "" for an explicit subscription
@@ -18,7 +18,7 @@ type Criteria struct {
 	Registration Registration
 	ServiceType  string
 	Tag          string
-	// Text is the string as the subscriber wrote it, returned on reading.
+	// Text is the string as the subscriber wrote it. It is returned when the subscription is read.
 	Text string
 }
 
@@ -39,7 +39,7 @@ var ruleKinds = map[string]Kind{
 	RuleCountry:        ByCountry,
 }
 
-// The countries that the rule COUNTRYCODE takes, by their ONS codes.
+// The countries that the rule COUNTRYCODE accepts, by their ONS codes.
 var countries = []string{
 	"E92000001", // England
 	"W92000004", // Wales
@@ -53,7 +53,7 @@ var countries = []string{
 // rule and an organisation.
 func (c Criteria) Explicit() bool { return c.Rule == "" }
 
-// Key returns the one route key that a subscription is filed under.
+// Key returns the route key of the subscription; there is exactly one.
 func (c Criteria) Key() RouteKey {
 	if c.Explicit() {
 		return RouteKey{ByPatient, c.Patient.Digits()}
@@ -61,15 +61,15 @@ func (c Criteria) Key() RouteKey {
 	return RouteKey{ruleKinds[c.Rule], c.Organisation}
 }
 
-// EventCodes returns the event codes in their order, each once.
+// EventCodes returns the event codes, sorted and without repetitions.
 func (c Criteria) EventCodes() []string {
 	codes := slices.Clone(c.Events)
 	slices.Sort(codes)
 	return slices.Compact(codes)
 }
 
-// Format keeps the criteria out of everything that is printed: they can name a
-// patient.
+// Format keeps the criteria out of everything that is printed, because they can
+// name a patient.
 func (c Criteria) Format(f fmt.State, _ rune) {
 	if c.Explicit() {
 		_, _ = f.Write([]byte("[criteria of an explicit subscription]"))

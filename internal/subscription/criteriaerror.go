@@ -6,20 +6,20 @@ import (
 )
 
 // CriteriaError says what is wrong with a criteria string. Its fields never
-// hold a patient's number or anything else that looks like personal data, so
-// that they can be answered and logged.
+// hold a patient's number or anything that looks like personal data, so that
+// they can be sent to callers and logged.
 type CriteriaError struct {
 	// Component is the component at fault, such as "Patient.age", or "criteria"
-	// for the string as a whole.
+	// for the whole string.
 	Component string
 	// Expected and Received are phrases without a full stop.
 	Expected, Received string
-	// NHSNumber: the patient's number itself is wrong (Spine code
-	// INVALID_NHS_NUMBER), not the way it is written down.
+	// NHSNumber says that the patient's number itself is wrong (Spine code
+	// INVALID_NHS_NUMBER), not the way it is written.
 	NHSNumber bool
 }
 
-// Error is one sentence: what, expected, received.
+// Error returns one sentence: what, expected, received.
 func (e *CriteriaError) Error() string {
 	where := "criteria"
 	if e.Component != where {
@@ -32,9 +32,9 @@ func wrong(component, expected, received string) *CriteriaError {
 	return &CriteriaError{Component: component, Expected: expected, Received: received}
 }
 
-// shown quotes a value in an error when it looks like a code. Anything else,
-// and whatever has as many digits as an NHS number, is only described: people
-// paste the wrong thing into the wrong field.
+// shown quotes a value in an error if it looks like a code. Any other value,
+// and any with as many digits as an NHS number, is only described, because
+// people paste the wrong thing into the wrong field.
 func shown(value string) string {
 	digits := 0
 	for i := range len(value) {

@@ -9,8 +9,8 @@ import (
 	"nems/internal/fhir"
 )
 
-// TestWorkGrowsWithTheResource: twice as many of anything make at most twice as
-// many steps and allocations, in XML and in JSON.
+// TestWorkGrowsWithTheResource: twice as many of anything cause at most twice
+// as many steps and allocations, in XML and in JSON.
 func TestWorkGrowsWithTheResource(t *testing.T) {
 	for name, c := range map[string]struct{ before, unit, after string }{
 		"contacts":        {request[:strings.Index(request, `<contact>`)], `<contact><value value="$"/></contact>`, `<end` + strings.SplitN(request, `<end`, 2)[1]},
@@ -34,10 +34,10 @@ func TestWorkGrowsWithTheResource(t *testing.T) {
 				length = len(source)
 				return steps(func() { readEither(t, source) })
 			}
-			work(1) // what is worked out once
+			work(1) // pays for what is computed only once
 			const few = 3000
 			least, once, twice := work(1), work(few), work(2*few)
-			if twice > 2*once+least+few || twice > 10*int64(length)+500_000 { // findings cost something each, up to their cap
+			if twice > 2*once+least+few || twice > 10*int64(length)+500_000 { // each finding costs something, up to the cap
 				t.Errorf("1: %d, %d: %d, %d: %d steps, for %d bytes", least, few, once, 2*few, twice, length)
 			}
 		})

@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// NewID issues an id: a UUID of version 7 (RFC 9562, section 5.7) whose
-// timestamp is at, to the millisecond. Ids issued in the same millisecond have
-// no order among themselves.
+// NewID issues an id: a UUID of version 7 (RFC 9562, section 5.7) with the
+// timestamp at, to the millisecond. Ids issued in the same millisecond have no
+// order.
 func NewID(at time.Time) ID {
 	var id ID
-	// Since Go 1.24 rand.Read never returns an error: a machine without
-	// randomness ends the program instead.
+	// Since Go 1.24 rand.Read never returns an error: on a machine without
+	// randomness it ends the program instead.
 	_, _ = rand.Read(id[6:])
 	ms := uint64(at.UnixMilli())
 	for i := range 6 {
@@ -31,5 +31,5 @@ func (id ID) Time() time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// IsZero reports whether this is the id of no subscription.
+// IsZero reports whether the id is zero, which no subscription has.
 func (id ID) IsZero() bool { return id == ID{} }

@@ -5,13 +5,13 @@ import (
 	"hash/fnv"
 )
 
-// hashVersion is the first byte of what Hash digests. Stored rows hold hashes:
-// another way of hashing needs another version and a migration.
+// hashVersion is the first byte that Hash digests. Stored rows hold hashes, so
+// a change of the hash needs another version and a migration.
 const hashVersion = 1
 
-// Hash returns 64 bits of the key, the same for ever: stores file
-// subscriptions under it. Different keys may share a hash, so that a hit is
-// compared in full.
+// Hash returns 64 bits of the key. They never change, because stores index
+// subscriptions by them. Different keys may share a hash, so the full keys of a
+// hit must be compared.
 func (k RouteKey) Hash() int64 {
 	buf := make([]byte, 0, 32)
 	buf = append(buf, hashVersion, byte(k.Kind))
@@ -21,7 +21,7 @@ func (k RouteKey) Hash() int64 {
 	return int64(h.Sum64())
 }
 
-// String names the kind, and the value unless it is a patient's number.
+// String returns the kind, and the value unless it is a patient's number.
 func (k RouteKey) String() string {
 	name, known := kindNames[k.Kind]
 	switch {
@@ -33,8 +33,8 @@ func (k RouteKey) String() string {
 	return name + " " + k.Value
 }
 
-// Format prints String whatever the verb, so that no log line or error can
-// hold a patient's number by accident.
+// Format prints String whatever the verb, so that no log line or error holds a
+// patient's number by accident.
 func (k RouteKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 
 var kindNames = map[Kind]string{

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Hashes are stored: this table may grow and never change. The values are
-// FNV-1a over 1, the kind and the value, computed elsewhere.
+// Hashes are stored: this table may grow but must never change. The values are
+// FNV-1a over 1, the kind and the value, computed with another program.
 func TestHashStaysTheSame(t *testing.T) {
 	for _, test := range []struct {
 		key  RouteKey

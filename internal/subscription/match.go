@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// partnerSeparator stands between the pairs of a partner id (NEMS
-// specification, "Event Receiver Requirements"). A tag cannot contain it.
+// partnerSeparator separates the pairs of a partner id (NEMS specification,
+// "Event Receiver Requirements"). A tag cannot contain it.
 const partnerSeparator = "~~~"
 
-// MaxNamed is how many subscriptions a copy names, those with the lowest ids of
-// all that asked for it: what is kept with a copy and sent beside it is bounded.
+// MaxNamed is how many subscriptions a copy names: of all that asked for it,
+// those with the lowest ids. It limits what is stored and sent with a copy.
 const MaxNamed = 256
 
-// Match decides which copies an event makes: one for each mailbox that has at
-// least one live subscription whose key is among the event's and whose filters
-// the patient passes. Copies come in the order of their mailboxes. The result
-// does not depend on the order of the candidates, which Match leaves as it was.
+// Match decides which copies an event makes: one for each mailbox with at least
+// one active subscription whose key is among the event's and whose filters the
+// patient passes. Copies are ordered by mailbox. The result does not depend on
+// the order of the candidates. Match does not change them.
 func Match(cs []Candidate, f Facts) []Copy {
 	m := NewMatcher(&f)
 	var hits []int
@@ -47,17 +47,17 @@ func Match(cs []Candidate, f Facts) []Copy {
 	return copies
 }
 
-// Matcher judges the candidates of an event one at a time.
+// Matcher checks the candidates of one event, one at a time.
 type Matcher struct {
 	facts *Facts
 	age   ageFilter
 }
 
-// NewMatcher returns one for an event. The facts must not change.
+// NewMatcher returns a Matcher for an event. The facts must not change.
 func NewMatcher(f *Facts) Matcher { return Matcher{f, ageFilter{facts: f}} }
 
-// Matches judges a candidate. The hash and the class that found it prove
-// nothing: the full key and the filters are compared.
+// Matches reports whether a candidate matches. The hash and the class by which
+// it was found prove nothing, so it compares the full key and the filters.
 func (m *Matcher) Matches(c *Candidate) bool {
 	return c.Status == Active &&
 		!ended(c.End, m.facts.At) &&
@@ -66,8 +66,8 @@ func (m *Matcher) Matches(c *Candidate) bool {
 		m.age.passes(c.Ages)
 }
 
-// ended reports whether a subscription with this end is over at t: it is at
-// the very instant of its end. The zero end never comes.
+// ended reports whether a subscription with this end is over at t. At the exact
+// moment of its end it is over. The zero end means never.
 func ended(end, t time.Time) bool { return !end.IsZero() && !end.After(t) }
 
 func registrationPasses(want Registration, registered *bool) bool {
@@ -77,8 +77,8 @@ func registrationPasses(want Registration, registered *bool) bool {
 	return registered != nil && *registered == (want == RegisteredOnly)
 }
 
-// merge makes the one copy of a mailbox. The hits are sorted by id; an id that
-// a store handed out twice counts once.
+// merge makes the single copy of a mailbox. The hits are sorted by id; an id
+// that a store returned twice counts once.
 func merge(cs []Candidate, hits []int) Copy {
 	c := Copy{Mailbox: cs[hits[0]].Mailbox, Subscriptions: make([]ID, 0, min(len(hits), MaxNamed))}
 	var partner []byte
@@ -103,9 +103,9 @@ func merge(cs []Candidate, hits []int) Copy {
 	return c
 }
 
-// CapPartnerID shortens a partner id to at most max bytes for a MESH that
-// takes no longer ones. It drops whole `id|tag` pairs from the end, never a
-// part of one, and says how many.
+// CapPartnerID shortens a partner id to at most max bytes, for a MESH that
+// accepts no longer ones. It drops whole `id|tag` pairs from the end and
+// returns how many.
 func CapPartnerID(s string, max int) (string, int) {
 	dropped := 0
 	for len(s) > max {

@@ -17,10 +17,10 @@ var (
 	person     = RouteKey{ByPatient, aNumber}
 )
 
-// numbered is an id that tells tests apart and sorts by its number.
+// numbered returns an id that is ordered by its number.
 func numbered(n byte) ID { return ID{15: n} }
 
-// candidate is one that matches facts, before it is changed.
+// candidate returns a candidate that matches facts, and then changes it.
 func candidate(n byte, change ...func(*Candidate)) Candidate {
 	c := Candidate{ID: numbered(n), Mailbox: 1, Key: person, Status: Active}
 	for _, f := range change {
@@ -138,7 +138,7 @@ func TestMatchMerges(t *testing.T) {
 		candidate(4, tag("late|a,b")),
 		candidate(3),
 		candidate(1, tag("early")),
-		candidate(4, tag("late|a,b")), // handed out twice
+		candidate(4, tag("late|a,b")), // returned twice
 		candidate(6, mailbox(3)),
 		candidate(2, tag("refused"), func(c *Candidate) { c.Status = Off }),
 	}, facts())
@@ -159,7 +159,7 @@ func TestMatchMerges(t *testing.T) {
 func anyCandidate() *rapid.Generator[Candidate] {
 	return rapid.Custom(func(t *rapid.T) Candidate {
 		n := byte(rapid.IntRange(1, 40).Draw(t, "id"))
-		// Everything else follows from the id, as it does in a store.
+		// Everything else depends on the id, as it does in a store.
 		return Candidate{
 			ID: numbered(n), Mailbox: int64(n % 5), Key: []RouteKey{person, home, {ByCountry, "E92000001"}}[n%3],
 			Status: []Status{Active, Active, Off}[n/3%3], Tag: strings.Repeat("t", int(n%4)),
@@ -228,8 +228,7 @@ func TestCapPartnerID(t *testing.T) {
 	}
 }
 
-// The rule that stays true for any instant: nobody grows younger, and a year
-// adds one.
+// At any time, nobody grows younger, and age grows by one at most.
 func TestYearsOldGrows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		birth := time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rapid.IntRange(0, 45000).Draw(t, "birth"))

@@ -3,19 +3,20 @@ package subscription
 // The beginning of every criteria string.
 const criteriaPrefix = "/Bundle?type=message"
 
-// The systems of an NHS number: the current one and the one that the NEMS
-// specification's examples still use. They mean the same.
+// The systems of an NHS number: the current one, and the one that examples in
+// the NEMS specification still use. They mean the same.
 const (
 	nhsNumberSystem    = "https://fhir.nhs.uk/Id/nhs-number"
 	nhsNumberSystemOld = "http://fhir.nhs.net/Id/nhs-number"
 )
 
-// Normal writes the criteria in their normal form: two criteria strings ask
-// for the same when their normal forms are equal. The order of components and
-// of event codes, the spelling of the NHS number's system and of ages ("lt6"
-// is "le5") make no difference; tag and serviceType do. ParseCriteria reads it.
+// Normal returns the criteria in normal form. Two criteria strings ask for the
+// same exactly when their normal forms are equal. The order of components and
+// event codes, the spelling of the NHS number's system and of ages ("lt6" is
+// "le5") make no difference; tag and serviceType do. ParseCriteria can read the
+// result.
 //
-// It names the patient of an explicit subscription: keep it out of logs.
+// It contains the NHS number of an explicit subscription: keep it out of logs.
 func (c Criteria) Normal() string {
 	b := make([]byte, 0, 256)
 	b = append(b, criteriaPrefix...)
@@ -43,7 +44,7 @@ func (c Criteria) Normal() string {
 	return string(b)
 }
 
-// String is the registration as criteria name it; "" when any will do.
+// String returns the registration as criteria write it; "" for AnyRegistration.
 func (r Registration) String() string {
 	switch r {
 	case RegisteredOnly:

@@ -30,12 +30,12 @@ const (
 
 // ParseCriteria reads a criteria string. An error is always a *CriteriaError.
 //
-// The string begins with `/Bundle?type=message`, leading slash included, as
-// the page and the assurance harness have it. The other components follow in
-// any order, separated by `&`, with percent-encoding allowed. Ages that no
-// patient can have ("gt60" and "lt14") are refused: the subscriber would wait
-// for ever. Whether the event codes, the organisation and the patient exist is
-// for the caller to find out.
+// The string begins with `/Bundle?type=message`, leading slash included, as on
+// the page and in the assurance harness. The other components follow in any
+// order, separated by `&`; percent-encoding is allowed. Ages that no patient
+// can have ("gt60" and "lt14") are refused, because the subscriber would wait
+// for ever. The caller must check whether the event codes, the organisation and
+// the patient exist.
 func ParseCriteria(s string) (Criteria, error) {
 	if len(s) > maxCriteria {
 		return Criteria{}, wrong("criteria", fmt.Sprintf("at most %d bytes", maxCriteria), strconv.Itoa(len(s)))
@@ -46,7 +46,7 @@ func ParseCriteria(s string) (Criteria, error) {
 	}
 	p := parser{Criteria: Criteria{Text: s}}
 	if rest != "" {
-		n := 1 // type=message is the first
+		n := 1 // type=message was the first
 		for component := range strings.SplitSeq(rest[1:], "&") {
 			n++
 			if err := p.component(n, component); err != nil {
@@ -60,11 +60,11 @@ func ParseCriteria(s string) (Criteria, error) {
 	return p.Criteria, nil
 }
 
-// parser fills Criteria component by component. Its methods return an untyped
-// nil or a *CriteriaError.
+// parser fills Criteria, one component after the other. Its methods return an
+// untyped nil or a *CriteriaError.
 type parser struct {
 	Criteria
-	events int // components, repeated codes included
+	events int // how many components MessageHeader.event there were, repeated codes included
 }
 
 // component reads one component, the nth of the string.
@@ -72,14 +72,14 @@ func (p *parser) component(n int, text string) error {
 	rawName, rawValue, found := strings.Cut(text, "=")
 	switch {
 	case text == "":
-		return wrong(fmt.Sprintf("component %d", n), "NAME=VALUE", "nothing between two `&` or behind the last one")
+		return wrong(fmt.Sprintf("component %d", n), "NAME=VALUE", "nothing between two `&` or after the last one")
 	case !found:
 		return wrong(fmt.Sprintf("component %d", n), "NAME=VALUE", "no equals sign")
 	}
 	name, err1 := url.PathUnescape(rawName)
 	value, err2 := url.PathUnescape(rawValue)
 	if err1 != nil || err2 != nil {
-		return wrong(fmt.Sprintf("component %d", n), "two hexadecimal digits behind every `%`", "others")
+		return wrong(fmt.Sprintf("component %d", n), "two hexadecimal digits after every `%`", "others")
 	}
 	read, known := readers[name]
 	switch {

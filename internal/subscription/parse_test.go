@@ -185,7 +185,7 @@ func TestParseCriteriaRefuses(t *testing.T) {
 	}
 }
 
-// holdsNoPatient fails when an error quotes something as long as an NHS number.
+// holdsNoPatient fails when an error quotes a sequence of digits as long as an NHS number.
 func holdsNoPatient(t testing.TB, err error) {
 	t.Helper()
 	run := 0
@@ -199,7 +199,7 @@ func holdsNoPatient(t testing.TB, err error) {
 	}
 }
 
-// People paste a patient's number into the wrong place.
+// A patient's number in the wrong place is never quoted.
 func TestErrorsNeverQuoteANumber(t *testing.T) {
 	for _, name := range []string{serviceType, messageEvent + "=a,", patientAge, gpRegistration, subscriptionRuleType,
 		organisationIdentifier + "=,", tagComponent + "=~", "unknown"} {
@@ -242,7 +242,7 @@ func TestNormalOfDifferentCriteria(t *testing.T) {
 		explicit + "&tag=a", explicit + "&tag=A", explicit + "&serviceType=GP", explicit + "&serviceType=CHO",
 		explicit + "&MessageHeader.event=nipe-outcome-1", explicit + "&GPRegistration=RegisteredOnly",
 		explicit + "&GPRegistration=UnregisteredOnly", explicit + "&Patient.age=5", explicit + "&Patient.age=ge5",
-		// Lets everybody pass but patients whose birth date is not known.
+		// Excludes only patients whose birth date is unknown.
 		explicit + "&Patient.age=ge0",
 		strings.Replace(generic, "CHO_POSTCODE_CCG", "CHO_GP_CCG", 1), strings.Replace(generic, "X2458", "15F", 1),
 		strings.Replace(explicit, aNumber, "9990000034", 1),
@@ -264,7 +264,7 @@ func normal(t testing.TB, text string) string {
 	return c.Normal()
 }
 
-// anyCriteria draws criteria that ParseCriteria would make.
+// anyCriteria draws criteria that ParseCriteria could return.
 func anyCriteria() *rapid.Generator[Criteria] {
 	numbers := []string{aNumber, "9990000034", "9990000042", "9434765919"}
 	return rapid.Custom(func(t *rapid.T) Criteria {

@@ -6,9 +6,9 @@ import (
 	"nems/internal/nhs"
 )
 
-// ParsePatient reads an identifier of a patient as criteria and searches give
-// it: `SYSTEM|NUMBER`, blanks around the bar allowed. name is the component
-// that errors speak of. An error is always a *CriteriaError.
+// ParsePatient reads the identifier of a patient in criteria or a search:
+// `SYSTEM|NUMBER`, with blanks allowed around the bar. name is the component
+// that errors name. An error is always a *CriteriaError.
 func ParsePatient(name, value string) (nhs.NHSNumber, error) {
 	system, number, found := strings.Cut(value, "|")
 	if !found {

@@ -9,22 +9,22 @@ import (
 	"nems/internal/nhs"
 )
 
-// The page that states what a Subscription resource looks like.
+// createPage is the page that says what a Subscription resource looks like.
 const createPage = "explore_create_subscription"
 
-// Profile is what every Subscription resource of a NEMS conforms to.
+// Profile is the profile of every Subscription resource of a NEMS.
 const Profile = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
 
-// contactURL stands before the ODS code in Subscription.contact.value.
+// contactURL precedes the ODS code in Subscription.contact.value.
 const contactURL = "https://directory.spineservices.nhs.uk/STU3/Organization/"
 
-// Resource is what a Subscription resource that is being created says. Its
-// criteria are not parsed: what is wrong with them has answers of its own.
+// Resource is the content of a Subscription resource that is to be created. Its
+// criteria are not parsed, because mistakes in them have answers of their own.
 type Resource struct {
-	// HasID: the resource brings an id, which only the NEMS may give.
+	// HasID says that the resource has an id, which only the NEMS may assign.
 	HasID bool
-	// Contact is the organisation of the first contact that names one: it owns the
-	// subscription. Contacts are all of them; see Subscription.Contacts.
+	// Contact is the organisation of the first contact that names one; it owns the
+	// subscription. Contacts are all contacts; see Subscription.Contacts.
 	Contact  nhs.ODSCode
 	Contacts string
 	End      time.Time // UTC; zero when there is none
@@ -33,15 +33,14 @@ type Resource struct {
 	Mailbox  string // channel.endpoint
 }
 
-// ReadResource reads a Subscription, which may stand within another resource,
-// and returns one finding for each row of the page's table that it breaks. It
-// adds to the findings of fhir.ParseXML and repeats none: that status, reason,
-// criteria and channel.type are there at all, and in the form of STU3, is a
-// matter of the schema.
+// ReadResource reads a Subscription, which may be inside another resource. It
+// returns one finding for each row of the page's table that the resource
+// breaks. It adds to the findings of fhir.ParseXML and repeats none: the schema
+// already requires status, reason, criteria and channel.type, and their form.
 //
-// meta.lastUpdated and meta.versionId are not read, as they are overwritten;
-// clients in use send them. channel.payload, channel.header, error and tag are
-// accepted and not kept.
+// meta.lastUpdated and meta.versionId are not read, because they are
+// overwritten; clients in use send them. channel.payload, channel.header, error
+// and tag are accepted but not stored.
 func ReadResource(root fhir.Node) (Resource, []fhir.Finding) {
 	r := resourceReader{}
 	if root.Name() != "Subscription" {
@@ -60,10 +59,10 @@ func ReadResource(root fhir.Node) (Resource, []fhir.Finding) {
 	return r.Resource, fhir.AppendOmitted(r.findings, r.omitted)
 }
 
-// maxFindings caps what is reported of one resource.
+// maxFindings limits how many findings are reported for one resource.
 const maxFindings = 200
 
-// resourceReader gathers a resource and what is wrong with it.
+// resourceReader collects the resource and the findings.
 type resourceReader struct {
 	Resource
 	findings []fhir.Finding
@@ -82,7 +81,7 @@ func (r *resourceReader) fail(at fhir.Node, code, rule, text string) {
 	})
 }
 
-// modifiers refuses what FHIR forbids to ignore and a NEMS does not know.
+// modifiers refuses modifiers: FHIR forbids to ignore them, and a NEMS knows none.
 func (r *resourceReader) modifiers(root fhir.Node) {
 	for _, name := range []string{"implicitRules", "modifierExtension"} {
 		for n := range root.ChildrenNamed(name) {
@@ -94,8 +93,8 @@ func (r *resourceReader) modifiers(root fhir.Node) {
 	}
 }
 
-// fixed checks an element that takes one code. Its absence and codes that STU3
-// does not have are the schema's findings.
+// fixed checks an element that must have one specific code. The schema reports
+// a missing element, and codes that STU3 does not have.
 func (r *resourceReader) fixed(n fhir.Node, name, want string) {
 	if !n.Exists() || n.EqualValue(want) {
 		return
@@ -104,10 +103,10 @@ func (r *resourceReader) fixed(n fhir.Node, name, want string) {
 	if n.HasValue() {
 		got = shown(n.Value())
 	}
-	r.fail(n, "value", name, name+" is `"+want+"`; received "+got)
+	r.fail(n, "value", name, name+" must be `"+want+"`; received "+got)
 }
 
-// text reads an element that needs a text. Its absence is the schema's finding.
+// text reads an element that needs a text. The schema reports a missing element.
 func (r *resourceReader) text(n fhir.Node, name string) string {
 	value := n.Value()
 	if n.Exists() && strings.TrimSpace(value) == "" {
@@ -116,9 +115,9 @@ func (r *resourceReader) text(n fhir.Node, name string) string {
 	return value
 }
 
-// contacts reads who asks: the first contact that has the form of the page
-// decides. The others are kept and not judged; only where none has it, the first
-// is told what it lacks.
+// contacts reads the owner from the contacts: the first contact that has the
+// page's form decides. The others are stored without being checked. If none has
+// the form, the findings say what the first one lacks.
 func (r *resourceReader) contacts(root fhir.Node) {
 	for contact := range root.ChildrenNamed("contact") {
 		if r.Contact = organisation(contact); r.Contact != "" {
@@ -136,22 +135,22 @@ func (r *resourceReader) contacts(root fhir.Node) {
 	}
 }
 
-// Limits on what is kept of a subscription, in bytes: people read a reason, and
-// a page of subscriptions is read whole.
+// Limits on what is stored of a subscription, in bytes. A reason is for people,
+// and a page of subscriptions is read at once.
 const (
 	maxReason   = 4 << 10
-	maxContacts = 16 << 10 // all of them, in XML
+	maxContacts = 16 << 10 // all contacts together, in XML
 )
 
-// short refuses what is longer than what is kept.
+// short refuses a text that is longer than what is stored.
 func (r *resourceReader) short(n fhir.Node, name string, length, most int) {
 	if length > most {
 		r.fail(n, "too-long", name, name+" has at most "+strconv.Itoa(most)+" bytes; received "+strconv.Itoa(length))
 	}
 }
 
-// organisation gives whom a contact names, "" when it has not the form of the
-// page.
+// organisation returns the ODS code that a contact names, "" if the contact
+// does not have the page's form.
 func organisation(contact fhir.Node) nhs.ODSCode {
 	text, found := strings.CutPrefix(contact.Child("value").Value(), contactURL)
 	code, err := nhs.ParseODSCode(text)
@@ -161,7 +160,7 @@ func organisation(contact fhir.Node) nhs.ODSCode {
 	return code
 }
 
-// contact tells what a contact lacks that has not the form of the page.
+// contact reports what a contact lacks to have the page's form.
 func (r *resourceReader) contact(contact fhir.Node) {
 	for _, part := range []struct{ name, want string }{{"use", "work"}, {"system", "url"}} {
 		n := contact.Child(part.name)
@@ -184,9 +183,9 @@ func (r *resourceReader) contact(contact fhir.Node) {
 	}
 }
 
-// end reads until when. That it is an instant with a zone is the schema's
-// concern; what the schema lets pass and no calendar has (24:00, a year of
-// five digits) is refused here.
+// end reads when the subscription ends. The schema requires an instant with a
+// zone; times that the schema accepts but no calendar has (24:00, a year of
+// five digits) are refused here.
 func (r *resourceReader) end(n fhir.Node) {
 	if !n.Exists() {
 		return
@@ -199,7 +198,7 @@ func (r *resourceReader) end(n fhir.Node) {
 	r.End = end.UTC()
 }
 
-// channel reads where to.
+// channel reads where copies go.
 func (r *resourceReader) channel(channel fhir.Node) {
 	if !channel.Exists() {
 		return

@@ -122,8 +122,8 @@ func TestReadResourceRefuses(t *testing.T) {
 	}
 }
 
-// Whatever is missing or misshapen, the schema or this package says so, and
-// what is said twice is said in two ways.
+// Whatever is missing or malformed, the schema or this package reports it.
+// Where both report it, the texts differ.
 func TestEveryRowOfThePageIsChecked(t *testing.T) {
 	for _, change := range []struct{ old, new string }{
 		{`<status value="requested"/>`, ``}, {`<reason value="Follow-up of our patients"/>`, ``},
@@ -204,7 +204,7 @@ func TestWriteXMLIsReadBack(t *testing.T) {
 		if !r.HasID || r.Contact != s.ODS || r.Contacts != s.Contacts || r.Mailbox != s.Mailbox || r.Reason != s.Reason || r.Criteria != s.Criteria.Text || !r.End.Equal(s.End) {
 			t.Fatalf("written %+v, read %+v", s, r)
 		}
-		// The one thing in it that a client could not send.
+		// Only the status is something that a client could not send.
 		if len(findings) != 1 || findings[0].Rule != "subscription-status" {
 			t.Fatalf("findings %v", findings)
 		}
@@ -225,7 +225,7 @@ func TestWriteXMLAsThePageShows(t *testing.T) {
 	}
 }
 
-// TestFindingsAreCapped: whoever sends nonsense is told of some of it.
+// TestFindingsAreCapped: nonsense gets a limited number of findings.
 func TestFindingsAreCapped(t *testing.T) {
 	modifier := `<modifierExtension url="urn:example:x"><valueString value="y"/></modifierExtension>`
 	_, findings, _ := read(t, replaced(t, `<status`, strings.Repeat(modifier, 1000)+`<status`))

@@ -1,6 +1,6 @@
-// Package subscription knows what a subscriber can ask for and which copies an
-// event makes: criteria, route keys and the pure function Match. It knows
-// nothing of HTTP, SQL or time but what it is given.
+// Package subscription defines what a subscriber can ask for and which copies an event
+// makes: criteria, route keys and the pure function Match. It depends on nothing of
+// HTTP or SQL, and it knows the time only from its arguments.
 //
 // Source: NEMS specification 2.15, "Create Subscription" and "Subscriptions Overview".
 package subscription
@@ -22,8 +22,8 @@ type ID [16]byte
 // String returns the 32 hex digits that callers see.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
-// ParseID reads an id. It returns ErrID when the form is wrong; an id of the
-// right form that cannot have been issued here parses to the zero ID.
+// ParseID reads an id. It returns ErrID when the form is wrong. An id of the
+// right form that cannot have been issued here becomes the zero ID.
 func ParseID(s string) (ID, error) {
 	if len(s) != 32 {
 		return ID{}, ErrID
@@ -45,7 +45,7 @@ func ParseID(s string) (ID, error) {
 type Status string
 
 // The states in use: requested waits for an operator's approval, active
-// matches, off has ended.
+// receives copies, off has ended.
 const (
 	Requested Status = "requested"
 	Active    Status = "active"
@@ -56,27 +56,27 @@ const (
 type Subscription struct {
 	ID   ID
 	ASID nhs.ASID    // the system that created it
-	ODS  nhs.ODSCode // the organisation that owns it: contact, mailbox and ASID belong to it
-	// Contacts are the elements contact in XML, all of them in their order; ""
-	// where there is none but the owner's.
+	ODS  nhs.ODSCode // the organisation that owns it; contact, mailbox and ASID belong to this organisation
+	// Contacts are all contact elements in their order, in XML; "" if there is
+	// only the owner's.
 	Contacts string
 	Mailbox  string // channel.endpoint as the subscriber wrote it
 	Criteria Criteria
 	Status   Status
-	End      time.Time // zero: perpetual
+	End      time.Time // zero means that it never ends
 	Reason   string
 	Created  time.Time
 	Version  int // meta.versionId; 1 when created
 }
 
-// Ended reports whether the subscription is over at a moment: it is at the very
-// instant of its end.
+// Ended reports whether the subscription is over at a moment. At the exact
+// moment of its end it is over.
 func (s Subscription) Ended(at time.Time) bool { return ended(s.End, at) }
 
-// Kind says what a route key is made of.
+// Kind says what a route key consists of.
 type Kind byte
 
-// The kinds of route key. Their numbers are stored: never renumber.
+// The kinds of route key. Their numbers are stored: never change them.
 const (
 	ByPatient        Kind = 1 // NHS number
 	ByPractice       Kind = 2 // GP_GP_GP: ODS code of the registered practice
@@ -86,8 +86,8 @@ const (
 	ByCountry        Kind = 6 // COUNTRYCODE: country of the home postcode
 )
 
-// RouteKey is what an event is looked up under: every subscription is filed
-// under exactly one, an event has a handful.
+// RouteKey is a key by which an event finds subscriptions: every subscription
+// has exactly one, an event has a handful.
 type RouteKey struct {
 	Kind  Kind
 	Value string
@@ -121,17 +121,17 @@ const (
 	UnregisteredOnly
 )
 
-// Facts is what matching needs to know of an event.
+// Facts is what matching needs to know about an event.
 type Facts struct {
 	EventCode string
 	Keys      []RouteKey
-	// BirthDate is the patient's date of birth; the zero time when it is not
-	// known: an age filter then does not match.
+	// BirthDate is the patient's date of birth. It is the zero time when
+	// unknown; an age filter then does not match.
 	BirthDate time.Time
-	// Registered says whether the patient has a GP; nil when it is not known:
-	// a registration filter then does not match.
+	// Registered says whether the patient has a GP. It is nil when unknown; a
+	// registration filter then does not match.
 	Registered *bool
-	// At is the moment of acceptance: ages and ends are judged as of it.
+	// At is the moment of acceptance, at which ages and ends are judged.
 	At time.Time
 }
 
@@ -139,7 +139,7 @@ type Facts struct {
 // and a class with an event. Stores read candidates; Match decides.
 type Candidate struct {
 	ID           ID
-	Mailbox      int64 // the store's number of the mailbox
+	Mailbox      int64 // the store's number for the mailbox
 	Key          RouteKey
 	Ages         []Age
 	Registration Registration
@@ -151,10 +151,10 @@ type Candidate struct {
 // Copy is one copy of an event for one mailbox.
 type Copy struct {
 	Mailbox int64
-	// Subscriptions lists who asked for it, in the order of their ids, at most
-	// MaxNamed.
+	// Subscriptions lists the subscriptions that asked for it, ordered by id,
+	// at most MaxNamed.
 	Subscriptions []ID
-	// PartnerID is `id|tag~~~id|tag` over the tagged ones, "" when none has a
+	// PartnerID is `id|tag~~~id|tag` for the tagged ones, "" when none has a
 	// tag (NEMS specification, "Event Receiver Requirements").
 	PartnerID string
 }

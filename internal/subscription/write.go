@@ -8,13 +8,13 @@ import (
 	"nems/internal/nhs"
 )
 
-// instant is how a NEMS writes times: to the millisecond, with a zone, as the
-// read page's example has it.
+// instant is how a NEMS writes times: to the millisecond, with a zone, as in
+// the example of the read page.
 const instant = "2006-01-02T15:04:05.000-07:00"
 
 // WriteXML writes the Subscription resource that reading returns: what the
-// subscriber sent, with id, meta.versionId and meta.lastUpdated, and the status
-// of the moment ("Read Subscription").
+// subscriber sent, with id, meta.versionId, meta.lastUpdated and the current
+// status ("Read Subscription").
 func WriteXML(s Subscription) []byte {
 	w := fhir.NewWriter("Subscription")
 	w.Value("id", s.ID.String())
@@ -41,7 +41,7 @@ func WriteXML(s Subscription) []byte {
 	return w.Bytes()
 }
 
-// OrganisationContact is the contact of an organisation, in XML.
+// OrganisationContact returns the contact of an organisation, in XML.
 func OrganisationContact(ods nhs.ODSCode) []byte {
 	w := &fhir.Writer{}
 	w.Open("contact").Value("system", "url").Value("value", contactURL+string(ods)).Value("use", "work")
@@ -49,7 +49,7 @@ func OrganisationContact(ods nhs.ODSCode) []byte {
 }
 
 // writeContacts writes all contacts in one form, whatever prefixes and blanks
-// the resource has them with.
+// the resource uses.
 func writeContacts(root fhir.Node) []byte {
 	w := &fhir.Writer{}
 	for contact := range root.ChildrenNamed("contact") {

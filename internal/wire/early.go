@@ -5,31 +5,32 @@ import (
 	"time"
 )
 
-// readByServer is up to which size package net/http itself reads what is left of
-// a body before it sends the answer; of larger ones it reads nothing.
+// readByServer is the size up to which package net/http itself reads the rest of
+// a body before it sends the answer. Of larger bodies it reads nothing.
 const readByServer = 256 << 10
 
-// lingerSilence is how long a refused client may pause before nothing more is
-// read of its body.
+// lingerSilence is how long a refused client may pause before we stop reading
+// its body.
 const lingerSilence = 500 * time.Millisecond
 
-// AnswerEarly lets the answer go out before a large body has come in, and reports
-// whether it may. Linger must follow the answer. begun says that reading the body
-// has begun.
+// AnswerEarly allows the answer to be sent before a large body has arrived, and
+// reports whether that is possible. Linger must follow the answer. begun says
+// that the body has been read in part.
 func AnswerEarly(w http.ResponseWriter, r *http.Request, begun bool) bool {
 	large := r.ContentLength < 0 || r.ContentLength > readByServer
 	waits := r.Header.Get("Expect") != "" && !begun
-	// Who waits for leave to send needs no more than the answer; HTTP/2 tells
-	// the client to stop.
+	// A client that waits for permission to send needs only the answer, and
+	// HTTP/2 tells the client to stop.
 	if !large || waits || r.ProtoMajor != 1 {
 		return false
 	}
 	return http.NewResponseController(w).EnableFullDuplex() == nil
 }
 
-// Linger sends the answer on its way and reads what is left of the refused body,
-// for nothing: at most so many bytes, for so long. A client that sends all before
-// it listens would otherwise find its connection reset, and never see the answer.
+// Linger sends the answer, and then reads and discards the rest of the refused
+// body: at most so many bytes, for at most so long. Without this, a client that
+// sends everything before it reads would find its connection reset and never see
+// the answer.
 func Linger(w http.ResponseWriter, r *http.Request, most int64, within time.Duration) {
 	connection := http.NewResponseController(w)
 	if connection.Flush() != nil {

@@ -7,45 +7,45 @@ import (
 	"time"
 )
 
-// Pace is how fast a peer has to take or send: a piece of at most 64 KiB within
-// Silence, and Rate bytes a second on average. Only the time that it is waited for
-// counts. Whoever is slower is cut off: reading and writing then fail with
-// os.ErrDeadlineExceeded.
+// Pace is how fast a peer must receive or send: each piece of at most 64 KiB
+// within Silence, and Rate bytes a second on average. Only the time spent waiting
+// for the peer counts. A slower peer is cut off: reading and writing then fail
+// with os.ErrDeadlineExceeded.
 type Pace struct {
 	Silence time.Duration
 	Rate    float64
 }
 
-// piece is how many bytes are handed over under one deadline.
+// piece is the number of bytes that one deadline applies to.
 const piece = 64 << 10
 
 // peer is one direction of a request's connection.
 type peer struct {
 	pace   Pace
-	passed int64         // bytes
-	waited time.Duration // for them
+	passed int64         // bytes transferred so far
+	waited time.Duration // time spent waiting for them
 }
 
-// limit is how long the next piece may take.
+// limit returns how long the next piece may take.
 func (p *peer) limit() time.Duration {
 	earned := time.Duration(float64(p.passed+piece) / p.pace.Rate * float64(time.Second))
 	return max(0, min(p.pace.Silence, p.pace.Silence+earned-p.waited))
 }
 
-// move hands a piece over within its limit.
+// move transfers a piece within its limit.
 func (p *peer) move(deadline func(time.Time) error, hand func([]byte) (int, error), b []byte) (int, error) {
 	began := time.Now()
-	_ = deadline(began.Add(p.limit())) // not every writer has deadlines
+	_ = deadline(began.Add(p.limit())) // not every writer supports deadlines
 	n, err := hand(b[:min(len(b), piece)])
 	p.passed += int64(n)
 	p.waited += time.Since(began)
 	return n, err
 }
 
-// Body is a request's body that has to arrive at a Pace. It belongs to one
+// Body is a request's body that must arrive at a Pace. It belongs to one
 // goroutine.
 type Body struct {
-	// Whole: all of it was read.
+	// Whole says that all of the body was read.
 	Whole bool
 
 	source     io.Reader
@@ -68,7 +68,7 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Response is an answer that has to be taken at a Pace. It belongs to one
+// Response is an answer that must be received at a Pace. It belongs to one
 // goroutine.
 type Response struct {
 	http.ResponseWriter
@@ -76,12 +76,12 @@ type Response struct {
 	connection *http.ResponseController
 }
 
-// NewResponse returns w with the pace.
+// NewResponse returns a Response that writes to w.
 func NewResponse(w http.ResponseWriter, pace Pace) *Response {
 	return &Response{ResponseWriter: w, peer: peer{pace: pace}, connection: http.NewResponseController(w)}
 }
 
-// WriteHeader gives an answer without a body its time too.
+// WriteHeader also sets the deadline for an answer without a body.
 func (r *Response) WriteHeader(status int) {
 	_ = r.connection.SetWriteDeadline(time.Now().Add(r.peer.pace.Silence))
 	r.ResponseWriter.WriteHeader(status)

@@ -16,8 +16,8 @@ import (
 
 var pace = wire.Pace{Silence: 30 * time.Second, Rate: 16 << 10}
 
-// pipes is a listener of one connection in memory, whose deadlines go by the
-// clock of a test's bubble.
+// pipes is a listener with one connection in memory, whose deadlines follow the
+// clock of a synctest bubble.
 type pipes struct {
 	conn   chan net.Conn
 	closed chan struct{}
@@ -35,8 +35,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error { close(p.closed); return nil }
 func (*pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-// exchange has a client speak to a handler, on a clock that moves when everybody
-// waits.
+// exchange runs a client against a handler, on a clock that advances when all
+// goroutines wait.
 func exchange(t *testing.T, handle http.HandlerFunc, client func(net.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
@@ -51,8 +51,8 @@ func exchange(t *testing.T, handle http.HandlerFunc, client func(net.Conn)) {
 	})
 }
 
-// A client that takes a piece every so often gets all of it, however long that
-// takes; one that falls silent, or goes on below the rate, is cut off.
+// A client that takes a piece regularly gets everything, however long that
+// takes. One that falls silent, or stays below the rate, is cut off.
 func TestAnswerIsTakenAtAPace(t *testing.T) {
 	const size = 4 << 20
 	for _, c := range []struct {
@@ -89,8 +89,8 @@ func TestAnswerIsTakenAtAPace(t *testing.T) {
 	}
 }
 
-// The same for bodies; whoever sent all of one may then wait for as long as the
-// answer takes.
+// The same applies to bodies. A client that has sent its whole body may then
+// wait as long as the answer takes.
 func TestBodyComesAtAPace(t *testing.T) {
 	const size = 1 << 20
 	for _, c := range []struct {

@@ -1,8 +1,8 @@
-// Package devworld is the world that `nems serve --dev` and the demo are seeded
-// with: systems, mailboxes, organisations, postcodes and patients, enough to
-// see every rule at work. Everybody in it is invented; docs/dev-world.md lists
-// them. The organisations' and areas' codes have their real form and mostly
-// their real place, since messages and subscriptions name them.
+// Package devworld holds the data with which `nems serve --dev` and the demo
+// start: systems, mailboxes, organisations, postcodes and patients, enough to
+// see every rule at work. All people are invented; docs/dev-world.md lists
+// them. The codes of organisations and areas have their real form and mostly
+// their real place, because messages and subscriptions name them.
 package devworld
 
 import (
@@ -32,8 +32,8 @@ var organisations []byte
 //go:embed postcodes.csv
 var postcodes []byte
 
-// Seed hands the directory's part of the world to a sink: organisations and
-// postcodes first, then the patients.
+// Seed passes the directory's part of the world to a sink: organisations and
+// postcodes first, then patients.
 func Seed(ctx context.Context, sink directory.Sink) error {
 	for _, file := range []struct {
 		kind directory.Kind
@@ -55,13 +55,13 @@ func Seed(ctx context.Context, sink directory.Sink) error {
 	return nil
 }
 
-// The interaction ids of both sides.
+// The interaction ids for publishing and for subscribing.
 const (
 	publishing  = "urn:nhs:names:services:events:*"
 	subscribing = "urn:nhs:names:services:clinicals-sync:*"
 )
 
-// Systems returns the callers of the world. Each may do all of its side.
+// Systems returns the systems of the world. Each may use every interaction of its side.
 func Systems() []access.System {
 	subscriber := func(asid nhs.ASID, name string, ods nhs.ODSCode) access.System {
 		return access.System{
@@ -85,8 +85,8 @@ type Box struct {
 	Password string
 }
 
-// Mailboxes returns the mailboxes of the world: the service's own, those of
-// the two subscribers, and two that the MESH sandbox has as well.
+// Mailboxes returns the mailboxes of the world: the service's own, those of the
+// two subscribers, and some that the MESH sandbox has as well.
 func Mailboxes() []Box {
 	return []Box{
 		{Mailbox, "Dev NEMS", "X26", Password},

@@ -31,7 +31,7 @@ func number(t *testing.T, digits string) nhs.NHSNumber {
 	return n
 }
 
-// What users and tests elsewhere hold on to.
+// Facts that users, and tests of other packages, rely on.
 func TestWhatOthersRelyOn(t *testing.T) {
 	w, ctx := seeded(t), t.Context()
 	jack := directory.Patient{
@@ -79,7 +79,7 @@ func TestSuperseded(t *testing.T) {
 	if got, err := w.Patient(ctx, old); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("the superseded number gives %+v, %v", got, err)
 	}
-	// Superseded twice, and by a record that is not there.
+	// One number superseded twice, and one superseded by a missing record.
 	oldest, lost := number(t, "9990000271"), number(t, "9990000298")
 	if err := w.PutPatients(ctx, []directory.Patient{
 		{NHSNumber: oldest, SupersededBy: old}, {NHSNumber: lost, SupersededBy: number(t, "9990000018")},
@@ -135,7 +135,7 @@ func TestSystemsAndMailboxes(t *testing.T) {
 	}
 }
 
-// The page for people lists the whole world.
+// docs/dev-world.md lists the whole world.
 func TestDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/dev-world.md")
 	if err != nil {

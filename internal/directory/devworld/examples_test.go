@@ -12,8 +12,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// The official examples can be published in the dev world: their patients are
-// there and agree, but for the one whose routing birth date is another child's.
+// The official examples can be published in the dev world: their patients exist
+// and agree, except the one whose routing birth date is another child's.
 func TestOfficialExamplesFindTheirPatients(t *testing.T) {
 	const folder = "../../../testdata/official"
 	files, err := filepath.Glob(filepath.Join(folder, "*.xml"))
@@ -38,7 +38,7 @@ func TestOfficialExamplesFindTheirPatients(t *testing.T) {
 		e, _ := event.Read(doc)
 		number, err := nhs.ParseNHSNumber(e.Routing.NHSNumber)
 		if err != nil {
-			continue // births: no number of the mother's, or one with a wrong check digit
+			continue // births: the mother's number is missing or has a wrong check digit
 		}
 		found++
 		p, err := w.Patient(t.Context(), number)

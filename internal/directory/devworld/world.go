@@ -10,8 +10,8 @@ import (
 	"nems/internal/spine"
 )
 
-// World is the whole world in memory: directory, registry and sink at once,
-// for tests of everything that looks something up. Safe for concurrent use.
+// World is the whole world in memory: directory, registry and sink at once. It
+// is for tests of everything that looks something up. Safe for concurrent use.
 type World struct {
 	mu            sync.RWMutex
 	away          bool
@@ -42,12 +42,12 @@ func (w *World) SetAway(away bool) {
 	w.away = away
 }
 
-// Router routes by this world.
+// Router returns a Router on this world.
 func (w *World) Router() directory.Router {
 	return directory.Router{Patients: w, Organisations: w, Postcodes: w}
 }
 
-// maxHops bounds how often a number was superseded.
+// maxHops limits how often a number may have been superseded.
 const maxHops = 10
 
 // Patient implements directory.Patients.

@@ -10,13 +10,13 @@ import (
 	"nems/internal/nhs"
 )
 
-// answer is what PDS said of a patient.
+// answer is what PDS said about a patient.
 type answer struct {
 	patient directory.Patient
 	absent  bool // there is no such patient
 }
 
-// give hands an answer out: with a copy of what its receiver could change.
+// give returns the answer, with a copy of what the receiver could change.
 func (a answer) give() (directory.Patient, error) {
 	if a.absent {
 		return directory.Patient{}, directory.ErrNotFound
@@ -25,15 +25,15 @@ func (a answer) give() (directory.Patient, error) {
 	return a.patient, nil
 }
 
-// cache keeps the answers asked for last. It is a map and a list rather than a
-// library's, because those read the machine's clock.
+// cache keeps the most recently used answers. It is a map and a list rather
+// than a library, because libraries read the machine's clock.
 type cache struct {
 	mu      sync.Mutex
 	size    int
 	entries map[nhs.NHSNumber]*list.Element
-	order   *list.List // of *entry, the one used last in front
-	// forgotten counts calls of forget: an answer asked for before one of them
-	// may be older than what was heard.
+	order   *list.List // of *entry, the most recently used first
+	// forgotten counts calls of forget. An answer that was requested before
+	// such a call may be older than the change that caused the call.
 	forgotten uint64
 }
 
@@ -47,8 +47,8 @@ func newCache(size int) *cache {
 	return &cache{size: size, entries: map[nhs.NHSNumber]*list.Element{}, order: list.New()}
 }
 
-// get returns an answer that is still good. A clock that was set back makes
-// answers from its future bad, so that none outlives its time.
+// get returns an answer that is still valid. If the clock was set back, answers
+// from its future are invalid, so that none lives longer than its time.
 func (c *cache) get(n nhs.NHSNumber, now time.Time) (answer, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,14 +65,14 @@ func (c *cache) get(n nhs.NHSNumber, now time.Time) (answer, bool) {
 	return e.answer, true
 }
 
-// state is to be taken before PDS is asked, and handed to put.
+// state must be called before PDS is asked; its result is for put.
 func (c *cache) state() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.forgotten
 }
 
-// put keeps an answer that was asked for at from, unless something was
+// put stores an answer that was requested at from, unless something was
 // forgotten since.
 func (c *cache) put(n nhs.NHSNumber, a answer, from time.Time, ttl time.Duration, state uint64) {
 	c.mu.Lock()

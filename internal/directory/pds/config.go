@@ -16,19 +16,19 @@ import (
 	"nems/internal/nhs"
 )
 
-// Config says which PDS to ask, as whom, and how hard. What is left zero has
-// the default named with it.
+// Config says which PDS to ask, with which identity, and how often. A field
+// left zero has the default in parentheses.
 type Config struct {
-	// Base is the address of the API, as in
-	// "https://api.service.nhs.uk/personal-demographics/FHIR/R4". It is https,
-	// but for a host of this machine.
+	// Base is the address of the API, such as
+	// "https://api.service.nhs.uk/personal-demographics/FHIR/R4". It must be
+	// https, except for a host of this machine.
 	Base string
-	// TokenURL is the address of the token endpoint, letter by letter as it is
-	// to stand in the JWT's aud: "https://api.service.nhs.uk/oauth2/token".
+	// TokenURL is the address of the token endpoint, exactly as it must appear
+	// in the JWT's aud: "https://api.service.nhs.uk/oauth2/token".
 	TokenURL string
 	// APIKey is the application's key (iss and sub of the JWT).
 	APIKey string
-	// KeyID names the public key that was handed in (kid).
+	// KeyID names the public key that was registered (kid).
 	KeyID string
 	// Key signs the JWT (RS512); see ParseKey.
 	Key *rsa.PrivateKey
@@ -39,30 +39,33 @@ type Config struct {
 	// never followed, since they would repeat the NHS number.
 	HTTP *http.Client
 	// Now is the clock of the cache, of tokens and of Retry-After. Timeouts, the
-	// rate and the breaker go by the machine's clock.
+	// rate and the breaker use the machine's clock.
 	Now func() time.Time
-	// Log hears of PDS going away and coming back, and why; nil: nobody does.
+	// Log gets a line when PDS goes away or comes back, with the reason; nil means no log.
 	Log *slog.Logger
-	// Observe is told how each call of Patient was answered from the cache, and
-	// how each look-up ended and how long it took; nil: nobody is.
+	// Observe is called for each call of Patient that the cache answered, and
+	// for each look-up with its outcome and duration; nil means no calls.
 	Observe func(Outcome, time.Duration)
 
-	// Size is the most patients in the cache (10,000). TTL is how old an answer
-	// may be (1 minute), counted from when it was asked for; NegativeTTL how old
-	// "not found" may be (10 s). A negative one keeps none.
+	// Size is the largest number of patients in the cache (10,000). TTL is how
+	// old an answer may be (1 minute), counted from the request. NegativeTTL is
+	// how old "not found" may be (10 s). A negative TTL keeps no answers.
 	Size             int
 	TTL, NegativeTTL time.Duration
-	// Rate is the most requests a second (5: what PDS grants an application
-	// unless agreed otherwise), Burst how many of them at once (one second's).
+	// Rate is the largest number of requests a second (5: what PDS grants an
+	// application unless agreed otherwise). Burst is how many of them may come
+	// at once (those of one second).
 	Rate  float64
 	Burst int
-	// Concurrency is the most requests under way (8).
+	// Concurrency is the largest number of requests in progress (8).
 	Concurrency int
-	// Timeout bounds one request with its body (5 s), Wait a whole look-up with
-	// its turn, its token and its second attempt (10 s).
+	// Timeout limits one request including its body (5 s). Wait limits a whole
+	// look-up including its wait for a turn, its token and its second attempt
+	// (10 s).
 	Timeout, Wait time.Duration
-	// Trip failures in a row (5) make PDS count as away: look-ups are answered
-	// at once, and after Rest (15 s) one of them is tried.
+	// After Trip failures in a row (5) PDS counts as away: look-ups are
+	// answered at once without a request. After Rest (15 s) one look-up is
+	// tried.
 	Trip uint32
 	Rest time.Duration
 }
@@ -70,8 +73,8 @@ type Config struct {
 // minKeyBits is the smallest RSA key in use today; the NHS asks for 4096 bits.
 const minKeyBits = 2048
 
-// ParseKey reads an RSA private key in PEM, PKCS #1 or PKCS #8. Its errors hold
-// nothing of the key.
+// ParseKey reads an RSA private key in PEM, PKCS #1 or PKCS #8. Its errors
+// quote nothing of the key.
 func ParseKey(data []byte) (*rsa.PrivateKey, error) {
 	block, _ := pem.Decode(data)
 	if block == nil {
@@ -94,7 +97,7 @@ func ParseKey(data []byte) (*rsa.PrivateKey, error) {
 	return key, nil
 }
 
-// check returns the base address without a slash at its end.
+// check checks the configuration and returns the base address without a slash at its end.
 func (c *Config) check() (string, error) {
 	for _, field := range []struct{ name, value string }{{"API key", c.APIKey}, {"key id", c.KeyID}} {
 		if field.value == "" {
@@ -116,7 +119,7 @@ func (c *Config) check() (string, error) {
 	return strings.TrimRight(c.Base, "/"), nil
 }
 
-// safeURL tells whether tokens and NHS numbers may be sent there.
+// safeURL reports whether tokens and NHS numbers may be sent to an address.
 func safeURL(s string) bool {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
@@ -127,7 +130,7 @@ func safeURL(s string) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && here
 }
 
-// client is a copy of the configured client, which follows no redirects and
+// client returns a copy of the configured client that follows no redirects and
 // keeps no cookies.
 func (c *Config) client() *http.Client {
 	transport := http.RoundTripper(nil)

@@ -17,16 +17,16 @@ import (
 	"nems/internal/nhs"
 )
 
-// bubble runs a test by a clock that moves on when nothing else does.
+// bubble runs a test in a synctest bubble, whose clock advances when all goroutines wait.
 func bubble(t *testing.T, f func(t *testing.T)) {
-	pdstest.Key() // made before the clock is another
+	pdstest.Key() // made outside the bubble, with the real clock
 	synctest.Test(t, f)
 }
 
-// pass lets time pass by a bubble's clock.
+// pass lets time pass on the bubble's clock.
 func pass(d time.Duration) { time.Sleep(d) }
 
-// many are NHS numbers that nobody has, all different.
+// many returns different NHS numbers that no patient has.
 func many(t testing.TB, count int) []nhs.NHSNumber {
 	t.Helper()
 	var all []nhs.NHSNumber
@@ -38,7 +38,7 @@ func many(t testing.TB, count int) []nhs.NHSNumber {
 	return all
 }
 
-// together looks patients up at the same time and counts those that were away.
+// together looks patients up at the same time and counts the answers that were ErrAway.
 func together(t *testing.T, w *world, numbers []nhs.NHSNumber) (away int64) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -58,7 +58,7 @@ func together(t *testing.T, w *world, numbers []nhs.NHSNumber) (away int64) {
 }
 
 // While PDS is down nobody waits for it, and one look-up at a time finds out
-// when it is back.
+// whether it is back.
 func TestBreaker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 3 })
@@ -90,8 +90,7 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// Patients that are not there, throttling and callers that leave are no
-// reason to think that PDS is down.
+// Missing patients, throttling and callers that leave do not trip the breaker.
 func TestWhatDoesNotTrip(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 1 })
@@ -135,7 +134,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A rest that was asked for while the clock was ahead ends when it is put right.
+// A Retry-After that was received while the clock was ahead ends when the clock is put right.
 func TestRetryAfterByAClockThatWasAhead(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var ahead atomic.Int64
@@ -164,8 +163,8 @@ func TestRetryAfterByAClockThatWasAhead(t *testing.T) {
 	})
 }
 
-// Five a second and not one more; who cannot have a turn in time hears so at
-// once.
+// Five requests a second and not one more. A caller that cannot have a turn in
+// time is told at once.
 func TestRate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Rate = 5 })
@@ -182,14 +181,14 @@ func TestRate(t *testing.T) {
 			}
 			pass(time.Second)
 		}
-		// One has its turn in the moment that its time is up.
+		// One caller gets its turn at the moment when its time is up.
 		if away := <-done; away != 145 && away != 146 || time.Since(began) > w.Wait {
 			t.Errorf("%d away after %v", away, time.Since(began))
 		}
 	})
 }
 
-// Neither a request nor a look-up takes longer than it may.
+// Neither a request nor a look-up takes longer than allowed.
 func TestTimeouts(t *testing.T) {
 	for _, m := range []pdstest.Misbehaviour{pdstest.SlowBefore, pdstest.SlowAfter, pdstest.SlowBody} {
 		for _, endpoint := range []pdstest.Endpoint{pdstest.Token, pdstest.Patient} {
@@ -211,8 +210,8 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// A token is replaced before it ends, so that PDS never refuses one; one that
-// is withdrawn costs one more request.
+// A token is replaced before it expires, so that PDS never refuses one. A token
+// that is withdrawn costs one more request.
 func TestTokens(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.TTL = -1 })
@@ -236,8 +235,8 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// For every way to use it, an answer is what PDS had at a moment no longer ago
-// than the time to live.
+// However the client is used, an answer is what PDS had at some moment within
+// the time to live.
 func TestNeverStale(t *testing.T) {
 	const ttl, negative = 60, 10 // seconds
 	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -269,7 +268,7 @@ func TestNeverStale(t *testing.T) {
 			}
 		}
 		change()
-		asked := int64(0) // when PDS was asked for nobody
+		asked := int64(0) // when PDS was asked for the unknown patient
 		r.Repeat(map[string]func(*rapid.T){
 			"pass":   func(r *rapid.T) { second.Add(int64(rapid.IntRange(1, 40).Draw(r, "seconds"))) },
 			"change": func(*rapid.T) { change() },

@@ -13,9 +13,9 @@ import (
 	"nems/internal/nhs"
 )
 
-// lookUp asks PDS and remembers what it says. An answer's age counts from the
-// moment before the request: what PDS says may have been true no longer than
-// that.
+// lookUp asks PDS and caches the answer. The answer's age counts from the
+// moment before the request, because the answer may have been true no longer
+// than that.
 func (c *Client) lookUp(n nhs.NHSNumber) (answer, error) {
 	if !c.begin() {
 		return answer{}, &failure{outcome: Closed, text: "the client is closed"}
@@ -38,8 +38,8 @@ func (c *Client) lookUp(n nhs.NHSNumber) (answer, error) {
 	return a, err
 }
 
-// complain logs what an operator may have to see to. That the breaker is open
-// was said when it opened.
+// complain logs failures that an operator may have to act on. An open breaker
+// was already logged when it opened.
 func (c *Client) complain(q query, err error) {
 	var f *failure
 	if errors.As(err, &f) && f.outcome != Resting && f.outcome != Closed && f.outcome != Busy {
@@ -47,10 +47,10 @@ func (c *Client) complain(q query, err error) {
 	}
 }
 
-// settle makes a patient of the record. PDS answers a superseded number with
-// the record that supersedes it, and says so only by its id: the same as an
-// answer that was meant for somebody else looks. So it is believed when a
-// second request is answered alike.
+// settle converts the record to a patient. PDS answers a superseded number with
+// the record that supersedes it, and only the record's id shows that. An answer
+// meant for somebody else looks the same. So another id is believed only if a
+// second request returns the same one.
 func (c *Client) settle(ctx context.Context, q query) (answer, error) {
 	r, err := c.twice(ctx, q)
 	if err == nil && !r.invalidated && r.id != q.number {
@@ -69,8 +69,8 @@ func (c *Client) settle(ctx context.Context, q query) (answer, error) {
 	return answer{patient: r.patient(q.number, c.Now())}, nil
 }
 
-// twice makes the request again, a random moment later, if its first attempt
-// broke in a way that may have passed already.
+// twice makes the request again, a random moment later, if the first attempt
+// failed in a way that may have passed already.
 func (c *Client) twice(ctx context.Context, q query) (record, error) {
 	r, err := c.once(ctx, q)
 	var f *failure
@@ -86,12 +86,12 @@ func (c *Client) twice(ctx context.Context, q query) (record, error) {
 	}
 	again, errAgain := c.once(ctx, q)
 	if errors.As(errAgain, &f) && f.outcome == Resting {
-		return r, err // why there was no second attempt says less
+		return r, err // the first error says more than why there was no second attempt
 	}
 	return again, errAgain
 }
 
-// once makes a request when its turn has come, unless PDS is known to be away.
+// once makes a request when it gets its turn, unless PDS is known to be away.
 func (c *Client) once(ctx context.Context, q query) (record, error) {
 	if err := c.away(); err != nil {
 		return record{}, err
@@ -115,12 +115,12 @@ func (c *Client) once(ctx context.Context, q query) (record, error) {
 	return r, err
 }
 
-// errResting answers while PDS is left alone.
-var errResting error = &failure{outcome: Resting, text: "it is away and is left alone for a while"}
+// errResting is the answer while PDS is not asked.
+var errResting error = &failure{outcome: Resting, text: "it is unavailable and is not asked for a while"}
 
-// away tells, without asking, that PDS would not answer now.
+// away returns an error if PDS is known not to answer now.
 func (c *Client) away() error {
-	// A rest that is longer than any was asked for by a clock that has been put back.
+	// A rest longer than the maximum was recorded by a clock that has since been set back.
 	rest := time.Duration(c.rest.Load() - c.Now().UnixNano())
 	if c.breaker.State() == gobreaker.StateOpen || rest > 0 && rest <= maxRetryAfter {
 		return errResting
@@ -128,8 +128,8 @@ func (c *Client) away() error {
 	return nil
 }
 
-// turn waits for the next request that the rate allows. It does not wait in
-// vain: when that would be too late it fails at once.
+// turn waits for the next request that the rate allows. If that would come too
+// late, it fails at once instead of waiting.
 func (c *Client) turn(ctx context.Context) error {
 	if err := c.limiter.Wait(ctx); err != nil {
 		return c.noTurn(ctx)
@@ -144,7 +144,7 @@ func (c *Client) noTurn(ctx context.Context) error {
 	return &failure{outcome: Busy, text: "more patients are asked for than its rate allows"}
 }
 
-// leaveAlone obeys a Retry-After.
+// leaveAlone stops requests for the time of a Retry-After.
 func (c *Client) leaveAlone(d time.Duration) {
 	until := c.Now().Add(d).UnixNano()
 	for {

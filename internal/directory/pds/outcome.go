@@ -13,10 +13,10 @@ import (
 	"nems/internal/directory"
 )
 
-// Outcome is how a look-up ended: a closed set, fit for a metric's label.
+// Outcome is how a look-up ended. It is a closed set, suitable as a metric label.
 type Outcome string
 
-// The outcomes. From Busy on, the caller got directory.ErrAway.
+// The outcomes. With Busy and those after it the caller gets directory.ErrAway.
 const (
 	Cached      Outcome = "cached"      // answered from the cache
 	Found       Outcome = "found"       // a record
@@ -25,23 +25,23 @@ const (
 	Busy        Outcome = "busy"        // our own limits: no turn in time
 	Resting     Outcome = "resting"     // the breaker is open, or Retry-After has not passed
 	Throttled   Outcome = "throttled"   // 429
-	Refused     Outcome = "refused"     // PDS or its token endpoint will not have us: 400, 401, 403
+	Refused     Outcome = "refused"     // PDS or its token endpoint refuses this application: 400, 401, 403
 	Failed      Outcome = "failed"      // 408, 5xx
-	Unreachable Outcome = "unreachable" // no connection, or it broke
+	Unreachable Outcome = "unreachable" // no connection, or the connection broke
 	TimedOut    Outcome = "timed_out"   // no answer in time
 	Unreadable  Outcome = "unreadable"  // an answer that makes no sense
 	Closed      Outcome = "closed"      // the client was closed
 )
 
-// failure is why there is no answer. It is a directory.ErrAway.
+// failure says why there is no answer. It is a directory.ErrAway.
 type failure struct {
 	outcome Outcome
-	text    string // written here, never quoted
-	status  int    // HTTP status, 0: none
-	again   bool   // worth a second attempt at once
+	text    string // a fixed text of ours, never a quotation
+	status  int    // HTTP status; 0 means none
+	again   bool   // a second attempt at once may help
 }
 
-// Error says what is the matter, and nothing of whom was asked for.
+// Error returns the reason, without anything about the patient.
 func (f *failure) Error() string {
 	text := "PDS: " + f.text
 	if f.status != 0 {
@@ -53,10 +53,10 @@ func (f *failure) Error() string {
 // Unwrap makes every failure a directory.ErrAway.
 func (f *failure) Unwrap() error { return directory.ErrAway }
 
-// Temporary tells that another attempt later may do.
+// Temporary reports that another attempt later may succeed.
 func (f *failure) Temporary() bool { return true }
 
-// blameless tells whether an error says nothing of PDS's health.
+// blameless reports whether an error says nothing about PDS's health.
 func blameless(err error) bool {
 	var f *failure
 	if !errors.As(err, &f) {
@@ -79,8 +79,8 @@ func outcomeOf(a answer, err error) Outcome {
 	return Found
 }
 
-// broken says what happened to a request without an answer. What net/http says
-// holds the URL, and may quote what the other side sent: none of it is kept.
+// broken describes a request that got no answer. The error of net/http contains
+// the URL and may quote what the other side sent, so nothing of it is kept.
 func broken(ctx context.Context, err error) *failure {
 	f := &failure{outcome: Unreachable, text: "the connection failed", again: true}
 	var (

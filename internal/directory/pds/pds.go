@@ -1,12 +1,12 @@
-// Package pds asks the NHS Personal Demographics Service for patients: its FHIR
-// API (R4), with application-restricted access. What it knows of PDS is from
-// the specification in NHSDigital/personal-demographics-service-api and from
-// the NHS's page "Application-restricted RESTful APIs - signed JWT
+// Package pds asks the NHS Personal Demographics Service for patients, through
+// its FHIR API (R4) with application-restricted access. Its knowledge of PDS
+// comes from the specification in NHSDigital/personal-demographics-service-api
+// and from the NHS's page "Application-restricted RESTful APIs - signed JWT
 // authentication".
 //
-// Nothing of a patient leaves it but in a directory.Patient: its errors and log
-// lines are put together from a closed set of words, a request's random id and
-// an HTTP status, never from what PDS or the network said.
+// Data of a patient leaves this package only in a directory.Patient. Errors and
+// log lines are composed of a closed set of words, a request's random id and an
+// HTTP status, never of what PDS or the network said.
 package pds
 
 import (
@@ -31,9 +31,9 @@ var _ directory.Patients = (*Client)(nil)
 
 // Client is a directory.Patients over PDS. Safe for concurrent use.
 //
-// An answer that it cannot understand wholly is no answer: everything but a
-// patient's record, PDS's own word that there is none, and PDS's own word that
-// the record was invalidated, is directory.ErrAway.
+// It accepts only three answers: a patient's record, PDS's own statement that
+// there is none, and PDS's own statement that the record was invalidated.
+// Everything else is directory.ErrAway.
 type Client struct {
 	Config
 	base    string
@@ -44,17 +44,17 @@ type Client struct {
 	limiter *rate.Limiter
 	slots   chan struct{}
 	breaker *gobreaker.CircuitBreaker[record]
-	rest    atomic.Int64 // Unix nanoseconds until which PDS asked to be left alone
+	rest    atomic.Int64 // Unix nanoseconds until which PDS must not be asked (Retry-After)
 
-	mu     sync.Mutex // of closed, and of adding to under way
+	mu     sync.Mutex // guards closed, and additions to wg
 	closed bool
-	wg     sync.WaitGroup // look-ups under way
+	wg     sync.WaitGroup // look-ups in progress
 	ctx    context.Context
 	cancel context.CancelFunc
 }
 
-// New returns a Client. It starts nothing and asks nobody; it fails only when
-// the configuration cannot be used.
+// New returns a Client. It starts nothing and makes no request. It fails only
+// when the configuration cannot be used.
 func New(config Config) (*Client, error) {
 	config.setDefaults()
 	base, err := config.check()
@@ -82,7 +82,7 @@ func New(config Config) (*Client, error) {
 	return c, nil
 }
 
-// Close ends the look-ups under way, waits for them and closes idle
+// Close cancels the look-ups in progress, waits for them and closes idle
 // connections. Later look-ups are answered with directory.ErrAway.
 func (c *Client) Close() {
 	c.mu.Lock()
@@ -95,8 +95,8 @@ func (c *Client) Close() {
 
 // Patient implements directory.Patients. Callers that ask for the same patient
 // at the same time share one look-up, which goes on for Config.Wait whether or
-// not they stay. A caller whose deadline passes gets directory.ErrAway, one
-// that gives up its context's error.
+// not they wait for it. A caller whose deadline passes gets directory.ErrAway.
+// A caller whose context is cancelled gets the context's error.
 func (c *Client) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
 	if n.IsZero() {
 		return directory.Patient{}, directory.ErrNotFound
@@ -120,16 +120,16 @@ func (c *Client) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patien
 	}
 }
 
-// Forget drops what is known of a patient, so that the next look-up asks PDS: a
-// change of the record was heard of. Answers that are on their way to the cache
-// are not kept either.
+// Forget drops what is cached about a patient, because a change of the record
+// was reported. The next look-up asks PDS. Answers that are on their way to the
+// cache are not kept either.
 func (c *Client) Forget(n nhs.NHSNumber) {
 	c.flights.Forget(n.Digits())
 	c.cache.forget(n)
 }
 
-// gaveUp is the error of a caller that does not wait any longer; nil while it
-// does.
+// gaveUp returns the error for a caller that no longer waits; nil while it
+// waits.
 func gaveUp(ctx context.Context) error {
 	err := ctx.Err()
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -138,7 +138,7 @@ func gaveUp(ctx context.Context) error {
 	return err
 }
 
-// begin counts a look-up in, unless the client is closed.
+// begin counts a new look-up, unless the client is closed.
 func (c *Client) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,7 +149,7 @@ func (c *Client) begin() bool {
 	return true
 }
 
-// setDefaults fills in what was left out.
+// setDefaults sets the fields that were left zero.
 func (c *Config) setDefaults() {
 	set(&c.Size, 10_000)
 	set(&c.TTL, time.Minute)

@@ -19,11 +19,11 @@ import (
 	"nems/internal/nhs"
 )
 
-// equal compares patients; the number's digits are its own business.
+// equal compares patients. NHS numbers have unexported fields, so cmp needs a function for them.
 var equal = cmp.Comparer(func(a, b nhs.NHSNumber) bool { return a == b })
 
-// Every patient of the dev world is the same through PDS as it is embedded,
-// but for what PDS holds back.
+// PDS returns every patient of the dev world as it is embedded, except for what
+// PDS holds back.
 func TestPatientsAreTheEmbeddedOnes(t *testing.T) {
 	w := start(t, pdstest.Options{}, nil)
 	for _, digits := range []string{
@@ -49,15 +49,15 @@ func TestPatientsAreTheEmbeddedOnes(t *testing.T) {
 	keeps(t, "the log", w.log.String())
 }
 
-// Whatever PDS does, once or for good: the right patient, or none, and no word
-// of anybody.
+// Whatever PDS does wrong, once or always, the client returns the right patient
+// or none, and reveals nothing about anybody.
 func TestMisbehaviour(t *testing.T) {
-	pdstest.Key() // made before the clock is another
+	pdstest.Key() // made outside the bubble, with the real clock
 	for _, m := range pdstest.All() {
 		for _, endpoint := range []pdstest.Endpoint{pdstest.Patient, pdstest.Token} {
 			for _, forGood := range []bool{false, true} {
 				if m == pdstest.Confused && forGood {
-					continue // the same wrong patient every time is how PDS says superseded
+					continue // the same wrong patient every time is how PDS reports a superseded number
 				}
 				t.Run(fmt.Sprintf("%s, %s, %t", endpoint, m, forGood), func(t *testing.T) {
 					t.Parallel()
@@ -90,7 +90,7 @@ func misbehave(t *testing.T, endpoint pdstest.Endpoint, m pdstest.Misbehaviour, 
 		if diff := cmp.Diff(want, got, equal); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", digits, diff)
 		}
-		// A token is nobody's.
+		// A token belongs to no patient, so these two do not apply to it.
 		ofToken := endpoint == pdstest.Token && (m == pdstest.Somebody || m == pdstest.Confused)
 		if forGood && !ofToken && !errors.Is(err, directory.ErrAway) {
 			t.Errorf("%s: %v: it never answered well", digits, err)
@@ -99,8 +99,9 @@ func misbehave(t *testing.T, endpoint pdstest.Endpoint, m pdstest.Misbehaviour, 
 	keeps(t, "the log", w.log.String())
 }
 
-// A second attempt makes up for a broken connection and for what stands before
-// PDS; a repeated JWT would fail the test by itself.
+// A second attempt makes up for a broken connection, and for an error of a
+// server in front of PDS. A repeated JWT would make the test server fail the
+// test.
 func TestSecondAttempt(t *testing.T) {
 	for _, m := range []pdstest.Misbehaviour{
 		pdstest.DropBefore, pdstest.DropAfter, pdstest.DropHeaders, pdstest.DropBody, pdstest.Error502, pdstest.Error503,
@@ -120,8 +121,7 @@ func TestSecondAttempt(t *testing.T) {
 	}
 }
 
-// Another patient is believed to be the superseding one only when PDS says so
-// twice.
+// Another patient counts as the superseding one only when PDS says so twice.
 func TestSupersededIsAskedTwice(t *testing.T) {
 	w := start(t, pdstest.Options{}, nil)
 	w.server.Next(pdstest.Patient, pdstest.Confused)
@@ -140,7 +140,7 @@ func TestSupersededIsAskedTwice(t *testing.T) {
 	}
 }
 
-// Nobody listens: away, with nothing of the address that was asked.
+// If nobody listens, the answer is ErrAway, and reveals nothing of the address.
 func TestConnectionRefused(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -156,7 +156,7 @@ func TestConnectionRefused(t *testing.T) {
 	keeps(t, "the log", w.log.String())
 }
 
-// A hundred callers, one request; few patients at a time.
+// A hundred callers for a few patients at a time share one request for each patient.
 func TestOneRequestPerPatient(t *testing.T) {
 	w := start(t, pdstest.Options{}, func(c *pds.Config) { c.Concurrency = 2; c.TTL = -1 })
 	var all sync.WaitGroup
@@ -180,7 +180,7 @@ func TestOneRequestPerPatient(t *testing.T) {
 	}
 }
 
-// Callers leave when they like; the look-up goes on for the others.
+// Callers may leave at any time; the look-up goes on for the others.
 func TestCallerLeaves(t *testing.T) {
 	w := start(t, pdstest.Options{}, nil)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -199,7 +199,7 @@ func TestCallerLeaves(t *testing.T) {
 	}
 }
 
-// What a caller does with an answer is not seen by the next.
+// A change that a caller makes to an answer is not visible to the next caller.
 func TestAnswersAreCopies(t *testing.T) {
 	w := start(t, pdstest.Options{}, nil)
 	for range 3 {
@@ -214,7 +214,7 @@ func TestAnswersAreCopies(t *testing.T) {
 	}
 }
 
-// Forget makes the next look-up ask.
+// Forget makes the next look-up ask PDS.
 func TestForget(t *testing.T) {
 	w := start(t, pdstest.Options{}, nil)
 	n := number(t, jack)
@@ -229,7 +229,7 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// Under seeded trouble of every kind, all answers are right or none.
+// With random faults of every kind, each answer is right or absent.
 func TestTrouble(t *testing.T) {
 	w := start(t, pdstest.Options{Seed: 7}, func(c *pds.Config) {
 		c.Timeout, c.TTL, c.NegativeTTL = 200*time.Millisecond, -1, -1

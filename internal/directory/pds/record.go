@@ -13,17 +13,17 @@ import (
 	"nems/internal/nhs"
 )
 
-// record is what PDS has of a patient, before it is judged by the day.
+// record is what PDS has about a patient, before dates are compared with today.
 type record struct {
-	invalidated bool // and nothing else is known
+	invalidated bool // if true, nothing else is known
 	id          nhs.NHSNumber
 	resource    resource
 }
 
 // The parts of a Patient that routing needs (Patient.yaml and the schemas that
-// it names). Member names are compared letter by letter, and a member that is
-// there twice is refused, as is text that is not UTF-8: what other readers
-// would see differently.
+// it names). Member names are compared exactly. A repeated member is refused,
+// and so is text that is not UTF-8, because other readers would understand
+// those differently.
 type (
 	resource struct {
 		Type       string       `json:"resourceType"`
@@ -71,12 +71,12 @@ const (
 
 var errNoPatient = errors.New("pds: not a Patient with an NHS number")
 
-// parseRecord reads a Patient. Its id must be an NHS number, and the one that
-// its identifier names.
+// parseRecord reads a Patient. Its id must be an NHS number, and the same one
+// that its identifier has.
 func parseRecord(body []byte) (record, error) {
 	var r record
 	if err := json.Unmarshal(body, &r.resource); err != nil || r.resource.Type != "Patient" {
-		return record{}, errNoPatient // the reason may quote the text
+		return record{}, errNoPatient // the decoder's error may quote the text
 	}
 	var err error
 	if r.id, err = nhs.ParseNHSNumber(r.resource.ID); err != nil || r.id.Digits() != r.resource.ID {
@@ -93,8 +93,8 @@ func parseRecord(body []byte) (record, error) {
 	return r, nil
 }
 
-// The codes of meta.security (Meta.yaml). Everything that is not open counts
-// as restricted: R, V, and what PDS may come to send.
+// The codes of meta.security (Meta.yaml). Every code other than unrestricted
+// counts as restricted: R, V, and codes that PDS may introduce.
 const (
 	unrestricted = "U"
 	redacted     = "REDACTED"
@@ -108,8 +108,8 @@ func (r record) confidentiality() []string {
 	return codes
 }
 
-// patient is the record as the directory has it, for the number that was asked
-// for, as of a moment.
+// patient converts the record to the directory's form, for the requested
+// number, as of a moment.
 func (r record) patient(asked nhs.NHSNumber, now time.Time) directory.Patient {
 	p := directory.Patient{NHSNumber: asked, Invalid: r.invalidated}
 	if r.invalidated {
@@ -121,16 +121,17 @@ func (r record) patient(asked nhs.NHSNumber, now time.Time) directory.Patient {
 	p.Sensitive = slices.ContainsFunc(r.confidentiality(), func(code string) bool { return code != unrestricted })
 	today := now.UTC().Format(time.DateOnly)
 	p.Family, p.Given = r.resource.usualName(today)
-	// PDS has a few birth dates without day or month: as good as none here.
+	// PDS has a few birth dates without a day or month. They count as missing.
 	p.BirthDate, _ = time.Parse(time.DateOnly, r.resource.BirthDate)
 	p.Postcode = r.resource.homePostcode(today)
 	p.GP = r.resource.practice(today)
 	return p
 }
 
-// usualName is the name that the patient goes by today. PDS always has a usual
-// name but where a record is restricted or poor; where all have ended it is the
-// latest. Each given name is an item; the first may be of several words.
+// usualName returns the name that the patient uses today. PDS always has a
+// usual name, except where a record is restricted or incomplete. If all have
+// ended, it is the latest. Each given name is one item; the first may have
+// several words.
 func (r *resource) usualName(today string) (family string, given []string) {
 	usual := ofUse(r.Name, func(n name) (string, period) { return n.Use, n.Period }, "usual")
 	if len(usual) == 0 {
@@ -148,7 +149,7 @@ func (r *resource) usualName(today string) (family string, given []string) {
 	return strings.TrimSpace(best.Family), given
 }
 
-// homePostcode is where the patient lives today; "" where that is not known.
+// homePostcode returns the postcode of today's home address; "" where it is unknown.
 func (r *resource) homePostcode(today string) string {
 	for _, a := range ofUse(r.Address, func(a address) (string, period) { return a.Use, a.Period }, "home") {
 		if a.Period.covers(today) {
@@ -159,8 +160,8 @@ func (r *resource) homePostcode(today string) string {
 	return ""
 }
 
-// practice is the practice of today; "" where the patient is registered with
-// none: generalPractitioner also names the one that was left.
+// practice returns today's practice, "" if the patient is registered with none.
+// Periods matter, because generalPractitioner also lists the former practice.
 func (r *resource) practice(today string) nhs.ODSCode {
 	for _, gp := range r.GP {
 		i := gp.Identifier
@@ -172,7 +173,7 @@ func (r *resource) practice(today string) nhs.ODSCode {
 	return ""
 }
 
-// ofUse picks the entries of a use, the one that began last first.
+// ofUse selects the entries of a use, the one that began last first.
 func ofUse[E any](all []E, of func(E) (string, period), use string) []E {
 	var picked []E
 	for _, e := range all {
@@ -188,20 +189,20 @@ func ofUse[E any](all []E, of func(E) (string, period), use string) []E {
 	return picked
 }
 
-// covers tells whether a day lies in the period, both ends included; an end
-// that is not there is open. Days are compared as they are written, which also
-// does for a month or a year that stands for a whole one.
+// covers reports whether a day lies in the period, both ends included. A
+// missing end is open. Days are compared as texts, which also works for a month
+// or a year that stands for the whole of it.
 func (p period) covers(today string) bool {
 	return upTo(p.Start, today) <= 0 && (p.End == "" || upTo(p.End, today) >= 0)
 }
 
-// upTo compares a date, cut to its day, with a day, as far as the date goes.
+// upTo compares a date with a day, as far as the date is precise and at most up to the day.
 func upTo(date, today string) int {
 	date = date[:min(len(date), len(today))]
 	return strings.Compare(date, today[:len(date)])
 }
 
-// spineCode reads the Spine's code of an OperationOutcome; "" when there is
+// spineCode returns the Spine code in an OperationOutcome; "" when there is
 // none, or more than one.
 func spineCode(body []byte) string {
 	var outcome struct {

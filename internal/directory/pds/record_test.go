@@ -69,8 +69,8 @@ func TestParseRecord(t *testing.T) {
 	}
 }
 
-// noRecords are bodies that are no Patient, or one for somebody and another
-// for somebody else.
+// noRecords are bodies that are not a Patient, or that name two different
+// patients.
 var noRecords = map[string]string{
 	"nothing": "", "null": "null", "a list": "[]", "HTML": "<html></html>", "cut": with("")[:20], "text behind": with("") + "{}",
 	"another resource":          `{"resourceType":"Bundle","id":"9912003888"}`,
@@ -96,7 +96,7 @@ func TestParseRecordRefuses(t *testing.T) {
 	}
 }
 
-// What is read as a Patient is JSON to others too, and about one patient.
+// What is read as a Patient is JSON for other readers too, and about one patient.
 func FuzzParseRecord(f *testing.F) {
 	for _, body := range noRecords {
 		f.Add([]byte(body))

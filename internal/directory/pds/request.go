@@ -16,18 +16,18 @@ import (
 	"nems/internal/nhs"
 )
 
-// query is whom to ask for. The correlation id is a look-up's, so that the
-// people of PDS find all its requests.
+// query says whom to ask for. The correlation id belongs to the look-up, so
+// that the people who run PDS can find all its requests.
 type query struct {
 	number      nhs.NHSNumber
 	correlation string
 }
 
-// maxBody is the most bytes of a response: a full record has some 10 KB.
+// maxBody is the largest response in bytes; a full record has about 10 KB.
 const maxBody = 1 << 20
 
-// authorised asks with an access token; when PDS does not know the token any
-// longer, once more with a new one.
+// authorised asks with an access token. If PDS no longer accepts the token, it
+// asks once more with a new one.
 func (c *Client) authorised(ctx context.Context, q query) (record, error) {
 	for first := true; ; first = false {
 		token, err := c.tokens.get(ctx)
@@ -73,7 +73,7 @@ func (c *Client) ask(ctx context.Context, q query, token string) (record, error)
 	if err != nil {
 		return record{}, err
 	}
-	// PDS mirrors the id: another one belongs to somebody else's answer.
+	// PDS returns the request's id. Another id means that this is somebody else's answer.
 	if mirrored := response.Header.Get("X-Request-ID"); mirrored != "" && !strings.EqualFold(mirrored, id) {
 		return record{}, &failure{outcome: Unreadable, text: "it answered another request", again: true}
 	}
@@ -85,7 +85,7 @@ func (c *Client) ask(ctx context.Context, q query, token string) (record, error)
 
 const fhirJSON = "application/fhir+json"
 
-// readBody reads a response wholly, within bounds.
+// readBody reads a whole response, up to maxBody.
 func readBody(ctx context.Context, response *http.Response) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
@@ -97,25 +97,25 @@ func readBody(ctx context.Context, response *http.Response) ([]byte, error) {
 	return body, nil
 }
 
-// isJSON tells whether a response says that it is JSON.
+// isJSON reports whether the response's media type is JSON.
 func isJSON(h http.Header) bool {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	return err == nil && (kind == fhirJSON || kind == "application/json")
 }
 
-// readRecord reads the answer 200.
+// readRecord reads an answer with status 200.
 func readRecord(h http.Header, body []byte) (record, error) {
 	if isJSON(h) {
 		if r, err := parseRecord(body); err == nil {
 			return r, nil
 		}
 	}
-	return record{}, &failure{outcome: Unreadable, text: "its answer is no Patient", status: http.StatusOK}
+	return record{}, &failure{outcome: Unreadable, text: "its answer is not a Patient", status: http.StatusOK}
 }
 
 // refusal reads every other answer; nil means that the record was invalidated.
-// "Not found" counts only in PDS's own words (patient-get.yaml): a 404 of
-// something in between, or of a wrong base address, says nothing of a patient.
+// "Not found" counts only in PDS's own words (patient-get.yaml): a 404 from a
+// proxy, or because of a wrong base address, says nothing about a patient.
 func (c *Client) refusal(response *http.Response, body []byte) error {
 	status := response.StatusCode
 	code := ""
@@ -135,11 +135,12 @@ func (c *Client) refusal(response *http.Response, body []byte) error {
 	case status == http.StatusBadRequest, status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return &failure{outcome: Refused, text: "it refuses this application's requests", status: status}
 	}
-	return &failure{outcome: Unreadable, text: "an answer that its specification does not have", status: status}
+	return &failure{outcome: Unreadable, text: "its answer is not one of its specification", status: status}
 }
 
-// failed is PDS's own failure. Only the answers of what stands before PDS are
-// worth a second attempt at once, unless they say when.
+// failed describes PDS's own failure. A second attempt at once makes sense only
+// after answers of a proxy in front of PDS, and only if they do not say when to
+// try again.
 func (c *Client) failed(response *http.Response) error {
 	f := &failure{outcome: Failed, text: "it failed", status: response.StatusCode}
 	switch f.status {
@@ -153,7 +154,7 @@ func (c *Client) failed(response *http.Response) error {
 	return f
 }
 
-// The bounds of a Retry-After, in case that it is missing or absurd.
+// The limits for a Retry-After that is missing or absurd.
 const minRetryAfter, maxRetryAfter = time.Second, 5 * time.Minute
 
 // retryAfter reads Retry-After (RFC 9110, 10.2.3): seconds or a date.

@@ -16,20 +16,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// assertionLife is how long a JWT is good for; the NHS allows five minutes.
-// Less than that lets our clock be ahead of theirs.
+// assertionLife is how long a JWT is valid. The NHS allows five minutes; less
+// leaves room for a clock of ours that is ahead of theirs.
 const assertionLife = 4 * time.Minute
 
-// tokenMargin is how long before its end an access token is replaced.
+// tokenMargin is how long before it expires an access token is replaced.
 const tokenMargin = 30 * time.Second
 
-// tokens gets access tokens and keeps the last one. One at a time asks for a
-// new one; the others wait for it.
+// tokens requests access tokens and keeps the last one. One goroutine at a time
+// requests a new one; the others wait for it.
 type tokens struct {
 	config *Config
 	http   *http.Client
 	signer jose.Signer
-	turn   chan struct{} // held by whoever reads or changes what follows
+	turn   chan struct{} // held by the goroutine that reads or changes the fields below
 
 	token string
 	until time.Time
@@ -45,7 +45,7 @@ func newTokens(c *Config, client *http.Client) (*tokens, error) {
 	return &tokens{config: c, http: client, signer: signer, turn: make(chan struct{}, 1)}, nil
 }
 
-// get returns a token that is good for a while.
+// get returns a token that stays valid for a while.
 func (t *tokens) get(ctx context.Context) (string, error) {
 	select {
 	case t.turn <- struct{}{}:
@@ -66,7 +66,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// drop forgets a token that was refused, unless it was replaced already.
+// drop forgets a token that was refused, unless it was already replaced.
 func (t *tokens) drop(token string) {
 	t.turn <- struct{}{}
 	defer func() { <-t.turn }()
@@ -110,7 +110,7 @@ func (t *tokens) ask(ctx context.Context, now time.Time) (string, time.Duration,
 	return readToken(body)
 }
 
-// assertion is the signed JWT. Its jti is used once.
+// assertion returns the signed JWT. Each has a new jti.
 func (t *tokens) assertion(now time.Time) (string, error) {
 	claims, err := json.Marshal(map[string]any{
 		"iss": t.config.APIKey, "sub": t.config.APIKey, "aud": t.config.TokenURL,
@@ -126,7 +126,7 @@ func (t *tokens) assertion(now time.Time) (string, error) {
 	return signed.CompactSerialize()
 }
 
-// failed says that it was the token endpoint, not PDS, that broke.
+// failed marks an error as one of the token endpoint, not of PDS.
 func (t *tokens) failed(err error) error {
 	var f *failure
 	if errors.As(err, &f) {
@@ -144,15 +144,15 @@ func refusedToken(status int) error {
 		f.outcome, f.text = Failed, "the token endpoint failed"
 		f.again = status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 	case status == http.StatusUnauthorized:
-		f.status = 0 // not to be taken for an access token that is known no longer
+		f.status = 0 // a 401 here must not look like a refused access token
 	}
 	return f
 }
 
-// maxTokenLife bounds what a token endpoint may promise.
+// maxTokenLife limits what a token endpoint may promise.
 const maxTokenLife = time.Hour
 
-// readToken reads the endpoint's answer. The NHS writes expires_in as text,
+// readToken reads the endpoint's answer. The NHS writes expires_in as a text,
 // RFC 6749 as a number.
 func readToken(body []byte) (string, time.Duration, error) {
 	var got struct {
@@ -160,7 +160,7 @@ func readToken(body []byte) (string, time.Duration, error) {
 		Type      string         `json:"token_type"`
 		ExpiresIn jsontext.Value `json:"expires_in"`
 	}
-	unreadable := &failure{outcome: Unreadable, text: "the token endpoint's answer is no token"}
+	unreadable := &failure{outcome: Unreadable, text: "the token endpoint's answer is not a token"}
 	if err := json.Unmarshal(body, &got); err != nil || !strings.EqualFold(got.Type, "Bearer") || !isToken(got.Token) {
 		return "", 0, unreadable
 	}
@@ -171,7 +171,7 @@ func readToken(body []byte) (string, time.Duration, error) {
 	return got.Token, min(time.Duration(seconds)*time.Second, maxTokenLife), nil
 }
 
-// isToken tells whether text may stand behind "Bearer" (RFC 6750, 2.1).
+// isToken reports whether a text may follow "Bearer" (RFC 6750, 2.1).
 func isToken(s string) bool {
 	if s == "" || len(s) > 8<<10 {
 		return false

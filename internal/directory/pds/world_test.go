@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is a PDS, a client of it, and all that the client said.
+// world is a PDS, a client of it, and everything that the client logged and observed.
 type world struct {
 	*pds.Client
 	server *pdstest.Server
@@ -48,8 +48,8 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-// start opens a world; adjust changes the client's configuration. No rate
-// limit, and a breaker that never trips, unless the test is about them.
+// start opens a world; adjust changes the client's configuration. Unless a test
+// changes that, there is no rate limit and the breaker never trips.
 func start(t testing.TB, o pdstest.Options, adjust func(*pds.Config)) *world {
 	t.Helper()
 	people, err := devworld.New()
@@ -79,15 +79,16 @@ func start(t testing.TB, o pdstest.Options, adjust func(*pds.Config)) *world {
 	return w
 }
 
-// counted says how often a look-up ended so.
+// counted returns how many look-ups had an outcome.
 func (w *world) counted(o pds.Outcome) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.outcomes[o]
 }
 
-// expected is what a client of PDS can know of a patient of the world: a
-// flagged record comes without place and practice, a withdrawn one not at all.
+// expected is what a client of PDS can know about a patient of the world: a
+// restricted record has no place and practice, and of an invalidated one
+// nothing is known.
 func (w *world) expected(t testing.TB, n nhs.NHSNumber) (directory.Patient, error) {
 	t.Helper()
 	p, err := w.people.Patient(t.Context(), n)
@@ -120,14 +121,14 @@ const (
 	unknown    = "9990000018"
 )
 
-// secrets are what must never be seen: of the patients, and the tokens.
+// secrets are texts that must never appear: data of patients, and tokens.
 var secrets = []string{
 	jack, "DAWKINS", "Jack", "2017-10-02", "LS17", "B86056",
 	superseded, "9990000050", "TREMAYNE", "Lowri", withdrawn, "PENHALIGON", restricted, "HALLOWAY", unknown, pdstest.Stranger.NHSNumber.Digits(), "STRANGER",
 	"Bearer", "eyJ", "access_token", "client_assertion",
 }
 
-// keeps fails the test if a text gives something away.
+// keeps fails the test if a text contains a secret.
 func keeps(t testing.TB, what, text string) {
 	t.Helper()
 	for _, secret := range secrets {

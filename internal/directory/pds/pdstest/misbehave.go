@@ -13,9 +13,9 @@ import (
 	"nems/internal/nhs"
 )
 
-// Misbehaviour is a way to treat a request badly. The ones that say "before"
-// never look at the request; the others did what was asked, so that a JWT sent
-// with it is used up.
+// Misbehaviour is a way to handle a request badly. Those named "before" do not
+// look at the request. The others did what was asked, so a JWT sent with the
+// request is used up.
 type Misbehaviour string
 
 // The misbehaviours.
@@ -51,7 +51,7 @@ const (
 	Confused    Misbehaviour = "another patient, as if asked for"
 )
 
-// All are the misbehaviours, but for None.
+// All returns all misbehaviours except None.
 func All() []Misbehaviour {
 	return []Misbehaviour{
 		DropBefore, DropAfter, DropHeaders, DropBody, SlowBefore, SlowAfter, SlowBody, Busy429, Error408, Error500, Error502,
@@ -60,24 +60,24 @@ func All() []Misbehaviour {
 	}
 }
 
-// RetryAfter is what Busy429 and Retry503 say, in seconds.
+// RetryAfter is the value that Busy429 and Retry503 send, in seconds.
 const RetryAfter = 7
 
-// Next plans what the next requests of an endpoint are treated with, in order.
+// Next plans how the next requests of an endpoint are handled, in order.
 func (s *Server) Next(e Endpoint, plan ...Misbehaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.plans[e] = append(s.plans[e], plan...)
 }
 
-// Always treats every request of an endpoint alike, None well again.
+// Always handles every request of an endpoint in the same way; None makes it behave again.
 func (s *Server) Always(e Endpoint, m Misbehaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.always[e] = m
 }
 
-// Trouble treats a share of all requests badly, drawn by the seed.
+// Trouble handles a share of all requests badly, chosen at random from the seed.
 func (s *Server) Trouble(share float64, among ...Misbehaviour) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +97,7 @@ func (s *Server) next(e Endpoint) Misbehaviour {
 	return s.always[e]
 }
 
-// before tells whether the request is done with, unseen.
+// before reports whether the request is finished without being read.
 func (m Misbehaviour) before(w http.ResponseWriter, r *http.Request, number string) bool {
 	status := 0
 	switch m {
@@ -139,7 +139,7 @@ func (m Misbehaviour) before(w http.ResponseWriter, r *http.Request, number stri
 	return true
 }
 
-// quote refuses a request and names the patient in doing so.
+// quote refuses a request with a text that names the patient.
 func quote(w http.ResponseWriter, status int, m Misbehaviour, number string) {
 	body := fmt.Sprintf(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","diagnostics":%q}]}`, "no luck with "+number)
 	w.Header().Set("Content-Type", "application/fhir+json")
@@ -151,7 +151,7 @@ func quote(w http.ResponseWriter, status int, m Misbehaviour, number string) {
 	_, _ = w.Write([]byte(body))
 }
 
-// after answers, more or less.
+// after sends the answer, possibly damaged.
 func (m Misbehaviour) after(w http.ResponseWriter, r *http.Request, a *reply, s *Server) {
 	whole := len(a.body)
 	switch m {
@@ -189,7 +189,7 @@ func (m Misbehaviour) after(w http.ResponseWriter, r *http.Request, a *reply, s 
 	_, _ = w.Write(a.body)
 }
 
-// part sends a part of the answer and never the rest.
+// part sends a part of the answer, and never the rest.
 func (a *reply) part(w http.ResponseWriter, r *http.Request, m Misbehaviour) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
@@ -203,14 +203,14 @@ func (a *reply) part(w http.ResponseWriter, r *http.Request, m Misbehaviour) {
 	panic(http.ErrAbortHandler)
 }
 
-// hang keeps the caller waiting until it gives up, then the connection ends.
+// hang keeps the caller waiting until it gives up; then the connection ends.
 func hang(r *http.Request) {
-	_ = r.ParseForm() // a body that was not read would hide that the caller left
+	_ = r.ParseForm() // an unread body would hide that the caller has left
 	<-r.Context().Done()
 	panic(http.ErrAbortHandler)
 }
 
-// babble answers with what is not HTTP.
+// babble sends an answer that is not HTTP.
 func babble(w http.ResponseWriter, body []byte) {
 	connection, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -220,8 +220,8 @@ func babble(w http.ResponseWriter, body []byte) {
 	_, _ = connection.Write(append([]byte("HTTP/9.9 "), append(body, "\r\n\r\n"...)...))
 }
 
-// Stranger is the patient of Somebody and Confused: the dev world does not have
-// it, and nobody asks for it.
+// Stranger is the patient of Somebody and Confused. The dev world does not have
+// this patient, and nobody asks for it.
 var Stranger = func() directory.Patient {
 	number, err := nhs.ParseNHSNumber("9990000298")
 	if err != nil {
@@ -230,7 +230,7 @@ var Stranger = func() directory.Patient {
 	return directory.Patient{NHSNumber: number, Family: "STRANGER", Given: []string{"Never"}, Postcode: "EX2 5SE", GP: "E82025"}
 }()
 
-// somebody replaces a record by the stranger's.
+// somebody replaces a record with the stranger's.
 func (a *reply) somebody(s *Server, r *http.Request) {
 	if strings.Contains(r.URL.Path, "/Patient/") && a.status != http.StatusUnauthorized {
 		a.record(Stranger)

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// pipes is a listener whose connections stay in memory. A test with synctest's
-// clock needs it: a wait for the kernel would stop that clock.
+// pipes is a listener whose connections stay in memory. Tests with synctest's
+// clock need it, because waiting for the kernel would stop that clock.
 type pipes struct {
 	waiting chan net.Conn
 	closed  chan struct{}
@@ -44,5 +44,5 @@ func (p *pipes) Close() error {
 	return nil
 }
 
-// Addr implements net.Listener: an address of this machine that nothing has.
+// Addr implements net.Listener: an address of this machine that nobody uses.
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }

@@ -8,7 +8,7 @@ import (
 	"nems/internal/directory"
 )
 
-// reply is what a well-behaved service would answer.
+// reply is the answer that a well-behaved service would give.
 type reply struct {
 	status int
 	header http.Header
@@ -18,7 +18,7 @@ type reply struct {
 func (a *reply) json(status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // maps and strings can be written
+		panic(err) // cannot happen: maps and strings can be encoded
 	}
 	a.status, a.body = status, body
 	a.header.Set("Content-Type", "application/json;charset=UTF-8")
@@ -27,7 +27,7 @@ func (a *reply) json(status int, v any) {
 // object is a JSON object.
 type object = map[string]any
 
-// outcome is an OperationOutcome with a code of the Spine.
+// outcome makes the reply an OperationOutcome with a Spine code.
 func (a *reply) outcome(status int, code string) {
 	coding := object{"system": "https://fhir.nhs.uk/R4/CodeSystem/Spine-ErrorOrWarningCode", "version": "1", "code": code, "display": code}
 	a.json(status, object{"resourceType": "OperationOutcome", "issue": []object{{
@@ -42,8 +42,9 @@ var long = object{"start": "1948-07-05"}
 // over is a period that ended.
 var over = object{"start": "1948-07-05", "end": "1950-01-01"}
 
-// record is a Patient as PDS writes it, beside names and addresses that do not
-// count: without place and practice where the patient is flagged S.
+// record makes the reply a Patient as PDS writes it, with further names and
+// addresses that do not count. If the patient is flagged S, place and practice
+// are missing.
 func (a *reply) record(p directory.Patient) {
 	number := p.NHSNumber
 	if !p.SupersededBy.IsZero() {

@@ -1,6 +1,6 @@
 // Package pdstest is a Personal Demographics Service for tests: its FHIR API
-// and its token endpoint over real HTTP, strict with its callers, and awkward
-// when told to.
+// and its token endpoint over real HTTP. It is strict with its callers, and
+// misbehaves when told to.
 package pdstest
 
 import (
@@ -24,7 +24,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// The application that the server knows.
+// The only application that the server knows.
 const (
 	APIKey = "pdstest-application"
 	KeyID  = "pdstest-1"
@@ -34,7 +34,7 @@ const (
 var Key = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
-		panic(err) // no randomness: no test can go on
+		panic(err) // without randomness no test can go on
 	}
 	return key
 })
@@ -44,35 +44,35 @@ type Options struct {
 	Patients directory.Patients
 	// Now is the clock by which JWTs and tokens expire; nil means time.Now.
 	Now func() time.Time
-	// Seed is of the random misbehaviour, see Server.Trouble.
+	// Seed is for random misbehaviour; see Server.Trouble.
 	Seed uint64
-	// Pipe serves over connections in memory, for tests with synctest's clock,
-	// rather than over TCP.
+	// Pipe serves over connections in memory instead of TCP, for tests with
+	// synctest's clock.
 	Pipe bool
-	// TokenLife is how long an access token is good for (599 s, as at the NHS).
+	// TokenLife is how long an access token is valid (599 s, as at the NHS).
 	TokenLife time.Duration
 }
 
-// Server is the service. It fails its test for a caller that breaks the rules:
-// a request without an id or with another request's, a JWT
-// used twice, ...
+// Server is the service. It fails its test when a caller breaks the rules: a
+// request without an id or with another request's id, a JWT used twice, and so
+// on.
 type Server struct {
 	Options
 	t        testing.TB
 	listener net.Listener
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 
-	mu       sync.Mutex
-	plans    map[Endpoint][]Misbehaviour
-	always   map[Endpoint]Misbehaviour
-	trouble  []Misbehaviour
-	rate     float64
-	random   *mathrand.Rand
-	requests map[Endpoint]int
-	used     map[string]string // ids, and what each was used for
-	tokens   map[string]time.Time
-	under    int // way
-	most     int
+	mu         sync.Mutex
+	plans      map[Endpoint][]Misbehaviour
+	always     map[Endpoint]Misbehaviour
+	trouble    []Misbehaviour
+	rate       float64
+	random     *mathrand.Rand
+	requests   map[Endpoint]int
+	used       map[string]string // ids, and what each was used for
+	tokens     map[string]time.Time
+	inProgress int
+	most       int
 }
 
 // Endpoint is a part of the service.
@@ -124,13 +124,13 @@ func (s *Server) listen() {
 	s.listener = listener
 }
 
-// url is the server's address. Over pipes it names a host of this machine.
+// url returns the server's address. With pipes it names a host of this machine.
 func (s *Server) url() string { return "http://" + s.listener.Addr().String() }
 
-// Base is the API's address.
+// Base returns the API's address.
 func (s *Server) Base() string { return s.url() + "/personal-demographics/FHIR/R4" }
 
-// TokenURL is the token endpoint's address.
+// TokenURL returns the token endpoint's address.
 func (s *Server) TokenURL() string { return s.url() + "/oauth2/token" }
 
 // Client returns an HTTP client that reaches the server. Its connections end
@@ -141,29 +141,29 @@ func (s *Server) Client() *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// Requests says how many requests an endpoint got, the ones included that it
-// treated badly.
+// Requests returns how many requests an endpoint received, including those that
+// it handled badly.
 func (s *Server) Requests(e Endpoint) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests[e]
 }
 
-// MostAtOnce is the most requests that were under way at a time.
+// MostAtOnce returns the largest number of requests that were in progress at once.
 func (s *Server) MostAtOnce() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.most
 }
 
-// Revoke makes every access token of before unknown.
+// Revoke invalidates all access tokens issued so far.
 func (s *Server) Revoke() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	clear(s.tokens)
 }
 
-// serve finds the endpoint and whether it misbehaves this time.
+// serve finds the endpoint and how it behaves this time.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	number, isPatient := strings.CutPrefix(r.URL.Path, "/personal-demographics/FHIR/R4/Patient/")
 	endpoint := Patient
@@ -195,16 +195,16 @@ func (s *Server) count(e Endpoint) (done func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests[e]++
-	s.under++
-	s.most = max(s.most, s.under)
+	s.inProgress++
+	s.most = max(s.most, s.inProgress)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.under--
+		s.inProgress--
 	}
 }
 
-// use tells whether an id was not used before, or for the same thing.
+// use reports whether an id is new, or was used before for the same thing.
 func (s *Server) use(id, what string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -216,7 +216,7 @@ func (s *Server) use(id, what string) bool {
 // patient answers a GET of a Patient.
 func (s *Server) patient(a *reply, r *http.Request, number string) {
 	id := r.Header.Get("X-Request-ID")
-	// HTTP lets a client repeat a GET whose connection broke, as it is.
+	// HTTP allows a client to repeat a GET unchanged when its connection broke.
 	if _, err := uuid.Parse(id); err != nil || !s.use(id, "patient "+number) {
 		s.t.Errorf("pdstest: a request's X-Request-ID is missing, no UUID or another request's")
 	}

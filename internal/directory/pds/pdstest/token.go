@@ -20,8 +20,8 @@ type claims struct {
 	Expires  int64  `json:"exp"`
 }
 
-// issue answers a request for an access token. A JWT counts as used as soon as
-// it was read, also when the answer is lost.
+// issue answers a request for an access token. A JWT counts as used once it was
+// read, even if the answer is lost.
 func (s *Server) issue(a *reply, r *http.Request) {
 	if wrong := s.wrong(r); wrong != "" {
 		a.json(http.StatusBadRequest, map[string]string{"error": "invalid_request", "error_description": wrong})
@@ -37,7 +37,7 @@ func (s *Server) issue(a *reply, r *http.Request) {
 	})
 }
 
-// wrong names what is wrong with a request for a token, "" for nothing.
+// wrong names the wrong part of a request for a token, "" if there is none.
 func (s *Server) wrong(r *http.Request) string {
 	if r.PostFormValue("grant_type") != "client_credentials" {
 		return "grant_type"
@@ -82,7 +82,7 @@ func (s *Server) wrongClaim(c claims) string {
 	return ""
 }
 
-// known tells whether a request carries a token that is good.
+// known reports whether a request carries a valid token.
 func (s *Server) known(r *http.Request) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	s.mu.Lock()
