@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,6 +28,7 @@ import (
 	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -39,7 +39,7 @@ type world struct {
 	testing.TB
 	*devworld.World
 	api *api.API
-	db  *sqlite.DB
+	db  sqlitetest.DB
 	log *bytes.Buffer
 
 	mu      sync.Mutex
@@ -51,7 +51,7 @@ type world struct {
 
 // journal is the store, whose queue can be full.
 type journal struct {
-	*sqlite.DB
+	sqlitetest.DB
 	w *world
 }
 
@@ -119,18 +119,9 @@ func (w *world) advance(d time.Duration) {
 }
 
 func (w *world) openDB() {
-	db, err := sqlite.Open(filepath.Join(w.TempDir(), "nems.db"), sqlite.Options{Now: w.clock})
-	must(w, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- db.Run(ctx) }()
-	w.Cleanup(func() {
-		cancel()
-		must(w, <-done)
-		must(w, db.Close())
-	})
+	db := sqlitetest.Open(w, sqlite.Options{Now: w.clock})
 	for _, box := range devworld.Mailboxes() {
-		_, err := db.PutMailbox(ctx, store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password})
+		_, err := db.PutMailbox(w.Context(), store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password})
 		must(w, err)
 	}
 	w.db = db

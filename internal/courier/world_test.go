@@ -3,13 +3,11 @@ package courier_test
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,11 +19,11 @@ import (
 	"nems/internal/audit"
 	"nems/internal/courier"
 	"nems/internal/mailbox"
-	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/sqlite/sqlitetest"
 	"nems/internal/subscription"
 )
 
@@ -54,8 +52,8 @@ type world struct {
 	t     testing.TB
 	now   func() time.Time
 	clock *clock
-	db    *sqlite.DB
-	boxes *mailboxtest.Boxes // of the MESH
+	db    sqlitetest.DB
+	boxes sqlitetest.DB // of the MESH
 	mesh  *mailbox.Server
 	// client works for our mailbox at the MESH, through the trip.
 	client *mesh.Client
@@ -107,7 +105,14 @@ func newWorld(t testing.TB, s setting) *world {
 	for _, id := range s.recipients {
 		theirs = append(theirs, store.Mailbox{ID: id, Password: "password", ODS: "RR8"})
 	}
-	w.boxes = mailboxtest.New(w.now, theirs, s.workflows)
+	w.boxes = sqlitetest.Open(t, sqlite.Options{Now: w.now})
+	for _, m := range theirs {
+		_, err := w.boxes.PutMailbox(t.Context(), m)
+		w.must(err)
+	}
+	for _, f := range s.workflows {
+		w.must(w.boxes.PutWorkflow(t.Context(), f))
+	}
 	w.mesh = mailbox.New(mailbox.Config{Boxes: w.boxes, SharedKey: []byte(sharedKey), Now: w.now, Faults: s.faults})
 	server := httptest.NewUnstartedServer(w.mesh)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -121,7 +126,7 @@ func newWorld(t testing.TB, s setting) *world {
 		URL: server.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: w.now, Transport: w.trip,
 	})
 	w.must(err)
-	w.openStore()
+	w.db = sqlitetest.Open(t, sqlite.Options{Now: w.now})
 	for _, id := range s.recipients {
 		if !s.silent {
 			w.subscribe(id, "")
@@ -135,21 +140,6 @@ func (w *world) must(err error) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-}
-
-func (w *world) openStore() {
-	db, err := sqlite.Open(filepath.Join(w.t.TempDir(), "nems.db"), sqlite.Options{Now: w.now})
-	w.must(err)
-	w.db = db
-	running, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- db.Run(running) }()
-	w.t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-ended, db.Close()); err != nil {
-			w.t.Error(err)
-		}
-	})
 }
 
 // subscribe makes a remote mailbox, where it is missing, hear of the patient.

@@ -17,7 +17,7 @@ import (
 	"nems/internal/store/storetest"
 )
 
-// BenchmarkHandler is what a request costs without network and disk.
+// BenchmarkHandler is what a request costs without network.
 func BenchmarkHandler(b *testing.B) {
 	w := newWorld(b)
 	id := w.send("ALICE", "BOB", "W", strings.Repeat("x", 11<<10))
@@ -52,7 +52,7 @@ func benchSend(b *testing.B, c *mesh.Client, size int) string {
 }
 
 func BenchmarkSend(b *testing.B) {
-	w := sqliteWorld(b)
+	w := newWorld(b)
 	alice := w.client("ALICE")
 	b.SetParallelism(8)
 	b.ReportAllocs()
@@ -64,7 +64,7 @@ func BenchmarkSend(b *testing.B) {
 }
 
 func BenchmarkDownload(b *testing.B) {
-	w := sqliteWorld(b)
+	w := newWorld(b)
 	id := benchSend(b, w.client("ALICE"), 11<<10)
 	bob := w.client("BOB")
 	b.SetParallelism(8)
@@ -78,7 +78,7 @@ func BenchmarkDownload(b *testing.B) {
 }
 
 func BenchmarkAcknowledge(b *testing.B) {
-	w := sqliteWorld(b)
+	w := newWorld(b)
 	alice, bob := w.client("ALICE"), w.client("BOB")
 	ids := make([]string, b.N)
 	for i := range ids {
@@ -100,7 +100,7 @@ func BenchmarkAcknowledge(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	for _, depth := range []int{500, 5000} {
 		b.Run(fmt.Sprint(depth), func(b *testing.B) {
-			w := sqliteWorld(b)
+			w := newWorld(b)
 			alice, bob := w.client("ALICE"), w.client("BOB")
 			for range depth {
 				benchSend(b, alice, 10)
@@ -122,7 +122,7 @@ func BenchmarkList(b *testing.B) {
 // BenchmarkCollect is what a subscriber does for each copy of an event: it lists,
 // downloads and acknowledges.
 func BenchmarkCollect(b *testing.B) {
-	w := sqliteWorld(b)
+	w := newWorld(b)
 	ids := w.copies(b.N)
 	bob := w.client("BOB")
 	var next atomic.Int64
@@ -150,7 +150,7 @@ func (w *world) copies(n int) []string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := w.db.Subscribe(ctx, storetest.AboutPatient(w.t, jack, "BOB"), audit.Entry{}); err != nil {
+	if err := w.boxes.Subscribe(ctx, storetest.AboutPatient(w.t, jack, "BOB"), audit.Entry{}); err != nil {
 		w.t.Fatal(err)
 	}
 	message := []byte(strings.Repeat("<entry/>", 1400))
@@ -160,9 +160,9 @@ func (w *world) copies(n int) []string {
 	g.SetLimit(64)
 	for i := range ids {
 		g.Go(func() error {
-			a := storetest.EventAbout(w.db.NextPosition(), jack, body)
+			a := storetest.EventAbout(w.boxes.NextPosition(), jack, body)
 			a.Patient = jack
-			r, err := w.db.AcceptEvent(ctx, a)
+			r, err := w.boxes.AcceptEvent(ctx, a)
 			ids[i] = mesh.FormatMessageID(int64(r.Event), 2)
 			return err
 		})

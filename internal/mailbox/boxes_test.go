@@ -3,54 +3,112 @@ package mailbox_test
 import (
 	"context"
 	"encoding/json"
-	"path/filepath"
+	"io"
+	"slices"
 	"testing"
+	"time"
 
+	"nems/internal/audit"
 	"nems/internal/mailbox"
+	"nems/internal/store"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/sqlite/sqlitetest"
 )
 
 var _ mailbox.Boxes = (*sqlite.DB)(nil)
 
-// everyBoxes runs a test over each kind of boxes, each time in a new world.
-func everyBoxes(t *testing.T, test func(*testing.T, *world)) {
-	t.Run("memory", func(t *testing.T) { test(t, newWorld(t)) })
-	t.Run("sqlite", func(t *testing.T) { test(t, sqliteWorld(t)) })
+// failingBoxes is a store that fails on demand.
+type failingBoxes struct {
+	sqlitetest.DB
+	// Fault is asked before and after a method does its work (done tells which);
+	// an error of it is the method's. An error after a change is the outcome that
+	// nobody knows. nil: nothing fails.
+	Fault func(method string, done bool) error
 }
 
-// sqliteWorld has its mailboxes in a database on disk.
-func sqliteWorld(t testing.TB, change ...func(*mailbox.Config)) *world {
+// newBoxes makes the mailboxes and workflows of the tests in a store of its own.
+func newBoxes(t testing.TB, now func() time.Time) *failingBoxes {
 	t.Helper()
-	at := &clock{at: testStart}
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "nems.db"), sqlite.Options{Now: at.now})
-	if err != nil {
+	b := &failingBoxes{DB: sqlitetest.Open(t, sqlite.Options{Now: now})}
+	for _, m := range testMailboxes {
+		if _, err := b.PutMailbox(ctx, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.restrict(t, testWorkflows...)
+	return b
+}
+
+// restrict registers who may use workflows.
+func (b *failingBoxes) restrict(t testing.TB, workflows ...store.Workflow) {
+	t.Helper()
+	for _, w := range workflows {
+		if err := b.PutWorkflow(ctx, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// failing does a method's work between its two chances to fail.
+func (b *failingBoxes) failing(method string, work func() error) error {
+	fault := b.Fault
+	if fault == nil {
+		return work()
+	}
+	if err := fault(method, false); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	return fault(method, true)
+}
+
+func (b *failingBoxes) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
+	return b.failing("Send", func() error { return b.DB.Send(ctx, m, first, e) })
+}
+
+func (b *failingBoxes) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
+	return b.failing("Acknowledge", func() error { return b.DB.Acknowledge(ctx, mailbox, position, at, e) })
+}
+
+func (b *failingBoxes) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
+	return b.failing("SetStatus", func() error { return b.DB.SetStatus(ctx, m, report) })
+}
+
+func (b *failingBoxes) Chunk(ctx context.Context, m *store.Message, n int, w io.Writer) error {
+	return b.failing("Chunk", func() error { return b.DB.Chunk(ctx, m, n, w) })
+}
+
+func (b *failingBoxes) RecordRoom(mailbox string) error {
+	return b.failing("RecordRoom", func() error { return b.DB.RecordRoom(mailbox) })
+}
+
+// recorded returns what the audit has of what mailboxes did.
+func (b *failingBoxes) recorded(t testing.TB) (all []audit.Entry) {
+	t.Helper()
+	// What was recorded before a commit is in it, or in one before.
+	if err := b.PutWitness(ctx, "recorded", nil); err != nil {
 		t.Fatal(err)
 	}
-	running, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- db.Run(running) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, m := range testMailboxes {
-		if _, err := db.PutMailbox(ctx, m); err != nil {
+	for link, err := range b.Links(ctx, time.Time{}, time.Time{}) {
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	for _, w := range testWorkflows {
-		if err := db.PutWorkflow(ctx, w); err != nil {
+		entries, err := link.Unpack()
+		if err != nil {
 			t.Fatal(err)
 		}
+		all = append(all, entries...)
 	}
-	w := worldOver(t, db, at, change...)
-	w.db = db
-	return w
+	return slices.DeleteFunc(all, func(e audit.Entry) bool { return e.Action == audit.ActionPublish || e.Action == audit.ActionSubscribe })
+}
+
+// stored counts messages that were sent, in whatever state, and pieces of chunks,
+// of which a small chunk has one.
+func (b *failingBoxes) stored(t testing.TB) (messages, pieces int) {
+	t.Helper()
+	return b.Rows(t, "message"), b.Rows(t, "piece")
 }
 
 func decode(t testing.TB, body string, into any) {

@@ -53,8 +53,8 @@ func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
 	w := newWorld(t, hurried(away))
 	body := make([]byte, 32<<20) // beyond what the two kernels take in
-	m := store.Message{Position: w.fake.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Waiting, Chunks: 1, Size: int64(len(body))}
-	if err := w.fake.Send(ctx, m, body, nil); err != nil {
+	m := store.Message{Position: w.boxes.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Waiting, Chunks: 1, Size: int64(len(body))}
+	if err := w.boxes.Send(ctx, m, body, nil); err != nil {
 		t.Fatal(err)
 	}
 	id := mesh.FormatMessageID(int64(m.Position), m.Mailbox)
@@ -99,7 +99,7 @@ func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if messages, _ := w.fake.Stored(); messages != 0 {
+	if messages, _ := w.boxes.stored(t); messages != 0 {
 		t.Errorf("%d messages", messages)
 	}
 }

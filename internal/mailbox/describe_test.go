@@ -18,15 +18,15 @@ func TestLongPartnerID(t *testing.T) {
 	for n := range 3000 {
 		pairs = append(pairs, pair(n))
 	}
-	box, err := w.fake.Mailbox(t.Context(), "BOB")
+	box, err := w.boxes.Mailbox(t.Context(), "BOB")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := store.Message{
-		Position: w.fake.NextPosition(), Mailbox: box.Row, Sender: "ALICE", Recipient: "BOB", Workflow: "W", Type: store.Data,
+		Position: w.boxes.NextPosition(), Mailbox: box.Row, Sender: "ALICE", Recipient: "BOB", Workflow: "W", Type: store.Data,
 		Status: store.Waiting, StatusAt: testStart, PartnerID: strings.Join(pairs, "~~~"), Chunks: 1, Size: 1, Expires: testStart.AddDate(0, 0, 5),
 	}
-	if err := w.fake.Send(t.Context(), m, []byte("x"), nil); err != nil {
+	if err := w.boxes.Send(t.Context(), m, []byte("x"), nil); err != nil {
 		t.Fatal(err)
 	}
 	client := w.client("BOB")

@@ -30,7 +30,7 @@ func TestFaultErrors(t *testing.T) {
 	if len(seen) != 2 || !seen[429] || !seen[502] {
 		t.Errorf("statuses %v", seen)
 	}
-	if messages, _ := w.fake.Stored(); messages != 0 {
+	if messages, _ := w.boxes.stored(t); messages != 0 {
 		t.Errorf("%d messages", messages)
 	}
 	if answer, _ := w.do(request{"DELETE", "/admin/reset", nil, ""}); answer.StatusCode != http.StatusOK {
@@ -52,7 +52,7 @@ func TestFaultDrops(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if stored, _ := w.fake.Stored(); stored < sends/4 || stored > sends*3/4 {
+	if stored, _ := w.boxes.stored(t); stored < sends/4 || stored > sends*3/4 {
 		t.Errorf("%d of %d were stored before the drop", stored, sends)
 	}
 }

@@ -119,8 +119,8 @@ func TestBadRequests(t *testing.T) {
 			}
 		})
 	}
-	if messages, chunks := w.fake.Stored(); messages+chunks != 0 {
-		t.Errorf("%d messages and %d chunks were stored", messages, chunks)
+	if messages, pieces := w.boxes.stored(t); messages+pieces != 0 {
+		t.Errorf("%d messages and %d pieces were stored", messages, pieces)
 	}
 	if id := w.send("ALICE", "BOB", "W", "x"); id == "" {
 		t.Error("the server does not live on")
@@ -129,94 +129,92 @@ func TestBadRequests(t *testing.T) {
 
 // The rules for chunks of a message that is being uploaded.
 func TestBadChunks(t *testing.T) {
-	everyBoxes(t, func(t *testing.T, w *world) {
-		answer, body := w.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:2", "Content-Encoding", "gzip"), packed("one")})
-		if answer.StatusCode != http.StatusAccepted {
-			t.Fatal(body)
+	w := newWorld(t)
+	answer, body := w.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:2", "Content-Encoding", "gzip"), packed("one")})
+	if answer.StatusCode != http.StatusAccepted {
+		t.Fatal(body)
+	}
+	id := strings.Split(body, `"`)[3]
+	gz := func(r string) map[string]string {
+		return map[string]string{"Mex-Chunk-Range": r, "Content-Encoding": "gzip"}
+	}
+	for name, c := range map[string]struct {
+		request
+		status int
+	}{
+		"beyond the message": {request{"POST", "ALICE/outbox/" + id + "/3", gz("3:3"), packed("x")}, 406},
+		"another total":      {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:5"), packed("x")}, 417},
+		"encoding changed":   {request{"POST", "ALICE/outbox/" + id + "/2", map[string]string{"Mex-Chunk-Range": "2:2"}, "x"}, 417},
+		"not gzip":           {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), "x"}, 417},
+		"empty":              {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), ""}, 417},
+		"another's message": {request{"POST", "BOB/outbox/" + id + "/2",
+			map[string]string{"Mex-Chunk-Range": "2:2", "Content-Encoding": "gzip", "Authorization": w.token("BOB")}, packed("x")}, 403},
+	} {
+		if answer, body := w.do(c.request); answer.StatusCode != c.status {
+			t.Errorf("%s: %s %s", name, answer.Status, body)
 		}
-		id := strings.Split(body, `"`)[3]
-		gz := func(r string) map[string]string {
-			return map[string]string{"Mex-Chunk-Range": r, "Content-Encoding": "gzip"}
+		if in := w.inbox("BOB"); len(in) != 0 {
+			t.Fatalf("%s made the message visible", name)
 		}
-		for name, c := range map[string]struct {
-			request
-			status int
-		}{
-			"beyond the message": {request{"POST", "ALICE/outbox/" + id + "/3", gz("3:3"), packed("x")}, 406},
-			"another total":      {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:5"), packed("x")}, 417},
-			"encoding changed":   {request{"POST", "ALICE/outbox/" + id + "/2", map[string]string{"Mex-Chunk-Range": "2:2"}, "x"}, 417},
-			"not gzip":           {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), "x"}, 417},
-			"empty":              {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), ""}, 417},
-			"another's message": {request{"POST", "BOB/outbox/" + id + "/2",
-				map[string]string{"Mex-Chunk-Range": "2:2", "Content-Encoding": "gzip", "Authorization": w.token("BOB")}, packed("x")}, 403},
-		} {
-			if answer, body := w.do(c.request); answer.StatusCode != c.status {
-				t.Errorf("%s: %s %s", name, answer.Status, body)
-			}
-			if in := w.inbox("BOB"); len(in) != 0 {
-				t.Fatalf("%s made the message visible", name)
-			}
+	}
+	if answer, body := w.do(request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), packed("two")}); answer.StatusCode != 202 {
+		t.Fatal(body)
+	}
+	if _, body := read(t, w.client("BOB"), id); string(body) != "onetwo" {
+		t.Errorf("%q", body)
+	}
+	for n, want := range map[string]int{"1": 206, "2": 200, "3": 404} {
+		if answer, _ := w.do(request{"GET", "BOB/inbox/" + id + "/" + n, map[string]string{"Authorization": w.token("BOB")}, ""}); answer.StatusCode != want {
+			t.Errorf("chunk %s: %s", n, answer.Status)
 		}
-		if answer, body := w.do(request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), packed("two")}); answer.StatusCode != 202 {
-			t.Fatal(body)
-		}
-		if _, body := read(t, w.client("BOB"), id); string(body) != "onetwo" {
-			t.Errorf("%q", body)
-		}
-		for n, want := range map[string]int{"1": 206, "2": 200, "3": 404} {
-			if answer, _ := w.do(request{"GET", "BOB/inbox/" + id + "/" + n, map[string]string{"Authorization": w.token("BOB")}, ""}); answer.StatusCode != want {
-				t.Errorf("chunk %s: %s", n, answer.Status)
-			}
-		}
-	})
+	}
 }
 
 // Who may do what with a token.
 func TestAuthorisation(t *testing.T) {
-	everyBoxes(t, func(t *testing.T, w *world) {
-		signed := func(box, password, key string) string {
-			return mesh.NewSigner(box, password, []byte(key)).Token(w.clock.now())
-		}
-		id := w.send("ALICE", "BOB", "W", "x")
-		for name, c := range map[string]struct {
-			path, token string
-			status      int
-			want        string
-		}{
-			"none":              {"ALICE/inbox", "-", 403, "Error reading from Authorization header"},
-			"malformed":         {"ALICE/inbox", "NHSMESH ALICE:1:2", 403, "Error reading from Authorization header"},
-			"wrong password":    {"ALICE/inbox", signed("ALICE", "x", sharedKey), 403, "Invalid Authentication Token"},
-			"wrong key":         {"ALICE/inbox", signed("ALICE", "password", "x"), 403, "Invalid Authentication Token"},
-			"unknown mailbox":   {"NOBODY/inbox", signed("NOBODY", "password", sharedKey), 403, "Invalid Authentication Token"},
-			"empty password":    {"NOBODY/inbox", signed("NOBODY", "", sharedKey), 403, "Invalid Authentication Token"},
-			"remote mailbox":    {"FAR/inbox", signed("FAR", "", sharedKey), 403, "Invalid Authentication Token"},
-			"another's box":     {"BOB/inbox", signed("ALICE", "password", sharedKey), 403, `"code":"07"`},
-			"small letters":     {"alice/inbox", signed("ALICE", "password", sharedKey), 200, "messages"},
-			"too old":           {"ALICE/inbox", mesh.NewToken("ALICE", "password", []byte(sharedKey), "n", 1, w.clock.now().Add(-3*60*60*1e9)).String(), 403, "Invalid Authentication Token"},
-			"another's message": {"ALICE/inbox/" + id, signed("ALICE", "password", sharedKey), 403, "belongs to another mailbox"},
-			"not my outbox":     {"BOB/outbox/tracking?messageID=" + id, signed("BOB", "password", sharedKey), 404, "does not exist"},
-			"ping":              {"_ping", "-", 200, "running"},
-		} {
-			t.Run(name, func(t *testing.T) {
-				answer, body := w.do(request{"GET", c.path, map[string]string{"Authorization": c.token}, ""})
-				if answer.StatusCode != c.status || !strings.Contains(body, c.want) {
-					t.Errorf("%s %s", answer.Status, body)
-				}
-			})
-		}
-		once := signed("ALICE", "password", sharedKey)
-		for i, want := range []int{200, 403, 403} {
-			if answer, body := w.do(request{"GET", "ALICE/inbox", map[string]string{"Authorization": once}, ""}); answer.StatusCode != want {
-				t.Errorf("use %d of a token: %s %s", i+1, answer.Status, body)
+	w := newWorld(t)
+	signed := func(box, password, key string) string {
+		return mesh.NewSigner(box, password, []byte(key)).Token(w.clock.now())
+	}
+	id := w.send("ALICE", "BOB", "W", "x")
+	for name, c := range map[string]struct {
+		path, token string
+		status      int
+		want        string
+	}{
+		"none":              {"ALICE/inbox", "-", 403, "Error reading from Authorization header"},
+		"malformed":         {"ALICE/inbox", "NHSMESH ALICE:1:2", 403, "Error reading from Authorization header"},
+		"wrong password":    {"ALICE/inbox", signed("ALICE", "x", sharedKey), 403, "Invalid Authentication Token"},
+		"wrong key":         {"ALICE/inbox", signed("ALICE", "password", "x"), 403, "Invalid Authentication Token"},
+		"unknown mailbox":   {"NOBODY/inbox", signed("NOBODY", "password", sharedKey), 403, "Invalid Authentication Token"},
+		"empty password":    {"NOBODY/inbox", signed("NOBODY", "", sharedKey), 403, "Invalid Authentication Token"},
+		"remote mailbox":    {"FAR/inbox", signed("FAR", "", sharedKey), 403, "Invalid Authentication Token"},
+		"another's box":     {"BOB/inbox", signed("ALICE", "password", sharedKey), 403, `"code":"07"`},
+		"small letters":     {"alice/inbox", signed("ALICE", "password", sharedKey), 200, "messages"},
+		"too old":           {"ALICE/inbox", mesh.NewToken("ALICE", "password", []byte(sharedKey), "n", 1, w.clock.now().Add(-3*60*60*1e9)).String(), 403, "Invalid Authentication Token"},
+		"another's message": {"ALICE/inbox/" + id, signed("ALICE", "password", sharedKey), 403, "belongs to another mailbox"},
+		"not my outbox":     {"BOB/outbox/tracking?messageID=" + id, signed("BOB", "password", sharedKey), 404, "does not exist"},
+		"ping":              {"_ping", "-", 200, "running"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, body := w.do(request{"GET", c.path, map[string]string{"Authorization": c.token}, ""})
+			if answer.StatusCode != c.status || !strings.Contains(body, c.want) {
+				t.Errorf("%s %s", answer.Status, body)
 			}
+		})
+	}
+	once := signed("ALICE", "password", sharedKey)
+	for i, want := range []int{200, 403, 403} {
+		if answer, body := w.do(request{"GET", "ALICE/inbox", map[string]string{"Authorization": once}, ""}); answer.StatusCode != want {
+			t.Errorf("use %d of a token: %s %s", i+1, answer.Status, body)
 		}
-		if answer, _ := w.do(request{"PUT", "ALICE/inbox/" + id + "/status/acknowledged", nil, ""}); answer.StatusCode != 403 {
-			t.Errorf("another's message acknowledged: %s", answer.Status)
-		}
-		if answer, _ := w.do(request{"HEAD", "ALICE/inbox/" + id, nil, ""}); answer.StatusCode != 200 {
-			t.Errorf("the sender may ask for the headers: %s", answer.Status)
-		}
-	})
+	}
+	if answer, _ := w.do(request{"PUT", "ALICE/inbox/" + id + "/status/acknowledged", nil, ""}); answer.StatusCode != 403 {
+		t.Errorf("another's message acknowledged: %s", answer.Status)
+	}
+	if answer, _ := w.do(request{"HEAD", "ALICE/inbox/" + id, nil, ""}); answer.StatusCode != 200 {
+		t.Errorf("the sender may ask for the headers: %s", answer.Status)
+	}
 }
 
 // A refused certificate looks like a wrong password and uses up no token.
@@ -245,7 +243,7 @@ func TestStoreFails(t *testing.T) {
 	}{
 		{store.ErrBusy, 503}, {store.ErrUnknown, 503}, {store.ErrClosed, 503}, {errors.New("disk on fire"), 500},
 	} {
-		w.fake.Fault = func(method string, done bool) error {
+		w.boxes.Fault = func(method string, done bool) error {
 			if method == "Send" && done == (c.err == store.ErrUnknown) {
 				return c.err
 			}
@@ -262,7 +260,7 @@ func TestStoreFails(t *testing.T) {
 	if !strings.Contains(w.log.String(), "disk on fire") {
 		t.Error("the log does not say what failed")
 	}
-	w.fake.Fault = func(method string, _ bool) error {
+	w.boxes.Fault = func(method string, _ bool) error {
 		if method == "Send" {
 			panic("a defect")
 		}
@@ -282,7 +280,7 @@ func TestChunkFails(t *testing.T) {
 	for _, encoding := range []string{"", "gzip"} {
 		w := newWorld(t)
 		id := w.send("ALICE", "BOB", "W", "x")
-		w.fake.Fault = func(method string, _ bool) error {
+		w.boxes.Fault = func(method string, _ bool) error {
 			if method == "Chunk" {
 				return store.ErrDamaged
 			}

@@ -20,48 +20,47 @@ const day = 24 * time.Hour
 // What nobody collects leaves the inbox after 5 days, its sender is told, and
 // after 30 days it is gone.
 func TestExpiry(t *testing.T) {
-	everyBoxes(t, func(t *testing.T, w *world) {
-		alice, bob := w.client("ALICE"), w.client("BOB")
-		id, err := alice.Send(ctx, mesh.Outgoing{
-			Headers: mesh.Headers{To: "BOB", WorkflowID: "W", LocalID: "mine", Subject: "S", FileName: "f"},
-			Body:    strings.NewReader("x"), Size: 1,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		collected := w.send("ALICE", "BOB", "W", "y")
-		if err := bob.Acknowledge(ctx, collected); err != nil {
-			t.Fatal(err)
-		}
-		keep := func(want mailbox.Housekept) {
-			t.Helper()
-			if did, err := w.server.Housekeep(ctx, w.clock.now()); err != nil || did != want {
-				t.Errorf("did %+v, want %+v; %v", did, want, err)
-			}
-		}
-		w.clock.move(5*day - time.Second)
-		keep(mailbox.Housekept{})
-		w.clock.move(time.Second)
-		keep(mailbox.Housekept{Expired: 1})
-		keep(mailbox.Housekept{})
-
-		if in := w.inbox("BOB"); len(in) != 0 {
-			t.Errorf("still in the inbox: %v", in)
-		}
-		if _, err := bob.Download(ctx, id); !errors.Is(err, mesh.Gone) {
-			t.Errorf("download: %v", err)
-		}
-		if tracked, err := alice.Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
-			t.Errorf("%+v, %v", tracked, err)
-		}
-		checkReport(t, w, alice, id)
-
-		w.clock.move(25*day + time.Second)
-		keep(mailbox.Housekept{Purged: 2}) // the report is younger
-		if _, err := alice.Track(ctx, id); !isStatus(err, 404) {
-			t.Errorf("after 30 days: %v", err)
-		}
+	w := newWorld(t)
+	alice, bob := w.client("ALICE"), w.client("BOB")
+	id, err := alice.Send(ctx, mesh.Outgoing{
+		Headers: mesh.Headers{To: "BOB", WorkflowID: "W", LocalID: "mine", Subject: "S", FileName: "f"},
+		Body:    strings.NewReader("x"), Size: 1,
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	collected := w.send("ALICE", "BOB", "W", "y")
+	if err := bob.Acknowledge(ctx, collected); err != nil {
+		t.Fatal(err)
+	}
+	keep := func(want mailbox.Housekept) {
+		t.Helper()
+		if did, err := w.server.Housekeep(ctx, w.clock.now()); err != nil || did != want {
+			t.Errorf("did %+v, want %+v; %v", did, want, err)
+		}
+	}
+	w.clock.move(5*day - time.Second)
+	keep(mailbox.Housekept{})
+	w.clock.move(time.Second)
+	keep(mailbox.Housekept{Expired: 1})
+	keep(mailbox.Housekept{})
+
+	if in := w.inbox("BOB"); len(in) != 0 {
+		t.Errorf("still in the inbox: %v", in)
+	}
+	if _, err := bob.Download(ctx, id); !errors.Is(err, mesh.Gone) {
+		t.Errorf("download: %v", err)
+	}
+	if tracked, err := alice.Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
+		t.Errorf("%+v, %v", tracked, err)
+	}
+	checkReport(t, w, alice, id)
+
+	w.clock.move(25*day + time.Second)
+	keep(mailbox.Housekept{Purged: 2}) // the report is younger
+	if _, err := alice.Track(ctx, id); !isStatus(err, 404) {
+		t.Errorf("after 30 days: %v", err)
+	}
 }
 
 // checkReport: the headers of the specification's "Asynchronous error
@@ -99,7 +98,7 @@ func TestHousekeepStopsAtAnError(t *testing.T) {
 	}
 	w.clock.move(6 * day)
 	broken := errors.New("disk full")
-	w.fake.Fault = func(method string, _ bool) error {
+	w.boxes.Fault = func(method string, _ bool) error {
 		if method == "SetStatus" {
 			return broken
 		}
@@ -108,7 +107,7 @@ func TestHousekeepStopsAtAnError(t *testing.T) {
 	if did, err := w.server.Housekeep(ctx, w.clock.now()); !errors.Is(err, broken) || did.Expired != 0 {
 		t.Errorf("%+v, %v", did, err)
 	}
-	w.fake.Fault = nil
+	w.boxes.Fault = nil
 	if did, err := w.server.Housekeep(ctx, w.clock.now()); err != nil || did.Expired != 20 {
 		t.Errorf("%+v, %v", did, err)
 	}
@@ -118,60 +117,59 @@ func TestHousekeepStopsAtAnError(t *testing.T) {
 }
 
 func TestAdmin(t *testing.T) {
-	everyBoxes(t, func(t *testing.T, w *world) {
-		open := map[string]string{"Authorization": "-"}
-		ask := func(method, path, body string, status int) string {
-			t.Helper()
-			answer, got := w.do(request{method, path, open, body})
-			if answer.StatusCode != status {
-				t.Errorf("%s %s: %s %s", method, path, answer.Status, got)
-			}
-			return got
+	w := newWorld(t)
+	open := map[string]string{"Authorization": "-"}
+	ask := func(method, path, body string, status int) string {
+		t.Helper()
+		answer, got := w.do(request{method, path, open, body})
+		if answer.StatusCode != status {
+			t.Errorf("%s %s: %s %s", method, path, answer.Status, got)
 		}
-		body := ask("POST", "admin/report", `{"mailbox_id":"bob","code":"21","description":"bad","workflow_id":"W","subject":"s","local_id":"l","file_name":"f","linked_message_id":"LINK"}`, 200)
-		var made struct {
-			ID string `json:"message_id"`
-		}
-		decode(t, body, &made)
-		h, content := read(t, w.client("BOB"), made.ID)
-		if h.MessageType != "REPORT" || h.StatusCode != "21" || h.StatusEvent != "TRANSFER" || h.StatusDescription != "bad" || h.LinkedMsgID != "LINK" ||
-			h.StatusSuccess != "ERROR" || h.LocalID != "l" || h.Subject != "s" || h.FileName != "f" || h.To != "BOB" || len(content) != 0 {
-			t.Errorf("%+v %q", h, content)
-		}
-		id := w.send("ALICE", "BOB", "W", "x")
-		ask("POST", "/admin/message/"+id+"/event", `{"status":"undeliverable","code":"14","event":"SEND","description":"late"}`, 200)
-		if tracked, err := w.client("ALICE").Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
-			t.Errorf("%+v, %v", tracked, err)
-		}
-		if in := w.inbox("BOB"); len(in) != 1 {
-			t.Errorf("inbox %v", in)
-		}
-		if got := ask("GET", "/admin/message/"+id, "", 200); !strings.Contains(got, `"status":"Undeliverable"`) || !strings.Contains(got, `"file_size":1`) {
-			t.Error(got)
-		}
-		if got := ask("GET", "mailbox/bob", "", 200); !strings.Contains(got, "TESTMB2") || strings.Contains(got, "password") {
-			t.Error(got)
-		}
-		ask("POST", "admin/report", `{"mailbox_id":"NOBODY","code":"1","description":"d","workflow_id":"W"}`, 404)
-		ask("POST", "admin/report", `{"mailbox_id":"BOB"}`, 400)
-		ask("POST", "admin/report", `[`, 400)
-		ask("POST", "admin/report", `{"mailbox_id":"`+strings.Repeat("x", 70<<10)+`"}`, 413)
-		ask("POST", "admin/message/"+id+"/event", `{"status":"lost"}`, 400)
-		ask("POST", "admin/message/x/event", `{"status":"accepted"}`, 404)
-		ask("GET", "admin/message/x", "", 404)
-		ask("GET", "/admin/mailbox/NOBODY", "", 404)
+		return got
+	}
+	body := ask("POST", "admin/report", `{"mailbox_id":"bob","code":"21","description":"bad","workflow_id":"W","subject":"s","local_id":"l","file_name":"f","linked_message_id":"LINK"}`, 200)
+	var made struct {
+		ID string `json:"message_id"`
+	}
+	decode(t, body, &made)
+	h, content := read(t, w.client("BOB"), made.ID)
+	if h.MessageType != "REPORT" || h.StatusCode != "21" || h.StatusEvent != "TRANSFER" || h.StatusDescription != "bad" || h.LinkedMsgID != "LINK" ||
+		h.StatusSuccess != "ERROR" || h.LocalID != "l" || h.Subject != "s" || h.FileName != "f" || h.To != "BOB" || len(content) != 0 {
+		t.Errorf("%+v %q", h, content)
+	}
+	id := w.send("ALICE", "BOB", "W", "x")
+	ask("POST", "/admin/message/"+id+"/event", `{"status":"undeliverable","code":"14","event":"SEND","description":"late"}`, 200)
+	if tracked, err := w.client("ALICE").Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
+		t.Errorf("%+v, %v", tracked, err)
+	}
+	if in := w.inbox("BOB"); len(in) != 1 {
+		t.Errorf("inbox %v", in)
+	}
+	if got := ask("GET", "/admin/message/"+id, "", 200); !strings.Contains(got, `"status":"Undeliverable"`) || !strings.Contains(got, `"file_size":1`) {
+		t.Error(got)
+	}
+	if got := ask("GET", "mailbox/bob", "", 200); !strings.Contains(got, "TESTMB2") || strings.Contains(got, "password") {
+		t.Error(got)
+	}
+	ask("POST", "admin/report", `{"mailbox_id":"NOBODY","code":"1","description":"d","workflow_id":"W"}`, 404)
+	ask("POST", "admin/report", `{"mailbox_id":"BOB"}`, 400)
+	ask("POST", "admin/report", `[`, 400)
+	ask("POST", "admin/report", `{"mailbox_id":"`+strings.Repeat("x", 70<<10)+`"}`, 413)
+	ask("POST", "admin/message/"+id+"/event", `{"status":"lost"}`, 400)
+	ask("POST", "admin/message/x/event", `{"status":"accepted"}`, 404)
+	ask("GET", "admin/message/x", "", 404)
+	ask("GET", "/admin/mailbox/NOBODY", "", 404)
 
-		w.send("BOB", "ALICE", "W", "x")
-		ask("DELETE", "/admin/reset/bob", "", 200)
-		if bob, alice := w.inbox("BOB"), w.inbox("ALICE"); len(bob) != 0 || len(alice) != 1 {
-			t.Errorf("after the reset of one: %v, %v", bob, alice)
-		}
-		ask("DELETE", "/admin/reset/NOBODY", "", 404)
-		ask("DELETE", "/messageexchange/admin/reset", "", 200)
-		if alice := w.inbox("ALICE"); len(alice) != 0 {
-			t.Errorf("after the reset of all: %v", alice)
-		}
-	})
+	w.send("BOB", "ALICE", "W", "x")
+	ask("DELETE", "/admin/reset/bob", "", 200)
+	if bob, alice := w.inbox("BOB"), w.inbox("ALICE"); len(bob) != 0 || len(alice) != 1 {
+		t.Errorf("after the reset of one: %v, %v", bob, alice)
+	}
+	ask("DELETE", "/admin/reset/NOBODY", "", 404)
+	ask("DELETE", "/messageexchange/admin/reset", "", 200)
+	if alice := w.inbox("ALICE"); len(alice) != 0 {
+		t.Errorf("after the reset of all: %v", alice)
+	}
 }
 
 // Outside dev mode nobody resets anything.

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"nems/internal/mailbox"
-	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
@@ -15,14 +14,12 @@ import (
 // 17, however they are written and sent, unless an operator has registered them as
 // senders.
 func TestReservedWorkflows(t *testing.T) {
-	at := &clock{at: testStart}
-	boxes := mailboxtest.New(at.now, testMailboxes, []store.Workflow{
-		{ID: "EVENT_2", Senders: []string{"BOB"}, Receivers: []string{"ALICE"}},
-		{ID: "EVENT_3", Receivers: []string{"ALICE"}},
-	})
-	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
+	w := newWorld(t, func(c *mailbox.Config) {
 		c.NEMS, c.Reserved = "barry", func(workflow string) bool { return strings.HasPrefix(strings.ToUpper(workflow), "EVENT_") }
 	})
+	w.boxes.restrict(t,
+		store.Workflow{ID: "EVENT_2", Senders: []string{"BOB"}, Receivers: []string{"ALICE"}},
+		store.Workflow{ID: "EVENT_3", Receivers: []string{"ALICE"}})
 	// send is a request of a mailbox, with a token of its own.
 	send := func(sender, recipient, workflow string, more ...string) request {
 		h := to(recipient, append([]string{"Mex-WorkflowID", workflow, "Authorization", w.token(sender)}, more...)...)
@@ -55,7 +52,7 @@ func TestReservedWorkflows(t *testing.T) {
 			}
 		})
 	}
-	if messages, chunks := boxes.Stored(); messages != 4 || chunks != 4 {
-		t.Errorf("%d messages and %d chunks were stored", messages, chunks)
+	if messages, pieces := w.boxes.stored(t); messages != 4 || pieces != 4 {
+		t.Errorf("%d messages and %d pieces were stored", messages, pieces)
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"nems/internal/mailbox"
-	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
@@ -44,7 +43,7 @@ func (w *world) wait(what string, met func() bool) {
 
 // gatedBoxes keep the lists of ALICE waiting until the gate opens.
 type gatedBoxes struct {
-	*mailboxtest.Boxes
+	*failingBoxes
 	gate       chan struct{}
 	here, most atomic.Int64 // lists of ALICE at a time
 	nonces     atomic.Int64
@@ -56,12 +55,12 @@ func (b *gatedBoxes) List(ctx context.Context, q store.InboxQuery) ([]store.List
 		<-b.gate
 		b.here.Add(-1)
 	}
-	return b.Boxes.List(ctx, q)
+	return b.failingBoxes.List(ctx, q)
 }
 
 func (b *gatedBoxes) UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error) {
 	b.nonces.Add(1)
-	return b.Boxes.UseNonce(ctx, digest, at)
+	return b.failingBoxes.UseNonce(ctx, digest, at)
 }
 
 // Of a mailbox's requests a few are worked on at a time, some wait, and further
@@ -69,7 +68,7 @@ func (b *gatedBoxes) UseNonce(ctx context.Context, digest [16]byte, at time.Time
 // is what the mailbox itself downloads.
 func TestShareOfAMailbox(t *testing.T) {
 	at := &clock{at: testStart}
-	boxes := &gatedBoxes{Boxes: mailboxtest.New(at.now, testMailboxes, nil), gate: make(chan struct{})}
+	boxes := &gatedBoxes{failingBoxes: newBoxes(t, at.now), gate: make(chan struct{})}
 	var crowded atomic.Int64
 	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
 		c.Share = mailbox.Share{Reading: 2, Waiting: 3}
@@ -127,7 +126,7 @@ func TestShareOfAMailbox(t *testing.T) {
 // leaves the line.
 func TestWaitingEnds(t *testing.T) {
 	at := &clock{at: testStart}
-	boxes := &gatedBoxes{Boxes: mailboxtest.New(at.now, testMailboxes, nil), gate: make(chan struct{})}
+	boxes := &gatedBoxes{failingBoxes: newBoxes(t, at.now), gate: make(chan struct{})}
 	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
 		c.Share = mailbox.Share{Reading: 1, Waiting: 1, Patience: time.Millisecond}
 	})
@@ -152,7 +151,7 @@ func TestWaitingEnds(t *testing.T) {
 // deepBoxes have a deep inbox for everybody, in which one message in ten
 // thousand is of workflow WF. Where listed is set it has no end, and listed is called.
 type deepBoxes struct {
-	*mailboxtest.Boxes
+	*failingBoxes
 	depth  int
 	listed func()
 
@@ -199,7 +198,7 @@ func (b *deepBoxes) enter(q store.InboxQuery, n int) {
 // time and few of all: others come between.
 func TestFilteredListsAreReadInSlices(t *testing.T) {
 	at := &clock{at: testStart}
-	boxes := &deepBoxes{Boxes: mailboxtest.New(at.now, testMailboxes, nil), depth: 30_000, here: map[int64]int{}}
+	boxes := &deepBoxes{failingBoxes: newBoxes(t, at.now), depth: 30_000, here: map[int64]int{}}
 	w := worldOver(t, boxes, at)
 	var all sync.WaitGroup
 	for i := range 12 {
@@ -234,7 +233,7 @@ func TestSearchEndsWithItsCaller(t *testing.T) {
 	at := &clock{at: testStart}
 	gone, leave := context.WithCancel(ctx)
 	var lists atomic.Int64
-	boxes := &deepBoxes{Boxes: mailboxtest.New(at.now, testMailboxes, nil), here: map[int64]int{}, listed: func() {
+	boxes := &deepBoxes{failingBoxes: newBoxes(t, at.now), here: map[int64]int{}, listed: func() {
 		if lists.Add(1) == 10 {
 			leave()
 		}

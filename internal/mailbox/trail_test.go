@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,19 +13,23 @@ import (
 	"nems/internal/mesh"
 	"nems/internal/nhs"
 	"nems/internal/store"
+	"nems/internal/store/storetest"
 )
 
-// about puts the copy of an event about a patient into BOB's inbox.
-func (w *world) about(n nhs.NHSNumber) string {
+// published puts the copy of an event about a patient into BOB's inbox.
+func (w *world) published(n nhs.NHSNumber, body string) string {
 	w.t.Helper()
-	m := store.Message{
-		Position: w.fake.NextPosition(), Mailbox: 2, Sender: "X26NEMS", Recipient: "BOB", Workflow: "VACCINATIONS_1",
-		Type: store.Data, Status: store.Waiting, StatusAt: testStart, Chunks: 1, Size: 5, EventCode: "vaccinations-1", Patient: n,
-	}
-	if err := w.fake.Send(ctx, m, []byte("hello"), nil); err != nil {
+	criteria := "&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + n.Digits() + "&MessageHeader.event=vaccinations-1&tag=t"
+	s := storetest.Subscribing(w.t, w.clock.now(), "BOB", criteria)
+	if err := w.boxes.Subscribe(ctx, s, audit.Entry{Action: audit.ActionSubscribe}); err != nil {
 		w.t.Fatal(err)
 	}
-	return mesh.FormatMessageID(int64(m.Position), m.Mailbox)
+	event := storetest.EventAbout(w.boxes.NextPosition(), n, store.Compress([]byte(body), sha256.Sum256([]byte(body))))
+	event.Patient = n
+	if _, err := w.boxes.AcceptEvent(ctx, event); err != nil {
+		w.t.Fatal(err)
+	}
+	return mesh.FormatMessageID(int64(event.Event), 2)
 }
 
 func patient(t testing.TB) nhs.NHSNumber {
@@ -39,7 +44,7 @@ func patient(t testing.TB) nhs.NHSNumber {
 // about whom, and how it ended.
 func TestInteractionsAreRecorded(t *testing.T) {
 	w, jack := newWorld(t), patient(t)
-	id := w.about(jack)
+	id := w.published(jack, "hello")
 	sent := w.send("ALICE", "BOB", "W", "x")
 	const denied = "Invalid Authentication Token"
 	used, wrong := w.token("BOB"), mesh.NewSigner("BOB", "guessed", []byte(sharedKey)).Token(w.clock.now())
@@ -96,9 +101,9 @@ func TestInteractionsAreRecorded(t *testing.T) {
 		{"ping", request{"GET", "_ping", nil, ""}, nil},
 		{"nowhere", request{"GET", "BOB/outfit", nil, ""}, nil},
 	} {
-		before := len(w.fake.Recorded())
+		before := len(w.boxes.recorded(t))
 		answer, body := w.do(c.request)
-		if got := w.fake.Recorded()[before:]; !slices.Equal(got, c.want) {
+		if got := w.boxes.recorded(t)[before:]; !slices.Equal(got, c.want) {
 			t.Errorf("%s (%s %s)\nrecorded %+v\nwanted   %+v", c.name, answer.Status, body, got, c.want)
 		}
 	}
@@ -110,7 +115,7 @@ func TestSendsAreRecorded(t *testing.T) {
 	recorded := func(want ...string) {
 		t.Helper()
 		var got []string
-		for _, e := range w.fake.Recorded() {
+		for _, e := range w.boxes.recorded(t) {
 			got = append(got, fmt.Sprint(e.Action, " ", e.Mailbox, " ", e.Object, " ", e.Status))
 		}
 		if !slices.Equal(got, want) {
@@ -141,7 +146,7 @@ func TestRecordedBeforeDisclosed(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", w.token("BOB"))
-	watched := &watch{header: http.Header{}, seen: func() int { return len(w.fake.Recorded()) }}
+	watched := &watch{header: http.Header{}, seen: func() int { return len(w.boxes.recorded(t)) }}
 	r.URL.Path, r.RequestURI = "/messageexchange/BOB/inbox/"+id, ""
 	w.server.ServeHTTP(watched, r)
 	if watched.status != 200 || watched.recorded != 2 {
@@ -168,7 +173,7 @@ func TestNoRoomNoService(t *testing.T) {
 	w := newWorld(t)
 	id := w.send("ALICE", "BOB", "W", "a secret")
 	full := true
-	w.fake.Fault = func(method string, _ bool) error {
+	w.boxes.Fault = func(method string, _ bool) error {
 		if full && method == "RecordRoom" {
 			return store.ErrBusy
 		}
@@ -198,15 +203,15 @@ func TestNoRoomNoService(t *testing.T) {
 func TestFailedChangesAreRecorded(t *testing.T) {
 	for _, fault := range []error{store.ErrBusy, store.ErrUnknown, errors.New("disk on fire")} {
 		w := newWorld(t)
-		id := w.about(patient(t))
-		w.fake.Fault = func(method string, done bool) error {
+		id := w.published(patient(t), "hello")
+		w.boxes.Fault = func(method string, done bool) error {
 			if method == "Acknowledge" && !done {
 				return fault
 			}
 			return nil
 		}
 		answer, _ := w.do(request{"PUT", "BOB/inbox/" + id + "/status/acknowledged", map[string]string{"Authorization": w.token("BOB")}, ""})
-		got := w.fake.Recorded()
+		got := w.boxes.recorded(t)
 		if len(got) != 1 || got[0].Action != "acknowledge" || got[0].Object != id || got[0].Status != answer.StatusCode || got[0].Outcome == "" ||
 			strings.Contains(got[0].Outcome, "fire") {
 			t.Errorf("%v, answered %s: recorded %+v", fault, answer.Status, got)

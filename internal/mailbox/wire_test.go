@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"nems/internal/mailbox"
-	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
@@ -25,25 +23,19 @@ import (
 // case on the wire of HTTP/1.1, and its own content type in both versions.
 func TestCopyOfAnEventOnTheWire(t *testing.T) {
 	w := newWorld(t)
-	position := w.fake.NextPosition()
-	message := []byte("<Bundle/>")
-	err := w.fake.Send(ctx, store.Message{
-		Position: position, Mailbox: 2, Sender: "X26NEMS", Recipient: "BOB", Workflow: "PDS_CHANGE_OF_GP_1",
-		Type: store.Data, Status: store.Waiting, StatusAt: testStart, LocalID: "delivery-1", PartnerID: "id|tag",
-		FileName: "event.xml", ContentType: "application/fhir+xml", Chunks: 1, Size: int64(len(message)),
-		Expires: testStart.Add(mailbox.Expiry), EventCode: "pds-change-of-gp-1",
-	}, message, nil)
-	if err != nil {
-		t.Fatal(err)
+	id := w.published(patient(t), "<Bundle/>")
+	position, row, _ := mesh.ParseMessageID(id)
+	m, err := w.boxes.Message(ctx, row, store.EventID(position))
+	if err != nil || m.PartnerID == "" {
+		t.Fatal(m, err)
 	}
-	id := mesh.FormatMessageID(int64(position), 2)
 	for _, accept := range []string{mesh.MediaV1, mesh.MediaV2} {
 		raw := w.raw("GET /messageexchange/BOB/inbox/" + id + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: " + accept + "\r\nAuthorization: " + w.token("BOB") + "\r\n\r\n")
 		for _, line := range []string{
 			"HTTP/1.1 200 OK\r\n", "\r\nContent-Type: application/fhir+xml\r\n", "\r\nContent-Length: 9\r\n",
-			"\r\nmex-from: X26NEMS\r\n", "\r\nmex-to: BOB\r\n", "\r\nmex-workflowid: PDS_CHANGE_OF_GP_1\r\n",
-			"\r\nmex-messagetype: DATA\r\n", "\r\nmex-messageid: " + id + "\r\n", "\r\nmex-localid: delivery-1\r\n",
-			"\r\nmex-partnerid: id|tag\r\n", "\r\nmex-filename: event.xml\r\n", "\r\nmex-statusevent: TRANSFER\r\n",
+			"\r\nmex-from: X26NEMS\r\n", "\r\nmex-to: BOB\r\n", "\r\nmex-workflowid: VACCINATIONS_1\r\n",
+			"\r\nmex-messagetype: DATA\r\n", "\r\nmex-messageid: " + id + "\r\n", "\r\nmex-localid: " + m.LocalID + "\r\n",
+			"\r\nmex-partnerid: " + m.PartnerID + "\r\n", "\r\nmex-filename: " + m.FileName + "\r\n", "\r\nmex-statusevent: TRANSFER\r\n",
 			"\r\nmex-statussuccess: SUCCESS\r\n", "\r\nmex-statuscode: 00\r\n", "\r\nmex-statustimestamp: 20260520120000\r\n",
 			"\r\nmex-total-chunks: 1\r\n", "\r\nmex-chunk-range: 1:1\r\n", "\r\n\r\n<Bundle/>",
 		} {
@@ -116,29 +108,29 @@ func TestContentEncodings(t *testing.T) {
 	}
 }
 
-// countingBoxes keep only the sizes of chunks.
-type countingBoxes struct {
-	*mailboxtest.Boxes
+// meteredBoxes measure the chunks that they store.
+type meteredBoxes struct {
+	*failingBoxes
 	size int64
-	peak uint64
+	peak uint64 // of the heap meanwhile
 	err  error
 }
 
-func (b *countingBoxes) PutChunk(_ context.Context, _ int64, _ store.EventID, _ int, r io.Reader) (int64, error) {
-	var memory runtime.MemStats
-	for {
-		n, err := io.CopyN(io.Discard, r, 8<<20)
-		b.size += n
+func (b *meteredBoxes) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
+	size, err := b.failingBoxes.PutChunk(ctx, mailbox, position, n, io.TeeReader(r, b))
+	b.size, b.err = size, err
+	return size, err
+}
+
+// Write looks at the heap every 8 MB.
+func (b *meteredBoxes) Write(p []byte) (int, error) {
+	before := b.size / (8 << 20)
+	if b.size += int64(len(p)); b.size/(8<<20) != before {
+		var memory runtime.MemStats
 		runtime.ReadMemStats(&memory)
 		b.peak = max(b.peak, memory.HeapAlloc)
-		if err == io.EOF {
-			return b.size, nil
-		}
-		if err != nil {
-			b.err = err
-			return 0, fmt.Errorf("reading a chunk: %w", err)
-		}
 	}
+	return len(p), nil
 }
 
 // zeros are n zero bytes.
@@ -165,7 +157,7 @@ func TestLargestMessage(t *testing.T) {
 		"a byte more, not told": {mesh.MaxChunk + 1, false, 413},
 	} {
 		t.Run(name, func(t *testing.T) {
-			boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
+			boxes := &meteredBoxes{failingBoxes: newBoxes(t, time.Now)}
 			w := worldOver(t, boxes, &clock{at: testStart})
 			status, _ := w.stream(zeros(c.size), c.size, c.told, "")
 			if status != c.status {
@@ -177,7 +169,7 @@ func TestLargestMessage(t *testing.T) {
 			if boxes.peak > 64<<20 {
 				t.Errorf("%d MB of heap while it passed", boxes.peak>>20)
 			}
-			if messages, _ := boxes.Stored(); messages != map[bool]int{true: 1}[c.status == 202] {
+			if messages, _ := boxes.stored(t); messages != map[bool]int{true: 1}[c.status == 202] {
 				t.Errorf("%d messages", messages)
 			}
 		})
@@ -196,14 +188,14 @@ func TestGzipBomb(t *testing.T) {
 		t.Fatal(err)
 	}
 	for members, status := range map[int]int{1: 202, 100: 417, 400: 417} {
-		boxes := &countingBoxes{Boxes: mailboxtest.New(time.Now, testMailboxes, nil)}
+		boxes := &meteredBoxes{failingBoxes: newBoxes(t, time.Now)}
 		w := worldOver(t, boxes, &clock{at: testStart}, func(c *mailbox.Config) { c.MaxChunk = 2 << 20 })
 		bomb := bytes.Repeat(megabyte.Bytes(), members) // gzip members may follow each other
 		got, body := w.stream(bytes.NewReader(bomb), int64(len(bomb)), true, "gzip")
 		if got != status || (status == 417) != strings.Contains(body, `"code":"02"`) {
 			t.Errorf("%d MB in %d bytes: %d %s", members, len(bomb), got, body)
 		}
-		if stored, _ := boxes.Stored(); (stored == 1) != (status == 202) {
+		if stored, _ := boxes.stored(t); (stored == 1) != (status == 202) {
 			t.Errorf("%d MB in %d bytes: %d messages", members, len(bomb), stored)
 		}
 		if streamed := len(bomb) > 256<<10; streamed != (boxes.err != nil) {

@@ -13,10 +13,8 @@ import (
 	"time"
 
 	"nems/internal/mailbox"
-	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/store"
-	"nems/internal/store/sqlite"
 )
 
 const sharedKey = "TestKey"
@@ -58,19 +56,18 @@ func (c *clock) move(d time.Duration) {
 type world struct {
 	t      testing.TB
 	clock  *clock
-	fake   *mailboxtest.Boxes
-	db     *sqlite.DB // of a sqliteWorld
+	boxes  *failingBoxes
 	server *mailbox.Server
 	http   *httptest.Server
 	log    *bytes.Buffer
 }
 
-// newWorld starts a server over boxes in memory; change may alter its Config.
+// newWorld starts a server over a store; change may alter its Config.
 func newWorld(t testing.TB, change ...func(*mailbox.Config)) *world {
 	at := &clock{at: testStart}
-	fake := mailboxtest.New(at.now, testMailboxes, testWorkflows)
-	w := worldOver(t, fake, at, change...)
-	w.fake = fake
+	boxes := newBoxes(t, at.now)
+	w := worldOver(t, boxes, at, change...)
+	w.boxes = boxes
 	return w
 }
 

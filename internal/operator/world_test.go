@@ -2,12 +2,10 @@ package operator_test
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"nems/internal/operator"
 	"nems/internal/spine"
 	"nems/internal/store/sqlite"
+	"nems/internal/store/sqlite/sqlitetest"
 )
 
 var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
@@ -41,24 +40,12 @@ type doer interface {
 // newDesk is a desk on a database of its own.
 func newDesk(t testing.TB) operator.Desk {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "nems.db"), sqlite.Options{AuditDelay: time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- db.Run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if err := errors.Join(<-done, db.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	db := sqlitetest.Open(t, sqlite.Options{AuditDelay: time.Millisecond})
 	types, err := catalogue.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now }, User: "desk"}
+	return operator.Desk{Store: db.DB, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now }, User: "desk"}
 }
 
 const token = "the token"
