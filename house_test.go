@@ -22,6 +22,7 @@ var floors = [][]string{
 	{"internal/audit", "internal/catalogue", "internal/directory"},
 	{"internal/catalogue/example", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
 	{"internal/store"},
+	{"internal/store/ledger"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
 	{"internal/api", "internal/mailbox", "internal/console", "internal/courier", "internal/operator"},

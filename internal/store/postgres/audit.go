@@ -60,19 +60,6 @@ func (db *DB) Heads(ctx context.Context) (out []audit.Head, err error) {
 	return out, err
 }
 
-// LastCommit is when the newest link was committed, by the clock of who did; zero
-// before the first.
-func (db *DB) LastCommit(ctx context.Context) (at time.Time, err error) {
-	var micros *int64
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		return q.QueryRow(ctx, "SELECT (SELECT at FROM audit_link ORDER BY id DESC LIMIT 1)").Scan(&micros)
-	})
-	if err != nil || micros == nil {
-		return time.Time{}, err
-	}
-	return time.UnixMicro(*micros).UTC(), nil
-}
-
 // linkPage is how many links Links reads at a time.
 const linkPage = 256
 
@@ -131,13 +118,4 @@ func scanLink(r pgx.Rows) (l storedLink, err error) {
 	}
 	l.Heads, err = audit.DecodeHeads(bound)
 	return l, err
-}
-
-// RegistryVersion grows with every change of a system or a life cycle. It is
-// cheap: a node that asks every second learns of changes in time.
-func (db *DB) RegistryVersion(ctx context.Context) (version int64, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		return q.QueryRow(ctx, "SELECT registry FROM version").Scan(&version)
-	})
-	return version, err
 }

@@ -19,6 +19,7 @@ import (
 
 	"nems/internal/nhs"
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // Options configure a DB. The zero value of each field means its default.
@@ -39,6 +40,7 @@ const (
 
 // DB is an open store. Safe for concurrent use. Changes wait until Run runs.
 type DB struct {
+	ledger.Ledger
 	opts    Options
 	owner   string // tells this start of the node from all others
 	servers *servers
@@ -70,6 +72,7 @@ func Open(ctx context.Context, dsn string, o Options) (*DB, error) {
 	o.Options = o.WithDefaults()
 	db := &DB{opts: o, owner: uuid.NewString(), spread: make(chan struct{}, 1), crowds: make(chan struct{}, 1)}
 	db.quotas.Quotas = o.Quotas
+	db.Ledger = ledger.New(engine{db}, &db.opts.Options, &db.records, &db.quotas)
 	if err := db.open(ctx, dsn); err != nil {
 		_ = db.Close() // nothing to lose yet
 		return nil, fmt.Errorf("PostgreSQL: %w", err)
@@ -134,7 +137,7 @@ func (db *DB) Run(ctx context.Context) error {
 	committers.Go(func() { db.nonces.Run(committing) })
 	workers.Go(func() { db.spreadLoop(ctx) })
 	workers.Go(func() { db.housekeepLoop(ctx) })
-	workers.Go(func() { db.recordLoop(ctx) })
+	workers.Go(func() { db.KeepRecording(ctx) })
 	workers.Go(func() { db.positions.renewLoop(ctx, db) })
 	workers.Wait()
 	stop()

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store/ledger"
 )
 
 const Viewers = viewerSize
@@ -25,19 +27,25 @@ func (db *DB) Hang(ctx context.Context, started func()) error {
 	})
 }
 
-// Searches are the statements of searches, with what the plan has to look up.
-var Searches = map[string]struct {
+// Search is a statement of searches, with what the plan has to look up.
+type Search struct {
 	SQL, Want string
 	Args      []any
-}{
-	"groups": {groupsOfOne, "Index Cond: ((ods = 'RR8'::text) AND (class > c_1.class))", []any{"RR8"}},
-	"all":    {groupsOfAll, "Index Cond: (ROW(ods, class) > ROW(c_1.ods, c_1.class))", nil},
-	"runs": {runIDs, "Index Cond: ((ods = r.ods) AND (class = r.class) AND (status = r.status) AND (id > '\\x'::bytea) AND (id < '\\xff'::bytea))",
-		[]any{[]string{"RR8"}, []int64{1}, []int16{2}, []byte{}, []byte{0xff}, 10}},
-	"ended": {dueIDs, "subscription_due", []any{int64(1), "RR8", []byte{}, []byte{0xff}}},
-	"owned": {selectSubscription + owned, "Index Cond: ((ods = 'RR8'::text) AND (id > '\\x'::bytea))", []any{[]byte{}, 10, "RR8"}},
-	"hash":  {selectSubscription + ofHash, "Index Cond: (hash = '1'::bigint)", []any{int64(1), "RR8", []byte{}}},
-	"ids":   {byIDs, "Index Cond: (id = ANY", []any{[][]byte{{1}}}},
+}
+
+// Searches lists the statements of searches.
+func (db *DB) Searches() map[string]Search {
+	shared := ledger.Searches(dialect{db})
+	return map[string]Search{
+		"groups": {groupsOfOne, "Index Cond: ((ods = 'RR8'::text) AND (class > c_1.class))", []any{"RR8"}},
+		"all":    {groupsOfAll, "Index Cond: (ROW(ods, class) > ROW(c_1.ods, c_1.class))", nil},
+		"runs": {runIDs, "Index Cond: ((ods = r.ods) AND (class = r.class) AND (status = r.status) AND (id > '\\x'::bytea) AND (id < '\\xff'::bytea))",
+			[]any{[]string{"RR8"}, []int64{1}, []int16{2}, []byte{}, []byte{0xff}, 10}},
+		"due":   {shared["due"], "subscription_due", []any{int64(1), "RR8", []byte{}, []byte{0xff}}},
+		"owner": {shared["owner"], "Index Cond: ((ods = 'RR8'::text) AND (id > '\\x'::bytea))", []any{[]byte{}, 10, "RR8"}},
+		"key":   {shared["key"], "Index Cond: (hash = '1'::bigint)", []any{int64(1), "RR8", []byte{}}},
+		"ids":   {shared["ids"], "Index Cond: (id = ANY", []any{[][]byte{{1}}}},
+	}
 }
 
 // Explain returns the plan of a statement.

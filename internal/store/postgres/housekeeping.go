@@ -8,13 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 const (
 	// sweptStep is how many rows a statement of housekeeping touches.
-	sweptStep = 500
-	// uploadLife is how long chunks wait for the rest of their message.
-	uploadLife = 24 * time.Hour
+	sweptStep = ledger.SweptStep
 	// expireGrace keeps a subscription in matching a while after its end: events
 	// accepted before the end may still be on their way to their commit, and
 	// subscription.Match judges ends exactly.
@@ -91,10 +90,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 			return db.exec(ctx, "DELETE FROM nonce WHERE ctid = ANY(ARRAY(SELECT ctid FROM nonce WHERE at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				now.Add(-2*db.opts.NonceWindow).UnixMicro(), sweptStep)
 		},
-		func() (int64, error) { return db.purgeUploading(ctx, db.moments.Position(now.Add(-uploadLife))) },
-		func() (int64, error) { return db.purgeUploads(ctx, db.moments.Position(now.Add(-uploadLife))) },
 		func() (int64, error) { return db.refile(ctx) },
-		func() (int64, error) { return db.purgeBodies(ctx, now.Add(-store.BodyGrace)) },
 		func() (int64, error) { return db.purgeKept(ctx, kept) },
 	} {
 		for {
@@ -106,6 +102,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 				break
 			}
 		}
+	}
+	if err := db.SweepMessages(ctx, now, func() bool { return true }); err != nil {
+		return err
 	}
 	if err := db.foldUses(ctx); err != nil {
 		return err

@@ -107,7 +107,7 @@ func (db *DB) candidate(id, packed []byte) (subscription.Candidate, bool) {
 	if copy(c.ID[:], id); store.UnpackCandidate(packed, &c) == nil {
 		return c, true
 	}
-	db.setAside(c.ID, store.ErrCandidate.Error())
+	db.Quarantine(c.ID, store.ErrCandidate.Error())
 	return c, false
 }
 

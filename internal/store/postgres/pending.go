@@ -11,30 +11,6 @@ import (
 	"nems/internal/subscription"
 )
 
-// PendingEvents returns up to max events after one that wait to be routed, the
-// oldest first.
-func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) (out []store.EventID, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		out, err = all(ctx, q, func(r pgx.Rows) (id store.EventID, err error) { return id, r.Scan(&id) },
-			"SELECT event FROM pending WHERE refusal IS NULL AND event > $1 ORDER BY event LIMIT $2", int64(after), max)
-		return err
-	})
-	return out, err
-}
-
-// Unrouted counts the events that are accepted and not routed.
-func (db *DB) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
-	var oldest *int64
-	err = db.view(ctx, func(ctx context.Context, q querier) error {
-		return q.QueryRow(ctx, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`).
-			Scan(&u.Pending, &u.Refused, &oldest)
-	})
-	if oldest != nil {
-		u.Oldest = db.moments.Of(store.EventID(*oldest))
-	}
-	return u, err
-}
-
 // routing files the copies of a deferred event.
 type routing struct {
 	store.Routing

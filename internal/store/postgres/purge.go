@@ -7,40 +7,18 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
-// Overdue returns up to max accepted messages whose Expires is not after now:
-// sent ones and copies of events in hosted mailboxes. Those for a remote MESH are
-// the courier's to judge, and those that an operator gave again have waited for
-// another reason.
-func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
-	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		if out, err = db.sentMessages(ctx, q, " WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max); err != nil {
-			return err
-		}
-		type place struct {
-			storedMessage
-			mailbox int64
-		}
-		// Expires is the moment of acceptance plus the time that the copy may wait.
-		before := int64(db.moments.Position(now.Add(-db.opts.Expiry))) + nodes
-		found, err := all(ctx, q, func(r pgx.Rows) (p place, err error) {
-			return p, r.Scan(&p.mailbox, &p.position, &p.typ, &p.size, &p.partner)
-		}, `SELECT i.mailbox, i.position, i.type, i.size, i.partner FROM inbox i JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
+// OverdueCopies looks at inboxes from the oldest row on.
+func (e engine) OverdueCopies(ctx context.Context, now time.Time, max int) (out []ledger.Place, err error) {
+	// Expires is the moment of acceptance plus the time that the copy may wait.
+	before := e.moments.Position(now.Add(-e.opts.Expiry)) + nodes
+	err = e.read(ctx, func(ctx context.Context, q querier) error {
+		out, err = all(ctx, q, func(r pgx.Rows) (p ledger.Place, err error) { return p, r.Scan(&p.Mailbox, &p.Position) },
+			`SELECT i.mailbox, i.position FROM inbox i JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
 			WHERE i.position < $1 AND i.type <> 0
-			AND NOT EXISTS (SELECT FROM delivery d WHERE d.mailbox = i.mailbox AND d.position = i.position) ORDER BY i.position LIMIT $2`, before, max-len(out))
-		for _, p := range found {
-			p.status = store.Waiting.MESHStatus()
-			box, err := db.box(ctx, p.mailbox)
-			if err != nil {
-				return err
-			}
-			m, err := db.message(ctx, q, p.storedMessage, box)
-			if err != nil {
-				return err
-			}
-			out = append(out, m)
-		}
+			AND NOT EXISTS (SELECT FROM delivery d WHERE d.mailbox = i.mailbox AND d.position = i.position) ORDER BY i.position LIMIT $2`, before, max)
 		return err
 	})
 	return out, err
@@ -51,8 +29,8 @@ func (db *DB) Overdue(ctx context.Context, now time.Time, max int) (out []store.
 // in hosted mailboxes. Events with copies for a remote MESH that are not
 // resolved stay. It returns how many it removed.
 func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error) {
-	limit := int64(db.moments.Position(before))
-	removed, err := db.purgeMessages(ctx, "SELECT position FROM message WHERE position < $1 ORDER BY position LIMIT $2", limit, max)
+	limit := db.moments.Position(before)
+	removed, err := db.PurgeMessages(ctx, limit, max)
 	if err != nil || removed >= max {
 		return removed, err
 	}
@@ -111,90 +89,6 @@ func (db *DB) purgeKept(ctx context.Context, before store.EventID) (n int64, err
 	return n, err
 }
 
-// purgeMessages removes messages that were sent, with their chunks.
-func (db *DB) purgeMessages(ctx context.Context, which string, args ...any) (n int, err error) {
-	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) }, which, args...)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		n = len(ids)
-		b := &pgx.Batch{}
-		for _, sql := range []string{
-			"DELETE FROM inbox WHERE position = ANY($1)", "DELETE FROM collected WHERE position = ANY($1)",
-			"DELETE FROM message WHERE position = ANY($1)", "DELETE FROM chunk WHERE position = ANY($1)", "DELETE FROM piece WHERE position = ANY($1)",
-			"UPDATE upload SET size = 0 WHERE position = ANY($1)",
-		} {
-			b.Queue(sql, ids)
-		}
-		return tx.SendBatch(ctx, b).Close()
-	})
-	return n, err
-}
-
-// purgeUploading removes messages that never became complete.
-func (db *DB) purgeUploading(ctx context.Context, before store.EventID) (int64, error) {
-	n, err := db.purgeMessages(ctx, "SELECT position FROM message WHERE status = 'uploading' AND position < $1 ORDER BY position LIMIT $2", int64(before), sweptStep)
-	return int64(n), err
-}
-
-// purgeUploads looks at chunks that were put on their own, and removes what no
-// complete message needs.
-func (db *DB) purgeUploads(ctx context.Context, before store.EventID) (n int64, err error) {
-	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		type upload struct {
-			generation, position int64
-			chunk                int
-		}
-		found, err := all(ctx, tx, func(r pgx.Rows) (u upload, err error) {
-			return u, r.Scan(&u.generation, &u.position, &u.chunk)
-		}, "SELECT generation, position, chunk FROM upload WHERE generation < $1 ORDER BY generation LIMIT $2 FOR UPDATE", int64(before), sweptStep)
-		if err != nil || len(found) == 0 {
-			return err
-		}
-		n = int64(len(found))
-		const needed = ` AND NOT EXISTS (SELECT FROM message m JOIN chunk c ON c.position = m.position
-			WHERE m.position = $1 AND m.status <> 'uploading' AND c.chunk = $2 AND c.generation = $3)`
-		b := &pgx.Batch{}
-		for _, u := range found {
-			b.Queue("DELETE FROM piece WHERE position = $1 AND chunk = $2 AND generation = $3"+needed, u.position, u.chunk, u.generation)
-			b.Queue("DELETE FROM chunk WHERE position = $1 AND chunk = $2 AND generation = $3"+needed, u.position, u.chunk, u.generation)
-			b.Queue("DELETE FROM upload WHERE generation = $1", u.generation)
-		}
-		return tx.SendBatch(ctx, b).Close()
-	})
-	return n, err
-}
-
-// bodyStep is how many pieces of bodies a statement removes: 16 MiB at most.
-const bodyStep = 64
-
-// purgeBodies removes the bodies of messages that were collected before a moment:
-// otherwise whoever sends and collects without end would fill the disk, whatever
-// the quotas are. It returns sweptStep when there may be more.
-func (db *DB) purgeBodies(ctx context.Context, collected time.Time) (n int64, err error) {
-	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		done, err := all(ctx, tx, func(r pgx.Rows) (position int64, err error) { return position, r.Scan(&position) },
-			`SELECT position FROM message WHERE size > 0 AND status NOT IN ('uploading', 'accepted') AND status_at < $1
-			ORDER BY position LIMIT $2`, collected.UnixMicro(), bodyStep)
-		if err != nil || len(done) == 0 {
-			return err
-		}
-		tag, err := tx.Exec(ctx, "DELETE FROM piece WHERE ctid = ANY(ARRAY(SELECT ctid FROM piece WHERE position = ANY($1) LIMIT $2))", done, bodyStep)
-		if err != nil {
-			return err
-		}
-		if tag.RowsAffected() == bodyStep {
-			n = sweptStep
-		}
-		_, err = tx.Exec(ctx, `WITH empty AS (SELECT d AS position FROM unnest($1::bigint[]) d WHERE NOT EXISTS (SELECT FROM piece p WHERE p.position = d)),
-			gone AS (DELETE FROM chunk WHERE position = ANY(ARRAY(SELECT position FROM empty)))
-			UPDATE message SET size = 0 WHERE position = ANY(ARRAY(SELECT position FROM empty))`, done)
-		return err
-	})
-	return n, err
-}
-
 // Reset empties the mailboxes: all, or one when mailbox is not 0. For
 // development only.
 func (db *DB) Reset(ctx context.Context, mailbox int64) error {
@@ -208,19 +102,5 @@ func (db *DB) Reset(ctx context.Context, mailbox int64) error {
 			break
 		}
 	}
-	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		b := &pgx.Batch{}
-		for _, sql := range []string{
-			"DELETE FROM piece WHERE $1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = $1)",
-			"DELETE FROM chunk WHERE $1 = 0 OR position IN (SELECT position FROM message WHERE mailbox = $1)",
-			"DELETE FROM message WHERE $1 = 0 OR mailbox = $1",
-			"UPDATE upload SET size = 0 WHERE $1 = 0 OR mailbox = $1",
-			"DELETE FROM inbox WHERE $1 = 0 OR mailbox = $1",
-			"DELETE FROM collected WHERE $1 = 0 OR mailbox = $1",
-			"DELETE FROM delivery WHERE $1 = 0 OR mailbox = $1",
-		} {
-			b.Queue(sql, mailbox)
-		}
-		return tx.SendBatch(ctx, b).Close()
-	})
+	return db.EmptyMailboxes(ctx, mailbox)
 }

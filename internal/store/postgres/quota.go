@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -135,67 +134,6 @@ func (w *writer) queueUses(b *pgx.Batch) {
 		b.Queue(`INSERT INTO quota_use AS u SELECT quota, owner, pg_backend_pid(), used FROM unnest($1::smallint[], $2::text[], $3::bigint[]) AS o(quota, owner, used)
 			ON CONFLICT (quota, owner, slot) DO UPDATE SET used = u.used + excluded.used`, quotas, names, changes)
 	}
-}
-
-// uploaded is what a transaction puts into a mailbox; the zero value: nothing
-// that a quota limits.
-type uploaded struct {
-	mailbox  int64
-	position store.EventID // of the message
-	bytes    int64
-}
-
-// put sends statements in a transaction of their own, unless the mailbox has no
-// room for what they put into it: *store.QuotaError. It asks first, so that
-// nothing is written in vain by those who go on trying.
-func (db *DB) put(ctx context.Context, b *pgx.Batch, more uploaded) error {
-	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		if more != (uploaded{}) {
-			if err := db.room(ctx, tx, more); err != nil {
-				return err
-			}
-		}
-		return tx.SendBatch(ctx, b).Close()
-	})
-}
-
-// room returns *store.QuotaError for what a mailbox has no room for: the bytes,
-// or the message that begins with them.
-func (db *DB) room(ctx context.Context, q querier, more uploaded) error {
-	var waiting, held int64
-	var begun bool
-	err := q.QueryRow(ctx, `SELECT coalesce(sum(used) FILTER (WHERE quota = 4), 0)::bigint, coalesce(sum(used) FILTER (WHERE quota = 5), 0)::bigint,
-		EXISTS (SELECT FROM message WHERE position = $2)
-		FROM quota_use WHERE quota IN (4, 5) AND owner = $1`, strconv.FormatInt(more.mailbox, 10), int64(more.position)).Scan(&waiting, &held, &begun)
-	if err == nil && !begun {
-		err = db.quotas.Room(store.MessagesQuota, waiting, 1)
-	}
-	if err == nil {
-		err = db.quotas.Room(store.BytesQuota, held, more.bytes)
-	}
-	return err
-}
-
-// QuotaRefusals counts what this node refused because of a quota since its start.
-func (db *DB) QuotaRefusals(q store.Quota) uint64 { return db.quotas.Refused(q) }
-
-// QuotaUse lists owners that have something of what a quota limits, those with the
-// most first.
-func (db *DB) QuotaUse(ctx context.Context, q store.QuotaQuery) (out []store.QuotaUse, err error) {
-	sql := `SELECT owner, sum(used)::bigint FROM quota_use WHERE quota = $1 AND ($2 = '' OR owner = $2)
-		GROUP BY owner HAVING sum(used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
-	if q.Quota == store.MessagesQuota || q.Quota == store.BytesQuota {
-		sql = `SELECT m.id, sum(u.used)::bigint FROM quota_use u JOIN mailbox m ON m.row = u.owner::bigint
-			WHERE u.quota = $1 AND ($2 = '' OR upper(m.id) = upper($2)) GROUP BY m.id HAVING sum(u.used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
-	}
-	err = db.view(ctx, func(ctx context.Context, c querier) error {
-		out, err = all(ctx, c, func(r pgx.Rows) (store.QuotaUse, error) {
-			u := store.QuotaUse{Quota: q.Quota}
-			return u, r.Scan(&u.Owner, &u.Used)
-		}, sql, int16(q.Quota), q.Owner, q.Max)
-		return err
-	})
-	return out, err
 }
 
 // foldEvery is how often the slots of connections that have ended are added up.

@@ -223,34 +223,3 @@ func (d deletion) apply(ctx context.Context, w *writer) (result, error) {
 	b.Queue("DELETE FROM quarantine WHERE id = ANY($1)", gone)
 	return r, w.conn.SendBatch(ctx, b).Close()
 }
-
-// approve makes a requested subscription active.
-type approve struct {
-	id    subscription.ID
-	entry audit.Sealed
-}
-
-// Approve makes a subscription active that waits for an operator. It returns
-// store.ErrNotFound when there is none in status requested.
-func (db *DB) Approve(ctx context.Context, id subscription.ID, e audit.Entry) error {
-	_, err := db.submit(ctx, approve{id: id, entry: seal(e)})
-	return err
-}
-
-func (a approve) apply(ctx context.Context, w *writer) (result, error) {
-	found, err := all(ctx, w.conn, scanSubscription, selectSubscription+" WHERE id = $1 AND status = 1 FOR UPDATE", a.id[:])
-	if err != nil {
-		return result{}, err
-	}
-	if len(found) == 0 || found[0].broken != nil {
-		return result{err: store.ErrNotFound}, nil
-	}
-	stored := found[0]
-	stored.Status = subscription.Active
-	w.entries = append(w.entries, a.entry)
-	b := &pgx.Batch{}
-	b.Queue("UPDATE subscription SET status = 2, version = version + 1 WHERE id = $1", a.id[:])
-	queueCodes(b, stored.Criteria.Events)
-	queueRoutes(b, &stored.Subscription, stored.mailbox, stored.hash)
-	return result{}, w.conn.SendBatch(ctx, b).Close()
-}

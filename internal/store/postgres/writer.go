@@ -11,6 +11,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/crashpoint"
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // operation is one change that the audit tells of, other than a publish. The
@@ -36,12 +37,18 @@ type result struct {
 	errs    []error
 	receipt store.Receipt
 	n       int
+	answer  any // of a verb of the ledger
 }
 
 // weight is how many bytes a task holds.
 func weight(t task) int {
 	if t.publish != nil {
 		return len(t.publish.Body.Data)
+	}
+	if v, ok := t.change.(verb); ok {
+		if heavy, ok := v.Op.(ledger.Heavy); ok {
+			return heavy.Weight()
+		}
 	}
 	return 0
 }

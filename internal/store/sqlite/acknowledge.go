@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -75,68 +74,6 @@ func (w *writer) collect(mailbox int64, position store.EventID, to store.State, 
 		return moved, typ, err
 	}
 	return moved, typ, exec(w.conn, "DELETE FROM inbox WHERE mailbox = ? AND position = ?", mailbox, position)
-}
-
-// setStatus gives a message up, or changes what is known of it.
-type setStatus struct {
-	message store.Message
-	fault   []byte
-	headers []byte
-	report  *send
-}
-
-// SetStatus stores m's Status, StatusAt, LinkedID, ErrorCode, ErrorEvent and
-// ErrorText and, in the same transaction, puts report into its mailbox unless
-// it is nil. A message whose status is not Waiting leaves the inbox.
-func (db *DB) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
-	op := setStatus{message: m}
-	var err error
-	if m.EventCode != "" {
-		op.fault = m.Fault()
-	} else {
-		op.headers, err = json.Marshal(m)
-	}
-	if err == nil && report != nil {
-		op.report = &send{message: *report}
-		op.report.headers, err = json.Marshal(report)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = db.submit(ctx, op)
-	return err
-}
-
-func (o setStatus) apply(w *writer) (result, error) {
-	m, at := &o.message, o.message.StatusAt.UnixMicro()
-	moved := false
-	var err error
-	if m.Status != store.Waiting {
-		if moved, _, err = w.collect(m.Mailbox, m.Position, m.Status, at, o.fault); err != nil {
-			return result{}, err
-		}
-	}
-	if !moved {
-		if err := exec(w.conn, "UPDATE collected SET status = ?, at = ?, fault = ? WHERE mailbox = ? AND position = ?",
-			m.Status.MESHStatus(), at, o.fault, m.Mailbox, m.Position); err != nil {
-			return result{}, err
-		}
-		moved = w.conn.Changes() > 0
-	}
-	if o.headers != nil {
-		if err := exec(w.conn, "UPDATE message SET status = ?, status_at = ?, headers = ? WHERE position = ? AND mailbox = ?",
-			m.Status.MESHStatus(), at, o.headers, m.Position, m.Mailbox); err != nil {
-			return result{}, err
-		}
-		moved = moved || w.conn.Changes() > 0
-	}
-	if !moved {
-		return result{err: store.ErrNotFound}, nil
-	}
-	if o.report == nil {
-		return result{}, nil
-	}
-	return o.report.apply(w)
 }
 
 // copiedPatient is whom an event is about, as far as it is known.

@@ -64,18 +64,6 @@ func (db *DB) Heads(ctx context.Context) ([]audit.Head, error) {
 	return heads, err
 }
 
-// LastCommit is when the newest link was committed, by the clock of who did; zero
-// before the first.
-func (db *DB) LastCommit(ctx context.Context) (at time.Time, err error) {
-	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, "SELECT at FROM audit_link ORDER BY id DESC LIMIT 1", func(s *sqlite.Stmt) error {
-			at = moment(s, 0)
-			return nil
-		})
-	})
-	return at, err
-}
-
 // linkPage is how many links Links reads at a time.
 const linkPage = 256
 

@@ -41,7 +41,7 @@ func (w *writer) match(l lookup) ([]subscription.Copy, error) {
 		w.scratch.candidates = search.Hits
 	}
 	for _, id := range broken {
-		if err := w.quarantine(id, store.ErrCandidate.Error()); err != nil {
+		if _, err := (verb{w.db.Quarantining(id, store.ErrCandidate.Error())}).apply(w); err != nil {
 			return nil, err
 		}
 	}
@@ -69,7 +69,7 @@ func (db *DB) matchOutside(ctx context.Context, l lookup) (copies []subscription
 		}
 		broken, err := l.search(conn, code, search, math.MaxInt)
 		for _, id := range broken {
-			db.setAside(&storedSubscription{Subscription: subscription.Subscription{ID: id}, broken: store.ErrCandidate})
+			db.Quarantine(id, store.ErrCandidate.Error())
 		}
 		return err
 	})

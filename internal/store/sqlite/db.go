@@ -21,6 +21,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // Options configure a DB.
@@ -39,6 +40,7 @@ const (
 
 // DB is an open store. Safe for concurrent use. Changes wait until Run runs.
 type DB struct {
+	ledger.Ledger
 	opts      Options
 	path      string
 	lock      io.Closer
@@ -70,6 +72,7 @@ func Open(path string, o Options) (*DB, error) {
 	}
 	db := &DB{opts: o.WithDefaults(), path: path, lock: lock, spread: make(chan struct{}, 1), crowds: make(chan struct{}, 1)}
 	db.quotas.Quotas, db.leaseNow = db.opts.Quotas, leaseClock(db.opts)
+	db.Ledger = ledger.New(engine{db}, &db.opts, &db.records, &db.quotas)
 	if err := db.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
@@ -138,7 +141,7 @@ func (db *DB) Run(ctx context.Context) error {
 	committers.Go(func() { db.nonces.run(committing) })
 	all.Go(func() { db.spreadLoop(ctx) })
 	all.Go(func() { db.housekeepLoop(ctx) })
-	all.Go(func() { db.recordLoop(ctx) })
+	all.Go(func() { db.KeepRecording(ctx) })
 	all.Wait()
 	stop()
 	committers.Wait()
@@ -174,11 +177,3 @@ func (db *DB) submit(ctx context.Context, op operation) (result, error) {
 
 // seal prepares an audit entry for the committer.
 func seal(e audit.Entry) audit.Sealed { return audit.Seal(e) }
-
-// sealed prepares an entry that there may be.
-func sealed(e *audit.Entry) *audit.Sealed {
-	if e == nil {
-		return nil
-	}
-	return new(audit.Seal(*e))
-}

@@ -214,7 +214,7 @@ func patientRow(conn *sqlite.Conn, n nhs.NHSNumber) (directory.Patient, error) {
 		if !s.ColumnIsNull(3) {
 			p.BirthDate = time.Unix(s.ColumnInt64(3)*secondsPerDay, 0).UTC()
 		}
-		p.Postcode, p.GP = s.ColumnText(4), odsCode(s, 5)
+		p.Postcode, p.GP = s.ColumnText(4), nhs.ODSCode(s.ColumnText(5))
 		flags := s.ColumnInt64(6)
 		p.Sensitive, p.Invalid = flags&flagSensitive != 0, flags&flagInvalid != 0
 	}, digits(n))
@@ -258,7 +258,7 @@ func (d *Directory) organisation(ctx context.Context, code nhs.ODSCode) (directo
 	found := false
 	err := d.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
 		found, err = row(conn, "SELECT name, sub_icb, practice, closed FROM organisation WHERE code = ?", func(s *sqlite.Stmt) {
-			o.Name, o.SubICB, o.Practice, o.Closed = s.ColumnText(0), odsCode(s, 1), s.ColumnBool(2), s.ColumnBool(3)
+			o.Name, o.SubICB, o.Practice, o.Closed = s.ColumnText(0), nhs.ODSCode(s.ColumnText(1)), s.ColumnBool(2), s.ColumnBool(3)
 		}, string(code))
 		return err
 	})

@@ -15,9 +15,6 @@ import (
 // publishes come first.
 const shortQueue = 16
 
-// uploadLife is how long chunks wait for the rest of their message.
-const uploadLife = 24 * time.Hour
-
 // expireGrace keeps a subscription in matching a while after its end: events
 // accepted before the end may still be on their way to their commit, and
 // subscription.Match judges ends exactly.
@@ -126,14 +123,14 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	steps := []operation{
 		fileSearchGroups{},
 		purgeSmall{keys: db.moments.Position(now.Add(-store.KeyLife)), changes: db.moments.Position(kept), ended: kept.UnixMicro()},
-		purgeMessages{before: db.moments.Position(now.Add(-uploadLife)), max: sweptStep, uploading: true},
-		purgeUploads{before: db.moments.Position(now.Add(-uploadLife)), max: sweptStep},
-		purgeBodies{collected: now.Add(-store.BodyGrace).UnixMicro()},
 	}
 	for _, step := range steps {
 		if err := db.whileWork(ctx, func() operation { return step }); err != nil {
 			return err
 		}
+	}
+	if err := db.SweepMessages(ctx, now, db.idle); err != nil {
+		return err
 	}
 	if err := db.retain(ctx, now); err != nil {
 		return err
@@ -144,10 +141,13 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	return db.whileWork(ctx, func() operation { return vacuum{} })
 }
 
+// idle tells whether few others wait for the writer.
+func (db *DB) idle() bool { return db.committer.Stats().Depth <= shortQueue }
+
 // whileWork repeats a step as long as it finds as much as it can do, and stops
 // early when others wait.
 func (db *DB) whileWork(ctx context.Context, step func() operation) error {
-	for db.committer.Stats().Depth <= shortQueue {
+	for db.idle() {
 		r, err := db.submit(ctx, step())
 		if err != nil || r.n < sweptStep {
 			return err
@@ -167,7 +167,7 @@ func (db *DB) retain(ctx context.Context, now time.Time) error {
 		return nil
 	}
 	before := db.moments.Position(now.Add(-db.opts.Retention))
-	for db.committer.Stats().Depth <= shortQueue {
+	for db.idle() {
 		r, err := db.submit(ctx, purgeEvents{after: db.sweep.after, before: before, max: sweptStep})
 		if err != nil {
 			return err

@@ -74,7 +74,7 @@ func (db *DB) summaries(conn *sqlite.Conn) (out []store.MailboxSummary, err erro
 		(SELECT min(position) FROM inbox i WHERE i.mailbox = m.row) FROM mailbox m ORDER BY m.id LIMIT ?2`
 	err = rows(conn, query, func(s *sqlite.Stmt) error {
 		m := store.MailboxSummary{
-			ID: s.ColumnText(0), Name: s.ColumnText(1), ODS: odsCode(s, 2), Remote: s.ColumnInt64(3) != 0, Waiting: store.Figure{N: s.ColumnInt64(4)},
+			ID: s.ColumnText(0), Name: s.ColumnText(1), ODS: nhs.ODSCode(s.ColumnText(2)), Remote: s.ColumnInt64(3) != 0, Waiting: store.Figure{N: s.ColumnInt64(4)},
 		}
 		if m.Waiting.N > 0 {
 			m.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(5)))

@@ -17,35 +17,6 @@ func (w *writer) postpone(event store.EventID) error {
 	return exec(w.conn, "INSERT INTO pending (event, since) VALUES (?, ?)", event, w.db.NextPosition())
 }
 
-// PendingEvents returns up to max events after one that wait to be routed, the
-// oldest first.
-func (db *DB) PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error) {
-	var out []store.EventID
-	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, "SELECT event FROM pending WHERE refusal IS NULL AND event > ? ORDER BY event LIMIT ?", func(s *sqlite.Stmt) error {
-			out = append(out, store.EventID(s.ColumnInt64(0)))
-			return nil
-		}, after, max)
-	})
-	return out, err
-}
-
-// Unrouted counts the events that are accepted and not routed.
-func (db *DB) Unrouted(ctx context.Context) (store.Unrouted, error) {
-	var u store.Unrouted
-	err := db.view(ctx, func(conn *sqlite.Conn) error {
-		_, err := row(conn, `SELECT count(*) FILTER (WHERE refusal IS NULL), count(refusal), min(event) FILTER (WHERE refusal IS NULL) FROM pending`,
-			func(s *sqlite.Stmt) {
-				u.Pending, u.Refused = s.ColumnInt64(0), s.ColumnInt64(1)
-				if !s.ColumnIsNull(2) {
-					u.Oldest = db.moments.Of(store.EventID(s.ColumnInt64(2)))
-				}
-			})
-		return err
-	})
-	return u, err
-}
-
 // oldestPending returns the oldest event that waits to be routed, or limit
 // when none is older: up to where sweeps over events may go.
 func oldestPending(conn *sqlite.Conn, limit store.EventID) (store.EventID, error) {

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"zombiezen.com/go/sqlite"
 
@@ -27,13 +26,6 @@ func (c *creation) room(w *writer, mailbox int64) (refusal, err error) {
 	return w.db.quotas.Room(store.RouteQuota, used, 1), nil
 }
 
-// roomInBox returns the *store.QuotaError that something sent to a mailbox is
-// refused with.
-func (w *writer) roomInBox(mailbox, messages, bytes int64) (refusal, err error) {
-	row := strconv.FormatInt(mailbox, 10)
-	return w.roomFor(store.QuotaUse{Quota: store.MessagesQuota, Owner: row, Used: messages}, store.QuotaUse{Quota: store.BytesQuota, Owner: row, Used: bytes})
-}
-
 // roomFor returns the *store.QuotaError of the first owner that cannot have more.
 // Triggers keep the counters (migration "quota").
 func (w *writer) roomFor(more ...store.QuotaUse) (refusal, err error) {
@@ -49,26 +41,6 @@ func (w *writer) roomFor(more ...store.QuotaUse) (refusal, err error) {
 	return nil, nil
 }
 
-// QuotaRefusals counts what was refused because of a quota since the start.
-func (db *DB) QuotaRefusals(q store.Quota) uint64 { return db.quotas.Refused(q) }
-
-// QuotaUse lists owners that have something of what a quota limits, those with the
-// most first.
-func (db *DB) QuotaUse(ctx context.Context, q store.QuotaQuery) (out []store.QuotaUse, err error) {
-	query := "SELECT owner, used FROM quota_use WHERE quota = ?1 AND used > 0 AND (?2 = '' OR owner = ?2) ORDER BY used DESC, owner LIMIT ?3"
-	if q.Quota == store.MessagesQuota || q.Quota == store.BytesQuota {
-		query = `SELECT m.id, used FROM quota_use JOIN mailbox m ON m.row = CAST(owner AS INTEGER)
-			WHERE quota = ?1 AND used > 0 AND (?2 = '' OR m.id = ?2) ORDER BY used DESC, m.id LIMIT ?3`
-	}
-	err = db.view(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, query, func(s *sqlite.Stmt) error {
-			out = append(out, store.QuotaUse{Quota: q.Quota, Owner: s.ColumnText(0), Used: s.ColumnInt64(1)})
-			return nil
-		}, int64(q.Quota), q.Owner, q.Max)
-	})
-	return out, err
-}
-
 // quotaDrift finds the counters that do not agree with the tables. All is read
 // in one state of the database.
 func quotaDrift(ctx context.Context, conn *sqlite.Conn) ([]store.QuotaDrift, error) {
@@ -81,7 +53,7 @@ func quotaDrift(ctx context.Context, conn *sqlite.Conn) ([]store.QuotaDrift, err
 	count := func(query string, each func(*sqlite.Stmt)) error {
 		return rows(conn, query, func(s *sqlite.Stmt) error {
 			each(s)
-			if seen++; seen%scanned == 0 {
+			if seen++; seen%sweptStep == 0 {
 				return ctx.Err()
 			}
 			return nil

@@ -12,6 +12,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // Reader reads a database and writes nothing: the service may be running on it,
@@ -29,6 +30,7 @@ func OpenReader(path string) (*Reader, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	r := &Reader{db: DB{path: path, readers: readers, viewers: readers}}
+	r.db.Ledger = ledger.New(engine{&r.db}, &r.db.opts, &r.db.records, &r.db.quotas)
 	err = readers.one(context.Background(), func(conn *sqlite.Conn) error {
 		version, err := recognise(conn, mainAppID)
 		if err == nil && version == 0 {

@@ -170,54 +170,27 @@ func (d deletion) apply(w *writer) (result, error) {
 
 // unroute takes a subscription out of matching.
 func (w *writer) unroute(id subscription.ID) error {
-	var stored storedSubscription
-	found, err := row(w.conn, selectSubscription+" WHERE id = ?", stored.scan, id[:])
+	var hash, mailbox int64
+	var text string
+	found, err := row(w.conn, "SELECT hash, mailbox, criteria FROM subscription WHERE id = ?", func(s *sqlite.Stmt) {
+		hash, mailbox, text = s.ColumnInt64(0), s.ColumnInt64(1), s.ColumnText(2)
+	}, id[:])
 	if err != nil || !found {
 		return err
 	}
-	if stored.broken != nil { // where it is filed is looked for
-		return exec(w.conn, "DELETE FROM route WHERE hash = ? AND code IN (SELECT id FROM event_code) AND id = ?", stored.hash, id[:])
+	criteria, err := subscription.ParseCriteria(text)
+	if err != nil { // where it is filed is looked for
+		return exec(w.conn, "DELETE FROM route WHERE hash = ? AND code IN (SELECT id FROM event_code) AND id = ?", hash, id[:])
 	}
 	// Class 0 is where rows stand that could not be read when classes came up.
-	for _, class := range slices.Compact(append([]subscription.Class{0}, stored.Criteria.Classes()...)) {
-		for _, event := range stored.Criteria.Events {
+	for _, class := range slices.Compact(append([]subscription.Class{0}, criteria.Classes()...)) {
+		for _, event := range criteria.Events {
 			err := exec(w.conn, "DELETE FROM route WHERE hash = ? AND code = ? AND class = ? AND mailbox = ? AND id = ?",
-				stored.hash, w.codes[event], int64(class), stored.mailbox, id[:])
+				hash, w.codes[event], int64(class), mailbox, id[:])
 			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// approve makes a requested subscription active.
-type approve struct {
-	id    subscription.ID
-	entry audit.Sealed
-}
-
-// Approve makes a subscription active that waits for an operator. It returns
-// store.ErrNotFound when there is none in status requested.
-func (db *DB) Approve(ctx context.Context, id subscription.ID, e audit.Entry) error {
-	_, err := db.submit(ctx, approve{id: id, entry: seal(e)})
-	return err
-}
-
-func (a approve) apply(w *writer) (result, error) {
-	var stored storedSubscription
-	found, err := row(w.conn, selectSubscription+" WHERE id = ? AND status = 1", stored.scan, a.id[:])
-	if err != nil {
-		return result{}, err
-	}
-	if !found || stored.broken != nil {
-		return result{err: store.ErrNotFound}, nil
-	}
-	stored.Status = subscription.Active
-	err = exec(w.conn, "UPDATE subscription SET status = 2, version = version + 1 WHERE id = ?", a.id[:])
-	if err != nil {
-		return result{}, err
-	}
-	w.entries = append(w.entries, a.entry)
-	return result{}, w.route(&stored.Subscription, stored.mailbox, stored.hash)
 }

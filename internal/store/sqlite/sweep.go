@@ -8,10 +8,11 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // sweptStep is how many events a step of a sweep looks at.
-const sweptStep = 500
+const sweptStep = ledger.SweptStep
 
 // mailboxesOf lists the rows of the mailboxes that got a copy of an event.
 func mailboxesOf(packedRows, packedCopies []byte) ([]int64, error) {
@@ -52,35 +53,20 @@ func sweptEvents(conn *sqlite.Conn, after, before store.EventID, max int) ([]swe
 	return out, err
 }
 
-// Overdue returns up to max accepted messages whose Expires is not after now:
-// sent ones and copies of events.
-func (db *DB) Overdue(ctx context.Context, now time.Time, max int) ([]store.Message, error) {
-	var out []store.Message
-	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
-		return rows(conn, selectSent+" WHERE m.status = 'accepted' AND m.expires <= ? ORDER BY m.expires LIMIT ?",
-			db.takeSent(&out), now.UnixMicro(), max)
-	})
-	if err != nil || len(out) >= max {
-		return out, err
-	}
-	copies, err := db.overdueCopies(ctx, now, max-len(out))
-	return append(out, copies...), err
-}
-
-// overdueCopies sweeps events in the order of their acceptance. It remembers up
+// OverdueCopies sweeps events in the order of their acceptance. It remembers up
 // to where every copy has left its inbox, also across restarts, so that it
 // looks at each event few times.
-func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []store.Message, err error) {
+func (e engine) OverdueCopies(ctx context.Context, now time.Time, max int) (out []ledger.Place, err error) {
 	const name = "overdue"
 	// Expires is the moment of acceptance plus the time that the copy may wait.
-	before := db.moments.Position(now.Add(-db.opts.Expiry)) + 1<<12
-	t, err := db.knownTables(ctx)
+	before := e.moments.Position(now.Add(-e.opts.Expiry)) + nextMicrosecond
+	t, err := e.knownTables(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var start, settled store.EventID
 	for after, more := store.EventID(-1), true; more && len(out) < max; {
-		err := db.readers.read(ctx, func(conn *sqlite.Conn) error {
+		err := e.readers.read(ctx, func(conn *sqlite.Conn) error {
 			if after < 0 {
 				n, err := number(conn, "SELECT position FROM progress WHERE name = ?", name)
 				if err != nil {
@@ -96,15 +82,15 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 				return err
 			}
 			more = len(events) == sweptStep
-			for _, e := range events {
-				waiting, err := db.waiting(conn, t.byRow, e)
+			for _, swept := range events {
+				waiting, err := swept.waiting(conn, t.byRow)
 				if err != nil {
 					return err
 				}
 				if len(out) == 0 && len(waiting) == 0 {
-					settled = e.id
+					settled = swept.id
 				}
-				after, out = e.id, append(out, waiting...)
+				after, out = swept.id, append(out, waiting...)
 				if len(out) >= max {
 					break
 				}
@@ -116,29 +102,24 @@ func (db *DB) overdueCopies(ctx context.Context, now time.Time, max int) (out []
 		}
 	}
 	if settled > start {
-		_, err = db.submit(ctx, advance{name, settled})
+		_, err = e.submit(ctx, advance{name, settled})
 	}
 	return out, err
 }
 
-// waiting returns the copies of an event that are still in hosted inboxes. Those
-// for a remote MESH are the courier's to judge, and those that an operator gave
-// again have waited for another reason.
-func (db *DB) waiting(conn *sqlite.Conn, boxes map[int64]store.Mailbox, e sweptEvent) ([]store.Message, error) {
-	var out []store.Message
+// waiting lists the copies of an event that are still in hosted inboxes.
+func (e sweptEvent) waiting(conn *sqlite.Conn, boxes map[int64]store.Mailbox) (out []ledger.Place, err error) {
 	for _, mailbox := range e.mailboxes {
-		b := boxes[mailbox]
-		if b.Remote {
+		if boxes[mailbox].Remote {
 			continue
 		}
-		err := rows(conn, selectInbox+` WHERE c.mailbox = ? AND c.position = ?
-			AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.mailbox = c.mailbox AND d.position = c.position)`, func(s *sqlite.Stmt) error {
-			m, err := db.scanMessage(s, b)
-			out = append(out, m)
-			return err
-		}, mailbox, e.id)
+		there, err := number(conn, `SELECT EXISTS (SELECT 1 FROM inbox WHERE mailbox = ?1 AND position = ?2)
+			AND NOT EXISTS (SELECT 1 FROM delivery WHERE mailbox = ?1 AND position = ?2)`, mailbox, e.id)
 		if err != nil {
 			return nil, err
+		}
+		if there != 0 {
+			out = append(out, ledger.Place{Mailbox: mailbox, Position: e.id})
 		}
 	}
 	return out, nil

@@ -9,6 +9,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/crashpoint"
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // operation is one change. The types that implement it are the closed set of
@@ -28,6 +29,7 @@ type result struct {
 	receipt store.Receipt
 	n       int
 	lanes   []store.Lane
+	answer  any // of a verb of the ledger
 }
 
 // weight is how many bytes an operation holds.
@@ -35,11 +37,9 @@ func weight(op operation) int {
 	switch o := op.(type) {
 	case accept:
 		return len(o.Body.Data)
-	case putPiece:
-		return len(o.data)
-	case send:
-		if o.first != nil {
-			return len(o.first.data)
+	case verb:
+		if heavy, ok := o.Op.(ledger.Heavy); ok {
+			return heavy.Weight()
 		}
 	}
 	return 0
@@ -138,13 +138,6 @@ func (w *writer) perform(ops []operation, out []store.Outcome[result]) (*audit.L
 		return nil, nil
 	}
 	return w.appendLink()
-}
-
-// record has the link of the batch tell of an operation, if there is an entry.
-func (w *writer) record(e *audit.Sealed) {
-	if e != nil {
-		w.entries = append(w.entries, *e)
-	}
 }
 
 // rollback undoes the transaction, in memory too. SQLite may have rolled back

@@ -1,0 +1,168 @@
+// Package ledger holds the part of a store that is the same for every database:
+// verbs made of plain statements, each written once. What follows a database's
+// nature stays with its engine (store/sqlite, store/postgres): accepting and
+// matching events, listing and acknowledging, nonces, claims, purging events,
+// the audit's links.
+//
+// A verb reads through Engine.Read or Engine.View, or changes something with an
+// operation: a plain value whose Apply runs in a transaction. Statements are in
+// the words that both databases know: parameters are $1, $2, ..., times are
+// microseconds since 1970. CAST($1 AS bigint) gives a parameter its type; it also
+// keeps SQLite from planning anew for each value.
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Row is one row that a query yields.
+type Row interface {
+	// Scan copies the columns, in their order, to where the pointers point. NULL
+	// becomes the zero value.
+	Scan(into ...any) error
+}
+
+// Reader runs queries. All that one Reader reads is of one state of the database
+// only where the engine says so: SQLite does, PostgreSQL for each statement.
+type Reader interface {
+	// Query calls each for every row. each must not query.
+	Query(each func(Row) error, statement string, args ...any) error
+}
+
+// Tx is a transaction, which other operations may share.
+type Tx interface {
+	Reader
+	// Exec runs a statement and says how many rows it changed.
+	Exec(statement string, args ...any) (int64, error)
+	// Later runs a statement before the next one that has an answer, at the latest
+	// at the end of the operation: many of them cost one round trip.
+	Later(statement string, args ...any)
+	// Lock is what a query ends with whose rows, of the table with this alias, are
+	// about to be changed. "" where there is one writer.
+	Lock(alias string) string
+	// Record has the audit tell of the change.
+	Record(e audit.Entry)
+
+	// RegistryChanged has every node read systems and life cycles again.
+	RegistryChanged()
+	// Collect moves a row out of an inbox, and says whether it was there. why is
+	// the packed fault, or nil.
+	Collect(mailbox int64, position store.EventID, to store.State, at int64, why []byte) (bool, error)
+	// Refuses tells whether a mailbox must not be given a workflow.
+	Refuses(workflow string, mailbox int64) (bool, error)
+	// Route files an active subscription for matching under its route key's hash,
+	// Unroute takes one out of matching.
+	Route(s *subscription.Subscription, mailbox, hash int64) error
+	Unroute(id subscription.ID) error
+}
+
+// Op is a change. It is made before its transaction begins, and Apply may run
+// more than once: where a commit failed, it is tried again.
+//
+// An error that refuse made refuses this operation alone, which must have changed
+// nothing. Any other error undoes the whole transaction.
+type Op interface {
+	Apply(tx Tx) (answer any, err error)
+}
+
+// Heavy is an Op that holds many bytes: the engine limits what waits.
+type Heavy interface{ Weight() int }
+
+// Engine is what a database offers to the verbs.
+type Engine interface {
+	// Read reads for a machine, View for somebody who looks: on connections of
+	// their own, and for at most store.ViewWait. read may run again where a
+	// connection is lost.
+	Read(ctx context.Context, read func(Reader) error) error
+	View(ctx context.Context, read func(Reader) error) error
+	// Commit applies an operation together with others that wait, with the audit's
+	// link over what they record.
+	Commit(ctx context.Context, op Op) (any, error)
+	// Change applies an operation. Where the database lets several transactions run
+	// at once it has one of its own, and what it records joins the next link.
+	Change(ctx context.Context, op Op) (any, error)
+	// Post has an operation applied whose outcome nobody waits for.
+	Post(op Op) error
+
+	// Box finds a mailbox by its row, BoxByID by its id, without regard to case;
+	// store.ErrNotFound where there is none. Boxes lists all in the order of
+	// their rows.
+	Box(ctx context.Context, row int64) (store.Mailbox, error)
+	BoxByID(ctx context.Context, id string) (store.Mailbox, error)
+	Boxes(ctx context.Context) ([]store.Mailbox, error)
+	// KnowWorkflows brings what Tx.Refuses goes by up to now.
+	KnowWorkflows(ctx context.Context) error
+
+	// OverdueCopies lists copies that have waited in hosted inboxes since before
+	// Options.Expiry, the oldest first. Left out are those that an operator gave
+	// again, which have waited for another reason.
+	OverdueCopies(ctx context.Context, now time.Time, max int) ([]Place, error)
+
+	Moments() *store.Moments
+	NextPosition() store.EventID
+	Dialect() Dialect
+}
+
+// Place is where a message stands.
+type Place struct {
+	Mailbox  int64
+	Position store.EventID
+}
+
+// Dialect is what the databases say in other words.
+type Dialect interface {
+	// LeaseClock is the present moment of the clock of leases: an expression over
+	// a parameter $1, and its argument.
+	LeaseClock() (expression string, arg any)
+	// SearchGroups lists the groups of subscriptions of an owner, or of all for "".
+	SearchGroups(r Reader, ods string) ([]store.SearchGroup, error)
+	// RunIDs reads the first ids between two ones that stand in one of the runs;
+	// RunStep is how many runs it takes at a time.
+	RunIDs(r Reader, runs []store.Run, after, before []byte, max int) ([][]byte, error)
+	RunStep() int
+	// In is the condition that a column is in the list that a parameter holds: an
+	// []int64 or, for Bytes, a [][]byte.
+	In(column, parameter string, of List) string
+	// SameID is the condition that two ids of mailboxes are the same, without regard
+	// to case.
+	SameID(column, parameter string) string
+	// Pack packs a piece of a message. CountsWholeMessages: a message that was sent
+	// whole has a row in table chunk too; nodes of earlier versions may look for it.
+	Pack(plain []byte) (store.Codec, []byte)
+	CountsWholeMessages() bool
+	// First is the condition that a row is among the first of a table that meet
+	// another condition.
+	First(table, condition, limit string) string
+	// Apart keeps a condition on a column from choosing the index by which the
+	// rows are read.
+	Apart(column string) string
+}
+
+// List is what a parameter that is a list holds.
+type List int
+
+// The lists.
+const (
+	Numbers List = iota
+	Bytes
+)
+
+// Ledger has the verbs. A store embeds it.
+type Ledger struct {
+	engine  Engine
+	dialect Dialect
+	options *store.Options
+	records *store.Records
+	quotas  *store.QuotaGuard
+}
+
+// New returns the verbs over an engine. records are the audit entries that wait
+// for a link; they and the quotas are shared with the engine.
+func New(e Engine, o *store.Options, records *store.Records, quotas *store.QuotaGuard) Ledger {
+	return Ledger{engine: e, dialect: e.Dialect(), options: o, records: records, quotas: quotas}
+}

@@ -1,0 +1,25 @@
+package ledger
+
+import (
+	"context"
+
+	"nems/internal/store"
+)
+
+// QuotaRefusals counts what this node refused because of a quota since its start.
+func (l *Ledger) QuotaRefusals(q store.Quota) uint64 { return l.quotas.Refused(q) }
+
+// QuotaUse lists owners that have something of what a quota limits, those with the
+// most first.
+func (l *Ledger) QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error) {
+	statement := `SELECT owner, CAST(sum(used) AS bigint) FROM quota_use WHERE quota = $1 AND ($2 = '' OR owner = $2)
+		GROUP BY owner HAVING sum(used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
+	if q.Quota == store.MessagesQuota || q.Quota == store.BytesQuota {
+		statement = `SELECT m.id, CAST(sum(u.used) AS bigint) FROM quota_use u JOIN mailbox m ON m.row = CAST(u.owner AS bigint)
+			WHERE u.quota = $1 AND ($2 = '' OR ` + l.dialect.SameID("m.id", "$2") + `) GROUP BY m.id HAVING sum(u.used) > 0 ORDER BY 2 DESC, 1 LIMIT $3`
+	}
+	return read(ctx, l.engine.View, func(r Row) (store.QuotaUse, error) {
+		u := store.QuotaUse{Quota: q.Quota}
+		return u, r.Scan(&u.Owner, &u.Used)
+	}, statement, int64(q.Quota), q.Owner, q.Max)
+}

@@ -1,0 +1,101 @@
+package sqlite
+
+import (
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/store/ledger"
+	"nems/internal/subscription"
+)
+
+// dialect is what SQLite says otherwise than PostgreSQL.
+type dialect struct{ db *DB }
+
+func (d dialect) LeaseClock() (string, any) { return "$1", d.db.leaseNow().UnixMicro() }
+
+// In reads a list that the ledger's reader has made JSON of.
+func (dialect) In(column, parameter string, of ledger.List) string {
+	if of == ledger.Bytes {
+		return column + " IN (SELECT unhex(value) FROM json_each(" + parameter + "))"
+	}
+	return column + " IN (SELECT value FROM json_each(" + parameter + "))"
+}
+
+// SameID compares by the column's collation, which is NOCASE.
+func (dialect) SameID(column, parameter string) string { return column + " = " + parameter }
+
+func (dialect) Pack(plain []byte) (store.Codec, []byte) { return store.Pack(plain) }
+
+func (dialect) CountsWholeMessages() bool { return false }
+
+// First is for tables with row ids.
+func (dialect) First(table, condition, limit string) string {
+	return "rowid IN (SELECT rowid FROM " + table + " WHERE " + condition + " LIMIT " + limit + ")"
+}
+
+func (dialect) Apart(column string) string { return "+" + column }
+
+// The statements of a search. Each reads no more entries of its index than it
+// yields.
+const (
+	nextGroup = `SELECT ods, class, endpoint, criteria FROM subscription INDEXED BY subscription_class
+		WHERE ods = $1 AND class > $2 ORDER BY class LIMIT 1`
+	nextOwner = "SELECT ods FROM subscription INDEXED BY subscription_class WHERE ods > $1 ORDER BY ods LIMIT 1"
+	runIDs    = `SELECT id FROM subscription INDEXED BY subscription_class
+		WHERE ods = $1 AND class = $2 AND status = $3 AND id > $4 AND id < $5 ORDER BY id LIMIT $6`
+)
+
+// SearchGroups takes one step of the index for each group.
+func (dialect) SearchGroups(r ledger.Reader, ods string) (out []store.SearchGroup, err error) {
+	if ods != "" {
+		return groupsOf(r, ods)
+	}
+	for owner, found := "", true; found; {
+		found = false
+		err = r.Query(func(row ledger.Row) error { found = true; return row.Scan(&owner) }, nextOwner, owner)
+		if err == nil && found {
+			var some []store.SearchGroup
+			some, err = groupsOf(r, owner)
+			out = append(out, some...)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func groupsOf(r ledger.Reader, ods string) (out []store.SearchGroup, err error) {
+	for last, found := int64(-1), true; found; {
+		found = false
+		err = r.Query(func(row ledger.Row) error {
+			var owner, criteria string
+			var g store.SearchGroup
+			err := row.Scan(&owner, &g.Number, &g.Any.Mailbox, &criteria)
+			g.ODS = nhs.ODSCode(owner)
+			g.Any.Criteria, _ = subscription.ParseCriteria(criteria)
+			found, last, out = true, g.Number, append(out, g)
+			return err
+		}, nextGroup, ods, last)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (dialect) RunStep() int { return 1 }
+
+func (dialect) RunIDs(r ledger.Reader, runs []store.Run, after, before []byte, max int) (ids [][]byte, err error) {
+	for _, run := range runs {
+		err = r.Query(func(row ledger.Row) error {
+			var id []byte
+			err := row.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, runIDs, run.ODS, run.Group, run.Status, after, before, max)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return ids, nil
+}
