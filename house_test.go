@@ -25,7 +25,7 @@ var floors = [][]string{
 	{"internal/store/ledger"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
-	{"internal/api", "internal/mailbox", "internal/console", "internal/courier", "internal/operator"},
+	{"internal/api", "internal/mailbox", "internal/console", "internal/courier", "internal/operator", "internal/mtls"},
 	{"internal/database", "internal/mailbox/mailboxtest"},
 	{"internal/store/storetest"},
 	{"internal/store/sqlite/sqlitetest"},

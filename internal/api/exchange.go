@@ -154,7 +154,7 @@ func (a *API) admit(x *exchange) (err error) {
 	// A caller who is refused is still named in the audit, by what the
 	// request claims.
 	x.caller, err = a.Door.Enter(x.r.Context(), spine.Request{
-		Endpoint: x.route.endpoint, Header: x.r.Header, Format: x.view.format, Certificate: certificateNames(x.r),
+		Endpoint: x.route.endpoint, Header: x.r.Header, Format: x.view.format, Certificate: spine.PeerNames(x.r),
 	})
 	x.media = x.caller.Answer
 	if err != nil {
@@ -175,15 +175,6 @@ func (x *exchange) handle() error {
 		return x.viewWrong
 	}
 	return x.route.handle(x)
-}
-
-// certificateNames returns the names of the client certificate that TLS has
-// verified, nil when there is none.
-func certificateNames(r *http.Request) []string {
-	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
-		return nil
-	}
-	return spine.CertificateNames(r.TLS.VerifiedChains[0][0])
 }
 
 // finish renders a refusal and leaves the audit entry of what the broker did

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,6 +16,8 @@ type addresses struct {
 	// proxies are the networks whose word about the address that was used counts;
 	// so does that of a proxy known by its certificate.
 	proxies []netip.Prefix
+	// known tells whether a request came through a proxy known by its certificate.
+	known func(*http.Request) bool
 }
 
 // of returns scheme, host and, where it is not the scheme's own, port: what was
@@ -47,7 +48,7 @@ func (a addresses) of(r *http.Request) string {
 
 // trusts tells whether a request came through a proxy that was configured.
 func (a addresses) trusts(r *http.Request) bool {
-	if r.Context().Value(proxyKey{}) != nil {
+	if a.known(r) {
 		return true
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -60,13 +61,6 @@ func (a addresses) trusts(r *http.Request) bool {
 		}
 	}
 	return false
-}
-
-// proxyKey marks requests of a proxy that is known by its certificate.
-type proxyKey struct{}
-
-func viaProxy(r *http.Request) *http.Request {
-	return r.WithContext(context.WithValue(r.Context(), proxyKey{}, true))
 }
 
 // forwarded reads what a proxy says: in Forwarded (RFC 7239), or where there is

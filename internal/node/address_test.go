@@ -79,12 +79,9 @@ func TestAddresses(t *testing.T) {
 		if c.tls {
 			r.TLS = &tls.ConnectionState{}
 		}
-		if c.certified {
-			r = viaProxy(r)
-		}
 		local := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 8880}
 		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, local))
-		if got := (addresses{public: c.public, proxies: networks}).of(r); got != c.want {
+		if got := (addresses{public: c.public, proxies: networks, known: func(*http.Request) bool { return c.certified }}).of(r); got != c.want {
 			t.Errorf("%s: expected %q; received %q", name, c.want, got)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +16,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/catalogue"
+	"nems/internal/mtls"
 	"nems/internal/operator"
 	"nems/internal/store"
 	"nems/internal/store/postgres"
@@ -84,7 +84,7 @@ func (u *checkUp) listeners(ctx context.Context) {
 		}
 	}
 	if u.RemoteMESH.URL != "" {
-		if _, err := u.RemoteMESH.tls(u.Now, u.quiet()); err != nil {
+		if _, err := u.RemoteMESH.tls(u.quiet()); err != nil {
 			u.wrong("remote MESH", err)
 		} else {
 			u.note("remote MESH", "its certificates can be read")
@@ -93,8 +93,8 @@ func (u *checkUp) listeners(ctx context.Context) {
 }
 
 // quiet watches nothing: a check-up logs by its findings.
-func (u *checkUp) quiet() *tlsWatch {
-	return newTLSWatch(newTurnedAway(u.Log), prometheus.NewRegistry(), u.Now)
+func (u *checkUp) quiet() *mtls.Watch {
+	return mtls.NewWatch(u.Log, prometheus.NewRegistry(), u.Now, func(mtls.Refused) {})
 }
 
 func (u *checkUp) address(what, listen string) {
@@ -118,41 +118,45 @@ func (u *checkUp) certificates(ctx context.Context, name string, l Listener) {
 		return
 	}
 	what := name + " certificates"
-	pair, err := readKeyPair(l.Cert, l.Key, x509.ExtKeyUsageServerAuth)
+	own, err := mtls.ServerCertificate(l.files())
 	if err != nil {
 		u.wrong(what, err)
 		return
 	}
-	left := pair.Leaf.NotAfter.Sub(u.Now())
+	left := own.NotAfter.Sub(u.Now())
 	switch {
 	case left <= 0:
-		u.wrong(what, fmt.Errorf("%s expired on %s", l.Cert, pair.Leaf.NotAfter.UTC().Format(time.RFC3339)))
+		u.wrong(what, fmt.Errorf("%s expired on %s", l.Cert, own.NotAfter.UTC().Format(time.RFC3339)))
 	case left < soon:
-		u.note(what, "%s EXPIRES SOON, on %s", l.Cert, pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+		u.note(what, "%s EXPIRES SOON, on %s", l.Cert, own.NotAfter.UTC().Format(time.RFC3339))
 	default:
-		u.note(what, "%s is good until %s", l.Cert, pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
+		u.note(what, "%s is good until %s", l.Cert, own.NotAfter.UTC().Format(time.RFC3339))
 	}
 	if l.ClientCA == "" {
 		return
 	}
-	p := &pins{listener: name, watch: u.quiet(), issuers: watched{path: l.ClientCA}, revocations: watched{path: l.ClientCRL}, now: u.Now}
-	if source, err := openAudit(ctx, u.Data, u.Database); err == nil { // what is wrong with it is said elsewhere
-		defer func() { _ = source.Close() }()
-		p.memory = &listMemory{ledger: source}
+	var memory mtls.Memory
+	if !u.AcceptOlderCRL {
+		if source, err := openAudit(ctx, u.Data, u.Database); err == nil { // what is wrong with it is said elsewhere
+			defer func() { _ = source.Close() }()
+			memory = readOnly{source}
+		}
 	}
-	if u.AcceptOlderCRL {
-		p.memory = nil
-	}
-	if err := p.open(ctx); err != nil {
+	trusted, err := mtls.Inspect(ctx, name, l.files(), memory, u.quiet())
+	if err != nil {
 		u.wrong(what, err)
 		return
 	}
-	current := p.current.Load()
-	u.note(what, "%d issuers of client certificates, %d revocation lists", len(current.issuers), len(current.lists))
-	if at := current.expires; !at.IsZero() && u.Now().After(at) {
+	u.note(what, "%d issuers of client certificates, %d revocation lists", trusted.Issuers, trusted.Lists)
+	if at := trusted.ListsExpire; !at.IsZero() && u.Now().After(at) {
 		u.wrong(what, fmt.Errorf("client-crl: a revocation list expired on %s", at.UTC().Format(time.RFC3339)))
 	}
 }
+
+// readOnly remembers nothing new: a check-up changes no data.
+type readOnly struct{ ledger }
+
+func (readOnly) PutWitness(context.Context, string, []byte) error { return nil }
 
 // folder wants a data folder that can be written to, or made.
 func (u *checkUp) folder() {

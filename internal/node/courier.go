@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/url"
@@ -15,6 +14,7 @@ import (
 	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/mesh"
+	"nems/internal/mtls"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -61,26 +61,8 @@ func (r RemoteMESH) validate() []error {
 }
 
 // tls shows our certificate to the MESH and checks its own.
-func (r RemoteMESH) tls(now func() time.Time, watch *tlsWatch) (*tls.Config, error) {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: now}
-	if r.Cert != "" {
-		pair, err := openKeyPair("mesh-remote", r.Cert, r.Key, x509.ExtKeyUsageClientAuth, watch)
-		if err != nil {
-			return nil, err
-		}
-		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair.get(nil) }
-	}
-	if r.CA != "" {
-		text, err := readRegular(r.CA)
-		if err != nil {
-			return nil, err
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s: no certificate in it", r.CA)
-		}
-	}
-	return c, nil
+func (r RemoteMESH) tls(watch *mtls.Watch) (*tls.Config, error) {
+	return mtls.Client("mesh-remote", r.Cert, r.Key, r.CA, watch)
 }
 
 // newCourier makes the courier; nil when there is no remote MESH.
@@ -89,7 +71,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 	if n.RemoteMESH.URL == "" {
 		return nil, nil
 	}
-	secure, err := n.RemoteMESH.tls(n.Now, n.tls)
+	secure, err := n.RemoteMESH.tls(n.tls)
 	if err != nil {
 		return nil, fmt.Errorf("remote MESH: %w", err)
 	}

@@ -3,12 +3,14 @@ package node
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"time"
+
+	"nems/internal/audit"
+	"nems/internal/mtls"
 )
 
 // Limits of every listener. A request that trickles in slower than these is
@@ -26,13 +28,12 @@ type endpoint struct {
 	socket net.Listener
 	server *http.Server
 	scheme string
-	pair   *keyPair // nil without TLS
-	pins   *pins    // nil where no client certificates are demanded
+	tls    *mtls.Server // nil without TLS
 }
 
 // bind opens an address. It fails at once when the address cannot be had or
 // the certificate cannot be read.
-func bind(ctx context.Context, name string, l Listener, handler http.Handler, w World, watch *tlsWatch, memory *listMemory) (*endpoint, error) {
+func bind(ctx context.Context, name string, l Listener, handler http.Handler, watch *mtls.Watch, memory mtls.Memory) (*endpoint, error) {
 	socket, err := net.Listen("tcp", l.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("%s listener: %w", name, err)
@@ -40,31 +41,17 @@ func bind(ctx context.Context, name string, l Listener, handler http.Handler, w 
 	e := &endpoint{name: name, socket: socket, scheme: "http", server: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: watch.errorLog(name),
+		ErrorLog: watch.ErrorLog(name),
 	}}
 	if l.Cert != "" {
-		if err := e.secure(ctx, l, w.Now, watch, memory); err != nil {
+		if e.tls, err = mtls.Open(ctx, name, l.files(), memory, watch); err != nil {
 			_ = socket.Close()
 			return nil, fmt.Errorf("%s listener: %w", name, err)
 		}
-	}
-	if e.pins != nil {
-		e.server.Handler = e.pins.guard(e.server, e.pins.proxied(l, handler))
+		e.scheme, e.socket = "https", tls.NewListener(socket, e.tls.Config())
+		e.tls.Guard(e.server)
 	}
 	return e, nil
-}
-
-// secure puts TLS around the socket.
-func (e *endpoint) secure(ctx context.Context, l Listener, now func() time.Time, watch *tlsWatch, memory *listMemory) (err error) {
-	if e.pair, err = openKeyPair(e.name, l.Cert, l.Key, x509.ExtKeyUsageServerAuth, watch); err != nil {
-		return err
-	}
-	config, pins, err := tlsConfig(ctx, e.name, l, e.pair, now, watch, memory)
-	if err != nil {
-		return err
-	}
-	e.scheme, e.socket, e.pins = "https", tls.NewListener(e.socket, config), pins
-	return nil
 }
 
 // address is where the endpoint can be reached, port 0 resolved.
@@ -90,3 +77,25 @@ func (e *endpoint) serve(ctx context.Context, drain time.Duration) error {
 	}
 	return nil
 }
+
+// files are what the TLS of the listener is made of.
+func (l Listener) files() mtls.Files {
+	return mtls.Files{Cert: l.Cert, Key: l.Key, ClientCA: l.ClientCA, ClientCRL: l.ClientCRL, ProxyName: l.ProxyName, ProxyHeader: l.ProxyHeader}
+}
+
+// listMemory remembers revocation lists in the database, which outlives the files,
+// the node and, with PostgreSQL, its machine.
+func (n *node) listMemory() mtls.Memory {
+	if !n.AcceptOlderCRL {
+		return n.db
+	}
+	n.Log.Error("revocation lists may be older than those that were in force: accept-older-crl is set")
+	n.db.Record(audit.Entry{At: n.Now(), Action: audit.ActionAcceptOlderCRL})
+	return forgetful{n.db}
+}
+
+// forgetful remembers nothing of before this start, so that the node takes up
+// whatever lists there are.
+type forgetful struct{ mtls.Memory }
+
+func (forgetful) Witness(context.Context, string) ([]byte, error) { return nil, nil }

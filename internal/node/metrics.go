@@ -49,14 +49,6 @@ func (m *metrics) answered(action, code string, status int) {
 	m.answers.WithLabelValues(action, code, strconv.Itoa(status)).Inc()
 }
 
-// revocations shows when a listener's revocation lists expire.
-func (m *metrics) revocations(listener string, expires func() float64) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "nems_revocation_list_expiry_timestamp_seconds", ConstLabels: prometheus.Labels{"listener": listener},
-		Help: "When the first revocation list of a listener expires; 0 without a list.",
-	}, expires))
-}
-
 // handler serves the figures in the Prometheus text format: those that can be
 // had, also while the store does not answer.
 func (m *metrics) handler() http.Handler {

@@ -28,6 +28,7 @@ import (
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
 	"nems/internal/mesh"
+	"nems/internal/mtls"
 	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/plain"
@@ -62,7 +63,7 @@ type node struct {
 	registry  *registry
 	metrics   *metrics
 	away      *turnedAway
-	tls       *tlsWatch
+	tls       *mtls.Watch
 	clock     *clockWatch
 	mesh      *mailbox.Server
 	trail     *trail
@@ -166,7 +167,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.metrics = newMetrics(n.db.Stats)
 	n.away = newTurnedAway(n.Log)
-	n.tls = newTLSWatch(n.away, n.metrics.registry, n.Now)
+	n.tls = mtls.NewWatch(n.Log, n.metrics.registry, n.Now, n.away.tlsPeer)
 	n.clock.register(n.metrics.registry)
 	if err := n.lastCommit(ctx); err != nil {
 		return err
@@ -222,11 +223,8 @@ func (n *node) serve(ctx context.Context) error {
 	for _, e := range n.endpoints {
 		n.Log.Info("listening", "listener", e.name, "address", e.address())
 		g.Go(func() error { return e.serve(ctx, n.Drain) })
-		if e.pair != nil {
-			g.Go(func() error { return e.pair.follow(ctx) })
-		}
-		if e.pins != nil {
-			g.Go(func() error { return e.pins.follow(ctx) })
+		if e.tls != nil {
+			g.Go(func() error { return e.tls.Follow(ctx) })
 		}
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
@@ -248,7 +246,7 @@ func (n *node) serve(ctx context.Context) error {
 // bind makes the handlers and opens the addresses.
 func (n *node) bind(ctx context.Context) error {
 	if n.Dev {
-		e, err := bind(ctx, "dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.World, n.tls, nil)
+		e, err := bind(ctx, "dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.tls, nil)
 		if err != nil {
 			return err
 		}
@@ -257,9 +255,6 @@ func (n *node) bind(ctx context.Context) error {
 		return nil
 	}
 	memory := n.listMemory()
-	if n.AcceptOlderCRL {
-		memory = n.forgetLists()
-	}
 	operations := http.NewServeMux()
 	n.operations(operations)
 	for _, l := range []struct {
@@ -274,14 +269,11 @@ func (n *node) bind(ctx context.Context) error {
 		if l.Listen == "" {
 			continue
 		}
-		e, err := bind(ctx, l.name, l.Listener, l.handler, n.World, n.tls, memory)
+		e, err := bind(ctx, l.name, l.Listener, l.handler, n.tls, memory)
 		if err != nil {
 			return err
 		}
 		n.endpoints = append(n.endpoints, e)
-		if e.pins != nil {
-			n.metrics.revocations(l.name, e.pins.expires)
-		}
 	}
 	return nil
 }
@@ -327,7 +319,7 @@ func (n *node) fhirAPI() http.Handler {
 
 func (n *node) addresses() addresses {
 	proxies, _ := parseNetworks(n.ForwardedFrom) // Validate has read them
-	return addresses{public: strings.TrimSuffix(n.PublicURL, "/"), proxies: proxies}
+	return addresses{public: strings.TrimSuffix(n.PublicURL, "/"), proxies: proxies, known: mtls.ViaProxy}
 }
 
 // newBroker wires the heart.

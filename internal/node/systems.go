@@ -62,7 +62,7 @@ func (s *systems) load(ctx context.Context) error {
 // certificate names the client certificate of a request for the audit: as it is
 // registered, if it is; "" without one.
 func (s *systems) certificate(r *http.Request) string {
-	names, current := certificateNames(r), s.current.Load()
+	names, current := spine.PeerNames(r), s.current.Load()
 	for _, name := range names {
 		if len(current.byCertificate[name]) > 0 {
 			return name
@@ -77,7 +77,7 @@ func (s *systems) certificate(r *http.Request) string {
 // opens tells whether the client certificate of a request belongs to a system
 // that may use the mailbox. It is the MESH API's gate in production.
 func (s *systems) opens(r *http.Request, box store.Mailbox) bool {
-	names, current := certificateNames(r), s.current.Load()
+	names, current := spine.PeerNames(r), s.current.Load()
 	for _, name := range names {
 		for _, system := range current.byCertificate[name] {
 			if system.Opens(names, box.ID, box.ODS) {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"nems/internal/mtls"
 )
 
 // turnedAway logs who is turned away and why: the first time at once, and what
@@ -100,6 +102,11 @@ func (f *turnedAway) line(r refusal, count int, further []slog.Attr) {
 		attrs = append(attrs, slog.String("mailbox", r.mailbox))
 	}
 	f.log.LogAttrs(context.Background(), slog.LevelWarn, r.what, append(attrs, further...)...)
+}
+
+// tlsPeer counts a peer that TLS has refused.
+func (f *turnedAway) tlsPeer(r mtls.Refused) {
+	f.note(refusal{what: "a TLS peer was refused", listener: r.Listener, peer: host(r.Peer), reason: r.Reason}, slog.String("detail", r.Detail))
 }
 
 // host is an address without its port: each connection has another one.

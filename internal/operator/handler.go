@@ -71,10 +71,8 @@ func (h Handler) serve(f func(Desk, http.ResponseWriter, *http.Request) error) h
 		}
 		desk := h.Desk
 		desk.User = r.Header.Get(userHeader)
-		if r.TLS != nil && len(r.TLS.VerifiedChains) > 0 {
-			if names := spine.CertificateNames(r.TLS.VerifiedChains[0][0]); len(names) > 0 {
-				desk.Certificate = names[0]
-			}
+		if names := spine.PeerNames(r); len(names) > 0 {
+			desk.Certificate = names[0]
 		}
 		if err := f(desk, w, r); err != nil {
 			h.fail(w, err)

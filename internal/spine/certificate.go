@@ -3,6 +3,7 @@ package spine
 import (
 	"context"
 	"crypto/x509"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -26,6 +27,15 @@ func CertificateNames(c *x509.Certificate) []string {
 		}
 	}
 	return names
+}
+
+// PeerNames returns the names of the client certificate that TLS has verified for
+// a request; nil when there is none.
+func PeerNames(r *http.Request) []string {
+	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	return CertificateNames(r.TLS.VerifiedChains[0][0])
 }
 
 // faultKey finds, in a request's context, what was wrong with its certificate.

@@ -1,11 +1,9 @@
-package node
+package mtls
 
 import (
-	"encoding/base64"
 	"errors"
 	"log/slog"
 	"math/big"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,27 +16,9 @@ import (
 	"nems/internal/certs"
 )
 
-// FuzzReadProxyHeader: whatever a proxy sends, it is a certificate or refused.
-func FuzzReadProxyHeader(f *testing.F) {
-	a, err := certs.NewAuthority("Test", time.Unix(1_700_000_000, 0), time.Hour)
-	if err != nil {
-		f.Fatal(err)
-	}
-	text, _, err := a.PEM()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(":" + base64.StdEncoding.EncodeToString(a.Certificate.Raw) + ":")
-	f.Add(url.PathEscape(string(text)))
-	f.Add(string(text))
-	f.Add("::")
-	f.Add("%")
-	f.Fuzz(func(t *testing.T, value string) {
-		c, err := readProxyHeader([]string{value})
-		if (c == nil) == (err == nil) {
-			t.Fatalf("certificate %v, error %v", c != nil, err)
-		}
-	})
+// quiet is a Watch that nobody looks at.
+func quiet(now time.Time) *Watch {
+	return NewWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), func() time.Time { return now }, func(Refused) {})
 }
 
 // TestGoodListsStay puts files in the place of a good revocation list that would
@@ -81,7 +61,7 @@ func TestGoodListsStay(t *testing.T) {
 	}
 	write(ca, both)
 	write(crl, nil)
-	p := &pins{watch: newTLSWatch(newTurnedAway(slog.New(slog.DiscardHandler)), prometheus.NewRegistry(), func() time.Time { return now }), issuers: watched{path: ca}, revocations: watched{path: crl}, now: func() time.Time { return now }}
+	p := &trust{watch: quiet(now), issuers: watched{path: ca}, revocations: watched{path: crl}}
 	if _, err := p.load(); err == nil {
 		t.Error("a configured list that is empty is taken for one that revokes nobody")
 	}
@@ -145,8 +125,8 @@ func TestGoodListsStay(t *testing.T) {
 	}
 }
 
-// TestPinsReadWhatTheyCanTrust gives the pins files that are wrong.
-func TestPinsReadWhatTheyCanTrust(t *testing.T) {
+// TestAnchorsAreWhatCanBeTrusted reads files that are wrong.
+func TestAnchorsAreWhatCanBeTrusted(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	issuer := func(name string) (*certs.Authority, string, string) {
 		a, err := certs.NewAuthority(name, now, time.Hour)
@@ -195,7 +175,7 @@ func TestPinsReadWhatTheyCanTrust(t *testing.T) {
 		"a list with something else": {ca, crl + "hello", "client-crl"},
 		"a key for an issuer":        {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "", "client-ca"},
 	} {
-		p, err := readPinned([]byte(c.ca), []byte(c.crl))
+		p, err := readAnchors([]byte(c.ca), []byte(c.crl))
 		if c.want == "" && (err != nil || p.expires.IsZero() != (c.crl == "")) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -1,4 +1,4 @@
-package node
+package mtls
 
 import (
 	"bytes"
@@ -11,24 +11,39 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// tlsWatch shows operators what becomes of certificates and handshakes: when
-// each certificate expires, whether a renewed file was taken up, and who was
-// turned away and why.
-type tlsWatch struct {
+// Watch shows operators what becomes of certificates and handshakes: when each
+// certificate and revocation list expires, whether a renewed file was taken up,
+// and who was turned away and why. Safe for concurrent use.
+type Watch struct {
 	log     *slog.Logger
 	expiry  *prometheus.GaugeVec
+	lists   *prometheus.GaugeVec
 	reloads *prometheus.CounterVec
 	refused *prometheus.CounterVec
-	away    *turnedAway
+	away    func(Refused)
 	now     func() time.Time
 }
 
-func newTLSWatch(away *turnedAway, registry *prometheus.Registry, now func() time.Time) *tlsWatch {
-	w := &tlsWatch{
-		log: away.log, away: away, now: now,
+// Refused is a peer that was turned away.
+type Refused struct {
+	Listener string
+	Peer     string // address and port
+	Reason   string // one of few
+	Detail   string // what TLS says
+}
+
+// NewWatch returns a Watch, registered with its metrics. away is told of those who
+// are turned away, but for those who went by themselves; now is the clock that
+// certificates expire by.
+func NewWatch(log *slog.Logger, registry prometheus.Registerer, now func() time.Time, away func(Refused)) *Watch {
+	w := &Watch{
+		log: log, away: away, now: now,
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "nems_certificate_expiry_timestamp_seconds", Help: "When the certificates of a listener or connection expire: its own (own), the first of its issuers (issuers).",
 		}, []string{"listener", "certificate"}),
+		lists: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "nems_revocation_list_expiry_timestamp_seconds", Help: "When the first revocation list of a listener expires; 0 without a list.",
+		}, []string{"listener"}),
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nems_certificate_reloads_total", Help: "Changed certificate files (own; client: issuers and revocation lists) by what became of them: taken up, or refused, so that the last good ones stay in force.",
 		}, []string{"listener", "file", "outcome"}),
@@ -36,7 +51,7 @@ func newTLSWatch(away *turnedAway, registry *prometheus.Registry, now func() tim
 			Name: "nems_tls_refused_total", Help: "TLS handshakes that a listener refused, and open connections that it ended because their certificate is no longer accepted, by reason.",
 		}, []string{"listener", "reason"}),
 	}
-	registry.MustRegister(w.expiry, w.reloads, w.refused)
+	registry.MustRegister(w.expiry, w.lists, w.reloads, w.refused)
 	return w
 }
 
@@ -47,7 +62,7 @@ const (
 )
 
 // reloaded notes that a changed file was taken up, or why it was not.
-func (w *tlsWatch) reloaded(listener, file string, err error) {
+func (w *Watch) reloaded(listener, file string, err error) {
 	if err != nil {
 		w.reloads.WithLabelValues(listener, file, "refused").Inc()
 		w.log.Error("certificates: changed files cannot be taken up, the last ones stay in force", "listener", listener, "file", file, "error", err)
@@ -58,39 +73,44 @@ func (w *tlsWatch) reloaded(listener, file string, err error) {
 }
 
 // owns notes the certificate that a listener or connection shows.
-func (w *tlsWatch) owns(listener string, c *x509.Certificate) {
+func (w *Watch) owns(listener string, c *x509.Certificate) {
 	w.expiry.WithLabelValues(listener, "own").Set(float64(c.NotAfter.Unix()))
 	w.expired(listener, ownFiles, c)
 }
 
-// trusts notes the issuers that a listener accepts.
-func (w *tlsWatch) trusts(listener string, issuers []*x509.Certificate) {
-	first := issuers[0].NotAfter
-	for _, c := range issuers {
+// trusts notes the issuers and revocation lists that a listener goes by.
+func (w *Watch) trusts(listener string, a *anchors) {
+	first := a.issuers[0].NotAfter
+	for _, c := range a.issuers {
 		if c.NotAfter.Before(first) {
 			first = c.NotAfter
 		}
 		w.expired(listener, clientFiles, c)
 	}
 	w.expiry.WithLabelValues(listener, "issuers").Set(float64(first.Unix()))
+	expiry := 0.0
+	if !a.expires.IsZero() {
+		expiry = float64(a.expires.Unix())
+	}
+	w.lists.WithLabelValues(listener).Set(expiry)
 }
 
 // expired says loudly that a certificate was taken up that nobody will accept: it
 // may be all there is, and clocks differ.
-func (w *tlsWatch) expired(listener, file string, c *x509.Certificate) {
+func (w *Watch) expired(listener, file string, c *x509.Certificate) {
 	if w.now().After(c.NotAfter) {
 		w.log.Error("certificates: one has EXPIRED and is in use all the same", "listener", listener, "file", file, "certificate", c.Subject.String(), "since", c.NotAfter)
 	}
 }
 
-// errorLog is the ErrorLog of a listener's server. Package net/http tells of
+// ErrorLog is the ErrorLog of a listener's server. Package net/http tells of
 // refused handshakes nowhere else.
-func (w *tlsWatch) errorLog(listener string) *log.Logger {
+func (w *Watch) ErrorLog(listener string) *log.Logger {
 	return log.New(serverErrors{w, listener}, "", 0)
 }
 
 type serverErrors struct {
-	watch    *tlsWatch
+	watch    *Watch
 	listener string
 }
 
@@ -111,9 +131,9 @@ func (s serverErrors) Write(line []byte) (int, error) {
 
 // turnAway notes who was refused and why. Peers that went away by themselves are
 // counted alone.
-func (w *tlsWatch) turnAway(listener, peer, reason, detail string) {
+func (w *Watch) turnAway(listener, peer, reason, detail string) {
 	if reason != "gone" {
-		w.away.note(refusal{what: "a TLS peer was refused", listener: listener, peer: host(peer), reason: reason}, slog.String("detail", detail))
+		w.away(Refused{Listener: listener, Peer: peer, Reason: reason, Detail: detail})
 	}
 	w.refused.WithLabelValues(listener, reason).Inc()
 }

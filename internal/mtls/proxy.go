@@ -1,6 +1,7 @@
-package node
+package mtls
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -24,13 +25,13 @@ var (
 // proxied lets a proxy that ends the callers' TLS hand over their certificates
 // in a header. It is believed only on connections whose own certificate bears
 // the proxy's name: on all others the header means nothing. The certificate in
-// it must come straight from a pinned issuer and be unrevoked, as if it had
+// it must come straight from a trusted issuer and be unrevoked, as if it had
 // come by TLS; a request of the proxy without one has no certificate.
-func (p *pins) proxied(l Listener, next http.Handler) http.Handler {
-	if l.ProxyName == "" {
+func (t *trust) proxied(name, header string, next http.Handler) http.Handler {
+	if name == "" {
 		return next
 	}
-	name := strings.ToLower(l.ProxyName)
+	name = strings.ToLower(name)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !slices.Contains(spine.CertificateNames(r.TLS.PeerCertificates[0]), name) {
 			next.ServeHTTP(w, r)
@@ -39,21 +40,32 @@ func (p *pins) proxied(l Listener, next http.Handler) http.Handler {
 		// The proxy's own certificate must not pass for the caller's.
 		state := *r.TLS
 		state.PeerCertificates, state.VerifiedChains = nil, nil
-		c, err := readProxyHeader(r.Header.Values(l.ProxyHeader))
+		c, err := readProxyHeader(r.Header.Values(header))
 		if err == nil {
-			err = p.current.Load().verify([]*x509.Certificate{c}, p.now())
+			err = t.current.Load().verify([]*x509.Certificate{c}, t.watch.now())
 		}
 		switch {
 		case err == nil:
 			state.PeerCertificates, state.VerifiedChains = []*x509.Certificate{c}, [][]*x509.Certificate{{c}}
 		case err != errNoHeader:
 			reason := handshakeReason(err.Error())
-			p.watch.turnAway(p.listener, r.RemoteAddr, reason, "a certificate in the header of the proxy")
+			t.watch.turnAway(t.listener, r.RemoteAddr, reason, "a certificate in the header of the proxy")
 			r = r.WithContext(spine.WithCertificateFault(r.Context(), reason))
 		}
 		next.ServeHTTP(w, withTLS(viaProxy(r), &state))
 	})
 }
+
+// proxyKey marks requests of a proxy that is known by its certificate.
+type proxyKey struct{}
+
+func viaProxy(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), proxyKey{}, true))
+}
+
+// ViaProxy tells whether a request came through the proxy that is known by its
+// certificate.
+func ViaProxy(r *http.Request) bool { return r.Context().Value(proxyKey{}) != nil }
 
 // withTLS returns the request as if it had come over another connection.
 func withTLS(r *http.Request, state *tls.ConnectionState) *http.Request {

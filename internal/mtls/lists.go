@@ -1,4 +1,4 @@
-package node
+package mtls
 
 import (
 	"context"
@@ -11,8 +11,6 @@ import (
 	"math/big"
 	"slices"
 	"time"
-
-	"nems/internal/audit"
 )
 
 // seenList is a revocation list that is in force, or was the last of its issuer
@@ -98,26 +96,22 @@ func followed(seen, present []seenList) []seenList {
 	return kept
 }
 
-// listMemory keeps the lists of listeners in a database. A nil one keeps nothing.
-type listMemory struct {
-	ledger interface {
-		Witness(ctx context.Context, name string) ([]byte, error)
-	}
-	keep func(ctx context.Context, name string, value []byte) error
-}
-
-func (n *node) listMemory() *listMemory {
-	return &listMemory{ledger: n.db, keep: n.db.PutWitness}
+// Memory keeps values by their names across restarts.
+type Memory interface {
+	// PutWitness keeps a value in place of what was kept under the name before.
+	PutWitness(ctx context.Context, name string, value []byte) error
+	// Witness returns what PutWitness kept; nil where there is none.
+	Witness(ctx context.Context, name string) ([]byte, error)
 }
 
 func listsName(listener string) string { return "revocation lists of " + listener }
 
 // recall reads what is remembered of a listener.
-func (m *listMemory) recall(ctx context.Context, listener string) (seen []seenList, err error) {
+func recall(ctx context.Context, m Memory, listener string) (seen []seenList, err error) {
 	if m == nil {
 		return nil, nil
 	}
-	value, err := m.ledger.Witness(ctx, listsName(listener))
+	value, err := m.Witness(ctx, listsName(listener))
 	if err != nil || value == nil {
 		return nil, err
 	}
@@ -127,25 +121,13 @@ func (m *listMemory) recall(ctx context.Context, listener string) (seen []seenLi
 	return seen, nil
 }
 
-func (m *listMemory) remember(ctx context.Context, listener string, seen []seenList) error {
-	if m == nil || m.keep == nil {
+func remember(ctx context.Context, m Memory, listener string, seen []seenList) error {
+	if m == nil {
 		return nil
 	}
 	value, err := json.Marshal(seen)
 	if err != nil {
 		return err
 	}
-	return m.keep(ctx, listsName(listener), value)
+	return m.PutWitness(ctx, listsName(listener), value)
 }
-
-// forgetLists has the node start with whatever lists there are, on purpose.
-func (n *node) forgetLists() *listMemory {
-	n.Log.Error("revocation lists may be older than those that were in force: accept-older-crl is set")
-	n.db.Record(audit.Entry{At: n.Now(), Action: audit.ActionAcceptOlderCRL})
-	return &listMemory{ledger: nothing{}, keep: n.db.PutWitness}
-}
-
-// nothing remembers nothing.
-type nothing struct{}
-
-func (nothing) Witness(context.Context, string) ([]byte, error) { return nil, nil }

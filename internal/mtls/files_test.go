@@ -1,4 +1,4 @@
-package node
+package mtls
 
 import (
 	"crypto/x509"

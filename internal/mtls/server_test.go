@@ -1,0 +1,210 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nems/internal/certs"
+)
+
+// memory is a Memory in memory.
+type memory map[string][]byte
+
+func (m memory) PutWitness(_ context.Context, name string, value []byte) error {
+	m[name] = value
+	return nil
+}
+
+func (m memory) Witness(_ context.Context, name string) ([]byte, error) { return m[name], nil }
+
+// listener is a server that demands client certificates, and its authority.
+type listener struct {
+	*testing.T
+	*Server
+	authority *certs.Authority
+	now       time.Time
+	files     Files
+	memory    memory
+	watch     *Watch
+	url       string
+
+	mu      sync.Mutex
+	reasons []string // of those who were turned away
+}
+
+func listen(t *testing.T) *listener {
+	t.Helper()
+	now, folder := time.Now(), t.TempDir()
+	authority, err := certs.NewAuthority("Issuer", now, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &listener{T: t, authority: authority, now: now, memory: memory{}}
+	l.files = Files{Cert: filepath.Join(folder, "cert"), Key: filepath.Join(folder, "key"), ClientCA: filepath.Join(folder, "ca"), ClientCRL: filepath.Join(folder, "crl")}
+	l.watch = NewWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), func() time.Time { return now }, func(r Refused) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.reasons = append(l.reasons, r.Reason)
+	})
+	own, err := authority.Server(now, time.Hour, "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := own.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, _, err := authority.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.write(l.files.Cert, cert)
+	l.write(l.files.Key, key)
+	l.write(l.files.ClientCA, ca)
+	l.revoke(now)
+	if l.Server, err = Open(t.Context(), "test", l.files, l.memory, l.watch); err != nil {
+		t.Fatal(err)
+	}
+	l.serve()
+	return l
+}
+
+// serve answers every request that is let in.
+func (l *listener) serve() {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.url = "https://" + socket.Addr().String()
+	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ErrorLog: l.watch.ErrorLog("test")}
+	l.Guard(server)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = server.Serve(tls.NewListener(socket, l.Config()))
+	}()
+	l.Cleanup(func() {
+		_ = server.Close()
+		<-ended
+	})
+}
+
+func (l *listener) write(path string, content []byte) {
+	l.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// revoke writes the revocation list anew.
+func (l *listener) revoke(at time.Time, pairs ...certs.Pair) {
+	l.Helper()
+	var serials []*big.Int
+	for _, pair := range pairs {
+		serials = append(serials, pair.Certificate.SerialNumber)
+	}
+	list, err := l.authority.Revocations(at, time.Hour, serials...)
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.write(l.files.ClientCRL, list)
+}
+
+// client issues a certificate and returns what sends a request with it, over one
+// connection as long as it lasts.
+func (l *listener) client() (pair certs.Pair, request func() error) {
+	l.Helper()
+	pair, err := l.authority.Client("a.example.nhs.uk", l.now, time.Hour)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return pair, l.request(pair.TLS())
+}
+
+func (l *listener) request(shown ...tls.Certificate) func() error {
+	roots := x509.NewCertPool()
+	roots.AddCert(l.authority.Certificate)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: shown}}
+	l.Cleanup(transport.CloseIdleConnections)
+	client := &http.Client{Transport: transport}
+	return func() error {
+		answer, err := client.Get(l.url)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		_, err = io.Copy(io.Discard, answer.Body)
+		return err
+	}
+}
+
+// told returns why peers were turned away so far.
+func (l *listener) told() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.reasons)
+}
+
+// TestRevocationEndsOpenConnections: a list that is taken up counts for connections
+// that were there before, and for new ones.
+func TestRevocationEndsOpenConnections(t *testing.T) {
+	l := listen(t)
+	revoked, request := l.client()
+	_, other := l.client()
+	if err := request(); err != nil {
+		t.Fatal(err)
+	}
+	l.revoke(l.now.Add(time.Minute), revoked)
+	l.trust.renew(t.Context())
+	if err := request(); err == nil {
+		t.Error("a request with a revoked certificate was answered on the open connection")
+	}
+	if reasons := l.told(); !slices.Contains(reasons, "revoked") {
+		t.Errorf("expected a peer to be turned away as revoked; received %q", reasons)
+	}
+	if err := l.request(revoked.TLS())(); err == nil {
+		t.Error("a revoked certificate was accepted on a new connection")
+	}
+	if err := other(); err != nil {
+		t.Errorf("another certificate: %v", err)
+	}
+}
+
+// TestNoCertificateNoAnswer: who shows no certificate does not reach the handler.
+func TestNoCertificateNoAnswer(t *testing.T) {
+	if err := listen(t).request()(); err == nil {
+		t.Error("a request without a certificate was answered")
+	}
+}
+
+// TestListsAreRemembered: a restart does not take up lists that are older than
+// those that were in force, unless nothing is remembered.
+func TestListsAreRemembered(t *testing.T) {
+	l := listen(t)
+	l.revoke(l.now.Add(-time.Minute))
+	if _, err := Open(t.Context(), "test", l.files, l.memory, l.watch); err == nil || !strings.Contains(err.Error(), "older than the list in force") {
+		t.Errorf("an older list after a restart: %v", err)
+	}
+	if _, err := Inspect(t.Context(), "test", l.files, l.memory, l.watch); err == nil {
+		t.Error("an inspection finds nothing")
+	}
+	trusted, err := Inspect(t.Context(), "test", l.files, nil, l.watch)
+	if err != nil || trusted.Issuers != 1 || trusted.Lists != 1 || trusted.ListsExpire.IsZero() {
+		t.Errorf("without a memory: %+v, %v", trusted, err)
+	}
+}

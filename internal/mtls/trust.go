@@ -1,0 +1,151 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"sync/atomic"
+)
+
+// trust keeps the issuers whose client certificates a listener accepts, and what
+// they have revoked. Both are files that are read again when they change. What is
+// read counts on open connections too: a request on a connection whose
+// certificate is no longer accepted ends it.
+type trust struct {
+	listener             string
+	watch                *Watch
+	issuers, revocations watched // touched by load alone
+	current              atomic.Pointer[anchors]
+
+	// The revocation lists that have been in force; touched by load and save.
+	memory     Memory // nil: nothing is remembered
+	seen       []seenList
+	remembered bool // memory has seen
+
+	// What has been logged; touched by renew alone.
+	said    string // of files that cannot be taken up
+	expired int64  // the generation with a list that has expired
+}
+
+// openTrust reads the files for the first time, and holds them against what was in
+// force before this start.
+func openTrust(ctx context.Context, listener string, f Files, m Memory, w *Watch) (t *trust, err error) {
+	t = &trust{listener: listener, watch: w, issuers: watched{path: f.ClientCA}, revocations: watched{path: f.ClientCRL}, memory: m}
+	if t.revocations.path != "" {
+		if t.seen, err = recall(ctx, m, listener); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := t.load(); err != nil {
+		return nil, err
+	}
+	return t, t.save(ctx)
+}
+
+// save has the lists in force remembered.
+func (t *trust) save(ctx context.Context) error {
+	if t.remembered || t.revocations.path == "" {
+		return nil
+	}
+	err := remember(ctx, t.memory, t.listener, t.seen)
+	t.remembered = err == nil
+	return err
+}
+
+// load reads the files if they have changed, and tells whether they had. What
+// cannot be read leaves the last good reading in force.
+func (t *trust) load() (changed bool, err error) {
+	// A file that was taken up and turns out to be wrong is read again next time.
+	issuers, revocations := t.issuers, t.revocations
+	ca, caChanged, err := t.issuers.read()
+	if err != nil {
+		return false, err
+	}
+	crl, crlChanged, err := t.revocations.read()
+	if err != nil || !caChanged && !crlChanged && t.current.Load() != nil {
+		return false, err
+	}
+	next, err := readAnchors(ca, crl)
+	last := t.current.Load()
+	if err == nil && t.revocations.path != "" {
+		err = next.replaces(t.seen)
+	}
+	if err != nil {
+		t.issuers, t.revocations = issuers, revocations
+		return false, err
+	}
+	next.generation = 1
+	if last != nil {
+		next.generation = last.generation + 1
+	}
+	t.current.Store(next)
+	if t.revocations.path != "" {
+		t.seen, t.remembered = followed(t.seen, next.lists), false
+	}
+	t.watch.trusts(t.listener, next)
+	return true, nil
+}
+
+// errRefused ends a handshake; the alert says no more than that.
+var errRefused = errors.New("the client certificate is not accepted")
+
+// admit is the last step of a handshake.
+func (t *trust) admit(state tls.ConnectionState) error {
+	if t.current.Load().unrevoked(state.VerifiedChains) == nil {
+		return errRefused
+	}
+	return nil
+}
+
+// checkedKey finds, in the context of a connection's requests, the generation
+// of anchors that its certificate was last held against.
+type checkedKey struct{}
+
+// guard holds each request's certificate against the anchors as they are now: a
+// connection may have lived longer than the right to it. It is ended without an
+// answer, as a new one would be. server must be the handler's.
+func (t *trust) guard(server *http.Server, next http.Handler) http.Handler {
+	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, checkedKey{}, new(atomic.Int64))
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		current, now := t.current.Load(), t.watch.now()
+		checked := r.Context().Value(checkedKey{}).(*atomic.Int64)
+		if checked.Load() != current.generation {
+			if err := current.verify(r.TLS.PeerCertificates, now); err != nil {
+				t.watch.turnAway(t.listener, r.RemoteAddr, handshakeReason(err.Error()), "on an open connection")
+				panic(http.ErrAbortHandler)
+			}
+			checked.Store(current.generation)
+		}
+		if now.After(r.TLS.PeerCertificates[0].NotAfter) {
+			t.watch.turnAway(t.listener, r.RemoteAddr, "expired", "on an open connection")
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// renew takes up changed files, and says when a revocation list has expired: it
+// stays in force, but newer revocations may be missing from it.
+func (t *trust) renew(ctx context.Context) {
+	changed, err := t.load()
+	switch {
+	case err != nil && err.Error() != t.said:
+		t.said = err.Error()
+		t.watch.reloaded(t.listener, clientFiles, err)
+	case changed:
+		t.said = ""
+		t.watch.reloaded(t.listener, clientFiles, nil)
+	}
+	if err := t.save(ctx); err != nil && ctx.Err() == nil {
+		t.watch.log.Warn("certificates: the revocation lists in force are not remembered yet", "listener", t.listener, "error", err)
+	}
+	current := t.current.Load()
+	if at := current.expires; !at.IsZero() && t.watch.now().After(at) && t.expired != current.generation {
+		t.expired = current.generation
+		t.watch.log.Error("certificates: a revocation list has expired", "listener", t.listener, "since", at)
+	}
+}
