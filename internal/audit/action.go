@@ -1,8 +1,8 @@
 package audit
 
-// Action says what was done. The texts are stored and hashed: a text never
-// changes its meaning, and one that is no longer written stays in this list.
-// Chains of a later version may have others.
+// Action says what was done. The texts are stored and hashed, so a text never
+// changes its meaning, and a text that is no longer written stays in this list.
+// Chains of a later version may contain other actions.
 type Action string
 
 // What callers of the FHIR API do.
@@ -12,13 +12,13 @@ const (
 	ActionRead      Action = "read"
 	ActionSearch    Action = "search"
 	ActionDelete    Action = "delete"
-	ActionBatch     Action = "batch" // a batch as a whole, or an entry of it that asks for nothing known
+	ActionBatch     Action = "batch" // a whole batch, or an entry of it whose interaction is unknown
 )
 
 // What callers of the MESH API do.
 const (
 	ActionHandshake      Action = "handshake"
-	ActionLookup         Action = "lookup" // of the mailboxes of an organisation
+	ActionLookup         Action = "lookup" // finds the mailboxes of an organisation
 	ActionWorkflowSearch Action = "workflow-search"
 	ActionList           Action = "list"
 	ActionCount          Action = "count"
@@ -64,10 +64,10 @@ const (
 	ActionDirectory      Action = "directory"      // an event changed records of the patient directory
 	ActionPark           Action = "park"           // a delivery that cannot be made is set aside
 	ActionWithhold       Action = "withhold"       // a delivery about a patient who was flagged after acceptance
-	ActionPartnerIDCut   Action = "partner-id-cut" // a MESH takes fewer subscriptions than a copy names
-	ActionAuditOverflow  Action = "audit-overflow" // Count entries found no room and are lost
-	ActionStart          Action = "start"          // of a node
+	ActionPartnerIDCut   Action = "partner-id-cut" // a MESH accepts fewer subscriptions than a copy names
+	ActionAuditOverflow  Action = "audit-overflow" // there was no room for Count entries, and they are lost
+	ActionStart          Action = "start"          // a node was started
 	ActionSeed           Action = "seed"           // the systems of the dev world are registered
-	ActionAcceptLostTail Action = "lost-tail"      // started, as told, on a database that ends before its last checkpoint
-	ActionAcceptOlderCRL Action = "older-crl"      // started, as told, with older revocation lists
+	ActionAcceptLostTail Action = "lost-tail"      // started, by an operator's choice, on a database that ends before its last checkpoint
+	ActionAcceptOlderCRL Action = "older-crl"      // started, by an operator's choice, with older revocation lists
 )

@@ -71,8 +71,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// day makes two chains, the second bound to the first, of links of different
-// sizes.
+// day makes two chains with links of different sizes; the second chain binds
+// the first.
 func day() []Link {
 	var links []Link
 	grow := func(c *Chain, sizes ...int) {
@@ -82,7 +82,7 @@ func day() []Link {
 				entries = append(entries, Seal(Entry{At: at, Action: "publish", Object: string(rune('a' + j)), Status: 202}))
 			}
 			l := c.Next(at.Add(time.Duration(i)*time.Second), entries)
-			c.Next(at, entries[:1]) // rolled back
+			c.Next(at, entries[:1]) // this batch is rolled back
 			c.Extend(l)
 			links = append(links, l)
 		}
@@ -155,7 +155,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// A node that edits a link and all hashes after it is found by the checkpoint.
+// A checkpoint exposes a node that edits a link and recomputes all hashes after it.
 func TestRewrittenChainIsFoundByCheckpoint(t *testing.T) {
 	links := day()
 	rewritten := NewChain(1, nil)

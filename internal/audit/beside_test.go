@@ -2,8 +2,9 @@ package audit
 
 import "testing"
 
-// Nodes commit side by side: the end that a starting chain names may have grown
-// before its first link is read. A change to what it names is found all the same.
+// Nodes commit concurrently, so a chain may have grown beyond the end that a new
+// chain names before the new chain's first link is read. A change to the named
+// link is found nevertheless.
 func TestChainsBesideEachOther(t *testing.T) {
 	sealed := []Sealed{Seal(Entry{At: at, Action: "publish"})}
 	a := NewChain(1, nil)

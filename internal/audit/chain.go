@@ -9,8 +9,8 @@ import (
 // Hash is a SHA-256.
 type Hash = [sha256.Size]byte
 
-// Sealed is an encoded entry with its leaf hash: what a committer takes, so
-// that it has only to combine.
+// Sealed is an encoded entry with its leaf hash, so that a committer only has
+// to combine hashes.
 type Sealed struct {
 	data []byte
 	leaf Hash
@@ -22,7 +22,7 @@ func Seal(e Entry) Sealed {
 	return Sealed{data: data, leaf: leafHash(data)}
 }
 
-// Head names the last link of a chain.
+// Head identifies the last link of a chain.
 type Head struct {
 	Chain int64 // number of the chain; later chains have larger ones
 	Seq   int64 // 1 for the first link
@@ -34,25 +34,26 @@ type Link struct {
 	Chain int64
 	Seq   int64
 	At    time.Time // moment of the commit, to the microsecond
-	// Heads are the ends of other chains that the chain's first link binds;
-	// nil on all others.
+	// Heads are the ends of other chains, which the first link of a chain
+	// binds; nil on all other links.
 	Heads   []Head
 	Entries []byte // packed, see Unpack
-	Hash    Hash   // over all of the above and the hash of the link before
+	Hash    Hash   // over all fields above and the hash of the previous link
 }
 
 // Head returns the link as the end of its chain.
 func (l Link) Head() Head { return Head{Chain: l.Chain, Seq: l.Seq, Hash: l.Hash} }
 
-// Chain grows by one link a commit. Not safe for concurrent use: it belongs to
-// one committer, from one start to its stop.
+// Chain grows by one link for each commit. It belongs to one committer, from
+// its start to its stop, and is not safe for concurrent use.
 type Chain struct {
 	head Head
 	seen []Head
 }
 
-// NewChain starts a chain. seen are the ends of the chains before it that no
-// other chain has bound: with them a chain cannot vanish as a whole.
+// NewChain starts a chain. seen are the ends of earlier chains that no other
+// chain has bound yet; binding them prevents a whole chain from vanishing
+// unnoticed.
 func NewChain(number int64, seen []Head) *Chain {
 	return &Chain{head: Head{Chain: number}, seen: seen}
 }
@@ -60,8 +61,8 @@ func NewChain(number int64, seen []Head) *Chain {
 // Head returns the end of the chain; Seq 0 means that it has no link yet.
 func (c *Chain) Head() Head { return c.head }
 
-// Next makes the link that follows, without moving the chain: a batch that is
-// rolled back leaves no trace. Extend moves it, after the commit.
+// Next makes the following link without moving the chain, so that a batch that
+// is rolled back leaves no trace. Extend moves the chain after the commit.
 func (c *Chain) Next(at time.Time, entries []Sealed) Link {
 	l := Link{Chain: c.head.Chain, Seq: c.head.Seq + 1, At: time.UnixMicro(at.UnixMicro()).UTC(), Entries: pack(entries)}
 	if l.Seq == 1 {
@@ -78,7 +79,7 @@ func (c *Chain) Next(at time.Time, entries []Sealed) Link {
 // Extend makes a committed link the end of the chain.
 func (c *Chain) Extend(l Link) { c.head = l.Head() }
 
-// linkHash binds everything that a link says to what came before.
+// linkHash binds the whole content of a link to the link before it.
 func linkHash(l *Link, prev, root Hash) Hash {
 	b := make([]byte, 0, 128)
 	b = append(b, encodingVersion)

@@ -18,23 +18,23 @@ import (
 	"time"
 )
 
-// The first word of a line of a checkpoint file names its version. Lines of
-// version 1 had no place in a series.
+// The first word of a line of a checkpoint file is its version. Lines of
+// version 1 have no place in a series.
 const (
 	formOne = "nems-audit-checkpoint/1"
 	formTwo = "nems-audit-checkpoint/2"
 )
 
-// ErrCheckpoint: a line that is no checkpoint, or whose signature is wrong.
+// ErrCheckpoint says that a line is not a checkpoint, or that its signature is wrong.
 var ErrCheckpoint = errors.New("not a checkpoint signed with this key")
 
-// ErrTorn: the last line of a checkpoint file is only the beginning of one. A
-// crash or a full disk cut it short, or it is just being written.
+// ErrTorn says that the last line of a checkpoint file is incomplete. A crash
+// or a full disk cut it short, or it is still being written.
 var ErrTorn = errors.New("the last line is cut short")
 
-// Checkpoint says how far the chains reached at a moment. Signed, and kept on
-// another host, it shows later when links were cut off the end, or a chain was
-// inserted that it does not know.
+// Checkpoint says how far the chains reached at a moment. A signed checkpoint,
+// kept on another host, later shows if links were cut off the end, or if a
+// chain was inserted that it does not know.
 type Checkpoint struct {
 	At    time.Time
 	Heads []Head
@@ -42,15 +42,15 @@ type Checkpoint struct {
 	line  Hash // SHA-256 of the signed line
 }
 
-// Place is where a checkpoint stands among those of the same file: a line that
-// is taken out leaves a gap. The zero Place is that of version 1.
+// Place is a checkpoint's position among those of the same file, so that a
+// removed line leaves a gap. The zero Place is that of version 1.
 type Place struct {
-	Series   string // 16 hex digits, another for each file
+	Series   string // 16 hex digits, different for each file
 	Number   int64  // 1 for the first
-	Previous Hash   // SHA-256 of the line before; zero for the first of all
+	Previous Hash   // SHA-256 of the previous line; zero for the very first
 }
 
-// Next is the place behind a checkpoint.
+// Next returns the place after a checkpoint.
 func (c Checkpoint) Next() Place {
 	p := c.Place
 	if p.Series == "" {
@@ -65,9 +65,9 @@ func newSeries() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Sign writes the checkpoint as one line without its end: the form, the
-// moment, its place, `chain:number:hash` for each head, and the Ed25519
-// signature of all that before the last blank.
+// Sign writes the checkpoint as one line without its line end: version, moment,
+// place, `chain:number:hash` for each head, a blank, and the Ed25519 signature
+// of everything before that blank.
 func (c Checkpoint) Sign(key ed25519.PrivateKey) string {
 	var b strings.Builder
 	if c.Place == (Place{}) {
@@ -131,8 +131,8 @@ func parsePlace(s string) (p Place, ok bool) {
 	return Place{Series: parts[0], Number: number, Previous: Hash(hash)}, true
 }
 
-// gaps says which checkpoints were taken out from between those that are there.
-// Those before the first may have been put aside with an older file.
+// gaps reports which checkpoints were removed from between others. Checkpoints
+// before the first one may be in an older file that was put aside.
 func gaps(checkpoints []Checkpoint) (missing []string) {
 	last := map[string]Checkpoint{}
 	for _, c := range checkpoints {
@@ -144,7 +144,7 @@ func gaps(checkpoints []Checkpoint) (missing []string) {
 			missing = append(missing, fmt.Sprintf("checkpoints %d to %d of the file %s are missing, between %s and %s: taken out",
 				before.Place.Number+1, c.Place.Number-1, c.Place.Series, before.At.UTC().Format(time.RFC3339), c.At.UTC().Format(time.RFC3339)))
 		case c.Place.Number <= before.Place.Number || c.Place.Previous != before.line:
-			missing = append(missing, fmt.Sprintf("checkpoint %d of the file %s does not follow checkpoint %d: repeated, reordered or of two files that were made of one",
+			missing = append(missing, fmt.Sprintf("checkpoint %d of the file %s does not follow checkpoint %d: repeated, reordered, or from two files that started as one",
 				c.Place.Number, c.Place.Series, before.Place.Number))
 		}
 	}
@@ -167,8 +167,9 @@ func parseHead(s string) (h Head, ok bool) {
 	return h, true
 }
 
-// ReadCheckpoints reads a checkpoint file, blank lines aside. The error names
-// the line that is wrong; with ErrTorn all checkpoints before it are returned.
+// ReadCheckpoints reads a checkpoint file and ignores blank lines. The error
+// names the wrong line. With ErrTorn all checkpoints before that line are
+// returned.
 func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
 	var out []Checkpoint
 	lines, ended := bufio.NewScanner(r), false
@@ -194,8 +195,9 @@ func ReadCheckpoints(r io.Reader, key ed25519.PublicKey) ([]Checkpoint, error) {
 	return out, lines.Err()
 }
 
-// LastCheckpoint reads the last whole line of a checkpoint file, however long the
-// file is; the zero Checkpoint of one that is missing or empty.
+// LastCheckpoint reads the last whole line of a checkpoint file, at a cost that
+// does not depend on the file's length. For a missing or empty file it returns
+// the zero Checkpoint.
 func LastCheckpoint(path string, key ed25519.PublicKey) (Checkpoint, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -225,7 +227,7 @@ func LastCheckpoint(path string, key ed25519.PublicKey) (Checkpoint, error) {
 	return c, nil
 }
 
-// longestLine bounds a line of a checkpoint file: some ten thousand heads.
+// longestLine limits a line of a checkpoint file. It is enough for about ten thousand heads.
 const longestLine = 1 << 20
 
 // Keeper writes checkpoints. Not safe for concurrent use.
@@ -234,19 +236,19 @@ type Keeper struct {
 	Heads func(ctx context.Context) ([]Head, error)
 	Key   ed25519.PrivateKey
 	Now   func() time.Time
-	// Write keeps one signed line; AppendLine keeps it in a file.
+	// Write stores one signed line; AppendLine returns a Write that appends to a file.
 	Write func(line string) error
-	// Last is the last checkpoint that was kept; zero at first.
+	// Last is the last stored checkpoint; zero at first.
 	Last Checkpoint
 }
 
-// Public is the key that verifies.
+// Public returns the key that verifies the checkpoints.
 func (k *Keeper) Public() ed25519.PublicKey { return k.Key.Public().(ed25519.PublicKey) }
 
-// Checkpoint signs and keeps the ends of the chains as they are; nothing while
-// there are none.
+// Checkpoint signs and stores the current ends of the chains. It does nothing
+// while there are none.
 func (k *Keeper) Checkpoint(ctx context.Context) error {
-	// The moment is taken first: the heads reach at least up to it.
+	// The moment is taken first, so the heads reach at least up to it.
 	at := k.Now()
 	heads, err := k.Heads(ctx)
 	if err == nil && len(heads) > 0 {
@@ -263,9 +265,10 @@ func (k *Keeper) Checkpoint(ctx context.Context) error {
 	return nil
 }
 
-// Lost names the ends that a checkpoint knows and that are not among the ends of
-// the chains, nor grown beyond or followed by later chains: a database that was
-// put back from an older copy, or a disk that lost what it had confirmed.
+// Lost returns the ends in a checkpoint that the chains no longer have: no chain
+// ends there, has grown beyond it, or is followed by a later chain. Then the
+// database was restored from an older copy, or a disk lost what it had
+// confirmed.
 func (c Checkpoint) Lost(heads []Head) (lost []Head) {
 	var newest int64
 	ends := map[int64]Head{}
@@ -277,7 +280,7 @@ func (c Checkpoint) Lost(heads []Head) (lost []Head) {
 		end, grows := ends[h.Chain]
 		switch {
 		case grows && (end.Seq > h.Seq || end == h):
-		case !grows && h.Chain < newest: // bound by a later one
+		case !grows && h.Chain < newest: // a later chain has bound it
 		default:
 			lost = append(lost, h)
 		}
@@ -285,10 +288,10 @@ func (c Checkpoint) Lost(heads []Head) (lost []Head) {
 	return lost
 }
 
-// AppendLine returns a Write that appends to a file and syncs it. What an
-// earlier Write has left of a line is cut off before: the new one would be joined
-// to it. A line that cannot be kept whole is taken back. One process at a time
-// may write to a file.
+// AppendLine returns a Write that appends to a file and syncs it. It first cuts
+// off an incomplete line of an earlier Write, because the new line would be
+// joined to it. A line that cannot be stored completely is removed again. One
+// process at a time may write to a file.
 func AppendLine(path string) func(line string) error {
 	return func(line string) (err error) {
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
@@ -310,8 +313,9 @@ func AppendLine(path string) func(line string) error {
 	}
 }
 
-// cutTorn cuts off what stands behind the last whole line, and returns the size
-// that is left. A file in order is not touched: it may allow appending alone.
+// cutTorn cuts off everything after the last whole line, and returns the
+// remaining size. An intact file is not touched, because it may allow only
+// appending.
 func cutTorn(f *os.File) (end int64, err error) {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {

@@ -9,15 +9,17 @@ import (
 )
 
 // encodingVersion is the first byte of every encoded entry. Stored entries are
-// hashed: another layout needs another version, the old one stays readable.
+// hashed, so a change of the layout needs a new version, and the old one stays
+// readable.
 const encodingVersion = 1
 
-// ErrEncoding: bytes that are no encoded entry of a known version.
+// ErrEncoding says that bytes are not an encoded entry of a known version.
 var ErrEncoding = errors.New("not an audit entry of a known version")
 
-// Encode writes the entry in its stored form: a version byte, the moment in
-// microseconds, the fields in their order, each text behind its length. The
-// result holds the patient's number: it belongs into the audit only.
+// Encode returns the entry in its stored form: a version byte, the moment in
+// microseconds, then the fields in their order, each text preceded by its
+// length. The result contains the patient's number, so it belongs in the audit
+// only.
 func (e Entry) Encode() []byte {
 	b := make([]byte, 0, 192)
 	b = append(b, encodingVersion)
@@ -30,15 +32,15 @@ func (e Entry) Encode() []byte {
 	return binary.AppendVarint(b, int64(e.Count))
 }
 
-// texts lists the fields that are text, in the order of the encoding: new ones
-// only with a new version.
+// texts lists the text fields in the order of the encoding. New fields need a
+// new version.
 func (e *Entry) texts() [12]string {
 	return [...]string{string(e.Action), e.Certificate, string(e.ASID), string(e.ODS), e.User, e.Reason,
 		e.Interaction, e.Object, e.EventType, e.Patient.Digits(), e.Mailbox, e.Outcome}
 }
 
-// Decode reads what Encode wrote, to the microsecond, in UTC. It returns
-// ErrEncoding for anything else.
+// Decode reads what Encode wrote. The moment is exact to the microsecond, in
+// UTC. It returns ErrEncoding for anything else.
 func Decode(b []byte) (Entry, error) {
 	d := decoder{rest: b}
 	if v, ok := d.byte(); !ok || v != encodingVersion {
@@ -65,7 +67,7 @@ func Decode(b []byte) (Entry, error) {
 	return e, nil
 }
 
-// decoder reads from the front of rest; once it failed it yields zero values.
+// decoder reads from the front of rest. After a failure it returns zero values.
 type decoder struct {
 	rest   []byte
 	failed bool

@@ -1,5 +1,5 @@
-// Package audit keeps the record of who did what: entries, their encoding and
-// the hash chain that makes a later edit, removal or reordering visible.
+// Package audit keeps the record of who did what: the entries, their encoding,
+// and the hash chain that makes later edits, removals and reordering visible.
 package audit
 
 import (
@@ -8,11 +8,11 @@ import (
 	"nems/internal/nhs"
 )
 
-// Entry is one line of the audit: who did what to what, when, and how it ended.
+// Entry is one line of the audit: who did what to what, when, and with what result.
 type Entry struct {
 	At          time.Time
 	Action      Action
-	Certificate string // subject name of the client certificate, "" without
+	Certificate string // subject name of the client certificate, "" without one
 	ASID        nhs.ASID
 	ODS         nhs.ODSCode
 	User        string // requesting_user
@@ -24,5 +24,5 @@ type Entry struct {
 	Mailbox     string
 	Outcome     string // Spine code of a refusal, "" when it succeeded
 	Status      int    // HTTP status of the answer
-	Count       int    // how many alike this entry stands for; 0 and 1 mean one
+	Count       int    // how many equal events this entry stands for; 0 and 1 mean one
 }

@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// Leaves and nodes are hashed apart, so that nobody can pass off a node as an
-// entry (RFC 6962, section 2.1).
+// Leaves and nodes are hashed with different prefixes, so that a node cannot
+// pass for an entry (RFC 6962, section 2.1).
 const (
 	leafPrefix = 0
 	nodePrefix = 1
@@ -19,8 +19,8 @@ func leafHash(data []byte) Hash {
 	return Hash(h.Sum(nil))
 }
 
-// merkleRoot combines leaves pairwise; one that is left over goes up alone,
-// which gives the tree of RFC 6962. It overwrites leaves.
+// merkleRoot combines leaves in pairs; an odd one moves up alone, as in the
+// tree of RFC 6962. It overwrites leaves.
 func merkleRoot(leaves []Hash) Hash {
 	if len(leaves) == 0 {
 		return sha256.Sum256(nil)
@@ -48,7 +48,7 @@ func nodeHash(left, right Hash) Hash {
 	return sha256.Sum256(b[:])
 }
 
-// pack writes entries one after the other, each behind its length.
+// pack writes entries one after the other, each preceded by its length.
 func pack(entries []Sealed) []byte {
 	size := 0
 	for _, e := range entries {

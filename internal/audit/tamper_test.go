@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// change is one way to tamper with a stored audit. It says what it did.
+// change is one way to tamper with a stored audit. It returns a description of what it did.
 type change func(r *rand.Rand, links []Link) ([]Link, string)
 
-// changes are edits, deletions, reorders and truncations, and what somebody can
-// do who computes all hashes anew but has no key.
+// changes are edits, deletions, reordering and truncation, and changes by
+// somebody who recomputes all hashes but has no key.
 var changes = []change{
 	func(r *rand.Rand, links []Link) ([]Link, string) {
 		i := r.IntN(len(links))
@@ -63,7 +63,7 @@ var changes = []change{
 	},
 }
 
-// rehash computes the hashes of all links anew, chain by chain.
+// rehash recomputes the hashes of all links, chain by chain.
 func rehash(links []Link) {
 	ends := map[int64]Hash{}
 	for i := range links {
@@ -73,15 +73,15 @@ func rehash(links []Link) {
 		}
 		root, _, err := rootOf(l.Entries)
 		if err != nil {
-			panic(err) // they were just packed
+			panic(err) // cannot happen: they were just packed
 		}
 		l.Hash = linkHash(l, ends[l.Chain], root)
 		ends[l.Chain] = l.Hash
 	}
 }
 
-// Of 1,000 changes to an audit whose end a checkpoint names, verify finds each,
-// and vouches for nothing.
+// Verify finds each of 1,000 changes to an audit whose end is in a checkpoint,
+// and then vouches for nothing.
 func TestEveryChangeIsFound(t *testing.T) {
 	whole := day()
 	checkpoints := kept(t, nil, []Head{whole[1].Head()}, []Head{whole[len(whole)-1].Head()})

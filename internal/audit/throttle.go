@@ -7,13 +7,13 @@ import (
 	"nems/internal/nhs"
 )
 
-// maxCallers limits how many callers a Throttle tells apart within a second;
-// those beyond share one allowance.
+// maxCallers limits how many callers a Throttle distinguishes within a second.
+// Callers beyond that share one allowance.
 const maxCallers = 4096
 
-// Throttle keeps refusals from flooding the audit: of each caller's so many a
-// second are recorded one by one, the others are counted and recorded as one
-// entry when the second is over. Safe for concurrent use.
+// Throttle prevents refusals from flooding the audit. For each caller a limited
+// number a second is recorded one by one. The others are counted, and recorded
+// as one entry when the second is over. Safe for concurrent use.
 type Throttle struct {
 	limit int
 
@@ -22,7 +22,7 @@ type Throttle struct {
 	callers map[caller]*allowance
 }
 
-// caller tells callers apart as far as they are known when they are refused.
+// caller identifies a caller by what is known when the request is refused.
 type caller struct {
 	certificate string
 	asid        nhs.ASID
@@ -30,18 +30,18 @@ type caller struct {
 
 type allowance struct {
 	recorded int
-	rest     Entry // stands for those that were not recorded; Count is how many
+	rest     Entry // stands for the entries that were not recorded; Count is how many
 }
 
-// NewThrottle returns a Throttle that lets limit entries of a caller through
+// NewThrottle returns a Throttle that lets through limit entries of each caller
 // in each second.
 func NewThrottle(limit int) *Throttle {
 	return &Throttle{limit: limit, callers: map[caller]*allowance{}}
 }
 
-// Admit takes a refusal's entry and returns what is to be recorded now: the
-// entry itself while the caller's allowance lasts, and before it the counts
-// of a second that is over. Its second is that of e.At.
+// Admit takes the entry of a refusal and returns what is to be recorded now:
+// the counts of a second that is over, and then the entry itself if the
+// caller's allowance lasts. The second is that of e.At.
 func (t *Throttle) Admit(e Entry) []Entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -63,7 +63,7 @@ func (t *Throttle) Admit(e Entry) []Entry {
 		return append(out, e)
 	}
 	if a.rest.Count == 0 {
-		// What varies between the entries is not said of them together.
+		// Fields that differ between the entries are left empty in the one that stands for them.
 		a.rest = Entry{At: e.At, Action: e.Action, Certificate: who.certificate, ASID: who.asid,
 			Outcome: e.Outcome, Status: e.Status}
 	}
@@ -71,15 +71,15 @@ func (t *Throttle) Admit(e Entry) []Entry {
 	return out
 }
 
-// Flush returns the counts of a second that is over as of now; a ticker calls
-// it, so that a caller who fell silent is recorded too.
+// Flush returns the counts of a second that is over at now. A ticker calls it,
+// so that a caller who has stopped calling is recorded too.
 func (t *Throttle) Flush(now time.Time) []Entry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.roll(now)
 }
 
-// roll begins a new second when at lies in another than the present one.
+// roll begins a new second if at is not in the current one.
 func (t *Throttle) roll(at time.Time) []Entry {
 	if at.Unix() == t.second {
 		return nil

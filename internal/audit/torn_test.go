@@ -22,8 +22,9 @@ func readFile(t *testing.T, path string, key ed25519.PublicKey) ([]Checkpoint, e
 	return ReadCheckpoints(f, key)
 }
 
-// Wherever the writing of a line is cut short: the checkpoints before it are
-// read, the torn one is told of, and the next one stands on a line of its own.
+// Wherever the writing of a line is cut short, the checkpoints before it are
+// read, the incomplete line is reported, and the next checkpoint gets a line of
+// its own.
 func TestTornLine(t *testing.T) {
 	public, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
@@ -39,7 +40,7 @@ func TestTornLine(t *testing.T) {
 		}
 		whole := strings.Count(before, "\n")
 		if cut == len(torn) {
-			whole++ // it lacks nothing but its end
+			whole++ // only its line end is missing
 		}
 		got, err := readFile(t, path, public)
 		if len(got) != whole || errors.Is(err, ErrTorn) != (cut > 0 && cut < len(torn)) || err != nil && !errors.Is(err, ErrTorn) {
@@ -63,8 +64,8 @@ func TestTornLine(t *testing.T) {
 	}
 }
 
-// A line for which the disk has no room is taken back, and there is no trace of
-// it once there is room again.
+// A line for which the disk has no room is removed again, and leaves no trace
+// once there is room.
 func TestFailedAppendIsTakenBack(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoints")
 	write := AppendLine(path)
@@ -75,7 +76,7 @@ func TestFailedAppendIsTakenBack(t *testing.T) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}
-	// No file of this process may grow beyond ten bytes: half of the next line.
+	// No file of this process may grow beyond ten bytes, which cuts the next line in half.
 	full := before
 	full.Cur = 10
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// forged makes a chain as somebody with the database but without the key can:
+// forged makes a chain like somebody who has the database but not the key:
 // every hash in it is right.
 func forged(number int64, links int, heads ...Head) (out []Link) {
 	c := NewChain(number, heads)
@@ -24,8 +24,8 @@ func forged(number int64, links int, heads ...Head) (out []Link) {
 	return out
 }
 
-// kept signs checkpoints of heads one after the other, as a Keeper does, and
-// reads them back, without the lines that are left out.
+// kept signs checkpoints of heads one after the other, as a Keeper does. It
+// reads them back, except the lines listed in without.
 func kept(t *testing.T, without []int, heads ...[]Head) []Checkpoint {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(rand.Reader)
@@ -52,16 +52,15 @@ func kept(t *testing.T, without []int, heads ...[]Head) []Checkpoint {
 	return got
 }
 
-// says tells whether a problem has a text.
+// says reports whether a problem contains a text.
 func (r Report) says(text string) bool {
 	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return strings.Contains(p.String(), text) })
 }
 
-// Without the key nobody can put a chain of their own among the others, write the
-// end of one anew, or take checkpoints out unseen; and what no checkpoint names is
-// not vouched for.
+// Without the key nobody can insert a chain, rewrite the end of a chain, or remove
+// checkpoints unnoticed. Links that no checkpoint binds are not vouched for.
 func TestWhatTheDatabaseAloneCanForge(t *testing.T) {
-	links := day() // chain 1, and chain 2 that names its end
+	links := day() // chain 1, and chain 2 that binds its end
 	end := links[len(links)-1].Head()
 	checkpoints := kept(t, nil, []Head{links[1].Head()}, []Head{links[2].Head()}, []Head{end})
 	if r := verified(t, links, checkpoints...); r.Found != 0 || r.Beyond.Links != 0 || r.Vouched.IsZero() {
@@ -107,8 +106,8 @@ func TestWhatTheDatabaseAloneCanForge(t *testing.T) {
 	}
 }
 
-// What the last checkpoint of a file knows is held against the ends of a
-// database, and its series goes on after a restart.
+// The last checkpoint of a file is compared with the ends of a database, and
+// its series goes on after a restart.
 func TestLastCheckpoint(t *testing.T) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

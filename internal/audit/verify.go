@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// maxProblems limits a report: after so many the rest is only counted.
+// maxProblems limits a report. Further problems are only counted.
 const maxProblems = 100
 
 // Problem is one thing that Verify found wrong.
 type Problem struct {
-	Chain, Seq int64 // 0: it is no link's
+	Chain, Seq int64 // 0 means that it concerns no link
 	Text       string
 }
 
@@ -30,37 +30,38 @@ type Report struct {
 	Chains, Links, Entries int
 	// Checkpoints is how many were given.
 	Checkpoints int
-	// Problems lists the first hundred; Found counts all. None: nothing was
-	// edited, removed, reordered or inserted up to Vouched.
+	// Problems lists the first hundred; Found counts all. If there are none,
+	// nothing was edited, removed, reordered or inserted up to Vouched.
 	Problems []Problem
 	Found    int
-	// Vouched is the moment of the last checkpoint that the chains bear out. Zero:
-	// no checkpoint was given, or there are problems.
+	// Vouched is the moment of the last checkpoint that the chains confirm. It is
+	// zero when no checkpoint was given or there are problems.
 	Vouched time.Time
-	// Beyond is what no checkpoint vouches for: it is linked without a gap, but
-	// somebody who can write to the database can have rewritten it, and cut off
-	// its end. Without checkpoints that is everything.
+	// Beyond counts what no checkpoint vouches for. It is linked without a gap,
+	// but somebody who can write to the database may have rewritten it, or cut
+	// off its end. Without checkpoints it is everything.
 	Beyond Beyond
 }
 
-// Beyond counts links that nobody vouches for.
+// Beyond counts links that no checkpoint vouches for.
 type Beyond struct {
 	Links, Entries int
-	First, Last    time.Time // their moments; zero without
+	First, Last    time.Time // their moments; zero if there are none
 }
 
-// recent is how many links of each chain are remembered. Nodes commit side by
-// side: a chain that starts names ends that may have grown by its first commit.
+// recent is how many links of each chain are remembered. Nodes commit
+// concurrently, so a chain may have grown beyond an end that a new chain names
+// before the new chain's first commit.
 const recent = 4096
 
-// Verify recomputes every link. links yields each chain in the order of its
-// links; chains may be interleaved, but what a first link binds must be among
-// the last few thousand links of its chain by then. An error from links ends
+// Verify recomputes every link. links yields the links of each chain in their
+// order. Chains may be interleaved, but a link that a first link names must then
+// be among the last few thousand links of its chain. An error from links ends
 // the verification and is returned.
 //
-// With checkpoints a chain counts only as far as it is bound: a checkpoint names
-// a link of it, or the first link of a chain that is bound itself does. Without
-// the signing key nobody can make a chain that is.
+// With checkpoints, a chain counts only as far as it is bound: a checkpoint
+// names a link of it, or the first link of a bound chain does. Nobody can make a
+// bound chain without the signing key.
 func Verify(links iter.Seq2[Link, error], checkpoints []Checkpoint) (Report, error) {
 	v := verifier{ends: map[int64]Head{}, wanted: map[point]naming{}, lately: map[point]Hash{}, named: map[int64][]naming{}, tails: map[int64]*tail{}}
 	v.Checkpoints = len(checkpoints)
@@ -79,7 +80,7 @@ func Verify(links iter.Seq2[Link, error], checkpoints []Checkpoint) (Report, err
 		v.link(&l)
 	}
 	for p := range v.wanted {
-		v.found(p.chain, p.seq, "missing, although a checkpoint or a later chain names it: removed or cut off")
+		v.found(p.chain, p.seq, "missing, but a checkpoint or a later chain names it: removed or cut off")
 	}
 	v.Chains = len(v.ends)
 	v.bind()
@@ -96,35 +97,35 @@ func Verify(links iter.Seq2[Link, error], checkpoints []Checkpoint) (Report, err
 // point is a place in a chain.
 type point struct{ chain, seq int64 }
 
-// naming is a link that somebody names: a checkpoint (by 0), or the first link
-// of a chain.
+// naming says that a link is named: by a checkpoint (by is 0), or by the first
+// link of the chain by.
 type naming struct {
 	by   int64
 	head Head
 }
 
-// tail is what a chain has behind a link: counted from the last link that was
-// named when it passed.
+// tail is what a chain has after a link, which is the last one that had been
+// named when it was read.
 type tail struct {
-	from   int64 // the link behind which it begins
+	from   int64 // the link after which it begins
 	beyond Beyond
 }
 
 type verifier struct {
 	Report
 	ends   map[int64]Head     // as far as each chain has been read
-	wanted map[point]naming   // named by checkpoints and first links, not yet met
+	wanted map[point]naming   // named by checkpoints and first links, but not read yet
 	lately map[point]Hash     // the last links of each chain
-	named  map[int64][]naming // links that were met, by who names them
+	named  map[int64][]naming // links that were read, by who names them
 	tails  map[int64]*tail
 }
 
-// want notes that a link must exist with this hash.
+// want records that a link with this hash must exist.
 func (v *verifier) want(h Head, by int64) {
 	p := point{h.Chain, h.Seq}
 	end, begun := v.ends[h.Chain]
 	switch other, twice := v.wanted[p]; {
-	case h.Seq == 0: // a chain that had no link yet binds nothing
+	case h.Seq == 0: // a chain without links binds nothing
 	case twice && other.head.Hash != h.Hash:
 		v.found(h.Chain, h.Seq, "named twice, with different hashes")
 	case begun && end.Seq >= h.Seq:
@@ -135,15 +136,15 @@ func (v *verifier) want(h Head, by int64) {
 		} else {
 			v.met(naming{by, h})
 		}
-	case !twice || other.by != 0: // a checkpoint's word is worth more
+	case !twice || other.by != 0: // a checkpoint outranks a chain
 		v.wanted[p] = naming{by, h}
 	}
 }
 
-// met notes that a link is there as it was named.
+// met records that a link exists as it was named.
 func (v *verifier) met(n naming) { v.named[n.by] = append(v.named[n.by], n) }
 
-// link checks one link against the one before it and against what is wanted.
+// link checks one link against the previous one and against what was named.
 func (v *verifier) link(l *Link) {
 	v.Links++
 	end := v.ends[l.Chain]
@@ -180,7 +181,7 @@ func (v *verifier) link(l *Link) {
 	}
 }
 
-// grow counts a link behind the last one of its chain that was named.
+// grow counts a link after the last named link of its chain.
 func (v *verifier) grow(l *Link, entries int) {
 	t := v.tails[l.Chain]
 	if t == nil {
@@ -201,9 +202,9 @@ func (b *Beyond) add(more Beyond) {
 	}
 }
 
-// bind follows who vouches for whom, from the checkpoints on. A chain that nobody
-// vouches for was inserted. What is behind the last link of a chain that somebody
-// vouches for is beyond.
+// bind follows who vouches for whom, starting from the checkpoints. A chain for
+// which nobody vouches was inserted. Links after the last vouched link of a bound
+// chain are Beyond.
 func (v *verifier) bind() {
 	bound := map[int64]int64{}
 	for todo := []int64{0}; len(todo) > 0; todo = todo[1:] {
@@ -245,7 +246,7 @@ func (v *verifier) found(chain, seq int64, text string) {
 	v.Add(Problem{Chain: chain, Seq: seq, Text: text})
 }
 
-// Add counts a problem.
+// Add counts a problem, and lists it if there is room.
 func (r *Report) Add(p Problem) {
 	r.Found++
 	if len(r.Problems) < maxProblems {

@@ -1,6 +1,7 @@
-// Package certs makes throwaway certificates: an authority, server and client
-// certificates and revocation lists, for trying mutual TLS and for tests. The
-// keys lie unprotected beside each other; nothing of it is for production.
+// Package certs makes throwaway certificates for trying mutual TLS and for
+// tests: an authority, server and client certificates, and revocation lists.
+// The keys lie unprotected next to the certificates; nothing of this is for
+// production.
 package certs
 
 import (
@@ -18,18 +19,18 @@ import (
 type Pair struct {
 	Certificate *x509.Certificate
 	Key         *ecdsa.PrivateKey
-	// Issuer is the certificate that signed it; nil for an authority.
+	// Issuer is the certificate that signed this one; nil for an authority.
 	Issuer *x509.Certificate
 }
 
 // Authority issues certificates.
 type Authority struct{ Pair }
 
-// skew is how far before the present a certificate begins to be valid, so that
-// clocks need not agree to the second.
+// skew is how long before now a certificate becomes valid, so that clocks need
+// not agree exactly.
 const skew = time.Hour
 
-// NewAuthority makes an authority with a name, valid from now for a while.
+// NewAuthority makes an authority with a name, valid from now for the given time.
 func NewAuthority(name string, now time.Time, valid time.Duration) (*Authority, error) {
 	template, err := template(name, now, valid)
 	if err != nil {
@@ -58,8 +59,8 @@ func (a *Authority) Server(now time.Time, valid time.Duration, hosts ...string) 
 	return issue(template, &a.Pair)
 }
 
-// Client issues the certificate of a calling system, whose name (FQDN) is both
-// its common name and its DNS name.
+// Client issues the certificate of a calling system. The system's name (FQDN)
+// is both its common name and its DNS name.
 func (a *Authority) Client(name string, now time.Time, valid time.Duration) (Pair, error) {
 	template, err := template(name, now, valid)
 	if err != nil {
@@ -70,7 +71,7 @@ func (a *Authority) Client(name string, now time.Time, valid time.Duration) (Pai
 	return issue(template, &a.Pair)
 }
 
-// template is what all certificates have in common.
+// template returns what all certificates have in common.
 func template(name string, now time.Time, valid time.Duration) (*x509.Certificate, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
@@ -85,8 +86,8 @@ func template(name string, now time.Time, valid time.Duration) (*x509.Certificat
 	}, nil
 }
 
-// issue makes a key and signs its certificate; without an issuer it signs
-// itself.
+// issue makes a key and a certificate for it. Without an issuer the certificate
+// is self-signed.
 func issue(template *x509.Certificate, issuer *Pair) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -81,7 +81,7 @@ func TestPKCS12HoldsCertificateKeyAndIssuer(t *testing.T) {
 	}
 }
 
-// An authority is used again from its files, and its list grows.
+// An authority can be used again from its files, and its revocation list grows.
 func TestAuthorityIsKeptInFiles(t *testing.T) {
 	folder := t.TempDir()
 	certificate, key := filepath.Join(folder, "ca.pem"), filepath.Join(folder, "ca.key")

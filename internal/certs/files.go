@@ -25,8 +25,8 @@ func (p Pair) PEM() (certificate, key []byte, err error) {
 	return certificate, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }
 
-// PKCS12 returns certificate, key and issuer as one file behind a password, in
-// the coding that current programs read.
+// PKCS12 returns certificate, key and issuer as one file with a password, in
+// the encoding that current programs read.
 func (p Pair) PKCS12(password string) ([]byte, error) {
 	var issuers []*x509.Certificate
 	if p.Issuer != nil {
@@ -35,13 +35,12 @@ func (p Pair) PKCS12(password string) ([]byte, error) {
 	return pkcs12.Modern.Encode(p.Key, p.Certificate, issuers, password)
 }
 
-// TLS returns the pair as package tls takes it.
+// TLS returns the pair in the form of package tls.
 func (p Pair) TLS() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{p.Certificate.Raw}, PrivateKey: p.Key, Leaf: p.Certificate}
 }
 
-// WriteFiles keeps the pair as two PEM files; the key is readable for its
-// owner only.
+// WriteFiles writes the pair as two PEM files. Only the owner can read the key.
 func (p Pair) WriteFiles(certificate, key string) error {
 	c, k, err := p.PEM()
 	if err != nil {
@@ -53,7 +52,7 @@ func (p Pair) WriteFiles(certificate, key string) error {
 	return os.WriteFile(certificate, c, 0o644)
 }
 
-// ReadAuthority reads an authority that WriteFiles kept.
+// ReadAuthority reads an authority that WriteFiles wrote.
 func ReadAuthority(certificate, key string) (*Authority, error) {
 	pair, err := tls.LoadX509KeyPair(certificate, key)
 	if err != nil {
@@ -79,8 +78,8 @@ func ReadCertificate(path string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
-// Revocations returns a revocation list (PEM) of serial numbers, valid from
-// now for a while.
+// Revocations returns a revocation list (PEM) of serial numbers, valid from now
+// for the given time.
 func (a *Authority) Revocations(now time.Time, valid time.Duration, serials ...*big.Int) ([]byte, error) {
 	list := &x509.RevocationList{Number: big.NewInt(now.UnixNano()), ThisUpdate: now.Add(-time.Minute), NextUpdate: now.Add(valid)}
 	for _, serial := range serials {

@@ -12,8 +12,8 @@ import (
 	"nems/internal/store"
 )
 
-// BenchmarkLink sends over a link of 50 ms round trip with 64 lanes, to be held
-// against 500 deliveries a second (`go test -bench Link -benchtime 1x`).
+// BenchmarkLink sends over a link with 50 ms round trip and 64 lanes. The
+// target is 500 deliveries a second (`go test -bench Link -benchtime 1x`).
 func BenchmarkLink(b *testing.B) {
 	const boxes, events = 64, 30
 	for b.Loop() {
@@ -44,9 +44,9 @@ func BenchmarkLink(b *testing.B) {
 	}
 }
 
-// BenchmarkBesideDeadMailbox is how long a copy for a healthy mailbox takes, from
-// its acceptance on, alone and beside a mailbox that never answers and has many
-// waiting. The p99 beside it may be 10 % higher (issue: MESH on both sides).
+// BenchmarkBesideDeadMailbox measures how long a copy for a healthy mailbox takes
+// from its acceptance: alone, and while another mailbox never answers and has
+// many copies waiting. The p99 of the second may be 10 % higher.
 func BenchmarkBesideDeadMailbox(b *testing.B) {
 	for _, waiting := range []int{0, 20_000} {
 		b.Run(strconv.Itoa(waiting), func(b *testing.B) {

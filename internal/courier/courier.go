@@ -1,6 +1,6 @@
 // Package courier carries deliveries to mailboxes that a remote MESH serves. It
-// claims mailboxes (lanes), never single deliveries, so that order within a
-// mailbox holds; lanes run in parallel.
+// claims whole mailboxes (lanes), never single deliveries, so that the order
+// within a mailbox is kept. Lanes run in parallel.
 //
 // Sources: NHSDigital/mesh-api-specification (2026-05), "Send message", "Track
 // outbox", "Asynchronous error reporting"; NEMS specification, "Event Receiver
@@ -22,25 +22,28 @@ import (
 	"nems/internal/store"
 )
 
-// Outbox hands out what waits for remote mailboxes. A claim is exclusive across
-// nodes until it expires by the store's clock. Safe for concurrent use; what a
-// method changes is on disk when it returns.
+// Outbox hands out deliveries that wait for remote mailboxes. A claim is
+// exclusive across nodes until it expires by the store's clock. Safe for
+// concurrent use. A change is on disk when its method returns.
 type Outbox interface {
-	// ClaimLanes takes up to max lanes that are free, due and not empty. Where a
-	// claim had lapsed, the oldest deliveries come back Uncertain.
+	// ClaimLanes claims up to max lanes that are free, due and not empty. Where
+	// an earlier claim has expired, the lane's oldest deliveries are returned as
+	// Uncertain.
 	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
 	// WaitingDeliveries returns the next deliveries of a lane, oldest first.
 	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
-	// Event returns an event as it was accepted, or store.ErrDamaged when the
-	// bytes of its message no longer have the SHA-256 taken then.
+	// Event returns an event as it was accepted. It returns store.ErrDamaged
+	// when the bytes of the message no longer have the SHA-256 that was
+	// recorded then.
 	Event(ctx context.Context, event store.EventID) (store.Event, error)
-	// Settle stores what became of a delivery and prolongs the claim. It returns
-	// store.ErrClaimLost, having stored nothing, when the claim is another's.
+	// Settle stores the outcome of a delivery and prolongs the claim. When
+	// another node holds the claim, it stores nothing and returns
+	// store.ErrClaimLost.
 	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
-	// ReleaseLane gives a lane back, due again at next, with l.Failures;
-	// store.ErrClaimLost as for Settle.
+	// ReleaseLane returns a lane back. It becomes due again at next, and keeps
+	// l.Failures. It returns store.ErrClaimLost as Settle does.
 	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
-	// ReportDelivery joins what the MESH reported to its delivery, or returns
+	// ReportDelivery records the MESH's report with its delivery, or returns
 	// store.ErrNotFound.
 	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
 }
@@ -49,49 +52,51 @@ type Outbox interface {
 // fields have defaults.
 type Config struct {
 	Outbox Outbox
-	// Client works for the mailbox that copies come from.
+	// Client is the client of the mailbox that copies are sent from.
 	Client *mesh.Client
-	// Owner names this process among those that share the store; another after
-	// each start.
+	// Owner names this process among those that share the store. Each start
+	// needs a new name.
 	Owner string
 	// Now is the clock of business time; nil means time.Now.
 	Now func() time.Time
-	// Settled is the moment by which a delivery is given up: it does not go by a
-	// clock that may be wrong. nil means Now.
+	// Settled is the clock by which deliveries are given up. It does not follow
+	// a clock that may be wrong. nil means Now.
 	Settled func() time.Time
 	Log     *slog.Logger
-	// Withheld tells whether an event must not flow any more, because its
-	// patient was flagged after it was accepted; nil asks nobody.
+	// Withheld reports whether an event must no longer be delivered, because
+	// its patient was flagged after it was accepted; nil means that nothing is
+	// withheld.
 	Withheld func(ctx context.Context, e store.Event) (bool, error)
-	// Record takes entries for the audit; nil drops them.
+	// Record adds entries to the audit; nil discards them.
 	Record func(audit.Entry)
 
-	Parallel int // lanes at a time; default 64
-	Batch    int // deliveries of a lane before others get their turn; default 50
-	// Lease is how long a claim holds, from each outcome anew; default 2 min. An
-	// attempt is cut off before its end.
+	Parallel int // lanes worked on at once; default 64
+	Batch    int // deliveries of a lane before other lanes get their turn; default 50
+	// Lease is how long a claim lasts; each stored outcome prolongs it. Default
+	// 2 min. An attempt is cut off before the lease ends.
 	Lease time.Duration
-	// Poll is the pause when nothing is due, and Reports the one between looks
-	// for reports; defaults 250 ms and 1 min. The pause begins with a sixteenth of
-	// Poll and doubles: what follows soon after other copies waits little.
+	// Poll is the pause when nothing is due, Reports the pause between looks for
+	// reports; defaults 250 ms and 1 min. The pause starts at a sixteenth of Poll
+	// and doubles, so that a delivery that follows shortly after others does not
+	// wait long.
 	Poll, Reports time.Duration
-	SendTimeout   time.Duration // of one call of the MESH; default 60 s
-	Grace         time.Duration // that calls under way get when stopping; default 8 s
-	// GiveUp is the age, from its first attempt, at which a delivery that keeps
-	// failing is parked; default 240 h. MostRefusals parks it sooner when it is
-	// the MESH itself that answers with an error each time; default 20.
+	SendTimeout   time.Duration // for one call of the MESH; default 60 s
+	Grace         time.Duration // for calls in progress when stopping; default 8 s
+	// GiveUp is the age, counted from the first attempt, at which a delivery
+	// that keeps failing is parked; default 240 h. MostRefusals parks it
+	// earlier, after so many errors that the MESH itself returned; default 20.
 	GiveUp       time.Duration
 	MostRefusals int
-	// Backoff is the pause after the first failure of a lane, doubled with each
-	// further one up to MostBackoff; defaults 1 s and 10 min. The pause is
-	// shortened at random by up to half.
+	// Backoff is the pause after the first failure of a lane. It doubles with
+	// each further failure up to MostBackoff; defaults 1 s and 10 min. Each
+	// pause is shortened at random by up to half.
 	Backoff, MostBackoff time.Duration
-	// PartnerID is the longest partner id the MESH takes, in bytes; default 500.
+	// PartnerID is the longest partner id that the MESH accepts, in bytes; default 500.
 	PartnerID int
-	// Trip is how many calls in a row must fail before the MESH counts as down,
-	// and Rest how long it is then left alone before one call tries it again;
-	// defaults 10 and 30 s. Rest is by the machine's clock: gobreaker takes no
-	// other.
+	// Trip is how many calls in a row must fail before the MESH counts as down.
+	// Rest is how long no call is then made before one call tries again.
+	// Defaults 10 and 30 s. Rest follows the machine's clock, because gobreaker
+	// supports no other.
 	Trip uint32
 	Rest time.Duration
 }
@@ -130,7 +135,7 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// Courier sends what waits. New starts nothing; Run does the work.
+// Courier sends waiting deliveries. New starts nothing; Run does the work.
 type Courier struct {
 	Config
 	breaker *gobreaker.CircuitBreaker[string]
@@ -152,12 +157,12 @@ func New(c Config) *Courier {
 	})}
 }
 
-// Run sends until ctx ends. Then it claims nothing more, lets calls under way
-// finish within Grace, stores their outcome, gives its lanes back and returns
-// when all that it started has ended.
+// Run sends until ctx ends. Then it claims nothing more, lets calls in progress
+// finish within Grace, stores their outcomes and gives its lanes back. It
+// returns when everything that it started has ended.
 func (c *Courier) Run(ctx context.Context) error {
-	// Calls outlive ctx by Grace; the store, which its owner stops after us,
-	// takes their outcome in any case.
+	// Calls outlive ctx by Grace. Their outcomes are stored in any case,
+	// because the store is stopped after us.
 	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var all sync.WaitGroup
@@ -203,7 +208,7 @@ func (c *Courier) carry(ctx, calls context.Context) {
 				<-slots
 				select {
 				case freed <- struct{}{}:
-				default: // told already
+				default: // a wake-up is already pending
 				}
 			})
 		}
@@ -213,8 +218,8 @@ func (c *Courier) carry(ctx, calls context.Context) {
 	}
 }
 
-// claim takes as many lanes as the state of the MESH allows: none while it
-// rests, one to probe it.
+// claim claims as many lanes as the state of the MESH allows: none while it is
+// down, one to probe it.
 func (c *Courier) claim(ctx context.Context, free int) ([]store.Lane, error) {
 	switch c.breaker.State() {
 	case gobreaker.StateOpen:
@@ -228,7 +233,7 @@ func (c *Courier) claim(ctx context.Context, free int) ([]store.Lane, error) {
 	return c.Outbox.ClaimLanes(ctx, c.Owner, c.Lease, free)
 }
 
-// pause waits until a lane was freed, or a while; it tells whether that passed.
+// pause waits until a lane is freed or the time has passed; it reports whether the time passed.
 func (c *Courier) pause(ctx context.Context, while time.Duration, freed <-chan struct{}) bool {
 	timer := time.NewTimer(while)
 	defer timer.Stop()
@@ -241,12 +246,12 @@ func (c *Courier) pause(ctx context.Context, while time.Duration, freed <-chan s
 	return false
 }
 
-// backoff is the pause after a number of failures in a row.
+// backoff returns the pause after a number of failures in a row.
 func (c *Courier) backoff(failures int) time.Duration {
 	d := c.Backoff
 	for i := 1; i < failures && d < c.MostBackoff; i++ {
 		d *= 2
 	}
 	d = min(d, c.MostBackoff)
-	return d - time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // spreads load, guards nothing
+	return d - time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // only spreads load, is not used for security
 }

@@ -45,8 +45,8 @@ func TestDelivers(t *testing.T) {
 	}
 }
 
-// Whatever the network loses: nothing is missing, nothing is doubled that was
-// not lost, and every repeat bears the same local id.
+// Whatever the network loses, no copy is missing, no copy arrives twice unless
+// its answer was lost, and every repeat has the same local id.
 func TestFaults(t *testing.T) {
 	boxes := []string{"A", "B", "C", "D", "E", "F"}
 	w := newWorld(t, setting{recipients: boxes, running: true, faults: &mailbox.Faults{
@@ -83,11 +83,11 @@ func TestFaults(t *testing.T) {
 	t.Logf("%d copies, %d duplicates, %d calls lost", copies, duplicates, lost)
 }
 
-// What the MESH refuses for good is parked after one attempt and holds nothing
-// up; an operator's retry sends it once the reason is gone.
+// A delivery that the MESH refuses permanently is parked after one attempt and
+// holds up nothing. An operator's retry sends it once the reason is gone.
 func TestParked(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.subscribe("NOBODY", "") // the MESH does not know it
+	w.subscribe("NOBODY", "") // a mailbox that the MESH does not know
 	for n := range 3 {
 		w.publish(n)
 	}
@@ -109,11 +109,11 @@ func TestParked(t *testing.T) {
 	})
 }
 
-// resting tells when its courier has given back so many lanes and found nothing
-// more to do.
+// resting detects when its courier has given back all expected lanes and found
+// nothing more to do.
 type resting struct {
 	courier.Outbox
-	busy  atomic.Int64 // lanes that are still to be given back
+	busy  atomic.Int64 // how many lanes are still to be given back
 	rests atomic.Bool
 }
 
@@ -131,8 +131,8 @@ func (r *resting) ClaimLanes(ctx context.Context, owner string, lease time.Durat
 	return lanes, err
 }
 
-// What follows soon after other copies does not wait for a whole pause, however
-// many lanes were given back before.
+// A delivery that follows shortly after others does not wait for a whole pause,
+// however many lanes were given back before.
 func TestFollowsSoon(t *testing.T) {
 	const poll = 8 * time.Second
 	w := newWorld(t, setting{recipients: []string{"A", "B", "C", "D", "E", "F", "G", "H"}})
@@ -149,7 +149,7 @@ func TestFollowsSoon(t *testing.T) {
 	}
 }
 
-// deadMailbox fails what is sent to the mailbox DEAD.
+// deadMailbox fails every request that sends to the mailbox DEAD.
 func deadMailbox(r *http.Request) error {
 	//lint:ignore SA1008 the mex- headers go over the wire in lower case
 	if to := r.Header["mex-to"]; len(to) == 1 && to[0] == "DEAD" {
@@ -158,8 +158,8 @@ func deadMailbox(r *http.Request) error {
 	return nil
 }
 
-// A mailbox whose sends all fail keeps the others waiting no longer than its
-// own attempts take.
+// A mailbox to which every send fails delays the others by no more than the
+// time of its own attempts.
 func TestLanesAreIsolated(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"DEAD", "A", "B"}})
 	w.failing(deadMailbox)
@@ -168,7 +168,7 @@ func TestLanesAreIsolated(t *testing.T) {
 	}
 	w.run(func(c *courier.Config) {
 		c.Backoff, c.MostBackoff, c.Trip = time.Hour, time.Hour, 1000
-		c.Lease = 10_000 * time.Hour // the clock will run: claims must not lapse while this machine is slow
+		c.Lease = 10_000 * time.Hour // the clock will be moved: claims must not expire while this machine is slow
 	})
 	w.eventually("the others have all", func() bool { return len(w.arrived("A")) == 60 && len(w.arrived("B")) == 60 })
 	w.eventually("only the dead one waits", func() bool { return len(w.in(store.Waiting)) == 60 })
@@ -176,8 +176,8 @@ func TestLanesAreIsolated(t *testing.T) {
 	w.eventually("the dead one too", func() bool { w.clock.move(time.Minute); return len(w.arrived("DEAD")) == 60 })
 }
 
-// While nothing answers, the breaker lets one probe through at a time, and what
-// waits is sent once the MESH is back, in order.
+// While nothing answers, the breaker lets one probe through at a time. Once the
+// MESH is back, waiting deliveries are sent in order.
 func TestBreaker(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A", "B", "C", "D"}, running: true})
 	var away atomic.Int64
@@ -201,8 +201,8 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// What keeps failing is parked: by age when nobody answers, by number when the
-// MESH itself answers with errors.
+// A delivery that keeps failing is parked: by age when nobody answers, by
+// number when the MESH itself returns errors.
 func TestGivesUp(t *testing.T) {
 	t.Run("age", func(t *testing.T) {
 		w := newWorld(t, setting{recipients: []string{"A"}})
@@ -211,8 +211,8 @@ func TestGivesUp(t *testing.T) {
 		w.run(func(c *courier.Config) { c.GiveUp, c.Reports = 48*time.Hour, time.Hour })
 		w.eventually("an attempt", func() bool { return w.in(store.Waiting)[0].Uncertain })
 		w.clock.move(48 * time.Hour)
-		// The clock goes on: the lane may be given back, with its pause, after
-		// the move.
+		// The clock goes on, because the lane may be given back with its pause
+		// only after the move.
 		w.eventually("parked", func() bool { w.clock.move(time.Minute); return len(w.in(store.Parked)) == 1 })
 	})
 	t.Run("age, by a clock that jumped", func(t *testing.T) {

@@ -23,19 +23,19 @@ import (
 	"nems/internal/store"
 )
 
-// nasty is what a terminal, a table or a path would act on.
+// nasty is a text with characters on which a terminal, a table or a path would act.
 const nasty = "\x1b[2J\u009b31m\r\nnems: all is well\u202e../../etc"
 
-// hostileMESH answers as its fields say; what they do not say it does well.
+// hostileMESH answers as its fields say; where they are nil it behaves well.
 type hostileMESH struct {
 	*httptest.Server
-	send  http.HandlerFunc                                        // of what goes to the mailbox EVIL
+	send  http.HandlerFunc                                        // answers sends to the mailbox EVIL
 	list  func(from string) (ids []string, next string)           // our inbox
 	head  map[string]func(w http.ResponseWriter, r *http.Request) // by id; others are reports
 	links func(id string) (linked, local string)                  // what a report is about
 	mu    sync.Mutex
 	sent  map[string]int // by recipient
-	froms []string       // of the lists asked for
+	froms []string       // from where each list was requested
 	heads map[string]int
 	acked []string
 }
@@ -69,7 +69,7 @@ func (h *hostileMESH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (h *hostileMESH) outbox(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodPost {
-		h.send(w, r) // tracking
+		h.send(w, r) // a tracking request
 		return
 	}
 	_, _ = io.Copy(io.Discard, r.Body)
@@ -109,7 +109,7 @@ func (h *hostileMESH) said(read func() bool) bool {
 	return read()
 }
 
-// rawLog keeps what is logged as it is, as a handler that quotes nothing would.
+// rawLog stores log lines unquoted.
 type rawLog struct {
 	mu    sync.Mutex
 	lines []string
@@ -128,7 +128,7 @@ func (l *rawLog) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// harmless fails for texts that are long or hold what cannot be shown.
+// harmless fails for texts that are too long or have characters that cannot be shown.
 func harmless(t *testing.T, most int, texts ...string) {
 	t.Helper()
 	for _, s := range texts {
@@ -144,7 +144,7 @@ func harmless(t *testing.T, most int, texts ...string) {
 // against runs a courier of a world against a hostile MESH.
 func (w *world) against(t *testing.T, h *hostileMESH, change ...func(*courier.Config)) (stop func(), log *rawLog) {
 	t.Helper()
-	// On a connection that was used before, net/http would ask again by itself.
+	// On a used connection net/http would repeat a request by itself.
 	transport := &http.Transport{DisableKeepAlives: true}
 	client, err := mesh.NewClient(mesh.ClientConfig{URL: h.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: w.now, Transport: transport})
 	w.must(err)
@@ -154,7 +154,7 @@ func (w *world) against(t *testing.T, h *hostileMESH, change ...func(*courier.Co
 }
 
 // Whatever a MESH answers for one mailbox, the others get their copies, and nothing
-// of it is stored or logged raw or at length.
+// of the answer is stored or logged raw or at full length.
 func TestHostileAnswers(t *testing.T) {
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -229,8 +229,8 @@ func endless(from string) (ids []string, next string) {
 	return ids, strconv.Itoa(n + 1)
 }
 
-// A list without end is read in rounds of 20 pages, each of which continues the one
-// before; what is no report is looked at once.
+// An endless list is read in rounds of 20 pages, each round continuing the one
+// before. A message that is not a report is looked at once.
 func TestEndlessReports(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	w.publish(1)
@@ -243,11 +243,11 @@ func TestEndlessReports(t *testing.T) {
 			h.head[id] = none
 		}
 	}
-	delete(h.head, "P30_3") // the report, on the second round's pages
+	delete(h.head, "P30_3") // the report, on a page of the second round
 	h.links = func(string) (string, string) { return "A_1", "" }
 	h.list = func(from string) ([]string, string) {
 		if n, _ := strconv.Atoi(from); n >= 100 {
-			return []string{"P0_0"}, "" // so that the test ends
+			return []string{"P0_0"}, "" // ends the list, and so the test
 		}
 		return endless(from)
 	}
@@ -281,8 +281,8 @@ func TestEndlessReports(t *testing.T) {
 	}
 }
 
-// The same page again ends a round, whatever it says of a next one; the next round
-// begins anew.
+// A repeated page ends a round, even if it names a next one. The next round starts
+// from the beginning.
 func TestSamePageAgain(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	w.publish(1)
@@ -292,7 +292,7 @@ func TestSamePageAgain(t *testing.T) {
 		n++
 		return []string{"R1", "../outbox", "a%2Fb", nasty, ""}, strconv.Itoa(n)
 	}
-	h.links = func(string) (string, string) { return nasty, nasty } // of nothing
+	h.links = func(string) (string, string) { return nasty, nasty } // about no known message
 	var rounds int
 	stop, log := w.against(t, h)
 	w.eventually("several rounds", func() bool {
@@ -318,7 +318,7 @@ func TestSamePageAgain(t *testing.T) {
 	}
 }
 
-// Reports that cannot be read, for now or for good, block none behind them.
+// Reports that cannot be read, temporarily or permanently, do not block those after them.
 func TestUnreadableReports(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	for n := range 3 {
@@ -355,7 +355,7 @@ func TestUnreadableReports(t *testing.T) {
 	}
 }
 
-// A store that fails ends a round: that is no report's fault.
+// A store that fails ends a round, because no report is the cause.
 func TestReportsWaitForTheStore(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	w.publish(1)
@@ -368,7 +368,7 @@ func TestReportsWaitForTheStore(t *testing.T) {
 	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 1 })
 }
 
-// fullOutbox cannot store a report the first few times.
+// fullOutbox cannot store the report the first few times.
 type fullOutbox struct {
 	courier.Outbox
 	times atomic.Int32

@@ -14,14 +14,15 @@ import (
 	"nems/internal/store"
 )
 
-// errUnsettled: what became of a delivery could not be stored.
+// errUnsettled says that the outcome of a delivery could not be stored.
 var errUnsettled = errors.New("the outcome of a delivery is not on disk")
 
-// errHeld: the MESH is left alone for now; the delivery was not touched.
-var errHeld = errors.New("the remote MESH rests")
+// errHeld says that the MESH is not called for now, and that the delivery was not touched.
+var errHeld = errors.New("the remote MESH is down and is not called for a while")
 
 // work sends a batch of a lane and gives the lane back. If we stop before that,
-// the claim lapses, and the next one takes its oldest deliveries for uncertain.
+// the claim expires, and the next claim treats the lane's oldest deliveries as
+// uncertain.
 func (c *Courier) work(ctx, calls context.Context, lane store.Lane, claimed time.Time) {
 	lane, err := c.batch(ctx, calls, lane, claimed)
 	next := c.Now()
@@ -30,8 +31,9 @@ func (c *Courier) work(ctx, calls context.Context, lane store.Lane, claimed time
 		c.Log.Warn("another node has taken over", "mailbox", lane.MailboxID)
 		return
 	case errors.Is(err, errUnsettled):
-		// The MESH may have it. The claim is left to lapse: the next one asks.
-		c.Log.Warn("delivery waits for its claim to lapse", "mailbox", lane.MailboxID, "error", err)
+		// The MESH may have the copy. The claim is left to expire, and whoever claims the lane next
+		// asks the MESH first.
+		c.Log.Warn("delivery waits for its claim to expire", "mailbox", lane.MailboxID, "error", err)
 		return
 	case errors.Is(err, errHeld):
 		next = next.Add(c.backoff(1))
@@ -41,14 +43,14 @@ func (c *Courier) work(ctx, calls context.Context, lane store.Lane, claimed time
 		c.Log.Warn("delivery waits", "mailbox", lane.MailboxID, "failures", lane.Failures, "error", err)
 	}
 	crashpoint.Hit(crashpoint.BeforeRelease)
-	// The outcome is stored even when we stop: the store outlives us.
+	// The outcome is stored even if we are stopping, because the store is stopped after us.
 	if err := c.Outbox.ReleaseLane(context.WithoutCancel(ctx), lane, next); err != nil && !errors.Is(err, store.ErrClaimLost) {
 		c.Log.Warn("releasing a mailbox", "mailbox", lane.MailboxID, "error", err)
 	}
 }
 
-// batch sends up to Batch deliveries, each settled before the next is sent. An
-// error is why the lane has to wait. claimed is when the lease began, by the
+// batch sends up to Batch deliveries. Each is settled before the next is sent.
+// An error says why the lane must wait. claimed is when the lease began, by the
 // machine's clock.
 func (c *Courier) batch(ctx, calls context.Context, lane store.Lane, claimed time.Time) (store.Lane, error) {
 	waiting, err := c.Outbox.WaitingDeliveries(calls, lane, c.Batch)
@@ -64,7 +66,7 @@ func (c *Courier) batch(ctx, calls context.Context, lane store.Lane, claimed tim
 			return lane, errHeld
 		}
 		crashpoint.Hit(crashpoint.BeforeSettle)
-		claimed = time.Now() // what Settle prolongs begins later than this
+		claimed = time.Now() // the lease that Settle grants begins later than this
 		if err := c.Outbox.Settle(context.WithoutCancel(calls), lane, d, c.Lease); err != nil {
 			return lane, fmt.Errorf("%w: %w", errUnsettled, err)
 		}
@@ -78,8 +80,9 @@ func (c *Courier) batch(ctx, calls context.Context, lane store.Lane, claimed tim
 	return lane, nil
 }
 
-// attemptWithin cuts an attempt off while an eighth of the lease is left to
-// store its outcome in: whoever takes the lane over must not find it going on.
+// attemptWithin cuts an attempt off while an eighth of the lease is left for
+// storing its outcome: an attempt must not go on once another node may have the
+// lane.
 func (c *Courier) attemptWithin(ctx context.Context, d store.Delivery, claimed time.Time) (store.Delivery, error) {
 	ctx, cancel := context.WithDeadline(ctx, claimed.Add(c.Lease-c.Lease/8))
 	defer cancel()
@@ -87,7 +90,7 @@ func (c *Courier) attemptWithin(ctx context.Context, d store.Delivery, claimed t
 }
 
 // attempt tries to deliver once. It returns the delivery as it is to be stored:
-// still Waiting with the reason, or in the state that it has come to.
+// still Waiting, with the reason, or in its new state.
 func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery, error) {
 	event, err := c.Outbox.Event(ctx, d.Event)
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound) {
@@ -119,7 +122,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 	return d, nil
 }
 
-// withhold takes a delivery out of the way, and says so in the audit.
+// withhold makes a delivery withheld and records that in the audit.
 func (c *Courier) withhold(d store.Delivery) store.Delivery {
 	d.State, d.At, d.ErrorText = store.Withheld, c.Now().UTC(), "the patient's record was flagged after acceptance"
 	c.Record(audit.Entry{At: d.At, Action: audit.ActionWithhold, Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID})
@@ -136,7 +139,7 @@ func (c *Courier) park(d store.Delivery, why error) store.Delivery {
 	return d
 }
 
-// because notes an error in a delivery.
+// because records an error in a delivery.
 func because(d store.Delivery, why error) store.Delivery {
 	d.ErrorCode, d.ErrorEvent, d.ErrorText = "", "", why.Error()
 	var e *mesh.Error

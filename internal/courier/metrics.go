@@ -37,16 +37,17 @@ func newStats() stats {
 
 func (s *stats) settled(d store.Delivery) { s.deliveries.WithLabelValues(string(d.State)).Inc() }
 
-// Collectors are the courier's figures, to be registered.
+// Collectors returns the courier's metrics, for registration.
 func (c *Courier) Collectors() []prometheus.Collector {
 	return []prometheus.Collector{c.stats.deliveries, c.stats.reports, c.stats.adopted, c.stats.repeats, c.stats.dropped}
 }
 
-// MostLabels bounds the mailboxes that the backlog tells apart; the deepest are
-// told.
+// MostLabels limits the number of mailboxes in the backlog metrics. Those with
+// the most waiting deliveries are shown.
 const MostLabels = 100
 
-// Backlog shows what waits for the remote mailboxes, asking read at each scrape.
+// Backlog is the metrics of deliveries that wait for remote mailboxes. It calls Read at each
+// scrape.
 type Backlog struct {
 	Read func(ctx context.Context, max int) ([]store.Backlog, error)
 	Now  func() time.Time
@@ -65,8 +66,8 @@ func (b Backlog) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. A store that does not answer shows
-// as a scrape that fails.
+// Collect implements prometheus.Collector. If the store does not answer, the
+// scrape fails.
 func (b Backlog) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -16,7 +16,7 @@ import (
 
 func entry(action audit.Action) audit.Entry { return audit.Entry{At: start, Action: action} }
 
-// auditedAs counts the entries of an action.
+// auditedAs counts the audit entries with an action.
 func (w *world) auditedAs(action audit.Action) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -44,7 +44,7 @@ func (c crashing) Settle(context.Context, store.Lane, store.Delivery, time.Durat
 func (crashing) ReleaseLane(context.Context, store.Lane, time.Time) error { return errDied }
 
 // If we die between the MESH's answer and our record of it, the next owner of
-// the lane finds the copy by tracking and does not send it twice.
+// the lane finds the copy by tracking and does not send it again.
 func TestCrashBetweenSendAndRecord(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	w.publish(1)
@@ -60,7 +60,7 @@ func TestCrashBetweenSendAndRecord(t *testing.T) {
 	if n := len(w.in(store.Sent)); n != 0 {
 		t.Errorf("%d sent although the claim holds", n)
 	}
-	w.clock.move(5 * time.Minute) // the claim lapses
+	w.clock.move(5 * time.Minute) // the claim expires
 	w.eventually("both sent", func() bool { return len(w.in(store.Sent)) == 2 })
 	if n := len(w.arrived("A")); n != 2 {
 		t.Errorf("%d copies at the MESH, want 2", n)
@@ -70,7 +70,7 @@ func TestCrashBetweenSendAndRecord(t *testing.T) {
 	}
 }
 
-// A stop gives the lanes back: another owner claims them at once.
+// Stopping returns the lanes back: another owner can claim them at once.
 func TestStopReleases(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	w.publish(1)
@@ -88,8 +88,8 @@ func TestStopReleases(t *testing.T) {
 	}
 }
 
-// A send that nobody answers ends before its lane may be another's, and is
-// asked for before it is repeated.
+// A send that nobody answers ends before another node may claim its lane, and
+// the MESH is asked before the send is repeated.
 func TestAttemptEndsBeforeLease(t *testing.T) {
 	const lease = 400 * time.Millisecond
 	w := newWorld(t, setting{recipients: []string{"A"}})
@@ -114,7 +114,7 @@ func TestAttemptEndsBeforeLease(t *testing.T) {
 	}
 }
 
-// damaged is an outbox one of whose messages has lost its checksum.
+// damaged is an outbox in which one message no longer has its checksum.
 type damaged struct {
 	courier.Outbox
 	event store.EventID
@@ -127,7 +127,7 @@ func (d damaged) Event(ctx context.Context, event store.EventID) (store.Event, e
 	return d.Outbox.Event(ctx, event)
 }
 
-// A body that is not what was published never leaves; the next one does.
+// A body that differs from what was published is never sent; the next delivery is.
 func TestDamagedBodyIsParked(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	first := w.publish(1)
@@ -142,7 +142,8 @@ func TestDamagedBodyIsParked(t *testing.T) {
 	}
 }
 
-// A patient who was flagged after acceptance is withheld, silently for others.
+// The delivery about a patient who was flagged after acceptance is withheld, and nobody else can
+// see why.
 func TestWithheld(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	w.publish(1)
@@ -159,7 +160,7 @@ func TestWithheld(t *testing.T) {
 	}
 }
 
-// A partner id that is too long loses whole pairs, and says so in the audit.
+// A partner id that is too long loses whole pairs, and the audit records it.
 func TestPartnerIDIsCapped(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	for n := range 12 {
@@ -182,8 +183,8 @@ func TestPartnerIDIsCapped(t *testing.T) {
 	}
 }
 
-// What nobody collected comes back as a report, is joined to its delivery, and
-// can be sent again, under a local id of its own.
+// A message that nobody collected causes a report. The report is recorded with
+// its delivery, and the delivery can be sent again under a new local id.
 func TestReports(t *testing.T) {
 	w := newWorld(t, setting{recipients: []string{"A"}})
 	for n := range 20 {

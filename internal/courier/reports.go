@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	// reportPage is how many messages of our own mailbox are listed at a time, and
-	// mostReportPages how many pages a round looks at: what a MESH lists without end
-	// must not keep the reports behind it waiting for ever.
+	// reportPage is how many messages of our own mailbox are listed at a time.
+	// mostReportPages is how many pages one round reads: a MESH whose list never
+	// ends must not delay later reports for ever.
 	reportPage      = 500
 	mostReportPages = 20
-	// inARow is how many messages that cannot be read end a round: then the fault
-	// is not theirs.
+	// inARow is how many unreadable messages in a row end a round. Then the
+	// messages are not the cause.
 	inARow = 5
-	// strangeFor is how long a message is left alone that will never be a report.
+	// strangeFor is how long a message that is not a report is left alone.
 	strangeFor = 24 * time.Hour
 )
 
-// reports is where the collecting of reports stands. Used by one goroutine.
+// reports is the state of collecting reports. It is used by one goroutine.
 type reports struct {
-	next string // continues the list that the round before did not see the end of
+	next string // continues the list if the last round did not reach its end
 	held held
 }
 
 // collectReports looks for reports in our mailbox at the MESH until ctx ends.
-// What one round could not do, the next one does.
+// What one round cannot do, the next one does.
 func (c *Courier) collectReports(ctx context.Context) {
 	tick := time.NewTicker(c.Reports)
 	defer tick.Stop()
@@ -48,13 +48,13 @@ func (c *Courier) collectReports(ctx context.Context) {
 	}
 }
 
-// reportRound joins the reports that wait to their deliveries: up to the end of
-// the list, or so many pages that the next round continues.
+// reportRound records waiting reports with their deliveries: up to the end of
+// the list, or up to a number of pages, after which the next round continues.
 func (c *Courier) reportRound(ctx context.Context) error {
 	r := &reportLook{Courier: c, seen: map[string]bool{}}
 	defer r.tell()
 	from := c.reports.next
-	c.reports.next = "" // after an error the list is begun anew
+	c.reports.next = "" // after an error the list starts from the beginning
 	for range mostReportPages {
 		in, err := c.listReports(ctx, mesh.ListQuery{Max: reportPage, Continue: from})
 		if err != nil {
@@ -71,7 +71,7 @@ func (c *Courier) reportRound(ctx context.Context) error {
 	return nil
 }
 
-// listReports asks for a page of what waits for us, not for ever.
+// listReports lists a page of our mailbox, with a timeout.
 func (c *Courier) listReports(ctx context.Context, q mesh.ListQuery) (mesh.Inbox, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.SendTimeout)
 	defer cancel()
@@ -83,29 +83,30 @@ type reportLook struct {
 	*Courier
 	seen   map[string]bool
 	failed int // in a row
-	// Counted for the log: a line for each would be as many as the MESH likes.
+	// Counted for one log line, because one line each could be as many as the MESH likes.
 	strange, unreadable, unknown int
-	first                        string // id of such a message
+	first                        string // id of the first such message
 }
 
-// tell says once what a round has come across that was of no use.
+// tell logs once which messages of a round could not be used.
 func (r *reportLook) tell() {
 	r.stats.reports.WithLabelValues("unreadable").Add(float64(r.unreadable))
 	r.stats.reports.WithLabelValues("unknown").Add(float64(r.unknown))
 	if r.strange+r.unreadable+r.unknown > 0 {
-		r.Log.Warn("messages in our mailbox at the remote MESH were of no use", "no_reports", r.strange,
+		r.Log.Warn("messages in our mailbox at the remote MESH could not be used", "no_reports", r.strange,
 			"unreadable", r.unreadable, "about_nothing_we_keep", r.unknown, "first", r.first)
 	}
 }
 
-// note counts a message of no use.
+// note counts a message that could not be used.
 func (r *reportLook) note(count *int, id string) {
 	*count++
 	r.first = cmp.Or(r.first, id)
 }
 
-// page takes the messages of a list. It tells whether any of them had not been
-// listed in this round: a MESH that leads in a circle ends it.
+// page handles the messages of a list. It reports whether any of them was new
+// in this round, because a MESH whose pages form a circle must not keep the
+// round going.
 func (r *reportLook) page(ctx context.Context, ids []string) (fresh bool, err error) {
 	for _, id := range ids {
 		if r.seen[id] {
@@ -122,8 +123,9 @@ func (r *reportLook) page(ctx context.Context, ids []string) (fresh bool, err er
 	return fresh, nil
 }
 
-// pass judges what became of a message. One that cannot be taken is left alone for
-// a while, so that it blocks none behind it; an error ends the round.
+// pass decides what the result for a message means. A message that cannot be
+// handled is left alone for a while, so that it does not block those after it. An
+// error ends the round.
 func (r *reportLook) pass(err error, id string) error {
 	switch s := status(err); {
 	case err == nil, s == http.StatusNotFound, s == http.StatusGone: // gone: another node was faster
@@ -145,11 +147,11 @@ func (r *reportLook) pass(err error, id string) error {
 	return nil
 }
 
-// errStore marks what is not the MESH's fault.
+// errStore marks an error that the MESH did not cause.
 var errStore = errors.New("a report could not be stored")
 
-// takeReport joins one message, if it is a report, and acknowledges it after
-// that is on disk. Anything else is not ours to judge: it stays.
+// takeReport records one message, if it is a report, and acknowledges it once
+// the record is on disk. Any other message stays where it is.
 func (r *reportLook) takeReport(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, r.SendTimeout)
 	defer cancel()
@@ -181,12 +183,12 @@ func (r *reportLook) takeReport(ctx context.Context, id string) error {
 	return r.Client.Acknowledge(ctx, id)
 }
 
-// held remembers messages that are to be left alone, from when until when, so that
-// they are not asked for in each round. What a clock that was ahead put off, is due
-// when it is put right.
+// held remembers messages that are to be left alone, each from when until when, so
+// that they are not requested in every round. If the clock was ahead and is put
+// right, messages held by it become due at once.
 type held map[string][2]time.Time
 
-// mostHeld bounds the memory: past it everything is looked at again.
+// mostHeld limits the memory: beyond it all messages are looked at again.
 const mostHeld = 10_000
 
 func (h held) has(id string, now time.Time) bool {

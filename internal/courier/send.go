@@ -16,9 +16,9 @@ import (
 // mediaType of every copy (decision 30).
 const mediaType = "application/fhir+xml"
 
-// hand gives a message to the MESH and returns its message id. A delivery whose
-// last send nobody answered is asked for first: repeating it blindly would make
-// a second copy.
+// hand sends a message to the MESH and returns its message id. If nobody
+// answered the last send of this delivery, it asks the MESH first, because
+// repeating it blindly would make a second copy.
 func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (string, error) {
 	if d.First.IsZero() {
 		d.First = c.Settled().UTC()
@@ -33,8 +33,8 @@ func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (
 			c.stats.adopted.Inc()
 			return id, nil
 		}
-		// MESH has deprecated this look-up. Whatever it answers for good, such
-		// as 404 (none) or 300 (several), leaves nothing but to repeat.
+		// MESH has deprecated this look-up. After a permanent answer, such as
+		// 404 (none) or 300 (several), the only choice is to repeat the send.
 		if err != nil && (meshDown(err) || mesh.Temporary(err) || errors.Is(err, errHeld)) {
 			return "", err
 		}
@@ -43,8 +43,8 @@ func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (
 	out := c.outgoing(d, message)
 	id, err := c.send(ctx, out, message)
 	if status(err) == http.StatusForbidden {
-		// A token is refused when clocks differ or its nonce was seen: once more
-		// with a fresh one.
+		// A token is refused when clocks differ or its nonce was used, so the
+		// send is tried once more with a fresh one.
 		id, err = c.send(ctx, out, message)
 	}
 	if errors.Is(err, errHeld) {
@@ -64,7 +64,7 @@ func (c *Courier) send(ctx context.Context, out mesh.Outgoing, message []byte) (
 	})
 }
 
-// outgoing makes the headers of a copy (NEMS specification, "Event Receiver
+// outgoing returns a copy with its headers (NEMS specification, "Event Receiver
 // Requirements").
 func (c *Courier) outgoing(d *store.Delivery, message []byte) mesh.Outgoing {
 	return mesh.Outgoing{
@@ -77,8 +77,8 @@ func (c *Courier) outgoing(d *store.Delivery, message []byte) mesh.Outgoing {
 	}
 }
 
-// partnerID shortens the partner id to what the MESH takes. What is dropped is
-// audited with the first attempt.
+// partnerID shortens the partner id to what the MESH accepts. What is dropped
+// is audited with the first attempt.
 func (c *Courier) partnerID(d *store.Delivery) string {
 	partner, dropped := subscription.CapPartnerID(d.PartnerID, c.PartnerID)
 	if dropped > 0 && d.Attempts == 0 {
@@ -88,7 +88,7 @@ func (c *Courier) partnerID(d *store.Delivery) string {
 	return partner
 }
 
-// status is the HTTP status of a refusal, 0 for anything else.
+// status returns the HTTP status of a refusal, 0 for any other error.
 func status(err error) int {
 	var e *mesh.Error
 	if errors.As(err, &e) {
@@ -97,9 +97,9 @@ func status(err error) int {
 	return 0
 }
 
-// meshDown tells failures that say nothing about the delivery: no answer, a MESH
-// that is busy or away, and one that does not let us in. The last needs an
-// operator, but parking every copy would not help.
+// meshDown reports whether a failure says nothing about the delivery: no answer,
+// a MESH that is busy or away, or one that refuses our credentials. The last
+// case needs an operator, but parking every copy would not help.
 func meshDown(err error) bool {
 	switch status(err) {
 	case 0:
@@ -111,11 +111,11 @@ func meshDown(err error) bool {
 	return false
 }
 
-// ownFault tells temporary answers of the MESH's own making, which another copy
-// may not meet.
+// ownFault reports whether the MESH answered with a temporary error that
+// another copy may not meet.
 func ownFault(err error) bool { return status(err) != 0 && !meshDown(err) }
 
-// ambiguous tells failures after which the MESH may have the message.
+// ambiguous reports whether the MESH may have the message after this failure.
 func ambiguous(err error) bool {
 	s := status(err)
 	return s == 0 || s >= 500 || s == http.StatusRequestTimeout

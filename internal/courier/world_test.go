@@ -47,7 +47,7 @@ func (c *clock) now() time.Time       { return start.Add(time.Duration(c.offset.
 func (c *clock) move(d time.Duration) { c.offset.Add(int64(d)) }
 
 // world is a store with events for remote mailboxes, and the MESH that serves
-// those.
+// those mailboxes.
 type world struct {
 	t     testing.TB
 	now   func() time.Time
@@ -55,7 +55,7 @@ type world struct {
 	db    sqlitetest.DB
 	boxes sqlitetest.DB // of the MESH
 	mesh  *mailbox.Server
-	// client works for our mailbox at the MESH, through the trip.
+	// client is the client of our mailbox at the MESH; its requests go through trip.
 	client *mesh.Client
 	trip   *trip
 
@@ -66,8 +66,8 @@ type world struct {
 // trip carries requests and may disturb them.
 type trip struct {
 	http.RoundTripper
-	fail atomic.Pointer[func(*http.Request) error] // before the MESH sees the request
-	// lost counts calls that ended without an answer, sends those of messages.
+	fail atomic.Pointer[func(*http.Request) error] // called before the MESH sees the request
+	// lost counts calls that ended without an answer; sends counts calls that sent a message.
 	lost, sends atomic.Int64
 }
 
@@ -89,7 +89,7 @@ func (t *trip) RoundTrip(r *http.Request) (*http.Response, error) {
 
 type setting struct {
 	recipients []string // mailboxes of the MESH
-	silent     bool     // none of them is subscribed
+	silent     bool     // none of them has a subscription
 	workflows  []store.Workflow
 	faults     *mailbox.Faults
 	running    bool // the clock is the machine's
@@ -210,7 +210,7 @@ func (w *world) run(change ...func(*courier.Config)) (stop func()) {
 	return stop
 }
 
-// eventually waits for a condition that the courier brings about.
+// eventually waits until the courier has made a condition true.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
 	deadline := time.NewTimer(30 * time.Second)
@@ -226,7 +226,7 @@ func (w *world) eventually(what string, holds func() bool) {
 	}
 }
 
-// in counts the deliveries in a state.
+// in lists the deliveries in a state.
 func (w *world) in(state store.State) []store.Delivery {
 	w.t.Helper()
 	all, err := w.db.Deliveries(w.t.Context(), store.DeliveryQuery{State: state, Max: 1 << 20})
@@ -234,7 +234,7 @@ func (w *world) in(state store.State) []store.Delivery {
 	return all
 }
 
-// arrived lists what a mailbox has at the MESH, oldest first.
+// arrived lists the messages of a mailbox at the MESH, oldest first.
 func (w *world) arrived(box string) []store.Message {
 	w.t.Helper()
 	b, err := w.boxes.Mailbox(w.t.Context(), box)
@@ -258,5 +258,5 @@ func (w *world) body(m store.Message) string {
 
 var errCut = fmt.Errorf("the test cut the line: %w", io.ErrUnexpectedEOF)
 
-// failing has requests fail for which f returns an error.
+// failing makes requests fail for which f returns an error.
 func (w *world) failing(f func(*http.Request) error) { w.trip.fail.Store(&f) }

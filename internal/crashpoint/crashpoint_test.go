@@ -20,7 +20,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// An inert point costs next to nothing: it stands in the hottest paths.
+// A point that is not armed costs next to nothing, because points are on the busiest paths.
 func BenchmarkHit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// CPU is the processor time that the server's living processes have used, and
-// those that have ended (proc(5), stat).
+// CPU returns the processor time of the server's processes, including those
+// that have ended (proc(5), stat).
 func (s *Server) CPU() time.Duration {
-	sum := cpu(s.cmd.Process.Pid, 4) // with its dead children
+	sum := cpu(s.cmd.Process.Pid, 4) // 4 fields: includes its dead children
 	s.children(func(pid int) { sum += cpu(pid, 2) })
 	return sum
 }
 
-// CPU is the processor time that a process has used (proc(5), stat); 0 when it
-// has ended.
+// CPU returns the processor time of a process (proc(5), stat); 0 when it has
+// ended.
 func CPU(pid int) time.Duration { return cpu(pid, 2) }
 
-// cpu sums the first of utime, stime, cutime and cstime of a process.
+// cpu sums the first fields of utime, stime, cutime and cstime of a process.
 func cpu(pid, fields int) (sum time.Duration) {
 	all := stat(fmt.Sprintf("/proc/%d/stat", pid))
 	if all == nil {
-		return 0 // it has ended: its parent counts it
+		return 0 // it has ended, and its parent counts it
 	}
 	for _, f := range all[11 : 11+fields] {
 		n, _ := strconv.ParseInt(string(f), 10, 64)

@@ -2,5 +2,5 @@ package pgserver
 
 import "syscall"
 
-// dieTogether lets whoever dies take its servers along.
+// dieTogether makes the kernel kill the server when its parent dies.
 func dieTogether(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }

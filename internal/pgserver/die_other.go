@@ -4,5 +4,5 @@ package pgserver
 
 import "syscall"
 
-// dieTogether does nothing here: servers outlive a parent that is killed.
+// dieTogether does nothing on this system: servers outlive a parent that is killed.
 func dieTogether(*syscall.SysProcAttr) {}

@@ -16,13 +16,13 @@ func (s *Server) Kill() {
 	if !s.Runs() {
 		return
 	}
-	_ = s.cmd.Process.Signal(syscall.SIGSTOP) // it must not start others meanwhile
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP) // so that it starts no other processes meanwhile
 	var children []int
 	s.children(func(pid int) { children = append(children, pid) })
 	s.each(syscall.SIGKILL)
 	_ = s.cmd.Process.Signal(syscall.SIGKILL)
 	<-s.ended
-	// As long as one of them has the shared memory no server starts here again.
+	// No server can start here again while one of them still has the shared memory.
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for _, pid := range children {
@@ -32,8 +32,7 @@ func (s *Server) Kill() {
 	}
 }
 
-// alive tells whether a process has not ended; one that nobody has waited for yet
-// has.
+// alive reports whether a process has not ended. A zombie counts as ended.
 func alive(pid int) bool {
 	fields := stat(fmt.Sprintf("/proc/%d/stat", pid))
 	return fields != nil && string(fields[0]) != "Z"
@@ -52,8 +51,8 @@ func stat(name string) [][]byte {
 	return nil
 }
 
-// Halt stops all of the server's processes with SIGSTOP: its connections stay,
-// and say nothing. Resume lets it go on.
+// Halt stops all of the server's processes with SIGSTOP: its connections stay
+// open but silent. Resume undoes it.
 func (s *Server) Halt() {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
 	s.each(syscall.SIGSTOP)
@@ -71,7 +70,7 @@ func (s *Server) each(signal syscall.Signal) {
 }
 
 // children visits the children of the postmaster. They have process groups of
-// their own, so that only the kernel's table of processes names them.
+// their own, so they can only be found in the process table.
 func (s *Server) children(visit func(pid int)) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, name := range stats {

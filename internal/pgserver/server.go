@@ -1,7 +1,8 @@
-// Package pgserver runs private PostgreSQL servers, for tests and for torture:
-// on free ports, in folders of their own that go away with them. Servers can be
-// killed, halted, copied and promoted, as machines do and operators do. They
-// trust everybody on the loopback interface and are never meant for real data.
+// Package pgserver runs private PostgreSQL servers for tests and torture: on
+// free ports, in folders that are removed with them. Servers can be killed,
+// halted, copied and promoted, as happens with real machines and operators.
+// They trust everybody on the loopback interface and are never meant for real
+// data.
 package pgserver
 
 import (
@@ -24,13 +25,13 @@ import (
 // ErrMissing is returned where no PostgreSQL is installed.
 var ErrMissing = errors.New("PostgreSQL is not installed (Debian: package postgresql)")
 
-// startWithin is how long a server may take until it answers; after a crash it
-// reads its log first.
+// startWithin is how long a server may take until it answers. After a crash it
+// first replays its log.
 const startWithin = 60 * time.Second
 
-// Server is a private PostgreSQL. One goroutine at a time may start and end it.
+// Server is a private PostgreSQL. One goroutine at a time may start and stop it.
 type Server struct {
-	// Port is where it listens, on the loopback interface; kept across restarts.
+	// Port is where it listens, on the loopback interface. It stays the same across restarts.
 	Port int
 
 	bin, dir string
@@ -44,7 +45,7 @@ type Server struct {
 func Find() (string, error) {
 	path, err := exec.LookPath("postgres")
 	if err != nil {
-		installed, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // where Debian has it
+		installed, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // where Debian installs it
 		if len(installed) == 0 {
 			return "", ErrMissing
 		}
@@ -57,7 +58,7 @@ func Find() (string, error) {
 }
 
 // New prepares a server with these settings ("name=value"), in a new folder. It
-// has no database yet: Init makes one, Copy takes over another's.
+// has no database yet: Init creates one, Copy copies another server's.
 func New(settings ...string) (*Server, error) {
 	dir, err := os.MkdirTemp("", "nems-pg")
 	if err != nil {
@@ -70,7 +71,7 @@ func New(settings ...string) (*Server, error) {
 	return s, err
 }
 
-// NewIn is New in an empty folder that exists; Close empties it.
+// NewIn is New in an existing, empty folder. Close empties it.
 func NewIn(dir string, settings ...string) (*Server, error) {
 	bin, err := Find()
 	if err != nil {
@@ -134,8 +135,8 @@ func (s *Server) command(program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Start starts the server and waits until it answers. Further settings hold
-// until it ends, above all others.
+// Start starts the server and waits until it answers. The settings given here
+// override all others until the server ends.
 func (s *Server) Start(settings ...string) error {
 	args := []string{"-D", s.dir, "-p", strconv.Itoa(s.Port), "-k", s.dir, "-c", "listen_addresses=127.0.0.1"}
 	for _, setting := range append(append([]string{}, s.settings...), settings...) {
@@ -157,7 +158,7 @@ func (s *Server) Start(settings ...string) error {
 	return s.ready()
 }
 
-// log lies beside the folder, which copies replace and read.
+// log is outside the folder, because copies replace the folder and are made from it.
 func (s *Server) log() string { return s.dir + ".log" }
 
 // ready waits until the server answers.
@@ -181,13 +182,13 @@ func (s *Server) ready() error {
 	}
 }
 
-// failure adds the end of the server's log.
+// failure adds the end of the server's log to an error.
 func (s *Server) failure(err error) error {
 	said, _ := os.ReadFile(s.log())
 	return fmt.Errorf("%w: %s", err, said[max(0, len(said)-1000):])
 }
 
-// Runs tells whether the postmaster lives.
+// Runs reports whether the postmaster is running.
 func (s *Server) Runs() bool {
 	select {
 	case <-s.ended:
@@ -212,13 +213,13 @@ func (s *Server) Close() error {
 	return errors.Join(os.RemoveAll(s.dir), os.RemoveAll(s.log()))
 }
 
-// DSN is that of a database over the loopback interface.
+// DSN returns the DSN of a database over the loopback interface.
 func (s *Server) DSN(role, database string) string {
 	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/%s?sslmode=disable", role, s.Port, database)
 }
 
-// SQL runs statements on a connection of their own and returns the first
-// column of all rows, with spaces between.
+// SQL runs statements on a new connection and returns the first column of all
+// rows, separated by spaces.
 func SQL(ctx context.Context, dsn string, statements ...string) (string, error) {
 	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {

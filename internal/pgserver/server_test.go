@@ -9,8 +9,9 @@ import (
 	"nems/internal/pgserver"
 )
 
-// What a synchronous primary has answered is on the standby that takes over
-// when it is killed, and the killed one can follow it.
+// Whatever a synchronous primary has acknowledged is on the standby that takes
+// over when the primary is killed, and the killed server can become its
+// standby.
 func TestPrimaryKilledAndRebuilt(t *testing.T) {
 	primary, standby := boot(t), boot(t)
 	steps := []func() error{

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// slot keeps on a primary what its standby has not fetched yet.
+// slot is the replication slot for which a primary keeps what its standby has not fetched yet.
 const slot = "standby"
 
-// Copy makes this server, which must not run, a standby of a primary: whatever
-// it had is replaced (pg_basebackup). Start then starts it.
+// Copy makes this server, which must not be running, a standby of a primary. It
+// replaces everything that the server had (pg_basebackup). Start then starts
+// it.
 func (s *Server) Copy(primary *Server) error {
 	if err := s.clear(); err != nil {
 		return err
@@ -45,13 +46,13 @@ func (s *Server) clear() error {
 	return err
 }
 
-// Promote makes a standby the primary; it takes writes when this returns.
+// Promote makes a standby the primary. When it returns, the server accepts writes.
 func (s *Server) Promote() error {
 	return s.run("pg_ctl", "promote", "-w", "-D", s.dir)
 }
 
-// Synchronous lets commits of this primary wait for its standby, and returns
-// when there is one that has caught up; or it lets them wait no more.
+// Synchronous makes commits of this primary wait for its standby, and returns
+// when a standby has caught up. With on false, commits no longer wait.
 func (s *Server) Synchronous(on bool) error {
 	names := ""
 	if on {
