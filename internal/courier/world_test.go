@@ -53,7 +53,7 @@ type world struct {
 	now   func() time.Time
 	clock *clock
 	db    sqlitetest.DB
-	boxes sqlitetest.DB // of the MESH
+	boxes sqlitetest.DB // the mailboxes of the MESH
 	mesh  *mailbox.Server
 	// client is the client of our mailbox at the MESH; its requests go through trip.
 	client *mesh.Client
@@ -142,7 +142,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// subscribe makes a remote mailbox, where it is missing, hear of the patient.
+// subscribe subscribes a remote mailbox to the patient; it creates the mailbox if needed.
 func (w *world) subscribe(box, tag string) {
 	w.t.Helper()
 	_, err := w.db.PutMailbox(w.t.Context(), store.Mailbox{ID: box, ODS: "RR8", Remote: true})
