@@ -45,6 +45,9 @@ type Tx interface {
 	// Lock is what a query ends with whose rows, of the table with this alias, are
 	// about to be changed. "" where there is one writer.
 	Lock(alias string) string
+	// LockFree is Lock for rows that may as well come another time: those that
+	// another transaction is changing are left out.
+	LockFree(alias string) string
 	// Record has the audit tell of the change.
 	Record(e audit.Entry)
 
@@ -136,8 +139,9 @@ type Dialect interface {
 	Pack(plain []byte) (store.Codec, []byte)
 	CountsWholeMessages() bool
 	// First is the condition that a row is among the first of a table that meet
-	// another condition.
-	First(table, condition, limit string) string
+	// another condition and that nobody is changing. key are the columns that tell
+	// rows apart.
+	First(table, key, condition, limit string) string
 	// Apart keeps a condition on a column from choosing the index by which the
 	// rows are read.
 	Apart(column string) string

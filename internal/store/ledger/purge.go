@@ -8,33 +8,11 @@ import (
 )
 
 const (
-	// SweptStep is how many rows one transaction of housekeeping looks at.
-	SweptStep = 500
-	// bodyStep is how many pieces of bodies one removes: 16 MiB at most.
+	// bodyStep is how many pieces of bodies a transaction removes: 16 MiB at most.
 	bodyStep = 64
 	// uploadLife is how long chunks wait for the rest of their message.
 	uploadLife = 24 * time.Hour
 )
-
-// SweepMessages removes, of the messages that were sent, what nobody needs as of a
-// moment: those that never became complete, chunks that no message needs, bodies
-// that were collected. It stops early when idle says no.
-func (l *Ledger) SweepMessages(ctx context.Context, now time.Time, idle func() bool) error {
-	begun := l.engine.Moments().Position(now.Add(-uploadLife))
-	for _, step := range []Op{
-		purgeMessages{l.dialect, begun, SweptStep, " AND status = 'uploading'"},
-		purgeUploads{begun},
-		purgeBodies{l.dialect, now.Add(-store.BodyGrace).UnixMicro()},
-	} {
-		for n := SweptStep; n == SweptStep && idle(); {
-			var err error
-			if n, err = change[int](ctx, l, step); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
 
 // PurgeMessages removes up to max messages that were sent before a position, in
 // whatever state, and says how many.
@@ -54,7 +32,7 @@ type purgeMessages struct {
 func (o purgeMessages) Apply(tx Tx) (any, error) {
 	type place struct{ position, mailbox int64 }
 	found, err := all(tx, func(r Row) (p place, err error) { return p, r.Scan(&p.position, &p.mailbox) },
-		"SELECT position, mailbox FROM message WHERE position < $1"+o.only+" ORDER BY position LIMIT $2", o.before, o.max)
+		"SELECT position, mailbox FROM message WHERE position < $1"+o.only+" ORDER BY position LIMIT $2"+tx.LockFree("message"), o.before, o.max)
 	if err != nil || len(found) == 0 {
 		return 0, err
 	}
@@ -79,7 +57,7 @@ type purgeUploads struct{ before store.EventID }
 
 func (o purgeUploads) Apply(tx Tx) (any, error) {
 	found, err := all(tx, func(r Row) (c chunk, err error) { return c, r.Scan(&c.generation, &c.position, &c.chunk) },
-		"SELECT generation, position, chunk FROM upload WHERE generation < $1 ORDER BY generation LIMIT $2"+tx.Lock("upload"), o.before, SweptStep)
+		"SELECT generation, position, chunk FROM upload WHERE generation < $1 ORDER BY generation LIMIT $2"+tx.LockFree("upload"), o.before, SweptStep)
 	const unneeded = ` WHERE position = $1 AND chunk = $2 AND generation = $3 AND NOT EXISTS (SELECT 1 FROM message m
 		JOIN chunk c ON c.position = m.position WHERE m.position = $1 AND m.status <> 'uploading' AND c.chunk = $2 AND c.generation = $3)`
 	for _, c := range found {
@@ -100,12 +78,12 @@ type purgeBodies struct {
 
 func (o purgeBodies) Apply(tx Tx) (any, error) {
 	done, err := column[int64](tx, `SELECT position FROM message WHERE size > 0 AND status NOT IN ('uploading', 'accepted') AND status_at < $1
-		ORDER BY position LIMIT $2`, o.collected, bodyStep)
+		ORDER BY position LIMIT $2`+tx.LockFree("message"), o.collected, bodyStep)
 	if err != nil || len(done) == 0 {
 		return 0, err
 	}
 	in := o.dialect.In("position", "$1", Numbers)
-	removed, err := tx.Exec("DELETE FROM piece WHERE "+o.dialect.First("piece", in, "$2"), done, bodyStep)
+	removed, err := tx.Exec("DELETE FROM piece WHERE "+o.dialect.First("piece", "rowid", in, "$2"), done, bodyStep)
 	if err != nil {
 		return 0, err
 	}
@@ -115,28 +93,4 @@ func (o purgeBodies) Apply(tx Tx) (any, error) {
 		return SweptStep, nil
 	}
 	return 0, nil
-}
-
-// reset empties mailboxes.
-type reset struct{ mailbox int64 }
-
-// EmptyMailboxes removes all that mailboxes hold: of all, or of one when mailbox
-// is not 0. For development only.
-func (l *Ledger) EmptyMailboxes(ctx context.Context, mailbox int64) error {
-	_, err := l.engine.Change(ctx, reset{mailbox})
-	return err
-}
-
-func (o reset) Apply(tx Tx) (any, error) {
-	const (
-		its = " WHERE CAST($1 AS bigint) = 0 OR mailbox = CAST($1 AS bigint)"
-		of  = " WHERE CAST($1 AS bigint) = 0 OR position IN (SELECT position FROM message WHERE mailbox = CAST($1 AS bigint))"
-	)
-	for _, statement := range []string{
-		"DELETE FROM piece" + of, "DELETE FROM chunk" + of, "DELETE FROM message" + its, "UPDATE upload SET size = 0" + its,
-		"DELETE FROM inbox" + its, "DELETE FROM collected" + its, "DELETE FROM delivery" + its,
-	} {
-		tx.Later(statement, o.mailbox)
-	}
-	return nil, nil
 }

@@ -26,8 +26,8 @@ func (dialect) Pack(plain []byte) (store.Codec, []byte) { return store.Plain, pl
 
 func (dialect) CountsWholeMessages() bool { return true }
 
-func (dialect) First(table, condition, limit string) string {
-	return "ctid = ANY(ARRAY(SELECT ctid FROM " + table + " WHERE " + condition + " LIMIT " + limit + "))"
+func (dialect) First(table, _, condition, limit string) string {
+	return "ctid = ANY(ARRAY(SELECT ctid FROM " + table + " WHERE " + condition + " LIMIT " + limit + " FOR UPDATE SKIP LOCKED))"
 }
 
 func (dialect) Apart(column string) string { return column + " || ''" }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"nems/internal/store"
 	"nems/internal/store/ledger"
 )
 
@@ -69,19 +68,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 		return err
 	}
 	now := db.opts.Settled()
-	since := now.Add(-db.opts.Retention)
-	kept := db.moments.Position(since)
+	kept := db.moments.Position(now.Add(-db.opts.Retention))
 	for _, step := range []func() (int64, error){
 		func() (int64, error) { return db.expire(ctx, now.Add(-expireGrace)) },
-		func() (int64, error) { return db.fileSearchGroups(ctx) },
-		func() (int64, error) {
-			return db.exec(ctx, "DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE event < $1 ORDER BY event LIMIT $2 FOR UPDATE SKIP LOCKED))",
-				int64(db.moments.Position(now.Add(-store.KeyLife))), sweptStep)
-		},
-		func() (int64, error) {
-			return db.exec(ctx, "DELETE FROM subscription WHERE ctid = ANY(ARRAY(SELECT ctid FROM subscription WHERE ends <= $1 AND status = 3 LIMIT $2 FOR UPDATE SKIP LOCKED))",
-				since.UnixMicro(), sweptStep)
-		},
 		func() (int64, error) {
 			return db.exec(ctx, "DELETE FROM patient_change WHERE ctid = ANY(ARRAY(SELECT ctid FROM patient_change WHERE event < $1 ORDER BY event LIMIT $2 FOR UPDATE SKIP LOCKED))",
 				int64(kept), sweptStep)
@@ -103,7 +92,7 @@ func (db *DB) Housekeep(ctx context.Context) error {
 			}
 		}
 	}
-	if err := db.SweepMessages(ctx, now, func() bool { return true }); err != nil {
+	if err := db.Sweep(ctx, now, func() bool { return true }); err != nil {
 		return err
 	}
 	if err := db.foldUses(ctx); err != nil {

@@ -129,7 +129,8 @@ func (t *tx) Exec(statement string, args ...any) (int64, error) {
 
 func (t *tx) Later(statement string, args ...any) { t.later.Queue(statement, args...) }
 
-func (*tx) Lock(alias string) string { return " FOR UPDATE OF " + alias }
+func (*tx) Lock(alias string) string     { return " FOR UPDATE OF " + alias }
+func (*tx) LockFree(alias string) string { return " FOR UPDATE OF " + alias + " SKIP LOCKED" }
 
 func (t *tx) Record(e audit.Entry) { t.entries = append(t.entries, e) }
 

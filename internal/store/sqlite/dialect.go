@@ -27,9 +27,8 @@ func (dialect) Pack(plain []byte) (store.Codec, []byte) { return store.Pack(plai
 
 func (dialect) CountsWholeMessages() bool { return false }
 
-// First is for tables with row ids.
-func (dialect) First(table, condition, limit string) string {
-	return "rowid IN (SELECT rowid FROM " + table + " WHERE " + condition + " LIMIT " + limit + ")"
+func (dialect) First(table, key, condition, limit string) string {
+	return key + " IN (SELECT " + key + " FROM " + table + " WHERE " + condition + " LIMIT " + limit + ")"
 }
 
 func (dialect) Apart(column string) string { return "+" + column }

@@ -57,24 +57,12 @@ func (e expire) apply(w *writer) (result, error) {
 	return result{n: len(ids)}, nil
 }
 
-// purgeSmall removes what a moment has made useless in small tables: idempotency
-// keys, notes of changes, and subscriptions that ended long ago.
-type purgeSmall struct {
-	keys, changes store.EventID
-	ended         int64
-}
+// purgeChanges removes notes of patients' changes, the oldest first.
+type purgeChanges struct{ before store.EventID }
 
-func (p purgeSmall) apply(w *writer) (result, error) {
-	if err := exec(w.conn, "DELETE FROM idempotency WHERE digest IN (SELECT digest FROM idempotency WHERE event < ? ORDER BY event LIMIT ?)", p.keys, sweptStep); err != nil {
-		return result{}, err
-	}
-	n := w.conn.Changes()
-	if err := exec(w.conn, "DELETE FROM patient_change WHERE n IN (SELECT n FROM patient_change ORDER BY n LIMIT ?2) AND event < ?1", p.changes, sweptStep); err != nil {
-		return result{}, err
-	}
-	n += w.conn.Changes()
-	err := exec(w.conn, "DELETE FROM subscription WHERE id IN (SELECT id FROM subscription WHERE ends IS NOT NULL AND ends <= ? AND status = 3 LIMIT ?)", p.ended, sweptStep)
-	return result{n: n + w.conn.Changes()}, err
+func (p purgeChanges) apply(w *writer) (result, error) {
+	err := exec(w.conn, "DELETE FROM patient_change WHERE n IN (SELECT n FROM patient_change ORDER BY n LIMIT ?2) AND event < ?1", p.before, sweptStep)
+	return result{n: w.conn.Changes()}, err
 }
 
 // vacuum gives pages that deletions freed back to the file system.
@@ -119,17 +107,11 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.whileWork(ctx, func() operation { return expire{now.Add(-expireGrace).UnixMicro()} }); err != nil {
 		return err
 	}
-	kept := now.Add(-db.opts.Retention)
-	steps := []operation{
-		fileSearchGroups{},
-		purgeSmall{keys: db.moments.Position(now.Add(-store.KeyLife)), changes: db.moments.Position(kept), ended: kept.UnixMicro()},
+	kept := db.moments.Position(now.Add(-db.opts.Retention))
+	if err := db.whileWork(ctx, func() operation { return purgeChanges{kept} }); err != nil {
+		return err
 	}
-	for _, step := range steps {
-		if err := db.whileWork(ctx, func() operation { return step }); err != nil {
-			return err
-		}
-	}
-	if err := db.SweepMessages(ctx, now, db.idle); err != nil {
+	if err := db.Sweep(ctx, now, db.idle); err != nil {
 		return err
 	}
 	if err := db.retain(ctx, now); err != nil {

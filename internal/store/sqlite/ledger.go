@@ -88,8 +88,9 @@ func (t *tx) Later(statement string, args ...any) {
 	}
 }
 
-// Lock locks nothing: nobody else writes.
-func (*tx) Lock(string) string { return "" }
+// Lock and LockFree lock nothing: nobody else writes.
+func (*tx) Lock(string) string     { return "" }
+func (*tx) LockFree(string) string { return "" }
 
 func (t *tx) Record(e audit.Entry) { t.w.entries = append(t.w.entries, seal(e)) }
 

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// SweptStep is how many rows one transaction of housekeeping looks at.
+const SweptStep = 500
+
+// Sweep removes what nobody needs any more as of a moment. It stops early when idle
+// says no, and waits for no row that somebody is just changing: that comes next time.
+func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) error {
+	position := func(age time.Duration) store.EventID { return l.engine.Moments().Position(now.Add(-age)) }
+	for _, step := range []Op{
+		fileSearchGroups{},
+		l.outdated("idempotency", "digest", "event < $1 ORDER BY event", position(store.KeyLife)),
+		l.outdated("subscription", "id", "ends IS NOT NULL AND ends <= $1 AND status = 3", now.Add(-l.options.Retention).UnixMicro()),
+		purgeMessages{l.dialect, position(uploadLife), SweptStep, " AND status = 'uploading'"},
+		purgeUploads{position(uploadLife)},
+		purgeBodies{l.dialect, now.Add(-store.BodyGrace).UnixMicro()},
+	} {
+		for n := SweptStep; n == SweptStep && idle(); {
+			var err error
+			if n, err = change[int](ctx, l, step); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// outdated removes rows of a table whose time has come. Its answer is how many.
+type outdated struct {
+	statement string
+	since     any
+}
+
+// outdated selects rows, known by a key, by a condition over a time or position $1.
+func (l *Ledger) outdated(table, key, condition string, since any) Op {
+	return outdated{"DELETE FROM " + table + " WHERE " + l.dialect.First(table, key, condition, "$2"), since}
+}
+
+func (o outdated) Apply(tx Tx) (any, error) {
+	n, err := tx.Exec(o.statement, o.since, SweptStep)
+	return int(n), err
+}
+
+// fileSearchGroups works out the groups of subscriptions that were here before there
+// were any, or that a node of such a version has created. Its answer is how many.
+type fileSearchGroups struct{}
+
+func (fileSearchGroups) Apply(tx Tx) (any, error) {
+	type ungrouped struct {
+		id    []byte
+		group int64
+	}
+	found, err := all(tx, func(r Row) (u ungrouped, err error) {
+		var mailbox, text string
+		err = r.Scan(&u.id, &mailbox, &text)
+		criteria, _ := subscription.ParseCriteria(text) // what cannot be read has no events
+		u.group = store.SearchGroupNumber(mailbox, criteria.Events)
+		return u, err
+	}, "SELECT id, endpoint, criteria FROM subscription WHERE class = 0 ORDER BY id LIMIT $1"+tx.LockFree("subscription"), SweptStep)
+	for _, u := range found {
+		tx.Later("UPDATE subscription SET class = $1 WHERE id = $2", u.group, u.id)
+	}
+	return len(found), err
+}
