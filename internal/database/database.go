@@ -82,8 +82,8 @@ type Ends interface {
 // Queues is what waits, for the metrics. Lists have at most max rows. Counting
 // never reads a whole table.
 type Queues interface {
-	// Backlogs lists the remote mailboxes for which copies wait, the deepest
-	// first. Each is counted up to store.DeepestBacklog.
+	// Backlogs tells what waits for each remote mailbox, the deepest first; of some
+	// that is nothing. It counts up to store.DeepestBacklog.
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
 	// Uncollected lists the mailboxes served here that have something to collect,
 	// those with the oldest first.

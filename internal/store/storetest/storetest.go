@@ -88,6 +88,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"MovingDeliveries", movingDeliveries},
 		{"RetainedDeliveries", retainedDeliveries},
 		{"ResendHere", resendHere},
+		{"Backlogs", backlogs},
+		{"WaitingHere", waitingHere},
 		{"NotRegistered", notRegistered},
 		{"NotRegisteredForLong", notRegisteredForLong},
 		{"NotRegisteredLater", notRegisteredLater},
