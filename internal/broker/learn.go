@@ -96,7 +96,7 @@ func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) er
 	n, err := b.Learner.Learn(ctx, changes(b.Journal.Moment(id), e))
 	if n > 0 {
 		b.Record(audit.Entry{
-			Action: audit.ActionDirectory, At: b.Now(), Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: Patient(e), Status: 200, Count: n,
+			Action: audit.ActionDirectory, At: b.Now(), Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: patientOf(e), Status: 200, Count: n,
 		})
 	}
 	return err

@@ -76,17 +76,6 @@ func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient)
 	return directory.Agrees(record, e.Routing.Family, e.Routing.Given, e.Routing.BirthDate)
 }
 
-// Patient is whose record says whether an event may flow: that of the routing
-// number, or the baby's in a birth without the mother's; zero when neither can
-// be read.
-func Patient(e *event.Event) nhs.NHSNumber {
-	number, err := nhs.ParseNHSNumber(e.Routing.NHSNumber)
-	if err != nil && e.Code == event.BirthNotification {
-		number = babyOf(e)
-	}
-	return number
-}
-
 // babyOf is the first NHS number of the baby of a birth; zero when it has none.
 func babyOf(e *event.Event) nhs.NHSNumber {
 	if e.Baby < 0 || len(e.Patients[e.Baby].NHSNumbers) == 0 {

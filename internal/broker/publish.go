@@ -172,7 +172,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 	at := b.Journal.Moment(id)
 	a := store.Acceptance{
 		Event: id, Code: p.event.Code, Kind: string(p.event.Kind), Workflow: p.eventType.Workflow,
-		MessageID: p.event.MessageID, Publisher: p.caller.ASID, Patient: Patient(&p.event),
+		MessageID: p.event.MessageID, Publisher: p.caller.ASID, Patient: patientOf(&p.event),
 		Body:     store.Compress(p.body, sha256.Sum256(p.body)),
 		Withheld: p.route.Withheld, Demographic: fromSpine(p.event.Code),
 		Deferred: p.deferred,

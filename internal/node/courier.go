@@ -8,15 +8,9 @@ import (
 	"net/url"
 	"time"
 
-	"nems/internal/broker"
 	"nems/internal/courier"
-	"nems/internal/directory"
-	"nems/internal/event"
-	"nems/internal/fhir"
 	"nems/internal/mesh"
 	"nems/internal/mtls"
-	"nems/internal/nhs"
-	"nems/internal/store"
 )
 
 // RemoteMESH is the MESH that deliveries to remote mailboxes go to.
@@ -84,7 +78,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 	c := courier.New(courier.Config{
 		Outbox: n.db, Client: n.meshClient, Owner: n.owner, Now: n.Now, Settled: n.clock.Settled, Log: n.Log, Record: n.db.Record,
 		Parallel: n.RemoteMESH.Parallel, GiveUp: n.RemoteMESH.GiveUp, PartnerID: n.RemoteMESH.PartnerID,
-		Withheld: n.flagged,
+		Withheld: n.broker.Flagged,
 	})
 	n.metrics.registry.MustRegister(c.Collectors()...)
 	return c, nil
@@ -113,32 +107,4 @@ func (n *node) carry(ctx context.Context) error {
 		n.Log.Warn("copies for remote mailboxes wait: mesh-remote-url is not set", "mailboxes", remote)
 	}
 	return nil
-}
-
-// flagged tells whether the patient of an event has been flagged since it was
-// accepted (decision 13). A patient whom the directory does not have is
-// not.
-func (n *node) flagged(ctx context.Context, e store.Event) (bool, error) {
-	if e.Patient == nil {
-		e.Patient = new(patientIn(e.Message))
-	}
-	if e.Patient.IsZero() {
-		return false, nil
-	}
-	p, err := n.patients.Patient(ctx, *e.Patient)
-	if errors.Is(err, directory.ErrNotFound) {
-		return false, nil
-	}
-	return p.Withheld(), err
-}
-
-// patientIn reads out of a message what an earlier version has not stored with
-// the event; zero where it names nobody who could be asked for.
-func patientIn(message []byte) nhs.NHSNumber {
-	doc, _, err := fhir.ParseXML(message)
-	if err != nil {
-		return nhs.NHSNumber{}
-	}
-	e, _ := event.Read(doc)
-	return broker.Patient(&e)
 }
