@@ -9,6 +9,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +43,10 @@ type showAudit struct {
 
 // Run prints the entries, oldest first; as JSON one a line.
 func (s *showAudit) Run(ctx context.Context) error {
-	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: audit.Action(s.Action), Outcome: s.Outcome, Last: s.Last}
+	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: audit.Action(s.Action), Outcome: s.Outcome}
+	if s.Last < 0 || s.Last > mostLast {
+		return fmt.Errorf("refused: last: expected 0 (all) to %d", mostLast)
+	}
 	if s.Patient == "-" {
 		typed, err := io.ReadAll(io.LimitReader(os.Stdin, 64))
 		if err != nil {
@@ -50,8 +54,8 @@ func (s *showAudit) Run(ctx context.Context) error {
 		}
 		f.Patient = strings.TrimSpace(string(typed))
 	}
-	return s.with(func(d desk) error {
-		entries := d.Audit(ctx, f)
+	return s.with(func(d operator.Face) error {
+		entries := found(ctx, d, f, s.Last)
 		if s.Format == "json" {
 			return printLines(entries)
 		}
@@ -64,6 +68,37 @@ func (s *showAudit) Run(ctx context.Context) error {
 		}
 		return printTable("AT ACTION STATUS OUTCOME ASID ODS WHO EVENT-TYPE PATIENT MAILBOX OBJECT", rows)
 	})
+}
+
+// mostLast limits --last: so many entries are held in memory at once.
+const mostLast = 100_000
+
+// found yields the entries that a filter selects, oldest first: all, or the last
+// so many.
+func found(ctx context.Context, d operator.Face, f operator.Filter, last int) iter.Seq2[operator.Record, error] {
+	if last == 0 {
+		return operator.Each(ctx, d, operator.SearchAudit, operator.Matching(f))
+	}
+	return func(yield func(operator.Record, error) bool) {
+		f.Newest = true
+		newest := operator.Matching(f)
+		newest.Limit = min(last, operator.MaxLimit)
+		var entries []operator.Record
+		for r, err := range operator.Each(ctx, d, operator.SearchAudit, newest) {
+			if err != nil {
+				yield(r, err)
+				return
+			}
+			if entries = append(entries, r); len(entries) == last {
+				break
+			}
+		}
+		for _, r := range slices.Backward(entries) {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
 }
 
 // auditRow is an entry as a line of the table.
@@ -94,7 +129,9 @@ type exportAudit struct {
 
 // Run prints the chain.
 func (e *exportAudit) Run(ctx context.Context) error {
-	return e.with(func(d desk) error { return printLines(d.Chain(ctx, e.From.Time, e.To.Time)) })
+	return e.with(func(d operator.Face) error {
+		return printLines(operator.Each(ctx, d, operator.ExportChain, operator.Matching(operator.ChainFilter{From: e.From.Time, To: e.To.Time})))
+	})
 }
 
 type auditKey struct {

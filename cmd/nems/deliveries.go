@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"time"
 
@@ -46,9 +47,8 @@ type listDeliveries struct {
 // Run prints the deliveries by mailbox, oldest first; as JSON one a line.
 func (l *listDeliveries) Run(ctx context.Context) error {
 	f := l.filter(l.State)
-	f.First = l.First
-	return l.with(func(d desk) error {
-		found := d.Deliveries(ctx, f)
+	return l.with(func(d operator.Face) error {
+		found := first(l.First, operator.Each(ctx, d, operator.FindDeliveries, operator.Matching(f)))
 		if l.Format == "json" {
 			return printLines(found)
 		}
@@ -62,6 +62,18 @@ func (l *listDeliveries) Run(ctx context.Context) error {
 		}
 		return printTable("DELIVERY STATE MAILBOX EVENT-TYPE EVENT ACCEPTED ATTEMPTS REASON", rows)
 	})
+}
+
+// first yields at most the first n; all when n is 0.
+func first[T any](n int, all iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		seen := 0
+		for v, err := range all {
+			if seen++; !yield(v, err) || seen == n {
+				return
+			}
+		}
+	}
 }
 
 // reason says in one cell why a delivery is where it is.
@@ -82,10 +94,10 @@ type showDelivery struct {
 
 // Run prints one delivery as JSON.
 func (s *showDelivery) Run(ctx context.Context) error {
-	return s.with(func(d desk) error {
-		row, err := d.Delivery(ctx, s.ID)
+	return s.with(func(d operator.Face) error {
+		row, err := operator.ShowDelivery.Do(ctx, d, operator.DeliveryRef{ID: s.ID})
 		if err != nil {
-			return fmt.Errorf("delivery %s: %w", s.ID, err)
+			return err
 		}
 		return printJSON(row)
 	})
@@ -132,11 +144,11 @@ func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states [
 	if len(m.IDs) > 0 && m.whichDeliveries != (whichDeliveries{}) {
 		return errors.New("give either ids or filters")
 	}
-	return m.with(func(d desk) error {
+	return m.with(func(d operator.Face) error {
 		ids := m.IDs
 		if len(ids) == 0 {
 			for _, state := range states {
-				for r, err := range d.Deliveries(ctx, m.filter(state)) {
+				for r, err := range operator.Each(ctx, d, operator.FindDeliveries, operator.Matching(m.filter(state))) {
 					if err != nil {
 						return err
 					}
@@ -147,7 +159,7 @@ func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states [
 		moved, left := 0, 0
 		for len(ids) > 0 {
 			n := min(len(ids), movesAtOnce)
-			done, err := d.MoveDeliveries(ctx, move, ids[:n])
+			done, err := operator.MoveDeliveries.Do(ctx, d, operator.Moving{Move: move, IDs: ids[:n]})
 			moved, left = moved+done.Moved, left+len(done.Left)
 			if err != nil {
 				return fmt.Errorf("after %d: %w", moved, err)

@@ -21,8 +21,8 @@ type listEventTypes struct {
 
 // Run prints all event types.
 func (l *listEventTypes) Run(ctx context.Context) error {
-	return l.with(func(d desk) error {
-		types, err := d.EventTypes(ctx)
+	return l.with(func(d operator.Face) error {
+		types, err := operator.All(ctx, d, operator.ListEventTypes, operator.Paging{})
 		if err != nil {
 			return err
 		}
@@ -53,8 +53,8 @@ type setEventType struct {
 
 // Run changes what the flags say and leaves the rest as it is.
 func (s *setEventType) Run(ctx context.Context) error {
-	return s.with(func(d desk) error {
-		types, err := d.EventTypes(ctx)
+	return s.with(func(d operator.Face) error {
+		types, err := operator.All(ctx, d, operator.ListEventTypes, operator.Paging{})
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func (s *setEventType) Run(ctx context.Context) error {
 				continue
 			}
 			life := s.apply(t.LifeCycle)
-			if err := d.SetLifeCycle(ctx, s.Code, life); err != nil {
+			if err := operator.SetLifeCycle.Run(ctx, d, operator.LifeCycleOf{Code: s.Code, LifeCycle: life}); err != nil {
 				return err
 			}
 			fmt.Fprintf(stdout(), "%s is %s\n", s.Code, life.State)

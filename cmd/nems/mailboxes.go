@@ -37,8 +37,8 @@ func (a *addMailboxes) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return a.with(func(d desk) error {
-		if err := d.PutMailboxes(ctx, boxes); err != nil {
+	return a.with(func(d operator.Face) error {
+		if err := operator.PutMailboxes.Run(ctx, d, boxes); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout(), "%d added\n", len(boxes))
@@ -92,8 +92,8 @@ type listMailboxes struct {
 
 // Run prints all mailboxes.
 func (l *listMailboxes) Run(ctx context.Context) error {
-	return l.with(func(d desk) error {
-		boxes, err := d.Mailboxes(ctx)
+	return l.with(func(d operator.Face) error {
+		boxes, err := operator.All(ctx, d, operator.ListMailboxes, operator.Paging{})
 		if err != nil {
 			return err
 		}
@@ -119,8 +119,8 @@ type registerMailboxes struct {
 
 // Run registers the mailboxes.
 func (r *registerMailboxes) Run(ctx context.Context) error {
-	return r.with(func(d desk) error {
-		if err := d.PutWorkflows(ctx, []operator.Workflow{{ID: r.Workflow, Senders: r.Senders, Receivers: r.Receivers}}); err != nil {
+	return r.with(func(d operator.Face) error {
+		if err := operator.PutWorkflows.Run(ctx, d, []operator.Workflow{{ID: r.Workflow, Senders: r.Senders, Receivers: r.Receivers}}); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout(), "%s: %d mailboxes registered\n", r.Workflow, len(r.Receivers))

@@ -1,42 +1,16 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"os/user"
 	"time"
 
-	"nems/internal/nhs"
 	"nems/internal/node"
 	"nems/internal/operator"
-	"nems/internal/spine"
 )
-
-// desk is what the operator's commands ask for: operator.Desk does it on the
-// database of a stopped service, operator.Client asks a running one.
-type desk interface {
-	Systems(ctx context.Context) ([]spine.Registration, error)
-	System(ctx context.Context, asid nhs.ASID) (spine.Registration, error)
-	PutSystems(ctx context.Context, systems []spine.Registration) error
-	RevokeSystem(ctx context.Context, asid nhs.ASID) error
-	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
-	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
-	PutWorkflows(ctx context.Context, workflows []operator.Workflow) error
-	EventTypes(ctx context.Context) ([]operator.EventType, error)
-	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
-	Subscriptions(ctx context.Context, f operator.SubscriptionFilter) iter.Seq2[operator.Subscription, error]
-	ApproveSubscriptions(ctx context.Context, ids []string) error
-	Deliveries(ctx context.Context, f operator.DeliveryFilter) iter.Seq2[operator.Delivery, error]
-	Delivery(ctx context.Context, id string) (operator.Delivery, error)
-	MoveDeliveries(ctx context.Context, move operator.Move, ids []string) (operator.Moved, error)
-	QuotaUses(ctx context.Context, f operator.QuotaFilter) ([]operator.QuotaUse, error)
-	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
-	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
-}
 
 // operated says which NEMS a command is about: the flags of all operator's
 // commands.
@@ -53,8 +27,9 @@ type formatted struct {
 	Format string `enum:"table,json" default:"table" help:"table or json."`
 }
 
-// with runs a command's work on the service's desk.
-func (o operated) with(work func(desk) error) error {
+// with runs a command's work on the service's desk: on the database of a stopped
+// service itself, or by asking one that runs.
+func (o operated) with(work func(operator.Face) error) error {
 	if o.URL != "" {
 		return o.ask(operator.Access{URL: o.URL, Token: o.OperatorToken}, work)
 	}
@@ -87,12 +62,12 @@ func (o operated) with(work func(desk) error) error {
 }
 
 // ask runs the work on a service that runs.
-func (o operated) ask(access operator.Access, work func(desk) error) error {
+func (o operated) ask(access operator.Access, work func(operator.Face) error) error {
 	h, err := o.httpClient()
 	if err != nil {
 		return err
 	}
-	h.Timeout = 0 // an export takes as long as it takes
+	h.Timeout = 0 // what changes much takes as long as it takes
 	return work(&operator.Client{Access: access, User: account(), HTTP: h})
 }
 

@@ -33,15 +33,20 @@ func (q *quotaMailboxes) Run(ctx context.Context) error {
 	return showQuotas(ctx, q.operated, q.formatted, q.Mailbox, store.MessagesQuota, store.BytesQuota)
 }
 
+// mostUses is how many owners are shown of each quota: those with the most.
+const mostUses = 1000
+
 func showQuotas(ctx context.Context, o operated, f formatted, owner string, quotas ...store.Quota) error {
-	filter := operator.QuotaFilter{Owner: owner}
-	for _, q := range quotas {
-		filter.Quotas = append(filter.Quotas, q.String())
-	}
-	return o.with(func(d desk) error {
-		uses, err := d.QuotaUses(ctx, filter)
-		if err != nil {
-			return err
+	return o.with(func(d operator.Face) error {
+		uses := []operator.QuotaUse{}
+		for _, q := range quotas {
+			most := operator.Matching(operator.QuotaFilter{Quotas: []string{q.String()}, Owner: owner})
+			most.Limit = mostUses
+			found, err := operator.FindQuotaUses.Do(ctx, d, most)
+			if err != nil {
+				return err
+			}
+			uses = append(uses, found.Items...)
 		}
 		var rows [][]string
 		for _, u := range uses {

@@ -39,8 +39,8 @@ func (l *listSubscriptions) Run(ctx context.Context) error {
 	if l.Quarantined {
 		header += " QUARANTINED PROBLEM"
 	}
-	return l.with(func(d desk) error {
-		found := d.Subscriptions(ctx, f)
+	return l.with(func(d operator.Face) error {
+		found := operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(f))
 		if l.Format == "json" {
 			return printLines(found)
 		}
@@ -83,8 +83,8 @@ type approveSubscriptions struct {
 
 // Run approves all, or none if one of them does not wait for it.
 func (a *approveSubscriptions) Run(ctx context.Context) error {
-	return a.with(func(d desk) error {
-		if err := d.ApproveSubscriptions(ctx, a.IDs); err != nil {
+	return a.with(func(d operator.Face) error {
+		if err := operator.ApproveSubscriptions.Run(ctx, d, a.IDs); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout(), "%d approved\n", len(a.IDs))

@@ -43,8 +43,8 @@ func (a *addSystems) Run(ctx context.Context) error {
 		}
 		systems = append(systems, read...)
 	}
-	return a.with(func(d desk) error {
-		if err := d.PutSystems(ctx, systems); err != nil {
+	return a.with(func(d operator.Face) error {
+		if err := operator.PutSystems.Run(ctx, d, systems); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout(), "%d registered\n", len(systems))
@@ -59,8 +59,8 @@ type listSystems struct {
 
 // Run prints all registrations.
 func (l *listSystems) Run(ctx context.Context) error {
-	return l.with(func(d desk) error {
-		systems, err := d.Systems(ctx)
+	return l.with(func(d operator.Face) error {
+		systems, err := operator.All(ctx, d, operator.ListSystems, operator.Paging{})
 		if err != nil {
 			return err
 		}
@@ -121,8 +121,8 @@ func (s *showSystem) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.with(func(d desk) error {
-		system, err := d.System(ctx, asid)
+	return s.with(func(d operator.Face) error {
+		system, err := operator.ShowSystem.Do(ctx, d, operator.SystemRef{ASID: asid})
 		if err != nil {
 			return err
 		}
@@ -151,8 +151,8 @@ func (r *revokeSystem) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.with(func(d desk) error {
-		if err := d.RevokeSystem(ctx, asid); err != nil {
+	return r.with(func(d operator.Face) error {
+		if err := operator.RevokeSystem.Run(ctx, d, operator.SystemRef{ASID: asid}); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout(), "%s is revoked\n", asid)

@@ -5,7 +5,6 @@ package console
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -15,19 +14,15 @@ import (
 	"strconv"
 	"time"
 
+	"nems/internal/operator"
 	"nems/internal/plain"
-	"nems/internal/store"
 )
-
-// Source says what the page shows.
-type Source interface {
-	// Overview returns counts, the latest events and the mailboxes.
-	Overview(ctx context.Context, latest int) (store.Overview, error)
-}
 
 // Config is what the console is made of.
 type Config struct {
-	Source Source
+	// Desk is asked for what the page shows. Whoever opens the page is let in by
+	// whoever serves it: the desk has the role of a viewer.
+	Desk operator.Face
 	// Notices are what people should read first; nil for none.
 	Notices func() []string
 	// Base is the address of the service, for the commands shown, where it is
@@ -46,7 +41,7 @@ type Page struct {
 }
 
 // New makes the console.
-func New(c Config) *Page { return &Page{Config: c, glance: newGlance(c.Source, c.Now)} }
+func New(c Config) *Page { return &Page{Config: c, glance: newGlance(c.Desk, c.Now)} }
 
 //go:embed page.html
 var source string
@@ -72,7 +67,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var out bytes.Buffer
 	data := struct {
-		store.Overview
+		operator.Overview
 		Notices []string
 		Dev     bool
 		Base    string
@@ -123,7 +118,7 @@ func ago(now, at time.Time) string {
 
 // figure writes a number as far as it is known: "12,345", "about 10.2 million",
 // "500 or more".
-func figure(f store.Figure) string {
+func figure(f operator.Figure) string {
 	text := thousands(f.N)
 	switch {
 	case f.About && f.N >= 1_000_000:
@@ -146,8 +141,8 @@ func thousands(n int64) string {
 }
 
 // noun is one form for one, and another for any other number.
-func noun(f store.Figure, one, more string) string {
-	if f == (store.Figure{N: 1}) {
+func noun(f operator.Figure, one, more string) string {
+	if f == (operator.Figure{N: 1}) {
 		return one
 	}
 	return more

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"nems/internal/operator"
 	"nems/internal/store"
 )
 
@@ -25,24 +26,24 @@ var errCrowded = errors.New("too many are waiting for this page")
 // made, at most once per second, however many there are and however slow the
 // store is.
 type glance struct {
-	source Source
+	desk   operator.Face
 	now    func() time.Time
 	making singleflight.Group
 	queue  chan struct{}
 
 	mu       sync.Mutex
 	at       time.Time
-	overview store.Overview
+	overview operator.Overview
 	err      error
 }
 
-func newGlance(source Source, now func() time.Time) *glance {
-	return &glance{source: source, now: now, queue: make(chan struct{}, mostViewers)}
+func newGlance(desk operator.Face, now func() time.Time) *glance {
+	return &glance{desk: desk, now: now, queue: make(chan struct{}, mostViewers)}
 }
 
 // look returns the overview of this second. It returns errCrowded at once when
 // too many wait, and the error of ctx for a viewer that has gone.
-func (g *glance) look(ctx context.Context) (store.Overview, error) {
+func (g *glance) look(ctx context.Context) (operator.Overview, error) {
 	if o, err, ok := g.last(); ok {
 		return o, err
 	}
@@ -50,7 +51,7 @@ func (g *glance) look(ctx context.Context) (store.Overview, error) {
 	case g.queue <- struct{}{}:
 		defer func() { <-g.queue }()
 	default:
-		return store.Overview{}, errCrowded
+		return operator.Overview{}, errCrowded
 	}
 	made := g.making.DoChan("", func() (any, error) {
 		g.make(ctx)
@@ -61,19 +62,19 @@ func (g *glance) look(ctx context.Context) (store.Overview, error) {
 		o, err, _ := g.last()
 		return o, err
 	case <-ctx.Done():
-		return store.Overview{}, ctx.Err()
+		return operator.Overview{}, ctx.Err()
 	}
 }
 
 // last returns what was made last, and whether that was within this second.
-func (g *glance) last() (store.Overview, error, bool) {
+func (g *glance) last() (operator.Overview, error, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	age := g.now().Sub(g.at)
 	return g.overview, g.err, !g.at.IsZero() && age >= 0 && age < fresh
 }
 
-// make asks the store, for all: the one who asked first may go away. A failure
+// make asks the desk, for all: the one who asked first may go away. A failure
 // is shared as well, so that those who look do not press a store that is down.
 func (g *glance) make(ctx context.Context) {
 	if _, _, ok := g.last(); ok {
@@ -81,7 +82,7 @@ func (g *glance) make(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.ViewWait)
 	defer cancel()
-	overview, err := g.source.Overview(ctx, latest)
+	overview, err := operator.ShowOverview.Do(ctx, g.desk, operator.Glance{Latest: latest})
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.at, g.overview, g.err = g.now(), overview, err

@@ -13,11 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/operator"
 	"nems/internal/store"
 )
 
 // slow is a store that answers when it is let.
 type slow struct {
+	operator.Store
 	asked atomic.Int64
 	let   chan store.Overview
 }
@@ -38,7 +40,12 @@ type hand struct{ at atomic.Int64 }
 func (h *hand) now() time.Time { return time.Unix(1_772_000_000, h.at.Load()) }
 
 func pageOf(s *slow, h *hand) *Page {
-	return New(Config{Source: s, Now: h.now, Log: slog.New(slog.DiscardHandler)})
+	return New(Config{Desk: viewed(s, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
+}
+
+// viewed is a viewer's desk on a store.
+func viewed(s operator.Store, h *hand) operator.Desk {
+	return operator.Desk{Store: s, Now: h.now, Caller: operator.Caller{Roles: []operator.Role{operator.Viewer}}}
 }
 
 func get(ctx context.Context, p *Page) *httptest.ResponseRecorder {
@@ -117,7 +124,7 @@ func TestViewersAreBounded(t *testing.T) {
 // What fails is shared too, so that nobody presses a store that is down.
 func TestFailuresAreShared(t *testing.T) {
 	h, asked := &hand{}, 0
-	p := New(Config{Source: failing{&asked}, Now: h.now, Log: slog.New(slog.DiscardHandler)})
+	p := New(Config{Desk: viewed(failing{asked: &asked}, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
 	for range 3 {
 		if w := get(t.Context(), p); w.Code != http.StatusServiceUnavailable || asked != 1 {
 			t.Errorf("status %d, the store was asked %d times", w.Code, asked)
@@ -125,7 +132,10 @@ func TestFailuresAreShared(t *testing.T) {
 	}
 }
 
-type failing struct{ asked *int }
+type failing struct {
+	operator.Store
+	asked *int
+}
 
 func (f failing) Overview(ctx context.Context, _ int) (store.Overview, error) {
 	*f.asked++
@@ -136,7 +146,7 @@ func (f failing) Overview(ctx context.Context, _ int) (store.Overview, error) {
 }
 
 func TestFigure(t *testing.T) {
-	for want, f := range map[string]store.Figure{
+	for want, f := range map[string]operator.Figure{
 		"0": {}, "1": {N: 1}, "999": {N: 999}, "1,000": {N: 1000}, "1,234,567": {N: 1_234_567},
 		"about 57,000": {N: 56_789, About: true}, "about 10.2 million": {N: 10_234_567, About: true}, "500 or more": {N: 500, AtLeast: true},
 	} {

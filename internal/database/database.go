@@ -5,11 +5,11 @@ package database
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"nems/internal/audit"
 	"nems/internal/broker"
-	"nems/internal/console"
 	"nems/internal/courier"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
@@ -26,9 +26,9 @@ type Store interface {
 	mailbox.Trail
 	courier.Outbox
 	operator.Store
-	console.Source
 
 	Process
+	Whole
 	Peers
 	Ends
 	Queues
@@ -46,6 +46,17 @@ type Process interface {
 	Close() error
 	// Stats returns the counters of the group committer.
 	Stats() store.CommitterStats
+}
+
+// Whole is what is read from beginning to end.
+type Whole interface {
+	// Systems lists all registered systems by ASID, revoked ones too.
+	Systems(ctx context.Context) ([]store.System, error)
+	// Mailboxes lists all mailboxes in the order in which they were first put.
+	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
+	// Links yields the links whose commit lies in [from, to), oldest first, as
+	// audit.Verify wants them; zero times set no limit.
+	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 }
 
 // Peers is what the nodes of one database have in common.

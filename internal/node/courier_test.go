@@ -79,7 +79,7 @@ func TestRemoteMESH(t *testing.T) {
 		t.Fatal(err)
 	}
 	desk := &operator.Client{Access: access, User: "tester", HTTP: here.HTTP}
-	if err := desk.PutMailboxes(ctx, []operator.Mailbox{{ID: leeds, ODS: "RR8", Remote: true}}); err != nil {
+	if err := operator.PutMailboxes.Run(ctx, desk, []operator.Mailbox{{ID: leeds, ODS: "RR8", Remote: true}}); err != nil {
 		t.Fatal(err)
 	}
 	here.Subscribe(here.Leeds(), about(nodetest.Jack)+vaccinations, leeds)
@@ -102,7 +102,7 @@ func TestRemoteMESH(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := func(state store.State) (n int) {
-		for _, err := range desk.Deliveries(ctx, operator.DeliveryFilter{Mailbox: leeds, State: state}) {
+		for _, err := range operator.Each(ctx, desk, operator.FindDeliveries, operator.Matching(operator.DeliveryFilter{Mailbox: leeds, State: state})) {
 			if err != nil {
 				t.Fatal(err)
 			}

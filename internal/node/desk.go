@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,7 +37,7 @@ func OpenDesk(data, database string) (desk operator.Desk, close func() error, er
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- db.Run(running) }()
-	desk = operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now}
+	desk = operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Caller: operator.Caller{Roles: operator.AllRoles}}
 	return desk, func() error {
 		stop()
 		return errors.Join(<-done, db.Close())
@@ -91,11 +90,9 @@ func openAudit(ctx context.Context, data, database string) (auditSource, error) 
 	return sqlite.OpenReader(path)
 }
 
-// desk offers operators their work over HTTP.
-func (n *node) desk(mux *http.ServeMux) {
-	operator.Handler{
-		Desk: operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits())}, Token: n.OperatorToken, Log: n.Log,
-	}.Mount(mux)
+// desk does operators' work for callers with these roles.
+func (n *node) desk(roles ...operator.Role) operator.Desk {
+	return operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits()), CursorKey: n.searchKey, Caller: operator.Caller{Roles: roles}}
 }
 
 // announce tells commands on this machine where the operators' door is, and

@@ -20,7 +20,7 @@ const aboutJack = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/I
 // find returns what the operator's audit has of a filter.
 func (p *production) find(f operator.Filter) (found []operator.Record) {
 	p.t.Helper()
-	for r, err := range p.operator.Audit(context.Background(), f) {
+	for r, err := range operator.Each(context.Background(), p.operator, operator.SearchAudit, operator.Matching(f)) {
 		if err != nil {
 			p.t.Fatal(err)
 		}

@@ -364,8 +364,8 @@ func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/ready", n.ready)
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
-	n.desk(mux)
-	page := console.Config{Source: n.db, Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
+	operator.Handler{Desk: n.desk(), Admit: operator.Bearer(n.OperatorToken), Log: n.Log}.Mount(mux)
+	page := console.Config{Desk: n.desk(operator.Viewer), Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
 	if n.Dev { // in production the others have listeners of their own
 		page.Base = n.addresses().of
 	}

@@ -37,11 +37,11 @@ func TestRegistrationsAreFollowed(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
 	ctx := t.Context()
-	before, err := p.operator.System(ctx, nodetest.PublisherID)
+	before, err := operator.ShowSystem.Do(ctx, p.operator, operator.SystemRef{ASID: nodetest.PublisherID})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.operator.RevokeSystem(ctx, nodetest.PublisherID); err != nil {
+	if err := operator.RevokeSystem.Run(ctx, p.operator, operator.SystemRef{ASID: nodetest.PublisherID}); err != nil {
 		t.Fatal(err)
 	}
 	revoked := time.Now()
@@ -52,11 +52,11 @@ func TestRegistrationsAreFollowed(t *testing.T) {
 	if code := p.code(p.publish()); code != "ASID_CHECK_FAILED" {
 		t.Errorf("expected ASID_CHECK_FAILED; received %s", code)
 	}
-	if err := p.operator.PutSystems(ctx, []spine.Registration{before}); err != nil {
+	if err := operator.PutSystems.Run(ctx, p.operator, []spine.Registration{before}); err != nil {
 		t.Fatal(err)
 	}
 	p.eventually("reinstated", func() bool { return p.publish().Status == 202 })
-	if err := p.operator.RevokeSystem(ctx, "999999999999"); !errors.Is(err, store.ErrNotFound) {
+	if err := operator.RevokeSystem.Run(ctx, p.operator, operator.SystemRef{ASID: "999999999999"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("revoking an unknown system: expected %v; received %v", store.ErrNotFound, err)
 	}
 }
@@ -68,7 +68,7 @@ func (p *production) registerKey(asid nhs.ASID) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	s, err := p.operator.System(p.t.Context(), asid)
+	s, err := operator.ShowSystem.Do(p.t.Context(), p.operator, operator.SystemRef{ASID: asid})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func (p *production) registerKey(asid nhs.ASID) {
 	if s.Keys, err = spine.ParseKeys(jwk); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := p.operator.PutSystems(p.t.Context(), []spine.Registration{s}); err != nil {
+	if err := operator.PutSystems.Run(p.t.Context(), p.operator, []spine.Registration{s}); err != nil {
 		p.t.Fatal(err)
 	}
 	p.key = key
@@ -116,7 +116,7 @@ func TestLifeCyclesAreFollowed(t *testing.T) {
 	set := func(state catalogue.State) {
 		t.Helper()
 		life := operator.LifeCycle{State: state, Deprecated: "2026-03-31", Withdrawn: "2027-03-31", URL: "https://nems.example.nhs.uk/changes"}
-		if err := p.operator.SetLifeCycle(t.Context(), "vaccinations-1", life); err != nil {
+		if err := operator.SetLifeCycle.Run(t.Context(), p.operator, operator.LifeCycleOf{Code: "vaccinations-1", LifeCycle: life}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestLifeCyclesAreFollowed(t *testing.T) {
 	if a := p.publish(); p.code(a) != "DEPRECATED" || !strings.Contains(string(a.Body), says) {
 		t.Errorf("expected DEPRECATED, %s; received %s", says, a.Body)
 	}
-	types, err := p.operator.EventTypes(t.Context())
+	types, err := operator.All(t.Context(), p.operator, operator.ListEventTypes, operator.Paging{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,13 +148,13 @@ func TestOperatorsShowTheirToken(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
 	for _, token := range []string{"", "wrong", p.operator.Token + "x"} {
-		stranger := operator.Client{Access: operator.Access{URL: p.operator.URL, Token: token}, HTTP: p.operator.HTTP}
-		if systems, err := stranger.Systems(t.Context()); err == nil {
+		stranger := &operator.Client{Access: operator.Access{URL: p.operator.URL, Token: token}, HTTP: p.operator.HTTP}
+		if systems, err := operator.All(t.Context(), stranger, operator.ListSystems, operator.Paging{}); err == nil {
 			t.Errorf("token %q: received %d systems", token, len(systems))
 		}
 	}
-	insider := operator.Client{Access: operator.Access{URL: p.URL, Token: p.operator.Token}, HTTP: p.HTTP}
-	if _, err := insider.Systems(t.Context()); err == nil {
+	insider := &operator.Client{Access: operator.Access{URL: p.URL, Token: p.operator.Token}, HTTP: p.HTTP}
+	if _, err := operator.All(t.Context(), insider, operator.ListSystems, operator.Paging{}); err == nil {
 		t.Error("the FHIR listener answers operators")
 	}
 	if strings.Contains(p.Log.String(), p.operator.Token) {
@@ -305,7 +305,7 @@ func TestAuditOfAService(t *testing.T) {
 	}
 	find := func(f operator.Filter) (found []operator.Record) {
 		t.Helper()
-		for r, err := range p.operator.Audit(ctx, f) {
+		for r, err := range operator.Each(ctx, p.operator, operator.SearchAudit, operator.Matching(f)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -324,11 +324,11 @@ func TestAuditOfAService(t *testing.T) {
 		looked := find(operator.Filter{Patient: nodetest.Jack, Action: "audit-read"})
 		return len(looked) > 0 && looked[0].User == "tester"
 	})
-	if last := find(operator.Filter{Action: "system-put", Last: 1}); len(last) != 1 || last[0].ASID != nodetest.NationalID {
+	if last := find(operator.Filter{Action: "system-put", Newest: true}); len(last) == 0 || last[0].ASID != nodetest.NationalID {
 		t.Errorf("the last registration: %+v", last)
 	}
 	var export bytes.Buffer
-	for line, err := range p.operator.Chain(ctx, time.Time{}, time.Time{}) {
+	for line, err := range operator.Each(ctx, p.operator, operator.ExportChain, operator.Matching(operator.ChainFilter{From: time.Time{}, To: time.Time{}})) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -120,7 +120,7 @@ func bootPair(t *testing.T, boxes int, forgetful bool) *pair {
 	}
 	p.desk = p.deskOf(p.here)
 	for desk, all := range map[*operator.Client][]operator.Mailbox{p.desk: remote, p.deskOf(p.there): local} {
-		if err := desk.PutMailboxes(context.Background(), all); err != nil {
+		if err := operator.PutMailboxes.Run(context.Background(), desk, all); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -162,7 +162,7 @@ func (p *pair) publish(events int) [][]byte {
 // in counts the deliveries in a state, up to most.
 func (p *pair) in(state store.State, most int) (n int) {
 	p.t.Helper()
-	for _, err := range p.desk.Deliveries(context.Background(), operator.DeliveryFilter{State: state}) {
+	for _, err := range operator.Each(context.Background(), p.desk, operator.FindDeliveries, operator.Matching(operator.DeliveryFilter{State: state})) {
 		if err != nil {
 			p.t.Fatal(err)
 		}

@@ -93,9 +93,9 @@ func (p *production) register() {
 			Kinds: []access.SubscriptionKind{access.Explicit},
 		}}
 	}
-	err := p.operator.PutMailboxes(ctx, []operator.Mailbox{{ID: nodetest.LeedsBox, ODS: "RR8", Password: boxPassword}})
+	err := operator.PutMailboxes.Run(ctx, p.operator, []operator.Mailbox{{ID: nodetest.LeedsBox, ODS: "RR8", Password: boxPassword}})
 	if err == nil {
-		err = p.operator.PutSystems(ctx, []spine.Registration{
+		err = operator.PutSystems.Run(ctx, p.operator, []spine.Registration{
 			system(nodetest.PublisherID, "A83627", publisherName, "events:*"),
 			system(nodetest.LeedsID, "RR8", leedsName, "clinicals-sync:*"),
 			system(nodetest.NationalID, "X26", nationalName, "clinicals-sync:*"),

@@ -107,7 +107,7 @@ func (w *quotaWorld) operators() {
 		w.Fatal(err)
 	}
 	desk := &operator.Client{Access: access, User: "tester", HTTP: w.s.HTTP}
-	uses, err := desk.QuotaUses(w.Context(), operator.QuotaFilter{})
+	uses, err := operator.All(w.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{}))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -123,10 +123,10 @@ func (w *quotaWorld) operators() {
 			w.Errorf("%s: expected %v, got %+v", what, want, u)
 		}
 	}
-	if one, err := desk.QuotaUses(w.Context(), operator.QuotaFilter{Quotas: []string{"mailbox-bytes"}, Owner: strings.ToLower(leeds)}); err != nil || len(one) != 1 {
+	if one, err := operator.All(w.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{Quotas: []string{"mailbox-bytes"}, Owner: strings.ToLower(leeds)})); err != nil || len(one) != 1 {
 		w.Errorf("of one mailbox: %+v, %v", one, err)
 	}
-	if _, err := desk.QuotaUses(w.Context(), operator.QuotaFilter{Quotas: []string{"route-subscriptions"}}); !errors.Is(err, operator.ErrInvalid) {
+	if _, err := operator.All(w.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{Quotas: []string{"route-subscriptions"}})); !errors.Is(err, operator.Invalid) {
 		w.Errorf("a use that is not kept: %v", err)
 	}
 	figures := string(w.s.Get("/metrics").Body)

@@ -46,7 +46,7 @@ func TestMailboxNotRegisteredForWorkflow(t *testing.T) {
 				t.Errorf("not registered: %d copies", len(got))
 			}
 			var parked []operator.Delivery
-			for d, err := range desk.Deliveries(t.Context(), operator.DeliveryFilter{State: store.Parked}) {
+			for d, err := range operator.Each(t.Context(), desk, operator.FindDeliveries, operator.Matching(operator.DeliveryFilter{State: store.Parked})) {
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -59,14 +59,14 @@ func TestMailboxNotRegisteredForWorkflow(t *testing.T) {
 				t.Error("the metrics do not count the parked copy")
 			}
 			storetest.Eventually(t, "the audit says that it was parked", func() bool {
-				for r, err := range desk.Audit(t.Context(), operator.Filter{Action: "park"}) {
+				for r, err := range operator.Each(t.Context(), desk, operator.SearchAudit, operator.Matching(operator.Filter{Action: "park"})) {
 					return err == nil && r.Object == parked[0].ID && r.Mailbox == leeds
 				}
 				return false
 			})
 
 			retry := func() int {
-				moved, err := desk.MoveDeliveries(t.Context(), operator.Retry, []string{parked[0].ID})
+				moved, err := operator.MoveDeliveries.Do(t.Context(), desk, operator.Moving{Move: operator.Retry, IDs: []string{parked[0].ID}})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -75,7 +75,7 @@ func TestMailboxNotRegisteredForWorkflow(t *testing.T) {
 			if retry() != 0 || len(s.Collect(leeds)) != 0 {
 				t.Error("retried before the mailbox was registered")
 			}
-			if err := desk.PutWorkflows(t.Context(), []operator.Workflow{{ID: "VACCINATIONS_1", Receivers: []string{national, leeds}}}); err != nil {
+			if err := operator.PutWorkflows.Run(t.Context(), desk, []operator.Workflow{{ID: "VACCINATIONS_1", Receivers: []string{national, leeds}}}); err != nil {
 				t.Fatal(err)
 			}
 			second := nodetest.Message(t, "vaccinations-1", "update", nodetest.Jack)

@@ -5,48 +5,54 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
+	"slices"
 	"time"
 
 	"nems/internal/audit"
 	"nems/internal/nhs"
+	"nems/internal/store"
 )
 
 // Filter selects audit entries. Fields that are zero do not filter.
 type Filter struct {
 	// From and To bound the moments of the entries: [From, To).
-	From time.Time `json:"from,omitzero"`
-	To   time.Time `json:"to,omitzero"`
+	From time.Time `json:"from,omitzero" jsonschema:"not before"`
+	To   time.Time `json:"to,omitzero" jsonschema:"before"`
 	ASID nhs.ASID  `json:"asid,omitempty"`
 	// Patient is an NHS number. It travels in bodies only, never in a URL.
-	Patient string `json:"patient,omitempty"`
-	// Action may be one that this version does not know.
-	Action audit.Action `json:"action,omitempty"`
+	Patient string       `json:"patient,omitempty" jsonschema:"an NHS number"`
+	Action  audit.Action `json:"action,omitempty" jsonschema:"publish, subscribe, read, system-put, ..."`
 	// Outcome is a Spine code, or ok for successes, or refused for all others.
-	Outcome string `json:"outcome,omitempty"`
-	// Last is how many entries are returned at most: the last ones. 0: all.
-	Last int `json:"last,omitempty"`
+	Outcome string `json:"outcome,omitempty" jsonschema:"a Spine code, ok, or refused for all that is not ok"`
+	// Newest begins with the newest entry; otherwise the oldest comes first.
+	Newest bool `json:"newest,omitempty" jsonschema:"begin with the newest; otherwise the oldest comes first"`
 }
 
-// maxLast limits Filter.Last: so many entries are held in memory at once.
-const maxLast = 100_000
+// auditPlace is what is left to read of the audit: a part of it, of whose first
+// link in the order of reading some entries were read already.
+type auditPlace struct {
+	Span store.AuditSpan
+	Read int
+}
 
-// Audit yields the entries that a filter selects, oldest first. That somebody
-// looked is itself recorded.
-func (d Desk) Audit(ctx context.Context, f Filter) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		matches, err := f.compile()
-		if err != nil {
-			yield(Record{}, err)
-			return
-		}
-		d.Store.Record(d.readEntry(f))
-		selected := d.entries(ctx, f, matches)
-		if f.Last > 0 {
-			selected = last(selected, f.Last)
-		}
-		selected(yield)
+// audit lists the entries that a filter selects, as of the moment of the first
+// page. That somebody looked is itself recorded.
+func (d Desk) audit(ctx context.Context, s Search[Filter]) (none Page[Record], err error) {
+	matches, err := s.Filter.compile()
+	if err != nil {
+		return none, err
 	}
+	l, err := list[auditPlace](d, "audit", s.Filter, s.Paging)
+	if err != nil {
+		return none, err
+	}
+	if s.After == "" {
+		d.Store.Record(d.readEntry(s.Filter))
+		if l.after.Span, err = d.Store.AuditSpan(ctx, sooner(s.Filter.From), later(s.Filter.To)); err != nil {
+			return none, err
+		}
+	}
+	return d.entries(ctx, l, s.Filter.Newest, matches)
 }
 
 // readEntry says what an operator looked for, the patient included.
@@ -68,11 +74,8 @@ func (f Filter) compile() (func(audit.Entry) bool, error) {
 	if f.Patient != "" {
 		var err error
 		if patient, err = nhs.ParseNHSNumber(f.Patient); err != nil {
-			return nil, invalid("patient: %s", err)
+			return nil, invalid("patient", "patient: %s", err)
 		}
-	}
-	if f.Last < 0 || f.Last > maxLast {
-		return nil, invalid("last: expected 0 (all) to %d", maxLast)
 	}
 	return func(e audit.Entry) bool {
 		return (f.From.IsZero() || !e.At.Before(f.From)) && (f.To.IsZero() || e.At.Before(f.To)) &&
@@ -97,37 +100,61 @@ func (f Filter) outcome(e audit.Entry) bool {
 // recorded ones wait for the next commit.
 const slack = time.Minute
 
-// entries walks over the links that can hold what is looked for.
-func (d Desk) entries(ctx context.Context, f Filter, matches func(audit.Entry) bool) iter.Seq2[Record, error] {
-	from, to := f.From, f.To
-	if !from.IsZero() {
-		from = from.Add(-slack)
+func sooner(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
 	}
-	if !to.IsZero() {
-		to = to.Add(slack)
+	return t.Add(-slack)
+}
+
+func later(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
 	}
-	return func(yield func(Record, error) bool) {
-		for link, err := range d.Store.Links(ctx, from, to) {
-			var entries []audit.Entry
-			if err == nil {
-				entries, err = link.Unpack()
+	return t.Add(slack)
+}
+
+// What one page reads at most, so that its cost is bounded however little a filter
+// selects.
+const (
+	mostLinks   = 500
+	mostEntries = 20_000
+)
+
+// entries reads on from a place until a page is full or has cost enough.
+func (d Desk) entries(ctx context.Context, l listing[auditPlace], newest bool, matches func(audit.Entry) bool) (none Page[Record], err error) {
+	at := l.after
+	links, err := d.Store.AuditLinks(ctx, at.Span, newest, mostLinks)
+	if err != nil {
+		return none, err
+	}
+	out, seen := Page[Record]{Items: []Record{}}, 0
+	for _, link := range links {
+		entries, err := link.Unpack()
+		if err != nil {
+			return none, unreadable(link.Link, err)
+		}
+		if newest {
+			slices.Reverse(entries)
+		}
+		for _, e := range entries[min(at.Read, len(entries)):] {
+			if len(out.Items) == l.limit || seen == mostEntries {
+				out.Next, err = d.seal(l.name, l.filter, at)
+				return out, err
 			}
-			if err != nil {
-				yield(Record{}, unreadable(link, err))
-				return
-			}
-			for _, e := range entries {
-				if !matches(e) {
-					continue
-				}
+			seen, at.Read = seen+1, at.Read+1
+			if matches(e) {
 				r := newRecord(e)
 				r.Chain, r.Link = link.Chain, link.Seq
-				if !yield(r, nil) {
-					return
-				}
+				out.Items = append(out.Items, r)
 			}
 		}
+		at = auditPlace{Span: at.Span.Behind(link, newest)}
 	}
+	if len(links) == mostLinks {
+		out.Next, err = d.seal(l.name, l.filter, at)
+	}
+	return out, err
 }
 
 // unreadable names the link whose entries make no sense.
@@ -136,29 +163,4 @@ func unreadable(l audit.Link, err error) error {
 		return fmt.Errorf("audit chain %d, link %d: %w; nems audit verify tells more", l.Chain, l.Seq, err)
 	}
 	return err
-}
-
-// last keeps the last n of what comes.
-func last(all iter.Seq2[Record, error], n int) iter.Seq2[Record, error] {
-	return func(yield func(Record, error) bool) {
-		var ring []Record
-		next := 0
-		for r, err := range all {
-			if err != nil {
-				yield(Record{}, err)
-				return
-			}
-			if len(ring) < n {
-				ring = append(ring, r)
-				continue
-			}
-			ring[next] = r
-			next = (next + 1) % n
-		}
-		for i := range ring {
-			if !yield(ring[(next+i)%len(ring)], nil) {
-				return
-			}
-		}
-	}
 }

@@ -22,12 +22,12 @@ func export(t *testing.T) []string {
 	t.Helper()
 	d := newDesk(t)
 	for _, asid := range []nhs.ASID{"200000000115", "200000000116", "200000000117", "200000000118"} {
-		if err := d.PutSystems(t.Context(), []spine.Registration{system(asid)}); err != nil {
+		if err := operator.PutSystems.Run(t.Context(), d, []spine.Registration{system(asid)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	var lines []string
-	for _, link := range all(t, d.Chain(t.Context(), time.Time{}, time.Time{})) {
+	for _, link := range all(t, operator.Each(t.Context(), d, operator.ExportChain, operator.Matching(operator.ChainFilter{From: time.Time{}, To: time.Time{}}))) {
 		line, err := json.Marshal(link)
 		if err != nil {
 			t.Fatal(err)
@@ -138,13 +138,13 @@ func TestExportsAreReadStrictly(t *testing.T) {
 func TestExportsOfSpansFitTogether(t *testing.T) {
 	d := newDesk(t)
 	for _, asid := range []nhs.ASID{"200000000115", "200000000116", "200000000117"} {
-		if err := d.PutSystems(t.Context(), []spine.Registration{system(asid)}); err != nil {
+		if err := operator.PutSystems.Run(t.Context(), d, []spine.Registration{system(asid)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	links := all(t, d.Chain(t.Context(), time.Time{}, time.Time{}))
+	links := all(t, operator.Each(t.Context(), d, operator.ExportChain, operator.Matching(operator.ChainFilter{From: time.Time{}, To: time.Time{}})))
 	cut := links[1].At
-	whole := append(all(t, d.Chain(t.Context(), time.Time{}, cut)), all(t, d.Chain(t.Context(), cut, time.Time{}))...)
+	whole := append(all(t, operator.Each(t.Context(), d, operator.ExportChain, operator.Matching(operator.ChainFilter{From: time.Time{}, To: cut}))), all(t, operator.Each(t.Context(), d, operator.ExportChain, operator.Matching(operator.ChainFilter{From: cut, To: time.Time{}})))...)
 	for i, link := range links {
 		if whole[i].Seq != link.Seq {
 			t.Fatalf("place %d: expected link %d; received %d", i, link.Seq, whole[i].Seq)

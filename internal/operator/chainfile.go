@@ -16,6 +16,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/plain"
+	"nems/internal/store"
 )
 
 // ChainLink is one link of the audit as a line of an exported chain: its
@@ -36,31 +37,50 @@ type ChainHead struct {
 	Hash  string `json:"hash"`
 }
 
-// Chain yields the links whose commit lies in [from, to), oldest first; zero
-// times set no limit. Exports of neighbouring spans of time make one chain when
-// they are put together.
-func (d Desk) Chain(ctx context.Context, from, to time.Time) iter.Seq2[ChainLink, error] {
-	return func(yield func(ChainLink, error) bool) {
-		entry := d.readEntry(Filter{From: from, To: to})
+// ChainFilter bounds the moments of the links' commits: [From, To); zero times
+// set no limit.
+type ChainFilter struct {
+	From time.Time `json:"from,omitzero" jsonschema:"committed not before"`
+	To   time.Time `json:"to,omitzero" jsonschema:"committed before"`
+}
+
+// chain lists the links whose commit lies within a span of time, oldest first, as
+// of the moment of the first page. Exports of neighbouring spans make one chain
+// when they are put together. That somebody exports is itself recorded.
+func (d Desk) chain(ctx context.Context, s Search[ChainFilter]) (none Page[ChainLink], err error) {
+	l, err := list[store.AuditSpan](d, "chain", s.Filter, s.Paging)
+	if err != nil {
+		return none, err
+	}
+	f, left := s.Filter, l.after
+	if s.After == "" {
+		entry := d.readEntry(Filter{From: f.From, To: f.To})
 		entry.Action = audit.ActionExportAudit
 		d.Store.Record(entry)
-		early := from
-		if !early.IsZero() {
-			early = early.Add(-slack)
-		}
-		for link, err := range d.Store.Links(ctx, early, to) {
-			if err == nil && link.At.Before(from) {
-				continue
-			}
-			var line ChainLink
-			if err == nil {
-				line, err = newChainLink(link)
-			}
-			if !yield(line, err) || err != nil {
-				return
-			}
+		if left, err = d.Store.AuditSpan(ctx, sooner(f.From), f.To); err != nil {
+			return none, err
 		}
 	}
+	links, err := d.Store.AuditLinks(ctx, left, false, l.limit)
+	if err != nil {
+		return none, err
+	}
+	out, seen := Page[ChainLink]{Items: []ChainLink{}}, 0
+	for i, link := range links {
+		left = left.Behind(link, false)
+		if !link.At.Before(f.From) && (f.To.IsZero() || link.At.Before(f.To)) {
+			line, err := newChainLink(link.Link)
+			if err != nil {
+				return none, err
+			}
+			out.Items, seen = append(out.Items, line), seen+len(line.Entries)
+		}
+		if i+1 == l.limit || seen >= mostEntries && i+1 < len(links) {
+			out.Next, err = d.seal(l.name, l.filter, left)
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 func newChainLink(l audit.Link) (ChainLink, error) {

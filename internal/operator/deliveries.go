@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"net/http"
-	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"nems/internal/audit"
@@ -71,67 +69,63 @@ type DeliveryFilter struct {
 	// From and To bound the moments of acceptance: [From, To).
 	From time.Time `json:"from,omitzero"`
 	To   time.Time `json:"to,omitzero"`
-	// First is how many are returned at most; 0: all.
-	First int `json:"first,omitempty"`
 }
 
-// deliveryPage is how many deliveries are read at a time.
-const deliveryPage = 500
-
+// query is what the filter asks of a store.
 func (f DeliveryFilter) query() (store.DeliveryQuery, error) {
-	q := store.DeliveryQuery{Mailbox: f.Mailbox, Event: store.EventID(f.Event), Code: f.EventType, State: f.State, From: f.From, To: f.To, Max: deliveryPage}
+	q := store.DeliveryQuery{Mailbox: f.Mailbox, Event: store.EventID(f.Event), Code: f.EventType, State: f.State, From: f.From, To: f.To}
 	switch {
 	case f.State != "" && !slices.Contains(store.DeliveryStates, f.State):
-		return q, invalid("state: expected one of %v", store.DeliveryStates)
-	case f.First < 0 || f.Event < 0:
-		return q, invalid("first and event: expected no negative number")
+		return q, expected("state", fmt.Sprintf("one of %v", store.DeliveryStates), string(f.State))
+	case f.Event < 0:
+		return q, expected("event", "no negative number", strconv.FormatInt(f.Event, 10))
 	}
 	if f.Subscription != "" {
 		id, err := subscription.ParseID(f.Subscription)
 		if err != nil {
-			return q, invalid("subscription: %s", err)
+			return q, invalid("subscription", "subscription: %s", err)
 		}
 		q.Subscription = id
 	}
 	return q, nil
 }
 
-// Deliveries yields what a filter selects, by mailbox and, within one, in the
-// order of acceptance. An unknown mailbox is store.ErrNotFound.
-func (d Desk) Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error] {
-	return func(yield func(Delivery, error) bool) {
-		q, err := f.query()
-		for n := 0; err == nil; {
-			var page []store.Delivery
-			if page, err = d.Store.Deliveries(ctx, q); errors.Is(err, store.ErrNotFound) {
-				err = fmt.Errorf("mailbox %s: %w", f.Mailbox, err)
-			}
-			if err != nil {
-				break
-			}
-			for _, row := range page {
-				if !yield(newDelivery(row), nil) {
-					return
-				}
-				if n++; n == f.First {
-					return
-				}
-			}
-			if len(page) < q.Max {
-				return
-			}
-			last := page[len(page)-1]
-			q.AfterMailbox, q.AfterEvent = last.Mailbox, last.Event
-		}
-		yield(Delivery{}, err)
-	}
+// deliveryPlace is a place in the list of deliveries.
+type deliveryPlace struct {
+	Mailbox int64
+	Event   store.EventID
 }
 
-// Delivery finds one by its id, or store.ErrNotFound.
-func (d Desk) Delivery(ctx context.Context, id string) (Delivery, error) {
-	row, err := d.Store.Delivery(ctx, id)
+// deliveries lists what a filter selects, by mailbox and, within one, in the
+// order of acceptance. An unknown mailbox is NotFound.
+func (d Desk) deliveries(ctx context.Context, s Search[DeliveryFilter]) (none Page[Delivery], err error) {
+	l, err := list[deliveryPlace](d, "deliveries", s.Filter, s.Paging)
 	if err != nil {
-		return Delivery{}, err
+		return none, err
+	}
+	q, err := s.Filter.query()
+	if err != nil {
+		return none, err
+	}
+	q.AfterMailbox, q.AfterEvent, q.Max = l.after.Mailbox, l.after.Event, l.limit+1
+	rows, err := d.Store.Deliveries(ctx, q)
+	if err != nil {
+		return none, named(err, "mailbox", s.Filter.Mailbox)
+	}
+	found, err := page(l, rows, func(d store.Delivery) deliveryPlace { return deliveryPlace{d.Mailbox, d.Event} })
+	return shown(found, err, func(d store.Delivery) (Delivery, error) { return newDelivery(d), nil })
+}
+
+// DeliveryRef names a delivery.
+type DeliveryRef struct {
+	ID string `path:"id"`
+}
+
+// delivery finds one by its id, or NotFound.
+func (d Desk) delivery(ctx context.Context, ref DeliveryRef) (Delivery, error) {
+	row, err := d.Store.Delivery(ctx, ref.ID)
+	if err != nil {
+		return Delivery{}, named(err, "delivery", ref.ID)
 	}
 	return newDelivery(row), nil
 }
@@ -157,9 +151,15 @@ type Moved struct {
 	Left []string `json:"left,omitempty"`
 }
 
-// MoveDeliveries moves deliveries, as far as they are in a state for it.
-// ErrInvalid for a move that is none.
-func (d Desk) MoveDeliveries(ctx context.Context, move Move, ids []string) (Moved, error) {
+// Moving names deliveries and what to do to them.
+type Moving struct {
+	Move Move     `path:"move"`
+	IDs  []string `body:""`
+}
+
+// moveDeliveries moves deliveries, as far as they are in a state for it. Invalid
+// for a move that there is not.
+func (d Desk) moveDeliveries(ctx context.Context, m Moving) (out Moved, err error) {
 	verb, ok := map[Move]struct {
 		do     func(context.Context, string, time.Time, audit.Entry) error
 		action audit.Action
@@ -167,15 +167,14 @@ func (d Desk) MoveDeliveries(ctx context.Context, move Move, ids []string) (Move
 		Retry:  {d.Store.RetryDelivery, audit.ActionRetryDelivery},
 		Park:   {d.Store.ParkDelivery, audit.ActionParkDelivery},
 		Resend: {d.Store.ResendDelivery, audit.ActionResendDelivery},
-	}[move]
+	}[m.Move]
 	if !ok {
-		return Moved{}, invalid("move: expected %s, %s or %s", Retry, Park, Resend)
+		return out, expected("move", fmt.Sprintf("%s, %s or %s", Retry, Park, Resend), string(m.Move))
 	}
-	if len(ids) > maxMoves {
-		return Moved{}, invalid("at most %d deliveries at a time", maxMoves)
+	if len(m.IDs) > maxMoves {
+		return out, invalid("", "at most %d deliveries at a time", maxMoves)
 	}
-	var out Moved
-	for _, id := range ids {
+	for _, id := range m.IDs {
 		err := verb.do(ctx, id, d.Now(), d.entry(verb.action, id))
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -187,47 +186,4 @@ func (d Desk) MoveDeliveries(ctx context.Context, move Move, ids []string) (Move
 		}
 	}
 	return out, nil
-}
-
-func searchDeliveries(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var f DeliveryFilter
-	if err := read(w, r, &f); err != nil {
-		return err
-	}
-	return stream(w, d.Deliveries(r.Context(), f))
-}
-
-func showDelivery(d Desk, w http.ResponseWriter, r *http.Request) error {
-	row, err := d.Delivery(r.Context(), r.PathValue("id"))
-	if err == nil {
-		answer(w, http.StatusOK, row)
-	}
-	return err
-}
-
-func moveDeliveries(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var ids []string
-	if err := read(w, r, &ids); err != nil {
-		return err
-	}
-	n, err := d.MoveDeliveries(r.Context(), Move(r.PathValue("move")), ids)
-	if err == nil {
-		answer(w, http.StatusOK, n)
-	}
-	return err
-}
-
-// Deliveries is Desk.Deliveries.
-func (c *Client) Deliveries(ctx context.Context, f DeliveryFilter) iter.Seq2[Delivery, error] {
-	return lines[Delivery](ctx, c, "deliveries/search", f)
-}
-
-// Delivery is Desk.Delivery.
-func (c *Client) Delivery(ctx context.Context, id string) (out Delivery, err error) {
-	return out, c.call(ctx, http.MethodGet, "deliveries/"+url.PathEscape(id), nil, &out)
-}
-
-// MoveDeliveries is Desk.MoveDeliveries.
-func (c *Client) MoveDeliveries(ctx context.Context, move Move, ids []string) (out Moved, err error) {
-	return out, c.call(ctx, http.MethodPost, "deliveries/move/"+url.PathEscape(string(move)), ids, &out)
 }

@@ -1,10 +1,8 @@
 package operator_test
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
-	"iter"
 	"slices"
 	"testing"
 
@@ -59,56 +57,59 @@ func TestDeliveries(t *testing.T) {
 			}
 			id := accepted(t, db, "FAR", 3)
 			accepted(t, db, "FARTHER", 1)
-			list, show, move := d.Deliveries, d.Delivery, d.MoveDeliveries
+			var face operator.Face = d
 			if kind == "client" {
-				c := newClient(t, d)
-				list, show, move = c.Deliveries, c.Delivery, c.MoveDeliveries
+				face = newClient(t, d)
 			}
-			find := func(f operator.DeliveryFilter) []operator.Delivery { return all(t, list(ctx, f)) }
+			find := func(f operator.DeliveryFilter) []operator.Delivery {
+				return all(t, operator.Each(ctx, face, operator.FindDeliveries, operator.Matching(f)))
+			}
+			move := func(move operator.Move, ids []string) (operator.Moved, error) {
+				return operator.MoveDeliveries.Do(ctx, face, operator.Moving{Move: move, IDs: ids})
+			}
 			far := find(operator.DeliveryFilter{Mailbox: "far"})
 			if len(far) != 4 || far[0].State != store.Waiting || far[0].Mailbox != "FAR" {
 				t.Fatalf("%+v", far)
 			}
-			if got := find(operator.DeliveryFilter{Subscription: id.String(), First: 3}); len(got) != 3 || !slices.Contains(got[0].Subscriptions, id.String()) {
+			if got := find(operator.DeliveryFilter{Subscription: id.String()}); len(got) != 4 || !slices.Contains(got[0].Subscriptions, id.String()) {
 				t.Errorf("by subscription: %+v", got)
 			}
 			if got := find(operator.DeliveryFilter{Event: far[3].Event}); len(got) != 2 {
 				t.Errorf("by event: %+v", got)
 			}
 			ids := []string{far[0].ID, far[2].ID, "none"}
-			if done, err := move(ctx, operator.Park, ids); err != nil || done.Moved != 2 || !slices.Equal(done.Left, []string{"none"}) {
+			if done, err := move(operator.Park, ids); err != nil || done.Moved != 2 || !slices.Equal(done.Left, []string{"none"}) {
 				t.Errorf("parked: %+v, %v", done, err)
 			}
 			if got := find(operator.DeliveryFilter{State: store.Parked}); len(got) != 2 || got[1].ID != far[2].ID {
 				t.Errorf("parked: %+v", got)
 			}
-			if done, err := move(ctx, operator.Retry, ids[:1]); err != nil || done.Moved != 1 {
+			if done, err := move(operator.Retry, ids[:1]); err != nil || done.Moved != 1 {
 				t.Errorf("retried: %+v, %v", done, err)
 			}
-			if got, err := show(ctx, far[0].ID); err != nil || got.State != store.Waiting {
+			if got, err := operator.ShowDelivery.Do(ctx, face, operator.DeliveryRef{ID: far[0].ID}); err != nil || got.State != store.Waiting {
 				t.Errorf("shown: %+v, %v", got, err)
 			}
-			refusedMoves(t, list, show, move)
+			refusedMoves(t, face)
 			eventually(t, "audited", func() bool {
-				return len(all(t, d.Audit(ctx, operator.Filter{Action: "delivery-park"}))) == 2 && len(all(t, d.Audit(ctx, operator.Filter{Action: "delivery-retry"}))) == 1
+				return len(all(t, operator.Each(ctx, d, operator.SearchAudit, operator.Matching(operator.Filter{Action: "delivery-park"})))) == 2 && len(all(t, operator.Each(ctx, d, operator.SearchAudit, operator.Matching(operator.Filter{Action: "delivery-retry"})))) == 1
 			})
 		})
 	}
 }
 
-func refusedMoves(t *testing.T, list func(context.Context, operator.DeliveryFilter) iter.Seq2[operator.Delivery, error],
-	show func(context.Context, string) (operator.Delivery, error), move func(context.Context, operator.Move, []string) (operator.Moved, error)) {
+func refusedMoves(t *testing.T, d operator.Face) {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := move(ctx, "drop", nil); !errors.Is(err, operator.ErrInvalid) {
+	if _, err := operator.MoveDeliveries.Do(ctx, d, operator.Moving{Move: "drop"}); !errors.Is(err, operator.Invalid) {
 		t.Errorf("no such move: %v", err)
 	}
-	if _, err := show(ctx, "zzz-1"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := operator.ShowDelivery.Do(ctx, d, operator.DeliveryRef{ID: "zzz-1"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("no such delivery: %v", err)
 	}
 	for name, f := range map[string]operator.DeliveryFilter{"state": {State: "lost"}, "subscription": {Subscription: "x"}} {
-		for _, err := range list(ctx, f) {
-			if !errors.Is(err, operator.ErrInvalid) {
+		for _, err := range operator.Each(ctx, d, operator.FindDeliveries, operator.Matching(f)) {
+			if !errors.Is(err, operator.Invalid) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -33,7 +33,7 @@ type EventType struct {
 	LifeCycle
 }
 
-// parse reads the dates: ErrInvalid for one that is none.
+// parse reads the dates: Invalid for a text that is no date.
 func (l LifeCycle) parse() (catalogue.LifeCycle, error) {
 	out := catalogue.LifeCycle{State: l.State, URL: l.URL}
 	for _, d := range []struct {
@@ -45,22 +45,21 @@ func (l LifeCycle) parse() (catalogue.LifeCycle, error) {
 		}
 		at, err := time.Parse(dateForm, d.text)
 		if err != nil {
-			return out, invalid("%s: expected a date such as 2026-03-31", d.name)
+			return out, expected(d.name, "a date such as 2026-03-31", d.text)
 		}
 		*d.into = at
 	}
 	return out, nil
 }
 
-// check says what is wrong with a life cycle that is about to be set:
-// ErrInvalid.
+// check says what is wrong with a life cycle that is about to be set: Invalid.
 func (l LifeCycle) check() error {
 	life, err := l.parse()
 	if err != nil {
 		return err
 	}
 	if err := life.Check(); err != nil {
-		return invalid("%v", err)
+		return invalid("", "%v", err)
 	}
 	return nil
 }
@@ -86,17 +85,23 @@ func writeLifeCycle(l catalogue.LifeCycle) LifeCycle {
 	return LifeCycle{State: l.State, Deprecated: date(l.Deprecated), NoLongerSupported: date(l.NoLongerSupported), Withdrawn: date(l.Withdrawn), URL: l.URL}
 }
 
-// EventTypes lists the event types by code, each with its life cycle as of now.
-func (d Desk) EventTypes(ctx context.Context) ([]EventType, error) {
+// eventTypes lists the event types by code, each with its life cycle as of now.
+func (d Desk) eventTypes(ctx context.Context, p Paging) (none Page[EventType], err error) {
+	l, err := list[string](d, "event types", nil, p)
+	if err != nil {
+		return none, err
+	}
 	types, err := d.types(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	var out []EventType
-	for _, t := range types.Types() {
-		out = append(out, EventType{Code: t.Code, Display: t.Display, Workflow: t.Workflow, Publishers: t.Publishers, LifeCycle: writeLifeCycle(t.LifeCycle)})
+	for _, t := range types.Types() { // by code
+		if t.Code > l.after {
+			out = append(out, EventType{Code: t.Code, Display: t.Display, Workflow: t.Workflow, Publishers: t.Publishers, LifeCycle: writeLifeCycle(t.LifeCycle)})
+		}
 	}
-	return out, nil
+	return page(l, out, func(t EventType) string { return t.Code })
 }
 
 // types reads the stored life cycles itself: what was just set must show.
@@ -114,22 +119,28 @@ func (d Desk) types(ctx context.Context) (*catalogue.Catalogue, error) {
 	return d.Types().WithLifeCycles(changed), nil
 }
 
-// SetLifeCycle moves an event type to another state, in force on every node
+// LifeCycleOf is a life cycle for an event type.
+type LifeCycleOf struct {
+	Code      string `path:"code"`
+	LifeCycle `body:""`
+}
+
+// setLifeCycle moves an event type to another state, in force on every node
 // within a second. Subscriptions that there are keep working (NEMS, "Event
-// Lifecycle and Deprecation"). ErrInvalid for a life cycle that cannot be
-// right, store.ErrNotFound for an unknown code.
-func (d Desk) SetLifeCycle(ctx context.Context, code string, l LifeCycle) error {
+// Lifecycle and Deprecation"). Invalid for a life cycle that cannot be right,
+// NotFound for an unknown code.
+func (d Desk) setLifeCycle(ctx context.Context, l LifeCycleOf) (none None, err error) {
 	if err := l.check(); err != nil {
-		return err
+		return none, err
 	}
-	if _, known := d.Types().Type(code); !known {
-		return named(store.ErrNotFound, "event type", code)
+	if _, known := d.Types().Type(l.Code); !known {
+		return none, named(store.ErrNotFound, "event type", l.Code)
 	}
-	value, err := json.Marshal(l)
+	value, err := json.Marshal(l.LifeCycle)
 	if err != nil {
-		return err
+		return none, err
 	}
 	entry := d.entry(audit.ActionSetEventType, string(l.State))
-	entry.EventType = code
-	return d.Store.PutLifeCycle(ctx, store.LifeCycle{Code: code, Value: value}, entry)
+	entry.EventType = l.Code
+	return none, d.Store.PutLifeCycle(ctx, store.LifeCycle{Code: l.Code, Value: value}, entry)
 }

@@ -6,246 +6,116 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
-	"io"
-	"iter"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"reflect"
+	"runtime/debug"
 	"strings"
-	"time"
 
-	"nems/internal/nhs"
 	"nems/internal/spine"
-	"nems/internal/store"
 )
 
 // Prefix is the path that everything for operators lies under.
 const Prefix = "/operator/"
 
-// userHeader names the account that a command runs under.
-const userHeader = "Nems-Operator"
+const (
+	// userHeader names the account that a command runs under.
+	userHeader = "Nems-Operator"
+	// maxRequest limits a request's body: a file of some 10,000 systems.
+	maxRequest = 16 << 20
+	// mostRequests are answered at a time; beyond it is TooMany.
+	mostRequests = 32
+)
 
-// maxRequest limits a request's body: a file of some 10,000 systems.
-const maxRequest = 16 << 20
-
-// Handler offers a Desk under Prefix to whoever shows the token.
+// Handler offers a Desk under Prefix.
 type Handler struct {
-	Desk  Desk
-	Token string
+	// Desk does the work; who calls takes the place of its Caller.
+	Desk Desk
+	// Admit says who sends a request, or returns an Unauthenticated error.
+	Admit func(*http.Request) (Caller, error)
 	Log   *slog.Logger
 }
 
-// Mount adds the routes to a mux.
+// Mount adds the verbs to a mux.
 func (h Handler) Mount(mux *http.ServeMux) {
-	for pattern, serve := range map[string]func(Desk, http.ResponseWriter, *http.Request) error{
-		"GET systems":                 listSystems,
-		"POST systems":                putSystems,
-		"GET systems/{asid}":          showSystem,
-		"POST systems/{asid}/revoke":  revokeSystem,
-		"GET mailboxes":               listMailboxes,
-		"POST mailboxes":              putMailboxes,
-		"POST workflows":              putWorkflows,
-		"GET event-types":             listEventTypes,
-		"PUT event-types/{code}":      setLifeCycle,
-		"POST subscriptions/search":   searchSubscriptions,
-		"POST subscriptions/approve":  approveSubscriptions,
-		"POST deliveries/search":      searchDeliveries,
-		"GET deliveries/{id}":         showDelivery,
-		"POST deliveries/move/{move}": moveDeliveries,
-		"POST quotas/search":          searchQuotas,
-		"POST audit/search":           searchAudit,
-		"POST audit/chain":            exportChain,
-	} {
-		method, path, _ := strings.Cut(pattern, " ")
-		mux.HandleFunc(method+" "+Prefix+path, h.serve(serve))
+	room := make(chan struct{}, mostRequests)
+	for _, a := range verbs {
+		s := a.about()
+		mux.HandleFunc(s.method+" "+Prefix+s.path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-store")
+			if err := h.serve(room, a, w, r); err != nil {
+				h.fail(w, a, err)
+			}
+		})
 	}
 }
 
-// serve lets in who shows the token, names the operator, and answers errors.
-func (h Handler) serve(f func(Desk, http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		if !h.admits(r) {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			answer(w, http.StatusUnauthorized, problem{"the operator token is missing or not this service's"})
-			return
-		}
-		desk := h.Desk
-		desk.User = r.Header.Get(userHeader)
-		if names := spine.PeerNames(r); len(names) > 0 {
-			desk.Certificate = names[0]
-		}
-		if err := f(desk, w, r); err != nil {
-			h.fail(w, err)
-		}
+// serve has one request done, once it is known who sends it.
+func (h Handler) serve(room chan struct{}, a act, w http.ResponseWriter, r *http.Request) (err error) {
+	desk, s := h.Desk, a.about()
+	if desk.Caller, err = h.Admit(r); err != nil {
+		return err
 	}
-}
-
-// admits compares the token in constant time.
-func (h Handler) admits(r *http.Request) bool {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(h.Token))
-	return bearer && h.Token != "" && subtle.ConstantTimeCompare(got[:], want[:]) == 1
-}
-
-// problem is the body of an answer that refuses.
-type problem struct {
-	Error string `json:"error"`
-}
-
-func (h Handler) fail(w http.ResponseWriter, err error) {
-	status := http.StatusInternalServerError
-	switch {
-	case errors.Is(err, ErrInvalid):
-		status = http.StatusUnprocessableEntity
-	case errors.Is(err, store.ErrNotFound):
-		status = http.StatusNotFound
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed):
-		status = http.StatusServiceUnavailable
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
 	default:
-		h.Log.Error("operator request", "error", err)
+		return &Error{Code: TooMany, Message: "too many requests of operators are being answered"}
 	}
-	answer(w, status, problem{err.Error()})
-}
-
-func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
-}
-
-// read decodes a request's body; a member that nobody knows is refused.
-func read(w http.ResponseWriter, r *http.Request, into any) error {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return invalid("the body cannot be read: %s", err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return invalid("the body has something behind its end")
-	}
-	return nil
-}
-
-// show answers with a list.
-func show[T any](w http.ResponseWriter, list func(context.Context) ([]T, error), r *http.Request) error {
-	all, err := list(r.Context())
-	if err == nil {
-		answer(w, http.StatusOK, all)
-	}
-	return err
-}
-
-func listSystems(d Desk, w http.ResponseWriter, r *http.Request) error {
-	return show(w, d.Systems, r)
-}
-
-func showSystem(d Desk, w http.ResponseWriter, r *http.Request) error {
-	s, err := d.System(r.Context(), nhs.ASID(r.PathValue("asid")))
-	if err == nil {
-		answer(w, http.StatusOK, s)
-	}
-	return err
-}
-
-func putSystems(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var systems []spine.Registration
-	return done(w, read(w, r, &systems), func() error { return d.PutSystems(r.Context(), systems) })
-}
-
-func revokeSystem(d Desk, w http.ResponseWriter, r *http.Request) error {
-	return done(w, nil, func() error { return d.RevokeSystem(r.Context(), nhs.ASID(r.PathValue("asid"))) })
-}
-
-func listMailboxes(d Desk, w http.ResponseWriter, r *http.Request) error {
-	return show(w, d.Mailboxes, r)
-}
-
-func putMailboxes(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var boxes []Mailbox
-	return done(w, read(w, r, &boxes), func() error { return d.PutMailboxes(r.Context(), boxes) })
-}
-
-func listEventTypes(d Desk, w http.ResponseWriter, r *http.Request) error {
-	return show(w, d.EventTypes, r)
-}
-
-func setLifeCycle(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var l LifeCycle
-	return done(w, read(w, r, &l), func() error { return d.SetLifeCycle(r.Context(), r.PathValue("code"), l) })
-}
-
-func searchQuotas(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var f QuotaFilter
-	if err := read(w, r, &f); err != nil {
+	request, answer := reflect.New(s.binding.request), reflect.New(s.answer)
+	if err := desk.may(s.role); err != nil { // before its body is read
 		return err
 	}
-	return show(w, func(ctx context.Context) ([]QuotaUse, error) { return d.QuotaUses(ctx, f) }, r)
-}
-
-func searchSubscriptions(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var f SubscriptionFilter
-	if err := read(w, r, &f); err != nil {
+	if err := s.binding.read(w, r, request.Interface()); err != nil {
 		return err
 	}
-	return stream(w, d.Subscriptions(r.Context(), f))
-}
-
-func approveSubscriptions(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var ids []string
-	return done(w, read(w, r, &ids), func() error { return d.ApproveSubscriptions(r.Context(), ids) })
-}
-
-func searchAudit(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var f Filter
-	if err := read(w, r, &f); err != nil {
+	if err := guarded(r.Context(), desk, a, request.Interface(), answer.Interface()); err != nil {
 		return err
 	}
-	return stream(w, d.Audit(r.Context(), f))
-}
-
-// span is the body of a request for the chain.
-type span struct {
-	From time.Time `json:"from,omitzero"`
-	To   time.Time `json:"to,omitzero"`
-}
-
-func exportChain(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var s span
-	if err := read(w, r, &s); err != nil {
-		return err
-	}
-	return stream(w, d.Chain(r.Context(), s.From, s.To))
-}
-
-// done runs a change, unless its request could not be read, and answers that
-// it is made.
-func done(w http.ResponseWriter, err error, change func() error) error {
-	if err == nil {
-		err = change()
-	}
-	if err == nil {
+	if s.answer == reflect.TypeFor[None]() {
 		w.WriteHeader(http.StatusNoContent)
+		return nil
 	}
-	return err
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer.Interface())
+	return nil
 }
 
-// stream writes what comes as JSON lines. An error before the first line is
-// answered; one after it breaks the connection off, so that nobody takes a part
-// for the whole.
-func stream[T any](w http.ResponseWriter, all iter.Seq2[T, error]) error {
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	lines, started := json.NewEncoder(w), false
-	for line, err := range all {
-		if err != nil && started {
-			panic(http.ErrAbortHandler)
+// guarded asks the desk and makes an error of a panic, so that a defect costs one
+// request and is answered.
+func guarded(ctx context.Context, d Desk, a act, request, answer any) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Code: Internal, Message: "a defect; the log tells more", cause: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
 		}
-		if err != nil {
-			return err
-		}
-		started = true
-		if err := lines.Encode(line); err != nil {
-			panic(http.ErrAbortHandler)
-		}
+	}()
+	return d.ask(ctx, a, request, answer)
+}
+
+// fail answers with an error and logs those that are nobody's request.
+func (h Handler) fail(w http.ResponseWriter, a act, err error) {
+	e := asError(err)
+	if e.Code == Internal {
+		h.Log.Error("operator request", "verb", a.about().name, "error", errors.Join(e, e.cause))
 	}
-	return nil
+	refuse(w, e)
+}
+
+// Bearer admits whoever shows a token, with all roles. They are called what the
+// header Nems-Operator says, and what their client certificate does.
+func Bearer(token string) func(*http.Request) (Caller, error) {
+	want := sha256.Sum256([]byte(token))
+	return func(r *http.Request) (Caller, error) {
+		shown, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(shown))
+		if !bearer || token == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			return Caller{}, &Error{Code: Unauthenticated, Message: "the operator token is missing or not this service's"}
+		}
+		c := Caller{User: r.Header.Get(userHeader), Roles: AllRoles}
+		if names := spine.PeerNames(r); len(names) > 0 {
+			c.Certificate = names[0]
+		}
+		return c, nil
+	}
 }

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"nems/internal/audit"
@@ -22,42 +23,46 @@ type Mailbox struct {
 	Remote bool `json:"remote,omitempty"`
 }
 
-// validate says what cannot be right.
-func (m Mailbox) validate() error {
+// wrong says what cannot be right: the member and the reason; nil when nothing is.
+func (m Mailbox) wrong() (member string, why error) {
 	_, wrongID := store.MailboxKey(m.ID)
 	ods, err := nhs.ParseODSCode(string(m.ODS))
 	switch {
 	case wrongID != nil:
-		return fmt.Errorf("id: %w", wrongID)
+		return "id", wrongID
 	case err != nil || ods != m.ODS:
-		return fmt.Errorf("ods: %w", nhs.ErrODSCode)
+		return "ods", nhs.ErrODSCode
 	case !m.Remote && m.Password == "":
-		return fmt.Errorf("password: a mailbox that is served here needs one")
+		return "password", errors.New("a mailbox that is served here needs one")
 	case m.Remote && m.Password != "":
-		return fmt.Errorf("password: that of a remote mailbox is its MESH's affair")
+		return "password", errors.New("that of a remote mailbox is its MESH's affair")
 	}
-	return nil
+	return "", nil
 }
 
-// Mailboxes lists all mailboxes, without their passwords.
-func (d Desk) Mailboxes(ctx context.Context) ([]Mailbox, error) {
-	rows, err := d.Store.Mailboxes(ctx)
+// mailboxes lists the mailboxes, without their passwords, in the order in which
+// they were first put.
+func (d Desk) mailboxes(ctx context.Context, p Paging) (none Page[Mailbox], err error) {
+	l, err := list[int64](d, "mailboxes", nil, p)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	boxes := make([]Mailbox, len(rows))
-	for i, row := range rows {
-		boxes[i] = Mailbox{ID: row.ID, Name: row.Name, ODS: row.ODS, Remote: row.Remote}
+	rows, err := d.Store.MailboxesAfter(ctx, l.after, l.limit+1)
+	if err != nil {
+		return none, err
 	}
-	return boxes, nil
+	found, err := page(l, rows, func(m store.Mailbox) int64 { return m.Row })
+	return shown(found, err, func(m store.Mailbox) (Mailbox, error) {
+		return Mailbox{ID: m.ID, Name: m.Name, ODS: m.ODS, Remote: m.Remote}, nil
+	})
 }
 
-// PutMailboxes keeps mailboxes, replacing those with the same id. All are
-// checked before the first is kept: ErrInvalid.
-func (d Desk) PutMailboxes(ctx context.Context, boxes []Mailbox) error {
+// putMailboxes keeps mailboxes, replacing those with the same id. All are
+// checked before the first is kept: Invalid.
+func (d Desk) putMailboxes(ctx context.Context, boxes []Mailbox) (none None, err error) {
 	for i, box := range boxes {
-		if err := box.validate(); err != nil {
-			return invalid("mailbox %d (%s): %s", i+1, box.ID, err)
+		if member, why := box.wrong(); why != nil {
+			return none, invalid(element(i, member), "mailbox %d (%s): %s: %s", i+1, box.ID, member, why)
 		}
 	}
 	for i, box := range boxes {
@@ -65,7 +70,7 @@ func (d Desk) PutMailboxes(ctx context.Context, boxes []Mailbox) error {
 		shown.Password = ""
 		value, err := json.Marshal(shown)
 		if err != nil {
-			return err
+			return none, err
 		}
 		entry := d.entry(audit.ActionPutMailbox, digest(box.ID, value))
 		entry.Mailbox, entry.ODS = box.ID, box.ODS
@@ -74,8 +79,8 @@ func (d Desk) PutMailboxes(ctx context.Context, boxes []Mailbox) error {
 		d.Store.Record(entry)
 		row := store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password, Remote: box.Remote}
 		if _, err := d.Store.PutMailbox(ctx, row); err != nil {
-			return fmt.Errorf("mailbox %s, after %d of %d: %w", box.ID, i, len(boxes), err)
+			return none, fmt.Errorf("mailbox %s, after %d of %d: %w", box.ID, i, len(boxes), err)
 		}
 	}
-	return nil
+	return none, nil
 }

@@ -1,14 +1,12 @@
 // Package operator is what the people who run a NEMS do to it: register
 // systems and mailboxes, approve subscriptions, move event types through their
-// life cycle, read the audit. A Desk does it to a store, a Handler offers a
-// Desk over HTTP, and a Client is a Desk at the other end.
+// life cycle, read the audit. Each act is a Verb. A Desk does it to a store, a
+// Handler offers a Desk over HTTP, and a Client asks at the other end: both are
+// faces of the desk, with the same answers and errors.
 package operator
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"iter"
 	"time"
 
 	"nems/internal/audit"
@@ -20,7 +18,9 @@ import (
 // Registry keeps the registrations of systems; every change is on disk, with
 // its audit entry, when the method returns. Safe for concurrent use.
 type Registry interface {
-	Systems(ctx context.Context) ([]store.System, error)
+	// SystemsAfter lists the first max behind an ASID, in the order of their ASIDs,
+	// revoked ones too.
+	SystemsAfter(ctx context.Context, asid nhs.ASID, max int) ([]store.System, error)
 	// System returns store.ErrNotFound for an ASID that is not registered.
 	System(ctx context.Context, asid nhs.ASID) (store.System, error)
 	PutSystem(ctx context.Context, s store.System, e audit.Entry) error
@@ -29,7 +29,9 @@ type Registry interface {
 
 // Boxes keeps the MESH mailboxes and what they are registered for. Safe for concurrent use.
 type Boxes interface {
-	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
+	// MailboxesAfter lists the first max behind a row, in the order of their rows,
+	// in which they were first put. They come without their passwords.
+	MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error)
 	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
 	PutWorkflow(ctx context.Context, w store.Workflow) error
 }
@@ -40,11 +42,14 @@ type Cycles interface {
 	PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error
 }
 
-// Journal is the audit. Links yields the links whose commit lies in [from, to),
-// oldest first; zero times set no limit. Record notes an entry that joins the
-// next commit; it never waits.
+// Journal is the audit. Safe for concurrent use.
 type Journal interface {
-	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
+	// AuditSpan is what there is at this moment of the links whose commit lies in
+	// [from, to), and perhaps some beside them; zero times set no limit.
+	AuditSpan(ctx context.Context, from, to time.Time) (store.AuditSpan, error)
+	// AuditLinks returns the first max of them, the oldest or the newest first.
+	AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, max int) ([]store.AuditLink, error)
+	// Record notes an entry that joins the next commit; it never waits.
 	Record(e audit.Entry)
 }
 
@@ -52,6 +57,13 @@ type Journal interface {
 type Uses interface {
 	// QuotaUse lists those with the most first.
 	QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error)
+}
+
+// Sight shows the service as a whole. Safe for concurrent use.
+type Sight interface {
+	// Overview returns counts, the latest events and the first mailboxes. Its cost
+	// does not grow with what is stored.
+	Overview(ctx context.Context, latest int) (store.Overview, error)
 }
 
 // Store is all of that.
@@ -63,18 +75,11 @@ type Store interface {
 	Outgoing
 	Journal
 	Uses
+	Sight
 }
 
-// ErrInvalid: what was asked for cannot be done as it stands; the text around
-// it says what to change.
-var ErrInvalid = errors.New("refused")
-
-func invalid(format string, a ...any) error {
-	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, a...))
-}
-
-// Desk does an operator's work on a store. It is a value: Handler makes a copy
-// for each request, with the name of who asks.
+// Desk does an operator's work on a store. It is a value: each caller has a copy
+// with its own name. What it can do, the Verbs say.
 type Desk struct {
 	Store Store
 	// Types returns the event types as of now.
@@ -82,10 +87,10 @@ type Desk struct {
 	Now   func() time.Time
 	// Quotas are the limits of the service; nil when they are not known.
 	Quotas *store.Quotas
-	// User says who is at work, for the audit: the name of the account that the
-	// command runs under, which nobody has proven. Certificate is the name of the
-	// client certificate that was shown, "" without one.
-	User, Certificate string
+	// CursorKey is the secret that seals cursors, the same on all nodes of a
+	// database; nil: one of this process.
+	CursorKey []byte
+	Caller
 }
 
 // entry starts the audit entry of something that the operator does.

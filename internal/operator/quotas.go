@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"slices"
 
 	"nems/internal/store"
 )
@@ -25,31 +26,46 @@ type QuotaUse struct {
 	Limit *int64 `json:"limit,omitempty"`
 }
 
-// mostUses is how many owners a list shows of each quota: those with the most.
-const mostUses = 1000
+// usePlace is a place in the list of uses.
+type usePlace struct {
+	Quota store.Quota
+	Used  int64
+	Owner string
+}
 
-// QuotaUses lists the owners with their use of quotas, those with the most of
-// each first, 1,000 of each at most. ErrInvalid for a quota that there is not.
-func (d Desk) QuotaUses(ctx context.Context, f QuotaFilter) ([]QuotaUse, error) {
-	quotas, err := f.quotas()
+// quotaUses lists the owners with their use of quotas, those with the most of
+// each first. Invalid for a quota that there is not.
+func (d Desk) quotaUses(ctx context.Context, s Search[QuotaFilter]) (none Page[QuotaUse], err error) {
+	l, err := list[usePlace](d, "quota uses", s.Filter, s.Paging)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	out := []QuotaUse{}
-	for _, quota := range quotas {
-		found, err := d.Store.QuotaUse(ctx, store.QuotaQuery{Quota: quota, Owner: f.Owner, Max: mostUses})
+	quotas, err := s.Filter.quotas()
+	if err != nil {
+		return none, err
+	}
+	var found []store.QuotaUse
+	for _, quota := range quotas[max(0, slices.Index(quotas, l.after.Quota)):] {
+		q := store.QuotaQuery{Quota: quota, Owner: s.Filter.Owner, Max: l.limit + 1 - len(found)}
+		if quota == l.after.Quota {
+			q.AfterUsed, q.AfterOwner = l.after.Used, l.after.Owner
+		}
+		more, err := d.Store.QuotaUse(ctx, q)
 		if err != nil {
-			return nil, err
+			return none, err
 		}
-		for _, u := range found {
-			use := QuotaUse{Quota: quota.String(), Owner: u.Owner, Used: u.Used}
-			if d.Quotas != nil {
-				use.Limit = new(d.Quotas.Of(quota))
-			}
-			out = append(out, use)
+		if found = append(found, more...); len(found) > l.limit {
+			break
 		}
 	}
-	return out, nil
+	uses, err := page(l, found, func(u store.QuotaUse) usePlace { return usePlace{u.Quota, u.Used, u.Owner} })
+	return shown(uses, err, func(u store.QuotaUse) (QuotaUse, error) {
+		use := QuotaUse{Quota: u.Quota.String(), Owner: u.Owner, Used: u.Used}
+		if d.Quotas != nil {
+			use.Limit = new(d.Quotas.Of(u.Quota))
+		}
+		return use, nil
+	})
 }
 
 func (f QuotaFilter) quotas() ([]store.Quota, error) {
@@ -60,9 +76,11 @@ func (f QuotaFilter) quotas() ([]store.Quota, error) {
 	for _, name := range f.Quotas {
 		quota, ok := store.NamedQuota(name)
 		if !ok {
-			return nil, invalid("there is no quota %q by owner", name)
+			return nil, invalid("quotas", "there is no quota %q by owner", name)
 		}
-		out = append(out, quota)
+		if !slices.Contains(out, quota) {
+			out = append(out, quota)
+		}
 	}
 	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"regexp"
 	"time"
 
@@ -26,8 +25,10 @@ type Subscriptions interface {
 	// its audit entry, when it returns; store.ErrNotFound when there is none in
 	// status requested.
 	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
-	// Quarantined lists those that were found unreadable and match no more.
-	Quarantined(ctx context.Context) ([]store.Quarantined, error)
+	// QuarantinedAfter lists the first max behind an id of those that were found
+	// unreadable and match no more, in the order of their ids.
+	QuarantinedAfter(ctx context.Context, id subscription.ID, max int) ([]store.Quarantined, error)
+	IsQuarantined(ctx context.Context, id subscription.ID) (bool, error)
 }
 
 // Subscription is a subscription as operators see it: whom it is about shows
@@ -59,87 +60,75 @@ type SubscriptionFilter struct {
 	Quarantined bool `json:"quarantined,omitempty"`
 }
 
-// subscriptionPage is how many subscriptions are read at once.
-const subscriptionPage = 1000
-
-// Subscriptions yields the subscriptions that a filter selects, oldest first,
-// ended ones with status off as long as they are kept. ErrInvalid for a filter
-// that cannot be right.
-func (d Desk) Subscriptions(ctx context.Context, f SubscriptionFilter) iter.Seq2[Subscription, error] {
-	return func(yield func(Subscription, error) bool) {
-		if err := f.validate(); err != nil {
-			yield(Subscription{}, err)
-			return
-		}
-		if f.Quarantined {
-			d.quarantined(ctx, f)(yield)
-			return
-		}
-		q := store.SubscriptionQuery{ODS: f.ODS, Max: subscriptionPage}
-		if f.Status != "" {
-			q.Statuses = []subscription.Status{f.Status}
-		}
-		for {
-			page, err := d.Store.AllSubscriptions(ctx, q)
-			if err != nil {
-				yield(Subscription{}, err)
-				return
-			}
-			for _, s := range page {
-				if !yield(newSubscription(s), nil) {
-					return
-				}
-			}
-			if len(page) < q.Max {
-				return
-			}
-			q.After = page[len(page)-1].ID
-		}
+// subscriptions lists the subscriptions that a filter selects, oldest first,
+// ended ones with status off as long as they are kept. Invalid for a filter that
+// cannot be right.
+func (d Desk) subscriptions(ctx context.Context, s Search[SubscriptionFilter]) (none Page[Subscription], err error) {
+	if err := s.Filter.validate(); err != nil {
+		return none, err
 	}
+	if s.Filter.Quarantined {
+		return d.quarantined(ctx, s)
+	}
+	l, err := list[subscription.ID](d, "subscriptions", s.Filter, s.Paging)
+	if err != nil {
+		return none, err
+	}
+	q := store.SubscriptionQuery{ODS: s.Filter.ODS, After: l.after, Max: l.limit + 1}
+	if s.Filter.Status != "" {
+		q.Statuses = []subscription.Status{s.Filter.Status}
+	}
+	rows, err := d.Store.AllSubscriptions(ctx, q)
+	if err != nil {
+		return none, err
+	}
+	found, err := page(l, rows, func(s subscription.Subscription) subscription.ID { return s.ID })
+	return shown(found, err, func(s subscription.Subscription) (Subscription, error) { return newSubscription(s), nil })
 }
 
 func (f SubscriptionFilter) validate() error {
 	switch f.Status {
 	case "", subscription.Requested, subscription.Active, subscription.Off:
 	default:
-		return invalid("status: expected %s, %s or %s", subscription.Requested, subscription.Active, subscription.Off)
+		return expected("status", fmt.Sprintf("%s, %s or %s", subscription.Requested, subscription.Active, subscription.Off), string(f.Status))
 	}
 	if f.ODS == "" {
 		return nil
 	}
 	if ods, err := nhs.ParseODSCode(string(f.ODS)); err != nil || ods != f.ODS {
-		return invalid("ods: %s", nhs.ErrODSCode)
+		return invalid("ods", "ods: %s", nhs.ErrODSCode)
 	}
 	return nil
 }
 
-// quarantined yields those of the list of quarantined ones that a filter
-// selects.
-func (d Desk) quarantined(ctx context.Context, f SubscriptionFilter) iter.Seq2[Subscription, error] {
-	return func(yield func(Subscription, error) bool) {
-		all, err := d.Store.Quarantined(ctx)
-		if err != nil {
-			yield(Subscription{}, err)
-			return
-		}
-		for _, q := range all {
-			// Gone meanwhile: the entry shows what it still knows.
-			s, err := d.Store.Subscription(ctx, q.ID)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				yield(Subscription{}, err)
-				return
-			}
-			if f.Status != "" && f.Status != s.Status || f.ODS != "" && f.ODS != s.ODS {
-				continue
-			}
-			s.ID = q.ID
-			shown := newSubscription(s)
-			shown.Quarantined, shown.Problem = q.At, q.Reason
-			if !yield(shown, nil) {
-				return
-			}
-		}
+// quarantined lists those of the quarantined subscriptions that a filter selects.
+func (d Desk) quarantined(ctx context.Context, s Search[SubscriptionFilter]) (none Page[Subscription], err error) {
+	l, err := list[subscription.ID](d, "quarantined", s.Filter, s.Paging)
+	if err != nil {
+		return none, err
 	}
+	rows, err := d.Store.QuarantinedAfter(ctx, l.after, l.limit+1)
+	if err != nil {
+		return none, err
+	}
+	found, err := page(l, rows, func(q store.Quarantined) subscription.ID { return q.ID })
+	out := Page[Subscription]{Items: []Subscription{}, Next: found.Next}
+	for i := 0; i < len(found.Items) && err == nil; i++ {
+		var one subscription.Subscription
+		q := found.Items[i]
+		// Gone meanwhile: the entry shows what it still knows.
+		if one, err = d.Store.Subscription(ctx, q.ID); errors.Is(err, store.ErrNotFound) {
+			err = nil
+		}
+		if s.Filter.Status != "" && s.Filter.Status != one.Status || s.Filter.ODS != "" && s.Filter.ODS != one.ODS {
+			continue
+		}
+		one.ID = q.ID
+		shown := newSubscription(one)
+		shown.Quarantined, shown.Problem = q.At, q.Reason
+		out.Items = append(out.Items, shown)
+	}
+	return out, err
 }
 
 // newSubscription shows a subscription without its patient.
@@ -165,57 +154,62 @@ func withoutNHSNumbers(text string) string {
 	return tenDigits.ReplaceAllLiteralString(text, "[NHS number]")
 }
 
-// ApproveSubscriptions makes subscriptions active that wait for an operator:
+// approveSubscriptions makes subscriptions active that wait for an operator:
 // every event that is accepted after it returned is matched against them. All
-// are checked before the first is approved: ErrInvalid for an id that is none
-// or named twice, and for a subscription that does not wait; store.ErrNotFound
-// for one that is not there.
-func (d Desk) ApproveSubscriptions(ctx context.Context, ids []string) error {
+// are checked before the first is approved: Invalid for a text that is no id or
+// an id named twice, Conflict for a subscription that does not wait, NotFound for
+// one that is not there.
+func (d Desk) approveSubscriptions(ctx context.Context, ids []string) (none None, err error) {
 	waiting, err := d.waiting(ctx, ids)
 	if err != nil {
-		return err
+		return none, err
 	}
 	for i, s := range waiting {
 		entry := d.entry(audit.ActionApproveSubscription, s.ID.String())
 		entry.ASID, entry.ODS, entry.Mailbox, entry.Patient = s.ASID, s.ODS, s.Mailbox, s.Criteria.Patient
 		// Deleted, ended or approved since it was checked: store.ErrNotFound too.
 		if err := d.Store.Approve(ctx, s.ID, entry); err != nil {
-			return fmt.Errorf("subscription %s, after %d of %d: %w", s.ID, i, len(waiting), err)
+			return none, fmt.Errorf("subscription %s, after %d of %d: %w", s.ID, i, len(waiting), err)
 		}
 	}
-	return nil
+	return none, nil
 }
 
 // waiting finds the subscriptions that ids name, all of which must wait.
 func (d Desk) waiting(ctx context.Context, ids []string) ([]subscription.Subscription, error) {
-	broken, err := d.Store.Quarantined(ctx)
-	if err != nil {
-		return nil, err
-	}
-	quarantined, seen := map[subscription.ID]bool{}, map[subscription.ID]bool{}
-	for _, q := range broken {
-		quarantined[q.ID] = true
-	}
+	seen := map[subscription.ID]bool{}
 	out := make([]subscription.Subscription, len(ids))
 	for i, text := range ids {
 		id, err := subscription.ParseID(text)
 		if err != nil {
-			return nil, invalid("id %d: %s", i+1, err)
+			return nil, invalid(element(i, ""), "id %d: %s", i+1, err)
 		}
+		if seen[id] {
+			return nil, invalid(element(i, ""), "subscription %s is named twice", text)
+		}
+		seen[id] = true
 		if out[i], err = d.Store.Subscription(ctx, id); err != nil {
 			return nil, named(err, "subscription", text)
 		}
-		switch s := out[i]; {
-		case seen[id]:
-			return nil, invalid("subscription %s is named twice", text)
-		case quarantined[id], len(s.Criteria.Events) == 0:
-			return nil, invalid("subscription %s cannot be read; its owner has to delete it and create it again", text)
-		case s.Status == subscription.Active:
-			return nil, invalid("subscription %s is active already", text)
-		case s.Status == subscription.Off:
-			return nil, invalid("subscription %s has ended", text)
+		if err := d.waits(ctx, &out[i]); err != nil {
+			return nil, err
 		}
-		seen[id] = true
 	}
 	return out, nil
+}
+
+// waits returns a Conflict for a subscription that does not wait for an operator.
+func (d Desk) waits(ctx context.Context, s *subscription.Subscription) error {
+	broken, err := d.Store.IsQuarantined(ctx, s.ID)
+	switch {
+	case err != nil:
+		return err
+	case broken, len(s.Criteria.Events) == 0:
+		return conflict("subscription %s cannot be read; its owner has to delete it and create it again", s.ID)
+	case s.Status == subscription.Active:
+		return conflict("subscription %s is active already", s.ID)
+	case s.Status == subscription.Off:
+		return conflict("subscription %s has ended", s.ID)
+	}
+	return nil
 }

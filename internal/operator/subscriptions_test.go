@@ -59,7 +59,7 @@ func keep(t *testing.T, d operator.Desk, criteria string, change func(*subscript
 
 // eachOf runs a test on a desk, and on another through a client; the desk is
 // there to prepare its store.
-func eachOf(t *testing.T, test func(t *testing.T, store operator.Desk, d doer)) {
+func eachOf(t *testing.T, test func(t *testing.T, store operator.Desk, d operator.Face)) {
 	t.Run("desk", func(t *testing.T) { d := newDesk(t); test(t, d, d) })
 	t.Run("client", func(t *testing.T) { d := newDesk(t); test(t, d, newClient(t, d)) })
 }
@@ -72,7 +72,7 @@ func ids(list []operator.Subscription) (out []string) {
 }
 
 func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
-	eachOf(t, func(t *testing.T, desk operator.Desk, d doer) {
+	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		first := keep(t, desk, ofJack, func(s *subscription.Subscription) { s.Reason = "Jack, 991 200 3888 or 9912003888" })
 		second := keep(t, desk, ofLeeds, func(s *subscription.Subscription) {
 			s.ODS, s.ASID, s.Status, s.End = "X26", "200000000116", subscription.Active, time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -90,11 +90,11 @@ func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 			"both":        {operator.SubscriptionFilter{ODS: "X26", Status: subscription.Requested}, nil},
 			"quarantined": {operator.SubscriptionFilter{Quarantined: true}, nil},
 		} {
-			if diff := cmp.Diff(c.want, ids(all(t, d.Subscriptions(t.Context(), c.filter)))); diff != "" {
+			if diff := cmp.Diff(c.want, ids(all(t, operator.Each(t.Context(), d, operator.FindSubscriptions, operator.Matching(c.filter))))); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", name, diff)
 			}
 		}
-		list := all(t, d.Subscriptions(t.Context(), operator.SubscriptionFilter{}))
+		list := all(t, operator.Each(t.Context(), d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{})))
 		want := operator.Subscription{ID: second, ASID: "200000000116", ODS: "X26", Mailbox: "BOX1", Kind: access.Generic,
 			About: "UHV_POSTCODE_LACODE E08000035", Events: []string{"vaccinations-1"}, Status: subscription.Active,
 			End: time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC), Created: list[1].Created, Reason: "Health visiting"}
@@ -108,9 +108,9 @@ func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 			t.Errorf("%v: an NHS number shows in %s", err, text)
 		}
 		for _, wrong := range []operator.SubscriptionFilter{{Status: "error"}, {ODS: "rr8"}, {ODS: "RR 8"}} {
-			for _, err := range d.Subscriptions(t.Context(), wrong) {
-				if !errors.Is(err, operator.ErrInvalid) {
-					t.Errorf("%+v: expected %v; received %v", wrong, operator.ErrInvalid, err)
+			for _, err := range operator.Each(t.Context(), d, operator.FindSubscriptions, operator.Matching(wrong)) {
+				if !errors.Is(err, operator.Invalid) {
+					t.Errorf("%+v: expected %v; received %v", wrong, operator.Invalid, err)
 				}
 			}
 		}
@@ -118,21 +118,21 @@ func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 }
 
 func TestSubscriptionsAreApproved(t *testing.T) {
-	eachOf(t, func(t *testing.T, desk operator.Desk, d doer) {
+	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		ctx := t.Context()
 		first, second := keep(t, desk, ofJack, nil), keep(t, desk, ofLeeds, nil)
-		if err := d.ApproveSubscriptions(ctx, []string{first, second}); err != nil {
+		if err := operator.ApproveSubscriptions.Run(ctx, d, []string{first, second}); err != nil {
 			t.Fatal(err)
 		}
-		if got := ids(all(t, d.Subscriptions(ctx, operator.SubscriptionFilter{Status: subscription.Active}))); !cmp.Equal(got, []string{first, second}) {
+		if got := ids(all(t, operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{Status: subscription.Active})))); !cmp.Equal(got, []string{first, second}) {
 			t.Errorf("active: %v", got)
 		}
-		entries := all(t, d.Audit(ctx, operator.Filter{Action: "subscription-approve"}))
+		entries := all(t, operator.Each(ctx, d, operator.SearchAudit, operator.Matching(operator.Filter{Action: "subscription-approve"})))
 		if len(entries) != 2 || entries[0].Object != first || entries[0].ODS != "RR8" || entries[0].ASID != "200000000115" ||
 			entries[0].Mailbox != "BOX1" || entries[0].User == "" || entries[1].Object != second {
 			t.Errorf("%+v", entries)
 		}
-		if about := all(t, d.Audit(ctx, operator.Filter{Action: "subscription-approve", Patient: "9912003888"})); len(about) != 1 {
+		if about := all(t, operator.Each(ctx, d, operator.SearchAudit, operator.Matching(operator.Filter{Action: "subscription-approve", Patient: "9912003888"}))); len(about) != 1 {
 			t.Errorf("expected 1 entry about the patient; received %d", len(about))
 		}
 	})
@@ -140,7 +140,7 @@ func TestSubscriptionsAreApproved(t *testing.T) {
 
 // One that does not wait keeps all others from being approved.
 func TestWrongApprovalsAreRefused(t *testing.T) {
-	eachOf(t, func(t *testing.T, desk operator.Desk, d doer) {
+	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		ctx := t.Context()
 		good := keep(t, desk, ofJack, nil)
 		active := keep(t, desk, ofAlex, func(s *subscription.Subscription) { s.Status = subscription.Active })
@@ -152,15 +152,15 @@ func TestWrongApprovalsAreRefused(t *testing.T) {
 			want error
 			says string
 		}{
-			"active":     {active, operator.ErrInvalid, "subscription " + active + " is active already"},
-			"ended":      {ended, operator.ErrInvalid, "subscription " + ended + " has ended"},
-			"unreadable": {unreadable, operator.ErrInvalid, "subscription " + unreadable + " cannot be read"},
+			"active":     {active, operator.Conflict, "subscription " + active + " is active already"},
+			"ended":      {ended, operator.Conflict, "subscription " + ended + " has ended"},
+			"unreadable": {unreadable, operator.Conflict, "subscription " + unreadable + " cannot be read"},
 			"unknown":    {unknown, store.ErrNotFound, "subscription " + unknown + ": not found"},
 			"capitals":   {strings.Repeat("A", 32), store.ErrNotFound, "not found"},
-			"no id":      {"9912003888", operator.ErrInvalid, subscription.ErrID.Error()},
-			"twice":      {good, operator.ErrInvalid, "named twice"},
+			"no id":      {"9912003888", operator.Invalid, subscription.ErrID.Error()},
+			"twice":      {good, operator.Invalid, "named twice"},
 		} {
-			err := d.ApproveSubscriptions(ctx, []string{good, c.id})
+			err := operator.ApproveSubscriptions.Run(ctx, d, []string{good, c.id})
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s: expected %v with %q; received %v", name, c.want, c.says, err)
 			}
@@ -168,25 +168,25 @@ func TestWrongApprovalsAreRefused(t *testing.T) {
 				t.Errorf("%s: the error holds an NHS number", name)
 			}
 		}
-		if got := ids(all(t, d.Subscriptions(ctx, operator.SubscriptionFilter{Status: subscription.Requested, ODS: "RR8"}))); !cmp.Equal(got, []string{good, unreadable}) {
+		if got := ids(all(t, operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{Status: subscription.Requested, ODS: "RR8"})))); !cmp.Equal(got, []string{good, unreadable}) {
 			t.Errorf("waiting: %v", got)
 		}
-		if entries := all(t, d.Audit(ctx, operator.Filter{Action: "subscription-approve"})); len(entries) != 0 {
+		if entries := all(t, operator.Each(ctx, d, operator.SearchAudit, operator.Matching(operator.Filter{Action: "subscription-approve"}))); len(entries) != 0 {
 			t.Errorf("what was refused is recorded as done: %+v", entries)
 		}
 	})
 }
 
 func TestQuarantinedSubscriptionsAreListed(t *testing.T) {
-	eachOf(t, func(t *testing.T, desk operator.Desk, d doer) {
+	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		ctx := t.Context()
 		keep(t, desk, ofJack, nil)
 		broken := keep(t, desk, ofAlex, func(s *subscription.Subscription) { s.Criteria.Text = nonsense + " 9434765919" })
-		if got := len(all(t, d.Subscriptions(ctx, operator.SubscriptionFilter{}))); got != 2 { // which finds it
+		if got := len(all(t, operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{})))); got != 2 { // which finds it
 			t.Fatalf("expected 2 subscriptions; received %d", got)
 		}
 		list := func(ods nhs.ODSCode) []operator.Subscription {
-			return all(t, d.Subscriptions(ctx, operator.SubscriptionFilter{Quarantined: true, ODS: ods}))
+			return all(t, operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{Quarantined: true, ODS: ods})))
 		}
 		eventually(t, "quarantined", func() bool { return len(list("")) == 1 })
 		s := list("RR8")[0]
@@ -199,15 +199,15 @@ func TestQuarantinedSubscriptionsAreListed(t *testing.T) {
 		if got := list("X26"); len(got) != 0 {
 			t.Errorf("of another owner: %+v", got)
 		}
-		if err := d.ApproveSubscriptions(ctx, []string{broken}); !errors.Is(err, operator.ErrInvalid) {
-			t.Errorf("approving it: expected %v; received %v", operator.ErrInvalid, err)
+		if err := operator.ApproveSubscriptions.Run(ctx, d, []string{broken}); !errors.Is(err, operator.Conflict) {
+			t.Errorf("approving it: expected %v; received %v", operator.Conflict, err)
 		}
 	})
 }
 
 // More than one page of the store, through both.
 func TestManySubscriptionsAreListed(t *testing.T) {
-	eachOf(t, func(t *testing.T, desk operator.Desk, d doer) {
+	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		keep(t, desk, ofLeeds, nil)
 		creations := make([]store.Creation, 2100)
 		for i := range creations {
@@ -225,7 +225,7 @@ func TestManySubscriptionsAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
-		for _, s := range all(t, d.Subscriptions(t.Context(), operator.SubscriptionFilter{Status: subscription.Requested})) {
+		for _, s := range all(t, operator.Each(t.Context(), d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{Status: subscription.Requested}))) {
 			seen[s.ID] = true
 		}
 		if len(seen) != 2101 {

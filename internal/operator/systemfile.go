@@ -109,8 +109,8 @@ func ReadMailboxes(data []byte) ([]Mailbox, error) {
 		return nil, err
 	}
 	for i, box := range boxes {
-		if err := box.validate(); err != nil {
-			return nil, fmt.Errorf("mailbox %d (%s): %w", i+1, box.ID, err)
+		if member, why := box.wrong(); why != nil {
+			return nil, fmt.Errorf("mailbox %d (%s): %s: %w", i+1, box.ID, member, why)
 		}
 	}
 	return boxes, nil

@@ -4,8 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strconv"
 
 	"nems/internal/audit"
 	"nems/internal/nhs"
@@ -32,74 +32,75 @@ func DecodeSystem(row store.System) (spine.Registration, error) {
 	return s, nil
 }
 
-// Systems returns all registrations, revoked ones too, in the order of their
-// ASIDs. One that cannot be read is an error.
-func (d Desk) Systems(ctx context.Context) ([]spine.Registration, error) {
-	rows, err := d.Store.Systems(ctx)
+// systems lists the registrations, revoked ones too, in the order of their ASIDs.
+// One that cannot be read is an error.
+func (d Desk) systems(ctx context.Context, p Paging) (none Page[spine.Registration], err error) {
+	l, err := list[nhs.ASID](d, "systems", nil, p)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	systems := make([]spine.Registration, 0, len(rows))
-	for _, row := range rows {
-		s, err := DecodeSystem(row)
-		if err != nil {
-			return nil, err
-		}
-		systems = append(systems, s)
+	rows, err := d.Store.SystemsAfter(ctx, l.after, l.limit+1)
+	if err != nil {
+		return none, err
 	}
-	return systems, nil
+	found, err := page(l, rows, func(s store.System) nhs.ASID { return s.ASID })
+	return shown(found, err, DecodeSystem)
 }
 
-// System returns one registration; store.ErrNotFound when there is none.
-func (d Desk) System(ctx context.Context, asid nhs.ASID) (spine.Registration, error) {
-	row, err := d.Store.System(ctx, asid)
+// SystemRef names a registered system.
+type SystemRef struct {
+	ASID nhs.ASID `path:"asid"`
+}
+
+// system returns one registration; NotFound when there is none.
+func (d Desk) system(ctx context.Context, ref SystemRef) (spine.Registration, error) {
+	row, err := d.Store.System(ctx, ref.ASID)
 	if err != nil {
-		return spine.Registration{}, named(err, "system", string(asid))
+		return spine.Registration{}, named(err, "system", string(ref.ASID))
 	}
 	return DecodeSystem(row)
 }
 
-// PutSystems registers systems, replacing the registrations of those that have
+// putSystems registers systems, replacing the registrations of those that have
 // one; a revoked one is reinstated. All are checked before the first is kept:
-// ErrInvalid. They are in force on every node within a second.
-func (d Desk) PutSystems(ctx context.Context, systems []spine.Registration) error {
+// Invalid. They are in force on every node within a second.
+func (d Desk) putSystems(ctx context.Context, systems []spine.Registration) (none None, err error) {
 	rows := make([]store.System, len(systems))
 	for i, s := range systems {
 		if err := s.Validate(); err != nil {
-			return invalid("system %d (%s): %s", i+1, s.ASID, err)
+			return none, invalid(element(i, ""), "system %d (%s): %s", i+1, s.ASID, err)
 		}
-		var err error
 		if rows[i], err = EncodeSystem(s); err != nil {
-			return err
+			return none, err
 		}
 	}
 	for i, row := range rows {
 		entry := d.entry(audit.ActionPutSystem, digest(string(row.ASID), row.Value))
 		entry.ASID, entry.ODS = row.ASID, systems[i].ODSCodes[0]
 		if err := d.Store.PutSystem(ctx, row, entry); err != nil {
-			return fmt.Errorf("system %s, after %d of %d: %w", row.ASID, i, len(rows), err)
+			return none, fmt.Errorf("system %s, after %d of %d: %w", row.ASID, i, len(rows), err)
 		}
 	}
-	return nil
+	return none, nil
 }
 
-// RevokeSystem takes a system's rights away, on every node within a second;
-// store.ErrNotFound when it is not registered.
-func (d Desk) RevokeSystem(ctx context.Context, asid nhs.ASID) error {
-	entry := d.entry(audit.ActionRevokeSystem, string(asid))
-	entry.ASID = asid
-	return named(d.Store.RevokeSystem(ctx, asid, entry), "system", string(asid))
+// revokeSystem takes a system's rights away, on every node within a second;
+// NotFound when it is not registered.
+func (d Desk) revokeSystem(ctx context.Context, ref SystemRef) (None, error) {
+	entry := d.entry(audit.ActionRevokeSystem, string(ref.ASID))
+	entry.ASID = ref.ASID
+	return None{}, named(d.Store.RevokeSystem(ctx, ref.ASID, entry), "system", string(ref.ASID))
+}
+
+// element names a member of the element i of a body that is a list.
+func element(i int, member string) string {
+	if member != "" {
+		member = "." + member
+	}
+	return "[" + strconv.Itoa(i) + "]" + member
 }
 
 // digest names what was put, so that the audit binds its content.
 func digest(name string, value []byte) string {
 	return fmt.Sprintf("%s sha256:%x", name, sha256.Sum256(value))
-}
-
-// named says what it was that is not there.
-func named(err error, kind, name string) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%s %s: %w", kind, name, err)
-	}
-	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"nems/internal/audit"
 	"nems/internal/store"
@@ -18,35 +17,25 @@ type Workflow struct {
 	Receivers []string `json:"receivers"`
 }
 
-// PutWorkflows registers mailboxes for workflows, in the place of those that
+// putWorkflows registers mailboxes for workflows, in the place of those that
 // were registered for the same ones. All are checked before the first is kept:
-// ErrInvalid.
-func (d Desk) PutWorkflows(ctx context.Context, workflows []Workflow) error {
+// Invalid.
+func (d Desk) putWorkflows(ctx context.Context, workflows []Workflow) (none None, err error) {
 	for i, w := range workflows {
 		if w.ID == "" {
-			return invalid("workflow %d: workflow_id is missing", i+1)
+			return none, invalid(element(i, "workflow_id"), "workflow %d: workflow_id is missing", i+1)
 		}
 	}
 	for i, w := range workflows {
 		value, err := json.Marshal(w)
 		if err != nil {
-			return err
+			return none, err
 		}
 		// Recorded first, as for mailboxes.
 		d.Store.Record(d.entry(audit.ActionPutWorkflow, digest(w.ID, value)))
 		if err := d.Store.PutWorkflow(ctx, store.Workflow(w)); err != nil {
-			return fmt.Errorf("workflow %s, after %d of %d: %w", w.ID, i, len(workflows), err)
+			return none, fmt.Errorf("workflow %s, after %d of %d: %w", w.ID, i, len(workflows), err)
 		}
 	}
-	return nil
-}
-
-func putWorkflows(d Desk, w http.ResponseWriter, r *http.Request) error {
-	var workflows []Workflow
-	return done(w, read(w, r, &workflows), func() error { return d.PutWorkflows(r.Context(), workflows) })
-}
-
-// PutWorkflows is Desk.PutWorkflows.
-func (c *Client) PutWorkflows(ctx context.Context, workflows []Workflow) error {
-	return c.call(ctx, http.MethodPost, "workflows", workflows, nil)
+	return none, nil
 }

@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"context"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -20,23 +19,6 @@ import (
 
 var now = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 
-// doer is what a Desk and a Client have in common.
-type doer interface {
-	Systems(ctx context.Context) ([]spine.Registration, error)
-	System(ctx context.Context, asid nhs.ASID) (spine.Registration, error)
-	PutSystems(ctx context.Context, systems []spine.Registration) error
-	RevokeSystem(ctx context.Context, asid nhs.ASID) error
-	Mailboxes(ctx context.Context) ([]operator.Mailbox, error)
-	PutMailboxes(ctx context.Context, boxes []operator.Mailbox) error
-	PutWorkflows(ctx context.Context, workflows []operator.Workflow) error
-	EventTypes(ctx context.Context) ([]operator.EventType, error)
-	SetLifeCycle(ctx context.Context, code string, l operator.LifeCycle) error
-	Subscriptions(ctx context.Context, f operator.SubscriptionFilter) iter.Seq2[operator.Subscription, error]
-	ApproveSubscriptions(ctx context.Context, ids []string) error
-	Audit(ctx context.Context, f operator.Filter) iter.Seq2[operator.Record, error]
-	Chain(ctx context.Context, from, to time.Time) iter.Seq2[operator.ChainLink, error]
-}
-
 // newDesk is a desk on a database of its own.
 func newDesk(t testing.TB) operator.Desk {
 	t.Helper()
@@ -45,7 +27,8 @@ func newDesk(t testing.TB) operator.Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return operator.Desk{Store: db.DB, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now }, User: "desk"}
+	return operator.Desk{Store: db.DB, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now },
+		Caller: operator.Caller{User: "desk", Roles: operator.AllRoles}}
 }
 
 const token = "the token"
@@ -54,14 +37,14 @@ const token = "the token"
 func newClient(t testing.TB, d operator.Desk) *operator.Client {
 	t.Helper()
 	mux := http.NewServeMux()
-	operator.Handler{Desk: d, Token: token, Log: slog.New(slog.DiscardHandler)}.Mount(mux)
+	operator.Handler{Desk: d, Admit: operator.Bearer(token), Log: slog.New(slog.DiscardHandler)}.Mount(mux)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return &operator.Client{Access: operator.Access{URL: server.URL, Token: token}, User: "client", HTTP: server.Client()}
 }
 
 // each runs a test on a desk, and on another through a client.
-func each(t *testing.T, test func(t *testing.T, d doer)) {
+func each(t *testing.T, test func(t *testing.T, d operator.Face)) {
 	t.Run("desk", func(t *testing.T) { test(t, newDesk(t)) })
 	t.Run("client", func(t *testing.T) { test(t, newClient(t, newDesk(t))) })
 }

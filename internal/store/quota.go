@@ -114,6 +114,9 @@ type QuotaQuery struct {
 	Quota Quota  // one of OwnersQuotas
 	Owner string // "" means all; the ids of mailboxes are compared without regard to case
 	Max   int
+	// AfterUsed and AfterOwner continue behind the last one of a page.
+	AfterUsed  int64
+	AfterOwner string
 }
 
 // QuotaDrift is a counter of a use that does not agree with what is stored.

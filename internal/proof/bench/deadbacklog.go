@@ -91,7 +91,7 @@ func (s *side) keep(box operator.Mailbox) error {
 		return err
 	}
 	box.ODS = "RR8"
-	return desk.PutMailboxes(context.Background(), []operator.Mailbox{box})
+	return operator.PutMailboxes.Run(context.Background(), desk, []operator.Mailbox{box})
 }
 
 // rouse has the courier try the dead mailbox again at once, and with short
@@ -101,12 +101,15 @@ func (s *side) rouse() error {
 	if err != nil {
 		return err
 	}
-	for d, err := range desk.Deliveries(context.Background(), operator.DeliveryFilter{Mailbox: deadBox, State: store.Waiting, First: 1}) {
-		if err != nil {
-			return err
-		}
+	one := operator.Matching(operator.DeliveryFilter{Mailbox: deadBox, State: store.Waiting})
+	one.Limit = 1
+	found, err := operator.FindDeliveries.Do(context.Background(), desk, one)
+	if err != nil {
+		return err
+	}
+	for _, d := range found.Items {
 		for _, move := range []operator.Move{operator.Park, operator.Retry} {
-			if _, err := desk.MoveDeliveries(context.Background(), move, []string{d.ID}); err != nil {
+			if err := operator.MoveDeliveries.Run(context.Background(), desk, operator.Moving{Move: move, IDs: []string{d.ID}}); err != nil {
 				return err
 			}
 		}

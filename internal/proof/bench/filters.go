@@ -94,7 +94,7 @@ func subscribeDropped(s *server, candidates, connections int) error {
 	for n := range (candidates + perBox - 1) / perBox {
 		boxes = append(boxes, operator.Mailbox{ID: fmt.Sprintf("RR8DROP%d", n), ODS: "RR8", Password: devworld.Password})
 	}
-	if err := desk.PutMailboxes(context.Background(), boxes); err != nil {
+	if err := operator.PutMailboxes.Run(context.Background(), desk, boxes); err != nil {
 		return err
 	}
 	subscriber := publisherAt(s, connections)

@@ -119,7 +119,7 @@ func subscribeMany(s *server, mailboxes, connections int) error {
 	}
 	close(ids)
 	for part := range slices.Chunk(boxes, 500) {
-		if err := desk.PutMailboxes(context.Background(), part); err != nil {
+		if err := operator.PutMailboxes.Run(context.Background(), desk, part); err != nil {
 			return err
 		}
 	}

@@ -172,7 +172,7 @@ func (w *world) deliveries(f operator.DeliveryFilter) (all []operator.Delivery, 
 	if err != nil {
 		return nil, err
 	}
-	for d, err := range desk.Deliveries(context.Background(), f) {
+	for d, err := range operator.Each(context.Background(), desk, operator.FindDeliveries, operator.Matching(f)) {
 		if err != nil {
 			return nil, err
 		}
@@ -218,7 +218,7 @@ func (w *world) retry(boxes []string, parked []operator.Delivery) error {
 	if err != nil {
 		return err
 	}
-	moved, err := desk.MoveDeliveries(context.Background(), operator.Retry, ids)
+	moved, err := operator.MoveDeliveries.Do(context.Background(), desk, operator.Moving{Move: operator.Retry, IDs: ids})
 	if err == nil && moved.Moved != len(ids) {
 		err = fmt.Errorf("%d of %d parked copies can be retried", moved.Moved, len(ids))
 	}

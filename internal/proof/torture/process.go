@@ -131,7 +131,7 @@ func (p *process) putMailboxes(boxes ...operator.Mailbox) error {
 		return err
 	}
 	desk := &operator.Client{Access: access, User: "torture", HTTP: p.http}
-	return desk.PutMailboxes(context.Background(), boxes)
+	return operator.PutMailboxes.Run(context.Background(), desk, boxes)
 }
 
 // verifyAudit runs `nems audit verify` on the stopped process's folder.

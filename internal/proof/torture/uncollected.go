@@ -149,7 +149,7 @@ func (w *world) resend(undone []operator.Delivery) error {
 	for _, d := range undone {
 		ids = append(ids, d.ID)
 	}
-	moved, err := desk.MoveDeliveries(context.Background(), operator.Resend, ids)
+	moved, err := operator.MoveDeliveries.Do(context.Background(), desk, operator.Moving{Move: operator.Resend, IDs: ids})
 	if err == nil && moved.Moved != len(ids) {
 		err = fmt.Errorf("%d of %d undeliverable copies can be sent again", moved.Moved, len(ids))
 	}

@@ -33,9 +33,8 @@ func (o quarantine) Apply(tx Tx) (any, error) {
 	return nil, tx.Unroute(o.id)
 }
 
-// Quarantined lists the subscriptions that were found unreadable. They do not
-// match any more; deleting one takes it off the list.
-func (l *Ledger) Quarantined(ctx context.Context) ([]store.Quarantined, error) {
+// QuarantinedAfter is operator.Subscriptions's.
+func (l *Ledger) QuarantinedAfter(ctx context.Context, after subscription.ID, max int) ([]store.Quarantined, error) {
 	return read(ctx, l.engine.View, func(r Row) (q store.Quarantined, err error) {
 		var id []byte
 		var at int64
@@ -43,5 +42,15 @@ func (l *Ledger) Quarantined(ctx context.Context) ([]store.Quarantined, error) {
 		copy(q.ID[:], id)
 		q.At = moment(&at)
 		return q, err
-	}, "SELECT id, at, reason FROM quarantine ORDER BY at, id")
+	}, "SELECT id, at, reason FROM quarantine WHERE id > $1 ORDER BY id LIMIT $2", after[:], max)
+}
+
+// IsQuarantined is operator.Subscriptions's.
+func (l *Ledger) IsQuarantined(ctx context.Context, id subscription.ID) (found bool, err error) {
+	var one int
+	err = l.engine.View(ctx, func(r Reader) (err error) {
+		found, err = first(r, []any{&one}, "SELECT 1 FROM quarantine WHERE id = $1", id[:])
+		return err
+	})
+	return found, err
 }

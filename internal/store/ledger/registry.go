@@ -66,6 +66,18 @@ func (l *Ledger) Systems(ctx context.Context) ([]store.System, error) {
 	return out, err
 }
 
+// SystemsAfter is operator.Registry's.
+func (l *Ledger) SystemsAfter(ctx context.Context, asid nhs.ASID, max int) ([]store.System, error) {
+	return read(ctx, l.engine.View, scanSystem, selectSystem+" WHERE asid > $1 ORDER BY asid LIMIT $2", string(asid), max)
+}
+
+// MailboxesAfter is operator.Boxes's.
+func (l *Ledger) MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error) {
+	return read(ctx, l.engine.View, func(r Row) (m store.Mailbox, err error) {
+		return m, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Remote)
+	}, "SELECT row, id, name, ods, remote FROM mailbox WHERE row > $1 ORDER BY row LIMIT $2", row, max)
+}
+
 // PutLifeCycle keeps the life cycle of an event type, replacing an earlier one.
 func (l *Ledger) PutLifeCycle(ctx context.Context, c store.LifeCycle, e audit.Entry) error {
 	return l.register(ctx, e, "INSERT INTO life_cycle (code, value) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET value = excluded.value",

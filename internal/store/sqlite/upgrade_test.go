@@ -84,7 +84,7 @@ func TestSubscriptionsAreRefiled(t *testing.T) {
 	}
 	storetest.Serve(t, db)
 	storetest.WantMatched(t, db, earlier)
-	if q, err := db.Quarantined(t.Context()); err != nil || len(q) != 1 {
+	if q, err := db.QuarantinedAfter(t.Context(), subscription.ID{}, 2); err != nil || len(q) != 1 {
 		t.Errorf("quarantined: %v, %v", q, err)
 	}
 	for i := range earlier {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // Spoiled says what Fixture.Spoil makes unreadable of subscriptions.
@@ -64,7 +65,7 @@ func quarantined(t *testing.T, w *world) {
 func (w *world) wantQuarantined(when string, want ...string) {
 	w.Helper()
 	w.eventually(when+": the quarantined subscriptions are listed", func() bool {
-		list, err := w.Quarantined(w.ctx())
+		list, err := w.QuarantinedAfter(w.ctx(), subscription.ID{}, 100)
 		w.must(err)
 		if len(list) != len(want) {
 			return false

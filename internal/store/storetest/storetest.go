@@ -102,6 +102,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Registry", registry},
 		{"Witnesses", witnesses},
 		{"AuditVerifies", auditVerifies},
+		{"AuditSpans", auditSpans},
+		{"OperatorsPages", operatorsPages},
 		{"LastCommit", lastCommit},
 		{"CommitterStats", committerStats},
 		{"Leading", leading},

@@ -1,0 +1,30 @@
+package operator
+
+// Everything that an operator can do: a method of Desk, a line here, and the
+// command or page that asks for it. The URLs are public.
+var (
+	ListSystems  = verb("listSystems", "GET systems", Viewer, "List the registered systems by ASID, revoked ones too.", Desk.systems)
+	ShowSystem   = verb("showSystem", "GET systems/{asid}", Viewer, "Show one registration.", Desk.system)
+	PutSystems   = verb("putSystems", "POST systems", Administrator, "Register systems or replace their registrations. All are checked before the first is kept.", Desk.putSystems)
+	RevokeSystem = verb("revokeSystem", "POST systems/{asid}/revoke", Administrator, "Take all rights from a system, on every node within a second.", Desk.revokeSystem)
+
+	ListMailboxes = verb("listMailboxes", "GET mailboxes", Viewer, "List the MESH mailboxes, without their passwords.", Desk.mailboxes)
+	PutMailboxes  = verb("putMailboxes", "POST mailboxes", Administrator, "Keep mailboxes, replacing those with the same id. All are checked before the first is kept.", Desk.putMailboxes)
+	PutWorkflows  = verb("putWorkflows", "POST workflows", Administrator, "Say which mailboxes may send and receive workflow ids.", Desk.putWorkflows)
+
+	ListEventTypes = verb("listEventTypes", "GET event-types", Viewer, "List the event types by code, each with its life cycle.", Desk.eventTypes)
+	SetLifeCycle   = verb("setLifeCycle", "PUT event-types/{code}", Administrator, "Move an event type to another state, on every node within a second.", Desk.setLifeCycle)
+
+	FindSubscriptions    = verb("findSubscriptions", "POST subscriptions/search", Viewer, "Find subscriptions, oldest first. No patient is shown.", Desk.subscriptions)
+	ApproveSubscriptions = verb("approveSubscriptions", "POST subscriptions/approve", Operator, "Make subscriptions active that wait for it. All are checked before the first is approved.", Desk.approveSubscriptions)
+
+	FindDeliveries = verb("findDeliveries", "POST deliveries/search", Viewer, "Find deliveries by mailbox and, within one, in the order of acceptance.", Desk.deliveries)
+	ShowDelivery   = verb("showDelivery", "GET deliveries/{id}", Viewer, "Show one delivery.", Desk.delivery)
+	MoveDeliveries = verb("moveDeliveries", "POST deliveries/move/{move}", Operator, "Retry, park or resend deliveries, as far as they are in a state for it.", Desk.moveDeliveries)
+
+	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
+	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
+
+	SearchAudit = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
+	ExportChain = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
+)

@@ -1,0 +1,166 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// walk takes all pages of two items of a list, and checks that no page is longer.
+func walk[T any](w *world, what string, page func(after *T, max int) ([]T, error)) (out []T) {
+	w.Helper()
+	var after *T
+	for {
+		items, err := page(after, 2)
+		w.must(err)
+		if len(items) > 2 {
+			w.Fatalf("%s: expected a page of 2; received %d", what, len(items))
+		}
+		if len(items) == 0 {
+			return out
+		}
+		out = append(out, items...)
+		after = &items[len(items)-1]
+	}
+}
+
+// Lists for operators are read in pages, each behind the last item of the one
+// before.
+func operatorsPages(t *testing.T, w *world) {
+	for i := range 5 {
+		w.must(w.PutSystem(w.ctx(), store.System{ASID: nhs.ASID(fmt.Sprintf("20000000011%d", 9-i)), Value: []byte("a")}, audit.Entry{Action: "put system"}))
+		w.mailbox(fmt.Sprintf("BOX%d", 9-i))
+	}
+	systems := walk(w, "systems", func(after *store.System, max int) ([]store.System, error) {
+		if after == nil {
+			after = &store.System{}
+		}
+		return w.SystemsAfter(w.ctx(), after.ASID, max)
+	})
+	whole, err := w.Systems(w.ctx())
+	if diff := cmp.Diff(whole, systems); err != nil || diff != "" || len(systems) != 5 {
+		t.Errorf("systems: %v (-whole +pages):\n%s", err, diff)
+	}
+	boxes := walk(w, "mailboxes", func(after *store.Mailbox, max int) ([]store.Mailbox, error) {
+		if after == nil {
+			after = &store.Mailbox{}
+		}
+		return w.MailboxesAfter(w.ctx(), after.Row, max)
+	})
+	all, err := w.Mailboxes(w.ctx())
+	for i := range all {
+		all[i].Password = ""
+	}
+	if diff := cmp.Diff(all, boxes); err != nil || diff != "" || len(boxes) != 5 {
+		t.Errorf("mailboxes: %v (-whole +pages):\n%s", err, diff)
+	}
+	for i := range 3 {
+		w.subscribe("BOX9", ofPatient(jack, fmt.Sprintf("%s%d", vaccination, i)))
+		for _, box := range []string{"BOX5", "BOX6", "BOX7", "BOX8"}[:i+1] {
+			w.subscribe(box, ofPatient(other, fmt.Sprintf("%s%d", vaccination, i)))
+		}
+	}
+	pagesOfQuotas(t, w)
+	w.fixture.Spoil(t, SpoiledCriteria)
+	pagesOfQuarantined(t, w)
+}
+
+func pagesOfQuotas(t *testing.T, w *world) {
+	for i, s := range []nhs.ODSCode{"A1", "A2", "A3", "A4"} { // as many as others have
+		one := w.subscription("BOX9", ofPatient(jack, fmt.Sprintf("other-%d", i)))
+		one.ODS = s
+		w.must(w.Subscribe(w.ctx(), one, entry("subscribe")))
+	}
+	q := store.QuotaQuery{Quota: store.OrganisationQuota, Max: 100}
+	whole, err := w.QuotaUse(w.ctx(), q)
+	w.must(err)
+	uses := walk(w, "uses of quotas", func(after *store.QuotaUse, max int) ([]store.QuotaUse, error) {
+		q.Max = max
+		if after != nil {
+			q.AfterUsed, q.AfterOwner = after.Used, after.Owner
+		}
+		return w.QuotaUse(w.ctx(), q)
+	})
+	if diff := cmp.Diff(whole, uses); diff != "" || len(uses) != 5 || uses[0].Owner != "RR8" {
+		t.Errorf("uses of quotas (-whole +pages):\n%s", diff)
+	}
+}
+
+func pagesOfQuarantined(t *testing.T, w *world) {
+	all, err := w.AllSubscriptions(w.ctx(), store.SubscriptionQuery{Max: 100}) // which finds them unreadable
+	w.must(err)
+	w.eventually("all are quarantined", func() bool {
+		found := walk(w, "quarantined", func(after *store.Quarantined, max int) ([]store.Quarantined, error) {
+			if after == nil {
+				after = &store.Quarantined{}
+			}
+			return w.QuarantinedAfter(w.ctx(), after.ID, max)
+		})
+		return slices.EqualFunc(all, found, func(s subscription.Subscription, q store.Quarantined) bool { return s.ID == q.ID })
+	})
+	for id, want := range map[subscription.ID]bool{all[0].ID: true, subscription.NewID(epoch): false} {
+		if got, err := w.IsQuarantined(w.ctx(), id); err != nil || got != want {
+			t.Errorf("quarantined: expected %v; received %v, %v", want, got, err)
+		}
+	}
+}
+
+// A span of the audit is read in pages, forwards and backwards, and does not grow
+// while it is read.
+func auditSpans(t *testing.T, w *world) {
+	var moments []time.Time
+	for range 7 {
+		w.publish()
+		moments = append(moments, w.clock.Now())
+		w.clock.advance(time.Hour)
+	}
+	sequence := func(from, to time.Time, newest bool) (out []int64) {
+		span, err := w.AuditSpan(w.ctx(), from, to)
+		w.must(err)
+		w.publish() // which is not in it
+		for {
+			page, err := w.AuditLinks(w.ctx(), span, newest, 2)
+			w.must(err)
+			for _, l := range page {
+				span = span.Behind(l, newest)
+				if l.At.Before(from) || !to.IsZero() && !l.At.Before(to) {
+					continue // perhaps some beside them
+				}
+				out = append(out, l.Seq)
+			}
+			if len(page) < 2 {
+				return out
+			}
+		}
+	}
+	none := time.Time{}
+	whole := sequence(none, none, false)
+	if len(whole) < 7 || !slices.IsSorted(whole) {
+		t.Fatalf("oldest first: %v", whole)
+	}
+	again := sequence(none, none, true)
+	if slices.Reverse(again); len(again) != len(whole)+1 || !slices.Equal(again[:len(whole)], whole) {
+		t.Errorf("newest first: expected %v and one more; received %v", whole, again)
+	}
+	for _, newest := range []bool{false, true} {
+		if part := sequence(moments[2], moments[5], newest); len(part) != 3 {
+			t.Errorf("from the third to before the sixth, newest %v: received %v", newest, part)
+		}
+		if part := sequence(moments[6].Add(24*time.Hour), none, newest); len(part) != 0 {
+			t.Errorf("of the future: received %v", part)
+		}
+	}
+	w.fixture.Stop(t)
+	w.reopen()
+	if after := sequence(none, none, false); len(after) < len(again)+1 {
+		t.Errorf("after a new start: received %v", after)
+	}
+}
