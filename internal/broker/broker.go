@@ -24,27 +24,36 @@ import (
 // returned never is. Safe for concurrent use.
 type Journal interface {
 	// AcceptEvent records an event, its matches and its deliveries in one
-	// transaction.
+	// transaction. An idempotency key that came with the same bytes before gives
+	// the first event's receipt, and nothing is delivered again. With other bytes
+	// it is store.ErrKeyReused.
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
-	// Subscribe keeps a subscription. It returns *store.DuplicateError when the
-	// owner has an equal one that lives.
+	// Subscribe keeps a subscription. It returns *store.DuplicateError when its
+	// owner has an equal one that has not ended, store.ErrNotFound when there is no
+	// such mailbox, and *store.QuotaError when the owner has as many as it may.
 	Subscribe(ctx context.Context, s subscription.Subscription, entry audit.Entry) error
-	// Subscription returns a live subscription or store.ErrNotFound.
+	// Subscription returns a subscription that was not deleted, or
+	// store.ErrNotFound. One that has ended has status off. One whose stored
+	// criteria cannot be read comes with their text alone, and matches no more.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
-	// Delete ends a live subscription; store.ErrNotFound when there is none.
+	// Delete removes a subscription; store.ErrNotFound when there is none.
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
-	// NextPosition hands out the id of the next event.
+	// NextPosition hands out the id of the next event. Nothing else in the system
+	// has it, and it is larger than all that this node handed out before, also when
+	// the clock is set.
 	NextPosition() store.EventID
-	// Moment is when an event was accepted.
+	// Moment is when an id was handed out: the moment of an event's acceptance.
 	Moment(id store.EventID) time.Time
 	Backlog
 	Shelf
 	Changes
 }
 
-// Mailboxes finds the MESH mailboxes that copies can go to, without regard to
-// case; store.ErrNotFound when there is none of that id.
+// Mailboxes finds the MESH mailboxes that copies can go to. Safe for concurrent
+// use.
 type Mailboxes interface {
+	// Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
+	// when there is none.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 }
 

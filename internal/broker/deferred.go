@@ -21,10 +21,13 @@ import (
 type Backlog interface {
 	// PendingEvents returns up to max events after one that wait, oldest first.
 	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
-	// EventMessage returns the message of an event as it was published.
+	// EventMessage returns the message of an event as it was published. It returns
+	// store.ErrNotFound when there is no such event, and store.ErrDamaged when the
+	// bytes no longer have the SHA-256 that was recorded at its acceptance.
 	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
-	// RouteEvent matches an event against the subscriptions of its acceptance
-	// that live still; store.ErrNotFound when it waits no longer.
+	// RouteEvent matches an event against the subscriptions that were active at its
+	// acceptance and have not ended since, and files its copies, in one
+	// transaction; store.ErrNotFound when the event waits no longer.
 	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
 }
 

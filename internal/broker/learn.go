@@ -31,7 +31,9 @@ type Learner interface {
 // Changes are the accepted events that change patients' records.
 type Changes interface {
 	// PatientChanges returns up to about max of them from a mark on, in the order
-	// of their commits, none left out however nodes commit side by side.
+	// of their commits, none left out however nodes commit side by side. A mark that
+	// lies beyond the last commit is another database's: the page begins with the
+	// first.
 	PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error)
 }
 

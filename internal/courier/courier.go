@@ -26,25 +26,26 @@ import (
 // exclusive across nodes until it expires by the store's clock. Safe for
 // concurrent use. A change is on disk when its method returns.
 type Outbox interface {
-	// ClaimLanes claims up to max lanes that are free, due and not empty. Where
-	// an earlier claim has expired, the lane's oldest deliveries are returned as
-	// Uncertain.
+	// ClaimLanes claims up to max lanes that are free, due and not empty, those
+	// that have been due longest first. Where an earlier claim has expired, its
+	// owner may have sent one of the oldest deliveries without saying so: the
+	// first store.MostUncertain of them become Uncertain.
 	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
 	// WaitingDeliveries returns the next deliveries of a lane, oldest first.
 	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
-	// Event returns an event as it was accepted. It returns store.ErrDamaged
-	// when the bytes of the message no longer have the SHA-256 that was
-	// recorded then.
+	// Event returns an event as it was accepted; errors are those of
+	// broker.Backlog's EventMessage.
 	Event(ctx context.Context, event store.EventID) (store.Event, error)
-	// Settle stores the outcome of a delivery and prolongs the claim. When
-	// another node holds the claim, it stores nothing and returns
+	// Settle stores d.State and what was learnt on the way to it, and prolongs the
+	// claim. When another node holds the claim, it stores nothing and returns
 	// store.ErrClaimLost.
 	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
-	// ReleaseLane returns a lane back. It becomes due again at next, and keeps
+	// ReleaseLane gives a lane back. It becomes due again at next, and keeps
 	// l.Failures. It returns store.ErrClaimLost as Settle does.
 	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
-	// ReportDelivery records the MESH's report with its delivery, or returns
-	// store.ErrNotFound.
+	// ReportDelivery notes what a MESH reported of a copy that was sent: it becomes
+	// undeliverable. The MESH's message id finds the copy, or else the local id,
+	// which a repeated send bears too. store.ErrNotFound for what nobody sent.
 	ReportDelivery(ctx context.Context, r store.DeliveryReport) error
 }
 
