@@ -84,8 +84,8 @@ func (l *Ledger) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span 
 	statement, more := waitingDeliveries, []any{}
 	switch q.State {
 	case store.Waiting:
-	case "":
-		statement += " UNION ALL " + settledDeliveries
+	case "": // in the order of their tables' locks, see Tx
+		statement = settledDeliveries + " UNION ALL " + waitingDeliveries
 	default:
 		statement, more = settledDeliveries+" AND c.status = $5", []any{q.State.MESHStatus()}
 	}

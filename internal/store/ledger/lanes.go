@@ -36,20 +36,27 @@ func (o settle) Apply(tx Tx) (any, error) {
 	if n == 0 {
 		return nil, refuse(store.ErrClaimLost)
 	}
+	if o.State != store.Waiting {
+		if err := o.end(tx); err != nil {
+			return nil, err
+		}
+	}
 	tx.Later(`INSERT INTO delivery (mailbox, position, attempts, refusals, first, uncertain, mesh_id, fault) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (mailbox, position) DO UPDATE SET attempts = $3, refusals = $4, first = $5, uncertain = $6, mesh_id = $7, fault = $8`,
 		o.Mailbox, o.Event, o.Attempts, o.Refusals, instant(o.First), o.Uncertain, orNull(o.MESHID), o.fault)
-	if o.State == store.Waiting {
-		return nil, nil
-	}
+	return nil, nil
+}
+
+// end takes a delivery out of the inbox that waits no longer.
+func (o settle) end(tx Tx) error {
 	moved, err := tx.Collect(o.Mailbox, o.Event, o.State, o.At.UnixMicro(), o.fault)
 	if err != nil || moved {
-		return nil, err
+		return err
 	}
 	// An operator parked it while it was on its way. What happened counts.
 	tx.Later("UPDATE collected SET status = $3, at = $4, fault = $5 WHERE mailbox = $1 AND position = $2 AND status = 'parked'",
 		o.Mailbox, o.Event, o.State.MESHStatus(), o.At.UnixMicro(), o.fault)
-	return nil, nil
+	return nil
 }
 
 // release gives a lane back.

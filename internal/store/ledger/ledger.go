@@ -35,6 +35,11 @@ type Reader interface {
 }
 
 // Tx is a transaction, which other operations may share.
+//
+// Where several transactions run at once, they must not wait for each other. So all
+// that a verb locks, also by reading, it takes in this order: lane, event,
+// event_piece, inbox, collected, delivery, message, chunk, piece, upload; and rows of
+// one table in the order of their keys.
 type Tx interface {
 	Reader
 	// Exec runs a statement and says how many rows it changed.

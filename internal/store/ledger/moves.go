@@ -50,6 +50,11 @@ func (l *Ledger) move(ctx context.Context, id string, m store.Move, at time.Time
 }
 
 func (o move) Apply(tx Tx) (any, error) {
+	if o.To == store.Waiting {
+		if _, err := column[int64](tx, "SELECT mailbox FROM lane WHERE mailbox = $1"+tx.Lock("lane"), o.mailbox); err != nil {
+			return nil, err
+		}
+	}
 	moved, err := o.moved(tx)
 	if err != nil {
 		return nil, err

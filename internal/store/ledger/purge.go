@@ -53,16 +53,28 @@ func (o purgeMessages) Apply(tx Tx) (any, error) {
 
 // purgeUploads looks at chunks that were put on their own before a position, and
 // removes what no complete message needs. Its answer is how many.
-type purgeUploads struct{ before store.EventID }
+type purgeUploads struct {
+	dialect Dialect
+	before  store.EventID
+}
 
 func (o purgeUploads) Apply(tx Tx) (any, error) {
 	found, err := all(tx, func(r Row) (c chunk, err error) { return c, r.Scan(&c.generation, &c.position, &c.chunk) },
-		"SELECT generation, position, chunk FROM upload WHERE generation < $1 ORDER BY generation LIMIT $2"+tx.LockFree("upload"), o.before, SweptStep)
+		"SELECT generation, position, chunk FROM upload WHERE generation < $1 ORDER BY generation LIMIT $2", o.before, SweptStep)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	var positions []int64
+	for _, c := range found {
+		positions = append(positions, int64(c.position))
+	}
+	// A message that is just being completed needs its chunks.
+	_, err = column[int64](tx, "SELECT position FROM message WHERE "+o.dialect.In("position", "$1", Numbers)+" ORDER BY position"+tx.Lock("message"), positions)
 	const unneeded = ` WHERE position = $1 AND chunk = $2 AND generation = $3 AND NOT EXISTS (SELECT 1 FROM message m
 		JOIN chunk c ON c.position = m.position WHERE m.position = $1 AND m.status <> 'uploading' AND c.chunk = $2 AND c.generation = $3)`
 	for _, c := range found {
-		tx.Later("DELETE FROM piece"+unneeded, c.position, c.chunk, c.generation)
 		tx.Later("DELETE FROM chunk"+unneeded, c.position, c.chunk, c.generation)
+		tx.Later("DELETE FROM piece"+unneeded, c.position, c.chunk, c.generation)
 		tx.Later("DELETE FROM upload WHERE generation = $1", c.generation)
 	}
 	return len(found), err

@@ -7,34 +7,44 @@ import (
 )
 
 // report joins a MESH's report to its delivery.
-type report struct{ store.DeliveryReport }
+type report struct {
+	store.DeliveryReport
+	Place
+}
 
 // ReportDelivery notes what a MESH reported of a copy that was sent: it becomes
 // undeliverable. The MESH's message id finds it, or the local id, which also
 // the repeat of a send bears. It returns store.ErrNotFound for what nobody sent.
 func (l *Ledger) ReportDelivery(ctx context.Context, r store.DeliveryReport) error {
-	_, err := l.engine.Change(ctx, report{r})
+	at, err := l.reported(ctx, r)
+	if err == nil {
+		_, err = l.engine.Change(ctx, report{r, at})
+	}
 	return err
 }
 
-func (o report) Apply(tx Tx) (any, error) {
-	var position store.EventID
-	var mailbox int64
+// reported finds the copy that a report is about. It reads delivery before the
+// transaction that changes collected, see Tx.
+func (l *Ledger) reported(ctx context.Context, r store.DeliveryReport) (at Place, err error) {
 	found := false
-	if o.LinkedID != "" {
-		var err error
-		if found, err = first(tx, []any{&position, &mailbox}, "SELECT position, mailbox FROM delivery WHERE mesh_id = $1 LIMIT 1", o.LinkedID); err != nil {
-			return nil, err
+	if r.LinkedID != "" {
+		err = l.engine.Read(ctx, func(reader Reader) (err error) {
+			found, err = first(reader, []any{&at.Position, &at.Mailbox}, "SELECT position, mailbox FROM delivery WHERE mesh_id = $1 LIMIT 1", r.LinkedID)
+			return err
+		})
+	}
+	if err == nil && !found {
+		if at.Position, at.Mailbox, found = store.ParseDeliveryID(r.LocalID); !found {
+			err = store.ErrNotFound
 		}
 	}
-	if !found {
-		if position, mailbox, found = store.ParseDeliveryID(o.LocalID); !found {
-			return nil, refuse(store.ErrNotFound)
-		}
-	}
+	return at, err
+}
+
+func (o report) Apply(tx Tx) (any, error) {
 	n, err := tx.Exec(`UPDATE collected SET status = $3, at = $4, fault = $5
 		WHERE mailbox = $1 AND position = $2 AND status IN ('sent', 'undeliverable')`,
-		mailbox, position, store.Undeliverable.MESHStatus(), o.At.UnixMicro(), o.Fault())
+		o.Mailbox, o.Position, store.Undeliverable.MESHStatus(), o.At.UnixMicro(), o.Fault())
 	if err == nil && n == 0 {
 		err = refuse(store.ErrNotFound)
 	}

@@ -18,8 +18,8 @@ func (o reset) Apply(tx Tx) (any, error) {
 		of  = " WHERE CAST($1 AS bigint) = 0 OR position IN (SELECT position FROM message WHERE mailbox = CAST($1 AS bigint))"
 	)
 	for _, statement := range []string{
-		"DELETE FROM piece" + of, "DELETE FROM chunk" + of, "DELETE FROM message" + its, "UPDATE upload SET size = 0" + its,
 		"DELETE FROM inbox" + its, "DELETE FROM collected" + its, "DELETE FROM delivery" + its,
+		"DELETE FROM chunk" + of, "DELETE FROM piece" + of, "DELETE FROM message" + its, "UPDATE upload SET size = 0" + its,
 	} {
 		tx.Later(statement, o.mailbox)
 	}

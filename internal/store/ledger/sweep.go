@@ -20,7 +20,7 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		l.outdated("idempotency", "digest", "event < $1 ORDER BY event", position(store.KeyLife)),
 		l.outdated("subscription", "id", "ends IS NOT NULL AND ends <= $1 AND status = 3", now.Add(-l.options.Retention).UnixMicro()),
 		purgeMessages{l.dialect, position(uploadLife), SweptStep, " AND status = 'uploading'"},
-		purgeUploads{position(uploadLife)},
+		purgeUploads{l.dialect, position(uploadLife)},
 		purgeBodies{l.dialect, now.Add(-store.BodyGrace).UnixMicro()},
 	} {
 		for n := SweptStep; n == SweptStep && idle(); {

@@ -17,24 +17,27 @@ type chunk struct {
 	size       int64
 }
 
-// put makes the pieces of the generation the chunk.
+// put makes the pieces of the generation the chunk, unless a later one is. Pieces
+// of a later one that is still being put stay.
 func (c chunk) put(tx Tx) {
-	tx.Later("DELETE FROM piece WHERE position = $1 AND chunk = $2 AND generation <> $3", c.position, c.chunk, c.generation)
-	tx.Later("UPDATE upload SET size = 0 WHERE position = $1 AND chunk = $2 AND generation <> $3", c.position, c.chunk, c.generation)
 	c.count(tx)
+	const older = " WHERE position = $1 AND chunk = $2 AND generation < (SELECT generation FROM chunk WHERE position = $1 AND chunk = $2)"
+	tx.Later("DELETE FROM piece"+older, c.position, c.chunk)
+	tx.Later("UPDATE upload SET size = 0"+older, c.position, c.chunk)
 }
 
 // count writes the row that says which generation counts. A message that was sent
 // whole may go without: its one piece bears its position as generation.
 func (c chunk) count(tx Tx) {
-	tx.Later(`INSERT INTO chunk (position, chunk, generation, pieces, size) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (position, chunk) DO UPDATE SET generation = $3, pieces = $4, size = $5`, c.position, c.chunk, c.generation, c.pieces, c.size)
+	tx.Later(`INSERT INTO chunk AS c (position, chunk, generation, pieces, size) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (position, chunk) DO UPDATE SET generation = $3, pieces = $4, size = $5 WHERE c.generation < $3`,
+		c.position, c.chunk, c.generation, c.pieces, c.size)
 }
 
 // remove removes the generation.
 func (c chunk) remove(tx Tx) {
-	tx.Later("DELETE FROM piece WHERE position = $1 AND chunk = $2 AND generation = $3", c.position, c.chunk, c.generation)
 	tx.Later("DELETE FROM chunk WHERE position = $1 AND chunk = $2 AND generation = $3", c.position, c.chunk, c.generation)
+	tx.Later("DELETE FROM piece WHERE position = $1 AND chunk = $2 AND generation = $3", c.position, c.chunk, c.generation)
 }
 
 // piece is a piece of a chunk that does not count yet.

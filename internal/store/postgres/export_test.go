@@ -61,3 +61,11 @@ func (db *DB) Explain(t *testing.T, sql string, args ...any) string {
 	}
 	return strings.Join(plan, "\n")
 }
+
+// MakeDay makes the partitions of a day, as the first event of a day does, and
+// DropDay drops them.
+func (db *DB) MakeDay(ctx context.Context, number int64) error {
+	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error { return makeDay(ctx, tx, number) })
+}
+
+func (db *DB) DropDay(ctx context.Context, number int64) error { return db.dropDay(ctx, number) }

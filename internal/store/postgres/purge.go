@@ -39,7 +39,9 @@ func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error)
 		unread, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) },
 			`WITH old AS (SELECT DISTINCT i.position FROM inbox i JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
 				WHERE i.position < $1 AND i.type <> 0 ORDER BY i.position LIMIT $2),
-			gone AS (DELETE FROM inbox i USING old o, mailbox b WHERE i.position = o.position AND b.row = i.mailbox AND NOT b.remote)
+			due AS (SELECT i.mailbox, i.position FROM old o JOIN inbox i ON i.position = o.position JOIN mailbox b ON b.row = i.mailbox AND NOT b.remote
+				ORDER BY i.mailbox, i.position FOR UPDATE OF i),
+			gone AS (DELETE FROM inbox i USING due d WHERE i.mailbox = d.mailbox AND i.position = d.position)
 			SELECT position FROM old`, limit, max-removed)
 		if err != nil || len(unread) == 0 {
 			return err
@@ -76,12 +78,18 @@ func deleteEvents(ctx context.Context, tx pgx.Tx, ids []int64) (int, error) {
 
 // purgeKept removes what had outlived its day and has been resolved since.
 func (db *DB) purgeKept(ctx context.Context, before store.EventID) (n int64, err error) {
-	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		ids, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) },
+	var ids []int64
+	// Asked beforehand: a transaction must not hold event_default and want event,
+	// see partitioned.
+	err = db.read(ctx, func(ctx context.Context, q querier) (err error) {
+		ids, err = all(ctx, q, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) },
 			"SELECT id FROM event_default e WHERE id < $1 AND NOT "+unresolved+" ORDER BY id LIMIT $2", int64(before), sweptStep)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		gone, err := deleteEvents(ctx, tx, ids)
 		n = int64(gone)
 		return err

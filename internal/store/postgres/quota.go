@@ -173,7 +173,7 @@ func (db *DB) RecountQuotas(ctx context.Context) (drift []store.QuotaDrift, err 
 				SELECT quota, owner, coalesce(d.used, 0) - coalesce(u.used, 0) AS short FROM quota_due d
 				FULL JOIN (SELECT quota, owner, sum(used)::bigint AS used FROM quota_use GROUP BY 1, 2) u USING (quota, owner)
 				WHERE coalesce(d.used, 0) <> coalesce(u.used, 0)),
-			made AS (INSERT INTO quota_use AS u SELECT quota, owner, 0, short FROM drift
+			made AS (INSERT INTO quota_use AS u SELECT quota, owner, 0, short FROM drift ORDER BY 1, 2
 				ON CONFLICT (quota, owner, slot) DO UPDATE SET used = u.used + excluded.used)
 			SELECT quota, owner, short FROM drift`)
 		return err

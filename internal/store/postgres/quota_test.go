@@ -141,7 +141,7 @@ func TestQuotaMigration(t *testing.T) {
 		"DROP TABLE clock_shift, witness, route_class", // of later versions
 		"DROP TABLE quota_use", "DROP VIEW quota_due", "DROP FUNCTION count_messages CASCADE", "DROP FUNCTION count_upload CASCADE",
 		"ALTER TABLE message DROP COLUMN size", "ALTER TABLE upload DROP COLUMN mailbox, DROP COLUMN size", "DROP INDEX upload_position, subscription_route",
-		"ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed",
+		"ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed", "ALTER TABLE piece DROP COLUMN codec",
 		"DELETE FROM nems_schema_version WHERE version_id >= 5",
 		"INSERT INTO mailbox (id, name, ods, password, remote) VALUES ('A', '', 'RR8', 'p', false)",
 		"INSERT INTO inbox (mailbox, position, type, size) SELECT row, 4096, 0, 50 FROM mailbox",

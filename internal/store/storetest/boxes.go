@@ -217,6 +217,39 @@ func sendingInChunks(t *testing.T, w *world) {
 	}
 }
 
+// A client that puts a chunk again, while its first attempt is still under way, has
+// one of both stored whole.
+func chunkPutTwiceAtOnce(t *testing.T, w *world) {
+	b := w.mailbox("B")
+	m := w.sent(b, "", 1)
+	m.Status = store.Uploading
+	w.must(w.Send(w.ctx(), m, []byte("replaced later"), nil))
+	slow, again := bytes.Repeat([]byte("1"), 700<<10), bytes.Repeat([]byte("2"), 600<<10)
+	overtaken := func() {
+		_, err := w.PutChunk(w.ctx(), b, m.Position, 1, bytes.NewReader(again))
+		w.must(err)
+	}
+	_, err := w.PutChunk(w.ctx(), b, m.Position, 1, io.MultiReader(bytes.NewReader(slow[:300<<10]), &calling{f: overtaken}, bytes.NewReader(slow[300<<10:])))
+	w.must(err)
+	whole, err := w.Complete(w.ctx(), b, m.Position, w.clock.Now(), w.clock.Now().Add(time.Hour), nil)
+	if err != nil || !whole {
+		t.Fatalf("complete: %v, %v", whole, err)
+	}
+	got, err := w.Message(w.ctx(), b, m.Position)
+	w.must(err)
+	if body := w.download(got, 1); !bytes.Equal(body, again) || got.Size != int64(len(again)) {
+		t.Errorf("%d bytes of %d, the last of them %q", len(body), got.Size, body[max(0, len(body)-1):])
+	}
+}
+
+// calling is a reader that yields nothing, and calls f first.
+type calling struct{ f func() }
+
+func (c *calling) Read([]byte) (int, error) {
+	c.f()
+	return 0, io.EOF
+}
+
 func brokenUploads(t *testing.T, w *world) {
 	b := w.mailbox("B")
 	m := w.sent(b, "x", 2)

@@ -74,6 +74,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"MailboxIDs", mailboxIDs},
 		{"Sending", sending},
 		{"SendingInChunks", sendingInChunks},
+		{"ChunkPutTwiceAtOnce", chunkPutTwiceAtOnce},
 		{"BrokenUploads", brokenUploads},
 		{"Reports", reports},
 		{"OverdueCopies", overdueCopies},
