@@ -36,7 +36,7 @@ func (c *certsCmd) Run() error {
 	if missing(c.path("server.pem")) {
 		pair, err := authority.Server(now, c.Valid, c.Host...)
 		if err == nil {
-			err = c.keep("server", pair)
+			err = c.write("server", pair)
 		}
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ func (c *certsCmd) Run() error {
 		}
 		pair, err := authority.Client(name, now, c.Valid)
 		if err == nil {
-			err = c.keep(name, pair)
+			err = c.write(name, pair)
 		}
 		if err != nil {
 			return err
@@ -73,8 +73,8 @@ func (c *certsCmd) authority(now time.Time) (*certs.Authority, error) {
 	return authority, authority.WriteFiles(certificate, key)
 }
 
-// keep writes a pair as PEM and as PKCS#12.
-func (c *certsCmd) keep(name string, pair certs.Pair) error {
+// write writes a pair as PEM and as PKCS#12.
+func (c *certsCmd) write(name string, pair certs.Pair) error {
 	if err := pair.WriteFiles(c.path(name+".pem"), c.path(name+".key")); err != nil {
 		return err
 	}

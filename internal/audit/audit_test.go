@@ -210,7 +210,7 @@ func TestCheckpoints(t *testing.T) {
 	heads := []Head{{Chain: 1, Seq: 2, Hash: Hash{3}}, {Chain: 5, Seq: 6, Hash: Hash{7}}}
 	path := filepath.Join(t.TempDir(), "checkpoints")
 	now := at
-	k := Keeper{
+	k := Signer{
 		Heads: func(context.Context) ([]Head, error) { return heads, nil },
 		Key:   key, Now: func() time.Time { now = now.Add(time.Minute); return now }, Write: AppendLine(path),
 	}
@@ -259,10 +259,10 @@ func TestCheckpoints(t *testing.T) {
 	}
 }
 
-func TestKeeperReportsFailures(t *testing.T) {
+func TestSignerReportsFailures(t *testing.T) {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
 	broken := errors.New("disk full")
-	k := Keeper{Heads: func(context.Context) ([]Head, error) { return []Head{{Chain: 1, Seq: 1}}, nil }, Key: key, Now: time.Now,
+	k := Signer{Heads: func(context.Context) ([]Head, error) { return []Head{{Chain: 1, Seq: 1}}, nil }, Key: key, Now: time.Now,
 		Write: func(string) error { return broken }}
 	if err := k.Checkpoint(t.Context()); !errors.Is(err, broken) {
 		t.Errorf("expected the failure of writing, got %v", err)

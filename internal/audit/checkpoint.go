@@ -230,8 +230,8 @@ func LastCheckpoint(path string, key ed25519.PublicKey) (Checkpoint, error) {
 // longestLine limits a line of a checkpoint file. It is enough for about ten thousand heads.
 const longestLine = 1 << 20
 
-// Keeper writes checkpoints. Not safe for concurrent use.
-type Keeper struct {
+// Signer writes checkpoints. Not safe for concurrent use.
+type Signer struct {
 	// Heads returns the ends of all chains that are on disk.
 	Heads func(ctx context.Context) ([]Head, error)
 	Key   ed25519.PrivateKey
@@ -243,20 +243,20 @@ type Keeper struct {
 }
 
 // Public returns the key that verifies the checkpoints.
-func (k *Keeper) Public() ed25519.PublicKey { return k.Key.Public().(ed25519.PublicKey) }
+func (s *Signer) Public() ed25519.PublicKey { return s.Key.Public().(ed25519.PublicKey) }
 
 // Checkpoint signs and stores the current ends of the chains. It does nothing
 // while there are none.
-func (k *Keeper) Checkpoint(ctx context.Context) error {
+func (s *Signer) Checkpoint(ctx context.Context) error {
 	// The moment is taken first, so the heads reach at least up to it.
-	at := k.Now()
-	heads, err := k.Heads(ctx)
+	at := s.Now()
+	heads, err := s.Heads(ctx)
 	if err == nil && len(heads) > 0 {
-		c := Checkpoint{At: at, Heads: heads, Place: k.Last.Next()}
-		line := c.Sign(k.Key)
-		if err = k.Write(line); err == nil {
+		c := Checkpoint{At: at, Heads: heads, Place: s.Last.Next()}
+		line := c.Sign(s.Key)
+		if err = s.Write(line); err == nil {
 			c.line = sha256.Sum256([]byte(line))
-			k.Last = c
+			s.Last = c
 		}
 	}
 	if err != nil {

@@ -24,7 +24,7 @@ func forged(number int64, links int, heads ...Head) (out []Link) {
 	return out
 }
 
-// kept signs checkpoints of heads one after the other, as a Keeper does. It
+// kept signs checkpoints of heads one after the other, as a Signer does. It
 // reads them back, except the lines listed in without.
 func kept(t *testing.T, without []int, heads ...[]Head) []Checkpoint {
 	t.Helper()
@@ -34,7 +34,7 @@ func kept(t *testing.T, without []int, heads ...[]Head) []Checkpoint {
 	}
 	var lines []string
 	next := 0
-	k := Keeper{Key: private, Now: func() time.Time { return at.Add(time.Duration(next) * time.Minute) },
+	k := Signer{Key: private, Now: func() time.Time { return at.Add(time.Duration(next) * time.Minute) },
 		Heads: func(context.Context) ([]Head, error) { return heads[next], nil },
 		Write: func(line string) error { lines = append(lines, line); return nil }}
 	for ; next < len(heads); next++ {
@@ -120,7 +120,7 @@ func TestLastCheckpoint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k := Keeper{Key: private, Now: time.Now, Write: AppendLine(path), Last: last, Heads: func(context.Context) ([]Head, error) { return heads, nil }}
+		k := Signer{Key: private, Now: time.Now, Write: AppendLine(path), Last: last, Heads: func(context.Context) ([]Head, error) { return heads, nil }}
 		for range 2 {
 			if err := k.Checkpoint(t.Context()); err != nil {
 				t.Fatal(err)

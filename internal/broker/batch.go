@@ -137,7 +137,7 @@ func (w *batch) create(ctx context.Context, group []int) {
 	errs, err := w.Journal.SubscribeAll(ctx, all)
 	for n, i := range group {
 		if err == nil {
-			w.steps[i].Err = kept(errs[n])
+			w.steps[i].Err = subscribeRefusal(errs[n])
 		} else {
 			w.steps[i].Err = err
 		}
@@ -171,7 +171,7 @@ func (w *batch) delete(ctx context.Context, group []int) {
 	errs, err := w.Journal.DeleteAll(ctx, all)
 	for n, i := range group {
 		if err == nil {
-			w.steps[i].Err = gone(errs[n])
+			w.steps[i].Err = deleteRefusal(errs[n])
 		} else {
 			w.steps[i].Err = err
 		}

@@ -14,9 +14,9 @@ import (
 // findings and the number of the others.
 const maxIssues = 50
 
-// keep notes the warnings among the findings and refuses the message when
+// judge notes the warnings among the findings and refuses the message when
 // there is an error among them.
-func (p *publication) keep(findings []fhir.Finding) error {
+func (p *publication) judge(findings []fhir.Finding) error {
 	if slices.ContainsFunc(findings, isError) {
 		return refuse.InvalidResource(Issues(findings)...)
 	}

@@ -96,7 +96,7 @@ func (b *Broker) parse(_ context.Context, p *publication) error {
 	}
 	p.doc = doc
 	p.lost = pick(findings, isReferenceNotFound)
-	return p.keep(slices.DeleteFunc(findings, isReferenceNotFound))
+	return p.judge(slices.DeleteFunc(findings, isReferenceNotFound))
 }
 
 // notWellFormed refuses bytes that are not XML or JSON as FHIR uses them.
@@ -112,7 +112,7 @@ func notWellFormed(err error) error {
 func (b *Broker) readFacts(_ context.Context, p *publication) error {
 	e, findings := event.Read(p.doc)
 	p.event = e
-	return p.keep(findings)
+	return p.judge(findings)
 }
 
 // fitInteraction finds the event type and holds it against the interaction id.
@@ -152,7 +152,7 @@ func (b *Broker) judge(_ context.Context, p *publication) error {
 		return refuse.ReferenceNotFound(Issues(missing)...)
 	}
 	p.strangers = pick(findings, isStranger)
-	return p.keep(slices.DeleteFunc(findings, isStranger))
+	return p.judge(slices.DeleteFunc(findings, isStranger))
 }
 
 // lifeCycle warns of event types on their way out and refuses withdrawn ones.

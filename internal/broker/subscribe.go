@@ -34,7 +34,7 @@ func (b *Broker) Subscribe(ctx context.Context, caller access.Caller, body []byt
 	if err != nil {
 		return Subscribed{}, err
 	}
-	return b.keep(ctx, caller, s, notices)
+	return b.commit(ctx, caller, s, notices)
 }
 
 // draft makes the subscription that a resource asks for, or refuses it. at is
@@ -65,9 +65,9 @@ func (b *Broker) draft(ctx context.Context, caller access.Caller, resource subsc
 	return s, notices, b.exists(ctx, s.Criteria)
 }
 
-// keep records the subscription.
-func (b *Broker) keep(ctx context.Context, caller access.Caller, s subscription.Subscription, notices []refuse.Issue) (Subscribed, error) {
-	if err := kept(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s))); err != nil {
+// commit stores the subscription.
+func (b *Broker) commit(ctx context.Context, caller access.Caller, s subscription.Subscription, notices []refuse.Issue) (Subscribed, error) {
+	if err := subscribeRefusal(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s))); err != nil {
 		return Subscribed{}, err
 	}
 	return Subscribed{Subscription: s, Notices: notices}, nil
@@ -80,8 +80,8 @@ func subscribeEntry(caller access.Caller, s subscription.Subscription) audit.Ent
 	return entry
 }
 
-// kept turns what the journal says of a new subscription into an answer.
-func kept(err error) error {
+// subscribeRefusal turns what the journal says of a new subscription into an answer.
+func subscribeRefusal(err error) error {
 	var duplicate *store.DuplicateError
 	var full *store.QuotaError
 	switch {
@@ -244,7 +244,7 @@ func (b *Broker) Read(ctx context.Context, caller access.Caller, id string) (sub
 	}
 	s, err := b.Journal.Subscription(ctx, parsed)
 	if err != nil {
-		return s, gone(err)
+		return s, deleteRefusal(err)
 	}
 	if refusal := caller.Owns(s.ODS); refusal != nil {
 		return subscription.Subscription{}, refusal
@@ -259,7 +259,7 @@ func (b *Broker) Unsubscribe(ctx context.Context, caller access.Caller, id strin
 	if err != nil {
 		return err
 	}
-	return gone(b.Journal.Delete(ctx, s.ID, b.deleteEntry(caller, s)))
+	return deleteRefusal(b.Journal.Delete(ctx, s.ID, b.deleteEntry(caller, s)))
 }
 
 // deleteEntry is the audit entry of a subscription's end.
@@ -269,9 +269,9 @@ func (b *Broker) deleteEntry(caller access.Caller, s subscription.Subscription) 
 	return entry
 }
 
-// gone turns what the journal says of a subscription that is not there into an
+// deleteRefusal turns what the journal says of a subscription that is not there into an
 // answer.
-func gone(err error) error {
+func deleteRefusal(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return refuse.NoRecordFound("there is no subscription of this id, or it was deleted")
 	}

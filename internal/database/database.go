@@ -23,7 +23,7 @@ type Store interface {
 	broker.Journal
 	broker.Mailboxes
 	mailbox.Boxes
-	mailbox.Trail
+	mailbox.Recorder
 	courier.Outbox
 	operator.Store
 

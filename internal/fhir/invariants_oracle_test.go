@@ -59,7 +59,7 @@ func TestAgainstSchematron(t *testing.T) {
 	broken := map[string]int{}
 	for i, theirs := range x.judge(t, docs) {
 		for _, difference := range differences(docs[i], ours[i], theirs) {
-			t.Errorf("%s: %s", difference, keep(t, docs[i].src))
+			t.Errorf("%s: %s", difference, save(t, docs[i].src))
 		}
 		for f := range ours[i] {
 			broken[f.id]++

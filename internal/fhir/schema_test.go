@@ -87,9 +87,9 @@ func compare(t *testing.T, x xmllint, sources [][]byte) (both int) {
 			rules := refusals(part[i])
 			switch {
 			case !accepted && len(rules) == 0:
-				t.Errorf("accepted, but the schema refuses: %s", keep(t, part[i]))
+				t.Errorf("accepted, but the schema refuses: %s", save(t, part[i]))
 			case accepted && slices.ContainsFunc(rules, func(r string) bool { return !beyondSchema(r) }):
-				t.Errorf("the schema accepts, refused by %v: %s", rules, keep(t, part[i]))
+				t.Errorf("the schema accepts, refused by %v: %s", rules, save(t, part[i]))
 			case accepted && len(rules) == 0:
 				both++
 			}
@@ -98,8 +98,8 @@ func compare(t *testing.T, x xmllint, sources [][]byte) (both int) {
 	return both
 }
 
-// keep saves a document about which the judges differ, for a closer look.
-func keep(t *testing.T, source []byte) string {
+// save writes a document about which the judges differ, for a closer look.
+func save(t *testing.T, source []byte) string {
 	dir := os.Getenv("NEMS_DIFF_KEEP")
 	if dir == "" {
 		return fmt.Sprintf("\n%.3000s", source)

@@ -33,17 +33,17 @@ func TestExpiry(t *testing.T) {
 	if err := bob.Acknowledge(ctx, collected); err != nil {
 		t.Fatal(err)
 	}
-	keep := func(want mailbox.Housekept) {
+	housekeep := func(want mailbox.Housekept) {
 		t.Helper()
 		if did, err := w.server.Housekeep(ctx, w.clock.now()); err != nil || did != want {
 			t.Errorf("did %+v, want %+v; %v", did, want, err)
 		}
 	}
 	w.clock.move(5*day - time.Second)
-	keep(mailbox.Housekept{})
+	housekeep(mailbox.Housekept{})
 	w.clock.move(time.Second)
-	keep(mailbox.Housekept{Expired: 1})
-	keep(mailbox.Housekept{})
+	housekeep(mailbox.Housekept{Expired: 1})
+	housekeep(mailbox.Housekept{})
 
 	if in := w.inbox("BOB"); len(in) != 0 {
 		t.Errorf("still in the inbox: %v", in)
@@ -57,7 +57,7 @@ func TestExpiry(t *testing.T) {
 	checkReport(t, w, alice, id)
 
 	w.clock.move(25*day + time.Second)
-	keep(mailbox.Housekept{Purged: 2}) // the report is younger
+	housekeep(mailbox.Housekept{Purged: 2}) // the report is younger
 	if _, err := alice.Track(ctx, id); !isStatus(err, 404) {
 		t.Errorf("after 30 days: %v", err)
 	}

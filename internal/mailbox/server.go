@@ -34,9 +34,9 @@ type Config struct {
 	// in production, whether the connection's client certificate belongs to it.
 	// nil allows all.
 	Allowed func(r *http.Request, mailbox store.Mailbox) bool
-	// Trail keeps the audit; nil means none. While it has no room requests are
+	// Recorder keeps the audit; nil means none. While it has no room requests are
 	// answered 503, before anything is done or disclosed.
-	Trail Trail
+	Recorder Recorder
 	// Certificate names the client certificate of a request, for the audit; nil
 	// names none.
 	Certificate func(r *http.Request) string
@@ -81,8 +81,8 @@ func New(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Trail == nil {
-		c.Trail = untold{}
+	if c.Recorder == nil {
+		c.Recorder = noRecorder{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -179,7 +179,7 @@ func (c *call) run() error {
 	}
 	defer leave()
 	if c.action != "" {
-		if err := c.Trail.RecordRoom(c.asked.ID); err != nil {
+		if err := c.Recorder.RecordRoom(c.asked.ID); err != nil {
 			return err
 		}
 	}

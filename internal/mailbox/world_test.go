@@ -74,13 +74,13 @@ func newWorld(t testing.TB, change ...func(*mailbox.Config)) *world {
 // trailedBoxes keep mailboxes and their audit.
 type trailedBoxes interface {
 	mailbox.Boxes
-	mailbox.Trail
+	mailbox.Recorder
 }
 
 func worldOver(t testing.TB, boxes trailedBoxes, at *clock, change ...func(*mailbox.Config)) *world {
 	w := &world{t: t, clock: at, log: &bytes.Buffer{}}
 	config := mailbox.Config{
-		Boxes: boxes, Trail: boxes, SharedKey: []byte(sharedKey), Now: w.clock.now,
+		Boxes: boxes, Recorder: boxes, SharedKey: []byte(sharedKey), Now: w.clock.now,
 		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Dev: true,
 		Certificate: func(*http.Request) string { return "a.test.nhs.uk" },
 	}

@@ -23,8 +23,8 @@ const checkpointEvery = time.Minute
 // checkpointsFile is the name of the file of checkpoints in a data folder.
 const checkpointsFile = "audit.checkpoints"
 
-// keeper is what signs the checkpoints of the audit, nil where no key is set.
-func (n *node) keeper() (*audit.Keeper, error) {
+// signer is what signs the checkpoints of the audit, nil where no key is set.
+func (n *node) signer() (*audit.Signer, error) {
 	key, file := n.AuditKey, n.AuditCheckpoints
 	if key == "" && n.Dev {
 		key = filepath.Join(n.Data, "audit.key")
@@ -52,7 +52,7 @@ func (n *node) keeper() (*audit.Keeper, error) {
 	})
 	n.metrics.registry.MustRegister(written)
 	write := audit.AppendLine(file)
-	return &audit.Keeper{
+	return &audit.Signer{
 		Heads: n.db.Heads, Key: private, Now: n.Now, Last: last,
 		Write: func(line string) error {
 			crashpoint.Hit(crashpoint.Checkpoint)
@@ -112,7 +112,7 @@ const startTick = 50 * time.Millisecond
 
 // signEnds writes a checkpoint, and then has the database witness it: never the
 // other way round, or a crash in between would look like a line that was cut off.
-// The chore and the start may want to at once.
+// Housekeeping and the start may want to at once.
 func (n *node) signEnds(ctx context.Context) error {
 	n.signing.Lock()
 	defer n.signing.Unlock()

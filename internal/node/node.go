@@ -66,7 +66,7 @@ type node struct {
 	tls       *mtls.Watch
 	clock     *clockWatch
 	mesh      *mailbox.Server
-	trail     *trail
+	recorder  *recorder
 	endpoints []*endpoint
 	draining  atomic.Bool
 	recounted time.Time // of quotas: the last recount
@@ -77,7 +77,7 @@ type node struct {
 	courier    *courier.Courier
 	meshClient *mesh.Client
 	// checkpoints signs the audit's ends; nil where no key is set.
-	checkpoints *audit.Keeper
+	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
 }
 
@@ -174,7 +174,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere},
 		quotas{n.Quotas.limits(), n.db.QuotaRefusals, n.db.QuotaUse})
-	if n.checkpoints, err = n.keeper(); err != nil {
+	if n.checkpoints, err = n.signer(); err != nil {
 		return err
 	}
 	if err := n.knownEnds(ctx); err != nil { // before anything is committed
@@ -205,7 +205,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.broker = n.newBroker()
 	n.catchUp(ctx)
-	n.trail = newTrail(n.db.Record, n.db.RecordRoom)
+	n.recorder = newRecorder(n.db.Record, n.db.RecordRoom)
 	n.mesh = n.mailboxes()
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
@@ -230,13 +230,13 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.registry.follow(ctx) })
 	g.Go(func() error { return n.away.follow(ctx) })
 	g.Go(func() error { return n.watchClock(ctx) })
-	for _, c := range n.chores() {
-		g.Go(func() error { return n.keep(ctx, c) })
+	for _, t := range n.housekeeping() {
+		g.Go(func() error { return n.repeat(ctx, t) })
 	}
 	g.Go(func() error { return n.carry(ctx) })
 	g.Go(func() error { return n.learn(ctx) })
 	g.Go(func() error { return n.firstCheckpoint(ctx) })
-	g.Go(func() error { return n.trail.follow(ctx, n.Now) })
+	g.Go(func() error { return n.recorder.follow(ctx, n.Now) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
@@ -312,7 +312,7 @@ func (n *node) fhirAPI() http.Handler {
 		Door: &spine.Door{
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.Now, Systems: n.systems,
 		},
-		Recorder: n.trail, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
+		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
 		Limits: n.limits(), SearchKey: n.searchKey,
 	})
 }
@@ -342,7 +342,7 @@ func (n *node) mailboxes() *mailbox.Server {
 		key = devworld.SharedKey
 	}
 	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log,
-		Trail: n.trail, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway,
+		Recorder: n.recorder, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway,
 		NEMS: n.Mailbox, Reserved: n.reserves}
 	if !n.Dev {
 		c.Allowed = n.systems.opens

@@ -26,15 +26,15 @@ const (
 	nonsense = "written by a version that never was"
 )
 
-// began and kept give each subscription that keep keeps a moment of its own.
+// began and kept give each subscription that stored makes a moment of its own.
 var (
 	began = time.Now().UTC().Truncate(time.Microsecond)
 	kept  atomic.Int64
 )
 
-// keep puts a subscription that waits for approval into a store, unless change
+// stored puts a subscription that waits for approval into a store, unless change
 // makes it another one.
-func keep(t *testing.T, d operator.Desk, criteria string, change func(*subscription.Subscription)) string {
+func stored(t *testing.T, d operator.Desk, criteria string, change func(*subscription.Subscription)) string {
 	t.Helper()
 	c, err := subscription.ParseCriteria(criteria)
 	if err != nil {
@@ -73,11 +73,11 @@ func ids(list []operator.Subscription) (out []string) {
 
 func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
-		first := keep(t, desk, ofJack, func(s *subscription.Subscription) { s.Reason = "Jack, 991 200 3888 or 9912003888" })
-		second := keep(t, desk, ofLeeds, func(s *subscription.Subscription) {
+		first := stored(t, desk, ofJack, func(s *subscription.Subscription) { s.Reason = "Jack, 991 200 3888 or 9912003888" })
+		second := stored(t, desk, ofLeeds, func(s *subscription.Subscription) {
 			s.ODS, s.ASID, s.Status, s.End = "X26", "200000000116", subscription.Active, time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC)
 		})
-		third := keep(t, desk, ofAlex, func(s *subscription.Subscription) { s.End = s.Created.Add(-time.Hour) })
+		third := stored(t, desk, ofAlex, func(s *subscription.Subscription) { s.End = s.Created.Add(-time.Hour) })
 		for name, c := range map[string]struct {
 			filter operator.SubscriptionFilter
 			want   []string
@@ -120,7 +120,7 @@ func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 func TestSubscriptionsAreApproved(t *testing.T) {
 	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		ctx := t.Context()
-		first, second := keep(t, desk, ofJack, nil), keep(t, desk, ofLeeds, nil)
+		first, second := stored(t, desk, ofJack, nil), stored(t, desk, ofLeeds, nil)
 		if err := operator.ApproveSubscriptions.Run(ctx, d, []string{first, second}); err != nil {
 			t.Fatal(err)
 		}
@@ -142,10 +142,10 @@ func TestSubscriptionsAreApproved(t *testing.T) {
 func TestWrongApprovalsAreRefused(t *testing.T) {
 	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		ctx := t.Context()
-		good := keep(t, desk, ofJack, nil)
-		active := keep(t, desk, ofAlex, func(s *subscription.Subscription) { s.Status = subscription.Active })
-		ended := keep(t, desk, ofAlex+"&tag=ended", func(s *subscription.Subscription) { s.End = s.Created })
-		unreadable := keep(t, desk, ofAlex+"&tag=broken", func(s *subscription.Subscription) { s.Criteria.Text = nonsense })
+		good := stored(t, desk, ofJack, nil)
+		active := stored(t, desk, ofAlex, func(s *subscription.Subscription) { s.Status = subscription.Active })
+		ended := stored(t, desk, ofAlex+"&tag=ended", func(s *subscription.Subscription) { s.End = s.Created })
+		unreadable := stored(t, desk, ofAlex+"&tag=broken", func(s *subscription.Subscription) { s.Criteria.Text = nonsense })
 		unknown := subscription.NewID(now).String()
 		for name, c := range map[string]struct {
 			id   string
@@ -180,8 +180,8 @@ func TestWrongApprovalsAreRefused(t *testing.T) {
 func TestQuarantinedSubscriptionsAreListed(t *testing.T) {
 	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
 		ctx := t.Context()
-		keep(t, desk, ofJack, nil)
-		broken := keep(t, desk, ofAlex, func(s *subscription.Subscription) { s.Criteria.Text = nonsense + " 9434765919" })
+		stored(t, desk, ofJack, nil)
+		broken := stored(t, desk, ofAlex, func(s *subscription.Subscription) { s.Criteria.Text = nonsense + " 9434765919" })
 		if got := len(all(t, operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{})))); got != 2 { // which finds it
 			t.Fatalf("expected 2 subscriptions; received %d", got)
 		}
@@ -208,7 +208,7 @@ func TestQuarantinedSubscriptionsAreListed(t *testing.T) {
 // More than one page of the store, through both.
 func TestManySubscriptionsAreListed(t *testing.T) {
 	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
-		keep(t, desk, ofLeeds, nil)
+		stored(t, desk, ofLeeds, nil)
 		creations := make([]store.Creation, 2100)
 		for i := range creations {
 			patient := []string{"9912003888", "9434765919", "9990000204"}[i%3] // a thousand of each are the most

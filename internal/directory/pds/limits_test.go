@@ -86,7 +86,7 @@ func TestBreaker(t *testing.T) {
 		if away := together(t, w, numbers); away != 0 {
 			t.Errorf("back: %d away", away)
 		}
-		keeps(t, "the log", w.log.String())
+		keepsSecrets(t, "the log", w.log.String())
 	})
 }
 

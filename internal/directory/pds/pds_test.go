@@ -46,7 +46,7 @@ func TestPatientsAreTheEmbeddedOnes(t *testing.T) {
 	if p, err := w.Patient(t.Context(), nhs.NHSNumber{}); !errors.Is(err, directory.ErrNotFound) {
 		t.Errorf("no number: %v, %v", p, err)
 	}
-	keeps(t, "the log", w.log.String())
+	keepsSecrets(t, "the log", w.log.String())
 }
 
 // Whatever PDS does wrong, once or always, the client returns the right patient
@@ -85,7 +85,7 @@ func misbehave(t *testing.T, endpoint pdstest.Endpoint, m pdstest.Misbehaviour, 
 		}
 		if err != nil {
 			want = directory.Patient{}
-			keeps(t, "the error", fmt.Sprintf("%v %+v %#v", err, err, err))
+			keepsSecrets(t, "the error", fmt.Sprintf("%v %+v %#v", err, err, err))
 		}
 		if diff := cmp.Diff(want, got, equal); diff != "" {
 			t.Errorf("%s: (-want +got)\n%s", digits, diff)
@@ -96,7 +96,7 @@ func misbehave(t *testing.T, endpoint pdstest.Endpoint, m pdstest.Misbehaviour, 
 			t.Errorf("%s: %v: it never answered well", digits, err)
 		}
 	}
-	keeps(t, "the log", w.log.String())
+	keepsSecrets(t, "the log", w.log.String())
 }
 
 // A second attempt makes up for a broken connection, and for an error of a
@@ -152,8 +152,8 @@ func TestConnectionRefused(t *testing.T) {
 	if !errors.Is(err, directory.ErrAway) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
 	}
-	keeps(t, "the error", err.Error())
-	keeps(t, "the log", w.log.String())
+	keepsSecrets(t, "the error", err.Error())
+	keepsSecrets(t, "the log", w.log.String())
 }
 
 // A hundred callers for a few patients at a time share one request for each patient.
@@ -245,7 +245,7 @@ func TestTrouble(t *testing.T) {
 			for range 50 {
 				got, err := w.Patient(t.Context(), n)
 				if errors.Is(err, directory.ErrAway) {
-					keeps(t, "the error", err.Error())
+					keepsSecrets(t, "the error", err.Error())
 					continue
 				}
 				answered <- struct{}{}
@@ -259,5 +259,5 @@ func TestTrouble(t *testing.T) {
 	if len(answered) < 200 {
 		t.Errorf("only %d of 400 look-ups were answered", len(answered))
 	}
-	keeps(t, "the log", w.log.String())
+	keepsSecrets(t, "the log", w.log.String())
 }

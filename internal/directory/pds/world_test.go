@@ -128,8 +128,8 @@ var secrets = []string{
 	"Bearer", "eyJ", "access_token", "client_assertion",
 }
 
-// keeps fails the test if a text contains a secret.
-func keeps(t testing.TB, what, text string) {
+// keepsSecrets fails the test if a text contains a secret.
+func keepsSecrets(t testing.TB, what, text string) {
 	t.Helper()
 	for _, secret := range secrets {
 		if strings.Contains(text, secret) {

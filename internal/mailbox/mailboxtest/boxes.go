@@ -20,8 +20,8 @@ import (
 )
 
 var (
-	_ mailbox.Boxes = (*Boxes)(nil)
-	_ mailbox.Trail = (*Boxes)(nil)
+	_ mailbox.Boxes    = (*Boxes)(nil)
+	_ mailbox.Recorder = (*Boxes)(nil)
 )
 
 // Boxes keeps its promises of mailbox.Boxes, except that nothing is on disk.
@@ -383,14 +383,14 @@ func (b *Boxes) record(e *audit.Entry, patient nhs.NHSNumber) {
 	}
 }
 
-// Record implements mailbox.Trail.
+// Record implements mailbox.Recorder.
 func (b *Boxes) Record(e audit.Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.recorded = append(b.recorded, e)
 }
 
-// RecordRoom implements mailbox.Trail; Fault may say that there is none.
+// RecordRoom implements mailbox.Recorder; Fault may say that there is none.
 func (b *Boxes) RecordRoom(string) error {
 	if b.Fault != nil {
 		return b.Fault("RecordRoom", false)

@@ -47,7 +47,7 @@ func (s *side) prepare(l load, waiting int) error {
 		return err
 	}
 	s.dead = true
-	if err := s.keep(operator.Mailbox{ID: deadBox, Remote: true}); err != nil {
+	if err := s.putMailbox(operator.Mailbox{ID: deadBox, Remote: true}); err != nil {
 		return err
 	}
 	if n, err := s.waiting(); err != nil || n != waiting {
@@ -84,8 +84,8 @@ func (s *side) desk() (*operator.Client, error) {
 	return &operator.Client{Access: access, User: "bench"}, err
 }
 
-// keep has a mailbox of Leeds kept.
-func (s *side) keep(box operator.Mailbox) error {
+// putMailbox registers a mailbox of Leeds.
+func (s *side) putMailbox(box operator.Mailbox) error {
 	desk, err := s.desk()
 	if err != nil {
 		return err
@@ -117,10 +117,10 @@ func (s *side) rouse() error {
 	return nil
 }
 
-// subscribe keeps a mailbox and lets it have the messages of an event type about
+// subscribe registers a mailbox and lets it have the messages of an event type about
 // a patient.
 func (s *side) subscribe(box operator.Mailbox, number, code string) error {
-	if err := s.keep(box); err != nil {
+	if err := s.putMailbox(box); err != nil {
 		return err
 	}
 	leeds := client.Client{URL: s.url, ASID: "200000000115", ODS: "RR8", NEMS: "111111111111"}

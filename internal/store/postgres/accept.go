@@ -217,8 +217,8 @@ func readKeys(answers pgx.BatchResults) (map[string]earlier, error) {
 	return known, rows.Err()
 }
 
-// keepAccepted queues the rows of the publishes that are new.
-func (w *writer) keepAccepted(b *pgx.Batch, o *opening) {
+// queueAccepted queues the rows of the publishes that are new.
+func (w *writer) queueAccepted(b *pgx.Batch, o *opening) {
 	var kept []*accept
 	for i, a := range o.accepts {
 		if o.results[i].err != nil {

@@ -220,7 +220,7 @@ func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome
 		return err
 	}
 	w.queueUses(b)
-	w.keepAccepted(b, o)
+	w.queueAccepted(b, o)
 	w.entries = append(w.entries, waiting...)
 	link := w.queueLink(b)
 	if w.registryChanged {

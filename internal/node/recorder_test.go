@@ -10,17 +10,17 @@ import (
 
 // A thousand refusals of one caller become ten entries and one that counts the
 // rest; reads are all recorded.
-func TestTrailCountsRefusals(t *testing.T) {
+func TestRecorderCountsRefusals(t *testing.T) {
 	var kept []audit.Entry
-	tr := newTrail(func(e audit.Entry) { kept = append(kept, e) }, nil)
+	r := newRecorder(func(e audit.Entry) { kept = append(kept, e) }, nil)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for range 1000 {
-		tr.Record(audit.Entry{At: at, ASID: "200000000115", Action: "publish", Outcome: "INVALID_RESOURCE", Status: 422})
-		tr.Record(audit.Entry{At: at, ASID: "200000000115", Action: "read", Status: 200})
+		r.Record(audit.Entry{At: at, ASID: "200000000115", Action: "publish", Outcome: "INVALID_RESOURCE", Status: 422})
+		r.Record(audit.Entry{At: at, ASID: "200000000115", Action: "read", Status: 200})
 	}
 	ended, stop := context.WithCancel(context.Background())
 	stop()
-	if err := tr.follow(ended, func() time.Time { return at }); err != nil {
+	if err := r.follow(ended, func() time.Time { return at }); err != nil {
 		t.Fatal(err)
 	}
 	refusals, counted, reads := 0, 0, 0

@@ -10,8 +10,8 @@ import (
 	"nems/internal/store"
 )
 
-// Trail keeps the audit of what callers did. Safe for concurrent use.
-type Trail interface {
+// Recorder keeps the audit of what callers did. Safe for concurrent use.
+type Recorder interface {
 	// RecordRoom returns store.ErrBusy while an entry of a mailbox, "" for none,
 	// might find no room. A mailbox has a share of it.
 	RecordRoom(mailbox string) error
@@ -19,11 +19,11 @@ type Trail interface {
 	Record(e audit.Entry)
 }
 
-// untold is the Trail of a server that has none.
-type untold struct{}
+// noRecorder is the Recorder of a server that has none.
+type noRecorder struct{}
 
-func (untold) RecordRoom(string) error { return nil }
-func (untold) Record(audit.Entry)      {}
+func (noRecorder) RecordRoom(string) error { return nil }
+func (noRecorder) Record(audit.Entry)      {}
 
 // record leaves the entry of the call, unless the store has committed it with
 // the change. It comes before the first byte of the answer: nobody sees what the
@@ -33,7 +33,7 @@ func (c *call) record(status int) {
 		return
 	}
 	c.recorded = true
-	c.Trail.Record(c.entry(status))
+	c.Recorder.Record(c.entry(status))
 }
 
 // entry is what the audit says of the call, with an HTTP status.

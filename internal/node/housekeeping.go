@@ -8,55 +8,55 @@ import (
 	"nems/internal/directory"
 )
 
-// chore is a task of housekeeping. One of all nodes does it at a time, whichever
+// task is a task of housekeeping. One of all nodes does it at a time, whichever
 // is alive.
-type chore struct {
+type task struct {
 	name  string
 	every time.Duration
 	do    func(ctx context.Context) error
 }
 
-// leastLease is how long a node at least stays in charge of a chore, so that a
+// leastLease is how long a node at least stays in charge of a task, so that a
 // slow round is not begun again elsewhere.
 const leastLease = 10 * time.Second
 
-// chores lists what the node sees to beside what its store does by itself.
-func (n *node) chores() []chore {
-	all := []chore{
+// housekeeping lists what the node sees to beside what its store does by itself.
+func (n *node) housekeeping() []task {
+	all := []task{
 		// The life of messages is counted in days.
-		{"mailboxes", time.Minute, n.keepMailboxes},
+		{"mailboxes", time.Minute, n.retireMessages},
 		{"deferred", time.Second, n.routeDeferred},
 		{"quotas", recountLook, n.recountQuotas},
 	}
 	if n.checkpoints != nil {
-		all = append(all, chore{"checkpoints", checkpointEvery, n.signEnds})
+		all = append(all, task{"checkpoints", checkpointEvery, n.signEnds})
 	}
 	return all
 }
 
-// keep does a chore regularly until the context ends. What one round could not
+// repeat does a task regularly until the context ends. What one round could not
 // do, the next one does.
-func (n *node) keep(ctx context.Context, c chore) error {
-	tick := time.NewTicker(c.every)
+func (n *node) repeat(ctx context.Context, t task) error {
+	tick := time.NewTicker(t.every)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			leads, err := n.db.Lead(ctx, c.name, max(2*c.every, leastLease))
+			leads, err := n.db.Lead(ctx, t.name, max(2*t.every, leastLease))
 			if err == nil && leads {
-				err = c.do(ctx)
+				err = t.do(ctx)
 			}
 			if err != nil && ctx.Err() == nil {
-				n.Log.Warn("housekeeping failed", "chore", c.name, "error", err)
+				n.Log.Warn("housekeeping failed", "task", t.name, "error", err)
 			}
 		}
 	}
 }
 
-// keepMailboxes expires and deletes messages.
-func (n *node) keepMailboxes(ctx context.Context) error {
+// retireMessages expires and deletes messages.
+func (n *node) retireMessages(ctx context.Context) error {
 	did, err := n.mesh.Housekeep(ctx, n.clock.Settled())
 	if did.Expired > 0 || did.Purged > 0 {
 		n.Log.Info("mailbox housekeeping", "expired", did.Expired, "deleted", did.Purged)
