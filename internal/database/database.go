@@ -55,7 +55,8 @@ type Whole interface {
 	// Mailboxes lists all mailboxes in the order in which they were first put.
 	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
 	// Links yields the links whose commit lies in [from, to), oldest first, as
-	// audit.Verify wants them; zero times set no limit.
+	// audit.Verify wants them; zero times set no limit. Chains that grow meanwhile
+	// have no gaps. No transaction is open while the caller works on a link.
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 }
 
@@ -113,6 +114,8 @@ type Quotas interface {
 	// started.
 	QuotaRefusals(q store.Quota) uint64
 	// RecountQuotas counts what the counters should be, puts right those that are
-	// not, and returns these. It reads whole tables, while others write.
+	// not, and returns these. It reads whole tables, while others write: a counter
+	// and what it counts change in one commit, so that what a counter is short of
+	// stays the same.
 	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
 }

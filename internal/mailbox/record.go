@@ -15,7 +15,9 @@ type Recorder interface {
 	// RecordRoom returns store.ErrBusy while an entry of a mailbox, "" for none,
 	// might find no room. A mailbox has a share of it.
 	RecordRoom(mailbox string) error
-	// Record takes an entry. It never waits: the entry joins the next commit.
+	// Record takes an entry of something that changed nothing: a read, a refusal.
+	// It never waits: the entry joins the next commit, which comes soon. Of entries
+	// beyond a limit only the number is recorded.
 	Record(e audit.Entry)
 }
 

@@ -18,12 +18,18 @@ import (
 // not there, not in a state for it, or for a mailbox served here that is not
 // registered for its workflow. Safe for concurrent use.
 type Outgoing interface {
+	// Deliveries returns a page of deliveries in the order of mailboxes and, within
+	// one, of acceptance; store.ErrNotFound for a mailbox that is not there.
 	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
+	// Delivery returns one by its id, or store.ErrNotFound.
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
-	// RetryDelivery has a parked delivery wait again; ParkDelivery sets a waiting
-	// one aside; ResendDelivery gives a copy again that its mailbox had.
+	// RetryDelivery has a parked delivery wait again, due at once.
 	RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
+	// ParkDelivery sets a waiting delivery aside.
 	ParkDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
+	// ResendDelivery gives a mailbox a copy again that it had, as long as the
+	// message is kept. To a remote MESH it goes under a new local id: under the old
+	// one, tracking would find the first copy.
 	ResendDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error
 }
 

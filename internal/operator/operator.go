@@ -21,24 +21,36 @@ type Registry interface {
 	// SystemsAfter lists the first max behind an ASID, in the order of their ASIDs,
 	// revoked ones too.
 	SystemsAfter(ctx context.Context, asid nhs.ASID, max int) ([]store.System, error)
-	// System returns store.ErrNotFound for an ASID that is not registered.
+	// System returns a registered system, a revoked one too, or store.ErrNotFound.
 	System(ctx context.Context, asid nhs.ASID) (store.System, error)
+	// PutSystem registers a system, in place of what it was registered as before.
 	PutSystem(ctx context.Context, s store.System, e audit.Entry) error
+	// RevokeSystem takes a system's rights away; store.ErrNotFound when it is not
+	// registered.
 	RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error
 }
 
-// Boxes keeps the MESH mailboxes and what they are registered for. Safe for concurrent use.
+// Boxes keeps the MESH mailboxes and what they are registered for. What is put is
+// on disk when the method returns. Safe for concurrent use.
 type Boxes interface {
 	// MailboxesAfter lists the first max behind a row, in the order of their rows,
 	// in which they were first put. They come without their passwords.
 	MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error)
+	// PutMailbox keeps a mailbox and returns its row, which stays the same when a
+	// mailbox of that id, without regard to case, is put again. It returns
+	// store.ErrMailboxID for an id that no mailbox can have.
 	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
+	// PutWorkflow restricts a workflow id to its senders and receivers.
 	PutWorkflow(ctx context.Context, w store.Workflow) error
 }
 
-// Cycles keeps the life cycles of event types. Safe for concurrent use.
+// Cycles keeps the life cycles of event types; every change is on disk, with its
+// audit entry, when the method returns. Safe for concurrent use.
 type Cycles interface {
+	// LifeCycles returns those that were put, in the order of the event codes.
 	LifeCycles(ctx context.Context) ([]store.LifeCycle, error)
+	// PutLifeCycle keeps the life cycle of an event type, in place of an earlier
+	// one.
 	PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error
 }
 
@@ -49,20 +61,22 @@ type Journal interface {
 	AuditSpan(ctx context.Context, from, to time.Time) (store.AuditSpan, error)
 	// AuditLinks returns the first max of them, the oldest or the newest first.
 	AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, max int) ([]store.AuditLink, error)
-	// Record notes an entry that joins the next commit; it never waits.
+	// Record is mailbox.Trail's.
 	Record(e audit.Entry)
 }
 
 // Uses tells what owners have of what quotas limit. Safe for concurrent use.
 type Uses interface {
-	// QuotaUse lists those with the most first.
+	// QuotaUse lists the owners that have something of what a quota limits, those
+	// with the most first.
 	QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error)
 }
 
 // Sight shows the service as a whole. Safe for concurrent use.
 type Sight interface {
 	// Overview returns counts, the latest events and the first mailboxes. Its cost
-	// does not grow with what is stored.
+	// does not grow with what is stored. After a crash the number of events may be a
+	// few off.
 	Overview(ctx context.Context, latest int) (store.Overview, error)
 }
 

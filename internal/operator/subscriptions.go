@@ -16,18 +16,20 @@ import (
 
 // Subscriptions keeps what subscribers asked for. Safe for concurrent use.
 type Subscriptions interface {
-	// Subscription returns store.ErrNotFound for one that is not there.
+	// Subscription is broker.Journal's.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
-	// AllSubscriptions returns the first q.Max behind q.After that q selects, in
-	// the order of their creation, of all owners when q names none.
+	// AllSubscriptions is broker.Shelf's Subscriptions, but of all owners when q
+	// names none.
 	AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
 	// Approve makes a requested subscription active, and that is on disk, with
 	// its audit entry, when it returns; store.ErrNotFound when there is none in
 	// status requested.
 	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
 	// QuarantinedAfter lists the first max behind an id of those that were found
-	// unreadable and match no more, in the order of their ids.
+	// unreadable and match no more, in the order of their ids. Deleting one takes
+	// it off the list.
 	QuarantinedAfter(ctx context.Context, id subscription.ID, max int) ([]store.Quarantined, error)
+	// IsQuarantined tells whether one is on that list.
 	IsQuarantined(ctx context.Context, id subscription.ID) (bool, error)
 }
 
