@@ -13,6 +13,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/directory"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // book is the model of what must hold: what the actors asked for and when they
@@ -79,17 +80,55 @@ func (b *book) name(id store.EventID) string {
 	return fmt.Sprintf("event@%.6f.%d", moment(id).Sub(b.sim.began).Seconds(), id%4096)
 }
 
+// found is what a database holds in the end.
+type found struct {
+	events  map[store.EventID]*attempted
+	copies  []store.Delivery
+	links   []audit.Link
+	entries []audit.Entry
+	heads   []audit.Head
+}
+
+// look reads what a database holds. An event is only found that a node is known to
+// have tried to have accepted.
+func (b *book) look(db database) *found {
+	f := &found{events: b.sim.past.events()}
+	for id := range f.events {
+		_, err := db.EventMessage(b.sim.ctx(), id)
+		if errors.Is(err, store.ErrNotFound) {
+			delete(f.events, id)
+		} else if err != nil {
+			b.wrong("%s cannot be read: %v", b.name(id), err)
+		}
+	}
+	var err, err2 error
+	f.copies, err = db.Deliveries(b.sim.ctx(), store.DeliveryQuery{Max: 1 << 20})
+	f.heads, err2 = db.Heads(b.sim.ctx())
+	if err := errors.Join(err, err2); err != nil {
+		b.wrong("the database cannot be read: %v", err)
+	}
+	for l, err := range db.Links(b.sim.ctx(), time.Time{}, time.Time{}) {
+		entries, err2 := l.Unpack()
+		if err := errors.Join(err, err2); err != nil {
+			b.wrong("audit: %v", err)
+		}
+		f.links, f.entries = append(f.links, l), append(f.entries, entries...)
+	}
+	return f
+}
+
 // check holds what came of everything against the book.
-func (b *book) check() {
+func (b *book) check(db database) Outcome {
+	f := b.look(db)
 	published := map[[32]byte]*publication{}
 	for _, p := range b.publications {
 		published[sha256.Sum256(p.body)] = p
 	}
-	stored := map[*publication][]*event{}
-	for id, e := range b.sim.disk.events {
-		body, err := e.Body.Open()
+	stored := map[*publication][]*attempted{}
+	for id, e := range f.events {
+		body, err := db.EventMessage(b.sim.ctx(), id)
 		p := published[sha256.Sum256(body)]
-		if err != nil || p == nil || !bytes.Equal(p.body, body) {
+		if err != nil || p == nil {
 			b.wrong("%s holds bytes that nobody published (%v)", b.name(id), err)
 			continue
 		}
@@ -98,24 +137,27 @@ func (b *book) check() {
 	for _, p := range b.publications {
 		b.checkStored(p, stored[p])
 		for _, e := range stored[p] {
-			b.checkCopies(p, e)
+			b.checkCopies(p, e, f)
 		}
 	}
-	b.checkDelivered(stored)
-	b.checkSettled()
-	b.checkAudit()
+	b.checkDelivered(stored, f)
+	b.checkAudit(f)
+	if b.sim.SQLite {
+		b.checkModel(f)
+	}
+	return Outcome{Events: len(f.events), Copies: len(f.copies)}
 }
 
 // checkStored: what was acknowledged is there, what was refused is not, and a
 // key makes one event of many attempts.
-func (b *book) checkStored(p *publication, events []*event) {
+func (b *book) checkStored(p *publication, events []*attempted) {
 	most, acks := 0, map[store.EventID]bool{}
 	for _, a := range p.attempts {
 		switch a.answer {
 		case acknowledged:
 			most++
 			acks[a.event] = true
-			if !slices.ContainsFunc(events, func(e *event) bool { return e.Event == a.event }) {
+			if !slices.ContainsFunc(events, func(e *attempted) bool { return e.Event == a.event }) {
 				b.wrong("%s: acknowledged as %s and lost", p.name, b.name(a.event))
 			}
 		case unknown:
@@ -134,7 +176,7 @@ func (b *book) checkStored(p *publication, events []*event) {
 }
 
 // window is when the event was accepted, as far as its publisher can tell.
-func (p *publication) window(e *event) span {
+func (p *publication) window(e *attempted) span {
 	s := span{from: p.attempts[0].from}
 	for _, a := range p.attempts {
 		if a.answer == acknowledged && a.event == e.Event {
@@ -149,11 +191,11 @@ func (p *publication) window(e *event) span {
 }
 
 // checkCopies compares who got a copy with who had to, and who could.
-func (b *book) checkCopies(p *publication, e *event) {
+func (b *book) checkCopies(p *publication, e *attempted, f *found) {
 	within := p.window(e)
 	looked := within
-	if e.deferred {
-		looked.to = e.routed
+	if e.Deferred {
+		looked.to = e.routed.to
 		if !slices.ContainsFunc(b.sim.pds.absences, within.overlaps) {
 			b.wrong("%s: deferred although the directory was there", p.name)
 		}
@@ -162,9 +204,10 @@ func (b *book) checkCopies(p *publication, e *event) {
 	}
 	states := b.sim.pds.during(p.number, looked)
 	asked := map[string]bool{}
-	for _, c := range b.sim.disk.copies {
-		if c.Event == e.Event {
-			b.checkCopy(p, c, asked)
+	all := b.sim.past.subscriptions()
+	for i := range f.copies {
+		if f.copies[i].Event == e.Event {
+			b.checkCopy(p, &f.copies[i], all, asked)
 		}
 	}
 	for _, w := range b.wishes {
@@ -179,19 +222,20 @@ func (b *book) checkCopies(p *publication, e *event) {
 }
 
 // checkCopy notes whom a copy is for, and looks at its partner id.
-func (b *book) checkCopy(p *publication, c *store.Delivery, asked map[string]bool) {
+func (b *book) checkCopy(p *publication, c *store.Delivery, all map[subscription.ID]*subscription.Subscription, asked map[string]bool) {
 	var pairs []string
 	for _, id := range c.Subscriptions {
-		for _, s := range b.sim.disk.subs {
-			if s.ID == id {
-				tag := s.Criteria.Tag
-				if asked[tag] || s.Mailbox != c.MailboxID {
-					b.wrong("%s: a second or misplaced copy for %s", p.name, tag)
-				}
-				asked[tag] = true
-				pairs = append(pairs, id.String()+"|"+tag)
-			}
+		s := all[id]
+		if s == nil {
+			b.wrong("%s: a copy for a subscription that nobody asked for", p.name)
+			continue
 		}
+		tag := s.Criteria.Tag
+		if asked[tag] || s.Mailbox != c.MailboxID {
+			b.wrong("%s: a second or misplaced copy for %s", p.name, tag)
+		}
+		asked[tag] = true
+		pairs = append(pairs, id.String()+"|"+tag)
 	}
 	if len(pairs) == 0 || c.PartnerID != strings.Join(pairs, "~~~") {
 		b.wrong("%s: the partner id in %s does not name its subscriptions", p.name, c.MailboxID)
@@ -200,8 +244,8 @@ func (b *book) checkCopy(p *publication, c *store.Delivery, asked map[string]boo
 
 // wants tells whether an event must make a copy for the subscription, and
 // whether it may. states are what the directory said of the patient meanwhile.
-func (w *wish) wants(p *publication, e *event, within span, states []directory.Patient) (must, may bool) {
-	if p.wrong || p.code != w.code || (!w.end.IsZero() && !w.end.After(moment(e.Event))) {
+func (w *wish) wants(p *publication, e *attempted, within span, states []directory.Patient) (must, may bool) {
+	if p.wrong || p.code != w.code || (!w.end.IsZero() && !w.end.After(e.judged)) {
 		return false, false
 	}
 	some, every := false, len(states) > 0
@@ -210,15 +254,17 @@ func (w *wish) wants(p *publication, e *event, within span, states []directory.P
 		some, every = some || fits, every && fits
 	}
 	may = some && (within.to.IsZero() || !w.asked.After(within.to)) && (w.gone.IsZero() || !w.gone.Before(within.from)) &&
-		(!e.deferred || w.gone.IsZero() || !w.gone.Before(e.routed))
-	stays := w.ending.IsZero() || !e.deferred && !within.to.IsZero() && !w.ending.Before(within.to)
+		(!e.Deferred || w.gone.IsZero() || !w.gone.Before(e.routed.from))
+	stays := w.ending.IsZero() || !e.Deferred && !within.to.IsZero() && !w.ending.Before(within.to)
+	// What has ended is taken out of matching a minute later.
+	stays = stays && (w.end.IsZero() || !within.to.IsZero() && w.end.Add(time.Minute).After(within.to))
 	must = every && !w.alive.IsZero() && !w.alive.After(within.from) && stays
 	return must, may
 }
 
 // checkDelivered: each copy has arrived, whole; here once, far away not more
 // often than the MESH itself brought about.
-func (b *book) checkDelivered(stored map[*publication][]*event) {
+func (b *book) checkDelivered(stored map[*publication][]*attempted, f *found) {
 	bodies := map[store.EventID][]byte{}
 	for p, events := range stored {
 		for _, e := range events {
@@ -227,7 +273,7 @@ func (b *book) checkDelivered(stored map[*publication][]*event) {
 	}
 	arrived := b.arrived(bodies)
 	seen := map[string]bool{}
-	for _, c := range b.sim.disk.copies {
+	for _, c := range f.copies {
 		name := b.name(c.Event) + " for " + c.MailboxID
 		if seen[c.ID] {
 			b.wrong("%s: two copies", name)
@@ -269,65 +315,45 @@ func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 	return found
 }
 
-// unsettled says what is still under way; "" when nothing is.
-func (b *book) unsettled() string {
-	d := b.sim.disk
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for id, e := range d.events {
-		if e.pending {
-			return b.name(id) + " waits to be routed"
-		}
+// unsettled says what is still under way in a database; "" when nothing is.
+func (b *book) unsettled(db database) string {
+	pending, err := db.PendingEvents(b.sim.ctx(), 0, 1)
+	if err != nil || len(pending) > 0 {
+		return fmt.Sprintf("events wait to be routed (%v)", err)
 	}
-	for _, c := range d.copies {
-		if c.State == store.Waiting || c.State == store.Parked {
-			return fmt.Sprintf("%s for %s is %s", b.name(c.Event), c.MailboxID, c.State)
+	for _, state := range []store.State{store.Waiting, store.Parked} {
+		copies, err := db.Deliveries(b.sim.ctx(), store.DeliveryQuery{State: state, Max: 1})
+		if err != nil || len(copies) > 0 {
+			return fmt.Sprintf("copies are %s (%v)", state, err)
 		}
-	}
-	if len(d.spread) > 0 {
-		return "copies wait to be filed"
 	}
 	ours, err := b.sim.mesh.boxes.Mailbox(b.sim.ctx(), ourMailbox)
 	n, err2 := b.sim.mesh.boxes.Count(b.sim.ctx(), ours.Row)
-	if errors.Join(err, err2) != nil || n > 0 {
-		return fmt.Sprintf("%d reports wait", n)
+	if err := errors.Join(err, err2); err != nil || n > 0 {
+		return fmt.Sprintf("%d reports wait (%v)", n, err)
+	}
+	if n := db.Stats().Depth; n > 0 {
+		return fmt.Sprintf("%d operations wait in a committer", n)
 	}
 	return ""
 }
 
-func (b *book) checkSettled() {
-	if what := b.unsettled(); what != "" {
-		b.wrong("not settled: %s", what)
-	}
-	for _, s := range b.sim.nodes {
-		if n := s.at.Load(); n.committer.Stats().Depth > 0 {
-			b.wrong("%s: operations wait in its committer", n.name)
-		}
-	}
-}
-
 // checkAudit verifies the chains against what checkpoints saw of them, and
 // finds an entry for each event.
-func (b *book) checkAudit() {
+func (b *book) checkAudit(f *found) {
 	named := map[string]bool{}
-	for _, l := range b.sim.disk.links {
-		entries, err := l.Unpack()
-		if err != nil {
-			b.wrong("audit: %v", err)
-		}
-		for _, e := range entries {
-			named[string(e.Action)+e.Object] = true
-		}
+	for _, e := range f.entries {
+		named[fmt.Sprint(e.Action, e.Object)] = true
 	}
-	for id := range b.sim.disk.events {
-		if !named[fmt.Sprintf("%s%d", audit.ActionPublish, id)] {
+	for id := range f.events {
+		if !named[fmt.Sprintf("publish%d", id)] {
 			b.wrong("audit: no entry for %s", b.name(id))
 		}
 	}
 	// As a node does when it ends: what has come since the last one counts as bound.
-	last := audit.Checkpoint{At: time.Now(), Heads: b.sim.disk.heads()}
+	last := audit.Checkpoint{At: time.Now(), Heads: f.heads}
 	r, err := audit.Verify(func(yield func(audit.Link, error) bool) {
-		for _, l := range b.sim.disk.links {
+		for _, l := range f.links {
 			if !yield(l, nil) {
 				return
 			}

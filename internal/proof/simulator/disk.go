@@ -11,15 +11,18 @@ import (
 	"nems/internal/subscription"
 )
 
-// directCopies is how many copies are filed with their event; more are spread
-// afterwards, from a cursor. Small, so that spreading is met often.
-const directCopies = 2
+// fewCopies is how many copies a shared disk files with their event; more are
+// spread afterwards, from a cursor. Few, so that spreading is met often.
+const fewCopies = 2
 
 // keyLife is how long an idempotency key holds (decision 20).
 const keyLife = 24 * time.Hour
 
-// disk is the one database of all nodes: what commits have reached.
+// disk is the model of a database: what commits have reached. Two nodes share one
+// in place of a store, and it is what a history of the SQLite store is held
+// against (oracle.go).
 type disk struct {
+	most   int // copies that are filed with their event
 	mu     sync.Mutex
 	last   store.EventID
 	events map[store.EventID]*event
@@ -35,10 +38,7 @@ type disk struct {
 type event struct {
 	store.Acceptance
 	pending  bool
-	deferred bool
-	refused  string
 	snapshot map[subscription.ID]bool // active at the acceptance of a deferred one
-	routed   time.Time
 }
 
 type kept struct {
@@ -50,14 +50,12 @@ type spreading struct {
 	event  store.EventID
 	packed []byte
 	offset int
-	owner  *node // of a cursor that a planted bug holds in memory
 }
 
 type keyed struct {
 	event  store.EventID
 	sum    [32]byte
 	copies int
-	owner  *node // of a key that a planted bug holds in memory
 }
 
 type lane struct {
@@ -65,8 +63,8 @@ type lane struct {
 	next time.Time
 }
 
-func newDisk() *disk {
-	return &disk{events: map[store.EventID]*event{}, keys: map[string]keyed{}, lanes: map[int64]*lane{}}
+func newDisk(most int) *disk {
+	return &disk{most: most, events: map[store.EventID]*event{}, keys: map[string]keyed{}, lanes: map[int64]*lane{}}
 }
 
 // position hands out the next position: as late as the clock, never one that
@@ -81,7 +79,6 @@ func (d *disk) position(now time.Time) store.EventID {
 // tx is one transaction.
 type tx struct {
 	*disk
-	node    *node
 	entries []audit.Sealed
 }
 
@@ -91,10 +88,7 @@ type op interface {
 	apply(t *tx) (any, error)
 }
 
-type acceptOp struct {
-	store.Acceptance
-	known []subscription.Candidate // by the planted stale cache; nil matches on the disk
-}
+type acceptOp struct{ store.Acceptance }
 
 func (o acceptOp) apply(t *tx) (any, error) {
 	key := ""
@@ -108,26 +102,20 @@ func (o acceptOp) apply(t *tx) (any, error) {
 			return store.Receipt{Event: k.event, Copies: k.copies, Repeated: true}, nil
 		}
 	}
-	e := &event{Acceptance: o.Acceptance, deferred: o.Deferred, pending: o.Deferred, snapshot: map[subscription.ID]bool{}}
+	e := &event{Acceptance: o.Acceptance, pending: o.Deferred, snapshot: map[subscription.ID]bool{}}
 	var copies []subscription.Copy
 	switch {
 	case o.Deferred:
 		for _, s := range t.subs {
 			e.snapshot[s.ID] = !s.gone && s.Status == subscription.Active
 		}
-	case !o.Withheld && o.known != nil:
-		copies = subscription.Match(o.known, o.Facts)
 	case !o.Withheld:
 		copies = subscription.Match(t.candidates(o.Facts.EventCode, nil), o.Facts)
 	}
 	t.events[o.Event] = e
 	t.deliver(e, copies)
 	if key != "" {
-		k := keyed{event: o.Event, sum: o.Body.SHA256, copies: len(copies)}
-		if t.node.sim.Bug == RepeatsAfterCrash {
-			k.owner = t.node
-		}
-		t.keys[key] = k
+		t.keys[key] = keyed{event: o.Event, sum: o.Body.SHA256, copies: len(copies)}
 	}
 	t.entries = append(t.entries, audit.Seal(o.Audit))
 	return store.Receipt{Event: o.Event, Copies: len(copies)}, nil
@@ -151,12 +139,8 @@ func (d *disk) candidates(code string, among map[subscription.ID]bool) []subscri
 
 // deliver files the copies, or leaves them to be spread.
 func (t *tx) deliver(e *event, copies []subscription.Copy) {
-	if len(copies) > directCopies {
-		s := &spreading{event: e.Event, packed: store.PackCopies(copies)}
-		if t.node.sim.Bug == LosesCursor {
-			s.owner = t.node
-		}
-		t.spread = append(t.spread, s)
+	if len(copies) > t.most {
+		t.spread = append(t.spread, &spreading{event: e.Event, packed: store.PackCopies(copies)})
 		return
 	}
 	for _, c := range copies {
@@ -165,15 +149,19 @@ func (t *tx) deliver(e *event, copies []subscription.Copy) {
 }
 
 func (t *tx) file(e *event, c subscription.Copy) {
-	b := boxes[c.Mailbox-1]
-	t.copies = append(t.copies, &store.Delivery{
-		ID: store.DeliveryID(e.Event, c.Mailbox), Event: e.Event, Mailbox: c.Mailbox, MailboxID: b.ID, Code: e.Code,
-		Workflow: e.Workflow, Size: int64(e.Body.Size), PartnerID: c.PartnerID, Subscriptions: c.Subscriptions,
-		State: store.Waiting, At: moment(e.Event),
-	})
+	t.copies = append(t.copies, delivery(e, c))
 	slices.SortStableFunc(t.copies, func(a, b *store.Delivery) int {
 		return cmp.Or(cmp.Compare(a.Event, b.Event), cmp.Compare(a.Mailbox, b.Mailbox))
 	})
+}
+
+// delivery is a copy that nobody has had yet.
+func delivery(e *event, c subscription.Copy) *store.Delivery {
+	return &store.Delivery{
+		ID: store.DeliveryID(e.Event, c.Mailbox), Event: e.Event, Mailbox: c.Mailbox, MailboxID: boxes[c.Mailbox-1].ID, Code: e.Code,
+		Workflow: e.Workflow, Size: int64(e.Body.Size), PartnerID: c.PartnerID, Subscriptions: c.Subscriptions,
+		State: store.Waiting, At: moment(e.Event),
+	}
 }
 
 // spreadOp files one copy of the oldest event that has some left, and says
@@ -205,7 +193,7 @@ func (o routeOp) apply(t *tx) (any, error) {
 	if !ok || !e.pending {
 		return nil, store.ErrNotFound
 	}
-	e.pending, e.refused, e.Withheld, e.routed = false, o.Refusal, o.Withheld, time.Now()
+	e.pending, e.Withheld = false, o.Withheld
 	var copies []subscription.Copy
 	if o.Refusal == "" && !o.Withheld {
 		copies = subscription.Match(t.candidates(o.Facts.EventCode, e.snapshot), o.Facts)
@@ -218,11 +206,12 @@ func (o routeOp) apply(t *tx) (any, error) {
 type subscribeOp struct {
 	subscription.Subscription
 	entry audit.Entry
+	now   time.Time // by the clock of who asks for it
 }
 
-func (o subscribeOp) apply(t *tx) (any, error) {
+func (o *subscribeOp) apply(t *tx) (any, error) {
 	for _, s := range t.subs {
-		if !s.gone && s.ODS == o.ODS && s.Mailbox == o.Mailbox && s.Criteria.Text == o.Criteria.Text && !s.Ended(o.Created) {
+		if !s.gone && s.ODS == o.ODS && s.Mailbox == o.Mailbox && s.Criteria.Text == o.Criteria.Text && !s.Ended(o.now) {
 			return nil, &store.DuplicateError{ID: s.ID}
 		}
 	}
@@ -277,16 +266,18 @@ func (d *disk) message(id store.EventID) ([]byte, error) {
 	return e.Body.Open()
 }
 
-// forget drops what a planted bug holds in the memory of a node that crashed.
-func (d *disk) forget(n *node) {
+// spreads tells whether copies wait to be filed.
+func (d *disk) spreads() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.spread = slices.DeleteFunc(d.spread, func(s *spreading) bool { return s.owner == n })
-	for key, k := range d.keys {
-		if k.owner == n {
-			delete(d.keys, key)
-		}
-	}
+	return len(d.spread) > 0
+}
+
+// forget drops the cursors of large fan-outs.
+func (d *disk) forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spread = nil
 }
 
 // heads are the ends of all chains.
@@ -310,4 +301,39 @@ func rowOf(id string) int64 {
 		}
 	}
 	return 0
+}
+
+// acknowledgeOp takes a copy out of a mailbox that is served here.
+type acknowledgeOp struct {
+	id    string
+	at    time.Time
+	entry audit.Entry
+}
+
+func (o acknowledgeOp) apply(t *tx) (any, error) {
+	c := t.copyOf(o.id)
+	if c == nil {
+		return nil, store.ErrNotFound
+	}
+	if c.State == store.Waiting {
+		c.State, c.At = store.Acknowledged, o.at
+	}
+	t.entries = append(t.entries, audit.Seal(o.entry))
+	return nil, nil
+}
+
+// retryOp has a copy that is parked wait again.
+type retryOp struct {
+	id    string
+	entry audit.Entry
+}
+
+func (o retryOp) apply(t *tx) (any, error) {
+	c := t.copyOf(o.id)
+	if c == nil || c.State != store.Parked {
+		return nil, store.ErrNotFound
+	}
+	c.State, c.Attempts, c.Refusals, c.First = store.Waiting, 0, 0, time.Time{}
+	t.entries = append(t.entries, audit.Seal(o.entry))
+	return nil, nil
 }

@@ -4,92 +4,134 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/catalogue"
 	"nems/internal/courier"
-	"nems/internal/directory/devworld"
 	"nems/internal/mesh"
-	"nems/internal/store"
-	"nems/internal/subscription"
 )
 
 // errDisk is what a machine that fails says; it is none of the sentinels.
 var errDisk = errors.New("simulated: input/output error")
 
-// machine is a machine on which nodes run, one after the other.
+// machine is what nodes run on, one after the other.
 type machine struct {
 	number int
-	at     atomic.Pointer[node] // nil: none runs
+	at     atomic.Pointer[node] // the newest
 	starts int
 	offset atomic.Int64 // of its clock
 }
 
-func (s *machine) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+func (m *machine) now() time.Time { return time.Now().Add(time.Duration(m.offset.Load())) }
 
-// node is one process: the broker, the group committer and the courier over
-// the shared disk. It is broker.Journal, broker.Mailboxes and courier.Outbox.
+// node is one process: the broker and the courier over a database.
 type node struct {
 	sim     *simulation
 	machine *machine
 	name    string
+	db      database
 	broker  *broker.Broker
 
-	committer *store.Committer[op, any]
-	chain     *audit.Chain // nil until its first link
-	commits   *thread      // the committer's
-	claims    *thread
-	reports   *thread
-	router    *thread
-	spreader  *thread
+	commits  *thread // the committer's
+	claims   *thread
+	reports  *thread
+	router   *thread
+	spreader *thread
+	keeper   *thread
+	lanes    map[string]*thread // by mailbox
 
-	dead  atomic.Bool
-	stop  context.CancelFunc
-	ended sync.WaitGroup
-
-	mu    sync.Mutex
-	lanes map[string]*thread // by mailbox
-	cache []subscription.Subscription
+	working atomic.Int64 // calls of the database
+	keeping atomic.Bool  // it keeps house
+	leaving atomic.Bool  // it ends in order, or has
+	dead    atomic.Bool
+	stop    context.CancelFunc
+	ended   sync.WaitGroup
 }
 
-// start boots a node.
-func (sim *simulation) start(s *machine, types *catalogue.Catalogue, dev *devworld.World) {
-	s.starts++
-	n := &node{sim: sim, machine: s, name: fmt.Sprintf("node%d.%d", s.number, s.starts), lanes: map[string]*thread{}}
+// start boots a node. One whose disk fails meanwhile does not get up: it is dead
+// from the start.
+func (sim *simulation) start(m *machine) {
+	m.starts++
+	n := &node{sim: sim, machine: m, name: fmt.Sprintf("node%d.%d", m.number, m.starts), lanes: map[string]*thread{}}
 	n.commits, n.claims, n.reports = sim.thread(n.name+" commit"), sim.thread(n.name+" claim"), sim.thread(n.name+" reports")
-	n.router, n.spreader = sim.thread(n.name+" router"), sim.thread(n.name+" spread")
+	n.router, n.spreader, n.keeper = sim.thread(n.name+" router"), sim.thread(n.name+" spread"), sim.thread(n.name+" keep")
 	for _, b := range boxes {
 		n.lanes[b.ID] = sim.thread(n.name + " " + b.ID)
 	}
-	n.committer = store.NewCommitter(store.Limits[op]{Queue: 6, Batch: 4}, n.commit)
-	n.broker = broker.New(broker.Config{
-		Journal: n, Mailboxes: n, Catalogue: func() *catalogue.Catalogue { return types },
-		Patients: sim.pds, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"), Now: s.now,
-	})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.stop = cancel
-	n.ended.Go(func() { n.committer.Run(ctx) })
-	n.ended.Go(func() { n.route(ctx) })
-	n.ended.Go(func() { n.spread(ctx) })
-	n.ended.Go(func() { n.carry(ctx) })
-	s.at.Store(n)
+	var err error
+	if n.db, err = sim.open(n); err != nil {
+		n.dead.Store(true)
+		n.commits.log("%s does not start", n.name)
+		if !sim.drive.hasFailed() {
+			sim.book.wrong("%s does not start: %v", n.name, err)
+		}
+		m.at.Store(n)
+		return
+	}
+	n.broker = broker.New(broker.Config{
+		Journal: front{n.db, n}, Mailboxes: n.db, Catalogue: func() *catalogue.Catalogue { return sim.types },
+		Patients: sim.pds, Organisations: sim.dev, Postcodes: sim.dev, Level: catalogue.Level("standard"), Now: m.now,
+	})
+	n.ended.Go(func() { n.live(ctx) })
+	m.at.Store(n)
+}
+
+// live does the work until ctx ends. The database outlives all that uses it.
+func (n *node) live(ctx context.Context) {
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var db, workers sync.WaitGroup
+	db.Go(func() { _ = n.db.Run(running) })
+	workers.Go(func() { n.route(ctx) })
+	workers.Go(func() { n.keep(ctx) })
+	workers.Go(func() { n.carry(ctx) })
+	workers.Wait()
+	stop()
+	db.Wait()
+	if err := n.db.Close(); err != nil && !n.dead.Load() {
+		n.sim.book.wrong("%s: closing: %v", n.name, err)
+	}
+	n.dead.Store(true)
 }
 
 // crash ends a node as kill -9 does: nothing that it does from now on has an
-// effect on the disk or is heard by anybody.
+// effect on the disk or is heard by anybody. A power cut takes from a drive what
+// was not synced, too.
 func (n *node) crash(t *thread) {
+	n.end(t, loss(t.below(int(losses))), rand.New(rand.NewPCG(n.sim.Seed, uint64(t.below(1<<30))))) //nolint:gosec // replayable by design
+}
+
+func (n *node) end(t *thread, what loss, chance *rand.Rand) {
 	if n.dead.Swap(true) {
 		return
 	}
 	t.log("%s crashes", n.name)
 	n.sim.count(&n.sim.crashes)
-	n.sim.disk.forget(n)
+	if n.sim.SQLite {
+		n.sim.drive.cut(what, chance)
+	}
+	if n.sim.Bug == LosesCursor && n.sim.disk != nil {
+		n.sim.disk.forget()
+	}
 	n.stop()
 }
+
+// leave ends a node in order.
+func (n *node) leave(t *thread) {
+	if n.dead.Load() || n.leaving.Swap(true) {
+		return
+	}
+	t.log("%s ends", n.name)
+	n.stop()
+}
+
+// runs tells whether a node can be asked.
+func (n *node) runs() bool { return !n.dead.Load() && !n.leaving.Load() }
 
 // carry runs the real courier and the real MESH client over the simulated line.
 func (n *node) carry(ctx context.Context) {
@@ -102,7 +144,7 @@ func (n *node) carry(ctx context.Context) {
 		return
 	}
 	c := courier.New(courier.Config{
-		Outbox: outbox{n}, Client: client, Owner: n.name, Now: n.machine.now,
+		Outbox: front{n.db, n}, Client: client, Owner: n.name, Now: n.machine.now,
 		// Multiples of the tick: timers of the courier stay in its threads' slots.
 		Poll: 1 << 18 * tick, Reports: 1 << 20 * tick, SendTimeout: 1 << 20 * tick, Grace: 1 << 20 * tick, Lease: 30 * time.Second,
 		Parallel: 4, Batch: 3, MostBackoff: 30 * time.Second, MostRefusals: 8, Trip: 6, Rest: 10 * time.Second,
@@ -121,98 +163,53 @@ func (n *node) route(ctx context.Context) {
 	}
 }
 
-// spread files the copies of large fan-outs.
-func (n *node) spread(ctx context.Context) {
-	for n.spreader.wait(ctx, n.spreader.between(100*time.Millisecond, 600*time.Millisecond)) == nil {
-		for n.sim.disk.spreads() {
-			if more, err := n.submit(on(ctx, n.spreader), spreadOp{}); err != nil || !more.(bool) {
-				break
+// keep has the database keep house from time to time. Other calls wait
+// meanwhile: which of them would share a commit with it is not up to the seed.
+func (n *node) keep(ctx context.Context) {
+	for n.keeper.wait(ctx, n.keeper.between(2*time.Second, 20*time.Second)) == nil {
+		n.keeping.Store(true)
+		for n.working.Load() > 0 && !n.dead.Load() {
+			n.keeper.sleep(time.Millisecond, 5*time.Millisecond)
+		}
+		if !n.dead.Load() {
+			if err := n.db.Housekeep(ctx); err != nil && !n.dead.Load() {
+				n.keeper.log("housekeeping: %s", n.keeper.judge(err))
 			}
+			n.keeper.sleep(time.Microsecond, time.Millisecond)
+		}
+		n.keeping.Store(false)
+	}
+}
+
+// fate is how a commit goes.
+type fate int
+
+const (
+	works         fate = iota
+	full               // there is no room for it
+	broken             // it cannot be written
+	unanswered         // it may have been written: nobody can say
+	crashesBefore      // the node crashes before it is on the disk
+	crashesAfter       // and after
+)
+
+// fate draws how the next commit goes.
+func (n *node) fate() fate {
+	for _, f := range []struct {
+		percent float64
+		fate
+	}{{2, full}, {2, broken}, {2, unanswered}, {1, crashesBefore}, {1, crashesAfter}} {
+		if n.commits.happens(f.percent) {
+			return f.fate
 		}
 	}
+	return works
 }
 
-func (d *disk) spreads() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return len(d.spread) > 0
-}
-
-// submit brings an operation to the disk through the group committer, in the
-// thread of ctx. The answer can get lost with its node.
-func (n *node) submit(ctx context.Context, o op) (any, error) {
-	t := threadOf(ctx)
-	t.sleep(10*time.Microsecond, time.Millisecond)
-	if n.dead.Load() {
-		return nil, store.ErrClosed
+// reachDisk takes the time that a commit takes.
+func (n *node) reachDisk() {
+	n.commits.sleep(time.Millisecond, 12*time.Millisecond)
+	if n.commits.happens(2) {
+		n.commits.sleep(time.Second, 6*time.Second)
 	}
-	if n.sim.Bug == AcknowledgesEarly {
-		if a, ok := o.(acceptOp); ok {
-			err := n.committer.Post(o)
-			t.sleep(10*time.Microsecond, time.Millisecond)
-			return store.Receipt{Event: a.Event}, err
-		}
-	}
-	got, err := n.committer.Submit(ctx, o)
-	t.sleep(10*time.Microsecond, time.Millisecond)
-	if n.dead.Load() {
-		return nil, fmt.Errorf("%w: the node is gone", store.ErrUnknown)
-	}
-	return got, err
-}
-
-// commit is the transaction of the group committer.
-func (n *node) commit(ops []op, out []store.Outcome[any]) error {
-	t := n.commits
-	if n.dead.Load() {
-		return store.ErrUnknown
-	}
-	t.sleep(time.Millisecond, 12*time.Millisecond)
-	if t.happens(2) {
-		t.sleep(time.Second, 6*time.Second)
-	}
-	switch {
-	case n.dead.Load():
-		return store.ErrUnknown
-	case t.happens(2):
-		t.log("a commit of %d fails", len(ops))
-		return errDisk
-	case t.happens(2):
-		return store.ErrBusy
-	case t.happens(1):
-		n.crash(t) // before the commit
-		return store.ErrUnknown
-	}
-	n.apply(ops, out)
-	t.log("commits %d", len(ops))
-	switch {
-	case t.happens(1):
-		n.crash(t) // after it
-		return store.ErrUnknown
-	case t.happens(2):
-		t.log("the answer of a commit is lost")
-		return store.ErrUnknown
-	}
-	return nil
-}
-
-func (n *node) apply(ops []op, out []store.Outcome[any]) {
-	n.sim.disk.mu.Lock()
-	defer n.sim.disk.mu.Unlock()
-	t := tx{disk: n.sim.disk, node: n}
-	for i, o := range ops {
-		out[i].Value, out[i].Err = o.apply(&t)
-	}
-	if len(t.entries) == 0 {
-		return
-	}
-	if n.chain == nil {
-		// Not before it has a link to write: what a first link binds must be the
-		// very end of the other chains.
-		t.chains++
-		n.chain = audit.NewChain(t.chains, t.heads())
-	}
-	l := n.chain.Next(n.machine.now(), t.entries)
-	n.chain.Extend(l)
-	t.links = append(t.links, l)
 }

@@ -2,17 +2,12 @@ package simulator
 
 import (
 	"context"
+	"slices"
 	"time"
 
-	"nems/internal/courier"
+	"nems/internal/audit"
 	"nems/internal/store"
 )
-
-var _ courier.Outbox = outbox{}
-
-// outbox is what a node's courier works on. The database's clock, which claims
-// go by, is that of the bubble: it does not jump with the node's.
-type outbox struct{ *node }
 
 type claimOp struct {
 	owner string
@@ -58,14 +53,9 @@ func (t *tx) claim(mailbox int64, o claimOp) store.Lane {
 		l = &lane{Lane: store.Lane{Mailbox: mailbox, MailboxID: boxes[mailbox-1].ID}}
 		t.lanes[mailbox] = l
 	}
-	if l.Owner != "" && t.node.sim.Bug != ForgetsAmbiguous {
+	if l.Owner != "" {
 		for _, c := range t.copies {
-			if c.Mailbox == mailbox && c.State == store.Waiting {
-				c.Uncertain = true
-				if t.node.sim.Bug == OldestUncertain {
-					break
-				}
-			}
+			c.Uncertain = c.Uncertain || c.Mailbox == mailbox && c.State == store.Waiting
 		}
 	}
 	l.Owner, l.Generation, l.Expires = o.owner, l.Generation+1, o.now.Add(o.lease)
@@ -73,37 +63,63 @@ func (t *tx) claim(mailbox int64, o claimOp) store.Lane {
 }
 
 // ClaimLanes implements courier.Outbox.
-func (x outbox) ClaimLanes(ctx context.Context, owner string, lease time.Duration, limit int) ([]store.Lane, error) {
-	x.claims.sleep(10*time.Microsecond, time.Millisecond)
-	x.sim.disk.mu.Lock()
-	due := false
-	for _, b := range boxes {
-		due = due || x.sim.disk.due(b.Row, time.Now())
-	}
-	x.sim.disk.mu.Unlock()
+func (r *replica) ClaimLanes(ctx context.Context, owner string, lease time.Duration, limit int) ([]store.Lane, error) {
+	r.mu.Lock()
+	due := slices.ContainsFunc(boxes, func(b box) bool { return r.due(b.Row, time.Now()) })
+	r.mu.Unlock()
 	if !due {
 		return nil, nil
 	}
-	got, err := x.submit(on(ctx, x.claims), claimOp{owner, time.Now(), lease, limit})
-	lanes, _ := got.([]store.Lane)
-	return lanes, err
+	return submit[[]store.Lane](ctx, r, claimOp{owner, time.Now(), lease, limit})
 }
 
 // WaitingDeliveries implements courier.Outbox.
-func (x outbox) WaitingDeliveries(_ context.Context, l store.Lane, limit int) ([]store.Delivery, error) {
-	x.lanes[l.MailboxID].sleep(10*time.Microsecond, time.Millisecond)
-	if x.dead.Load() {
-		return nil, store.ErrClosed
-	}
-	x.sim.disk.mu.Lock()
-	defer x.sim.disk.mu.Unlock()
+func (r *replica) WaitingDeliveries(_ context.Context, l store.Lane, limit int) ([]store.Delivery, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []store.Delivery
-	for _, c := range x.sim.disk.copies {
+	for _, c := range r.copies {
 		if c.Mailbox == l.Mailbox && c.State == store.Waiting && len(out) < limit {
 			out = append(out, *c)
 		}
 	}
 	return out, nil
+}
+
+// Deliveries implements database. A copy that is still to be filed waits.
+func (r *replica) Deliveries(_ context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []store.Delivery
+	for _, c := range r.copies {
+		if q.State == "" || q.State == c.State {
+			out = append(out, *c)
+		}
+	}
+	for _, s := range r.spread {
+		copies, _, err := store.UnpackCopies(s.packed, s.offset, len(boxes))
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range copies {
+			if d := delivery(r.events[s.event], c); q.State == "" || q.State == d.State {
+				out = append(out, *d)
+			}
+		}
+	}
+	return out, nil
+}
+
+// RetryDelivery implements database.
+func (r *replica) RetryDelivery(ctx context.Context, id string, _ time.Time, e audit.Entry) error {
+	_, err := submit[any](ctx, r, retryOp{id, e})
+	return err
+}
+
+// Event implements courier.Outbox.
+func (r *replica) Event(_ context.Context, id store.EventID) (store.Event, error) {
+	message, err := r.message(id)
+	return store.Event{Message: message}, err
 }
 
 type settleOp struct {
@@ -126,13 +142,8 @@ func (o settleOp) apply(t *tx) (any, error) {
 }
 
 // Settle implements courier.Outbox.
-func (x outbox) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
-	t := x.lanes[l.MailboxID]
-	t.log("settles %s attempt %d as %s, uncertain %v, error %q", x.sim.book.name(d.Event), d.Attempts, d.State, d.Uncertain, d.ErrorCode)
-	if x.sim.Bug == ForgetsAmbiguous {
-		d.Uncertain = false
-	}
-	_, err := x.submit(on(ctx, t), settleOp{l, d, lease})
+func (r *replica) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error {
+	_, err := submit[any](ctx, r, settleOp{l, d, lease})
 	return err
 }
 
@@ -150,15 +161,10 @@ func (o releaseOp) apply(t *tx) (any, error) {
 	return nil, nil
 }
 
-// ReleaseLane implements courier.Outbox. How far the courier shortens a pause
-// is the one thing that its own chance decides: here the seed does.
-func (x outbox) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
-	t := x.lanes[l.MailboxID]
-	due := time.Now()
-	if next.After(x.machine.now()) {
-		due = due.Add(t.between(time.Second, 30*time.Second))
-	}
-	_, err := x.submit(on(ctx, t), releaseOp{l, due})
+// ReleaseLane implements courier.Outbox. The disk's clock, which claims go by, is
+// that of the bubble: it does not jump with the node's.
+func (r *replica) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
+	_, err := submit[any](ctx, r, releaseOp{l, time.Now().Add(next.Sub(r.node.machine.now()))})
 	return err
 }
 
@@ -174,7 +180,7 @@ func (o reportOp) apply(t *tx) (any, error) {
 }
 
 // ReportDelivery implements courier.Outbox.
-func (x outbox) ReportDelivery(ctx context.Context, r store.DeliveryReport) error {
-	_, err := x.submit(on(ctx, x.reports), reportOp{r})
+func (r *replica) ReportDelivery(ctx context.Context, report store.DeliveryReport) error {
+	_, err := submit[any](ctx, r, reportOp{report})
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"nems/internal/access"
-	"nems/internal/catalogue"
 	"nems/internal/catalogue/example"
 	"nems/internal/refuse"
 	"nems/internal/store"
@@ -62,10 +61,10 @@ func newCaller(s access.System, interaction string) access.Caller {
 	return access.Caller{System: s, ASID: s.ASID, ODS: s.ODSCodes[0], Claimed: true, Interaction: i, Body: access.DefaultMedia, Answer: access.DefaultMedia}
 }
 
-func (sim *simulation) publisher(number int, s access.System, types *catalogue.Catalogue) *publisher {
+func (sim *simulation) publisher(number int, s access.System) *publisher {
 	p := &publisher{thread: sim.thread(fmt.Sprint("publisher", number)), number: number, callers: map[string]access.Caller{}}
 	for _, code := range codes {
-		t, _ := types.Type(code)
+		t, _ := sim.types.Type(code)
 		p.callers[code] = newCaller(s, access.PublishInteraction(t.Interaction))
 	}
 	return p
@@ -97,8 +96,8 @@ func (p *publisher) run(n int) {
 // bound to be one event; now and then it asks once more although it knows.
 func (p *publisher) publish(pub *publication) {
 	for try := range 8 {
-		n := p.sim.nodes[p.below(len(p.sim.nodes))].at.Load()
-		if n == nil || n.dead.Load() {
+		n := p.node()
+		if n == nil {
 			p.sleep(200*time.Millisecond, time.Second)
 			continue
 		}

@@ -41,41 +41,60 @@ var shared = sync.OnceValues(func() (parts, error) {
 // Run runs one seed. It must be called in a synctest bubble of its own, whose
 // clock it uses up.
 func Run(c Config) Outcome {
-	sim := &simulation{Config: c, began: time.Now(), disk: newDisk(), hash: 14695981039346656037}
+	sim := &simulation{Config: c, began: time.Now(), hash: 14695981039346656037, past: &history{}, claims: claims{held: map[int64]claim{}}}
 	sim.book = &book{sim: sim, downloaded: map[string]bool{}}
 	sim.pds, sim.mesh = newPDS(sim), newMESH(sim)
-	p, err := shared()
-	if err != nil {
+	if err := sim.prepare(); err != nil {
 		return Outcome{Violations: []string{err.Error()}}
 	}
-	sim.live(p)
-	sim.book.check()
-	return Outcome{
-		Hash: sim.hash, Lines: sim.lines, Violations: sim.book.violations,
-		Events: len(sim.disk.events), Copies: len(sim.disk.copies), Unknown: sim.unknown, Crashes: sim.crashes,
+	for _, m := range sim.machines {
+		sim.start(m)
 	}
+	sim.live()
+	out := sim.judge()
+	if sim.drive != nil {
+		if err := sim.drive.remove(); err != nil {
+			sim.book.wrong("the drive is not removed: %v", err)
+		}
+	}
+	out.Hash, out.Lines, out.Violations, out.Unknown, out.Crashes = sim.hash, sim.lines, sim.book.violations, sim.unknown, sim.crashes
+	return out
+}
+
+// prepare makes the machines and what their nodes keep everything in: one with a
+// drive for the SQLite store, or two that share a disk.
+func (sim *simulation) prepare() error {
+	var err error
+	if sim.parts, err = shared(); err != nil {
+		return err
+	}
+	if !sim.SQLite {
+		sim.disk, sim.machines = newDisk(fewCopies), []*machine{{number: 1}, {number: 2}}
+		return nil
+	}
+	sim.machines = []*machine{{number: 1}}
+	if sim.drive, err = newDrive(sim); err != nil {
+		return err
+	}
+	return sim.drive.format()
 }
 
 func (sim *simulation) ctx() context.Context { return context.Background() }
 
-// live lets the simulation go wrong, heals it and waits until it has settled.
-func (sim *simulation) live(p parts) {
-	for i := range sim.nodes {
-		sim.nodes[i] = &machine{number: i + 1}
-		sim.start(sim.nodes[i], p.types, p.dev)
-	}
+// live lets everything go wrong, heals it and waits until it has settled.
+func (sim *simulation) live() {
 	background, stop := context.WithCancel(context.Background())
 	var around, acting sync.WaitGroup
 	for _, b := range boxes[:3] {
 		c := &collector{sim.thread("collector " + b.ID), b}
 		around.Go(func() { c.run(background) })
 	}
-	for _, chaos := range sim.chaos(p) {
+	for _, chaos := range sim.chaos() {
 		around.Go(func() { chaos(background) })
 	}
 	publishes, subscribes := systems()
 	for i := range publishers {
-		a := sim.publisher(i+1, publishes, p.types)
+		a := sim.publisher(i+1, publishes)
 		acting.Go(func() { a.run(publications) })
 	}
 	for i := range subscribers {
@@ -87,12 +106,35 @@ func (sim *simulation) live(p parts) {
 	sim.settle()
 	stop()
 	around.Wait()
-	for _, s := range sim.nodes {
-		n := s.at.Load()
+}
+
+// judge ends the nodes and looks at what is there. What a drive holds has to have
+// been on it before: its power is cut for the last time.
+func (sim *simulation) judge() Outcome {
+	t := sim.thread("end")
+	t.sleep(time.Millisecond, 2*time.Millisecond)
+	if sim.drive != nil {
+		sim.machines[0].at.Load().end(t, losesAll, nil)
+	}
+	for _, m := range sim.machines {
+		n := m.at.Load()
 		n.stop()
 		n.ended.Wait()
 	}
 	sim.mesh.late.Wait()
+	if sim.drive == nil {
+		return sim.book.check(sim.machines[0].at.Load().db)
+	}
+	db, err := sim.drive.open(nil)
+	if err != nil {
+		sim.book.wrong("the database cannot be opened: %v", err)
+		return Outcome{}
+	}
+	out := sim.book.check(db)
+	if err := db.Close(); err != nil {
+		sim.book.wrong("the database is not closed: %v", err)
+	}
+	return out
 }
 
 // systems are who publishes and who subscribes.
@@ -112,70 +154,106 @@ func systems() (publishes, subscribes access.System) {
 // does: have parked copies sent again.
 func (sim *simulation) settle() {
 	t := sim.thread("operator")
+	what := ""
 	for began := time.Now(); time.Since(began) < settling; {
-		t.sleep(time.Second, 2*time.Second)
-		sim.disk.mu.Lock()
-		for _, c := range sim.disk.copies {
-			if c.State == store.Parked {
-				c.State, c.Refusals, c.First = store.Waiting, 0, time.Time{}
-			}
-		}
-		sim.disk.mu.Unlock()
+		t.sleep(2*time.Second, 4*time.Second)
 		running := true
-		for _, s := range sim.nodes {
-			n := s.at.Load()
-			running = running && !n.dead.Load()
+		for _, m := range sim.machines {
+			running = running && m.at.Load().runs()
 		}
-		if running && sim.book.unsettled() == "" {
+		if !running {
+			continue
+		}
+		n := sim.machines[0].at.Load()
+		if what = sim.book.unsettled(n.db); what == "" {
 			t.log("settled")
 			return
 		}
+		sim.retry(t, n)
+	}
+	sim.book.wrong("not settled: %s", what)
+}
+
+func (sim *simulation) retry(t *thread, n *node) {
+	parked, err := n.db.Deliveries(sim.ctx(), store.DeliveryQuery{State: store.Parked, Max: 100})
+	if err != nil {
+		sim.book.wrong("parked copies cannot be read: %v", err)
+	}
+	for _, d := range parked {
+		e := audit.Entry{At: time.Now(), Action: audit.ActionRetryDelivery, Object: d.ID}
+		err := front{n.db, n}.RetryDelivery(on(sim.ctx(), t), d.ID, time.Now(), e)
+		t.log("%s for %s is to be sent again: %s", sim.book.name(d.Event), d.MailboxID, outcome(err))
 	}
 }
 
 // chaos is what goes wrong, each in a thread of its own.
-func (sim *simulation) chaos(p parts) []func(context.Context) {
+func (sim *simulation) chaos() []func(context.Context) {
 	var all []func(context.Context)
-	for _, s := range sim.nodes {
-		t := sim.thread("machine")
-		all = append(all, func(ctx context.Context) { sim.restart(ctx, t, s, p) })
-		clock := sim.thread("clock")
-		all = append(all, func(ctx context.Context) {
-			for clock.wait(ctx, clock.between(5*time.Second, time.Minute)) == nil {
-				if clock.happens(50) {
-					s.offset.Store(int64(clock.between(-5*time.Minute, 5*time.Minute)))
-					clock.log("machine %d: the clock jumps", s.number)
-				}
-			}
-		})
+	for _, m := range sim.machines {
+		t, clock := sim.thread("machine"), sim.thread("clock")
+		all = append(all, func(ctx context.Context) { sim.restart(ctx, t, m) }, func(ctx context.Context) { m.jump(ctx, clock) })
 	}
 	away, moves, reports, points := sim.thread("directory"), sim.thread("patients"), sim.thread("MESH"), sim.thread("checkpoints")
+	if sim.drive != nil {
+		room := sim.thread("room")
+		all = append(all, func(ctx context.Context) { sim.drive.runOut(ctx, room) })
+	}
 	return append(all,
 		func(ctx context.Context) { sim.leave(ctx, away) },
 		func(ctx context.Context) { sim.move(ctx, moves) },
-		func(ctx context.Context) {
-			for reports.wait(ctx, reports.between(5*time.Second, time.Minute)) == nil {
-				if reports.happens(50) {
-					sim.mesh.report(reports)
-				}
-			}
-		},
+		func(ctx context.Context) { sim.giveUp(ctx, reports) },
 		func(ctx context.Context) { sim.watch(ctx, points) })
 }
 
-// restart crashes a machine's node now and then, and starts another.
-func (sim *simulation) restart(ctx context.Context, t *thread, s *machine, p parts) {
+// restart ends a machine's node now and then, mostly by a crash, and starts
+// another.
+func (sim *simulation) restart(ctx context.Context, t *thread, m *machine) {
 	for t.wait(ctx, t.between(time.Second, 10*time.Second)) == nil {
-		n := s.at.Load()
-		if t.happens(12) {
+		n := m.at.Load()
+		switch {
+		case t.happens(12):
 			n.crash(t)
+		case t.happens(4):
+			n.leave(t)
 		}
-		if n.dead.Load() {
+		if !n.runs() {
 			t.sleep(100*time.Millisecond, 3*time.Second)
 			n.ended.Wait()
 			t.sleep(time.Millisecond, 2*time.Millisecond)
-			sim.start(s, p.types, p.dev)
-			t.log("%s starts", s.at.Load().name)
+			sim.start(m)
+			t.log("%s starts", m.at.Load().name)
+		}
+	}
+}
+
+// jump sets a machine's clock now and then.
+func (m *machine) jump(ctx context.Context, t *thread) {
+	for t.wait(ctx, t.between(5*time.Second, time.Minute)) == nil {
+		if t.happens(50) {
+			m.offset.Store(int64(t.between(-5*time.Minute, 5*time.Minute)))
+			t.log("machine %d: the clock jumps", m.number)
+		}
+	}
+}
+
+// runOut lets a drive have no room for a while.
+func (d *drive) runOut(ctx context.Context, t *thread) {
+	for t.wait(ctx, t.between(10*time.Second, time.Minute)) == nil {
+		if t.happens(30) {
+			d.fill(true)
+			t.log("the drive is full")
+			t.sleep(time.Second, 5*time.Second)
+			d.fill(false)
+			t.log("there is room again")
+		}
+	}
+}
+
+// giveUp has the MESH report now and then that it gives up on a copy.
+func (sim *simulation) giveUp(ctx context.Context, t *thread) {
+	for t.wait(ctx, t.between(5*time.Second, time.Minute)) == nil {
+		if t.happens(50) {
+			sim.mesh.report(t)
 		}
 	}
 }
@@ -205,11 +283,16 @@ func (sim *simulation) move(ctx context.Context, t *thread) {
 // watch takes checkpoints of the audit: nothing before one may change.
 func (sim *simulation) watch(ctx context.Context, t *thread) {
 	for t.wait(ctx, 15*time.Second) == nil && !sim.isHealed() {
-		sim.disk.mu.Lock()
-		c := audit.Checkpoint{At: time.Now(), Heads: sim.disk.heads()}
-		sim.disk.mu.Unlock()
+		n := sim.machines[0].at.Load()
+		if !n.runs() {
+			continue
+		}
+		heads, err := n.db.Heads(ctx)
+		if err != nil {
+			sim.book.wrong("the heads of the audit cannot be read: %v", err)
+		}
 		sim.book.mu.Lock()
-		sim.book.checkpoints = append(sim.book.checkpoints, c)
+		sim.book.checkpoints = append(sim.book.checkpoints, audit.Checkpoint{At: time.Now(), Heads: heads})
 		sim.book.mu.Unlock()
 	}
 }

@@ -15,8 +15,11 @@ import (
 // Config selects what a run is made of.
 type Config struct {
 	Seed uint64
-	// Bug plants a fault in the store or before the courier's outbox, which the
-	// invariants must find; none for the code as it is.
+	// SQLite has one node run over the SQLite store on a drive that fails; otherwise
+	// two share the model of a store.
+	SQLite bool
+	// Bug plants a fault before or below the database, which the invariants must
+	// find; none for the code as it is.
 	Bug Bug
 	// Trace keeps every line of the trace, not only its hash.
 	Trace bool
@@ -41,12 +44,16 @@ const tick = 4096 * time.Nanosecond
 // simulation is one run. It lives in one synctest bubble.
 type simulation struct {
 	Config
-	began time.Time
-	disk  *disk
-	pds   *pds
-	mesh  *farMESH
-	book  *book
-	nodes [2]*machine
+	parts
+	began    time.Time
+	machines []*machine
+	disk     *disk  // that two nodes share; nil with SQLite
+	drive    *drive // that SQLite is on; nil without
+	pds      *pds
+	mesh     *farMESH
+	book     *book
+	past     *history
+	claims   claims
 
 	mu      sync.Mutex
 	threads int

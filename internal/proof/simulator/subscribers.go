@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"nems/internal/access"
+	"nems/internal/audit"
 	"nems/internal/directory"
 	"nems/internal/refuse"
 	"nems/internal/store"
@@ -93,11 +94,10 @@ func (w *wish) resource() []byte {
 
 // node picks one that runs, or nil.
 func (t *thread) node() *node {
-	n := t.sim.nodes[t.below(len(t.sim.nodes))].at.Load()
-	if n == nil || n.dead.Load() {
-		return nil
+	if n := t.sim.machines[t.below(len(t.sim.machines))].at.Load(); n.runs() {
+		return n
 	}
-	return n
+	return nil
 }
 
 // subscribe creates the subscription and returns its id, "" when it was not
@@ -175,24 +175,27 @@ func (c *collector) run(ctx context.Context) {
 		if n == nil {
 			continue
 		}
-		waiting, err := n.list(c.thread, c.box.Row)
-		for _, id := range waiting {
+		db := front{n.db, n}
+		waiting, err := db.List(on(context.Background(), c.thread), store.InboxQuery{Mailbox: c.box.Row, Max: 1 << 10})
+		for _, copied := range waiting {
 			if err == nil {
-				err = c.collect(n, id)
+				err = c.collect(db, copied.Position)
 			}
 		}
 	}
 }
 
 // collect takes one copy.
-func (c *collector) collect(n *node, id store.EventID) error {
-	got, err := n.EventMessage(context.Background(), id)
+func (c *collector) collect(db front, id store.EventID) error {
+	ctx := on(context.Background(), c.thread)
+	got, err := db.EventMessage(ctx, id)
 	if err != nil {
 		return err
 	}
 	delivery := store.DeliveryID(id, c.box.Row)
 	c.take(id, delivery, got)
-	_, err = n.submit(on(context.Background(), c.thread), acknowledgeOp{delivery, time.Now()})
+	e := audit.Entry{At: time.Now(), Action: audit.ActionAcknowledge, Object: delivery, Mailbox: c.box.ID}
+	err = db.Acknowledge(ctx, c.box.Row, id, time.Now(), &e)
 	c.log("collected %s: %s", c.sim.book.name(id), c.judge(err))
 	return err
 }
