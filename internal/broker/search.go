@@ -12,10 +12,12 @@ import (
 // Shelf is the part of a Journal that works on many subscriptions at once.
 // Its promises are those of the Journal.
 type Shelf interface {
-	// SubscribeAll and DeleteAll change many subscriptions in one commit. errs
-	// has one entry for each, as Journal.Subscribe and Journal.Delete would
-	// return it; err is set when nothing was changed.
+	// SubscribeAll creates many subscriptions in one commit. errs has one entry for
+	// each, as Journal.Subscribe would return it; err is set when nothing was
+	// changed.
 	SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error)
+	// DeleteAll removes many subscriptions in one commit, with errors as those of
+	// SubscribeAll and Journal.Delete.
 	DeleteAll(ctx context.Context, all []store.Deletion) (errs []error, err error)
 	// Subscriptions returns the first q.Max subscriptions behind q.After that q
 	// selects, in the order of their ids.

@@ -1,6 +1,10 @@
 // Package database says what a node asks of its database, whichever that is:
 // the interfaces of the node's parts together, and what the node asks beside
 // them. sqlite.DB and postgres.DB have it all, and storetest holds them to it.
+//
+// The contract of a method stands once, at the interface that asks for it. The
+// comment on a store's method names that interface, and says what is special to
+// the store.
 package database
 
 import (

@@ -61,7 +61,7 @@ type Journal interface {
 	AuditSpan(ctx context.Context, from, to time.Time) (store.AuditSpan, error)
 	// AuditLinks returns the first max of them, the oldest or the newest first.
 	AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, max int) ([]store.AuditLink, error)
-	// Record is mailbox.Trail's.
+	// Record is mailbox.Recorder's.
 	Record(e audit.Entry)
 }
 

@@ -18,8 +18,8 @@ import (
 type Subscriptions interface {
 	// Subscription is broker.Journal's.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
-	// AllSubscriptions is broker.Shelf's Subscriptions, but of all owners when q
-	// names none.
+	// AllSubscriptions returns the first q.Max behind q.After that q selects, in
+	// the order of their ids, of all owners when q names none.
 	AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
 	// Approve makes a requested subscription active, and that is on disk, with
 	// its audit entry, when it returns; store.ErrNotFound when there is none in

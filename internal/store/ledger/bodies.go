@@ -8,10 +8,7 @@ import (
 	"nems/internal/store"
 )
 
-// Chunk writes chunk n (from 1) of a message, as it was sent, to w. For the
-// copy of an event it returns store.ErrDamaged, and writes nothing, when the
-// bytes no longer have the SHA-256 of the published message. Before it
-// writes it fills in m.Patient. No transaction is open while it writes.
+// Chunk is mailbox.Boxes'.
 func (l *Ledger) Chunk(ctx context.Context, m *store.Message, n int, w io.Writer) error {
 	if m.EventCode == "" {
 		return store.WritePieces(w, func(i int) ([]byte, int, error) { return l.piece(ctx, m.Position, n, i) })
@@ -54,16 +51,13 @@ func (l *Ledger) piece(ctx context.Context, position store.EventID, chunk, n int
 	return data, pieces, err
 }
 
-// EventMessage returns the message of an event as it was published; errors are
-// those of Event.
+// EventMessage is broker.Backlog's.
 func (l *Ledger) EventMessage(ctx context.Context, event store.EventID) ([]byte, error) {
 	e, err := l.Event(ctx, event)
 	return e.Message, err
 }
 
-// Event returns an event as it was accepted, or store.ErrNotFound, or
-// store.ErrDamaged when the bytes of its message no longer have the SHA-256
-// that was taken then.
+// Event is courier.Outbox's.
 func (l *Ledger) Event(ctx context.Context, event store.EventID) (store.Event, error) {
 	var body store.Body
 	var patient *int64

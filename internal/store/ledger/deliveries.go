@@ -34,8 +34,7 @@ func (l *Ledger) scanDelivery(r Row) (d store.Delivery, err error) {
 	return d, err
 }
 
-// Deliveries returns a page of deliveries in the order of mailboxes and, within
-// one, of acceptance. An unknown mailbox is store.ErrNotFound.
+// Deliveries is operator.Outgoing's.
 func (l *Ledger) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
 	boxes, err := l.boxesOf(ctx, q)
 	if err != nil {
@@ -44,12 +43,12 @@ func (l *Ledger) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store
 	return l.page(ctx, q, boxes...)
 }
 
-// WaitingDeliveries returns the next deliveries of a lane, oldest first.
+// WaitingDeliveries is courier.Outbox's.
 func (l *Ledger) WaitingDeliveries(ctx context.Context, lane store.Lane, max int) ([]store.Delivery, error) {
 	return l.Deliveries(ctx, store.DeliveryQuery{Mailbox: lane.MailboxID, State: store.Waiting, Max: max})
 }
 
-// Delivery returns one delivery by its id, or store.ErrNotFound.
+// Delivery is operator.Outgoing's.
 func (l *Ledger) Delivery(ctx context.Context, id string) (store.Delivery, error) {
 	event, mailbox, ok := store.ParseDeliveryID(id)
 	if !ok {

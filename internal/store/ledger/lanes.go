@@ -17,9 +17,7 @@ type settle struct {
 	fault []byte
 }
 
-// Settle stores d's State and what was learned on the way to it, and prolongs
-// the claim by lease. It returns store.ErrClaimLost, having stored nothing, when
-// the lane has another owner or generation.
+// Settle is courier.Outbox's.
 func (l *Ledger) Settle(ctx context.Context, lane store.Lane, d store.Delivery, lease time.Duration) error {
 	clock, now := l.dialect.LeaseClock()
 	_, err := l.engine.Change(ctx, settle{
@@ -65,9 +63,8 @@ type release struct {
 	args      []any
 }
 
-// ReleaseLane gives a lane back: nobody claims it before next, which is kept by
-// the clock of leases, since this node's may be wrong. Failures is kept. It
-// returns store.ErrClaimLost when the lane is no longer this claim's.
+// ReleaseLane is courier.Outbox's. next is kept by the clock of leases, since
+// this node's may be wrong.
 func (l *Ledger) ReleaseLane(ctx context.Context, lane store.Lane, next time.Time) error {
 	clock, now := l.dialect.LeaseClock()
 	pause := max(0, next.Sub(l.options.Now()))
@@ -89,8 +86,7 @@ func (o release) Apply(tx Tx) (any, error) {
 // oldest is the position of the oldest row of an inbox m.row.
 const oldest = "(SELECT min(position) FROM inbox i WHERE i.mailbox = m.row)"
 
-// Backlogs tells what waits for the remote mailboxes, the deepest first, for at
-// most max of them. Each is counted up to store.DeepestBacklog.
+// Backlogs is database.Queues'.
 func (l *Ledger) Backlogs(ctx context.Context, max int) ([]store.Backlog, error) {
 	return read(ctx, l.engine.View, func(r Row) (b store.Backlog, err error) {
 		var oldest store.EventID
@@ -104,8 +100,7 @@ func (l *Ledger) Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
 		FROM mailbox m WHERE m.remote ORDER BY 2 DESC, m.row LIMIT $1`, max, store.DeepestBacklog)
 }
 
-// Uncollected tells which hosted mailboxes have something to collect, those with
-// the oldest first, at most max of them.
+// Uncollected is database.Queues'.
 func (l *Ledger) Uncollected(ctx context.Context, max int) ([]store.Uncollected, error) {
 	return read(ctx, l.engine.View, func(r Row) (u store.Uncollected, err error) {
 		var oldest store.EventID
@@ -116,8 +111,7 @@ func (l *Ledger) Uncollected(ctx context.Context, max int) ([]store.Uncollected,
 		WHERE oldest IS NOT NULL ORDER BY oldest LIMIT $1`, max)
 }
 
-// ParkedHere tells for which hosted mailboxes copies are parked, the most first,
-// for at most max of them.
+// ParkedHere is database.Queues'.
 func (l *Ledger) ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error) {
 	return read(ctx, l.engine.View, func(r Row) (p store.ParkedHere, err error) { return p, r.Scan(&p.MailboxID, &p.Copies) },
 		`SELECT m.id, count(*) FROM collected c JOIN mailbox m ON m.row = c.mailbox

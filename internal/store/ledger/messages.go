@@ -70,8 +70,7 @@ func (l *Ledger) scanMessage(r Row, box store.Mailbox) (store.Message, error) {
 	return c.Message(l.options, l.engine.Moments().Of(c.Event), box)
 }
 
-// Message returns one message of a mailbox in whatever state, or
-// store.ErrNotFound.
+// Message is mailbox.Boxes'.
 func (l *Ledger) Message(ctx context.Context, mailbox int64, position store.EventID) (m store.Message, err error) {
 	box, err := l.engine.Box(ctx, mailbox)
 	if err != nil {
@@ -92,9 +91,7 @@ func (l *Ledger) Message(ctx context.Context, mailbox int64, position store.Even
 	return m, err
 }
 
-// History returns messages that came to a mailbox at or after since, in
-// whatever state but Uploading, newest first, from before on; before 0 begins
-// with the newest.
+// History is mailbox.Boxes'.
 func (l *Ledger) History(ctx context.Context, mailbox int64, since time.Time, before store.EventID, max int) ([]store.Message, error) {
 	box, err := l.engine.Box(ctx, mailbox)
 	if err != nil {
@@ -107,7 +104,7 @@ func (l *Ledger) History(ctx context.Context, mailbox int64, since time.Time, be
 		mailbox, l.engine.Moments().Position(since), before, max)
 }
 
-// Count returns how many unread messages wait in a mailbox.
+// Count is mailbox.Boxes'.
 func (l *Ledger) Count(ctx context.Context, mailbox int64) (n int, err error) {
 	err = l.engine.Read(ctx, func(r Reader) error {
 		_, err := first(r, []any{&n}, "SELECT count(*) FROM inbox WHERE mailbox = $1", mailbox)
@@ -116,8 +113,7 @@ func (l *Ledger) Count(ctx context.Context, mailbox int64) (n int, err error) {
 	return n, err
 }
 
-// SentByLocalID finds what a mailbox has sent by its local id; several messages
-// may share one: at most two are returned.
+// SentByLocalID is mailbox.Boxes'.
 func (l *Ledger) SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error) {
 	if localID == "" {
 		return nil, nil
@@ -126,9 +122,7 @@ func (l *Ledger) SentByLocalID(ctx context.Context, sender, localID string) ([]s
 		" AND m.local_id = $2 AND m.local_id <> '' ORDER BY m.position LIMIT 2", sender, localID)
 }
 
-// Outbox returns what a mailbox has sent, but no copies of events, at or after
-// since, in whatever state, newest first, from before on; before 0 begins with
-// the newest.
+// Outbox is mailbox.Boxes'.
 func (l *Ledger) Outbox(ctx context.Context, sender string, since time.Time, before store.EventID, max int) ([]store.Message, error) {
 	return read(ctx, l.engine.Read, l.scanSent, selectSent+" WHERE "+l.dialect.SameID("m.sender", "$1")+
 		" AND m.position >= $2 AND (CAST($3 AS bigint) = 0 OR m.position < $3) ORDER BY m.position DESC LIMIT $4",

@@ -17,22 +17,17 @@ type move struct {
 	entry    audit.Entry
 }
 
-// RetryDelivery has a parked delivery wait again, at once. Like the other moves
-// of an operator it returns store.ErrNotFound for a delivery that is not there,
-// not in a state to do so, or for a mailbox served here that is not registered
-// for its workflow; and it stores e with the change.
+// RetryDelivery is operator.Outgoing's.
 func (l *Ledger) RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
 	return l.move(ctx, id, store.Retry, at, e)
 }
 
-// ParkDelivery takes a waiting delivery aside.
+// ParkDelivery is operator.Outgoing's.
 func (l *Ledger) ParkDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
 	return l.move(ctx, id, store.Park, at, e)
 }
 
-// ResendDelivery gives a mailbox a copy again that it had, as long as the
-// message is kept. To a remote MESH it goes under a new local id: under the old
-// one, tracking would find the first copy.
+// ResendDelivery is operator.Outgoing's.
 func (l *Ledger) ResendDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
 	return l.move(ctx, id, store.Resend, at, e)
 }

@@ -8,9 +8,7 @@ import (
 	"nems/internal/store"
 )
 
-// Overdue returns up to max accepted messages whose Expires is not after now:
-// sent ones and copies of events in hosted mailboxes. Those for a remote MESH are
-// the courier's to judge.
+// Overdue is mailbox.Boxes'.
 func (l *Ledger) Overdue(ctx context.Context, now time.Time, max int) ([]store.Message, error) {
 	out, err := read(ctx, l.engine.Read, l.scanSent, selectSent+" WHERE m.status = 'accepted' AND m.expires <= $1 ORDER BY m.expires LIMIT $2", now.UnixMicro(), max)
 	if err != nil || len(out) >= max {

@@ -6,8 +6,7 @@ import (
 	"nems/internal/store"
 )
 
-// PendingEvents returns up to max events after one that wait to be routed, the
-// oldest first.
+// PendingEvents is broker.Backlog's.
 func (l *Ledger) PendingEvents(ctx context.Context, after store.EventID, max int) (out []store.EventID, err error) {
 	err = l.engine.Read(ctx, func(r Reader) (err error) {
 		out, err = column[store.EventID](r, "SELECT event FROM pending WHERE refusal IS NULL AND event > $1 ORDER BY event LIMIT $2", after, max)
@@ -16,7 +15,7 @@ func (l *Ledger) PendingEvents(ctx context.Context, after store.EventID, max int
 	return out, err
 }
 
-// Unrouted counts the events that are accepted and not routed.
+// Unrouted is database.Queues'.
 func (l *Ledger) Unrouted(ctx context.Context) (u store.Unrouted, err error) {
 	var oldest store.EventID
 	err = l.engine.View(ctx, func(r Reader) error {

@@ -33,7 +33,7 @@ func (o quarantine) Apply(tx Tx) (any, error) {
 	return nil, tx.Unroute(o.id)
 }
 
-// QuarantinedAfter is operator.Subscriptions's.
+// QuarantinedAfter is operator.Subscriptions'.
 func (l *Ledger) QuarantinedAfter(ctx context.Context, after subscription.ID, max int) ([]store.Quarantined, error) {
 	return read(ctx, l.engine.View, func(r Row) (q store.Quarantined, err error) {
 		var id []byte
@@ -45,7 +45,7 @@ func (l *Ledger) QuarantinedAfter(ctx context.Context, after subscription.ID, ma
 	}, "SELECT id, at, reason FROM quarantine WHERE id > $1 ORDER BY id LIMIT $2", after[:], max)
 }
 
-// IsQuarantined is operator.Subscriptions's.
+// IsQuarantined is operator.Subscriptions'.
 func (l *Ledger) IsQuarantined(ctx context.Context, id subscription.ID) (found bool, err error) {
 	var one int
 	err = l.engine.View(ctx, func(r Reader) (err error) {

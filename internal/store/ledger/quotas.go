@@ -6,11 +6,10 @@ import (
 	"nems/internal/store"
 )
 
-// QuotaRefusals counts what this node refused because of a quota since its start.
+// QuotaRefusals is database.Quotas'.
 func (l *Ledger) QuotaRefusals(q store.Quota) uint64 { return l.quotas.Refused(q) }
 
-// QuotaUse lists owners that have something of what a quota limits, those with the
-// most first.
+// QuotaUse is operator.Uses'.
 func (l *Ledger) QuotaUse(ctx context.Context, q store.QuotaQuery) ([]store.QuotaUse, error) {
 	statement := `SELECT owner, CAST(sum(used) AS bigint) FROM quota_use WHERE quota = $1 AND ($2 = '' OR owner = $2)
 		GROUP BY owner HAVING sum(used) > 0 AND (CAST($4 AS bigint) = 0 OR sum(used) < $4 OR sum(used) = $4 AND owner > $5) ORDER BY 2 DESC, 1 LIMIT $3`

@@ -7,13 +7,10 @@ import (
 	"nems/internal/audit"
 )
 
-// Record notes an entry of something that changed nothing: a read, a refusal.
-// It never waits: the entry joins the next commit, at the latest after
-// Options.AuditDelay. Of entries beyond a limit only the number is recorded.
+// Record is mailbox.Recorder's.
 func (l *Ledger) Record(e audit.Entry) { l.records.Add(e) }
 
-// RecordRoom returns store.ErrBusy while entries may find no room: who has to be
-// recorded is then not to be answered.
+// RecordRoom is mailbox.Recorder's.
 func (l *Ledger) RecordRoom(mailbox string) error { return l.records.Room(mailbox) }
 
 // KeepRecording sees to it, until ctx ends, that entries do not wait for a commit
@@ -31,8 +28,7 @@ type nothing struct{}
 
 func (nothing) Apply(Tx) (any, error) { return nil, nil }
 
-// LastCommit is when the newest link was committed, by the clock of who did; zero
-// before the first.
+// LastCommit is database.Ends'.
 func (l *Ledger) LastCommit(ctx context.Context) (time.Time, error) {
 	var at *int64
 	err := l.engine.Read(ctx, func(r Reader) error {

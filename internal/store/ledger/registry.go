@@ -36,14 +36,13 @@ func (l *Ledger) register(ctx context.Context, e audit.Entry, statement string, 
 	return err
 }
 
-// PutSystem registers a system, replacing its registration if it has one.
+// PutSystem is operator.Registry's.
 func (l *Ledger) PutSystem(ctx context.Context, s store.System, e audit.Entry) error {
 	return l.register(ctx, e, `INSERT INTO system (asid, value, revoked) VALUES ($1, $2, $3)
 		ON CONFLICT (asid) DO UPDATE SET value = excluded.value, revoked = excluded.revoked`, string(s.ASID), notNull(s.Value), s.Revoked)
 }
 
-// RevokeSystem takes a system's rights away; store.ErrNotFound when it is not
-// registered.
+// RevokeSystem is operator.Registry's.
 func (l *Ledger) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error {
 	return l.register(ctx, e, "UPDATE system SET revoked = true WHERE asid = $1", string(asid))
 }
@@ -54,12 +53,12 @@ func scanSystem(r Row) (s store.System, err error) {
 	return s, r.Scan(&s.ASID, &s.Value, &s.Revoked)
 }
 
-// System returns a registered system, revoked ones too, or store.ErrNotFound.
+// System is operator.Registry's.
 func (l *Ledger) System(ctx context.Context, asid nhs.ASID) (store.System, error) {
 	return store.First(read(ctx, l.engine.Read, scanSystem, selectSystem+" WHERE asid = $1", string(asid)))
 }
 
-// Systems returns all registered systems in the order of their ASIDs.
+// Systems is database.Whole's.
 func (l *Ledger) Systems(ctx context.Context) ([]store.System, error) {
 	out, err := read(ctx, l.engine.Read, scanSystem, selectSystem)
 	slices.SortFunc(out, func(a, b store.System) int { return cmp.Compare(a.ASID, b.ASID) })
@@ -71,20 +70,20 @@ func (l *Ledger) SystemsAfter(ctx context.Context, asid nhs.ASID, max int) ([]st
 	return read(ctx, l.engine.View, scanSystem, selectSystem+" WHERE asid > $1 ORDER BY asid LIMIT $2", string(asid), max)
 }
 
-// MailboxesAfter is operator.Boxes's.
+// MailboxesAfter is operator.Boxes'.
 func (l *Ledger) MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error) {
 	return read(ctx, l.engine.View, func(r Row) (m store.Mailbox, err error) {
 		return m, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Remote)
 	}, "SELECT row, id, name, ods, remote FROM mailbox WHERE row > $1 ORDER BY row LIMIT $2", row, max)
 }
 
-// PutLifeCycle keeps the life cycle of an event type, replacing an earlier one.
+// PutLifeCycle is operator.Cycles'.
 func (l *Ledger) PutLifeCycle(ctx context.Context, c store.LifeCycle, e audit.Entry) error {
 	return l.register(ctx, e, "INSERT INTO life_cycle (code, value) VALUES ($1, $2) ON CONFLICT (code) DO UPDATE SET value = excluded.value",
 		c.Code, notNull(c.Value))
 }
 
-// LifeCycles returns the life cycles that were put, in the order of the codes.
+// LifeCycles is operator.Cycles'.
 func (l *Ledger) LifeCycles(ctx context.Context) ([]store.LifeCycle, error) {
 	out, err := read(ctx, l.engine.Read, func(r Row) (c store.LifeCycle, err error) { return c, r.Scan(&c.Code, &c.Value) },
 		"SELECT code, value FROM life_cycle")

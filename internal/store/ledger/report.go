@@ -12,9 +12,7 @@ type report struct {
 	Place
 }
 
-// ReportDelivery notes what a MESH reported of a copy that was sent: it becomes
-// undeliverable. The MESH's message id finds it, or the local id, which also
-// the repeat of a send bears. It returns store.ErrNotFound for what nobody sent.
+// ReportDelivery is courier.Outbox's.
 func (l *Ledger) ReportDelivery(ctx context.Context, r store.DeliveryReport) error {
 	at, err := l.reported(ctx, r)
 	if err == nil {

@@ -21,12 +21,7 @@ type send struct {
 	entry   *audit.Entry
 }
 
-// Send stores a message and makes it visible when its status is Waiting. With
-// status Uploading it is kept, invisible, until Complete. first is its chunk 1,
-// stored in the same transaction, or before it when it is larger than a piece;
-// nil when it was put with PutChunk before, or when the message is a report. e is
-// recorded with it; nil: nothing is. It returns *store.QuotaError for data that
-// the mailbox has no room for.
+// Send is mailbox.Boxes'.
 func (l *Ledger) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	headers, err := json.Marshal(m)
 	if err != nil {
@@ -127,10 +122,7 @@ type complete struct {
 	scan        func(Row) (store.Message, error)
 }
 
-// Complete makes an uploading message visible in the recipient's inbox, with
-// its size over all chunks, if every chunk is there; if not it returns false
-// and changes nothing. With the change e is recorded, unless it is nil. It returns
-// store.ErrNotFound for what is not uploading.
+// Complete is mailbox.Boxes'.
 func (l *Ledger) Complete(ctx context.Context, mailbox int64, position store.EventID, at, expires time.Time, e *audit.Entry) (bool, error) {
 	return change[bool](ctx, l, complete{mailbox, position, at, expires, e, l.scanSent})
 }

@@ -15,10 +15,7 @@ type setStatus struct {
 	report  *send
 }
 
-// SetStatus stores m's Status, StatusAt, LinkedID, ErrorCode, ErrorEvent and
-// ErrorText and, in the same transaction, puts report into its mailbox unless
-// it is nil. A message whose status is not Waiting leaves the inbox. It returns
-// store.ErrNotFound for a message that is not there.
+// SetStatus is mailbox.Boxes'.
 func (l *Ledger) SetStatus(ctx context.Context, m store.Message, report *store.Message) error {
 	op := setStatus{message: m}
 	var err error

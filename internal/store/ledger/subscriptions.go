@@ -36,9 +36,7 @@ func scanSubscription(row Row) (s storedSubscription, err error) {
 	return s, nil
 }
 
-// Subscription returns a subscription that was not deleted, ended ones with
-// status off, or store.ErrNotFound. One whose stored criteria no longer parse
-// comes with their text alone, and is quarantined.
+// Subscription is broker.Journal's.
 func (l *Ledger) Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error) {
 	found, err := read(ctx, l.engine.Read, scanSubscription, selectSubscription+" WHERE id = $1", id[:])
 	return store.First(l.selected(nil, found, &store.SubscriptionQuery{}), err)
@@ -63,7 +61,7 @@ func (l *Ledger) selected(out []subscription.Subscription, rows []storedSubscrip
 // scanned is how many subscriptions one statement of a listing reads.
 const scanned = 1000
 
-// Subscriptions lists the subscriptions of an organisation that a query selects.
+// Subscriptions is broker.Shelf's.
 func (l *Ledger) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
 	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
 	defer cancel()
@@ -77,8 +75,7 @@ func (l *Ledger) Subscriptions(ctx context.Context, q store.SubscriptionQuery) (
 	return l.list(ctx, &q, ofOwner, string(q.ODS))
 }
 
-// AllSubscriptions lists what a query selects, as Subscriptions does, but of
-// every owner where the query names none: operators look so.
+// AllSubscriptions is operator.Subscriptions'.
 func (l *Ledger) AllSubscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
 	if q.ODS != "" || q.Filters() {
 		return l.Subscriptions(ctx, q)
@@ -119,8 +116,7 @@ func (l *Ledger) ofPatients(ctx context.Context, q *store.SubscriptionQuery) (ou
 	return store.InOrder(out), nil
 }
 
-// CountSubscriptions counts what a query selects among the first q.Max
-// subscriptions of an organisation; those to patients are all counted.
+// CountSubscriptions is broker.Shelf's.
 func (l *Ledger) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (c store.Count, err error) {
 	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
 	defer cancel()
@@ -148,8 +144,7 @@ type approve struct {
 	entry audit.Entry
 }
 
-// Approve makes a subscription active that waits for an operator. It returns
-// store.ErrNotFound when there is none in status requested.
+// Approve is operator.Subscriptions'.
 func (l *Ledger) Approve(ctx context.Context, id subscription.ID, e audit.Entry) error {
 	_, err := l.engine.Commit(ctx, approve{id, e})
 	return err

@@ -101,11 +101,7 @@ func (o dropUpload) Apply(tx Tx) (any, error) {
 	return nil, nil
 }
 
-// PutChunk stores chunk n (from 1) of a message, in place of one that is there,
-// and returns its size. It may come before Send. It reads a piece of at most
-// 256 KiB at a time, and no transaction is open while it reads. When r fails the
-// chunk stays as it was and the error is returned, wrapped. It returns
-// *store.QuotaError when the mailbox has no room.
+// PutChunk is mailbox.Boxes'. A piece has at most 256 KiB.
 func (l *Ledger) PutChunk(ctx context.Context, mailbox int64, position store.EventID, n int, r io.Reader) (int64, error) {
 	c := chunk{position: position, chunk: n, generation: int64(l.engine.NextPosition())}
 	var err error

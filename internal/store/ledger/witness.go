@@ -13,14 +13,13 @@ func (o witness) Apply(tx Tx) (any, error) {
 	return nil, err
 }
 
-// PutWitness keeps what was seen of a file outside the database, replacing what
-// was kept under the name.
+// PutWitness is database.Ends'.
 func (l *Ledger) PutWitness(ctx context.Context, name string, value []byte) error {
 	_, err := l.engine.Commit(ctx, witness{name, value})
 	return err
 }
 
-// Witness returns what PutWitness kept under the name, nil where there is none.
+// Witness is database.Ends'.
 func (l *Ledger) Witness(ctx context.Context, name string) (value []byte, err error) {
 	err = l.engine.Read(ctx, func(r Reader) error {
 		_, err := first(r, []any{&value}, "SELECT value FROM witness WHERE name = $1", name)

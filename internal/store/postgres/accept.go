@@ -27,11 +27,8 @@ type accept struct {
 	copies     []subscription.Copy
 }
 
-// AcceptEvent records an event, its matches and its deliveries in one
-// transaction. Every subscription whose creation was answered before, by
-// whichever node, matches; none whose deletion was. It returns
-// store.ErrKeyReused when the idempotency key was used for other bytes within
-// 24 hours.
+// AcceptEvent is broker.Journal's. A batch is matched before its transaction,
+// and again in it where another server has taken over in between.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
 	op := &accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}

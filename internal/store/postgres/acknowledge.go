@@ -20,10 +20,8 @@ type acknowledgement struct {
 	at       int64
 }
 
-// Acknowledge takes an accepted message out of the inbox; e, with the patient of
-// a copy, joins the next commit of the node's chain; nil: nothing. Doing it
-// twice is no error; a message in another state stays as it is. It returns
-// store.ErrNotFound, and records nothing, for what was never this mailbox's.
+// Acknowledge is mailbox.Boxes'. The entry joins the next commit of the node's
+// chain.
 func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
 	patient, err := db.acks.Submit(ctx, acknowledgement{mailbox, position, at.UnixMicro()})
 	if err == nil && e != nil {

@@ -50,8 +50,7 @@ func heads(ctx context.Context, q querier) ([]audit.Head, error) {
 	}, "SELECT chain, seq, hash FROM audit_chain WHERE seq > bound ORDER BY chain")
 }
 
-// Heads returns the ends of the chains that no chain has bound: of those that
-// grow, and of those that ended without a successor.
+// Heads is database.Ends'.
 func (db *DB) Heads(ctx context.Context) (out []audit.Head, err error) {
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		out, err = heads(ctx, q)
@@ -63,10 +62,7 @@ func (db *DB) Heads(ctx context.Context) (out []audit.Head, err error) {
 // linkPage is how many links Links reads at a time.
 const linkPage = 256
 
-// Links yields the links whose commit lies in [from, to), oldest first, as
-// audit.Verify wants them; zero times set no limit. They are those of one
-// moment, so that chains that grow meanwhile have no gaps; no transaction is
-// open while the caller works on one.
+// Links is database.Whole's. They are those of one moment.
 func (db *DB) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error] {
 	return func(yield func(audit.Link, error) bool) {
 		var seen string

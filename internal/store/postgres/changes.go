@@ -29,9 +29,7 @@ const changesFrom = `WITH page AS (SELECT since FROM patient_change WHERE since 
 	SELECT event, since::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 	FROM patient_change WHERE since >= $1::text::xid8 AND since <= (SELECT max(since) FROM page) ORDER BY since, event`
 
-// PatientChanges returns events that change patients' records, in the order of
-// their transactions. A mark that lies beyond the last transaction is another
-// database's: all are returned.
+// PatientChanges is broker.Changes'. Marks are transactions.
 func (db *DB) PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error) {
 	var page store.PatientChanges
 	err := db.read(ctx, func(ctx context.Context, q querier) error {

@@ -9,8 +9,7 @@ import (
 	"nems/internal/store"
 )
 
-// NextPosition hands out a position that nothing else in the system has: larger
-// than all that this node handed out, also when the clock is set.
+// NextPosition is broker.Journal's.
 func (db *DB) NextPosition() store.EventID {
 	p := &db.positions
 	for {
@@ -22,7 +21,7 @@ func (db *DB) NextPosition() store.EventID {
 	}
 }
 
-// Moment is when a position was handed out.
+// Moment is broker.Journal's.
 func (db *DB) Moment(p store.EventID) time.Time { return db.moments.Of(p) }
 
 // tolerated is how far a node's clock may be off the database's, and positions

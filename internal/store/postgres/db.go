@@ -123,9 +123,7 @@ func (db *DB) forget() {
 	db.days.made.Clear()
 }
 
-// Run does the work until ctx ends: it commits, spreads large fan-outs and
-// keeps house. Then it commits what was accepted, refuses the rest with
-// store.ErrClosed, and returns when all that it started has ended.
+// Run is database.Process'.
 func (db *DB) Run(ctx context.Context) error {
 	// What the workers hand in on their way out must still be committed.
 	committing, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -145,7 +143,7 @@ func (db *DB) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connections. Run must have returned, or never have been called.
+// Close is database.Process'. It ends the connections.
 func (db *DB) Close() error {
 	if db.closed.Swap(true) {
 		return nil
@@ -167,7 +165,7 @@ func (db *DB) Close() error {
 	return err
 }
 
-// Stats returns the counters of the committer.
+// Stats is database.Process'.
 func (db *DB) Stats() store.CommitterStats { return db.writer.committer.Stats() }
 
 // submit hands in an operation and waits for its commit.

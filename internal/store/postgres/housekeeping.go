@@ -21,9 +21,7 @@ const (
 	houseLease = 15 * time.Second
 )
 
-// Lead tells whether this node is to do a task that one of all nodes does at a
-// time; it then stays in charge for the lease, by the database's clock, or until
-// it ends.
+// Lead is database.Peers'.
 func (db *DB) Lead(ctx context.Context, task string, lease time.Duration) (bool, error) {
 	n, err := db.exec(ctx, `INSERT INTO leader AS l (task, owner, expires) VALUES ($1, $2, clock_timestamp() + $3)
 		ON CONFLICT (task) DO UPDATE SET owner = $2, expires = clock_timestamp() + $3 WHERE l.owner = $2 OR l.expires <= clock_timestamp()`,

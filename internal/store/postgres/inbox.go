@@ -8,7 +8,7 @@ import (
 	"nems/internal/store"
 )
 
-// List returns a page of the unread messages of a mailbox, oldest first.
+// List is mailbox.Boxes'.
 func (db *DB) List(ctx context.Context, q store.InboxQuery) (page []store.Listed, err error) {
 	if _, err := db.box(ctx, q.Mailbox); err != nil {
 		return nil, err

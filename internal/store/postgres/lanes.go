@@ -22,10 +22,7 @@ func (db *DB) leaseNow() *int64 {
 // now as an SQL expression over the argument that leaseNow gives.
 const leaseClock = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
 
-// ClaimLanes takes up to max remote mailboxes for which something waits, that
-// nobody has claimed and that are due, those that are due longest first. When a
-// claim has lapsed, its owner may have sent one of the oldest deliveries without
-// saying so: the first store.MostUncertain become Uncertain.
+// ClaimLanes is courier.Outbox's.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
 	due, err := db.dueLanes(ctx, max)
 	if err != nil || len(due) == 0 {

@@ -28,9 +28,7 @@ func (p putBox) apply(ctx context.Context, w *writer) (result, error) {
 	return result{n: row}, err
 }
 
-// PutMailbox keeps a mailbox and returns its row, which it keeps when it is
-// put again. Ids are compared without regard to case; store.ErrMailboxID for
-// what is none.
+// PutMailbox is operator.Boxes'.
 func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 	if _, err := store.MailboxKey(m.ID); err != nil {
 		return 0, err
@@ -43,8 +41,7 @@ func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 	return int64(r.n), err
 }
 
-// Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
-// when there is none.
+// Mailbox is broker.Mailboxes'.
 func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
 	id, err := store.MailboxKey(id)
 	if err != nil {
@@ -56,12 +53,12 @@ func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
 	})
 }
 
-// Mailboxes lists all mailboxes in the order in which they were first put.
+// Mailboxes is database.Whole's.
 func (db *DB) Mailboxes(ctx context.Context) ([]store.Mailbox, error) {
 	return db.mailboxes(ctx, selectMailbox+" ORDER BY row")
 }
 
-// Lookup lists the mailboxes of an organisation.
+// Lookup is mailbox.Boxes'.
 func (db *DB) Lookup(ctx context.Context, ods string) ([]store.Mailbox, error) {
 	return db.mailboxes(ctx, selectMailbox+" WHERE upper(ods) = upper($1) ORDER BY row", ods)
 }
@@ -74,7 +71,7 @@ func (db *DB) mailboxes(ctx context.Context, sql string, args ...any) (out []sto
 	return out, err
 }
 
-// PutWorkflow restricts a workflow id to its senders and receivers.
+// PutWorkflow is operator.Boxes'.
 func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 	defer db.known.doubt()
 	_, err := db.submit(ctx, putBox{`INSERT INTO workflow (id, senders, receivers) VALUES ($1, coalesce($2::text[], '{}'), coalesce($3::text[], '{}'))
@@ -82,7 +79,7 @@ func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 	return err
 }
 
-// Restricted tells who may use a workflow; ok is false when it is open to all.
+// Restricted is mailbox.Boxes'.
 func (db *DB) Restricted(ctx context.Context, id string) (f store.Workflow, ok bool, err error) {
 	if err := db.upToDate(ctx, time.Now().Add(-knownFor)); err != nil {
 		return store.Workflow{}, false, err

@@ -17,9 +17,8 @@ type nonce struct {
 	at     int64
 }
 
-// UseNonce records the digest of a token; it returns false when it was used
-// before, on whichever node. at is the present moment: a digest is kept for
-// Options.NonceWindow from it at least.
+// UseNonce is mailbox.Boxes'. Digests are kept for Options.NonceWindow at
+// least.
 func (db *DB) UseNonce(ctx context.Context, digest [16]byte, at time.Time) (bool, error) {
 	return db.nonces.Submit(ctx, nonce{digest, at.UnixMicro()})
 }

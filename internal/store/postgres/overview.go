@@ -12,8 +12,7 @@ import (
 // takes the planner's estimate.
 const mostCounted = 10_000
 
-// Overview returns how much there is, the latest events and the mailboxes. Its
-// cost does not grow with what is stored.
+// Overview is operator.Sight's.
 func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err error) {
 	err = db.view(ctx, func(ctx context.Context, q querier) error {
 		var estimate int64

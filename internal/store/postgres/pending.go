@@ -18,10 +18,7 @@ type routing struct {
 	copies []subscription.Copy
 }
 
-// RouteEvent matches a deferred event against the subscriptions that were
-// active when it was accepted and live still, and files its copies, in one
-// transaction. It returns store.ErrNotFound when the event does not wait (any
-// more).
+// RouteEvent is broker.Backlog's.
 func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error) {
 	op := routing{Routing: r, entry: seal(r.Audit)}
 	op.Audit = audit.Entry{}

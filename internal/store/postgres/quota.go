@@ -155,10 +155,7 @@ func (db *DB) foldUses(ctx context.Context) error {
 	return err
 }
 
-// RecountQuotas counts what the counters should be and puts right those that
-// are not, which it returns. It reads whole tables, while others write: a
-// counter and what it counts change in one commit, so that what one is short of
-// stays the same.
+// RecountQuotas is database.Quotas'.
 func (db *DB) RecountQuotas(ctx context.Context) (drift []store.QuotaDrift, err error) {
 	err = pgx.BeginFunc(ctx, db.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on"); err != nil {

@@ -20,10 +20,7 @@ type acknowledge struct {
 	entry    *audit.Entry
 }
 
-// Acknowledge takes an accepted message out of the inbox, and records e, with
-// the patient of a copy, in the same transaction; nil: nothing. Doing it twice is
-// no error; a message in another state stays as it is. It returns
-// store.ErrNotFound, and records nothing, for what was never this mailbox's.
+// Acknowledge is mailbox.Boxes'. The entry is in the same transaction.
 func (db *DB) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
 	_, err := db.submit(ctx, acknowledge{mailbox, position, at.UnixMicro(), e})
 	return err

@@ -50,8 +50,7 @@ func headsColumn(heads []audit.Head) []byte {
 	return audit.EncodeHeads(heads)
 }
 
-// Heads returns the ends of the chains that no chain has bound: the last link
-// that is on disk, or nothing before the first.
+// Heads is database.Ends'. There is one: the last link that is on disk.
 func (db *DB) Heads(ctx context.Context) ([]audit.Head, error) {
 	var heads []audit.Head
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
@@ -67,9 +66,7 @@ func (db *DB) Heads(ctx context.Context) ([]audit.Head, error) {
 // linkPage is how many links Links reads at a time.
 const linkPage = 256
 
-// Links yields the links whose commit lies in [from, to), oldest first, as
-// audit.Verify wants them; zero times set no limit. No read transaction is
-// open while the caller works on one.
+// Links is database.Whole's. It reads a few links at a time.
 func (db *DB) Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error] {
 	return func(yield func(audit.Link, error) bool) {
 		after := store.EventID(-1)

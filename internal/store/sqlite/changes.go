@@ -8,9 +8,7 @@ import (
 	"nems/internal/store"
 )
 
-// PatientChanges returns events that change patients' records, in the order of
-// their commits. A mark that lies beyond the last one is another database's:
-// all are returned.
+// PatientChanges is broker.Changes'. Marks are the writer's numbers.
 func (db *DB) PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error) {
 	var page store.PatientChanges
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {

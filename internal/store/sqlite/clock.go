@@ -20,8 +20,8 @@ type clockShifts struct {
 	unsaved []store.Shift
 }
 
-// NextPosition hands out a position that nothing else in the system has:
-// larger than all before it, also across a restart and when the clock is set.
+// NextPosition is broker.Journal's. A position is larger than all before it,
+// also across a restart.
 func (db *DB) NextPosition() store.EventID {
 	for {
 		last, now := db.last.Load(), db.opts.Now()
@@ -33,7 +33,7 @@ func (db *DB) NextPosition() store.EventID {
 	}
 }
 
-// Moment is when a position was handed out.
+// Moment is broker.Journal's.
 func (db *DB) Moment(p store.EventID) time.Time { return db.moments.Of(p) }
 
 // follow begins a shift where the clock is far from the last position. It is in

@@ -128,9 +128,7 @@ func (db *DB) seed(conn *sqlite.Conn) error {
 	return errors.Join(err, db.moments.read(conn))
 }
 
-// Run does the work until ctx ends: it commits, spreads large fan-outs and
-// keeps house. Then it commits what was accepted, refuses the rest with
-// store.ErrClosed, and returns when all that it started has ended.
+// Run is database.Process'.
 func (db *DB) Run(ctx context.Context) error {
 	var all sync.WaitGroup
 	// What the workers hand in on their way out must still be committed.
@@ -148,7 +146,7 @@ func (db *DB) Run(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the files. Run must have returned, or never have been called.
+// Close is database.Process'. It closes the files.
 func (db *DB) Close() error {
 	var err error
 	if db.readers != nil {
@@ -167,7 +165,7 @@ func (db *DB) Close() error {
 	return errors.Join(err, db.lock.Close())
 }
 
-// Stats returns the counters of the committer.
+// Stats is database.Process'.
 func (db *DB) Stats() store.CommitterStats { return db.committer.Stats() }
 
 // submit hands in an operation and waits for its commit.

@@ -8,9 +8,7 @@ import (
 	"nems/internal/store"
 )
 
-// List returns a page of the unread messages of a mailbox, oldest first: it reads
-// nothing but the inbox's index. The page must not be changed: others may be given
-// it too.
+// List is mailbox.Boxes'. It reads nothing but the inbox's index.
 func (db *DB) List(ctx context.Context, q store.InboxQuery) ([]store.Listed, error) {
 	if _, err := db.box(ctx, q.Mailbox); err != nil {
 		return nil, err

@@ -24,10 +24,7 @@ type claimLanes struct {
 	now, until int64
 }
 
-// ClaimLanes takes up to max remote mailboxes for which something waits, that
-// nobody has claimed and that are due, those that are due longest first. When a
-// claim has lapsed, its owner may have sent one of the oldest deliveries without
-// saying so: the first store.MostUncertain become Uncertain.
+// ClaimLanes is courier.Outbox's.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
 	now := db.leaseNow()
 	due, err := db.dueLanes(ctx, now, max)

@@ -12,9 +12,7 @@ import (
 // putMailbox keeps or replaces a mailbox.
 type putMailbox struct{ store.Mailbox }
 
-// PutMailbox keeps a mailbox and returns its row, which it keeps when it is
-// put again. Ids are compared without regard to case; store.ErrMailboxID for
-// what is none.
+// PutMailbox is operator.Boxes'.
 func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 	if _, err := store.MailboxKey(m.ID); err != nil {
 		return 0, err
@@ -35,8 +33,7 @@ func (p putMailbox) apply(w *writer) (result, error) {
 	return result{n: int(n)}, err
 }
 
-// Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
-// when there is none.
+// Mailbox is broker.Mailboxes'.
 func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
 	t, err := db.knownTables(ctx)
 	if err != nil {
@@ -45,12 +42,12 @@ func (db *DB) Mailbox(ctx context.Context, id string) (store.Mailbox, error) {
 	return t.find(id)
 }
 
-// Mailboxes lists all mailboxes in the order in which they were first put.
+// Mailboxes is database.Whole's.
 func (db *DB) Mailboxes(ctx context.Context) ([]store.Mailbox, error) {
 	return db.mailboxes(ctx, selectMailbox+" ORDER BY row")
 }
 
-// Lookup lists the mailboxes of an organisation.
+// Lookup is mailbox.Boxes'.
 func (db *DB) Lookup(ctx context.Context, ods string) ([]store.Mailbox, error) {
 	return db.mailboxes(ctx, selectMailbox+" WHERE ods = ? ORDER BY row", ods)
 }
@@ -71,7 +68,7 @@ func (db *DB) mailboxes(ctx context.Context, query string, args ...any) ([]store
 // putWorkflow keeps or replaces a restricted workflow.
 type putWorkflow struct{ id, senders, receivers string }
 
-// PutWorkflow restricts a workflow id to its senders and receivers.
+// PutWorkflow is operator.Boxes'.
 func (db *DB) PutWorkflow(ctx context.Context, f store.Workflow) error {
 	senders, err := json.Marshal(f.Senders)
 	if err != nil {
@@ -90,7 +87,7 @@ func (p putWorkflow) apply(w *writer) (result, error) {
 	return result{}, exec(w.conn, "INSERT OR REPLACE INTO workflow (id, senders, receivers) VALUES (?, ?, ?)", p.id, p.senders, p.receivers)
 }
 
-// Restricted tells who may use a workflow; ok is false when it is open to all.
+// Restricted is mailbox.Boxes'.
 func (db *DB) Restricted(ctx context.Context, id string) (f store.Workflow, ok bool, err error) {
 	t, err := db.knownTables(ctx)
 	if err != nil {

@@ -88,8 +88,8 @@ func (n *nonces) resume(now time.Time) error {
 	return nil
 }
 
-// UseNonce records the digest of a token; it returns false when it was used
-// before. A digest is kept for Options.NonceWindow at least.
+// UseNonce is mailbox.Boxes'. Digests lie in files beside the database, for
+// Options.NonceWindow at least.
 func (db *DB) UseNonce(_ context.Context, digest [16]byte, _ time.Time) (bool, error) {
 	fresh, err := db.nonces.use(digest)
 	if err != nil && !errors.Is(err, store.ErrClosed) {

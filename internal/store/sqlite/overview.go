@@ -11,9 +11,8 @@ import (
 	"nems/internal/store"
 )
 
-// Overview returns how much there is, the latest events and the mailboxes. Its
-// cost does not grow with what is stored. The number of events may be a few off
-// after a crash.
+// Overview is operator.Sight's. The number of events is kept in memory, and
+// noted by housekeeping.
 func (db *DB) Overview(ctx context.Context, latest int) (o store.Overview, err error) {
 	err = db.view(ctx, func(conn *sqlite.Conn) error {
 		o.Events.N = db.events.committed.Load()

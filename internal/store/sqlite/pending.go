@@ -37,10 +37,7 @@ type routing struct {
 	copies  []subscription.Copy
 }
 
-// RouteEvent matches a deferred event against the subscriptions that were
-// active when it was accepted and live still, and files its copies, in one
-// transaction. It returns store.ErrNotFound when the event does not wait (any
-// more).
+// RouteEvent is broker.Backlog's.
 func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error) {
 	op := routing{Routing: r, hashes: store.RouteHashes(r.Facts.Keys), entry: seal(r.Audit)}
 	op.Audit = audit.Entry{}
@@ -99,6 +96,5 @@ func (r routing) settle(w *writer, copies []subscription.Copy) error {
 	return exec(w.conn, "DELETE FROM pending WHERE event = ?", r.Event)
 }
 
-// Lead tells whether this process is to do a task that only one of all nodes
-// does at a time: with one process to a database, always.
+// Lead is database.Peers'. The one process of a file is always in charge.
 func (*DB) Lead(context.Context, string, time.Duration) (bool, error) { return true, nil }

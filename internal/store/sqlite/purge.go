@@ -77,10 +77,7 @@ func (w *writer) purgeEvent(e sweptEvent, unread bool) (gone bool, err error) {
 	return true, nil
 }
 
-// Purge removes up to max messages, in whatever state, whose position lies
-// before the moment: sent ones with their chunks, and events with their copies
-// in hosted mailboxes. Events with copies for a remote MESH that are not
-// resolved stay. It returns how many it removed.
+// Purge is mailbox.Boxes'.
 func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error) {
 	limit := db.moments.Position(before)
 	removed, err := db.PurgeMessages(ctx, limit, max)
@@ -100,8 +97,7 @@ func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error)
 	return removed, nil
 }
 
-// Reset empties the mailboxes: all, or one when mailbox is not 0. For
-// development only.
+// Reset is mailbox.Boxes'.
 func (db *DB) Reset(ctx context.Context, mailbox int64) error {
 	// Copies that are still to be filed would come back.
 	for {

@@ -96,10 +96,7 @@ func (o makeUp) apply(w *writer) (result, error) {
 	return result{}, nil
 }
 
-// RecountQuotas counts what the counters should be and puts right those that
-// are not, which it returns. It reads whole tables, while others write: a
-// counter and what it counts change in one commit, so that what one is short of
-// stays the same.
+// RecountQuotas is database.Quotas'.
 func (db *DB) RecountQuotas(ctx context.Context) (drift []store.QuotaDrift, err error) {
 	err = db.readers.read(ctx, func(conn *sqlite.Conn) error {
 		drift, err = quotaDrift(ctx, conn)

@@ -6,8 +6,7 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// RegistryVersion grows with every change of a system or a life cycle. It is
-// cheap: a node that asks every second learns of changes in time.
+// RegistryVersion is database.Peers'.
 func (db *DB) RegistryVersion(ctx context.Context) (version int64, err error) {
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) (err error) {
 		version, err = number(conn, "SELECT version FROM registry_version")
@@ -16,6 +15,6 @@ func (db *DB) RegistryVersion(ctx context.Context) (version int64, err error) {
 	return version, err
 }
 
-// SearchKey returns nil: one process has the file, and shares its secrets with
-// no other.
+// SearchKey is database.Peers'. It is nil: one process has the file, and
+// shares its secrets with no other.
 func (*DB) SearchKey(context.Context) ([]byte, error) { return nil, nil }

@@ -17,10 +17,7 @@ type creation struct{ store.Filing }
 // subscribe creates subscriptions, each on its own.
 type subscribe struct{ creations []creation }
 
-// Subscribe keeps a subscription. It returns *store.DuplicateError when its
-// owner has an equal one that lives, store.ErrNotFound when there is no such
-// mailbox, and *store.QuotaError when the owner has as many as it may. An event that is accepted after Subscribe returned is matched
-// against it.
+// Subscribe is broker.Journal's.
 func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error {
 	errs, err := db.SubscribeAll(ctx, []store.Creation{{Subscription: s, Audit: e}})
 	if err != nil {
@@ -29,8 +26,7 @@ func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audi
 	return errs[0]
 }
 
-// SubscribeAll creates many subscriptions in one commit. errs has one entry
-// for each, as Subscribe would return it; err is set when none was stored.
+// SubscribeAll is broker.Shelf's.
 func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
 	op := subscribe{creations: make([]creation, len(all))}
 	for i, c := range all {
@@ -125,8 +121,7 @@ type deletion struct {
 	entries []audit.Sealed
 }
 
-// Delete removes a subscription; store.ErrNotFound when there is none. No
-// event that is accepted after Delete returned matches it.
+// Delete is broker.Journal's.
 func (db *DB) Delete(ctx context.Context, id subscription.ID, e audit.Entry) error {
 	errs, err := db.DeleteAll(ctx, []store.Deletion{{ID: id, Audit: e}})
 	if err != nil {
@@ -135,8 +130,7 @@ func (db *DB) Delete(ctx context.Context, id subscription.ID, e audit.Entry) err
 	return errs[0]
 }
 
-// DeleteAll removes many subscriptions in one commit. errs has one entry for
-// each, as Delete would return it; err is set when none was removed.
+// DeleteAll is broker.Shelf's.
 func (db *DB) DeleteAll(ctx context.Context, all []store.Deletion) (errs []error, err error) {
 	var op deletion
 	for _, d := range all {
