@@ -32,6 +32,9 @@ type Broker interface {
 // reads and refusals. It never blocks.
 type Recorder interface {
 	Record(e audit.Entry)
+	// Refused keeps a refusal with its reason for a while. Not all of a flood are
+	// kept.
+	Refused(r store.Refused)
 }
 
 // Config is what the API is made of.

@@ -43,6 +43,8 @@ type exchange struct {
 	// recorded: the broker has written the audit entry, in the transaction
 	// that it tells of.
 	recorded bool
+	// told is what a message that was refused says of itself.
+	told struct{ eventType, messageID string }
 
 	share   *share // of the system that calls; nil for who needs no token
 	held    int64  // bytes reserved for the body
@@ -189,6 +191,7 @@ func (a *API) finish(x *exchange, err error) {
 			x.w.Header().Set("Connection", "close")
 		}
 		x.refuse(refusal)
+		a.keep(x, refusal)
 	}
 	if x.route.action != "" && (!x.recorded || err != nil) {
 		a.record(x, code)
@@ -199,6 +202,17 @@ func (a *API) finish(x *exchange, err error) {
 	if a.Answered != nil {
 		a.Answered(action, code, x.status)
 	}
+}
+
+// keep has the reason of a refusal kept, unless nobody is behind the request.
+func (a *API) keep(x *exchange, r *refuse.Refusal) {
+	if x.route.action == "" {
+		return
+	}
+	a.Recorder.Refused(store.Refused{
+		At: a.Now(), Action: string(x.route.action), ASID: x.caller.ASID, ODS: x.caller.ODS, Certificate: x.caller.Certificate,
+		Status: r.Status, Code: string(r.Code()), EventType: x.told.eventType, MessageID: x.told.messageID, Reason: r.Reason(),
+	})
 }
 
 // record leaves an entry in the audit, and where the request is about several

@@ -20,6 +20,7 @@ func (a *API) publish(x *exchange) error {
 		return err
 	}
 	published, err := a.Broker.Publish(x.r.Context(), x.caller, body, key)
+	x.told.eventType, x.told.messageID = published.EventType, published.MessageID
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,10 @@ type world struct {
 	mu      sync.Mutex
 	now     time.Time
 	entries []audit.Entry // what was recorded beside the broker
-	changed map[nhs.ASID]access.System
-	full    atomic.Bool // the store's queue, for what changes many at once
+	// refusals are those whose reasons were kept.
+	refusals []store.Refused
+	changed  map[nhs.ASID]access.System
+	full     atomic.Bool // the store's queue, for what changes many at once
 }
 
 // journal is the store, whose queue can be full.
@@ -78,6 +80,13 @@ func (w *world) Record(e audit.Entry) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.entries = append(w.entries, e)
+}
+
+// Refused is the API's recorder of refusals.
+func (w *world) Refused(r store.Refused) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refusals = append(w.refusals, r)
 }
 
 func newWorld(t testing.TB, change ...func(*api.Config)) *world {

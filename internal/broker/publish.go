@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
+
 	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/catalogue"
@@ -22,6 +24,11 @@ import (
 
 // Published is what became of an accepted message.
 type Published struct {
+	// EventType and MessageID name the message, one that was refused too, as far as
+	// it was read: an event code of the catalogue, a UUID. They are never anything
+	// else that the message says.
+	EventType, MessageID string
+
 	Event  store.EventID
 	Copies int
 	// Notices are issues that did not refuse the message: the life cycle of
@@ -62,17 +69,32 @@ func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte,
 		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle, b.findPatient,
 	} {
 		if err := ctx.Err(); err != nil {
-			return Published{}, err // nobody waits for the answer any more
+			return b.named(&p, Published{}), err // nobody waits for the answer any more
 		}
 		if err := stage(ctx, &p); err != nil {
-			return Published{}, err
+			return b.named(&p, Published{}), err
 		}
 	}
 	published, err := b.accept(ctx, &p, key)
+	published = b.named(&p, published)
 	if err == nil && !published.Repeated {
 		b.learnNow(ctx, published.Event, &p.event)
 	}
 	return published, err
+}
+
+// named fills in what the message says of itself.
+func (b *Broker) named(p *publication, out Published) Published {
+	if p.doc != nil && p.event.MessageID == "" { // refused before its facts were read
+		p.event, _ = event.Read(p.doc)
+	}
+	if t, known := b.Catalogue().Type(p.event.Code); known {
+		out.EventType = t.Code
+	}
+	if id, err := uuid.Parse(p.event.MessageID); err == nil {
+		out.MessageID = id.String()
+	}
+	return out
 }
 
 // entitled keeps publishers to the event types that they may publish.

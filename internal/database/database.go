@@ -12,6 +12,7 @@ import (
 	"iter"
 	"time"
 
+	"nems/internal/api"
 	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/courier"
@@ -28,6 +29,7 @@ type Store interface {
 	broker.Mailboxes
 	mailbox.Boxes
 	mailbox.Recorder
+	api.Recorder
 	courier.Outbox
 	operator.Store
 

@@ -205,7 +205,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.broker = n.newBroker()
 	n.catchUp(ctx)
-	n.recorder = newRecorder(n.db.Record, n.db.RecordRoom)
+	n.recorder = newRecorder(n.db.Record, n.db.RecordRoom, n.db.Refused)
 	n.mesh = n.mailboxes()
 	if n.courier, err = n.newCourier(); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/store"
 )
 
 // refusalsPerSecond is how many refusals of one caller are recorded one by one
@@ -16,15 +17,19 @@ const refusalsPerSecond = 10
 type recorder struct {
 	record   func(audit.Entry)
 	room     func(mailbox string) error
+	refused  func(store.Refused)
 	throttle *audit.Throttle
 }
 
-func newRecorder(record func(audit.Entry), room func(string) error) *recorder {
-	return &recorder{record: record, room: room, throttle: audit.NewThrottle(refusalsPerSecond)}
+func newRecorder(record func(audit.Entry), room func(string) error, refused func(store.Refused)) *recorder {
+	return &recorder{record: record, room: room, refused: refused, throttle: audit.NewThrottle(refusalsPerSecond)}
 }
 
 // RecordRoom implements mailbox.Recorder.
 func (r *recorder) RecordRoom(mailbox string) error { return r.room(mailbox) }
+
+// Refused implements api.Recorder.
+func (r *recorder) Refused(one store.Refused) { r.refused(one) }
 
 // Record implements api.Recorder and mailbox.Recorder.
 func (r *recorder) Record(e audit.Entry) {

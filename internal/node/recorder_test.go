@@ -12,7 +12,7 @@ import (
 // rest; reads are all recorded.
 func TestRecorderCountsRefusals(t *testing.T) {
 	var kept []audit.Entry
-	r := newRecorder(func(e audit.Entry) { kept = append(kept, e) }, nil)
+	r := newRecorder(func(e audit.Entry) { kept = append(kept, e) }, nil, nil)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for range 1000 {
 		r.Record(audit.Entry{At: at, ASID: "200000000115", Action: "publish", Outcome: "INVALID_RESOURCE", Status: 422})

@@ -90,6 +90,7 @@ type Store interface {
 	Journal
 	Uses
 	Sight
+	Refusals
 }
 
 // Desk does an operator's work on a store. It is a value: each caller has a copy

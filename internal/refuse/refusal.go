@@ -1,7 +1,9 @@
 package refuse
 
 import (
+	"cmp"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -62,6 +64,18 @@ type Refusal struct {
 	Challenge string
 	// RetryAfter is the Retry-After header of a 429 or 503; zero for none.
 	RetryAfter time.Duration
+}
+
+// Reason is what the issues say to change, one a line.
+func (r *Refusal) Reason() string {
+	var b strings.Builder
+	for i, issue := range r.Issues {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString(cmp.Or(issue.Diagnostics, issue.Display))
+	}
+	return b.String()
 }
 
 // Code returns the Spine code of the first issue.

@@ -168,10 +168,12 @@ type Ledger struct {
 	options *store.Options
 	records *store.Records
 	quotas  *store.QuotaGuard
+
+	refusals *store.Refusals
 }
 
 // New returns the verbs over an engine. records are the audit entries that wait
 // for a link; they and the quotas are shared with the engine.
 func New(e Engine, o *store.Options, records *store.Records, quotas *store.QuotaGuard) Ledger {
-	return Ledger{engine: e, dialect: e.Dialect(), options: o, records: records, quotas: quotas}
+	return Ledger{engine: e, dialect: e.Dialect(), options: o, records: records, quotas: quotas, refusals: store.NewRefusals()}
 }

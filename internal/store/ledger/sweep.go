@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"nems/internal/store"
@@ -19,6 +20,7 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		fileSearchGroups{},
 		l.outdated("idempotency", "digest", "event < $1 ORDER BY event", position(store.KeyLife)),
 		l.outdated("subscription", "id", "ends IS NOT NULL AND ends <= $1 AND status = 3", now.Add(-l.options.Retention).UnixMicro()),
+		l.outdated("refusal", "n", "at < $1 OR n <= (SELECT max(n) FROM refusal) - "+strconv.Itoa(mostRefusals), now.Add(-RefusalLife).UnixMicro()),
 		purgeMessages{l.dialect, position(uploadLife), SweptStep, " AND status = 'uploading'"},
 		purgeUploads{l.dialect, position(uploadLife)},
 		purgeBodies{l.dialect, now.Add(-store.BodyGrace).UnixMicro()},

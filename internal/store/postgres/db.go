@@ -136,6 +136,7 @@ func (db *DB) Run(ctx context.Context) error {
 	workers.Go(func() { db.spreadLoop(ctx) })
 	workers.Go(func() { db.housekeepLoop(ctx) })
 	workers.Go(func() { db.KeepRecording(ctx) })
+	workers.Go(func() { db.KeepRefusals(ctx) })
 	workers.Go(func() { db.positions.renewLoop(ctx, db) })
 	workers.Wait()
 	stop()

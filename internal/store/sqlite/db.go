@@ -140,6 +140,7 @@ func (db *DB) Run(ctx context.Context) error {
 	all.Go(func() { db.spreadLoop(ctx) })
 	all.Go(func() { db.housekeepLoop(ctx) })
 	all.Go(func() { db.KeepRecording(ctx) })
+	all.Go(func() { db.KeepRefusals(ctx) })
 	all.Wait()
 	stop()
 	committers.Wait()

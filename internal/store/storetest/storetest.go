@@ -102,6 +102,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Replayed", replayed},
 		{"Registry", registry},
 		{"Witnesses", witnesses},
+		{"Refusals", refusals},
 		{"AuditVerifies", auditVerifies},
 		{"AuditSpans", auditSpans},
 		{"OperatorsPages", operatorsPages},
