@@ -37,9 +37,10 @@ type Handler struct {
 	Log   *slog.Logger
 }
 
-// Mount adds the verbs to a mux.
+// Mount adds the verbs, and their description, to a mux.
 func (h Handler) Mount(mux *http.ServeMux) {
 	room := make(chan struct{}, mostRequests)
+	mux.HandleFunc("GET "+Prefix+"openapi.json", description)
 	for _, a := range verbs {
 		s := a.about()
 		mux.HandleFunc(s.method+" "+Prefix+s.path, func(w http.ResponseWriter, r *http.Request) {
@@ -49,6 +50,12 @@ func (h Handler) Mount(mux *http.ServeMux) {
 			}
 		})
 	}
+}
+
+// description answers with the OpenAPI document, which holds no secret.
+func description(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(OpenAPI())
 }
 
 // serve has one request done, once it is known who sends it.

@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -85,14 +84,4 @@ func verb[Q, A any](name, endpoint string, role Role, summary string, run func(D
 	v := &Verb[Q, A]{spec{name, method, path, role, summary, bindingOf(reflect.TypeFor[Q]()), reflect.TypeFor[A]()}, run}
 	verbs = append(verbs, v)
 	return v
-}
-
-// Names lists the verbs.
-func Names() []string {
-	var names []string
-	for _, v := range verbs {
-		names = append(names, v.about().name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"nems/internal/access"
+	"nems/internal/audit"
+	"nems/internal/nhs"
+	"nems/internal/node"
+	"nems/internal/operator"
+	"nems/internal/spine"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+	"nems/internal/subscription"
+)
+
+// planted is what the database of the faces has in it.
+type planted struct {
+	requested  string // a subscription that waits for approval
+	deliveries []string
+}
+
+// asked is one request of a verb, and what came of it.
+type asked struct {
+	verb string
+	do   func(ctx context.Context, f operator.Face, p planted) (any, error)
+}
+
+// ask makes one of a verb and a request.
+func ask[Q, A any](name string, v *operator.Verb[Q, A], request func(planted) Q) asked {
+	return asked{name, func(ctx context.Context, f operator.Face, p planted) (any, error) { return v.Do(ctx, f, request(p)) }}
+}
+
+// just is a request that needs nothing planted.
+func just[Q any](q Q) func(planted) Q { return func(planted) Q { return q } }
+
+// requests has every verb at least once, and each kind of refusal that a request
+// can earn.
+func requests() []asked {
+	system := spine.Registration{System: access.System{ASID: "200000000115", ODSCodes: []nhs.ODSCode{"RR8"}, Interactions: []string{access.CreateInteraction}, Mailboxes: []string{"*"}}}
+	other := system
+	other.ASID = "200000000116"
+	deprecated := operator.LifeCycle{State: "deprecated", Deprecated: "2026-03-31", Withdrawn: "2027-03-31", URL: "https://nems.example.nhs.uk/changes"}
+	return []asked{
+		ask("putSystems", operator.PutSystems, just([]spine.Registration{system, other})),
+		ask("putSystems", operator.PutSystems, just([]spine.Registration{system, {}})),
+		ask("listSystems", operator.ListSystems, just(operator.Paging{Limit: 1})),
+		ask("listSystems", operator.ListSystems, just(operator.Paging{Limit: -1})),
+		ask("listSystems", operator.ListSystems, just(operator.Paging{After: "bm90IG91cnM"})),
+		ask("showSystem", operator.ShowSystem, just(operator.SystemRef{ASID: system.ASID})),
+		ask("showSystem", operator.ShowSystem, just(operator.SystemRef{ASID: "200000000117"})),
+		ask("revokeSystem", operator.RevokeSystem, just(operator.SystemRef{ASID: system.ASID})),
+		ask("revokeSystem", operator.RevokeSystem, just(operator.SystemRef{ASID: "200000000117"})),
+		ask("putMailboxes", operator.PutMailboxes, just([]operator.Mailbox{{ID: "NEAR", ODS: "RR8", Password: "secret"}})),
+		ask("putMailboxes", operator.PutMailboxes, just([]operator.Mailbox{{ID: "NEAR", ODS: "RR8"}})),
+		ask("listMailboxes", operator.ListMailboxes, just(operator.Paging{})),
+		ask("putWorkflows", operator.PutWorkflows, just([]operator.Workflow{{ID: "VACCINATIONS_1", Receivers: []string{"NEAR"}}})),
+		ask("putWorkflows", operator.PutWorkflows, just([]operator.Workflow{{}})),
+		ask("setLifeCycle", operator.SetLifeCycle, just(operator.LifeCycleOf{Code: "vaccinations-1", LifeCycle: deprecated})),
+		ask("setLifeCycle", operator.SetLifeCycle, just(operator.LifeCycleOf{Code: "none-1", LifeCycle: deprecated})),
+		ask("setLifeCycle", operator.SetLifeCycle, just(operator.LifeCycleOf{Code: "vaccinations-1", LifeCycle: operator.LifeCycle{State: "gone", Deprecated: "soon"}})),
+		ask("listEventTypes", operator.ListEventTypes, just(operator.Paging{Limit: 1000})),
+		ask("findSubscriptions", operator.FindSubscriptions, just(operator.Matching(operator.SubscriptionFilter{ODS: "RR8"}))),
+		ask("findSubscriptions", operator.FindSubscriptions, just(operator.Matching(operator.SubscriptionFilter{Quarantined: true}))),
+		ask("findSubscriptions", operator.FindSubscriptions, just(operator.Matching(operator.SubscriptionFilter{Status: "error"}))),
+		ask("approveSubscriptions", operator.ApproveSubscriptions, func(p planted) []string { return []string{p.requested} }),
+		ask("approveSubscriptions", operator.ApproveSubscriptions, func(p planted) []string { return []string{p.requested} }),
+		ask("approveSubscriptions", operator.ApproveSubscriptions, just([]string{"none"})),
+		ask("findDeliveries", operator.FindDeliveries, just(operator.Matching(operator.DeliveryFilter{Mailbox: "FAR"}))),
+		ask("findDeliveries", operator.FindDeliveries, just(operator.Matching(operator.DeliveryFilter{Mailbox: "NONE"}))),
+		ask("findDeliveries", operator.FindDeliveries, just(operator.Matching(operator.DeliveryFilter{State: "lost"}))),
+		ask("moveDeliveries", operator.MoveDeliveries, func(p planted) operator.Moving {
+			return operator.Moving{Move: operator.Park, IDs: append([]string{"none"}, p.deliveries...)}
+		}),
+		ask("moveDeliveries", operator.MoveDeliveries, just(operator.Moving{Move: "drop"})),
+		ask("showDelivery", operator.ShowDelivery, func(p planted) operator.DeliveryRef { return operator.DeliveryRef{ID: p.deliveries[0]} }),
+		ask("showDelivery", operator.ShowDelivery, just(operator.DeliveryRef{ID: "none"})),
+		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{}))),
+		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{Quotas: []string{"none"}}))),
+		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 2})),
+		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 5000})),
+		{"exportChain", actionsOfChain},
+		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Action: "system-put", Newest: true}))),
+		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Patient: "1234567890"}))),
+	}
+}
+
+// actionsOfChain is what an exported chain tells was done: how entries lie in
+// links is a matter of moments.
+func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error) {
+	var actions []string
+	for link, err := range operator.Each(ctx, f, operator.ExportChain, operator.Matching(operator.ChainFilter{})) {
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range link.Entries {
+			actions = append(actions, string(e.Action)+" by "+e.User)
+		}
+	}
+	return actions, nil
+}
+
+// What is asked of the desk in this process, over HTTP and as commands ask has the
+// same outcome, down to each member of an error.
+func TestFacesOfTheDesk(t *testing.T) {
+	template := t.TempDir()
+	p := plant(t, template)
+	for name := range operations(t) {
+		if !slices.ContainsFunc(requests(), func(r asked) bool { return r.verb == name }) {
+			t.Errorf("%s is asked by no face", name)
+		}
+	}
+	outcomes := map[string][]string{}
+	for name, with := range map[string]func(t *testing.T, folder string, work func(operator.Face) error) error{"desk": onDesk, "http": overHTTP, "command": byCommand} {
+		folder := filepath.Join(t.TempDir(), "data")
+		if err := os.CopyFS(folder, os.DirFS(template)); err != nil {
+			t.Fatal(err)
+		}
+		err := with(t, folder, func(f operator.Face) error {
+			for _, r := range requests() {
+				answer, err := r.do(t.Context(), f, p)
+				outcomes[name] = append(outcomes[name], r.verb+": "+told(t, answer, err))
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, other := range []string{"http", "command"} {
+		if diff := cmp.Diff(outcomes["desk"], outcomes[other]); diff != "" {
+			t.Errorf("-desk +%s:\n%s", other, diff)
+		}
+	}
+}
+
+// operations are the operationIds of the API with their roles.
+func operations(t *testing.T) map[string]string {
+	t.Helper()
+	var api struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Role        string `json:"x-nems-role"`
+		}
+	}
+	if err := json.Unmarshal(operator.OpenAPI(), &api); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for _, path := range api.Paths {
+		for _, o := range path {
+			out[o.OperationID] = o.Role
+		}
+	}
+	if len(out) < 18 {
+		t.Fatalf("only %d operations", len(out))
+	}
+	return out
+}
+
+// changing is what differs from run to run: moments, and the cursors of a key.
+var changing = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z|"next":"[^"]+"|"(chain|link)":\d+`)
+
+// told is an outcome as text.
+func told(t *testing.T, answer any, err error) string {
+	t.Helper()
+	text, wrong := json.Marshal(answer)
+	if wrong != nil {
+		t.Fatal(wrong)
+	}
+	told := changing.ReplaceAllString(string(text), "~")
+	if err == nil {
+		return told
+	}
+	var e *operator.Error
+	if !errors.As(err, &e) {
+		t.Errorf("expected an operator's error; received %T: %v", err, err)
+		return ""
+	}
+	return fmt.Sprintf("%s%q field %q expected %q received %q retryable %v: %v", e.Code, e.Message, e.Field, e.Expected, e.Received, e.Retryable(), err)
+}
+
+func onDesk(_ *testing.T, folder string, work func(operator.Face) error) error {
+	d, done, err := node.OpenDesk(folder, "")
+	if err != nil {
+		return err
+	}
+	d.User = account()
+	return errors.Join(work(d), done())
+}
+
+func overHTTP(t *testing.T, folder string, work func(operator.Face) error) error {
+	d, done, err := node.OpenDesk(folder, "")
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	operator.Handler{Desk: d, Admit: operator.Bearer("a token"), Log: slog.New(slog.DiscardHandler)}.Mount(mux)
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	c := &operator.Client{Access: operator.Access{URL: server.URL, Token: "a token"}, User: account(), HTTP: &http.Client{Transport: newDescribed(t, http.DefaultTransport)}}
+	return errors.Join(work(c), done())
+}
+
+func byCommand(_ *testing.T, folder string, work func(operator.Face) error) error {
+	return operated{Data: folder}.with(work)
+}
+
+// plant makes a database with two copies for a remote mailbox and a subscription
+// that waits for approval.
+func plant(t *testing.T, folder string) planted {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sqlite.Open(filepath.Join(folder, "nems.db"), sqlite.Options{})
+	must(err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- db.Run(ctx) }()
+	row, err := db.PutMailbox(ctx, store.Mailbox{ID: "FAR", ODS: "RR8", Remote: true})
+	must(err)
+	now := time.Now()
+	var p planted
+	for i, status := range []subscription.Status{subscription.Active, subscription.Requested} {
+		criteria, err := subscription.ParseCriteria(fmt.Sprintf(
+			"/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=vaccinations-%d", i+1))
+		must(err)
+		s := subscription.Subscription{ID: subscription.NewID(now.Add(time.Duration(i) * time.Millisecond)), ASID: "200000000115", ODS: "RR8", Mailbox: "FAR",
+			Criteria: criteria, Status: status, Reason: "test", Created: now, Version: 1}
+		must(db.Subscribe(ctx, s, audit.Entry{At: now, Action: audit.ActionSubscribe}))
+		p.requested = s.ID.String()
+	}
+	for range 2 {
+		event, body := db.NextPosition(), []byte("<Bundle/>")
+		_, err := db.AcceptEvent(ctx, store.Acceptance{Event: event, Code: "vaccinations-1", Kind: "new", Workflow: "VACCINATIONS_1", MessageID: "m",
+			Publisher: "300000000161", Body: store.Compress(body, sha256.Sum256(body)), Audit: audit.Entry{At: now, Action: audit.ActionPublish},
+			Facts: subscription.Facts{EventCode: "vaccinations-1", At: db.Moment(event), Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: "9912003888"}}}})
+		must(err)
+		p.deliveries = append(p.deliveries, store.DeliveryID(event, row))
+	}
+	stop()
+	must(errors.Join(<-ended, db.Close()))
+	return p
+}
