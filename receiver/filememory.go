@@ -89,7 +89,12 @@ func OpenMemory(path string, o MemoryOptions) (*FileMemory, error) {
 		return nil, fmt.Errorf("receiver memory: %w", err)
 	}
 	m.log = log
-	if err := m.load(); err != nil {
+	err = m.load()
+	if now := o.Now().UnixNano(); err == nil && m.wasAhead(now) {
+		m.putRight(now)
+		err = log.rewrite(m.write)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("receiver memory: %w", err), log.close())
 	}
 	if err := m.tidy(); err != nil {
@@ -213,10 +218,6 @@ func (m *FileMemory) digest(text string) digest {
 	h.Write([]byte(text))
 	return digest(h.Sum(nil)[:len(digest{})])
 }
-
-// now is the time of the next record. It is later than all earlier ones even
-// when the clock is set back, so that the oldest records can be found.
-func (m *FileMemory) now() int64 { return max(m.options.Now().UnixNano(), m.tick+1) }
 
 // horizon is the time up to which everything is forgotten.
 func (m *FileMemory) horizon() int64 {

@@ -219,6 +219,48 @@ func TestFileMemoryIsBounded(t *testing.T) {
 	}
 }
 
+// A clock that was wrong for a while is neither a reason to forget, nor to remember
+// for longer than MaxAge once it is right.
+func TestFileMemoryOutlivesAWrongClock(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, wrong := range []time.Duration{10 * 365 * day, -50 * 365 * day, 3 * time.Hour, -3 * time.Hour} {
+		for _, restarts := range []bool{false, true} {
+			path, c := filepath.Join(t.TempDir(), "memory"), newClock()
+			m := openMemory(t, path, c)
+			reopen := func() {
+				if restarts {
+					mustDo(t, m.Close())
+					m = openMemory(t, path, c)
+				}
+			}
+			mustDo(t, m.Finish("before", "", point(1)))
+			c.advance(time.Minute + wrong)
+			reopen()
+			mustDo(t, m.Finish("during", "s", point(2)))
+			c.advance(time.Minute - wrong)
+			reopen()
+			mustDo(t, m.Finish("after", "", point(3)))
+			want := func(when string, remembered bool) {
+				t.Helper()
+				for _, key := range []string{"before", "during", "after"} {
+					if got, err := m.Finished(key); got != remembered || err != nil {
+						t.Errorf("wrong by %s, restarts %t, %s: what was finished %s the wrong time is remembered: %t, %v", wrong, restarts, when, key, got, err)
+					}
+				}
+				if p, err := m.Newest("s"); p.IsZero() == remembered || err != nil {
+					t.Errorf("wrong by %s, restarts %t, %s: the sequence is %v, %v", wrong, restarts, when, p, err)
+				}
+			}
+			want("at once", true)
+			c.advance(90*day - time.Hour)
+			want("before 90 days", true)
+			c.advance(time.Hour + 4*time.Hour)
+			want("after 90 days", false)
+			mustDo(t, m.Close())
+		}
+	}
+}
+
 func TestFileMemoryHidesNumbers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "memory")
 	m := openMemory(t, path, newClock())

@@ -3,7 +3,9 @@ package mtls
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -15,19 +17,26 @@ const refresh = 500 * time.Millisecond
 const mostRegular = 64 << 20
 
 // readRegular reads a file. What is none (a FIFO, a device) is refused: to read it
-// could take for ever, and hold up the stop.
+// could take for ever, and hold up the stop. So could opening a FIFO, which is why it
+// is opened without waiting, and looked at only then.
 func readRegular(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: expected a regular file", path)
 	}
-	if info.Size() > mostRegular {
-		return nil, fmt.Errorf("%s: expected %d bytes at most; it has %d", path, mostRegular, info.Size())
+	content, err := io.ReadAll(io.LimitReader(file, mostRegular+1))
+	if len(content) > mostRegular {
+		return nil, fmt.Errorf("%s: expected %d bytes at most; it has more", path, mostRegular)
 	}
-	return os.ReadFile(path)
+	return content, err
 }
 
 // stamp tells one state of a file from another without reading it.

@@ -56,7 +56,7 @@ func listen(t *testing.T) *listener {
 	}
 	l := &listener{T: t, authority: authority, now: now, memory: memory{}}
 	l.files = Files{Cert: filepath.Join(folder, "cert"), Key: filepath.Join(folder, "key"), ClientCA: filepath.Join(folder, "ca"), ClientCRL: filepath.Join(folder, "crl")}
-	l.watch = NewWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), func() time.Time { return now }, func(r Refused) {
+	l.watch = NewWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), func() time.Time { return l.now }, func(r Refused) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.reasons = append(l.reasons, r.Reason)
@@ -182,6 +182,39 @@ func TestRevocationEndsOpenConnections(t *testing.T) {
 	}
 	if err := other(); err != nil {
 		t.Errorf("another certificate: %v", err)
+	}
+}
+
+// TestLostIssuersAreTold: an issuer that is no longer in the file is no longer
+// accepted, which people are told for a day, or until it is back.
+func TestLostIssuersAreTold(t *testing.T) {
+	l := listen(t)
+	second, err := certs.NewAuthority("Second", l.now, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, err := l.authority.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _, err := second.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		ca   []byte
+		told bool
+	}{{slices.Concat(first, other), false}, {first, true}, {slices.Concat(first, []byte("\n")), true}, {slices.Concat(first, other), false}, {first, true}} {
+		l.write(l.files.ClientCA, step.ca)
+		l.trust.renew(t.Context())
+		said := l.watch.Notices()
+		if told := len(said) == 1 && strings.Contains(said[0], "Second"); told != step.told || len(said) > 1 {
+			t.Errorf("with a file of %d bytes: %q", len(step.ca), said)
+		}
+	}
+	l.now = l.now.Add(noticeLife)
+	if said := l.watch.Notices(); len(said) > 0 {
+		t.Errorf("a day later: %q", said)
 	}
 }
 

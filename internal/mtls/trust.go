@@ -85,6 +85,9 @@ func (t *trust) load() (changed bool, err error) {
 		t.seen, t.remembered = followed(t.seen, next.lists), false
 	}
 	t.watch.trusts(t.listener, next)
+	if last != nil {
+		t.watch.lost(t.listener, last, next)
+	}
 	return true, nil
 }
 

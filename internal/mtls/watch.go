@@ -3,9 +3,13 @@ package mtls
 import (
 	"bytes"
 	"crypto/x509"
+	"fmt"
 	"log"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,7 +26,21 @@ type Watch struct {
 	refused *prometheus.CounterVec
 	away    func(Refused)
 	now     func() time.Time
+
+	mu   sync.Mutex
+	gone map[string]goneIssuers // by listener
 }
+
+// goneIssuers are issuers that a listener accepted until their file was replaced: a
+// file that was cut short exactly behind a certificate looks like one that was
+// shortened on purpose, so people are told.
+type goneIssuers struct {
+	issuers []*x509.Certificate
+	since   time.Time
+}
+
+// noticeLife is how long people are shown which issuers are gone.
+const noticeLife = 24 * time.Hour
 
 // Refused is a peer that was turned away.
 type Refused struct {
@@ -37,7 +55,7 @@ type Refused struct {
 // certificates expire by.
 func NewWatch(log *slog.Logger, registry prometheus.Registerer, now func() time.Time, away func(Refused)) *Watch {
 	w := &Watch{
-		log: log, away: away, now: now,
+		log: log, away: away, now: now, gone: map[string]goneIssuers{},
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "nems_certificate_expiry_timestamp_seconds", Help: "When the certificates of a listener or connection expire: its own (own), the first of its issuers (issuers).",
 		}, []string{"listener", "certificate"}),
@@ -93,6 +111,40 @@ func (w *Watch) trusts(listener string, a *anchors) {
 		expiry = float64(a.expires.Unix())
 	}
 	w.lists.WithLabelValues(listener).Set(expiry)
+}
+
+// lost notes which issuers a listener no longer accepts.
+func (w *Watch) lost(listener string, last, next *anchors) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	missing, since := w.gone[listener].issuers, w.gone[listener].since
+	for _, c := range last.issuers {
+		if !next.trusts(keyOf(c)) {
+			w.log.Warn("certificates: an issuer is no longer in the file", "listener", listener, "file", clientFiles, "certificate", c.Subject.String())
+			missing, since = append(missing, c), w.now()
+		}
+	}
+	missing = slices.DeleteFunc(missing, func(c *x509.Certificate) bool { return next.trusts(keyOf(c)) })
+	w.gone[listener] = goneIssuers{missing, since}
+}
+
+// Notices are what people should know of files that were taken up.
+func (w *Watch) Notices() (out []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, listener := range slices.Sorted(maps.Keys(w.gone)) {
+		gone := w.gone[listener]
+		if len(gone.issuers) == 0 || w.now().Sub(gone.since) >= noticeLife {
+			continue
+		}
+		var names []string
+		for _, c := range gone.issuers {
+			names = append(names, c.Subject.String())
+		}
+		out = append(out, fmt.Sprintf("The listener %s no longer accepts the client certificates of %s: since %s they are not in its client-ca.",
+			listener, strings.Join(names, " and "), gone.since.UTC().Format(time.RFC3339)))
+	}
+	return out
 }
 
 // expired says loudly that a certificate was taken up that nobody will accept: it

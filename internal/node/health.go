@@ -28,7 +28,7 @@ func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 		state(w, http.StatusServiceUnavailable, "unavailable")
 		return
 	}
-	state(w, http.StatusOK, "ok", n.clock.Notices()...)
+	state(w, http.StatusOK, "ok", append(n.clock.Notices(), n.tls.Notices()...)...)
 }
 
 // state answers with a word and what else people should know.
