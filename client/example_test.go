@@ -22,7 +22,7 @@ func serve() (url string, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- node.Run(ctx, node.DevConfig(folder), node.World{
+		done <- node.Run(ctx, node.DevConfig(folder), node.Environment{
 			Log: slog.New(slog.DiscardHandler), Ready: func(url string) { ready <- url },
 		})
 	}()

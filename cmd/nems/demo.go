@@ -41,7 +41,7 @@ func (d *demoCmd) Run(ctx context.Context) error {
 	started := time.Now()
 	ready, done := make(chan string, 1), make(chan error, 1)
 	go func() {
-		done <- node.Run(ctx, node.DevConfig(folder), node.World{
+		done <- node.Run(ctx, node.DevConfig(folder), node.Environment{
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Ready: func(url string) { ready <- url },
 		})
 	}()

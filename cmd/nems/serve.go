@@ -78,7 +78,7 @@ func (s *serveCmd) Run(ctx context.Context) error {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
 	}
-	return node.Run(ctx, s.Config, node.World{
+	return node.Run(ctx, s.Config, node.Environment{
 		Log: newLog(level),
 		Ready: func(url string) {
 			fmt.Fprintf(stdout(), "nems is ready at %s\n", url)
@@ -89,7 +89,7 @@ func (s *serveCmd) Run(ctx context.Context) error {
 // checkUp prints what CheckUp finds, a line each.
 func (s *serveCmd) checkUp(ctx context.Context) error {
 	var wrong bool
-	for _, f := range node.CheckUp(ctx, s.Config, node.World{Log: slog.New(slog.DiscardHandler)}) {
+	for _, f := range node.CheckUp(ctx, s.Config, node.Environment{Log: slog.New(slog.DiscardHandler)}) {
 		if f.Wrong != nil {
 			wrong = true
 			for line := range strings.Lines(f.Wrong.Error()) { // one for each setting that is wrong

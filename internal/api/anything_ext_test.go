@@ -33,14 +33,14 @@ var listed = []string{
 // TestAnything: no request whatever yields anything but a listed answer, valid
 // in the format that it claims, and no log line tells of a patient.
 func TestAnything(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	seen := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {
 		for range 20 {
-			r := w.anyRequest(rt)
-			w.SetAway(rapid.IntRange(0, 30).Draw(rt, "away") == 0)
+			r := fx.anyRequest(rt)
+			fx.SetAway(rapid.IntRange(0, 30).Draw(rt, "away") == 0)
 			what := fmt.Sprintf("%s %q %v", r.Method, r.URL.String(), r.Header)
-			answer := w.send(r)
+			answer := fx.send(r)
 			got, problem := judge(answer, r.Method)
 			if problem != "" {
 				rt.Fatalf("%s: %s: %d %s", what, problem, answer.Code, answer.Body)
@@ -48,8 +48,8 @@ func TestAnything(t *testing.T) {
 			seen[got]++
 		}
 	})
-	w.silent()
-	if log := w.log.String(); strings.Contains(log, "panic") || strings.Contains(log, "defect") {
+	fx.silent()
+	if log := fx.log.String(); strings.Contains(log, "panic") || strings.Contains(log, "defect") {
 		t.Errorf("something broke:\n%s", log)
 	}
 	t.Logf("answers: %v", seen)
@@ -101,8 +101,8 @@ func judge(answer *httptest.ResponseRecorder, method string) (got, problem strin
 }
 
 // anyRequest is a request that would be right, made wrong in up to four ways.
-func (w *world) anyRequest(t *rapid.T) *http.Request {
-	r, body := w.rightRequest(t)
+func (fx *fixture) anyRequest(t *rapid.T) *http.Request {
+	r, body := fx.rightRequest(t)
 	for range rapid.IntRange(0, 4).Draw(t, "faults") {
 		switch rapid.IntRange(0, 5).Draw(t, "fault") {
 		case 0:
@@ -112,7 +112,7 @@ func (w *world) anyRequest(t *rapid.T) *http.Request {
 		case 2:
 			r.URL.RawQuery = spoil(t, r.URL.RawQuery, "&", "=", "%", "patient=", "_cursor=AAAA", "_count=1", "&_format=json", "&_pretty=true", "&_summary=true", "&_summary=text", "&_summary=count", "_count=0", "event=a,b\\,", "status=active", "event="+vaccine, ";")
 		case 3, 4:
-			w.spoilHeader(t, r)
+			fx.spoilHeader(t, r)
 		case 5:
 			body = spoil(t, body, "<", ">", "&", "\"", "<entry>", "</Bundle>", "<!DOCTYPE x>", "\xff", "\x00", "{", "}", "[", "null",
 				jack, "urn:uuid:", "<id value=\"1\"/>", `<extension url="x"/>`, strings.Repeat("<a>", 100), "http://hl7.org/fhir", "batch", "DELETE")
@@ -126,10 +126,10 @@ func (w *world) anyRequest(t *rapid.T) *http.Request {
 }
 
 // rightRequest is one of everything that the API can do.
-func (w *world) rightRequest(t *rapid.T) (*http.Request, string) {
+func (fx *fixture) rightRequest(t *rapid.T) (*http.Request, string) {
 	n := rapid.IntRange(0, 1_000_000).Draw(t, "patient")
 	new := func(s system, method, path, interaction, scope, body string) (*http.Request, string) {
-		token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
+		token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: fx.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
 		address, query, _ := strings.Cut(path, "?")
 		return &http.Request{Method: method, URL: &url.URL{Path: address, RawQuery: query}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: "nems.test", Header: http.Header{
 			"Authorization": {"Bearer " + token.Unsigned()}, "Fromasid": {string(s.asid)}, "Toasid": {string(devworld.NEMS)},
@@ -139,7 +139,7 @@ func (w *world) rightRequest(t *rapid.T) (*http.Request, string) {
 	switch rapid.IntRange(0, 7).Draw(t, "request") {
 	case 0:
 		message, err := example.Message(vaccine, "new", example.Patient{})
-		must(w, err)
+		must(fx, err)
 		return new(publisher, "POST", "/STU3/Events/1/$process-message", access.PublishInteraction("Vaccinations"), jwt.ScopePublish, string(message))
 	case 1:
 		return new(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, jwt.ScopeWrite, created)
@@ -170,7 +170,7 @@ func spoil(t *rapid.T, s string, pieces ...string) string {
 }
 
 // spoilHeader drops, repeats, replaces or changes a header.
-func (w *world) spoilHeader(t *rapid.T, r *http.Request) {
+func (fx *fixture) spoilHeader(t *rapid.T, r *http.Request) {
 	names := append(slices.Sorted(maps.Keys(r.Header)), "Idempotency-Key", "Prefer", "Content-Encoding", "X-Other")
 	name := rapid.SampledFrom(names).Draw(t, "header")
 	value := r.Header.Get(name)

@@ -13,8 +13,8 @@ import (
 // batches as large as they may be, durably. creates/s is what counts.
 func BenchmarkBatchCreate(b *testing.B) {
 	const size = 1000
-	w := newWorld(b)
-	server := httptest.NewServer(w.api)
+	fx := newFixture(b)
+	server := httptest.NewServer(fx.api)
 	b.Cleanup(server.Close)
 	bodies := make([]string, b.N)
 	for n := range bodies {
@@ -27,7 +27,7 @@ func BenchmarkBatchCreate(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for n, body := range bodies {
-		r := w.request(leeds, "POST", server.URL+"/STU3", access.CreateInteraction, body)
+		r := fx.request(leeds, "POST", server.URL+"/STU3", access.CreateInteraction, body)
 		r.RequestURI = ""
 		answer, err := server.Client().Do(r)
 		must(b, err)

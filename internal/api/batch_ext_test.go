@@ -31,8 +31,8 @@ func batchOf(kind string, entries ...entry) string {
 	return b.String() + "</Bundle>"
 }
 
-func (w *world) batch(s system, body string) *httptest.ResponseRecorder {
-	return w.send(w.request(s, "POST", "/STU3", access.CreateInteraction, body))
+func (fx *fixture) batch(s system, body string) *httptest.ResponseRecorder {
+	return fx.send(fx.request(s, "POST", "/STU3", access.CreateInteraction, body))
 }
 
 // statuses lists what became of the entries: status and Spine code.
@@ -47,9 +47,9 @@ func statuses(response fhir.Node) []string {
 }
 
 func TestBatch(t *testing.T) {
-	w := newWorld(t)
-	gone := w.subscribe(leeds, "MAILBOX1234", about(number(1), vaccine))
-	foreign := w.subscribe(national, "X26ABC1", about(jack, vaccine))
+	fx := newFixture(t)
+	gone := fx.subscribe(leeds, "MAILBOX1234", about(number(1), vaccine))
+	foreign := fx.subscribe(national, "X26ABC1", about(jack, vaccine))
 	create := func(criteria string) string { return resource(leeds, "MAILBOX1234", criteria) }
 	entries := []entry{
 		{"POST", "Subscription", create(about(jack, vaccine)), "", "201", ""},
@@ -73,7 +73,7 @@ func TestBatch(t *testing.T) {
 		{"GET", "Subscription/" + foreign, "", "", "422", "INVALID_RESOURCE"},
 		{"POST", "Subscription", create(about(other, vaccine)), "", "201", ""},
 	}
-	answer := w.batch(leeds, batchOf("batch", entries...))
+	answer := fx.batch(leeds, batchOf("batch", entries...))
 	if answer.Code != 200 {
 		t.Fatalf("%d %s", answer.Code, answer.Body)
 	}
@@ -88,24 +88,24 @@ func TestBatch(t *testing.T) {
 		t.Error("not a batch-response")
 	}
 	location := response.Child("entry").Child("response").Child("location").Value()
-	read := w.send(w.request(leeds, "GET", strings.TrimPrefix(location, "http://nems.test"), access.ReadInteraction, ""))
+	read := fx.send(fx.request(leeds, "GET", strings.TrimPrefix(location, "http://nems.test"), access.ReadInteraction, ""))
 	if read.Code != 200 || parse(t, read).Child("criteria").Value() != about(jack, vaccine) {
 		t.Errorf("the first one cannot be read at %s: %d", location, read.Code)
 	}
-	w.silent()
+	fx.silent()
 }
 
 func TestBatchInJSON(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	good := func(n int) string {
 		return fmt.Sprintf(`{"resource":{"resourceType":"Subscription","status":"requested","contact":[{"system":"url","value":"https://directory.spineservices.nhs.uk/STU3/Organization/RR8","use":"work"}],`+
 			`"reason":"A test","criteria":"%s","channel":{"type":"message","endpoint":"MAILBOX1234"}},"request":{"method":"POST","url":"Subscription"}}`, about(number(n), vaccine))
 	}
 	send := func(entries ...string) *httptest.ResponseRecorder {
-		r := w.request(leeds, "POST", "/STU3/", access.CreateInteraction, `{"resourceType":"Bundle","type":"batch","entry":[`+strings.Join(entries, ",")+`]}`)
+		r := fx.request(leeds, "POST", "/STU3/", access.CreateInteraction, `{"resourceType":"Bundle","type":"batch","entry":[`+strings.Join(entries, ",")+`]}`)
 		r.Header.Set("Content-Type", "application/fhir+json")
 		r.Header.Set("Accept", "application/fhir+json")
-		return w.send(r)
+		return fx.send(r)
 	}
 	misspelt := strings.Replace(good(2), `"reason"`, `"raeson"`, 1)
 	if got := statuses(parse(t, send(good(1), misspelt, good(3)))); fmt.Sprint(got) != "[201 422 INVALID_RESOURCE 201]" {
@@ -116,7 +116,7 @@ func TestBatchInJSON(t *testing.T) {
 	}
 	refused(t, send(good(4)+`,"x"`), 422, "INVALID_RESOURCE")
 	refused(t, send(good(4), "{"), 400, "MESSAGE_NOT_WELL_FORMED")
-	if got := ids(parse(t, w.search(leeds, ""))); len(got) != 2 {
+	if got := ids(parse(t, fx.search(leeds, ""))); len(got) != 2 {
 		t.Errorf("expected 2 subscriptions; received %d", len(got))
 	}
 }
@@ -124,7 +124,7 @@ func TestBatchInJSON(t *testing.T) {
 // TestBatchWithManyFaults: findings are capped, so that entries behind the cap
 // may have faults that nobody listed. They must not pass.
 func TestBatchWithManyFaults(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	var entries []entry
 	for n := range 300 {
 		r := resource(leeds, "MAILBOX1234", about(number(n), vaccine))
@@ -133,34 +133,34 @@ func TestBatchWithManyFaults(t *testing.T) {
 		}
 		entries = append(entries, entry{method: "POST", url: "Subscription", resource: r})
 	}
-	for i, got := range statuses(parse(t, w.batch(leeds, batchOf("batch", entries...)))) {
+	for i, got := range statuses(parse(t, fx.batch(leeds, batchOf("batch", entries...)))) {
 		if got != "422 INVALID_RESOURCE" {
 			t.Errorf("entry %d: %s", i, got)
 		}
 	}
-	if got := ids(parse(t, w.search(leeds, ""))); len(got) != 0 {
+	if got := ids(parse(t, fx.search(leeds, ""))); len(got) != 0 {
 		t.Errorf("%d entries passed", len(got))
 	}
 }
 
 func TestBatchRefused(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	one := entry{method: "POST", url: "Subscription", resource: resource(leeds, "MAILBOX1234", about(jack, vaccine))}
-	refused(t, w.batch(leeds, batchOf("transaction", one)), 422, "INVALID_RESOURCE")
-	refused(t, w.batch(leeds, batchOf("message", one)), 422, "INVALID_RESOURCE")
-	refused(t, w.batch(leeds, batchOf("batchy", one)), 422, "INVALID_RESOURCE")
-	refused(t, w.batch(leeds, one.resource), 422, "INVALID_RESOURCE")
-	refused(t, w.batch(leeds, "<Bundle"), 400, "MESSAGE_NOT_WELL_FORMED")
-	refused(t, w.batch(leeds, ""), 400, "MESSAGE_NOT_WELL_FORMED")
+	refused(t, fx.batch(leeds, batchOf("transaction", one)), 422, "INVALID_RESOURCE")
+	refused(t, fx.batch(leeds, batchOf("message", one)), 422, "INVALID_RESOURCE")
+	refused(t, fx.batch(leeds, batchOf("batchy", one)), 422, "INVALID_RESOURCE")
+	refused(t, fx.batch(leeds, one.resource), 422, "INVALID_RESOURCE")
+	refused(t, fx.batch(leeds, "<Bundle"), 400, "MESSAGE_NOT_WELL_FORMED")
+	refused(t, fx.batch(leeds, ""), 400, "MESSAGE_NOT_WELL_FORMED")
 	many := make([]entry, 1001)
 	for i := range many {
 		many[i] = entry{method: "DELETE", url: "Subscription/" + strings.Repeat("0", 32)}
 	}
-	if text := refused(t, w.batch(leeds, batchOf("batch", many...)), 400, "INVALID_REQUEST_MESSAGE"); !strings.Contains(text, "1000") {
+	if text := refused(t, fx.batch(leeds, batchOf("batch", many...)), 400, "INVALID_REQUEST_MESSAGE"); !strings.Contains(text, "1000") {
 		t.Errorf("it does not say how many are allowed: %s", text)
 	}
-	refused(t, w.batch(publisher, batchOf("batch", one)), 403, "ASID_CHECK_FAILED")
-	if got := statuses(parse(t, w.batch(leeds, batchOf("batch")))); len(got) != 0 {
+	refused(t, fx.batch(publisher, batchOf("batch", one)), 403, "ASID_CHECK_FAILED")
+	if got := statuses(parse(t, fx.batch(leeds, batchOf("batch")))); len(got) != 0 {
 		t.Errorf("an empty batch: %v", got)
 	}
 }
@@ -168,15 +168,15 @@ func TestBatchRefused(t *testing.T) {
 // TestBatchNeedsEntitlement: a batch comes with the interaction of creating;
 // deleting needs its own.
 func TestBatchNeedsEntitlement(t *testing.T) {
-	w := newWorld(t)
-	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	fx := newFixture(t)
+	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
 	for _, s := range devworld.Systems() {
 		if s.ASID == leeds.asid {
 			s.Interactions = []string{access.CreateInteraction}
-			w.only(s)
+			fx.only(s)
 		}
 	}
-	got := statuses(parse(t, w.batch(leeds, batchOf("batch",
+	got := statuses(parse(t, fx.batch(leeds, batchOf("batch",
 		entry{method: "DELETE", url: "Subscription/" + id},
 		entry{method: "POST", url: "Subscription", resource: resource(leeds, "MAILBOX1234", about(other, vaccine))},
 	))))
@@ -188,20 +188,20 @@ func TestBatchNeedsEntitlement(t *testing.T) {
 // TestBatchOverBusyStore: what the store does not take is refused entry by
 // entry, and to be sent again.
 func TestBatchOverBusyStore(t *testing.T) {
-	w := newWorld(t)
-	gone := w.subscribe(leeds, "MAILBOX1234", about(number(1), vaccine))
+	fx := newFixture(t)
+	gone := fx.subscribe(leeds, "MAILBOX1234", about(number(1), vaccine))
 	entries := []entry{{method: "DELETE", url: "Subscription/" + gone}}
 	for n := range 600 {
 		entries = append(entries, entry{method: "POST", url: "Subscription", resource: resource(leeds, "MAILBOX1234", about(number(n), vaccine))})
 	}
-	w.full.Store(true)
-	for i, got := range statuses(parse(t, w.batch(leeds, batchOf("batch", entries...)))) {
+	fx.full.Store(true)
+	for i, got := range statuses(parse(t, fx.batch(leeds, batchOf("batch", entries...)))) {
 		if want := map[bool]string{true: "200", false: "503 INTERNAL_SERVER_ERROR"}[i == 0]; got != want {
 			t.Fatalf("entry %d: expected %s; received %s", i, want, got)
 		}
 	}
-	w.full.Store(false)
-	for i, got := range statuses(parse(t, w.batch(leeds, batchOf("batch", entries[1:]...)))) {
+	fx.full.Store(false)
+	for i, got := range statuses(parse(t, fx.batch(leeds, batchOf("batch", entries[1:]...)))) {
 		if got != "201" {
 			t.Fatalf("entry %d, sent again: %s", i, got)
 		}

@@ -16,12 +16,12 @@ import (
 // many make at most twice as many steps and allocations, from the first byte to
 // the answer.
 func TestWorkGrowsWithTheRequest(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	message, err := example.Message("vaccinations-1", "new", example.Patient{})
 	must(t, err)
 	publish := func(place, unit string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			return w.request(publisher, "POST", "/STU3/Events/1/$process-message", access.PublishInteraction("Vaccinations"),
+			return fx.request(publisher, "POST", "/STU3/Events/1/$process-message", access.PublishInteraction("Vaccinations"),
 				strings.Replace(string(message), place, strings.Repeat(unit, n)+place, 1))
 		}
 	}
@@ -30,25 +30,25 @@ func TestWorkGrowsWithTheRequest(t *testing.T) {
 		return func(n int) *http.Request {
 			made++
 			whole := resource(leeds, "MAILBOX1234", about(number(made), vaccine))
-			return w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, strings.Replace(whole, place, strings.Repeat(unit, n)+place, 1))
+			return fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, strings.Replace(whole, place, strings.Repeat(unit, n)+place, 1))
 		}
 	}
 	batch := func(entry string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			return w.request(leeds, "POST", "/STU3", access.CreateInteraction,
+			return fx.request(leeds, "POST", "/STU3", access.CreateInteraction,
 				`<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/>`+strings.Repeat(entry, n)+`</Bundle>`)
 		}
 	}
 	search := func(unit string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			r := w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "mailbox=A"+strings.Repeat(unit, n))
+			r := fx.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "mailbox=A"+strings.Repeat(unit, n))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			return r
 		}
 	}
 	header := func(name, first, unit string) func(int) *http.Request {
 		return func(n int) *http.Request {
-			r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
+			r := fx.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 			r.Header.Set(name, first+strings.Repeat(unit, n/10)) // a head has 16 KiB
 			return r
 		}
@@ -89,7 +89,7 @@ func TestWorkGrowsWithTheRequest(t *testing.T) {
 				r := test.request(n)
 				length = int(r.ContentLength)
 				var answer *httptest.ResponseRecorder
-				taken := steps(func() { answer = w.send(r) })
+				taken := steps(func() { answer = fx.send(r) })
 				if n > few && answer.Code != test.status {
 					t.Fatalf("%d of it: expected %d; received %d %s", n, test.status, answer.Code, answer.Body)
 				}

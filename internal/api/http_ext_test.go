@@ -19,7 +19,7 @@ import (
 const zeros = "00000000000000000000000000000000"
 
 func TestMethodsAndPaths(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	const publish = "/STU3/Events/1/$process-message"
 	for _, c := range []struct {
 		method, path string
@@ -70,7 +70,7 @@ func TestMethodsAndPaths(t *testing.T) {
 		{"OPTIONS", "/STU3/Subscription/" + zeros, 204, "DELETE, GET, HEAD, OPTIONS"},
 		{"HEAD", "/STU3/metadata", 200, ""},
 	} {
-		answer := w.send(httptest.NewRequest(c.method, c.path, nil))
+		answer := fx.send(httptest.NewRequest(c.method, c.path, nil))
 		if answer.Code != c.status || answer.Header().Get("Allow") != c.allow {
 			t.Errorf("%s %s: expected %d with Allow %q; received %d with %q", c.method, c.path, c.status, c.allow, answer.Code, answer.Header().Get("Allow"))
 		}
@@ -79,32 +79,32 @@ func TestMethodsAndPaths(t *testing.T) {
 		}
 	}
 	// The dollar sign may be encoded: some clients do.
-	refused(t, w.send(httptest.NewRequest("POST", "/STU3/Events/1/%24process-message", nil)), 400, "MISSING_OR_INVALID_HEADER")
-	if len(w.entries) != 1 {
-		t.Errorf("expected one entry in the audit, of the request that lacked a token; received %v", w.entries)
+	refused(t, fx.send(httptest.NewRequest("POST", "/STU3/Events/1/%24process-message", nil)), 400, "MISSING_OR_INVALID_HEADER")
+	if len(fx.entries) != 1 {
+		t.Errorf("expected one entry in the audit, of the request that lacked a token; received %v", fx.entries)
 	}
 }
 
 func TestHead(t *testing.T) {
-	w := newWorld(t)
-	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
-	server := httptest.NewServer(w.api)
+	fx := newFixture(t)
+	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	server := httptest.NewServer(fx.api)
 	defer server.Close()
-	r := w.request(leeds, "HEAD", server.URL+"/STU3/Subscription/"+id, access.ReadInteraction, "")
+	r := fx.request(leeds, "HEAD", server.URL+"/STU3/Subscription/"+id, access.ReadInteraction, "")
 	r.RequestURI = ""
 	head, err := server.Client().Do(r)
 	must(t, err)
 	body, err := io.ReadAll(head.Body)
 	must(t, err)
 	must(t, head.Body.Close())
-	get := w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id, access.ReadInteraction, ""))
+	get := fx.send(fx.request(leeds, "GET", "/STU3/Subscription/"+id, access.ReadInteraction, ""))
 	if len(body) != 0 || head.StatusCode != 200 || head.Header.Get("Content-Length") != fmt.Sprint(get.Body.Len()) || head.Header.Get("Etag") != get.Header().Get("Etag") {
 		t.Errorf("HEAD: %d, %d bytes, %v", head.StatusCode, len(body), head.Header)
 	}
 }
 
 func TestPrefer(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for n, c := range []struct {
 		prefer, applied string
 		body            bool
@@ -117,11 +117,11 @@ func TestPrefer(t *testing.T) {
 		{"return", "", false},
 		{"return=nothing", "", false},
 	} {
-		r := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, resource(leeds, "MAILBOX1234", about(number(n), vaccine)))
+		r := fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, resource(leeds, "MAILBOX1234", about(number(n), vaccine)))
 		if c.prefer != "" {
 			r.Header.Set("Prefer", c.prefer)
 		}
-		answer := w.send(r)
+		answer := fx.send(r)
 		if answer.Code != 201 || answer.Header().Get("Preference-Applied") != c.applied || (answer.Body.Len() > 0) != c.body {
 			t.Errorf("%s: %d %q, %d bytes", c.prefer, answer.Code, answer.Header().Get("Preference-Applied"), answer.Body.Len())
 		}
@@ -132,13 +132,13 @@ func TestPrefer(t *testing.T) {
 }
 
 func TestIdempotencyKey(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	send := func(keys ...string) *httptest.ResponseRecorder {
-		r := w.request(publisher, "POST", "/STU3/Events/1/$process-message", "urn:nhs:names:services:events:Vaccinations.Write", "<x")
-		token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: publisher.asid, ODS: publisher.ods, Reason: "directcare", Scope: jwt.ScopePublish}
+		r := fx.request(publisher, "POST", "/STU3/Events/1/$process-message", "urn:nhs:names:services:events:Vaccinations.Write", "<x")
+		token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: fx.clock(), ASID: publisher.asid, ODS: publisher.ods, Reason: "directcare", Scope: jwt.ScopePublish}
 		r.Header.Set("Authorization", "Bearer "+token.Unsigned())
 		r.Header["Idempotency-Key"] = keys
-		return w.send(r)
+		return fx.send(r)
 	}
 	for _, good := range []string{"1", "8e03978e-40d5-43e8-bc93-6894a57f9324", `"quoted"`, strings.Repeat("k", 255), " padded "} {
 		refused(t, send(good), 400, "MESSAGE_NOT_WELL_FORMED") // the key passed, the body did not
@@ -151,22 +151,22 @@ func TestIdempotencyKey(t *testing.T) {
 }
 
 func TestLargeHead(t *testing.T) {
-	w := newWorld(t)
-	r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
+	fx := newFixture(t)
+	r := fx.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 	r.Header.Set("X-Large", strings.Repeat("x", 17<<10))
-	refused(t, w.send(r), 431, "BAD_REQUEST")
+	refused(t, fx.send(r), 431, "BAD_REQUEST")
 	r.Header["X-Large"] = make([]string, 101)
-	refused(t, w.send(r), 431, "BAD_REQUEST")
+	refused(t, fx.send(r), 431, "BAD_REQUEST")
 }
 
 // TestConnections sends bytes that no client library would, and looks at what
 // comes back and whether the connection lives on. Requests that are not HTTP
 // are answered by net/http itself, in plain text, and end the connection.
 func TestConnections(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(w.api)
+	fx := newFixture(t)
+	server := httptest.NewServer(fx.api)
 	defer server.Close()
-	good := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
+	good := fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 	var head strings.Builder
 	must(t, good.Header.Write(&head))
 	post := "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n" + head.String()
@@ -199,7 +199,7 @@ func TestConnections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { exchangeRaw(t, server.Listener.Addr().String(), c.request, c.status, c.stays) })
 	}
-	w.silent()
+	fx.silent()
 }
 
 // exchangeRaw sends a request as it is and reads its answer. Then it asks for
@@ -234,10 +234,10 @@ func exchangeRaw(t *testing.T, address, request string, status int, stays bool) 
 // TestBodiesThatAreClaimedAlone: connections that announce 3 MB each and send
 // nothing shut nobody out, though a system has no room for two of such bodies.
 func TestBodiesThatAreClaimedAlone(t *testing.T) {
-	w := newWorld(t, limited(api.Limits{Bytes: 20 << 20, InFlight: 50}))
-	server := httptest.NewServer(w.api)
+	fx := newFixture(t, limited(api.Limits{Bytes: 20 << 20, InFlight: 50}))
+	server := httptest.NewServer(fx.api)
 	defer server.Close()
-	good := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
+	good := fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 	var head strings.Builder
 	must(t, good.Header.Write(&head))
 	post := "POST /STU3/Subscription HTTP/1.1\r\nHost: nems.test\r\n" + head.String()
@@ -259,15 +259,15 @@ func TestBodiesThatAreClaimedAlone(t *testing.T) {
 // A client that sends its whole body before it listens gets the refusal all the
 // same.
 func TestRefusalOfALargeBodyArrives(t *testing.T) {
-	w := newWorld(t)
-	server := httptest.NewServer(w.api)
+	fx := newFixture(t)
+	server := httptest.NewServer(fx.api)
 	defer server.Close()
 	for _, size := range []int{1 << 20, 3<<20 + 1, 4 << 20, 12 << 20} {
 		for _, c := range []struct {
 			asid   string
 			status int
 		}{{"", 400}, {string(leeds.asid), 413}} {
-			r := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
+			r := fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 			r.Header.Set("fromASID", c.asid)
 			conn, err := net.Dial("tcp", server.Listener.Addr().String())
 			must(t, err)

@@ -21,27 +21,27 @@ func limited(l api.Limits) func(*api.Config) {
 }
 
 func TestRateLimit(t *testing.T) {
-	w := newWorld(t, limited(api.Limits{Rate: 2}))
+	fx := newFixture(t, limited(api.Limits{Rate: 2}))
 	for n := range 2 {
-		if answer := w.search(leeds, ""); answer.Code != 200 {
+		if answer := fx.search(leeds, ""); answer.Code != 200 {
 			t.Fatalf("request %d: %d", n, answer.Code)
 		}
 	}
 	for range 3 { // refused ones cost nothing: the wait stays the same
-		answer := w.search(leeds, "")
+		answer := fx.search(leeds, "")
 		refused(t, answer, 429, "BAD_REQUEST")
 		if got := answer.Header().Get("Retry-After"); got != "1" {
 			t.Errorf("Retry-After: %q", got)
 		}
 	}
-	if answer := w.search(national, ""); answer.Code != 200 {
+	if answer := fx.search(national, ""); answer.Code != 200 {
 		t.Errorf("another system is refused: %d", answer.Code)
 	}
-	w.advance(500 * time.Millisecond)
-	if answer := w.search(leeds, ""); answer.Code != 200 {
+	fx.advance(500 * time.Millisecond)
+	if answer := fx.search(leeds, ""); answer.Code != 200 {
 		t.Errorf("after the wait: %d", answer.Code)
 	}
-	refused(t, w.search(leeds, ""), 429, "BAD_REQUEST")
+	refused(t, fx.search(leeds, ""), 429, "BAD_REQUEST")
 }
 
 // slow is a broker whose searches wait until they are let go.
@@ -57,20 +57,20 @@ func (s slow) Search(ctx context.Context, c access.Caller, q store.SubscriptionQ
 	return s.Broker.Search(ctx, c, q)
 }
 
-// occupied returns a world in which two searches of Leeds are under way, and
+// occupied returns a fixture in which two searches of Leeds are under way, and
 // what lets them go.
-func occupied(t *testing.T, l api.Limits) (w *world, free func()) {
+func occupied(t *testing.T, l api.Limits) (fx *fixture, free func()) {
 	s := slow{began: make(chan struct{}), free: make(chan struct{})}
-	w = newWorld(t, limited(l), func(c *api.Config) {
+	fx = newFixture(t, limited(l), func(c *api.Config) {
 		s.Broker = c.Broker.(*broker.Broker)
 		c.Broker = s
 	})
 	answers := make(chan *httptest.ResponseRecorder)
 	for range 2 {
-		go func() { answers <- w.search(leeds, "") }()
+		go func() { answers <- fx.search(leeds, "") }()
 		<-s.began
 	}
-	return w, func() {
+	return fx, func() {
 		close(s.free)
 		for range 2 {
 			if a := <-answers; a.Code != 200 {
@@ -81,27 +81,27 @@ func occupied(t *testing.T, l api.Limits) (w *world, free func()) {
 }
 
 func TestConcurrencyLimit(t *testing.T) {
-	w, free := occupied(t, api.Limits{Concurrent: 2})
-	answer := w.search(leeds, "")
+	fx, free := occupied(t, api.Limits{Concurrent: 2})
+	answer := fx.search(leeds, "")
 	refused(t, answer, 429, "BAD_REQUEST")
 	if answer.Header().Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	read := w.request(national, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
-	refused(t, w.send(read), 404, "NO_RECORD_FOUND") // another system is served
+	read := fx.request(national, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
+	refused(t, fx.send(read), 404, "NO_RECORD_FOUND") // another system is served
 	free()
-	read = w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
-	refused(t, w.send(read), 404, "NO_RECORD_FOUND")
+	read = fx.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
+	refused(t, fx.send(read), 404, "NO_RECORD_FOUND")
 }
 
 // TestOverload: beyond what is served at a time, everybody is refused at once.
 func TestOverload(t *testing.T) {
-	w, free := occupied(t, api.Limits{InFlight: 2})
+	fx, free := occupied(t, api.Limits{InFlight: 2})
 	for _, s := range []system{leeds, national, publisher} {
-		r := w.request(s, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
+		r := fx.request(s, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")
 		r.Header.Set("Accept", "application/fhir+json")
 		before := time.Now()
-		answer := w.send(r)
+		answer := fx.send(r)
 		if took := time.Since(before); took > 100*time.Millisecond {
 			t.Errorf("it took %s to be refused", took)
 		}
@@ -111,15 +111,15 @@ func TestOverload(t *testing.T) {
 		}
 	}
 	free()
-	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
+	refused(t, fx.send(fx.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
 }
 
 // TestBodiesInFlight: what the bodies of one system may hold is a quarter of what
 // there is, and given back.
 func TestBodiesInFlight(t *testing.T) {
-	w := newWorld(t, limited(api.Limits{Bytes: 80_000}))
+	fx := newFixture(t, limited(api.Limits{Bytes: 80_000}))
 	send := func(s system, size int) *httptest.ResponseRecorder {
-		return w.send(w.request(s, "POST", "/STU3/Subscription", access.CreateInteraction, strings.Repeat(" ", size)))
+		return fx.send(fx.request(s, "POST", "/STU3/Subscription", access.CreateInteraction, strings.Repeat(" ", size)))
 	}
 	for range 5 {
 		refused(t, send(leeds, 20_001), 429, "BAD_REQUEST")
@@ -130,25 +130,25 @@ func TestBodiesInFlight(t *testing.T) {
 // TestBodiesOfOneSystem: however many bodies one system leaves half sent, another
 // one's are read.
 func TestBodiesOfOneSystem(t *testing.T) {
-	w := newWorld(t, limited(api.Limits{Bytes: 320_000}))
+	fx := newFixture(t, limited(api.Limits{Bytes: 320_000}))
 	var open sync.WaitGroup
 	blocked, free := make(chan struct{}), make(chan struct{})
 	for range 2 { // two of 32 KiB fit into 80,000 bytes
-		r := w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
+		r := fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, "")
 		r.Body, r.ContentLength = &stuck{sent: 20_000, blocked: blocked, free: free}, 40_000
-		open.Go(func() { refused(t, w.send(r), 400, "BAD_REQUEST") })
+		open.Go(func() { refused(t, fx.send(r), 400, "BAD_REQUEST") })
 		<-blocked
 	}
 	whole := resource(leeds, "MAILBOX1234", about(jack, vaccine))
 	large := strings.Replace(whole, ">", ">"+strings.Repeat(" ", 30_000), 1)
-	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, large)), 429, "BAD_REQUEST")
+	refused(t, fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, large)), 429, "BAD_REQUEST")
 	other := strings.ReplaceAll(strings.ReplaceAll(large, "RR8", "X26"), "MAILBOX1234", "X26ABC1")
-	if answer := w.send(w.request(national, "POST", "/STU3/Subscription", access.CreateInteraction, other)); answer.Code != 201 {
+	if answer := fx.send(fx.request(national, "POST", "/STU3/Subscription", access.CreateInteraction, other)); answer.Code != 201 {
 		t.Errorf("another system: %d %s", answer.Code, answer.Body)
 	}
 	close(free)
 	open.Wait()
-	if answer := w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, large)); answer.Code != 201 {
+	if answer := fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, large)); answer.Code != 201 {
 		t.Errorf("when the others have gone: %d %s", answer.Code, answer.Body)
 	}
 }
@@ -180,8 +180,8 @@ func (busy) Search(context.Context, access.Caller, store.SubscriptionQuery) (bro
 }
 
 func TestBusyStore(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Broker = busy{c.Broker.(*broker.Broker)} })
-	answer := w.search(leeds, "")
+	fx := newFixture(t, func(c *api.Config) { c.Broker = busy{c.Broker.(*broker.Broker)} })
+	answer := fx.search(leeds, "")
 	refused(t, answer, 503, "INTERNAL_SERVER_ERROR")
 	if answer.Header().Get("Retry-After") != "1" {
 		t.Errorf("Retry-After: %q", answer.Header().Get("Retry-After"))

@@ -12,13 +12,13 @@ import (
 // TestMetadata reads the CapabilityStatement as anybody may, in every format,
 // and holds it to STU3 and to the table of endpoints.
 func TestMetadata(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for _, accept := range []string{"", "application/fhir+xml", "application/fhir+json", "application/json+fhir;charset=utf-8", "*/*"} {
 		r := httptest.NewRequest("GET", "/STU3/metadata", nil)
 		if accept != "" {
 			r.Header.Set("Accept", accept)
 		}
-		answer := w.send(r)
+		answer := fx.send(r)
 		if answer.Code != 200 {
 			t.Fatalf("%s: %d %s", accept, answer.Code, answer.Body)
 		}
@@ -44,5 +44,5 @@ func TestMetadata(t *testing.T) {
 	}
 	r := httptest.NewRequest("GET", "/STU3/metadata", nil)
 	r.Header.Set("Accept", "text/html")
-	refused(t, w.send(r), 415, "UNSUPPORTED_MEDIA_TYPE")
+	refused(t, fx.send(r), 415, "UNSUPPORTED_MEDIA_TYPE")
 }

@@ -23,8 +23,8 @@ const (
 	gp      = "pds-change-of-gp-1"
 )
 
-func (w *world) search(s system, query string) *httptest.ResponseRecorder {
-	return w.send(w.request(s, "GET", "/STU3/Subscription"+query, access.ReadInteraction, ""))
+func (fx *fixture) search(s system, query string) *httptest.ResponseRecorder {
+	return fx.send(fx.request(s, "GET", "/STU3/Subscription"+query, access.ReadInteraction, ""))
 }
 
 // ids lists the subscriptions of a page.
@@ -37,13 +37,13 @@ func ids(page fhir.Node) []string {
 }
 
 func TestSearch(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	made := []string{
-		w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
-		w.subscribe(leeds, "MAILBOX1234", about(other, vaccine, gp)),
-		w.subscribe(leeds, "MAILBOX1234", "/Bundle?type=message&MessageHeader.event="+gp+"&subscriptionRuleType=GP_GP_GP&Organization.identifier=B86056"),
+		fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
+		fx.subscribe(leeds, "MAILBOX1234", about(other, vaccine, gp)),
+		fx.subscribe(leeds, "MAILBOX1234", "/Bundle?type=message&MessageHeader.event="+gp+"&subscriptionRuleType=GP_GP_GP&Organization.identifier=B86056"),
 	}
-	foreign := w.subscribe(national, "X26ABC1", about(jack, vaccine))
+	foreign := fx.subscribe(national, "X26ABC1", about(jack, vaccine))
 	identifier := url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|" + jack)
 	for query, want := range map[string][]string{
 		"":                       made,
@@ -59,7 +59,7 @@ func TestSearch(t *testing.T) {
 		"?_count=100000000000000000000000000":              made,
 		"?status=active&mailbox=MAILBOX1234&event=nothing": nil,
 	} {
-		answer := w.search(leeds, query)
+		answer := fx.search(leeds, query)
 		if answer.Code != 200 {
 			t.Errorf("%s: %d %s", query, answer.Code, answer.Body)
 			continue
@@ -72,17 +72,17 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: not a searchset with a link to itself: %s", query, answer.Body)
 		}
 	}
-	if got := ids(parse(t, w.search(national, ""))); !slices.Equal(got, []string{foreign}) {
+	if got := ids(parse(t, fx.search(national, ""))); !slices.Equal(got, []string{foreign}) {
 		t.Errorf("national: expected %v; received %v", foreign, got)
 	}
-	w.silent()
+	fx.silent()
 }
 
 func TestSearchInPages(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	var made []string
 	for n := range 7 {
-		made = append(made, w.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine)))
+		made = append(made, fx.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine)))
 	}
 	var seen []string
 	query := "?status=active&event=" + vaccine + "&_count=3"
@@ -90,10 +90,10 @@ func TestSearchInPages(t *testing.T) {
 		if pages == 3 {
 			t.Fatal("more than three pages")
 		}
-		page := parse(t, w.search(leeds, query))
+		page := parse(t, fx.search(leeds, query))
 		seen = append(seen, ids(page)...)
 		self := page.Child("link").Child("url").Value()
-		if again := parse(t, w.search(leeds, strings.TrimPrefix(self, "http://nems.test/STU3/Subscription"))); !slices.Equal(ids(again), ids(page)) {
+		if again := parse(t, fx.search(leeds, strings.TrimPrefix(self, "http://nems.test/STU3/Subscription"))); !slices.Equal(ids(again), ids(page)) {
 			t.Error("the link to itself leads to another page")
 		}
 		query = ""
@@ -110,12 +110,12 @@ func TestSearchInPages(t *testing.T) {
 
 // TestSearchKeepsPatientsOutOfLinks: links are logged by whoever follows them.
 func TestSearchKeepsPatientsOutOfLinks(t *testing.T) {
-	w := newWorld(t)
-	w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
-	w.subscribe(leeds, "MAILBOX1234", about(jack, gp))
-	form := w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "_count=1&patient="+url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack))
+	fx := newFixture(t)
+	fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	fx.subscribe(leeds, "MAILBOX1234", about(jack, gp))
+	form := fx.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "_count=1&patient="+url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack))
 	form.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-	page := parse(t, w.send(form))
+	page := parse(t, fx.send(form))
 	if page.Count("link") != 2 || page.Count("entry") != 1 {
 		t.Fatalf("expected one entry and two links; received %d and %d", page.Count("entry"), page.Count("link"))
 	}
@@ -125,18 +125,18 @@ func TestSearchKeepsPatientsOutOfLinks(t *testing.T) {
 			t.Errorf("the link %s names the patient", link.Child("relation").Value())
 		}
 		query := strings.TrimPrefix(address, "http://nems.test/STU3/Subscription")
-		refused(t, w.search(national, query), 400, "BAD_REQUEST") // of another system
-		refused(t, w.search(leeds, query[:len(query)-2]), 400, "BAD_REQUEST")
-		refused(t, w.search(leeds, query+"&status=active"), 400, "BAD_REQUEST")
+		refused(t, fx.search(national, query), 400, "BAD_REQUEST") // of another system
+		refused(t, fx.search(leeds, query[:len(query)-2]), 400, "BAD_REQUEST")
+		refused(t, fx.search(leeds, query+"&status=active"), 400, "BAD_REQUEST")
 	}
-	if len(w.entries) == 0 || w.entries[0].Action != "search" || w.entries[0].Patient.Digits() != jack {
-		t.Errorf("the audit does not say whom the search was about: %v", w.entries)
+	if len(fx.entries) == 0 || fx.entries[0].Action != "search" || fx.entries[0].Patient.Digits() != jack {
+		t.Errorf("the audit does not say whom the search was about: %v", fx.entries)
 	}
-	w.silent()
+	fx.silent()
 }
 
 func TestSearchRefuses(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for query, code := range map[string]string{
 		"?foo=1":                  "BAD_REQUEST",
 		"?9912003888":             "BAD_REQUEST",
@@ -167,35 +167,35 @@ func TestSearchRefuses(t *testing.T) {
 		"?patient=https://fhir.nhs.uk/Id/nhs-number|12":         "INVALID_NHS_NUMBER",
 		"?event=a&MessageHeader.event=b":                        "BAD_REQUEST",
 	} {
-		text := refused(t, w.search(leeds, query), 400, code)
+		text := refused(t, fx.search(leeds, query), 400, code)
 		if strings.Contains(text, "99120038") {
 			t.Errorf("%s: the diagnostics hold the number: %s", query, text)
 		}
 	}
-	refused(t, w.send(w.request(leeds, "GET", "/STU3/Subscription", access.CreateInteraction, "")), 400, "MISSING_OR_INVALID_HEADER")
-	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "")), 415, "UNSUPPORTED_MEDIA_TYPE")
-	w.silent()
+	refused(t, fx.send(fx.request(leeds, "GET", "/STU3/Subscription", access.CreateInteraction, "")), 400, "MISSING_OR_INVALID_HEADER")
+	refused(t, fx.send(fx.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, "")), 415, "UNSUPPORTED_MEDIA_TYPE")
+	fx.silent()
 }
 
 // TestSearchOfAllOrganisations: where the token names no organisation (profile
 // observed), a page holds those of all organisations of the registration.
 func TestSearchOfAllOrganisations(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Door.Profile = spine.Observed })
+	fx := newFixture(t, func(c *api.Config) { c.Door.Profile = spine.Observed })
 	made := []string{
-		w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
-		w.subscribe(national, "X26ABC1", about(jack, vaccine)),
-		w.subscribe(leeds, "MAILBOX1234", about(other, vaccine)),
+		fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
+		fx.subscribe(national, "X26ABC1", about(jack, vaccine)),
+		fx.subscribe(leeds, "MAILBOX1234", about(other, vaccine)),
 	}
-	both, _, err := w.World.System(t.Context(), leeds.asid)
+	both, _, err := fx.World.System(t.Context(), leeds.asid)
 	must(t, err)
 	both.ODSCodes = []nhs.ODSCode{"RR8", "X26"}
-	w.only(both.System)
+	fx.only(both.System)
 	nobody := system{asid: leeds.asid}
-	first := parse(t, w.search(nobody, "?_count=2"))
+	first := parse(t, fx.search(nobody, "?_count=2"))
 	if got := ids(first); !slices.Equal(got, made[:2]) || first.Count("link") != 2 {
 		t.Errorf("the first page: expected %v; received %v", made[:2], got)
 	}
-	if got := ids(parse(t, w.search(leeds, ""))); !slices.Equal(got, []string{made[0], made[2]}) {
+	if got := ids(parse(t, fx.search(leeds, ""))); !slices.Equal(got, []string{made[0], made[2]}) {
 		t.Errorf("with an organisation claim: received %v", got)
 	}
 }
@@ -203,11 +203,11 @@ func TestSearchOfAllOrganisations(t *testing.T) {
 // Values with commas between them: any may fit. A search by several patients is
 // a look at each of them.
 func TestSearchForEither(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	made := []string{
-		w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
-		w.subscribe(leeds, "MAILBOX1234", about(other, gp)),
-		w.subscribe(leeds, "MAILBOX1234", about(number(1), "newborn-hearing-1")),
+		fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine)),
+		fx.subscribe(leeds, "MAILBOX1234", about(other, gp)),
+		fx.subscribe(leeds, "MAILBOX1234", about(number(1), "newborn-hearing-1")),
 	}
 	either := func(numbers ...string) string {
 		for i := range numbers {
@@ -226,26 +226,26 @@ func TestSearchForEither(t *testing.T) {
 		"?patient=" + either(jack, jack):                        made[:1],
 		"?patient=" + either(number(1), other) + "&_count=1":    made[1:2],
 	} {
-		if got := ids(parse(t, w.search(leeds, query))); !slices.Equal(got, want) {
+		if got := ids(parse(t, fx.search(leeds, query))); !slices.Equal(got, want) {
 			t.Errorf("%s: expected %v; received %v", query, want, got)
 		}
 	}
-	w.entries = nil
-	w.search(leeds, "?patient="+either(other, jack))
-	if len(w.entries) != 2 || w.entries[0].Patient.Digits() != other || w.entries[1].Patient.Digits() != jack {
-		t.Errorf("the audit does not say that both patients were looked for: %d entries", len(w.entries))
+	fx.entries = nil
+	fx.search(leeds, "?patient="+either(other, jack))
+	if len(fx.entries) != 2 || fx.entries[0].Patient.Digits() != other || fx.entries[1].Patient.Digits() != jack {
+		t.Errorf("the audit does not say that both patients were looked for: %d entries", len(fx.entries))
 	}
 }
 
 // TestSearchCounts: the total alone, of all pages and of the caller's own.
 func TestSearchCounts(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for n := range 3 {
-		w.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine))
+		fx.subscribe(leeds, "MAILBOX1234", about(number(n), vaccine))
 	}
-	w.subscribe(leeds, "MAILBOX1234", about(jack, gp))
-	w.subscribe(national, "X26ABC1", about(jack, gp))
-	next := parse(t, w.search(leeds, "?_count=1&event="+vaccine)).Child("link").Child("url").Value()
+	fx.subscribe(leeds, "MAILBOX1234", about(jack, gp))
+	fx.subscribe(national, "X26ABC1", about(jack, gp))
+	next := parse(t, fx.search(leeds, "?_count=1&event="+vaccine)).Child("link").Child("url").Value()
 	for query, want := range map[string]string{
 		"?_summary=count":                       "4",
 		"?_count=0":                             "4",
@@ -256,17 +256,17 @@ func TestSearchCounts(t *testing.T) {
 		"?_count=0&patient=" + url.QueryEscape("https://fhir.nhs.uk/Id/nhs-number|"+jack):  "1",
 		strings.TrimPrefix(next, "http://nems.test/STU3/Subscription") + "&_summary=count": "3",
 	} {
-		answer := w.search(leeds, query)
+		answer := fx.search(leeds, query)
 		page := parse(t, answer)
 		if answer.Code != 200 || page.Child("total").Value() != want || page.Count("entry") != 0 || page.Count("link") != 1 {
 			t.Errorf("%s: expected a total of %s alone; received %d %s", query, want, answer.Code, answer.Body)
 		}
 		self := strings.TrimPrefix(page.Child("link").Child("url").Value(), "http://nems.test/STU3/Subscription")
-		if again := parse(t, w.search(leeds, self)); again.Child("total").Value() != want {
+		if again := parse(t, fx.search(leeds, self)); again.Child("total").Value() != want {
 			t.Errorf("%s: the link to itself answers %s", query, again.Child("total").Value())
 		}
 	}
-	if page := parse(t, w.search(leeds, "")); page.Child("total").Exists() {
+	if page := parse(t, fx.search(leeds, "")); page.Child("total").Exists() {
 		t.Error("a page has a total")
 	}
 }
@@ -279,8 +279,8 @@ func (many) Count(context.Context, access.Caller, store.SubscriptionQuery) (stor
 }
 
 func TestSearchCountsInPart(t *testing.T) {
-	w := newWorld(t, func(c *api.Config) { c.Broker = many{c.Broker} })
-	page := parse(t, w.search(leeds, "?_summary=count"))
+	fx := newFixture(t, func(c *api.Config) { c.Broker = many{c.Broker} })
+	page := parse(t, fx.search(leeds, "?_summary=count"))
 	outcome := page.At("entry", "resource").Resource()
 	if page.Child("total").Value() != "7" || page.Count("entry") != 1 || !page.At("entry", "search", "mode").EqualValue("outcome") ||
 		!outcome.At("issue", "severity").EqualValue("warning") || !strings.Contains(outcome.At("issue", "diagnostics").Value(), "first 50000 subscriptions") {

@@ -15,27 +15,27 @@ import (
 
 // reads are all the requests that read something: each as it is sent with a
 // query, and what it answers with.
-func (w *world) reads(id string) map[string]func(query string) *httptest.ResponseRecorder {
+func (fx *fixture) reads(id string) map[string]func(query string) *httptest.ResponseRecorder {
 	return map[string]func(query string) *httptest.ResponseRecorder{
 		"read": func(query string) *httptest.ResponseRecorder {
-			return w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?"+query, access.ReadInteraction, ""))
+			return fx.send(fx.request(leeds, "GET", "/STU3/Subscription/"+id+"?"+query, access.ReadInteraction, ""))
 		},
-		"search": func(query string) *httptest.ResponseRecorder { return w.search(leeds, "?"+query) },
+		"search": func(query string) *httptest.ResponseRecorder { return fx.search(leeds, "?"+query) },
 		"search by a form": func(query string) *httptest.ResponseRecorder {
-			r := w.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, query)
+			r := fx.request(leeds, "POST", "/STU3/Subscription/_search", access.ReadInteraction, query)
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			return w.send(r)
+			return fx.send(r)
 		},
 		"search by a form, the view in the URL": func(query string) *httptest.ResponseRecorder {
-			r := w.request(leeds, "POST", "/STU3/Subscription/_search?"+query, access.ReadInteraction, "status=active")
+			r := fx.request(leeds, "POST", "/STU3/Subscription/_search?"+query, access.ReadInteraction, "status=active")
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			return w.send(r)
+			return fx.send(r)
 		},
 		"metadata": func(query string) *httptest.ResponseRecorder {
-			return w.send(httptest.NewRequest("GET", "/STU3/metadata?"+query, nil))
+			return fx.send(httptest.NewRequest("GET", "/STU3/metadata?"+query, nil))
 		},
 		"metadata by OPTIONS": func(query string) *httptest.ResponseRecorder {
-			return w.send(httptest.NewRequest("OPTIONS", "/STU3/?"+query, nil))
+			return fx.send(httptest.NewRequest("OPTIONS", "/STU3/?"+query, nil))
 		},
 	}
 }
@@ -43,10 +43,10 @@ func (w *world) reads(id string) map[string]func(query string) *httptest.Respons
 // TestFormat: every form of _format that STU3 names wins over the Accept header,
 // in answers and in refusals.
 func TestFormat(t *testing.T) {
-	w := newWorld(t)
-	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	fx := newFixture(t)
+	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
 	const xml, json = "application/fhir+xml;charset=utf-8", "application/fhir+json;charset=utf-8"
-	for name, send := range w.reads(id) {
+	for name, send := range fx.reads(id) {
 		for format, want := range map[string]string{
 			"xml": xml, "text/xml": xml, "application/xml": xml, "application/fhir+xml": "application/fhir+xml", "application/xml+fhir": "application/xml+fhir",
 			"json": json, "application/json": json, "application/fhir+json": "application/fhir+json", "JSON": json,
@@ -76,28 +76,28 @@ func TestFormat(t *testing.T) {
 		{"PUT", "/STU3/Subscription/" + zeros, 405, "BAD_REQUEST"},
 		{"GET", "/nowhere", 404, "NO_RECORD_FOUND"},
 	} {
-		answer := w.send(w.request(leeds, c.method, c.path+"?_format=json", access.ReadInteraction, ""))
+		answer := fx.send(fx.request(leeds, c.method, c.path+"?_format=json", access.ReadInteraction, ""))
 		refused(t, answer, c.status, c.code)
 		if answer.Header().Get("Content-Type") != json {
 			t.Errorf("%s %s: the refusal is %s", c.method, c.path, answer.Header().Get("Content-Type"))
 		}
 	}
-	r := w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format=json", access.ReadInteraction, "")
+	r := fx.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format=json", access.ReadInteraction, "")
 	r.Header.Set("Accept", "text/html")
-	if answer := w.send(r); answer.Code != 200 {
+	if answer := fx.send(r); answer.Code != 200 {
 		t.Errorf("_format does not win over an Accept header that is wrong: %d", answer.Code)
 	}
-	publish := w.request(publisher, "POST", "/STU3/Events/1/$process-message?_format=json", access.PublishInteraction("Vaccinations"), "")
-	refused(t, w.send(publish), 415, "UNSUPPORTED_MEDIA_TYPE")
+	publish := fx.request(publisher, "POST", "/STU3/Events/1/$process-message?_format=json", access.PublishInteraction("Vaccinations"), "")
+	refused(t, fx.send(publish), 415, "UNSUPPORTED_MEDIA_TYPE")
 }
 
 // TestPretty: the same resource, in lines.
 func TestPretty(t *testing.T) {
-	w := newWorld(t)
-	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction,
+	fx := newFixture(t)
+	created := fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction,
 		strings.Replace(resource(leeds, "MAILBOX1234", about(jack, vaccine)), "A test", "1 &lt; 2 &gt; 0/&gt;", 1)))
 	id := created.Header().Get("Location")[len("http://nems.test/STU3/Subscription/"):]
-	for name, send := range w.reads(id) {
+	for name, send := range fx.reads(id) {
 		for _, format := range []string{"xml", "json"} {
 			plain, pretty := send("_pretty=false&_format="+format), send("_pretty=true&_format="+format)
 			if strings.Contains(plain.Body.String(), "\n") || strings.Count(pretty.Body.String(), "\n") < 10 {
@@ -111,7 +111,7 @@ func TestPretty(t *testing.T) {
 			}
 		}
 	}
-	refusal := w.send(w.request(leeds, "GET", "/STU3/Patient/1?_pretty=true", access.ReadInteraction, ""))
+	refusal := fx.send(fx.request(leeds, "GET", "/STU3/Patient/1?_pretty=true", access.ReadInteraction, ""))
 	if refused(t, refusal, 501, "NOT_IMPLEMENTED"); !strings.Contains(refusal.Body.String(), "\n  <issue>") {
 		t.Errorf("a refusal is not pretty: %s", refusal.Body)
 	}
@@ -130,8 +130,8 @@ func canonical(n fhir.Node) string {
 // TestSummary: which elements are there, and that the resource says that it is
 // not whole.
 func TestSummary(t *testing.T) {
-	w := newWorld(t)
-	id := w.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
+	fx := newFixture(t)
+	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
 	elements := map[string]map[string]string{
 		"Subscription": {
 			"true": "id meta status contact reason criteria channel", "text": "id meta status reason criteria channel",
@@ -144,7 +144,7 @@ func TestSummary(t *testing.T) {
 			"false": "id name title status date kind software implementation fhirVersion acceptUnknown format format format format rest",
 		},
 	}
-	for name, send := range w.reads(id) {
+	for name, send := range fx.reads(id) {
 		for _, format := range []string{"xml", "json"} {
 			for _, summary := range []string{"true", "text", "data", "false"} {
 				root := parse(t, send("_summary="+summary+"&_format="+format))
@@ -177,8 +177,8 @@ func TestSummary(t *testing.T) {
 		}
 		refused(t, answer, 400, "BAD_REQUEST")
 	}
-	full := parse(t, w.send(httptest.NewRequest("GET", "/STU3/metadata", nil))).Child("rest")
-	short := parse(t, w.send(httptest.NewRequest("GET", "/STU3/metadata?_summary=true", nil))).Child("rest")
+	full := parse(t, fx.send(httptest.NewRequest("GET", "/STU3/metadata", nil))).Child("rest")
+	short := parse(t, fx.send(httptest.NewRequest("GET", "/STU3/metadata?_summary=true", nil))).Child("rest")
 	if !full.Child("documentation").Exists() || short.Child("documentation").Exists() || short.At("resource", "searchParam").Exists() || !short.At("resource", "type").EqualValue("Subscription") {
 		t.Error("the summary of the CapabilityStatement has what STU3 does not mark, or lacks what it does")
 	}
@@ -187,18 +187,18 @@ func TestSummary(t *testing.T) {
 // TestContactsAreKept: the first that is an organisation owns the subscription,
 // the others come back as they were sent, in either format.
 func TestContactsAreKept(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	mail := `<contact><system value="email"/><value value="events@example.org"/><rank value="2"/></contact>`
 	sent := strings.Replace(resource(leeds, "MAILBOX1234", about(jack, vaccine)), "<contact>", mail+"<contact>", 1)
 	sent = strings.Replace(sent, "<reason", `<contact><system value="phone"/><value value="0113 496 0000"/></contact><reason`, 1)
-	created := w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, sent))
+	created := fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, sent))
 	if created.Code != 201 {
 		t.Fatalf("%d %s", created.Code, created.Body)
 	}
 	id := created.Header().Get("Location")[len("http://nems.test/STU3/Subscription/"):]
 	for _, format := range []string{"xml", "json"} {
 		var got []string
-		for contact := range parse(t, w.send(w.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format="+format, access.ReadInteraction, ""))).ChildrenNamed("contact") {
+		for contact := range parse(t, fx.send(fx.request(leeds, "GET", "/STU3/Subscription/"+id+"?_format="+format, access.ReadInteraction, ""))).ChildrenNamed("contact") {
 			got = append(got, contact.Child("system").Value()+" "+contact.Child("value").Value()+" "+contact.Child("rank").Value())
 		}
 		want := "email events@example.org 2|url https://directory.spineservices.nhs.uk/STU3/Organization/RR8 |phone 0113 496 0000 "
@@ -207,29 +207,29 @@ func TestContactsAreKept(t *testing.T) {
 		}
 	}
 	none := strings.Replace(resource(leeds, "MAILBOX1234", about(jack, gp)), `<system value="url"/>`, `<system value="email"/>`, 1)
-	refused(t, w.send(w.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, none)), 422, "INVALID_RESOURCE")
+	refused(t, fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, none)), 422, "INVALID_RESOURCE")
 }
 
 // TestOptionsOnTheBase answers the CapabilityStatement to everybody.
 func TestOptionsOnTheBase(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for _, path := range []string{"/STU3", "/STU3/"} {
-		answer := w.send(httptest.NewRequest("OPTIONS", path, nil))
+		answer := fx.send(httptest.NewRequest("OPTIONS", path, nil))
 		if answer.Code != 200 || parse(t, answer).Name() != "CapabilityStatement" || answer.Header().Get("Allow") != "POST, OPTIONS" {
 			t.Errorf("%s: %d, Allow %q, %s", path, answer.Code, answer.Header().Get("Allow"), answer.Body)
 		}
 	}
 	r := httptest.NewRequest("OPTIONS", "/STU3/", nil)
 	r.Header.Set("Accept", "text/html")
-	refused(t, w.send(r), 415, "UNSUPPORTED_MEDIA_TYPE")
+	refused(t, fx.send(r), 415, "UNSUPPORTED_MEDIA_TYPE")
 }
 
 // TestChallenge: a refused token, or none, is answered with what would be let in
 // (RFC 6750, section 3), and with nothing of the token.
 func TestChallenge(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	token := func(change func(*jwt.Token)) string {
-		k := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: leeds.asid, ODS: leeds.ods, Reason: "directcare", Scope: jwt.ScopeRead}
+		k := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: fx.clock(), ASID: leeds.asid, ODS: leeds.ods, Reason: "directcare", Scope: jwt.ScopeRead}
 		change(&k)
 		return "Bearer " + k.Unsigned()
 	}
@@ -249,9 +249,9 @@ func TestChallenge(t *testing.T) {
 		"no organisation": {[]string{token(func(k *jwt.Token) { k.ODS = "" })}, realm + `, error="invalid_token"`},
 		"another scope":   {[]string{token(func(k *jwt.Token) { k.Scope = jwt.ScopePublish })}, realm + `, error="insufficient_scope", scope="patient/Subscription.read"`},
 	} {
-		r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
+		r := fx.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 		r.Header["Authorization"] = c.headers
-		answer := w.send(r)
+		answer := fx.send(r)
 		refused(t, answer, 400, "MISSING_OR_INVALID_HEADER")
 		if got := answer.Header().Values("WWW-Authenticate"); len(got) != 1 || got[0] != c.want {
 			t.Errorf("%s: expected %s; received %q", name, c.want, got)
@@ -261,9 +261,9 @@ func TestChallenge(t *testing.T) {
 		"fromASID":      func(r *http.Request) { r.Header.Del("fromASID") },
 		"InteractionID": func(r *http.Request) { r.Header.Set("InteractionID", access.CreateInteraction) },
 	} {
-		r := w.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
+		r := fx.request(leeds, "GET", "/STU3/Subscription", access.ReadInteraction, "")
 		change(r)
-		if answer := w.send(r); answer.Code != 400 || answer.Header().Get("WWW-Authenticate") != "" {
+		if answer := fx.send(r); answer.Code != 400 || answer.Header().Get("WWW-Authenticate") != "" {
 			t.Errorf("%s: %d, WWW-Authenticate %q", name, answer.Code, answer.Header().Get("WWW-Authenticate"))
 		}
 	}

@@ -15,24 +15,24 @@ import (
 // TestNothingIsDoneForWhoHasGone: neither publishing nor subscribing goes on when
 // nobody waits for the answer.
 func TestNothingIsDoneForWhoHasGone(t *testing.T) {
-	w := newWorld(t)
-	registered, _, err := w.patients.System(t.Context(), publisher)
+	fx := newFixture(t)
+	registered, _, err := fx.patients.System(t.Context(), publisher)
 	if err != nil {
 		t.Fatal(err)
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	caller := access.Caller{System: registered.System, ASID: publisher, Interaction: access.Interaction{Event: vaccinations}}
-	if _, err := w.Publish(gone, caller, w.message(vaccinations, ""), ""); !errors.Is(err, context.Canceled) {
+	if _, err := fx.Publish(gone, caller, fx.message(vaccinations, ""), ""); !errors.Is(err, context.Canceled) {
 		t.Errorf("publish: %v", err)
 	}
-	if w.journal.accepted.Event != 0 {
+	if fx.journal.accepted.Event != 0 {
 		t.Error("the event was kept")
 	}
 	subscription := `<Subscription xmlns="http://hl7.org/fhir"><status value="requested"/><contact><system value="url"/>` +
 		`<value value="https://directory.spineservices.nhs.uk/STU3/Organization/RR8"/><use value="work"/></contact><reason value="r"/>` +
 		`<criteria value="/Bundle?type=message"/><channel><type value="message"/><endpoint value="X"/></channel></Subscription>`
-	if _, err := w.Subscribe(gone, caller, []byte(subscription)); !errors.Is(err, context.Canceled) {
+	if _, err := fx.Subscribe(gone, caller, []byte(subscription)); !errors.Is(err, context.Canceled) {
 		t.Errorf("subscribe: %v", err)
 	}
 }
@@ -40,8 +40,8 @@ func TestNothingIsDoneForWhoHasGone(t *testing.T) {
 // TestPlacesOfAPatientAreBounded: each costs a look-up, and a key that is matched
 // while others wait. Repeated ones cost nothing.
 func TestPlacesOfAPatientAreBounded(t *testing.T) {
-	w := newWorld(t)
-	message := string(w.messageAbout("pds-change-of-address-1", example.Patient{}))
+	fx := newFixture(t)
+	message := string(fx.messageAbout("pds-change-of-address-1", example.Patient{}))
 	at := strings.Index(message, "<address>")
 	with := func(places, each int) []byte {
 		var more strings.Builder
@@ -50,11 +50,11 @@ func TestPlacesOfAPatientAreBounded(t *testing.T) {
 		}
 		return []byte(message[:at] + more.String() + message[at:])
 	}
-	if err := w.publishAs(demographics, "pds-change-of-address-1", with(50, 100)); err != nil {
+	if err := fx.publishAs(demographics, "pds-change-of-address-1", with(50, 100)); err != nil {
 		t.Errorf("fifty places: %v", err)
 	}
 	var refusal *refuse.Refusal
-	if err := w.publishAs(demographics, "pds-change-of-address-1", with(5000, 1)); !errors.As(err, &refusal) || !strings.Contains(refusal.Error(), "postcodes and practices") {
+	if err := fx.publishAs(demographics, "pds-change-of-address-1", with(5000, 1)); !errors.As(err, &refusal) || !strings.Contains(refusal.Error(), "postcodes and practices") {
 		t.Errorf("five thousand places: %v", err)
 	}
 }

@@ -26,15 +26,15 @@ func TestRouteDeferredWhileSomeAreAway(t *testing.T) {
 		"ten away, the first": {"aaaaaaaaaat", 0, directory.ErrAway},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.patients.away[number(t, jack)] = true
-			patients := map[rune][]byte{'a': w.message(vaccinations, jack), 't': w.message(vaccinations, other)}
+			fx := newFixture(t)
+			fx.patients.away[number(t, jack)] = true
+			patients := map[rune][]byte{'a': fx.message(vaccinations, jack), 't': fx.message(vaccinations, other)}
 			for i, away := range c.waiting {
-				w.journal.waiting[store.EventID(i+1)] = patients[away]
+				fx.journal.waiting[store.EventID(i+1)] = patients[away]
 			}
-			routed, err := w.RouteDeferred(t.Context())
-			if routed != c.routed || !errors.Is(err, c.err) || err != nil && c.err == nil || len(w.journal.routed) != routed {
-				t.Errorf("expected %d, %v; got %d (%v), %v", c.routed, c.err, routed, w.journal.routed, err)
+			routed, err := fx.RouteDeferred(t.Context())
+			if routed != c.routed || !errors.Is(err, c.err) || err != nil && c.err == nil || len(fx.journal.routed) != routed {
+				t.Errorf("expected %d, %v; got %d (%v), %v", c.routed, c.err, routed, fx.journal.routed, err)
 			}
 		})
 	}
@@ -43,12 +43,12 @@ func TestRouteDeferredWhileSomeAreAway(t *testing.T) {
 // A change that waited for PDS is routed by what it carries, though PDS, back
 // again, shows the old record still.
 func TestDeferredChangeIsNewerThanTheRecord(t *testing.T) {
-	w := newWorld(t)
-	w.journal.waiting[1] = w.messageAbout(changeOfGP, example.Patient{Practice: newPractice})
-	if routed, err := w.RouteDeferred(t.Context()); err != nil || routed != 1 {
+	fx := newFixture(t)
+	fx.journal.waiting[1] = fx.messageAbout(changeOfGP, example.Patient{Practice: newPractice})
+	if routed, err := fx.RouteDeferred(t.Context()); err != nil || routed != 1 {
 		t.Fatalf("routed %d, %v", routed, err)
 	}
-	if key := (subscription.RouteKey{Kind: subscription.ByPractice, Value: newPractice}); !slices.Contains(w.journal.facts.Keys, key) {
-		t.Errorf("expected practice %s among the keys, got %v", newPractice, w.journal.facts.Keys)
+	if key := (subscription.RouteKey{Kind: subscription.ByPractice, Value: newPractice}); !slices.Contains(fx.journal.facts.Keys, key) {
+		t.Errorf("expected practice %s among the keys, got %v", newPractice, fx.journal.facts.Keys)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // TestFlagged: whoever is stored with an event is asked for, and only where an
 // earlier version stored nobody, whoever its message names.
 func TestFlagged(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	const jack, sensitive, invalid, unknown = "9912003888", "9990000026", "9990000034", "9990000018"
 	number := func(digits string) *nhs.NHSNumber {
 		n, err := nhs.ParseNHSNumber(digits)
@@ -22,7 +22,7 @@ func TestFlagged(t *testing.T) {
 		}
 		return &n
 	}
-	about := func(digits string) []byte { return w.message(vaccinations, digits) }
+	about := func(digits string) []byte { return fx.message(vaccinations, digits) }
 	nobody := []byte(strings.ReplaceAll(string(about(jack)), jack, "1"))
 	for name, c := range map[string]struct {
 		event store.Event
@@ -39,13 +39,13 @@ func TestFlagged(t *testing.T) {
 		"not stored: no number":           {store.Event{Message: nobody}, false},
 		"not stored: nothing can be read": {store.Event{Message: []byte("<")}, false},
 	} {
-		if got, err := w.Flagged(t.Context(), c.event); got != c.want || err != nil {
+		if got, err := fx.Flagged(t.Context(), c.event); got != c.want || err != nil {
 			t.Errorf("%s: %t, %v", name, got, err)
 		}
 	}
-	w.patients.SetAway(true)
-	w.patients.Forget(*number(sensitive))
-	if _, err := w.Flagged(t.Context(), store.Event{Patient: number(sensitive)}); !errors.Is(err, directory.ErrAway) {
+	fx.patients.SetAway(true)
+	fx.patients.Forget(*number(sensitive))
+	if _, err := fx.Flagged(t.Context(), store.Event{Patient: number(sensitive)}); !errors.Is(err, directory.ErrAway) {
 		t.Errorf("expected %v; received %v", directory.ErrAway, err)
 	}
 }

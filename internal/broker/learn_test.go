@@ -51,12 +51,12 @@ func (j *journal) PatientChanges(_ context.Context, from int64, _ int) (store.Pa
 	return store.PatientChanges{Events: []store.EventID{store.EventID(from + 1)}, Next: from + 1, Mark: from + 1}, nil
 }
 
-// taught is a world whose directory learns, and what the audit says of that.
-func taught(t *testing.T) (w world, p *pupil, entries *[]audit.Entry) {
+// taught is a fixture whose directory learns, and what the audit says of that.
+func taught(t *testing.T) (fx fixture, p *pupil, entries *[]audit.Entry) {
 	t.Helper()
-	w, p, entries = newWorld(t), &pupil{}, &[]audit.Entry{}
-	w.Learner, w.Record = p, func(e audit.Entry) { *entries = append(*entries, e) }
-	return w, p, entries
+	fx, p, entries = newFixture(t), &pupil{}, &[]audit.Entry{}
+	fx.Learner, fx.Record = p, func(e audit.Entry) { *entries = append(*entries, e) }
+	return fx, p, entries
 }
 
 var (
@@ -99,13 +99,13 @@ func TestWhatEventsTeach(t *testing.T) {
 		"change of GP by another publisher": {publisher, changeOfGP, about, nil, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, p, entries := taught(t)
-			message := updated.ReplaceAll(w.messageAbout(test.code, test.about), []byte(`<lastUpdated value="2026-03-01T13:00:00+01:00"/>`))
+			fx, p, entries := taught(t)
+			message := updated.ReplaceAll(fx.messageAbout(test.code, test.about), []byte(`<lastUpdated value="2026-03-01T13:00:00+01:00"/>`))
 			message = bornYesterday.ReplaceAll(message, []byte(`<birthDate value="2017-10-02">`))
 			if test.change != nil {
 				message = test.change(message)
 			}
-			err := w.publishAs(test.publisher, test.code, message)
+			err := fx.publishAs(test.publisher, test.code, message)
 			var refused *refuse.Refusal
 			if err != nil && !errors.As(err, &refused) {
 				t.Fatal(err)
@@ -128,9 +128,9 @@ func TestWhatEventsTeach(t *testing.T) {
 
 // What changes nothing is no entry of the audit.
 func TestNothingLearntIsNotAudited(t *testing.T) {
-	w, p, entries := taught(t)
+	fx, p, entries := taught(t)
 	p.same = true
-	if err := w.publishAs(demographics, changeOfGP, w.message(changeOfGP, jack)); err != nil || len(p.taught) != 1 || len(*entries) != 0 {
+	if err := fx.publishAs(demographics, changeOfGP, fx.message(changeOfGP, jack)); err != nil || len(p.taught) != 1 || len(*entries) != 0 {
 		t.Errorf("%v, %d changes, %d entries", err, len(p.taught), len(*entries))
 	}
 }
@@ -138,22 +138,22 @@ func TestNothingLearntIsNotAudited(t *testing.T) {
 // A directory that cannot learn costs the publisher nothing: the event is kept,
 // and taught again until it is known.
 func TestLearningIsMadeGood(t *testing.T) {
-	w, p, _ := taught(t)
+	fx, p, _ := taught(t)
 	p.fails = errors.New("the disk is full")
-	if err := w.publishAs(demographics, changeOfGP, w.message(changeOfGP, jack)); err != nil {
+	if err := fx.publishAs(demographics, changeOfGP, fx.message(changeOfGP, jack)); err != nil {
 		t.Errorf("publish: %v", err)
 	}
 	for n := range store.EventID(3) {
-		w.journal.waiting[n+1] = w.message(changeOfGP, jack)
+		fx.journal.waiting[n+1] = fx.message(changeOfGP, jack)
 	}
-	if learnt, err := w.CatchUp(t.Context()); err == nil || learnt != 0 || p.mark != 0 {
+	if learnt, err := fx.CatchUp(t.Context()); err == nil || learnt != 0 || p.mark != 0 {
 		t.Errorf("while it fails: %d events, mark %d, %v", learnt, p.mark, err)
 	}
 	p.fails = nil
-	if learnt, err := w.CatchUp(t.Context()); err != nil || learnt != 3 || p.mark != 3 || len(p.taught) != 3 {
+	if learnt, err := fx.CatchUp(t.Context()); err != nil || learnt != 3 || p.mark != 3 || len(p.taught) != 3 {
 		t.Errorf("afterwards: %d events, mark %d, %v", learnt, p.mark, err)
 	}
-	if learnt, err := w.CatchUp(t.Context()); err != nil || learnt != 0 {
+	if learnt, err := fx.CatchUp(t.Context()); err != nil || learnt != 0 {
 		t.Errorf("again: %d events, %v", learnt, err)
 	}
 }

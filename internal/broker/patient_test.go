@@ -88,15 +88,15 @@ func (m *memory) Forget(n nhs.NHSNumber) {
 	delete(m.known, n)
 }
 
-// world is a broker over a journal and the dev world.
-type world struct {
+// fixture is a broker over a journal and the dev world.
+type fixture struct {
 	*testing.T
 	*broker.Broker
 	journal  *journal
 	patients *memory
 }
 
-func newWorld(t *testing.T) world {
+func newFixture(t *testing.T) fixture {
 	t.Helper()
 	dev, err := devworld.New()
 	if err != nil {
@@ -106,57 +106,57 @@ func newWorld(t *testing.T) world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := world{T: t, journal: &journal{at: time.Now(), waiting: map[store.EventID][]byte{}},
+	fx := fixture{T: t, journal: &journal{at: time.Now(), waiting: map[store.EventID][]byte{}},
 		patients: &memory{World: dev, known: map[nhs.NHSNumber]directory.Patient{}, away: map[nhs.NHSNumber]bool{}}}
-	w.Broker = broker.New(broker.Config{
-		Journal: w.journal, Catalogue: func() *catalogue.Catalogue { return types },
-		Patients: w.patients, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"), Now: time.Now,
+	fx.Broker = broker.New(broker.Config{
+		Journal: fx.journal, Catalogue: func() *catalogue.Catalogue { return types },
+		Patients: fx.patients, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"), Now: time.Now,
 	})
-	return w
+	return fx
 }
 
 // message is an event about a patient, "" for the dev world's Jack.
-func (w world) message(code, patient string) []byte {
-	w.Helper()
-	return w.messageAbout(code, example.Patient{NHSNumber: patient})
+func (fx fixture) message(code, patient string) []byte {
+	fx.Helper()
+	return fx.messageAbout(code, example.Patient{NHSNumber: patient})
 }
 
-func (w world) messageAbout(code string, about example.Patient) []byte {
-	w.Helper()
+func (fx fixture) messageAbout(code string, about example.Patient) []byte {
+	fx.Helper()
 	message, err := example.Message(code, "new", about)
 	if err != nil {
-		w.Fatal(err)
+		fx.Fatal(err)
 	}
 	return message
 }
 
 // publish sends an event about Jack as a system of the dev world.
-func (w world) publish(asid nhs.ASID, code string) error {
-	w.Helper()
-	return w.publishAbout(asid, code, example.Patient{})
+func (fx fixture) publish(asid nhs.ASID, code string) error {
+	fx.Helper()
+	return fx.publishAbout(asid, code, example.Patient{})
 }
 
-func (w world) publishAbout(asid nhs.ASID, code string, about example.Patient) error {
-	w.Helper()
-	return w.publishAs(asid, code, w.messageAbout(code, about))
+func (fx fixture) publishAbout(asid nhs.ASID, code string, about example.Patient) error {
+	fx.Helper()
+	return fx.publishAs(asid, code, fx.messageAbout(code, about))
 }
 
 // publishAs sends a message as a system of the dev world.
-func (w world) publishAs(asid nhs.ASID, code string, message []byte) error {
-	w.Helper()
-	registered, _, err := w.patients.System(w.Context(), asid)
+func (fx fixture) publishAs(asid nhs.ASID, code string, message []byte) error {
+	fx.Helper()
+	registered, _, err := fx.patients.System(fx.Context(), asid)
 	if err != nil {
-		w.Fatal(err)
+		fx.Fatal(err)
 	}
-	_, err = w.Publish(w.Context(), access.Caller{System: registered.System, ASID: asid, Interaction: access.Interaction{Event: code}}, message, "")
+	_, err = fx.Publish(fx.Context(), access.Caller{System: registered.System, ASID: asid, Interaction: access.Interaction{Event: code}}, message, "")
 	return err
 }
 
 // wantPractice tells whether the last event was matched by this practice.
-func (w world) wantPractice(why, practice string) {
-	w.Helper()
-	if keys := w.journal.accepted.Facts.Keys; !slices.Contains(keys, subscription.RouteKey{Kind: subscription.ByPractice, Value: practice}) {
-		w.Errorf("%s: expected practice %s among the keys, got %v", why, practice, keys)
+func (fx fixture) wantPractice(why, practice string) {
+	fx.Helper()
+	if keys := fx.journal.accepted.Facts.Keys; !slices.Contains(keys, subscription.RouteKey{Kind: subscription.ByPractice, Value: practice}) {
+		fx.Errorf("%s: expected practice %s among the keys, got %v", why, practice, keys)
 	}
 }
 
@@ -183,25 +183,25 @@ func number(t *testing.T, digits string) nhs.NHSNumber {
 // A change of GP that PDS published is matched by what it carries, whatever PDS
 // still shows or was remembered, and those after it by what PDS shows then.
 func TestChangeOfRecordIsSeenAtOnce(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	must(w.publish(publisher, vaccinations))
-	w.wantPractice("at first", oldPractice)
-	record, err := w.patients.World.Patient(t.Context(), number(t, jack))
+	must(fx.publish(publisher, vaccinations))
+	fx.wantPractice("at first", oldPractice)
+	record, err := fx.patients.World.Patient(t.Context(), number(t, jack))
 	must(err)
 	var refused *refuse.Refusal
-	if err := w.publish(publisher, changeOfGP); !errors.As(err, &refused) {
+	if err := fx.publish(publisher, changeOfGP); !errors.As(err, &refused) {
 		t.Errorf("published by another than the Spine: %v", err)
 	}
-	must(w.publishAbout(demographics, changeOfGP, example.Patient{Practice: newPractice}))
-	w.wantPractice("the change itself", newPractice)
+	must(fx.publishAbout(demographics, changeOfGP, example.Patient{Practice: newPractice}))
+	fx.wantPractice("the change itself", newPractice)
 	record.GP = newPractice
-	must(w.patients.PutPatients(t.Context(), []directory.Patient{record}))
-	must(w.publish(publisher, vaccinations))
-	w.wantPractice("after the change", newPractice)
+	must(fx.patients.PutPatients(t.Context(), []directory.Patient{record}))
+	must(fx.publish(publisher, vaccinations))
+	fx.wantPractice("after the change", newPractice)
 }

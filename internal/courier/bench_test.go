@@ -22,21 +22,21 @@ func BenchmarkLink(b *testing.B) {
 		for n := range boxes {
 			recipients = append(recipients, fmt.Sprintf("BOX%d", n))
 		}
-		w := newWorld(b, setting{recipients: recipients, running: true, faults: &mailbox.Faults{Latency: 50 * time.Millisecond}})
+		fx := newFixture(b, setting{recipients: recipients, running: true, faults: &mailbox.Faults{Latency: 50 * time.Millisecond}})
 		for n := range events {
-			w.publish(n)
+			fx.publish(n)
 		}
 		b.StartTimer()
 		begun := time.Now()
-		stop := w.run(func(c *courier.Config) { c.Reports = time.Hour })
-		w.eventually("all sent", func() bool {
-			logs, err := w.db.Backlogs(b.Context(), 1)
+		stop := fx.run(func(c *courier.Config) { c.Reports = time.Hour })
+		fx.eventually("all sent", func() bool {
+			logs, err := fx.db.Backlogs(b.Context(), 1)
 			return err == nil && logs[0].Waiting == 0
 		})
 		took := time.Since(begun)
 		b.StopTimer()
 		stop()
-		if n := len(w.in(store.Sent)); n != boxes*events {
+		if n := len(fx.in(store.Sent)); n != boxes*events {
 			b.Fatalf("%d sent", n)
 		}
 		b.ReportMetric(boxes*events/took.Seconds(), "deliveries/s")
@@ -50,21 +50,21 @@ func BenchmarkLink(b *testing.B) {
 func BenchmarkBesideDeadMailbox(b *testing.B) {
 	for _, waiting := range []int{0, 20_000} {
 		b.Run(strconv.Itoa(waiting), func(b *testing.B) {
-			w := newWorld(b, setting{recipients: []string{"DEAD", "ALIVE"}, silent: true, running: true})
-			w.failing(deadMailbox)
+			fx := newFixture(b, setting{recipients: []string{"DEAD", "ALIVE"}, silent: true, running: true})
+			fx.failing(deadMailbox)
 			if waiting > 0 {
-				w.subscribe("DEAD", "")
+				fx.subscribe("DEAD", "")
 			}
 			for n := range waiting {
-				w.publish(n)
+				fx.publish(n)
 			}
-			w.subscribe("ALIVE", "")
-			w.run(func(c *courier.Config) { c.Backoff, c.MostBackoff, c.Reports = time.Second, time.Minute, time.Hour })
+			fx.subscribe("ALIVE", "")
+			fx.run(func(c *courier.Config) { c.Backoff, c.MostBackoff, c.Reports = time.Second, time.Minute, time.Hour })
 			var took []time.Duration
 			for n := 0; b.Loop(); n++ {
 				begun := time.Now()
-				w.publish(n)
-				w.eventually("it arrives", func() bool { return len(w.arrived("ALIVE")) > n })
+				fx.publish(n)
+				fx.eventually("it arrives", func() bool { return len(fx.arrived("ALIVE")) > n })
 				took = append(took, time.Since(begun))
 			}
 			slices.Sort(took)

@@ -15,21 +15,21 @@ import (
 
 // Copies arrive unchanged, in order, with the headers of the specification.
 func TestDelivers(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A", "B"}})
+	fx := newFixture(t, setting{recipients: []string{"A", "B"}})
 	var events []store.EventID
 	for n := range 120 { // more than two batches
-		events = append(events, w.publish(n))
+		events = append(events, fx.publish(n))
 	}
-	w.run()
-	w.eventually("all sent", func() bool { return len(w.in(store.Sent)) == 240 })
+	fx.run()
+	fx.eventually("all sent", func() bool { return len(fx.in(store.Sent)) == 240 })
 	for _, box := range []string{"A", "B"} {
-		got := w.arrived(box)
+		got := fx.arrived(box)
 		if len(got) != len(events) {
 			t.Fatalf("%s has %d copies", box, len(got))
 		}
 		for n, m := range got {
-			if w.body(m) != message(n) {
-				t.Fatalf("%s: copy %d is %s", box, n, w.body(m))
+			if fx.body(m) != message(n) {
+				t.Fatalf("%s: copy %d is %s", box, n, fx.body(m))
 			}
 		}
 		m := got[0]
@@ -38,7 +38,7 @@ func TestDelivers(t *testing.T) {
 			t.Errorf("headers: %+v", m)
 		}
 	}
-	for _, d := range w.in(store.Sent) {
+	for _, d := range fx.in(store.Sent) {
 		if d.MESHID == "" || d.Attempts != 1 || d.Uncertain {
 			t.Errorf("sent: %+v", d)
 		}
@@ -49,21 +49,21 @@ func TestDelivers(t *testing.T) {
 // its answer was lost, and every repeat has the same local id.
 func TestFaults(t *testing.T) {
 	boxes := []string{"A", "B", "C", "D", "E", "F"}
-	w := newWorld(t, setting{recipients: boxes, running: true, faults: &mailbox.Faults{
+	fx := newFixture(t, setting{recipients: boxes, running: true, faults: &mailbox.Faults{
 		Seed: 7, DropRate: 0.1, ErrorRate: 0.05, Errors: []int{500, 503, 429}, Latency: 100 * time.Microsecond, Jitter: time.Millisecond,
 	}})
 	const events = 100
 	for n := range events {
-		w.publish(n)
+		fx.publish(n)
 	}
-	w.run()
-	w.eventually("all sent", func() bool { return len(w.in(store.Sent)) == events*len(boxes) })
+	fx.run()
+	fx.eventually("all sent", func() bool { return len(fx.in(store.Sent)) == events*len(boxes) })
 	copies, duplicates := 0, 0
 	for _, box := range boxes {
 		byID, bodies := map[string]int{}, map[string]bool{}
-		for _, m := range w.arrived(box) {
+		for _, m := range fx.arrived(box) {
 			byID[m.LocalID]++
-			bodies[w.body(m)] = true
+			bodies[fx.body(m)] = true
 			copies++
 		}
 		if len(byID) != events || len(bodies) != events {
@@ -73,7 +73,7 @@ func TestFaults(t *testing.T) {
 			duplicates += n - 1
 		}
 	}
-	lost := int(w.trip.lost.Load())
+	lost := int(fx.trip.lost.Load())
 	if lost == 0 {
 		t.Error("the network lost nothing: this proves nothing")
 	}
@@ -86,26 +86,26 @@ func TestFaults(t *testing.T) {
 // A delivery that the MESH refuses permanently is parked after one attempt and
 // holds up nothing. An operator's retry sends it once the reason is gone.
 func TestParked(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.subscribe("NOBODY", "") // a mailbox that the MESH does not know
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.subscribe("NOBODY", "") // a mailbox that the MESH does not know
 	for n := range 3 {
-		w.publish(n)
+		fx.publish(n)
 	}
-	w.run()
-	w.eventually("parked", func() bool { return len(w.in(store.Parked)) == 3 && len(w.in(store.Sent)) == 3 })
-	for _, d := range w.in(store.Parked) {
+	fx.run()
+	fx.eventually("parked", func() bool { return len(fx.in(store.Parked)) == 3 && len(fx.in(store.Sent)) == 3 })
+	for _, d := range fx.in(store.Parked) {
 		if d.MailboxID != "NOBODY" || d.Attempts != 1 || d.ErrorCode != "12" || d.ErrorText == "" {
 			t.Errorf("parked: %+v", d)
 		}
 	}
-	if n := w.auditedAs("park"); n != 3 {
+	if n := fx.auditedAs("park"); n != 3 {
 		t.Errorf("%d audited", n)
 	}
-	d := w.in(store.Parked)[0]
-	w.must(w.db.RetryDelivery(t.Context(), d.ID, w.now(), entry("retry")))
-	w.eventually("refused again", func() bool {
-		again, err := w.db.Delivery(t.Context(), d.ID)
-		return err == nil && again.State == store.Parked && again.Attempts == 1 && w.trip.sends.Load() == 7
+	d := fx.in(store.Parked)[0]
+	fx.must(fx.db.RetryDelivery(t.Context(), d.ID, fx.now(), entry("retry")))
+	fx.eventually("refused again", func() bool {
+		again, err := fx.db.Delivery(t.Context(), d.ID)
+		return err == nil && again.State == store.Parked && again.Attempts == 1 && fx.trip.sends.Load() == 7
 	})
 }
 
@@ -135,15 +135,15 @@ func (r *resting) ClaimLanes(ctx context.Context, owner string, lease time.Durat
 // however many lanes were given back before.
 func TestFollowsSoon(t *testing.T) {
 	const poll = 8 * time.Second
-	w := newWorld(t, setting{recipients: []string{"A", "B", "C", "D", "E", "F", "G", "H"}})
-	outbox := &resting{Outbox: w.db}
+	fx := newFixture(t, setting{recipients: []string{"A", "B", "C", "D", "E", "F", "G", "H"}})
+	outbox := &resting{Outbox: fx.db}
 	outbox.busy.Store(8)
-	w.publish(0)
-	w.run(func(c *courier.Config) { c.Outbox, c.Poll = outbox, poll })
-	w.eventually("at rest", outbox.rests.Load)
+	fx.publish(0)
+	fx.run(func(c *courier.Config) { c.Outbox, c.Poll = outbox, poll })
+	fx.eventually("at rest", outbox.rests.Load)
 	begun := time.Now()
-	w.publish(1)
-	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 16 })
+	fx.publish(1)
+	fx.eventually("sent", func() bool { return len(fx.in(store.Sent)) == 16 })
 	if took := time.Since(begun); took > poll/4 {
 		t.Errorf("the second event waited %s", took)
 	}
@@ -161,42 +161,42 @@ func deadMailbox(r *http.Request) error {
 // A mailbox to which every send fails delays the others by no more than the
 // time of its own attempts.
 func TestLanesAreIsolated(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"DEAD", "A", "B"}})
-	w.failing(deadMailbox)
+	fx := newFixture(t, setting{recipients: []string{"DEAD", "A", "B"}})
+	fx.failing(deadMailbox)
 	for n := range 60 {
-		w.publish(n)
+		fx.publish(n)
 	}
-	w.run(func(c *courier.Config) {
+	fx.run(func(c *courier.Config) {
 		c.Backoff, c.MostBackoff, c.Trip = time.Hour, time.Hour, 1000
 		c.Lease = 10_000 * time.Hour // the clock will be moved: claims must not expire while this machine is slow
 	})
-	w.eventually("the others have all", func() bool { return len(w.arrived("A")) == 60 && len(w.arrived("B")) == 60 })
-	w.eventually("only the dead one waits", func() bool { return len(w.in(store.Waiting)) == 60 })
-	w.trip.fail.Store(nil)
-	w.eventually("the dead one too", func() bool { w.clock.move(time.Minute); return len(w.arrived("DEAD")) == 60 })
+	fx.eventually("the others have all", func() bool { return len(fx.arrived("A")) == 60 && len(fx.arrived("B")) == 60 })
+	fx.eventually("only the dead one waits", func() bool { return len(fx.in(store.Waiting)) == 60 })
+	fx.trip.fail.Store(nil)
+	fx.eventually("the dead one too", func() bool { fx.clock.move(time.Minute); return len(fx.arrived("DEAD")) == 60 })
 }
 
 // While nothing answers, the breaker lets one probe through at a time. Once the
 // MESH is back, waiting deliveries are sent in order.
 func TestBreaker(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A", "B", "C", "D"}, running: true})
+	fx := newFixture(t, setting{recipients: []string{"A", "B", "C", "D"}, running: true})
 	var away atomic.Int64
-	w.failing(func(*http.Request) error { away.Add(1); return errCut })
+	fx.failing(func(*http.Request) error { away.Add(1); return errCut })
 	for n := range 10 {
-		w.publish(n)
+		fx.publish(n)
 	}
-	w.run(func(c *courier.Config) {
+	fx.run(func(c *courier.Config) {
 		c.Trip, c.Rest, c.Reports = 3, 20*time.Millisecond, time.Hour
 	})
-	w.eventually("several probes", func() bool { return away.Load() > 8 })
-	if n := len(w.in(store.Waiting)); n != 40 {
+	fx.eventually("several probes", func() bool { return away.Load() > 8 })
+	if n := len(fx.in(store.Waiting)); n != 40 {
 		t.Errorf("%d wait", n)
 	}
-	w.trip.fail.Store(nil)
-	w.eventually("all sent", func() bool { return len(w.in(store.Sent)) == 40 })
-	for n, m := range w.arrived("A") {
-		if w.body(m) != message(n) {
-			t.Fatalf("copy %d is %s", n, w.body(m))
+	fx.trip.fail.Store(nil)
+	fx.eventually("all sent", func() bool { return len(fx.in(store.Sent)) == 40 })
+	for n, m := range fx.arrived("A") {
+		if fx.body(m) != message(n) {
+			t.Fatalf("copy %d is %s", n, fx.body(m))
 		}
 	}
 }
@@ -205,41 +205,41 @@ func TestBreaker(t *testing.T) {
 // number when the MESH itself returns errors.
 func TestGivesUp(t *testing.T) {
 	t.Run("age", func(t *testing.T) {
-		w := newWorld(t, setting{recipients: []string{"A"}})
-		w.failing(func(*http.Request) error { return errCut })
-		w.publish(1)
-		w.run(func(c *courier.Config) { c.GiveUp, c.Reports = 48*time.Hour, time.Hour })
-		w.eventually("an attempt", func() bool { return w.in(store.Waiting)[0].Uncertain })
-		w.clock.move(48 * time.Hour)
+		fx := newFixture(t, setting{recipients: []string{"A"}})
+		fx.failing(func(*http.Request) error { return errCut })
+		fx.publish(1)
+		fx.run(func(c *courier.Config) { c.GiveUp, c.Reports = 48*time.Hour, time.Hour })
+		fx.eventually("an attempt", func() bool { return fx.in(store.Waiting)[0].Uncertain })
+		fx.clock.move(48 * time.Hour)
 		// The clock goes on, because the lane may be given back with its pause
 		// only after the move.
-		w.eventually("parked", func() bool { w.clock.move(time.Minute); return len(w.in(store.Parked)) == 1 })
+		fx.eventually("parked", func() bool { fx.clock.move(time.Minute); return len(fx.in(store.Parked)) == 1 })
 	})
 	t.Run("age, by a clock that jumped", func(t *testing.T) {
-		w := newWorld(t, setting{recipients: []string{"A"}})
+		fx := newFixture(t, setting{recipients: []string{"A"}})
 		var tries atomic.Int64
-		w.failing(func(*http.Request) error { tries.Add(1); return errCut })
-		w.publish(1)
-		w.run(func(c *courier.Config) {
+		fx.failing(func(*http.Request) error { tries.Add(1); return errCut })
+		fx.publish(1)
+		fx.run(func(c *courier.Config) {
 			c.GiveUp, c.Reports, c.Settled = 48*time.Hour, time.Hour, func() time.Time { return start }
 		})
-		w.eventually("an attempt", func() bool { return w.in(store.Waiting)[0].Uncertain })
-		w.clock.move(10 * 365 * 24 * time.Hour)
+		fx.eventually("an attempt", func() bool { return fx.in(store.Waiting)[0].Uncertain })
+		fx.clock.move(10 * 365 * 24 * time.Hour)
 		made := tries.Load()
-		w.eventually("two more", func() bool {
-			w.clock.move(time.Minute)
-			return tries.Load() >= made+2 || len(w.in(store.Parked)) > 0
+		fx.eventually("two more", func() bool {
+			fx.clock.move(time.Minute)
+			return tries.Load() >= made+2 || len(fx.in(store.Parked)) > 0
 		})
-		if len(w.in(store.Parked)) > 0 {
+		if len(fx.in(store.Parked)) > 0 {
 			t.Error("it was given up")
 		}
 	})
 	t.Run("refusals", func(t *testing.T) {
-		w := newWorld(t, setting{recipients: []string{"A"}, running: true, faults: &mailbox.Faults{ErrorRate: 1, Errors: []int{500}}})
-		w.publish(1)
-		w.run(func(c *courier.Config) { c.MostRefusals = 5 })
-		w.eventually("parked", func() bool { return len(w.in(store.Parked)) == 1 })
-		if d := w.in(store.Parked)[0]; d.Refusals != 5 || d.ErrorText == "" {
+		fx := newFixture(t, setting{recipients: []string{"A"}, running: true, faults: &mailbox.Faults{ErrorRate: 1, Errors: []int{500}}})
+		fx.publish(1)
+		fx.run(func(c *courier.Config) { c.MostRefusals = 5 })
+		fx.eventually("parked", func() bool { return len(fx.in(store.Parked)) == 1 })
+		if d := fx.in(store.Parked)[0]; d.Refusals != 5 || d.ErrorText == "" {
 			t.Errorf("%+v", d)
 		}
 	})

@@ -141,15 +141,15 @@ func harmless(t *testing.T, most int, texts ...string) {
 	}
 }
 
-// against runs a courier of a world against a hostile MESH.
-func (w *world) against(t *testing.T, h *hostileMESH, change ...func(*courier.Config)) (stop func(), log *rawLog) {
+// against runs a courier of a fixture against a hostile MESH.
+func (fx *fixture) against(t *testing.T, h *hostileMESH, change ...func(*courier.Config)) (stop func(), log *rawLog) {
 	t.Helper()
 	// On a used connection net/http would repeat a request by itself.
 	transport := &http.Transport{DisableKeepAlives: true}
-	client, err := mesh.NewClient(mesh.ClientConfig{URL: h.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: w.now, Transport: transport})
-	w.must(err)
+	client, err := mesh.NewClient(mesh.ClientConfig{URL: h.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: fx.now, Transport: transport})
+	fx.must(err)
 	log = &rawLog{}
-	stop = w.run(append([]func(*courier.Config){func(c *courier.Config) { c.Client, c.Log = client, slog.New(log) }}, change...)...)
+	stop = fx.run(append([]func(*courier.Config){func(c *courier.Config) { c.Client, c.Log = client, slog.New(log) }}, change...)...)
 	return stop, log
 }
 
@@ -188,16 +188,16 @@ func TestHostileAnswers(t *testing.T) {
 		"not another place": answer(302, nasty),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, setting{recipients: []string{"EVIL", "A", "B"}})
+			fx := newFixture(t, setting{recipients: []string{"EVIL", "A", "B"}})
 			for n := range 5 {
-				w.publish(n)
+				fx.publish(n)
 			}
 			h := newHostileMESH(t)
 			h.send = send
-			stop, log := w.against(t, h)
-			w.eventually("the others have all", func() bool { return len(w.in(store.Sent)) >= 10 })
-			w.eventually("the hostile one's failed", func() bool {
-				for _, d := range append(w.in(store.Parked), w.in(store.Waiting)...) {
+			stop, log := fx.against(t, h)
+			fx.eventually("the others have all", func() bool { return len(fx.in(store.Sent)) >= 10 })
+			fx.eventually("the hostile one's failed", func() bool {
+				for _, d := range append(fx.in(store.Parked), fx.in(store.Waiting)...) {
 					if d.ErrorText != "" {
 						return true
 					}
@@ -205,7 +205,7 @@ func TestHostileAnswers(t *testing.T) {
 				return false
 			})
 			stop()
-			for _, d := range slices.Concat(w.in(store.Parked), w.in(store.Waiting), w.in(store.Sent)) {
+			for _, d := range slices.Concat(fx.in(store.Parked), fx.in(store.Waiting), fx.in(store.Sent)) {
 				harmless(t, 500, d.ErrorText)
 				harmless(t, 64, d.ErrorCode, d.ErrorEvent)
 				harmless(t, 100, d.MESHID)
@@ -232,8 +232,8 @@ func endless(from string) (ids []string, next string) {
 // An endless list is read in rounds of 20 pages, each round continuing the one
 // before. A message that is not a report is looked at once.
 func TestEndlessReports(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
 	h := newHostileMESH(t)
 	none := func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("mex-messagetype", "DATA") }
 	h.head = map[string]func(http.ResponseWriter, *http.Request){}
@@ -251,9 +251,9 @@ func TestEndlessReports(t *testing.T) {
 		}
 		return endless(from)
 	}
-	stop, log := w.against(t, h)
-	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 1 })
-	w.eventually("begun anew", func() bool {
+	stop, log := fx.against(t, h)
+	fx.eventually("reported", func() bool { return len(fx.in(store.Undeliverable)) == 1 })
+	fx.eventually("begun anew", func() bool {
 		return h.said(func() bool { return slices.Contains(h.froms[1:], "") })
 	})
 	stop()
@@ -267,7 +267,7 @@ func TestEndlessReports(t *testing.T) {
 			t.Errorf("%s was asked for %d times", id, n)
 		}
 	}
-	if d := w.in(store.Undeliverable)[0]; len(d.ErrorCode) > 70 || d.ErrorEvent != "SEND" {
+	if d := fx.in(store.Undeliverable)[0]; len(d.ErrorCode) > 70 || d.ErrorEvent != "SEND" {
 		t.Errorf("%+v", d)
 	} else {
 		harmless(t, 64, d.ErrorCode)
@@ -284,8 +284,8 @@ func TestEndlessReports(t *testing.T) {
 // A repeated page ends a round, even if it names a next one. The next round starts
 // from the beginning.
 func TestSamePageAgain(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
 	h := newHostileMESH(t)
 	n := 0
 	h.list = func(string) ([]string, string) {
@@ -294,8 +294,8 @@ func TestSamePageAgain(t *testing.T) {
 	}
 	h.links = func(string) (string, string) { return nasty, nasty } // about no known message
 	var rounds int
-	stop, log := w.against(t, h)
-	w.eventually("several rounds", func() bool {
+	stop, log := fx.against(t, h)
+	fx.eventually("several rounds", func() bool {
 		return h.said(func() bool {
 			rounds = 0
 			for _, from := range h.froms {
@@ -320,9 +320,9 @@ func TestSamePageAgain(t *testing.T) {
 
 // Reports that cannot be read, temporarily or permanently, do not block those after them.
 func TestUnreadableReports(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
+	fx := newFixture(t, setting{recipients: []string{"A"}})
 	for n := range 3 {
-		w.publish(n)
+		fx.publish(n)
 	}
 	h := newHostileMESH(t)
 	h.head = map[string]func(http.ResponseWriter, *http.Request){}
@@ -339,8 +339,8 @@ func TestUnreadableReports(t *testing.T) {
 	h.list = func(string) ([]string, string) { return ids, "" }
 	h.links = func(id string) (string, string) { return strings.Replace(id, "R", "A_", 1), "" }
 	h.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	stop, log := w.against(t, h, func(c *courier.Config) { c.MostBackoff = time.Hour })
-	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 3 })
+	stop, log := fx.against(t, h, func(c *courier.Config) { c.MostBackoff = time.Hour })
+	fx.eventually("reported", func() bool { return len(fx.in(store.Undeliverable)) == 3 })
 	stop()
 	for _, id := range ids[:12] {
 		if h.heads[id] != 1 {
@@ -357,15 +357,15 @@ func TestUnreadableReports(t *testing.T) {
 
 // A store that fails ends a round, because no report is the cause.
 func TestReportsWaitForTheStore(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
 	h := newHostileMESH(t)
 	h.list = func(string) ([]string, string) { return []string{"R1"}, "" }
 	h.links = func(string) (string, string) { return "A_1", "" }
-	full := &fullOutbox{Outbox: w.db}
+	full := &fullOutbox{Outbox: fx.db}
 	full.times.Store(3)
-	w.against(t, h, func(c *courier.Config) { c.Outbox = full })
-	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 1 })
+	fx.against(t, h, func(c *courier.Config) { c.Outbox = full })
+	fx.eventually("reported", func() bool { return len(fx.in(store.Undeliverable)) == 1 })
 }
 
 // fullOutbox cannot store the report the first few times.

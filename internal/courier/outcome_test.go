@@ -17,10 +17,10 @@ import (
 func entry(action audit.Action) audit.Entry { return audit.Entry{At: start, Action: action} }
 
 // auditedAs counts the audit entries with an action.
-func (w *world) auditedAs(action audit.Action) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, e := range w.audited {
+func (fx *fixture) auditedAs(action audit.Action) (n int) {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	for _, e := range fx.audited {
 		if e.Action == action {
 			n++
 		}
@@ -46,43 +46,43 @@ func (crashing) ReleaseLane(context.Context, store.Lane, time.Time) error { retu
 // If we die between the MESH's answer and our record of it, the next owner of
 // the lane finds the copy by tracking and does not send it again.
 func TestCrashBetweenSendAndRecord(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
-	w.publish(2)
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
+	fx.publish(2)
 	died := make(chan struct{})
-	stop := w.run(func(c *courier.Config) { c.Outbox = crashing{w.db, died} })
+	stop := fx.run(func(c *courier.Config) { c.Outbox = crashing{fx.db, died} })
 	<-died
 	stop()
-	if len(w.arrived("A")) != 1 || len(w.in(store.Waiting)) != 2 {
+	if len(fx.arrived("A")) != 1 || len(fx.in(store.Waiting)) != 2 {
 		t.Fatal("the copy is not at the MESH alone")
 	}
-	w.run(func(c *courier.Config) { c.Owner = "second" })
-	if n := len(w.in(store.Sent)); n != 0 {
+	fx.run(func(c *courier.Config) { c.Owner = "second" })
+	if n := len(fx.in(store.Sent)); n != 0 {
 		t.Errorf("%d sent although the claim holds", n)
 	}
-	w.clock.move(5 * time.Minute) // the claim expires
-	w.eventually("both sent", func() bool { return len(w.in(store.Sent)) == 2 })
-	if n := len(w.arrived("A")); n != 2 {
+	fx.clock.move(5 * time.Minute) // the claim expires
+	fx.eventually("both sent", func() bool { return len(fx.in(store.Sent)) == 2 })
+	if n := len(fx.arrived("A")); n != 2 {
 		t.Errorf("%d copies at the MESH, want 2", n)
 	}
-	if d := w.in(store.Sent)[0]; d.MESHID == "" || d.Attempts != 0 {
+	if d := fx.in(store.Sent)[0]; d.MESHID == "" || d.Attempts != 0 {
 		t.Errorf("found by tracking: %+v", d)
 	}
 }
 
 // Stopping returns the lanes back: another owner can claim them at once.
 func TestStopReleases(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
-	stop := w.run()
-	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
+	stop := fx.run()
+	fx.eventually("sent", func() bool { return len(fx.in(store.Sent)) == 1 })
 	stop()
-	w.publish(2)
-	lanes, err := w.db.ClaimLanes(t.Context(), "other", time.Minute, 10)
+	fx.publish(2)
+	lanes, err := fx.db.ClaimLanes(t.Context(), "other", time.Minute, 10)
 	if err != nil || len(lanes) != 1 {
 		t.Fatalf("%+v, %v", lanes, err)
 	}
-	next, err := w.db.WaitingDeliveries(t.Context(), lanes[0], 10)
+	next, err := fx.db.WaitingDeliveries(t.Context(), lanes[0], 10)
 	if err != nil || len(next) != 1 || next[0].Uncertain {
 		t.Errorf("a lane that was given back leaves nothing uncertain: %+v, %v", next, err)
 	}
@@ -92,10 +92,10 @@ func TestStopReleases(t *testing.T) {
 // the MESH is asked before the send is repeated.
 func TestAttemptEndsBeforeLease(t *testing.T) {
 	const lease = 400 * time.Millisecond
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
 	var hung atomic.Int32
-	w.failing(func(r *http.Request) error {
+	fx.failing(func(r *http.Request) error {
 		if r.Method != http.MethodPost || hung.Add(1) > 1 {
 			return nil
 		}
@@ -105,11 +105,11 @@ func TestAttemptEndsBeforeLease(t *testing.T) {
 		<-r.Context().Done()
 		return r.Context().Err()
 	})
-	w.run(func(c *courier.Config) { c.Lease = lease })
-	w.eventually("cut off", func() bool { all := w.in(store.Waiting); return len(all) == 1 && all[0].Uncertain })
-	w.clock.move(time.Second) // the pause is over
-	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
-	if d := w.in(store.Sent)[0]; d.Attempts != 2 {
+	fx.run(func(c *courier.Config) { c.Lease = lease })
+	fx.eventually("cut off", func() bool { all := fx.in(store.Waiting); return len(all) == 1 && all[0].Uncertain })
+	fx.clock.move(time.Second) // the pause is over
+	fx.eventually("sent", func() bool { return len(fx.in(store.Sent)) == 1 })
+	if d := fx.in(store.Sent)[0]; d.Attempts != 2 {
 		t.Errorf("%+v", d)
 	}
 }
@@ -129,15 +129,15 @@ func (d damaged) Event(ctx context.Context, event store.EventID) (store.Event, e
 
 // A body that differs from what was published is never sent; the next delivery is.
 func TestDamagedBodyIsParked(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	first := w.publish(1)
-	w.publish(2)
-	w.run(func(c *courier.Config) { c.Outbox = damaged{w.db, first} })
-	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
-	if all := w.in(store.Parked); len(all) != 1 || all[0].Event != first || all[0].Attempts != 0 {
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	first := fx.publish(1)
+	fx.publish(2)
+	fx.run(func(c *courier.Config) { c.Outbox = damaged{fx.db, first} })
+	fx.eventually("sent", func() bool { return len(fx.in(store.Sent)) == 1 })
+	if all := fx.in(store.Parked); len(all) != 1 || all[0].Event != first || all[0].Attempts != 0 {
 		t.Errorf("parked: %+v", all)
 	}
-	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(2) {
+	if got := fx.arrived("A"); len(got) != 1 || fx.body(got[0]) != message(2) {
 		t.Errorf("arrived: %+v", got)
 	}
 }
@@ -145,31 +145,31 @@ func TestDamagedBodyIsParked(t *testing.T) {
 // The delivery about a patient who was flagged after acceptance is withheld, and nobody else can
 // see why.
 func TestWithheld(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
-	w.publish(1)
-	w.publish(2)
-	w.run(func(c *courier.Config) {
+	fx := newFixture(t, setting{recipients: []string{"A"}})
+	fx.publish(1)
+	fx.publish(2)
+	fx.run(func(c *courier.Config) {
 		c.Withheld = func(_ context.Context, e store.Event) (bool, error) { return string(e.Message) == message(1), nil }
 	})
-	w.eventually("done", func() bool { return len(w.in(store.Sent)) == 1 && len(w.in(store.Withheld)) == 1 })
-	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(2) {
+	fx.eventually("done", func() bool { return len(fx.in(store.Sent)) == 1 && len(fx.in(store.Withheld)) == 1 })
+	if got := fx.arrived("A"); len(got) != 1 || fx.body(got[0]) != message(2) {
 		t.Errorf("arrived: %+v", got)
 	}
-	if w.auditedAs("withhold") != 1 {
+	if fx.auditedAs("withhold") != 1 {
 		t.Error("not audited")
 	}
 }
 
 // A partner id that is too long loses whole pairs, and the audit records it.
 func TestPartnerIDIsCapped(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
+	fx := newFixture(t, setting{recipients: []string{"A"}})
 	for n := range 12 {
-		w.subscribe("A", strings.Repeat("t", 40)+string(rune('a'+n)))
+		fx.subscribe("A", strings.Repeat("t", 40)+string(rune('a'+n)))
 	}
-	w.publish(1)
-	w.run()
-	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 1 })
-	partner := w.arrived("A")[0].PartnerID
+	fx.publish(1)
+	fx.run()
+	fx.eventually("sent", func() bool { return len(fx.in(store.Sent)) == 1 })
+	partner := fx.arrived("A")[0].PartnerID
 	if len(partner) > 500 || len(partner) < 400 {
 		t.Fatalf("%d bytes", len(partner))
 	}
@@ -178,7 +178,7 @@ func TestPartnerIDIsCapped(t *testing.T) {
 			t.Errorf("a cut pair: %q", pair)
 		}
 	}
-	if w.auditedAs("partner-id-cut") != 1 {
+	if fx.auditedAs("partner-id-cut") != 1 {
 		t.Error("not audited")
 	}
 }
@@ -186,24 +186,24 @@ func TestPartnerIDIsCapped(t *testing.T) {
 // A message that nobody collected causes a report. The report is recorded with
 // its delivery, and the delivery can be sent again under a new local id.
 func TestReports(t *testing.T) {
-	w := newWorld(t, setting{recipients: []string{"A"}})
+	fx := newFixture(t, setting{recipients: []string{"A"}})
 	for n := range 20 {
-		w.publish(n)
+		fx.publish(n)
 	}
-	w.run()
-	w.eventually("sent", func() bool { return len(w.in(store.Sent)) == 20 })
-	w.clock.move(5*day + time.Minute)
-	_, err := w.mesh.Housekeep(t.Context(), w.now())
-	w.must(err)
-	w.eventually("reported", func() bool { return len(w.in(store.Undeliverable)) == 20 })
-	old := w.in(store.Undeliverable)[0]
+	fx.run()
+	fx.eventually("sent", func() bool { return len(fx.in(store.Sent)) == 20 })
+	fx.clock.move(5*day + time.Minute)
+	_, err := fx.mesh.Housekeep(t.Context(), fx.now())
+	fx.must(err)
+	fx.eventually("reported", func() bool { return len(fx.in(store.Undeliverable)) == 20 })
+	old := fx.in(store.Undeliverable)[0]
 	if old.ErrorCode != "14" || old.MESHID == "" {
 		t.Errorf("%+v", old)
 	}
-	w.eventually("acknowledged", func() bool { return len(w.arrived("X26NEMS")) == 0 })
-	w.must(w.db.ResendDelivery(t.Context(), old.ID, w.now(), entry("resend")))
-	w.eventually("sent again", func() bool { return len(w.in(store.Sent)) == 1 })
-	if got := w.arrived("A"); len(got) != 1 || w.body(got[0]) != message(0) || got[0].LocalID == old.ID {
+	fx.eventually("acknowledged", func() bool { return len(fx.arrived("X26NEMS")) == 0 })
+	fx.must(fx.db.ResendDelivery(t.Context(), old.ID, fx.now(), entry("resend")))
+	fx.eventually("sent again", func() bool { return len(fx.in(store.Sent)) == 1 })
+	if got := fx.arrived("A"); len(got) != 1 || fx.body(got[0]) != message(0) || got[0].LocalID == old.ID {
 		t.Errorf("arrived: %+v", got)
 	}
 }

@@ -19,8 +19,8 @@ import (
 
 // BenchmarkHandler is what a request costs without network.
 func BenchmarkHandler(b *testing.B) {
-	w := newWorld(b)
-	id := w.send("ALICE", "BOB", "W", strings.Repeat("x", 11<<10))
+	fx := newFixture(b)
+	id := fx.send("ALICE", "BOB", "W", strings.Repeat("x", 11<<10))
 	signer := mesh.NewSigner("BOB", "password", []byte(sharedKey))
 	for name, path := range map[string]string{"download": "BOB/inbox/" + id, "list": "BOB/inbox"} {
 		b.Run(name, func(b *testing.B) {
@@ -30,7 +30,7 @@ func BenchmarkHandler(b *testing.B) {
 				r.Header.Set("Accept", mesh.MediaV2)
 				r.Header.Set("Authorization", signer.Token(testStart))
 				answer := httptest.NewRecorder()
-				if w.server.ServeHTTP(answer, r); answer.Code != 200 {
+				if fx.server.ServeHTTP(answer, r); answer.Code != 200 {
 					b.Fatal(answer.Code)
 				}
 			}
@@ -52,8 +52,8 @@ func benchSend(b *testing.B, c *mesh.Client, size int) string {
 }
 
 func BenchmarkSend(b *testing.B) {
-	w := newWorld(b)
-	alice := w.client("ALICE")
+	fx := newFixture(b)
+	alice := fx.client("ALICE")
 	b.SetParallelism(8)
 	b.ReportAllocs()
 	b.RunParallel(func(p *testing.PB) {
@@ -64,9 +64,9 @@ func BenchmarkSend(b *testing.B) {
 }
 
 func BenchmarkDownload(b *testing.B) {
-	w := newWorld(b)
-	id := benchSend(b, w.client("ALICE"), 11<<10)
-	bob := w.client("BOB")
+	fx := newFixture(b)
+	id := benchSend(b, fx.client("ALICE"), 11<<10)
+	bob := fx.client("BOB")
 	b.SetParallelism(8)
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -78,8 +78,8 @@ func BenchmarkDownload(b *testing.B) {
 }
 
 func BenchmarkAcknowledge(b *testing.B) {
-	w := newWorld(b)
-	alice, bob := w.client("ALICE"), w.client("BOB")
+	fx := newFixture(b)
+	alice, bob := fx.client("ALICE"), fx.client("BOB")
 	ids := make([]string, b.N)
 	for i := range ids {
 		ids[i] = benchSend(b, alice, 100)
@@ -100,8 +100,8 @@ func BenchmarkAcknowledge(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	for _, depth := range []int{500, 5000} {
 		b.Run(fmt.Sprint(depth), func(b *testing.B) {
-			w := newWorld(b)
-			alice, bob := w.client("ALICE"), w.client("BOB")
+			fx := newFixture(b)
+			alice, bob := fx.client("ALICE"), fx.client("BOB")
 			for range depth {
 				benchSend(b, alice, 10)
 			}
@@ -122,9 +122,9 @@ func BenchmarkList(b *testing.B) {
 // BenchmarkCollect is what a subscriber does for each copy of an event: it lists,
 // downloads and acknowledges.
 func BenchmarkCollect(b *testing.B) {
-	w := newWorld(b)
-	ids := w.copies(b.N)
-	bob := w.client("BOB")
+	fx := newFixture(b)
+	ids := fx.copies(b.N)
+	bob := fx.client("BOB")
 	var next atomic.Int64
 	b.SetParallelism(8)
 	b.ReportAllocs()
@@ -144,14 +144,14 @@ func BenchmarkCollect(b *testing.B) {
 }
 
 // copies files the copies of so many events in BOB's inbox and returns their ids.
-func (w *world) copies(n int) []string {
-	w.t.Helper()
+func (fx *fixture) copies(n int) []string {
+	fx.t.Helper()
 	jack, err := nhs.ParseNHSNumber("9912003888")
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
-	if err := w.boxes.Subscribe(ctx, storetest.AboutPatient(w.t, jack, "BOB"), audit.Entry{}); err != nil {
-		w.t.Fatal(err)
+	if err := fx.boxes.Subscribe(ctx, storetest.AboutPatient(fx.t, jack, "BOB"), audit.Entry{}); err != nil {
+		fx.t.Fatal(err)
 	}
 	message := []byte(strings.Repeat("<entry/>", 1400))
 	body := store.Compress(message, sha256.Sum256(message))
@@ -160,15 +160,15 @@ func (w *world) copies(n int) []string {
 	g.SetLimit(64)
 	for i := range ids {
 		g.Go(func() error {
-			a := storetest.EventAbout(w.boxes.NextPosition(), jack, body)
+			a := storetest.EventAbout(fx.boxes.NextPosition(), jack, body)
 			a.Patient = jack
-			r, err := w.boxes.AcceptEvent(ctx, a)
+			r, err := fx.boxes.AcceptEvent(ctx, a)
 			ids[i] = mesh.FormatMessageID(int64(r.Event), 2)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return ids
 }

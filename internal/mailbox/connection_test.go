@@ -25,49 +25,49 @@ func hurried(away chan mailbox.Reason) func(*mailbox.Config) {
 }
 
 // dial opens a connection that takes little at a time, and sends the text.
-func (w *world) dial(text string) net.Conn {
-	w.t.Helper()
-	conn, err := net.Dial("tcp", w.http.Listener.Addr().String())
+func (fx *fixture) dial(text string) net.Conn {
+	fx.t.Helper()
+	conn, err := net.Dial("tcp", fx.http.Listener.Addr().String())
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
-	w.t.Cleanup(func() { conn.Close() })
+	fx.t.Cleanup(func() { conn.Close() })
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		if err := tcp.SetReadBuffer(4 << 10); err != nil {
-			w.t.Fatal(err)
+			fx.t.Fatal(err)
 		}
 	}
 	if _, err := io.WriteString(conn, text); err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return conn
 }
 
 // head is the head of a request, but for its last line.
-func (w *world) head(method, path, box string) string {
-	return fmt.Sprintf("%s /messageexchange/%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept: %s\r\n", method, path, w.token(box), mesh.MediaV2)
+func (fx *fixture) head(method, path, box string) string {
+	return fmt.Sprintf("%s /messageexchange/%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept: %s\r\n", method, path, fx.token(box), mesh.MediaV2)
 }
 
 // Who asks for a large message and takes nothing of it is cut off.
 func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
-	w := newWorld(t, hurried(away))
+	fx := newFixture(t, hurried(away))
 	body := make([]byte, 32<<20) // beyond what the two kernels take in
-	m := store.Message{Position: w.boxes.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Waiting, Chunks: 1, Size: int64(len(body))}
-	if err := w.boxes.Send(ctx, m, body, nil); err != nil {
+	m := store.Message{Position: fx.boxes.NextPosition(), Mailbox: 2, Type: store.Data, Status: store.Waiting, Chunks: 1, Size: int64(len(body))}
+	if err := fx.boxes.Send(ctx, m, body, nil); err != nil {
 		t.Fatal(err)
 	}
 	id := mesh.FormatMessageID(int64(m.Position), m.Mailbox)
-	w.dial(w.head("GET", "BOB/inbox/"+id, "BOB") + "\r\n")
+	fx.dial(fx.head("GET", "BOB/inbox/"+id, "BOB") + "\r\n")
 	if why := <-away; why != mailbox.SlowTaker {
 		t.Error(why)
 	}
-	secure := w.secure()
+	secure := fx.secure()
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, secure.URL+"/messageexchange/BOB/inbox/"+id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q.Header.Set("Authorization", w.token("BOB"))
+	q.Header.Set("Authorization", fx.token("BOB"))
 	answer, err := secure.Client().Do(q)
 	if err != nil || answer.ProtoMajor != 2 {
 		t.Fatal(answer, err)
@@ -82,14 +82,14 @@ func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 // which is held in memory, one that is streamed, and one whose length nobody knows.
 func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
-	w := newWorld(t, hurried(away))
+	fx := newFixture(t, hurried(away))
 	for name, c := range map[string]struct{ framing, part string }{
 		"small":    {"Content-Length: 1000", "some of it"},
 		"streamed": {"Content-Length: 1000000", strings.Repeat("x", 300<<10)},
 		"chunked":  {"Transfer-Encoding: chunked", "9\r\nsome of i"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := w.dial(w.head("POST", "ALICE/outbox", "ALICE") + "Mex-To: BOB\r\nMex-WorkflowID: W\r\n" + c.framing + "\r\n\r\n" + c.part)
+			conn := fx.dial(fx.head("POST", "ALICE/outbox", "ALICE") + "Mex-To: BOB\r\nMex-WorkflowID: W\r\n" + c.framing + "\r\n\r\n" + c.part)
 			raw, err := io.ReadAll(conn)
 			if err != nil || !strings.HasPrefix(string(raw), "HTTP/1.1 408 ") || !strings.Contains(string(raw), mesh.TooSlow.Description) {
 				t.Errorf("%s, %v", raw, err)
@@ -99,7 +99,7 @@ func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
 			}
 		})
 	}
-	if messages, _ := w.boxes.stored(t); messages != 0 {
+	if messages, _ := fx.boxes.stored(t); messages != 0 {
 		t.Errorf("%d messages", messages)
 	}
 }
@@ -107,7 +107,7 @@ func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
 // After a request whose end two programs might see at different places the
 // connection ends: what follows is nobody's request.
 func TestConnectionEndsAfterSuspectFraming(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for name, c := range map[string]struct {
 		headers, body string
 		suspect       bool
@@ -123,7 +123,7 @@ func TestConnectionEndsAfterSuspectFraming(t *testing.T) {
 		"blank before colon": {"Content-Length : 5\r\n", "hello", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn := w.dial(w.head("POST", "ALICE/outbox", "ALICE") + "Mex-To: BOB\r\nMex-WorkflowID: W\r\n" + c.headers + "\r\n" + c.body +
+			conn := fx.dial(fx.head("POST", "ALICE/outbox", "ALICE") + "Mex-To: BOB\r\nMex-WorkflowID: W\r\n" + c.headers + "\r\n" + c.body +
 				"GET /messageexchange/_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 			raw, err := io.ReadAll(bufio.NewReader(conn))
 			if pinged := strings.Contains(string(raw), `"outcome"`); pinged == c.suspect {

@@ -12,24 +12,24 @@ import (
 // However many subscriptions asked for a copy, a client can read its header: pairs
 // that are too many are left out whole.
 func TestLongPartnerID(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	pair := func(n int) string { return fmt.Sprintf("%032d|%s", n, strings.Repeat("t", 100)) }
 	var pairs []string
 	for n := range 3000 {
 		pairs = append(pairs, pair(n))
 	}
-	box, err := w.boxes.Mailbox(t.Context(), "BOB")
+	box, err := fx.boxes.Mailbox(t.Context(), "BOB")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := store.Message{
-		Position: w.boxes.NextPosition(), Mailbox: box.Row, Sender: "ALICE", Recipient: "BOB", Workflow: "W", Type: store.Data,
+		Position: fx.boxes.NextPosition(), Mailbox: box.Row, Sender: "ALICE", Recipient: "BOB", Workflow: "W", Type: store.Data,
 		Status: store.Waiting, StatusAt: testStart, PartnerID: strings.Join(pairs, "~~~"), Chunks: 1, Size: 1, Expires: testStart.AddDate(0, 0, 5),
 	}
-	if err := w.boxes.Send(t.Context(), m, []byte("x"), nil); err != nil {
+	if err := fx.boxes.Send(t.Context(), m, []byte("x"), nil); err != nil {
 		t.Fatal(err)
 	}
-	client := w.client("BOB")
+	client := fx.client("BOB")
 	in, err := client.List(t.Context(), mesh.ListQuery{})
 	if err != nil || len(in.Messages) != 1 {
 		t.Fatal(in, err)

@@ -18,10 +18,10 @@ func faulty(f mailbox.Faults) func(*mailbox.Config) {
 
 // Refusals change nothing; they carry one of the statuses asked for.
 func TestFaultErrors(t *testing.T) {
-	w := newWorld(t, faulty(mailbox.Faults{ErrorRate: 1, Errors: []int{429, 502}}))
+	fx := newFixture(t, faulty(mailbox.Faults{ErrorRate: 1, Errors: []int{429, 502}}))
 	seen := map[int]bool{}
 	for range 50 {
-		answer, body := w.do(request{"POST", "ALICE/outbox", to("BOB"), "x"})
+		answer, body := fx.do(request{"POST", "ALICE/outbox", to("BOB"), "x"})
 		seen[answer.StatusCode] = true
 		if !strings.Contains(body, "a fault was asked for") {
 			t.Fatal(body)
@@ -30,10 +30,10 @@ func TestFaultErrors(t *testing.T) {
 	if len(seen) != 2 || !seen[429] || !seen[502] {
 		t.Errorf("statuses %v", seen)
 	}
-	if messages, _ := w.boxes.stored(t); messages != 0 {
+	if messages, _ := fx.boxes.stored(t); messages != 0 {
 		t.Errorf("%d messages", messages)
 	}
-	if answer, _ := w.do(request{"DELETE", "/admin/reset", nil, ""}); answer.StatusCode != http.StatusOK {
+	if answer, _ := fx.do(request{"DELETE", "/admin/reset", nil, ""}); answer.StatusCode != http.StatusOK {
 		t.Errorf("admin is disturbed: %s", answer.Status)
 	}
 }
@@ -41,10 +41,10 @@ func TestFaultErrors(t *testing.T) {
 // A dropped reply is no answer, before the work or after it; the client calls
 // it temporary.
 func TestFaultDrops(t *testing.T) {
-	w := newWorld(t, faulty(mailbox.Faults{Seed: 3, DropRate: 1}))
+	fx := newFixture(t, faulty(mailbox.Faults{Seed: 3, DropRate: 1}))
 	const sends = 40
 	for range sends {
-		_, err := w.client("ALICE").Send(ctx, mesh.Outgoing{
+		_, err := fx.client("ALICE").Send(ctx, mesh.Outgoing{
 			Headers: mesh.Headers{To: "BOB", WorkflowID: "W"}, Body: strings.NewReader("x"), Size: 1,
 		})
 		var refusal *mesh.Error
@@ -52,18 +52,18 @@ func TestFaultDrops(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	}
-	if stored, _ := w.boxes.stored(t); stored < sends/4 || stored > sends*3/4 {
+	if stored, _ := fx.boxes.stored(t); stored < sends/4 || stored > sends*3/4 {
 		t.Errorf("%d of %d were stored before the drop", stored, sends)
 	}
 }
 
 func TestFaultDuplicatesAndDisorder(t *testing.T) {
 	order := func(seed uint64) []string {
-		w := newWorld(t, faulty(mailbox.Faults{Seed: seed, DuplicateRate: 0.5, DisorderRate: 1}))
+		fx := newFixture(t, faulty(mailbox.Faults{Seed: seed, DuplicateRate: 0.5, DisorderRate: 1}))
 		for range 40 {
-			w.send("ALICE", "BOB", "W", "x")
+			fx.send("ALICE", "BOB", "W", "x")
 		}
-		return w.inbox("BOB")
+		return fx.inbox("BOB")
 	}
 	got := order(7)
 	if len(got) < 50 || len(got) > 70 {
@@ -81,9 +81,9 @@ func TestFaultDuplicatesAndDisorder(t *testing.T) {
 }
 
 func TestFaultLatency(t *testing.T) {
-	w := newWorld(t, faulty(mailbox.Faults{Latency: 20 * time.Millisecond, Jitter: 5 * time.Millisecond}))
+	fx := newFixture(t, faulty(mailbox.Faults{Latency: 20 * time.Millisecond, Jitter: 5 * time.Millisecond}))
 	begin := time.Now()
-	if answer, _ := w.do(request{"GET", "_ping", nil, ""}); answer.StatusCode != http.StatusOK {
+	if answer, _ := fx.do(request{"GET", "_ping", nil, ""}); answer.StatusCode != http.StatusOK {
 		t.Error(answer.Status)
 	}
 	if took := time.Since(begin); took < 20*time.Millisecond {

@@ -37,16 +37,16 @@ func read(t testing.TB, c *mesh.Client, id string) (mesh.Headers, []byte) {
 
 // The life of a message, in both versions, over every kind of boxes.
 func TestSendListDownloadAcknowledgeTrack(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for _, change := range []func(*mesh.ClientConfig){func(*mesh.ClientConfig) {}, version1} {
-		alice, bob := w.client("alice", change), w.client("BOB", change)
+		alice, bob := fx.client("alice", change), fx.client("BOB", change)
 		if err := alice.Handshake(ctx); err != nil {
 			t.Fatal(err)
 		}
 		text := []byte("Hello Bob")
 		id, err := alice.Send(ctx, mesh.Outgoing{
 			Headers: mesh.Headers{
-				To: "bob", WorkflowID: "W1", LocalID: fmt.Sprint("local-", w.clock.now().UnixNano()), PartnerID: "p", FileName: "upload.txt", Subject: "Hi",
+				To: "bob", WorkflowID: "W1", LocalID: fmt.Sprint("local-", fx.clock.now().UnixNano()), PartnerID: "p", FileName: "upload.txt", Subject: "Hi",
 				Checksum: "sha256:abc", Encrypted: true, ContentType: "text/plain",
 			},
 			Body: bytes.NewReader(text), Size: int64(len(text)),
@@ -69,7 +69,7 @@ func TestSendListDownloadAcknowledgeTrack(t *testing.T) {
 			From: "ALICE", To: "BOB", WorkflowID: "W1", MessageType: "DATA", MessageID: id, LocalID: h.LocalID, PartnerID: "p",
 			FileName: "upload.txt", Subject: "Hi", Chunk: mesh.ChunkRange{Number: 1, Total: 1}, TotalChunks: "1",
 			Encrypted: true, Checksum: "sha256:abc", ContentType: "text/plain", StatusCode: "00", StatusEvent: "TRANSFER",
-			StatusDescription: "Transferred to recipient mailbox", StatusSuccess: "SUCCESS", StatusTime: w.clock.now(),
+			StatusDescription: "Transferred to recipient mailbox", StatusSuccess: "SUCCESS", StatusTime: fx.clock.now(),
 			AddressType: "ALL", Version: "1.0",
 		}
 		if diff := cmp.Diff(want, h); diff != "" || h.LocalID == "" {
@@ -85,13 +85,13 @@ func TestSendListDownloadAcknowledgeTrack(t *testing.T) {
 			}
 		}
 		checkTracking(t, alice, h, id, "acknowledged")
-		if left := w.inbox("BOB"); len(left) != 0 {
+		if left := fx.inbox("BOB"); len(left) != 0 {
 			t.Errorf("still there: %v", left)
 		}
 		if _, err := bob.Download(ctx, id); !errors.Is(err, mesh.Gone) {
 			t.Errorf("downloaded after the acknowledgement: %v", err)
 		}
-		w.clock.move(time.Second)
+		fx.clock.move(time.Second)
 	}
 }
 
@@ -110,7 +110,7 @@ func checkTracking(t *testing.T, sender *mesh.Client, h mesh.Headers, id, status
 // Chunks, packed or not, small and beyond what is held in memory, come back as
 // one.
 func TestChunks(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, c := range []struct {
 		size, chunk int64
@@ -124,7 +124,7 @@ func TestChunks(t *testing.T) {
 			for i := range content {
 				content[i] = byte(random.UintN(64)) // packs a little
 			}
-			alice := w.client("ALICE", func(m *mesh.ClientConfig) { m.ChunkSize = c.chunk })
+			alice := fx.client("ALICE", func(m *mesh.ClientConfig) { m.ChunkSize = c.chunk })
 			id, err := alice.Send(ctx, mesh.Outgoing{
 				Headers: mesh.Headers{To: "BOB", WorkflowID: "W"}, Body: bytes.NewReader(content), Size: c.size, Compress: c.compress,
 			})
@@ -132,7 +132,7 @@ func TestChunks(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, version := range []mesh.Version{mesh.V1, mesh.V2} {
-				bob := w.client("BOB", func(m *mesh.ClientConfig) { m.Version = version })
+				bob := fx.client("BOB", func(m *mesh.ClientConfig) { m.Version = version })
 				h, body := read(t, bob, id)
 				if !bytes.Equal(body, content) {
 					t.Errorf("version %d: %d bytes came back of %d", version, len(body), len(content))
@@ -142,7 +142,7 @@ func TestChunks(t *testing.T) {
 					t.Errorf("headers %+v", h)
 				}
 			}
-			if err := w.client("BOB").Acknowledge(ctx, id); err != nil {
+			if err := fx.client("BOB").Acknowledge(ctx, id); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -152,9 +152,9 @@ func TestChunks(t *testing.T) {
 // A message is there when its last missing chunk is, in whatever order they
 // come, and not a moment earlier.
 func TestUploadCompletes(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	first := map[string]string{"Mex-To": "BOB", "Mex-WorkflowID": "W", "Mex-Chunk-Range": "1:3"}
-	answer, body := w.do(request{"POST", "ALICE/outbox", first, "one "})
+	answer, body := fx.do(request{"POST", "ALICE/outbox", first, "one "})
 	if answer.StatusCode != http.StatusAccepted {
 		t.Fatal(answer.Status, body)
 	}
@@ -162,42 +162,42 @@ func TestUploadCompletes(t *testing.T) {
 	for _, step := range []struct {
 		n, text string
 	}{{"3", "three"}, {"1", "ONE "}, {"2", "two "}} {
-		if in := w.inbox("BOB"); len(in) != 0 {
+		if in := fx.inbox("BOB"); len(in) != 0 {
 			t.Fatalf("before chunk %s: %v", step.n, in)
 		}
-		if answer, _ := w.do(request{"GET", "BOB/inbox/" + id, map[string]string{"Authorization": w.token("BOB")}, ""}); answer.StatusCode != http.StatusGone {
+		if answer, _ := fx.do(request{"GET", "BOB/inbox/" + id, map[string]string{"Authorization": fx.token("BOB")}, ""}); answer.StatusCode != http.StatusGone {
 			t.Errorf("uploading: %s", answer.Status)
 		}
-		tracked, err := w.client("ALICE").Track(ctx, id)
+		tracked, err := fx.client("ALICE").Track(ctx, id)
 		if err != nil || tracked.Status != "uploading" {
 			t.Errorf("%+v, %v", tracked, err)
 		}
-		answer, body := w.do(request{"POST", "ALICE/outbox/" + id + "/" + step.n, map[string]string{"Mex-Chunk-Range": step.n + ":3"}, step.text})
+		answer, body := fx.do(request{"POST", "ALICE/outbox/" + id + "/" + step.n, map[string]string{"Mex-Chunk-Range": step.n + ":3"}, step.text})
 		if answer.StatusCode != http.StatusAccepted || !strings.Contains(body, id) {
 			t.Fatal(answer.Status, body)
 		}
 	}
-	if _, body := read(t, w.client("BOB"), id); string(body) != "ONE two three" {
+	if _, body := read(t, fx.client("BOB"), id); string(body) != "ONE two three" {
 		t.Errorf("got %q", body)
 	}
-	answer, _ = w.do(request{"POST", "ALICE/outbox/" + id + "/2", map[string]string{"Mex-Chunk-Range": "2:3"}, "x"})
+	answer, _ = fx.do(request{"POST", "ALICE/outbox/" + id + "/2", map[string]string{"Mex-Chunk-Range": "2:3"}, "x"})
 	if answer.StatusCode != http.StatusLocked {
 		t.Errorf("a chunk too late: %s", answer.Status)
 	}
 }
 
 func TestPages(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	var sent []string
 	for i := range 35 {
 		workflow := "EVEN"
 		if i%2 == 1 {
 			workflow = "ODD_ACK"
 		}
-		sent = append(sent, w.send("ALICE", "BOB", workflow, "x"))
+		sent = append(sent, fx.send("ALICE", "BOB", workflow, "x"))
 	}
 	for _, change := range []func(*mesh.ClientConfig){func(*mesh.ClientConfig) {}, version1} {
-		bob := w.client("BOB", change)
+		bob := fx.client("BOB", change)
 		var got []string
 		q := mesh.ListQuery{Max: 10}
 		for pages := 1; ; pages++ {
@@ -218,7 +218,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%d of 18 even ones, %v", len(in.Messages), err)
 		}
 	}
-	answer, body := w.do(request{"GET", "bob/inbox?max_results=10&workflow_filter=EV*", map[string]string{"Authorization": w.token("BOB")}, ""})
+	answer, body := fx.do(request{"GET", "bob/inbox?max_results=10&workflow_filter=EV*", map[string]string{"Authorization": fx.token("BOB")}, ""})
 	if answer.StatusCode != http.StatusOK || !strings.Contains(body, `"next":"/messageexchange/BOB/inbox?continue_from=`) ||
 		!strings.Contains(body, `"self":"/messageexchange/BOB/inbox?max_results=10\u0026workflow_filter=EV%2A"`) || !strings.Contains(body, `"approx_inbox_count":35`) {
 		t.Errorf("%s %s", answer.Status, body)
@@ -226,12 +226,12 @@ func TestPages(t *testing.T) {
 }
 
 func TestRichLists(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	var sent []string
 	for range 25 {
-		sent = append(sent, w.send("ALICE", "BOB", "W", "x"))
+		sent = append(sent, fx.send("ALICE", "BOB", "W", "x"))
 	}
-	if err := w.client("BOB").Acknowledge(ctx, sent[3]); err != nil {
+	if err := fx.client("BOB").Acknowledge(ctx, sent[3]); err != nil {
 		t.Fatal(err)
 	}
 	slices.Reverse(sent)
@@ -239,7 +239,7 @@ func TestRichLists(t *testing.T) {
 		var got []string
 		next := c.path + "?max_results=10&start_time=2026-05-20T00:00:00Z"
 		for range 4 {
-			answer, body := w.do(request{"GET", next, map[string]string{"Authorization": w.token(c.box)}, ""})
+			answer, body := fx.do(request{"GET", next, map[string]string{"Authorization": fx.token(c.box)}, ""})
 			if answer.StatusCode != http.StatusOK {
 				t.Fatal(answer.Status, body)
 			}
@@ -258,7 +258,7 @@ func TestRichLists(t *testing.T) {
 		if diff := cmp.Diff(sent, got); diff != "" {
 			t.Error(c.path, diff)
 		}
-		answer, body := w.do(request{"GET", c.path + "?start_time=2026-05-20T12:00:00.000010Z", map[string]string{"Authorization": w.token(c.box)}, ""})
+		answer, body := fx.do(request{"GET", c.path + "?start_time=2026-05-20T12:00:00.000010Z", map[string]string{"Authorization": fx.token(c.box)}, ""})
 		if answer.StatusCode != http.StatusOK {
 			t.Error(body)
 		}
@@ -277,9 +277,9 @@ type richPage struct {
 }
 
 func TestLookup(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for _, change := range []func(*mesh.ClientConfig){func(*mesh.ClientConfig) {}, version1} {
-		alice := w.client("ALICE", change)
+		alice := fx.client("ALICE", change)
 		for _, c := range []struct {
 			ods, workflow string
 			want          []mesh.Endpoint

@@ -17,17 +17,17 @@ import (
 )
 
 // published puts the copy of an event about a patient into BOB's inbox.
-func (w *world) published(n nhs.NHSNumber, body string) string {
-	w.t.Helper()
+func (fx *fixture) published(n nhs.NHSNumber, body string) string {
+	fx.t.Helper()
 	criteria := "&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + n.Digits() + "&MessageHeader.event=vaccinations-1&tag=t"
-	s := storetest.Subscribing(w.t, w.clock.now(), "BOB", criteria)
-	if err := w.boxes.Subscribe(ctx, s, audit.Entry{Action: audit.ActionSubscribe}); err != nil {
-		w.t.Fatal(err)
+	s := storetest.Subscribing(fx.t, fx.clock.now(), "BOB", criteria)
+	if err := fx.boxes.Subscribe(ctx, s, audit.Entry{Action: audit.ActionSubscribe}); err != nil {
+		fx.t.Fatal(err)
 	}
-	event := storetest.EventAbout(w.boxes.NextPosition(), n, store.Compress([]byte(body), sha256.Sum256([]byte(body))))
+	event := storetest.EventAbout(fx.boxes.NextPosition(), n, store.Compress([]byte(body), sha256.Sum256([]byte(body))))
 	event.Patient = n
-	if _, err := w.boxes.AcceptEvent(ctx, event); err != nil {
-		w.t.Fatal(err)
+	if _, err := fx.boxes.AcceptEvent(ctx, event); err != nil {
+		fx.t.Fatal(err)
 	}
 	return mesh.FormatMessageID(int64(event.Event), 2)
 }
@@ -43,14 +43,14 @@ func patient(t testing.TB) nhs.NHSNumber {
 // Each interaction leaves one entry that says who did what to which message,
 // about whom, and how it ended.
 func TestInteractionsAreRecorded(t *testing.T) {
-	w, jack := newWorld(t), patient(t)
-	id := w.published(jack, "hello")
-	sent := w.send("ALICE", "BOB", "W", "x")
+	fx, jack := newFixture(t), patient(t)
+	id := fx.published(jack, "hello")
+	sent := fx.send("ALICE", "BOB", "W", "x")
 	const denied = "Invalid Authentication Token"
-	used, wrong := w.token("BOB"), mesh.NewSigner("BOB", "guessed", []byte(sharedKey)).Token(w.clock.now())
+	used, wrong := fx.token("BOB"), mesh.NewSigner("BOB", "guessed", []byte(sharedKey)).Token(fx.clock.now())
 	auth := func(token string) map[string]string { return map[string]string{"Authorization": token} }
 	bob := func(more ...string) map[string]string {
-		h := auth(w.token("BOB"))
+		h := auth(fx.token("BOB"))
 		for i := 0; i < len(more); i += 2 {
 			h[more[i]] = more[i+1]
 		}
@@ -83,8 +83,8 @@ func TestInteractionsAreRecorded(t *testing.T) {
 		{"replayed token", request{"GET", "BOB/inbox", auth(used), ""}, []audit.Entry{entry("list", "", 403, "Error Duplicated Authentication Token")}},
 		{"wrong token", request{"GET", "BOB/inbox", auth(wrong), ""}, []audit.Entry{entry("list", "", 403, denied)}},
 		{"no token", request{"GET", "BOB/inbox/" + id, auth("-"), ""}, []audit.Entry{entry("download", "", 403, "Error reading from Authorization header")}},
-		{"another's token", request{"GET", "BOB/inbox", auth(w.token("ALICE")), ""}, []audit.Entry{mistaken}},
-		{"no such mailbox", request{"GET", "NOBODY/inbox", auth(mesh.NewSigner("NOBODY", "x", []byte(sharedKey)).Token(w.clock.now())), ""}, []audit.Entry{nobody}},
+		{"another's token", request{"GET", "BOB/inbox", auth(fx.token("ALICE")), ""}, []audit.Entry{mistaken}},
+		{"no such mailbox", request{"GET", "NOBODY/inbox", auth(mesh.NewSigner("NOBODY", "x", []byte(sharedKey)).Token(fx.clock.now())), ""}, []audit.Entry{nobody}},
 		{"count", request{"GET", "BOB/count", bob(), ""}, []audit.Entry{entry("count", "", 200, "")}},
 		{"head", request{"HEAD", "BOB/inbox/" + id, bob(), ""}, []audit.Entry{entry("head", id, 200, "")}},
 		{"download", request{"GET", "BOB/inbox/" + id, bob(), ""}, []audit.Entry{entry("download", id, 200, "")}},
@@ -101,9 +101,9 @@ func TestInteractionsAreRecorded(t *testing.T) {
 		{"ping", request{"GET", "_ping", nil, ""}, nil},
 		{"nowhere", request{"GET", "BOB/outfit", nil, ""}, nil},
 	} {
-		before := len(w.boxes.recorded(t))
-		answer, body := w.do(c.request)
-		if got := w.boxes.recorded(t)[before:]; !slices.Equal(got, c.want) {
+		before := len(fx.boxes.recorded(t))
+		answer, body := fx.do(c.request)
+		if got := fx.boxes.recorded(t)[before:]; !slices.Equal(got, c.want) {
 			t.Errorf("%s (%s %s)\nrecorded %+v\nwanted   %+v", c.name, answer.Status, body, got, c.want)
 		}
 	}
@@ -111,25 +111,25 @@ func TestInteractionsAreRecorded(t *testing.T) {
 
 // What is sent is recorded with its id, once; also what comes in chunks.
 func TestSendsAreRecorded(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	recorded := func(want ...string) {
 		t.Helper()
 		var got []string
-		for _, e := range w.boxes.recorded(t) {
+		for _, e := range fx.boxes.recorded(t) {
 			got = append(got, fmt.Sprint(e.Action, " ", e.Mailbox, " ", e.Object, " ", e.Status))
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("recorded %q\nwanted   %q", got, want)
 		}
 	}
-	small := w.send("ALICE", "BOB", "W", "x")
-	large := w.send("ALICE", "BOB", "W", strings.Repeat("x", 300<<10))
+	small := fx.send("ALICE", "BOB", "W", "x")
+	large := fx.send("ALICE", "BOB", "W", strings.Repeat("x", 300<<10))
 	want := []string{"send ALICE " + small + " 202", "send ALICE " + large + " 202"}
 	recorded(want...)
-	_, body := w.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:3"), "one"})
+	_, body := fx.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:3"), "one"})
 	id := strings.Split(body, `"`)[3]
 	for _, n := range []string{"2", "3"} {
-		if answer, body := w.do(request{"POST", "ALICE/outbox/" + id + "/" + n, map[string]string{"Mex-Chunk-Range": n + ":3"}, "more"}); answer.StatusCode != 202 {
+		if answer, body := fx.do(request{"POST", "ALICE/outbox/" + id + "/" + n, map[string]string{"Mex-Chunk-Range": n + ":3"}, "more"}); answer.StatusCode != 202 {
 			t.Fatal(body)
 		}
 	}
@@ -139,16 +139,16 @@ func TestSendsAreRecorded(t *testing.T) {
 
 // The entry is there before the first byte of a message goes out.
 func TestRecordedBeforeDisclosed(t *testing.T) {
-	w := newWorld(t)
-	id := w.send("ALICE", "BOB", "W", "x")
-	r, err := http.NewRequest("GET", w.http.URL+"/messageexchange/BOB/inbox/"+id, nil)
+	fx := newFixture(t)
+	id := fx.send("ALICE", "BOB", "W", "x")
+	r, err := http.NewRequest("GET", fx.http.URL+"/messageexchange/BOB/inbox/"+id, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", w.token("BOB"))
-	watched := &watch{header: http.Header{}, seen: func() int { return len(w.boxes.recorded(t)) }}
+	r.Header.Set("Authorization", fx.token("BOB"))
+	watched := &watch{header: http.Header{}, seen: func() int { return len(fx.boxes.recorded(t)) }}
 	r.URL.Path, r.RequestURI = "/messageexchange/BOB/inbox/"+id, ""
-	w.server.ServeHTTP(watched, r)
+	fx.server.ServeHTTP(watched, r)
 	if watched.status != 200 || watched.recorded != 2 {
 		t.Errorf("status %d; %d entries before the answer began, expected those of the send and the download", watched.status, watched.recorded)
 	}
@@ -170,30 +170,30 @@ func (w *watch) Write(p []byte) (int, error) { return len(p), nil }
 // Without room in the audit nothing is disclosed or changed, and no token is used
 // up; ping answers.
 func TestNoRoomNoService(t *testing.T) {
-	w := newWorld(t)
-	id := w.send("ALICE", "BOB", "W", "a secret")
+	fx := newFixture(t)
+	id := fx.send("ALICE", "BOB", "W", "a secret")
 	full := true
-	w.boxes.Fault = func(method string, _ bool) error {
+	fx.boxes.Fault = func(method string, _ bool) error {
 		if full && method == "RecordRoom" {
 			return store.ErrBusy
 		}
 		return nil
 	}
-	token := map[string]string{"Authorization": w.token("BOB")}
+	token := map[string]string{"Authorization": fx.token("BOB")}
 	for _, r := range []request{
 		{"GET", "BOB/inbox", token, ""}, {"GET", "BOB/inbox/" + id, token, ""}, {"HEAD", "BOB/inbox/" + id, token, ""},
 		{"PUT", "BOB/inbox/" + id + "/status/acknowledged", token, ""}, {"POST", "ALICE/outbox", to("BOB"), "x"},
 	} {
-		answer, body := w.do(r)
+		answer, body := fx.do(r)
 		if answer.StatusCode != 503 || answer.Header.Get("Retry-After") == "" || strings.Contains(body, "secret") || strings.Contains(body, id) {
 			t.Errorf("%s %s: %s %s", r.method, r.path, answer.Status, body)
 		}
 	}
-	if answer, _ := w.do(request{"GET", "_ping", nil, ""}); answer.StatusCode != 200 {
+	if answer, _ := fx.do(request{"GET", "_ping", nil, ""}); answer.StatusCode != 200 {
 		t.Errorf("ping: %s", answer.Status)
 	}
 	full = false
-	if answer, body := w.do(request{"GET", "BOB/inbox", token, ""}); answer.StatusCode != 200 || !strings.Contains(body, id) {
+	if answer, body := fx.do(request{"GET", "BOB/inbox", token, ""}); answer.StatusCode != 200 || !strings.Contains(body, id) {
 		t.Errorf("afterwards: %s %s", answer.Status, body)
 	}
 }
@@ -202,16 +202,16 @@ func TestNoRoomNoService(t *testing.T) {
 // answered.
 func TestFailedChangesAreRecorded(t *testing.T) {
 	for _, fault := range []error{store.ErrBusy, store.ErrUnknown, errors.New("disk on fire")} {
-		w := newWorld(t)
-		id := w.published(patient(t), "hello")
-		w.boxes.Fault = func(method string, done bool) error {
+		fx := newFixture(t)
+		id := fx.published(patient(t), "hello")
+		fx.boxes.Fault = func(method string, done bool) error {
 			if method == "Acknowledge" && !done {
 				return fault
 			}
 			return nil
 		}
-		answer, _ := w.do(request{"PUT", "BOB/inbox/" + id + "/status/acknowledged", map[string]string{"Authorization": w.token("BOB")}, ""})
-		got := w.boxes.recorded(t)
+		answer, _ := fx.do(request{"PUT", "BOB/inbox/" + id + "/status/acknowledged", map[string]string{"Authorization": fx.token("BOB")}, ""})
+		got := fx.boxes.recorded(t)
 		if len(got) != 1 || got[0].Action != "acknowledge" || got[0].Object != id || got[0].Status != answer.StatusCode || got[0].Outcome == "" ||
 			strings.Contains(got[0].Outcome, "fire") {
 			t.Errorf("%v, answered %s: recorded %+v", fault, answer.Status, got)

@@ -33,7 +33,7 @@ func packed(text string) string {
 // Bad requests: the status, and what the body must hold in version 2 (code) and
 // version 1. Nothing is stored, and the server lives on.
 func TestBadRequests(t *testing.T) {
-	w := newWorld(t, func(c *mailbox.Config) { c.MaxChunk = 400 << 10 })
+	fx := newFixture(t, func(c *mailbox.Config) { c.MaxChunk = 400 << 10 })
 	long := strings.Repeat("x", 600)
 	for name, c := range map[string]struct {
 		request
@@ -101,7 +101,7 @@ func TestBadRequests(t *testing.T) {
 		"chunk number in text": {request{"POST", "ALICE/outbox/20200529155357895317_357001/two", map[string]string{"Mex-Chunk-Range": "1:2"}, "x"}, 400, "chunk_number"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, body := w.do(c.request)
+			answer, body := fx.do(c.request)
 			if answer.StatusCode != c.status || !strings.Contains(body, c.want) {
 				t.Errorf("%s %s\nwant %d with %s", answer.Status, body, c.status, c.want)
 			}
@@ -113,24 +113,24 @@ func TestBadRequests(t *testing.T) {
 			}
 			if !strings.Contains(body, `"loc"`) && c.header["Accept"] == "" && c.method != "HEAD" {
 				c.header["Accept"] = mesh.MediaV1
-				if _, body := w.do(c.request); !strings.Contains(body, `"errorDescription"`) || !strings.Contains(body, `"errorCode"`) {
+				if _, body := fx.do(c.request); !strings.Contains(body, `"errorDescription"`) || !strings.Contains(body, `"errorCode"`) {
 					t.Errorf("version 1: %s", body)
 				}
 			}
 		})
 	}
-	if messages, pieces := w.boxes.stored(t); messages+pieces != 0 {
+	if messages, pieces := fx.boxes.stored(t); messages+pieces != 0 {
 		t.Errorf("%d messages and %d pieces were stored", messages, pieces)
 	}
-	if id := w.send("ALICE", "BOB", "W", "x"); id == "" {
+	if id := fx.send("ALICE", "BOB", "W", "x"); id == "" {
 		t.Error("the server does not live on")
 	}
 }
 
 // The rules for chunks of a message that is being uploaded.
 func TestBadChunks(t *testing.T) {
-	w := newWorld(t)
-	answer, body := w.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:2", "Content-Encoding", "gzip"), packed("one")})
+	fx := newFixture(t)
+	answer, body := fx.do(request{"POST", "ALICE/outbox", to("BOB", "Mex-Chunk-Range", "1:2", "Content-Encoding", "gzip"), packed("one")})
 	if answer.StatusCode != http.StatusAccepted {
 		t.Fatal(body)
 	}
@@ -148,23 +148,23 @@ func TestBadChunks(t *testing.T) {
 		"not gzip":           {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), "x"}, 417},
 		"empty":              {request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), ""}, 417},
 		"another's message": {request{"POST", "BOB/outbox/" + id + "/2",
-			map[string]string{"Mex-Chunk-Range": "2:2", "Content-Encoding": "gzip", "Authorization": w.token("BOB")}, packed("x")}, 403},
+			map[string]string{"Mex-Chunk-Range": "2:2", "Content-Encoding": "gzip", "Authorization": fx.token("BOB")}, packed("x")}, 403},
 	} {
-		if answer, body := w.do(c.request); answer.StatusCode != c.status {
+		if answer, body := fx.do(c.request); answer.StatusCode != c.status {
 			t.Errorf("%s: %s %s", name, answer.Status, body)
 		}
-		if in := w.inbox("BOB"); len(in) != 0 {
+		if in := fx.inbox("BOB"); len(in) != 0 {
 			t.Fatalf("%s made the message visible", name)
 		}
 	}
-	if answer, body := w.do(request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), packed("two")}); answer.StatusCode != 202 {
+	if answer, body := fx.do(request{"POST", "ALICE/outbox/" + id + "/2", gz("2:2"), packed("two")}); answer.StatusCode != 202 {
 		t.Fatal(body)
 	}
-	if _, body := read(t, w.client("BOB"), id); string(body) != "onetwo" {
+	if _, body := read(t, fx.client("BOB"), id); string(body) != "onetwo" {
 		t.Errorf("%q", body)
 	}
 	for n, want := range map[string]int{"1": 206, "2": 200, "3": 404} {
-		if answer, _ := w.do(request{"GET", "BOB/inbox/" + id + "/" + n, map[string]string{"Authorization": w.token("BOB")}, ""}); answer.StatusCode != want {
+		if answer, _ := fx.do(request{"GET", "BOB/inbox/" + id + "/" + n, map[string]string{"Authorization": fx.token("BOB")}, ""}); answer.StatusCode != want {
 			t.Errorf("chunk %s: %s", n, answer.Status)
 		}
 	}
@@ -172,11 +172,11 @@ func TestBadChunks(t *testing.T) {
 
 // Who may do what with a token.
 func TestAuthorisation(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	signed := func(box, password, key string) string {
-		return mesh.NewSigner(box, password, []byte(key)).Token(w.clock.now())
+		return mesh.NewSigner(box, password, []byte(key)).Token(fx.clock.now())
 	}
-	id := w.send("ALICE", "BOB", "W", "x")
+	id := fx.send("ALICE", "BOB", "W", "x")
 	for name, c := range map[string]struct {
 		path, token string
 		status      int
@@ -191,13 +191,13 @@ func TestAuthorisation(t *testing.T) {
 		"remote mailbox":    {"FAR/inbox", signed("FAR", "", sharedKey), 403, "Invalid Authentication Token"},
 		"another's box":     {"BOB/inbox", signed("ALICE", "password", sharedKey), 403, `"code":"07"`},
 		"small letters":     {"alice/inbox", signed("ALICE", "password", sharedKey), 200, "messages"},
-		"too old":           {"ALICE/inbox", mesh.NewToken("ALICE", "password", []byte(sharedKey), "n", 1, w.clock.now().Add(-3*60*60*1e9)).String(), 403, "Invalid Authentication Token"},
+		"too old":           {"ALICE/inbox", mesh.NewToken("ALICE", "password", []byte(sharedKey), "n", 1, fx.clock.now().Add(-3*60*60*1e9)).String(), 403, "Invalid Authentication Token"},
 		"another's message": {"ALICE/inbox/" + id, signed("ALICE", "password", sharedKey), 403, "belongs to another mailbox"},
 		"not my outbox":     {"BOB/outbox/tracking?messageID=" + id, signed("BOB", "password", sharedKey), 404, "does not exist"},
 		"ping":              {"_ping", "-", 200, "running"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, body := w.do(request{"GET", c.path, map[string]string{"Authorization": c.token}, ""})
+			answer, body := fx.do(request{"GET", c.path, map[string]string{"Authorization": c.token}, ""})
 			if answer.StatusCode != c.status || !strings.Contains(body, c.want) {
 				t.Errorf("%s %s", answer.Status, body)
 			}
@@ -205,14 +205,14 @@ func TestAuthorisation(t *testing.T) {
 	}
 	once := signed("ALICE", "password", sharedKey)
 	for i, want := range []int{200, 403, 403} {
-		if answer, body := w.do(request{"GET", "ALICE/inbox", map[string]string{"Authorization": once}, ""}); answer.StatusCode != want {
+		if answer, body := fx.do(request{"GET", "ALICE/inbox", map[string]string{"Authorization": once}, ""}); answer.StatusCode != want {
 			t.Errorf("use %d of a token: %s %s", i+1, answer.Status, body)
 		}
 	}
-	if answer, _ := w.do(request{"PUT", "ALICE/inbox/" + id + "/status/acknowledged", nil, ""}); answer.StatusCode != 403 {
+	if answer, _ := fx.do(request{"PUT", "ALICE/inbox/" + id + "/status/acknowledged", nil, ""}); answer.StatusCode != 403 {
 		t.Errorf("another's message acknowledged: %s", answer.Status)
 	}
-	if answer, _ := w.do(request{"HEAD", "ALICE/inbox/" + id, nil, ""}); answer.StatusCode != 200 {
+	if answer, _ := fx.do(request{"HEAD", "ALICE/inbox/" + id, nil, ""}); answer.StatusCode != 200 {
 		t.Errorf("the sender may ask for the headers: %s", answer.Status)
 	}
 }
@@ -220,15 +220,15 @@ func TestAuthorisation(t *testing.T) {
 // A refused certificate looks like a wrong password and uses up no token.
 func TestAllowed(t *testing.T) {
 	allow := false
-	w := newWorld(t, func(c *mailbox.Config) {
+	fx := newFixture(t, func(c *mailbox.Config) {
 		c.Allowed = func(_ *http.Request, m store.Mailbox) bool { return allow && m.ID == "ALICE" }
 	})
-	token := map[string]string{"Authorization": w.token("ALICE")}
-	if answer, body := w.do(request{"GET", "ALICE/inbox", token, ""}); answer.StatusCode != 403 {
+	token := map[string]string{"Authorization": fx.token("ALICE")}
+	if answer, body := fx.do(request{"GET", "ALICE/inbox", token, ""}); answer.StatusCode != 403 {
 		t.Error(answer.Status, body)
 	}
 	allow = true
-	if answer, body := w.do(request{"GET", "ALICE/inbox", token, ""}); answer.StatusCode != 200 {
+	if answer, body := fx.do(request{"GET", "ALICE/inbox", token, ""}); answer.StatusCode != 200 {
 		t.Error(answer.Status, body)
 	}
 }
@@ -236,20 +236,20 @@ func TestAllowed(t *testing.T) {
 // When the store fails the answer has the API's form and says whether to come
 // back; the log has what the answer hides.
 func TestStoreFails(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for _, c := range []struct {
 		err    error
 		status int
 	}{
 		{store.ErrBusy, 503}, {store.ErrUnknown, 503}, {store.ErrClosed, 503}, {errors.New("disk on fire"), 500},
 	} {
-		w.boxes.Fault = func(method string, done bool) error {
+		fx.boxes.Fault = func(method string, done bool) error {
 			if method == "Send" && done == (c.err == store.ErrUnknown) {
 				return c.err
 			}
 			return nil
 		}
-		answer, body := w.do(request{"POST", "ALICE/outbox", to("BOB"), "x"})
+		answer, body := fx.do(request{"POST", "ALICE/outbox", to("BOB"), "x"})
 		if answer.StatusCode != c.status || !strings.Contains(body, `"detail"`) || strings.Contains(body, "fire") {
 			t.Errorf("%v: %s %s", c.err, answer.Status, body)
 		}
@@ -257,20 +257,20 @@ func TestStoreFails(t *testing.T) {
 			t.Errorf("%v: Retry-After %q", c.err, answer.Header.Get("Retry-After"))
 		}
 	}
-	if !strings.Contains(w.log.String(), "disk on fire") {
+	if !strings.Contains(fx.log.String(), "disk on fire") {
 		t.Error("the log does not say what failed")
 	}
-	w.boxes.Fault = func(method string, _ bool) error {
+	fx.boxes.Fault = func(method string, _ bool) error {
 		if method == "Send" {
 			panic("a defect")
 		}
 		return nil
 	}
-	answer, body := w.do(request{"POST", "ALICE/outbox", to("BOB"), "x"})
+	answer, body := fx.do(request{"POST", "ALICE/outbox", to("BOB"), "x"})
 	if answer.StatusCode != 500 || !strings.Contains(body, "reference") || strings.Contains(body, "defect") {
 		t.Errorf("%s %s", answer.Status, body)
 	}
-	if strings.Contains(w.log.String(), "NHSMESH") {
+	if strings.Contains(fx.log.String(), "NHSMESH") {
 		t.Error("a token stands in the log")
 	}
 }
@@ -278,15 +278,15 @@ func TestStoreFails(t *testing.T) {
 // A chunk that cannot be read is an error form, not an empty answer.
 func TestChunkFails(t *testing.T) {
 	for _, encoding := range []string{"", "gzip"} {
-		w := newWorld(t)
-		id := w.send("ALICE", "BOB", "W", "x")
-		w.boxes.Fault = func(method string, _ bool) error {
+		fx := newFixture(t)
+		id := fx.send("ALICE", "BOB", "W", "x")
+		fx.boxes.Fault = func(method string, _ bool) error {
 			if method == "Chunk" {
 				return store.ErrDamaged
 			}
 			return nil
 		}
-		answer, body := w.do(request{"GET", "BOB/inbox/" + id, map[string]string{"Authorization": w.token("BOB"), "Accept-Encoding": encoding}, ""})
+		answer, body := fx.do(request{"GET", "BOB/inbox/" + id, map[string]string{"Authorization": fx.token("BOB"), "Accept-Encoding": encoding}, ""})
 		if answer.StatusCode != 500 || !strings.Contains(body, "reference") || answer.Header.Get("Content-Encoding") != "" {
 			t.Errorf("%q: %s %v %q", encoding, answer.Status, answer.Header, body)
 		}

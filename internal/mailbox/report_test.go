@@ -20,8 +20,8 @@ const day = 24 * time.Hour
 // What nobody collects leaves the inbox after 5 days, its sender is told, and
 // after 30 days it is gone.
 func TestExpiry(t *testing.T) {
-	w := newWorld(t)
-	alice, bob := w.client("ALICE"), w.client("BOB")
+	fx := newFixture(t)
+	alice, bob := fx.client("ALICE"), fx.client("BOB")
 	id, err := alice.Send(ctx, mesh.Outgoing{
 		Headers: mesh.Headers{To: "BOB", WorkflowID: "W", LocalID: "mine", Subject: "S", FileName: "f"},
 		Body:    strings.NewReader("x"), Size: 1,
@@ -29,23 +29,23 @@ func TestExpiry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	collected := w.send("ALICE", "BOB", "W", "y")
+	collected := fx.send("ALICE", "BOB", "W", "y")
 	if err := bob.Acknowledge(ctx, collected); err != nil {
 		t.Fatal(err)
 	}
 	housekeep := func(want mailbox.Housekept) {
 		t.Helper()
-		if did, err := w.server.Housekeep(ctx, w.clock.now()); err != nil || did != want {
+		if did, err := fx.server.Housekeep(ctx, fx.clock.now()); err != nil || did != want {
 			t.Errorf("did %+v, want %+v; %v", did, want, err)
 		}
 	}
-	w.clock.move(5*day - time.Second)
+	fx.clock.move(5*day - time.Second)
 	housekeep(mailbox.Housekept{})
-	w.clock.move(time.Second)
+	fx.clock.move(time.Second)
 	housekeep(mailbox.Housekept{Expired: 1})
 	housekeep(mailbox.Housekept{})
 
-	if in := w.inbox("BOB"); len(in) != 0 {
+	if in := fx.inbox("BOB"); len(in) != 0 {
 		t.Errorf("still in the inbox: %v", in)
 	}
 	if _, err := bob.Download(ctx, id); !errors.Is(err, mesh.Gone) {
@@ -54,9 +54,9 @@ func TestExpiry(t *testing.T) {
 	if tracked, err := alice.Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
 		t.Errorf("%+v, %v", tracked, err)
 	}
-	checkReport(t, w, alice, id)
+	checkReport(t, fx, alice, id)
 
-	w.clock.move(25*day + time.Second)
+	fx.clock.move(25*day + time.Second)
 	housekeep(mailbox.Housekept{Purged: 2}) // the report is younger
 	if _, err := alice.Track(ctx, id); !isStatus(err, 404) {
 		t.Errorf("after 30 days: %v", err)
@@ -65,9 +65,9 @@ func TestExpiry(t *testing.T) {
 
 // checkReport: the headers of the specification's "Asynchronous error
 // reporting", and no body.
-func checkReport(t *testing.T, w *world, alice *mesh.Client, id string) {
+func checkReport(t *testing.T, fx *fixture, alice *mesh.Client, id string) {
 	t.Helper()
-	reports := w.inbox("ALICE")
+	reports := fx.inbox("ALICE")
 	if len(reports) != 1 {
 		t.Fatalf("reports: %v", reports)
 	}
@@ -75,7 +75,7 @@ func checkReport(t *testing.T, w *world, alice *mesh.Client, id string) {
 	want := mesh.Headers{
 		To: "BOB", WorkflowID: "W", MessageType: "REPORT", MessageID: reports[0], LocalID: "mine", FileName: "f", Subject: "S",
 		TotalChunks: "0", StatusCode: "14", StatusEvent: "SEND", StatusDescription: "Message not collected by recipient after 5 days",
-		StatusSuccess: "ERROR", StatusTime: w.clock.now(), LinkedMsgID: id, AddressType: "ALL", Version: "1.0",
+		StatusSuccess: "ERROR", StatusTime: fx.clock.now(), LinkedMsgID: id, AddressType: "ALL", Version: "1.0",
 	}
 	if diff := cmp.Diff(want, h); diff != "" || len(body) != 0 {
 		t.Errorf("%s\nbody %q", diff, body)
@@ -92,36 +92,36 @@ func isStatus(err error, status int) bool {
 
 // A failing store stops the round; the next one goes on.
 func TestHousekeepStopsAtAnError(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for i := range 20 {
-		w.send("ALICE", "BOB", fmt.Sprint("W", i), "x")
+		fx.send("ALICE", "BOB", fmt.Sprint("W", i), "x")
 	}
-	w.clock.move(6 * day)
+	fx.clock.move(6 * day)
 	broken := errors.New("disk full")
-	w.boxes.Fault = func(method string, _ bool) error {
+	fx.boxes.Fault = func(method string, _ bool) error {
 		if method == "SetStatus" {
 			return broken
 		}
 		return nil
 	}
-	if did, err := w.server.Housekeep(ctx, w.clock.now()); !errors.Is(err, broken) || did.Expired != 0 {
+	if did, err := fx.server.Housekeep(ctx, fx.clock.now()); !errors.Is(err, broken) || did.Expired != 0 {
 		t.Errorf("%+v, %v", did, err)
 	}
-	w.boxes.Fault = nil
-	if did, err := w.server.Housekeep(ctx, w.clock.now()); err != nil || did.Expired != 20 {
+	fx.boxes.Fault = nil
+	if did, err := fx.server.Housekeep(ctx, fx.clock.now()); err != nil || did.Expired != 20 {
 		t.Errorf("%+v, %v", did, err)
 	}
-	if got := len(w.inbox("ALICE")); got != 20 {
+	if got := len(fx.inbox("ALICE")); got != 20 {
 		t.Errorf("%d reports", got)
 	}
 }
 
 func TestAdmin(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	open := map[string]string{"Authorization": "-"}
 	ask := func(method, path, body string, status int) string {
 		t.Helper()
-		answer, got := w.do(request{method, path, open, body})
+		answer, got := fx.do(request{method, path, open, body})
 		if answer.StatusCode != status {
 			t.Errorf("%s %s: %s %s", method, path, answer.Status, got)
 		}
@@ -132,17 +132,17 @@ func TestAdmin(t *testing.T) {
 		ID string `json:"message_id"`
 	}
 	decode(t, body, &made)
-	h, content := read(t, w.client("BOB"), made.ID)
+	h, content := read(t, fx.client("BOB"), made.ID)
 	if h.MessageType != "REPORT" || h.StatusCode != "21" || h.StatusEvent != "TRANSFER" || h.StatusDescription != "bad" || h.LinkedMsgID != "LINK" ||
 		h.StatusSuccess != "ERROR" || h.LocalID != "l" || h.Subject != "s" || h.FileName != "f" || h.To != "BOB" || len(content) != 0 {
 		t.Errorf("%+v %q", h, content)
 	}
-	id := w.send("ALICE", "BOB", "W", "x")
+	id := fx.send("ALICE", "BOB", "W", "x")
 	ask("POST", "/admin/message/"+id+"/event", `{"status":"undeliverable","code":"14","event":"SEND","description":"late"}`, 200)
-	if tracked, err := w.client("ALICE").Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
+	if tracked, err := fx.client("ALICE").Track(ctx, id); err != nil || tracked.Status != "undeliverable" || tracked.StatusCode != "14" {
 		t.Errorf("%+v, %v", tracked, err)
 	}
-	if in := w.inbox("BOB"); len(in) != 1 {
+	if in := fx.inbox("BOB"); len(in) != 1 {
 		t.Errorf("inbox %v", in)
 	}
 	if got := ask("GET", "/admin/message/"+id, "", 200); !strings.Contains(got, `"status":"Undeliverable"`) || !strings.Contains(got, `"file_size":1`) {
@@ -160,32 +160,32 @@ func TestAdmin(t *testing.T) {
 	ask("GET", "admin/message/x", "", 404)
 	ask("GET", "/admin/mailbox/NOBODY", "", 404)
 
-	w.send("BOB", "ALICE", "W", "x")
+	fx.send("BOB", "ALICE", "W", "x")
 	ask("DELETE", "/admin/reset/bob", "", 200)
-	if bob, alice := w.inbox("BOB"), w.inbox("ALICE"); len(bob) != 0 || len(alice) != 1 {
+	if bob, alice := fx.inbox("BOB"), fx.inbox("ALICE"); len(bob) != 0 || len(alice) != 1 {
 		t.Errorf("after the reset of one: %v, %v", bob, alice)
 	}
 	ask("DELETE", "/admin/reset/NOBODY", "", 404)
 	ask("DELETE", "/messageexchange/admin/reset", "", 200)
-	if alice := w.inbox("ALICE"); len(alice) != 0 {
+	if alice := fx.inbox("ALICE"); len(alice) != 0 {
 		t.Errorf("after the reset of all: %v", alice)
 	}
 }
 
 // Outside dev mode nobody resets anything.
 func TestAdminIsDevOnly(t *testing.T) {
-	w := newWorld(t, func(c *mailbox.Config) { c.Dev = false })
-	id := w.send("ALICE", "BOB", "W", "x")
+	fx := newFixture(t, func(c *mailbox.Config) { c.Dev = false })
+	id := fx.send("ALICE", "BOB", "W", "x")
 	for _, r := range []request{
 		{"DELETE", "/admin/reset", nil, ""}, {"DELETE", "admin/reset", nil, ""}, {"POST", "admin/report", nil, "{}"},
 		{"GET", "admin/message/" + id, nil, ""}, {"GET", "mailbox/BOB", nil, ""},
 	} {
 		r.header = map[string]string{"Authorization": "-"}
-		if answer, body := w.do(r); answer.StatusCode == http.StatusOK {
+		if answer, body := fx.do(r); answer.StatusCode == http.StatusOK {
 			t.Errorf("%s %s: %s", r.method, r.path, body)
 		}
 	}
-	if in := w.inbox("BOB"); len(in) != 1 {
+	if in := fx.inbox("BOB"); len(in) != 1 {
 		t.Errorf("inbox %v", in)
 	}
 }

@@ -14,15 +14,15 @@ import (
 // 17, however they are written and sent, unless an operator has registered them as
 // senders.
 func TestReservedWorkflows(t *testing.T) {
-	w := newWorld(t, func(c *mailbox.Config) {
+	fx := newFixture(t, func(c *mailbox.Config) {
 		c.NEMS, c.Reserved = "barry", func(workflow string) bool { return strings.HasPrefix(strings.ToUpper(workflow), "EVENT_") }
 	})
-	w.boxes.restrict(t,
+	fx.boxes.restrict(t,
 		store.Workflow{ID: "EVENT_2", Senders: []string{"BOB"}, Receivers: []string{"ALICE"}},
 		store.Workflow{ID: "EVENT_3", Receivers: []string{"ALICE"}})
 	// send is a request of a mailbox, with a token of its own.
 	send := func(sender, recipient, workflow string, more ...string) request {
-		h := to(recipient, append([]string{"Mex-WorkflowID", workflow, "Authorization", w.token(sender)}, more...)...)
+		h := to(recipient, append([]string{"Mex-WorkflowID", workflow, "Authorization", fx.token(sender)}, more...)...)
 		return request{"POST", sender + "/outbox", h, "x"}
 	}
 	for name, c := range map[string]struct {
@@ -45,14 +45,14 @@ func TestReservedWorkflows(t *testing.T) {
 		"another workflow":     {send("BOB", "ALICE", "OTHER"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			answer, body := w.do(c.request)
+			answer, body := fx.do(c.request)
 			if c.refused != (answer.StatusCode == http.StatusExpectationFailed && strings.Contains(body, `"17"`)) ||
 				!c.refused && answer.StatusCode != http.StatusAccepted {
 				t.Errorf("%s %s", answer.Status, body)
 			}
 		})
 	}
-	if messages, pieces := w.boxes.stored(t); messages != 4 || pieces != 4 {
+	if messages, pieces := fx.boxes.stored(t); messages != 4 || pieces != 4 {
 		t.Errorf("%d messages and %d pieces were stored", messages, pieces)
 	}
 }

@@ -16,8 +16,8 @@ import (
 )
 
 // ask sends a GET over a connection of its own.
-func (w *world) ask(ctx context.Context, path, token string) (*http.Response, error) {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, w.http.URL+"/messageexchange/"+path, nil)
+func (fx *fixture) ask(ctx context.Context, path, token string) (*http.Response, error) {
+	q, err := http.NewRequestWithContext(ctx, http.MethodGet, fx.http.URL+"/messageexchange/"+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +32,11 @@ func (w *world) ask(ctx context.Context, path, token string) (*http.Response, er
 }
 
 // wait waits for a condition.
-func (w *world) wait(what string, met func() bool) {
-	w.t.Helper()
+func (fx *fixture) wait(what string, met func() bool) {
+	fx.t.Helper()
 	for end := time.Now().Add(20 * time.Second); !met(); runtime.Gosched() {
 		if time.Now().After(end) {
-			w.t.Fatal(what)
+			fx.t.Fatal(what)
 		}
 	}
 }
@@ -70,7 +70,7 @@ func TestShareOfAMailbox(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &gatedBoxes{failingBoxes: newBoxes(t, at.now), gate: make(chan struct{})}
 	var crowded atomic.Int64
-	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
+	fx := fixtureOver(t, boxes, at, func(c *mailbox.Config) {
 		c.Share = mailbox.Share{Reading: 2, Waiting: 3}
 		c.TurnedAway = func(_ *http.Request, box string, why mailbox.Reason) {
 			if box == "ALICE" && why == mailbox.Crowded {
@@ -78,14 +78,14 @@ func TestShareOfAMailbox(t *testing.T) {
 			}
 		}
 	})
-	toAlice := w.send("BOB", "ALICE", "W", "x")
+	toAlice := fx.send("BOB", "ALICE", "W", "x")
 	before := boxes.nonces.Load()
 	refused, served := make(chan string, 20), make(chan int, 20)
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			token := w.token("ALICE")
-			answer, err := w.ask(ctx, "ALICE/inbox", token)
+			token := fx.token("ALICE")
+			answer, err := fx.ask(ctx, "ALICE/inbox", token)
 			switch {
 			case err != nil:
 				t.Error(err)
@@ -96,13 +96,13 @@ func TestShareOfAMailbox(t *testing.T) {
 			}
 		})
 	}
-	w.wait("15 of 20 are refused", func() bool { return crowded.Load() == 15 })
-	w.wait("two are worked on", func() bool { return boxes.here.Load() == 2 })
+	fx.wait("15 of 20 are refused", func() bool { return crowded.Load() == 15 })
+	fx.wait("two are worked on", func() bool { return boxes.here.Load() == 2 })
 	if n := boxes.nonces.Load() - before; n != 2 {
 		t.Errorf("%d tokens were spent", n)
 	}
 	for _, request := range []struct{ path, box string }{{"BOB/inbox", "BOB"}, {"ALICE/inbox/" + toAlice, "ALICE"}} {
-		if answer, err := w.ask(ctx, request.path, w.token(request.box)); err != nil || answer.StatusCode != 200 {
+		if answer, err := fx.ask(ctx, request.path, fx.token(request.box)); err != nil || answer.StatusCode != 200 {
 			t.Errorf("%s meanwhile: %v", request.path, err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestShareOfAMailbox(t *testing.T) {
 	if boxes.most.Load() != 2 {
 		t.Errorf("%d at a time", boxes.most.Load())
 	}
-	if answer, err := w.ask(ctx, "ALICE/inbox", <-refused); err != nil || answer.StatusCode != 200 {
+	if answer, err := fx.ask(ctx, "ALICE/inbox", <-refused); err != nil || answer.StatusCode != 200 {
 		t.Errorf("the token of a refused request: %v", err)
 	}
 }
@@ -127,17 +127,17 @@ func TestShareOfAMailbox(t *testing.T) {
 func TestWaitingEnds(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &gatedBoxes{failingBoxes: newBoxes(t, at.now), gate: make(chan struct{})}
-	w := worldOver(t, boxes, at, func(c *mailbox.Config) {
+	fx := fixtureOver(t, boxes, at, func(c *mailbox.Config) {
 		c.Share = mailbox.Share{Reading: 1, Waiting: 1, Patience: time.Millisecond}
 	})
 	first := make(chan error, 1)
 	go func() {
-		_, err := w.ask(ctx, "ALICE/inbox", w.token("ALICE"))
+		_, err := fx.ask(ctx, "ALICE/inbox", fx.token("ALICE"))
 		first <- err
 	}()
-	w.wait("the first is worked on", func() bool { return boxes.here.Load() == 1 })
+	fx.wait("the first is worked on", func() bool { return boxes.here.Load() == 1 })
 	for range 3 { // each finds the other's place in line free again
-		answer, err := w.ask(ctx, "ALICE/inbox", w.token("ALICE"))
+		answer, err := fx.ask(ctx, "ALICE/inbox", fx.token("ALICE"))
 		if err != nil || answer.StatusCode != 503 {
 			t.Errorf("behind it: %+v, %v", answer, err)
 		}
@@ -199,11 +199,11 @@ func (b *deepBoxes) enter(q store.InboxQuery, n int) {
 func TestFilteredListsAreReadInSlices(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &deepBoxes{failingBoxes: newBoxes(t, at.now), depth: 30_000, here: map[int64]int{}}
-	w := worldOver(t, boxes, at)
+	fx := fixtureOver(t, boxes, at)
 	var all sync.WaitGroup
 	for i := range 12 {
 		box := []string{"ALICE", "BOB", "BARRY"}[i%3]
-		bob := w.client(box)
+		bob := fx.client(box)
 		all.Go(func() {
 			for _, filter := range []string{"WF", "*WF*", "!OTHER"} {
 				in, err := bob.List(ctx, mesh.ListQuery{Workflow: mustFilter(t, filter)})
@@ -238,9 +238,9 @@ func TestSearchEndsWithItsCaller(t *testing.T) {
 			leave()
 		}
 	}}
-	w := worldOver(t, boxes, at)
-	if _, err := w.ask(gone, "ALICE/inbox?workflow_filter=WX", w.token("ALICE")); err == nil {
+	fx := fixtureOver(t, boxes, at)
+	if _, err := fx.ask(gone, "ALICE/inbox?workflow_filter=WX", fx.token("ALICE")); err == nil {
 		t.Error("an endless search ended")
 	}
-	w.http.Close() // waits until the request has ended
+	fx.http.Close() // waits until the request has ended
 }

@@ -12,7 +12,7 @@ import (
 // whose framework does so for every endpoint: 307, before the token is looked
 // at, whatever the method.
 func TestTrailingSlashes(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	const id = "20200529155357895317_357001"
 	for path, want := range map[string]string{
 		"ALICE/":                     "ALICE",
@@ -40,7 +40,7 @@ func TestTrailingSlashes(t *testing.T) {
 		"/admin/message/" + id + "/event/": "/admin/message/" + id + "/event",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
-			answer, body := w.do(request{method, path, map[string]string{"Authorization": "-"}, ""})
+			answer, body := fx.do(request{method, path, map[string]string{"Authorization": "-"}, ""})
 			if !strings.HasPrefix(want, "/") {
 				want = "/messageexchange/" + want
 			}
@@ -50,18 +50,18 @@ func TestTrailingSlashes(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/messageexchange/", "ALICE/outfit/", "/admin/", "//evil.example/", "ALICE//inbox/"} {
-		if answer, _ := w.do(request{"GET", path, nil, ""}); answer.StatusCode != 404 {
+		if answer, _ := fx.do(request{"GET", path, nil, ""}); answer.StatusCode != 404 {
 			t.Errorf("%s: expected 404; received %d to %q", path, answer.StatusCode, answer.Header.Get("Location"))
 		}
 	}
-	sent := w.send("BOB", "ALICE", "W", "hello")
+	sent := fx.send("BOB", "ALICE", "W", "hello")
 	// A client follows, with its token.
-	q, err := http.NewRequest("GET", w.http.URL+"/messageexchange/ALICE/inbox/"+sent+"/", nil)
+	q, err := http.NewRequest("GET", fx.http.URL+"/messageexchange/ALICE/inbox/"+sent+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	q.Header.Set("Authorization", w.token("ALICE"))
-	answer, err := w.http.Client().Do(q)
+	q.Header.Set("Authorization", fx.token("ALICE"))
+	answer, err := fx.http.Client().Do(q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestTrailingSlashes(t *testing.T) {
 	if answer.StatusCode != 200 || answer.ContentLength != int64(len("hello")) {
 		t.Errorf("followed: %d, %d bytes", answer.StatusCode, answer.ContentLength)
 	}
-	production := newWorld(t, func(c *mailbox.Config) { c.Dev = false })
+	production := newFixture(t, func(c *mailbox.Config) { c.Dev = false })
 	if answer, _ := production.do(request{"DELETE", "/admin/reset/", nil, ""}); answer.StatusCode != 404 {
 		t.Errorf("outside dev mode: expected 404; received %d", answer.StatusCode)
 	}

@@ -18,7 +18,7 @@ func TestRefusedTokensHaveReasons(t *testing.T) {
 		why     mailbox.Reason
 	}
 	var away []turned
-	w := newWorld(t, func(c *mailbox.Config) {
+	fx := newFixture(t, func(c *mailbox.Config) {
 		c.TurnedAway = func(_ *http.Request, box string, why mailbox.Reason) { away = append(away, turned{box, why}) }
 		c.Allowed = func(_ *http.Request, box store.Mailbox) bool { return box.ID != "BARRY" }
 	})
@@ -26,7 +26,7 @@ func TestRefusedTokensHaveReasons(t *testing.T) {
 		return mesh.NewSigner(box, password, []byte(sharedKey)).Token(at)
 	}
 	used := token("ALICE", "password", testStart)
-	if answer, _ := w.do(request{"GET", "ALICE/inbox", map[string]string{"Authorization": used}, ""}); answer.StatusCode != 200 {
+	if answer, _ := fx.do(request{"GET", "ALICE/inbox", map[string]string{"Authorization": used}, ""}); answer.StatusCode != 200 {
 		t.Fatal(answer.Status)
 	}
 	for _, c := range []struct {
@@ -44,7 +44,7 @@ func TestRefusedTokensHaveReasons(t *testing.T) {
 		{"ALICE", used, turned{"ALICE", mailbox.UsedToken}, mesh.UsedToken},
 	} {
 		away = nil
-		answer, body := w.do(request{"GET", c.path + "/inbox", map[string]string{"Authorization": c.token}, ""})
+		answer, body := fx.do(request{"GET", c.path + "/inbox", map[string]string{"Authorization": c.token}, ""})
 		if len(away) != 1 || away[0] != c.want {
 			t.Errorf("%s, %s: %v", c.path, c.want.why, away)
 		}

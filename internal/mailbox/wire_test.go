@@ -22,15 +22,15 @@ import (
 // The copy of an event has every header that clients in use insist on, in lower
 // case on the wire of HTTP/1.1, and its own content type in both versions.
 func TestCopyOfAnEventOnTheWire(t *testing.T) {
-	w := newWorld(t)
-	id := w.published(patient(t), "<Bundle/>")
+	fx := newFixture(t)
+	id := fx.published(patient(t), "<Bundle/>")
 	position, row, _ := mesh.ParseMessageID(id)
-	m, err := w.boxes.Message(ctx, row, store.EventID(position))
+	m, err := fx.boxes.Message(ctx, row, store.EventID(position))
 	if err != nil || m.PartnerID == "" {
 		t.Fatal(m, err)
 	}
 	for _, accept := range []string{mesh.MediaV1, mesh.MediaV2} {
-		raw := w.raw("GET /messageexchange/BOB/inbox/" + id + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: " + accept + "\r\nAuthorization: " + w.token("BOB") + "\r\n\r\n")
+		raw := fx.raw("GET /messageexchange/BOB/inbox/" + id + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: " + accept + "\r\nAuthorization: " + fx.token("BOB") + "\r\n\r\n")
 		for _, line := range []string{
 			"HTTP/1.1 200 OK\r\n", "\r\nContent-Type: application/fhir+xml\r\n", "\r\nContent-Length: 9\r\n",
 			"\r\nmex-from: X26NEMS\r\n", "\r\nmex-to: BOB\r\n", "\r\nmex-workflowid: VACCINATIONS_1\r\n",
@@ -44,25 +44,25 @@ func TestCopyOfAnEventOnTheWire(t *testing.T) {
 			}
 		}
 	}
-	if tracked, err := w.client("BOB").Track(ctx, id); !isStatus(err, 404) {
+	if tracked, err := fx.client("BOB").Track(ctx, id); !isStatus(err, 404) {
 		t.Errorf("the recipient tracks it: %+v, %v", tracked, err)
 	}
 }
 
 // raw sends bytes over a connection and returns all that comes back.
-func (w *world) raw(text string) string {
-	w.t.Helper()
-	conn, err := net.Dial("tcp", w.http.Listener.Addr().String())
+func (fx *fixture) raw(text string) string {
+	fx.t.Helper()
+	conn, err := net.Dial("tcp", fx.http.Listener.Addr().String())
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	defer conn.Close()
 	if _, err := io.WriteString(conn, text); err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	all, err := io.ReadAll(bufio.NewReader(conn))
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return string(all)
 }
@@ -70,20 +70,20 @@ func (w *world) raw(text string) string {
 // gzip both ways: what was sent packed or plain comes to a client as it can
 // read it.
 func TestContentEncodings(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	text := strings.Repeat("some text ", 100)
 	for _, sent := range []string{"", "gzip"} {
 		body := text
 		if sent == "gzip" {
 			body = packed(text)
 		}
-		_, answer := w.do(request{"POST", "ALICE/outbox", to("BOB", "Content-Encoding", sent), body})
+		_, answer := fx.do(request{"POST", "ALICE/outbox", to("BOB", "Content-Encoding", sent), body})
 		id := strings.Split(answer, `"`)[3]
 		for _, c := range []struct{ accept, media, want string }{
 			{"", mesh.MediaV1, ""}, {"", mesh.MediaV2, ""}, {"gzip, deflate", mesh.MediaV2, "gzip"}, {"GZIP", mesh.MediaV1, sent},
 		} {
-			got, content := w.do(request{"GET", "BOB/inbox/" + id, map[string]string{
-				"Authorization": w.token("BOB"), "Accept-Encoding": c.accept, "Accept": c.media}, ""})
+			got, content := fx.do(request{"GET", "BOB/inbox/" + id, map[string]string{
+				"Authorization": fx.token("BOB"), "Accept-Encoding": c.accept, "Accept": c.media}, ""})
 			if got.Header.Get("Content-Encoding") != c.want {
 				t.Errorf("sent %q, accepts %q: encoded %q", sent, c.accept, got.Header.Get("Content-Encoding"))
 			}
@@ -158,8 +158,8 @@ func TestLargestMessage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			boxes := &meteredBoxes{failingBoxes: newBoxes(t, time.Now)}
-			w := worldOver(t, boxes, &clock{at: testStart})
-			status, _ := w.stream(zeros(c.size), c.size, c.told, "")
+			fx := fixtureOver(t, boxes, &clock{at: testStart})
+			status, _ := fx.stream(zeros(c.size), c.size, c.told, "")
 			if status != c.status {
 				t.Errorf("status %d, want %d", status, c.status)
 			}
@@ -189,9 +189,9 @@ func TestGzipBomb(t *testing.T) {
 	}
 	for members, status := range map[int]int{1: 202, 100: 417, 400: 417} {
 		boxes := &meteredBoxes{failingBoxes: newBoxes(t, time.Now)}
-		w := worldOver(t, boxes, &clock{at: testStart}, func(c *mailbox.Config) { c.MaxChunk = 2 << 20 })
+		fx := fixtureOver(t, boxes, &clock{at: testStart}, func(c *mailbox.Config) { c.MaxChunk = 2 << 20 })
 		bomb := bytes.Repeat(megabyte.Bytes(), members) // gzip members may follow each other
-		got, body := w.stream(bytes.NewReader(bomb), int64(len(bomb)), true, "gzip")
+		got, body := fx.stream(bytes.NewReader(bomb), int64(len(bomb)), true, "gzip")
 		if got != status || (status == 417) != strings.Contains(body, `"code":"02"`) {
 			t.Errorf("%d MB in %d bytes: %d %s", members, len(bomb), got, body)
 		}
@@ -207,9 +207,9 @@ func TestGzipBomb(t *testing.T) {
 // A client that sends its whole body before it listens gets the answer all the
 // same.
 func TestRefusalOfALargeBodyArrives(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	for range 10 {
-		answer, body := w.do(request{"POST", "ALICE/outbox", to("NOBODY"), strings.Repeat("x", 8<<20)})
+		answer, body := fx.do(request{"POST", "ALICE/outbox", to("NOBODY"), strings.Repeat("x", 8<<20)})
 		if answer.StatusCode != 417 || !strings.Contains(body, `"code":"12"`) {
 			t.Fatal(answer.Status, body)
 		}
@@ -217,53 +217,53 @@ func TestRefusalOfALargeBodyArrives(t *testing.T) {
 }
 
 // stream sends a body from ALICE to BOB.
-func (w *world) stream(body io.Reader, size int64, told bool, encoding string) (int, string) {
-	w.t.Helper()
-	r, err := http.NewRequest("POST", w.http.URL+"/messageexchange/ALICE/outbox", io.NopCloser(body))
+func (fx *fixture) stream(body io.Reader, size int64, told bool, encoding string) (int, string) {
+	fx.t.Helper()
+	r, err := http.NewRequest("POST", fx.http.URL+"/messageexchange/ALICE/outbox", io.NopCloser(body))
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	if r.ContentLength = -1; told {
 		r.ContentLength = size
 	}
 	// The client waits for leave before it sends so much.
 	r.Header = http.Header{
-		"Authorization": {w.token("ALICE")}, "Mex-To": {"BOB"}, "Mex-Workflowid": {"W"}, "Expect": {"100-continue"}, "Accept": {mesh.MediaV2},
+		"Authorization": {fx.token("ALICE")}, "Mex-To": {"BOB"}, "Mex-Workflowid": {"W"}, "Expect": {"100-continue"}, "Accept": {mesh.MediaV2},
 	}
 	if encoding != "" {
 		r.Header.Set("Content-Encoding", encoding)
 	}
 	answer, err := (&http.Transport{DisableKeepAlives: true, ExpectContinueTimeout: 10 * time.Second}).RoundTrip(r)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return answer.StatusCode, string(text)
 }
 
 // secure serves the same over TLS and HTTP/2.
-func (w *world) secure() *httptest.Server {
-	s := httptest.NewUnstartedServer(w.server)
+func (fx *fixture) secure() *httptest.Server {
+	s := httptest.NewUnstartedServer(fx.server)
 	s.EnableHTTP2 = true
 	s.StartTLS()
-	w.t.Cleanup(s.Close)
+	fx.t.Cleanup(s.Close)
 	return s
 }
 
 // Over TLS a client may choose HTTP/2; the headers arrive there too.
 func TestHTTP2(t *testing.T) {
-	w := newWorld(t)
-	id := w.send("ALICE", "BOB", "W", "x")
-	secure := w.secure()
+	fx := newFixture(t)
+	id := fx.send("ALICE", "BOB", "W", "x")
+	secure := fx.secure()
 	transport, ok := secure.Client().Transport.(*http.Transport)
 	if !ok {
 		t.Fatal("the test server's client has no transport")
 	}
-	bob := w.client("BOB", func(c *mesh.ClientConfig) { c.URL, c.TLS = secure.URL, transport.TLSClientConfig })
+	bob := fx.client("BOB", func(c *mesh.ClientConfig) { c.URL, c.TLS = secure.URL, transport.TLSClientConfig })
 	h, body := read(t, bob, id)
 	if string(body) != "x" || h.From != "ALICE" || h.MessageID != id || h.StatusEvent != "TRANSFER" {
 		t.Errorf("%+v %q", h, body)

@@ -35,11 +35,11 @@ type Finding struct {
 // settings, certificates, addresses, data folder, database, directory, event
 // types, audit key, and the clock. It changes nobody's data; a service that runs
 // on it may go on.
-func CheckUp(ctx context.Context, c Config, w World) []Finding {
-	if w.Now == nil {
-		w.Now = time.Now
+func CheckUp(ctx context.Context, c Config, env Environment) []Finding {
+	if env.Now == nil {
+		env.Now = time.Now
 	}
-	u := checkUp{Config: c, World: w}
+	u := checkUp{Config: c, Environment: env}
 	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
 		u.wrong("configuration", err)
 		return u.found // the rest would only repeat it
@@ -56,7 +56,7 @@ func CheckUp(ctx context.Context, c Config, w World) []Finding {
 
 type checkUp struct {
 	Config
-	World
+	Environment
 	found []Finding
 }
 

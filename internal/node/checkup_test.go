@@ -28,7 +28,7 @@ func TestCheckUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrongs := func(c node.Config, now func() time.Time) (found []string) {
-		for _, f := range node.CheckUp(t.Context(), c, node.World{Now: now, Log: slog.New(slog.DiscardHandler)}) {
+		for _, f := range node.CheckUp(t.Context(), c, node.Environment{Now: now, Log: slog.New(slog.DiscardHandler)}) {
 			if f.Wrong != nil {
 				found = append(found, f.What+": "+f.Wrong.Error())
 			}

@@ -51,9 +51,9 @@ type notice struct {
 	at   time.Duration
 }
 
-func newClockWatch(w World) *clockWatch {
+func newClockWatch(env Environment) *clockWatch {
 	return &clockWatch{
-		now: w.Now, steady: w.Steady, log: w.Log, seen: w.Now().Round(0), at: w.Steady(),
+		now: env.Now, steady: env.Steady, log: env.Log, seen: env.Now().Round(0), at: env.Steady(),
 		jumps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nems_clock_jumps_total", Help: "Jumps of the clock by more than a minute, forward or backward.",
 		}, []string{"direction"}),

@@ -22,7 +22,7 @@ type wrongClock struct {
 func newWrongClock() *wrongClock {
 	w := &wrongClock{figures: prometheus.NewRegistry()}
 	start := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
-	w.clockWatch = newClockWatch(World{
+	w.clockWatch = newClockWatch(Environment{
 		Now: func() time.Time { return start.Add(w.passed + w.set) }, Steady: func() time.Duration { return w.passed },
 		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})

@@ -38,7 +38,7 @@ func serveUntilKilled(folder string) {
 	defer stop()
 	config := node.DevConfig(folder)
 	config.Database = os.Getenv(crashDatabase)
-	err := node.Run(ctx, config, node.World{
+	err := node.Run(ctx, config, node.Environment{
 		Log:   slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		Ready: func(url string) { fmt.Println(url) },
 	})

@@ -13,7 +13,7 @@ import (
 
 // start starts a node that is expected to refuse.
 func (p *production) start() error {
-	return node.Run(p.t.Context(), p.Config, node.World{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now, Steady: p.Clock.Steady})
+	return node.Run(p.t.Context(), p.Config, node.Environment{Log: slog.New(slog.NewTextHandler(p.Log, nil)), Now: p.Clock.Now, Steady: p.Clock.Steady})
 }
 
 // signed waits until the file of checkpoints has grown beyond a size.
@@ -49,7 +49,7 @@ func TestLostCheckpointsAreNoticed(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		wrong := false
-		for _, f := range node.CheckUp(t.Context(), p.Config, node.World{Now: p.Clock.Now, Log: slog.New(slog.DiscardHandler)}) {
+		for _, f := range node.CheckUp(t.Context(), p.Config, node.Environment{Now: p.Clock.Now, Log: slog.New(slog.DiscardHandler)}) {
 			wrong = wrong || f.What == "audit" && f.Wrong != nil
 		}
 		if !wrong {

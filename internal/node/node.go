@@ -36,8 +36,8 @@ import (
 	"nems/internal/store/sqlite"
 )
 
-// World is what a node takes from the process around it.
-type World struct {
+// Environment is what a node takes from the process around it.
+type Environment struct {
 	Log *slog.Logger // nil means none
 	// Now is the business clock; nil means time.Now.
 	Now func() time.Time
@@ -52,7 +52,7 @@ type World struct {
 // node is a NEMS put together, before it runs.
 type node struct {
 	Config
-	World
+	Environment
 	db        database.Store
 	directory *sqlite.Directory
 	patients  directory.Patients // in the directory, or at PDS: then endPDS is set
@@ -84,22 +84,22 @@ type node struct {
 // Run serves until the context ends, then drains: listeners stop taking
 // requests, those under way finish, and what was accepted is committed. It
 // returns once everything that it started has ended.
-func Run(ctx context.Context, c Config, w World) error {
+func Run(ctx context.Context, c Config, env Environment) error {
 	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
 		return err
 	}
-	if w.Now == nil {
-		w.Now = time.Now
+	if env.Now == nil {
+		env.Now = time.Now
 	}
-	if w.Log == nil {
-		w.Log = slog.New(slog.DiscardHandler)
+	if env.Log == nil {
+		env.Log = slog.New(slog.DiscardHandler)
 	}
-	if w.Steady == nil {
+	if env.Steady == nil {
 		begun := time.Now()
-		w.Steady = func() time.Duration { return time.Since(begun) }
+		env.Steady = func() time.Duration { return time.Since(begun) }
 	}
-	w.Log = slog.New(plain.Handler(w.Log.Handler()))
-	n := &node{Config: c, World: w, owner: uuid.NewString(), clock: newClockWatch(w)}
+	env.Log = slog.New(plain.Handler(env.Log.Handler()))
+	n := &node{Config: c, Environment: env, owner: uuid.NewString(), clock: newClockWatch(env)}
 	defer n.close()
 	if err := n.open(ctx); err != nil {
 		return err

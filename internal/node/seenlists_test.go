@@ -24,7 +24,7 @@ func TestOlderListAfterARestart(t *testing.T) {
 		t.Fatalf("started with the older list: %v", err)
 	}
 	wrong := func() (found bool) {
-		for _, f := range node.CheckUp(t.Context(), p.Config, node.World{Now: p.Clock.Now}) {
+		for _, f := range node.CheckUp(t.Context(), p.Config, node.Environment{Now: p.Clock.Now}) {
 			found = found || f.Wrong != nil && strings.Contains(f.Wrong.Error(), "older than the list in force")
 		}
 		return found

@@ -34,7 +34,7 @@ func TestUnusableDatabases(t *testing.T) {
 	} {
 		config := node.DevConfig(t.TempDir())
 		config.Database = database
-		err := node.Run(t.Context(), config, node.World{})
+		err := node.Run(t.Context(), config, node.Environment{})
 		wantOneLine(t, "serve "+database, err, says)
 		_, _, err = node.Migrate(t.Context(), t.TempDir(), database)
 		wantOneLine(t, "migrate "+database, err, says)

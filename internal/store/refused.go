@@ -49,7 +49,7 @@ type Refusals struct {
 	mu      sync.Mutex
 	waiting []Refused
 	of      map[nhs.ASID]int // how many wait of a system
-	some    chan struct{} // holds an element when something waits
+	some    chan struct{}    // holds an element when something waits
 }
 
 // NewRefusals returns empty Refusals.

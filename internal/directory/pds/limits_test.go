@@ -39,13 +39,13 @@ func many(t testing.TB, count int) []nhs.NHSNumber {
 }
 
 // together looks patients up at the same time and counts the answers that were ErrAway.
-func together(t *testing.T, w *world, numbers []nhs.NHSNumber) (away int64) {
+func together(t *testing.T, fx *fixture, numbers []nhs.NHSNumber) (away int64) {
 	t.Helper()
 	var all sync.WaitGroup
 	var missed atomic.Int64
 	for _, n := range numbers {
 		all.Go(func() {
-			_, err := w.Patient(t.Context(), n)
+			_, err := fx.Patient(t.Context(), n)
 			if errors.Is(err, directory.ErrAway) {
 				missed.Add(1)
 			} else if !errors.Is(err, directory.ErrNotFound) {
@@ -61,51 +61,51 @@ func together(t *testing.T, w *world, numbers []nhs.NHSNumber) (away int64) {
 // whether it is back.
 func TestBreaker(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 3 })
+		fx := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 3 })
 		numbers := many(t, 60)
-		w.server.Always(pdstest.Patient, pdstest.Error500)
+		fx.server.Always(pdstest.Patient, pdstest.Error500)
 		for _, n := range numbers[:3] {
-			if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
+			if _, err := fx.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
 				t.Fatal(err)
 			}
 		}
-		began, asked := time.Now(), w.server.Requests(pdstest.Patient)
-		if away := together(t, w, numbers); away != 60 || time.Since(began) != 0 || w.server.Requests(pdstest.Patient) != asked {
-			t.Errorf("open: %d away after %v, %d requests", away, time.Since(began), w.server.Requests(pdstest.Patient)-asked)
+		began, asked := time.Now(), fx.server.Requests(pdstest.Patient)
+		if away := together(t, fx, numbers); away != 60 || time.Since(began) != 0 || fx.server.Requests(pdstest.Patient) != asked {
+			t.Errorf("open: %d away after %v, %d requests", away, time.Since(began), fx.server.Requests(pdstest.Patient)-asked)
 		}
-		pass(w.Rest + time.Nanosecond)
-		w.server.Always(pdstest.Patient, pdstest.SlowAfter)
-		if away := together(t, w, numbers); away != 60 || w.server.Requests(pdstest.Patient) != asked+1 {
-			t.Errorf("half open: %d away, %d requests", away, w.server.Requests(pdstest.Patient)-asked)
+		pass(fx.Rest + time.Nanosecond)
+		fx.server.Always(pdstest.Patient, pdstest.SlowAfter)
+		if away := together(t, fx, numbers); away != 60 || fx.server.Requests(pdstest.Patient) != asked+1 {
+			t.Errorf("half open: %d away, %d requests", away, fx.server.Requests(pdstest.Patient)-asked)
 		}
-		pass(w.Rest + time.Nanosecond)
-		w.server.Always(pdstest.Patient, pdstest.None)
-		if _, err := w.Patient(t.Context(), numbers[0]); !errors.Is(err, directory.ErrNotFound) {
+		pass(fx.Rest + time.Nanosecond)
+		fx.server.Always(pdstest.Patient, pdstest.None)
+		if _, err := fx.Patient(t.Context(), numbers[0]); !errors.Is(err, directory.ErrNotFound) {
 			t.Errorf("back: %v", err)
 		}
-		if away := together(t, w, numbers); away != 0 {
+		if away := together(t, fx, numbers); away != 0 {
 			t.Errorf("back: %d away", away)
 		}
-		keepsSecrets(t, "the log", w.log.String())
+		keepsSecrets(t, "the log", fx.log.String())
 	})
 }
 
 // Missing patients, throttling and callers that leave do not trip the breaker.
 func TestWhatDoesNotTrip(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 1 })
+		fx := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Trip = 1 })
 		for _, n := range many(t, 5) {
-			w.server.Next(pdstest.Patient, pdstest.Busy429)
-			if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
+			fx.server.Next(pdstest.Patient, pdstest.Busy429)
+			if _, err := fx.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
 				t.Fatal(err)
 			}
 			pass(pdstest.RetryAfter * time.Second)
-			if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrNotFound) {
+			if _, err := fx.Patient(t.Context(), n); !errors.Is(err, directory.ErrNotFound) {
 				t.Fatal(err)
 			}
 		}
-		if w.counted(pds.Throttled) != 5 || w.counted(pds.NotFound) != 5 {
-			t.Errorf("outcomes %v", w.outcomes)
+		if fx.counted(pds.Throttled) != 5 || fx.counted(pds.NotFound) != 5 {
+			t.Errorf("outcomes %v", fx.outcomes)
 		}
 	})
 }
@@ -115,18 +115,18 @@ func TestRetryAfter(t *testing.T) {
 	for _, m := range []pdstest.Misbehaviour{pdstest.Busy429, pdstest.Retry503} {
 		t.Run(string(m), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				w := start(t, pdstest.Options{Pipe: true}, nil)
-				w.server.Next(pdstest.Patient, m)
+				fx := start(t, pdstest.Options{Pipe: true}, nil)
+				fx.server.Next(pdstest.Patient, m)
 				n := number(t, jack)
-				if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
+				if _, err := fx.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) {
 					t.Fatal(err)
 				}
 				pass(pdstest.RetryAfter*time.Second - time.Millisecond)
-				if _, err := w.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) || w.server.Requests(pdstest.Patient) != 1 {
-					t.Errorf("too early: %v, %d requests", err, w.server.Requests(pdstest.Patient))
+				if _, err := fx.Patient(t.Context(), n); !errors.Is(err, directory.ErrAway) || fx.server.Requests(pdstest.Patient) != 1 {
+					t.Errorf("too early: %v, %d requests", err, fx.server.Requests(pdstest.Patient))
 				}
 				pass(time.Millisecond)
-				if _, err := w.Patient(t.Context(), n); err != nil {
+				if _, err := fx.Patient(t.Context(), n); err != nil {
 					t.Error(err)
 				}
 			})
@@ -139,14 +139,14 @@ func TestRetryAfterByAClockThatWasAhead(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var ahead atomic.Int64
 		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-		w := start(t, pdstest.Options{Pipe: true, Now: now}, nil)
+		fx := start(t, pdstest.Options{Pipe: true, Now: now}, nil)
 		away := func(what string) {
 			t.Helper()
-			if _, err := w.Patient(t.Context(), number(t, jack)); !errors.Is(err, directory.ErrAway) {
+			if _, err := fx.Patient(t.Context(), number(t, jack)); !errors.Is(err, directory.ErrAway) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		w.server.Next(pdstest.Patient, pdstest.Busy429, pdstest.Busy429)
+		fx.server.Next(pdstest.Patient, pdstest.Busy429, pdstest.Busy429)
 		ahead.Store(int64(24 * time.Hour))
 		away("asked by a clock that is ahead")
 		away("left alone")
@@ -154,10 +154,10 @@ func TestRetryAfterByAClockThatWasAhead(t *testing.T) {
 		away("asked anew")
 		away("left alone again")
 		pass(pdstest.RetryAfter * time.Second)
-		if _, err := w.Patient(t.Context(), number(t, jack)); err != nil {
+		if _, err := fx.Patient(t.Context(), number(t, jack)); err != nil {
 			t.Error(err)
 		}
-		if n := w.server.Requests(pdstest.Patient); n != 3 {
+		if n := fx.server.Requests(pdstest.Patient); n != 3 {
 			t.Errorf("%d requests", n)
 		}
 	})
@@ -167,22 +167,22 @@ func TestRetryAfterByAClockThatWasAhead(t *testing.T) {
 // time is told at once.
 func TestRate(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Rate = 5 })
+		fx := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.Rate = 5 })
 		done := make(chan int64)
 		began := time.Now()
-		go func() { done <- together(t, w, many(t, 200)) }()
+		go func() { done <- together(t, fx, many(t, 200)) }()
 		for second := range 10 {
 			synctest.Wait()
-			if got, most := w.server.Requests(pdstest.Patient), 5+5*second; got > most || got < most-1 {
+			if got, most := fx.server.Requests(pdstest.Patient), 5+5*second; got > most || got < most-1 {
 				t.Errorf("%d requests after %d s, want %d", got, second, most)
 			}
-			if second == 0 && w.counted(pds.Busy) != 145 {
-				t.Errorf("%d were told at once", w.counted(pds.Busy))
+			if second == 0 && fx.counted(pds.Busy) != 145 {
+				t.Errorf("%d were told at once", fx.counted(pds.Busy))
 			}
 			pass(time.Second)
 		}
 		// One caller gets its turn at the moment when its time is up.
-		if away := <-done; away != 145 && away != 146 || time.Since(began) > w.Wait {
+		if away := <-done; away != 145 && away != 146 || time.Since(began) > fx.Wait {
 			t.Errorf("%d away after %v", away, time.Since(began))
 		}
 	})
@@ -194,15 +194,15 @@ func TestTimeouts(t *testing.T) {
 		for _, endpoint := range []pdstest.Endpoint{pdstest.Token, pdstest.Patient} {
 			t.Run(string(endpoint)+", "+string(m), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
-					w := start(t, pdstest.Options{Pipe: true}, nil)
-					w.server.Always(endpoint, m)
+					fx := start(t, pdstest.Options{Pipe: true}, nil)
+					fx.server.Always(endpoint, m)
 					began := time.Now()
-					_, err := w.Patient(t.Context(), number(t, jack))
-					if took := time.Since(began); !errors.Is(err, directory.ErrAway) || took != w.Timeout {
+					_, err := fx.Patient(t.Context(), number(t, jack))
+					if took := time.Since(began); !errors.Is(err, directory.ErrAway) || took != fx.Timeout {
 						t.Errorf("%v after %v", err, took)
 					}
-					if w.counted(pds.TimedOut) != 1 {
-						t.Errorf("outcomes %v", w.outcomes)
+					if fx.counted(pds.TimedOut) != 1 {
+						t.Errorf("outcomes %v", fx.outcomes)
 					}
 				})
 			})
@@ -214,22 +214,22 @@ func TestTimeouts(t *testing.T) {
 // that is withdrawn costs one more request.
 func TestTokens(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.TTL = -1 })
+		fx := start(t, pdstest.Options{Pipe: true}, func(c *pds.Config) { c.TTL = -1 })
 		n := number(t, jack)
 		for range 61 {
 			pass(time.Minute)
-			if _, err := w.Patient(t.Context(), n); err != nil {
+			if _, err := fx.Patient(t.Context(), n); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if tokens, asked := w.server.Requests(pdstest.Token), w.server.Requests(pdstest.Patient); tokens != 7 || asked != 61 {
+		if tokens, asked := fx.server.Requests(pdstest.Token), fx.server.Requests(pdstest.Patient); tokens != 7 || asked != 61 {
 			t.Errorf("%d tokens, %d requests in an hour", tokens, asked)
 		}
-		w.server.Revoke()
-		if _, err := w.Patient(t.Context(), n); err != nil {
+		fx.server.Revoke()
+		if _, err := fx.Patient(t.Context(), n); err != nil {
 			t.Error(err)
 		}
-		if tokens, asked := w.server.Requests(pdstest.Token), w.server.Requests(pdstest.Patient); tokens != 8 || asked != 63 {
+		if tokens, asked := fx.server.Requests(pdstest.Token), fx.server.Requests(pdstest.Patient); tokens != 8 || asked != 63 {
 			t.Errorf("%d tokens, %d requests after withdrawal", tokens, asked)
 		}
 	})
@@ -242,11 +242,11 @@ func TestNeverStale(t *testing.T) {
 	base := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var second atomic.Int64
 	now := func() time.Time { return base.Add(time.Duration(second.Load()) * time.Second) }
-	w := start(t, pdstest.Options{Now: now, TokenLife: 24 * time.Hour}, nil)
+	fx := start(t, pdstest.Options{Now: now, TokenLife: 24 * time.Hour}, nil)
 	known, nobody := number(t, jack), number(t, unknown)
 	rapid.Check(t, func(r *rapid.T) {
 		second.Store(0)
-		c := w.Config
+		c := fx.Config
 		c.Size = rapid.IntRange(1, 3).Draw(r, "size")
 		client, err := pds.New(c)
 		if err != nil {
@@ -258,12 +258,12 @@ func TestNeverStale(t *testing.T) {
 		change := func() {
 			ended[version] = second.Load()
 			version++
-			p, err := w.people.Patient(t.Context(), known)
+			p, err := fx.people.Patient(t.Context(), known)
 			if err != nil {
 				r.Fatal(err)
 			}
 			p.Family = fmt.Sprint("V", version)
-			if err := w.people.PutPatients(t.Context(), []directory.Patient{p}); err != nil {
+			if err := fx.people.PutPatients(t.Context(), []directory.Patient{p}); err != nil {
 				r.Fatal(err)
 			}
 		}
@@ -286,11 +286,11 @@ func TestNeverStale(t *testing.T) {
 				}
 			},
 			"look for nobody": func(r *rapid.T) {
-				before := w.server.Requests(pdstest.Patient)
+				before := fx.server.Requests(pdstest.Patient)
 				if _, err := client.Patient(t.Context(), nobody); !errors.Is(err, directory.ErrNotFound) {
 					r.Fatal(err)
 				}
-				if w.server.Requests(pdstest.Patient) > before {
+				if fx.server.Requests(pdstest.Patient) > before {
 					asked = second.Load()
 				} else if second.Load()-asked >= negative {
 					r.Fatalf("not found %d s ago", second.Load()-asked)

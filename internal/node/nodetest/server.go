@@ -80,7 +80,7 @@ func (s *Server) Run() {
 	s.cancel, s.done = cancel, make(chan error, 1)
 	ready := make(chan string, 1)
 	go func(done chan<- error) {
-		done <- node.Run(ctx, s.Config, node.World{
+		done <- node.Run(ctx, s.Config, node.Environment{
 			Log: slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 			Now: s.Clock.Now, Steady: s.Clock.Steady,
 			Ready: func(url string) { ready <- url },

@@ -82,7 +82,7 @@ func runClocked(ctx context.Context, c node.Config) error {
 	if err != nil {
 		return err
 	}
-	return node.Run(ctx, c, node.World{
+	return node.Run(ctx, c, node.Environment{
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})), Now: clock.now,
 		Ready: func(url string) { fmt.Printf("nems is ready at %s\n", url) },
 	})

@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is a PDS, a client of it, and everything that the client logged and observed.
-type world struct {
+// fixture is a PDS, a client of it, and everything that the client logged and observed.
+type fixture struct {
 	*pds.Client
 	server *pdstest.Server
 	people *devworld.World
@@ -48,50 +48,50 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-// start opens a world; adjust changes the client's configuration. Unless a test
+// start opens a fixture; adjust changes the client's configuration. Unless a test
 // changes that, there is no rate limit and the breaker never trips.
-func start(t testing.TB, o pdstest.Options, adjust func(*pds.Config)) *world {
+func start(t testing.TB, o pdstest.Options, adjust func(*pds.Config)) *fixture {
 	t.Helper()
 	people, err := devworld.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Patients = people
-	w := &world{people: people, log: new(lines), outcomes: map[pds.Outcome]int{}}
-	w.server = pdstest.Start(t, o)
+	fx := &fixture{people: people, log: new(lines), outcomes: map[pds.Outcome]int{}}
+	fx.server = pdstest.Start(t, o)
 	c := pds.Config{
-		Base: w.server.Base() + "/", TokenURL: w.server.TokenURL(), APIKey: pdstest.APIKey, KeyID: pdstest.KeyID, Key: pdstest.Key(),
-		HTTP: w.server.Client(), Now: o.Now, Rate: 1e6, Trip: 1 << 30,
-		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Base: fx.server.Base() + "/", TokenURL: fx.server.TokenURL(), APIKey: pdstest.APIKey, KeyID: pdstest.KeyID, Key: pdstest.Key(),
+		HTTP: fx.server.Client(), Now: o.Now, Rate: 1e6, Trip: 1 << 30,
+		Log: slog.New(slog.NewJSONHandler(fx.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Observe: func(o pds.Outcome, _ time.Duration) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.outcomes[o]++
+			fx.mu.Lock()
+			defer fx.mu.Unlock()
+			fx.outcomes[o]++
 		},
 	}
 	if adjust != nil {
 		adjust(&c)
 	}
-	if w.Client, err = pds.New(c); err != nil {
+	if fx.Client, err = pds.New(c); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Close)
-	return w
+	t.Cleanup(fx.Close)
+	return fx
 }
 
 // counted returns how many look-ups had an outcome.
-func (w *world) counted(o pds.Outcome) int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.outcomes[o]
+func (fx *fixture) counted(o pds.Outcome) int {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	return fx.outcomes[o]
 }
 
 // expected is what a client of PDS can know about a patient of the world: a
 // restricted record has no place and practice, and of an invalidated one
 // nothing is known.
-func (w *world) expected(t testing.TB, n nhs.NHSNumber) (directory.Patient, error) {
+func (fx *fixture) expected(t testing.TB, n nhs.NHSNumber) (directory.Patient, error) {
 	t.Helper()
-	p, err := w.people.Patient(t.Context(), n)
+	p, err := fx.people.Patient(t.Context(), n)
 	switch {
 	case err != nil:
 		return directory.Patient{}, err

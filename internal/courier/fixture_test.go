@@ -46,9 +46,9 @@ type clock struct{ offset atomic.Int64 }
 func (c *clock) now() time.Time       { return start.Add(time.Duration(c.offset.Load())) }
 func (c *clock) move(d time.Duration) { c.offset.Add(int64(d)) }
 
-// world is a store with events for remote mailboxes, and the MESH that serves
+// fixture is a store with events for remote mailboxes, and the MESH that serves
 // those mailboxes.
-type world struct {
+type fixture struct {
 	t     testing.TB
 	now   func() time.Time
 	clock *clock
@@ -95,68 +95,68 @@ type setting struct {
 	running    bool // the clock is the machine's
 }
 
-func newWorld(t testing.TB, s setting) *world {
+func newFixture(t testing.TB, s setting) *fixture {
 	t.Helper()
-	w := &world{t: t, clock: &clock{}, trip: &trip{}}
-	if w.now = w.clock.now; s.running {
-		w.now = time.Now
+	fx := &fixture{t: t, clock: &clock{}, trip: &trip{}}
+	if fx.now = fx.clock.now; s.running {
+		fx.now = time.Now
 	}
 	theirs := []store.Mailbox{{ID: "X26NEMS", Password: "password", ODS: "X26"}}
 	for _, id := range s.recipients {
 		theirs = append(theirs, store.Mailbox{ID: id, Password: "password", ODS: "RR8"})
 	}
-	w.boxes = sqlitetest.Open(t, sqlite.Options{Now: w.now})
+	fx.boxes = sqlitetest.Open(t, sqlite.Options{Now: fx.now})
 	for _, m := range theirs {
-		_, err := w.boxes.PutMailbox(t.Context(), m)
-		w.must(err)
+		_, err := fx.boxes.PutMailbox(t.Context(), m)
+		fx.must(err)
 	}
 	for _, f := range s.workflows {
-		w.must(w.boxes.PutWorkflow(t.Context(), f))
+		fx.must(fx.boxes.PutWorkflow(t.Context(), f))
 	}
-	w.mesh = mailbox.New(mailbox.Config{Boxes: w.boxes, SharedKey: []byte(sharedKey), Now: w.now, Faults: s.faults})
-	server := httptest.NewUnstartedServer(w.mesh)
+	fx.mesh = mailbox.New(mailbox.Config{Boxes: fx.boxes, SharedKey: []byte(sharedKey), Now: fx.now, Faults: s.faults})
+	server := httptest.NewUnstartedServer(fx.mesh)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	server.Start()
 	t.Cleanup(server.Close)
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
-	w.trip.RoundTripper = transport
+	fx.trip.RoundTripper = transport
 	var err error
-	w.client, err = mesh.NewClient(mesh.ClientConfig{
-		URL: server.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: w.now, Transport: w.trip,
+	fx.client, err = mesh.NewClient(mesh.ClientConfig{
+		URL: server.URL, Mailbox: "X26NEMS", Password: "password", SharedKey: []byte(sharedKey), Now: fx.now, Transport: fx.trip,
 	})
-	w.must(err)
-	w.db = sqlitetest.Open(t, sqlite.Options{Now: w.now})
+	fx.must(err)
+	fx.db = sqlitetest.Open(t, sqlite.Options{Now: fx.now})
 	for _, id := range s.recipients {
 		if !s.silent {
-			w.subscribe(id, "")
+			fx.subscribe(id, "")
 		}
 	}
-	return w
+	return fx
 }
 
-func (w *world) must(err error) {
-	w.t.Helper()
+func (fx *fixture) must(err error) {
+	fx.t.Helper()
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 }
 
 // subscribe subscribes a remote mailbox to the patient; it creates the mailbox if needed.
-func (w *world) subscribe(box, tag string) {
-	w.t.Helper()
-	_, err := w.db.PutMailbox(w.t.Context(), store.Mailbox{ID: box, ODS: "RR8", Remote: true})
-	w.must(err)
+func (fx *fixture) subscribe(box, tag string) {
+	fx.t.Helper()
+	_, err := fx.db.PutMailbox(fx.t.Context(), store.Mailbox{ID: box, ODS: "RR8", Remote: true})
+	fx.must(err)
 	text := "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=" + eventCode
 	if tag != "" {
 		text += "&tag=" + tag
 	}
 	criteria, err := subscription.ParseCriteria(text)
-	w.must(err)
-	w.must(w.db.Subscribe(w.t.Context(), subscription.Subscription{
-		ID: subscription.NewID(w.now()), ASID: "200000000115", ODS: "RR8", Mailbox: box, Criteria: criteria,
-		Status: subscription.Active, Reason: "test", Created: w.now(), Version: 1,
-	}, audit.Entry{At: w.now(), Action: "subscribe"}))
+	fx.must(err)
+	fx.must(fx.db.Subscribe(fx.t.Context(), subscription.Subscription{
+		ID: subscription.NewID(fx.now()), ASID: "200000000115", ODS: "RR8", Mailbox: box, Criteria: criteria,
+		Status: subscription.Active, Reason: "test", Created: fx.now(), Version: 1,
+	}, audit.Entry{At: fx.now(), Action: "subscribe"}))
 }
 
 // message is the text of the nth event.
@@ -165,32 +165,32 @@ func message(n int) string {
 }
 
 // publish accepts the nth event, for all mailboxes.
-func (w *world) publish(n int) store.EventID {
-	w.t.Helper()
+func (fx *fixture) publish(n int) store.EventID {
+	fx.t.Helper()
 	patient, err := nhs.ParseNHSNumber("9912003888")
-	w.must(err)
-	id, body := w.db.NextPosition(), []byte(message(n))
-	_, err = w.db.AcceptEvent(w.t.Context(), store.Acceptance{
+	fx.must(err)
+	id, body := fx.db.NextPosition(), []byte(message(n))
+	_, err = fx.db.AcceptEvent(fx.t.Context(), store.Acceptance{
 		Event: id, Code: eventCode, Kind: "new", Workflow: workflow, MessageID: "m", Publisher: "300000000161",
 		Body: store.Compress(body, sha256.Sum256(body)),
 		Facts: subscription.Facts{EventCode: eventCode, At: new(store.Moments).Of(id),
 			Keys: []subscription.RouteKey{{Kind: subscription.ByPatient, Value: patient.Digits()}}},
-		Audit: audit.Entry{At: w.now(), Action: "publish"},
+		Audit: audit.Entry{At: fx.now(), Action: "publish"},
 	})
-	w.must(err)
+	fx.must(err)
 	return id
 }
 
 // run starts a courier; change may alter its Config. stop ends it and waits.
-func (w *world) run(change ...func(*courier.Config)) (stop func()) {
-	w.t.Helper()
+func (fx *fixture) run(change ...func(*courier.Config)) (stop func()) {
+	fx.t.Helper()
 	config := courier.Config{
-		Outbox: w.db, Client: w.client, Owner: "first", Now: w.now, Poll: 2 * time.Millisecond, Reports: 5 * time.Millisecond,
+		Outbox: fx.db, Client: fx.client, Owner: "first", Now: fx.now, Poll: 2 * time.Millisecond, Reports: 5 * time.Millisecond,
 		Backoff: time.Millisecond, MostBackoff: 4 * time.Millisecond, Rest: 10 * time.Millisecond,
 		Record: func(e audit.Entry) {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.audited = append(w.audited, e)
+			fx.mu.Lock()
+			defer fx.mu.Unlock()
+			fx.audited = append(fx.audited, e)
 		},
 	}
 	for _, f := range change {
@@ -203,16 +203,16 @@ func (w *world) run(change ...func(*courier.Config)) (stop func()) {
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
-			w.t.Error(err)
+			fx.t.Error(err)
 		}
 	})
-	w.t.Cleanup(stop)
+	fx.t.Cleanup(stop)
 	return stop
 }
 
 // eventually waits until the courier has made a condition true.
-func (w *world) eventually(what string, holds func() bool) {
-	w.t.Helper()
+func (fx *fixture) eventually(what string, holds func() bool) {
+	fx.t.Helper()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
 	poll := time.NewTicker(2 * time.Millisecond)
@@ -221,42 +221,42 @@ func (w *world) eventually(what string, holds func() bool) {
 		select {
 		case <-poll.C:
 		case <-deadline.C:
-			w.t.Fatalf("still not: %s", what)
+			fx.t.Fatalf("still not: %s", what)
 		}
 	}
 }
 
 // in lists the deliveries in a state.
-func (w *world) in(state store.State) []store.Delivery {
-	w.t.Helper()
-	all, err := w.db.Deliveries(w.t.Context(), store.DeliveryQuery{State: state, Max: 1 << 20})
-	w.must(err)
+func (fx *fixture) in(state store.State) []store.Delivery {
+	fx.t.Helper()
+	all, err := fx.db.Deliveries(fx.t.Context(), store.DeliveryQuery{State: state, Max: 1 << 20})
+	fx.must(err)
 	return all
 }
 
 // arrived lists the messages of a mailbox at the MESH, oldest first.
-func (w *world) arrived(box string) []store.Message {
-	w.t.Helper()
-	b, err := w.boxes.Mailbox(w.t.Context(), box)
-	w.must(err)
-	page, err := w.boxes.List(w.t.Context(), store.InboxQuery{Mailbox: b.Row, Max: 1 << 20})
-	w.must(err)
+func (fx *fixture) arrived(box string) []store.Message {
+	fx.t.Helper()
+	b, err := fx.boxes.Mailbox(fx.t.Context(), box)
+	fx.must(err)
+	page, err := fx.boxes.List(fx.t.Context(), store.InboxQuery{Mailbox: b.Row, Max: 1 << 20})
+	fx.must(err)
 	all := make([]store.Message, len(page))
 	for i, listed := range page {
-		all[i], err = w.boxes.Message(w.t.Context(), b.Row, listed.Position)
-		w.must(err)
+		all[i], err = fx.boxes.Message(fx.t.Context(), b.Row, listed.Position)
+		fx.must(err)
 	}
 	return all
 }
 
-func (w *world) body(m store.Message) string {
-	w.t.Helper()
+func (fx *fixture) body(m store.Message) string {
+	fx.t.Helper()
 	var b strings.Builder
-	w.must(w.boxes.Chunk(w.t.Context(), &m, 1, &b))
+	fx.must(fx.boxes.Chunk(fx.t.Context(), &m, 1, &b))
 	return b.String()
 }
 
 var errCut = fmt.Errorf("the test cut the line: %w", io.ErrUnexpectedEOF)
 
 // failing makes requests fail for which f returns an error.
-func (w *world) failing(f func(*http.Request) error) { w.trip.fail.Store(&f) }
+func (fx *fixture) failing(f func(*http.Request) error) { fx.trip.fail.Store(&f) }

@@ -52,8 +52,8 @@ func (c *clock) move(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// world is a server with its mailboxes.
-type world struct {
+// fixture is a server with its mailboxes.
+type fixture struct {
 	t      testing.TB
 	clock  *clock
 	boxes  *failingBoxes
@@ -62,13 +62,13 @@ type world struct {
 	log    *bytes.Buffer
 }
 
-// newWorld starts a server over a store; change may alter its Config.
-func newWorld(t testing.TB, change ...func(*mailbox.Config)) *world {
+// newFixture starts a server over a store; change may alter its Config.
+func newFixture(t testing.TB, change ...func(*mailbox.Config)) *fixture {
 	at := &clock{at: testStart}
 	boxes := newBoxes(t, at.now)
-	w := worldOver(t, boxes, at, change...)
-	w.boxes = boxes
-	return w
+	fx := fixtureOver(t, boxes, at, change...)
+	fx.boxes = boxes
+	return fx
 }
 
 // trailedBoxes keep mailboxes and their audit.
@@ -77,45 +77,45 @@ type trailedBoxes interface {
 	mailbox.Recorder
 }
 
-func worldOver(t testing.TB, boxes trailedBoxes, at *clock, change ...func(*mailbox.Config)) *world {
-	w := &world{t: t, clock: at, log: &bytes.Buffer{}}
+func fixtureOver(t testing.TB, boxes trailedBoxes, at *clock, change ...func(*mailbox.Config)) *fixture {
+	fx := &fixture{t: t, clock: at, log: &bytes.Buffer{}}
 	config := mailbox.Config{
-		Boxes: boxes, Recorder: boxes, SharedKey: []byte(sharedKey), Now: w.clock.now,
-		Logger: slog.New(slog.NewTextHandler(w.log, nil)), Dev: true,
+		Boxes: boxes, Recorder: boxes, SharedKey: []byte(sharedKey), Now: fx.clock.now,
+		Logger: slog.New(slog.NewTextHandler(fx.log, nil)), Dev: true,
 		Certificate: func(*http.Request) string { return "a.test.nhs.uk" },
 	}
 	for _, f := range change {
 		f(&config)
 	}
-	w.server = mailbox.New(config)
-	w.http = httptest.NewUnstartedServer(w.server)
-	w.http.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	w.http.Start()
-	t.Cleanup(w.http.Close)
-	return w
+	fx.server = mailbox.New(config)
+	fx.http = httptest.NewUnstartedServer(fx.server)
+	fx.http.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	fx.http.Start()
+	t.Cleanup(fx.http.Close)
+	return fx
 }
 
 // client works for a mailbox; change may alter its ClientConfig.
-func (w *world) client(box string, change ...func(*mesh.ClientConfig)) *mesh.Client {
+func (fx *fixture) client(box string, change ...func(*mesh.ClientConfig)) *mesh.Client {
 	config := mesh.ClientConfig{
-		URL: w.http.URL, Mailbox: box, Password: "password", SharedKey: []byte(sharedKey), Now: w.clock.now,
+		URL: fx.http.URL, Mailbox: box, Password: "password", SharedKey: []byte(sharedKey), Now: fx.clock.now,
 	}
 	for _, f := range change {
 		f(&config)
 	}
 	c, err := mesh.NewClient(config)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
-	w.t.Cleanup(c.Close)
+	fx.t.Cleanup(c.Close)
 	return c
 }
 
 func version1(c *mesh.ClientConfig) { c.Version = mesh.V1 }
 
 // token is a fresh token of a mailbox.
-func (w *world) token(box string) string {
-	return mesh.NewSigner(box, "password", []byte(sharedKey)).Token(w.clock.now())
+func (fx *fixture) token(box string) string {
+	return mesh.NewSigner(box, "password", []byte(sharedKey)).Token(fx.clock.now())
 }
 
 // request is a request by hand. A header whose value is "-" is left out; path
@@ -127,17 +127,17 @@ type request struct {
 }
 
 // do sends a request as ALICE, unless its headers say otherwise.
-func (w *world) do(r request) (*http.Response, string) {
-	w.t.Helper()
+func (fx *fixture) do(r request) (*http.Response, string) {
+	fx.t.Helper()
 	path := "/messageexchange/" + r.path
 	if strings.HasPrefix(r.path, "/") {
 		path = r.path
 	}
-	q, err := http.NewRequest(r.method, w.http.URL+path, strings.NewReader(r.body))
+	q, err := http.NewRequest(r.method, fx.http.URL+path, strings.NewReader(r.body))
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
-	q.Header.Set("Authorization", w.token("ALICE"))
+	q.Header.Set("Authorization", fx.token("ALICE"))
 	q.Header.Set("Accept", mesh.MediaV2)
 	for name, value := range r.header {
 		if value == "-" {
@@ -149,34 +149,34 @@ func (w *world) do(r request) (*http.Response, string) {
 	transport := &http.Transport{DisableCompression: true, DisableKeepAlives: true}
 	answer, err := transport.RoundTrip(q)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return answer, string(body)
 }
 
 // send sends a text from one mailbox to another and returns its id.
-func (w *world) send(from, to, workflow, text string) string {
-	w.t.Helper()
-	id, err := w.client(from).Send(context.Background(), mesh.Outgoing{
+func (fx *fixture) send(from, to, workflow, text string) string {
+	fx.t.Helper()
+	id, err := fx.client(from).Send(context.Background(), mesh.Outgoing{
 		Headers: mesh.Headers{To: to, WorkflowID: workflow}, Body: strings.NewReader(text), Size: int64(len(text)),
 	})
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return id
 }
 
 // inbox returns the ids that a mailbox lists.
-func (w *world) inbox(box string) []string {
-	w.t.Helper()
-	in, err := w.client(box).List(context.Background(), mesh.ListQuery{})
+func (fx *fixture) inbox(box string) []string {
+	fx.t.Helper()
+	in, err := fx.client(box).List(context.Background(), mesh.ListQuery{})
 	if err != nil {
-		w.t.Fatal(err)
+		fx.t.Fatal(err)
 	}
 	return in.Messages
 }

@@ -33,9 +33,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world is the API over a real broker, the development world and a database
+// fixture is the API over a real broker, the development world and a database
 // in a throwaway folder.
-type world struct {
+type fixture struct {
 	testing.TB
 	*devworld.World
 	api *api.API
@@ -54,86 +54,86 @@ type world struct {
 // journal is the store, whose queue can be full.
 type journal struct {
 	sqlitetest.DB
-	w *world
+	fx *fixture
 }
 
 func (j journal) SubscribeAll(ctx context.Context, all []store.Creation) ([]error, error) {
-	if j.w.full.Load() {
+	if j.fx.full.Load() {
 		return nil, store.ErrBusy
 	}
 	return j.DB.SubscribeAll(ctx, all)
 }
 
 // System is the registry: the development world's, but for what a test changed.
-func (w *world) System(ctx context.Context, asid nhs.ASID) (spine.Registration, bool, error) {
-	if s, ok := w.changed[asid]; ok {
+func (fx *fixture) System(ctx context.Context, asid nhs.ASID) (spine.Registration, bool, error) {
+	if s, ok := fx.changed[asid]; ok {
 		return spine.Registration{System: s}, true, nil
 	}
-	return w.World.System(ctx, asid)
+	return fx.World.System(ctx, asid)
 }
 
 // only changes a system's registration.
-func (w *world) only(s access.System) { w.changed = map[nhs.ASID]access.System{s.ASID: s} }
+func (fx *fixture) only(s access.System) { fx.changed = map[nhs.ASID]access.System{s.ASID: s} }
 
 // Record is the API's recorder.
-func (w *world) Record(e audit.Entry) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.entries = append(w.entries, e)
+func (fx *fixture) Record(e audit.Entry) {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	fx.entries = append(fx.entries, e)
 }
 
 // Refused is the API's recorder of refusals.
-func (w *world) Refused(r store.Refused) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.refusals = append(w.refusals, r)
+func (fx *fixture) Refused(r store.Refused) {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	fx.refusals = append(fx.refusals, r)
 }
 
-func newWorld(t testing.TB, change ...func(*api.Config)) *world {
+func newFixture(t testing.TB, change ...func(*api.Config)) *fixture {
 	t.Helper()
 	dev, err := devworld.New()
 	must(t, err)
-	w := &world{TB: t, World: dev, log: &bytes.Buffer{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
-	w.openDB()
+	fx := &fixture{TB: t, World: dev, log: &bytes.Buffer{}, now: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
+	fx.openDB()
 	types, err := catalogue.Embedded()
 	must(t, err)
 	c := api.Config{
 		Broker: broker.New(broker.Config{
-			Journal: journal{w.db, w}, Mailboxes: w.db, Catalogue: func() *catalogue.Catalogue { return types },
+			Journal: journal{fx.db, fx}, Mailboxes: fx.db, Catalogue: func() *catalogue.Catalogue { return types },
 			Patients: dev, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"),
-			AcceptUnknownPatients: true, Now: w.clock,
+			AcceptUnknownPatients: true, Now: fx.clock,
 		}),
-		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: w.clock, Systems: w},
-		Recorder: w, Base: func(*http.Request) string { return "http://nems.test" }, Now: w.clock,
-		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: fx.clock, Systems: fx},
+		Recorder: fx, Base: func(*http.Request) string { return "http://nems.test" }, Now: fx.clock,
+		Log: slog.New(slog.NewTextHandler(fx.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, f := range change {
 		f(&c)
 	}
-	w.api = api.New(c)
-	return w
+	fx.api = api.New(c)
+	return fx
 }
 
-func (w *world) clock() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.now
+func (fx *fixture) clock() time.Time {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	return fx.now
 }
 
 // advance moves the clock on.
-func (w *world) advance(d time.Duration) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.now = w.now.Add(d)
+func (fx *fixture) advance(d time.Duration) {
+	fx.mu.Lock()
+	defer fx.mu.Unlock()
+	fx.now = fx.now.Add(d)
 }
 
-func (w *world) openDB() {
-	db := sqlitetest.Open(w, sqlite.Options{Now: w.clock})
+func (fx *fixture) openDB() {
+	db := sqlitetest.Open(fx, sqlite.Options{Now: fx.clock})
 	for _, box := range devworld.Mailboxes() {
-		_, err := db.PutMailbox(w.Context(), store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password})
-		must(w, err)
+		_, err := db.PutMailbox(fx.Context(), store.Mailbox{ID: box.ID, Name: box.Name, ODS: box.ODS, Password: box.Password})
+		must(fx, err)
 	}
-	w.db = db
+	fx.db = db
 }
 
 func must(t testing.TB, err error) {
@@ -156,7 +156,7 @@ var (
 )
 
 // request is a call by a system, with the token and headers that it needs.
-func (w *world) request(s system, method, path, interaction string, body string) *http.Request {
+func (fx *fixture) request(s system, method, path, interaction string, body string) *http.Request {
 	scope := jwt.ScopeWrite
 	switch {
 	case interaction == access.ReadInteraction:
@@ -165,7 +165,7 @@ func (w *world) request(s system, method, path, interaction string, body string)
 		scope = jwt.ScopePublish
 	}
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: w.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
+	token := jwt.Token{Issuer: "http://test", Audience: "http://nems.test", Issued: fx.clock(), ASID: s.asid, ODS: s.ods, Reason: "directcare", Scope: scope}
 	r.Header = http.Header{
 		"Authorization": {"Bearer " + token.Unsigned()}, "Fromasid": {string(s.asid)}, "Toasid": {string(devworld.NEMS)},
 		"Interactionid": {interaction}, "Accept": {"application/fhir+xml"}, "Content-Type": {"application/fhir+xml"},
@@ -173,20 +173,20 @@ func (w *world) request(s system, method, path, interaction string, body string)
 	return r
 }
 
-func (w *world) send(r *http.Request) *httptest.ResponseRecorder {
+func (fx *fixture) send(r *http.Request) *httptest.ResponseRecorder {
 	answer := httptest.NewRecorder()
-	w.api.ServeHTTP(answer, r)
+	fx.api.ServeHTTP(answer, r)
 	return answer
 }
 
 // subscribe creates a subscription and returns its id.
-func (w *world) subscribe(s system, mailbox, criteria string) string {
-	w.Helper()
-	answer := w.send(w.request(s, "POST", "/STU3/Subscription", access.CreateInteraction, resource(s, mailbox, criteria)))
+func (fx *fixture) subscribe(s system, mailbox, criteria string) string {
+	fx.Helper()
+	answer := fx.send(fx.request(s, "POST", "/STU3/Subscription", access.CreateInteraction, resource(s, mailbox, criteria)))
 	if answer.Code != 201 {
-		w.Fatalf("subscribe: %d %s", answer.Code, answer.Body)
+		fx.Fatalf("subscribe: %d %s", answer.Code, answer.Body)
 	}
-	w.advance(time.Millisecond) // so that ids have an order
+	fx.advance(time.Millisecond) // so that ids have an order
 	location := answer.Header().Get("Location")
 	return location[strings.LastIndexByte(location, '/')+1:]
 }
@@ -252,10 +252,10 @@ func refused(t testing.TB, answer *httptest.ResponseRecorder, status int, code s
 }
 
 // silent checks that the log holds no NHS number and no token.
-func (w *world) silent() {
-	w.Helper()
-	log := w.log.String()
+func (fx *fixture) silent() {
+	fx.Helper()
+	log := fx.log.String()
 	if strings.Contains(log, "99120038") || strings.Contains(log, base64.RawURLEncoding.EncodeToString([]byte(`{"alg"`))) {
-		w.Errorf("the log holds a patient's number or a token:\n%s", log)
+		fx.Errorf("the log holds a patient's number or a token:\n%s", log)
 	}
 }
