@@ -27,19 +27,19 @@ var floors = [][]string{
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls"},
 	{"internal/console", "internal/database", "internal/mailbox/mailboxtest"},
-	{"internal/store/storetest"},
+	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},
 	{"client", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
 	{"cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
 }
 
-// onlyNode are the packages that no other package than node may import: SQL
+// engines are the packages that no other package than datafolder may import: SQL
 // behind anything else would tie it to one database. Tests may, what opens a
 // database for them, and the simulator, which lets the database of a node fail.
-var onlyNode = map[string]bool{"internal/store/sqlite": true, "internal/store/postgres": true}
+var engines = map[string]bool{"internal/store/sqlite": true, "internal/store/postgres": true}
 
-var opensDatabases = map[string]bool{"internal/node": true, "internal/proof/simulator": true}
+var opensDatabases = map[string]bool{"internal/datafolder": true, "internal/proof/simulator": true}
 
 func TestImportsGoDownward(t *testing.T) {
 	floor := map[string]int{}
@@ -68,8 +68,8 @@ func TestImportsGoDownward(t *testing.T) {
 			if _, known := floor[to]; !known {
 				t.Errorf("%s: imports %s, which has no floor in this test", path, to)
 			}
-			if onlyNode[to] && !opensDatabases[from] && !strings.HasSuffix(from, "test") {
-				t.Errorf("%s: only internal/node may import %s", path, to)
+			if engines[to] && !opensDatabases[from] && !strings.HasSuffix(from, "test") {
+				t.Errorf("%s: only internal/datafolder may import %s", path, to)
 			}
 			if at, known := floor[from]; known && floor[to] >= at {
 				t.Errorf("%s: imports %s, which is not below it", path, to)

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/datafolder"
 	"nems/internal/nhs"
-	"nems/internal/node"
 	"nems/internal/operator"
 	"nems/internal/plain"
 )
@@ -162,7 +162,7 @@ func (v *verifyAudit) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	links := node.AuditLinks(ctx, v.Data, v.Database)
+	links := datafolder.AuditLinks(ctx, v.Data, v.Database)
 	if len(v.Export) > 0 {
 		links = exported(v.Export)
 	}

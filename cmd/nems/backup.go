@@ -10,7 +10,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"nems/internal/node"
+	"nems/internal/datafolder"
 	"nems/internal/plain"
 )
 
@@ -26,7 +26,7 @@ func (b *backupCmd) Run(ctx context.Context) error {
 	progress, finish := pageProgress()
 	defer finish()
 	began := time.Now()
-	if err := node.Backup(ctx, b.Data, b.Database, b.To, progress); err != nil {
+	if err := datafolder.Backup(ctx, b.Data, b.Database, b.To, progress); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout(), "backed up to %s: everything acknowledged before %s\n", b.To, began.UTC().Format(time.RFC3339))
@@ -43,14 +43,14 @@ type restoreCmd struct {
 func (r *restoreCmd) Run(ctx context.Context) error {
 	progress, finish := pageProgress()
 	defer finish()
-	if err := node.Restore(ctx, r.From, r.Data, progress); err != nil {
+	if err := datafolder.Restore(ctx, r.From, r.Data, progress); err != nil {
 		return err
 	}
 	damaged, err := (&checkCmd{Data: r.Data}).check(ctx)
 	if damaged {
 		// Left there, it would be taken for a database, and stand in the way of the
 		// next restore.
-		err = errors.Join(err, fmt.Errorf("the backup is damaged: nothing of it was left in %s", r.Data), node.Discard(r.Data))
+		err = errors.Join(err, fmt.Errorf("the backup is damaged: nothing of it was left in %s", r.Data), datafolder.Discard(r.Data))
 	}
 	return err
 }
@@ -76,13 +76,13 @@ func (c *checkCmd) check(ctx context.Context) (damaged bool, err error) {
 		return false, err
 	}
 	progress, finish := pageProgress()
-	health, err := node.Check(ctx, c.Data, c.Database, progress)
+	health, err := datafolder.Check(ctx, c.Data, c.Database, progress)
 	finish()
 	if err != nil {
 		return ctx.Err() == nil, err
 	}
 	damaged = len(health.Damage)+len(health.Damaged) > 0
-	report, err := checkpoints.verify(node.AuditLinks(ctx, c.Data, c.Database))
+	report, err := checkpoints.verify(datafolder.AuditLinks(ctx, c.Data, c.Database))
 	if err != nil {
 		return damaged, err
 	}

@@ -20,8 +20,8 @@ import (
 
 	"nems/internal/access"
 	"nems/internal/audit"
+	"nems/internal/datafolder"
 	"nems/internal/nhs"
-	"nems/internal/node"
 	"nems/internal/operator"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -196,7 +196,7 @@ func told(t *testing.T, answer any, err error) string {
 }
 
 func onDesk(_ *testing.T, folder string, work func(operator.Face) error) error {
-	d, done, err := node.OpenDesk(folder, "")
+	d, done, err := datafolder.OpenDesk(folder, "")
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func onDesk(_ *testing.T, folder string, work func(operator.Face) error) error {
 }
 
 func overHTTP(t *testing.T, folder string, work func(operator.Face) error) error {
-	d, done, err := node.OpenDesk(folder, "")
+	d, done, err := datafolder.OpenDesk(folder, "")
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"nems/internal/datafolder"
 	"nems/internal/directory"
-	"nems/internal/node"
 	"nems/internal/plain"
 )
 
@@ -66,7 +66,7 @@ func (i *importCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	sink, err := node.OpenDirectory(i.Data)
+	sink, err := datafolder.OpenDirectory(i.Data)
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/datafolder"
 	"nems/internal/directory"
-	"nems/internal/node"
 )
 
 const (
@@ -21,7 +21,7 @@ const (
 // threePostcodes that are right.
 func imported(t *testing.T, data string) bool {
 	t.Helper()
-	d, err := node.OpenDirectory(data)
+	d, err := datafolder.OpenDirectory(data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +99,7 @@ func TestImportORD(t *testing.T) {
 	answer := `{"Organisation":{"Name":"SURGERY","OrgId":{"extension":"B86056"},"Status":"Active","Roles":{"Role":[{"id":"RO76","Status":"Active"}]},
 		"Rels":{"Rel":[{"id":"RE4","Status":"Active","Target":{"OrgId":{"extension":"15F"},"PrimaryRoleId":{"id":"RO98"}}}]}}}`
 	does(t, "1 organisations imported", "import", "organisations", file(t, "B86056.json", answer), "--data", data)
-	d, err := node.OpenDirectory(data)
+	d, err := datafolder.OpenDirectory(data)
 	if err != nil {
 		t.Fatal(err)
 	}

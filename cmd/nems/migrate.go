@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"nems/internal/node"
+	"nems/internal/datafolder"
 )
 
 // migrateCmd brings a database's schema up to date: before the first node of a
@@ -16,7 +16,7 @@ type migrateCmd struct {
 
 // Run migrates. A database that is up to date stays as it is.
 func (m *migrateCmd) Run(ctx context.Context) error {
-	from, to, err := node.Migrate(ctx, m.Data, m.Database)
+	from, to, err := datafolder.Migrate(ctx, m.Data, m.Database)
 	if err != nil {
 		return err
 	}

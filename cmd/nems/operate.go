@@ -8,7 +8,7 @@ import (
 	"os/user"
 	"time"
 
-	"nems/internal/node"
+	"nems/internal/datafolder"
 	"nems/internal/operator"
 )
 
@@ -42,9 +42,9 @@ func (o operated) with(work func(operator.Face) error) error {
 		}
 		return o.ask(access, work)
 	}
-	d, done, err := node.OpenDesk(o.Data, o.Database)
+	d, done, err := datafolder.OpenDesk(o.Data, o.Database)
 	switch {
-	case errors.Is(err, node.ErrRunning):
+	case errors.Is(err, datafolder.ErrRunning):
 		if errors.Is(unknown, fs.ErrNotExist) || unknown == nil && access.URL == "" {
 			return fmt.Errorf("a service runs on this database but has no operations listener on record in %s: give --data, or --operations-url with --operator-token", o.Data)
 		}

@@ -16,6 +16,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/courier"
+	"nems/internal/directory"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
 	"nems/internal/store"
@@ -124,4 +125,18 @@ type Quotas interface {
 	// and what it counts change in one commit, so that what a counter is short of
 	// stays the same.
 	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
+}
+
+// Directory is everything that a node asks of its directory: who and where, and
+// what changes that. Methods are safe for concurrent use.
+type Directory interface {
+	directory.Patients
+	directory.Organisations
+	directory.Postcodes
+	directory.Sink
+	broker.Learner
+
+	// Has looks whether there is anything of each kind, without counting.
+	Has(ctx context.Context) (directory.Contents, error)
+	Close() error
 }

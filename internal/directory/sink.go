@@ -17,3 +17,6 @@ type Sink interface {
 	PutOrganisations(ctx context.Context, batch []Organisation) error
 	PutPostcodes(ctx context.Context, batch []PostcodePlaces) error
 }
+
+// Contents says of which kinds of entries there are any.
+type Contents struct{ Patients, Organisations, Postcodes bool }

@@ -16,11 +16,10 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/catalogue"
+	"nems/internal/datafolder"
 	"nems/internal/mtls"
 	"nems/internal/operator"
 	"nems/internal/store"
-	"nems/internal/store/postgres"
-	"nems/internal/store/sqlite"
 )
 
 // Finding is what CheckUp says of one thing that a node needs.
@@ -137,7 +136,7 @@ func (u *checkUp) certificates(ctx context.Context, name string, l Listener) {
 	}
 	var memory mtls.Memory
 	if !u.AcceptOlderCRL {
-		if source, err := openAudit(ctx, u.Data, u.Database); err == nil { // what is wrong with it is said elsewhere
+		if source, err := datafolder.OpenReader(ctx, u.Data, u.Database, store.Options{}); err == nil { // what is wrong with it is said elsewhere
 			defer func() { _ = source.Close() }()
 			memory = readOnly{source}
 		}
@@ -184,16 +183,16 @@ func (u *checkUp) folder() {
 
 func (u *checkUp) database(ctx context.Context) {
 	const what = "database"
-	if isPostgres(u.Database) {
+	if datafolder.IsPostgres(u.Database) {
 		u.postgres(ctx)
 		return
 	}
-	path, err := databasePath(u.Data, u.Database)
+	path, err := datafolder.Path(u.Data, u.Database)
 	if err != nil {
 		u.wrong(what, err)
 		return
 	}
-	r, err := sqlite.OpenReader(path)
+	r, err := datafolder.OpenReader(ctx, u.Data, u.Database, store.Options{})
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		u.note(what, "%s will be made", path)
@@ -222,7 +221,7 @@ func (u *checkUp) lastCommit(ctx context.Context, db interface {
 // postgres connects as a node does, and looks at the server's clock.
 func (u *checkUp) postgres(ctx context.Context) {
 	const what = "database"
-	db, err := postgres.Open(ctx, u.Database, postgres.Options{Options: store.Options{Now: u.Now, Log: u.Log}})
+	db, err := datafolder.OpenServer(ctx, u.Database, store.Options{Now: u.Now, Log: u.Log})
 	if err != nil {
 		u.wrong(what, err)
 		return
@@ -246,15 +245,15 @@ func (u *checkUp) postgres(ctx context.Context) {
 // at PDS: without them every publish or subscription is refused.
 func (u *checkUp) directory(ctx context.Context) {
 	const what = "directory"
-	if _, err := os.Stat(filepath.Join(u.Data, directoryFile)); err != nil {
+	if _, err := os.Stat(filepath.Join(u.Data, datafolder.DirectoryFile)); err != nil {
 		if !u.Dev {
-			u.wrong(what, fmt.Errorf("%s: nothing was imported: nems import patients, organisations, postcodes", filepath.Join(u.Data, directoryFile)))
+			u.wrong(what, fmt.Errorf("%s: nothing was imported: nems import patients, organisations, postcodes", filepath.Join(u.Data, datafolder.DirectoryFile)))
 		} else {
 			u.note(what, "will be seeded")
 		}
 		return
 	}
-	d, err := OpenDirectory(u.Data)
+	d, err := datafolder.OpenDirectory(u.Data)
 	if err != nil {
 		u.wrong(what, err)
 		return
@@ -331,7 +330,7 @@ func (u *checkUp) audit(ctx context.Context) {
 
 // lostEnds is what a start would find; nothing where there is no database yet.
 func (u *checkUp) lostEnds(ctx context.Context, witness string, last audit.Checkpoint) (*lostError, error) {
-	source, err := openAudit(ctx, u.Data, u.Database)
+	source, err := datafolder.OpenReader(ctx, u.Data, u.Database, store.Options{})
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/datafolder"
 	"nems/internal/directory/devworld"
 	"nems/internal/node"
 	"nems/internal/node/nodetest"
@@ -17,7 +18,7 @@ import (
 func TestCheckUp(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
-	d, err := node.OpenDirectory(p.Config.Data)
+	d, err := datafolder.OpenDirectory(p.Config.Data)
 	if err == nil {
 		err = devworld.Seed(t.Context(), d)
 	}

@@ -5,9 +5,9 @@ package node
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"nems/internal/datafolder"
 	"nems/internal/directory/devworld"
 	"nems/internal/store"
 )
@@ -180,8 +180,8 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("tls-cert and tls-key go together")
 	}
-	if c.Database != "" && !strings.HasPrefix(c.Database, "sqlite:") && !isPostgres(c.Database) {
-		wrong = append(wrong, errDatabaseKind)
+	if err := datafolder.CheckURL(c.Database); err != nil {
+		wrong = append(wrong, err)
 	}
 	if _, err := parseNetworks(c.ForwardedFrom); err != nil {
 		wrong = append(wrong, err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"nems/internal/datafolder"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/node"
@@ -89,7 +90,7 @@ func TestRemoteMESH(t *testing.T) {
 	here.Publish(here.Publisher(), flagged)
 	here.Publish(here.Publisher(), wanted)
 
-	folder, err := node.OpenDirectory(here.Config.Data)
+	folder, err := datafolder.OpenDirectory(here.Config.Data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/datafolder"
 )
 
 // ledger is a database, as far as it can be held against a file of checkpoints.
@@ -93,7 +94,7 @@ func (s seenCheckpoint) lackedBy(last audit.Checkpoint) bool {
 // each.
 func (c *Config) witness(key ed25519.PublicKey) string {
 	name := fmt.Sprintf("checkpoints %x", sha256.Sum256(key))
-	if !isPostgres(c.Database) {
+	if !datafolder.IsPostgres(c.Database) {
 		return name
 	}
 	host, _ := os.Hostname()

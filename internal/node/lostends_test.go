@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/datafolder"
 	"nems/internal/node"
 	"nems/internal/operator"
 )
@@ -95,4 +96,44 @@ func TestFirstKeyOfAnOldDatabase(t *testing.T) {
 	p.Run()
 	p.signed(0)
 	p.Stop()
+}
+
+// A database that ends before its last checkpoint is not served as if nothing had
+// happened; an operator who put it back on purpose says so.
+func TestLostTailIsNoticed(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t)
+	p.publish()
+	backup, ignore := t.TempDir(), func(string, int, int) {}
+	if err := datafolder.Backup(t.Context(), p.Config.Data, "", backup, ignore); err != nil {
+		t.Fatal(err)
+	}
+	p.publish()
+	p.Stop() // signs the ends of the chains
+	older := t.TempDir()
+	if err := datafolder.Restore(t.Context(), backup, older, ignore); err != nil {
+		t.Fatal(err)
+	}
+	checkpoints, err := os.ReadFile(filepath.Join(p.Config.Data, "audit.checkpoints"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(older, "audit.checkpoints"), checkpoints, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Config.Data = older
+	if err := p.start(); err == nil || !strings.Contains(err.Error(), "accept-lost-tail") {
+		t.Fatalf("started on the older copy: %v", err)
+	}
+	p.Config.AcceptLostTail = true
+	p.Run()
+	p.Stop()
+	p.Config.AcceptLostTail = false
+	p.Run() // what was accepted once is known from then on
+	p.Stop()
+	for _, text := range []string{"lost something"} {
+		if !strings.Contains(p.Log.String(), text) {
+			t.Errorf("the log does not say %q", text)
+		}
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +23,7 @@ import (
 	"nems/internal/console"
 	"nems/internal/courier"
 	"nems/internal/database"
+	"nems/internal/datafolder"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
@@ -33,7 +33,7 @@ import (
 	"nems/internal/operator"
 	"nems/internal/plain"
 	"nems/internal/spine"
-	"nems/internal/store/sqlite"
+	"nems/internal/store"
 )
 
 // Environment is what a node takes from the process around it.
@@ -54,7 +54,7 @@ type node struct {
 	Config
 	Environment
 	db        database.Store
-	directory *sqlite.Directory
+	directory database.Directory
 	patients  directory.Patients // in the directory, or at PDS: then endPDS is set
 	endPDS    func()
 	broker    *broker.Broker
@@ -126,24 +126,17 @@ func (n *node) open(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if n.db, err = n.openDatabase(ctx); err != nil {
+	options := store.Options{Now: n.Now, Settled: n.clock.Settled, Steady: n.Steady, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
+	if n.db, err = datafolder.Open(ctx, n.Data, n.Database, options, n.Dev); err != nil {
 		return err
 	}
-	n.directory, err = OpenDirectory(n.Data)
+	n.directory, err = datafolder.OpenDirectory(n.Data)
 	return err
-}
-
-// OpenDirectory opens the directory of a data folder, for importing.
-func OpenDirectory(data string) (*sqlite.Directory, error) {
-	if err := os.MkdirAll(data, 0o750); err != nil {
-		return nil, err
-	}
-	return sqlite.OpenDirectory(filepath.Join(data, "directory.db"))
 }
 
 func (n *node) close() {
 	if len(n.endpoints) > 0 {
-		_ = operator.EndAccess(n.Data, isPostgres(n.Database))
+		_ = operator.EndAccess(n.Data, datafolder.IsPostgres(n.Database))
 	}
 	for _, e := range n.endpoints {
 		_ = e.socket.Close()

@@ -23,6 +23,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/certs"
+	"nems/internal/datafolder"
 	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/node"
@@ -353,7 +354,7 @@ func TestAuditOfAService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := audit.Verify(node.AuditLinks(ctx, p.Config.Data, ""), checkpoints)
+	report, err := audit.Verify(datafolder.AuditLinks(ctx, p.Config.Data, ""), checkpoints)
 	if err != nil || report.Found != 0 || report.Vouched.Before(nodetest.Start) {
 		t.Errorf("the database: %+v, %v", report, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"os"
 
 	"nems/internal/audit"
+	"nems/internal/database"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
 	"nems/internal/spine"
 	"nems/internal/store"
-	"nems/internal/store/sqlite"
 )
 
 // seed fills a dev database with the dev world and the MESH sandbox's files.
@@ -83,7 +83,7 @@ func readLines[T any](path string, read func(io.Reader) ([]T, error)) ([]T, erro
 
 // strangers is a directory that takes patients whom it does not have yet: a
 // restart must not undo what the world has learnt from events.
-type strangers struct{ *sqlite.Directory }
+type strangers struct{ database.Directory }
 
 func (d strangers) PutPatients(ctx context.Context, batch []directory.Patient) error {
 	var unknown []directory.Patient

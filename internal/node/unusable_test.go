@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/datafolder"
 	"nems/internal/node"
 )
 
@@ -36,7 +37,7 @@ func TestUnusableDatabases(t *testing.T) {
 		config.Database = database
 		err := node.Run(t.Context(), config, node.Environment{})
 		wantOneLine(t, "serve "+database, err, says)
-		_, _, err = node.Migrate(t.Context(), t.TempDir(), database)
+		_, _, err = datafolder.Migrate(t.Context(), t.TempDir(), database)
 		wantOneLine(t, "migrate "+database, err, says)
 	}
 }

@@ -271,14 +271,11 @@ func (d *Directory) organisation(ctx context.Context, code nhs.ODSCode) (directo
 	return o, nil
 }
 
-// Contents says of what a directory has any.
-type Contents struct{ Patients, Organisations, Postcodes bool }
-
 // Has looks whether there is anything of each kind, without counting.
-func (d *Directory) Has(ctx context.Context) (c Contents, err error) {
+func (d *Directory) Has(ctx context.Context) (c directory.Contents, err error) {
 	err = d.readers.one(ctx, func(conn *sqlite.Conn) error {
 		_, err := row(conn, "SELECT EXISTS (SELECT 1 FROM patient), EXISTS (SELECT 1 FROM organisation), EXISTS (SELECT 1 FROM postcode)", func(s *sqlite.Stmt) {
-			c = Contents{s.ColumnBool(0), s.ColumnBool(1), s.ColumnBool(2)}
+			c = directory.Contents{Patients: s.ColumnBool(0), Organisations: s.ColumnBool(1), Postcodes: s.ColumnBool(2)}
 		})
 		return err
 	})

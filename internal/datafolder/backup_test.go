@@ -1,4 +1,4 @@
-package node_test
+package datafolder_test
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"nems/internal/datafolder"
 	"nems/internal/node"
 	"nems/internal/node/nodetest"
 	"nems/internal/store/sqlite"
@@ -51,19 +52,19 @@ func TestBackupsUnderLoad(t *testing.T) {
 	for round := range 10 {
 		before := count()
 		to, data := filepath.Join(t.TempDir(), fmt.Sprint(round)), t.TempDir()
-		if err := node.Backup(t.Context(), s.Config.Data, "", to, ignore); err != nil {
+		if err := datafolder.Backup(t.Context(), s.Config.Data, "", to, ignore); err != nil {
 			t.Fatal(err)
 		}
-		if err := node.Backup(t.Context(), s.Config.Data, "", to, ignore); !errors.Is(err, fs.ErrExist) {
+		if err := datafolder.Backup(t.Context(), s.Config.Data, "", to, ignore); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("over a backup: %v", err)
 		}
-		if err := node.Restore(t.Context(), to, data, ignore); err != nil {
+		if err := datafolder.Restore(t.Context(), to, data, ignore); err != nil {
 			t.Fatal(err)
 		}
-		if err := node.Restore(t.Context(), to, data, ignore); !errors.Is(err, fs.ErrExist) {
+		if err := datafolder.Restore(t.Context(), to, data, ignore); !errors.Is(err, fs.ErrExist) {
 			t.Errorf("over a data folder: %v", err)
 		}
-		health, err := node.Check(t.Context(), data, "", ignore)
+		health, err := datafolder.Check(t.Context(), data, "", ignore)
 		if err != nil || len(health.Damage)+len(health.Damaged) != 0 || health.Events < before {
 			t.Errorf("round %d: %+v of %d events, %v", round, health, before, err)
 		}
@@ -74,7 +75,7 @@ func TestBackupsUnderLoad(t *testing.T) {
 	publishers.Wait()
 	restored := t.TempDir()
 	to := filepath.Join(t.TempDir(), "last")
-	if err := errors.Join(node.Backup(t.Context(), s.Config.Data, "", to, ignore), node.Restore(t.Context(), to, restored, ignore)); err != nil {
+	if err := errors.Join(datafolder.Backup(t.Context(), s.Config.Data, "", to, ignore), datafolder.Restore(t.Context(), to, restored, ignore)); err != nil {
 		t.Fatal(err)
 	}
 	again := nodetest.Boot(t, func(c *node.Config) { c.Data = restored })
@@ -93,7 +94,7 @@ func TestBackupLeavesNothingHalfDone(t *testing.T) {
 	s.Publish(s.Publisher(), nodetest.Message(t, "vaccinations-1", "new", "9912003888"))
 	data, good, bad := s.Config.Data, t.TempDir(), t.TempDir()
 	ignore := func(string, int, int) {}
-	if err := node.Backup(t.Context(), data, "", good, ignore); err != nil {
+	if err := datafolder.Backup(t.Context(), data, "", good, ignore); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"nems.db", "directory.db"} {
@@ -111,7 +112,7 @@ func TestBackupLeavesNothingHalfDone(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(good, "nems.db"), bytes.Repeat([]byte("noise"), 10000), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Restore(t.Context(), good, bad, ignore); err == nil {
+	if err := datafolder.Restore(t.Context(), good, bad, ignore); err == nil {
 		t.Error("noise was restored")
 	}
 	for folder, want := range map[string]int{good: 2, bad: 0} {
@@ -128,7 +129,7 @@ func TestRestoreRefusesWhatIsLeft(t *testing.T) {
 	s := nodetest.Boot(t)
 	backup := t.TempDir()
 	ignore := func(string, int, int) {}
-	if err := node.Backup(t.Context(), s.Config.Data, "", backup, ignore); err != nil {
+	if err := datafolder.Backup(t.Context(), s.Config.Data, "", backup, ignore); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"nems.db", "nems.db-wal", "nems.db-shm", "nems.db-journal", "NEMS.DB-WAL", "directory.db", "directory.db-wal", "nonces.db", "nonces", "other.db-wal"} {
@@ -136,7 +137,7 @@ func TestRestoreRefusesWhatIsLeft(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(folder, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := node.Restore(t.Context(), backup, folder, ignore); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), name) {
+		if err := datafolder.Restore(t.Context(), backup, folder, ignore); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), name) {
 			t.Errorf("beside %s: %v", name, err)
 		}
 	}
@@ -144,47 +145,7 @@ func TestRestoreRefusesWhatIsLeft(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "audit.checkpoints"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := node.Restore(t.Context(), backup, folder, ignore); err != nil {
+	if err := datafolder.Restore(t.Context(), backup, folder, ignore); err != nil {
 		t.Errorf("beside the checkpoints: %v", err)
-	}
-}
-
-// A database that ends before its last checkpoint is not served as if nothing had
-// happened; an operator who put it back on purpose says so.
-func TestLostTailIsNoticed(t *testing.T) {
-	t.Parallel()
-	p := bootProduction(t)
-	p.publish()
-	backup, ignore := t.TempDir(), func(string, int, int) {}
-	if err := node.Backup(t.Context(), p.Config.Data, "", backup, ignore); err != nil {
-		t.Fatal(err)
-	}
-	p.publish()
-	p.Stop() // signs the ends of the chains
-	older := t.TempDir()
-	if err := node.Restore(t.Context(), backup, older, ignore); err != nil {
-		t.Fatal(err)
-	}
-	checkpoints, err := os.ReadFile(filepath.Join(p.Config.Data, "audit.checkpoints"))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(older, "audit.checkpoints"), checkpoints, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.Config.Data = older
-	if err := p.start(); err == nil || !strings.Contains(err.Error(), "accept-lost-tail") {
-		t.Fatalf("started on the older copy: %v", err)
-	}
-	p.Config.AcceptLostTail = true
-	p.Run()
-	p.Stop()
-	p.Config.AcceptLostTail = false
-	p.Run() // what was accepted once is known from then on
-	p.Stop()
-	for _, text := range []string{"lost something"} {
-		if !strings.Contains(p.Log.String(), text) {
-			t.Errorf("the log does not say %q", text)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package node
+package datafolder
 
 import (
 	"context"
@@ -20,20 +20,20 @@ var ErrNotEmbedded = errors.New("this works on the embedded database; back Postg
 // Used MESH tokens are not among them: they are good for two hours.
 const (
 	eventsFile    = "nems.db"
-	directoryFile = "directory.db"
+	DirectoryFile = "directory.db"
 )
 
 // Backup copies the databases of a data folder to a folder, made if it is
 // missing. The service may be running. progress is told of a file's pages.
-func Backup(ctx context.Context, data, database, to string, progress func(file string, done, all int)) error {
-	if isPostgres(database) {
+func Backup(ctx context.Context, folder, url, to string, progress func(file string, done, all int)) error {
+	if IsPostgres(url) {
 		return ErrNotEmbedded
 	}
-	path, err := databasePath(data, database)
+	path, err := Path(folder, url)
 	if err != nil {
 		return err
 	}
-	return copyFiles(ctx, path, data, to, progress)
+	return copyFiles(ctx, path, folder, to, progress)
 }
 
 // Restore makes a data folder of a backup. It refuses a folder with any file of a
@@ -55,7 +55,7 @@ func Restore(ctx context.Context, from, data string, progress func(file string, 
 // folder.
 func Discard(data string) error {
 	var failed error
-	for _, name := range []string{eventsFile, directoryFile} {
+	for _, name := range []string{eventsFile, DirectoryFile} {
 		for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 			if err := os.Remove(filepath.Join(data, name+suffix)); !errors.Is(err, fs.ErrNotExist) {
 				failed = errors.Join(failed, err)
@@ -89,10 +89,10 @@ func copyFiles(ctx context.Context, events, folder, to string, progress func(fil
 			_ = os.Remove(path)
 		}
 	}()
-	for _, f := range []struct{ from, name string }{{filepath.Join(folder, directoryFile), directoryFile}, {events, eventsFile}} {
+	for _, f := range []struct{ from, name string }{{filepath.Join(folder, DirectoryFile), DirectoryFile}, {events, eventsFile}} {
 		target := filepath.Join(to, f.name)
 		err := sqlite.Backup(ctx, f.from, target, func(done, all int) { progress(f.name, done, all) })
-		if errors.Is(err, fs.ErrNotExist) && f.name == directoryFile {
+		if errors.Is(err, fs.ErrNotExist) && f.name == DirectoryFile {
 			continue // nothing was imported
 		}
 		if errors.Is(err, fs.ErrExist) {
@@ -107,11 +107,11 @@ func copyFiles(ctx context.Context, events, folder, to string, progress func(fil
 }
 
 // Check reads the database of events from end to end, see sqlite.Check.
-func Check(ctx context.Context, data, database string, progress func(file string, done, all int)) (sqlite.Health, error) {
-	if isPostgres(database) {
+func Check(ctx context.Context, folder, url string, progress func(file string, done, all int)) (sqlite.Health, error) {
+	if IsPostgres(url) {
 		return sqlite.Health{}, ErrNotEmbedded
 	}
-	path, err := databasePath(data, database)
+	path, err := Path(folder, url)
 	if err != nil {
 		return sqlite.Health{}, err
 	}

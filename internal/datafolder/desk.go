@@ -1,0 +1,55 @@
+package datafolder
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"nems/internal/catalogue"
+	"nems/internal/database"
+	"nems/internal/operator"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+)
+
+// ErrRunning: a service has the database open; ask it instead.
+var ErrRunning = sqlite.ErrLocked
+
+// OpenDesk opens the database for an operator's work. An embedded one can be
+// opened while the service is stopped (ErrRunning while it is not); its folder
+// must be there, the database is made if it is missing, so that systems can be
+// registered before the first start. close ends it; what was changed is on disk
+// before.
+func OpenDesk(folder, url string) (desk operator.Desk, close func() error, err error) {
+	types, err := catalogue.Embedded()
+	if err != nil {
+		return desk, nil, err
+	}
+	db, err := openDeskDatabase(context.Background(), folder, url)
+	if err != nil {
+		return desk, nil, err
+	}
+	running, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- db.Run(running) }()
+	desk = operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Caller: operator.Caller{Roles: operator.AllRoles}}
+	return desk, func() error {
+		stop()
+		return errors.Join(<-done, db.Close())
+	}, nil
+}
+
+func openDeskDatabase(ctx context.Context, folder, url string) (database.Store, error) {
+	if !IsPostgres(url) {
+		path, err := Path(folder, url)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return nil, err
+		}
+	}
+	return Open(ctx, folder, url, store.Options{}, false)
+}
