@@ -8,8 +8,8 @@ import (
 	"nems/internal/store"
 )
 
-// acknowledge takes a message out of the inbox. Doing it again, or doing it to
-// a message that has expired, is answered alike, as the sandbox does.
+// acknowledge removes a message from the inbox. Acknowledging it again, or
+// acknowledging an expired message, gets the same answer, as in the sandbox.
 func (c *call) acknowledge() error {
 	position, row, err := mesh.ParseMessageID(c.args[0])
 	if err != nil {
@@ -33,7 +33,7 @@ func (c *call) acknowledge() error {
 }
 
 // notMine refuses a message that is not in the caller's mailbox: 403 if it is
-// in another, as MESH does, 404 if it is in none.
+// in another one, as MESH does, 404 if it is in none.
 func (c *call) notMine(row int64, position store.EventID) error {
 	m, err := c.Boxes.Message(c.r.Context(), row, position)
 	if errors.Is(err, store.ErrNotFound) {
@@ -46,7 +46,7 @@ func (c *call) notMine(row int64, position store.EventID) error {
 	return mesh.Forbidden
 }
 
-// message finds a message by its id, in whosever mailbox.
+// message finds a message by its id, in any mailbox.
 func (c *call) message(id string) (store.Message, error) {
 	position, row, err := mesh.ParseMessageID(id)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"nems/internal/store"
 )
 
-// The sandbox's endpoints for tests of clients. They exist in dev mode only and
+// The sandbox's endpoints for tests of clients. They exist only in dev mode and
 // need no token.
 
 // reset empties all mailboxes.
@@ -43,7 +43,7 @@ func (c *call) adminMailbox(id string) (store.Mailbox, error) {
 	return box, err
 }
 
-// event is the part that a report and a change of status have in common.
+// event is the part that a report and a change of status share.
 type event struct {
 	Status      string `json:"status"`
 	Code        string `json:"code"`
@@ -52,7 +52,7 @@ type event struct {
 	Linked      string `json:"linked_message_id"`
 }
 
-// apply makes it the state of a message. The sandbox's "error" is our
+// apply makes the event the state of a message. The sandbox's "error" is our
 // undeliverable.
 func (e event) apply(m *store.Message, now time.Time) error {
 	status := strings.ToLower(e.Status)
@@ -100,7 +100,7 @@ func (c *call) putReport() error {
 	if err := in.apply(&m, now); err != nil {
 		return err
 	}
-	m.Status = store.Waiting // the report itself is there to be collected
+	m.Status = store.Waiting // the report itself waits to be collected
 	if err := c.did(c.Boxes.Send(c.r.Context(), m, nil, c.with(http.StatusOK))); err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (c *call) mailboxDetails() error {
 	})
 }
 
-// messageDetails shows what is known of a message, but nothing of its body.
+// messageDetails shows what is known about a message, but nothing of its body.
 func (c *call) messageDetails() error {
 	m, err := c.message(c.args[0])
 	if err != nil {

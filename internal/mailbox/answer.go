@@ -16,7 +16,7 @@ import (
 	"nems/internal/wire"
 )
 
-// answer remembers whether a response has begun.
+// answer remembers whether the response has begun.
 type answer struct {
 	http.ResponseWriter
 	status int // 0 until it began
@@ -67,8 +67,8 @@ func (c *call) empty() error {
 	return nil
 }
 
-// invalid is a parameter that breaks its schema: 400 with the API's
-// HTTPValidationError, the same in both versions.
+// invalid says that a parameter breaks its schema. It is answered 400 with the
+// API's HTTPValidationError, which is the same in both versions.
 type invalid struct {
 	In      string // path, query or header
 	Name    string
@@ -87,27 +87,27 @@ func (i invalid) body() []byte {
 	body, err := json.Marshal(map[string][]validationDetail{
 		"detail": {{[]string{i.In, i.Name}, i.Message, "value_error"}},
 	})
-	if err != nil { // strings only: cannot fail
+	if err != nil { // cannot fail, because there are only strings
 		return []byte(`{"detail":[]}`)
 	}
 	return body
 }
 
-// defect is a panic, caught.
+// defect is a panic that was caught.
 type defect struct{ value any }
 
 func (d defect) Error() string { return fmt.Sprintf("panic: %v", d.value) }
 
-// fail renders any error, in the one place where that is done.
+// fail writes the answer for any error; nothing else does that.
 func (c *call) fail(err error) {
 	if c.w.status != 0 {
-		// The answer has begun: only the end of the connection tells the client
-		// that it is not whole.
+		// The answer has begun, so only closing the connection tells the client
+		// that it is incomplete.
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.turnAway(SlowTaker)
 		}
 		level := slog.LevelWarn
-		if c.r.Context().Err() != nil { // the client broke it off: so may many, and often
+		if c.r.Context().Err() != nil { // the client broke it off, which may happen often
 			level = slog.LevelDebug
 		}
 		c.Logger.Log(c.r.Context(), level, "mesh answer broken off", "endpoint", c.name, "error", err)
@@ -145,18 +145,18 @@ func (c *call) fail(err error) {
 	}
 }
 
-// retryFull is when a full mailbox is worth another attempt, in seconds: receivers
-// look into theirs every five minutes at most (MESH API).
+// retryFull is how many seconds a sender should wait before it tries a full
+// mailbox again. Receivers look into theirs every five minutes at most (MESH API).
 const retryFull = "300"
 
-// strangerBody is how much of a refused body is read, for nothing, from a caller
-// whose token is not good, and lingerMost for how long anybody's is.
+// strangerBody is how much of a refused body is read and discarded for a caller
+// without a valid token. lingerMost limits the time for this, for any caller.
 const (
 	strangerBody = 1 << 20
 	lingerMost   = 2 * time.Minute
 )
 
-// linger reads what is left of a refused body, once the answer is on its way.
+// linger reads and discards the rest of a refused body, after the answer was sent.
 func (c *call) linger() {
 	most := int64(strangerBody)
 	if c.box.Row != 0 {

@@ -8,9 +8,9 @@ import (
 	"nems/internal/store"
 )
 
-// authorise finds the mailbox of the path, and tells whether the request's token
-// opens it; spend must follow. A mailbox that does not exist is refused like a wrong password,
-// after the same work, so that nobody learns which mailboxes there are.
+// authorise finds the mailbox in the path and reports whether the request's token opens it;
+// spend must follow. An unknown mailbox is refused like a wrong password, after the same work,
+// so that nobody learns which mailboxes exist.
 func (c *call) authorise(id string) (mesh.Token, error) {
 	box, err := c.Boxes.Mailbox(c.r.Context(), id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -42,9 +42,9 @@ func (c *call) authorise(id string) (mesh.Token, error) {
 	return mesh.Token{}, mesh.InvalidToken
 }
 
-// spend uses the token up: it is good for one request. It comes last, since a
-// token whose hash is wrong must not use up another's, and a request that found
-// no place may come again as it is.
+// spend uses the token up, because a token is valid for one request. It comes
+// last: a token with a wrong hash must not use up somebody else's, and a
+// request that got no place may be sent again unchanged.
 func (c *call) spend(token mesh.Token) error {
 	fresh, err := c.Boxes.UseNonce(c.r.Context(), token.Digest(), c.Now())
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"nems/internal/store/storetest"
 )
 
-// BenchmarkHandler is what a request costs without network.
+// BenchmarkHandler measures a request without the network.
 func BenchmarkHandler(b *testing.B) {
 	fx := newFixture(b)
 	id := fx.send("ALICE", "BOB", "W", strings.Repeat("x", 11<<10))
@@ -38,8 +38,8 @@ func BenchmarkHandler(b *testing.B) {
 	}
 }
 
-// The others run over HTTP and SQLite on disk, clients and server in one
-// process, 8 clients for each processor.
+// The other benchmarks run over HTTP and SQLite on disk, with clients and
+// server in one process, 8 clients for each processor.
 
 func benchSend(b *testing.B, c *mesh.Client, size int) string {
 	id, err := c.Send(ctx, mesh.Outgoing{
@@ -119,8 +119,8 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// BenchmarkCollect is what a subscriber does for each copy of an event: it lists,
-// downloads and acknowledges.
+// BenchmarkCollect measures what a subscriber does for each copy of an event:
+// list, download, acknowledge.
 func BenchmarkCollect(b *testing.B) {
 	fx := newFixture(b)
 	ids := fx.copies(b.N)

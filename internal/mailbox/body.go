@@ -12,13 +12,13 @@ import (
 	"nems/internal/mesh"
 )
 
-// smallBody is up to how many bytes of a body are held in memory, so that a
-// message of that size is one transaction. Nearly every message is one.
+// smallBody is the largest body that is held in memory, so that its message is
+// stored in one transaction. Nearly every message is one.
 const smallBody = 256 << 10
 
-// expansion is how many times its size a packed chunk may unfold to, beyond
-// what it could have been sent as unpacked: more is a bomb. Text packs 5 to 20
-// times, deflate can do 1,030.
+// expansion limits the compression ratio of a chunk, beyond the size that it
+// could have had uncompressed. A higher ratio is a bomb: text has 5 to 20,
+// deflate can reach 1,030.
 const expansion = 200
 
 var (
@@ -26,9 +26,10 @@ var (
 	errBomb    = mesh.MissingData.With("Data file unfolds to more than 200 times its size")
 )
 
-// readBody reads the body of a send. A small one comes back in memory, checked.
-// Otherwise large gives the bytes as they arrive; it fails, instead of ending,
-// when they are too many, break off or are not the gzip they should be.
+// readBody reads the body of a send. A small one is returned in memory, already
+// checked. Otherwise large returns the bytes as they arrive. It fails, instead
+// of ending, if they are too many, break off, or are not the gzip that they
+// should be.
 func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err error) {
 	if c.r.ContentLength > c.MaxChunk {
 		return nil, nil, mesh.TooLarge
@@ -38,7 +39,7 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	if n := c.r.ContentLength; n >= 0 && n < size {
 		size = n
 	}
-	// With room for the read that finds the end, or the buffer would double.
+	// The buffer has room for the read that finds the end; otherwise it would double.
 	buffer := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	if _, err := io.Copy(buffer, io.LimitReader(c.body, smallBody+1)); err != nil {
 		return nil, nil, c.brokenOff(err)
@@ -56,7 +57,7 @@ func (c *call) readBody(encoding string) (small []byte, large io.ReadCloser, err
 	return nil, checkGzip(whole, c.MaxChunk), nil
 }
 
-// brokenOff says that a body ended early, or came too slowly.
+// brokenOff returns the error for a body that ended early or came too slowly.
 func (c *call) brokenOff(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		c.turnAway(SlowBody)
@@ -65,7 +66,7 @@ func (c *call) brokenOff(err error) error {
 	return fmt.Errorf("%w: %w", mesh.MissingData.With("Data file broke off"), err)
 }
 
-// checkSmall checks a body in memory.
+// checkSmall checks a body that is in memory.
 func checkSmall(body []byte, encoding string, most int64) error {
 	if encoding == "" {
 		return nil
@@ -77,8 +78,8 @@ func checkSmall(body []byte, encoding string, most int64) error {
 	return unfold(z, most, func() int64 { return int64(len(body)) })
 }
 
-// unfold reads packed bytes to their end and throws them away. They may always
-// be most bytes; packed tells how many packed bytes have come so far.
+// unfold decompresses to the end and discards the result. The result may always
+// have most bytes; packed returns how many compressed bytes have come so far.
 func unfold(z io.Reader, most int64, packed func() int64) error {
 	var sum int64
 	for {
@@ -95,7 +96,7 @@ func unfold(z io.Reader, most int64, packed func() int64) error {
 	}
 }
 
-// limited reads up to left bytes and then fails, if there is more.
+// limited reads up to left bytes and then fails if there are more.
 type limited struct {
 	call *call
 	r    io.Reader
@@ -113,13 +114,13 @@ func (l *limited) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// gzipCheck passes packed bytes on and unfolds them at the same time; where
-// they end it says whether they were sound.
+// gzipCheck passes compressed bytes on and decompresses them at the same time.
+// At their end it reports whether they were valid.
 type gzipCheck struct {
 	r       io.Reader
 	w       *io.PipeWriter
 	verdict chan error
-	ended   error // the verdict, once it was taken
+	ended   error // the verdict, once it is known
 	done    bool
 }
 
@@ -140,7 +141,7 @@ func checkGzip(r io.Reader, most int64) *gzipCheck {
 	return g
 }
 
-// pipeCount counts what the unfolding side has taken.
+// pipeCount counts what the decompressing side has read.
 type pipeCount struct {
 	r io.Reader
 	n int64
@@ -167,7 +168,7 @@ func (g *gzipCheck) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// judge ends the unfolding and returns its verdict.
+// judge ends the decompression and returns the verdict.
 func (g *gzipCheck) judge() error {
 	if !g.done {
 		g.w.Close()
@@ -176,8 +177,8 @@ func (g *gzipCheck) judge() error {
 	return g.ended
 }
 
-// Close ends the unfolding, if nothing else did.
+// Close ends the decompression, if it has not ended yet.
 func (g *gzipCheck) Close() error {
-	_ = g.judge() // who closes early does not want to know
+	_ = g.judge() // a caller that closes early does not need the verdict
 	return nil
 }

@@ -20,13 +20,13 @@ var _ mailbox.Boxes = (*sqlite.DB)(nil)
 // failingBoxes is a store that fails on demand.
 type failingBoxes struct {
 	sqlitetest.DB
-	// Fault is asked before and after a method does its work (done tells which);
-	// an error of it is the method's. An error after a change is the outcome that
-	// nobody knows. nil: nothing fails.
+	// Fault is called before and after a method's work (done says which). If it
+	// returns an error, the method returns that error. An error after a change is
+	// an unknown outcome. A nil Fault means that nothing fails.
 	Fault func(method string, done bool) error
 }
 
-// newBoxes makes the mailboxes and workflows of the tests in a store of its own.
+// newBoxes makes the tests' mailboxes and workflows in a new store.
 func newBoxes(t testing.TB, now func() time.Time) *failingBoxes {
 	t.Helper()
 	b := &failingBoxes{DB: sqlitetest.Open(t, sqlite.Options{Now: now})}
@@ -84,10 +84,10 @@ func (b *failingBoxes) RecordRoom(mailbox string) error {
 	return b.failing("RecordRoom", func() error { return b.DB.RecordRoom(mailbox) })
 }
 
-// recorded returns what the audit has of what mailboxes did.
+// recorded returns the audit entries of the mailboxes.
 func (b *failingBoxes) recorded(t testing.TB) (all []audit.Entry) {
 	t.Helper()
-	// What was recorded before a commit is in it, or in one before.
+	// Whatever was recorded before a commit is in that commit or an earlier one.
 	if err := b.PutWitness(ctx, "recorded", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +104,8 @@ func (b *failingBoxes) recorded(t testing.TB) (all []audit.Entry) {
 	return slices.DeleteFunc(all, func(e audit.Entry) bool { return e.Action == audit.ActionPublish || e.Action == audit.ActionSubscribe })
 }
 
-// stored counts messages that were sent, in whatever state, and pieces of chunks,
-// of which a small chunk has one.
+// stored counts messages that were sent, in any state, and pieces of chunks. A
+// small chunk has one piece.
 func (b *failingBoxes) stored(t testing.TB) (messages, pieces int) {
 	t.Helper()
 	return b.Rows(t, "message"), b.Rows(t, "piece")

@@ -16,7 +16,7 @@ import (
 	"nems/internal/wire"
 )
 
-// hurried has a server cut off at once who is slow, and tells who was.
+// hurried makes a server cut off slow peers quickly, and reports whom it refused.
 func hurried(away chan mailbox.Reason) func(*mailbox.Config) {
 	return func(c *mailbox.Config) {
 		c.Pace = wire.Pace{Silence: 250 * time.Millisecond, Rate: 1 << 20}
@@ -48,7 +48,7 @@ func (fx *fixture) head(method, path, box string) string {
 	return fmt.Sprintf("%s /messageexchange/%s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\nAccept: %s\r\n", method, path, fx.token(box), mesh.MediaV2)
 }
 
-// Who asks for a large message and takes nothing of it is cut off.
+// A client that asks for a large message and reads nothing of it is cut off.
 func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
 	fx := newFixture(t, hurried(away))
@@ -78,8 +78,9 @@ func TestClientThatStopsReadingIsCutOff(t *testing.T) {
 	}
 }
 
-// Who sends a body too slowly is told so, and the connection ends: a small one,
-// which is held in memory, one that is streamed, and one whose length nobody knows.
+// A client that sends a body too slowly gets an error, and the connection ends.
+// This applies to a small body held in memory, a streamed one, and one of unknown
+// length.
 func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
 	away := make(chan mailbox.Reason, 1)
 	fx := newFixture(t, hurried(away))
@@ -104,8 +105,8 @@ func TestBodyThatDoesNotComeIsRefused(t *testing.T) {
 	}
 }
 
-// After a request whose end two programs might see at different places the
-// connection ends: what follows is nobody's request.
+// After a request whose end two programs might see at different places, the
+// connection is closed, so that what follows is not read as a request.
 func TestConnectionEndsAfterSuspectFraming(t *testing.T) {
 	fx := newFixture(t)
 	for name, c := range map[string]struct {

@@ -24,7 +24,7 @@ func (c *call) describe(m store.Message, n int) {
 	}
 	switch {
 	case m.Type == store.Report:
-		h.Chunk.Total, h.TotalChunks = 0, "0" // as the sandbox: there is no body
+		h.Chunk.Total, h.TotalChunks = 0, "0" // as in the sandbox: there is no body
 		fallthrough
 	case m.ErrorCode != "":
 		h.StatusSuccess = "ERROR"
@@ -35,8 +35,8 @@ func (c *call) describe(m store.Message, n int) {
 		h.StatusDescription = "Transferred to recipient mailbox"
 	}
 	h.Write(c.w.Header())
-	// The specification shows an etag and says nothing of it. A message never
-	// changes: what names its chunk names the bytes.
+	// The specification shows an etag but does not explain it. A message never
+	// changes, so the id and the chunk number identify the bytes.
 	c.w.Header()["etag"] = []string{`"` + id + "-" + strconv.Itoa(n) + `"`}
 	c.w.Header().Set("Last-Modified", m.StatusAt.UTC().Format(http.TimeFormat))
 }

@@ -9,8 +9,8 @@ import (
 	"nems/internal/store"
 )
 
-// However many subscriptions asked for a copy, a client can read its header: pairs
-// that are too many are left out whole.
+// However many subscriptions a copy has, a client can read its header: pairs
+// beyond the limit are left out whole.
 func TestLongPartnerID(t *testing.T) {
 	fx := newFixture(t)
 	pair := func(n int) string { return fmt.Sprintf("%032d|%s", n, strings.Repeat("t", 100)) }

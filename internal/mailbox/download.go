@@ -15,7 +15,7 @@ import (
 	"nems/internal/store"
 )
 
-// download answers "Get Message": the first chunk, or all of it.
+// download answers "Get Message" with the first chunk, or with the whole message.
 func (c *call) download() error { return c.retrieve(1) }
 
 // downloadChunk answers "Get Message chunk".
@@ -35,7 +35,7 @@ func (c *call) retrieve(n int) error {
 	if m.Mailbox != c.box.Row {
 		return mesh.Forbidden
 	}
-	// What is acknowledged "cannot be downloaded again".
+	// An acknowledged message "cannot be downloaded again".
 	if m.Status != store.Waiting {
 		return mesh.Gone
 	}
@@ -55,8 +55,8 @@ func (c *call) retrieve(n int) error {
 	return c.sendBody(m, n, status)
 }
 
-// mediaType: version 1 has octets only, and so have chunks; but the copy of an
-// event is always what its publisher sent.
+// mediaType returns octets in version 1 and for chunks, except that the copy of
+// an event always has its publisher's type.
 func (c *call) mediaType(m store.Message) string {
 	if m.ContentType != "" && m.Chunks < 2 && (c.version == mesh.V2 || m.EventCode != "") {
 		return m.ContentType
@@ -64,8 +64,9 @@ func (c *call) mediaType(m store.Message) string {
 	return mesh.MediaOctets
 }
 
-// sendBody writes a chunk. What was sent packed is unpacked for a client that
-// does not take gzip; in version 2 what was not is packed for one that does.
+// sendBody writes a chunk. A chunk that was sent compressed is decompressed for
+// a client that does not accept gzip. In version 2 an uncompressed chunk is
+// compressed for a client that does.
 func (c *call) sendBody(m store.Message, n, status int) error {
 	h := c.w.Header()
 	accepts := strings.Contains(strings.ToLower(c.r.Header.Get("Accept-Encoding")), "gzip")
@@ -97,8 +98,8 @@ func missingChunk(err error) error {
 	return err
 }
 
-// bodyWriter begins the answer with the first byte: until then a chunk that
-// cannot be read still gets an error form.
+// bodyWriter begins the answer with the first byte, so that a chunk that cannot
+// be read can still get an error answer.
 type bodyWriter struct {
 	*call
 	status int
@@ -115,17 +116,17 @@ func (b *bodyWriter) Write(p []byte) (int, error) {
 	return b.w.Write(p)
 }
 
-// packers are reused: one holds some hundred kilobytes.
+// packers are reused, because one takes some hundred kilobytes.
 var packers = sync.Pool{New: func() any {
 	z, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
-	if err != nil { // a constant level: cannot fail
+	if err != nil { // cannot fail, because the level is a constant
 		return gzip.NewWriter(io.Discard)
 	}
 	return z
 }}
 
 func (c *call) pack(n int, out io.Writer) error {
-	z, _ := packers.Get().(*gzip.Writer) // the pool holds nothing else
+	z, _ := packers.Get().(*gzip.Writer) // the pool holds only these
 	defer packers.Put(z)
 	z.Reset(out)
 	if err := c.Boxes.Chunk(c.r.Context(), &c.about, n, z); err != nil {
@@ -138,15 +139,15 @@ func (c *call) pack(n int, out io.Writer) error {
 	return nil
 }
 
-// undoEncoding: an error form that takes the place of a body is not packed.
+// undoEncoding is for an error answer in place of a body: it is not compressed.
 func (c *call) undoEncoding() {
 	if c.w.status == 0 {
 		c.w.Header().Del("Content-Encoding")
 	}
 }
 
-// unpack streams: the chunk is read and unpacked at the same time, and the
-// reading has ended when it returns.
+// unpack streams: it decompresses the chunk while it is read. When it returns,
+// reading has ended.
 func (c *call) unpack(n int, out *bodyWriter) error {
 	r, w := io.Pipe()
 	read := make(chan error, 1)
@@ -170,7 +171,7 @@ func (c *call) unpack(n int, out *bodyWriter) error {
 	return nil
 }
 
-// head answers "Head Message". The sender may ask too, in any state.
+// head answers "Head Message". The sender may ask too, whatever the message's state.
 func (c *call) head() error {
 	m, err := c.message(c.args[0])
 	if err != nil {

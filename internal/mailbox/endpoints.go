@@ -10,21 +10,22 @@ import (
 	"nems/internal/mesh"
 )
 
-// endpoint is a method and path of the API. In its path * stands for one
-// variable part; the first of an endpoint that is not open is the mailbox.
+// endpoint is a method and path of the API. In the path * stands for one
+// variable part. If the endpoint is not open, the first variable part is the
+// mailbox.
 type endpoint struct {
 	method string
 	path   string
-	action audit.Action // "": it tells nobody anything that the audit should know of
-	name   string       // in the log, where it has no action
+	action audit.Action // "" for endpoints that need no audit entry
+	name   string       // for the log, if there is no action
 	serve  func(*call) error
 	open   bool // needs no token
 	dev    bool // exists in dev mode only
-	kind   kind // of its work
+	kind   kind // the kind of its work
 	parts  []string
 }
 
-// endpoints is the API; where two paths fit, the first counts.
+// endpoints is the API. If two paths fit, the first counts.
 var endpoints = withParts([]endpoint{
 	{method: "GET", path: "_ping", name: "ping", serve: (*call).ping, open: true},
 	{method: "GET", path: "deepping", name: "ping", serve: (*call).ping, open: true},
@@ -62,7 +63,7 @@ func withParts(all []endpoint) []endpoint {
 	return all
 }
 
-// findEndpoint finds what serves a request, with the variable parts of its
+// findEndpoint finds the endpoint of a request and the variable parts of its
 // path. Its errors are UnknownPath and WrongMethod.
 func findEndpoint(r *http.Request, dev bool) (endpoint, []string, error) {
 	path, err := split(r.URL)
@@ -100,9 +101,9 @@ func methods(u *url.URL, dev bool) string {
 	return strings.Join(all, ", ")
 }
 
-// withoutSlash returns where a path leads that has slashes too many at its end:
-// the same without them, when there is such an endpoint, of whatever method. The
-// MESH sandbox redirects there, before it looks at the token.
+// withoutSlash returns the target of a path with unneeded slashes at its end:
+// the same path without them, if such an endpoint exists, with any method. The
+// MESH sandbox redirects there before it looks at the token.
 func withoutSlash(u *url.URL, dev bool) (target string, ok bool) {
 	path := u.EscapedPath()
 	shorter := strings.TrimRight(path, "/")
@@ -113,8 +114,9 @@ func withoutSlash(u *url.URL, dev bool) (target string, ok bool) {
 	return bare.RequestURI(), methods(bare, dev) != ""
 }
 
-// split takes the path behind /messageexchange/ apart, or that of /admin/
-// whole. It splits first and unescapes then: a workflow id may hold a slash.
+// split splits the path after /messageexchange/, or the path of /admin/ with
+// that prefix. It splits before it unescapes, because a workflow id may contain
+// a slash.
 func split(u *url.URL) ([]string, error) {
 	path := u.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/messageexchange/"); ok {

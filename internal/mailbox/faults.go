@@ -14,27 +14,28 @@ import (
 	"nems/internal/store"
 )
 
-// Faults makes a Server awkward, as networks and busy services are, so that
-// clients can be tested against it. Rates go from 0 to 1. The same seed and the
-// same sequence of requests give the same faults.
+// Faults makes a Server fail like networks and busy services do, so that
+// clients can be tested against it. Rates go from 0 to 1. The same seed with
+// the same sequence of requests gives the same faults.
 type Faults struct {
 	Seed uint64
-	// Latency delays every answer; Jitter adds up to as much again, evenly.
+	// Latency delays every answer. Jitter adds a random delay of up to Jitter.
 	Latency, Jitter time.Duration
-	// ErrorRate of the requests are refused with one of Errors (HTTP statuses;
-	// none means 503) and change nothing.
+	// ErrorRate is the share of requests that are refused with one of Errors
+	// (HTTP statuses; none means 503) and change nothing.
 	ErrorRate float64
 	Errors    []int
-	// DropRate of the requests get no answer: the connection ends, in half of
-	// the cases before anything was done, in the other half after it.
+	// DropRate is the share of requests that get no answer: the connection
+	// ends, half of the time before anything was done, half of the time after
+	// it.
 	DropRate float64
-	// DuplicateRate of the messages sent arrive twice, with two ids.
+	// DuplicateRate is the share of sent messages that arrive twice, with two ids.
 	DuplicateRate float64
-	// DisorderRate of the inbox pages come in any order.
+	// DisorderRate is the share of inbox pages that are shuffled.
 	DisorderRate float64
 }
 
-// faulter plays dice. Safe for concurrent use.
+// faulter draws random faults. Safe for concurrent use.
 type faulter struct {
 	Faults
 	mu   sync.Mutex
@@ -60,7 +61,7 @@ func (f *faulter) pick(n int) int {
 	return f.dice.IntN(n)
 }
 
-// wrap disturbs the API, but not the endpoints of /admin/.
+// wrap disturbs the API, except the endpoints of /admin/.
 func (f *faulter) wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/admin/") || strings.HasPrefix(r.URL.Path, "/messageexchange/admin/") {
@@ -84,7 +85,7 @@ func (f *faulter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// wait returns false when the client gave up first.
+// wait returns false if the client gave up first.
 func (f *faulter) wait(ctx context.Context) bool {
 	delay := f.Latency
 	if f.Jitter > 0 {
@@ -117,8 +118,8 @@ func (f *faulter) refuse(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(e.Body(version, ""))
 }
 
-// disorder shuffles a page, sometimes. The page itself stays as it is: the
-// store may have given it to others too.
+// disorder shuffles a copy of some pages. The store may have returned the same
+// page to others too.
 func (f *faulter) disorder(page []store.Listed) []store.Listed {
 	if !f.happens(f.DisorderRate) {
 		return page
@@ -130,14 +131,14 @@ func (f *faulter) disorder(page []store.Listed) []store.Listed {
 	return page
 }
 
-// nowhere takes an answer that nobody gets.
+// nowhere receives an answer that nobody gets.
 type nowhere struct{ header http.Header }
 
 func (n nowhere) Header() http.Header       { return n.header }
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (nowhere) WriteHeader(int)             {}
 
-// boxes doubles some of the sends.
+// boxes sends some of the messages twice.
 func (f *faulter) boxes(b Boxes) Boxes { return doubling{b, f} }
 
 type doubling struct {
@@ -145,7 +146,7 @@ type doubling struct {
 	faults *faulter
 }
 
-// Send stores small messages in one chunk a second time, under a new position.
+// Send stores a small message in one chunk a second time, under a new position.
 func (d doubling) Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error {
 	if err := d.Boxes.Send(ctx, m, first, e); err != nil {
 		return err

@@ -16,7 +16,7 @@ func faulty(f mailbox.Faults) func(*mailbox.Config) {
 	return func(c *mailbox.Config) { c.Faults = &f }
 }
 
-// Refusals change nothing; they carry one of the statuses asked for.
+// Refused requests change nothing, and their status is one of those requested.
 func TestFaultErrors(t *testing.T) {
 	fx := newFixture(t, faulty(mailbox.Faults{ErrorRate: 1, Errors: []int{429, 502}}))
 	seen := map[int]bool{}
@@ -38,8 +38,8 @@ func TestFaultErrors(t *testing.T) {
 	}
 }
 
-// A dropped reply is no answer, before the work or after it; the client calls
-// it temporary.
+// A dropped request gets no answer, before or after its work. The client calls
+// that error temporary.
 func TestFaultDrops(t *testing.T) {
 	fx := newFixture(t, faulty(mailbox.Faults{Seed: 3, DropRate: 1}))
 	const sends = 40

@@ -71,7 +71,7 @@ func newFixture(t testing.TB, change ...func(*mailbox.Config)) *fixture {
 	return fx
 }
 
-// trailedBoxes keep mailboxes and their audit.
+// trailedBoxes are mailboxes with an audit.
 type trailedBoxes interface {
 	mailbox.Boxes
 	mailbox.Recorder
@@ -118,8 +118,8 @@ func (fx *fixture) token(box string) string {
 	return mesh.NewSigner(box, "password", []byte(sharedKey)).Token(fx.clock.now())
 }
 
-// request is a request by hand. A header whose value is "-" is left out; path
-// is relative to /messageexchange/.
+// request is a request built by hand. A header with the value "-" is left out.
+// path is relative to /messageexchange/.
 type request struct {
 	method, path string
 	header       map[string]string

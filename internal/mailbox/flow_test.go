@@ -20,7 +20,7 @@ import (
 
 var ctx = context.Background()
 
-// read downloads a message whole.
+// read downloads a whole message.
 func read(t testing.TB, c *mesh.Client, id string) (mesh.Headers, []byte) {
 	t.Helper()
 	d, err := c.Download(ctx, id)
@@ -35,7 +35,7 @@ func read(t testing.TB, c *mesh.Client, id string) (mesh.Headers, []byte) {
 	return d.Headers, body
 }
 
-// The life of a message, in both versions, over every kind of boxes.
+// The life of a message, in both versions.
 func TestSendListDownloadAcknowledgeTrack(t *testing.T) {
 	fx := newFixture(t)
 	for _, change := range []func(*mesh.ClientConfig){func(*mesh.ClientConfig) {}, version1} {
@@ -107,8 +107,8 @@ func checkTracking(t *testing.T, sender *mesh.Client, h mesh.Headers, id, status
 	}
 }
 
-// Chunks, packed or not, small and beyond what is held in memory, come back as
-// one.
+// Chunks, compressed or not, small or too large for memory, are returned as one
+// message.
 func TestChunks(t *testing.T) {
 	fx := newFixture(t)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -122,7 +122,7 @@ func TestChunks(t *testing.T) {
 		t.Run(fmt.Sprint(c), func(t *testing.T) {
 			content := make([]byte, c.size)
 			for i := range content {
-				content[i] = byte(random.UintN(64)) // packs a little
+				content[i] = byte(random.UintN(64)) // can be compressed a little
 			}
 			alice := fx.client("ALICE", func(m *mesh.ClientConfig) { m.ChunkSize = c.chunk })
 			id, err := alice.Send(ctx, mesh.Outgoing{
@@ -149,8 +149,8 @@ func TestChunks(t *testing.T) {
 	}
 }
 
-// A message is there when its last missing chunk is, in whatever order they
-// come, and not a moment earlier.
+// A message becomes visible with its last missing chunk, in whatever order they
+// come, and not earlier.
 func TestUploadCompletes(t *testing.T) {
 	fx := newFixture(t)
 	first := map[string]string{"Mex-To": "BOB", "Mex-WorkflowID": "W", "Mex-Chunk-Range": "1:3"}

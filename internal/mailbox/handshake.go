@@ -6,7 +6,7 @@ import (
 	"nems/internal/mesh"
 )
 
-// handshake tells a client that its mailbox is good ("Validate a mailbox").
+// handshake tells a client that its mailbox is valid ("Validate a mailbox").
 func (c *call) handshake() error {
 	mex := mesh.Lower(c.r.Header)
 	for _, name := range []string{mesh.HeaderClientVersion, mesh.HeaderOSName, mesh.HeaderOSVersion} {
@@ -20,7 +20,7 @@ func (c *call) handshake() error {
 	return c.json(http.StatusOK, map[string]string{"mailboxId": c.box.ID})
 }
 
-// ping tells that the server runs; clients of the sandbox ask for it.
+// ping says that the server is running; clients of the sandbox ask for it.
 func (c *call) ping() error {
 	return c.json(http.StatusOK, map[string]string{"status": "running", "outcome": "Yes"})
 }

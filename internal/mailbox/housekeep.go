@@ -14,9 +14,9 @@ import (
 	"nems/internal/store"
 )
 
-// Housekept is what one Housekeep did.
+// Housekept counts what one Housekeep did.
 type Housekept struct {
-	Expired int // messages that nobody collected in time
+	Expired int // messages that were not collected in time
 	Purged  int // messages deleted
 }
 
@@ -26,9 +26,9 @@ const (
 )
 
 // Housekeep expires messages that were not acknowledged within 5 days, each
-// with a report to its sender, and deletes those older than 30. It may be
-// called at any time and on several nodes; what it has done when an error stops
-// it stays done, and the next call goes on.
+// with a report to its sender, and deletes messages older than 30 days. It may
+// be called at any time and on several nodes. If an error stops it, its work so
+// far remains, and the next call continues.
 func (s *Server) Housekeep(ctx context.Context, now time.Time) (Housekept, error) {
 	var did Housekept
 	for {
@@ -57,7 +57,7 @@ func (s *Server) Housekeep(ctx context.Context, now time.Time) (Housekept, error
 	}
 }
 
-// expire takes messages out of their inboxes and tells their senders.
+// expire removes messages from their inboxes and reports that to their senders.
 func (s *Server) expire(ctx context.Context, overdue []store.Message, now time.Time) (int, error) {
 	var done atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -86,8 +86,8 @@ func (s *Server) expire(ctx context.Context, overdue []store.Message, now time.T
 }
 
 // reportTo makes the report of an undelivered message for its sender's mailbox
-// (MESH API, "Asynchronous error reporting"); nil when the sender has no
-// mailbox here, or the message is a report itself.
+// (MESH API, "Asynchronous error reporting"). It returns nil when the sender
+// has no mailbox here, or the message is itself a report.
 func (s *Server) reportTo(ctx context.Context, m store.Message, now time.Time) (*store.Message, error) {
 	if m.Type == store.Report || m.Sender == "" {
 		return nil, nil

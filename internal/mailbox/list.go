@@ -51,7 +51,7 @@ func (c *call) list() error {
 	return c.inbox(page, c.listLinks(query, page, more), count)
 }
 
-// workflowFilter reads workflow_filter; the zero filter when there is none.
+// workflowFilter reads workflow_filter; without one it returns the zero filter.
 func workflowFilter(query url.Values) (mesh.WorkflowFilter, error) {
 	if !query.Has("workflow_filter") {
 		return mesh.WorkflowFilter{}, nil
@@ -67,9 +67,9 @@ func workflowFilter(query url.Values) (mesh.WorkflowFilter, error) {
 // maxSlice is how many rows of an inbox are read at once.
 const maxSlice = 2000
 
-// matching returns the page of what passes a filter. It reads the inbox in
-// slices, so that others come between. The first costs what any page costs, and is
-// mostly enough.
+// matching returns a page of the messages that pass a filter. It reads the inbox
+// in slices, so that others get their turn in between. The first slice costs as
+// much as any page, and is usually enough.
 func (c *call) matching(f mesh.WorkflowFilter, q store.InboxQuery) ([]store.Listed, error) {
 	most := q.Max
 	slice, err := c.Boxes.List(c.r.Context(), q)
@@ -97,12 +97,12 @@ func (c *call) matching(f mesh.WorkflowFilter, q store.InboxQuery) ([]store.List
 	}
 }
 
-// answers are reused: a page of 500 ids is 15 KB.
+// answers are reused, because a page of 500 ids has 15 KB.
 var answers = sync.Pool{New: func() any { return new([]byte) }}
 
-// inbox writes a page; links and count belong to version 2.
+// inbox writes a page. Only version 2 has links and count.
 func (c *call) inbox(page []store.Listed, links map[string]string, count int) error {
-	room, _ := answers.Get().(*[]byte) // the pool holds nothing else
+	room, _ := answers.Get().(*[]byte) // the pool holds only these
 	defer answers.Put(room)
 	b := append((*room)[:0], `{"messages":[`...)
 	for i := range page {
@@ -129,7 +129,7 @@ func (c *call) inbox(page []store.Listed, links map[string]string, count int) er
 
 func messageID(m store.Message) string { return mesh.FormatMessageID(int64(m.Position), m.Mailbox) }
 
-// listLinks are paths, not URLs: a client in use puts the host before them.
+// listLinks returns paths, not URLs, because a client in use puts the host before them.
 func (c *call) listLinks(query url.Values, page []store.Listed, more bool) map[string]string {
 	keep := url.Values{}
 	for _, name := range []string{"max_results", "workflow_filter"} {
@@ -165,8 +165,8 @@ func pageSize(query url.Values, usual, least, most int) (int, error) {
 	return n, nil
 }
 
-// continuation names the end of a page: mailbox and position, opaque, and at
-// least the 24 characters that the API's schema wants.
+// continuation encodes the end of a page: mailbox and position. It is opaque
+// and has at least the 24 characters that the API's schema demands.
 func continuation(row int64, last store.EventID) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(row))
@@ -174,8 +174,8 @@ func continuation(row int64, last store.EventID) string {
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
-// continueFrom reads continue_from: what continuation wrote or, as in version
-// 1, the message id that ended the page before.
+// continueFrom reads continue_from: a result of continuation or, as in version
+// 1, the last message id of the previous page.
 func (c *call) continueFrom(query url.Values) (store.EventID, error) {
 	if !query.Has("continue_from") {
 		return 0, nil
@@ -188,7 +188,7 @@ func (c *call) continueFrom(query url.Values) (store.EventID, error) {
 	}
 	b, err := base64.URLEncoding.DecodeString(text)
 	if err != nil || len(b) != 16 || binary.BigEndian.Uint64(b[:8]) != uint64(c.box.Row) || b[8] > 0x7f {
-		return 0, invalid{"query", "continue_from", "not from links.next of this inbox"}
+		return 0, invalid{"query", "continue_from", "a value from links.next of this inbox"}
 	}
 	return store.EventID(binary.BigEndian.Uint64(b[8:])), nil
 }
@@ -214,9 +214,9 @@ func (c *call) depth() (n int, err error) {
 	return n, err
 }
 
-// counts remembers the depths of deep inboxes for a moment, since a client that
-// pages through one asks again with every page. The API calls the number
-// approximate.
+// counts remembers the number of messages in large inboxes for a moment,
+// because a client that reads page by page asks again with every page. The API
+// calls the number approximate.
 type counts struct {
 	mu    sync.Mutex
 	known map[int64]counted
@@ -232,7 +232,7 @@ const (
 	countMost = 10_000 // mailboxes remembered
 )
 
-// approximateCount is exact when the page is the whole inbox.
+// approximateCount returns the exact number if the page is the whole inbox.
 func (c *call) approximateCount(whole bool, page int) (int, error) {
 	if whole {
 		return page, nil

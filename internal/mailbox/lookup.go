@@ -22,8 +22,8 @@ type foundV1 struct {
 }
 
 // lookupEndpoint answers "Look up MESH address": the mailboxes of an
-// organisation that are registered to receive a workflow. Of a workflow that
-// nobody registered it finds none.
+// organisation that are registered to receive a workflow. For a workflow that
+// nobody registered there are none.
 func (c *call) lookupEndpoint() error {
 	ods, workflow := strings.TrimSpace(c.args[0]), strings.TrimSpace(c.args[1])
 	if ods == "" || workflow == "" {
@@ -60,7 +60,7 @@ func (c *call) found(results []found) error {
 	return c.json(http.StatusOK, map[string]any{"query_id": reference(), "results": old})
 }
 
-// searchWorkflow answers "Lookup by workflow", in the same form in both
+// searchWorkflow answers "Lookup by workflow", in the same form for both
 // versions.
 func (c *call) searchWorkflow() error {
 	w, _, err := c.Boxes.Restricted(c.r.Context(), strings.TrimSpace(c.args[0]))

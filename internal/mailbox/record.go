@@ -10,10 +10,10 @@ import (
 	"nems/internal/store"
 )
 
-// Recorder keeps the audit of what callers did. Safe for concurrent use.
+// Recorder writes audit entries of what callers did. Safe for concurrent use.
 type Recorder interface {
-	// RecordRoom returns store.ErrBusy while an entry of a mailbox, "" for none,
-	// might find no room. A mailbox has a share of it.
+	// RecordRoom returns store.ErrBusy if there might be no room for an entry of
+	// a mailbox ("" for none). Each mailbox has a share of the room.
 	RecordRoom(mailbox string) error
 	// Record takes an entry of something that changed nothing: a read, a refusal.
 	// It never waits: the entry joins the next commit, which comes soon. Of entries
@@ -21,15 +21,15 @@ type Recorder interface {
 	Record(e audit.Entry)
 }
 
-// noRecorder is the Recorder of a server that has none.
+// noRecorder is the Recorder of a server without an audit.
 type noRecorder struct{}
 
 func (noRecorder) RecordRoom(string) error { return nil }
 func (noRecorder) Record(audit.Entry)      {}
 
-// record leaves the entry of the call, unless the store has committed it with
-// the change. It comes before the first byte of the answer: nobody sees what the
-// audit does not know of.
+// record writes the audit entry of the call, unless the store has committed it
+// with the change. It is called before the first byte of the answer, so that
+// nobody sees anything without an audit entry.
 func (c *call) record(status int) {
 	if c.action == "" || c.recorded {
 		return
@@ -38,7 +38,7 @@ func (c *call) record(status int) {
 	c.Recorder.Record(c.entry(status))
 }
 
-// entry is what the audit says of the call, with an HTTP status.
+// entry returns the audit entry of the call, with an HTTP status.
 func (c *call) entry(status int) audit.Entry {
 	e := audit.Entry{
 		At: c.Now().UTC(), Action: c.action, Mailbox: c.asked.ID, ODS: c.asked.ODS, Outcome: c.outcome, Status: status,
@@ -50,20 +50,20 @@ func (c *call) entry(status int) audit.Entry {
 	return e
 }
 
-// with is the entry of a change that succeeds, for the store to commit with it.
+// with returns the entry of a change that succeeds, for the store to commit with the change.
 func (c *call) with(status int) *audit.Entry {
 	e := c.entry(status)
 	return &e
 }
 
-// did notes that the store has taken the entry of a change, if it was made.
+// did records that the store has committed the entry of a change, if the change was made.
 func (c *call) did(err error) error {
 	c.recorded = c.recorded || err == nil
 	return err
 }
 
-// outcomeOf names a refusal for the audit: MESH's code, or its description where
-// it has none. Neither holds what the caller sent.
+// outcomeOf names a refusal for the audit: MESH's code, or its description if it
+// has no code. Neither contains anything that the caller sent.
 func outcomeOf(err error) string {
 	var refusal *mesh.Error
 	var tooLarge *http.MaxBytesError
@@ -80,6 +80,6 @@ func outcomeOf(err error) string {
 	return mesh.Internal.Description
 }
 
-// concerns notes which message the call is about. Its id is that of the store, not
+// concerns records which message the call is about. The id is the store's, not
 // what the caller wrote.
 func (c *call) concerns(m store.Message) { c.about, c.object = m, messageID(m) }

@@ -41,7 +41,7 @@ func patient(t testing.TB) nhs.NHSNumber {
 }
 
 // Each interaction leaves one entry that says who did what to which message,
-// about whom, and how it ended.
+// about which patient, and with what result.
 func TestInteractionsAreRecorded(t *testing.T) {
 	fx, jack := newFixture(t), patient(t)
 	id := fx.published(jack, "hello")
@@ -67,7 +67,7 @@ func TestInteractionsAreRecorded(t *testing.T) {
 		return e
 	}
 	acknowledged := entry("acknowledge", id, 200, "")
-	acknowledged.EventType = "" // of an acknowledgement the store knows the patient alone
+	acknowledged.EventType = "" // for an acknowledgement the store returns only the patient
 	nobody := entry("list", "", 403, denied)
 	nobody.Mailbox, nobody.ODS = "", ""
 	anothers := entry("download", sent, 403, "The message belongs to another mailbox")
@@ -109,7 +109,7 @@ func TestInteractionsAreRecorded(t *testing.T) {
 	}
 }
 
-// What is sent is recorded with its id, once; also what comes in chunks.
+// A sent message is recorded once, with its id, also when it comes in chunks.
 func TestSendsAreRecorded(t *testing.T) {
 	fx := newFixture(t)
 	recorded := func(want ...string) {
@@ -137,7 +137,7 @@ func TestSendsAreRecorded(t *testing.T) {
 	recorded(want...)
 }
 
-// The entry is there before the first byte of a message goes out.
+// The entry is recorded before the first byte of a message is sent.
 func TestRecordedBeforeDisclosed(t *testing.T) {
 	fx := newFixture(t)
 	id := fx.send("ALICE", "BOB", "W", "x")
@@ -154,7 +154,7 @@ func TestRecordedBeforeDisclosed(t *testing.T) {
 	}
 }
 
-// watch notes how much was recorded when an answer began.
+// watch records how many entries there were when the answer began.
 type watch struct {
 	header           http.Header
 	seen             func() int
@@ -168,7 +168,7 @@ func (w *watch) WriteHeader(status int) {
 func (w *watch) Write(p []byte) (int, error) { return len(p), nil }
 
 // Without room in the audit nothing is disclosed or changed, and no token is used
-// up; ping answers.
+// up. Ping still answers.
 func TestNoRoomNoService(t *testing.T) {
 	fx := newFixture(t)
 	id := fx.send("ALICE", "BOB", "W", "a secret")
@@ -198,8 +198,8 @@ func TestNoRoomNoService(t *testing.T) {
 	}
 }
 
-// A change that fails, or whose outcome is not known, is recorded as it was
-// answered.
+// A change that fails, or whose outcome is unknown, is recorded with the status
+// of its answer.
 func TestFailedChangesAreRecorded(t *testing.T) {
 	for _, fault := range []error{store.ErrBusy, store.ErrUnknown, errors.New("disk on fire")} {
 		fx := newFixture(t)

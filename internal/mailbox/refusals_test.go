@@ -13,7 +13,7 @@ import (
 	"nems/internal/store"
 )
 
-// to are the headers of a good send, with others put over them.
+// to returns the headers of a valid send, with some replaced.
 func to(box string, more ...string) map[string]string {
 	h := map[string]string{"Mex-To": box, "Mex-WorkflowID": "W"}
 	for i := 0; i < len(more); i += 2 {
@@ -30,8 +30,8 @@ func packed(text string) string {
 	return b.String()
 }
 
-// Bad requests: the status, and what the body must hold in version 2 (code) and
-// version 1. Nothing is stored, and the server lives on.
+// Bad requests: the expected status, and what the body must contain in version
+// 2 (code) and version 1. Nothing is stored, and the server keeps running.
 func TestBadRequests(t *testing.T) {
 	fx := newFixture(t, func(c *mailbox.Config) { c.MaxChunk = 400 << 10 })
 	long := strings.Repeat("x", 600)
@@ -170,7 +170,7 @@ func TestBadChunks(t *testing.T) {
 	}
 }
 
-// Who may do what with a token.
+// Which tokens authorise which requests.
 func TestAuthorisation(t *testing.T) {
 	fx := newFixture(t)
 	signed := func(box, password, key string) string {
@@ -233,8 +233,8 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// When the store fails the answer has the API's form and says whether to come
-// back; the log has what the answer hides.
+// When the store fails, the answer has the API's form and says whether to try
+// again. The log has what the answer hides.
 func TestStoreFails(t *testing.T) {
 	fx := newFixture(t)
 	for _, c := range []struct {
@@ -275,7 +275,7 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// A chunk that cannot be read is an error form, not an empty answer.
+// A chunk that cannot be read gets an error answer, not an empty one.
 func TestChunkFails(t *testing.T) {
 	for _, encoding := range []string{"", "gzip"} {
 		fx := newFixture(t)

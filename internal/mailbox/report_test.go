@@ -17,8 +17,8 @@ import (
 
 const day = 24 * time.Hour
 
-// What nobody collects leaves the inbox after 5 days, its sender is told, and
-// after 30 days it is gone.
+// A message that nobody collects leaves the inbox after 5 days, its sender gets
+// a report, and after 30 days it is deleted.
 func TestExpiry(t *testing.T) {
 	fx := newFixture(t)
 	alice, bob := fx.client("ALICE"), fx.client("BOB")
@@ -172,7 +172,7 @@ func TestAdmin(t *testing.T) {
 	}
 }
 
-// Outside dev mode nobody resets anything.
+// Outside dev mode nobody can reset anything.
 func TestAdminIsDevOnly(t *testing.T) {
 	fx := newFixture(t, func(c *mailbox.Config) { c.Dev = false })
 	id := fx.send("ALICE", "BOB", "W", "x")

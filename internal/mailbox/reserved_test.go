@@ -10,9 +10,9 @@ import (
 	"nems/internal/store"
 )
 
-// The workflow ids of events are NEMS's: from others they are refused with error
-// 17, however they are written and sent, unless an operator has registered them as
-// senders.
+// The workflow ids of events belong to NEMS. From others they are refused with
+// error 17, however they are written and sent, unless an operator has registered
+// the sender.
 func TestReservedWorkflows(t *testing.T) {
 	fx := newFixture(t, func(c *mailbox.Config) {
 		c.NEMS, c.Reserved = "barry", func(workflow string) bool { return strings.HasPrefix(strings.ToUpper(workflow), "EVENT_") }
@@ -20,7 +20,7 @@ func TestReservedWorkflows(t *testing.T) {
 	fx.boxes.restrict(t,
 		store.Workflow{ID: "EVENT_2", Senders: []string{"BOB"}, Receivers: []string{"ALICE"}},
 		store.Workflow{ID: "EVENT_3", Receivers: []string{"ALICE"}})
-	// send is a request of a mailbox, with a token of its own.
+	// send returns a request of a mailbox, with its token.
 	send := func(sender, recipient, workflow string, more ...string) request {
 		h := to(recipient, append([]string{"Mex-WorkflowID", workflow, "Authorization", fx.token(sender)}, more...)...)
 		return request{"POST", sender + "/outbox", h, "x"}

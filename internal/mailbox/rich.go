@@ -11,8 +11,8 @@ import (
 	"nems/internal/store"
 )
 
-// The rich lists are the sandbox's: newest first, with what has been
-// acknowledged, in version 2's form whatever was asked for.
+// The rich lists are the sandbox's: newest first, including acknowledged
+// messages, always in version 2's form.
 
 type richMessage struct {
 	ID            string `json:"message_id"`
@@ -103,8 +103,8 @@ func (c *call) richMessages(page []store.Message) []richMessage {
 	return rich
 }
 
-// mailboxName looks a name up once for a list; one that cannot be found is left
-// out.
+// mailboxName looks a name up once for a list. The name of an unknown mailbox
+// is left out.
 func (c *call) mailboxName(known map[string]string, id string) string {
 	name, ok := known[id]
 	if !ok && id != "" {

@@ -13,11 +13,11 @@ import (
 	"nems/internal/store"
 )
 
-// maxLine bounds a line of the sandbox's files.
+// maxLine limits a line of the sandbox's files.
 const maxLine = 1 << 20
 
 // ReadMailboxes reads the MESH sandbox's mailboxes.jsonl: one object a line
-// with mailbox_id, mailbox_name, ods_code and password; other members are
+// with mailbox_id, mailbox_name, ods_code and password. Other members are
 // ignored. Ids and ODS codes become capitals. An error names the line.
 func ReadMailboxes(r io.Reader) ([]store.Mailbox, error) {
 	return readLines(r, func(line []byte) (store.Mailbox, error) {
@@ -62,7 +62,7 @@ func ReadWorkflows(r io.Reader) ([]store.Workflow, error) {
 	})
 }
 
-// errLine does not quote the line: it may hold a password.
+// errLine does not quote the line, because it may contain a password.
 var errLine = errors.New("not the JSON object expected")
 
 func capitals(ids []string) []string {
@@ -75,7 +75,7 @@ func capitals(ids []string) []string {
 	return out
 }
 
-// readLines reads one value a line; blank lines are skipped.
+// readLines reads one value a line and skips blank lines.
 func readLines[T any](r io.Reader, read func([]byte) (T, error)) ([]T, error) {
 	var all []T
 	lines := bufio.NewScanner(r)

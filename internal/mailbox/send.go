@@ -14,7 +14,7 @@ import (
 	"nems/internal/store"
 )
 
-// send answers "Send message": a whole message, or the first chunk of one.
+// send answers "Send message": a whole message, or its first chunk.
 func (c *call) send() error {
 	h, err := readSendHeaders(c.r.Header)
 	if err != nil {
@@ -44,8 +44,8 @@ func (c *call) send() error {
 	return c.sent(m, nil)
 }
 
-// recipient finds the mailbox that a message goes to and checks that the
-// workflow may pass between the two.
+// recipient finds the mailbox to which a message goes, and checks that the
+// workflow is allowed between the two mailboxes.
 func (c *call) recipient(ctx context.Context, h mesh.Headers) (store.Mailbox, error) {
 	recipient, err := c.Boxes.Mailbox(ctx, h.To)
 	if errors.Is(err, store.ErrNotFound) || (err == nil && recipient.Remote) {
@@ -64,8 +64,8 @@ func (c *call) recipient(ctx context.Context, h mesh.Headers) (store.Mailbox, er
 	return recipient, nil
 }
 
-// maySend tells whether the caller may send a workflow, whose registration is w
-// where there is one.
+// maySend reports whether the caller may send a workflow; w is its
+// registration, if it has one.
 func (c *call) maySend(workflow string, w store.Workflow, registered bool) bool {
 	if c.Reserved != nil && c.Reserved(workflow) {
 		return nhs.SameID(c.box.ID, c.NEMS) || registered && among(w.Senders, c.box.ID)
@@ -102,9 +102,10 @@ func (c *call) newMessage(h mesh.Headers, recipient store.Mailbox, encoding stri
 	return m
 }
 
-// storeFirst stores the message with its first chunk: one that is small in one
-// transaction, a large one as it arrives, before the message itself. If we stop
-// in between, the chunk belongs to no message and is removed after a day.
+// storeFirst stores the message with its first chunk. A small chunk is stored
+// in the same transaction; a large one is stored as it arrives, before the
+// message. If we stop in between, the chunk belongs to no message and is
+// removed after a day.
 func (c *call) storeFirst(m store.Message) error {
 	small, large, err := c.readBody(m.ContentEncoding)
 	if err != nil {
@@ -123,7 +124,7 @@ func (c *call) storeFirst(m store.Message) error {
 	return c.did(c.Boxes.Send(ctx, m, nil, c.with(http.StatusAccepted)))
 }
 
-// sent answers 202 with the message id; version 1 names the chunk too.
+// sent answers 202 with the message id; version 1 also names the chunk.
 func (c *call) sent(m store.Message, chunk *int) error {
 	if c.version == mesh.V2 {
 		return c.json(http.StatusAccepted, map[string]string{"message_id": messageID(m)})
@@ -134,7 +135,7 @@ func (c *call) sent(m store.Message, chunk *int) error {
 	}{messageID(m), chunk})
 }
 
-// longest are the schema's lengths of the headers of a send, in characters.
+// longest holds the schema's limits for the headers of a send, in characters.
 var longest = map[string]int{
 	mesh.HeaderTo: 100, mesh.HeaderWorkflowID: 300, mesh.HeaderChunkRange: 20, mesh.HeaderSubject: 500,
 	mesh.HeaderLocalID: 300, mesh.HeaderPartnerID: 500, mesh.HeaderFileName: 300,
@@ -142,7 +143,7 @@ var longest = map[string]int{
 	mesh.HeaderContentChecksum: 100, mesh.HeaderContentType: 100,
 }
 
-// readSendHeaders reads the mex- headers of a send; without a chunk range it is
+// readSendHeaders reads the mex- headers of a send. Without a chunk range it is
 // chunk 1 of 1.
 func readSendHeaders(src http.Header) (mesh.Headers, error) {
 	mex := mesh.Lower(src)
@@ -184,12 +185,13 @@ func isURL(s string) bool {
 	return strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "https://")
 }
 
-// notInChecksum: the sandbox takes letters, digits, blanks and three signs.
+// notInChecksum reports whether the sandbox refuses a character in a checksum: it accepts letters,
+// digits, white space and three signs.
 func notInChecksum(r rune) bool {
 	return !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune(" \t:-/", r))
 }
 
-// contentEncoding is "" or "gzip".
+// contentEncoding returns "" or "gzip".
 func contentEncoding(h http.Header) (string, error) {
 	switch e := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding"))); e {
 	case "", "gzip":
@@ -198,5 +200,5 @@ func contentEncoding(h http.Header) (string, error) {
 	return "", mesh.UnsupportedEncoding
 }
 
-// expiry of a message that is complete now.
+// expiry returns when a message that is complete now expires.
 func expiry(now time.Time) time.Time { return now.Add(Expiry) }

@@ -14,7 +14,7 @@ import (
 	"nems/internal/wire"
 )
 
-// The lives of a message (MESH API, "Message expiration").
+// How long a message lives (MESH API, "Message expiration").
 const (
 	Expiry    = 5 * 24 * time.Hour
 	Retention = 30 * 24 * time.Hour
@@ -23,47 +23,49 @@ const (
 // Config is what a Server needs. Boxes and SharedKey are required.
 type Config struct {
 	Boxes Boxes
-	// SharedKey is the secret of the environment that every token is made with.
+	// SharedKey is the secret of the environment with which every token is made.
 	SharedKey []byte
-	// Now is the clock of tokens and messages; nil means time.Now.
+	// Now is the clock for tokens and messages; nil means time.Now.
 	Now func() time.Time
-	// Logger gets one line for each request that fails by our fault, and in dev
-	// mode one for each request; nil means none.
+	// Logger gets one line for each request that fails through our fault, and
+	// in dev mode one for every request; nil means no log.
 	Logger *slog.Logger
-	// Allowed tells whether a request whose token is good may use the mailbox:
+	// Allowed reports whether a request with a valid token may use the mailbox:
 	// in production, whether the connection's client certificate belongs to it.
 	// nil allows all.
 	Allowed func(r *http.Request, mailbox store.Mailbox) bool
-	// Recorder keeps the audit; nil means none. While it has no room requests are
-	// answered 503, before anything is done or disclosed.
+	// Recorder writes the audit; nil means no audit. While it has no room,
+	// requests are answered 503 before anything is done or disclosed.
 	Recorder Recorder
-	// Certificate names the client certificate of a request, for the audit; nil
-	// names none.
+	// Certificate returns the name of a request's client certificate, for the
+	// audit; nil means no name.
 	Certificate func(r *http.Request) string
-	// NEMS is the mailbox that copies of events come from. Reserved tells their
-	// workflow ids, which are taken from NEMS alone and from whom an operator has
-	// registered as a sender: receivers tell events by them. nil reserves none.
+	// NEMS is the mailbox from which copies of events are sent. Reserved reports
+	// whether a workflow id belongs to events. Receivers recognise events by
+	// these ids, so they are accepted only from NEMS and from senders that an
+	// operator has registered. nil reserves none.
 	NEMS     string
 	Reserved func(workflow string) bool
-	// Dev opens the endpoints of the MESH sandbox that reset mailboxes, write
-	// reports and change messages, without authorization.
+	// Dev enables the endpoints of the MESH sandbox that reset mailboxes, write
+	// reports and change messages, without authorisation.
 	Dev bool
-	// Faults makes the server awkward, for tests of clients; nil: it behaves.
+	// Faults makes the server fail, for tests of clients; nil means that it behaves.
 	Faults *Faults
-	// TurnedAway is told who was refused for a token, for their number or for
-	// being slow; mailbox is "" where there is none of that name. nil: nobody.
+	// TurnedAway is called when a caller is refused for its token, for the
+	// number of its requests or for being slow. mailbox is "" if no such
+	// mailbox exists. A nil TurnedAway is not called.
 	TurnedAway func(r *http.Request, mailbox string, why Reason)
-	// Share is what one mailbox may have at a time.
+	// Share is how many requests one mailbox may have at a time.
 	Share Share
-	// Pace is how fast bodies have to come and answers to be taken; zero means
-	// usualPace.
+	// Pace is how fast bodies must arrive and answers must be received; zero
+	// means usualPace.
 	Pace wire.Pace
 	// MaxChunk is the largest body of one request in bytes; 0 means
 	// mesh.MaxChunk.
 	MaxChunk int64
 }
 
-// usualPace: 100 MB may take the better part of two hours.
+// With usualPace 100 MB may take nearly two hours.
 var usualPace = wire.Pace{Silence: 30 * time.Second, Rate: 16 << 10}
 
 // Server answers /messageexchange/... and, in dev mode, /admin/.... Safe for
@@ -103,8 +105,8 @@ func New(c Config) *Server {
 	return s
 }
 
-// ServeHTTP answers one request. Whatever happens inside, the answer has the
-// API's error form; a failure after an answer began ends the connection.
+// ServeHTTP answers one request. Whatever happens, the answer has the API's
+// error form. A failure after the answer began closes the connection.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -128,35 +130,35 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call is one request on its way.
+// call is one request while it is served.
 type call struct {
 	*Server
 	w       *answer
 	r       *http.Request
 	version mesh.Version
-	name    string        // of the endpoint, for the log: never the path
+	name    string        // of the endpoint, for the log, which never has the path
 	args    []string      // the variable parts of the path
-	box     store.Mailbox // whose token it came with
+	box     store.Mailbox // the mailbox whose token was sent
 	body    *wire.Body
-	reading bool // of the body has begun
+	reading bool // reading the body has begun
 
 	// For the audit:
-	action   audit.Action  // "": there is nothing to tell
-	recorded bool          // the entry is kept
-	asked    store.Mailbox // that the path names, if there is one: box, or a refused token's
-	about    store.Message // what the call is about, once it is found
+	action   audit.Action  // "": no audit entry is needed
+	recorded bool          // the entry is written
+	asked    store.Mailbox // the mailbox in the path, if it exists; unlike box it is set for a refused token too
+	about    store.Message // the message that the call is about, once it is found
 	object   string        // the id of that message
 	outcome  string        // of a refusal
 }
 
-// run finds the endpoint, checks the token and hands over. A path that does
-// not exist is refused before the token is looked at.
+// run finds the endpoint, checks the token and calls the endpoint. An unknown
+// path is refused before the token is checked.
 func (c *call) run() error {
 	e, args, err := findEndpoint(c.r, c.Dev)
 	if target, ok := withoutSlash(c.r.URL, c.Dev); ok {
 		c.name = "redirect"
 		c.w.Header().Set("Location", target)
-		c.w.WriteHeader(http.StatusTemporaryRedirect) // the method stays
+		c.w.WriteHeader(http.StatusTemporaryRedirect) // a client repeats the same method
 		return nil
 	}
 	c.name, c.args = cmp.Or(string(e.action), e.name), args
@@ -194,5 +196,5 @@ func (c *call) run() error {
 	return e.serve(c)
 }
 
-// reference is what a caller quotes and the log line carries.
+// reference returns a text that the caller can quote and that the log line contains.
 func reference() string { return strconv.FormatUint(rand.Uint64(), 36) }

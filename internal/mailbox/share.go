@@ -13,19 +13,19 @@ import (
 	"nems/internal/mesh"
 )
 
-// Share is what one mailbox may have at a time of what belongs to all, so that
-// its callers, however many, do not keep others waiting. Zero means the default.
+// Share is how many requests one mailbox may have at a time, so that its
+// callers, however many, do not delay others. Zero means the default.
 type Share struct {
-	// Reading is how many requests of a mailbox that read are worked on at a time:
-	// more than keep the processors busy would gain nothing.
+	// Reading is how many reading requests of a mailbox are in progress at a time.
+	// More than keep the processors busy would gain nothing.
 	Reading int // default twice the processors, at least 4
-	// Slow is the same for those that wait for the disk, and again for those that
-	// wait for the network.
+	// Slow is the same for requests that wait for the disk, and separately for
+	// those that wait for the network.
 	Slow int // default 16
-	// Waiting is how many more of each kind stand in line, first come first
-	// served; beyond: mesh.Crowded.
+	// Waiting is how many more requests of each kind may wait, first come first
+	// served. Further ones get mesh.Crowded.
 	Waiting int // default 512
-	// Patience is how long one stands in line; then: mesh.Crowded.
+	// Patience is how long a request waits before it gets mesh.Crowded.
 	Patience time.Duration // default 20 s
 }
 
@@ -33,18 +33,18 @@ func (s Share) orDefault() Share {
 	return Share{cmp.Or(s.Reading, max(4, 2*runtime.GOMAXPROCS(0))), cmp.Or(s.Slow, 16), cmp.Or(s.Waiting, 512), cmp.Or(s.Patience, 20*time.Second)}
 }
 
-// kind of work, each with a line of its own: a client on a slow network that
-// downloads much can still list and acknowledge.
+// kind is a kind of work. Each kind has a queue of its own, so that a client on
+// a slow network that downloads much can still list and acknowledge.
 type kind byte
 
 const (
 	read     kind = iota
-	change        // is as slow as the disk
-	transfer      // of a body: as slow as the network
-	scan          // of many rows: one at a time
+	change        // as slow as the disk
+	transfer      // of a body; as slow as the network
+	scan          // reads many rows; one at a time
 )
 
-// places is how many requests of a kind are worked on at a time.
+// places returns how many requests of a kind may be in progress at a time.
 func (s Share) places(k kind) int {
 	switch k {
 	case read:
@@ -55,8 +55,8 @@ func (s Share) places(k kind) int {
 	return s.Slow
 }
 
-// user is whose share it is: a mailbox or, where no token is needed, the holder
-// of a certificate.
+// user identifies whose share is used: a mailbox or, where no token is needed,
+// the holder of a certificate.
 type user struct {
 	mailbox     int64
 	certificate string
@@ -66,17 +66,17 @@ type user struct {
 // shares enforces a Share. Safe for concurrent use.
 type shares struct {
 	Share
-	// scans is for those of all mailboxes: they take half of the processors at
-	// most.
+	// scans limits scans across all mailboxes: they use at most half of the
+	// processors.
 	scans *semaphore.Weighted
 
 	mu    sync.Mutex
-	lines map[user]*line // of those who are here
+	lines map[user]*line // of the users with requests in progress or waiting
 }
 
-// line is the requests of one user.
+// line holds the requests of one user.
 type line struct {
-	here   int // that are worked on or wait; guarded by shares.mu
+	here   int // in progress or waiting; guarded by shares.mu
 	places *semaphore.Weighted
 }
 
@@ -84,7 +84,7 @@ func newShares(s Share) *shares {
 	return &shares{Share: s.orDefault(), lines: map[user]*line{}, scans: semaphore.NewWeighted(int64(max(1, runtime.GOMAXPROCS(0)/2)))}
 }
 
-// enter waits for a place, as long as ctx lives; leave must follow when it is had.
+// enter waits for a place until ctx ends. If it succeeds, the caller must call leave.
 func (s *shares) enter(ctx context.Context, u user) (leave func(), err error) {
 	l, ok := s.join(u)
 	if !ok {
@@ -94,7 +94,7 @@ func (s *shares) enter(ctx context.Context, u user) (leave func(), err error) {
 		l.places.Release(1)
 		s.part(u, l)
 	}
-	if l.places.TryAcquire(1) { // unless others wait
+	if l.places.TryAcquire(1) { // fails if others wait
 		return leave, nil
 	}
 	patient, cancel := context.WithTimeout(ctx, s.Patience)
@@ -149,9 +149,9 @@ func (c *call) enter(u user) (leave func(), err error) {
 	return leave, err
 }
 
-// reads does what reads many rows: of each mailbox one at a time, and few of all.
-// Others come between, so that it should take milliseconds; what takes longer is
-// done in slices.
+// reads runs a function that reads many rows: one at a time for each mailbox, and
+// few at a time in total. Others wait for it, so f should take milliseconds;
+// longer work is done in slices.
 func (c *call) reads(f func(ctx context.Context) error) error {
 	leave, err := c.enter(user{mailbox: c.box.Row, kind: scan})
 	if err != nil {

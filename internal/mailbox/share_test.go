@@ -41,11 +41,11 @@ func (fx *fixture) wait(what string, met func() bool) {
 	}
 }
 
-// gatedBoxes keep the lists of ALICE waiting until the gate opens.
+// gatedBoxes delays ALICE's lists until the gate opens.
 type gatedBoxes struct {
 	*failingBoxes
 	gate       chan struct{}
-	here, most atomic.Int64 // lists of ALICE at a time
+	here, most atomic.Int64 // number of ALICE's lists at a time
 	nonces     atomic.Int64
 }
 
@@ -63,9 +63,9 @@ func (b *gatedBoxes) UseNonce(ctx context.Context, digest [16]byte, at time.Time
 	return b.failingBoxes.UseNonce(ctx, digest, at)
 }
 
-// Of a mailbox's requests a few are worked on at a time, some wait, and further
-// ones are refused: with their token unspent. Others are served meanwhile, and so
-// is what the mailbox itself downloads.
+// Of a mailbox's requests a few are in progress at a time, some wait, and further
+// ones are refused without using up their token. Meanwhile other mailboxes are
+// served, and so are the mailbox's own downloads.
 func TestShareOfAMailbox(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &gatedBoxes{failingBoxes: newBoxes(t, at.now), gate: make(chan struct{})}
@@ -122,8 +122,8 @@ func TestShareOfAMailbox(t *testing.T) {
 	}
 }
 
-// A request that finds no place for long is refused; one whose caller has gone
-// leaves the line.
+// A request that waits too long is refused. A request whose caller has gone
+// leaves the queue.
 func TestWaitingEnds(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &gatedBoxes{failingBoxes: newBoxes(t, at.now), gate: make(chan struct{})}
@@ -148,8 +148,9 @@ func TestWaitingEnds(t *testing.T) {
 	}
 }
 
-// deepBoxes have a deep inbox for everybody, in which one message in ten
-// thousand is of workflow WF. Where listed is set it has no end, and listed is called.
+// deepBoxes gives everybody a large inbox, in which one message in ten thousand has
+// the workflow WF. If listed is set, the inbox is endless and listed is called for
+// each slice.
 type deepBoxes struct {
 	*failingBoxes
 	depth  int
@@ -178,7 +179,7 @@ func (b *deepBoxes) List(_ context.Context, q store.InboxQuery) ([]store.Listed,
 	return page, nil
 }
 
-// enter counts the slices that are read, but for the first of each request.
+// enter counts the slices being read, except the first of each request.
 func (b *deepBoxes) enter(q store.InboxQuery, n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -194,8 +195,8 @@ func (b *deepBoxes) enter(q store.InboxQuery, n int) {
 	b.mostOfAll, b.ofOne = max(b.mostOfAll, all), max(b.ofOne, b.here[q.Mailbox])
 }
 
-// Filtered lists of a deep inbox are read in slices, of each mailbox one at a
-// time and few of all: others come between.
+// Filtered lists of a large inbox are read in slices, one at a time for each
+// mailbox and few at a time in total, so that others get their turn.
 func TestFilteredListsAreReadInSlices(t *testing.T) {
 	at := &clock{at: testStart}
 	boxes := &deepBoxes{failingBoxes: newBoxes(t, at.now), depth: 30_000, here: map[int64]int{}}
@@ -228,7 +229,7 @@ func mustFilter(t *testing.T, text string) mesh.WorkflowFilter {
 	return f
 }
 
-// Nobody searches an inbox for a caller who has gone.
+// A search stops when its caller has gone.
 func TestSearchEndsWithItsCaller(t *testing.T) {
 	at := &clock{at: testStart}
 	gone, leave := context.WithCancel(ctx)

@@ -8,9 +8,9 @@ import (
 	"nems/internal/mailbox"
 )
 
-// A slash too many at the end of a path is redirected as by the MESH sandbox,
-// whose framework does so for every endpoint: 307, before the token is looked
-// at, whatever the method.
+// An unneeded slash at the end of a path is redirected as in the MESH sandbox,
+// whose framework does so for every endpoint: 307, before the token is checked,
+// whatever the method.
 func TestTrailingSlashes(t *testing.T) {
 	fx := newFixture(t)
 	const id = "20200529155357895317_357001"

@@ -10,7 +10,7 @@ import (
 	"nems/internal/store"
 )
 
-// track answers "Track outbox". What the mailbox did not send is not there.
+// track answers "Track outbox". A message that the mailbox did not send is not found.
 func (c *call) track() error {
 	id := c.r.URL.Query().Get("messageID")
 	if id == "" {
@@ -42,8 +42,8 @@ func (c *call) trackLocal() error {
 	return c.tracking(found[0])
 }
 
-// tracking answers with what is known of a message. The recipient's name is
-// left out when its mailbox has gone.
+// tracking answers with what is known about a message. If the recipient's
+// mailbox no longer exists, its name is left out.
 func (c *call) tracking(m store.Message) error {
 	recipient, err := c.Boxes.Mailbox(c.r.Context(), m.Recipient)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -55,7 +55,7 @@ func (c *call) tracking(m store.Message) error {
 	return c.json(http.StatusOK, trackingV1(m, recipient, c.box))
 }
 
-// fields are the members of an answer; empty texts are left out.
+// fields are the members of an answer. Empty texts are left out.
 type fields map[string]any
 
 func (f fields) text(name, value string) {
@@ -135,7 +135,7 @@ func flag(set bool) string {
 	return ""
 }
 
-// title writes a state as version 1 does: Accepted.
+// title writes a state as version 1 does, such as Accepted.
 func title(s string) string {
 	if s == "" {
 		return ""

@@ -1,7 +1,8 @@
 package mailbox
 
-// Reason is why somebody was turned away, for figures and log: one of those
-// below. It may say more than the answer, which must not help to guess.
+// Reason says why a caller was refused, for metrics and the log. It is one of
+// the constants below. It may say more than the answer, which must not help
+// anybody to guess.
 type Reason string
 
 // The reasons.
@@ -18,8 +19,8 @@ const (
 	SlowTaker          Reason = "answer not taken"
 )
 
-// turnAway tells of a caller that was turned away. The mailbox is named where
-// there is one: what else the path says is the caller's.
+// turnAway reports a caller that was refused. The mailbox is named only if it
+// exists, because otherwise its name is whatever the caller wrote.
 func (c *call) turnAway(why Reason) {
 	if c.TurnedAway != nil {
 		c.TurnedAway(c.r, c.asked.ID, why)

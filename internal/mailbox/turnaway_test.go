@@ -10,8 +10,8 @@ import (
 	"nems/internal/store"
 )
 
-// Each refused token has its reason, and the mailbox where there is one; the
-// answer tells less.
+// Each refused token has its reason, and the mailbox if it exists. The answer
+// says less.
 func TestRefusedTokensHaveReasons(t *testing.T) {
 	type turned struct {
 		mailbox string

@@ -12,7 +12,7 @@ import (
 )
 
 // sendChunk answers "Send chunked message". Chunks may come in any order and
-// again; the message becomes visible with the last that was missing.
+// repeatedly. The message becomes visible with its last missing chunk.
 func (c *call) sendChunk() error {
 	id := c.args[0]
 	n, err := strconv.Atoi(c.args[1])
@@ -39,14 +39,14 @@ func (c *call) sendChunk() error {
 	now := c.Now().UTC()
 	complete, err := c.Boxes.Complete(c.r.Context(), m.Mailbox, m.Position, now, expiry(now), c.with(http.StatusAccepted))
 	c.recorded = complete
-	// Not found: another request has completed the message in between.
+	// ErrNotFound means that another request has completed the message in between.
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return c.sent(m, &n)
 }
 
-// checkChunk checks a chunk against the message that it is said to belong to.
+// checkChunk checks a chunk against the message to which it is said to belong.
 func (c *call) checkChunk(m store.Message, chunk mesh.ChunkRange) error {
 	id := messageID(m)
 	switch encoding, err := contentEncoding(c.r.Header); {

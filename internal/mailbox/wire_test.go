@@ -19,8 +19,8 @@ import (
 	"nems/internal/store"
 )
 
-// The copy of an event has every header that clients in use insist on, in lower
-// case on the wire of HTTP/1.1, and its own content type in both versions.
+// The copy of an event has every header that clients in use require, in lower
+// case over HTTP/1.1, and its own content type in both versions.
 func TestCopyOfAnEventOnTheWire(t *testing.T) {
 	fx := newFixture(t)
 	id := fx.published(patient(t), "<Bundle/>")
@@ -67,8 +67,7 @@ func (fx *fixture) raw(text string) string {
 	return string(all)
 }
 
-// gzip both ways: what was sent packed or plain comes to a client as it can
-// read it.
+// A message sent compressed or not reaches a client in a form that it can read.
 func TestContentEncodings(t *testing.T) {
 	fx := newFixture(t)
 	text := strings.Repeat("some text ", 100)
@@ -108,11 +107,11 @@ func TestContentEncodings(t *testing.T) {
 	}
 }
 
-// meteredBoxes measure the chunks that they store.
+// meteredBoxes measures the chunks that it stores.
 type meteredBoxes struct {
 	*failingBoxes
 	size int64
-	peak uint64 // of the heap meanwhile
+	peak uint64 // the largest heap while storing
 	err  error
 }
 
@@ -143,8 +142,8 @@ func (zeroReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// 100 MB pass through without sitting in memory; a byte more is refused,
-// whether the length was told beforehand or not.
+// 100 MB pass through without being held in memory. One byte more is refused,
+// whether the length was announced or not.
 func TestLargestMessage(t *testing.T) {
 	for name, c := range map[string]struct {
 		size   int64
@@ -176,8 +175,8 @@ func TestLargestMessage(t *testing.T) {
 	}
 }
 
-// A gzip that unfolds without end is refused soon after what a plain message
-// could have had, whether it is held in memory or streamed.
+// A gzip bomb is refused soon after the size that an uncompressed message could
+// have, whether it is held in memory or streamed.
 func TestGzipBomb(t *testing.T) {
 	var megabyte bytes.Buffer
 	z := gzip.NewWriter(&megabyte)
@@ -204,8 +203,7 @@ func TestGzipBomb(t *testing.T) {
 	}
 }
 
-// A client that sends its whole body before it listens gets the answer all the
-// same.
+// A client that sends its whole body before it reads still gets the answer.
 func TestRefusalOfALargeBodyArrives(t *testing.T) {
 	fx := newFixture(t)
 	for range 10 {
@@ -226,7 +224,7 @@ func (fx *fixture) stream(body io.Reader, size int64, told bool, encoding string
 	if r.ContentLength = -1; told {
 		r.ContentLength = size
 	}
-	// The client waits for leave before it sends so much.
+	// The client waits for permission before it sends so much.
 	r.Header = http.Header{
 		"Authorization": {fx.token("ALICE")}, "Mex-To": {"BOB"}, "Mex-Workflowid": {"W"}, "Expect": {"100-continue"}, "Accept": {mesh.MediaV2},
 	}
