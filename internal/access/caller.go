@@ -7,12 +7,12 @@ import (
 	"nems/internal/refuse"
 )
 
-// Caller is the authenticated system behind a request, and for whom it asks.
+// Caller is the authenticated system that sent a request, and for whom it acts.
 type Caller struct {
 	System System
 	ASID   nhs.ASID
-	// ODS is the organisation that the request acts for. Where the token does
-	// not say (profile observed), it is the first one of the registration and
+	// ODS is the organisation for which the request acts. If the token does not
+	// say (profile observed), it is the first one of the registration, and
 	// Claimed is false.
 	ODS     nhs.ODSCode
 	Claimed bool
@@ -22,21 +22,21 @@ type Caller struct {
 	Patient nhs.NHSNumber
 	// Reason is the reason_for_request claim.
 	Reason string
-	// Scopes is the scope claim: a list with blanks between.
+	// Scopes is the scope claim: a list separated by blanks.
 	Scopes      string
 	Interaction Interaction
-	// Certificate is the name of the client certificate that the registration
-	// has, "" without a certificate.
+	// Certificate is the name of the client certificate, as registered; ""
+	// without a certificate.
 	Certificate string
-	// TokenID is the jti claim, "" without one; Signed tells a verified
-	// signature from a token without one.
+	// TokenID is the jti claim, "" without one. Signed says that the token has
+	// a verified signature.
 	TokenID string
 	Signed  bool
-	// Body is the format of the request's body, Answer that of the answer.
+	// Body is the format of the request's body, Answer the format of the answer.
 	Body, Answer Media
 }
 
-// tuple is what the request said of itself at the door.
+// tuple returns what the request said about itself.
 func (c Caller) tuple() Tuple {
 	t := Tuple{ASID: c.ASID, ODS: c.ODS, Interaction: c.Interaction.ID}
 	if c.Certificate != "" {
@@ -45,16 +45,17 @@ func (c Caller) tuple() Tuple {
 	return t
 }
 
-// May refuses what the system is not registered for: a batch may hold deletes,
-// although its own interaction is that of creating.
+// May refuses an interaction for which the system is not registered. A batch
+// needs it, because it may contain deletes although its own interaction is that
+// of creating.
 func (c Caller) May(interaction string) *refuse.Refusal {
 	t := c.tuple()
 	t.Interaction = interaction
 	return c.System.Gate(t)
 }
 
-// Owns refuses access to what belongs to another organisation than the one
-// that the caller acts for.
+// Owns refuses access to what belongs to an organisation other than the one for
+// which the caller acts.
 func (c Caller) Owns(ods nhs.ODSCode) *refuse.Refusal {
 	if c.Claimed && ods == c.ODS || !c.Claimed && slices.Contains(c.System.ODSCodes, ods) {
 		return nil
@@ -62,9 +63,9 @@ func (c Caller) Owns(ods nhs.ODSCode) *refuse.Refusal {
 	return refuse.AccessDenied("it belongs to another organisation than the one that the token names")
 }
 
-// MayOwn refuses a subscription whose contact is not the caller's organisation
-// or whose mailbox is not that organisation's (decision 25). For a
-// mailbox that is not known, mailboxODS is "".
+// MayOwn refuses a subscription whose contact is not the caller's organisation,
+// or whose mailbox does not belong to that organisation (decision 25).
+// mailboxODS is "" for an unknown mailbox.
 func (c Caller) MayOwn(contact nhs.ODSCode, mailbox string, mailboxODS nhs.ODSCode) *refuse.Refusal {
 	if refusal := c.Owns(contact); refusal != nil {
 		return refuse.AccessDenied("Subscription.contact names the organisation " + refuse.Show(string(contact)) + ", the token another one: both must be the same")
@@ -74,8 +75,8 @@ func (c Caller) MayOwn(contact nhs.ODSCode, mailbox string, mailboxODS nhs.ODSCo
 	return c.System.Gate(t)
 }
 
-// MaySubscribe refuses a kind of subscription or an event type that the system
-// is not entitled to.
+// MaySubscribe refuses a kind of subscription or an event type to which the
+// system is not entitled.
 func (c Caller) MaySubscribe(kind SubscriptionKind, eventCodes ...string) *refuse.Refusal {
 	if !slices.Contains(c.System.Kinds, kind) {
 		return refuse.AccessDenied("fromASID " + refuse.Show(string(c.ASID)) + " may not create " + string(kind) + " subscriptions")

@@ -7,25 +7,25 @@ import (
 	"nems/internal/refuse"
 )
 
-// Tuple is what a request says of itself, all of which must be registered
-// together: a certificate of one system with the ASID of another, or one
-// organisation's ASID with another's mailbox, is what an impostor would send.
+// Tuple is what a request says about itself. All parts must be registered
+// together, because an impostor would combine the certificate of one system
+// with the ASID of another, or one organisation's ASID with another's mailbox.
 type Tuple struct {
-	// Certificate holds the names of the verified client certificate; nil where
-	// the identity comes from a signed token alone, and in dev mode.
+	// Certificate holds the names in the verified client certificate. It is nil
+	// where only a signed token proves the identity, and in dev mode.
 	Certificate []string
 	ASID        nhs.ASID
-	ODS         nhs.ODSCode // organisation that the request acts for
+	ODS         nhs.ODSCode // organisation for which the request acts
 	Interaction string      // interaction id
-	Mailbox     string      // "" where the request names none
-	MailboxODS  nhs.ODSCode // organisation that the mailbox belongs to
+	Mailbox     string      // "" if the request names none
+	MailboxODS  nhs.ODSCode // organisation to which the mailbox belongs
 }
 
-// Gate is the one place where certificate, ASID, organisation, interaction and
-// mailbox are held against a registration. The zero System, which stands for
-// an ASID that is not registered, admits nothing.
+// Gate is the only place where certificate, ASID, organisation, interaction and
+// mailbox are compared with a registration. The zero System, which stands for
+// an unregistered ASID, admits nothing.
 //
-// A refusal does not say what is registered: who probes learns nothing.
+// A refusal does not say what is registered, so that probing reveals nothing.
 func (s System) Gate(t Tuple) *refuse.Refusal {
 	switch {
 	case s.ASID == "" || s.ASID != t.ASID:

@@ -23,7 +23,7 @@ var (
 
 // Of all tuples of 6 certificates, ASIDs, organisations and mailboxes exactly
 // the registered ones pass: 6 systems, the last of which acts for two
-// organisations, each with a mailbox of its own.
+// organisations, each with its own mailbox.
 func TestGateAdmitsExactlyTheRegisteredTuples(t *testing.T) {
 	const n = 6
 	certificate := func(i int) string { return fmt.Sprintf("host%d.example.nhs.uk", i) }

@@ -28,9 +28,9 @@ const (
 	publishSuffix = ".Write"
 )
 
-// PublishInteraction returns the interaction id for publishing an event;
-// name is the one in the table of "Supported Event Messages" ("Vaccinations"),
-// or the event code where that table has none.
+// PublishInteraction returns the interaction id for publishing an event. name
+// is the one in the table of "Supported Event Messages" ("Vaccinations"), or
+// the event code if that table has none.
 func PublishInteraction(name string) string { return publishPrefix + name + publishSuffix }
 
 // Interaction is a parsed InteractionID header.
@@ -40,7 +40,7 @@ type Interaction struct {
 	ID    string // as sent
 }
 
-// ParseInteraction reads an interaction id; ok is false for one that no NEMS
+// ParseInteraction reads an interaction id. ok is false for an id that no NEMS
 // endpoint has. The event of a publish interaction need not exist.
 func ParseInteraction(id string) (i Interaction, ok bool) {
 	switch id {
@@ -58,7 +58,7 @@ func ParseInteraction(id string) (i Interaction, ok bool) {
 	return Interaction{Kind: Publish, Event: event, ID: id}, true
 }
 
-// isEventName tells whether s is made of letters, digits and hyphens.
+// isEventName reports whether s consists of letters, digits and hyphens.
 func isEventName(s string) bool {
 	if s == "" || len(s) > 64 {
 		return false
@@ -72,10 +72,10 @@ func isEventName(s string) bool {
 	return true
 }
 
-// CheckEvent refuses a message whose event is not the one that the interaction
-// id names. name is the event's name in the table of "Supported Event
-// Messages", "" where that has none (pds events); the event code is accepted
-// too, since both are in use (decision 8).
+// CheckEvent refuses a message whose event is not the one in the interaction
+// id. name is the event's name in the table of "Supported Event Messages", ""
+// if it has none (pds events). The event code is accepted too, because both are
+// in use (decision 8).
 func (i Interaction) CheckEvent(code, name string) *refuse.Refusal {
 	if i.Event == code || name != "" && i.Event == name {
 		return nil
@@ -86,7 +86,7 @@ func (i Interaction) CheckEvent(code, name string) *refuse.Refusal {
 	return refuse.HeaderInvalid("InteractionID", PublishInteraction(name)+", to fit MessageHeader.event of the message", refuse.Show(i.ID))
 }
 
-// UnknownEvent refuses a message whose event code no event type has.
+// UnknownEvent refuses a message whose event code belongs to no event type.
 func (i Interaction) UnknownEvent(code string) *refuse.Refusal {
 	return refuse.HeaderInvalid("InteractionID", "the interaction of a supported event", refuse.Show(i.ID)+" with the event code "+refuse.Show(code)+
 		" in MessageHeader.event, which the service does not support")

@@ -8,8 +8,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// A certificate opens a mailbox exactly when the Gate lets it through with the
-// same mailbox and everything else right.
+// A certificate opens a mailbox exactly when the Gate admits it with the same
+// mailbox and everything else right.
 func TestOpensIsTheGate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfN(rapid.SampledFrom([]string{"a.example", "B.example", "c.example"}), 0, 2)

@@ -12,9 +12,9 @@ const (
 // Media is a media type that a NEMS reads and writes.
 type Media struct {
 	Format Format
-	Type   string // as it stands in a Content-Type header
+	Type   string // as in a Content-Type header
 }
 
-// DefaultMedia is what counts where no media type is named (both "Generic API
+// DefaultMedia applies where no media type is named (both "Generic API
 // Guidance" pages).
 var DefaultMedia = Media{XML, "application/xml+fhir;charset=utf-8"}

@@ -8,8 +8,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// SubscriptionKind tells subscriptions to one patient from those to everybody
-// whom a rule selects (NEMS, "Subscriptions Overview").
+// SubscriptionKind distinguishes subscriptions to one patient from those to
+// everybody whom a rule selects (NEMS, "Subscriptions Overview").
 type SubscriptionKind string
 
 // The kinds of subscription.
@@ -19,40 +19,41 @@ const (
 )
 
 // System is the registration of a system with the Spine, as far as a NEMS needs
-// it: who it is and what it may do. What is not listed is not allowed, but for
-// EventTypes. It is stored as JSON: rename no member.
+// it: who it is and what it may do. What is not listed is not allowed, except
+// that an empty EventTypes allows all. It is stored as JSON, so members must
+// not be renamed.
 type System struct {
 	ASID nhs.ASID `json:"asid"`
 	Name string   `json:"name,omitempty"`
 	// Party is the party key of the system's owner, for people to read.
 	Party string `json:"party,omitempty"`
-	// ODSCodes are the organisations that the system may act for.
+	// ODSCodes are the organisations for which the system may act.
 	ODSCodes []nhs.ODSCode `json:"odsCodes"`
 	// CertificateNames are the names (FQDN) of its client certificates,
 	// compared without regard to case.
 	CertificateNames []string `json:"certificateNames,omitempty"`
 	// Interactions are interaction ids. One that ends in * stands for every id
 	// with that beginning: "urn:nhs:names:services:events:*" for all events.
-	// Publishers may send the event's name or its code: list both, or a *.
+	// Publishers may send the event's name or its code, so list both, or a *.
 	Interactions []string `json:"interactions"`
 	// Kinds are the kinds of subscription that it may create.
 	Kinds []SubscriptionKind `json:"kinds,omitempty"`
 	// EventTypes are the event codes that it may publish and subscribe to;
 	// empty means all.
 	EventTypes []string `json:"eventTypes,omitempty"`
-	// Mailboxes are the MESH mailboxes that its subscriptions may deliver to,
-	// compared without regard to case; * stands for every mailbox of its
+	// Mailboxes are the MESH mailboxes to which its subscriptions may deliver,
+	// compared without regard to case. * stands for every mailbox of its
 	// organisations.
 	Mailboxes []string `json:"mailboxes,omitempty"`
-	// Spine marks the Spine's own system: the only one that may publish the
+	// Spine marks the Spine's own system, the only one that may publish the
 	// demographic events (decision 14).
 	Spine bool `json:"spine,omitempty"`
 	// Revoked ends all its rights.
 	Revoked bool `json:"revoked,omitempty"`
 }
 
-// Validate tells an operator what is wrong with a registration: the first
-// member that cannot be right. A valid one may still allow nothing.
+// Validate returns what is wrong with a registration: the first member that is
+// invalid. A valid one may still allow nothing.
 func (s System) Validate() error {
 	if _, err := nhs.ParseASID(string(s.ASID)); err != nil {
 		return fmt.Errorf("asid: %w", err)
@@ -81,14 +82,14 @@ func (s System) Validate() error {
 	}{{"certificateNames", s.CertificateNames}, {"eventTypes", s.EventTypes}, {"mailboxes", s.Mailboxes}} {
 		for _, entry := range list.entries {
 			if _, ok := nhs.FoldID(entry); !ok {
-				return fmt.Errorf("%s: %q is empty, or has a blank or something else than ASCII", list.name, entry)
+				return fmt.Errorf("%s: %q is empty, or has a blank or a character outside ASCII", list.name, entry)
 			}
 		}
 	}
 	return nil
 }
 
-// isInteractionPattern tells whether some interaction id fits the pattern.
+// isInteractionPattern reports whether some interaction id fits the pattern.
 func isInteractionPattern(pattern string) bool {
 	start, wild := strings.CutSuffix(pattern, "*")
 	if !wild {
@@ -104,7 +105,7 @@ func isInteractionPattern(pattern string) bool {
 	return ok && isEventName(event)
 }
 
-// registeredFor tells whether one of the patterns covers the interaction id.
+// registeredFor reports whether one of the patterns covers the interaction id.
 func (s System) registeredFor(id string) bool {
 	for _, pattern := range s.Interactions {
 		if start, wild := strings.CutSuffix(pattern, "*"); pattern == id || wild && strings.HasPrefix(id, start) {
@@ -114,7 +115,7 @@ func (s System) registeredFor(id string) bool {
 	return false
 }
 
-// CertificateName returns which of the names is the system's, "" for none.
+// CertificateName returns which of the names belongs to the system, "" for none.
 func (s System) CertificateName(names []string) string {
 	for _, name := range names {
 		for _, registered := range s.CertificateNames {
@@ -126,7 +127,7 @@ func (s System) CertificateName(names []string) string {
 	return ""
 }
 
-// deliversTo tells whether the system may use the mailbox.
+// deliversTo reports whether the system may use the mailbox.
 func (s System) deliversTo(mailbox string) bool {
 	for _, registered := range s.Mailboxes {
 		if registered == "*" || nhs.SameID(mailbox, registered) {

@@ -20,8 +20,8 @@ import (
 	"nems/internal/jwt"
 )
 
-// listed are the refusals that there are: status and Spine code (Spine Core,
-// "Error handling", and decision 1).
+// listed are all refusals that exist: status and Spine code (Spine Core, "Error
+// handling", and decision 1).
 var listed = []string{
 	"400 INVALID_NHS_NUMBER", "400 INVALID_PATIENT_DEMOGRAPHICS", "400 INVALID_REQUEST_MESSAGE", "400 BAD_REQUEST",
 	"400 MISSING_OR_INVALID_HEADER", "400 MESSAGE_NOT_WELL_FORMED", "403 ACCESS_DENIED", "403 ASID_CHECK_FAILED",
@@ -30,8 +30,8 @@ var listed = []string{
 	"422 DUPLICATE_REJECTED", "422 NO_LONGER_SUPPORTED", "431 BAD_REQUEST", "501 NOT_IMPLEMENTED", "503 INTERNAL_SERVER_ERROR",
 }
 
-// TestAnything: no request whatever yields anything but a listed answer, valid
-// in the format that it claims, and no log line tells of a patient.
+// TestAnything: whatever the request, the answer is a listed one and valid in
+// the format that it claims, and no log line contains a patient's data.
 func TestAnything(t *testing.T) {
 	fx := newFixture(t)
 	seen := map[string]int{}
@@ -60,7 +60,7 @@ func TestAnything(t *testing.T) {
 	}
 }
 
-// judge says what an answer is, and what is wrong with it.
+// judge returns what an answer is, and what is wrong with it.
 func judge(answer *httptest.ResponseRecorder, method string) (got, problem string) {
 	body, media := answer.Body.Bytes(), answer.Header().Get("Content-Type")
 	if answer.Code < 300 && len(body) == 0 {
@@ -161,7 +161,7 @@ func (fx *fixture) rightRequest(t *rapid.T) (*http.Request, string) {
 	}
 }
 
-// spoil cuts something out of a text and puts something else there.
+// spoil replaces a part of a text by something else.
 func spoil(t *rapid.T, s string, pieces ...string) string {
 	from := rapid.IntRange(0, len(s)).Draw(t, "from")
 	to := min(len(s), from+rapid.IntRange(0, 20).Draw(t, "cut"))

@@ -1,4 +1,4 @@
-// Package api is the FHIR side of the service: it decodes requests, makes one
+// Package api is the FHIR API of the service: it decodes requests, makes one
 // call to the broker and renders the answer. Every answer that refuses is an
 // OperationOutcome, rendered in one place.
 package api
@@ -17,7 +17,7 @@ import (
 	"nems/internal/subscription"
 )
 
-// Broker is what the API calls. *broker.Broker is one.
+// Broker is what the API calls. *broker.Broker implements it.
 type Broker interface {
 	Publish(ctx context.Context, c access.Caller, body []byte, key string) (broker.Published, error)
 	Subscribe(ctx context.Context, c access.Caller, body []byte) (broker.Subscribed, error)
@@ -28,7 +28,7 @@ type Broker interface {
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
-// Recorder keeps audit entries of what the broker does not record itself:
+// Recorder writes audit entries of what the broker does not record itself:
 // reads and refusals. It never blocks.
 type Recorder interface {
 	Record(e audit.Entry)
@@ -37,23 +37,24 @@ type Recorder interface {
 	Refused(r store.Refused)
 }
 
-// Config is what the API is made of.
+// Config is what the API needs.
 type Config struct {
 	Broker   Broker
 	Door     *spine.Door
 	Recorder Recorder
-	// Base is the address that a request came to, scheme and host with a port
-	// where it needs one; "" when the request names none that can be used.
+	// Base returns the address to which a request was sent: scheme and host,
+	// with a port if there is one. It returns "" if the request names no valid
+	// address.
 	Base func(*http.Request) string
 	Log  *slog.Logger
 	Now  func() time.Time
-	// Answered is told every answer's Spine code ("" for a success) for the
-	// metrics; nil when nobody counts.
+	// Answered is called with every answer's Spine code ("" for a success), for
+	// the metrics; nil means no calls.
 	Answered func(action, code string, status int)
-	// Limits keep callers from taking more than their share.
+	// Limits prevent callers from taking more than their share.
 	Limits Limits
-	// SearchKey seals the links of search pages: 32 bytes, secret. APIs that
-	// share it read each other's links; nil makes a new one.
+	// SearchKey seals the links of search pages: 32 bytes, secret. APIs with
+	// the same key can read each other's links; nil makes a new key.
 	SearchKey []byte
 }
 

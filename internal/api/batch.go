@@ -31,8 +31,8 @@ func (a *API) batch(x *exchange) error {
 	return nil
 }
 
-// writeStep writes what became of one entry, and records it when it was
-// refused: what was done, the broker has recorded.
+// writeStep writes the outcome of one entry, and records it if it was refused.
+// The broker has recorded what was done.
 func (a *API) writeStep(w *fhir.Writer, x *exchange, step *broker.Step) {
 	w.Open("entry").Open("response")
 	defer func() { w.Close().Close() }()
@@ -67,7 +67,7 @@ func (a *API) recordStep(x *exchange, step *broker.Step, refusal *refuse.Refusal
 
 func statusText(status int) string { return fmt.Sprintf("%d %s", status, http.StatusText(status)) }
 
-// bundle begins a Bundle of a type, as of now.
+// bundle begins a Bundle of a type, with the current time.
 func (a *API) bundle(kind string) *fhir.Writer {
 	w := fhir.NewWriter("Bundle")
 	w.Value("id", uuid.NewString())

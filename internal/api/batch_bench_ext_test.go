@@ -9,8 +9,8 @@ import (
 	"nems/internal/access"
 )
 
-// BenchmarkBatchCreate creates subscriptions through one connection, in
-// batches as large as they may be, durably. creates/s is what counts.
+// BenchmarkBatchCreate creates subscriptions through one connection, in the
+// largest batches, durably. The result is creates/s.
 func BenchmarkBatchCreate(b *testing.B) {
 	const size = 1000
 	fx := newFixture(b)

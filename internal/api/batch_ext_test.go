@@ -11,7 +11,7 @@ import (
 	"nems/internal/fhir"
 )
 
-// entry is one entry of a batch under test, and the answer that it wants.
+// entry is one entry of a batch under test, with the expected answer.
 type entry struct {
 	method, url, resource, extra string
 	status, code                 string
@@ -35,7 +35,7 @@ func (fx *fixture) batch(s system, body string) *httptest.ResponseRecorder {
 	return fx.send(fx.request(s, "POST", "/STU3", access.CreateInteraction, body))
 }
 
-// statuses lists what became of the entries: status and Spine code.
+// statuses lists the outcomes of the entries: status and Spine code.
 func statuses(response fhir.Node) []string {
 	var out []string
 	for e := range response.ChildrenNamed("entry") {
@@ -54,7 +54,7 @@ func TestBatch(t *testing.T) {
 	entries := []entry{
 		{"POST", "Subscription", create(about(jack, vaccine)), "", "201", ""},
 		{"POST", "Subscription", create(about(jack, vaccine)), "", "422", "DUPLICATE_REJECTED"},
-		{"POST", "Subscription", create(about(number(1), vaccine)), "", "201", ""}, // equal to the one deleted below
+		{"POST", "Subscription", create(about(number(1), vaccine)), "", "201", ""}, // equal to the one that is deleted below
 		{"DELETE", "Subscription/" + gone, "", "", "200", ""},
 		{"DELETE", "Subscription/" + gone, "", "", "404", "NO_RECORD_FOUND"},
 		{"DELETE", "Subscription/" + foreign, "", "", "403", "ACCESS_DENIED"},
@@ -121,8 +121,8 @@ func TestBatchInJSON(t *testing.T) {
 	}
 }
 
-// TestBatchWithManyFaults: findings are capped, so that entries behind the cap
-// may have faults that nobody listed. They must not pass.
+// TestBatchWithManyFaults: findings are capped, so entries after the cap may
+// have faults that are not listed. Such entries must not pass.
 func TestBatchWithManyFaults(t *testing.T) {
 	fx := newFixture(t)
 	var entries []entry
@@ -165,8 +165,8 @@ func TestBatchRefused(t *testing.T) {
 	}
 }
 
-// TestBatchNeedsEntitlement: a batch comes with the interaction of creating;
-// deleting needs its own.
+// TestBatchNeedsEntitlement: a batch has the interaction of creating; deleting
+// needs a registration of its own.
 func TestBatchNeedsEntitlement(t *testing.T) {
 	fx := newFixture(t)
 	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
@@ -185,8 +185,8 @@ func TestBatchNeedsEntitlement(t *testing.T) {
 	}
 }
 
-// TestBatchOverBusyStore: what the store does not take is refused entry by
-// entry, and to be sent again.
+// TestBatchOverBusyStore: entries that the store does not accept are refused
+// one by one, and can be sent again.
 func TestBatchOverBusyStore(t *testing.T) {
 	fx := newFixture(t)
 	gone := fx.subscribe(leeds, "MAILBOX1234", about(number(1), vaccine))

@@ -9,13 +9,13 @@ import (
 	"nems/internal/refuse"
 )
 
-// MaxBody is the most bytes that a message may have: 3 MB (NEMS specification,
+// MaxBody is the largest size of a message in bytes: 3 MB (NEMS specification,
 // "Publish an Event Message").
 const MaxBody = 3 << 20
 
-// body reads the request's body, refusing it as soon as it is known to be too
-// large, and bodies that are compressed: what is signed for is what is sent. It
-// returns once the request may be worked on.
+// body reads the request's body. It refuses the body as soon as it is known to
+// be too large. It also refuses compressed bodies, because what is signed must
+// be what is sent. It returns once the request may be worked on.
 func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
 		return nil, refuse.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
@@ -25,7 +25,7 @@ func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 		x.w.Header().Set("Connection", "close")
 		return nil, refuse.TooLarge(limit)
 	}
-	a.fair.leave() // who sends slowly takes no place from others meanwhile
+	a.fair.leave() // a slow sender must not occupy a place meanwhile
 	body, err := a.readBody(x, length, limit)
 	busy := a.fair.enter()
 	switch {
@@ -42,16 +42,16 @@ func (a *API) body(x *exchange, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// firstRead is how much memory a request gets before any of its body has come.
+// firstRead is how much memory a request gets before any of its body has arrived.
 const firstRead = 16 << 10
 
-// readBody reads a body of a known length, or of at most limit bytes where
-// length is negative. Memory is taken as the bytes come: what is claimed and
-// never sent takes none from others.
+// readBody reads a body of a known length, or of at most limit bytes if length
+// is negative. Memory is allocated as the bytes arrive, so that an announced
+// body that is never sent takes no memory from others.
 func (a *API) readBody(x *exchange, length, limit int64) (body []byte, err error) {
 	most := length
 	if length < 0 {
-		most = limit + 1 // the reader refuses the last byte
+		most = limit + 1 // the reader refuses the byte beyond limit
 	}
 	limited := http.MaxBytesReader(x.w, x.r.Body, limit)
 	for int64(len(body)) < most && err == nil {
@@ -74,7 +74,7 @@ func (a *API) readBody(x *exchange, length, limit int64) (body []byte, err error
 	return nil, unread(err, limit)
 }
 
-// unread says why a body could not be read.
+// unread returns the refusal for a body that could not be read.
 func unread(err error, limit int64) *refuse.Refusal {
 	var tooLarge *http.MaxBytesError
 	switch {

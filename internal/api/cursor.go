@@ -16,12 +16,12 @@ import (
 var errCursor = errors.New("the cursor cannot be read")
 
 // cursors seals searches into the links of their pages. A search may name a
-// patient, and links end up in logs: so a link holds nothing that anybody but
-// this NEMS can read. Where nodes share no key it lives as long as the process;
-// afterwards the cursor is refused and the search has to start again.
+// patient, and links end up in logs, so a link contains nothing that anybody
+// but this NEMS can read. If nodes share no key, a cursor is valid as long as
+// the process lives. After that it is refused, and the search must start again.
 type cursors struct{ aead cipher.AEAD }
 
-// newCursors makes the cursors of a key of any length; nil: of a new one.
+// newCursors makes cursors with a key of any length; nil means a new key.
 func newCursors(shared []byte) cursors {
 	key := sha256.Sum256(shared)
 	if shared == nil {
@@ -29,11 +29,11 @@ func newCursors(shared []byte) cursors {
 	}
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
-		panic(err) // 32 bytes are a key
+		panic(err) // cannot happen: 32 bytes are a valid key
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		panic(err) // AES has the block size of GCM
+		panic(err) // cannot happen: AES has GCM's block size
 	}
 	return cursors{aead}
 }

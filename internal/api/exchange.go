@@ -21,48 +21,48 @@ import (
 	"nems/internal/wire"
 )
 
-// exchange is one request on its way to its answer.
+// exchange is one request and its answer.
 type exchange struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	route  route // the zero route until the path is known
 	caller access.Caller
-	base   string       // the address that the caller used, without path
-	media  access.Media // what the caller wants to read
-	status int          // of the answer, once it is known
+	base   string       // the address that the caller used, without a path
+	media  access.Media // the media type of the answer
+	status int          // of the answer, once known
 
-	view      view            // what of it, and how
-	viewWrong *refuse.Refusal // what is wrong with that wish; nil for nothing
-	queried   bool            // the URL has parameters beside those of the view
+	view      view            // which part of the resource to show, and how
+	viewWrong *refuse.Refusal // what is wrong with the requested view; nil if nothing is
+	queried   bool            // the URL has parameters other than those of the view
 
-	// What the audit says of the request beside who made it.
+	// What the audit says about the request, besides who made it.
 	object    string          // subscription id
-	patients  []nhs.NHSNumber // each has an entry
+	patients  []nhs.NHSNumber // each gets an entry
 	eventType string
 	mailbox   string
-	// recorded: the broker has written the audit entry, in the transaction
-	// that it tells of.
+	// recorded says that the broker has written the audit entry, in the
+	// transaction that it describes.
 	recorded bool
 	// told is what a message that was refused says of itself.
 	told struct{ eventType, messageID string }
 
-	share   *share // of the system that calls; nil for who needs no token
+	share   *share // of the calling system; nil if the request needs no token
 	held    int64  // bytes reserved for the body
-	working bool   // it has a place among those that are worked on
-	worked  int    // of a body of so many bytes
-	split   bool   // the answer may go out before the body has come in
+	working bool   // it has a place among the requests being worked on
+	worked  int    // the size of the body for which it has the place
+	split   bool   // the answer may be sent before the body has arrived
 	whole   bool   // all of the body was read
 }
 
-// Limits on how long a request may take: to arrive, to be served, and until
-// its answer is taken. Whoever is slower is cut off.
+// Limits on how long a request may take to arrive, to be served, and until its
+// answer is received. Slower requests are cut off.
 const (
 	arriveWithin = 30 * time.Second
 	serveWithin  = 30 * time.Second
 	takeWithin   = 90 * time.Second
 )
 
-// lingerMost is how much is read of a body, for nothing, after its refusal.
+// lingerMost is how much of a refused body is read and discarded.
 const lingerMost = 16 << 20
 
 // ServeHTTP answers one request.
@@ -85,7 +85,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.finish(x, a.serve(x))
 }
 
-// release gives back what the request had reserved.
+// release gives back what the request has reserved.
 func (a *API) release(x *exchange) {
 	if x.held > 0 {
 		a.fair.drop(x.share, x.held)
@@ -95,24 +95,24 @@ func (a *API) release(x *exchange) {
 	}
 }
 
-// linger reads, for nothing, what is left of a refused body.
+// linger reads and discards the rest of a refused body.
 func (x *exchange) linger() {
 	if x.split && !x.whole {
 		wire.Linger(x.w, x.r, lingerMost, arriveWithin)
 	}
 }
 
-// guardConnection limits how long the connection may be held, and closes it
-// after requests that are framed suspiciously.
+// guardConnection limits how long the connection may be used, and closes it
+// after requests with suspicious framing.
 func guardConnection(w http.ResponseWriter, r *http.Request) {
 	deadlines, now := http.NewResponseController(w), time.Now()
-	_ = deadlines.SetReadDeadline(now.Add(arriveWithin)) // not every writer has deadlines
+	_ = deadlines.SetReadDeadline(now.Add(arriveWithin)) // not every writer supports deadlines
 	_ = deadlines.SetWriteDeadline(now.Add(takeWithin))
 	wire.CloseIfSuspect(w, r)
 }
 
-// serve finds the route, passes the door and the limits, and handles the
-// request. Its error is rendered by finish.
+// serve finds the route, checks the caller and the limits, and handles the
+// request. finish renders its error.
 func (a *API) serve(x *exchange) error {
 	res, id, refusal := a.table.find(x.r.URL)
 	if refusal != nil {
@@ -123,7 +123,7 @@ func (a *API) serve(x *exchange) error {
 	}
 	rt, ok := res.route(x.r.Method)
 	switch {
-	case !ok && x.r.Method == http.MethodOptions: // everybody may know what can be done
+	case !ok && x.r.Method == http.MethodOptions: // everybody may ask what a path allows
 		return x.empty(http.StatusNoContent)
 	case !ok:
 		return refuse.MethodNotAllowed(res.allow)
@@ -150,11 +150,10 @@ func (a *API) serveOpen(x *exchange) error {
 	return x.handle()
 }
 
-// admit asks who is calling, and handles the request when the caller may come
-// in and has not used up its share.
+// admit identifies the caller, and handles the request if the caller is
+// admitted and has not used up its share.
 func (a *API) admit(x *exchange) (err error) {
-	// A caller who is refused is still named in the audit, by what the
-	// request claims.
+	// The audit names a refused caller too, by what the request claims.
 	x.caller, err = a.Door.Enter(x.r.Context(), spine.Request{
 		Endpoint: x.route.endpoint, Header: x.r.Header, Format: x.view.format, Certificate: spine.PeerNames(x.r),
 	})
@@ -171,7 +170,7 @@ func (a *API) admit(x *exchange) (err error) {
 	return x.handle()
 }
 
-// handle hands the request over, unless what it asks to see does not exist.
+// handle calls the route's handler, unless the request asks for an impossible view.
 func (x *exchange) handle() error {
 	if x.viewWrong != nil {
 		return x.viewWrong
@@ -179,9 +178,9 @@ func (x *exchange) handle() error {
 	return x.route.handle(x)
 }
 
-// finish renders a refusal and leaves the audit entry of what the broker did
-// not record itself. Requests that lead nowhere, and those that need no token,
-// are counted but not recorded: nobody is behind them.
+// finish renders a refusal, and writes the audit entry if the broker has not
+// done so. Requests for unknown paths, and those that need no token, are
+// counted but not recorded, because no known caller made them.
 func (a *API) finish(x *exchange, err error) {
 	code := ""
 	if err != nil {
@@ -229,8 +228,9 @@ func (a *API) record(x *exchange, code string) {
 	}
 }
 
-// refusal turns any error into an answer: the caller's mistakes as they are,
-// what may pass as 503, the rest as 500 with a reference to quote.
+// refusal converts any error to an answer: the caller's mistakes unchanged,
+// temporary errors to 503, and everything else to 500 with a reference to
+// quote.
 func (a *API) refusal(err error) *refuse.Refusal {
 	var refusal *refuse.Refusal
 	switch {
@@ -245,7 +245,7 @@ func (a *API) refusal(err error) *refuse.Refusal {
 	return refuse.Internal(reference)
 }
 
-// refuse renders a refusal; it is the only place that does.
+// refuse renders a refusal. Nothing else does that.
 func (x *exchange) refuse(r *refuse.Refusal) {
 	h := x.w.Header()
 	if r.Allow != "" {
@@ -260,15 +260,15 @@ func (x *exchange) refuse(r *refuse.Refusal) {
 	x.write(r.Status, outcome(r.Issues, r.Legacy))
 }
 
-// recover answers 500 for a panic, so that a defect costs one request and no
-// connection closes without an answer.
+// recover answers 500 for a panic, so that a defect costs one request, and no
+// connection is closed without an answer.
 func (a *API) recover(x *exchange) {
 	p := recover()
 	if p == nil || p == http.ErrAbortHandler {
 		return
 	}
 	reference := uuid.NewString()
-	// The panic's text may hold part of a message: only its place is logged.
+	// The panic's text may contain a part of a message, so only its place is logged.
 	a.Log.Error("panic", "reference", reference, "action", cmp.Or(string(x.route.action), x.route.name), "stack", string(debug.Stack()))
 	a.finish(x, refuse.Internal(reference))
 }

@@ -51,7 +51,7 @@ type fixture struct {
 	full     atomic.Bool // the store's queue, for what changes many at once
 }
 
-// journal is the store, whose queue can be full.
+// journal is the store; its queue can be made full.
 type journal struct {
 	sqlitetest.DB
 	fx *fixture
@@ -191,7 +191,7 @@ func (fx *fixture) subscribe(s system, mailbox, criteria string) string {
 	return location[strings.LastIndexByte(location, '/')+1:]
 }
 
-// resource is a Subscription as it is created.
+// resource is a Subscription as a client creates it.
 func resource(s system, mailbox, criteria string) string {
 	w := fhir.NewWriter("Subscription")
 	w.Value("status", "requested")
@@ -203,12 +203,12 @@ func resource(s system, mailbox, criteria string) string {
 
 const patientCriteria = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"
 
-// about are criteria for events of a patient.
+// about returns criteria for events of a patient.
 func about(number string, events ...string) string {
 	return patientCriteria + number + "&MessageHeader.event=" + strings.Join(events, "&MessageHeader.event=")
 }
 
-// number is the nth NHS number of a long row of valid ones.
+// number returns the nth of a series of valid NHS numbers.
 func number(n int) string {
 	for n *= 2; ; n++ {
 		digits := fmt.Sprintf("9%08d", n%100_000_000)
@@ -220,7 +220,7 @@ func number(n int) string {
 	}
 }
 
-// parse reads an answer's resource, which must be valid STU3, in either format.
+// parse reads the resource of an answer, which must be valid STU3, in either format.
 func parse(t testing.TB, answer *httptest.ResponseRecorder) fhir.Node {
 	t.Helper()
 	body := answer.Body.Bytes()

@@ -13,8 +13,8 @@ import (
 )
 
 // TestWorkGrowsWithTheRequest: whatever part of a request is repeated, twice as
-// many make at most twice as many steps and allocations, from the first byte to
-// the answer.
+// many cause at most twice as many steps and allocations, from the first byte
+// to the answer.
 func TestWorkGrowsWithTheRequest(t *testing.T) {
 	fx := newFixture(t)
 	message, err := example.Message("vaccinations-1", "new", example.Patient{})
@@ -95,9 +95,9 @@ func TestWorkGrowsWithTheRequest(t *testing.T) {
 				}
 				return taken
 			}
-			work(1) // what is worked out once
+			work(1) // pays for what is computed only once
 			least, once, twice := work(1), work(few), work(2*few)
-			if twice > 2*once+least+few || twice > 20*int64(length)+100_000 { // findings cost something each, up to their cap
+			if twice > 2*once+least+few || twice > 20*int64(length)+100_000 { // each finding costs something, up to the cap
 				t.Errorf("1: %d, %d: %d, %d: %d steps, for %d bytes", least, few, once, 2*few, twice, length)
 			}
 		})

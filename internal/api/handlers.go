@@ -9,7 +9,7 @@ import (
 	"nems/internal/subscription"
 )
 
-// publish takes an event message (NEMS specification, "Publish an Event Message").
+// publish accepts an event message (NEMS specification, "Publish an Event Message").
 func (a *API) publish(x *exchange) error {
 	key, refusal := idempotencyKey(x.r.Header)
 	if refusal != nil {
@@ -64,11 +64,11 @@ func (a *API) read(x *exchange) error {
 	return x.show(subscription.WriteXML(s))
 }
 
-// show answers with a resource that was read, or with that part of it that the
-// caller wants to see.
+// show answers with a resource, or with the part of it that the caller asked
+// for.
 func (x *exchange) show(xml []byte) error {
 	if x.view.summary == countOnly {
-		return refuse.BadRequest("_summary: expected true, text, data or false, since count is for searches; received count")
+		return refuse.BadRequest("_summary: expected true, text, data or false, because count is for searches; received count")
 	}
 	x.write(http.StatusOK, x.view.summary.of(xml))
 	return nil
@@ -83,21 +83,21 @@ func (a *API) unsubscribe(x *exchange) error {
 	return x.empty(http.StatusOK)
 }
 
-// describe sets the headers that tell one version of a subscription from another.
+// describe sets the headers that identify the version of a subscription.
 func (x *exchange) describe(s subscription.Subscription) {
 	x.w.Header().Set("Last-Modified", s.Created.UTC().Format(http.TimeFormat))
 	x.w.Header().Set("ETag", etag(s))
 }
 
-// etag names the version of a subscription.
+// etag returns the version of a subscription.
 func etag(s subscription.Subscription) string { return fmt.Sprintf(`W/"%d"`, s.Version) }
 
-// location is where a subscription can be read.
+// location returns the address at which a subscription can be read.
 func (x *exchange) location(id subscription.ID) string {
 	return x.base + "/STU3/Subscription/" + id.String()
 }
 
-// created answers a success: without a body, unless there is something to tell.
+// created answers a success, without a body unless there is something to say.
 func (x *exchange) created(status int, issues []refuse.Issue) error {
 	if len(issues) > 0 {
 		x.write(status, outcome(issues, false))

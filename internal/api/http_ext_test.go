@@ -141,7 +141,7 @@ func TestIdempotencyKey(t *testing.T) {
 		return fx.send(r)
 	}
 	for _, good := range []string{"1", "8e03978e-40d5-43e8-bc93-6894a57f9324", `"quoted"`, strings.Repeat("k", 255), " padded "} {
-		refused(t, send(good), 400, "MESSAGE_NOT_WELL_FORMED") // the key passed, the body did not
+		refused(t, send(good), 400, "MESSAGE_NOT_WELL_FORMED") // the key was accepted, the body was not
 	}
 	for _, bad := range [][]string{{""}, {" "}, {"a b"}, {"é"}, {"a\x01"}, {strings.Repeat("k", 256)}, {"a", "a"}, {`""`}, {`"a`}, {"9912003888\x7f"}} {
 		if text := refused(t, send(bad...), 400, "MISSING_OR_INVALID_HEADER"); !strings.HasPrefix(text, "Idempotency-Key HTTP Header") || strings.Contains(text, "9912003888") {
@@ -159,9 +159,9 @@ func TestLargeHead(t *testing.T) {
 	refused(t, fx.send(r), 431, "BAD_REQUEST")
 }
 
-// TestConnections sends bytes that no client library would, and looks at what
-// comes back and whether the connection lives on. Requests that are not HTTP
-// are answered by net/http itself, in plain text, and end the connection.
+// TestConnections sends bytes that no client library would, and checks the
+// answer and whether the connection stays open. net/http itself answers
+// requests that are not HTTP, in plain text, and closes the connection.
 func TestConnections(t *testing.T) {
 	fx := newFixture(t)
 	server := httptest.NewServer(fx.api)
@@ -202,15 +202,16 @@ func TestConnections(t *testing.T) {
 	fx.silent()
 }
 
-// exchangeRaw sends a request as it is and reads its answer. Then it asks for
-// the metadata: a connection that stays must answer that, and nothing else.
+// exchangeRaw sends a request unchanged and reads its answer. Then it asks for
+// the metadata: a connection that stays open must answer that, and nothing
+// else.
 func exchangeRaw(t *testing.T, address, request string, status int, stays bool) {
 	conn, err := net.Dial("tcp", address)
 	must(t, err)
 	defer conn.Close()
 	must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
 	written := make(chan struct{})
-	go func() { // the server may answer before it has read all, and close
+	go func() { // the server may answer and close before it has read everything
 		defer close(written)
 		_, _ = io.WriteString(conn, request+"GET /STU3/metadata HTTP/1.1\r\nHost: nems.test\r\n\r\n")
 	}()
@@ -232,7 +233,7 @@ func exchangeRaw(t *testing.T, address, request string, status int, stays bool) 
 }
 
 // TestBodiesThatAreClaimedAlone: connections that announce 3 MB each and send
-// nothing shut nobody out, though a system has no room for two of such bodies.
+// nothing shut out nobody, although a system has no room for two such bodies.
 func TestBodiesThatAreClaimedAlone(t *testing.T) {
 	fx := newFixture(t, limited(api.Limits{Bytes: 20 << 20, InFlight: 50}))
 	server := httptest.NewServer(fx.api)
@@ -248,7 +249,7 @@ func TestBodiesThatAreClaimedAlone(t *testing.T) {
 		must(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
 		_, err = io.WriteString(conn, post+"Expect: 100-continue\r\nContent-Length: 3000000\r\n\r\n")
 		must(t, err)
-		// The server says so when it begins to read: memory is taken by then.
+		// The server sends 100 Continue when it begins to read; by then it has reserved memory.
 		if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, "100 Continue") {
 			t.Fatalf("received %q, %v", line, err)
 		}
@@ -256,8 +257,7 @@ func TestBodiesThatAreClaimedAlone(t *testing.T) {
 	exchangeRaw(t, server.Listener.Addr().String(), post+"Content-Length: 2000000\r\n\r\n"+strings.Repeat(" ", 2_000_000), 400, true)
 }
 
-// A client that sends its whole body before it listens gets the refusal all the
-// same.
+// A client that sends its whole body before it reads still gets the refusal.
 func TestRefusalOfALargeBodyArrives(t *testing.T) {
 	fx := newFixture(t)
 	server := httptest.NewServer(fx.api)
@@ -280,7 +280,7 @@ func TestRefusalOfALargeBodyArrives(t *testing.T) {
 			must(t, err)
 			want := c.status
 			if want == 413 && size <= 3<<20 {
-				want = 400 // blanks are no XML
+				want = 400 // blanks are not XML
 			}
 			if answer.StatusCode != want {
 				t.Errorf("%d bytes of %q: %s", size, c.asid, answer.Status)

@@ -14,69 +14,70 @@ import (
 	"nems/internal/refuse"
 )
 
-// Limits keep one caller from taking what belongs to all, and all of them from
-// taking more than there is. Zero turns off Rate and Concurrent, and means the
-// default of the others.
+// Limits prevent one caller from taking what belongs to all, and all callers
+// together from taking more than there is. Zero turns off Rate and Concurrent,
+// and means the default of the others.
 type Limits struct {
-	// Rate is how many requests a second one system may make on average; as
+	// Rate is how many requests a second one system may make on average. As
 	// many may come at once. A batch counts as one.
 	Rate float64
 	// Concurrent is how many requests of one system are served at a time.
 	Concurrent int
-	// InFlight is how many requests are taken in at a time, whoever sends them,
-	// but for those whose bodies are on their way, and Bytes how much bodies may
-	// hold; beyond: 503 at once. The bodies of one system may hold a quarter.
+	// InFlight is how many requests are accepted at a time, from all callers
+	// together; requests whose bodies are still arriving do not count. Bytes is
+	// how much their bodies may hold. Beyond either limit a request is refused
+	// with 503 at once. The bodies of one system may hold a quarter of Bytes.
 	InFlight int   // default 512
-	Bytes    int64 // of what has arrived; default 256 MiB
-	// Working is how many of those whose body has come in are worked on at a
+	Bytes    int64 // bytes that have arrived; default 256 MiB
+	// Working is how many requests whose body has arrived are worked on at a
 	// time; the others wait. It keeps the processors free to refuse quickly.
 	Working int // default 256
-	// Memory is how much reading those bodies may take beside them; large ones
-	// wait for it.
+	// Memory is how much memory reading those bodies may take in addition.
+	// Large bodies wait for it.
 	Memory int64 // default 96 MiB
 }
 
 // A body takes up to readingFactor times its size in memory while it is read,
-// judged and packed. Those up to smallBody are not counted: there is room for
-// as many as are worked on.
+// judged and compressed. Bodies up to smallBody are not counted: there is room
+// for as many as are worked on.
 const (
 	readingFactor = 6
 	smallBody     = 64 << 10
 )
 
-// bodyShare is the part of Limits.Bytes that is one system's at most: who sends
-// many large bodies slowly takes none of the room from others.
+// bodyShare limits one system to this fraction of Limits.Bytes, so that a
+// system that slowly sends many large bodies takes no room from others.
 const bodyShare = 4
 
-// Bounds of a request's head. The listener cuts off heads twice as large
-// itself, without an OperationOutcome.
+// Limits on the header of a request. The listener itself cuts off headers twice
+// as large, without an OperationOutcome.
 const (
 	maxHeaderBytes = 16 << 10
 	maxHeaderLines = 100
 )
 
-// maxShares is how many systems are told apart. Only registered systems get
-// that far, so that the number matters to nobody but a very large registry.
+// maxShares is how many systems are tracked separately. Only registered systems
+// get this far, so the number matters only for a very large registry.
 const maxShares = 4096
 
-// retryBusy is when to come back to a service, or a system, that is busy.
+// retryBusy is when to try again after the service, or the system's share, was busy.
 const retryBusy = time.Second
 
 // fairness enforces Limits. Safe for concurrent use.
 type fairness struct {
 	Limits
 	inFlight, bytes atomic.Int64
-	places          chan struct{} // one element for each request that is worked on
+	places          chan struct{} // one element for each request being worked on
 	memory          *semaphore.Weighted
 
 	mu     sync.Mutex
 	shares map[nhs.ASID]*share
-	others share // of systems beyond maxShares
+	others share // used by systems beyond maxShares
 }
 
-// share is what one system uses.
+// share is what one system is using.
 type share struct {
-	bucket  *rate.Limiter // guarded by fairness.mu, as running is
+	bucket  *rate.Limiter // guarded by fairness.mu, like running
 	running int
 	held    atomic.Int64 // bytes of bodies
 }
@@ -106,7 +107,7 @@ func (f *fairness) newBucket() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(f.Rate), max(1, int(f.Rate)))
 }
 
-// enter lets a request in, whoever sends it, or refuses it at once; leave must
+// enter admits a request, whoever sends it, or refuses it at once. leave must
 // follow either way.
 func (f *fairness) enter() *refuse.Refusal {
 	if f.inFlight.Add(1) > int64(f.InFlight) {
@@ -117,12 +118,12 @@ func (f *fairness) enter() *refuse.Refusal {
 
 func (f *fairness) leave() { f.inFlight.Add(-1) }
 
-// work waits for a place among those that are worked on, and for the memory that
-// a body of so many bytes takes, as long as ctx lives; rest must follow when both
-// are had.
+// work waits until ctx ends for a place among the requests being worked on, and
+// for the memory that reading a body of this size takes. If it succeeds, rest
+// must follow.
 func (f *fairness) work(ctx context.Context, bytes int) *refuse.Refusal {
 	reading := f.reading(bytes)
-	if reading > 0 && f.memory.Acquire(ctx, reading) != nil { // nothing would wait behind others
+	if reading > 0 && f.memory.Acquire(ctx, reading) != nil { // no small body waits behind others
 		return refuse.Unavailable(retryBusy)
 	}
 	select {
@@ -139,8 +140,8 @@ func (f *fairness) rest(bytes int) {
 	f.memory.Release(f.reading(bytes))
 }
 
-// reading is how much memory a body takes beside itself, as far as that is
-// counted: never more than there is.
+// reading returns how much memory reading a body takes in addition to the body,
+// as far as that is counted. It is never more than the total.
 func (f *fairness) reading(bytes int) int64 {
 	if bytes <= smallBody {
 		return 0
@@ -148,8 +149,8 @@ func (f *fairness) reading(bytes int) int64 {
 	return min(readingFactor*int64(bytes), f.Memory)
 }
 
-// hold reserves memory for a body of a system, or refuses; drop must follow when
-// it does not.
+// hold reserves memory for a body of a system, or refuses. If it does not
+// refuse, drop must follow.
 func (f *fairness) hold(s *share, bytes int64) *refuse.Refusal {
 	if s.held.Add(bytes) > f.Bytes/bodyShare {
 		s.held.Add(-bytes)
@@ -168,7 +169,7 @@ func (f *fairness) drop(s *share, bytes int64) {
 }
 
 // admit takes a request out of a system's allowance, or refuses it and says
-// when to come back. When it let the request pass, done must follow.
+// when to try again. If it does not refuse, done must follow.
 func (f *fairness) admit(asid nhs.ASID, now time.Time) (*share, *refuse.Refusal) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -193,8 +194,8 @@ func (f *fairness) done(s *share) {
 	s.running--
 }
 
-// share finds what a system uses. Those that use nothing are forgotten when
-// there are too many: a full bucket is as good as a new one.
+// share returns what a system is using. If there are too many systems, those
+// that use nothing are forgotten, because a full bucket equals a new one.
 func (f *fairness) share(asid nhs.ASID, now time.Time) *share {
 	if s := f.shares[asid]; s != nil {
 		return s
@@ -214,7 +215,7 @@ func (f *fairness) share(asid nhs.ASID, now time.Time) *share {
 	return s
 }
 
-// checkHead refuses a head that no client of a NEMS needs.
+// checkHead refuses a header larger than any client of a NEMS needs.
 func checkHead(h http.Header) *refuse.Refusal {
 	lines, bytes := 0, 0
 	for name, values := range h {

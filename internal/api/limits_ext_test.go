@@ -44,7 +44,7 @@ func TestRateLimit(t *testing.T) {
 	refused(t, fx.search(leeds, ""), 429, "BAD_REQUEST")
 }
 
-// slow is a broker whose searches wait until they are let go.
+// slow is a broker whose searches wait until they are released.
 type slow struct {
 	*broker.Broker
 	began chan struct{}
@@ -94,7 +94,7 @@ func TestConcurrencyLimit(t *testing.T) {
 	refused(t, fx.send(read), 404, "NO_RECORD_FOUND")
 }
 
-// TestOverload: beyond what is served at a time, everybody is refused at once.
+// TestOverload: beyond the number that is served at a time, everybody is refused at once.
 func TestOverload(t *testing.T) {
 	fx, free := occupied(t, api.Limits{InFlight: 2})
 	for _, s := range []system{leeds, national, publisher} {
@@ -114,8 +114,8 @@ func TestOverload(t *testing.T) {
 	refused(t, fx.send(fx.request(leeds, "GET", "/STU3/Subscription/"+strings.Repeat("0", 32), access.ReadInteraction, "")), 404, "NO_RECORD_FOUND")
 }
 
-// TestBodiesInFlight: what the bodies of one system may hold is a quarter of what
-// there is, and given back.
+// TestBodiesInFlight: the bodies of one system may hold a quarter of the total,
+// and the room is given back.
 func TestBodiesInFlight(t *testing.T) {
 	fx := newFixture(t, limited(api.Limits{Bytes: 80_000}))
 	send := func(s system, size int) *httptest.ResponseRecorder {
@@ -128,7 +128,7 @@ func TestBodiesInFlight(t *testing.T) {
 }
 
 // TestBodiesOfOneSystem: however many bodies one system leaves half sent, another
-// one's are read.
+// system's bodies are read.
 func TestBodiesOfOneSystem(t *testing.T) {
 	fx := newFixture(t, limited(api.Limits{Bytes: 320_000}))
 	var open sync.WaitGroup
@@ -153,7 +153,7 @@ func TestBodiesOfOneSystem(t *testing.T) {
 	}
 }
 
-// stuck is a body that ends, early, when it is let go.
+// stuck is a body that ends early when it is released.
 type stuck struct {
 	sent          int
 	blocked, free chan struct{}
@@ -172,7 +172,7 @@ func (s *stuck) Read(p []byte) (int, error) {
 
 func (s *stuck) Close() error { return nil }
 
-// busy is a broker over a store whose queue is full.
+// busy is a broker on a store whose queue is full.
 type busy struct{ *broker.Broker }
 
 func (busy) Search(context.Context, access.Caller, store.SubscriptionQuery) (broker.Found, error) {

@@ -12,7 +12,8 @@ func (a *API) capabilityStatement(x *exchange) error {
 }
 
 // capabilities writes the CapabilityStatement (STU3, capabilitystatement.html).
-// date is when the service started, since this is about what runs.
+// date is when the service started, because the statement is about a running
+// instance.
 func capabilities(base string, date time.Time) []byte {
 	w := fhir.NewWriter("CapabilityStatement")
 	w.Value("id", "nems")

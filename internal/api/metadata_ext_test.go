@@ -9,8 +9,8 @@ import (
 	"nems/internal/broker"
 )
 
-// TestMetadata reads the CapabilityStatement as anybody may, in every format,
-// and holds it to STU3 and to the table of endpoints.
+// TestMetadata reads the CapabilityStatement without a token, in every format,
+// and compares it with STU3 and with the table of endpoints.
 func TestMetadata(t *testing.T) {
 	fx := newFixture(t)
 	for _, accept := range []string{"", "application/fhir+xml", "application/fhir+json", "application/json+fhir;charset=utf-8", "*/*"} {

@@ -10,9 +10,9 @@ import (
 	"nems/internal/refuse"
 )
 
-// Profiles and code systems of the two kinds of OperationOutcome: the one of
-// Spine Core for everything, the older one for media types that are not
-// supported (decisions 6 and 7).
+// Profiles and code systems of the two kinds of OperationOutcome: Spine Core's
+// for everything, and the older kind for unsupported media types (decisions 6
+// and 7).
 const (
 	outcomeProfile       = "https://fhir.nhs.uk/STU3/StructureDefinition/Spine-OperationOutcome-1"
 	outcomeSystem        = "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
@@ -20,7 +20,7 @@ const (
 	legacyOutcomeSystem  = "http://fhir.nhs.net/ValueSet/spine-response-code-1-0"
 )
 
-// outcome builds an OperationOutcome over the issues, in XML.
+// outcome builds an OperationOutcome from the issues, in XML.
 func outcome(issues []refuse.Issue, legacy bool) []byte {
 	profile, system := outcomeProfile, outcomeSystem
 	if legacy {
@@ -44,7 +44,7 @@ func outcome(issues []refuse.Issue, legacy bool) []byte {
 	return w.Bytes()
 }
 
-// write answers with a resource given in XML, as the caller wants to see it.
+// write answers with a resource given in XML, in the form that the caller asked for.
 func (x *exchange) write(status int, xml []byte) {
 	body, media := xml, x.media
 	if media.Format == access.JSON {
@@ -52,7 +52,7 @@ func (x *exchange) write(status int, xml []byte) {
 		if err == nil {
 			body, err = fhir.XMLToJSON(doc)
 		}
-		if err != nil { // what we write ourselves is well formed: XML is the fallback that keeps the answer
+		if err != nil { // cannot happen, because what we write is well formed; if it does, the answer is XML
 			body, media = xml, access.DefaultMedia
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"nems/internal/refuse"
 )
 
-// wants tells whether the request's Prefer header asks for `return=what`
-// (RFC 7240, section 4.2; OperationOutcome is FHIR's addition, STU3 http.html).
-// The first return preference counts, as the RFC has it.
+// wants reports whether the request's Prefer header asks for `return=what` (RFC
+// 7240, section 4.2; OperationOutcome is FHIR's addition, STU3 http.html). By
+// the RFC the first return preference counts.
 func wants(h http.Header, what string) bool {
 	for _, value := range h["Prefer"] {
 		for part := range strings.SplitSeq(value, ",") {
@@ -24,12 +24,12 @@ func wants(h http.Header, what string) bool {
 	return false
 }
 
-// longestKey is how long an Idempotency-Key may be: a UUID has 36 characters.
+// longestKey is the longest Idempotency-Key; a UUID has 36 characters.
 const longestKey = 255
 
 // idempotencyKey reads the header that makes a publish safe to repeat (an
 // extension; draft-ietf-httpapi-idempotency-key-header); "" without one. The
-// draft's quotes are taken off, so that the key is the same with and without.
+// draft's quotes are removed, so that a key is the same with and without them.
 func idempotencyKey(h http.Header) (string, *refuse.Refusal) {
 	values := h["Idempotency-Key"]
 	if len(values) == 0 {

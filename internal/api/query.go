@@ -13,8 +13,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// Names of the parameters of a search. The ones after _count are those of a
-// cursor: pageAfter stands inside it alone.
+// Names of a search's parameters. Those after _count belong to cursors:
+// pageAfter occurs only inside one.
 const (
 	byPatient  = "patient"
 	byEvent    = "event"
@@ -25,7 +25,7 @@ const (
 	pageAfter  = "after"
 )
 
-// aliases are the names that the same things have in criteria.
+// aliases are the names that criteria use for the same things.
 var aliases = map[string]string{"Patient.identifier": byPatient, "MessageHeader.event": byEvent}
 
 // Sizes of a page.
@@ -34,7 +34,7 @@ const (
 	largestPage = 500
 )
 
-// readQuery reads the parameters of a search. sealed: they come out of a cursor.
+// readQuery reads the parameters of a search. sealed says that they come from a cursor.
 func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *refuse.Refusal) {
 	q := store.SubscriptionQuery{Max: defaultPage}
 	seen := map[string]bool{}
@@ -47,7 +47,7 @@ func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *refuse
 		if sealed && name == pageAfter {
 			read, known = readAfter, true
 		}
-		if !known { // its name is not repeated: it may be anything
+		if !known { // the name is not repeated, because it may be anything
 			return q, refuse.BadRequest("search: expected the parameters " + parameterNames + "; received another one")
 		}
 		if seen[name] || len(all) > 1 {
@@ -61,7 +61,7 @@ func readQuery(values url.Values, sealed bool) (store.SubscriptionQuery, *refuse
 	return q, nil
 }
 
-// writeQuery is the search of a page in the form that readQuery reads.
+// writeQuery returns the search of a page in the form that readQuery reads.
 func writeQuery(q store.SubscriptionQuery) string {
 	v := url.Values{pageSize: {strconv.Itoa(q.Max)}}
 	for name, values := range map[string][]string{byEvent: q.Events, byMailbox: q.Mailboxes, byStatus: texts(q.Statuses)} {
@@ -102,7 +102,7 @@ const parameterNames = "patient (or Patient.identifier), event (or MessageHeader
 // mostValues is how many values one parameter may have.
 const mostValues = 50
 
-// each reads values with commas between them, any of which may fit (STU3,
+// each reads values separated by commas, of which one must match (STU3,
 // search.html, "Composite Search Parameters" and "Escaping Search Parameters").
 func each(name string, read func(*store.SubscriptionQuery, string) *refuse.Refusal) func(*store.SubscriptionQuery, string) *refuse.Refusal {
 	return func(q *store.SubscriptionQuery, joined string) *refuse.Refusal {
@@ -119,9 +119,9 @@ func each(name string, read func(*store.SubscriptionQuery, string) *refuse.Refus
 	}
 }
 
-// splitValues splits at the commas that no backslash stands before, and takes
-// the backslashes off the commas and dollars that have one. A bar with one is
-// no separator of system and value: it stays as it came, and no value has it.
+// splitValues splits at commas without a backslash before them, and removes the
+// backslash before escaped commas and dollars. An escaped bar does not separate
+// system and value, so it is left as it is; no valid value contains one.
 func splitValues(joined string) []string {
 	var values []string
 	var value strings.Builder
@@ -170,7 +170,7 @@ func readMailbox(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	return nil
 }
 
-// isCode tells whether a value has the form of an event code or a mailbox id.
+// isCode reports whether a value has the form of an event code or a mailbox id.
 func isCode(s string) bool {
 	return s != "" && len(s) <= 64 && !strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
@@ -186,8 +186,8 @@ func readStatus(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	return nil
 }
 
-// readCount takes a larger number for the largest page, as STU3 (search.html,
-// "Page Count") allows. None asks how many there are.
+// readCount reads a number above the limit as the largest page, as STU3 allows
+// (search.html, "Page Count"). Zero asks for the total.
 func readCount(q *store.SubscriptionQuery, value string) *refuse.Refusal {
 	n, err := strconv.Atoi(value)
 	if err != nil && !errors.Is(err, strconv.ErrRange) || n < 0 {

@@ -16,7 +16,7 @@ import (
 	"nems/internal/subscription"
 )
 
-// TestQueryComesBack: what a cursor seals is read as the search that it was.
+// TestQueryComesBack: a sealed search is read back unchanged.
 func TestQueryComesBack(t *testing.T) {
 	c := newCursors(nil)
 	rapid.Check(t, func(t *rapid.T) {
@@ -49,8 +49,8 @@ func TestQueryComesBack(t *testing.T) {
 	})
 }
 
-// FuzzQuery reads anything as a search: it is refused, or it is one that
-// writeQuery can write again.
+// FuzzQuery reads any text as a search. It is refused, or writeQuery can write
+// it again.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{"", "status=active", "patient=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9912003888&_count=3", "event=a&event=b", `event=a,b\\,c&status=off,active&_count=0`, "_cursor=x", "after=00000000000000000000000000000000", "%", "mailbox=;"} {
 		f.Add(seed)
@@ -77,8 +77,8 @@ func FuzzQuery(f *testing.F) {
 	})
 }
 
-// TestSharesAreBounded: however many systems come, few are remembered, and
-// none loses what it has used up.
+// TestSharesAreBounded: however many systems come, few are remembered, and none
+// gets back what it has used up.
 func TestSharesAreBounded(t *testing.T) {
 	now := time.Now()
 	f := newFairness(Limits{Rate: 1})
@@ -103,7 +103,7 @@ func TestSharesAreBounded(t *testing.T) {
 }
 
 // TestReadingTakesItsTurn: large bodies wait for the memory that reading them
-// takes; small ones, and those of others that have it, do not.
+// takes. Small bodies do not wait, nor do bodies for which there is memory.
 func TestReadingTakesItsTurn(t *testing.T) {
 	f := newFairness(Limits{Memory: 2 * readingFactor << 20})
 	gone, leave := context.WithCancel(t.Context())

@@ -11,18 +11,18 @@ import (
 	"nems/internal/spine"
 )
 
-// handler serves one endpoint to a caller who has passed the front door.
+// handler serves one endpoint for a caller who was admitted.
 type handler func(x *exchange) error
 
 // route is one line of the table of endpoints.
 type route struct {
 	method   string
 	path     string       // {id} at its end stands for one segment
-	action   audit.Action // "" where nobody is behind a request
-	name     string       // in log and metrics, where it has no action
+	action   audit.Action // "" if there is no caller to record
+	name     string       // for log and metrics, if there is no action
 	endpoint spine.Endpoint
 	handle   handler
-	// open: everybody may ask, without a token.
+	// open routes need no token.
 	open bool
 }
 
@@ -30,12 +30,12 @@ type route struct {
 type resource struct {
 	path   []string // its segments; the last may be {id}
 	routes []route
-	allow  string // the Allow header
+	allow  string // the value of the Allow header
 }
 
-// table is the map of the API. It is not an http.ServeMux, since that answers
-// paths with dots and double slashes with redirects; here every path is what
-// it says.
+// table is the map of the API. It is not an http.ServeMux, because that
+// redirects paths with dots and double slashes. Here every path is taken
+// literally.
 type table []*resource
 
 func newTable(routes []route) table {
@@ -51,7 +51,7 @@ func newTable(routes []route) table {
 	return t
 }
 
-// add takes a route up, and with GET the methods that come with it.
+// add adds a route, and the methods that GET implies.
 func (res *resource) add(r route) {
 	res.routes = append(res.routes, r)
 	var methods []string
@@ -68,9 +68,9 @@ func (res *resource) add(r route) {
 	res.allow = strings.Join(append(methods, http.MethodOptions), ", ")
 }
 
-// find returns what a path leads to, and the id in it. Under /STU3/ there is
-// what FHIR may have and this service has not (NotImplemented); everything else
-// is UnknownPath, so are paths with empty or dot segments.
+// find returns the resource of a path, and the id in the path. A resource or
+// operation of FHIR under /STU3/ that this service lacks is NotImplemented.
+// Everything else is UnknownPath, including paths with empty or dot segments.
 func (t table) find(u *url.URL) (res *resource, id string, refusal *refuse.Refusal) {
 	path, ok := segments(u.EscapedPath())
 	if !ok {
@@ -87,8 +87,8 @@ func (t table) find(u *url.URL) (res *resource, id string, refusal *refuse.Refus
 	return nil, "", refuse.UnknownPath()
 }
 
-// segments takes an escaped path apart. It splits first and unescapes then: %2F
-// is no slash. The one trailing slash that counts is that of the base.
+// segments splits an escaped path. It splits before it unescapes, so %2F is not
+// a slash. A trailing slash is allowed only on the base.
 func segments(path string) ([]string, bool) {
 	if path == "/STU3/" {
 		return []string{"STU3", ""}, true
@@ -103,20 +103,20 @@ func segments(path string) ([]string, bool) {
 	return parts, true
 }
 
-// fits tells whether a path leads to the resource, and the id in it.
+// fits reports whether a path leads to the resource, and returns the id in it.
 func (res *resource) fits(path []string) (id string, fits bool) {
 	last := len(res.path) - 1
 	if len(path) != len(res.path) || !slices.Equal(path[:last], res.path[:last]) {
 		return "", false
 	}
-	if res.path[last] == "{id}" { // names with $ and _ are those of operations
+	if res.path[last] == "{id}" { // names with $ and _ belong to operations
 		return path[last], !strings.ContainsAny(path[last][:1], "$_")
 	}
 	return "", path[last] == res.path[last]
 }
 
-// route returns the route of a method. HEAD is GET: the server leaves out the
-// body of the answer.
+// route returns the route of a method. HEAD is treated as GET; the server
+// leaves out the body of the answer.
 func (res *resource) route(method string) (route, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet

@@ -19,15 +19,15 @@ func (a *API) search(x *exchange) error {
 	if err != nil {
 		return refuse.BadRequest("search: expected name=value pairs with & between them and percent-encoding; received another form")
 	}
-	_, _ = readView(values) // which was read before
+	_, _ = readView(values) // already read as a view
 	return a.searchFor(x, values)
 }
 
-// maxForm is how many bytes the form of a search may have.
+// maxForm is the largest size of a search form, in bytes.
 const maxForm = 16 << 10
 
 // searchForm is search with the parameters in the body (STU3, http.html,
-// "search"): logs of URLs, on the way as well, then hold no NHS number.
+// "search"), so that no URL in a log on the way contains an NHS number.
 func (a *API) searchForm(x *exchange) error {
 	const form = "application/x-www-form-urlencoded"
 	if media, _, err := mime.ParseMediaType(x.r.Header.Get("Content-Type")); err != nil || media != form {
@@ -47,8 +47,8 @@ func (a *API) searchForm(x *exchange) error {
 	return a.searchFor(x, values)
 }
 
-// searchFor answers a search with a page of a searchset Bundle, or with how many
-// there are.
+// searchFor answers a search with a page of a searchset Bundle, or with the
+// total.
 func (a *API) searchFor(x *exchange, values url.Values) error {
 	q, err := a.readSearch(x, values)
 	if err != nil {
@@ -72,7 +72,7 @@ func (a *API) searchFor(x *exchange, values url.Values) error {
 	return nil
 }
 
-// count answers a search with its total alone (STU3, search.html, "Page Count").
+// count answers a search with its total only (STU3, search.html, "Page Count").
 func (a *API) count(x *exchange, q store.SubscriptionQuery) error {
 	q.Max, q.After = 0, subscription.ID{}
 	count, err := a.Broker.Count(x.r.Context(), x.caller, q)
@@ -89,8 +89,7 @@ func (a *API) count(x *exchange, q store.SubscriptionQuery) error {
 	return nil
 }
 
-// readSearch reads what to search for: a cursor, which stands alone, or
-// parameters.
+// readSearch reads what to search for: a cursor alone, or parameters.
 func (a *API) readSearch(x *exchange, values url.Values) (store.SubscriptionQuery, error) {
 	cursor, alone := values[pageCursor], len(values) == 1
 	if len(cursor) == 0 {
@@ -114,15 +113,15 @@ func (a *API) readSearch(x *exchange, values url.Values) (store.SubscriptionQuer
 	return q, nil
 }
 
-// pageLink is the address of a page, which looks as this one does.
+// pageLink returns the address of a page with the same view as this one.
 func (a *API) pageLink(x *exchange, q store.SubscriptionQuery) string {
 	values := url.Values{pageCursor: {a.cursors.seal(writeQuery(q), x.caller.ASID)}}
 	x.view.write(values)
 	return x.base + "/STU3/Subscription?" + values.Encode()
 }
 
-// searchset writes the Bundle of a page. It has no total: to know it, every
-// subscription would have to be read.
+// searchset writes the Bundle of a page. It has no total, because counting
+// would need to read every subscription.
 func (a *API) searchset(x *exchange, page []subscription.Subscription, links map[string]string) []byte {
 	w := a.bundle("searchset")
 	for _, relation := range []string{"self", "next"} {

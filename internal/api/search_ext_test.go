@@ -108,7 +108,7 @@ func TestSearchInPages(t *testing.T) {
 	}
 }
 
-// TestSearchKeepsPatientsOutOfLinks: links are logged by whoever follows them.
+// TestSearchKeepsPatientsOutOfLinks: a client's proxies may log the links that it follows.
 func TestSearchKeepsPatientsOutOfLinks(t *testing.T) {
 	fx := newFixture(t)
 	fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
@@ -147,14 +147,14 @@ func TestSearchRefuses(t *testing.T) {
 		"?event=":                 "BAD_REQUEST",
 		"?mailbox=%00":            "BAD_REQUEST",
 		"?event=a,,b":             "BAD_REQUEST",
-		"?event=a%5C,b":           "BAD_REQUEST", // an escaped comma is part of a value, and no code has one
+		"?event=a%5C,b":           "BAD_REQUEST", // an escaped comma is part of the value, and no code contains one
 		"?event=" + strings.Repeat("a,", 50) + "a": "BAD_REQUEST",
 		"?status=active,gone":                      "BAD_REQUEST",
 		"?_pretty=yes":                             "BAD_REQUEST",
 		"?_summary=some":                           "BAD_REQUEST",
 		"?_pretty=true&_pretty=true":               "BAD_REQUEST",
 		"?_elements=status":                        "BAD_REQUEST",
-		"?patient=https://fhir.nhs.uk/Id/nhs-number%5C|" + jack: "BAD_REQUEST", // an escaped bar separates nothing
+		"?patient=https://fhir.nhs.uk/Id/nhs-number%5C|" + jack: "BAD_REQUEST", // an escaped bar does not separate system and number
 		"?_count=-1":   "BAD_REQUEST",
 		"?_count=many": "BAD_REQUEST",
 		"?after=00000000000000000000000000000000": "BAD_REQUEST",
@@ -177,8 +177,9 @@ func TestSearchRefuses(t *testing.T) {
 	fx.silent()
 }
 
-// TestSearchOfAllOrganisations: where the token names no organisation (profile
-// observed), a page holds those of all organisations of the registration.
+// TestSearchOfAllOrganisations: if the token names no organisation (profile
+// observed), a page has the subscriptions of all organisations in the
+// registration.
 func TestSearchOfAllOrganisations(t *testing.T) {
 	fx := newFixture(t, func(c *api.Config) { c.Door.Profile = spine.Observed })
 	made := []string{
@@ -200,8 +201,8 @@ func TestSearchOfAllOrganisations(t *testing.T) {
 	}
 }
 
-// Values with commas between them: any may fit. A search by several patients is
-// a look at each of them.
+// With several values separated by commas, any of them may match. A search for
+// several patients looks at each of them.
 func TestSearchForEither(t *testing.T) {
 	fx := newFixture(t)
 	made := []string{
@@ -237,7 +238,7 @@ func TestSearchForEither(t *testing.T) {
 	}
 }
 
-// TestSearchCounts: the total alone, of all pages and of the caller's own.
+// TestSearchCounts: the total of all pages, without entries, for the caller's own subscriptions.
 func TestSearchCounts(t *testing.T) {
 	fx := newFixture(t)
 	for n := range 3 {

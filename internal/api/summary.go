@@ -6,16 +6,16 @@ import (
 	"nems/internal/fhir"
 )
 
-// summary is which part of a resource a caller wants to see (STU3, search.html,
-// "Summary").
+// summary is the part of a resource that a caller wants to see (STU3,
+// search.html, "Summary").
 type summary string
 
 const (
 	whole       summary = ""
-	summaryOnly summary = "true"  // the elements that STU3 marks so
-	textOnly    summary = "text"  // id, meta, text and what is mandatory
-	dataOnly    summary = "data"  // all but the text
-	countOnly   summary = "count" // of a search: how many there are
+	summaryOnly summary = "true"  // the elements that STU3 marks for it
+	textOnly    summary = "text"  // id, meta, text and the mandatory elements
+	dataOnly    summary = "data"  // everything except the text
+	countOnly   summary = "count" // for searches: the total
 )
 
 // summaries are the values of _summary.
@@ -23,18 +23,18 @@ var summaries = map[string]summary{
 	"false": whole, "true": summaryOnly, "text": textOnly, "data": dataOnly, "count": countOnly,
 }
 
-// shape is what of a resource type stays in its summaries.
+// shape says which parts of a resource type are in its summaries.
 type shape struct {
-	// mandatory are the top elements that STU3 wants at least once, by their
-	// cardinality or by an invariant.
+	// mandatory are the top-level elements that STU3 requires, by cardinality
+	// or by an invariant.
 	mandatory []string
-	// omitted are the elements, as paths from the top, that STU3 does not mark
-	// as part of a summary and does not want there.
+	// omitted are the paths of elements that STU3 does not mark for the summary
+	// and that the summary must leave out.
 	omitted []string
 }
 
-// shapes are those of the resources that can be read here (STU3's definitions of
-// the two). All elements of a Subscription are part of its summary.
+// shapes has the resource types that can be read here (from STU3's definitions).
+// All elements of a Subscription are part of its summary.
 var shapes = map[string]shape{
 	"Subscription": {mandatory: []string{"status", "reason", "criteria", "channel"}},
 	"CapabilityStatement": {
@@ -46,15 +46,15 @@ var shapes = map[string]shape{
 	},
 }
 
-// of writes the part of a resource that the summary has, marked as such, so that
-// nobody takes it for the whole. Searches of countOnly have no resources.
+// of writes the part of a resource that belongs to the summary, with a tag that
+// says so. Searches with countOnly have no resources.
 func (s summary) of(xml []byte) []byte {
 	if s == whole {
 		return xml
 	}
 	doc, _, err := fhir.ParseXML(xml)
 	if err != nil {
-		return xml // what we write ourselves is well formed
+		return xml // cannot happen: what we write is well formed
 	}
 	root := doc.Root()
 	w := fhir.NewWriter(root.Name())
@@ -70,7 +70,7 @@ func (s summary) of(xml []byte) []byte {
 	return w.Bytes()
 }
 
-// copy writes an element, and of its content what the summary has.
+// copy writes an element, with the part of its content that belongs to the summary.
 func (s summary) copy(w *fhir.Writer, n fhir.Node, shape shape, path string, xml []byte) {
 	switch {
 	case s == dataOnly && path == "text":
@@ -88,7 +88,7 @@ func (s summary) copy(w *fhir.Writer, n fhir.Node, shape shape, path string, xml
 	}
 }
 
-// writeSubsetted writes meta with the tag SUBSETTED behind what it has.
+// writeSubsetted writes meta with the tag SUBSETTED added at its end.
 func writeSubsetted(w *fhir.Writer, meta fhir.Node, xml []byte) {
 	w.Open("meta")
 	for child := range meta.Children() {

@@ -7,24 +7,24 @@ import (
 	"nems/internal/spine"
 )
 
-// Names of the parameters that say how an answer is to look (STU3, http.html,
-// "General Parameters"). They may come with every request; a blank one counts
-// as absent.
+// Names of the parameters for the form of an answer (STU3, http.html, "General
+// Parameters"). Every request may have them. A blank one counts as absent.
 const (
 	inFormat  = "_format"
 	asPretty  = "_pretty"
 	asSummary = "_summary"
 )
 
-// view is how the caller wants to see the answer.
+// view is the form in which the caller wants to see the answer.
 type view struct {
-	format  string // "" leaves it to the Accept header
+	format  string // "" means that the Accept header decides
 	pretty  bool
 	summary summary
 }
 
-// readView takes the parameters of a view out of all the parameters. A refusal
-// comes with what could be read, so that it is itself answered as was asked.
+// readView removes the parameters of a view from all parameters. With a refusal
+// it also returns what could be read, so that the refusal is answered in the
+// requested form.
 func readView(values url.Values) (v view, refusal *refuse.Refusal) {
 	for _, name := range []string{inFormat, asPretty, asSummary} {
 		all := values[name]
@@ -69,7 +69,7 @@ func (v view) write(values url.Values) {
 	}
 }
 
-// over lays a view that a form asks for over that of the URL.
+// over combines the view of a form with that of the URL. The form's takes precedence.
 func (v view) over(url view) view {
 	if v.format == "" {
 		v.format = url.format
@@ -81,18 +81,18 @@ func (v view) over(url view) view {
 	return v
 }
 
-// look reads the view that the URL asks for, and the media type of the answer as
-// long as no endpoint has been found that would have its own. What is wrong with
-// the view is answered once the caller is known.
+// look reads the view from the URL, and a media type for the answer in case no
+// endpoint is found that would choose one. Errors in the view are answered once
+// the caller is known.
 func (x *exchange) look() {
-	values, err := url.ParseQuery(x.r.URL.RawQuery) // with the pairs that can be read
+	values, err := url.ParseQuery(x.r.URL.RawQuery) // contains the pairs that could be read
 	x.view, x.viewWrong = readView(values)
 	x.queried = err != nil || len(values) > 0
 	x.media, _ = spine.Negotiate(x.r.Header, x.view.format, spine.EndpointRead)
 }
 
-// lookAgain reads the view that a form asks for and takes its parameters out of
-// the form.
+// lookAgain reads the view from a form and removes its parameters from the
+// form.
 func (x *exchange) lookAgain(form url.Values) *refuse.Refusal {
 	v, refusal := readView(form)
 	if x.view = v.over(x.view); refusal != nil {

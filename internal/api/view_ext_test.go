@@ -40,8 +40,8 @@ func (fx *fixture) reads(id string) map[string]func(query string) *httptest.Resp
 	}
 }
 
-// TestFormat: every form of _format that STU3 names wins over the Accept header,
-// in answers and in refusals.
+// TestFormat: every form of _format that STU3 names takes precedence over the
+// Accept header, in answers and refusals.
 func TestFormat(t *testing.T) {
 	fx := newFixture(t)
 	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
@@ -91,7 +91,7 @@ func TestFormat(t *testing.T) {
 	refused(t, fx.send(publish), 415, "UNSUPPORTED_MEDIA_TYPE")
 }
 
-// TestPretty: the same resource, in lines.
+// TestPretty: the same resource, on several lines.
 func TestPretty(t *testing.T) {
 	fx := newFixture(t)
 	created := fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction,
@@ -117,7 +117,7 @@ func TestPretty(t *testing.T) {
 	}
 }
 
-// canonical writes a resource without what is between its tags.
+// canonical writes a resource without the text between its tags.
 func canonical(n fhir.Node) string {
 	var b strings.Builder
 	b.WriteString("(" + n.Name() + "=" + n.Value())
@@ -127,8 +127,8 @@ func canonical(n fhir.Node) string {
 	return b.String() + ")"
 }
 
-// TestSummary: which elements are there, and that the resource says that it is
-// not whole.
+// TestSummary: which elements a summary has, and that the resource says that it
+// is not complete.
 func TestSummary(t *testing.T) {
 	fx := newFixture(t)
 	id := fx.subscribe(leeds, "MAILBOX1234", about(jack, vaccine))
@@ -184,8 +184,9 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// TestContactsAreKept: the first that is an organisation owns the subscription,
-// the others come back as they were sent, in either format.
+// TestContactsAreKept: the first contact that is an organisation owns the
+// subscription, and the others are returned as they were sent, in either
+// format.
 func TestContactsAreKept(t *testing.T) {
 	fx := newFixture(t)
 	mail := `<contact><system value="email"/><value value="events@example.org"/><rank value="2"/></contact>`
@@ -210,7 +211,7 @@ func TestContactsAreKept(t *testing.T) {
 	refused(t, fx.send(fx.request(leeds, "POST", "/STU3/Subscription", access.CreateInteraction, none)), 422, "INVALID_RESOURCE")
 }
 
-// TestOptionsOnTheBase answers the CapabilityStatement to everybody.
+// TestOptionsOnTheBase: OPTIONS on the base returns the CapabilityStatement to everybody.
 func TestOptionsOnTheBase(t *testing.T) {
 	fx := newFixture(t)
 	for _, path := range []string{"/STU3", "/STU3/"} {
@@ -224,8 +225,8 @@ func TestOptionsOnTheBase(t *testing.T) {
 	refused(t, fx.send(r), 415, "UNSUPPORTED_MEDIA_TYPE")
 }
 
-// TestChallenge: a refused token, or none, is answered with what would be let in
-// (RFC 6750, section 3), and with nothing of the token.
+// TestChallenge: a refused or missing token is answered with a challenge that
+// says what is needed (RFC 6750, section 3), and repeats nothing of the token.
 func TestChallenge(t *testing.T) {
 	fx := newFixture(t)
 	token := func(change func(*jwt.Token)) string {

@@ -13,20 +13,20 @@ import (
 	"nems/internal/subscription"
 )
 
-// MaxBatch is the most entries that a batch may have.
+// MaxBatch is the largest number of entries in a batch.
 const MaxBatch = 1000
 
-// batchCommit is how many entries share a commit. The store's one writer is
-// busy with nothing else meanwhile: larger groups would make publishers wait,
-// smaller ones pay for more commits.
+// batchCommit is how many entries share a commit. It occupies the store's
+// single writer: larger groups would delay publishers, smaller ones would need
+// more commits.
 const batchCommit = 250
 
-// Step is what became of one entry of a batch.
+// Step is the outcome of one entry of a batch.
 type Step struct {
-	// Action is ActionSubscribe or ActionDelete; ActionBatch for an entry that
-	// asks for neither.
+	// Action is ActionSubscribe or ActionDelete, or ActionBatch for an entry
+	// that requests neither.
 	Action audit.Action
-	// Subscription is the one created; of one deleted, what was read of it
+	// Subscription is the created one, or the deleted one as it was read
 	// before.
 	Subscription subscription.Subscription
 	Notices      []refuse.Issue
@@ -34,7 +34,7 @@ type Step struct {
 	Err error
 }
 
-// batch is a batch on its way. Its broker remembers what entries have in
+// batch is a batch being processed. Its broker remembers what entries have in
 // common.
 type batch struct {
 	*Broker
@@ -42,13 +42,14 @@ type batch struct {
 	at      time.Time
 	entries []batchEntry
 	steps   []Step
-	listed  int // issues of entries that were refused
+	listed  int // how many issues of refused entries are already listed
 }
 
 // Batch creates and deletes many subscriptions (an extension). Every entry is
-// checked and answered as if it had come alone; the order of the steps is that
-// of the entries. Deletions are done before creations, so that an entry can
-// replace what another one takes away. An error means that nothing was done.
+// checked and answered as if it had come alone. The steps are in the order of
+// the entries. Deletions are done before creations, so that an entry can
+// replace a subscription that another entry deletes. An error means that
+// nothing was done.
 func (b *Broker) Batch(ctx context.Context, caller access.Caller, body []byte) ([]Step, error) {
 	entries, err := readBatch(body, caller.Body)
 	if err != nil {
@@ -71,8 +72,8 @@ func (b *Broker) Batch(ctx context.Context, caller access.Caller, body []byte) (
 	return w.steps, nil
 }
 
-// inGroups prepares entries and commits those that passed in groups. One group
-// is prepared while the one before it is being committed.
+// inGroups prepares entries and commits in groups those that passed. One group
+// is prepared while the previous one is being committed.
 func inGroups(entries []int, prepare func(int) bool, commit func([]int)) {
 	done := make(chan struct{})
 	close(done)
@@ -80,7 +81,7 @@ func inGroups(entries []int, prepare func(int) bool, commit func([]int)) {
 		passed := slices.DeleteFunc(slices.Clone(group), func(i int) bool { return !prepare(i) })
 		<-done
 		if len(passed) == 0 {
-			continue // done stays closed
+			continue // nothing to commit; done stays closed
 		}
 		done = make(chan struct{})
 		go func(done chan<- struct{}) {
@@ -109,8 +110,8 @@ func (w *batch) prepareCreations(ctx context.Context) func(int) bool {
 	}
 }
 
-// maxListed bounds the answer to a batch: entries that are refused later tell
-// their first issue alone.
+// maxListed limits the answer to a batch: entries that are refused after that
+// many issues list only their first one.
 const maxListed = 200
 
 func (w *batch) shorten(err error) error {
@@ -178,8 +179,8 @@ func (w *batch) delete(ctx context.Context, group []int) {
 	}
 }
 
-// remembering returns a broker that asks for each mailbox once: the entries of
-// a batch mostly share theirs. It is for one goroutine.
+// remembering returns a broker that looks each mailbox up once, because the
+// entries of a batch usually share one. It is for one goroutine.
 func (b *Broker) remembering() *Broker {
 	c := *b
 	c.Mailboxes = remembered{b.Mailboxes, map[string]store.Mailbox{}}

@@ -14,15 +14,15 @@ import (
 
 // batchEntry is one entry of a batch as it was read.
 type batchEntry struct {
-	action   audit.Action // that of the Step
-	id       string       // of what is to be deleted
+	action   audit.Action // the action of the Step
+	id       string       // of the subscription to delete
 	resource fhir.Node
 	findings []fhir.Finding // about its structure
-	refused  error          // a *refuse.Refusal: the entry asks for nothing that can be done
+	refused  error          // a *refuse.Refusal, if the entry requests nothing that can be done
 }
 
-// readBatch takes a Bundle of type batch apart. What is wrong with one entry
-// stays with that entry; what is wrong with the Bundle refuses all.
+// readBatch reads a Bundle of type batch. A mistake in one entry concerns only
+// that entry; a mistake in the Bundle refuses everything.
 func readBatch(body []byte, media access.Media) ([]batchEntry, error) {
 	doc, findings, err := readDocument(body, media)
 	if err != nil {
@@ -46,15 +46,15 @@ func readBatch(body []byte, media access.Media) ([]batchEntry, error) {
 		entries = append(entries, readEntry(n, byEntry[i]))
 		if i >= unjudged && entries[i].refused == nil {
 			entries[i].refused = refuse.InvalidResource(refuse.ResourceIssue("error", "",
-				"this entry was not looked at, since those before it have too many faults; mend them first", n.Expression(), n.Location()))
+				"this entry was not checked, because the entries before it have too many faults; correct those first", n.Expression(), n.Location()))
 		}
 	}
 	return entries, nil
 }
 
-// assign sorts the findings of a Bundle by the entry that they are about. own
-// are the Bundle's. Findings are capped: the entries from unjudged on may have
-// some that are not listed.
+// assign sorts the findings of a Bundle by the entry that they concern. own are
+// those of the Bundle itself. Findings are capped, so the entries from unjudged
+// on may have more than are listed.
 func assign(findings []fhir.Finding, media access.Media) (own []fhir.Finding, byEntry map[int][]fhir.Finding, unjudged int) {
 	byEntry, unjudged = map[int][]fhir.Finding{}, math.MaxInt
 	last := -1
@@ -66,8 +66,8 @@ func assign(findings []fhir.Finding, media access.Media) (own []fhir.Finding, by
 			unjudged = min(unjudged, last+1)
 			last = -1
 		case !ok, !inside && media.Format == access.JSON:
-			// An entry that is no object is not in the XML made of the JSON:
-			// from there on the numbers would not agree.
+			// An entry that is not an object is missing in the XML made from
+			// the JSON, so the numbers would differ from there on.
 			own = append(own, f)
 		default:
 			byEntry[entry] = append(byEntry[entry], f)
@@ -77,8 +77,9 @@ func assign(findings []fhir.Finding, media access.Media) (own []fhir.Finding, by
 	return own, byEntry, unjudged
 }
 
-// entryOf reads the number of the entry out of a path such as
-// Bundle.entry[17].resource. inside: the path goes on behind the entry.
+// entryOf reads the number of the entry from a path such as
+// Bundle.entry[17].resource. inside says that the path continues after the
+// entry.
 func entryOf(expression string) (entry int, inside, ok bool) {
 	rest, found := strings.CutPrefix(expression, "Bundle.entry[")
 	digits, rest, closed := strings.Cut(rest, "]")
@@ -86,8 +87,8 @@ func entryOf(expression string) (entry int, inside, ok bool) {
 	return entry, rest != "", found && closed && err == nil
 }
 
-// readEntry reads what an entry asks for: POST of a Subscription or DELETE of
-// one, without conditions.
+// readEntry reads what an entry requests: POST or DELETE of a Subscription,
+// without conditions.
 func readEntry(n fhir.Node, findings []fhir.Finding) batchEntry {
 	request := n.Child("request")
 	e := batchEntry{action: audit.ActionBatch, resource: n.Child("resource").Resource(), findings: findings}

@@ -30,8 +30,8 @@ func TestEntryOf(t *testing.T) {
 	}
 }
 
-// TestAssign: a capped list of findings says nothing of the entries behind the
-// last one listed, be the list the only one or one of two.
+// TestAssign: a capped list of findings says nothing about the entries after
+// the last listed one, whether it is the only list or one of two.
 func TestAssign(t *testing.T) {
 	at := func(expression string) fhir.Finding {
 		return fhir.Finding{Severity: fhir.Error, Expression: expression}
@@ -54,8 +54,8 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// FuzzReadBatch takes anything for a batch: it is refused, or has entries that
-// each ask for one thing or are refused on their own.
+// FuzzReadBatch reads anything as a batch. It is refused, or each of its
+// entries requests one thing or is refused by itself.
 func FuzzReadBatch(f *testing.F) {
 	f.Add([]byte(`<Bundle xmlns="http://hl7.org/fhir"><type value="batch"/><entry><resource><Subscription><status value="requested"/><reason value="r"/><criteria value="c"/><channel><type value="message"/></channel></Subscription></resource><request><method value="POST"/><url value="Subscription"/></request></entry></Bundle>`), false)
 	f.Add([]byte(`{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"DELETE","url":"Subscription/1"}},null]}`), true)
@@ -88,8 +88,8 @@ func FuzzReadBatch(f *testing.F) {
 	})
 }
 
-// TestAnswersToBatchesAreBounded: entries that are refused when much was said
-// already tell their first issue and how many more there are.
+// TestAnswersToBatchesAreBounded: entries that are refused after many issues
+// were listed have only their first issue and the number of the others.
 func TestAnswersToBatchesAreBounded(t *testing.T) {
 	var w batch
 	all := refuse.InvalidResource(make([]refuse.Issue, 40)...)

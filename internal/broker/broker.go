@@ -1,9 +1,10 @@
-// Package broker is the heart of the service: it takes event messages and
-// subscriptions from callers that the front door has let in, and owns the
-// order in which they are checked and kept.
+// Package broker is the heart of the service. It accepts event messages and subscriptions from
+// callers that the front door has admitted, and decides the order in which they are checked and
+// stored.
 //
-// Every refusal it returns is a *refuse.Refusal. Any other error is temporary
-// (store.ErrBusy, store.ErrUnknown, when subscribing directory.ErrAway: try again) or a defect.
+// Every refusal that it returns is a *refuse.Refusal. Any other error is temporary
+// (store.ErrBusy, store.ErrUnknown, and when subscribing directory.ErrAway), so that the caller
+// may try again, or a defect.
 package broker
 
 import (
@@ -17,65 +18,66 @@ import (
 	"nems/internal/subscription"
 )
 
-// Journal keeps events and subscriptions. Every method that changes something
+// Journal stores events and subscriptions. Every method that changes something
 // returns after the change, with its audit entry, is on disk. Publish,
 // subscribe and delete are linearizable across all nodes: an event accepted
-// after Subscribe returned is matched against it, one accepted after Delete
-// returned never is. Safe for concurrent use.
+// after Subscribe returned is matched against the subscription, one accepted
+// after Delete returned is not. Safe for concurrent use.
 type Journal interface {
 	// AcceptEvent records an event, its matches and its deliveries in one
-	// transaction. An idempotency key that came with the same bytes before gives
-	// the first event's receipt, and nothing is delivered again. With other bytes
-	// it is store.ErrKeyReused.
+	// transaction. If the idempotency key was used before with the same bytes, it
+	// returns the first event's receipt and delivers nothing again. If it was
+	// used with other bytes, it returns store.ErrKeyReused.
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
-	// Subscribe keeps a subscription. It returns *store.DuplicateError when its
-	// owner has an equal one that has not ended, store.ErrNotFound when there is no
-	// such mailbox, and *store.QuotaError when the owner has as many as it may.
+	// Subscribe stores a subscription. It returns *store.DuplicateError when its
+	// owner has an equal one that has not ended, store.ErrNotFound when the mailbox
+	// does not exist, and *store.QuotaError when the owner has as many as allowed.
 	Subscribe(ctx context.Context, s subscription.Subscription, entry audit.Entry) error
 	// Subscription returns a subscription that was not deleted, or
-	// store.ErrNotFound. One that has ended has status off. One whose stored
-	// criteria cannot be read comes with their text alone, and matches no more.
+	// store.ErrNotFound. One that has ended has status off. If its stored
+	// criteria cannot be read, it has only their text, and matches nothing any
+	// more.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	// Delete removes a subscription; store.ErrNotFound when there is none.
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
-	// NextPosition hands out the id of the next event. Nothing else in the system
-	// has it, and it is larger than all that this node handed out before, also when
-	// the clock is set.
+	// NextPosition returns the id of the next event. It is unique in the system,
+	// and larger than all ids that this node returned before, even if the clock is
+	// set back.
 	NextPosition() store.EventID
-	// Moment is when an id was handed out: the moment of an event's acceptance.
+	// Moment returns when an id was issued: the moment of the event's acceptance.
 	Moment(id store.EventID) time.Time
 	Backlog
 	Shelf
 	Changes
 }
 
-// Mailboxes finds the MESH mailboxes that copies can go to. Safe for concurrent
-// use.
+// Mailboxes finds the MESH mailboxes to which copies can go. Safe for
+// concurrent use.
 type Mailboxes interface {
-	// Mailbox finds a mailbox by its id, without regard to case; store.ErrNotFound
-	// when there is none.
+	// Mailbox finds a mailbox by its id, without regard to case. It returns
+	// store.ErrNotFound when there is none.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 }
 
-// Config is what a Broker is made of. Every field but Learner is needed.
+// Config is what a Broker needs. Every field except Learner is required.
 type Config struct {
 	Journal   Journal
 	Mailboxes Mailboxes
-	// Catalogue returns the event types as of now: life cycles change while
-	// the service runs.
+	// Catalogue returns the current event types, because life cycles change
+	// while the service runs.
 	Catalogue     func() *catalogue.Catalogue
 	Patients      directory.Patients
 	Organisations directory.Organisations
 	Postcodes     directory.Postcodes
-	// Learner is Patients where they learn from the events of the Spine; nil
-	// where they do not.
+	// Learner is Patients if it learns from the events of the Spine, otherwise
+	// nil.
 	Learner Learner
-	// Record takes entries of the audit that tell of no change in the journal.
+	// Record adds audit entries that belong to no change of the journal.
 	Record func(audit.Entry)
-	// Level is what publishing enforces: standard or strict.
+	// Level is the level that publishing enforces: standard or strict.
 	Level catalogue.Level
-	// AcceptUnknownPatients matches an event of a patient that the directory
-	// does not have on what the message carries, instead of refusing it.
+	// AcceptUnknownPatients matches an event of an unknown patient on what the
+	// message carries, instead of refusing it.
 	AcceptUnknownPatients bool
 	// ManualActivation leaves new subscriptions in status requested until an
 	// operator approves them.

@@ -12,8 +12,8 @@ import (
 	"nems/internal/refuse"
 )
 
-// TestNothingIsDoneForWhoHasGone: neither publishing nor subscribing goes on when
-// nobody waits for the answer.
+// TestNothingIsDoneForWhoHasGone: neither publishing nor subscribing continues
+// when nobody waits for the answer.
 func TestNothingIsDoneForWhoHasGone(t *testing.T) {
 	fx := newFixture(t)
 	registered, _, err := fx.patients.System(t.Context(), publisher)
@@ -37,8 +37,8 @@ func TestNothingIsDoneForWhoHasGone(t *testing.T) {
 	}
 }
 
-// TestPlacesOfAPatientAreBounded: each costs a look-up, and a key that is matched
-// while others wait. Repeated ones cost nothing.
+// TestPlacesOfAPatientAreBounded: each place costs a look-up, and a key to match
+// while others wait. Repeated places cost nothing.
 func TestPlacesOfAPatientAreBounded(t *testing.T) {
 	fx := newFixture(t)
 	message := string(fx.messageAbout("pds-change-of-address-1", example.Patient{}))

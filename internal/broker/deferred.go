@@ -16,33 +16,33 @@ import (
 	"nems/internal/store"
 )
 
-// Backlog keeps the events that were accepted while the patient directory was
-// away. Safe for concurrent use, also by several nodes.
+// Backlog stores the events that were accepted while the patient directory
+// could not be reached. Safe for concurrent use, also by several nodes.
 type Backlog interface {
-	// PendingEvents returns up to max events after one that wait, oldest first.
+	// PendingEvents returns up to max waiting events after the given one, oldest first.
 	PendingEvents(ctx context.Context, after store.EventID, max int) ([]store.EventID, error)
 	// EventMessage returns the message of an event as it was published. It returns
 	// store.ErrNotFound when there is no such event, and store.ErrDamaged when the
-	// bytes no longer have the SHA-256 that was recorded at its acceptance.
+	// bytes no longer have the SHA-256 recorded at acceptance.
 	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
 	// RouteEvent matches an event against the subscriptions that were active at its
-	// acceptance and have not ended since, and files its copies, in one
-	// transaction; store.ErrNotFound when the event waits no longer.
+	// acceptance and have not ended since, and writes its copies, in one
+	// transaction. It returns store.ErrNotFound when the event no longer waits.
 	RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, error)
 }
 
-// pendingPage is how many waiting events are asked for at a time, mostAway after
-// how many failures in a row the directory counts as away: a single patient whose
-// record it cannot give must not hold up the others.
+// pendingPage is how many waiting events are read at a time. After mostAway
+// failures in a row the directory counts as unreachable; a single patient whose
+// record cannot be had must not hold up the others.
 const (
 	pendingPage = 100
 	mostAway    = 10
 )
 
 // RouteDeferred routes the events that wait for the patient directory, oldest
-// first, and says how many. It stops with directory.ErrAway when the directory
-// still is, and at the first error of the store. An event whose patient alone
-// cannot be had is left for the next time.
+// first, and returns how many. It stops with directory.ErrAway while the
+// directory cannot be reached, and at the first error of the store. If only one
+// event's patient cannot be looked up, that event is left for the next time.
 func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
 	away := 0
 	for after := store.EventID(0); ; {
@@ -53,7 +53,7 @@ func (b *Broker) RouteDeferred(ctx context.Context) (routed int, err error) {
 		for _, id := range waiting {
 			err := b.routeDeferred(ctx, id)
 			switch {
-			case errors.Is(err, store.ErrNotFound): // another node was first
+			case errors.Is(err, store.ErrNotFound): // another node was faster
 			case errors.Is(err, directory.ErrAway) && away+1 < mostAway:
 				away++
 			case err != nil:
@@ -83,9 +83,9 @@ func (b *Broker) routeDeferred(ctx context.Context, id store.EventID) error {
 	return err
 }
 
-// lookUp reads the accepted message again and fills in who it is about, or why
-// it cannot be routed. Its publisher was answered long ago: what would have
-// been a refusal then is now for an operator to see.
+// lookUp reads the accepted message again and fills in whom it is about, or why
+// it cannot be routed. Its publisher was answered long ago, so a refusal now is
+// for an operator to see.
 func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) error {
 	doc, _, err := fhir.ParseXML(message)
 	if err != nil {
@@ -95,7 +95,7 @@ func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) e
 	e, _ := event.Read(doc)
 	number, err := nhs.ParseNHSNumber(e.Routing.NHSNumber)
 	if err != nil {
-		number = nhs.NHSNumber{} // a birth: publishing lets nothing else pass
+		number = nhs.NHSNumber{} // a birth: publishing lets no other event pass without a number
 	}
 	r.Audit.EventType, r.Audit.Patient = e.Code, number
 	route, err := b.locate(ctx, &e, number)
@@ -114,8 +114,8 @@ func (b *Broker) lookUp(ctx context.Context, message []byte, r *store.Routing) e
 	return nil
 }
 
-// unroutable keeps the event from making copies. code is the Spine code that a
-// publisher would have got.
+// unroutable prevents the event from making copies. code is the Spine code that
+// a publisher would have got.
 func unroutable(r *store.Routing, code refuse.Code, why string) {
 	r.Refusal, r.Audit.Outcome, r.Audit.Status = why, string(code), 0
 }

@@ -11,11 +11,11 @@ import (
 	"nems/internal/subscription"
 )
 
-// A patient whose record cannot be had does not hold up the others; a directory
-// that gives none is not asked for all of them.
+// A patient whose record cannot be had does not hold up the others. A directory
+// that returns no record is not asked for all of them.
 func TestRouteDeferredWhileSomeAreAway(t *testing.T) {
 	for name, c := range map[string]struct {
-		waiting string // of each event: is the patient's record away, or there?
+		waiting string // for each event: is the patient's record unreachable, or available?
 		routed  int
 		err     error
 	}{
@@ -40,8 +40,8 @@ func TestRouteDeferredWhileSomeAreAway(t *testing.T) {
 	}
 }
 
-// A change that waited for PDS is routed by what it carries, though PDS, back
-// again, shows the old record still.
+// A change that waited for PDS is routed by what it carries, even though PDS
+// still shows the old record when it is back.
 func TestDeferredChangeIsNewerThanTheRecord(t *testing.T) {
 	fx := newFixture(t)
 	fx.journal.waiting[1] = fx.messageAbout(changeOfGP, example.Patient{Practice: newPractice})

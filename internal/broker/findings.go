@@ -10,12 +10,12 @@ import (
 	"nems/internal/refuse"
 )
 
-// maxIssues limits an OperationOutcome: whoever sends nonsense gets the first
-// findings and the number of the others.
+// maxIssues limits an OperationOutcome: nonsense gets the first findings and
+// the number of the others.
 const maxIssues = 50
 
-// judge notes the warnings among the findings and refuses the message when
-// there is an error among them.
+// judge keeps the warnings among the findings, and refuses the message if there
+// is an error among them.
 func (p *publication) judge(findings []fhir.Finding) error {
 	if slices.ContainsFunc(findings, isError) {
 		return refuse.InvalidResource(Issues(findings)...)
@@ -26,13 +26,13 @@ func (p *publication) judge(findings []fhir.Finding) error {
 
 func isError(f fhir.Finding) bool { return f.Severity == "error" || f.Severity == "fatal" }
 
-// isReferenceNotFound picks the references that lead nowhere.
+// isReferenceNotFound selects the references that lead nowhere.
 func isReferenceNotFound(f fhir.Finding) bool {
 	return isError(f) && (f.Rule == fhir.RuleLocalReference || f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-"))
 }
 
-// isStranger picks what refuses Patient resources that are not the patient of
-// the routing demographics.
+// isStranger selects findings that refuse Patient resources other than the
+// routing patient.
 func isStranger(f fhir.Finding) bool {
 	return isError(f) && strings.HasPrefix(f.Rule, catalogue.PatientRouting)
 }
@@ -47,10 +47,9 @@ func pick(findings []fhir.Finding, wanted func(fhir.Finding) bool) []fhir.Findin
 	return out
 }
 
-// Issues renders findings, errors before warnings, at most maxIssues of them
-// and then how many more there are. They have the issue type that the Spine's
-// table gives INVALID_RESOURCE (decision 1), not the finer one that a
-// finding knows.
+// Issues renders findings: errors before warnings, at most maxIssues, then how
+// many more there are. Their issue type is the one that the Spine's table has
+// for INVALID_RESOURCE (decision 1), not the finding's own, more specific one.
 func Issues(findings []fhir.Finding) []refuse.Issue {
 	findings = slices.Clone(findings)
 	slices.SortStableFunc(findings, func(a, b fhir.Finding) int {
@@ -77,6 +76,6 @@ func Issues(findings []fhir.Finding) []refuse.Issue {
 
 // moreIssues ends a list that was cut.
 func moreIssues(more int) refuse.Issue {
-	text := fmt.Sprintf("%d more findings are not listed; mend these first", more)
+	text := fmt.Sprintf("%d more findings are not listed; correct these first", more)
 	return refuse.ResourceIssue("information", "informational", text, "", "")
 }

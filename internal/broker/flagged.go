@@ -11,9 +11,9 @@ import (
 	"nems/internal/store"
 )
 
-// Flagged tells whether the patient of an event has been flagged since the event
-// was accepted (decision 13): no further copy of it may leave. A patient whom the
-// directory does not have is not flagged.
+// Flagged reports whether the patient of an event was flagged after the event was
+// accepted (decision 13). Then no further copy may be delivered. A patient whom
+// the directory does not have is not flagged.
 func (b *Broker) Flagged(ctx context.Context, e store.Event) (bool, error) {
 	patient := patientIn(e)
 	if patient.IsZero() {
@@ -26,8 +26,8 @@ func (b *Broker) Flagged(ctx context.Context, e store.Event) (bool, error) {
 	return record.Withheld(), err
 }
 
-// patientIn is who was stored with an event, or else who is named in its message:
-// earlier versions of this program stored nobody.
+// patientIn returns the patient stored with an event, or else the one in its
+// message, because earlier versions of this program stored none.
 func patientIn(e store.Event) nhs.NHSNumber {
 	if e.Patient != nil {
 		return *e.Patient
@@ -40,9 +40,9 @@ func patientIn(e store.Event) nhs.NHSNumber {
 	return patientOf(&facts)
 }
 
-// patientOf is whose record says whether an event may flow: that of the routing
-// number, or the baby's in a birth without the mother's; zero when neither can
-// be read.
+// patientOf returns the patient whose record decides whether an event may be
+// delivered: the routing number's, or the baby's in a birth without the
+// mother's number. It is zero when neither can be read.
 func patientOf(e *event.Event) nhs.NHSNumber {
 	number, err := nhs.ParseNHSNumber(e.Routing.NHSNumber)
 	if err != nil && e.Code == event.BirthNotification {

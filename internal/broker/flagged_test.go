@@ -10,8 +10,8 @@ import (
 	"nems/internal/store"
 )
 
-// TestFlagged: whoever is stored with an event is asked for, and only where an
-// earlier version stored nobody, whoever its message names.
+// TestFlagged: the stored patient is looked up. Only if an earlier version
+// stored none, the patient in the message is.
 func TestFlagged(t *testing.T) {
 	fx := newFixture(t)
 	const jack, sensitive, invalid, unknown = "9912003888", "9990000026", "9990000034", "9990000018"

@@ -17,31 +17,31 @@ import (
 )
 
 // Learner is a directory of patients that learns from the events of the Spine.
-// Each node may have one of its own. Safe for concurrent use.
+// Each node may have its own. Safe for concurrent use.
 type Learner interface {
-	// Learn applies changes and says how many records are others now. What is
-	// older than what is known changes nothing, so that it can be repeated.
+	// Learn applies changes and returns how many records differ now. A change
+	// older than what is known has no effect, so Learn can be repeated.
 	Learn(ctx context.Context, changes []directory.Change) (int, error)
-	// Mark is up to where the changes of a journal are learnt; SetMark keeps it,
-	// once they are. It is 0 at first.
+	// Mark returns up to where the changes of a journal were learnt, 0 at first.
+	// SetMark stores it, after they were learnt.
 	Mark(ctx context.Context) (int64, error)
 	SetMark(ctx context.Context, mark int64) error
 }
 
 // Changes are the accepted events that change patients' records.
 type Changes interface {
-	// PatientChanges returns up to about max of them from a mark on, in the order
-	// of their commits, none left out however nodes commit side by side. A mark that
-	// lies beyond the last commit is another database's: the page begins with the
-	// first.
+	// PatientChanges returns about max changes from a mark on, in the order of their
+	// commits. None is left out, even when nodes commit concurrently. A mark beyond
+	// the last commit comes from another database; then the page begins with the
+	// first change.
 	PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error)
 }
 
-// changesPage is how many changes are asked for at a time.
+// changesPage is how many changes are read at a time.
 const changesPage = 500
 
-// learnNow has the directory know at once, before the publisher is answered,
-// what it would hear from CatchUp: that is also who makes good what fails here.
+// learnNow teaches the directory at once, before the publisher is answered,
+// what CatchUp would teach it later. If it fails here, CatchUp repeats it.
 func (b *Broker) learnNow(ctx context.Context, id store.EventID, e *event.Event) {
 	if b.Learner != nil && fromSpine(e.Code) {
 		crashpoint.Hit(crashpoint.Learn)
@@ -49,8 +49,8 @@ func (b *Broker) learnNow(ctx context.Context, id store.EventID, e *event.Event)
 	}
 }
 
-// CatchUp has the directory learn what has been accepted since it last did, by
-// whichever node, and says how many events that were.
+// CatchUp teaches the directory what any node has accepted since its mark, and
+// returns how many events that were.
 func (b *Broker) CatchUp(ctx context.Context) (learnt int, err error) {
 	mark, err := b.Learner.Mark(ctx)
 	if err != nil {
@@ -77,18 +77,18 @@ func (b *Broker) CatchUp(ctx context.Context) (learnt int, err error) {
 	return learnt, nil
 }
 
-// learnAgain reads an accepted event's message again.
+// learnAgain reads the message of an accepted event again.
 func (b *Broker) learnAgain(ctx context.Context, id store.EventID) error {
 	message, err := b.Journal.EventMessage(ctx, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDamaged) {
-		return nil // purged since, or found by who checks the store
+		return nil // purged since, or damaged, which the store's checks report
 	}
 	if err != nil {
 		return err
 	}
 	doc, _, err := fhir.ParseXML(message)
 	if err != nil {
-		return nil //nolint:nilerr // it was accepted: what cannot be read says nothing
+		return nil //nolint:nilerr // the event was accepted, so a message that cannot be read teaches nothing
 	}
 	e, _ := event.Read(doc)
 	return b.learn(ctx, id, &e)
@@ -104,8 +104,8 @@ func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) er
 	return err
 }
 
-// changes are what an event of the Spine says of the patients that it carries.
-// The routing demographics are those of the record too.
+// changes returns what an event of the Spine says about the patients that it
+// carries. The routing demographics are part of the record too.
 func changes(accepted time.Time, e *event.Event) []directory.Change {
 	updated, err := time.Parse(time.RFC3339, e.LastUpdated)
 	if err != nil {

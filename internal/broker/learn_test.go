@@ -22,7 +22,7 @@ type pupil struct {
 	taught []directory.Change
 	mark   int64
 	fails  error
-	same   bool // nothing is news
+	same   bool // no change has an effect
 }
 
 func (p *pupil) Learn(_ context.Context, changes []directory.Change) (int, error) {
@@ -43,7 +43,7 @@ func (p *pupil) SetMark(_ context.Context, mark int64) error {
 	return nil
 }
 
-// PatientChanges implements broker.Journal: all that waits, in pages of one.
+// PatientChanges implements broker.Journal: all waiting events, in pages of one.
 func (j *journal) PatientChanges(_ context.Context, from int64, _ int) (store.PatientChanges, error) {
 	if int(from) >= len(j.waiting) {
 		return store.PatientChanges{Mark: from}, nil
@@ -65,8 +65,8 @@ var (
 	bornYesterday = regexp.MustCompile(`<birthDate value="[^"]*">`)
 )
 
-// Each event of the Spine teaches the directory what it carries of the patients
-// that it is about, and no other event does.
+// Each event of the Spine teaches the directory what it carries about its
+// patients. No other event does.
 func TestWhatEventsTeach(t *testing.T) {
 	about := example.Patient{NHSNumber: jack, Family: "DAWKINS", Given: "Jack", BirthDate: "2017-10-02", Postcode: "EX2 5SE", Practice: newPractice}
 	mother := example.Patient{NHSNumber: other, Family: "FARROW", Given: "Grace", BirthDate: "1990-04-05", Postcode: "EX2 5SE", Practice: newPractice, Baby: "9990000212"}
@@ -126,7 +126,7 @@ func TestWhatEventsTeach(t *testing.T) {
 	}
 }
 
-// What changes nothing is no entry of the audit.
+// A change without effect leaves no audit entry.
 func TestNothingLearntIsNotAudited(t *testing.T) {
 	fx, p, entries := taught(t)
 	p.same = true
@@ -135,8 +135,8 @@ func TestNothingLearntIsNotAudited(t *testing.T) {
 	}
 }
 
-// A directory that cannot learn costs the publisher nothing: the event is kept,
-// and taught again until it is known.
+// If the directory cannot learn, publishing still succeeds: the event is
+// stored, and taught again until it is learnt.
 func TestLearningIsMadeGood(t *testing.T) {
 	fx, p, _ := taught(t)
 	p.fails = errors.New("the disk is full")

@@ -15,14 +15,14 @@ import (
 )
 
 // findPatient looks the patient up, compares the routing demographics with the
-// record and collects the route keys (decisions 11, 15, 16 and 17).
+// record, and collects the route keys (decisions 11, 15, 16 and 17).
 func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 	if len(p.strangers) > 0 {
 		return refuse.PatientsDiffer(Issues(p.strangers)...)
 	}
 	route, err := b.locate(ctx, &p.event, p.number)
 	if errors.Is(err, directory.ErrAway) {
-		p.deferred = true // RouteDeferred goes on when the directory is back
+		p.deferred = true // RouteDeferred continues when the directory can be reached
 		return nil
 	}
 	if errors.Is(err, directory.ErrNotFound) {
@@ -38,20 +38,20 @@ func (b *Broker) findPatient(ctx context.Context, p *publication) error {
 	return nil
 }
 
-// maxPlaces is far more than where anybody lives and is registered, and few
+// maxPlaces is far more places than anybody lives or is registered at, and few
 // enough to be looked up and matched while others wait.
 const maxPlaces = 64
 
-// Forgetter is what Config.Patients is besides, where it gives answers from
-// memory: Forget has the next look-up of a patient ask anew. Safe for concurrent
-// use.
+// Forgetter is an optional interface of Config.Patients, for a directory that
+// caches its answers. Forget makes the next look-up of a patient ask again. Safe
+// for concurrent use.
 type Forgetter interface {
 	Forget(n nhs.NHSNumber)
 }
 
-// locate looks up who an event is about. An event of the demographics service
-// tells of a change of the record: what is remembered of it is out of date, for
-// the matching of this very event first of all.
+// locate looks up whom an event is about. An event of the demographics service
+// reports a change of the record, so a cached record is out of date, first of
+// all for matching this very event.
 func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumber) (directory.Route, error) {
 	s := subject(e, number)
 	if n := len(s.Postcodes) + len(s.OldPostcodes) + len(s.Practices); n > maxPlaces {
@@ -61,14 +61,15 @@ func (b *Broker) locate(ctx context.Context, e *event.Event, number nhs.NHSNumbe
 	if memory, ok := b.Patients.(Forgetter); ok && s.Newer {
 		forget := func() { memory.Forget(s.NHSNumber); memory.Forget(s.Baby) }
 		forget()
-		// What was looked up just now may be the record before the change.
+		// The look-up may have cached the record from before the change.
 		defer forget()
 	}
 	return b.router.Route(ctx, s)
 }
 
-// differences names the routing demographics that differ from the record. Events
-// of the Spine are newer than it (decision 11).
+// differences returns the routing demographics that differ from the record.
+// Events of the Spine are newer than the record, so they are not compared
+// (decision 11).
 func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient) []string {
 	if fromSpine(e.Code) {
 		return nil
@@ -76,7 +77,7 @@ func differences(e *event.Event, number nhs.NHSNumber, record directory.Patient)
 	return directory.Agrees(record, e.Routing.Family, e.Routing.Given, e.Routing.BirthDate)
 }
 
-// babyOf is the first NHS number of the baby of a birth; zero when it has none.
+// babyOf returns the first NHS number of the baby in a birth; zero when it has none.
 func babyOf(e *event.Event) nhs.NHSNumber {
 	if e.Baby < 0 || len(e.Patients[e.Baby].NHSNumbers) == 0 {
 		return nhs.NHSNumber{}
@@ -85,7 +86,7 @@ func babyOf(e *event.Event) nhs.NHSNumber {
 	return number
 }
 
-// subject collects what the message says of the patient's whereabouts.
+// subject collects what the message says about where the patient lives and is registered.
 func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
 	s := directory.Subject{NHSNumber: number, Newer: fromSpine(e.Code)}
 	s.BirthDate, _ = time.Parse(time.DateOnly, e.Routing.BirthDay())
@@ -106,8 +107,8 @@ func subject(e *event.Event, number nhs.NHSNumber) directory.Subject {
 	return s
 }
 
-// birth tells mother and baby apart: the event is about the mother, but without
-// her number it is known by where the baby lives.
+// birth distinguishes mother and baby: the event is about the mother, but
+// without her number it is routed by where the baby lives.
 func birth(e *event.Event, s directory.Subject) directory.Subject {
 	if e.Mother >= 0 {
 		s.Practices = practices(e.Patients[e.Mother])
@@ -123,14 +124,14 @@ func birth(e *event.Event, s directory.Subject) directory.Subject {
 	return s
 }
 
-// fromSpine tells the events that the Spine alone publishes, of changes of a
-// record at PDS.
+// fromSpine reports whether only the Spine publishes an event: one about a
+// change of a record at PDS.
 func fromSpine(code string) bool { return strings.HasPrefix(code, "pds-") }
 
 const (
-	// pdsChangeOfAddress is the event that both the old and the new area hear of.
+	// pdsChangeOfAddress is the event that goes to both the old and the new area.
 	pdsChangeOfAddress = "pds-change-of-address-1"
-	// pdsChangeOfGP is the event that names the practice a patient has now, if any.
+	// pdsChangeOfGP is the event that names the patient's new practice, if there is one.
 	pdsChangeOfGP = "pds-change-of-gp-1"
 )
 
@@ -156,7 +157,7 @@ func practices(p event.Patient) []nhs.ODSCode {
 	return distinct(out)
 }
 
-// distinct leaves out what was there before.
+// distinct removes repetitions.
 func distinct[T comparable](all []T) []T {
 	if len(all) < 2 {
 		return all

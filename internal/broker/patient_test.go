@@ -20,7 +20,7 @@ import (
 	"nems/internal/subscription"
 )
 
-// journal remembers what was accepted and routed last, and has events wait.
+// journal remembers what was accepted and routed last, and has waiting events.
 type journal struct {
 	broker.Journal
 	at       time.Time
@@ -58,7 +58,7 @@ func (j *journal) RouteEvent(_ context.Context, r store.Routing) (store.Receipt,
 	return store.Receipt{Event: r.Event}, nil
 }
 
-// memory gives the dev world's patients from memory once they were looked up.
+// memory caches the dev world's patients once they were looked up.
 type memory struct {
 	*devworld.World
 	mu    sync.Mutex
@@ -181,7 +181,8 @@ func number(t *testing.T, digits string) nhs.NHSNumber {
 }
 
 // A change of GP that PDS published is matched by what it carries, whatever PDS
-// still shows or was remembered, and those after it by what PDS shows then.
+// still shows or the cache has. Later events are matched by what PDS shows
+// then.
 func TestChangeOfRecordIsSeenAtOnce(t *testing.T) {
 	fx := newFixture(t)
 	must := func(err error) {

@@ -22,7 +22,7 @@ import (
 	"nems/internal/store"
 )
 
-// Published is what became of an accepted message.
+// Published is the result of accepting a message.
 type Published struct {
 	// EventType and MessageID name the message, one that was refused too, as far as
 	// it was read: an event code of the catalogue, a UUID. They are never anything
@@ -31,16 +31,16 @@ type Published struct {
 
 	Event  store.EventID
 	Copies int
-	// Notices are issues that did not refuse the message: the life cycle of
-	// its event type.
+	// Notices are issues that did not refuse the message, about the life cycle
+	// of its event type.
 	Notices []refuse.Issue
 	// Warnings are the findings that did not refuse the message.
 	Warnings []fhir.Finding
-	// Repeated: the idempotency key was known, nothing new was recorded.
+	// Repeated says that the idempotency key was known and nothing new was recorded.
 	Repeated bool
 }
 
-// publication is one message on its way through the checks.
+// publication is one message while it is checked.
 type publication struct {
 	caller access.Caller
 	body   []byte
@@ -51,18 +51,18 @@ type publication struct {
 	number    nhs.NHSNumber
 	warnings  []fhir.Finding
 	lost      []fhir.Finding // references #ID that lead nowhere
-	strangers []fhir.Finding // Patient resources that are not the routing patient's
+	strangers []fhir.Finding // findings about Patient resources other than the routing patient
 	notices   []refuse.Issue
 	route     directory.Route
-	deferred  bool // the directory is away: route is not known yet
+	deferred  bool // the directory cannot be reached, so route is not known yet
 }
 
-// Publish checks a message and keeps it with its matches and deliveries.
-// After it returns without an error, all of that is on disk. body must not
-// change afterwards. key is the publisher's idempotency key, "" without.
+// Publish checks a message and stores it with its matches and deliveries. When
+// it returns without an error, all of that is on disk. body must not change
+// afterwards. key is the publisher's idempotency key, "" without one.
 //
-// The checks run in the order of the decision 29: the first stage that
-// fails answers.
+// The checks run in the order of decision 29: the first stage that fails
+// answers.
 func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte, key string) (Published, error) {
 	p := publication{caller: caller, body: body}
 	for _, stage := range []func(context.Context, *publication) error{
@@ -109,8 +109,8 @@ func (b *Broker) entitled(_ context.Context, p *publication) error {
 	return nil
 }
 
-// parse reads the XML and checks its STU3 structure. What it says of references
-// is judge's to answer, with all others.
+// parse reads the XML and checks its STU3 structure. Findings about references
+// are answered by judge, together with its own.
 func (b *Broker) parse(_ context.Context, p *publication) error {
 	doc, findings, err := fhir.ParseXML(p.body)
 	if err != nil {
@@ -137,7 +137,7 @@ func (b *Broker) readFacts(_ context.Context, p *publication) error {
 	return p.judge(findings)
 }
 
-// fitInteraction finds the event type and holds it against the interaction id.
+// fitInteraction finds the event type and compares it with the interaction id.
 func (b *Broker) fitInteraction(_ context.Context, p *publication) error {
 	t, ok := b.Catalogue().Type(p.event.Code)
 	if !ok {
@@ -157,7 +157,7 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 	}
 	n, err := nhs.ParseNHSNumber(p.event.Routing.NHSNumber)
 	if err == nil && n.Digits() != p.event.Routing.NHSNumber {
-		err = nhs.ErrNHSNumberForm // blanks are for people: subscribers get the number as it stands
+		err = nhs.ErrNHSNumberForm // blanks are allowed for people, but subscribers get the number as written
 	}
 	if err != nil {
 		return refuse.InvalidNHSNumber("MessageHeader.extension(routingDemographics).extension(nhsNumber): " + err.Error())
@@ -166,8 +166,8 @@ func (b *Broker) checkNumber(_ context.Context, p *publication) error {
 	return nil
 }
 
-// judge applies references and the rules of the event's page. What it says of
-// the patients is findPatient's to answer.
+// judge checks references and the rules of the event's page. findPatient
+// answers its findings about patients.
 func (b *Broker) judge(_ context.Context, p *publication) error {
 	findings := p.eventType.Judge(p.doc, b.Level).Findings
 	if missing := append(p.lost, pick(findings, isReferenceNotFound)...); len(missing) > 0 {
@@ -177,7 +177,7 @@ func (b *Broker) judge(_ context.Context, p *publication) error {
 	return p.judge(slices.DeleteFunc(findings, isStranger))
 }
 
-// lifeCycle warns of event types on their way out and refuses withdrawn ones.
+// lifeCycle warns about event types that are being withdrawn, and refuses withdrawn ones.
 func (b *Broker) lifeCycle(_ context.Context, p *publication) error {
 	switch p.eventType.LifeCycle.State {
 	case catalogue.Deprecated, catalogue.NoLongerSupported:
@@ -218,8 +218,8 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 		Notices: p.notices, Warnings: p.warnings}, nil
 }
 
-// entry is the audit entry of an accepted event. It names the patient: the
-// audit is where that belongs.
+// entry returns the audit entry of an accepted event. It names the patient,
+// which only the audit may do.
 func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
 	e := Entry(p.caller, audit.ActionPublish)
 	e.At = at
@@ -230,7 +230,7 @@ func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
 	return e
 }
 
-// Entry starts the audit entry of something that a caller does.
+// Entry begins the audit entry of a caller's action.
 func Entry(c access.Caller, action audit.Action) audit.Entry {
 	return audit.Entry{
 		Action: action, Certificate: c.Certificate, ASID: c.ASID, ODS: c.ODS,

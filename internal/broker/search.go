@@ -9,8 +9,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// Shelf is the part of a Journal that works on many subscriptions at once.
-// Its promises are those of the Journal.
+// Shelf is the part of a Journal that works on many subscriptions at once, with
+// the same promises as the Journal.
 type Shelf interface {
 	// SubscribeAll creates many subscriptions in one commit. errs has one entry for
 	// each, as Journal.Subscribe would return it; err is set when nothing was
@@ -19,24 +19,24 @@ type Shelf interface {
 	// DeleteAll removes many subscriptions in one commit, with errors as those of
 	// SubscribeAll and Journal.Delete.
 	DeleteAll(ctx context.Context, all []store.Deletion) (errs []error, err error)
-	// Subscriptions returns the first q.Max subscriptions behind q.After that q
-	// selects, in the order of their ids.
+	// Subscriptions returns the first q.Max subscriptions after q.After that q
+	// selects, ordered by id.
 	Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error)
-	// CountSubscriptions counts what q selects behind q.After, looking at no more
-	// than q.Max subscriptions of the owner, but at all those to patients whom q
-	// names.
+	// CountSubscriptions counts what q selects after q.After. It looks at no more
+	// than q.Max subscriptions of the owner, except that it looks at all those
+	// for patients that q names.
 	CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (store.Count, error)
 }
 
 // Found is one page of a search.
 type Found struct {
 	Subscriptions []subscription.Subscription
-	// More says that another page follows, behind the last id of this one.
+	// More says that another page follows, after the last id of this one.
 	More bool
 }
 
-// Search returns a page of the subscriptions that the caller may read. The
-// owner in q does not count.
+// Search returns a page of the subscriptions that the caller may read. It
+// ignores the owner in q.
 func (b *Broker) Search(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (Found, error) {
 	page := q.Max
 	q.Max++ // one more, to know whether another page follows
@@ -53,11 +53,11 @@ func (b *Broker) Search(ctx context.Context, caller access.Caller, q store.Subsc
 	return Found{Subscriptions: all[:min(len(all), page)], More: len(all) > page}, nil
 }
 
-// maxPage is how many bytes of text the subscriptions of a page have, about: a
-// page is built in memory. One of them it always holds.
+// maxPage limits the text of the subscriptions on a page, in bytes, because a
+// page is built in memory. A page always has at least one.
 const maxPage = 1 << 20
 
-// fitting counts the first subscriptions that fit a page.
+// fitting returns how many subscriptions fit on a page.
 func fitting(all []subscription.Subscription) int {
 	size := 0
 	for i := range all {
@@ -73,8 +73,8 @@ func fitting(all []subscription.Subscription) int {
 // MaxCounted is how many of an organisation's subscriptions a count looks at.
 const MaxCounted = 50_000
 
-// Count tells how many subscriptions a search would find on all its pages, if
-// there are no more than MaxCounted to look at.
+// Count returns how many subscriptions a search would find on all its pages,
+// unless there are more than MaxCounted to look at.
 func (b *Broker) Count(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (all store.Count, err error) {
 	q.After, q.Max = subscription.ID{}, MaxCounted
 	for _, q.ODS = range readable(caller) {
@@ -87,8 +87,8 @@ func (b *Broker) Count(ctx context.Context, caller access.Caller, q store.Subscr
 	return all, nil
 }
 
-// readable are the organisations whose subscriptions the caller may read: the
-// one that it acts for, or all of its own where the token names none.
+// readable returns the organisations whose subscriptions the caller may read:
+// the one for which it acts, or all of its own if the token names none.
 func readable(caller access.Caller) []nhs.ODSCode {
 	if !caller.Claimed {
 		return caller.System.ODSCodes

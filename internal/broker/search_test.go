@@ -12,7 +12,7 @@ import (
 	"nems/internal/subscription"
 )
 
-// shelf has subscriptions of one owner.
+// shelf holds the subscriptions of one owner.
 type shelf struct {
 	broker.Journal
 	all []subscription.Subscription

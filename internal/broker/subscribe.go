@@ -19,12 +19,12 @@ import (
 // Subscribed is a subscription as created.
 type Subscribed struct {
 	Subscription subscription.Subscription
-	// Notices tell of event types that are on their way out.
+	// Notices are about event types that are being withdrawn.
 	Notices []refuse.Issue
 }
 
-// Subscribe creates a subscription from the body of a request. After it
-// returns without an error, every event accepted is matched against it.
+// Subscribe creates a subscription from the body of a request. When it returns
+// without an error, every event accepted from then on is matched against it.
 func (b *Broker) Subscribe(ctx context.Context, caller access.Caller, body []byte) (Subscribed, error) {
 	resource, err := readSubscription(body, caller.Body)
 	if err != nil {
@@ -37,7 +37,7 @@ func (b *Broker) Subscribe(ctx context.Context, caller access.Caller, body []byt
 	return b.commit(ctx, caller, s, notices)
 }
 
-// draft makes the subscription that a resource asks for, or refuses it. at is
+// draft makes the subscription that a resource requests, or refuses it. at is
 // the moment of its creation.
 func (b *Broker) draft(ctx context.Context, caller access.Caller, resource subscription.Resource, at time.Time) (s subscription.Subscription, notices []refuse.Issue, err error) {
 	if err = ctx.Err(); err != nil {
@@ -54,7 +54,7 @@ func (b *Broker) draft(ctx context.Context, caller access.Caller, resource subsc
 		return s, nil, err
 	}
 	if !s.End.IsZero() && !s.End.After(at) {
-		return s, nil, refuse.InvalidRequestMessage("Subscription.end: expected an instant that is still to come; received one in the past")
+		return s, nil, refuse.InvalidRequestMessage("Subscription.end: expected an instant in the future; received one in the past")
 	}
 	if err = b.mayOwn(ctx, caller, s); err != nil {
 		return s, nil, err
@@ -73,14 +73,14 @@ func (b *Broker) commit(ctx context.Context, caller access.Caller, s subscriptio
 	return Subscribed{Subscription: s, Notices: notices}, nil
 }
 
-// subscribeEntry is the audit entry of a new subscription.
+// subscribeEntry returns the audit entry of a new subscription.
 func subscribeEntry(caller access.Caller, s subscription.Subscription) audit.Entry {
 	entry := Entry(caller, audit.ActionSubscribe)
 	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = s.Created, s.ID.String(), s.Criteria.Patient, s.Mailbox, 201
 	return entry
 }
 
-// subscribeRefusal turns what the journal says of a new subscription into an answer.
+// subscribeRefusal converts the journal's error about a new subscription to an answer.
 func subscribeRefusal(err error) error {
 	var duplicate *store.DuplicateError
 	var full *store.QuotaError
@@ -93,14 +93,14 @@ func subscribeRefusal(err error) error {
 	return err
 }
 
-// counted tells a subscriber which subscriptions are too many.
+// counted says in an answer which subscriptions are too many.
 var counted = map[store.Quota]string{
 	store.SystemQuota:       "of this system",
 	store.OrganisationQuota: "of this organisation",
 	store.RouteQuota:        "to this patient or under this geographic rule for this mailbox",
 }
 
-// readSubscription reads the resource and holds it against the table of the
+// readSubscription reads the resource and checks it against the table of the
 // page "Create Subscription".
 func readSubscription(body []byte, media access.Media) (subscription.Resource, error) {
 	doc, findings, err := readDocument(body, media)
@@ -111,7 +111,7 @@ func readSubscription(body []byte, media access.Media) (subscription.Resource, e
 }
 
 // readDocument reads a resource in either format. The document is empty when
-// JSON names no resource, which the findings then say.
+// the JSON names no resource, and the findings say so.
 func readDocument(body []byte, media access.Media) (doc *fhir.Document, findings []fhir.Finding, err error) {
 	if media.Format == access.JSON {
 		if body, findings, err = fhir.JSONToXML(body); err != nil {
@@ -128,8 +128,7 @@ func readDocument(body []byte, media access.Media) (doc *fhir.Document, findings
 	return doc, append(findings, wrong...), nil
 }
 
-// readResource reads a Subscription whose structure was found to have these
-// findings.
+// readResource reads a Subscription; findings are those about its structure.
 func readResource(root fhir.Node, findings []fhir.Finding) (subscription.Resource, error) {
 	if len(findings) > 0 {
 		return subscription.Resource{}, refuse.InvalidResource(Issues(findings)...)
@@ -144,7 +143,7 @@ func readResource(root fhir.Node, findings []fhir.Finding) (subscription.Resourc
 	return resource, nil
 }
 
-// readCriteria parses the criteria and turns what is wrong into a refusal.
+// readCriteria parses the criteria and converts an error to a refusal.
 func readCriteria(text string) (subscription.Criteria, error) {
 	c, err := subscription.ParseCriteria(text)
 	var wrong *subscription.CriteriaError
@@ -158,7 +157,7 @@ func readCriteria(text string) (subscription.Criteria, error) {
 }
 
 // mayOwn checks that contact, mailbox and caller belong together, and that the
-// caller may subscribe in this way to these events.
+// caller may make such a subscription to these events.
 func (b *Broker) mayOwn(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
 	var mailboxODS nhs.ODSCode
 	mailbox, err := b.Mailboxes.Mailbox(ctx, s.Mailbox)
@@ -182,7 +181,7 @@ func (b *Broker) mayOwn(ctx context.Context, caller access.Caller, s subscriptio
 }
 
 // subscribable checks that the event types exist and can still be subscribed
-// to. One refused event type refuses the whole subscription; every issue is
+// to. One refused event type refuses the whole subscription, and every issue is
 // listed (decision 19).
 func (b *Broker) subscribable(codes []string) ([]refuse.Issue, error) {
 	var issues []refuse.Issue
@@ -191,7 +190,7 @@ func (b *Broker) subscribable(codes []string) ([]refuse.Issue, error) {
 	for _, code := range codes {
 		t, ok := types.Type(code)
 		if !ok {
-			return nil, refuse.InvalidRequestMessage("criteria: MessageHeader.event: expected the code of a supported event type; received one that is none")
+			return nil, refuse.InvalidRequestMessage("criteria: MessageHeader.event: expected the code of a supported event type; received an unknown code")
 		}
 		switch t.LifeCycle.State {
 		case catalogue.Deprecated:
@@ -207,14 +206,14 @@ func (b *Broker) subscribable(codes []string) ([]refuse.Issue, error) {
 	return issues, nil
 }
 
-// notice says what happens to an event type and when.
+// notice says what happens to an event type, and when.
 func notice(t *catalogue.EventType) refuse.Notice {
 	l := t.LifeCycle
 	return refuse.Notice{Display: t.Display, Code: t.Code, Deprecated: l.Deprecated, NoLongerSupported: l.NoLongerSupported, Withdrawn: l.Withdrawn, URL: l.URL}
 }
 
-// exists checks that the patient or organisation that the criteria name is one
-// that the directory has.
+// exists checks that the directory has the patient or organisation that the
+// criteria name.
 func (b *Broker) exists(ctx context.Context, c subscription.Criteria) error {
 	if !c.Patient.IsZero() {
 		_, err := b.Patients.Patient(ctx, c.Patient)
@@ -227,7 +226,7 @@ func (b *Broker) exists(ctx context.Context, c subscription.Criteria) error {
 		return err
 	}
 	if c.Key().Kind == subscription.ByCountry {
-		return nil // held against the page's list by the parser
+		return nil // the parser has checked it against the page's list
 	}
 	_, err := b.Organisations.Organisation(ctx, nhs.ODSCode(c.Organisation))
 	if errors.Is(err, directory.ErrNotFound) {
@@ -262,15 +261,14 @@ func (b *Broker) Unsubscribe(ctx context.Context, caller access.Caller, id strin
 	return deleteRefusal(b.Journal.Delete(ctx, s.ID, b.deleteEntry(caller, s)))
 }
 
-// deleteEntry is the audit entry of a subscription's end.
+// deleteEntry returns the audit entry of a deletion.
 func (b *Broker) deleteEntry(caller access.Caller, s subscription.Subscription) audit.Entry {
 	entry := Entry(caller, audit.ActionDelete)
 	entry.At, entry.Object, entry.Patient, entry.Mailbox, entry.Status = b.Now(), s.ID.String(), s.Criteria.Patient, s.Mailbox, 200
 	return entry
 }
 
-// deleteRefusal turns what the journal says of a subscription that is not there into an
-// answer.
+// deleteRefusal converts the journal's error about a missing subscription to an answer.
 func deleteRefusal(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return refuse.NoRecordFound("there is no subscription of this id, or it was deleted")

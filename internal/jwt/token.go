@@ -10,17 +10,17 @@ import (
 	"nems/internal/nhs"
 )
 
-// Lifetime is how long a token is valid by Spine Core, "Access Tokens and Audit
-// (JWT)".
+// Lifetime is how long a token is valid according to Spine Core, "Access Tokens
+// and Audit (JWT)".
 const Lifetime = 5 * time.Minute
 
-// Token is what a client says of itself in a JWT. Fields with "" and the zero
-// value are left out.
+// Token is what a client says about itself in a JWT. Empty and zero fields are
+// left out.
 type Token struct {
 	Issuer   string // iss
 	Audience string // aud: URL of the endpoint
 	Issued   time.Time
-	Expires  time.Time     // Issued and Lifetime where it is zero
+	Expires  time.Time     // zero means Issued plus Lifetime
 	Reason   string        // reason_for_request: directcare, secondaryuses or patientaccess
 	Scope    string        // such as patient/Subscription.write
 	ASID     nhs.ASID      // requesting_system
@@ -28,12 +28,12 @@ type Token struct {
 	User     string        // requesting_user, with its naming system
 	Patient  nhs.NHSNumber // requesting_patient
 	ID       string        // jti
-	// Subject is left empty: it follows from User and ASID. It is here for
-	// tests of servers.
+	// Subject is usually empty, because it follows from User and ASID. It is
+	// here for tests of servers.
 	Subject string
 }
 
-// Scopes that an endpoint of a NEMS asks for.
+// Scopes that the endpoints of a NEMS require.
 const (
 	ScopePublish = "patient/Bundle.write"
 	ScopeRead    = "patient/Subscription.read"
@@ -41,7 +41,8 @@ const (
 )
 
 // Naming systems of identifiers in claims (Spine Core, "Access Tokens and Audit
-// (JWT)", "Population of JWT attributes"). Both of NHS numbers are in use.
+// (JWT)", "Population of JWT attributes"). Both systems of NHS numbers are in
+// use.
 const (
 	ASIDNaming         = "https://fhir.nhs.uk/Id/accredited-system"
 	ODSNaming          = "https://fhir.nhs.uk/Id/ods-organization-code"
@@ -50,13 +51,13 @@ const (
 )
 
 // Unsigned returns the token in compact form with alg none and an empty
-// signature: it ends with a dot.
+// signature, so it ends with a dot.
 func (t Token) Unsigned() string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(`{"alg":"none","typ":"JWT"}`)) + "." + encode(t.Payload()) + "."
 }
 
-// Payload returns the claims as a JSON object: what a signature is made of.
+// Payload returns the claims as a JSON object, which is what a signature signs.
 func (t Token) Payload() []byte {
 	system, user, patient := identify(ASIDNaming, string(t.ASID)), t.User, identify(NHSNumberNamingOld, t.Patient.Digits())
 	about := t.Subject
@@ -111,7 +112,7 @@ func (w *claimWriter) text(claim, value string) {
 		return
 	}
 	w.name(claim)
-	// The only error is about bytes that were not UTF-8, and those are replaced.
+	// The only error is about bytes that are not UTF-8, and those are replaced.
 	*w, _ = jsontext.AppendQuote(*w, value)
 }
 

@@ -12,8 +12,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// read takes an unsigned token apart with another reader than the one of the
-// front door.
+// read parses an unsigned token with a reader other than the front door's.
 func read(t *testing.T, token string) (header, claims map[string]any) {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -55,7 +54,7 @@ func TestUnsigned(t *testing.T) {
 	}
 }
 
-// A system without a user stands for itself, and what is not known is left out.
+// A system without a user is its own subject, and unknown claims are left out.
 func TestUnsignedOfASystem(t *testing.T) {
 	issued := time.Unix(1_700_000_000, 0)
 	_, claims := read(t, Token{ASID: "200000000115", Issued: issued, Expires: issued.Add(time.Minute)}.Unsigned())

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Notice says what happens to an event type and when. A date that is not known
-// is the zero time.
+// Notice says what happens to an event type and when. An unknown date is the
+// zero time.
 type Notice struct {
 	Display string // "Newborn Hearing"
 	Code    string // "newborn-hearing-1"
@@ -15,10 +15,10 @@ type Notice struct {
 	URL                                      string // a page for people
 }
 
-// Deprecated is the information that goes with a 201 or 202 for an event type
-// that is deprecated; and, on publishing, for one that is no longer supported
-// (NEMS, "Event Lifecycle and Deprecation"). The form of the text is that of
-// "Publish an Event Message", whose table wants both dates.
+// Deprecated is the information that accompanies a 201 or 202 for a deprecated
+// event type, and on publishing also for one that is no longer supported (NEMS,
+// "Event Lifecycle and Deprecation"). The form of the text is that of "Publish
+// an Event Message", whose table has both dates.
 func Deprecated(n Notice) Issue {
 	text := fmt.Sprintf("Deprecation of the %s (%s) event type %s", n.Display, n.Code, occurs(n.Deprecated))
 	if !n.NoLongerSupported.IsZero() {
@@ -27,8 +27,8 @@ func Deprecated(n Notice) Issue {
 	return NewIssue(DeprecatedCode, text+n.more())
 }
 
-// NoLongerSupported is the finding about an event type that cannot be
-// subscribed to any more, or, once it is withdrawn, published either.
+// NoLongerSupported is the issue about an event type that can no longer be
+// subscribed to, or, once it is withdrawn, published.
 func NoLongerSupported(n Notice) Issue {
 	return NewIssue(NoLongerSupportedCode, fmt.Sprintf("Withdrawal of Event message type `%s` %s%s", n.Code, occurs(n.Withdrawn), n.more()))
 }
@@ -50,8 +50,8 @@ func EventTypesRefused(issues ...Issue) *Refusal {
 // noticeDate is how the specification's examples write dates.
 const noticeDate = "02/01/2006"
 
-// occurs says when something happens. Life cycles of earlier versions may not
-// know.
+// occurs says when something happens. Life cycles stored by earlier versions
+// may lack the date.
 func occurs(at time.Time) string {
 	if at.IsZero() {
 		return "has been announced"

@@ -11,9 +11,8 @@ import (
 // Spine-ErrorOrWarningCode-1.
 type Code string
 
-// The codes that a NEMS answers with. Source: Spine Core, "Error handling";
-// the last three are named by NEMS, "Create Subscription", and by the NHS
-// harness.
+// The codes that a NEMS answers with. Source: Spine Core, "Error handling". The
+// last three come from NEMS, "Create Subscription", and from the NHS harness.
 const (
 	InvalidNHSNumberCode           Code = "INVALID_NHS_NUMBER"
 	InvalidPatientDemographicsCode Code = "INVALID_PATIENT_DEMOGRAPHICS"
@@ -37,26 +36,26 @@ const (
 	NoLongerSupportedCode          Code = "NO_LONGER_SUPPORTED"
 )
 
-// Issue is one finding of an answer: an issue of an OperationOutcome. It never
-// carries a patient's data or a token.
+// Issue is one issue of an OperationOutcome. It never contains a patient's data
+// or a token.
 type Issue struct {
 	Severity    string // FHIR issue severity: fatal, error, warning, information
 	Type        string // FHIR issue type, such as invalid or forbidden
 	Code        Code
 	Display     string // what the code means
-	Diagnostics string // what was expected, what came, what to change
+	Diagnostics string // what was expected, what was received, what to change
 	Expression  string // FHIRPath of the element, "" for none
 	Location    string // XPath of the element, "" for none
 }
 
-// Refusal is an answer that refuses a request. It is the only kind of error
-// that is the caller's to put right, but for 500 and 503, which are rendered
-// alike. The first issue decides what is logged and counted.
+// Refusal is an answer that refuses a request. Except for 500 and 503, which
+// have the same form, the caller can correct its cause. The first issue decides
+// what is logged and counted.
 type Refusal struct {
 	Status int // HTTP status
 	Issues []Issue
-	// Legacy asks for the older profile and code system that unsupported media
-	// types are answered with (NHS harness, operation_outcome_415_UMT).
+	// Legacy selects the older profile and code system, which are used for
+	// unsupported media types (NHS harness, operation_outcome_415_UMT).
 	Legacy bool
 	// Allow is the Allow header of a 405: the methods of the resource.
 	Allow string
@@ -86,7 +85,7 @@ func (r *Refusal) Code() Code {
 	return r.Issues[0].Code
 }
 
-// Error names status, code and what was wrong.
+// Error returns status, code and what was wrong.
 func (r *Refusal) Error() string {
 	if len(r.Issues) == 0 {
 		return fmt.Sprintf("refused with status %d", r.Status)
@@ -94,16 +93,16 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%d %s: %s", r.Status, r.Issues[0].Code, r.Issues[0].Diagnostics)
 }
 
-// meaning is what the Spine's table says of a code.
+// meaning is what the Spine's table says about a code.
 type meaning struct {
 	status         int
 	severity, kind string
 	display        string
 }
 
-// meanings is the table of Spine Core, "Error handling"; the NHS harness where
-// that is silent (UNSUPPORTED_MEDIA_TYPE) and NEMS, "Create Subscription", for
-// the two codes of the event life cycle.
+// meanings is the table of Spine Core, "Error handling". Where that is silent,
+// it follows the NHS harness (UNSUPPORTED_MEDIA_TYPE) and, for the two codes of
+// the event life cycle, NEMS, "Create Subscription".
 var meanings = map[Code]meaning{
 	InvalidNHSNumberCode:           {400, "error", "value", "NHS number invalid"},
 	InvalidPatientDemographicsCode: {400, "error", "business-rule", "Invalid patient demographics (that is, PDS trace failed)"},
@@ -127,8 +126,9 @@ var meanings = map[Code]meaning{
 	NoLongerSupportedCode:          {422, "fatal", "not-supported", "Event message type is no longer supported"},
 }
 
-// HTTP statuses of situations that the Spine's table has no code for. net/http has
-// names for them, and would bring a web server to whoever refuses.
+// HTTP statuses of situations for which the Spine's table has no code. The names
+// in net/http are not used, because importing it would make every package that
+// refuses depend on a web server.
 const (
 	methodNotAllowed = 405
 	tooLarge         = 413
@@ -143,15 +143,15 @@ func NewIssue(code Code, diagnostics string) Issue {
 	return Issue{Severity: m.severity, Type: m.kind, Code: code, Display: m.display, Diagnostics: diagnostics}
 }
 
-// At returns the issue with the place of the element that it is about: a
+// At returns the issue with the place of the element that it concerns: a
 // FHIRPath expression and an XPath location.
 func (i Issue) At(expression, location string) Issue {
 	i.Expression, i.Location = expression, location
 	return i
 }
 
-// As returns the issue with another severity and issue type; "" keeps what it
-// has.
+// As returns the issue with another severity and issue type; "" keeps the old
+// one.
 func (i Issue) As(severity, kind string) Issue {
 	if severity != "" {
 		i.Severity = severity

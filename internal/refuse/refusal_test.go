@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Every situation with its answer. Severity, issue type and display are those
-// of Spine Core, "Error handling", or else of the NHS harness.
+// Every situation with its answer. Severity, issue type and display come from
+// Spine Core, "Error handling", or else from the NHS harness.
 func TestSituations(t *testing.T) {
 	for _, row := range []struct {
 		got                                        *Refusal

@@ -5,12 +5,12 @@ import (
 	"strconv"
 )
 
-// longestShown is the longest piece of a request that an answer repeats.
+// longestShown is the longest part of a request that an answer repeats.
 const longestShown = 120
 
-// Show quotes what came for use in diagnostics. Text that could hold an NHS
-// number, is long or is not plain is described instead: the caller can look at
-// its own request, a log must not hold it.
+// Show quotes a received value for use in diagnostics. If it could contain an
+// NHS number, is long or is not plain, it is only described: the caller can
+// look at its own request, but a log must not contain it.
 func Show(s string) string {
 	if s == "" || len(s) > longestShown || !isPlain(s) || HoldsNHSNumber(s) {
 		return Describe(s)
@@ -18,7 +18,7 @@ func Show(s string) string {
 	return strconv.Quote(s)
 }
 
-// Describe tells only how long a value is.
+// Describe returns only how long a value is.
 func Describe(s string) string {
 	if s == "" {
 		return "an empty value"
@@ -26,7 +26,7 @@ func Describe(s string) string {
 	return fmt.Sprintf("a value of %d characters", len(s))
 }
 
-// isPlain tells whether s is made of printable ASCII without quotes.
+// isPlain reports whether s consists of printable ASCII without quotes.
 func isPlain(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' || s[i] == '"' || s[i] == '\\' {
@@ -36,8 +36,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// HoldsNHSNumber tells whether s has a run of ten digits, blanks and hyphens
-// between them allowed.
+// HoldsNHSNumber reports whether s has ten digits in a row, with blanks and
+// hyphens allowed between them.
 func HoldsNHSNumber(s string) bool {
 	run := 0
 	for i := range len(s) + 1 {

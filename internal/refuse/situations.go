@@ -6,26 +6,28 @@ import (
 	"time"
 )
 
-// Each function of this file is one situation in which a request is refused
-// (decision 1). diagnostics must not hold a patient's data.
+// Each function in this file is one situation in which a request is refused
+// (decision 1). diagnostics must not contain a patient's data.
 
-// HeaderMissing refuses a request without the header. The text is the one that
-// the NHS harness answers with.
+// HeaderMissing refuses a request without the header. The text is the NHS
+// harness's.
 func HeaderMissing(name string) *Refusal {
 	return of(MissingOrInvalidHeaderCode, name+" HTTP Header is missing")
 }
 
-// HeaderInvalid refuses a header whose value is not what it must be.
+// HeaderInvalid refuses a header with an invalid value.
 func HeaderInvalid(name, expected, received string) *Refusal {
 	return of(MissingOrInvalidHeaderCode, fmt.Sprintf("%s HTTP Header is invalid: expected %s, received %s", name, expected, received))
 }
 
 // TokenMissing refuses a request without an Authorization header. Its challenge
-// names no error (RFC 6750, section 3.1): the caller may not have known.
+// names no error (RFC 6750, section 3.1), because the caller may not have known
+// that it needs a token.
 func TokenMissing() *Refusal { return HeaderMissing("Authorization").challenge("") }
 
-// TokenUnsupported refuses an Authorization header of another scheme: to Bearer
-// the caller has not tried, and so the challenge names no error either.
+// TokenUnsupported refuses an Authorization header with a scheme other than
+// Bearer. The caller has not tried Bearer, so the challenge names no error here
+// either.
 func TokenUnsupported() *Refusal { return authorizationInvalid(bearerExpected).challenge("") }
 
 // TokenRepeated refuses more than one Authorization header.
@@ -71,8 +73,8 @@ const (
 	insufficientScope = "insufficient_scope"
 )
 
-// challenge lets a refusal ask for a token, with an error or, where it is "",
-// without. What is wrong in words stays in the OperationOutcome.
+// challenge makes a refusal ask for a token, with an error code unless it is
+// "". The explanation stays in the OperationOutcome.
 func (r *Refusal) challenge(failure string) *Refusal {
 	r.Challenge = `Bearer realm="NEMS"`
 	if failure != "" {
@@ -81,41 +83,40 @@ func (r *Refusal) challenge(failure string) *Refusal {
 	return r
 }
 
-// ASIDCheckFailed refuses a sender that is not registered for the interaction
+// ASIDCheckFailed refuses a sender that is not registered for the interaction,
 // and a receiver that is not this service.
 func ASIDCheckFailed(diagnostics string) *Refusal { return of(ASIDCheckFailedCode, diagnostics) }
 
-// AccessDenied refuses what lies outside the caller's entitlement.
+// AccessDenied refuses what is outside the caller's entitlement.
 func AccessDenied(diagnostics string) *Refusal { return of(AccessDeniedCode, diagnostics) }
 
-// MessageNotWellFormed refuses a body that is not XML or JSON as it should be.
+// MessageNotWellFormed refuses a body that is not valid XML or JSON.
 func MessageNotWellFormed(diagnostics string) *Refusal {
 	return of(MessageNotWellFormedCode, diagnostics)
 }
 
-// ResourceIssue is a finding about one element of a resource, as FHIR states it:
-// severity and issue type ("" for the table's: error, invalid), text, FHIRPath
+// ResourceIssue is a finding about one element of a resource in FHIR's terms:
+// severity, issue type ("" for the table's: error, invalid), text, FHIRPath
 // expression and XPath location.
 func ResourceIssue(severity, kind, diagnostics, expression, location string) Issue {
 	return NewIssue(InvalidResourceCode, diagnostics).As(severity, kind).At(expression, location)
 }
 
-// InvalidResource refuses a resource: one issue for each finding, made by
-// ResourceIssue, errors before warnings.
+// InvalidResource refuses a resource, with one issue for each finding.
+// ResourceIssue makes the issues; errors come before warnings.
 func InvalidResource(issues ...Issue) *Refusal {
 	return findings(InvalidResourceCode, "the resource breaks a rule", issues)
 }
 
-// ReferenceNotFound refuses references that lead nowhere: one issue for each,
-// made by ResourceIssue. Whatever code an issue brings, it answers with that of
-// this situation.
+// ReferenceNotFound refuses references that lead nowhere, with one issue for
+// each. ResourceIssue makes the issues; their code is replaced.
 func ReferenceNotFound(issues ...Issue) *Refusal {
 	return findings(ReferenceNotFoundCode, "a reference has no entry with that fullUrl", recoded(ReferenceNotFoundCode, issues))
 }
 
 // PatientsDiffer refuses Patient resources that are not the patient of the
-// routing demographics: one issue for each, made by ResourceIssue, whose code it
-// replaces.
+// routing demographics, with one issue for each. ResourceIssue makes the issues;
+// their code is replaced.
 func PatientsDiffer(issues ...Issue) *Refusal {
 	return findings(InvalidPatientDemographicsCode, "a Patient is not the patient of the routing demographics",
 		recoded(InvalidPatientDemographicsCode, issues))
@@ -135,7 +136,7 @@ func recoded(code Code, issues []Issue) []Issue {
 	return own
 }
 
-// findings is the refusal for a list of issues, which must not be empty.
+// findings returns the refusal for a list of issues. If the list is empty, otherwise is its text.
 func findings(code Code, otherwise string, issues []Issue) *Refusal {
 	if len(issues) == 0 {
 		return of(code, otherwise)
@@ -146,8 +147,8 @@ func findings(code Code, otherwise string, issues []Issue) *Refusal {
 // InvalidNHSNumber refuses an NHS number whose form or check digit is wrong.
 func InvalidNHSNumber(diagnostics string) *Refusal { return of(InvalidNHSNumberCode, diagnostics) }
 
-// InvalidPatientDemographics refuses demographics that PDS does not confirm.
-// The diagnostics name the parts that differ, never their values.
+// InvalidPatientDemographics refuses demographics that differ from PDS. The
+// diagnostics name the parts that differ, never their values.
 func InvalidPatientDemographics(diagnostics string) *Refusal {
 	return of(InvalidPatientDemographicsCode, diagnostics)
 }
@@ -173,23 +174,23 @@ func TooLarge(limit int64) *Refusal {
 	return r
 }
 
-// DuplicateRejected refuses a subscription that lives already under id. Clients
-// in use find the id in this text by a pattern: it stands unquoted.
+// DuplicateRejected refuses a subscription that already exists under id. The id
+// is unquoted, because clients in use find it in this text by a pattern.
 func DuplicateRejected(id string) *Refusal {
 	return of(DuplicateRejectedCode, "subscription already exists : "+id)
 }
 
-// QuotaUsedUp refuses a subscription where there are as many as there may be;
-// whose says which ("of this system"). The Spine has no code of its own for this,
-// and trying again is of no use until there are fewer.
+// QuotaUsedUp refuses a subscription beyond a quota. whose says which
+// subscriptions count ("of this system"). The Spine has no code for this, and
+// trying again is useless until there are fewer.
 func QuotaUsedUp(limit int64, whose string) *Refusal {
 	r := of(AccessDeniedCode, fmt.Sprintf("there are %d subscriptions %s, the most that are allowed: delete some that are no longer needed", limit, whose))
 	r.Issues[0].Type = "business-rule"
 	return r
 }
 
-// IdempotencyKeyReused refuses a publish whose Idempotency-Key came with other
-// bytes within the last 24 hours.
+// IdempotencyKeyReused refuses a publish whose Idempotency-Key was used with
+// other bytes within the last 24 hours.
 func IdempotencyKeyReused() *Refusal {
 	return of(DuplicateRejectedCode, "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message")
 }
@@ -197,7 +198,7 @@ func IdempotencyKeyReused() *Refusal {
 // NoRecordFound refuses a subscription id that is unknown or deleted.
 func NoRecordFound(diagnostics string) *Refusal { return of(NoRecordFoundCode, diagnostics) }
 
-// BadRequest refuses a request whose URL or form is wrong.
+// BadRequest refuses a request with a wrong URL or form.
 func BadRequest(diagnostics string) *Refusal { return of(BadRequestCode, diagnostics) }
 
 // MethodNotAllowed refuses a method that the resource does not have; allow
@@ -213,8 +214,8 @@ func UnknownPath() *Refusal {
 	return of(NoRecordFoundCode, "there is no such path; the service has /STU3/Subscription, /STU3/Subscription/[id] and /STU3/Events/1/$process-message")
 }
 
-// NotImplemented refuses a resource or an operation that FHIR may have and this
-// service has not (Spine Core, "Error handling").
+// NotImplemented refuses a resource or an operation that FHIR has and this
+// service does not (Spine Core, "Error handling").
 func NotImplemented() *Refusal {
 	return of(NotImplementedCode, "the service has no such resource or operation; it has Subscription, Subscription/[id] and Events/1/$process-message")
 }
@@ -226,36 +227,36 @@ func UnsupportedMediaType(diagnostics string) *Refusal {
 	return r
 }
 
-// ResourceIDNotAllowed refuses a new resource that brings its own id.
+// ResourceIDNotAllowed refuses a new resource that has an id.
 func ResourceIDNotAllowed() *Refusal {
 	r := of(ResourceIDCode, "Subscription.id is assigned by the service: leave it out")
 	r.Allow = "GET, POST"
 	return r
 }
 
-// CountedInPart goes with a count that there were too many for. The Spine has no
-// code for this.
+// CountedInPart accompanies a count of more subscriptions than are looked at.
+// The Spine has no code for this.
 func CountedInPart(most int) Issue {
 	return Issue{Severity: "warning", Type: "incomplete", Diagnostics: fmt.Sprintf("there are at least as many as total says: only the first %d subscriptions of an organisation were looked at", most)}
 }
 
-// TooManyRequests refuses a caller that is over its limit; it may try again
-// after the given time. The Spine has no code of its own for this.
+// TooManyRequests refuses a caller that is over its limit. It may try again
+// after the given time. The Spine has no code for this.
 func TooManyRequests(after time.Duration) *Refusal {
 	r := of(BadRequestCode, "too many requests from this system: wait as long as the Retry-After header says")
 	r.Status, r.RetryAfter, r.Issues[0].Type = tooManyRequests, after, "throttled"
 	return r
 }
 
-// Unavailable answers that the service cannot work now; the same request may
-// succeed after the given time. The Spine has no code of its own for this.
+// Unavailable answers that the service cannot work now. The same request may
+// succeed after the given time. The Spine has no code for this.
 func Unavailable(after time.Duration) *Refusal {
 	r := of(InternalServerErrorCode, "the service cannot take this request now: send it again after the time in the Retry-After header")
 	r.Status, r.RetryAfter, r.Issues[0].Type = unavailable, after, "transient"
 	return r
 }
 
-// Internal answers that the service failed; reference leads support to the log.
+// Internal answers that the service failed. reference leads support to the log.
 func Internal(reference string) *Refusal {
 	return of(InternalServerErrorCode, "the service failed; when you report this, quote the reference "+reference)
 }
