@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"nems/internal/mailbox"
-	"nems/internal/mailbox/mailboxtest"
 	"nems/internal/mesh"
 	"nems/internal/store"
+	"nems/internal/store/sqlite"
 )
 
 const (
@@ -28,11 +28,12 @@ const (
 // errReset is a line that breaks.
 var errReset = fmt.Errorf("simulated: connection reset: %w", io.ErrUnexpectedEOF)
 
-// farMESH is the MESH that serves the remote mailboxes: the real server over
-// boxes in memory, at the end of a bad line.
+// farMESH is the MESH that serves the remote mailboxes: the real server over a
+// store that nothing fails, at the end of a bad line.
 type farMESH struct {
 	sim    *simulation
-	boxes  *mailboxtest.Boxes
+	boxes  *sqlite.DB
+	remove func() error
 	server *mailbox.Server
 
 	mu sync.Mutex
@@ -43,17 +44,14 @@ type farMESH struct {
 	late    sync.WaitGroup
 }
 
-func newMESH(sim *simulation) *farMESH {
-	m := &farMESH{sim: sim, excused: map[string]int{}}
-	theirs := []store.Mailbox{{ID: ourMailbox, Password: "password", ODS: "X26"}}
-	for _, b := range boxes {
-		if b.Remote {
-			theirs = append(theirs, store.Mailbox{ID: b.ID, Password: "password", ODS: b.ODS})
-		}
+func newMESH(sim *simulation) (*farMESH, error) {
+	db, remove, err := openTheirs()
+	if err != nil {
+		return nil, err
 	}
-	m.boxes = mailboxtest.New(time.Now, theirs, nil)
-	m.server = mailbox.New(mailbox.Config{Boxes: m.boxes, SharedKey: []byte(sharedKey), Now: time.Now})
-	return m
+	m := &farMESH{sim: sim, boxes: db, remove: remove, excused: map[string]int{}}
+	m.server = mailbox.New(mailbox.Config{Boxes: db, SharedKey: []byte(sharedKey), Now: time.Now})
+	return m, nil
 }
 
 // line carries the requests of one node to the MESH, badly.

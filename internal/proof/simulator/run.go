@@ -43,7 +43,7 @@ var shared = sync.OnceValues(func() (parts, error) {
 func Run(c Config) Outcome {
 	sim := &simulation{Config: c, began: time.Now(), hash: 14695981039346656037, past: &history{}, claims: claims{held: map[int64]claim{}}}
 	sim.book = &book{sim: sim, downloaded: map[string]bool{}}
-	sim.pds, sim.mesh = newPDS(sim), newMESH(sim)
+	sim.pds = newPDS(sim)
 	if err := sim.prepare(); err != nil {
 		return Outcome{Violations: []string{err.Error()}}
 	}
@@ -52,6 +52,9 @@ func Run(c Config) Outcome {
 	}
 	sim.live()
 	out := sim.judge()
+	if err := sim.mesh.remove(); err != nil {
+		sim.book.wrong("the store of the far MESH is not removed: %v", err)
+	}
 	if sim.drive != nil {
 		if err := sim.drive.remove(); err != nil {
 			sim.book.wrong("the drive is not removed: %v", err)
@@ -66,6 +69,9 @@ func Run(c Config) Outcome {
 func (sim *simulation) prepare() error {
 	var err error
 	if sim.parts, err = shared(); err != nil {
+		return err
+	}
+	if sim.mesh, err = newMESH(sim); err != nil {
 		return err
 	}
 	if !sim.SQLite {
