@@ -91,6 +91,7 @@ func requests() []asked {
 		ask("showDelivery", operator.ShowDelivery, func(p planted) operator.DeliveryRef { return operator.DeliveryRef{ID: p.deliveries[0]} }),
 		ask("showDelivery", operator.ShowDelivery, just(operator.DeliveryRef{ID: "none"})),
 		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{}))),
+		ask("findRefusals", operator.FindRefusals, just(operator.Matching(operator.RefusalFilter{Code: "BAD_REQUEST"}))),
 		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{Quotas: []string{"none"}}))),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 2})),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 5000})),

@@ -36,6 +36,7 @@ type cli struct {
 	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for it."`
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, give retained ones again."`
+	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
 	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
 	Certs         certsCmd         `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`

@@ -22,6 +22,8 @@ var (
 	ShowDelivery   = verb("showDelivery", "GET deliveries/{id}", Viewer, "Show one delivery.", Desk.delivery)
 	MoveDeliveries = verb("moveDeliveries", "POST deliveries/move/{move}", Operator, "Retry, park or resend deliveries, as far as they are in a state for it.", Desk.moveDeliveries)
 
+	FindRefusals = verb("findRefusals", "POST refusals/search", Viewer, "Find requests that were refused within the last two weeks, with their reasons, the newest first. No patient is shown.", Desk.refusals)
+
 	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
 
