@@ -41,12 +41,18 @@ var ruleKinds = map[string]Kind{
 
 // The countries that the rule COUNTRYCODE accepts, by their ONS codes.
 var countries = []string{
-	"E92000001", // England
-	"W92000004", // Wales
-	"S92000003", // Scotland
-	"N92000002", // Northern Ireland
-	"L93000001", // Channel Islands
-	"M83000003", // Isle of Man
+	"E92000001",
+	"W92000004",
+	"S92000003",
+	"N92000002",
+	"L93000001",
+	"M83000003",
+}
+
+// The names of those countries.
+var countryNames = map[string]string{
+	"E92000001": "England", "W92000004": "Wales", "S92000003": "Scotland", "N92000002": "Northern Ireland",
+	"L93000001": "the Channel Islands", "M83000003": "the Isle of Man",
 }
 
 // Explicit reports whether the criteria name one patient; generic ones name a
