@@ -24,51 +24,51 @@ func TestQuotas(t *testing.T) {
 		"postgres": func() string { return pgtest.Boot(t).Database(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := quotaWorld{T: t, s: nodetest.Boot(t, func(c *node.Config) {
+			qt := quotaTest{T: t, s: nodetest.Boot(t, func(c *node.Config) {
 				c.Database, c.Quotas = database(), node.Quotas{System: 3, Messages: 2, Bytes: 1 << 20}
 			})}
-			w.subscriptions()
-			w.messages()
-			w.operators()
+			qt.subscriptions()
+			qt.messages()
+			qt.operators()
 		})
 	}
 }
 
-type quotaWorld struct {
+type quotaTest struct {
 	*testing.T
 	s *nodetest.Server
 }
 
-func (w *quotaWorld) subscriptions() {
-	w.Helper()
+func (qt *quotaTest) subscriptions() {
+	qt.Helper()
 	ask := func(tag string) nodetest.Answer {
-		return w.s.Send(w.s.SubscribeRequest(nodetest.SubscriptionXML(about(nodetest.Jack)+vaccinations+"&tag="+tag, leeds, "RR8")))
+		return qt.s.Send(qt.s.SubscribeRequest(nodetest.SubscriptionXML(about(nodetest.Jack)+vaccinations+"&tag="+tag, leeds, "RR8")))
 	}
 	last := ""
 	for _, tag := range []string{"a", "b", "c"} {
-		last = w.s.Subscribe(w.s.Leeds(), about(nodetest.Jack)+vaccinations+"&tag="+tag, leeds)
+		last = qt.s.Subscribe(qt.s.Leeds(), about(nodetest.Jack)+vaccinations+"&tag="+tag, leeds)
 	}
 	refused := ask("d")
 	if refused.Status != 403 || !bytes.Contains(refused.Body, []byte("ACCESS_DENIED")) || !bytes.Contains(refused.Body, []byte("there are 3 subscriptions of this system")) {
-		w.Errorf("a fourth: %d %s", refused.Status, refused.Body)
+		qt.Errorf("a fourth: %d %s", refused.Status, refused.Body)
 	}
 	if a := ask("c"); a.Status != 422 || !bytes.Contains(a.Body, []byte(last)) {
-		w.Errorf("a duplicate: %d %s", a.Status, a.Body)
+		qt.Errorf("a duplicate: %d %s", a.Status, a.Body)
 	}
-	if a := w.s.Send(w.s.DeleteRequest(last)); a.Status != 200 {
-		w.Errorf("deleted: %d", a.Status)
+	if a := qt.s.Send(qt.s.DeleteRequest(last)); a.Status != 200 {
+		qt.Errorf("deleted: %d", a.Status)
 	}
 	if a := ask("d"); a.Status != 201 {
-		w.Errorf("after a deletion: %d %s", a.Status, a.Body)
+		qt.Errorf("after a deletion: %d %s", a.Status, a.Body)
 	}
 }
 
-func (w *quotaWorld) messages() {
-	w.Helper()
-	national, err := mesh.NewClient(mesh.ClientConfig{URL: w.s.URL, Mailbox: national, Password: devworld.Password, SharedKey: []byte(devworld.SharedKey), Now: w.s.Clock.Now,
-		Transport: w.s.HTTP.Transport})
+func (qt *quotaTest) messages() {
+	qt.Helper()
+	national, err := mesh.NewClient(mesh.ClientConfig{URL: qt.s.URL, Mailbox: national, Password: devworld.Password, SharedKey: []byte(devworld.SharedKey), Now: qt.s.Clock.Now,
+		Transport: qt.s.HTTP.Transport})
 	if err != nil {
-		w.Fatal(err)
+		qt.Fatal(err)
 	}
 	send := func(size int) error {
 		_, err := national.Send(context.Background(), mesh.Outgoing{Headers: mesh.Headers{To: leeds, WorkflowID: "W"}, MediaType: "text/plain",
@@ -78,38 +78,38 @@ func (w *quotaWorld) messages() {
 	wantFull := func(what string, err error) {
 		var refusal *mesh.Error
 		if !errors.As(err, &refusal) || refusal.Status != http.StatusInsufficientStorage || refusal.Code != "MailboxFull" || !refusal.Temporary() {
-			w.Errorf("%s: %v", what, err)
+			qt.Errorf("%s: %v", what, err)
 		}
 	}
 	if err := send(100); err != nil {
-		w.Fatal(err)
+		qt.Fatal(err)
 	}
 	wantFull("more bytes than there is room for", send(1<<20))
 	if err := send(1 << 19); err != nil { // nothing was left of what was refused
-		w.Fatal(err)
+		qt.Fatal(err)
 	}
 	wantFull("a third message", send(100))
-	w.s.Publish(w.s.Publisher(), nodetest.Message(w, "vaccinations-1", "new", nodetest.Jack))
-	if got := w.s.Collect(leeds); len(got) != 3 {
-		w.Errorf("collected %d: two messages and the copy of an event", len(got))
+	qt.s.Publish(qt.s.Publisher(), nodetest.Message(qt, "vaccinations-1", "new", nodetest.Jack))
+	if got := qt.s.Collect(leeds); len(got) != 3 {
+		qt.Errorf("collected %d: two messages and the copy of an event", len(got))
 	}
 	if err := send(1 << 19); err != nil {
-		w.Errorf("after collecting: %v", err)
+		qt.Errorf("after collecting: %v", err)
 	}
 }
 
 // operators looks, through the operators' door, at the metrics, and as a command
 // does once the service is stopped.
-func (w *quotaWorld) operators() {
-	w.Helper()
-	access, err := operator.ReadAccess(w.s.Config.Data)
+func (qt *quotaTest) operators() {
+	qt.Helper()
+	access, err := operator.ReadAccess(qt.s.Config.Data)
 	if err != nil {
-		w.Fatal(err)
+		qt.Fatal(err)
 	}
-	desk := &operator.Client{Access: access, User: "tester", HTTP: w.s.HTTP}
-	uses, err := operator.All(w.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{}))
+	desk := &operator.Client{Access: access, User: "tester", HTTP: qt.s.HTTP}
+	uses, err := operator.All(qt.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{}))
 	if err != nil {
-		w.Fatal(err)
+		qt.Fatal(err)
 	}
 	got := map[string]operator.QuotaUse{}
 	for _, u := range uses {
@@ -120,23 +120,23 @@ func (w *quotaWorld) operators() {
 		"mailbox-messages " + leeds: {1, 2}, "mailbox-bytes " + leeds: {1 << 19, 1 << 20},
 	} {
 		if u := got[what]; u.Used != want[0] || u.Limit == nil || *u.Limit != want[1] {
-			w.Errorf("%s: expected %v, got %+v", what, want, u)
+			qt.Errorf("%s: expected %v, got %+v", what, want, u)
 		}
 	}
-	if one, err := operator.All(w.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{Quotas: []string{"mailbox-bytes"}, Owner: strings.ToLower(leeds)})); err != nil || len(one) != 1 {
-		w.Errorf("of one mailbox: %+v, %v", one, err)
+	if one, err := operator.All(qt.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{Quotas: []string{"mailbox-bytes"}, Owner: strings.ToLower(leeds)})); err != nil || len(one) != 1 {
+		qt.Errorf("of one mailbox: %+v, %v", one, err)
 	}
-	if _, err := operator.All(w.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{Quotas: []string{"route-subscriptions"}})); !errors.Is(err, operator.Invalid) {
-		w.Errorf("a use that is not kept: %v", err)
+	if _, err := operator.All(qt.Context(), desk, operator.FindQuotaUses, operator.Matching(operator.QuotaFilter{Quotas: []string{"route-subscriptions"}})); !errors.Is(err, operator.Invalid) {
+		qt.Errorf("a use that is not kept: %v", err)
 	}
-	figures := string(w.s.Get("/metrics").Body)
+	figures := string(qt.s.Get("/metrics").Body)
 	for _, line := range []string{
 		`nems_quota_refused_total{quota="system-subscriptions"} 1`, `nems_quota_refused_total{quota="mailbox-messages"} 1`,
 		`nems_quota_refused_total{quota="mailbox-bytes"} 1`, `nems_quota_limit{quota="route-subscriptions"} 1000`,
 		`nems_quota_used{owner="` + leeds + `",quota="mailbox-messages"} 1`,
 	} {
 		if !strings.Contains(figures, line) {
-			w.Errorf("the metrics have no line %s", line)
+			qt.Errorf("the metrics have no line %s", line)
 		}
 	}
 }

@@ -56,7 +56,9 @@ func served(d operator.Desk, log *slog.Logger, admit func(*http.Request) (operat
 }
 
 func caller(roles ...operator.Role) func(*http.Request) (operator.Caller, error) {
-	return func(*http.Request) (operator.Caller, error) { return operator.Caller{User: "caller", Roles: roles}, nil }
+	return func(*http.Request) (operator.Caller, error) {
+		return operator.Caller{User: "caller", Roles: roles}, nil
+	}
 }
 
 type refused struct {

@@ -50,9 +50,9 @@ func Explain(pasted string, now time.Time, e Endpoint, p Profile) ([]ClaimReport
 	if refusal != nil {
 		return reports, refusal
 	}
-	at := moment{now: now, endpoint: e, profile: p}
+	use := tokenUse{now: now, endpoint: e, profile: p}
 	for i := range rules {
-		if refusal := rules[i].apply(&t.claims, at); refusal != nil {
+		if refusal := rules[i].apply(&t.claims, use); refusal != nil {
 			reports = note(reports, claimNames[rules[i].claim], refusal.Issues[0].Diagnostics)
 		}
 	}

@@ -19,8 +19,8 @@ const leeway = 60 * time.Second
 // number with more counts milliseconds.
 const latest = 9_999_999_999
 
-// moment is the request that a token came with.
-type moment struct {
+// tokenUse is what a token is used for, and when.
+type tokenUse struct {
 	now      time.Time
 	endpoint Endpoint // zero: any
 	profile  Profile
@@ -34,7 +34,7 @@ type rule struct {
 	required bool
 	number   bool   // a whole number instead of a string
 	expected string // for people
-	check    func(c *claims, at moment) *refuse.Refusal
+	check    func(c *claims, use tokenUse) *refuse.Refusal
 }
 
 // rules are all rules about claims, in the order in which they answer. Sources:
@@ -58,14 +58,14 @@ var rules = []rule{
 }
 
 // apply holds the rule against the claims.
-func (r *rule) apply(c *claims, at moment) *refuse.Refusal {
+func (r *rule) apply(c *claims, use tokenUse) *refuse.Refusal {
 	name, value := claimNames[r.claim], &c[r.claim]
 	received := ""
 	switch {
 	case value.kind == 0 && r.required:
 		return refuse.ClaimMissing(name, r.expected)
 	case value.kind == 0 && r.claim == requestingOrganization: // looks at both spellings
-		return r.check(c, at)
+		return r.check(c, use)
 	case value.kind == 0:
 		return nil
 	case r.number && (value.kind != '0' || !value.whole):
@@ -86,25 +86,25 @@ func (r *rule) apply(c *claims, at moment) *refuse.Refusal {
 	if r.check == nil {
 		return nil
 	}
-	return r.check(c, at)
+	return r.check(c, use)
 }
 
-func checkExpires(c *claims, at moment) *refuse.Refusal {
+func checkExpires(c *claims, use tokenUse) *refuse.Refusal {
 	end := c[expires].number
 	if refusal := inSeconds("exp", end); refusal != nil {
 		return refusal
 	}
-	if time.Unix(end, 0).Add(leeway).After(at.now) {
+	if time.Unix(end, 0).Add(leeway).After(use.now) {
 		return nil
 	}
-	return refuse.ClaimInvalid("exp", "a moment ahead of now, which is "+stamp(at.now), stamp(time.Unix(end, 0))+": the token has expired, make a new one")
+	return refuse.ClaimInvalid("exp", "a moment ahead of now, which is "+stamp(use.now), stamp(time.Unix(end, 0))+": the token has expired, make a new one")
 }
 
-func checkIssued(c *claims, at moment) *refuse.Refusal {
-	return started("iat", c[issued].number, at.now)
+func checkIssued(c *claims, use tokenUse) *refuse.Refusal {
+	return started("iat", c[issued].number, use.now)
 }
-func checkNotBefore(c *claims, at moment) *refuse.Refusal {
-	return started("nbf", c[notBefore].number, at.now)
+func checkNotBefore(c *claims, use tokenUse) *refuse.Refusal {
+	return started("nbf", c[notBefore].number, use.now)
 }
 
 // started refuses a moment in the future.
@@ -132,7 +132,7 @@ func inSeconds(name string, n int64) *refuse.Refusal {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func checkReason(c *claims, _ moment) *refuse.Refusal {
+func checkReason(c *claims, _ tokenUse) *refuse.Refusal {
 	switch given := c[reason].text; given {
 	case "directcare", "secondaryuses", "patientaccess":
 		return nil
@@ -164,8 +164,8 @@ var (
 	anyScope      = []string{"patient/Bundle.write", "patient/Subscription.read", "patient/Subscription.write"}
 )
 
-func checkScope(c *claims, at moment) *refuse.Refusal {
-	needed := at.endpoint.scopes()
+func checkScope(c *claims, use tokenUse) *refuse.Refusal {
+	needed := use.endpoint.scopes()
 	for given := range strings.SplitSeq(c[scope].text, " ") {
 		for _, one := range needed {
 			if given == one {
@@ -191,21 +191,21 @@ func isScopeText(s string) bool {
 	return true
 }
 
-func checkSystem(c *claims, at moment) *refuse.Refusal {
+func checkSystem(c *claims, use tokenUse) *refuse.Refusal {
 	asid, ok := c.asid()
 	if !ok {
 		return refuse.ClaimInvalid("requesting_system", jwt.ASIDNaming+"|[ASID] with an ASID of twelve digits", refuse.Describe(c[requestingSystem].text))
 	}
-	if at.from != "" && asid != at.from {
-		return refuse.ClaimInvalid("requesting_system", "the ASID of the fromASID header, "+refuse.Show(string(at.from)), refuse.Show(string(asid)))
+	if use.from != "" && asid != use.from {
+		return refuse.ClaimInvalid("requesting_system", "the ASID of the fromASID header, "+refuse.Show(string(use.from)), refuse.Show(string(asid)))
 	}
 	return nil
 }
 
-func checkOrganisation(c *claims, at moment) *refuse.Refusal {
+func checkOrganisation(c *claims, use tokenUse) *refuse.Refusal {
 	british, oxford := c.given(requestingOrganisation), c.given(requestingOrganization)
 	if !british && !oxford {
-		if at.profile == Observed {
+		if use.profile == Observed {
 			return nil
 		}
 		return refuse.ClaimMissing("requesting_organisation", jwt.ODSNaming+"|[ODS code]")
@@ -227,7 +227,7 @@ func checkOrganisation(c *claims, at moment) *refuse.Refusal {
 	return nil
 }
 
-func checkSubject(c *claims, _ moment) *refuse.Refusal {
+func checkSubject(c *claims, _ tokenUse) *refuse.Refusal {
 	if c.given(requestingUser) {
 		if c[subject].text == c[requestingUser].text {
 			return nil
@@ -240,7 +240,7 @@ func checkSubject(c *claims, _ moment) *refuse.Refusal {
 	return refuse.ClaimInvalid("sub", "the value of requesting_system, since there is no requesting_user", "another value")
 }
 
-func checkPatient(c *claims, _ moment) *refuse.Refusal {
+func checkPatient(c *claims, _ tokenUse) *refuse.Refusal {
 	if _, ok := c.patient(); ok {
 		return nil
 	}

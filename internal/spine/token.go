@@ -39,9 +39,9 @@ func (d *Door) readToken(head headers, r Request) (token, *refuse.Refusal) {
 	if t.algorithm == unsigned && r.Certificate == nil && !d.AllowUnsigned {
 		return token{}, refuse.TokenInvalid("an unsigned JWT (alg none) is accepted only together with a client certificate; sign it (RS512 or ES256) with a registered key")
 	}
-	at := moment{now: d.Now(), endpoint: r.Endpoint, profile: d.Profile, from: head.from}
+	use := tokenUse{now: d.Now(), endpoint: r.Endpoint, profile: d.Profile, from: head.from}
 	for i := range rules {
-		if refusal := rules[i].apply(&t.claims, at); refusal != nil {
+		if refusal := rules[i].apply(&t.claims, use); refusal != nil {
 			return token{}, refusal
 		}
 	}

@@ -23,50 +23,50 @@ const (
 // often it is tried shows in the simulator alone: after failures the MESH is left
 // alone for a while by the machine's own clock.
 func meshAway(r *run) (line row, err error) {
-	w, c, err := r.newClockedWorld("away")
+	dep, c, err := r.newClockedDeployment("away")
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
+	defer dep.end()
 	for range farBoxes {
-		if _, err := w.openBox(); err != nil {
+		if _, err := dep.openBox(); err != nil {
 			return line, err
 		}
 	}
-	w.ledger.begin("away", append(w.far(), leeds, national)...)
+	dep.ledger.begin("away", append(dep.far(), leeds, national)...)
 	var attempts atomic.Int64
 	var nobody fate = func() (time.Duration, bool, bool) { attempts.Add(1); return 0, false, false }
-	w.line.fate.Store(&nobody)
+	dep.line.fate.Store(&nobody)
 	for off := time.Duration(0); off < awayFor; off += awayStep {
-		if w.publish(w.good) != accepted {
+		if dep.publish(dep.good) != accepted {
 			return line, errors.New("a publish is not accepted while another MESH is away")
 		}
 		for _, box := range []string{leeds, national} { // their copies do not wait six days
-			if err := w.collect(box, 50); err != nil {
+			if err := dep.collect(box, 50); err != nil {
 				return line, err
 			}
 		}
 		c.set(off + awayStep)
-		w.wait(awayPause)
+		dep.wait(awayPause)
 	}
-	w.wait(housekeeping + 5*time.Second) // what is to be dropped by this clock is dropped now
-	parked, err := w.deliveries(operator.DeliveryFilter{State: store.Parked})
+	dep.wait(housekeeping + 5*time.Second) // what is to be dropped by this clock is dropped now
+	parked, err := dep.deliveries(operator.DeliveryFilter{State: store.Parked})
 	if err != nil {
 		return line, err
 	}
 	if len(parked) > 0 {
 		return line, fmt.Errorf("%d copies are parked after %s", len(parked), awayFor)
 	}
-	waiting, err := w.here.metric("nems_courier_backlog")
+	waiting, err := dep.here.metric("nems_courier_backlog")
 	if err != nil {
 		return line, err
 	}
-	w.line.fate.Store(nil)
+	dep.line.fate.Store(nil)
 	line.Rounds = 1
-	if line.Slowest, err = w.through(); err != nil {
+	if line.Slowest, err = dep.through(); err != nil {
 		return line, err
 	}
 	line.Note = fmt.Sprintf("the other MESH away for %s on the clock: %d copies waited, %d calls, none parked", awayFor, int(waiting), attempts.Load())
-	w.unclocked(r)
-	return w.finish(line)
+	dep.unclocked(r)
+	return dep.finish(line)
 }

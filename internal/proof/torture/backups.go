@@ -22,49 +22,49 @@ const mostBackups = 50
 // else and serves it there: whatever was acknowledged before a backup began must
 // be in it.
 func backups(r *run) (line row, err error) {
-	w, err := r.newWorld(filepath.Join(r.folder, "backups"))
+	dep, err := r.newDeployment(filepath.Join(r.folder, "backups"))
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
+	defer dep.end()
 	for began := time.Now(); line.Rounds == 0 || time.Since(began) < r.each && line.Rounds < mostBackups; line.Rounds++ {
-		missing, err := w.backup(line.Rounds)
+		missing, err := dep.backup(line.Rounds)
 		if err != nil {
 			return line, err
 		}
 		line.Missing += missing
 	}
-	return w.finish(line)
+	return dep.finish(line)
 }
 
 // backup is one round. Its copies are kept in a mailbox of their own, from which
 // nobody collects before the end.
-func (w *world) backup(n int) (missing int, err error) {
+func (dep *deployment) backup(n int) (missing int, err error) {
 	box := fmt.Sprint("RR8SAVE", n)
-	if err := w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
+	if err := dep.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
 		return 0, err
 	}
-	id, err := w.subscribe(aboutJack, box)
+	id, err := dep.subscribe(aboutJack, box)
 	if err != nil {
 		return 0, err
 	}
-	w.wide = append(w.wide, box)
-	w.ledger.begin(box, leeds, national, box)
-	w.startLoad()
-	w.wait(300 * time.Millisecond)
-	before := w.ledger.accepted(box)
+	dep.wide = append(dep.wide, box)
+	dep.ledger.begin(box, leeds, national, box)
+	dep.startLoad()
+	dep.wait(300 * time.Millisecond)
+	before := dep.ledger.accepted(box)
 	if len(before) == 0 {
-		w.endLoad()
+		dep.endLoad()
 		return 0, errHarmless
 	}
-	saved := filepath.Join(w.r.folder, box)
+	saved := filepath.Join(dep.r.folder, box)
 	defer os.RemoveAll(saved)
-	err = w.command("backup", saved+"/copy", "--data", w.here.data)
-	w.endLoad()
-	if err = errors.Join(err, w.unsubscribe(id)); err != nil {
+	err = dep.command("backup", saved+"/copy", "--data", dep.here.data)
+	dep.endLoad()
+	if err = errors.Join(err, dep.unsubscribe(id)); err != nil {
 		return 0, err
 	}
-	restored, err := w.restore(saved, box)
+	restored, err := dep.restore(saved, box)
 	if err != nil {
 		return 0, err
 	}
@@ -77,12 +77,12 @@ func (w *world) backup(n int) (missing int, err error) {
 }
 
 // restore makes a node of a backup, checks it and empties its mailbox.
-func (w *world) restore(saved, box string) (map[digest]bool, error) {
-	p, err := newProcess(w.r.binary, saved+"/data")
+func (dep *deployment) restore(saved, box string) (map[digest]bool, error) {
+	p, err := newProcess(dep.r.binary, saved+"/data")
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(w.command("restore", saved+"/copy", "--data", p.data), w.command("check", "--data", p.data))
+	err = errors.Join(dep.command("restore", saved+"/copy", "--data", p.data), dep.command("check", "--data", p.data))
 	if err == nil {
 		err = p.start()
 	}
@@ -99,8 +99,8 @@ func (w *world) restore(saved, box string) (map[digest]bool, error) {
 }
 
 // command runs another command of nems.
-func (w *world) command(args ...string) error {
-	out, err := exec.Command(w.r.binary, args...).CombinedOutput()
+func (dep *deployment) command(args ...string) error {
+	out, err := exec.Command(dep.r.binary, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("nems %s: %w\n%s", args[0], err, out)
 	}

@@ -91,27 +91,27 @@ func runClocked(ctx context.Context, c node.Config) error {
 // clocks are those of a world.
 type clocks struct{ here, there clock }
 
-// newClockedWorld boots a world whose clocks can be set. Its callers follow the
+// newClockedDeployment boots a deployment whose clocks can be set. Its callers follow the
 // clock of whom they call.
-func (r *run) newClockedWorld(name string) (*world, clocks, error) {
+func (r *run) newClockedDeployment(name string) (*deployment, clocks, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, clocks{}, err
 	}
 	own := *r
 	own.binary = self
-	w, err := own.newWorld(filepath.Join(r.folder, name))
+	dep, err := own.newDeployment(filepath.Join(r.folder, name))
 	if err != nil {
 		return nil, clocks{}, err
 	}
-	here, err := openClock(w.here.data)
-	there, failed := openClock(w.there.data)
+	here, err := openClock(dep.here.data)
+	there, failed := openClock(dep.there.data)
 	if err := cmp.Or(err, failed); err != nil {
-		w.end()
+		dep.end()
 		return nil, clocks{}, err
 	}
-	w.here.now, w.there.now = here.now, there.now
-	return w, clocks{here, there}, nil
+	dep.here.now, dep.there.now = here.now, there.now
+	return dep, clocks{here, there}, nil
 }
 
 func (c clocks) set(off time.Duration) {
@@ -119,8 +119,8 @@ func (c clocks) set(off time.Duration) {
 	c.there.set(off)
 }
 
-// unclocked is the program that checks what a world has left behind.
-func (w *world) unclocked(r *run) { w.here.binary, w.there.binary = r.binary, r.binary }
+// unclocked is the program that checks what a deployment has left behind.
+func (dep *deployment) unclocked(r *run) { dep.here.binary, dep.there.binary = r.binary, r.binary }
 
 // years are far beyond whatever may wait, be kept or be remembered.
 const years = 10 * 365 * 24 * time.Hour
@@ -135,85 +135,85 @@ const housekeeping = time.Minute
 // forward and back under load. Copies that nobody collects meanwhile must not
 // expire; tokens must be good again with the second try.
 func clockSteps(r *run) (line row, err error) {
-	w, c, err := r.newClockedWorld("clock")
+	dep, c, err := r.newClockedDeployment("clock")
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	if err := w.putAside(); err != nil {
+	defer dep.end()
+	if err := dep.putAside(); err != nil {
 		return line, err
 	}
 	slowest := 0
 	for began := time.Now(); line.Rounds < 2*len(steps) || time.Since(began) < r.each && line.Rounds < 900; line.Rounds++ {
-		tries, err := w.step(c, steps[line.Rounds%len(steps)], line.Rounds/len(steps)%2 == 1)
+		tries, err := dep.step(c, steps[line.Rounds%len(steps)], line.Rounds/len(steps)%2 == 1)
 		if slowest = max(slowest, tries); err != nil {
 			return line, err
 		}
 	}
 	c.set(years)
-	w.wait(housekeeping + 5*time.Second) // what would be too old by this clock would expire now
+	dep.wait(housekeeping + 5*time.Second) // what would be too old by this clock would expire now
 	c.set(0)
 	line.Note = fmt.Sprintf("clocks set to ±3 h, ±2 days and ten years ahead; good again with try %d at most", slowest)
-	w.unclocked(r)
-	return w.finish(line)
+	dep.unclocked(r)
+	return dep.finish(line)
 }
 
 // aside is a mailbox from which nobody collects before the end.
 const aside = "RR8ASIDE"
 
 // putAside adds it to the world.
-func (w *world) putAside() error {
-	if err := w.here.putMailboxes(operator.Mailbox{ID: aside, ODS: "RR8", Password: devworld.Password}); err != nil {
+func (dep *deployment) putAside() error {
+	if err := dep.here.putMailboxes(operator.Mailbox{ID: aside, ODS: "RR8", Password: devworld.Password}); err != nil {
 		return err
 	}
-	_, err := w.subscribe(aboutJack, aside)
-	w.wide = []string{aside}
+	_, err := dep.subscribe(aboutJack, aside)
+	dep.wide = []string{aside}
 	return err
 }
 
 // step sets the clocks, under load or while nothing is on its way, and tells with
 // which try publishers and subscribers were let in again.
-func (w *world) step(c clocks, to time.Duration, idle bool) (tries int, err error) {
-	w.rounds++
-	id, err := w.openRound()
+func (dep *deployment) step(c clocks, to time.Duration, idle bool) (tries int, err error) {
+	dep.rounds++
+	id, err := dep.openRound()
 	if err != nil {
 		return 0, err
 	}
-	w.ledger.begin("clock", append(w.near(), w.wide...)...)
-	w.startLoad()
-	w.wait(300 * time.Millisecond)
+	dep.ledger.begin("clock", append(dep.near(), dep.wide...)...)
+	dep.startLoad()
+	dep.wait(300 * time.Millisecond)
 	if idle {
-		w.endLoad()
-		if _, err := w.through(); err != nil {
+		dep.endLoad()
+		if _, err := dep.through(); err != nil {
 			return 0, err
 		}
 	}
 	c.set(to)
-	w.healed = time.Now()
-	if tries, err = w.heals(); err == nil {
-		err = w.recover(recoverWithin)
+	dep.healed = time.Now()
+	if tries, err = dep.heals(); err == nil {
+		err = dep.recover(recoverWithin)
 	}
 	if !idle {
-		w.wait(300 * time.Millisecond)
-		w.endLoad()
+		dep.wait(300 * time.Millisecond)
+		dep.endLoad()
 	}
 	if err == nil { // by the clock of the moment: a later step must not be what helps
 		var late time.Duration
-		late, err = w.through()
-		w.slowest = max(w.slowest, late)
+		late, err = dep.through()
+		dep.slowest = max(dep.slowest, late)
 	}
 	if id != "" {
-		err = errors.Join(err, w.unsubscribe(id))
+		err = errors.Join(err, dep.unsubscribe(id))
 	}
 	return tries, err
 }
 
 // heals publishes and collects until both are let in.
-func (w *world) heals() (tries int, err error) {
+func (dep *deployment) heals() (tries int, err error) {
 	const most = 2
 	for tries = 1; ; tries++ {
-		said := w.publish(w.good)
-		err := w.collect(leeds, 1)
+		said := dep.publish(dep.good)
+		err := dep.collect(leeds, 1)
 		if said == accepted && err == nil {
 			return tries, nil
 		}

@@ -19,21 +19,21 @@ import (
 // may refuse to start and refuse to hand out a copy; it must not hand out a
 // wrong one. Lost copies are allowed here.
 func damaged(r *run) (line row, err error) {
-	w, err := r.newWorld(filepath.Join(r.folder, "damaged"))
+	dep, err := r.newDeployment(filepath.Join(r.folder, "damaged"))
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	w.ledger.begin("damaged")
+	defer dep.end()
+	dep.ledger.begin("damaged")
 	for range 300 {
-		if w.publish(w.good) == accepted {
+		if dep.publish(dep.good) == accepted {
 			line.Acknowledged++
 		}
 	}
-	if err := w.here.stop(); err != nil {
+	if err := dep.here.stop(); err != nil {
 		return line, err
 	}
-	database := filepath.Join(w.here.data, "nems.db")
+	database := filepath.Join(dep.here.data, "nems.db")
 	whole := filepath.Join(r.folder, "whole.db")
 	if err := copyFile(whole, database); err != nil {
 		return line, err
@@ -46,15 +46,15 @@ func damaged(r *run) (line row, err error) {
 		if err := errors.Join(copyFile(database, whole), r.damage(database)); err != nil {
 			return line, err
 		}
-		if err := w.here.start(); err != nil {
+		if err := dep.here.start(); err != nil {
 			dead++
 			continue
 		}
 		for _, box := range []string{leeds, national} {
-			wrong, refused := w.inspect(box)
+			wrong, refused := dep.inspect(box)
 			line.Wrong, refusals = line.Wrong+wrong, refusals+refused
 		}
-		w.here.kill()
+		dep.here.kill()
 	}
 	if refusals == 0 || dead == line.Rounds {
 		return line, errHarmless
@@ -94,8 +94,8 @@ func (r *run) damage(name string) error {
 
 // inspect downloads what a mailbox lists and counts what is not a message that
 // was published, and what is refused.
-func (w *world) inspect(box string) (wrong, refused int) {
-	m, err := client.NewMailbox(client.MailboxConfig{URL: w.here.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: w.here.http})
+func (dep *deployment) inspect(box string) (wrong, refused int) {
+	m, err := client.NewMailbox(client.MailboxConfig{URL: dep.here.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: dep.here.http})
 	if err != nil {
 		return 0, 1
 	}
@@ -108,7 +108,7 @@ func (w *world) inspect(box string) (wrong, refused int) {
 		switch {
 		case err != nil:
 			refused++
-		case w.ledger.entries[sha256.Sum256(c.Body)] == nil:
+		case dep.ledger.entries[sha256.Sum256(c.Body)] == nil:
 			wrong++
 		}
 	}

@@ -29,7 +29,7 @@ func diskFull(r *run) (line row, err error) {
 	}
 	defer func() { err = errors.Join(err, syscall.Unmount(folder, syscall.MNT_DETACH)) }()
 	ballast := filepath.Join(folder, "ballast")
-	line, during, err := r.failing(folder, func(*world) error { return fill(ballast) }, func(*world) error { return os.Remove(ballast) })
+	line, during, err := r.failing(folder, func(*deployment) error { return fill(ballast) }, func(*deployment) error { return os.Remove(ballast) })
 	if err == nil && during.accepted == during.made { // the room that the log has already does for some
 		err = errHarmless
 	}
@@ -55,9 +55,9 @@ func fill(name string) error {
 
 // failingWrites lets every write of the process fail with EFBIG for a while.
 func failingWrites(r *run) (line row, err error) {
-	limit := func(soft string) func(*world) error {
-		return func(w *world) error {
-			out, err := exec.Command("prlimit", "--pid", strconv.Itoa(w.here.cmd.Process.Pid), "--fsize="+soft+":unlimited").CombinedOutput()
+	limit := func(soft string) func(*deployment) error {
+		return func(dep *deployment) error {
+			out, err := exec.Command("prlimit", "--pid", strconv.Itoa(dep.here.cmd.Process.Pid), "--fsize="+soft+":unlimited").CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("prlimit: %w: %s", err, out)
 			}
@@ -78,9 +78,9 @@ func failingWrites(r *run) (line row, err error) {
 type probes struct{ made, accepted int }
 
 // probe publishes for a while.
-func (w *world) probe(span time.Duration, during *probes) {
-	for until := time.Now().Add(span); time.Now().Before(until); w.wait(10 * time.Millisecond) {
-		if during.made++; w.publish(w.good) == accepted {
+func (dep *deployment) probe(span time.Duration, during *probes) {
+	for until := time.Now().Add(span); time.Now().Before(until); dep.wait(10 * time.Millisecond) {
+		if during.made++; dep.publish(dep.good) == accepted {
 			during.accepted++
 		}
 	}
@@ -90,32 +90,32 @@ func (w *world) probe(span time.Duration, during *probes) {
 // answered 202: it was under way.
 const settled = 500 * time.Millisecond
 
-// failing lets the disk of a world fail and work again, under load. The process
+// failing lets the disk of a deployment fail and work again, under load. The process
 // has to recover unaided.
-func (r *run) failing(folder string, inject, heal func(*world) error) (line row, during probes, err error) {
-	w, err := r.newWorld(folder)
+func (r *run) failing(folder string, inject, heal func(*deployment) error) (line row, during probes, err error) {
+	dep, err := r.newDeployment(folder)
 	if err != nil {
 		return line, during, err
 	}
-	defer w.end()
-	w.ledger.begin("disk", leeds, national)
+	defer dep.end()
+	dep.ledger.begin("disk", leeds, national)
 	for began := time.Now(); line.Rounds == 0 || time.Since(began) < r.each && line.Rounds < 20; line.Rounds++ {
-		w.startLoad()
-		w.wait(500 * time.Millisecond)
-		err := inject(w)
+		dep.startLoad()
+		dep.wait(500 * time.Millisecond)
+		err := inject(dep)
 		if err == nil {
-			w.wait(settled)
-			w.probe(time.Second, &during)
-			w.healed = time.Now()
-			err = errors.Join(heal(w), w.recover(recoverWithin))
+			dep.wait(settled)
+			dep.probe(time.Second, &during)
+			dep.healed = time.Now()
+			err = errors.Join(heal(dep), dep.recover(recoverWithin))
 		}
-		w.endLoad()
+		dep.endLoad()
 		if err != nil {
 			return line, during, err
 		}
 	}
 	line.Note = fmt.Sprintf("%d of %d probes answered 202 while the disk failed", during.accepted, during.made)
-	line, err = w.finish(line)
+	line, err = dep.finish(line)
 	return line, during, err
 }
 
@@ -128,20 +128,20 @@ func failingDisk(r *run) (line row, err error) {
 		return line, nil
 	}
 	defer func() { err = errors.Join(err, disk.unmount()) }()
-	w, err := r.newWorld(disk.at)
+	dep, err := r.newDeployment(disk.at)
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	w.ledger.begin("disk", leeds, national)
+	defer dep.end()
+	dep.ledger.begin("disk", leeds, national)
 	var sums brokenDisk
 	for began := time.Now(); line.Rounds < len(breakages) || time.Since(began) < r.each && line.Rounds < 5000; line.Rounds++ {
 		b := breakages[line.Rounds%len(breakages)]
-		w.startLoad()
-		err := w.breakDisk(disk, b, &sums)
-		w.endLoad()
+		dep.startLoad()
+		err := dep.breakDisk(disk, b, &sums)
+		dep.endLoad()
 		if err == nil && (b.once || r.random()%2 == 0) { // what is on the disk counts, not what is remembered
-			err = w.forgetDisk(disk, &sums)
+			err = dep.forgetDisk(disk, &sums)
 		}
 		if err != nil {
 			return line, fmt.Errorf("%s: %w", b.name, err)
@@ -149,7 +149,7 @@ func failingDisk(r *run) (line row, err error) {
 	}
 	line.Note = fmt.Sprintf("slowest answer of the broken disk %s (limit 1 s), processes ended %d; failed fsyncs dropped %d bytes, of which %d were not written again",
 		sums.slowest.Round(time.Millisecond), sums.ended, sums.dropped, sums.forgotten)
-	return w.finish(line)
+	return dep.finish(line)
 }
 
 // brokenDisk is what rounds with a broken disk came to.
@@ -160,8 +160,8 @@ type brokenDisk struct {
 
 // breakDisk breaks the disk for a second, at some write or fsync under load, and
 // heals it.
-func (w *world) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
-	tripped := disk.damage(b, 1+int(w.r.random()%150))
+func (dep *deployment) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
+	tripped := disk.damage(b, 1+int(dep.r.random()%150))
 	defer disk.heal()
 	timer := time.NewTimer(20 * time.Second)
 	defer timer.Stop()
@@ -171,39 +171,39 @@ func (w *world) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
 		return errors.New("nothing was written for 20 s")
 	}
 	if b.once { // nothing fails any more: the sooner it dies now, the less is written again
-		w.wait(time.Duration(w.r.random()%8000) * time.Microsecond)
+		dep.wait(time.Duration(dep.r.random()%8000) * time.Microsecond)
 		return nil
 	}
-	for until := time.Now().Add(time.Second); time.Now().Before(until); w.wait(10 * time.Millisecond) {
+	for until := time.Now().Add(time.Second); time.Now().Before(until); dep.wait(10 * time.Millisecond) {
 		began := time.Now()
-		v := w.publish(w.good)
+		v := dep.publish(dep.good)
 		sums.slowest = max(sums.slowest, time.Since(began))
 		if v == accepted && !b.short {
 			return errors.New("a publish that began after the disk failed is answered 202")
 		}
 	}
 	disk.heal()
-	w.healed = time.Now()
-	if w.here.endsWithin(0) {
+	dep.healed = time.Now()
+	if dep.here.endsWithin(0) {
 		sums.ended++
-		if err := w.restart(); err != nil {
+		if err := dep.restart(); err != nil {
 			return err
 		}
 	}
-	return w.recover(recoverWithin)
+	return dep.recover(recoverWithin)
 }
 
 // forgetDisk kills the process, lets the disk forget what a failed fsync has
 // dropped, and starts the process again.
-func (w *world) forgetDisk(disk *flakyDisk, sums *brokenDisk) error {
-	w.here.kill()
+func (dep *deployment) forgetDisk(disk *flakyDisk, sums *brokenDisk) error {
+	dep.here.kill()
 	dropped, forgotten, err := disk.forget()
 	sums.dropped, sums.forgotten = sums.dropped+dropped, sums.forgotten+forgotten
 	if err == nil {
-		err = w.restart()
+		err = dep.restart()
 	}
 	if err == nil {
-		err = w.recover(recoverWithin)
+		err = dep.recover(recoverWithin)
 	}
 	return err
 }

@@ -18,49 +18,49 @@ const wide = 70
 // spreadKilled kills the process while it files the copies of events for many
 // mailboxes.
 func spreadKilled(r *run) (line row, err error) {
-	w, err := r.newWorld(filepath.Join(r.folder, "wide"))
+	dep, err := r.newDeployment(filepath.Join(r.folder, "wide"))
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
+	defer dep.end()
 	var boxes []string
 	for n := range wide {
 		box := fmt.Sprintf("RR8WIDE%d", n)
-		if err := w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
+		if err := dep.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Password: devworld.Password}); err != nil {
 			return line, err
 		}
-		if _, err := w.subscribe(aboutJack, box); err != nil {
+		if _, err := dep.subscribe(aboutJack, box); err != nil {
 			return line, err
 		}
 		boxes = append(boxes, box)
 	}
-	w.wide = boxes
-	w.ledger.begin(crashpoint.SpreadStep, append([]string{leeds, national}, boxes...)...)
+	dep.wide = boxes
+	dep.ledger.begin(crashpoint.SpreadStep, append([]string{leeds, national}, boxes...)...)
 	for ; line.Rounds < 3; line.Rounds++ {
-		w.startLoad()
-		err := w.diesAt(crashpoint.SpreadStep, nil)
+		dep.startLoad()
+		err := dep.diesAt(crashpoint.SpreadStep, nil)
 		if err == nil {
-			err = w.recover(recoverWithin)
+			err = dep.recover(recoverWithin)
 		}
-		w.endLoad()
+		dep.endLoad()
 		if err != nil {
 			return line, err
 		}
 	}
-	return w.finish(line)
+	return dep.finish(line)
 }
 
 // poison lets copies go to a mailbox that the other MESH does not have: they
 // are refused for good, and parked.
-func (w *world) poison() error {
-	box := w.remote + "X"
-	if err := w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true}); err != nil {
+func (dep *deployment) poison() error {
+	box := dep.remote + "X"
+	if err := dep.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true}); err != nil {
 		return err
 	}
-	id, err := w.subscribe(aboutJack, box)
+	id, err := dep.subscribe(aboutJack, box)
 	if err != nil {
 		return err
 	}
-	w.poisoned = append(w.poisoned, id)
+	dep.poisoned = append(dep.poisoned, id)
 	return nil
 }

@@ -22,10 +22,10 @@ var faults = append([]fault{
 	{name: "mesh-dropped", round: lineFault(dropped), most: 10},
 	{name: "mesh-slow", round: lineFault(slow), most: 10},
 	{name: "mesh-reset", round: lineFault(reset), most: 10},
-	{name: "half-open", alone: storm(nil)},
-	{name: "throttled", alone: storm(&weather{rate: 1 << 10})},
-	{name: "latency-5s", alone: storm(&weather{latency: 5 * time.Second})},
-	{name: "partition", alone: storm(&weather{stalled: true})},
+	{name: "half-open", alone: impaired(nil)},
+	{name: "throttled", alone: impaired(&impairment{rate: 1 << 10})},
+	{name: "latency-5s", alone: impaired(&impairment{latency: 5 * time.Second})},
+	{name: "partition", alone: impaired(&impairment{stalled: true})},
 	{name: "disk-full", alone: diskFull},
 	{name: "failing-writes", alone: failingWrites},
 	{name: "failing-disk", alone: failingDisk},
@@ -44,22 +44,22 @@ var faults = append([]fault{
 var errHarmless = errors.New("the fault hit nothing: it shows nothing")
 
 // killed kills the process at some moment.
-func killed(w *world) error {
-	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)
-	w.here.kill()
-	return w.restart()
+func killed(dep *deployment) error {
+	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%700)*time.Millisecond)
+	dep.here.kill()
+	return dep.restart()
 }
 
 // stopped halts the process for a while, as a hypervisor does.
-func stopped(w *world) error {
-	w.wait(300 * time.Millisecond)
-	w.here.signal(syscall.SIGSTOP)
-	w.wait(3 * time.Second)
-	w.here.signal(syscall.SIGCONT)
+func stopped(dep *deployment) error {
+	dep.wait(300 * time.Millisecond)
+	dep.here.signal(syscall.SIGSTOP)
+	dep.wait(3 * time.Second)
+	dep.here.signal(syscall.SIGCONT)
 	return nil
 }
 
-// points makes a fault of every crash point that the load of a world reaches.
+// points makes a fault of every crash point that the load of a deployment reaches.
 func points() []fault {
 	var out []fault
 	for _, name := range crashpoint.Names {
@@ -68,9 +68,9 @@ func points() []fault {
 		case crashpoint.Migrate:
 			f.alone = migrateKilled
 		case crashpoint.Checkpoint:
-			f.round = func(w *world) error { return w.diesAt(name, w.terminate) }
+			f.round = func(dep *deployment) error { return dep.diesAt(name, dep.terminate) }
 		case crashpoint.DeadLetter:
-			f.round = func(w *world) error { return w.diesAt(name, w.poison) }
+			f.round = func(dep *deployment) error { return dep.diesAt(name, dep.poison) }
 		case crashpoint.SpreadStep:
 			f.alone = spreadKilled
 		case crashpoint.Report:
@@ -78,7 +78,7 @@ func points() []fault {
 		case crashpoint.Learn:
 			continue // reached by events of the Spine: a test of the node sees to it
 		default:
-			f.round = func(w *world) error { return w.diesAt(name, nil) }
+			f.round = func(dep *deployment) error { return dep.diesAt(name, nil) }
 		}
 		out = append(out, f)
 	}
@@ -87,29 +87,29 @@ func points() []fault {
 
 // diesAt starts the process anew so that it dies at a crash point, a random
 // number of passages later, and then as usual.
-func (w *world) diesAt(point string, provoke func() error) error {
-	w.here.kill()
+func (dep *deployment) diesAt(point string, provoke func() error) error {
+	dep.here.kill()
 	nth := 1
 	if provoke == nil {
-		nth += int(w.r.random() % passages(point))
+		nth += int(dep.r.random() % passages(point))
 	}
-	if err := w.here.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, point, nth)); err != nil && !errors.Is(err, errNotReady) {
+	if err := dep.here.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, point, nth)); err != nil && !errors.Is(err, errNotReady) {
 		return err
 	}
 	if provoke != nil {
 		// What an earlier round has left behind may have led there already.
-		if err := provoke(); err != nil && !w.here.endsWithin(time.Second) {
+		if err := provoke(); err != nil && !dep.here.endsWithin(time.Second) {
 			return err
 		}
 	}
-	if !w.here.endsWithin(15 * time.Second) {
+	if !dep.here.endsWithin(15 * time.Second) {
 		return fmt.Errorf("the crash point %s:%d was not reached", point, nth)
 	}
-	if status, ok := w.here.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-		return fmt.Errorf("crash point %s: nems ended with %s", point, w.here.cmd.ProcessState)
+	if status, ok := dep.here.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("crash point %s: nems ended with %s", point, dep.here.cmd.ProcessState)
 	}
-	w.here.http.CloseIdleConnections()
-	return w.restart()
+	dep.here.http.CloseIdleConnections()
+	return dep.restart()
 }
 
 // passages is among how many of a crash point one is picked: a commit is passed
@@ -125,9 +125,9 @@ func passages(point string) uint64 {
 }
 
 // terminate asks for an orderly end, on the way to which the audit is signed.
-func (w *world) terminate() error {
-	w.wait(200 * time.Millisecond)
-	w.here.signal(syscall.SIGTERM)
+func (dep *deployment) terminate() error {
+	dep.wait(200 * time.Millisecond)
+	dep.here.signal(syscall.SIGTERM)
 	return nil
 }
 

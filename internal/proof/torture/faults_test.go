@@ -74,16 +74,16 @@ func send(t *testing.T, c net.Conn, text string) time.Duration {
 
 func TestPipeWeather(t *testing.T) {
 	p, c := dialPipe(t)
-	p.weather.Store(&weather{latency: 100 * time.Millisecond})
+	p.impairment.Store(&impairment{latency: 100 * time.Millisecond})
 	if took := send(t, c, "late"); took < 200*time.Millisecond {
 		t.Errorf("a latency of 100 ms each way took %s", took)
 	}
-	p.weather.Store(&weather{rate: 1000})
+	p.impairment.Store(&impairment{rate: 1000})
 	if took := send(t, c, strings.Repeat("x", 300)); took < 250*time.Millisecond {
 		t.Errorf("300 bytes at 1000 a second took %s", took)
 	}
-	p.weather.Store(&weather{stalled: true})
-	time.AfterFunc(200*time.Millisecond, func() { p.weather.Store(&weather{}) })
+	p.impairment.Store(&impairment{stalled: true})
+	time.AfterFunc(200*time.Millisecond, func() { p.impairment.Store(&impairment{}) })
 	if took := send(t, c, "kept back"); took < 150*time.Millisecond {
 		t.Errorf("what was kept back for 200 ms came after %s", took)
 	}

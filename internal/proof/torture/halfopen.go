@@ -27,41 +27,41 @@ const (
 	halving     = 5 * time.Second       // between the moments at which all connections go dead
 )
 
-// storm makes a fault of a bad time for the pipe to the other MESH; nil means
+// impaired makes a fault of a bad time for the pipe to the other MESH; nil means
 // that connections go half-open.
-func storm(w *weather) func(*run) (row, error) {
+func impaired(w *impairment) func(*run) (row, error) {
 	return func(r *run) (row, error) {
-		return r.storm(func(p *pipe) {
+		return r.impaired(func(p *pipe) {
 			if w == nil {
 				p.halve()
 			} else {
-				p.weather.Store(w)
+				p.impairment.Store(w)
 			}
 		})
 	}
 }
 
-// storm lets the pipe to the other MESH be bad for a while, under load, and waits
+// impaired lets the pipe to the other MESH be bad for a while, under load, and waits
 // until what has piled up is through.
-func (r *run) storm(worsen func(*pipe)) (line row, err error) {
-	w, err := r.newWorld(filepath.Join(r.folder, fmt.Sprintf("storm%d", r.random())))
+func (r *run) impaired(worsen func(*pipe)) (line row, err error) {
+	dep, err := r.newDeployment(filepath.Join(r.folder, fmt.Sprintf("impaired%d", r.random())))
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	p, err := w.lay()
+	defer dep.end()
+	p, err := dep.lay()
 	if err != nil {
 		return line, err
 	}
 	defer p.close()
-	w.ledger.begin("storm", append([]string{leeds, national}, w.far()...)...)
-	if err := w.stream(3*time.Second, func() {}); err != nil { // connections that are used again
+	dep.ledger.begin("impaired", append([]string{leeds, national}, dep.far()...)...)
+	if err := dep.stream(3*time.Second, func() {}); err != nil { // connections that are used again
 		return line, err
 	}
-	if _, err := w.through(); err != nil {
+	if _, err := dep.through(); err != nil {
 		return line, err
 	}
-	before, err := w.goroutines(0)
+	before, err := dep.goroutines(0)
 	if err != nil {
 		return line, err
 	}
@@ -69,12 +69,12 @@ func (r *run) storm(worsen func(*pipe)) (line row, err error) {
 	var most float64
 	after := before
 	for began := time.Now(); line.Rounds == 0 || time.Since(began)+outage < r.each; line.Rounds++ {
-		waiting, late, err := w.outage(p, worsen, outage)
+		waiting, late, err := dep.outage(p, worsen, outage)
 		if err != nil {
 			return line, err
 		}
 		most, line.Slowest = max(most, waiting), max(line.Slowest, late)
-		n, err := w.goroutines(before + fewMore)
+		n, err := dep.goroutines(before + fewMore)
 		if after = max(after, n); err != nil {
 			return line, err
 		}
@@ -84,14 +84,14 @@ func (r *run) storm(worsen func(*pipe)) (line row, err error) {
 	}
 	line.Note = fmt.Sprintf("up to %.0f copies waited after %s, through %.1f times as long after it; goroutines before %d, after %d at most",
 		most, outage, line.Slowest.Seconds()/outage.Seconds(), before, after)
-	return w.finish(line)
+	return dep.finish(line)
 }
 
 // outage lets the pipe be bad for a while. It tells how many copies waited in the
 // end, and how long it took until they were through.
-func (w *world) outage(p *pipe, worsen func(*pipe), span time.Duration) (waiting float64, late time.Duration, err error) {
+func (dep *deployment) outage(p *pipe, worsen func(*pipe), span time.Duration) (waiting float64, late time.Duration, err error) {
 	next := time.Now()
-	if err := w.stream(span, func() {
+	if err := dep.stream(span, func() {
 		if time.Now().After(next) {
 			worsen(p)
 			next = time.Now().Add(halving)
@@ -99,24 +99,24 @@ func (w *world) outage(p *pipe, worsen func(*pipe), span time.Duration) (waiting
 	}); err != nil {
 		return 0, 0, err
 	}
-	if waiting, err = w.here.metric("nems_courier_backlog"); err != nil {
+	if waiting, err = dep.here.metric("nems_courier_backlog"); err != nil {
 		return waiting, 0, err
 	}
-	p.weather.Store(&weather{})
-	late, err = w.through()
+	p.impairment.Store(&impairment{})
+	late, err = dep.through()
 	return waiting, late, err
 }
 
-// lay puts a pipe between the world and its MESH, with mailboxes beyond it.
-func (w *world) lay() (*pipe, error) {
-	p, err := newPipe(strings.TrimPrefix(w.line.url, "http://"))
+// lay puts a pipe between the deployment and its MESH, with mailboxes beyond it.
+func (dep *deployment) lay() (*pipe, error) {
+	p, err := newPipe(strings.TrimPrefix(dep.line.url, "http://"))
 	if err != nil {
 		return nil, err
 	}
-	err = w.reroute(p.url)
+	err = dep.reroute(p.url)
 	for range farBoxes {
 		if err == nil {
-			_, err = w.openBox()
+			_, err = dep.openBox()
 		}
 	}
 	if err != nil {
@@ -127,18 +127,18 @@ func (w *world) lay() (*pipe, error) {
 }
 
 // far are the mailboxes of the rounds so far.
-func (w *world) far() (boxes []string) {
-	for n := range w.rounds {
+func (dep *deployment) far() (boxes []string) {
+	for n := range dep.rounds {
 		boxes = append(boxes, fmt.Sprintf("RR8T%d", n+1))
 	}
 	return boxes
 }
 
 // stream publishes at a pace that the lanes can follow.
-func (w *world) stream(span time.Duration, meanwhile func()) error {
-	for began := time.Now(); time.Since(began) < span; w.wait(farPause) {
+func (dep *deployment) stream(span time.Duration, meanwhile func()) error {
+	for began := time.Now(); time.Since(began) < span; dep.wait(farPause) {
 		meanwhile()
-		if w.publish(w.good) != accepted {
+		if dep.publish(dep.good) != accepted {
 			return errors.New("a publish is not accepted while another MESH is away")
 		}
 	}
@@ -147,9 +147,9 @@ func (w *world) stream(span time.Duration, meanwhile func()) error {
 
 // through waits until nothing is on its way to the other MESH, and tells how long
 // that took.
-func (w *world) through() (time.Duration, error) {
-	for began := time.Now(); ; w.wait(20 * time.Millisecond) {
-		waiting, err := w.here.metric("nems_courier_backlog")
+func (dep *deployment) through() (time.Duration, error) {
+	for began := time.Now(); ; dep.wait(20 * time.Millisecond) {
+		waiting, err := dep.here.metric("nems_courier_backlog")
 		switch {
 		case err != nil:
 			return 0, err
@@ -163,10 +163,10 @@ func (w *world) through() (time.Duration, error) {
 
 // goroutines is how many the process has once nobody calls it; it waits until
 // there are no more than most, unless that is 0.
-func (w *world) goroutines(most int) (int, error) {
-	for began := time.Now(); ; w.wait(200 * time.Millisecond) {
-		w.here.http.CloseIdleConnections()
-		n, err := w.here.metric("go_goroutines")
+func (dep *deployment) goroutines(most int) (int, error) {
+	for began := time.Now(); ; dep.wait(200 * time.Millisecond) {
+		dep.here.http.CloseIdleConnections()
+		n, err := dep.here.metric("go_goroutines")
 		switch {
 		case err != nil, most == 0, int(n) <= most:
 			return int(n), err

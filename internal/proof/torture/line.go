@@ -73,13 +73,13 @@ func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // lineFault is a round with a bad line.
-func lineFault(f fate) func(*world) error {
-	return func(w *world) error {
-		before := w.line.spoilt.Load()
-		w.line.fate.Store(&f)
-		w.wait(2 * time.Second)
-		w.line.fate.Store(nil)
-		if w.line.spoilt.Load() == before {
+func lineFault(f fate) func(*deployment) error {
+	return func(dep *deployment) error {
+		before := dep.line.spoilt.Load()
+		dep.line.fate.Store(&f)
+		dep.wait(2 * time.Second)
+		dep.line.fate.Store(nil)
+		if dep.line.spoilt.Load() == before {
 			return errHarmless
 		}
 		return nil

@@ -28,35 +28,35 @@ const (
 )
 
 // startLoad publishes and collects until endLoad.
-func (w *world) startLoad() {
+func (dep *deployment) startLoad() {
 	stop := make(chan struct{})
-	w.stopLoad = stop
+	dep.stopLoad = stop
 	for range publishers {
-		w.load.Go(func() {
+		dep.load.Go(func() {
 			for n := 1; open(stop); n++ {
-				message := w.good
+				message := dep.good
 				if n%16 == 0 {
-					message = w.bad
+					message = dep.bad
 				}
-				if v := w.publish(message); v != accepted && v != refused {
-					w.wait(10 * time.Millisecond)
+				if v := dep.publish(message); v != accepted && v != refused {
+					dep.wait(10 * time.Millisecond)
 				}
 			}
 		})
 	}
-	for _, box := range w.near() {
-		w.load.Go(func() {
+	for _, box := range dep.near() {
+		dep.load.Go(func() {
 			for open(stop) {
-				_ = w.collect(box, 50) // what fails now is collected later
-				w.wait(10 * time.Millisecond)
+				_ = dep.collect(box, 50) // what fails now is collected later
+				dep.wait(10 * time.Millisecond)
 			}
 		})
 	}
 }
 
-func (w *world) endLoad() {
-	close(w.stopLoad)
-	w.load.Wait()
+func (dep *deployment) endLoad() {
+	close(dep.stopLoad)
+	dep.load.Wait()
 }
 
 func open(c <-chan struct{}) bool {
@@ -71,42 +71,42 @@ func open(c <-chan struct{}) bool {
 // publish sends one message and notes the answer. Where there is another node,
 // every second message has an idempotency key, and what the first node left
 // unanswered is sent there again: as a publisher behind a load balancer does.
-func (w *world) publish(base []byte) verdict {
-	message, d := w.ledger.issue(base)
-	n := rand.IntN(len(w.nodes)) //nolint:gosec // chance, not a secret
-	if len(w.nodes) == 1 || d[0]%2 == 0 {
-		return w.offer(w.nodes[n], message, d)
+func (dep *deployment) publish(base []byte) verdict {
+	message, d := dep.ledger.issue(base)
+	n := rand.IntN(len(dep.nodes)) //nolint:gosec // chance, not a secret
+	if len(dep.nodes) == 1 || d[0]%2 == 0 {
+		return dep.offer(dep.nodes[n], message, d)
 	}
 	key := client.WithIdempotencyKey(hex.EncodeToString(d[:]))
-	v := w.offer(w.nodes[n], message, d, key)
+	v := dep.offer(dep.nodes[n], message, d, key)
 	if v == unanswered {
-		v = w.offer(w.nodes[(n+1)%len(w.nodes)], message, d, key)
+		v = dep.offer(dep.nodes[(n+1)%len(dep.nodes)], message, d, key)
 	}
 	return v
 }
 
 // publishAt sends one message to one node.
-func (w *world) publishAt(p *process, base []byte) verdict {
-	message, d := w.ledger.issue(base)
-	return w.offer(p, message, d)
+func (dep *deployment) publishAt(p *process, base []byte) verdict {
+	message, d := dep.ledger.issue(base)
+	return dep.offer(p, message, d)
 }
 
-func (w *world) offer(p *process, message []byte, d digest, options ...client.PublishOption) verdict {
+func (dep *deployment) offer(p *process, message []byte, d digest, options ...client.PublishOption) verdict {
 	c := client.Client{URL: p.url, ASID: "300000000161", ODS: "A83627", NEMS: string(devworld.NEMS), HTTP: p.http, Now: p.now}
 	began := time.Now()
 	_, err := c.Publish(context.Background(), message, options...)
-	v := w.ledger.told(d, err)
+	v := dep.ledger.told(d, err)
 	if v == accepted {
-		w.gap.end(began)
+		dep.gap.end(began)
 	}
 	return v
 }
 
 // collect takes up to most messages out of a mailbox.
-func (w *world) collect(box string, most int) error {
-	at := w.nodes[rand.IntN(len(w.nodes))] //nolint:gosec // chance, not a secret
+func (dep *deployment) collect(box string, most int) error {
+	at := dep.nodes[rand.IntN(len(dep.nodes))] //nolint:gosec // chance, not a secret
 	if elsewhere(box) {
-		at = w.there
+		at = dep.there
 	}
 	m, err := client.NewMailbox(client.MailboxConfig{URL: at.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: at.http, Now: at.now})
 	if err != nil {
@@ -120,28 +120,28 @@ func (w *world) collect(box string, most int) error {
 	var all errgroup.Group
 	all.SetLimit(collectors)
 	for _, id := range ids[:min(most, len(ids))] {
-		all.Go(func() error { return w.take(ctx, m, box, id) })
+		all.Go(func() error { return dep.take(ctx, m, box, id) })
 	}
 	return all.Wait()
 }
 
 // take downloads a copy and acknowledges it. Another collector of the mailbox may
 // have done both since it was listed; then the ledger has seen the copy.
-func (w *world) take(ctx context.Context, m *client.Mailbox, box, id string) error {
-	taken := w.ledger.wasTaken(box, id)
+func (dep *deployment) take(ctx context.Context, m *client.Mailbox, box, id string) error {
+	taken := dep.ledger.wasTaken(box, id)
 	c, err := m.Download(ctx, id)
-	if isGone(err) && w.ledger.hasSeen(box, id) {
+	if isGone(err) && dep.ledger.hasSeen(box, id) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if taken {
-		w.ledger.cameBack()
+		dep.ledger.cameBack()
 	}
-	w.ledger.received(box, id, c.Body)
+	dep.ledger.received(box, id, c.Body)
 	if err = m.Acknowledge(ctx, id); err == nil {
-		w.ledger.took(box, id)
+		dep.ledger.took(box, id)
 	}
 	return err
 }
@@ -158,25 +158,25 @@ func isGone(err error) bool {
 const settleWithin = 160 * time.Second
 
 // drain collects until no copy is missing and mailboxes stay empty.
-func (w *world) drain() error {
-	boxes := append([]string{leeds, national}, w.wide...)
-	for n := range w.remoteRounds() {
+func (dep *deployment) drain() error {
+	boxes := append([]string{leeds, national}, dep.wide...)
+	for n := range dep.remoteRounds() {
 		boxes = append(boxes, remoteBox(n+1))
 	}
-	least, until := w.ledger.missing(), time.Now().Add(settleWithin)
+	least, until := dep.ledger.missing(), time.Now().Add(settleWithin)
 	for {
 		var all errgroup.Group
 		all.SetLimit(publishers)
 		for _, box := range boxes {
 			all.Go(func() error {
-				if err := w.collect(box, 500); err != nil {
+				if err := dep.collect(box, 500); err != nil {
 					return fmt.Errorf("collecting from %s: %w", box, err)
 				}
 				return nil
 			})
 		}
 		err := all.Wait() // a connection that its server closed just now may be behind it
-		missing := w.ledger.missing()
+		missing := dep.ledger.missing()
 		if missing < least { // a backlog takes its time
 			least, until = missing, time.Now().Add(settleWithin)
 		}
@@ -186,11 +186,11 @@ func (w *world) drain() error {
 		if err == nil && (missing == 0 || time.Now().After(until)) {
 			break
 		}
-		w.wait(20 * time.Millisecond)
+		dep.wait(20 * time.Millisecond)
 	}
 	for _, box := range boxes { // copies beyond what is expected
 		for range 3 {
-			if err := w.collect(box, 500); err != nil {
+			if err := dep.collect(box, 500); err != nil {
 				return err
 			}
 		}
@@ -198,9 +198,9 @@ func (w *world) drain() error {
 	return nil
 }
 
-// verify stops the world in an orderly way and checks its audits.
-func (w *world) verify() error {
-	all := append(slices.Clone(w.nodes), w.there)
+// verify stops the deployment in an orderly way and checks its audits.
+func (dep *deployment) verify() error {
+	all := append(slices.Clone(dep.nodes), dep.there)
 	var wrong []error
 	for _, p := range all {
 		wrong = append(wrong, p.stop())
@@ -220,17 +220,17 @@ const remotePrefix = "RR8T"
 func elsewhere(box string) bool { return strings.HasPrefix(box, remotePrefix) }
 
 // near are the mailboxes that are emptied under load.
-func (w *world) near() []string {
-	if w.remote == "" {
+func (dep *deployment) near() []string {
+	if dep.remote == "" {
 		return []string{leeds, national}
 	}
-	return []string{leeds, national, w.remote}
+	return []string{leeds, national, dep.remote}
 }
 
 // remoteRounds is how many rounds had a mailbox at the other MESH.
-func (w *world) remoteRounds() int {
-	if w.remote == "" {
+func (dep *deployment) remoteRounds() int {
+	if dep.remote == "" {
 		return 0
 	}
-	return w.rounds
+	return dep.rounds
 }

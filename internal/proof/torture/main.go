@@ -136,7 +136,7 @@ func torture(o options, progress io.Writer) ([]row, error) {
 	return rows, errors.Join(wrong...)
 }
 
-// all runs the faults, the ones that share a world in it, one after the other.
+// all runs the faults, the ones that share a deployment in it, one after the other.
 func (r *run) all(chosen []fault) ([]row, error) {
 	var rows []row
 	var wrong []error
@@ -188,14 +188,14 @@ type run struct {
 type fault struct {
 	name string
 	// round injects the fault once under load, and heals it.
-	round func(w *world) error
+	round func(dep *deployment) error
 	// within is how long recovery may take; 0 means recoverWithin.
 	within time.Duration
 	// most is how many rounds there are at most; 0 means as many as fit.
 	most int
 	// orderly: nobody may be left without an answer for what was stored.
 	orderly bool
-	// alone runs the fault in a world of its own.
+	// alone runs the fault in a deployment of its own.
 	alone func(r *run) (row, error)
 }
 

@@ -18,9 +18,9 @@ const endWithin = 10 * time.Second
 
 // rolled ends a node in an orderly way, under load, and starts it again, as an
 // upgrade does: whoever it has promised something to must have heard so.
-func rolled(w *world) error {
-	w.wait(200*time.Millisecond + time.Duration(w.r.random()%300)*time.Millisecond)
-	p := w.anyNode()
+func rolled(dep *deployment) error {
+	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%300)*time.Millisecond)
+	p := dep.anyNode()
 	began := time.Now()
 	if err := p.stop(); err != nil {
 		return err
@@ -28,7 +28,7 @@ func rolled(w *world) error {
 	if took := time.Since(began); took > endWithin {
 		return fmt.Errorf("it took %s to end", took)
 	}
-	return w.revive(p)
+	return dep.revive(p)
 }
 
 // resends is how often a publisher sends a message again, at most.
@@ -36,16 +36,16 @@ const resends = 50
 
 // answersLost loses answers on their way to publishers, who send the same again
 // under the same idempotency key, to whichever node: nobody may get it twice.
-func answersLost(w *world) error {
+func answersLost(dep *deployment) error {
 	var ways []*process // to the nodes, over bad lines
 	f, lost := fate(dropped), int64(0)
-	for _, p := range w.nodes {
+	for _, p := range dep.nodes {
 		l, err := newLine(p.url)
 		if err != nil {
 			return err
 		}
 		defer l.close()
-		defer func() { lost += l.spoilt.Load(); w.note = fmt.Sprintf("%d answers lost in the last round", lost) }()
+		defer func() { lost += l.spoilt.Load(); dep.note = fmt.Sprintf("%d answers lost in the last round", lost) }()
 		l.fate.Store(&f)
 		ways = append(ways, &process{url: l.url, http: p.http, now: p.now})
 	}
@@ -53,7 +53,7 @@ func answersLost(w *world) error {
 	for n := range publishers {
 		all.Go(func() error {
 			for began := time.Now(); time.Since(began) < 2*time.Second; {
-				if err := w.insist(ways, n); err != nil {
+				if err := dep.insist(ways, n); err != nil {
 					return err
 				}
 			}
@@ -65,11 +65,11 @@ func answersLost(w *world) error {
 
 // insist publishes one message until there is an answer, over one way after the
 // other.
-func (w *world) insist(ways []*process, first int) error {
-	message, d := w.ledger.issue(w.good)
+func (dep *deployment) insist(ways []*process, first int) error {
+	message, d := dep.ledger.issue(dep.good)
 	key := client.WithIdempotencyKey(hex.EncodeToString(d[:]))
 	for n := range resends {
-		if w.offer(ways[(first+n)%len(ways)], message, d, key) == accepted {
+		if dep.offer(ways[(first+n)%len(ways)], message, d, key) == accepted {
 			return nil
 		}
 	}

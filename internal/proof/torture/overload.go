@@ -27,7 +27,7 @@ import (
 // Limits of an overload.
 const (
 	times        = 10                     // of what the service can do
-	connections  = 1000                   // of the crowd
+	connections  = 1000                   // of the generator
 	gentle       = 200                    // publishes a second that every node can do
 	acceptWithin = time.Second            // the 99th percentile of what is accepted
 	refuseWithin = 100 * time.Millisecond // of refusals
@@ -39,35 +39,35 @@ const (
 // machine breaks limits of time: the note says so, and the run goes on.
 func overload(flags ...string) func(*run) (row, error) {
 	return func(r *run) (line row, err error) {
-		w, err := r.newWorld(filepath.Join(r.folder, fmt.Sprintf("overload%d", len(flags))))
+		dep, err := r.newDeployment(filepath.Join(r.folder, fmt.Sprintf("overload%d", len(flags))))
 		if err != nil {
 			return line, err
 		}
-		defer w.end()
-		w.here.flags = append(w.here.flags, flags...)
-		if err := errors.Join(w.here.stop(), w.here.start()); err != nil {
+		defer dep.end()
+		dep.here.flags = append(dep.here.flags, flags...)
+		if err := errors.Join(dep.here.stop(), dep.here.start()); err != nil {
 			return line, err
 		}
-		c := &crowd{url: w.here.url, message: w.good}
-		err = c.overload(r, w, &line)
-		return line, errors.Join(err, c.collect(w, &line), w.verify())
+		g := &generator{url: dep.here.url, message: dep.good}
+		err = g.overload(r, dep, &line)
+		return line, errors.Join(err, g.collect(dep, &line), dep.verify())
 	}
 }
 
 // overload measures what the service can do, asks for ten times that, and holds
 // the answers against the limits.
-func (c *crowd) overload(r *run, w *world, line *row) error {
-	quiet := c.shoot(4, gentle, 2*time.Second)
-	full := c.shoot(32, 0, 3*time.Second)
+func (g *generator) overload(r *run, dep *deployment, line *row) error {
+	quiet := g.publishFor(4, gentle, 2*time.Second)
+	full := g.publishFor(32, 0, 3*time.Second)
 	capacity := float64(len(full.accepted)) / 3
 	if capacity == 0 {
 		return errors.New("the service accepts nothing before the overload")
 	}
 	span := min(max(r.each, 5*time.Second), 4*time.Minute) // a token is valid for five
-	much := c.shoot(connections, times*capacity, span)
+	much := g.publishFor(connections, times*capacity, span)
 	line.Rounds = 1
-	line.Slowest = c.calm(quiet.median())
-	memory, err := w.here.memory()
+	line.Slowest = g.calm(quiet.median())
+	memory, err := dep.here.memory()
 	if err != nil {
 		return err
 	}
@@ -90,8 +90,8 @@ func (c *crowd) overload(r *run, w *world, line *row) error {
 	return errors.Join(err, much.wrong())
 }
 
-// crowd publishes numbered messages and remembers what became of each.
-type crowd struct {
+// generator publishes numbered messages and remembers what became of each.
+type generator struct {
 	url      string
 	message  []byte
 	next     atomic.Int64
@@ -100,117 +100,117 @@ type crowd struct {
 	unknown  map[int64]bool
 }
 
-// volley is what a crowd was told.
-type volley struct {
+// tally is what a generator was told.
+type tally struct {
 	offered           int
 	accepted, refused []time.Duration // until the answer, in ascending order
 	silent            int             // refusals that do not say when to come back
 	others            map[int]int     // by status; 0: no answer
 }
 
-// shoot publishes over connections for a while: at a rate, whether or not answers
+// publishFor publishes over connections for a while: at a rate, whether or not answers
 // come, as far as a connection is free; or, at rate 0, one after the other.
-func (c *crowd) shoot(connections int, rate float64, span time.Duration) volley {
-	v := volley{others: map[int]int{}}
+func (g *generator) publishFor(connections int, rate float64, span time.Duration) tally {
+	counted := tally{others: map[int]int{}}
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	var turn atomic.Int64
 	began := time.Now()
 	for range connections {
 		all.Go(func() {
-			own := volley{others: map[int]int{}}
-			g := newGun(c.url, c.message)
-			defer g.close()
+			own := tally{others: map[int]int{}}
+			rc := newRawClient(g.url, g.message)
+			defer rc.close()
 			for time.Since(began) < span {
 				if rate > 0 {
 					due := time.Duration(float64(turn.Add(1)) / rate * float64(time.Second))
 					time.Sleep(due - time.Since(began))
 				}
-				c.publish(g, &own)
+				g.publish(rc, &own)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			v.add(own)
+			counted.add(own)
 		})
 	}
 	all.Wait()
-	slices.Sort(v.accepted)
-	slices.Sort(v.refused)
-	return v
+	slices.Sort(counted.accepted)
+	slices.Sort(counted.refused)
+	return counted
 }
 
 // publish sends one message.
-func (c *crowd) publish(g *gun, v *volley) {
-	n := c.next.Add(1)
-	s, err := g.fire(n)
-	v.offered++
+func (g *generator) publish(rc *rawClient, counted *tally) {
+	n := g.next.Add(1)
+	s, err := rc.publish(n)
+	counted.offered++
 	refused := s.status == http.StatusServiceUnavailable || s.status == http.StatusTooManyRequests
 	switch {
 	case err == nil && s.status == http.StatusAccepted:
-		v.accepted = append(v.accepted, s.took)
-		c.mu.Lock()
-		c.accepted = append(c.accepted, n)
-		c.mu.Unlock()
+		counted.accepted = append(counted.accepted, s.took)
+		g.mu.Lock()
+		g.accepted = append(g.accepted, n)
+		g.mu.Unlock()
 		return
 	case err == nil && refused:
-		v.refused = append(v.refused, s.took)
+		counted.refused = append(counted.refused, s.took)
 		if !s.later {
-			v.silent++
+			counted.silent++
 		}
 		return
 	case err != nil:
 		s.status = 0
 	}
-	v.others[s.status]++
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.unknown == nil {
-		c.unknown = map[int64]bool{}
+	counted.others[s.status]++
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.unknown == nil {
+		g.unknown = map[int64]bool{}
 	}
-	c.unknown[n] = true
+	g.unknown[n] = true
 }
 
-func (v *volley) add(o volley) {
-	v.offered, v.silent = v.offered+o.offered, v.silent+o.silent
-	v.accepted, v.refused = append(v.accepted, o.accepted...), append(v.refused, o.refused...)
+func (counted *tally) add(o tally) {
+	counted.offered, counted.silent = counted.offered+o.offered, counted.silent+o.silent
+	counted.accepted, counted.refused = append(counted.accepted, o.accepted...), append(counted.refused, o.refused...)
 	for status, n := range o.others {
-		v.others[status] += n
+		counted.others[status] += n
 	}
 }
 
 // wrong tells what must not happen however much there is to do.
-func (v *volley) wrong() error {
+func (counted *tally) wrong() error {
 	var wrong []error
-	if v.silent > 0 {
-		wrong = append(wrong, fmt.Errorf("%d refusals without Retry-After", v.silent))
+	if counted.silent > 0 {
+		wrong = append(wrong, fmt.Errorf("%d refusals without Retry-After", counted.silent))
 	}
-	if len(v.others) > 0 {
-		wrong = append(wrong, fmt.Errorf("answers that are none of 202, 429 and 503, by status (0: none): %v", v.others))
+	if len(counted.others) > 0 {
+		wrong = append(wrong, fmt.Errorf("answers that are none of 202, 429 and 503, by status (0: none): %v", counted.others))
 	}
 	return errors.Join(wrong...)
 }
 
-func (*volley) p99(sorted []time.Duration) time.Duration {
+func (*tally) p99(sorted []time.Duration) time.Duration {
 	if len(sorted) == 0 {
 		return 0
 	}
 	return sorted[len(sorted)*99/100].Round(100 * time.Microsecond)
 }
 
-func (v *volley) median() time.Duration {
-	if len(v.accepted) == 0 {
+func (counted *tally) median() time.Duration {
+	if len(counted.accepted) == 0 {
 		return time.Minute // nothing was accepted
 	}
-	return v.accepted[len(v.accepted)/2]
+	return counted.accepted[len(counted.accepted)/2]
 }
 
 // calm tells how long it takes until answers come as fast as before, twice the
 // time at most.
-func (c *crowd) calm(usual time.Duration) time.Duration {
+func (g *generator) calm(usual time.Duration) time.Duration {
 	began := time.Now()
 	for time.Since(began) < 2*normalWithin {
-		v := c.shoot(4, gentle, 250*time.Millisecond)
-		if len(v.refused) == 0 && v.median() <= 2*usual {
+		counted := g.publishFor(4, gentle, 250*time.Millisecond)
+		if len(counted.refused) == 0 && counted.median() <= 2*usual {
 			break
 		}
 	}
@@ -218,25 +218,25 @@ func (c *crowd) calm(usual time.Duration) time.Duration {
 }
 
 // collect empties the mailboxes and holds each copy against what was told.
-func (c *crowd) collect(w *world, line *row) error {
+func (g *generator) collect(dep *deployment, line *row) error {
 	copies := map[string]map[int64]int{}
 	for _, box := range []string{leeds, national} {
 		copies[box] = map[int64]int{}
-		if err := w.here.empty(box, func(id string, body []byte) {
-			copies[box][c.number(body)]++
+		if err := dep.here.empty(box, func(id string, body []byte) {
+			copies[box][g.number(body)]++
 		}); err != nil {
 			return err
 		}
 	}
-	c.count(copies, line)
+	g.count(copies, line)
 	return nil
 }
 
 // count adds up what became of the messages. copies has, by mailbox, how often
 // each of them arrived.
-func (c *crowd) count(copies map[string]map[int64]int, line *row) {
-	told := make(map[int64]bool, len(c.accepted))
-	for _, n := range c.accepted {
+func (g *generator) count(copies map[string]map[int64]int, line *row) {
+	told := make(map[int64]bool, len(g.accepted))
+	for _, n := range g.accepted {
 		told[n] = true
 		line.Acknowledged++
 		missing := 0
@@ -253,16 +253,16 @@ func (c *crowd) count(copies map[string]map[int64]int, line *row) {
 	for _, got := range copies {
 		for n, many := range got {
 			line.Doubled, line.Repeated = line.Doubled+many-1, line.Repeated+many-1
-			if !told[n] && !c.unknown[n] {
+			if !told[n] && !g.unknown[n] {
 				line.Wrong += many
 			}
 		}
 	}
 }
 
-// number is that of a message of the crowd, 0 of any other bytes.
-func (c *crowd) number(body []byte) int64 {
-	tail, ours := bytes.CutPrefix(body, c.message)
+// number is that of a message of the generator, 0 of any other bytes.
+func (g *generator) number(body []byte) int64 {
+	tail, ours := bytes.CutPrefix(body, g.message)
 	digits := strings.TrimSuffix(strings.TrimPrefix(string(tail), "<!-- "), " -->")
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if !ours || err != nil || fmt.Sprintf(numbered, n) != string(tail) {

@@ -12,7 +12,7 @@ import (
 	"nems/internal/pgserver"
 )
 
-// base is the PostgreSQL that the nodes of a world share.
+// base is the PostgreSQL that the nodes of a deployment share.
 type base struct {
 	primary, standby *pgserver.Server // the latter nil where nothing fails over
 	wires            []*wire          // of each node to the primary; none where there is a standby
@@ -152,11 +152,11 @@ func (g *gap) end(began time.Time) {
 var errGap = errors.New("nothing is accepted since the break")
 
 // gapLength waits for the end and returns how long it took.
-func (w *world) gapLength(within time.Duration) (time.Duration, error) {
-	for until := time.Now().Add(within); ; w.wait(5 * time.Millisecond) {
-		w.gap.mu.Lock()
-		ended, length := !w.gap.until.IsZero(), w.gap.until.Sub(w.gap.since)
-		w.gap.mu.Unlock()
+func (dep *deployment) gapLength(within time.Duration) (time.Duration, error) {
+	for until := time.Now().Add(within); ; dep.wait(5 * time.Millisecond) {
+		dep.gap.mu.Lock()
+		ended, length := !dep.gap.until.IsZero(), dep.gap.until.Sub(dep.gap.since)
+		dep.gap.mu.Unlock()
 		if ended {
 			return length, nil
 		}

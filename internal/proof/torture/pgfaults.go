@@ -25,60 +25,60 @@ var postgresFaults = append([]fault{
 	{name: "mesh-slow", round: lineFault(slow), most: 10},
 	{name: "mesh-reset", round: lineFault(reset), most: 10},
 	{name: "database-killed", round: databaseKilled, most: 50},
-	{name: "database-cut", round: wireFault(time.Second, mood{cut: true}), most: 50},
-	{name: "database-slow", round: wireFault(3*time.Second, mood{late: farAway}), most: 20},
-	{name: "database-throttled", round: wireFault(3*time.Second, mood{rate: 64 << 10}), most: 20},
-	{name: "database-half-open", round: wireFault(2*time.Second, mood{vanish: true}), most: 10, within: time.Minute},
+	{name: "database-cut", round: wireFault(time.Second, wireImpairment{cut: true}), most: 50},
+	{name: "database-slow", round: wireFault(3*time.Second, wireImpairment{late: farAway}), most: 20},
+	{name: "database-throttled", round: wireFault(3*time.Second, wireImpairment{rate: 64 << 10}), most: 20},
+	{name: "database-half-open", round: wireFault(2*time.Second, wireImpairment{vanish: true}), most: 10, within: time.Minute},
 	{name: "failover", alone: failedOver},
 	{name: "cancelled-wait", alone: waitsCancelled},
 	{name: "overload", alone: overload()},
 	{name: "allowance", alone: overload("--rate-limit", "1000")},
-	{name: "latency-5s", alone: storm(&weather{latency: 5 * time.Second})},
-	{name: "partition", alone: storm(&weather{stalled: true})},
+	{name: "latency-5s", alone: impaired(&impairment{latency: 5 * time.Second})},
+	{name: "partition", alone: impaired(&impairment{stalled: true})},
 	{name: "disk-full", alone: baseFull},
 }, postgresPoints()...)
 
 // nodeKilled kills one node at some moment; the other one goes on.
-func nodeKilled(w *world) error {
-	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)
-	p := w.anyNode()
+func nodeKilled(dep *deployment) error {
+	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%700)*time.Millisecond)
+	p := dep.anyNode()
 	p.kill()
-	return w.revive(p)
+	return dep.revive(p)
 }
 
 // anyNode picks a node.
-func (w *world) anyNode() *process { return w.nodes[w.r.random()%uint64(len(w.nodes))] }
+func (dep *deployment) anyNode() *process { return dep.nodes[dep.r.random()%uint64(len(dep.nodes))] }
 
 // databaseKilled kills the database server, and starts it again.
-func databaseKilled(w *world) error {
-	w.wait(200*time.Millisecond + time.Duration(w.r.random()%700)*time.Millisecond)
-	w.base.primary.Kill()
-	w.healed = time.Now()
-	return w.base.primary.Start()
+func databaseKilled(dep *deployment) error {
+	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%700)*time.Millisecond)
+	dep.base.primary.Kill()
+	dep.healed = time.Now()
+	return dep.base.primary.Start()
 }
 
 // pastLease halts a node while it sends, lets its claims lapse and the other
 // node take over, and lets it go on: what it then has to say comes too late. The
 // claims are made to lapse in the database, by whose clock they hold.
-func pastLease(w *world) error {
+func pastLease(dep *deployment) error {
 	late := fate(slow)
-	w.line.fate.Store(&late)
-	w.wait(500 * time.Millisecond)
-	p := w.anyNode()
+	dep.line.fate.Store(&late)
+	dep.wait(500 * time.Millisecond)
+	p := dep.anyNode()
 	p.signal(syscall.SIGSTOP)
-	w.wait(200 * time.Millisecond)
-	_, err := ask(w.base.primary, database, "UPDATE lane SET expires = 0 WHERE owner <> ''")
-	w.wait(time.Second)
-	w.line.fate.Store(nil)
-	w.wait(time.Second)
+	dep.wait(200 * time.Millisecond)
+	_, err := ask(dep.base.primary, database, "UPDATE lane SET expires = 0 WHERE owner <> ''")
+	dep.wait(time.Second)
+	dep.line.fate.Store(nil)
+	dep.wait(time.Second)
 	p.signal(syscall.SIGCONT)
-	w.healed = time.Now()
-	w.wait(300 * time.Millisecond)
+	dep.healed = time.Now()
+	dep.wait(300 * time.Millisecond)
 	stale := 0
-	for _, p := range w.nodes {
+	for _, p := range dep.nodes {
 		stale += p.said("another node has taken over")
 	}
-	w.note = fmt.Sprintf("%d completions came too late and were refused", stale)
+	dep.note = fmt.Sprintf("%d completions came too late and were refused", stale)
 	return err
 }
 
@@ -93,7 +93,7 @@ func postgresPoints() []fault {
 		case crashpoint.BeforeCommit, crashpoint.AfterCommit, crashpoint.SpreadStep:
 			// every node passes them
 		default:
-			all[i].round = func(w *world) error { return w.solo(f.round) }
+			all[i].round = func(dep *deployment) error { return dep.solo(f.round) }
 		}
 	}
 	return all
@@ -101,14 +101,14 @@ func postgresPoints() []fault {
 
 // solo runs a round with the first node only. That one, which the round starts
 // anew, ends in an orderly way too: a killed one would hold its mailbox.
-func (w *world) solo(round func(*world) error) error {
-	for _, p := range w.nodes {
+func (dep *deployment) solo(round func(*deployment) error) error {
+	for _, p := range dep.nodes {
 		if err := p.stop(); err != nil {
 			return err
 		}
 	}
-	err := round(w)
-	for _, p := range w.nodes[1:] {
+	err := round(dep)
+	for _, p := range dep.nodes[1:] {
 		err = errors.Join(err, p.start())
 	}
 	return err
@@ -188,17 +188,17 @@ func (r *run) fillBase(disk string) (line row, err error) {
 	if err != nil {
 		return line, err
 	}
-	w, err := r.newWorldOn(filepath.Join(r.folder, "full"), b)
+	dep, err := r.newDeploymentOn(filepath.Join(r.folder, "full"), b)
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	w.ledger.begin("disk", leeds, national)
+	defer dep.end()
+	dep.ledger.begin("disk", leeds, national)
 	ended, during := 0, probes{}
 	for began := time.Now(); line.Rounds == 0 || time.Since(began) < r.each && line.Rounds < 20; line.Rounds++ {
-		w.startLoad()
-		err := w.fillAndFree(filepath.Join(disk, "ballast"), &ended, &during)
-		w.endLoad()
+		dep.startLoad()
+		err := dep.fillAndFree(filepath.Join(disk, "ballast"), &ended, &during)
+		dep.endLoad()
 		if err != nil {
 			return line, err
 		}
@@ -207,26 +207,26 @@ func (r *run) fillBase(disk string) (line row, err error) {
 		return line, errHarmless
 	}
 	line.Note = fmt.Sprintf("PostgreSQL ended for want of space in %d rounds; %d of %d probes answered 202 while the disk was full", ended, during.accepted, during.made)
-	return w.finish(line)
+	return dep.finish(line)
 }
 
 // fillAndFree is one round of baseFull.
-func (w *world) fillAndFree(ballast string, ended *int, during *probes) error {
-	w.wait(500 * time.Millisecond)
+func (dep *deployment) fillAndFree(ballast string, ended *int, during *probes) error {
+	dep.wait(500 * time.Millisecond)
 	if err := fill(ballast); err != nil {
 		return err
 	}
-	w.wait(settled)
-	w.probe(time.Second, during)
+	dep.wait(settled)
+	dep.probe(time.Second, during)
 	if err := os.Remove(ballast); err != nil {
 		return err
 	}
-	w.healed = time.Now()
-	if !w.base.primary.Runs() {
+	dep.healed = time.Now()
+	if !dep.base.primary.Runs() {
 		*ended++
-		if err := w.base.primary.Start(); err != nil {
+		if err := dep.base.primary.Start(); err != nil {
 			return err
 		}
 	}
-	return w.recover(recoverWithin)
+	return dep.recover(recoverWithin)
 }

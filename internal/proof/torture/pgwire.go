@@ -13,16 +13,16 @@ import (
 
 // wire is the way of a node to its database, byte by byte. It can be bad.
 type wire struct {
-	to     string
-	socket net.Listener
-	mood   atomic.Pointer[mood] // nil: passes everything on
+	to             string
+	socket         net.Listener
+	wireImpairment atomic.Pointer[wireImpairment] // nil: passes everything on
 
 	mu    sync.Mutex
 	calls map[*call]bool
 }
 
-// mood is how bad a wire is. Of the fields that are not zero, all hold.
-type mood struct {
+// wireImpairment is how bad a wire is. Of the fields that are not zero, all hold.
+type wireImpairment struct {
 	cut    bool                 // connections end, and no others begin
 	vanish bool                 // bytes vanish for good, no connection ends
 	late   func() time.Duration // of what was read at a time
@@ -62,12 +62,12 @@ func (w *wire) at() string { return w.socket.Addr().String() }
 
 func (w *wire) close() {
 	_ = w.socket.Close()
-	w.set(&mood{cut: true})
+	w.set(&wireImpairment{cut: true})
 }
 
 // set makes the wire bad, or heals it with nil.
-func (w *wire) set(m *mood) {
-	w.mood.Store(m)
+func (w *wire) set(m *wireImpairment) {
+	w.wireImpairment.Store(m)
 	if m == nil || !m.cut && !m.vanish {
 		return
 	}
@@ -98,7 +98,7 @@ func (w *wire) connect(node net.Conn) {
 		delete(w.calls, c)
 		w.mu.Unlock()
 	}()
-	if m := w.mood.Load(); m != nil && m.cut { // seen after it was listed: it cannot escape a cut
+	if m := w.wireImpairment.Load(); m != nil && m.cut { // seen after it was listed: it cannot escape a cut
 		return
 	}
 	var back sync.WaitGroup
@@ -111,7 +111,7 @@ func (w *wire) connect(node net.Conn) {
 	back.Wait()
 }
 
-// pump passes bytes on, as the mood has it.
+// pump passes bytes on, as the impairment says.
 func (w *wire) pump(c *call, from io.Reader, to io.Writer) {
 	some := make([]byte, 32<<10)
 	for {
@@ -126,7 +126,7 @@ func (w *wire) pump(c *call, from io.Reader, to io.Writer) {
 }
 
 func (w *wire) pass(c *call, to io.Writer, some []byte) bool {
-	m := w.mood.Load()
+	m := w.wireImpairment.Load()
 	if m != nil && m.vanish {
 		c.vanished.Store(true)
 	}
@@ -144,21 +144,21 @@ func (w *wire) pass(c *call, to io.Writer, some []byte) bool {
 }
 
 // wireFault is a round in which one node's wire is bad, or both are.
-func wireFault(lasts time.Duration, m mood) func(*world) error {
-	return func(w *world) error {
-		w.wait(300 * time.Millisecond)
-		bad := w.base.wires
-		if n := int(w.r.random() % uint64(len(bad)+1)); n < len(bad) {
+func wireFault(lasts time.Duration, m wireImpairment) func(*deployment) error {
+	return func(dep *deployment) error {
+		dep.wait(300 * time.Millisecond)
+		bad := dep.base.wires
+		if n := int(dep.r.random() % uint64(len(bad)+1)); n < len(bad) {
 			bad = bad[n : n+1]
 		}
 		for _, each := range bad {
 			each.set(&m)
 		}
-		w.wait(lasts)
+		dep.wait(lasts)
 		for _, each := range bad {
 			each.set(nil)
 		}
-		w.healed = time.Now()
+		dep.healed = time.Now()
 		return nil
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// weather is how bad a pipe is. Its zero value passes everything on.
-type weather struct {
+// impairment is how bad a pipe is. Its zero value passes everything on.
+type impairment struct {
 	latency time.Duration // of each way
 	rate    int           // bytes a second of each connection and way; 0: no limit
 	// stalled keeps all bytes back until it has passed, as TCP does over a
@@ -20,10 +20,10 @@ type weather struct {
 
 // pipe is the way to the MESH at the level of TCP. Safe for concurrent use.
 type pipe struct {
-	url, to string
-	socket  net.Listener
-	weather atomic.Pointer[weather]
-	closed  chan struct{}
+	url, to    string
+	socket     net.Listener
+	impairment atomic.Pointer[impairment]
+	closed     chan struct{}
 
 	mu    sync.Mutex
 	pairs []*pair
@@ -42,7 +42,7 @@ func newPipe(to string) (*pipe, error) {
 		return nil, err
 	}
 	p := &pipe{url: "http://" + socket.Addr().String(), to: to, socket: socket, closed: make(chan struct{})}
-	p.weather.Store(&weather{})
+	p.impairment.Store(&impairment{})
 	go p.accept()
 	return p, nil
 }
@@ -103,7 +103,7 @@ func (p *pipe) carry(c *pair, from, to net.Conn) {
 		buffer := make([]byte, 4<<10)
 		n, err := from.Read(buffer)
 		if n > 0 {
-			way <- parcel{buffer[:n], time.Now().Add(p.weather.Load().latency)}
+			way <- parcel{buffer[:n], time.Now().Add(p.impairment.Load().latency)}
 		}
 		if err != nil {
 			_ = from.Close()
@@ -127,11 +127,11 @@ func (p *pipe) deliver(c *pair, to net.Conn, way <-chan parcel) {
 	}
 }
 
-// hand writes bytes as fast as the weather allows.
+// hand writes bytes as fast as the impairment allows.
 func (p *pipe) hand(c *pair, to net.Conn, bytes []byte) bool {
 	const beat = 50 * time.Millisecond
 	for len(bytes) > 0 {
-		w, n := p.weather.Load(), len(bytes)
+		w, n := p.impairment.Load(), len(bytes)
 		switch {
 		case c.dead.Load():
 			return true

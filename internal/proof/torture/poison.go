@@ -72,34 +72,34 @@ func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // others' be missing. Parked ones that do not fail any more arrive when an
 // operator retries them.
 func poisonCopies(r *run) (line row, err error) {
-	w, c, err := r.newClockedWorld("poison")
+	dep, c, err := r.newClockedDeployment("poison")
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	ill, unknown, err := w.brew()
+	defer dep.end()
+	ill, unknown, err := dep.brew()
 	if err != nil {
 		return line, err
 	}
-	mesh, err := newPicky(w.line.url, ill)
+	mesh, err := newPicky(dep.line.url, ill)
 	if err != nil {
 		return line, err
 	}
 	defer mesh.server.Close()
-	if err := w.reroute(mesh.server.URL); err != nil {
+	if err := dep.reroute(mesh.server.URL); err != nil {
 		return line, err
 	}
-	if _, err := w.openBox(); err != nil { // of somebody who is well
+	if _, err := dep.openBox(); err != nil { // of somebody who is well
 		return line, err
 	}
-	w.ledger.begin("poison", append(w.far(), leeds, national)...)
+	dep.ledger.begin("poison", append(dep.far(), leeds, national)...)
 	for range doses {
-		if v := w.publish(w.good); v != accepted {
+		if v := dep.publish(dep.good); v != accepted {
 			return line, fmt.Errorf("a publish is not accepted: verdict %d", v)
 		}
 	}
 	began := time.Now()
-	parked, err := w.allParked(c, len(ill)+len(unknown))
+	parked, err := dep.allParked(c, len(ill)+len(unknown))
 	line.Rounds, line.Slowest = doses, time.Since(began)
 	if err != nil {
 		return line, err
@@ -108,57 +108,57 @@ func poisonCopies(r *run) (line row, err error) {
 		return line, err
 	}
 	mesh.well.Store(true)
-	if err := w.retry(ill, parked); err != nil {
+	if err := dep.retry(ill, parked); err != nil {
 		return line, err
 	}
-	w.unclocked(r)
-	return w.finish(line)
+	dep.unclocked(r)
+	return dep.finish(line)
 }
 
 // brew makes the mailboxes of the poison: those that fail for now exist at the
 // other MESH, and get their copies in the end.
-func (w *world) brew() (ill, unknown []string, err error) {
+func (dep *deployment) brew() (ill, unknown []string, err error) {
 	for n := range poisoned {
-		if _, err := w.openBox(); err != nil {
+		if _, err := dep.openBox(); err != nil {
 			return nil, nil, err
 		}
 		box := fmt.Sprintf("RR8NONE%d", n)
-		if err := w.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true}); err != nil {
+		if err := dep.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true}); err != nil {
 			return nil, nil, err
 		}
-		if _, err := w.subscribe(aboutJack, box); err != nil {
+		if _, err := dep.subscribe(aboutJack, box); err != nil {
 			return nil, nil, err
 		}
 		unknown = append(unknown, box)
 	}
-	return w.far(), unknown, nil
+	return dep.far(), unknown, nil
 }
 
 // openBox opens a mailbox at the other MESH that is collected from in the end.
-func (w *world) openBox() (subscription string, err error) {
-	w.rounds++
-	return w.openRound()
+func (dep *deployment) openBox() (subscription string, err error) {
+	dep.rounds++
+	return dep.openRound()
 }
 
 // reroute starts the process with another way to its MESH.
-func (w *world) reroute(to string) error {
-	for i, flag := range w.here.flags {
+func (dep *deployment) reroute(to string) error {
+	for i, flag := range dep.here.flags {
 		if flag == "--mesh-remote-url" {
-			w.here.flags[i+1] = to
+			dep.here.flags[i+1] = to
 		}
 	}
-	if err := w.here.stop(); err != nil {
+	if err := dep.here.stop(); err != nil {
 		return err
 	}
-	return w.here.start()
+	return dep.here.start()
 }
 
 // allParked lets the clocks run until all poison is parked. The clocks of both
 // sides: tokens would be refused.
-func (w *world) allParked(c clocks, boxes int) (parked []operator.Delivery, err error) {
+func (dep *deployment) allParked(c clocks, boxes int) (parked []operator.Delivery, err error) {
 	var off time.Duration
-	for began := time.Now(); time.Since(began) < parkedWithin; w.wait(beforeNextTry) {
-		if parked, err = w.deliveries(operator.DeliveryFilter{State: store.Parked}); err != nil || len(parked) == boxes*doses {
+	for began := time.Now(); time.Since(began) < parkedWithin; dep.wait(beforeNextTry) {
+		if parked, err = dep.deliveries(operator.DeliveryFilter{State: store.Parked}); err != nil || len(parked) == boxes*doses {
 			return parked, err
 		}
 		off += longestPause
@@ -167,8 +167,8 @@ func (w *world) allParked(c clocks, boxes int) (parked []operator.Delivery, err 
 	return parked, fmt.Errorf("%d copies are parked after %s; expected %d", len(parked), parkedWithin, boxes*doses)
 }
 
-func (w *world) deliveries(f operator.DeliveryFilter) (all []operator.Delivery, err error) {
-	desk, err := w.here.desk()
+func (dep *deployment) deliveries(f operator.DeliveryFilter) (all []operator.Delivery, err error) {
+	desk, err := dep.here.desk()
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +205,7 @@ func (p *picky) judge(parked []operator.Delivery, c clocks) (note string, err er
 }
 
 // retry has parked copies for mailboxes sent again.
-func (w *world) retry(boxes []string, parked []operator.Delivery) error {
+func (dep *deployment) retry(boxes []string, parked []operator.Delivery) error {
 	var ids []string
 	for _, d := range parked {
 		for _, box := range boxes {
@@ -214,7 +214,7 @@ func (w *world) retry(boxes []string, parked []operator.Delivery) error {
 			}
 		}
 	}
-	desk, err := w.here.desk()
+	desk, err := dep.here.desk()
 	if err != nil {
 		return err
 	}

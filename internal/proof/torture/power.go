@@ -82,31 +82,31 @@ func powerCut(r *run) (line row, err error) {
 	if lost == 0 {
 		return line, errors.New("the control lost nothing: these cuts prove nothing")
 	}
-	w, err := r.newWorld(disk.at)
+	dep, err := r.newDeployment(disk.at)
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	w.ledger.begin("power", leeds, national)
+	defer dep.end()
+	dep.ledger.begin("power", leeds, national)
 	for began := time.Now(); line.Rounds == 0 || time.Since(began) < r.each && line.Rounds < 1000; line.Rounds++ {
-		w.startLoad()
-		w.wait(200*time.Millisecond + time.Duration(r.random()%400)*time.Millisecond)
-		err := w.cutPower(disk)
+		dep.startLoad()
+		dep.wait(200*time.Millisecond + time.Duration(r.random()%400)*time.Millisecond)
+		err := dep.cutPower(disk)
 		if err == nil {
-			err = w.restart()
+			err = dep.restart()
 		}
 		if err == nil {
-			err = w.recover(recoverWithin)
+			err = dep.recover(recoverWithin)
 		}
-		w.endLoad()
+		dep.endLoad()
 		if err != nil {
 			return line, err
 		}
 	}
-	line, err = w.finish(line)
-	told, lost := w.ledger.inTheDark()
+	line, err = dep.finish(line)
+	told, lost := dep.ledger.inTheDark()
 	line.Note += fmt.Sprintf("; %d answers came after a cut and do not count, %d of them are lost", told, lost)
-	w.end()
+	dep.end()
 	return line, err
 }
 
@@ -114,12 +114,12 @@ func powerCut(r *run) (line row, err error) {
 // process lives for some moments longer than its machine would. Nobody would
 // hear what it says then; and an fsync that the shutdown overtakes may say that
 // it was done, as one in some hundred does.
-func (w *world) cutPower(disk *loop) error {
-	w.ledger.goDark(true)
-	defer w.ledger.goDark(false)
+func (dep *deployment) cutPower(disk *loop) error {
+	dep.ledger.goDark(true)
+	defer dep.ledger.goDark(false)
 	err := disk.cut()
-	w.wait(20 * time.Millisecond)
-	w.here.kill()
+	dep.wait(20 * time.Millisecond)
+	dep.here.kill()
 	return errors.Join(err, disk.unmount(), disk.mount())
 }
 

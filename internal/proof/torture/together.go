@@ -18,41 +18,41 @@ func (r *run) random() uint64 {
 	return r.dice.Uint64()
 }
 
-// together runs faults one after the other in one world, and checks it once: what
+// together runs faults one after the other in one deployment, and checks it once: what
 // waits for the claim of a dead process is waited for once.
 func (r *run) together(all []fault) ([]row, error) {
-	w, err := r.newWorld(filepath.Join(r.folder, "shared"))
+	dep, err := r.newDeployment(filepath.Join(r.folder, "shared"))
 	if err != nil {
 		return nil, err
 	}
-	defer w.end()
+	defer dep.end()
 	rounds, slowest, notes := map[string]int{}, map[string]time.Duration{}, map[string]string{}
 	var wrong []error
 	for _, f := range all {
-		w.slowest, w.note = 0, ""
+		dep.slowest, dep.note = 0, ""
 		began := time.Now()
 		for rounds[f.name] == 0 || time.Since(began) < r.each && (f.most == 0 || rounds[f.name] < f.most) {
-			if err := w.round(f); err != nil {
+			if err := dep.round(f); err != nil {
 				wrong = append(wrong, named(f.name, err))
 				break
 			}
 			rounds[f.name]++
 		}
-		slowest[f.name], notes[f.name] = w.slowest, w.note
-		fmt.Fprintf(r.progress, "%s: %d rounds, slowest recovery %s\n", f.name, rounds[f.name], w.slowest.Round(time.Millisecond))
-		for _, p := range w.nodes {
+		slowest[f.name], notes[f.name] = dep.slowest, dep.note
+		fmt.Fprintf(r.progress, "%s: %d rounds, slowest recovery %s\n", f.name, rounds[f.name], dep.slowest.Round(time.Millisecond))
+		for _, p := range dep.nodes {
 			if p.endsWithin(0) { // a round that failed half-way
 				wrong = append(wrong, p.start())
 			}
 		}
 	}
-	w.line.fate.Store(nil)
-	fmt.Fprintf(r.progress, "collecting; %d copies are on their way\n", w.ledger.missing())
+	dep.line.fate.Store(nil)
+	fmt.Fprintf(r.progress, "collecting; %d copies are on their way\n", dep.ledger.missing())
 	began := time.Now()
-	wrong = append(wrong, w.drain())
+	wrong = append(wrong, dep.drain())
 	fmt.Fprintf(r.progress, "collected within %s\n", time.Since(began).Round(time.Millisecond))
-	wrong = append(wrong, w.verify())
-	sums := w.ledger.sums()
+	wrong = append(wrong, dep.verify())
+	sums := dep.ledger.sums()
 	var rows []row
 	for _, f := range all {
 		line := sums[f.name]
@@ -65,15 +65,15 @@ func (r *run) together(all []fault) ([]row, error) {
 	return rows, errors.Join(wrong...)
 }
 
-// finish collects and checks the world of one fault.
-func (w *world) finish(line row) (row, error) {
-	err := errors.Join(w.drain(), w.verify())
-	for _, sum := range w.ledger.sums() {
+// finish collects and checks the deployment of one fault.
+func (dep *deployment) finish(line row) (row, error) {
+	err := errors.Join(dep.drain(), dep.verify())
+	for _, sum := range dep.ledger.sums() {
 		line.note(sum.Note)
 		line.Acknowledged, line.Unheard = line.Acknowledged+sum.Acknowledged, line.Unheard+sum.Unheard
 		line.Lost, line.Missing = line.Lost+sum.Lost, line.Missing+sum.Missing
 		line.Doubled, line.Repeated, line.Wrong = line.Doubled+sum.Doubled, line.Repeated+sum.Repeated, line.Wrong+sum.Wrong
 	}
-	line.Slowest = max(line.Slowest, w.slowest)
+	line.Slowest = max(line.Slowest, dep.slowest)
 	return line, err
 }

@@ -70,12 +70,12 @@ func TestCollectorsMayMeet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{ledger: newLedger(nil)}
-	w.ledger.received(leeds, "SEEN", nil)
-	if err := w.take(t.Context(), m, leeds, "SEEN"); err != nil {
+	dep := &deployment{ledger: newLedger(nil)}
+	dep.ledger.received(leeds, "SEEN", nil)
+	if err := dep.take(t.Context(), m, leeds, "SEEN"); err != nil {
 		t.Errorf("another collector was faster: %v", err)
 	}
-	if err := w.take(t.Context(), m, leeds, "UNSEEN"); err == nil {
+	if err := dep.take(t.Context(), m, leeds, "UNSEEN"); err == nil {
 		t.Error("a copy that nobody has downloaded may be gone")
 	}
 }
@@ -219,11 +219,11 @@ func TestFlakyDiskFails(t *testing.T) {
 	}
 }
 
-// A crowd must see what is missing, doubled and wrong.
+// A generator must see what is missing, doubled and wrong.
 func TestCrowdFindsViolations(t *testing.T) {
-	c := &crowd{accepted: []int64{1, 2, 3}, unknown: map[int64]bool{4: true}}
+	g := &generator{accepted: []int64{1, 2, 3}, unknown: map[int64]bool{4: true}}
 	var got row
-	c.count(map[string]map[int64]int{
+	g.count(map[string]map[int64]int{
 		"A": {1: 1, 2: 2, 4: 1, 5: 1}, // 2 twice; 4 had no answer; 5 was refused
 		"B": {1: 1, 0: 2},             // 2 is missing, 3 lost; two of other bytes
 	}, &got)
@@ -233,36 +233,36 @@ func TestCrowdFindsViolations(t *testing.T) {
 	}
 }
 
-// A crowd tells its messages apart from all others.
+// A generator tells its messages apart from all others.
 func TestCrowdKnowsItsMessages(t *testing.T) {
-	c := &crowd{message: []byte("<x/>")}
-	g := newGun("http://127.0.0.1:1", c.message)
-	if string(g.number) != "0000000000" || !bytes.HasSuffix(g.request, []byte("<x/><!-- 0000000000 -->")) {
-		t.Errorf("the request ends in %q", g.request[len(g.request)-30:])
+	g := &generator{message: []byte("<x/>")}
+	rc := newRawClient("http://127.0.0.1:1", g.message)
+	if string(rc.number) != "0000000000" || !bytes.HasSuffix(rc.request, []byte("<x/><!-- 0000000000 -->")) {
+		t.Errorf("the request ends in %q", rc.request[len(rc.request)-30:])
 	}
 	for text, want := range map[string]int64{"<x/><!-- 0000000012 -->": 12, "<x/><!-- 12 -->": 0, "<y/><!-- 0000000012 -->": 0, "<x/>": 0, "": 0} {
-		if got := c.number([]byte(text)); got != want {
+		if got := g.number([]byte(text)); got != want {
 			t.Errorf("%q: expected %d; received %d", text, want, got)
 		}
 	}
 }
 
-// The answers of a server, as a gun reads them.
+// The answers of a server, as a rawClient reads them.
 func TestGunReadsAnswers(t *testing.T) {
 	for text, want := range map[string]struct {
-		shot
+		reply
 		closing, failing bool
 	}{
-		"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n":                                 {shot: shot{status: 202}},
-		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\nno":  {shot: shot{status: 503, later: true}},
-		"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno": {shot: shot{status: 429}, closing: true},
-		"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 20\r\n\r\ncut":                  {shot: shot{status: 503}, failing: true},
+		"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n":                                 {reply: reply{status: 202}},
+		"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\nno":  {reply: reply{status: 503, later: true}},
+		"HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno": {reply: reply{status: 429}, closing: true},
+		"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 20\r\n\r\ncut":                  {reply: reply{status: 503}, failing: true},
 		"rubbish": {failing: true},
 	} {
-		g := &gun{in: bufio.NewReader(strings.NewReader(text))}
-		var s shot
-		closing, err := g.answer(&s)
-		if (err != nil) != want.failing || err == nil && (s != want.shot || closing != want.closing) {
+		rc := &rawClient{in: bufio.NewReader(strings.NewReader(text))}
+		var s reply
+		closing, err := rc.answer(&s)
+		if (err != nil) != want.failing || err == nil && (s != want.reply || closing != want.closing) {
 			t.Errorf("%q: %+v, %v, %v", text, s, closing, err)
 		}
 	}

@@ -29,76 +29,76 @@ const (
 // delivery and kept, so that it can be sent again. The other MESH is killed
 // between two reports.
 func uncollected(r *run) (line row, err error) {
-	w, c, err := r.newClockedWorld("uncollected")
+	dep, c, err := r.newClockedDeployment("uncollected")
 	if err != nil {
 		return line, err
 	}
-	defer w.end()
-	if err := w.putAside(); err != nil {
+	defer dep.end()
+	if err := dep.putAside(); err != nil {
 		return line, err
 	}
-	if _, err := w.openBox(); err != nil {
+	if _, err := dep.openBox(); err != nil {
 		return line, err
 	}
-	w.ledger.begin("uncollected", leeds, national, aside, w.remote)
+	dep.ledger.begin("uncollected", leeds, national, aside, dep.remote)
 	for range neglected {
-		if v := w.publish(w.good); v != accepted {
+		if v := dep.publish(dep.good); v != accepted {
 			return line, fmt.Errorf("a publish is not accepted: verdict %d", v)
 		}
 	}
-	if _, err := w.through(); err != nil {
+	if _, err := dep.through(); err != nil {
 		return line, err
 	}
 	for _, box := range []string{leeds, national} { // whose owners do collect
-		if err := w.here.empty(box, func(id string, body []byte) { w.ledger.received(box, id, body) }); err != nil {
+		if err := dep.here.empty(box, func(id string, body []byte) { dep.ledger.received(box, id, body) }); err != nil {
 			return line, err
 		}
 	}
 	began := time.Now()
-	if err := w.reportsKilled(c, 1+int(r.random()%(neglected-1))); err != nil {
+	if err := dep.reportsKilled(c, 1+int(r.random()%(neglected-1))); err != nil {
 		return line, err
 	}
-	undone, err := w.reported()
+	undone, err := dep.reported()
 	if err != nil {
 		return line, err
 	}
 	line.Rounds, line.Slowest = 1, time.Since(began)
-	linked, err := w.linked(undone)
+	linked, err := dep.linked(undone)
 	if err != nil {
 		return line, err
 	}
-	if err := w.resend(undone); err != nil {
+	if err := dep.resend(undone); err != nil {
 		return line, err
 	}
 	line.Note = fmt.Sprintf("%d copies undeliverable after 5 days, of which %d by reports of the other MESH, which was killed on the way; %d reports linked here; all resent", len(undone), len(undone)-linked, linked)
-	w.unclocked(r)
-	return w.finish(line)
+	dep.unclocked(r)
+	return dep.finish(line)
 }
 
 // reportsKilled lets copies become too old, with the other MESH killed at its nth
 // report.
-func (w *world) reportsKilled(c clocks, nth int) error {
-	if err := w.there.stop(); err != nil {
+func (dep *deployment) reportsKilled(c clocks, nth int) error {
+	if err := dep.there.stop(); err != nil {
 		return err
 	}
-	if err := w.there.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, crashpoint.Report, nth)); err != nil {
+	if err := dep.there.start(fmt.Sprintf("%s=%s:%d", crashpoint.Variable, crashpoint.Report, nth)); err != nil {
 		return err
 	}
 	c.set(tooLong)
-	if !w.there.endsWithin(reportedWithin) {
+	if !dep.there.endsWithin(reportedWithin) {
 		return errors.New("the crash point report was not reached")
 	}
-	if status, ok := w.there.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-		return fmt.Errorf("crash point report: nems ended with %s", w.there.cmd.ProcessState)
+	if status, ok := dep.there.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return fmt.Errorf("crash point report: nems ended with %s", dep.there.cmd.ProcessState)
 	}
-	w.there.http.CloseIdleConnections()
-	return w.there.start()
+	dep.there.http.CloseIdleConnections()
+	return dep.there.start()
 }
 
 // reported waits until all copies are known to be undeliverable.
-func (w *world) reported() (undone []operator.Delivery, err error) {
-	for began := time.Now(); time.Since(began) < reportedWithin; w.wait(time.Second) {
-		if undone, err = w.deliveries(operator.DeliveryFilter{State: store.Undeliverable}); err != nil || len(undone) == 2*neglected {
+func (dep *deployment) reported() (undone []operator.Delivery, err error) {
+	for began := time.Now(); time.Since(began) < reportedWithin; dep.wait(time.Second) {
+		if undone, err = dep.deliveries(operator.DeliveryFilter{State: store.Undeliverable}); err != nil || len(undone) == 2*neglected {
 			return undone, err
 		}
 	}
@@ -107,8 +107,8 @@ func (w *world) reported() (undone []operator.Delivery, err error) {
 
 // linked counts the reports in the service's own mailbox here that are joined to a
 // copy, each to another one.
-func (w *world) linked(undone []operator.Delivery) (int, error) {
-	m, err := client.NewMailbox(client.MailboxConfig{URL: w.here.url, ID: devworld.Mailbox, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: w.here.http, Now: w.here.now})
+func (dep *deployment) linked(undone []operator.Delivery) (int, error) {
+	m, err := client.NewMailbox(client.MailboxConfig{URL: dep.here.url, ID: devworld.Mailbox, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: dep.here.http, Now: dep.here.now})
 	if err != nil {
 		return 0, err
 	}
@@ -140,8 +140,8 @@ func (w *world) linked(undone []operator.Delivery) (int, error) {
 }
 
 // resend gives copies again.
-func (w *world) resend(undone []operator.Delivery) error {
-	desk, err := w.here.desk()
+func (dep *deployment) resend(undone []operator.Delivery) error {
+	desk, err := dep.here.desk()
 	if err != nil {
 		return err
 	}

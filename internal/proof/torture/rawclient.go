@@ -17,10 +17,10 @@ import (
 	"nems/internal/jwt"
 )
 
-// gun publishes over one connection with as little work of its own as can be: the
+// rawClient publishes over one connection with as little work of its own as can be: the
 // generator shares its processors with the server. The request is prepared; only
 // the number in its last bytes changes.
-type gun struct {
+type rawClient struct {
 	address string
 	request []byte
 	number  []byte // within request
@@ -31,8 +31,8 @@ type gun struct {
 // numbered is what follows a message to tell it from all others.
 const numbered = "<!-- %010d -->"
 
-// newGun prepares a request. Its token is valid for five minutes.
-func newGun(url string, message []byte) *gun {
+// newRawClient prepares a request. Its token is valid for five minutes.
+func newRawClient(url string, message []byte) *rawClient {
 	token := jwt.Token{
 		Issuer: url, Audience: url, ASID: "300000000161", ODS: "A83627", Reason: "directcare", Scope: jwt.ScopePublish, Issued: time.Now(),
 	}.Unsigned()
@@ -41,59 +41,59 @@ func newGun(url string, message []byte) *gun {
 	head := fmt.Sprintf("POST /STU3/Events/1/$process-message HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nfromASID: 300000000161\r\n"+
 		"toASID: %s\r\nInteractionID: %s\r\nAccept: application/fhir+xml\r\nContent-Type: application/fhir+xml\r\nContent-Length: %d\r\n\r\n",
 		address, token, devworld.NEMS, client.PublishInteraction(message), len(message)+len(tail))
-	g := &gun{address: address, request: append(append([]byte(head), message...), tail...)}
-	g.number = g.request[len(g.request)-len(tail)+len("<!-- "):][:10]
-	return g
+	rc := &rawClient{address: address, request: append(append([]byte(head), message...), tail...)}
+	rc.number = rc.request[len(rc.request)-len(tail)+len("<!-- "):][:10]
+	return rc
 }
 
-// shot is an answer.
-type shot struct {
+// reply is an answer.
+type reply struct {
 	status int
 	took   time.Duration
 	later  bool // says when to come back
 }
 
-// fire publishes the message with a number. An error is no answer.
-func (g *gun) fire(n int64) (s shot, err error) {
+// publish sends the message with a number. An error is no answer.
+func (rc *rawClient) publish(n int64) (s reply, err error) {
 	began := time.Now()
-	if g.conn == nil {
-		if g.conn, err = net.DialTimeout("tcp", g.address, 5*time.Second); err != nil {
-			g.conn = nil
+	if rc.conn == nil {
+		if rc.conn, err = net.DialTimeout("tcp", rc.address, 5*time.Second); err != nil {
+			rc.conn = nil
 			return s, err
 		}
-		g.in = bufio.NewReader(g.conn)
+		rc.in = bufio.NewReader(rc.conn)
 	}
-	for i := len(g.number) - 1; i >= 0; i, n = i-1, n/10 {
-		g.number[i] = byte('0' + n%10)
+	for i := len(rc.number) - 1; i >= 0; i, n = i-1, n/10 {
+		rc.number[i] = byte('0' + n%10)
 	}
 	closing := true
 	defer func() {
 		if s.took = time.Since(began); closing {
-			g.close()
+			rc.close()
 		}
 	}()
-	if err := g.conn.SetDeadline(began.Add(20 * time.Second)); err != nil {
+	if err := rc.conn.SetDeadline(began.Add(20 * time.Second)); err != nil {
 		return s, err
 	}
 	// A refusal may come before all is written: then it still is the answer.
-	_, failed := g.conn.Write(g.request)
-	closing, err = g.answer(&s)
+	_, failed := rc.conn.Write(rc.request)
+	closing, err = rc.answer(&s)
 	if closing = closing || err != nil || failed != nil; err != nil && failed != nil {
 		err = failed
 	}
 	return s, err
 }
 
-func (g *gun) close() {
-	if g.conn != nil {
-		_ = g.conn.Close() // whatever it still held is of no interest
-		g.conn = nil
+func (rc *rawClient) close() {
+	if rc.conn != nil {
+		_ = rc.conn.Close() // whatever it still held is of no interest
+		rc.conn = nil
 	}
 }
 
 // answer reads an answer and tells whether the connection ends with it.
-func (g *gun) answer(s *shot) (closing bool, err error) {
-	line, err := g.in.ReadSlice('\n')
+func (rc *rawClient) answer(s *reply) (closing bool, err error) {
+	line, err := rc.in.ReadSlice('\n')
 	if err != nil || len(line) < 12 {
 		return true, fmt.Errorf("no answer: %w", err)
 	}
@@ -102,7 +102,7 @@ func (g *gun) answer(s *shot) (closing bool, err error) {
 	}
 	length := -1
 	for {
-		line, err := g.in.ReadSlice('\n')
+		line, err := rc.in.ReadSlice('\n')
 		if err != nil {
 			return true, err
 		}
@@ -110,10 +110,10 @@ func (g *gun) answer(s *shot) (closing bool, err error) {
 		switch string(name) {
 		case "":
 			if length < 0 {
-				_, err = io.Copy(io.Discard, g.in)
+				_, err = io.Copy(io.Discard, rc.in)
 				return true, err
 			}
-			_, err = g.in.Discard(length)
+			_, err = rc.in.Discard(length)
 			return closing, err
 		case "Content-Length":
 			if length, err = strconv.Atoi(string(value)); err != nil {
