@@ -18,9 +18,9 @@ import (
 // not there, not in a state for it, or for a mailbox served here that is not
 // registered for its workflow. Safe for concurrent use.
 type Outgoing interface {
-	// Deliveries returns a page of deliveries in the order of mailboxes and, within
+	// DeliveryPage returns a page of deliveries in the order of mailboxes and, within
 	// one, of acceptance; store.ErrNotFound for a mailbox that is not there.
-	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
+	DeliveryPage(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error)
 	// Delivery returns one by its id, or store.ErrNotFound.
 	Delivery(ctx context.Context, id string) (store.Delivery, error)
 	// RetryDelivery has a parked delivery wait again, due at once.
@@ -96,30 +96,34 @@ func (f DeliveryFilter) query() (store.DeliveryQuery, error) {
 	return q, nil
 }
 
-// deliveryPlace is a place in the list of deliveries.
-type deliveryPlace struct {
-	Mailbox int64
-	Event   store.EventID
-}
+// mostLooked is how many rows and mailboxes one page of deliveries looks at,
+// however little its filter selects.
+const mostLooked = 5000
 
 // deliveries lists what a filter selects, by mailbox and, within one, in the
 // order of acceptance. An unknown mailbox is NotFound.
-func (d Desk) deliveries(ctx context.Context, s Search[DeliveryFilter]) (none Page[Delivery], err error) {
-	l, err := list[deliveryPlace](d, "deliveries", s.Filter, s.Paging)
+func (d Desk) deliveries(ctx context.Context, s Search[DeliveryFilter]) (out Page[Delivery], err error) {
+	l, err := list[store.DeliveryPlace](d, "deliveries", s.Filter, s.Paging)
 	if err != nil {
-		return none, err
+		return out, err
 	}
 	q, err := s.Filter.query()
 	if err != nil {
-		return none, err
+		return out, err
 	}
-	q.AfterMailbox, q.AfterEvent, q.Max = l.after.Mailbox, l.after.Event, l.limit+1
-	rows, err := d.Store.Deliveries(ctx, q)
+	q.After, q.Max, q.Effort = l.after, l.limit, mostLooked
+	found, err := d.Store.DeliveryPage(ctx, q)
 	if err != nil {
-		return none, named(err, "mailbox", s.Filter.Mailbox)
+		return out, named(err, "mailbox", s.Filter.Mailbox)
 	}
-	found, err := page(l, rows, func(d store.Delivery) deliveryPlace { return deliveryPlace{d.Mailbox, d.Event} })
-	return shown(found, err, func(d store.Delivery) (Delivery, error) { return newDelivery(d), nil })
+	out.Items = make([]Delivery, len(found.Found))
+	for i, row := range found.Found {
+		out.Items[i] = newDelivery(row)
+	}
+	if found.Next != nil {
+		out.Next, err = d.seal(l.name, l.filter, *found.Next)
+	}
+	return out, err
 }
 
 // DeliveryRef names a delivery.

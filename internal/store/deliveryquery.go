@@ -16,48 +16,87 @@ type DeliveryQuery struct {
 	Event        EventID
 	Code         string // event code
 	State        State
-	From, To     time.Time // of acceptance: [From, To)
-	// AfterMailbox and AfterEvent continue behind the last one of a page.
-	AfterMailbox int64
-	AfterEvent   EventID
+	From, To     time.Time     // of acceptance: [From, To)
+	After        DeliveryPlace // a page continues behind it
 	Max          int
+	// Effort is how many rows and mailboxes a page looks at, at most; 0: as many as
+	// it takes.
+	Effort int
 }
 
-// Span is the part of a mailbox that a DeliveryQuery is about, and how many
-// deliveries of it are wanted.
+// DeliveryPlace is where a delivery stands in the list of all of them.
+type DeliveryPlace struct {
+	Mailbox int64
+	Event   EventID
+}
+
+// DeliveryPage is what a query selects, as far as it got.
+type DeliveryPage struct {
+	Found []Delivery
+	// Next is where it ended before the end of the list; nil at the end. There may
+	// be nothing behind it.
+	Next *DeliveryPlace
+}
+
+// Span is the part of a mailbox that is to be read: its first rows, Max at most.
 type Span struct {
 	Box         Mailbox
 	First, Last EventID
 	Max         int
 }
 
+// deliveryStep is how many rows are read at a time.
+const deliveryStep = 1000
+
 // Page puts a page together of mailboxes that stand in the order of their rows.
-// read yields a span's deliveries that are selected, in their order.
-func (q *DeliveryQuery) Page(t *Moments, boxes []Mailbox, read func(Span) ([]Delivery, error)) (out []Delivery, err error) {
+// read yields the deliveries of a span, selected or not, in their order.
+func (q *DeliveryQuery) Page(t *Moments, boxes []Mailbox, read func(Span) ([]Delivery, error)) (page DeliveryPage, err error) {
+	effort := 0
 	for _, box := range boxes {
-		if len(out) >= q.Max {
-			break
+		for s := q.span(t, box); s.First <= s.Last; {
+			if page.Next != nil && (len(page.Found) >= q.Max || q.Effort > 0 && effort >= q.Effort) {
+				return page, nil
+			}
+			s.Max = min(deliveryStep, max(q.Max-len(page.Found), 100))
+			rows, err := read(s)
+			if err != nil {
+				return DeliveryPage{}, err
+			}
+			effort += 1 + len(rows)
+			page.Next = &DeliveryPlace{box.Row, s.Last}
+			for i := range rows {
+				if len(page.Found) >= q.Max {
+					return page, nil
+				}
+				s.First, page.Next = rows[i].Event+1, &DeliveryPlace{box.Row, rows[i].Event}
+				if q.Selects(&rows[i]) {
+					page.Found = append(page.Found, rows[i])
+				}
+			}
+			if len(rows) < s.Max {
+				break
+			}
 		}
-		part, err := read(q.span(t, box, q.Max-len(out)))
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, part...)
 	}
-	return out, nil
+	page.Next = nil
+	return page, nil
 }
 
-func (q *DeliveryQuery) span(t *Moments, box Mailbox, most int) Span {
-	s := Span{Box: box, First: t.Position(q.From), Last: math.MaxInt64, Max: most}
+func (q *DeliveryQuery) span(t *Moments, box Mailbox) Span {
+	s := Span{Box: box, First: t.Position(q.From), Last: math.MaxInt64}
 	if !q.To.IsZero() {
 		s.Last = t.Position(q.To) - 1
 	}
 	if q.Event != 0 {
 		s.First, s.Last = max(s.First, q.Event), min(s.Last, q.Event)
 	}
-	if box.Row == q.AfterMailbox {
-		s.First = max(s.First, q.AfterEvent+1)
+	if box.Row != q.After.Mailbox {
+		return s
 	}
+	if q.After.Event >= s.Last { // the whole box was read
+		return Span{Box: box, First: 1}
+	}
+	s.First = max(s.First, q.After.Event+1)
 	return s
 }
 

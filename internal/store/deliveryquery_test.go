@@ -35,33 +35,44 @@ func TestPagesFollowEachOther(t *testing.T) {
 	} {
 		want := slices.DeleteFunc(slices.Clone(all), func(d store.Delivery) bool { return d.Event < c.first || d.Event > c.last })
 		for c.query.Max = 1; c.query.Max <= len(all)+1; c.query.Max++ {
-			t.Run(fmt.Sprintf("%s, %d at a time", name, c.query.Max), func(t *testing.T) {
-				q, got := c.query, []store.Delivery{}
-				for range len(all) + 2 {
-					page, err := q.Page(new(store.Moments), boxes[max(q.AfterMailbox-1, 0):], func(s store.Span) (out []store.Delivery, _ error) {
-						for _, d := range all {
-							if d.Mailbox == s.Box.Row && d.Event >= s.First && d.Event <= s.Last && len(out) < s.Max {
-								out = append(out, d)
-							}
-						}
-						return out, nil
-					})
-					if err != nil || len(page) > q.Max {
-						t.Fatalf("%d of at most %d, %v", len(page), q.Max, err)
+			for c.query.Effort = 0; c.query.Effort <= 3; c.query.Effort++ {
+				t.Run(fmt.Sprintf("%s, %d at a time, effort %d", name, c.query.Max, c.query.Effort), func(t *testing.T) {
+					got := pagesOf(t, c.query, boxes, all)
+					same := func(a, b store.Delivery) bool { return a.Mailbox == b.Mailbox && a.Event == b.Event }
+					if !slices.EqualFunc(got, want, same) {
+						t.Errorf("expected %v, got %v", want, got)
 					}
-					if len(page) == 0 {
-						break
-					}
-					got = append(got, page...)
-					q.AfterMailbox, q.AfterEvent = page[len(page)-1].Mailbox, page[len(page)-1].Event
-				}
-				same := func(a, b store.Delivery) bool { return a.Mailbox == b.Mailbox && a.Event == b.Event }
-				if !slices.EqualFunc(got, want, same) {
-					t.Errorf("expected %v, got %v", want, got)
-				}
-			})
+				})
+			}
 		}
 	}
+}
+
+// pagesOf puts all pages of a query together.
+func pagesOf(t *testing.T, q store.DeliveryQuery, boxes []store.Mailbox, all []store.Delivery) (got []store.Delivery) {
+	t.Helper()
+	for range 3*len(all) + 10 {
+		reads := 0
+		page, err := q.Page(new(store.Moments), boxes[max(q.After.Mailbox-1, 0):], func(s store.Span) (out []store.Delivery, _ error) {
+			reads++
+			for _, d := range all {
+				if d.Mailbox == s.Box.Row && d.Event >= s.First && d.Event <= s.Last && len(out) < s.Max {
+					out = append(out, d)
+				}
+			}
+			return out, nil
+		})
+		if err != nil || len(page.Found) > q.Max || q.Effort > 0 && reads > q.Effort {
+			t.Fatalf("%d of at most %d in %d reads, %v", len(page.Found), q.Max, reads, err)
+		}
+		got = append(got, page.Found...)
+		if page.Next == nil {
+			return got
+		}
+		q.After = *page.Next
+	}
+	t.Fatal("the pages have no end")
+	return nil
 }
 
 func TestSelectsDeliveries(t *testing.T) {

@@ -34,13 +34,19 @@ func (l *Ledger) scanDelivery(r Row) (d store.Delivery, err error) {
 	return d, err
 }
 
-// Deliveries is operator.Outgoing's.
-func (l *Ledger) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
+// DeliveryPage is operator.Outgoing's.
+func (l *Ledger) DeliveryPage(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error) {
 	boxes, err := l.boxesOf(ctx, q)
 	if err != nil {
-		return nil, err
+		return store.DeliveryPage{}, err
 	}
 	return l.page(ctx, q, boxes...)
+}
+
+// Deliveries is what DeliveryPage finds.
+func (l *Ledger) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
+	page, err := l.DeliveryPage(ctx, q)
+	return page.Found, err
 }
 
 // WaitingDeliveries is courier.Outbox's.
@@ -58,10 +64,11 @@ func (l *Ledger) Delivery(ctx context.Context, id string) (store.Delivery, error
 	if err != nil {
 		return store.Delivery{}, err
 	}
-	return store.First(l.page(ctx, store.DeliveryQuery{Event: event, Max: 1}, box))
+	page, err := l.page(ctx, store.DeliveryQuery{Event: event, Max: 1}, box)
+	return store.First(page.Found, err)
 }
 
-func (l *Ledger) page(ctx context.Context, q store.DeliveryQuery, boxes ...store.Mailbox) ([]store.Delivery, error) {
+func (l *Ledger) page(ctx context.Context, q store.DeliveryQuery, boxes ...store.Mailbox) (store.DeliveryPage, error) {
 	return q.Page(l.engine.Moments(), boxes, func(s store.Span) ([]store.Delivery, error) { return l.deliveriesOf(ctx, &q, s) })
 }
 
@@ -72,14 +79,11 @@ func (l *Ledger) boxesOf(ctx context.Context, q store.DeliveryQuery) ([]store.Ma
 		return []store.Mailbox{box}, err
 	}
 	out, err := l.engine.Boxes(ctx)
-	return slices.DeleteFunc(out, func(box store.Mailbox) bool { return box.Row < q.AfterMailbox }), err
+	return slices.DeleteFunc(out, func(box store.Mailbox) bool { return box.Row < q.After.Mailbox }), err
 }
 
-// deliveryStep is how many rows one statement of a filtered listing reads.
-const deliveryStep = 1000
-
-// deliveriesOf reads one mailbox's part of a page.
-func (l *Ledger) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span store.Span) (out []store.Delivery, err error) {
+// deliveriesOf reads the first deliveries of a span.
+func (l *Ledger) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span store.Span) ([]store.Delivery, error) {
 	statement, more := waitingDeliveries, []any{}
 	switch q.State {
 	case store.Waiting:
@@ -88,24 +92,10 @@ func (l *Ledger) deliveriesOf(ctx context.Context, q *store.DeliveryQuery, span 
 	default:
 		statement, more = settledDeliveries+" AND c.status = $5", []any{q.State.MESHStatus()}
 	}
-	err = l.engine.View(ctx, func(r Reader) error {
-		out = nil
-		for from := span.First; ; {
-			args := append([]any{span.Box.Row, from, span.Last, min(deliveryStep, max(span.Max, 100))}, more...)
-			rows, err := all(r, l.scanDelivery, statement+" ORDER BY 2 LIMIT $4", args...)
-			if err != nil || len(rows) == 0 {
-				return err
-			}
-			for _, d := range rows {
-				d.MailboxID, from = span.Box.ID, d.Event+1
-				if len(out) < span.Max && q.Selects(&d) {
-					out = append(out, d)
-				}
-			}
-			if len(out) >= span.Max || from > span.Last {
-				return nil
-			}
-		}
-	})
+	args := append([]any{span.Box.Row, span.First, span.Last, span.Max}, more...)
+	out, err := read(ctx, l.engine.View, l.scanDelivery, statement+" ORDER BY 2 LIMIT $4", args...)
+	for i := range out {
+		out[i].MailboxID = span.Box.ID
+	}
 	return out, err
 }

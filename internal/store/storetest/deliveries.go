@@ -173,7 +173,7 @@ func movingDeliveries(t *testing.T, w *world) {
 	}
 	// States come from operators: one that no delivery has selects nothing.
 	for state, want := range map[store.State]int{store.Parked: 1, store.Sent: 0, "parked' OR ''='": 0} {
-		if all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{State: state, Max: 10}); err != nil || len(all) != want {
+		if all, err := w.deliveries(store.DeliveryQuery{State: state, Max: 10}); err != nil || len(all) != want {
 			t.Errorf("in state %q: %+v, %v", state, all, err)
 		}
 	}
@@ -229,7 +229,7 @@ func resendHere(t *testing.T, w *world) {
 	w.subscribe("A", ofPatient(jack, vaccination))
 	event := w.publish().Event
 	w.must(w.Acknowledge(w.ctx(), box, event, w.clock.Now(), nil))
-	all, err := w.Deliveries(w.ctx(), store.DeliveryQuery{Mailbox: "a", Max: 10})
+	all, err := w.deliveries(store.DeliveryQuery{Mailbox: "a", Max: 10})
 	if err != nil || len(all) != 1 || all[0].State != store.Acknowledged {
 		t.Fatalf("%+v, %v", all, err)
 	}

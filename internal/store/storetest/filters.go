@@ -48,7 +48,7 @@ func (w *world) wantCopies(what string, candidates []subscription.Candidate, f s
 		box := boxes[slices.IndexFunc(boxes, func(b store.Mailbox) bool { return b.Row == c.Mailbox })]
 		var filed []store.Delivery
 		w.eventually(what+": the copy is filed", func() bool {
-			filed, err = w.Deliveries(w.ctx(), store.DeliveryQuery{Mailbox: box.ID, Event: got.Event, Max: 2})
+			filed, err = w.deliveries(store.DeliveryQuery{Mailbox: box.ID, Event: got.Event, Max: 2})
 			return err != nil || len(filed) > 0
 		})
 		w.must(err)

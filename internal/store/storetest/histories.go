@@ -51,7 +51,7 @@ type registers interface {
 	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
-	Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store.Delivery, error)
+	DeliveryPage(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error)
 }
 
 // action is the input of an operation upon one subscription.
@@ -311,9 +311,9 @@ func (r *recorder) publishAbout(c int, db registers, patient int) {
 func (r *recorder) observe(db registers) {
 	matched := map[store.EventID][]subscription.ID{}
 	for c := range historyClients {
-		all, err := db.Deliveries(r.ctx(), store.DeliveryQuery{Mailbox: r.boxes[c], Max: 1 << 20})
+		all, err := db.DeliveryPage(r.ctx(), store.DeliveryQuery{Mailbox: r.boxes[c], Max: 1 << 20})
 		r.must(err)
-		for _, d := range all {
+		for _, d := range all.Found {
 			matched[d.Event] = append(matched[d.Event], d.Subscriptions...)
 		}
 	}

@@ -91,10 +91,10 @@ func (f *forgetful) AcceptEvent(_ context.Context, a store.Acceptance) (store.Re
 	return store.Receipt{Event: a.Event}, nil
 }
 
-func (f *forgetful) Deliveries(_ context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
+func (f *forgetful) DeliveryPage(_ context.Context, q store.DeliveryQuery) (store.DeliveryPage, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.received[q.Mailbox], nil
+	return store.DeliveryPage{Found: f.received[q.Mailbox]}, nil
 }
 
 // What the check is worth: it passes an honest store, and finds a stale match

@@ -134,7 +134,7 @@ func WithoutViewers(t *testing.T, db Store, look func(ctx context.Context, start
 			return err
 		},
 		"metrics": func() error { _, err := db.Backlogs(gone, 1); return err },
-		"a list":  func() error { _, err := db.Deliveries(gone, store.DeliveryQuery{Mailbox: "A", Max: 1}); return err },
+		"a list":  func() error { _, err := db.DeliveryPage(gone, store.DeliveryQuery{Mailbox: "A", Max: 1}); return err },
 	} {
 		if err := f(); !errors.Is(err, store.ErrBusy) {
 			t.Errorf("%s: expected %v; received %v", name, store.ErrBusy, err)

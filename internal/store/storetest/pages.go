@@ -69,8 +69,40 @@ func operatorsPages(t *testing.T, w *world) {
 		}
 	}
 	pagesOfQuotas(t, w)
+	pagesOfDeliveries(t, w)
 	w.fixture.Spoil(t, SpoiledCriteria)
 	pagesOfQuarantined(t, w)
+}
+
+// A page that may look at little ends early, and says where to go on: what few
+// select is found all the same.
+func pagesOfDeliveries(t *testing.T, w *world) {
+	for range 3 {
+		w.publish()
+	}
+	rare, err := w.AcceptEvent(w.ctx(), w.acceptance(other, message(1)))
+	w.must(err)
+	w.publish()
+	for name, q := range map[string]store.DeliveryQuery{"all": {}, "one event's": {Event: rare.Event}, "none": {Code: "no-such-1"}, "parked": {State: store.Parked}} {
+		q.Max = 100
+		whole, err := w.DeliveryPage(w.ctx(), q)
+		if err != nil || whole.Next != nil {
+			t.Fatalf("%s: %v, next %+v", name, err, whole.Next)
+		}
+		var found []store.Delivery
+		pages := 0
+		for q.Effort = 1; ; pages++ {
+			page, err := w.DeliveryPage(w.ctx(), q)
+			w.must(err)
+			if found = append(found, page.Found...); page.Next == nil {
+				break
+			}
+			q.After = *page.Next
+		}
+		if diff := cmp.Diff(whole.Found, found); diff != "" || pages < 4 {
+			t.Errorf("%s, in %d pages (-whole +pages):\n%s", name, pages, diff)
+		}
+	}
 }
 
 func pagesOfQuotas(t *testing.T, w *world) {

@@ -19,7 +19,7 @@ func (w *world) register(receivers ...string) {
 // it is not registered, and returns those deliveries.
 func (w *world) wantParked(what, mailbox string, want ...store.EventID) []store.Delivery {
 	w.Helper()
-	parked, err := w.Deliveries(w.ctx(), store.DeliveryQuery{Mailbox: mailbox, State: store.Parked, Max: 1000})
+	parked, err := w.deliveries(store.DeliveryQuery{Mailbox: mailbox, State: store.Parked, Max: 1000})
 	w.must(err)
 	var got []store.EventID
 	for _, d := range parked {

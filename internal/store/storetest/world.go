@@ -44,6 +44,12 @@ func (w *world) wantError(what string, err, want error) {
 	}
 }
 
+// deliveries lists what a query selects.
+func (w *world) deliveries(q store.DeliveryQuery) ([]store.Delivery, error) {
+	page, err := w.DeliveryPage(w.ctx(), q)
+	return page.Found, err
+}
+
 // mailbox makes a hosted mailbox and returns its row.
 func (w *world) mailbox(id string) int64 {
 	w.Helper()
