@@ -31,9 +31,10 @@ type Broker interface {
 // Recorder writes audit entries of what the broker does not record itself:
 // reads and refusals. It never blocks.
 type Recorder interface {
+	// Record is mailbox.Recorder's.
 	Record(e audit.Entry)
-	// Refused keeps a refusal with its reason for a while. Not all of a flood are
-	// kept.
+	// Refused keeps a refusal with its reason for a while. Of a flood of refusals
+	// not all are kept; the audit counts every one.
 	Refused(r store.Refused)
 }
 

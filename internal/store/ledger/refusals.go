@@ -14,11 +14,10 @@ const (
 	mostRefusals = 1_000_000
 )
 
-// Refused has a refusal kept. It never waits. In a flood of refusals not all are
-// kept; the audit counts every one.
+// Refused is api.Recorder's.
 func (l *Ledger) Refused(r store.Refused) { l.refusals.Add(r) }
 
-// Refusals lists kept refusals, the newest first.
+// Refusals is operator.Refusals'.
 func (l *Ledger) Refusals(ctx context.Context, q store.RefusedQuery) ([]store.Refused, error) {
 	return read(ctx, l.engine.View, func(r Row) (f store.Refused, err error) {
 		var at int64

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -48,6 +47,9 @@ func inboxPages(t *testing.T, w *world) {
 	}
 	if n, err := w.Count(w.ctx(), neighbour); n != 25 || err != nil {
 		t.Errorf("the neighbour has %d, %v", n, err)
+	}
+	if n, err := w.Count(w.ctx(), 999); n != 0 || err != nil {
+		t.Errorf("no such mailbox has %d, %v", n, err)
 	}
 	_, err := w.List(w.ctx(), store.InboxQuery{Mailbox: 999, Max: 1})
 	w.wantError("no such mailbox", err, store.ErrNotFound)
@@ -98,6 +100,9 @@ func mailboxesAndWorkflows(t *testing.T, w *world) {
 	w.mailbox("SECOND")
 	if of, err := w.Lookup(w.ctx(), "RR8"); err != nil || len(of) != 1 || of[0].ID != "SECOND" {
 		t.Errorf("of RR8: %+v, %v", of, err)
+	}
+	if of, err := w.Lookup(w.ctx(), "RX3EP"); err != nil || len(of) != 0 {
+		t.Errorf("of an organisation without mailboxes: %+v, %v", of, err)
 	}
 	if all, err := w.Mailboxes(w.ctx()); err != nil || len(all) != 2 {
 		t.Errorf("all: %+v, %v", all, err)
@@ -302,6 +307,7 @@ func reports(t *testing.T, w *world) {
 }
 
 func overdueCopies(t *testing.T, w *world) {
+	w.remote("FAR") // its copies are for the courier to judge
 	a, b := w.mailbox("A"), w.mailbox("B")
 	w.subscribe("A", ofPatient(jack, vaccination))
 	w.subscribe("B", ofPatient(jack, vaccination))
@@ -328,123 +334,4 @@ func overdueCopies(t *testing.T, w *world) {
 	if err != nil || len(due) != 2 || due[0].Position != later.Event {
 		t.Errorf("the later ones: %+v, %v", due, err)
 	}
-}
-
-func retention(t *testing.T, w *world) {
-	a, b := w.mailbox("A"), w.mailbox("B")
-	remote, err := w.PutMailbox(w.ctx(), store.Mailbox{ID: "FAR", ODS: "RR8", Remote: true})
-	w.must(err)
-	w.subscribe("A", ofPatient(jack, vaccination))
-	collected := w.publish()
-	w.must(w.Acknowledge(w.ctx(), a, collected.Event, w.clock.Now(), nil))
-	unread := w.publish()
-	w.subscribe("FAR", ofPatient(jack, vaccination))
-	waiting := w.publish()
-	m := w.sent(b, "", 1)
-	w.must(w.Send(w.ctx(), m, []byte("hello"), nil))
-	w.clock.advance(29 * 24 * time.Hour)
-	fresh := w.publish()
-	w.must(w.Housekeep(w.ctx()))
-	if _, err := w.EventMessage(w.ctx(), collected.Event); err != nil {
-		t.Errorf("too early: %v", err)
-	}
-	w.clock.advance(2 * 24 * time.Hour)
-	w.must(w.Housekeep(w.ctx()))
-	_, err = w.EventMessage(w.ctx(), collected.Event)
-	w.wantError("a delivered event", err, store.ErrNotFound)
-	_, err = w.Message(w.ctx(), a, collected.Event)
-	w.wantError("its copy", err, store.ErrNotFound)
-	w.wantInbox("what nobody collected stays with its message", a, unread.Event, waiting.Event, fresh.Event)
-	for _, m := range w.inbox(a) {
-		w.download(m, 1)
-	}
-	n, err := w.Purge(w.ctx(), w.clock.Now().Add(-30*24*time.Hour), 100)
-	if err != nil || n != 2 {
-		t.Errorf("purged %d, %v", n, err)
-	}
-	w.wantInbox("purged", a, fresh.Event)
-	w.wantInbox("what another MESH has not got yet", remote, waiting.Event, fresh.Event)
-	for _, m := range w.inbox(remote) {
-		w.download(m, 1)
-	}
-	w.wantInbox("sent", b)
-	w.wantError("its chunk", w.Chunk(w.ctx(), &m, 1, io.Discard), store.ErrNotFound)
-}
-
-func resetting(t *testing.T, w *world) {
-	a, b := w.mailbox("A"), w.mailbox("B")
-	for _, id := range []string{"A", "B"} {
-		w.subscribe(id, ofPatient(jack, vaccination))
-	}
-	r := w.publish()
-	m := w.sent(b, "x", 1)
-	w.must(w.Send(w.ctx(), m, []byte("hello"), nil))
-	w.must(w.Reset(w.ctx(), a))
-	w.wantInbox("the one", a)
-	w.wantInbox("the other", b, r.Event, m.Position)
-	w.must(w.Reset(w.ctx(), 0))
-	w.wantInbox("both", b)
-	if found, err := w.SentByLocalID(w.ctx(), "A", "x"); err != nil || len(found) != 0 {
-		t.Errorf("sent: %+v, %v", found, err)
-	}
-	w.publish()
-	if n, err := w.Count(w.ctx(), a); n != 1 || err != nil {
-		t.Errorf("subscriptions stay: %d, %v", n, err)
-	}
-}
-
-func registry(t *testing.T, w *world) {
-	version := func() int64 {
-		v, err := w.RegistryVersion(w.ctx())
-		w.must(err)
-		return v
-	}
-	before := version()
-	for _, s := range []store.System{{ASID: "200000000116", Value: []byte("b")}, {ASID: "200000000115", Value: []byte("a")}, {ASID: "200000000116", Value: []byte("c")}} {
-		w.must(w.PutSystem(w.ctx(), s, audit.Entry{Action: "put system"}))
-	}
-	all, err := w.Systems(w.ctx())
-	want := []store.System{{ASID: "200000000115", Value: []byte("a")}, {ASID: "200000000116", Value: []byte("c")}}
-	if diff := cmp.Diff(want, all); diff != "" || err != nil {
-		t.Errorf("systems: %v %s", err, diff)
-	}
-	put := version()
-	w.must(w.RevokeSystem(w.ctx(), "200000000115", audit.Entry{Action: "revoke"}))
-	if s, err := w.System(w.ctx(), "200000000115"); err != nil || !s.Revoked || string(s.Value) != "a" {
-		t.Errorf("revoked: %+v, %v", s, err)
-	}
-	_, err = w.System(w.ctx(), "1")
-	w.wantError("no such system", err, store.ErrNotFound)
-	w.wantError("revoking it", w.RevokeSystem(w.ctx(), "1", audit.Entry{}), store.ErrNotFound)
-	revoked := version()
-	cycles := []store.LifeCycle{{Code: "a-1", Value: []byte("1")}, {Code: "b-1", Value: []byte("2")}}
-	for _, c := range slices.Backward(cycles) {
-		w.must(w.PutLifeCycle(w.ctx(), c, audit.Entry{Action: "life cycle"}))
-	}
-	got, err := w.LifeCycles(w.ctx())
-	if diff := cmp.Diff(cycles, got); diff != "" || err != nil {
-		t.Errorf("life cycles: %v %s", err, diff)
-	}
-	if !(before < put && put < revoked && revoked < version()) {
-		t.Error("the version must grow with every change")
-	}
-}
-
-// What was seen of files outside the database is kept under its name, the last
-// word of each.
-func witnesses(t *testing.T, w *world) {
-	wants := func(name, want string) {
-		t.Helper()
-		if got, err := w.Witness(w.ctx(), name); err != nil || string(got) != want {
-			t.Errorf("%s: expected %q, got %q, %v", name, want, got, err)
-		}
-	}
-	wants("one", "")
-	w.must(w.PutWitness(w.ctx(), "one", []byte("first")))
-	w.must(w.PutWitness(w.ctx(), "two", []byte{0, 0xff}))
-	w.must(w.PutWitness(w.ctx(), "one", []byte("second")))
-	w.fixture.Crash(t)
-	w.reopen()
-	wants("one", "second")
-	wants("two", "\x00\xff")
 }

@@ -117,6 +117,47 @@ func lapsedClaims(t *testing.T, w *world) {
 	}
 }
 
+// A lapsed claim makes no more deliveries uncertain than its owner may have had
+// in hand.
+func mostUncertain(t *testing.T, w *world) {
+	w.remote("FAR")
+	for range store.MostUncertain + 2 {
+		w.publish()
+	}
+	w.claim("one")
+	w.clock.advance(lease)
+	all, err := w.WaitingDeliveries(w.ctx(), w.claim("two"), store.MostUncertain+2)
+	w.must(err)
+	for i, d := range all {
+		if want := i < store.MostUncertain; d.Uncertain != want {
+			t.Errorf("delivery %d of %d: expected uncertain %t", i, len(all), want)
+		}
+	}
+	if len(all) != store.MostUncertain+2 {
+		t.Errorf("%d wait", len(all))
+	}
+}
+
+// Lanes that have been due longest are claimed first.
+func dueFirst(t *testing.T, w *world) {
+	w.remote("NEAR")
+	w.remote("FAR")
+	w.publish()
+	lanes, err := w.ClaimLanes(w.ctx(), "one", lease, 10)
+	w.must(err)
+	for _, l := range lanes {
+		pause := map[string]time.Duration{"NEAR": 2 * time.Minute, "FAR": time.Minute}[l.MailboxID]
+		w.must(w.ReleaseLane(w.ctx(), l, w.clock.Now().Add(pause)))
+	}
+	w.clock.advance(5 * time.Minute)
+	for _, want := range []string{"FAR", "NEAR"} {
+		lanes, err := w.ClaimLanes(w.ctx(), "two", lease, 1)
+		if err != nil || len(lanes) != 1 || lanes[0].MailboxID != want {
+			t.Errorf("expected %s next; received %+v, %v", want, lanes, err)
+		}
+	}
+}
+
 // The clock of business time says nothing about leases: where it is set, what one
 // owner is just sending is not given to another, and what lapses does so in time.
 func claimsOutlastJumps(_ *testing.T, w *world) {

@@ -83,6 +83,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Resetting", resetting},
 		{"Claims", claims},
 		{"LapsedClaims", lapsedClaims},
+		{"MostUncertain", mostUncertain},
+		{"DueFirst", dueFirst},
 		{"ClaimsOutlastJumps", claimsOutlastJumps},
 		{"ClockSetBack", clockSetBack},
 		{"LongWork", longWork},

@@ -1,4 +1,4 @@
-package database_test
+package nems_test
 
 import (
 	"go/ast"
@@ -54,7 +54,7 @@ func TestContractsStandOnce(t *testing.T) {
 func functions(t *testing.T, packages ...string) (out []*ast.FuncDecl) {
 	t.Helper()
 	for _, p := range packages {
-		for _, file := range files(t, filepath.Join("..", "store", p)) {
+		for _, file := range files(t, filepath.Join("internal", "store", p)) {
 			for _, d := range file.Decls {
 				f, ok := d.(*ast.FuncDecl)
 				if !ok || f.Recv == nil {
@@ -75,7 +75,7 @@ func functions(t *testing.T, packages ...string) (out []*ast.FuncDecl) {
 func comments(t *testing.T, pkg, name string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	for _, file := range files(t, filepath.Join("..", pkg)) {
+	for _, file := range files(t, filepath.Join("internal", pkg)) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			spec, ok := n.(*ast.TypeSpec)
 			if !ok || spec.Name.Name != name {
