@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"zombiezen.com/go/sqlite"
@@ -68,24 +69,30 @@ func openWriter(path string, appID int32, synchronous string, cacheKiB int) (*sq
 	return conn, nil
 }
 
-// pool lends connections that read. Each keeps its prepared statements.
+// pool lends connections that read. Each keeps its prepared statements and its
+// cache: so the one that was used last is lent first, and one more is opened only
+// when all that are open are lent.
 type pool struct {
-	free   chan *sqlite.Conn
-	size   int
+	open   func() (*sqlite.Conn, error)
+	slots  chan struct{} // an element for each connection that is lent
 	closed chan struct{}
+
+	mu   sync.Mutex
+	idle []*sqlite.Conn // the one used last at the end
 }
 
-// openPool opens n connections with cacheKiB KiB of cache each.
+// openPool makes a pool of up to n connections with cacheKiB KiB of cache each, and
+// opens the first.
 func openPool(path string, n, cacheKiB int) (*pool, error) {
-	p := &pool{free: make(chan *sqlite.Conn, n), closed: make(chan struct{})}
-	for range n {
-		conn, err := open(path, sqlite.OpenReadOnly, "query_only=1", "temp_store=MEMORY", fmt.Sprintf("cache_size=-%d", cacheKiB))
-		if err != nil {
-			return nil, errors.Join(err, p.close())
-		}
-		p.free <- conn
-		p.size++
+	p := &pool{slots: make(chan struct{}, n), closed: make(chan struct{})}
+	p.open = func() (*sqlite.Conn, error) {
+		return open(path, sqlite.OpenReadOnly, "query_only=1", "temp_store=MEMORY", fmt.Sprintf("cache_size=-%d", cacheKiB))
 	}
+	first, err := p.open()
+	if err != nil {
+		return nil, err
+	}
+	p.idle = append(p.idle, first)
 	return p, nil
 }
 
@@ -93,14 +100,39 @@ func openPool(path string, n, cacheKiB int) (*pool, error) {
 // Errors of the machine are store.ErrBusy.
 func (p *pool) one(ctx context.Context, f func(*sqlite.Conn) error) error {
 	select {
-	case conn := <-p.free:
-		defer func() { p.free <- conn }()
-		return unavailable(f(conn))
+	case p.slots <- struct{}{}:
+		defer func() { <-p.slots }()
 	case <-p.closed:
 		return store.ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	conn, err := p.take()
+	if err != nil {
+		return unavailable(err)
+	}
+	defer p.putBack(conn)
+	return unavailable(f(conn))
+}
+
+// take returns an open connection that is not lent.
+func (p *pool) take() (*sqlite.Conn, error) {
+	p.mu.Lock()
+	last := len(p.idle) - 1
+	if last < 0 {
+		p.mu.Unlock()
+		return p.open()
+	}
+	defer p.mu.Unlock()
+	conn := p.idle[last]
+	p.idle = p.idle[:last]
+	return conn, nil
+}
+
+func (p *pool) putBack(conn *sqlite.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.idle = append(p.idle, conn)
 }
 
 // read lends a connection for several statements in one read transaction, so
@@ -120,9 +152,12 @@ func (p *pool) read(ctx context.Context, f func(*sqlite.Conn) error) error {
 // come later get store.ErrClosed.
 func (p *pool) close() error {
 	close(p.closed)
+	for range cap(p.slots) {
+		p.slots <- struct{}{}
+	}
 	var err error
-	for range p.size {
-		err = errors.Join(err, (<-p.free).Close())
+	for _, conn := range p.idle {
+		err = errors.Join(err, conn.Close())
 	}
 	return err
 }

@@ -45,10 +45,11 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 // dueLanes looks for lanes to claim without keeping the writer from its work.
 func (db *DB) dueLanes(ctx context.Context, now time.Time, max int) (due []int64, err error) {
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
+		// The parameters have a sign, as in List: this is asked several times a second.
 		return rows(conn, `SELECT m.row FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND ifnull(l.next_attempt, 0) NOT BETWEEN ?1 + 1 AND ?3 AND (ifnull(l.owner, '') = '' OR l.expires <= ?1)
+			WHERE m.remote AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
 			AND EXISTS (SELECT 1 FROM inbox i WHERE i.mailbox = m.row)
-			ORDER BY ifnull(l.next_attempt, 0), m.row LIMIT ?2`, func(s *sqlite.Stmt) error {
+			ORDER BY ifnull(l.next_attempt, 0), m.row LIMIT +?2`, func(s *sqlite.Stmt) error {
 			due = append(due, s.ColumnInt64(0))
 			return nil
 		}, now.UnixMicro(), max, now.Add(store.LongestPause).UnixMicro())
