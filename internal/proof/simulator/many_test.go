@@ -2,5 +2,5 @@
 
 package simulator
 
-// many is how many seeds a test run has: 30 ms of processor time each.
+// many is how many seeds a test run has: 35 ms of processor time each.
 const many, plants = 1000, true

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -160,7 +161,7 @@ func systems() (publishes, subscribes access.System) {
 // does: have parked copies sent again.
 func (sim *simulation) settle() {
 	t := sim.thread("operator")
-	what := ""
+	what := "no node runs"
 	for began := time.Now(); time.Since(began) < settling; {
 		t.sleep(2*time.Second, 4*time.Second)
 		running := true
@@ -172,24 +173,28 @@ func (sim *simulation) settle() {
 		}
 		n := sim.machines[0].at.Load()
 		if what = sim.book.unsettled(n.db); what == "" {
+			what = sim.retry(t, n)
+		}
+		if what == "" {
 			t.log("settled")
 			return
 		}
-		sim.retry(t, n)
 	}
 	sim.book.wrong("not settled: %s", what)
 }
 
-func (sim *simulation) retry(t *thread, n *node) {
+// retry has parked copies sent again, and says whether there were some.
+func (sim *simulation) retry(t *thread, n *node) string {
 	parked, err := n.db.Deliveries(sim.ctx(), store.DeliveryQuery{State: store.Parked, Max: 100})
-	if err != nil {
-		sim.book.wrong("parked copies cannot be read: %v", err)
-	}
 	for _, d := range parked {
 		e := audit.Entry{At: time.Now(), Action: audit.ActionRetryDelivery, Object: d.ID}
 		err := front{n.db, n}.RetryDelivery(on(sim.ctx(), t), d.ID, time.Now(), e)
 		t.log("%s for %s is to be sent again: %s", sim.book.name(d.Event), d.MailboxID, outcome(err))
 	}
+	if err != nil || len(parked) > 0 {
+		return fmt.Sprintf("copies are parked (%v)", err)
+	}
+	return ""
 }
 
 // chaos is what goes wrong, each in a thread of its own.

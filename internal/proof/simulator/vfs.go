@@ -129,23 +129,25 @@ func writeFile(tls *libc.TLS, p, data uintptr, n int32, offset int64) int32 {
 	return function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](f.own.FxWrite)(tls, p, data, n, offset)
 }
 
-// replaces reads what a write is about to replace.
+// replaces reads what a write is about to replace. C reads into memory of its own
+// only.
 func (f *file) replaces(tls *libc.TLS, p uintptr, data []byte, offset int64) (written, int32) {
-	room := 8 + len(data) // C reads into memory of its own only
-	memory := tls.Alloc(room)
-	defer tls.Free(room)
 	w := written{offset: offset, data: slices.Clone(data)}
-	if rc := function[func(*libc.TLS, uintptr, uintptr) int32](f.own.FxFileSize)(tls, p, memory); rc != sqlite3.SQLITE_OK {
+	size := tls.Alloc(8)
+	defer tls.Free(8)
+	if rc := function[func(*libc.TLS, uintptr, uintptr) int32](f.own.FxFileSize)(tls, p, size); rc != sqlite3.SQLITE_OK {
 		return w, rc
 	}
-	w.size = *at[int64](memory)
-	over := min(int64(len(data)), w.size-offset)
+	w.size = *at[int64](size)
+	over := int(min(int64(len(data)), w.size-offset))
 	if over <= 0 {
 		return w, sqlite3.SQLITE_OK
 	}
+	before := tls.Alloc(over)
+	defer tls.Free(over)
 	read := function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](f.own.FxRead)
-	rc := read(tls, p, memory+8, int32(over), offset)
-	w.before = slices.Clone(unsafe.Slice(at[byte](memory+8), over))
+	rc := read(tls, p, before, int32(over), offset)
+	w.before = slices.Clone(unsafe.Slice(at[byte](before), over))
 	return w, rc
 }
 
