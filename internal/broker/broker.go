@@ -47,7 +47,7 @@ type Journal interface {
 	// Moment returns when an id was issued: the moment of the event's acceptance.
 	Moment(id store.EventID) time.Time
 	Backlog
-	Shelf
+	BulkJournal
 	Changes
 }
 

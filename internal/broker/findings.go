@@ -31,9 +31,9 @@ func isReferenceNotFound(f fhir.Finding) bool {
 	return isError(f) && (f.Rule == fhir.RuleLocalReference || f.Code == "not-found" && strings.HasPrefix(f.Rule, "reference-"))
 }
 
-// isStranger selects findings that refuse Patient resources other than the
+// isOtherPatient selects findings that refuse Patient resources other than the
 // routing patient.
-func isStranger(f fhir.Finding) bool {
+func isOtherPatient(f fhir.Finding) bool {
 	return isError(f) && strings.HasPrefix(f.Rule, catalogue.PatientRouting)
 }
 

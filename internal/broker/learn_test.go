@@ -17,15 +17,15 @@ import (
 	"nems/internal/store"
 )
 
-// pupil is a directory that remembers what it was taught.
-type pupil struct {
+// recordingDirectory is a directory that remembers what it was taught.
+type recordingDirectory struct {
 	taught []directory.Change
 	mark   int64
 	fails  error
 	same   bool // no change has an effect
 }
 
-func (p *pupil) Learn(_ context.Context, changes []directory.Change) (int, error) {
+func (p *recordingDirectory) Learn(_ context.Context, changes []directory.Change) (int, error) {
 	if p.fails != nil {
 		return 0, p.fails
 	}
@@ -36,9 +36,9 @@ func (p *pupil) Learn(_ context.Context, changes []directory.Change) (int, error
 	return len(changes), nil
 }
 
-func (p *pupil) Mark(context.Context) (int64, error) { return p.mark, nil }
+func (p *recordingDirectory) Mark(context.Context) (int64, error) { return p.mark, nil }
 
-func (p *pupil) SetMark(_ context.Context, mark int64) error {
+func (p *recordingDirectory) SetMark(_ context.Context, mark int64) error {
 	p.mark = mark
 	return nil
 }
@@ -52,9 +52,9 @@ func (j *journal) PatientChanges(_ context.Context, from int64, _ int) (store.Pa
 }
 
 // taught is a fixture whose directory learns, and what the audit says of that.
-func taught(t *testing.T) (fx fixture, p *pupil, entries *[]audit.Entry) {
+func taught(t *testing.T) (fx fixture, p *recordingDirectory, entries *[]audit.Entry) {
 	t.Helper()
-	fx, p, entries = newFixture(t), &pupil{}, &[]audit.Entry{}
+	fx, p, entries = newFixture(t), &recordingDirectory{}, &[]audit.Entry{}
 	fx.Learner, fx.Record = p, func(e audit.Entry) { *entries = append(*entries, e) }
 	return fx, p, entries
 }

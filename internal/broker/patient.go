@@ -17,8 +17,8 @@ import (
 // findPatient looks the patient up, compares the routing demographics with the
 // record, and collects the route keys (decisions 11, 15, 16 and 17).
 func (b *Broker) findPatient(ctx context.Context, p *publication) error {
-	if len(p.strangers) > 0 {
-		return refuse.PatientsDiffer(Issues(p.strangers)...)
+	if len(p.otherPatients) > 0 {
+		return refuse.PatientsDiffer(Issues(p.otherPatients)...)
 	}
 	route, err := b.locate(ctx, &p.event, p.number)
 	if errors.Is(err, directory.ErrAway) {

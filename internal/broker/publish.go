@@ -45,16 +45,16 @@ type publication struct {
 	caller access.Caller
 	body   []byte
 
-	doc       *fhir.Document
-	event     event.Event
-	eventType *catalogue.EventType
-	number    nhs.NHSNumber
-	warnings  []fhir.Finding
-	lost      []fhir.Finding // references #ID that lead nowhere
-	strangers []fhir.Finding // findings about Patient resources other than the routing patient
-	notices   []refuse.Issue
-	route     directory.Route
-	deferred  bool // the directory cannot be reached, so route is not known yet
+	doc           *fhir.Document
+	event         event.Event
+	eventType     *catalogue.EventType
+	number        nhs.NHSNumber
+	warnings      []fhir.Finding
+	lost          []fhir.Finding // references #ID that lead nowhere
+	otherPatients []fhir.Finding // findings about Patient resources other than the routing patient
+	notices       []refuse.Issue
+	route         directory.Route
+	deferred      bool // the directory cannot be reached, so route is not known yet
 }
 
 // Publish checks a message and stores it with its matches and deliveries. When
@@ -173,8 +173,8 @@ func (b *Broker) judge(_ context.Context, p *publication) error {
 	if missing := append(p.lost, pick(findings, isReferenceNotFound)...); len(missing) > 0 {
 		return refuse.ReferenceNotFound(Issues(missing)...)
 	}
-	p.strangers = pick(findings, isStranger)
-	return p.judge(slices.DeleteFunc(findings, isStranger))
+	p.otherPatients = pick(findings, isOtherPatient)
+	return p.judge(slices.DeleteFunc(findings, isOtherPatient))
 }
 
 // lifeCycle warns about event types that are being withdrawn, and refuses withdrawn ones.

@@ -9,9 +9,9 @@ import (
 	"nems/internal/subscription"
 )
 
-// Shelf is the part of a Journal that works on many subscriptions at once, with
+// BulkJournal is the part of a Journal that works on many subscriptions at once, with
 // the same promises as the Journal.
-type Shelf interface {
+type BulkJournal interface {
 	// SubscribeAll creates many subscriptions in one commit. errs has one entry for
 	// each, as Journal.Subscribe would return it; err is set when nothing was
 	// changed.

@@ -17,8 +17,8 @@ import (
 	"nems/internal/directory"
 )
 
-// tray stores what an import passes to it.
-type tray struct {
+// recordingSink stores what an import passes to it.
+type recordingSink struct {
 	patients      []directory.Patient
 	organisations []directory.Organisation
 	postcodes     []directory.PostcodePlaces
@@ -26,25 +26,25 @@ type tray struct {
 	fail          error
 }
 
-func (s *tray) PutPatients(_ context.Context, b []directory.Patient) error {
+func (s *recordingSink) PutPatients(_ context.Context, b []directory.Patient) error {
 	s.patients = append(s.patients, b...)
 	s.batches = append(s.batches, len(b))
 	return s.fail
 }
 
-func (s *tray) PutOrganisations(_ context.Context, b []directory.Organisation) error {
+func (s *recordingSink) PutOrganisations(_ context.Context, b []directory.Organisation) error {
 	s.organisations = append(s.organisations, b...)
 	return s.fail
 }
 
-func (s *tray) PutPostcodes(_ context.Context, b []directory.PostcodePlaces) error {
+func (s *recordingSink) PutPostcodes(_ context.Context, b []directory.PostcodePlaces) error {
 	s.postcodes = append(s.postcodes, b...)
 	return s.fail
 }
 
-func load(t testing.TB, kind directory.Kind, text string) (*tray, directory.Summary) {
+func load(t testing.TB, kind directory.Kind, text string) (*recordingSink, directory.Summary) {
 	t.Helper()
-	s := &tray{}
+	s := &recordingSink{}
 	summary, err := directory.Import(t.Context(), kind, strings.NewReader(text), s, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -130,17 +130,17 @@ func TestImportFails(t *testing.T) {
 		ctx  context.Context
 		kind directory.Kind
 		src  io.Reader
-		sink *tray
+		sink *recordingSink
 		want error
 	}{
-		"empty":         {t.Context(), directory.KindPatients, strings.NewReader(""), &tray{}, nil},
-		"no header":     {t.Context(), directory.KindPatients, strings.NewReader("9990000026,A\n9990000034,B\n"), &tray{}, nil},
-		"another kind":  {t.Context(), directory.KindPostcodes, strings.NewReader(rows), &tray{}, nil},
-		"no such kind":  {t.Context(), "systems", strings.NewReader(rows), &tray{}, nil},
-		"sink":          {t.Context(), directory.KindPatients, strings.NewReader(rows), &tray{fail: failing}, failing},
-		"reader":        {t.Context(), directory.KindPatients, io.MultiReader(strings.NewReader(rows), iotest.ErrReader(failing)), &tray{}, failing},
-		"reader, early": {t.Context(), directory.KindPatients, iotest.ErrReader(failing), &tray{}, failing},
-		"context":       {ended, directory.KindPatients, strings.NewReader(rows), &tray{}, context.Canceled},
+		"empty":         {t.Context(), directory.KindPatients, strings.NewReader(""), &recordingSink{}, nil},
+		"no header":     {t.Context(), directory.KindPatients, strings.NewReader("9990000026,A\n9990000034,B\n"), &recordingSink{}, nil},
+		"another kind":  {t.Context(), directory.KindPostcodes, strings.NewReader(rows), &recordingSink{}, nil},
+		"no such kind":  {t.Context(), "systems", strings.NewReader(rows), &recordingSink{}, nil},
+		"sink":          {t.Context(), directory.KindPatients, strings.NewReader(rows), &recordingSink{fail: failing}, failing},
+		"reader":        {t.Context(), directory.KindPatients, io.MultiReader(strings.NewReader(rows), iotest.ErrReader(failing)), &recordingSink{}, failing},
+		"reader, early": {t.Context(), directory.KindPatients, iotest.ErrReader(failing), &recordingSink{}, failing},
+		"context":       {ended, directory.KindPatients, strings.NewReader(rows), &recordingSink{}, context.Canceled},
 	} {
 		_, err := directory.Import(test.ctx, test.kind, test.src, test.sink, nil)
 		if err == nil || test.want != nil && !errors.Is(err, test.want) || strings.Contains(err.Error(), "9990") {
@@ -151,7 +151,7 @@ func TestImportFails(t *testing.T) {
 
 func TestImportWorksInBatchesAndTellsItsProgress(t *testing.T) {
 	text := "nhs_number\n" + strings.Repeat("9990000026\n", 2400) + "bad\n"
-	s := &tray{}
+	s := &recordingSink{}
 	var told []string
 	summary, err := directory.Import(t.Context(), directory.KindPatients, strings.NewReader(text), s,
 		func(read int64, rows, bad int) { told = append(told, fmt.Sprint(read, rows, bad)) })
@@ -176,7 +176,7 @@ func FuzzImport(f *testing.F) {
 	f.Add("postcodes", leeds.row(nhspd49)+aberdeen.row(nhspd43))
 	f.Add("postcodes", "\xef\xbb\xbfpcds,ccg\r\nLS1 4AP,15F\r\n\"\n")
 	f.Fuzz(func(t *testing.T, kind, text string) {
-		s := &tray{}
+		s := &recordingSink{}
 		summary, err := directory.Import(t.Context(), directory.Kind(kind), strings.NewReader(text), s, nil)
 		lines := strings.Count(text, "\n") + 1
 		if stored := len(s.patients) + len(s.organisations) + len(s.postcodes); summary.Rows != stored || summary.Rows+summary.Bad > lines {

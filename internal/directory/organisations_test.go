@@ -104,10 +104,10 @@ func TestImportORD(t *testing.T) {
 	}
 }
 
-// knowing is a tray that can look up what it stores.
-type knowing struct{ tray }
+// lookupSink is a recordingSink that can look up what it stores.
+type lookupSink struct{ recordingSink }
 
-func (k *knowing) Organisation(_ context.Context, code nhs.ODSCode) (directory.Organisation, error) {
+func (k *lookupSink) Organisation(_ context.Context, code nhs.ODSCode) (directory.Organisation, error) {
 	for _, o := range slices.Backward(k.organisations) {
 		if o.Code == code {
 			return o, nil
@@ -118,7 +118,7 @@ func (k *knowing) Organisation(_ context.Context, code nhs.ODSCode) (directory.O
 
 // A list of ORD does not say who commissions a practice, so the directory keeps what it had.
 func TestImportORDListKeepsWhatItDoesNotSay(t *testing.T) {
-	k := &knowing{}
+	k := &lookupSink{}
 	for _, text := range []string{epraccur("B86056", "OLD NAME", "ACTIVE", "15F", "RO76"), list} {
 		if s, err := directory.Import(t.Context(), directory.KindOrganisations, strings.NewReader(text), k, nil); err != nil || s.Unplaced != 0 {
 			t.Fatal(s, err)
@@ -151,7 +151,7 @@ func TestImportORDWrong(t *testing.T) {
 		"twice":       {`{"Organisation":{"Name":"SECRET","Name":"B"}}`, "line 1"},
 		"not in UTF8": {"{\"Organisation\":{\"Name\":\"SECRET\xff\"}}", "line 1"},
 	} {
-		_, err := directory.Import(t.Context(), directory.KindOrganisations, strings.NewReader(test.text), &tray{}, nil)
+		_, err := directory.Import(t.Context(), directory.KindOrganisations, strings.NewReader(test.text), &recordingSink{}, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", name, err)
 		}

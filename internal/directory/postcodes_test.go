@@ -196,7 +196,7 @@ func TestImportNoPostcodes(t *testing.T) {
 		"organisations": epraccur("B86056", "A SURGERY", "ACTIVE", "15F", "RO76"),
 		"few postcodes": "LS17 7DF,a\nb,c\nd,e\n",
 	} {
-		s := &tray{}
+		s := &recordingSink{}
 		if _, err := directory.Import(t.Context(), directory.KindPostcodes, strings.NewReader(text), s, nil); err == nil || len(s.postcodes) > 0 {
 			t.Errorf("%s: %v, %v", name, err, s.postcodes)
 		}

@@ -196,27 +196,27 @@ func TestRouteOfUnknownPatients(t *testing.T) {
 	checkFacts(t, bare, "not known", "", false)
 }
 
-// half is a directory of which one part is unreachable.
-type half struct {
+// partlyAway is a directory of which one part is unreachable.
+type partlyAway struct {
 	*devworld.World
 	patients, organisations, postcodes bool
 }
 
-func (h half) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
+func (h partlyAway) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patient, error) {
 	if h.patients {
 		return directory.Patient{}, directory.ErrAway
 	}
 	return h.World.Patient(ctx, n)
 }
 
-func (h half) Organisation(ctx context.Context, c nhs.ODSCode) (directory.Organisation, error) {
+func (h partlyAway) Organisation(ctx context.Context, c nhs.ODSCode) (directory.Organisation, error) {
 	if h.organisations {
 		return directory.Organisation{}, directory.ErrAway
 	}
 	return h.World.Organisation(ctx, c)
 }
 
-func (h half) Places(ctx context.Context, p string) (directory.Places, error) {
+func (h partlyAway) Places(ctx context.Context, p string) (directory.Places, error) {
 	if h.postcodes {
 		return directory.Places{}, directory.ErrAway
 	}
@@ -229,7 +229,7 @@ func TestRouteWaitsForEveryDirectory(t *testing.T) {
 	w := world(t)
 	jack := directory.Subject{NHSNumber: number(t, "9912003888")}
 	birth := directory.Subject{Baby: number(t, "9990000212"), Practices: []nhs.ODSCode{"E82025"}}
-	for name, h := range map[string]half{
+	for name, h := range map[string]partlyAway{
 		"patients": {w, true, false, false}, "organisations": {w, false, true, false}, "postcodes": {w, false, false, true},
 	} {
 		for _, subject := range []directory.Subject{jack, birth} {

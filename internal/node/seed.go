@@ -20,7 +20,7 @@ import (
 // seed fills a dev database with the dev world and the MESH sandbox's files.
 // Doing it again changes nothing.
 func (n *node) seed(ctx context.Context) error {
-	if err := devworld.Seed(ctx, strangers{n.directory}); err != nil {
+	if err := devworld.Seed(ctx, newPatientsOnly{n.directory}); err != nil {
 		return err
 	}
 	entry := audit.Entry{At: n.Now(), Action: audit.ActionSeed}
@@ -81,11 +81,11 @@ func readLines[T any](path string, read func(io.Reader) ([]T, error)) ([]T, erro
 	return lines, nil
 }
 
-// strangers is a directory that takes patients whom it does not have yet: a
+// newPatientsOnly is a directory that takes patients whom it does not have yet: a
 // restart must not undo what the world has learnt from events.
-type strangers struct{ database.Directory }
+type newPatientsOnly struct{ database.Directory }
 
-func (d strangers) PutPatients(ctx context.Context, batch []directory.Patient) error {
+func (d newPatientsOnly) PutPatients(ctx context.Context, batch []directory.Patient) error {
 	var unknown []directory.Patient
 	for _, p := range batch {
 		_, err := d.Patient(ctx, p.NHSNumber)

@@ -61,7 +61,7 @@ func (l *Ledger) selected(out []subscription.Subscription, rows []storedSubscrip
 // scanned is how many subscriptions one statement of a listing reads.
 const scanned = 1000
 
-// Subscriptions is broker.Shelf's.
+// Subscriptions is broker.BulkJournal's.
 func (l *Ledger) Subscriptions(ctx context.Context, q store.SubscriptionQuery) ([]subscription.Subscription, error) {
 	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
 	defer cancel()
@@ -116,7 +116,7 @@ func (l *Ledger) ofPatients(ctx context.Context, q *store.SubscriptionQuery) (ou
 	return store.InOrder(out), nil
 }
 
-// CountSubscriptions is broker.Shelf's.
+// CountSubscriptions is broker.BulkJournal's.
 func (l *Ledger) CountSubscriptions(ctx context.Context, q store.SubscriptionQuery) (c store.Count, err error) {
 	ctx, cancel := context.WithTimeout(ctx, store.ViewWait)
 	defer cancel()

@@ -26,7 +26,7 @@ func (db *DB) Subscribe(ctx context.Context, s subscription.Subscription, e audi
 	return errs[0]
 }
 
-// SubscribeAll is broker.Shelf's.
+// SubscribeAll is broker.BulkJournal's.
 func (db *DB) SubscribeAll(ctx context.Context, all []store.Creation) (errs []error, err error) {
 	op := subscribe{creations: make([]creation, len(all))}
 	for i, c := range all {
@@ -130,7 +130,7 @@ func (db *DB) Delete(ctx context.Context, id subscription.ID, e audit.Entry) err
 	return errs[0]
 }
 
-// DeleteAll is broker.Shelf's.
+// DeleteAll is broker.BulkJournal's.
 func (db *DB) DeleteAll(ctx context.Context, all []store.Deletion) (errs []error, err error) {
 	var op deletion
 	for _, d := range all {
