@@ -12,24 +12,24 @@ import (
 func demographic(a *store.Acceptance) { a.Demographic = true }
 
 // read follows the pages of changes from a mark to the end.
-func (w *world) read(from int64, max int) (events []store.EventID, mark int64) {
-	w.Helper()
+func (th *harness) read(from int64, max int) (events []store.EventID, mark int64) {
+	th.Helper()
 	for {
-		page, err := w.PatientChanges(w.ctx(), from, max)
-		w.must(err)
+		page, err := th.PatientChanges(th.ctx(), from, max)
+		th.must(err)
 		events = append(events, page.Events...)
 		if page.Next == 0 {
 			return events, page.Mark
 		}
 		if page.Next <= from {
-			w.Fatalf("the page after %d begins at %d", from, page.Next)
+			th.Fatalf("the page after %d begins at %d", from, page.Next)
 		}
 		from = page.Next
 	}
 }
 
-func patientChanges(t *testing.T, w *world) {
-	if events, _ := w.read(0, 10); len(events) != 0 {
+func patientChanges(t *testing.T, th *harness) {
+	if events, _ := th.read(0, 10); len(events) != 0 {
 		t.Errorf("at first: %v", events)
 	}
 	want := map[store.EventID]bool{}
@@ -37,7 +37,7 @@ func patientChanges(t *testing.T, w *world) {
 	var publishing sync.WaitGroup
 	for n := range 60 {
 		publishing.Go(func() {
-			r := w.publish(func(a *store.Acceptance) { a.Demographic, a.Withheld, a.Deferred = n%3 != 0, n%5 == 1, n%5 == 2 })
+			r := th.publish(func(a *store.Acceptance) { a.Demographic, a.Withheld, a.Deferred = n%3 != 0, n%5 == 1, n%5 == 2 })
 			mu.Lock()
 			defer mu.Unlock()
 			if n%3 != 0 {
@@ -46,7 +46,7 @@ func patientChanges(t *testing.T, w *world) {
 		})
 	}
 	publishing.Wait()
-	events, mark := w.read(0, 7)
+	events, mark := th.read(0, 7)
 	seen := map[store.EventID]bool{}
 	for _, e := range events {
 		if !want[e] {
@@ -58,21 +58,21 @@ func patientChanges(t *testing.T, w *world) {
 		t.Errorf("%d of %d changes were found", len(seen), len(want))
 	}
 
-	w.fixture.Crash(t)
-	w.reopen()
-	last := w.publish(demographic)
-	if after, _ := w.read(mark, 7); !slices.Equal(after, []store.EventID{last.Event}) {
+	th.fixture.Crash(t)
+	th.reopen()
+	last := th.publish(demographic)
+	if after, _ := th.read(mark, 7); !slices.Equal(after, []store.EventID{last.Event}) {
 		t.Errorf("from the mark on: %v, expected %d alone", after, last.Event)
 	}
-	if all, _ := w.read(1<<60, 100); len(all) != len(want)+1 {
+	if all, _ := th.read(1<<60, 100); len(all) != len(want)+1 {
 		t.Errorf("from the mark of another database: %d of %d", len(all), len(want)+1)
 	}
 
-	w.clock.advance(32 * 24 * time.Hour)
-	w.must(w.Housekeep(w.ctx()))
-	kept := w.publish(demographic)
-	w.must(w.Housekeep(w.ctx()))
-	if all, _ := w.read(0, 100); !slices.Equal(all, []store.EventID{kept.Event}) {
+	th.clock.advance(32 * 24 * time.Hour)
+	th.must(th.Housekeep(th.ctx()))
+	kept := th.publish(demographic)
+	th.must(th.Housekeep(th.ctx()))
+	if all, _ := th.read(0, 100); !slices.Equal(all, []store.EventID{kept.Event}) {
 		t.Errorf("beyond retention: %v, expected %d alone", all, kept.Event)
 	}
 }

@@ -13,9 +13,9 @@ import (
 func postponed(a *store.Acceptance) { a.Deferred = true }
 
 // routed is what a router learns of an event about jack.
-func (w *world) routed(event store.EventID, change ...func(*store.Routing)) store.Routing {
-	facts := w.acceptance(jack, nil).Facts
-	facts.At = w.Moment(event)
+func (th *harness) routed(event store.EventID, change ...func(*store.Routing)) store.Routing {
+	facts := th.acceptance(jack, nil).Facts
+	facts.At = th.Moment(event)
 	r := store.Routing{Event: event, Facts: facts, Audit: entry("route")}
 	for _, c := range change {
 		c(&r)
@@ -24,129 +24,129 @@ func (w *world) routed(event store.EventID, change ...func(*store.Routing)) stor
 }
 
 // wantPending compares the events that wait to be routed.
-func (w *world) wantPending(want ...store.EventID) {
-	w.Helper()
-	got, err := w.PendingEvents(w.ctx(), 0, 100)
-	w.must(err)
-	u, err := w.Unrouted(w.ctx())
-	w.must(err)
-	if !slices.Equal(got, want) || u.Pending != int64(len(want)) || (len(want) > 0) != (!u.Oldest.IsZero() && u.Oldest.Equal(w.Moment(want[0]))) {
-		w.Errorf("pending: expected %v, got %v, %+v", want, got, u)
+func (th *harness) wantPending(want ...store.EventID) {
+	th.Helper()
+	got, err := th.PendingEvents(th.ctx(), 0, 100)
+	th.must(err)
+	u, err := th.Unrouted(th.ctx())
+	th.must(err)
+	if !slices.Equal(got, want) || u.Pending != int64(len(want)) || (len(want) > 0) != (!u.Oldest.IsZero() && u.Oldest.Equal(th.Moment(want[0]))) {
+		th.Errorf("pending: expected %v, got %v, %+v", want, got, u)
 	}
 }
 
-func deferred(t *testing.T, w *world) {
-	box := w.mailbox("MAILBOX1")
-	w.subscribe("MAILBOX1", ofPatient(jack, vaccination)+"&tag=abc")
-	first := w.publish(postponed)
-	second := w.publish(postponed)
-	direct := w.publish()
+func deferred(t *testing.T, th *harness) {
+	box := th.mailbox("MAILBOX1")
+	th.subscribe("MAILBOX1", ofPatient(jack, vaccination)+"&tag=abc")
+	first := th.publish(postponed)
+	second := th.publish(postponed)
+	direct := th.publish()
 	if first.Copies != 0 || direct.Copies != 1 {
 		t.Errorf("receipts: %+v, %+v", first, direct)
 	}
-	w.wantPending(first.Event, second.Event)
-	if after, err := w.PendingEvents(w.ctx(), first.Event, 1); err != nil || !slices.Equal(after, []store.EventID{second.Event}) {
+	th.wantPending(first.Event, second.Event)
+	if after, err := th.PendingEvents(th.ctx(), first.Event, 1); err != nil || !slices.Equal(after, []store.EventID{second.Event}) {
 		t.Errorf("the next page: %v, %v", after, err)
 	}
-	w.fixture.Crash(t)
-	w.reopen()
-	w.wantPending(first.Event, second.Event)
-	if got, err := w.EventMessage(w.ctx(), first.Event); err != nil || !bytes.Equal(got, message(1)) {
+	th.fixture.Crash(t)
+	th.reopen()
+	th.wantPending(first.Event, second.Event)
+	if got, err := th.EventMessage(th.ctx(), first.Event); err != nil || !bytes.Equal(got, message(1)) {
 		t.Errorf("the message to route: %d bytes, %v", len(got), err)
 	}
 
-	r, err := w.RouteEvent(w.ctx(), w.routed(first.Event))
+	r, err := th.RouteEvent(th.ctx(), th.routed(first.Event))
 	if err != nil || r.Copies != 1 || r.Event != first.Event {
 		t.Errorf("routed: %+v, %v", r, err)
 	}
-	_, err = w.RouteEvent(w.ctx(), w.routed(first.Event))
-	w.wantError("routed again", err, store.ErrNotFound)
-	_, err = w.RouteEvent(w.ctx(), w.routed(direct.Event))
-	w.wantError("an event that never waited", err, store.ErrNotFound)
-	w.wantPending(second.Event)
-	w.wantInbox("one is routed", box, first.Event, direct.Event)
-	if got := w.download(w.inbox(box)[0], 1); !bytes.Equal(got, message(1)) {
+	_, err = th.RouteEvent(th.ctx(), th.routed(first.Event))
+	th.wantError("routed again", err, store.ErrNotFound)
+	_, err = th.RouteEvent(th.ctx(), th.routed(direct.Event))
+	th.wantError("an event that never waited", err, store.ErrNotFound)
+	th.wantPending(second.Event)
+	th.wantInbox("one is routed", box, first.Event, direct.Event)
+	if got := th.download(th.inbox(box)[0], 1); !bytes.Equal(got, message(1)) {
 		t.Error("the copy differs from the message")
 	}
 
-	_, err = w.RouteEvent(w.ctx(), w.routed(second.Event, func(r *store.Routing) { r.Refusal = "no such patient" }))
-	w.must(err)
-	w.wantPending()
-	_, err = w.RouteEvent(w.ctx(), w.routed(second.Event))
-	w.wantError("routed after a refusal", err, store.ErrNotFound)
-	if u, err := w.Unrouted(w.ctx()); err != nil || u.Refused != 1 {
+	_, err = th.RouteEvent(th.ctx(), th.routed(second.Event, func(r *store.Routing) { r.Refusal = "no such patient" }))
+	th.must(err)
+	th.wantPending()
+	_, err = th.RouteEvent(th.ctx(), th.routed(second.Event))
+	th.wantError("routed after a refusal", err, store.ErrNotFound)
+	if u, err := th.Unrouted(th.ctx()); err != nil || u.Refused != 1 {
 		t.Errorf("unrouted: %+v, %v", u, err)
 	}
-	withheld := w.publish(postponed)
-	if r, err := w.RouteEvent(w.ctx(), w.routed(withheld.Event, func(r *store.Routing) { r.Withheld = true })); err != nil || r.Copies != 0 {
+	withheld := th.publish(postponed)
+	if r, err := th.RouteEvent(th.ctx(), th.routed(withheld.Event, func(r *store.Routing) { r.Withheld = true })); err != nil || r.Copies != 0 {
 		t.Errorf("withheld: %+v, %v", r, err)
 	}
-	w.wantPending()
-	w.verify()
+	th.wantPending()
+	th.verify()
 }
 
 // Deferred routing sees the subscriptions that were active at the acceptance
 // and live still; ends are judged as of then (invariant 4).
-func deferredAsOfAcceptance(t *testing.T, w *world) {
+func deferredAsOfAcceptance(t *testing.T, th *harness) {
 	boxes := map[string]int64{}
 	for _, id := range []string{"BEFORE", "DELETED", "ENDING", "APPROVED", "AFTER"} {
-		boxes[id] = w.mailbox(id)
+		boxes[id] = th.mailbox(id)
 	}
-	w.subscribe("BEFORE", ofPatient(jack, vaccination))
-	gone := w.subscribe("DELETED", ofPatient(jack, vaccination))
-	ending := w.subscription("ENDING", ofPatient(jack, vaccination))
-	ending.End = w.clock.Now().Add(time.Hour)
-	w.must(w.Subscribe(w.ctx(), ending, entry("subscribe")))
-	requested := w.subscription("APPROVED", ofPatient(jack, vaccination))
+	th.subscribe("BEFORE", ofPatient(jack, vaccination))
+	gone := th.subscribe("DELETED", ofPatient(jack, vaccination))
+	ending := th.subscription("ENDING", ofPatient(jack, vaccination))
+	ending.End = th.clock.Now().Add(time.Hour)
+	th.must(th.Subscribe(th.ctx(), ending, entry("subscribe")))
+	requested := th.subscription("APPROVED", ofPatient(jack, vaccination))
 	requested.Status = "requested"
-	w.must(w.Subscribe(w.ctx(), requested, entry("subscribe")))
+	th.must(th.Subscribe(th.ctx(), requested, entry("subscribe")))
 
-	r := w.publish(postponed)
+	r := th.publish(postponed)
 
-	w.subscribe("AFTER", ofPatient(jack, vaccination))
-	w.must(w.Approve(w.ctx(), requested.ID, entry("approve")))
-	w.must(w.Delete(w.ctx(), gone.ID, entry("delete")))
-	w.clock.advance(48 * time.Hour)
-	w.must(w.Housekeep(w.ctx()))
-	if got, err := w.RouteEvent(w.ctx(), w.routed(r.Event)); err != nil || got.Copies != 2 {
+	th.subscribe("AFTER", ofPatient(jack, vaccination))
+	th.must(th.Approve(th.ctx(), requested.ID, entry("approve")))
+	th.must(th.Delete(th.ctx(), gone.ID, entry("delete")))
+	th.clock.advance(48 * time.Hour)
+	th.must(th.Housekeep(th.ctx()))
+	if got, err := th.RouteEvent(th.ctx(), th.routed(r.Event)); err != nil || got.Copies != 2 {
 		t.Errorf("routed: %+v, %v", got, err)
 	}
 	for id, box := range boxes {
 		if id == "BEFORE" || id == "ENDING" {
-			w.wantInbox(id, box, r.Event)
+			th.wantInbox(id, box, r.Event)
 		} else {
-			w.wantInbox(id, box)
+			th.wantInbox(id, box)
 		}
 	}
-	if r := w.publish(); r.Copies != 3 { // BEFORE, APPROVED, AFTER
+	if r := th.publish(); r.Copies != 3 { // BEFORE, APPROVED, AFTER
 		t.Errorf("an event of now has %d copies", r.Copies)
 	}
 	// Nothing waits any more, so the end takes effect everywhere.
-	w.must(w.Housekeep(w.ctx()))
+	th.must(th.Housekeep(th.ctx()))
 
-	kept := w.publish(postponed)
-	w.clock.advance(60 * 24 * time.Hour)
-	w.must(w.Housekeep(w.ctx()))
-	w.wantPending(kept.Event)
-	if got, err := w.RouteEvent(w.ctx(), w.routed(kept.Event)); err != nil || got.Copies != 3 {
+	kept := th.publish(postponed)
+	th.clock.advance(60 * 24 * time.Hour)
+	th.must(th.Housekeep(th.ctx()))
+	th.wantPending(kept.Event)
+	if got, err := th.RouteEvent(th.ctx(), th.routed(kept.Event)); err != nil || got.Copies != 3 {
 		t.Errorf("routed after the retention period: %+v, %v", got, err)
 	}
 }
 
-func deferredToMany(t *testing.T, w *world) {
+func deferredToMany(t *testing.T, th *harness) {
 	const many = 200
 	var last int64
 	for i := range many {
 		id := fmt.Sprintf("MANY%d", i)
-		last = w.mailbox(id)
-		w.subscribe(id, ofPatient(jack, vaccination))
+		last = th.mailbox(id)
+		th.subscribe(id, ofPatient(jack, vaccination))
 	}
-	r := w.publish(postponed)
-	if got, err := w.RouteEvent(w.ctx(), w.routed(r.Event)); err != nil || got.Copies != many {
+	r := th.publish(postponed)
+	if got, err := th.RouteEvent(th.ctx(), th.routed(r.Event)); err != nil || got.Copies != many {
 		t.Errorf("routed: %+v, %v", got, err)
 	}
-	w.eventually("the last copy is filed", func() bool {
-		n, err := w.Count(w.ctx(), last)
+	th.eventually("the last copy is filed", func() bool {
+		n, err := th.Count(th.ctx(), last)
 		return err == nil && n == 1
 	})
 }

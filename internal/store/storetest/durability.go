@@ -19,40 +19,40 @@ import (
 
 // auditVerifies looks at what a day's work leaves in the audit, and changes a
 // copy of it in every way.
-func auditVerifies(t *testing.T, w *world) {
-	w.mailbox("A")
-	s := w.subscribe("A", ofPatient(jack, vaccination))
+func auditVerifies(t *testing.T, th *harness) {
+	th.mailbox("A")
+	s := th.subscribe("A", ofPatient(jack, vaccination))
 	for range 3 {
-		w.publish()
+		th.publish()
 	}
-	refused := w.Subscribe(w.ctx(), w.subscription("A", ofPatient(jack, vaccination)), entry("refused"))
+	refused := th.Subscribe(th.ctx(), th.subscription("A", ofPatient(jack, vaccination)), entry("refused"))
 	if refused == nil {
 		t.Error("a duplicate was taken")
 	}
 	for range 20 {
-		w.Record(entry("read"))
+		th.Record(entry("read"))
 	}
-	w.must(w.Delete(w.ctx(), s.ID, entry("delete")))
-	w.fixture.Stop(t)
-	w.reopen()
-	w.publish()
-	heads, err := w.Heads(w.ctx())
-	w.must(err)
-	at := w.clock.Now()
-	w.clock.advance(time.Minute)
-	w.publish()
+	th.must(th.Delete(th.ctx(), s.ID, entry("delete")))
+	th.fixture.Stop(t)
+	th.reopen()
+	th.publish()
+	heads, err := th.Heads(th.ctx())
+	th.must(err)
+	at := th.clock.Now()
+	th.clock.advance(time.Minute)
+	th.publish()
 	checkpoint := audit.Checkpoint{At: at, Heads: heads}
-	r := w.verify(checkpoint)
+	r := th.verify(checkpoint)
 	if r.Entries != 1+3+20+1+2 || r.Chains != 2 || !r.Vouched.Equal(at) {
 		t.Errorf("report: %+v", r)
 	}
 	actions := map[audit.Action]int{}
 	var links []audit.Link
-	for l, err := range w.Links(w.ctx(), time.Time{}, time.Time{}) {
-		w.must(err)
+	for l, err := range th.Links(th.ctx(), time.Time{}, time.Time{}) {
+		th.must(err)
 		links = append(links, l)
 		entries, err := l.Unpack()
-		w.must(err)
+		th.must(err)
 		for _, e := range entries {
 			actions[e.Action]++
 			if e.Patient != jack {
@@ -100,46 +100,46 @@ func tamper(t *testing.T, links []audit.Link, checkpoint audit.Checkpoint) {
 	}
 }
 
-func reopening(t *testing.T, w *world) {
-	box := w.mailbox("A")
-	s := w.subscribe("A", ofPatient(jack, vaccination))
-	first := w.publish()
-	w.fixture.Stop(t)
-	w.clock.advance(-time.Hour) // the clock was set back meanwhile
-	w.reopen()
-	second := w.publish()
+func reopening(t *testing.T, th *harness) {
+	box := th.mailbox("A")
+	s := th.subscribe("A", ofPatient(jack, vaccination))
+	first := th.publish()
+	th.fixture.Stop(t)
+	th.clock.advance(-time.Hour) // the clock was set back meanwhile
+	th.reopen()
+	second := th.publish()
 	if second.Event <= first.Event {
 		t.Errorf("position %d after %d", second.Event, first.Event)
 	}
-	w.wantInbox("reopened", box, first.Event, second.Event)
-	if got, err := w.Subscription(w.ctx(), s.ID); err != nil || got.ID != s.ID {
+	th.wantInbox("reopened", box, first.Event, second.Event)
+	if got, err := th.Subscription(th.ctx(), s.ID); err != nil || got.ID != s.ID {
 		t.Errorf("subscription: %v", err)
 	}
 	last := second.Event
 	for range 1000 {
-		p := w.NextPosition()
+		p := th.NextPosition()
 		if p <= last {
 			t.Fatalf("position %d after %d", p, last)
 		}
 		last = p
 	}
-	w.verify()
+	th.verify()
 }
 
 // killedUnderLoad kills the store while publishers publish: what was answered
 // is there afterwards, whole, and once.
-func killedUnderLoad(t *testing.T, w *world) {
-	box := w.mailbox("A")
-	w.subscribe("A", ofPatient(jack, vaccination))
+func killedUnderLoad(t *testing.T, th *harness) {
+	box := th.mailbox("A")
+	th.subscribe("A", ofPatient(jack, vaccination))
 	var answered []store.EventID
 	for round := range 5 {
-		confirmed := w.underLoad(func() { w.fixture.Crash(t) })
+		confirmed := th.underLoad(func() { th.fixture.Crash(t) })
 		answered = append(answered, confirmed...)
-		w.reopen()
+		th.reopen()
 		there := map[store.EventID]int{}
-		for _, m := range w.inbox(box) {
+		for _, m := range th.inbox(box) {
 			there[m.Position]++
-			if m.Position == confirmed[0] && !bytes.Equal(w.download(m, 1), message(1)) {
+			if m.Position == confirmed[0] && !bytes.Equal(th.download(m, 1), message(1)) {
 				t.Error("a copy came back changed")
 			}
 		}
@@ -149,21 +149,21 @@ func killedUnderLoad(t *testing.T, w *world) {
 			}
 		}
 	}
-	w.verify()
+	th.verify()
 }
 
 // underLoad runs end while eight publishers publish, once they have confirmed
 // some events, and returns what was confirmed before it.
-func (w *world) underLoad(end func()) []store.EventID {
+func (th *harness) underLoad(end func()) []store.EventID {
 	var mu sync.Mutex
 	var confirmed []store.EventID
 	var stopped atomic.Bool
 	var all sync.WaitGroup
-	db := w.Store
+	db := th.Store
 	for range 8 {
 		all.Go(func() {
 			for !stopped.Load() {
-				r, err := db.AcceptEvent(context.Background(), w.acceptance(jack, message(1)))
+				r, err := db.AcceptEvent(context.Background(), th.acceptance(jack, message(1)))
 				mu.Lock()
 				if err == nil && !stopped.Load() {
 					confirmed = append(confirmed, r.Event)
@@ -172,7 +172,7 @@ func (w *world) underLoad(end func()) []store.EventID {
 			}
 		})
 	}
-	w.eventually("a hundred events", func() bool {
+	th.eventually("a hundred events", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(confirmed) >= 100
@@ -189,11 +189,11 @@ func (w *world) underLoad(end func()) []store.EventID {
 // whose publishing began after a subscription was answered, and ended before
 // its deletion began, is matched; one that began after the deletion was
 // answered is not.
-func linearizable(t *testing.T, w *world) {
+func linearizable(t *testing.T, th *harness) {
 	const subscribers, rounds = 4, 25
 	boxes := make([]int64, subscribers)
 	for i := range boxes {
-		boxes[i] = w.mailbox(fmt.Sprint("BOX", i))
+		boxes[i] = th.mailbox(fmt.Sprint("BOX", i))
 	}
 	type span struct{ from, to int64 } // of a logical clock
 	var tick atomic.Int64
@@ -205,8 +205,8 @@ func linearizable(t *testing.T, w *world) {
 		publishers.Go(func() {
 			for !stop.Load() {
 				from := tick.Add(1)
-				a := w.acceptance(jack, message(1))
-				r, err := w.AcceptEvent(w.ctx(), a)
+				a := th.acceptance(jack, message(1))
+				r, err := th.AcceptEvent(th.ctx(), a)
 				if err != nil {
 					t.Error(err)
 					return
@@ -223,21 +223,21 @@ func linearizable(t *testing.T, w *world) {
 		all.Go(func() {
 			for range rounds {
 				var l life
-				s := w.subscription(fmt.Sprint("BOX", i), ofPatient(jack, vaccination))
+				s := th.subscription(fmt.Sprint("BOX", i), ofPatient(jack, vaccination))
 				l.asked = tick.Add(1)
-				if err := w.Subscribe(w.ctx(), s, entry("subscribe")); err != nil {
+				if err := th.Subscribe(th.ctx(), s, entry("subscribe")); err != nil {
 					t.Error(err)
 				}
 				l.alive = tick.Add(1)
-				if _, err := w.Subscription(w.ctx(), s.ID); err != nil {
+				if _, err := th.Subscription(th.ctx(), s.ID); err != nil {
 					t.Errorf("read after creation: %v", err)
 				}
 				l.ending = tick.Add(1)
-				if err := w.Delete(w.ctx(), s.ID, entry("delete")); err != nil {
+				if err := th.Delete(th.ctx(), s.ID, entry("delete")); err != nil {
 					t.Error(err)
 				}
 				l.gone = tick.Add(1)
-				if _, err := w.Subscription(w.ctx(), s.ID); !errors.Is(err, store.ErrNotFound) {
+				if _, err := th.Subscription(th.ctx(), s.ID); !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("read after deletion: %v", err)
 				}
 				lives[i] = append(lives[i], l)
@@ -249,7 +249,7 @@ func linearizable(t *testing.T, w *world) {
 	publishers.Wait()
 	for i, box := range boxes {
 		got := map[store.EventID]bool{}
-		for _, m := range w.inbox(box) {
+		for _, m := range th.inbox(box) {
 			got[m.Position] = true
 		}
 		for event, p := range published {
@@ -266,26 +266,26 @@ func linearizable(t *testing.T, w *world) {
 }
 
 // waitingEnds gives up waiting for commits: they happen or not, wholly.
-func waitingEnds(t *testing.T, w *world) {
-	box := w.mailbox("A")
-	w.subscribe("A", ofPatient(jack, vaccination))
-	done, cancel := context.WithCancel(w.ctx())
+func waitingEnds(t *testing.T, th *harness) {
+	box := th.mailbox("A")
+	th.subscribe("A", ofPatient(jack, vaccination))
+	done, cancel := context.WithCancel(th.ctx())
 	cancel()
-	if _, err := w.AcceptEvent(done, w.acceptance(jack, message(1))); err == nil || errors.Is(err, store.ErrUnknown) {
+	if _, err := th.AcceptEvent(done, th.acceptance(jack, message(1))); err == nil || errors.Is(err, store.ErrUnknown) {
 		t.Errorf("a context that ended before stores nothing: %v", err)
 	}
-	w.wantInbox("nothing was stored", box)
+	th.wantInbox("nothing was stored", box)
 	for range 50 {
-		ctx, cancel := context.WithCancel(w.ctx())
+		ctx, cancel := context.WithCancel(th.ctx())
 		go cancel()
-		a := w.acceptance(jack, message(1))
-		_, err := w.AcceptEvent(ctx, a)
+		a := th.acceptance(jack, message(1))
+		_, err := th.AcceptEvent(ctx, a)
 		if err != nil && !errors.Is(err, store.ErrUnknown) && !errors.Is(err, store.ErrBusy) {
 			t.Errorf("giving up: %v", err)
 		}
-		last := w.publish() // everything handed in before it is committed by now
-		there := slices.ContainsFunc(w.inbox(box), func(m store.Message) bool { return m.Position == a.Event })
-		_, bodyErr := w.EventMessage(w.ctx(), a.Event)
+		last := th.publish() // everything handed in before it is committed by now
+		there := slices.ContainsFunc(th.inbox(box), func(m store.Message) bool { return m.Position == a.Event })
+		_, bodyErr := th.EventMessage(th.ctx(), a.Event)
 		if (err == nil && !there) || there != (bodyErr == nil) {
 			t.Errorf("half an event before %d: %v, in the inbox %v, body %v", last.Event, err, there, bodyErr)
 		}
@@ -293,48 +293,48 @@ func waitingEnds(t *testing.T, w *world) {
 	}
 }
 
-func closedStore(t *testing.T, w *world) {
-	w.mailbox("A")
-	s := w.subscription("A", ofPatient(jack, vaccination))
-	a := w.acceptance(jack, message(1))
-	db := w.Store
-	w.fixture.Stop(t)
+func closedStore(t *testing.T, th *harness) {
+	th.mailbox("A")
+	s := th.subscription("A", ofPatient(jack, vaccination))
+	a := th.acceptance(jack, message(1))
+	db := th.Store
+	th.fixture.Stop(t)
 	ctx := context.Background()
 	_, err := db.AcceptEvent(ctx, a)
-	w.wantError("publish", err, store.ErrClosed)
-	w.wantError("subscribe", db.Subscribe(ctx, s, entry("subscribe")), store.ErrClosed)
+	th.wantError("publish", err, store.ErrClosed)
+	th.wantError("subscribe", db.Subscribe(ctx, s, entry("subscribe")), store.ErrClosed)
 	_, err = db.Subscription(ctx, s.ID)
-	w.wantError("read", err, store.ErrClosed)
+	th.wantError("read", err, store.ErrClosed)
 	_, err = db.UseNonce(ctx, [16]byte(sha256.New().Sum(nil)[:16]), time.Now())
-	w.wantError("nonce", err, store.ErrClosed)
-	w.reopen()
-	_, err = w.EventMessage(ctx, a.Event)
-	w.wantError("nothing was stored", err, store.ErrNotFound)
-	if _, err := w.Subscription(ctx, subscription.ID{}); !errors.Is(err, store.ErrNotFound) {
+	th.wantError("nonce", err, store.ErrClosed)
+	th.reopen()
+	_, err = th.EventMessage(ctx, a.Event)
+	th.wantError("nothing was stored", err, store.ErrNotFound)
+	if _, err := th.Subscription(ctx, subscription.ID{}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the zero id: %v", err)
 	}
 }
 
 // The last commit is told by the clock that it was made by, also where that
 // clock was wrong.
-func lastCommit(t *testing.T, w *world) {
+func lastCommit(t *testing.T, th *harness) {
 	want := func(what string, want time.Time) {
 		t.Helper()
-		got, err := w.LastCommit(w.ctx())
-		w.must(err)
+		got, err := th.LastCommit(th.ctx())
+		th.must(err)
 		if !got.Equal(want) {
 			t.Errorf("%s: expected %s, got %s", what, want, got)
 		}
 	}
 	want("nothing was committed", time.Time{})
 	const ahead = 10 * 365 * 24 * time.Hour
-	w.clock.advance(ahead)
-	w.publish()
-	wrong := w.clock.Now()
-	w.fixture.Stop(t)
-	w.clock.advance(-ahead)
-	w.reopen()
+	th.clock.advance(ahead)
+	th.publish()
+	wrong := th.clock.Now()
+	th.fixture.Stop(t)
+	th.clock.advance(-ahead)
+	th.reopen()
 	want("committed by a clock that was ahead", wrong)
-	w.publish()
-	want("committed since it was put right", w.clock.Now())
+	th.publish()
+	want("committed since it was put right", th.clock.Now())
 }

@@ -16,14 +16,14 @@ import (
 	"nems/internal/subscription"
 )
 
-func eventIsDeliveredUnchanged(t *testing.T, w *world) {
-	box := w.mailbox("MAILBOX1")
-	sub := w.subscribe("mailbox1", ofPatient(jack, vaccination)+"&tag=abc")
-	r := w.publish()
+func eventIsDeliveredUnchanged(t *testing.T, th *harness) {
+	box := th.mailbox("MAILBOX1")
+	sub := th.subscribe("mailbox1", ofPatient(jack, vaccination)+"&tag=abc")
+	r := th.publish()
 	if r.Copies != 1 || r.Repeated {
 		t.Errorf("receipt: %+v", r)
 	}
-	all := w.inbox(box)
+	all := th.inbox(box)
 	if len(all) != 1 {
 		t.Fatalf("%d messages", len(all))
 	}
@@ -34,17 +34,17 @@ func eventIsDeliveredUnchanged(t *testing.T, w *world) {
 		!m.Expires.After(m.StatusAt) || m.SenderODS != "X26" || m.RecipientODS != "RR8" {
 		t.Errorf("message: %+v", m)
 	}
-	if got := w.download(m, 1); !bytes.Equal(got, message(1)) {
+	if got := th.download(m, 1); !bytes.Equal(got, message(1)) {
 		t.Error("the copy differs from the message")
 	}
-	w.wantError("chunk 2", w.Chunk(w.ctx(), &m, 2, &bytes.Buffer{}), store.ErrNotFound)
-	one, err := w.Message(w.ctx(), box, r.Event)
-	w.must(err)
+	th.wantError("chunk 2", th.Chunk(th.ctx(), &m, 2, &bytes.Buffer{}), store.ErrNotFound)
+	one, err := th.Message(th.ctx(), box, r.Event)
+	th.must(err)
 	if one != m {
 		t.Errorf("alone: %+v, in the list: %+v", one, m)
 	}
-	_, err = w.Message(w.ctx(), box+1, r.Event)
-	w.wantError("another's message", err, store.ErrNotFound)
+	_, err = th.Message(th.ctx(), box+1, r.Event)
+	th.wantError("another's message", err, store.ErrNotFound)
 }
 
 // situation is one event against one subscription.
@@ -94,25 +94,25 @@ var situations = []situation{
 	}, 1},
 }
 
-func matchingSituations(t *testing.T, w *world) {
+func matchingSituations(t *testing.T, th *harness) {
 	for i, s := range situations {
 		t.Run(s.name, func(t *testing.T) {
 			id := fmt.Sprintf("SITUATION%d", i)
-			w.mailbox(id)
+			th.mailbox(id)
 			if _, err := subscription.ParseCriteria("/Bundle?type=message" + s.criteria); err != nil {
 				t.Fatal(err)
 			}
-			sub := w.subscribe(id, s.criteria)
-			a := w.acceptance(jack, message(i))
+			sub := th.subscribe(id, s.criteria)
+			a := th.acceptance(jack, message(i))
 			s.change(&a)
-			r, err := w.AcceptEvent(w.ctx(), a)
-			w.must(err)
+			r, err := th.AcceptEvent(th.ctx(), a)
+			th.must(err)
 			if r.Copies != s.want {
 				t.Errorf("expected %d copies, got %d", s.want, r.Copies)
 			}
-			w.must(w.Delete(w.ctx(), sub.ID, entry("delete")))
-			a.Event = w.NextPosition()
-			if r, err = w.AcceptEvent(w.ctx(), a); err != nil || r.Copies != 0 {
+			th.must(th.Delete(th.ctx(), sub.ID, entry("delete")))
+			a.Event = th.NextPosition()
+			if r, err = th.AcceptEvent(th.ctx(), a); err != nil || r.Copies != 0 {
 				t.Errorf("after the deletion: %d copies, %v", r.Copies, err)
 			}
 		})
@@ -121,12 +121,12 @@ func matchingSituations(t *testing.T, w *world) {
 
 // matchingTogether has all situations subscribed at once: each event finds its
 // own, and those that it happens to satisfy as well, as Match alone says.
-func matchingTogether(t *testing.T, w *world) {
+func matchingTogether(t *testing.T, th *harness) {
 	var candidates []subscription.Candidate
 	for i, s := range situations {
 		id := fmt.Sprintf("SITUATION%d", i)
-		row := w.mailbox(id)
-		sub := w.subscribe(id, s.criteria)
+		row := th.mailbox(id)
+		sub := th.subscribe(id, s.criteria)
 		for _, e := range sub.Criteria.Events {
 			if e == vaccination {
 				candidates = append(candidates, subscription.Candidate{ID: sub.ID, Mailbox: row, Key: sub.Criteria.Key(), Ages: sub.Criteria.Ages,
@@ -135,90 +135,90 @@ func matchingTogether(t *testing.T, w *world) {
 		}
 	}
 	for _, s := range situations {
-		a := w.acceptance(jack, message(1))
+		a := th.acceptance(jack, message(1))
 		s.change(&a)
-		r, err := w.AcceptEvent(w.ctx(), a)
-		w.must(err)
+		r, err := th.AcceptEvent(th.ctx(), a)
+		th.must(err)
 		want := subscription.Match(candidates, a.Facts)
 		if r.Copies != len(want) || s.want > len(want) {
 			t.Errorf("%s: expected %d copies, got %d", s.name, len(want), r.Copies)
 		}
 		for _, c := range want {
-			m, err := w.Message(w.ctx(), c.Mailbox, r.Event)
+			m, err := th.Message(th.ctx(), c.Mailbox, r.Event)
 			if err != nil || m.PartnerID != c.PartnerID {
 				t.Errorf("%s: mailbox %d: %+v, %v", s.name, c.Mailbox, m, err)
 			}
 		}
 	}
 	// Three subscriptions of one mailbox make one copy; three sends make three.
-	box := w.mailbox("THREE")
+	box := th.mailbox("THREE")
 	for _, tag := range []string{"a", "b", "c"} {
-		w.subscribe("THREE", ofPatient(other, vaccination)+"&tag="+tag)
+		th.subscribe("THREE", ofPatient(other, vaccination)+"&tag="+tag)
 	}
 	for range 3 {
-		a := w.acceptance(other, message(7))
-		_, err := w.AcceptEvent(w.ctx(), a)
-		w.must(err)
+		a := th.acceptance(other, message(7))
+		_, err := th.AcceptEvent(th.ctx(), a)
+		th.must(err)
 	}
-	for _, m := range w.inbox(box) {
+	for _, m := range th.inbox(box) {
 		if n := bytes.Count([]byte(m.PartnerID), []byte("~~~")); n != 2 {
 			t.Errorf("partner id with %d separators", n)
 		}
 	}
-	if n, err := w.Count(w.ctx(), box); n != 3 || err != nil {
+	if n, err := th.Count(th.ctx(), box); n != 3 || err != nil {
 		t.Errorf("%d copies, %v", n, err)
 	}
 }
 
-func largeBody(t *testing.T, w *world) {
-	box := w.mailbox("LARGE")
-	w.subscribe("LARGE", ofPatient(jack, vaccination))
+func largeBody(t *testing.T, th *harness) {
+	box := th.mailbox("LARGE")
+	th.subscribe("LARGE", ofPatient(jack, vaccination))
 	random := rand.NewChaCha8([32]byte{1})
 	for _, size := range []int{0, 1, 256 << 10, 256<<10 + 1, 3_000_000} {
 		body := make([]byte, size)
 		_, _ = random.Read(body)
-		r := w.publish(func(a *store.Acceptance) { a.Body = store.Compress(body, sha256.Sum256(body)) })
-		m, err := w.Message(w.ctx(), box, r.Event)
-		w.must(err)
-		if m.Size != int64(size) || !bytes.Equal(w.download(m, 1), body) {
+		r := th.publish(func(a *store.Acceptance) { a.Body = store.Compress(body, sha256.Sum256(body)) })
+		m, err := th.Message(th.ctx(), box, r.Event)
+		th.must(err)
+		if m.Size != int64(size) || !bytes.Equal(th.download(m, 1), body) {
 			t.Errorf("%d bytes came back changed", size)
 		}
 	}
 }
 
 // Whose record says whether an event may flow comes back with its message.
-func eventPatient(t *testing.T, w *world) {
+func eventPatient(t *testing.T, th *harness) {
 	for _, patient := range []nhs.NHSNumber{jack, {}} {
-		r := w.publish(func(a *store.Acceptance) { a.Patient = patient })
-		e, err := w.Event(w.ctx(), r.Event)
-		w.must(err)
+		r := th.publish(func(a *store.Acceptance) { a.Patient = patient })
+		e, err := th.Event(th.ctx(), r.Event)
+		th.must(err)
 		if e.Patient == nil || *e.Patient != patient || !bytes.Equal(e.Message, message(1)) {
 			t.Errorf("about %q, %d bytes", e.Patient.Digits(), len(e.Message))
 		}
 	}
-	_, err := w.Event(w.ctx(), 1)
-	w.wantError("no such event", err, store.ErrNotFound)
+	_, err := th.Event(th.ctx(), 1)
+	th.wantError("no such event", err, store.ErrNotFound)
 }
 
-func withheld(t *testing.T, w *world) {
-	box := w.mailbox("WITHHELD")
-	w.subscribe("WITHHELD", ofPatient(jack, vaccination))
-	r := w.publish(func(a *store.Acceptance) { a.Withheld = true })
+func withheld(t *testing.T, th *harness) {
+	box := th.mailbox("WITHHELD")
+	th.subscribe("WITHHELD", ofPatient(jack, vaccination))
+	r := th.publish(func(a *store.Acceptance) { a.Withheld = true })
 	if r.Copies != 0 {
 		t.Errorf("%d copies of a withheld event", r.Copies)
 	}
-	w.wantInbox("withheld", box)
-	body, err := w.EventMessage(w.ctx(), r.Event)
+	th.wantInbox("withheld", box)
+	body, err := th.EventMessage(th.ctx(), r.Event)
 	if err != nil || !bytes.Equal(body, message(1)) {
 		t.Errorf("the message was not kept: %v", err)
 	}
-	_, err = w.EventMessage(w.ctx(), r.Event+1)
-	w.wantError("no such event", err, store.ErrNotFound)
+	_, err = th.EventMessage(th.ctx(), r.Event+1)
+	th.wantError("no such event", err, store.ErrNotFound)
 }
 
-func idempotency(t *testing.T, w *world) {
-	box := w.mailbox("KEYS")
-	w.subscribe("KEYS", ofPatient(jack, vaccination))
+func idempotency(t *testing.T, th *harness) {
+	box := th.mailbox("KEYS")
+	th.subscribe("KEYS", ofPatient(jack, vaccination))
 	key := func(asid, key string, n int) func(a *store.Acceptance) {
 		return func(a *store.Acceptance) {
 			a.Idempotency = &store.Idempotency{ASID: "300000000161", Key: key}
@@ -228,44 +228,44 @@ func idempotency(t *testing.T, w *world) {
 			a.Body = store.Compress(message(n), sha256.Sum256(message(n)))
 		}
 	}
-	first := w.publish(key("", "k", 1))
-	again := w.publish(key("", "k", 1))
+	first := th.publish(key("", "k", 1))
+	again := th.publish(key("", "k", 1))
 	if !again.Repeated || again.Event != first.Event || again.Copies != 1 {
 		t.Errorf("repeated: %+v", again)
 	}
-	w.wantInbox("repeated", box, first.Event)
-	a := w.acceptance(jack, message(2))
+	th.wantInbox("repeated", box, first.Event)
+	a := th.acceptance(jack, message(2))
 	key("", "k", 2)(&a)
-	_, err := w.AcceptEvent(w.ctx(), a)
-	w.wantError("other bytes", err, store.ErrKeyReused)
-	w.wantInbox("refused", box, first.Event)
-	second := w.publish(key("another system", "k", 1))
-	third := w.publish(key("", "k2", 1))
-	w.clock.advance(24*time.Hour + time.Second)
-	w.must(w.Housekeep(w.ctx()))
-	fourth := w.publish(key("", "k", 2))
+	_, err := th.AcceptEvent(th.ctx(), a)
+	th.wantError("other bytes", err, store.ErrKeyReused)
+	th.wantInbox("refused", box, first.Event)
+	second := th.publish(key("another system", "k", 1))
+	third := th.publish(key("", "k2", 1))
+	th.clock.advance(24*time.Hour + time.Second)
+	th.must(th.Housekeep(th.ctx()))
+	fourth := th.publish(key("", "k", 2))
 	if second.Repeated || third.Repeated || fourth.Repeated {
 		t.Error("another system, another key and the next day are no repetition")
 	}
-	w.wantInbox("in the end", box, first.Event, second.Event, third.Event, fourth.Event)
+	th.wantInbox("in the end", box, first.Event, second.Event, third.Event, fourth.Event)
 }
 
-func fanOut(t *testing.T, w *world) {
+func fanOut(t *testing.T, th *harness) {
 	for _, n := range []int{64, 65, many} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			boxes := w.audience(n)
-			r := w.publish()
+			boxes := th.audience(n)
+			r := th.publish()
 			if r.Copies != n {
 				t.Errorf("%d copies", r.Copies)
 			}
-			w.wantAudience(boxes, r.Event)
+			th.wantAudience(boxes, r.Event)
 			// Everybody gets the second one too, and once.
-			r = w.publish()
-			w.wantAudience(boxes, r.Event)
+			r = th.publish()
+			th.wantAudience(boxes, r.Event)
 			for _, box := range []int64{boxes[0], boxes[n-1]} {
-				m, err := w.Message(w.ctx(), box, r.Event)
-				w.must(err)
-				if !bytes.Equal(w.download(m, 1), message(1)) {
+				m, err := th.Message(th.ctx(), box, r.Event)
+				th.must(err)
+				if !bytes.Equal(th.download(m, 1), message(1)) {
 					t.Error("the copy differs from the message")
 				}
 			}
@@ -274,36 +274,36 @@ func fanOut(t *testing.T, w *world) {
 }
 
 // audience makes up the number of mailboxes with a subscription to jack to n.
-func (w *world) audience(n int) []int64 {
-	w.Helper()
+func (th *harness) audience(n int) []int64 {
+	th.Helper()
 	boxes := make([]int64, n)
 	fresh := make([]bool, n)
 	var group errgroup.Group
 	group.SetLimit(32) // together, so that they share commits
 	for i := range n {
 		group.Go(func() (err error) {
-			m, err := w.Mailbox(w.ctx(), audienceID(i))
+			m, err := th.Mailbox(th.ctx(), audienceID(i))
 			if boxes[i] = m.Row; errors.Is(err, store.ErrNotFound) {
 				fresh[i] = true
-				boxes[i], err = w.PutMailbox(w.ctx(), store.Mailbox{ID: audienceID(i), ODS: "RR8"})
+				boxes[i], err = th.PutMailbox(th.ctx(), store.Mailbox{ID: audienceID(i), ODS: "RR8"})
 			}
 			return err
 		})
 	}
-	w.must(group.Wait())
+	th.must(group.Wait())
 	var all []store.Creation
 	for i, fresh := range fresh {
 		if fresh {
-			all = append(all, store.Creation{Subscription: w.subscription(audienceID(i), ofPatient(jack, vaccination)), Audit: entry("subscribe")})
+			all = append(all, store.Creation{Subscription: th.subscription(audienceID(i), ofPatient(jack, vaccination)), Audit: entry("subscribe")})
 		}
 	}
 	if len(all) == 0 {
 		return boxes
 	}
-	errs, err := w.SubscribeAll(w.ctx(), all)
-	w.must(err)
+	errs, err := th.SubscribeAll(th.ctx(), all)
+	th.must(err)
 	for _, err := range errs {
-		w.must(err)
+		th.must(err)
 	}
 	return boxes
 }
@@ -311,12 +311,12 @@ func (w *world) audience(n int) []int64 {
 func audienceID(i int) string { return fmt.Sprintf("AUDIENCE%d", i) }
 
 // wantAudience waits until each mailbox has its copy.
-func (w *world) wantAudience(boxes []int64, event store.EventID) {
-	w.Helper()
+func (th *harness) wantAudience(boxes []int64, event store.EventID) {
+	th.Helper()
 	missing := boxes
-	w.eventually("every mailbox has its copy", func() bool {
+	th.eventually("every mailbox has its copy", func() bool {
 		for len(missing) > 0 {
-			if _, err := w.Message(w.ctx(), missing[0], event); err != nil {
+			if _, err := th.Message(th.ctx(), missing[0], event); err != nil {
 				return false
 			}
 			missing = missing[1:]
@@ -325,13 +325,13 @@ func (w *world) wantAudience(boxes []int64, event store.EventID) {
 	})
 }
 
-func fanOutSurvivesCrash(t *testing.T, w *world) {
-	boxes := w.audience(1_100)
-	r := w.publish()
-	w.fixture.Crash(t)
-	w.reopen()
-	w.wantAudience(boxes, r.Event)
+func fanOutSurvivesCrash(t *testing.T, th *harness) {
+	boxes := th.audience(1_100)
+	r := th.publish()
+	th.fixture.Crash(t)
+	th.reopen()
+	th.wantAudience(boxes, r.Event)
 	for _, box := range boxes[:600] {
-		w.wantInbox("after the crash", box, r.Event)
+		th.wantInbox("after the crash", box, r.Event)
 	}
 }

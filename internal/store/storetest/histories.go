@@ -105,20 +105,20 @@ var life = porcupine.Model{
 
 // histories has clients subscribe, delete, read and publish at the same time,
 // and looks for an order in which one at a time would have seen the same.
-func histories(t *testing.T, w *world) {
+func histories(t *testing.T, th *harness) {
 	count, operations := historyAmount(t)
-	handles := []registers{w.Store}
-	if second, ok := w.second(); ok {
+	handles := []registers{th.Store}
+	if second, ok := th.second(); ok {
 		handles = append(handles, second)
 	}
 	began := time.Now()
 	total := 0
 	for n := range count {
-		h := w.history(uint64(n), operations, handles...)
+		h := th.history(uint64(n), operations, handles...)
 		total += len(h)
 		checkHistory(t, n, h)
 	}
-	w.verify()
+	th.verify()
 	t.Logf("%d histories of %d operations through %d handles, %d observations, in %v",
 		count, operations, len(handles), total, time.Since(began).Round(time.Millisecond))
 }
@@ -165,7 +165,7 @@ func describe(part []porcupine.Operation) string {
 
 // recorder gathers what the clients did. Moments are those of a logical clock.
 type recorder struct {
-	*world
+	*harness
 	boxes [historyClients]string
 	tick  atomic.Int64
 
@@ -188,13 +188,13 @@ type span struct {
 }
 
 // history runs the clients; each works on its own handle of those given.
-func (w *world) history(seed uint64, operations int, handles ...registers) []porcupine.Operation {
-	w.Helper()
-	r := &recorder{world: w, events: map[store.EventID]span{}}
+func (th *harness) history(seed uint64, operations int, handles ...registers) []porcupine.Operation {
+	th.Helper()
+	r := &recorder{harness: th, events: map[store.EventID]span{}}
 	var all sync.WaitGroup
 	for c := range historyClients {
 		r.boxes[c] = fmt.Sprintf("H%dBOX%d", seed, c)
-		w.mailbox(r.boxes[c])
+		th.mailbox(r.boxes[c])
 	}
 	for c := range historyClients {
 		db := handles[c%len(handles)]

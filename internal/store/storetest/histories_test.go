@@ -102,8 +102,8 @@ func (f *forgetful) DeliveryPage(_ context.Context, q store.DeliveryQuery) (stor
 func TestHistoriesFindPlantedBugs(t *testing.T) {
 	for _, stale := range []bool{false, true} {
 		f := &forgetful{stale: stale, alive: map[subscription.ID]subscription.Subscription{}, received: map[string][]store.Delivery{}}
-		w := &world{T: t, Store: f, clock: &Clock{at: epoch}}
-		h := w.history(1, 400, f)
+		th := &harness{T: t, Store: f, clock: &Clock{at: epoch}}
+		h := th.history(1, 400, f)
 		want := porcupine.Ok
 		if stale {
 			want = porcupine.Illegal

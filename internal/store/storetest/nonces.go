@@ -18,9 +18,9 @@ const tokensVariable = "NEMS_TOKENS"
 
 // replayed: of tokens that come at once several times, to two nodes where the
 // database has two, each is good exactly once; and none after a restart.
-func replayed(t *testing.T, w *world) {
+func replayed(t *testing.T, th *harness) {
 	tokens, err := strconv.Atoi(cmp.Or(os.Getenv(tokensVariable), "1000"))
-	w.must(err)
+	th.must(err)
 	good := make([]atomic.Int32, tokens)
 	everyone := func(nodes ...Store) {
 		const clients = 16 // of each node
@@ -31,7 +31,7 @@ func replayed(t *testing.T, w *world) {
 					// Every token twice through every node, by different clients.
 					for i := first / 2; i < tokens; i += clients / 2 {
 						sum := sha256.Sum256(fmt.Append(nil, i))
-						if ok, err := node.UseNonce(w.ctx(), [16]byte(sum[:16]), w.clock.Now()); err != nil {
+						if ok, err := node.UseNonce(th.ctx(), [16]byte(sum[:16]), th.clock.Now()); err != nil {
 							t.Error(err)
 						} else if ok {
 							good[i].Add(1)
@@ -42,14 +42,14 @@ func replayed(t *testing.T, w *world) {
 		}
 		all.Wait()
 	}
-	nodes := []Store{w.Store}
-	if f, ok := w.fixture.(SecondOpener); ok {
-		nodes = append(nodes, f.OpenSecond(t, w.clock))
+	nodes := []Store{th.Store}
+	if f, ok := th.fixture.(SecondOpener); ok {
+		nodes = append(nodes, f.OpenSecond(t, th.clock))
 	}
 	everyone(nodes...)
-	w.fixture.Stop(t)
-	w.reopen()
-	everyone(w.Store)
+	th.fixture.Stop(t)
+	th.reopen()
+	everyone(th.Store)
 	for i := range good {
 		if n := good[i].Load(); n != 1 {
 			t.Errorf("token %d of %d was good %d times", i, tokens, n)
@@ -57,31 +57,31 @@ func replayed(t *testing.T, w *world) {
 	}
 }
 
-func nonces(t *testing.T, w *world) {
+func nonces(t *testing.T, th *harness) {
 	var digest [16]byte
 	use := func(want bool) {
 		t.Helper()
-		if ok, err := w.UseNonce(w.ctx(), digest, w.clock.Now()); err != nil || ok != want {
+		if ok, err := th.UseNonce(th.ctx(), digest, th.clock.Now()); err != nil || ok != want {
 			t.Errorf("expected %v, got %v, %v", want, ok, err)
 		}
 	}
 	use(true)
 	use(false)
 	for range 5 {
-		w.clock.advance(59 * time.Minute)
+		th.clock.advance(59 * time.Minute)
 		use(false)
 	}
-	w.fixture.Stop(t)
-	w.reopen()
+	th.fixture.Stop(t)
+	th.reopen()
 	use(false)
-	w.clock.advance(-2 * time.Hour) // the clock steps back
+	th.clock.advance(-2 * time.Hour) // the clock steps back
 	use(false)
 	digest[15] = 1
 	var used atomic.Int32
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if ok, err := w.UseNonce(w.ctx(), digest, w.clock.Now()); err != nil {
+			if ok, err := th.UseNonce(th.ctx(), digest, th.clock.Now()); err != nil {
 				t.Error(err)
 			} else if ok {
 				used.Add(1)
@@ -93,7 +93,7 @@ func nonces(t *testing.T, w *world) {
 		t.Errorf("one token was good %d times", used.Load())
 	}
 	// What the window has left is forgotten, or the file would grow for ever.
-	w.clock.advance(20 * time.Hour)
+	th.clock.advance(20 * time.Hour)
 	digest[14] = 7
 	use(true)
 	digest[14] = 0

@@ -11,72 +11,72 @@ import (
 	"nems/internal/store"
 )
 
-func overviews(t *testing.T, w *world) {
-	w.mailbox("A")
-	w.mailbox("B")
-	ended := w.subscription("A", ofPatient(other, vaccination))
+func overviews(t *testing.T, th *harness) {
+	th.mailbox("A")
+	th.mailbox("B")
+	ended := th.subscription("A", ofPatient(other, vaccination))
 	ended.End = epoch.Add(time.Hour)
-	w.must(w.Subscribe(w.ctx(), ended, entry("subscribe")))
-	deleted := w.subscribe("B", ofPatient(other, vaccination))
-	w.must(w.Delete(w.ctx(), deleted.ID, entry("delete")))
-	w.subscribe("A", ofPatient(jack, vaccination))
+	th.must(th.Subscribe(th.ctx(), ended, entry("subscribe")))
+	deleted := th.subscribe("B", ofPatient(other, vaccination))
+	th.must(th.Delete(th.ctx(), deleted.ID, entry("delete")))
+	th.subscribe("A", ofPatient(jack, vaccination))
 	var latest store.EventID
 	for range 3 {
-		latest = w.publish().Event
+		latest = th.publish().Event
 	}
-	w.wantOverview("at first", 3, 2, 3, latest)
-	w.fixture.Crash(t)
-	w.reopen()
-	w.wantOverview("after a crash", 3, 2, 3, latest)
+	th.wantOverview("at first", 3, 2, 3, latest)
+	th.fixture.Crash(t)
+	th.reopen()
+	th.wantOverview("after a crash", 3, 2, 3, latest)
 
-	w.clock.advance(2 * time.Hour)
-	w.must(w.Housekeep(w.ctx())) // which notes the figures
-	latest = w.publish().Event
-	w.wantOverview("when one has ended", 4, 1, 4, latest)
-	removed, err := w.Purge(w.ctx(), epoch.Add(time.Hour), 2)
-	if w.must(err); removed != 2 {
+	th.clock.advance(2 * time.Hour)
+	th.must(th.Housekeep(th.ctx())) // which notes the figures
+	latest = th.publish().Event
+	th.wantOverview("when one has ended", 4, 1, 4, latest)
+	removed, err := th.Purge(th.ctx(), epoch.Add(time.Hour), 2)
+	if th.must(err); removed != 2 {
 		t.Fatalf("expected to remove 2; removed %d", removed)
 	}
-	w.wantOverview("after a purge", 2, 1, 2, latest)
-	w.fixture.Stop(t)
-	w.reopen()
-	w.wantOverview("after a restart", 2, 1, 2, latest)
+	th.wantOverview("after a purge", 2, 1, 2, latest)
+	th.fixture.Stop(t)
+	th.reopen()
+	th.wantOverview("after a restart", 2, 1, 2, latest)
 }
 
-func (w *world) wantOverview(when string, events, subscriptions, waiting int64, latest store.EventID) {
-	w.Helper()
-	o, err := w.Overview(w.ctx(), 1)
-	w.must(err)
+func (th *harness) wantOverview(when string, events, subscriptions, waiting int64, latest store.EventID) {
+	th.Helper()
+	o, err := th.Overview(th.ctx(), 1)
+	th.must(err)
 	want := [3]store.Figure{{N: events}, {N: subscriptions}, {N: waiting}}
 	if got := [3]store.Figure{o.Events, o.Subscriptions, o.Waiting}; got != want {
-		w.Errorf("%s: expected %+v events, subscriptions and copies; received %+v", when, want, got)
+		th.Errorf("%s: expected %+v events, subscriptions and copies; received %+v", when, want, got)
 	}
 	if len(o.Latest) != 1 || o.Latest[0].Event != latest || o.Latest[0].Copies != 1 {
-		w.Errorf("%s: expected event %d with one copy as the latest; received %+v", when, latest, o.Latest)
+		th.Errorf("%s: expected event %d with one copy as the latest; received %+v", when, latest, o.Latest)
 	}
 	if len(o.Mailboxes) != 2 || o.Mailboxes[0].ID != "A" || o.Mailboxes[0].Waiting.N != waiting || o.Mailboxes[0].Oldest.IsZero() ||
 		o.Mailboxes[1].Waiting != (store.Figure{}) || !o.Mailboxes[1].Oldest.IsZero() {
-		w.Errorf("%s: mailboxes: %+v", when, o.Mailboxes)
+		th.Errorf("%s: mailboxes: %+v", when, o.Mailboxes)
 	}
 }
 
 // More than an overview counts shows as such.
-func largeOverviews(t *testing.T, w *world) {
+func largeOverviews(t *testing.T, th *harness) {
 	for n := range store.MostBoxes + 1 {
-		w.mailbox(fmt.Sprintf("BOX%03d", n))
+		th.mailbox(fmt.Sprintf("BOX%03d", n))
 	}
-	w.subscribe("BOX000", ofPatient(jack, vaccination))
+	th.subscribe("BOX000", ofPatient(jack, vaccination))
 	for range store.MostWaiting {
-		w.publish()
+		th.publish()
 	}
-	o, err := w.Overview(w.ctx(), 1)
-	w.must(err)
+	o, err := th.Overview(th.ctx(), 1)
+	th.must(err)
 	if all := (store.Figure{N: store.MostWaiting}); o.Mailboxes[0].Waiting != all {
 		t.Errorf("expected %+v; received %+v", all, o.Mailboxes[0].Waiting)
 	}
-	w.publish()
-	o, err = w.Overview(w.ctx(), 1)
-	w.must(err)
+	th.publish()
+	o, err = th.Overview(th.ctx(), 1)
+	th.must(err)
 	more := store.Figure{N: store.MostWaiting, AtLeast: true}
 	if o.Mailboxes[0].Waiting != more || o.Waiting != more || len(o.Mailboxes) != store.MostBoxes || !o.MoreMailboxes {
 		t.Errorf("expected %+v and %d mailboxes of more; received %+v, %+v, %d, %t",

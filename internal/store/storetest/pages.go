@@ -15,14 +15,14 @@ import (
 )
 
 // walk takes all pages of two items of a list, and checks that no page is longer.
-func walk[T any](w *world, what string, page func(after *T, max int) ([]T, error)) (out []T) {
-	w.Helper()
+func walk[T any](th *harness, what string, page func(after *T, max int) ([]T, error)) (out []T) {
+	th.Helper()
 	var after *T
 	for {
 		items, err := page(after, 2)
-		w.must(err)
+		th.must(err)
 		if len(items) > 2 {
-			w.Fatalf("%s: expected a page of 2; received %d", what, len(items))
+			th.Fatalf("%s: expected a page of 2; received %d", what, len(items))
 		}
 		if len(items) == 0 {
 			return out
@@ -34,28 +34,28 @@ func walk[T any](w *world, what string, page func(after *T, max int) ([]T, error
 
 // Lists for operators are read in pages, each behind the last item of the one
 // before.
-func operatorsPages(t *testing.T, w *world) {
+func operatorsPages(t *testing.T, th *harness) {
 	for i := range 5 {
-		w.must(w.PutSystem(w.ctx(), store.System{ASID: nhs.ASID(fmt.Sprintf("20000000011%d", 9-i)), Value: []byte("a")}, audit.Entry{Action: "put system"}))
-		w.mailbox(fmt.Sprintf("BOX%d", 9-i))
+		th.must(th.PutSystem(th.ctx(), store.System{ASID: nhs.ASID(fmt.Sprintf("20000000011%d", 9-i)), Value: []byte("a")}, audit.Entry{Action: "put system"}))
+		th.mailbox(fmt.Sprintf("BOX%d", 9-i))
 	}
-	systems := walk(w, "systems", func(after *store.System, max int) ([]store.System, error) {
+	systems := walk(th, "systems", func(after *store.System, max int) ([]store.System, error) {
 		if after == nil {
 			after = &store.System{}
 		}
-		return w.SystemsAfter(w.ctx(), after.ASID, max)
+		return th.SystemsAfter(th.ctx(), after.ASID, max)
 	})
-	whole, err := w.Systems(w.ctx())
+	whole, err := th.Systems(th.ctx())
 	if diff := cmp.Diff(whole, systems); err != nil || diff != "" || len(systems) != 5 {
 		t.Errorf("systems: %v (-whole +pages):\n%s", err, diff)
 	}
-	boxes := walk(w, "mailboxes", func(after *store.Mailbox, max int) ([]store.Mailbox, error) {
+	boxes := walk(th, "mailboxes", func(after *store.Mailbox, max int) ([]store.Mailbox, error) {
 		if after == nil {
 			after = &store.Mailbox{}
 		}
-		return w.MailboxesAfter(w.ctx(), after.Row, max)
+		return th.MailboxesAfter(th.ctx(), after.Row, max)
 	})
-	all, err := w.Mailboxes(w.ctx())
+	all, err := th.Mailboxes(th.ctx())
 	for i := range all {
 		all[i].Password = ""
 	}
@@ -63,37 +63,37 @@ func operatorsPages(t *testing.T, w *world) {
 		t.Errorf("mailboxes: %v (-whole +pages):\n%s", err, diff)
 	}
 	for i := range 3 {
-		w.subscribe("BOX9", ofPatient(jack, fmt.Sprintf("%s%d", vaccination, i)))
+		th.subscribe("BOX9", ofPatient(jack, fmt.Sprintf("%s%d", vaccination, i)))
 		for _, box := range []string{"BOX5", "BOX6", "BOX7", "BOX8"}[:i+1] {
-			w.subscribe(box, ofPatient(other, fmt.Sprintf("%s%d", vaccination, i)))
+			th.subscribe(box, ofPatient(other, fmt.Sprintf("%s%d", vaccination, i)))
 		}
 	}
-	pagesOfQuotas(t, w)
-	pagesOfDeliveries(t, w)
-	w.fixture.Spoil(t, SpoiledCriteria)
-	pagesOfQuarantined(t, w)
+	pagesOfQuotas(t, th)
+	pagesOfDeliveries(t, th)
+	th.fixture.Spoil(t, SpoiledCriteria)
+	pagesOfQuarantined(t, th)
 }
 
 // A page that may look at little ends early, and says where to go on: what few
 // select is found all the same.
-func pagesOfDeliveries(t *testing.T, w *world) {
+func pagesOfDeliveries(t *testing.T, th *harness) {
 	for range 3 {
-		w.publish()
+		th.publish()
 	}
-	rare, err := w.AcceptEvent(w.ctx(), w.acceptance(other, message(1)))
-	w.must(err)
-	w.publish()
+	rare, err := th.AcceptEvent(th.ctx(), th.acceptance(other, message(1)))
+	th.must(err)
+	th.publish()
 	for name, q := range map[string]store.DeliveryQuery{"all": {}, "one event's": {Event: rare.Event}, "none": {Code: "no-such-1"}, "parked": {State: store.Parked}} {
 		q.Max = 100
-		whole, err := w.DeliveryPage(w.ctx(), q)
+		whole, err := th.DeliveryPage(th.ctx(), q)
 		if err != nil || whole.Next != nil {
 			t.Fatalf("%s: %v, next %+v", name, err, whole.Next)
 		}
 		var found []store.Delivery
 		pages := 0
 		for q.Effort = 1; ; pages++ {
-			page, err := w.DeliveryPage(w.ctx(), q)
-			w.must(err)
+			page, err := th.DeliveryPage(th.ctx(), q)
+			th.must(err)
 			if found = append(found, page.Found...); page.Next == nil {
 				break
 			}
@@ -105,41 +105,41 @@ func pagesOfDeliveries(t *testing.T, w *world) {
 	}
 }
 
-func pagesOfQuotas(t *testing.T, w *world) {
+func pagesOfQuotas(t *testing.T, th *harness) {
 	for i, s := range []nhs.ODSCode{"A1", "A2", "A3", "A4"} { // as many as others have
-		one := w.subscription("BOX9", ofPatient(jack, fmt.Sprintf("other-%d", i)))
+		one := th.subscription("BOX9", ofPatient(jack, fmt.Sprintf("other-%d", i)))
 		one.ODS = s
-		w.must(w.Subscribe(w.ctx(), one, entry("subscribe")))
+		th.must(th.Subscribe(th.ctx(), one, entry("subscribe")))
 	}
 	q := store.QuotaQuery{Quota: store.OrganisationQuota, Max: 100}
-	whole, err := w.QuotaUse(w.ctx(), q)
-	w.must(err)
-	uses := walk(w, "uses of quotas", func(after *store.QuotaUse, max int) ([]store.QuotaUse, error) {
+	whole, err := th.QuotaUse(th.ctx(), q)
+	th.must(err)
+	uses := walk(th, "uses of quotas", func(after *store.QuotaUse, max int) ([]store.QuotaUse, error) {
 		q.Max = max
 		if after != nil {
 			q.AfterUsed, q.AfterOwner = after.Used, after.Owner
 		}
-		return w.QuotaUse(w.ctx(), q)
+		return th.QuotaUse(th.ctx(), q)
 	})
 	if diff := cmp.Diff(whole, uses); diff != "" || len(uses) != 5 || uses[0].Owner != "RR8" {
 		t.Errorf("uses of quotas (-whole +pages):\n%s", diff)
 	}
 }
 
-func pagesOfQuarantined(t *testing.T, w *world) {
-	all, err := w.AllSubscriptions(w.ctx(), store.SubscriptionQuery{Max: 100}) // which finds them unreadable
-	w.must(err)
-	w.eventually("all are quarantined", func() bool {
-		found := walk(w, "quarantined", func(after *store.Quarantined, max int) ([]store.Quarantined, error) {
+func pagesOfQuarantined(t *testing.T, th *harness) {
+	all, err := th.AllSubscriptions(th.ctx(), store.SubscriptionQuery{Max: 100}) // which finds them unreadable
+	th.must(err)
+	th.eventually("all are quarantined", func() bool {
+		found := walk(th, "quarantined", func(after *store.Quarantined, max int) ([]store.Quarantined, error) {
 			if after == nil {
 				after = &store.Quarantined{}
 			}
-			return w.QuarantinedAfter(w.ctx(), after.ID, max)
+			return th.QuarantinedAfter(th.ctx(), after.ID, max)
 		})
 		return slices.EqualFunc(all, found, func(s subscription.Subscription, q store.Quarantined) bool { return s.ID == q.ID })
 	})
 	for id, want := range map[subscription.ID]bool{all[0].ID: true, subscription.NewID(epoch): false} {
-		if got, err := w.IsQuarantined(w.ctx(), id); err != nil || got != want {
+		if got, err := th.IsQuarantined(th.ctx(), id); err != nil || got != want {
 			t.Errorf("quarantined: expected %v; received %v, %v", want, got, err)
 		}
 	}
@@ -147,20 +147,20 @@ func pagesOfQuarantined(t *testing.T, w *world) {
 
 // A span of the audit is read in pages, forwards and backwards, and does not grow
 // while it is read.
-func auditSpans(t *testing.T, w *world) {
+func auditSpans(t *testing.T, th *harness) {
 	var moments []time.Time
 	for range 7 {
-		w.publish()
-		moments = append(moments, w.clock.Now())
-		w.clock.advance(time.Hour)
+		th.publish()
+		moments = append(moments, th.clock.Now())
+		th.clock.advance(time.Hour)
 	}
 	sequence := func(from, to time.Time, newest bool) (out []int64) {
-		span, err := w.AuditSpan(w.ctx(), from, to)
-		w.must(err)
-		w.publish() // which is not in it
+		span, err := th.AuditSpan(th.ctx(), from, to)
+		th.must(err)
+		th.publish() // which is not in it
 		for {
-			page, err := w.AuditLinks(w.ctx(), span, newest, 2)
-			w.must(err)
+			page, err := th.AuditLinks(th.ctx(), span, newest, 2)
+			th.must(err)
 			for _, l := range page {
 				span = span.Behind(l, newest)
 				if l.At.Before(from) || !to.IsZero() && !l.At.Before(to) {
@@ -190,8 +190,8 @@ func auditSpans(t *testing.T, w *world) {
 			t.Errorf("of the future: received %v", part)
 		}
 	}
-	w.fixture.Stop(t)
-	w.reopen()
+	th.fixture.Stop(t)
+	th.reopen()
 	if after := sequence(none, none, false); len(after) < len(again)+1 {
 		t.Errorf("after a new start: received %v", after)
 	}

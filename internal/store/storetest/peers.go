@@ -7,48 +7,48 @@ import (
 )
 
 // second opens the database on another node, where several nodes can have it.
-func (w *world) second() (Store, bool) {
-	f, ok := w.fixture.(SecondOpener)
+func (th *harness) second() (Store, bool) {
+	f, ok := th.fixture.(SecondOpener)
 	if !ok {
 		return nil, false
 	}
-	return f.OpenSecond(w.T, w.clock), true
+	return f.OpenSecond(th.T, th.clock), true
 }
 
 // One node is in charge of a task at a time, as long as it lives and its lease
 // lasts. When it ends in order, the next one need not wait for that.
-func leading(t *testing.T, w *world) {
+func leading(t *testing.T, th *harness) {
 	want := func(who string, db Store, task string, lease time.Duration, want bool) {
 		t.Helper()
 		if leads, err := db.Lead(t.Context(), task, lease); err != nil || leads != want {
 			t.Errorf("%s leads %s: expected %t; received %t, %v", who, task, want, leads, err)
 		}
 	}
-	want("the first", w.Store, "a", time.Hour, true)
-	want("the first, again,", w.Store, "a", time.Hour, true)
-	second, ok := w.second()
+	want("the first", th.Store, "a", time.Hour, true)
+	want("the first, again,", th.Store, "a", time.Hour, true)
+	second, ok := th.second()
 	if !ok {
 		return // it is alone, always in charge
 	}
 	want("the second", second, "a", time.Hour, false)
 	want("the second", second, "b", -time.Second, true) // a lease that has lapsed
-	want("the first", w.Store, "b", time.Hour, true)
-	w.fixture.Stop(t)
+	want("the first", th.Store, "b", time.Hour, true)
+	th.fixture.Stop(t)
 	want("the second", second, "a", time.Hour, true)
 	want("the second", second, "b", time.Hour, true)
 }
 
 // The nodes of a database share a secret that outlives them. Another database
 // has another.
-func searchKeys(t *testing.T, w *world) {
+func searchKeys(t *testing.T, th *harness) {
 	key := func(db Store) []byte {
 		t.Helper()
 		key, err := db.SearchKey(t.Context())
-		w.must(err)
+		th.must(err)
 		return key
 	}
-	first := key(w.Store)
-	second, ok := w.second()
+	first := key(th.Store)
+	second, ok := th.second()
 	if !ok {
 		if first != nil {
 			t.Errorf("one node keeps %d bytes that it need not share", len(first))
@@ -58,24 +58,24 @@ func searchKeys(t *testing.T, w *world) {
 	if len(first) != 32 || bytes.Equal(first, make([]byte, 32)) || !bytes.Equal(key(second), first) {
 		t.Error("expected 32 secret bytes, the same on both nodes")
 	}
-	w.fixture.Crash(t)
-	w.reopen()
-	if !bytes.Equal(key(w.Store), first) {
+	th.fixture.Crash(t)
+	th.reopen()
+	if !bytes.Equal(key(th.Store), first) {
 		t.Error("expected the same secret after a crash")
 	}
 }
 
 // The counters of the group committer add up, and nothing waits once all have
 // their answers.
-func committerStats(t *testing.T, w *world) {
-	w.mailbox("A")
-	w.subscribe("A", ofPatient(jack, vaccination))
-	before := w.Stats()
+func committerStats(t *testing.T, th *harness) {
+	th.mailbox("A")
+	th.subscribe("A", ofPatient(jack, vaccination))
+	before := th.Stats()
 	const published = 5
 	for range published {
-		w.publish()
+		th.publish()
 	}
-	after := w.Stats()
+	after := th.Stats()
 	if after.Operations < before.Operations+published || after.Commits < before.Commits+published {
 		t.Errorf("one commit after the other: expected %d more; received %+v after %+v", published, after, before)
 	}
@@ -86,8 +86,8 @@ func committerStats(t *testing.T, w *world) {
 	for _, n := range after.Sizes {
 		sized += n
 	}
-	if sized < before.Commits+published || sized > w.Stats().Commits {
+	if sized < before.Commits+published || sized > th.Stats().Commits {
 		t.Errorf("each commit has its size: expected %d; received %d", after.Commits, sized)
 	}
-	w.eventually("nothing waits", func() bool { s := w.Stats(); return s.Depth == 0 && s.Bytes == 0 })
+	th.eventually("nothing waits", func() bool { s := th.Stats(); return s.Depth == 0 && s.Bytes == 0 })
 }

@@ -13,22 +13,22 @@ import (
 )
 
 // refusals are kept, found by what is known of them, and removed after a while.
-func refusals(t *testing.T, w *world) {
+func refusals(t *testing.T, th *harness) {
 	want := make([]store.Refused, 5)
 	for i := range want {
 		want[4-i] = store.Refused{
 			At: epoch.Add(time.Duration(i) * time.Minute), Action: "publish", ASID: "200000000115", ODS: "RR8", Certificate: "CN=a", Status: 400,
 			Code: []string{"INVALID_RESOURCE", "BAD_REQUEST"}[i%2], EventType: vaccination, MessageID: fmt.Sprint("m", i), Reason: "expected a; received b\n<c>",
 		}
-		w.Refused(want[4-i])
+		th.Refused(want[4-i])
 	}
 	list := func(q store.RefusedQuery) []store.Refused {
 		t.Helper()
-		got, err := w.Refusals(w.ctx(), q)
-		w.must(err)
+		got, err := th.Refusals(th.ctx(), q)
+		th.must(err)
 		return got
 	}
-	w.eventually("the refusals are kept", func() bool { return len(list(store.RefusedQuery{Max: 10})) == 5 })
+	th.eventually("the refusals are kept", func() bool { return len(list(store.RefusedQuery{Max: 10})) == 5 })
 	all := list(store.RefusedQuery{Max: 10})
 	for i := range want {
 		want[i].N = all[i].N
@@ -49,13 +49,13 @@ func refusals(t *testing.T, w *world) {
 			t.Errorf("%s (-expected +received):\n%s", name, diff)
 		}
 	}
-	w.clock.advance(ledger.RefusalLife + 90*time.Second)
-	w.must(w.Housekeep(w.ctx()))
+	th.clock.advance(ledger.RefusalLife + 90*time.Second)
+	th.must(th.Housekeep(th.ctx()))
 	if got := list(store.RefusedQuery{Max: 10}); len(got) != 3 {
 		t.Errorf("after their time: expected 3; received %d", len(got))
 	}
-	w.Refused(store.Refused{At: w.clock.Now(), Reason: strings.Repeat("é", store.MostReason)})
-	w.eventually("a long reason is cut", func() bool {
+	th.Refused(store.Refused{At: th.clock.Now(), Reason: strings.Repeat("é", store.MostReason)})
+	th.eventually("a long reason is cut", func() bool {
 		got := list(store.RefusedQuery{Max: 1})[0].Reason
 		return len(got) == store.MostReason
 	})

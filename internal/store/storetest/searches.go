@@ -13,11 +13,11 @@ import (
 
 // searches holds every combination of what can be searched for to what it says,
 // page after page.
-func searches(t *testing.T, w *world) {
-	all := w.variety()
-	w.clock.advance(time.Hour) // some have ended, and housekeeping has not come by
+func searches(t *testing.T, th *harness) {
+	all := th.variety()
+	th.clock.advance(time.Hour) // some have ended, and housekeeping has not come by
 	for _, when := range []string{"before housekeeping", "after"} {
-		now := w.clock.Now()
+		now := th.clock.Now()
 		for i := range all {
 			store.AsOf(&all[i], now)
 		}
@@ -28,46 +28,46 @@ func searches(t *testing.T, w *world) {
 					want = append(want, all[i].ID)
 				}
 			}
-			if got := w.pages(w.AllSubscriptions, q); !slices.Equal(got, want) {
+			if got := th.pages(th.AllSubscriptions, q); !slices.Equal(got, want) {
 				t.Errorf("%s, all: %+v: expected %d; received %d", when, q, len(want), len(got))
 			}
 			if q.ODS == "" {
 				continue
 			}
-			if got := w.pages(w.Subscriptions, q); !slices.Equal(got, want) {
+			if got := th.pages(th.Subscriptions, q); !slices.Equal(got, want) {
 				t.Errorf("%s: %+v: expected %d; received %d", when, q, len(want), len(got))
 			}
 		}
-		w.clock.advance(2 * time.Minute)
-		w.must(w.Housekeep(w.ctx()))
+		th.clock.advance(2 * time.Minute)
+		th.must(th.Housekeep(th.ctx()))
 	}
 }
 
 // variety makes 120 subscriptions of two owners that differ in everything that
 // can be searched for, in the order of their ids.
-func (w *world) variety() (all []subscription.Subscription) {
+func (th *harness) variety() (all []subscription.Subscription) {
 	for _, id := range []string{"A", "B", "C"} {
-		w.mailbox(id)
+		th.mailbox(id)
 	}
 	events := [][]string{{vaccination}, {"pds-change-of-gp-1"}, {vaccination, "pds-change-of-gp-1"}, {"pds-change-of-address-1", vaccination}}
 	for i := range 120 {
-		s := w.subscription([]string{"A", "b", "C"}[i%3], ofPatient(Numbered(i/12), events[i%4]...))
+		s := th.subscription([]string{"A", "b", "C"}[i%3], ofPatient(Numbered(i/12), events[i%4]...))
 		s.ODS = []nhs.ODSCode{"RR8", "X26"}[i/7%2]
 		s.Status = []subscription.Status{subscription.Active, subscription.Requested}[i/5%2]
 		if i%6 == 0 {
 			s.End = epoch.Add(time.Minute + time.Duration(i))
 		}
 		all = append(all, s)
-		w.clock.advance(time.Millisecond)
+		th.clock.advance(time.Millisecond)
 	}
 	var creations []store.Creation
 	for _, s := range all {
 		creations = append(creations, store.Creation{Subscription: s, Audit: entry("subscribe")})
 	}
-	errs, err := w.SubscribeAll(w.ctx(), creations)
-	w.must(err)
+	errs, err := th.SubscribeAll(th.ctx(), creations)
+	th.must(err)
 	for i := range errs {
-		w.must(errs[i])
+		th.must(errs[i])
 	}
 	return all
 }
@@ -90,11 +90,11 @@ func combinations(yield func(store.SubscriptionQuery) bool) {
 }
 
 // pages reads all pages of a search.
-func (w *world) pages(search func(context.Context, store.SubscriptionQuery) ([]subscription.Subscription, error), q store.SubscriptionQuery) (ids []subscription.ID) {
-	w.Helper()
+func (th *harness) pages(search func(context.Context, store.SubscriptionQuery) ([]subscription.Subscription, error), q store.SubscriptionQuery) (ids []subscription.ID) {
+	th.Helper()
 	for {
-		page, err := search(w.ctx(), q)
-		w.must(err)
+		page, err := search(th.ctx(), q)
+		th.must(err)
 		for i := range page {
 			ids = append(ids, page[i].ID)
 		}

@@ -42,7 +42,7 @@ type Fixture interface {
 func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 	for _, test := range []struct {
 		name string
-		run  func(t *testing.T, w *world)
+		run  func(t *testing.T, th *harness)
 	}{
 		{"EventIsDeliveredUnchanged", eventIsDeliveredUnchanged},
 		{"MatchingSituations", matchingSituations},
@@ -122,9 +122,9 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"ClosedStore", closedStore},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := &world{T: t, fixture: fresh(t), clock: &Clock{at: epoch}}
-			w.reopen()
-			test.run(t, w)
+			th := &harness{T: t, fixture: fresh(t), clock: &Clock{at: epoch}}
+			th.reopen()
+			test.run(t, th)
 		})
 	}
 }
@@ -170,7 +170,7 @@ func (c *Clock) jump(by time.Duration) {
 }
 
 // eventually waits for a condition that the store brings about by itself.
-func (w *world) eventually(what string, holds func() bool) {
-	w.Helper()
-	Eventually(w.T, what, holds)
+func (th *harness) eventually(what string, holds func() bool) {
+	th.Helper()
+	Eventually(th.T, what, holds)
 }

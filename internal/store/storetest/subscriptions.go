@@ -14,10 +14,10 @@ import (
 	"nems/internal/subscription"
 )
 
-func duplicateSubscriptions(t *testing.T, w *world) {
-	w.mailbox("A")
-	w.mailbox("B")
-	first := w.subscribe("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
+func duplicateSubscriptions(t *testing.T, th *harness) {
+	th.mailbox("A")
+	th.mailbox("B")
+	first := th.subscribe("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
 	for name, c := range map[string]struct {
 		mailbox, criteria string
 		change            func(*subscription.Subscription)
@@ -32,11 +32,11 @@ func duplicateSubscriptions(t *testing.T, w *world) {
 		"another owner":            {"A", ofPatient(jack, vaccination, "pds-change-of-gp-1"), func(s *subscription.Subscription) { s.ODS = "X26" }, false},
 		"another patient":          {"A", ofPatient(other, vaccination, "pds-change-of-gp-1"), nil, false},
 	} {
-		s := w.subscription(c.mailbox, c.criteria)
+		s := th.subscription(c.mailbox, c.criteria)
 		if c.change != nil {
 			c.change(&s)
 		}
-		err := w.Subscribe(w.ctx(), s, entry("subscribe"))
+		err := th.Subscribe(th.ctx(), s, entry("subscribe"))
 		var twin *store.DuplicateError
 		switch {
 		case c.duplicate && (!errors.As(err, &twin) || twin.ID != first.ID):
@@ -44,110 +44,110 @@ func duplicateSubscriptions(t *testing.T, w *world) {
 		case !c.duplicate && err != nil:
 			t.Errorf("%s: %v", name, err)
 		}
-		_, err = w.Subscription(w.ctx(), s.ID)
+		_, err = th.Subscription(th.ctx(), s.ID)
 		if c.duplicate {
-			w.wantError(name+": reading it", err, store.ErrNotFound)
+			th.wantError(name+": reading it", err, store.ErrNotFound)
 		} else {
-			w.must(err)
+			th.must(err)
 		}
 	}
-	w.must(w.Delete(w.ctx(), first.ID, entry("delete")))
-	w.subscribe("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
-	w.wantError("no such mailbox", w.Subscribe(w.ctx(), w.subscription("NONE", ofPatient(jack, vaccination)), entry("subscribe")), store.ErrNotFound)
+	th.must(th.Delete(th.ctx(), first.ID, entry("delete")))
+	th.subscribe("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
+	th.wantError("no such mailbox", th.Subscribe(th.ctx(), th.subscription("NONE", ofPatient(jack, vaccination)), entry("subscribe")), store.ErrNotFound)
 }
 
-func manyAtOnce(t *testing.T, w *world) {
-	box := w.mailbox("A")
+func manyAtOnce(t *testing.T, th *harness) {
+	box := th.mailbox("A")
 	all := []store.Creation{
-		{Subscription: w.subscription("A", ofPatient(jack, vaccination)), Audit: entry("subscribe")},
-		{Subscription: w.subscription("A", ofPatient(jack, vaccination)), Audit: entry("subscribe")},
-		{Subscription: w.subscription("NONE", ofPatient(other, vaccination)), Audit: entry("subscribe")},
-		{Subscription: w.subscription("A", ofPatient(other, vaccination)), Audit: entry("subscribe")},
+		{Subscription: th.subscription("A", ofPatient(jack, vaccination)), Audit: entry("subscribe")},
+		{Subscription: th.subscription("A", ofPatient(jack, vaccination)), Audit: entry("subscribe")},
+		{Subscription: th.subscription("NONE", ofPatient(other, vaccination)), Audit: entry("subscribe")},
+		{Subscription: th.subscription("A", ofPatient(other, vaccination)), Audit: entry("subscribe")},
 	}
-	errs, err := w.SubscribeAll(w.ctx(), all)
-	w.must(err)
+	errs, err := th.SubscribeAll(th.ctx(), all)
+	th.must(err)
 	var twin *store.DuplicateError
 	if len(errs) != 4 || errs[0] != nil || !errors.As(errs[1], &twin) || twin.ID != all[0].Subscription.ID ||
 		!errors.Is(errs[2], store.ErrNotFound) || errs[3] != nil {
 		t.Fatalf("each on its own: %v", errs)
 	}
-	errs, err = w.DeleteAll(w.ctx(), []store.Deletion{
+	errs, err = th.DeleteAll(th.ctx(), []store.Deletion{
 		{ID: all[0].Subscription.ID, Audit: entry("delete")}, {ID: all[1].Subscription.ID, Audit: entry("delete")}, {ID: all[3].Subscription.ID, Audit: entry("delete")}})
-	w.must(err)
+	th.must(err)
 	if errs[0] != nil || !errors.Is(errs[1], store.ErrNotFound) || errs[2] != nil {
 		t.Errorf("deleted: %v", errs)
 	}
-	w.publish()
-	w.wantInbox("nobody is left", box)
+	th.publish()
+	th.wantInbox("nobody is left", box)
 }
 
-func endedSubscriptions(t *testing.T, w *world) {
-	box := w.mailbox("A")
-	s := w.subscription("A", ofPatient(jack, vaccination))
+func endedSubscriptions(t *testing.T, th *harness) {
+	box := th.mailbox("A")
+	s := th.subscription("A", ofPatient(jack, vaccination))
 	s.End = epoch.Add(time.Hour)
-	w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
-	before := w.publish()
-	w.clock.advance(time.Hour)
-	got, err := w.Subscription(w.ctx(), s.ID)
+	th.must(th.Subscribe(th.ctx(), s, entry("subscribe")))
+	before := th.publish()
+	th.clock.advance(time.Hour)
+	got, err := th.Subscription(th.ctx(), s.ID)
 	if err != nil || got.Status != subscription.Off {
 		t.Errorf("at the very end: %q, %v", got.Status, err)
 	}
-	if r := w.publish(); r.Copies != 0 {
+	if r := th.publish(); r.Copies != 0 {
 		t.Error("it matched at its very end")
 	}
 	// It is no obstacle to the next one, swept or not.
-	next := w.subscription("A", ofPatient(jack, vaccination))
-	w.must(w.Subscribe(w.ctx(), next, entry("subscribe")))
-	w.clock.advance(2 * time.Minute)
-	w.must(w.Housekeep(w.ctx()))
-	after := w.publish()
-	w.wantInbox("before the end, and by the next", box, before.Event, after.Event)
-	if got, err = w.Subscription(w.ctx(), s.ID); err != nil || got.Status != subscription.Off {
+	next := th.subscription("A", ofPatient(jack, vaccination))
+	th.must(th.Subscribe(th.ctx(), next, entry("subscribe")))
+	th.clock.advance(2 * time.Minute)
+	th.must(th.Housekeep(th.ctx()))
+	after := th.publish()
+	th.wantInbox("before the end, and by the next", box, before.Event, after.Event)
+	if got, err = th.Subscription(th.ctx(), s.ID); err != nil || got.Status != subscription.Off {
 		t.Errorf("when swept: %q, %v", got.Status, err)
 	}
-	w.clock.advance(40 * 24 * time.Hour)
-	w.must(w.Housekeep(w.ctx()))
-	_, err = w.Subscription(w.ctx(), s.ID)
-	w.wantError("long after its end", err, store.ErrNotFound)
+	th.clock.advance(40 * 24 * time.Hour)
+	th.must(th.Housekeep(th.ctx()))
+	_, err = th.Subscription(th.ctx(), s.ID)
+	th.wantError("long after its end", err, store.ErrNotFound)
 }
 
-func approval(t *testing.T, w *world) {
-	box := w.mailbox("A")
-	s := w.subscription("A", ofPatient(jack, vaccination))
+func approval(t *testing.T, th *harness) {
+	box := th.mailbox("A")
+	s := th.subscription("A", ofPatient(jack, vaccination))
 	s.Status = subscription.Requested
-	w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
-	w.publish()
-	w.must(w.Approve(w.ctx(), s.ID, entry("approve")))
-	r := w.publish()
-	w.wantInbox("after the approval", box, r.Event)
-	got, err := w.Subscription(w.ctx(), s.ID)
+	th.must(th.Subscribe(th.ctx(), s, entry("subscribe")))
+	th.publish()
+	th.must(th.Approve(th.ctx(), s.ID, entry("approve")))
+	r := th.publish()
+	th.wantInbox("after the approval", box, r.Event)
+	got, err := th.Subscription(th.ctx(), s.ID)
 	if err != nil || got.Status != subscription.Active || got.Version != 2 {
 		t.Errorf("approved: %+v, %v", got, err)
 	}
-	w.wantError("approved again", w.Approve(w.ctx(), s.ID, entry("approve")), store.ErrNotFound)
+	th.wantError("approved again", th.Approve(th.ctx(), s.ID, entry("approve")), store.ErrNotFound)
 }
 
-func listingSubscriptions(t *testing.T, w *world) {
-	w.mailbox("A")
-	w.mailbox("B")
+func listingSubscriptions(t *testing.T, th *harness) {
+	th.mailbox("A")
+	th.mailbox("B")
 	var mine []subscription.Subscription
 	for i, c := range []struct{ box, criteria string }{
 		{"A", ofPatient(jack, vaccination)}, {"B", ofPatient(jack, "pds-change-of-gp-1")}, {"A", ofPatient(other, vaccination)},
 		{"B", ofRule("COUNTRYCODE", "E92000001", vaccination)},
 	} {
-		s := w.subscription(c.box, c.criteria)
+		s := th.subscription(c.box, c.criteria)
 		s.Status = []subscription.Status{subscription.Active, subscription.Requested}[i%2]
 		s.End = epoch.Add(time.Duration(i) * 24 * time.Hour) // the first has ended
 		s.Contacts = `<contact><system value="email"/><value value="events@example.org"/></contact>` + string(subscription.OrganisationContact(s.ODS))
-		w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
+		th.must(th.Subscribe(th.ctx(), s, entry("subscribe")))
 		mine = append(mine, s)
-		w.clock.advance(time.Millisecond)
+		th.clock.advance(time.Millisecond)
 	}
-	foreign := w.subscription("A", ofPatient(jack, vaccination))
+	foreign := th.subscription("A", ofPatient(jack, vaccination))
 	foreign.ODS = "X26"
-	w.must(w.Subscribe(w.ctx(), foreign, entry("subscribe")))
-	stored, err := w.Subscription(w.ctx(), mine[3].ID)
-	w.must(err)
+	th.must(th.Subscribe(th.ctx(), foreign, entry("subscribe")))
+	stored, err := th.Subscription(th.ctx(), mine[3].ID)
+	th.must(err)
 	if diff := cmp.Diff(mine[3], stored, cmp.AllowUnexported(nhs.NHSNumber{})); diff != "" {
 		t.Errorf("it came back changed: %s", diff)
 	}
@@ -172,14 +172,14 @@ func listingSubscriptions(t *testing.T, w *world) {
 	} {
 		c.q.ODS = "RR8"
 		if c.q.Max == 10 {
-			counted, err := w.CountSubscriptions(w.ctx(), c.q)
-			w.must(err)
+			counted, err := th.CountSubscriptions(th.ctx(), c.q)
+			th.must(err)
 			if want := (store.Count{N: len(c.want)}); counted != want {
 				t.Errorf("%s: expected to count %+v, got %+v", name, want, counted)
 			}
 		}
-		list, err := w.Subscriptions(w.ctx(), c.q)
-		w.must(err)
+		list, err := th.Subscriptions(th.ctx(), c.q)
+		th.must(err)
 		var got []int
 		for _, s := range list {
 			got = append(got, slices.IndexFunc(mine, func(m subscription.Subscription) bool { return m.ID == s.ID }))
@@ -189,8 +189,8 @@ func listingSubscriptions(t *testing.T, w *world) {
 		}
 	}
 	for most, want := range map[int]store.Count{2: {N: 1, AtLeast: true}, 3: {N: 1, AtLeast: true}, 4: {N: 2}, 5: {N: 2}} {
-		counted, err := w.CountSubscriptions(w.ctx(), store.SubscriptionQuery{ODS: "RR8", Max: most, Mailboxes: []string{"B"}})
-		if w.must(err); counted != want {
+		counted, err := th.CountSubscriptions(th.ctx(), store.SubscriptionQuery{ODS: "RR8", Max: most, Mailboxes: []string{"B"}})
+		if th.must(err); counted != want {
 			t.Errorf("of the first %d: expected %+v, got %+v", most, want, counted)
 		}
 	}

@@ -10,138 +10,138 @@ import (
 )
 
 // register restricts the workflow of the tests' events to mailboxes.
-func (w *world) register(receivers ...string) {
-	w.Helper()
-	w.must(w.PutWorkflow(w.ctx(), store.Workflow{ID: "VACCINATIONS_1", Senders: []string{"NEMS"}, Receivers: receivers}))
+func (th *harness) register(receivers ...string) {
+	th.Helper()
+	th.must(th.PutWorkflow(th.ctx(), store.Workflow{ID: "VACCINATIONS_1", Senders: []string{"NEMS"}, Receivers: receivers}))
 }
 
 // wantParked compares the events whose copies for a mailbox are parked because
 // it is not registered, and returns those deliveries.
-func (w *world) wantParked(what, mailbox string, want ...store.EventID) []store.Delivery {
-	w.Helper()
-	parked, err := w.deliveries(store.DeliveryQuery{Mailbox: mailbox, State: store.Parked, Max: 1000})
-	w.must(err)
+func (th *harness) wantParked(what, mailbox string, want ...store.EventID) []store.Delivery {
+	th.Helper()
+	parked, err := th.deliveries(store.DeliveryQuery{Mailbox: mailbox, State: store.Parked, Max: 1000})
+	th.must(err)
 	var got []store.EventID
 	for _, d := range parked {
 		got = append(got, d.Event)
 		if d.ErrorCode != "17" || d.ErrorEvent != "SEND" || d.ErrorText == "" || len(d.Subscriptions) != 1 || d.Size != int64(len(message(1))) {
-			w.Errorf("%s: %+v", what, d)
+			th.Errorf("%s: %+v", what, d)
 		}
 	}
 	if !slices.Equal(got, want) {
-		w.Errorf("%s: expected %v parked for %s, got %v", what, want, mailbox, got)
+		th.Errorf("%s: expected %v parked for %s, got %v", what, want, mailbox, got)
 	}
 	return parked
 }
 
 // wantParkedHere compares what the metrics see.
-func (w *world) wantParkedHere(what string, want ...store.ParkedHere) {
-	w.Helper()
-	if got, err := w.ParkedHere(w.ctx(), 10); err != nil || !slices.Equal(got, want) {
-		w.Errorf("%s: expected %+v, got %+v, %v", what, want, got, err)
+func (th *harness) wantParkedHere(what string, want ...store.ParkedHere) {
+	th.Helper()
+	if got, err := th.ParkedHere(th.ctx(), 10); err != nil || !slices.Equal(got, want) {
+		th.Errorf("%s: expected %+v, got %+v, %v", what, want, got, err)
 	}
 }
 
 // A mailbox served here that is not registered for a workflow gets nothing of
 // it: its copies are parked, and go to it once it is registered.
-func notRegistered(t *testing.T, w *world) {
-	w.remote("FAR")
-	a, b := w.mailbox("A"), w.mailbox("B")
-	w.subscribe("A", ofPatient(jack, vaccination)+"&tag=abc")
-	w.subscribe("B", ofPatient(jack, vaccination))
-	open := w.publish()
-	w.register("b")
-	first := w.publish()
-	other := w.publish(func(a *store.Acceptance) { a.Workflow = "OPEN_TO_ALL" })
-	second := w.publish()
+func notRegistered(t *testing.T, th *harness) {
+	th.remote("FAR")
+	a, b := th.mailbox("A"), th.mailbox("B")
+	th.subscribe("A", ofPatient(jack, vaccination)+"&tag=abc")
+	th.subscribe("B", ofPatient(jack, vaccination))
+	open := th.publish()
+	th.register("b")
+	first := th.publish()
+	other := th.publish(func(a *store.Acceptance) { a.Workflow = "OPEN_TO_ALL" })
+	second := th.publish()
 	if first.Copies != 3 {
 		t.Errorf("a parked copy is a copy: %+v", first)
 	}
-	w.wantInbox("not registered", a, open.Event, other.Event)
-	w.wantInbox("registered", b, open.Event, first.Event, other.Event, second.Event)
-	w.wantParked("registered", "B")
-	if l := w.claim("courier"); len(w.next(l)) != 4 {
+	th.wantInbox("not registered", a, open.Event, other.Event)
+	th.wantInbox("registered", b, open.Event, first.Event, other.Event, second.Event)
+	th.wantParked("registered", "B")
+	if l := th.claim("courier"); len(th.next(l)) != 4 {
 		t.Error("what a remote mailbox may be given is for its MESH to say")
 	}
-	w.fixture.Crash(t)
-	w.reopen()
-	parked := w.wantParked("after a crash", "A", first.Event, second.Event)
-	w.wantParkedHere("two wait", store.ParkedHere{MailboxID: "A", Copies: 2})
-	if d := parked[0]; d.PartnerID == "" || !d.At.Equal(w.clock.Now()) || d.ID != store.DeliveryID(first.Event, a) {
+	th.fixture.Crash(t)
+	th.reopen()
+	parked := th.wantParked("after a crash", "A", first.Event, second.Event)
+	th.wantParkedHere("two wait", store.ParkedHere{MailboxID: "A", Copies: 2})
+	if d := parked[0]; d.PartnerID == "" || !d.At.Equal(th.clock.Now()) || d.ID != store.DeliveryID(first.Event, a) {
 		t.Errorf("parked: %+v", d)
 	}
 
-	w.wantError("not registered yet", w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("retry")), store.ErrNotFound)
-	w.wantParked("not registered yet", "A", first.Event, second.Event)
-	w.register("A", "B")
-	third := w.publish()
-	w.wantInbox("registered since", a, open.Event, other.Event, third.Event)
-	w.must(w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("retry")))
-	w.wantInbox("in its place", a, open.Event, first.Event, other.Event, third.Event)
-	if got := w.download(w.inbox(a)[1], 1); !bytes.Equal(got, message(1)) {
+	th.wantError("not registered yet", th.RetryDelivery(th.ctx(), parked[0].ID, th.clock.Now(), entry("retry")), store.ErrNotFound)
+	th.wantParked("not registered yet", "A", first.Event, second.Event)
+	th.register("A", "B")
+	third := th.publish()
+	th.wantInbox("registered since", a, open.Event, other.Event, third.Event)
+	th.must(th.RetryDelivery(th.ctx(), parked[0].ID, th.clock.Now(), entry("retry")))
+	th.wantInbox("in its place", a, open.Event, first.Event, other.Event, third.Event)
+	if got := th.download(th.inbox(a)[1], 1); !bytes.Equal(got, message(1)) {
 		t.Error("the copy differs from the message")
 	}
-	w.wantParkedHere("one waits", store.ParkedHere{MailboxID: "A", Copies: 1})
-	w.must(w.Acknowledge(w.ctx(), a, first.Event, w.clock.Now(), nil))
-	w.register("B")
-	w.wantError("registered no more", w.ResendDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("resend")), store.ErrNotFound)
-	w.verify()
+	th.wantParkedHere("one waits", store.ParkedHere{MailboxID: "A", Copies: 1})
+	th.must(th.Acknowledge(th.ctx(), a, first.Event, th.clock.Now(), nil))
+	th.register("B")
+	th.wantError("registered no more", th.ResendDelivery(th.ctx(), parked[0].ID, th.clock.Now(), entry("resend")), store.ErrNotFound)
+	th.verify()
 }
 
 // What is parked waits for its operator as long as it takes, and then for the
 // mailbox to collect it.
-func notRegisteredForLong(t *testing.T, w *world) {
-	a := w.mailbox("A")
-	w.subscribe("A", ofPatient(jack, vaccination))
-	w.register()
-	event := w.publish().Event
-	w.clock.advance(31 * 24 * time.Hour)
-	w.must(w.Housekeep(w.ctx()))
-	parked := w.wantParked("beyond retention", "A", event)
-	w.register("A")
-	w.must(w.RetryDelivery(w.ctx(), parked[0].ID, w.clock.Now(), entry("retry")))
-	if due, err := w.Overdue(w.ctx(), w.clock.Now(), 10); err != nil || len(due) != 0 {
+func notRegisteredForLong(t *testing.T, th *harness) {
+	a := th.mailbox("A")
+	th.subscribe("A", ofPatient(jack, vaccination))
+	th.register()
+	event := th.publish().Event
+	th.clock.advance(31 * 24 * time.Hour)
+	th.must(th.Housekeep(th.ctx()))
+	parked := th.wantParked("beyond retention", "A", event)
+	th.register("A")
+	th.must(th.RetryDelivery(th.ctx(), parked[0].ID, th.clock.Now(), entry("retry")))
+	if due, err := th.Overdue(th.ctx(), th.clock.Now(), 10); err != nil || len(due) != 0 {
 		t.Errorf("given a moment ago and overdue: %+v, %v", due, err)
 	}
-	w.wantInbox("after a month", a, event)
-	if got := w.download(w.inbox(a)[0], 1); !bytes.Equal(got, message(1)) {
+	th.wantInbox("after a month", a, event)
+	if got := th.download(th.inbox(a)[0], 1); !bytes.Equal(got, message(1)) {
 		t.Error("the copy differs from the message")
 	}
 }
 
 // Events that are routed later, and those with many copies, keep to it too.
-func notRegisteredLater(t *testing.T, w *world) {
-	boxes := w.audience(store.MaxFiled + 6)
-	deferred := w.publish(postponed)
-	w.register(audienceID(0), audienceID(1))
-	many := w.publish()
+func notRegisteredLater(t *testing.T, th *harness) {
+	boxes := th.audience(store.MaxFiled + 6)
+	deferred := th.publish(postponed)
+	th.register(audienceID(0), audienceID(1))
+	many := th.publish()
 	if many.Copies != len(boxes) {
 		t.Errorf("%d copies", many.Copies)
 	}
-	if r, err := w.RouteEvent(w.ctx(), w.routed(deferred.Event)); err != nil || r.Copies != len(boxes) {
+	if r, err := th.RouteEvent(th.ctx(), th.routed(deferred.Event)); err != nil || r.Copies != len(boxes) {
 		t.Errorf("routed: %+v, %v", r, err)
 	}
-	w.wantAudience(boxes, many.Event) // in whatever state
-	w.wantAudience(boxes, deferred.Event)
+	th.wantAudience(boxes, many.Event) // in whatever state
+	th.wantAudience(boxes, deferred.Event)
 	for i, box := range boxes {
 		if i < 2 {
-			w.wantInbox("registered", box, deferred.Event, many.Event)
+			th.wantInbox("registered", box, deferred.Event, many.Event)
 			continue
 		}
-		w.wantInbox("not registered", box)
-		w.wantParked("not registered", audienceID(i), deferred.Event, many.Event)
+		th.wantInbox("not registered", box)
+		th.wantParked("not registered", audienceID(i), deferred.Event, many.Event)
 	}
-	alone := w.mailbox("ALONE")
-	w.subscribe("ALONE", ofPatient(other, vaccination))
-	a := w.acceptance(other, message(1))
+	alone := th.mailbox("ALONE")
+	th.subscribe("ALONE", ofPatient(other, vaccination))
+	a := th.acceptance(other, message(1))
 	a.Deferred = true
-	_, err := w.AcceptEvent(w.ctx(), a)
-	w.must(err)
-	r := w.routed(a.Event)
+	_, err := th.AcceptEvent(th.ctx(), a)
+	th.must(err)
+	r := th.routed(a.Event)
 	r.Facts.Keys = a.Facts.Keys
-	_, err = w.RouteEvent(w.ctx(), r)
-	w.must(err)
-	w.wantInbox("routed alone", alone)
-	w.wantParked("routed alone", "ALONE", a.Event)
-	w.verify()
+	_, err = th.RouteEvent(th.ctx(), r)
+	th.must(err)
+	th.wantInbox("routed alone", alone)
+	th.wantParked("routed alone", "ALONE", a.Event)
+	th.verify()
 }

@@ -17,44 +17,44 @@ import (
 	"nems/internal/subscription"
 )
 
-// world is a test's view of a store, in the words of the tests.
-type world struct {
+// harness is a test's view of a store, in the words of the tests.
+type harness struct {
 	*testing.T
 	Store
 	fixture Fixture
 	clock   *Clock
 }
 
-func (w *world) reopen() { w.Store = w.fixture.Open(w.T, w.clock) }
+func (th *harness) reopen() { th.Store = th.fixture.Open(th.T, th.clock) }
 
-func (w *world) ctx() context.Context { return w.Context() }
+func (th *harness) ctx() context.Context { return th.Context() }
 
 // must stops the test when something failed that has to work.
-func (w *world) must(err error) {
-	w.Helper()
+func (th *harness) must(err error) {
+	th.Helper()
 	if err != nil {
-		w.Fatal(err)
+		th.Fatal(err)
 	}
 }
 
-func (w *world) wantError(what string, err, want error) {
-	w.Helper()
+func (th *harness) wantError(what string, err, want error) {
+	th.Helper()
 	if !errors.Is(err, want) {
-		w.Errorf("%s: expected %v, got %v", what, want, err)
+		th.Errorf("%s: expected %v, got %v", what, want, err)
 	}
 }
 
 // deliveries lists what a query selects.
-func (w *world) deliveries(q store.DeliveryQuery) ([]store.Delivery, error) {
-	page, err := w.DeliveryPage(w.ctx(), q)
+func (th *harness) deliveries(q store.DeliveryQuery) ([]store.Delivery, error) {
+	page, err := th.DeliveryPage(th.ctx(), q)
 	return page.Found, err
 }
 
 // mailbox makes a hosted mailbox and returns its row.
-func (w *world) mailbox(id string) int64 {
-	w.Helper()
-	row, err := w.PutMailbox(w.ctx(), store.Mailbox{ID: id, Name: "Box " + id, ODS: "RR8", Password: "password"})
-	w.must(err)
+func (th *harness) mailbox(id string) int64 {
+	th.Helper()
+	row, err := th.PutMailbox(th.ctx(), store.Mailbox{ID: id, Name: "Box " + id, ODS: "RR8", Password: "password"})
+	th.must(err)
 	return row
 }
 
@@ -75,9 +75,9 @@ func number(s string) nhs.NHSNumber {
 const vaccination = "vaccinations-1"
 
 // subscription makes one from the criteria after "type=message".
-func (w *world) subscription(mailbox, criteria string) subscription.Subscription {
-	w.Helper()
-	return Subscribing(w.T, w.clock.Now(), mailbox, criteria)
+func (th *harness) subscription(mailbox, criteria string) subscription.Subscription {
+	th.Helper()
+	return Subscribing(th.T, th.clock.Now(), mailbox, criteria)
 }
 
 func ofPatient(n nhs.NHSNumber, events ...string) string {
@@ -97,10 +97,10 @@ func ofEvents(events []string) string {
 }
 
 // subscribe creates an active subscription.
-func (w *world) subscribe(mailbox, criteria string) subscription.Subscription {
-	w.Helper()
-	s := w.subscription(mailbox, criteria)
-	w.must(w.Subscribe(w.ctx(), s, entry("subscribe")))
+func (th *harness) subscribe(mailbox, criteria string) subscription.Subscription {
+	th.Helper()
+	s := th.subscription(mailbox, criteria)
+	th.must(th.Subscribe(th.ctx(), s, entry("subscribe")))
 	return s
 }
 
@@ -109,21 +109,21 @@ func entry(action audit.Action) audit.Entry {
 }
 
 // acceptance is an event about a patient, found under that patient alone.
-func (w *world) acceptance(n nhs.NHSNumber, message []byte) store.Acceptance {
-	a := EventAbout(w.NextPosition(), n, store.Compress(message, sha256.Sum256(message)))
+func (th *harness) acceptance(n nhs.NHSNumber, message []byte) store.Acceptance {
+	a := EventAbout(th.NextPosition(), n, store.Compress(message, sha256.Sum256(message)))
 	a.Audit = entry("publish")
 	return a
 }
 
 // publish accepts an event about jack, changed by options.
-func (w *world) publish(change ...func(*store.Acceptance)) store.Receipt {
-	w.Helper()
-	a := w.acceptance(jack, message(1))
+func (th *harness) publish(change ...func(*store.Acceptance)) store.Receipt {
+	th.Helper()
+	a := th.acceptance(jack, message(1))
 	for _, c := range change {
 		c(&a)
 	}
-	r, err := w.AcceptEvent(w.ctx(), a)
-	w.must(err)
+	r, err := th.AcceptEvent(th.ctx(), a)
+	th.must(err)
 	return r
 }
 
@@ -133,48 +133,48 @@ func message(n int) []byte {
 }
 
 // inbox lists all unread messages of a mailbox, with all that is known of them.
-func (w *world) inbox(mailbox int64) []store.Message {
-	w.Helper()
-	page, err := w.List(w.ctx(), store.InboxQuery{Mailbox: mailbox, Max: 1 << 20})
-	w.must(err)
+func (th *harness) inbox(mailbox int64) []store.Message {
+	th.Helper()
+	page, err := th.List(th.ctx(), store.InboxQuery{Mailbox: mailbox, Max: 1 << 20})
+	th.must(err)
 	all := make([]store.Message, len(page))
 	for i, listed := range page {
-		all[i], err = w.Message(w.ctx(), mailbox, listed.Position)
-		w.must(err)
+		all[i], err = th.Message(th.ctx(), mailbox, listed.Position)
+		th.must(err)
 		if all[i].Workflow != listed.Workflow {
-			w.Errorf("listed with workflow %q: %+v", listed.Workflow, all[i])
+			th.Errorf("listed with workflow %q: %+v", listed.Workflow, all[i])
 		}
 	}
 	return all
 }
 
 // wantInbox compares the positions in an inbox.
-func (w *world) wantInbox(what string, mailbox int64, want ...store.EventID) {
-	w.Helper()
+func (th *harness) wantInbox(what string, mailbox int64, want ...store.EventID) {
+	th.Helper()
 	var got []store.EventID
-	for _, m := range w.inbox(mailbox) {
+	for _, m := range th.inbox(mailbox) {
 		got = append(got, m.Position)
 	}
 	if !slices.Equal(got, want) {
-		w.Errorf("%s: expected positions %v in the inbox, got %v", what, want, got)
+		th.Errorf("%s: expected positions %v in the inbox, got %v", what, want, got)
 	}
 }
 
 // download reads a chunk.
-func (w *world) download(m store.Message, n int) []byte {
-	w.Helper()
+func (th *harness) download(m store.Message, n int) []byte {
+	th.Helper()
 	var b bytes.Buffer
-	w.must(w.Chunk(w.ctx(), &m, n, &b))
+	th.must(th.Chunk(th.ctx(), &m, n, &b))
 	return b.Bytes()
 }
 
 // verify checks the whole audit and returns the report.
-func (w *world) verify(checkpoints ...audit.Checkpoint) audit.Report {
-	w.Helper()
-	r, err := audit.Verify(w.Links(w.ctx(), time.Time{}, time.Time{}), checkpoints)
-	w.must(err)
+func (th *harness) verify(checkpoints ...audit.Checkpoint) audit.Report {
+	th.Helper()
+	r, err := audit.Verify(th.Links(th.ctx(), time.Time{}, time.Time{}), checkpoints)
+	th.must(err)
 	for _, p := range r.Problems {
-		w.Errorf("audit: %s", p)
+		th.Errorf("audit: %s", p)
 	}
 	return r
 }
