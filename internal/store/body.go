@@ -11,15 +11,15 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxMessage is the size in bytes up to which a stored body is unpacked. A
-// body that claims more is damaged: an event message has at most 3 MB (NEMS
+// MaxMessage is the size in bytes up to which a stored body is unpacked. A body
+// that claims more is damaged, because an event message has at most 3 MB (NEMS
 // specification, "Generic Event Message Requirements").
 const MaxMessage = 4 << 20
 
-// ErrDamaged: stored bytes are not the ones that were published.
+// ErrDamaged says that stored bytes are not the ones that were published.
 var ErrDamaged = errors.New("a stored message no longer has its checksum")
 
-// The decoder is shared: it is safe for concurrent use through DecodeAll.
+// The decoder is shared: DecodeAll is safe for concurrent use.
 var decoder = sync.OnceValue(func() *zstd.Decoder {
 	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(MaxMessage))
 	if err != nil {
@@ -28,18 +28,19 @@ var decoder = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// Compress packs a message whose SHA-256 is sum. The result does not share
-// memory with message unless packing gains nothing.
+// Compress packs a message whose SHA-256 is sum. The result shares memory with
+// message only if packing gains nothing.
 func Compress(message []byte, sum [32]byte) Body {
 	codec, data := Pack(message)
 	return Body{Codec: codec, Data: data, Size: len(message), SHA256: sum}
 }
 
-// Pack packs bytes. The result does not share memory with plain unless packing
-// gains nothing.
+// Pack packs bytes. The result shares memory with plain only if packing gains
+// nothing.
 //
-// S2 packs the official vaccination message to 3.7 KB in 7 microseconds; zstd
-// at its fastest to 2.8 KB in 35, which was a sixth of what a publish costs.
+// S2 packs the official vaccination message to 3.7 KB in 7 microseconds. The
+// fastest zstd packs it to 2.8 KB in 35 microseconds, which was a sixth of the
+// cost of a publish.
 func Pack(plain []byte) (Codec, []byte) {
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
@@ -50,12 +51,13 @@ func Pack(plain []byte) (Codec, []byte) {
 	if len(packed) >= len(plain) {
 		return Plain, plain
 	}
-	// A copy of its own length: bodies wait in the committer's queue.
+	// A copy of exactly this length, because bodies wait in the committer's queue.
 	return S2, bytes.Clone(packed)
 }
 
-// rooms hold what S2 packs into: it wants room for a message that does not get
-// shorter. Larger ones than maxRoom are not kept.
+// rooms holds the buffers that S2 packs into. S2 needs a buffer large enough
+// for a message that does not get shorter. Buffers larger than maxRoom are not
+// kept.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxRoom = 256 << 10
@@ -73,14 +75,14 @@ func (b Body) Open() ([]byte, error) {
 	return message, nil
 }
 
-// Unpack is the inverse of Pack; size is how many bytes are expected. It
-// returns ErrDamaged for what Pack would not have written.
+// Unpack is the inverse of Pack; size is the expected number of bytes. It
+// returns ErrDamaged for anything that Pack would not have written.
 func Unpack(codec Codec, data []byte, size int) ([]byte, error) {
 	switch codec {
 	case Plain:
 		return data, nil
 	case S2:
-		// Its length stands in front: looked at before memory is taken for it.
+		// The length comes first in the data, so it is checked before memory is allocated.
 		n, err := s2.DecodedLen(data)
 		if err != nil || n > MaxMessage {
 			return nil, ErrDamaged

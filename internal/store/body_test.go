@@ -33,7 +33,7 @@ func TestDamagedBodyIsFound(t *testing.T) {
 		b := whole
 		b.Data = bytes.Clone(whole.Data)
 		b.Data[i] ^= 1
-		// A bit may be without meaning to the codec: then the message is whole.
+		// A bit may have no meaning to the codec; then the message is whole.
 		if got, err := b.Open(); !errors.Is(err, store.ErrDamaged) && !bytes.Equal(got, message) {
 			t.Errorf("byte %d: %v", i, err)
 		}
@@ -50,7 +50,7 @@ func TestDamagedBodyIsFound(t *testing.T) {
 	}
 }
 
-// zstded is a body as earlier versions stored it.
+// zstded returns a body as earlier versions stored it.
 func zstded(t testing.TB, message []byte) []byte {
 	t.Helper()
 	e, err := zstd.NewWriter(nil)

@@ -11,17 +11,17 @@ import (
 // candidateVersion is the first byte of a packed candidate.
 const candidateVersion = 1
 
-// ErrCandidate: what stands in the route row of a subscription is not a packed
+// ErrCandidate says that the route row of a subscription does not hold a packed
 // candidate.
 var ErrCandidate = errors.New("the route row of the subscription cannot be read")
 
-// Statuses as they are stored.
+// The statuses as they are stored.
 var (
 	statusNumbers = map[subscription.Status]int64{subscription.Requested: 1, subscription.Active: 2, subscription.Off: 3}
 	statuses      = [...]subscription.Status{1: subscription.Requested, 2: subscription.Active, 3: subscription.Off}
 )
 
-// PackCandidate writes all of a candidate but its id.
+// PackCandidate packs all of a candidate except its id.
 func PackCandidate(c subscription.Candidate) []byte {
 	b := make([]byte, 0, 48)
 	b = append(b, candidateVersion, byte(statusNumbers[c.Status]), byte(c.Registration), byte(c.Key.Kind))
@@ -81,10 +81,10 @@ func UnpackCandidate(b []byte, c *subscription.Candidate) error {
 	return nil
 }
 
-// StatusNumber is a status as the tables hold it.
+// StatusNumber returns a status as the tables hold it.
 func StatusNumber(s subscription.Status) int64 { return statusNumbers[s] }
 
-// NumberedStatus is the inverse of StatusNumber; "" for what is no status.
+// NumberedStatus is the inverse of StatusNumber. It returns "" for a number without a status.
 func NumberedStatus(n int64) subscription.Status {
 	if n <= 0 || n >= int64(len(statuses)) {
 		return ""

@@ -10,12 +10,12 @@ import (
 )
 
 // Commit runs operations in one transaction, in their order, and fills in one
-// outcome for each. An outcome's Err refuses that operation alone: it must
-// have had no effect. A returned error means that the whole transaction was
-// rolled back; the outcomes then count for nothing.
+// outcome for each. An outcome's Err refuses only that operation, which must
+// then have had no effect. A returned error means that the whole transaction
+// was rolled back; the outcomes are then ignored.
 type Commit[Op, R any] func(ops []Op, out []Outcome[R]) error
 
-// Outcome is what one operation came to.
+// Outcome is the result of one operation.
 type Outcome[R any] struct {
 	Value R
 	Err   error
@@ -23,18 +23,20 @@ type Outcome[R any] struct {
 
 // Limits bound a Committer.
 type Limits[Op any] struct {
-	Queue int // operations that may wait; beyond: ErrBusy
+	Queue int // operations that may wait; more get ErrBusy
 	Batch int // operations in one transaction
-	// Weight says how many bytes an operation holds; nil counts none.
-	// QueueBytes and BatchBytes limit their sums, as Queue and Batch do; an
-	// operation that is heavier than BatchBytes is committed alone.
+	// Weight returns how many bytes an operation holds; if it is nil, bytes are
+	// not counted. QueueBytes and BatchBytes limit their sums, as Queue and
+	// Batch limit the numbers. An operation that is heavier than BatchBytes is
+	// committed alone.
 	Weight     func(Op) int
 	QueueBytes int
 	BatchBytes int
 }
 
-// Committer lets concurrent operations share transactions: whatever waits when
-// one commit ends goes into the next. Safe for concurrent use.
+// Committer lets concurrent operations share transactions: all operations that
+// are waiting when one commit ends go into the next. It is safe for concurrent
+// use.
 type Committer[Op, R any] struct {
 	commit Commit[Op, R]
 	limits Limits[Op]
@@ -48,7 +50,7 @@ type Committer[Op, R any] struct {
 	counts counters
 }
 
-// request is one operation on its way. done holds one answer, so that the
+// request is one operation on its way. done has room for one answer, so the
 // committer never waits for a submitter that has gone away.
 type request[Op, R any] struct {
 	op     Op
@@ -56,8 +58,8 @@ type request[Op, R any] struct {
 	done   chan Outcome[R]
 }
 
-// NewCommitter returns a Committer; Run makes it work. Until then submitted
-// operations wait.
+// NewCommitter returns a Committer. Submitted operations wait until Run is
+// called.
 func NewCommitter[Op, R any](limits Limits[Op], commit Commit[Op, R]) *Committer[Op, R] {
 	c := &Committer[Op, R]{commit: commit, limits: limits, queue: make(chan *request[Op, R], limits.Queue)}
 	c.free.New = func() any { return &request[Op, R]{done: make(chan Outcome[R], 1)} }
@@ -65,9 +67,9 @@ func NewCommitter[Op, R any](limits Limits[Op], commit Commit[Op, R]) *Committer
 }
 
 // Submit hands in an operation and waits for its commit. It returns ErrBusy at
-// once when the queue is full, ErrClosed after the end of Run, ErrUnknown when
-// ctx ends first: the operation is then committed or not, the waiting only has
-// ended. Other errors are those of Commit.
+// once when the queue is full, and ErrClosed after the end of Run. If ctx ends
+// first, it returns ErrUnknown: the operation may or may not be committed, only
+// the waiting has ended. Other errors are those of Commit.
 func (c *Committer[Op, R]) Submit(ctx context.Context, op Op) (R, error) {
 	var none R
 	if err := ctx.Err(); err != nil {
@@ -86,7 +88,7 @@ func (c *Committer[Op, R]) Submit(ctx context.Context, op Op) (R, error) {
 	}
 }
 
-// Post hands in an operation whose outcome nobody waits for.
+// Post hands in an operation without waiting for its outcome.
 func (c *Committer[Op, R]) Post(op Op) error {
 	_, err := c.enqueue(op)
 	return err
@@ -102,7 +104,8 @@ func (c *Committer[Op, R]) enqueue(op Op) (*request[Op, R], error) {
 	if c.closed {
 		return nil, ErrClosed
 	}
-	// One operation is let in whatever it weighs, or it never could be.
+	// One operation is let in whatever its weight, because otherwise a heavy one could never get
+	// in.
 	if sum := c.bytes.Add(int64(weight)); weight > 0 && sum > int64(c.limits.QueueBytes) && sum > int64(weight) {
 		c.bytes.Add(-int64(weight))
 		c.counts.refused.Add(1)
@@ -120,8 +123,8 @@ func (c *Committer[Op, R]) enqueue(op Op) (*request[Op, R], error) {
 	}
 }
 
-// Run commits until ctx ends. Then it takes no more operations, commits what
-// it had accepted, and returns.
+// Run commits until ctx ends. Then it accepts no more operations, commits those
+// that it had accepted, and returns.
 func (c *Committer[Op, R]) Run(ctx context.Context) {
 	var b batch[Op, R]
 	for {
@@ -160,7 +163,7 @@ func (c *Committer[Op, R]) serve(b *batch[Op, R], first *request[Op, R]) {
 	switch {
 	case err == nil:
 	case len(b.ops) == 1 || errors.Is(err, ErrBusy) || errors.Is(err, ErrUnknown):
-		// The machine fails, not one of the members.
+		// The machine failed, not one of the operations.
 		for i := range b.out {
 			b.out[i] = Outcome[R]{Err: err}
 		}
@@ -178,8 +181,8 @@ func (c *Committer[Op, R]) serve(b *batch[Op, R], first *request[Op, R]) {
 	clear(b.out)
 }
 
-// retryAlone gives every member of a batch that failed a transaction of its
-// own, so that one that cannot be stored does not refuse the others.
+// retryAlone gives every operation of a failed batch its own transaction, so
+// that one that cannot be stored does not cause the others to be refused.
 func (c *Committer[Op, R]) retryAlone(b *batch[Op, R]) {
 	for i := range b.ops {
 		b.out[i] = Outcome[R]{}
@@ -191,11 +194,11 @@ func (c *Committer[Op, R]) retryAlone(b *batch[Op, R]) {
 	}
 }
 
-// fill takes what waits, within the limits of a batch.
+// fill takes waiting operations, within the limits of a batch.
 func (c *Committer[Op, R]) fill(b *batch[Op, R], first *request[Op, R]) {
 	b.members, b.ops = append(b.members[:0], first), b.ops[:0]
 	weight := first.weight
-	// Those who were just answered get the chance to submit again.
+	// Submitters that were just answered get the chance to submit again.
 	runtime.Gosched()
 fill:
 	for len(b.members) < c.limits.Batch && (c.limits.BatchBytes == 0 || weight < c.limits.BatchBytes) {

@@ -11,8 +11,8 @@ import (
 	"nems/internal/store"
 )
 
-// ledger is a commit function that keeps numbers. It works only while gate
-// lets it, and fails a whole batch that holds a negative number.
+// ledger is a commit function that keeps numbers. It works only while gate lets
+// it, and it fails any batch that contains a negative number.
 type ledger struct {
 	gate chan struct{} // nil: always open
 
@@ -166,7 +166,7 @@ func TestContextEndsTheWaitingNotTheCommit(t *testing.T) {
 		_, err := c.Submit(ctx, 1)
 		answer <- err
 	}()
-	l.gate <- struct{}{} // the commit is under way only when the operation was handed in
+	l.gate <- struct{}{} // the commit is under way only after the operation was handed in
 	cancel()
 	err := <-answer
 	if err != nil && (!errors.Is(err, store.ErrUnknown) || !errors.Is(err, context.Canceled)) {
@@ -217,8 +217,9 @@ func TestFailingMachineIsNotAskedAgain(t *testing.T) {
 	}
 }
 
-// Whatever is handed in, each operation that was answered without an error is
-// kept once, in order of its submitter, and no other.
+// TestKeptIsWhatWasAnswered checks that, whatever is handed in, each operation
+// answered without an error is kept once, in its submitter's order, and nothing
+// else is kept.
 func TestKeptIsWhatWasAnswered(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ops := rapid.SliceOfN(rapid.IntRange(-3, 20), 0, 60).Draw(t, "ops")

@@ -5,22 +5,23 @@ import (
 	"sync/atomic"
 )
 
-// CommitterStats are totals since the start, and the queue as of now.
+// CommitterStats holds totals since the start, and the present state of the queue.
 type CommitterStats struct {
-	Depth      int    // operations that wait
+	Depth      int    // operations that are waiting
 	Bytes      int64  // bytes that they and the present batch hold
 	Commits    uint64 // transactions
 	Operations uint64 // operations in them
 	Failed     uint64 // transactions rolled back
 	Refused    uint64 // operations answered ErrBusy
-	// Sizes counts transactions by their number of operations: Sizes[0] those
-	// of 1, Sizes[i] those of more than 2^(i-1) up to 2^i; the last the rest.
+	// Sizes counts transactions by their number of operations: Sizes[0] counts
+	// those of 1, Sizes[i] those of more than 2^(i-1) and up to 2^i, and the
+	// last element all larger ones.
 	Sizes [sizeBuckets]uint64
 }
 
 const sizeBuckets = 12
 
-// Stats returns the counters. They are read one after the other, not as of one
+// Stats returns the counters. They are read one after the other, not all at one
 // moment.
 func (c *Committer[Op, R]) Stats() CommitterStats {
 	s := CommitterStats{
@@ -33,8 +34,9 @@ func (c *Committer[Op, R]) Stats() CommitterStats {
 	return s
 }
 
-// Transactions is the number of them since the start, failed ones included. One
-// counts before those who wait for it hear of it.
+// Transactions returns the number of transactions since the start, failed ones
+// included. A transaction is counted before those who wait for it learn of its
+// outcome.
 func (c *Committer[Op, R]) Transactions() uint64 {
 	return c.counts.commits.Load() + c.counts.failed.Load()
 }

@@ -7,11 +7,11 @@ import (
 	"nems/internal/subscription"
 )
 
-// ErrPacked: bytes that PackCopies did not write.
+// ErrPacked says that bytes were not written by PackCopies.
 var ErrPacked = errors.New("packed copies cannot be read")
 
-// PackCopies writes copies one after the other: mailbox, number of
-// subscriptions and their ids, partner id behind its length.
+// PackCopies writes copies one after the other: the mailbox, the number of
+// subscriptions and their ids, and the partner id preceded by its length.
 func PackCopies(copies []subscription.Copy) []byte {
 	b := []byte{1} // version
 	for _, c := range copies {
@@ -26,8 +26,8 @@ func PackCopies(copies []subscription.Copy) []byte {
 	return b
 }
 
-// UnpackCopies reads up to max copies from offset on, and says where to go on;
-// 0 as offset means the start.
+// UnpackCopies reads up to max copies starting at offset, and returns the
+// offset at which to continue. Offset 0 means the start.
 func UnpackCopies(b []byte, offset, max int) (copies []subscription.Copy, next int, err error) {
 	if len(b) == 0 || b[0] != 1 || offset < 0 || offset > len(b) {
 		return nil, 0, ErrPacked
@@ -54,7 +54,7 @@ func UnpackCopies(b []byte, offset, max int) (copies []subscription.Copy, next i
 	return copies, len(b) - len(p.rest), nil
 }
 
-// packed reads from the front of rest; once it failed it yields zero values.
+// packed reads from the front of rest. After a failure it returns zero values.
 type packed struct {
 	rest   []byte
 	failed bool

@@ -17,11 +17,11 @@ type Creation struct {
 	Audit        audit.Entry
 }
 
-// Filing is a subscription as it is filed, with what is worked out before the
-// commit.
+// Filing is a subscription as it is filed, with everything that is worked out
+// before the commit.
 type Filing struct {
 	subscription.Subscription
-	Normal string // its criteria: equal ones have the same text
+	Normal string // its criteria; equal criteria have the same text
 	Hash   int64  // of the route key
 	Group  int64  // number of the SearchGroup
 	Same   int64  // equal for subscriptions that are duplicates of each other
@@ -38,8 +38,9 @@ func (c Creation) File(now time.Time) Filing {
 	return f
 }
 
-// ReadContacts reads the contacts of a subscription as its column holds them:
-// XML, or in older rows the codes of the organisations behind the owner's.
+// ReadContacts reads the contacts of a subscription from its column. The column
+// holds XML, or in older rows the codes of the organisations that follow the
+// owner's.
 func ReadContacts(column string, owner nhs.ODSCode) string {
 	if column == "" || strings.HasPrefix(column, "<") {
 		return column
@@ -51,8 +52,8 @@ func ReadContacts(column string, owner nhs.ODSCode) string {
 	return string(contacts)
 }
 
-// RouteCandidate is what matching finds of a subscription, packed: see
-// PackCandidate.
+// RouteCandidate returns, packed, the part of a subscription that matching
+// needs: see PackCandidate.
 func RouteCandidate(s *subscription.Subscription, mailbox int64) []byte {
 	return PackCandidate(subscription.Candidate{
 		Mailbox: mailbox, Key: s.Criteria.Key(), Ages: s.Criteria.Ages, Registration: s.Criteria.Registration,

@@ -6,7 +6,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// Rows from before the contacts were kept whole are read as they were meant.
+// TestReadContacts checks that rows from before the contacts were kept whole are still read
+// correctly.
 func TestReadContacts(t *testing.T) {
 	owner, other := string(subscription.OrganisationContact("RR8")), string(subscription.OrganisationContact("X26"))
 	for column, want := range map[string]string{"": "", "X26": owner + other, "X26 RR8": owner + other + owner, "<contact/>": "<contact/>"} {

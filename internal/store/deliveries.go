@@ -9,22 +9,24 @@ import (
 	"nems/internal/subscription"
 )
 
-// ErrClaimLost: another node has taken over the lane, or an operator has moved
-// the delivery. Nothing was stored.
+// ErrClaimLost says that another node has taken over the lane, or that an
+// operator has moved the delivery. Nothing was stored.
 var ErrClaimLost = errors.New("the claim is lost")
 
 // MostUncertain is how many deliveries of a lane become Uncertain when its claim
-// has lapsed. One of them may be on its way: not always the oldest, since older
-// ones are filed late after a deferral, or come back when an operator retries.
+// has lapsed. One of them may be on its way. It is not always the oldest,
+// because older deliveries are filed late after a deferral, or come back when an
+// operator retries them.
 const MostUncertain = 128
 
-// LongestPause is the longest that a lane is released for. One that is due later
-// than that was released by a clock that has been set back since: it is due, or
-// nothing would be sent until the clock is there again.
+// LongestPause is the longest time for which a lane is released. A lane that is
+// due later than that was released by a clock that has been set back since. It
+// counts as due now; otherwise nothing would be sent until the clock reached
+// that time.
 const LongestPause = time.Hour
 
 // Lane is the right to send to one remote mailbox until Expires, by the store's
-// clock. A claim that nobody released lapses then, and the next one bears a
+// clock. A claim that nobody released lapses then, and the next claim has a
 // higher generation.
 type Lane struct {
 	Mailbox    int64
@@ -32,14 +34,15 @@ type Lane struct {
 	Owner      string
 	Generation int64
 	Expires    time.Time
-	// Failures counts the attempts in a row that failed, for the backoff.
+	// Failures counts the failed attempts in a row, for the backoff.
 	Failures int
 }
 
 // Delivery is one copy of one event for one mailbox.
 type Delivery struct {
-	// ID names it to people and to the MESH (Mex-LocalID): opaque, the same for
-	// every repeat of a send; another one when an operator has it sent anew.
+	// ID identifies the delivery to people and to the MESH (Mex-LocalID). It is
+	// opaque, and the same for every repeat of a send. When an operator has the
+	// delivery sent anew, it gets another ID.
 	ID            string
 	Event         EventID
 	Accepted      time.Time // when the event was accepted
@@ -49,22 +52,22 @@ type Delivery struct {
 	Workflow      string
 	Size          int64
 	PartnerID     string
-	Subscriptions []subscription.ID // that asked for it
+	Subscriptions []subscription.ID // that selected the event
 
 	State State
 	At    time.Time // of the state; of acceptance while it waits
-	// Attempts counts sends, Refusals those that the MESH answered with an error
-	// of its own making. First is the moment of the first attempt.
+	// Attempts counts sends, and Refusals those that the MESH itself answered
+	// with an error. First is the moment of the first attempt.
 	Attempts, Refusals int
 	First              time.Time
-	// Uncertain: the MESH may have it although nobody said so.
+	// Uncertain means that the MESH may have it although no answer said so.
 	Uncertain bool
 	MESHID    string // the MESH's message id
 	// Why it is parked, withheld, undeliverable or still waiting.
 	ErrorCode, ErrorEvent, ErrorText string
 }
 
-// DeliveryColumns are what a row holds otherwise than a Delivery has it.
+// DeliveryColumns are the parts of a Delivery that its row holds in another form.
 type DeliveryColumns struct {
 	Asked []byte // the ids of the subscriptions, one after the other
 	Round int64  // how often it was sent anew
@@ -72,8 +75,8 @@ type DeliveryColumns struct {
 	Fault []byte
 }
 
-// Complete fills in what follows from the columns and the fields that are set,
-// Accepted among them.
+// Complete fills in the fields that follow from the columns and from the fields
+// that are already set. Accepted must be set.
 func (d *Delivery) Complete(c DeliveryColumns) error {
 	for asked := c.Asked; len(asked) >= 16; asked = asked[16:] {
 		d.Subscriptions = append(d.Subscriptions, subscription.ID(asked[:16]))
@@ -89,24 +92,24 @@ func (d *Delivery) Complete(c DeliveryColumns) error {
 	return err
 }
 
-// Move is what an operator does to a delivery that is in one of the states From.
+// Move is an operator's change to a delivery that is in one of the states From.
 type Move struct {
 	From []State
 	To   State
-	Anew bool // under another id: the MESH knows the earlier one
+	Anew bool // under another id, because the MESH knows the earlier one
 }
 
-// Takes tells whether the move is for a delivery in a state.
+// Takes reports whether the move applies to a delivery in a state.
 func (m Move) Takes(s State) bool { return slices.Contains(m.From, s) }
 
-// The moves. To Waiting it goes at once, with its attempts counted anew.
+// The moves. A delivery moved to Waiting is due at once, and its attempts are counted from zero.
 var (
 	Retry  = Move{From: []State{Parked}, To: Waiting}
 	Park   = Move{From: []State{Waiting}, To: Parked}
 	Resend = Move{From: []State{Sent, Acknowledged, Undeliverable}, To: Waiting, Anew: true}
 )
 
-// DeliveryReport is what a MESH reported of a message that it had accepted.
+// DeliveryReport is what a MESH reported about a message that it had accepted.
 type DeliveryReport struct {
 	LinkedID string // MESH's message id of what was sent
 	LocalID  string // ours
@@ -115,7 +118,7 @@ type DeliveryReport struct {
 	ErrorCode, ErrorEvent, ErrorText string
 }
 
-// DeepestBacklog is up to where what waits for a remote mailbox is counted.
+// DeepestBacklog is the number up to which a remote mailbox's waiting deliveries are counted.
 const DeepestBacklog = 10_000
 
 // Backlog is what waits for one remote mailbox.
@@ -135,5 +138,5 @@ type ParkedHere struct {
 // Uncollected is what a hosted mailbox has not collected.
 type Uncollected struct {
 	MailboxID string
-	Oldest    time.Time // when the first of it was accepted
+	Oldest    time.Time // when the oldest was accepted
 }

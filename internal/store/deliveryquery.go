@@ -8,8 +8,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// DeliveryQuery selects deliveries by mailbox and position. Fields that are
-// zero do not filter.
+// DeliveryQuery selects deliveries by mailbox and position. Zero fields do not
+// filter.
 type DeliveryQuery struct {
 	Mailbox      string
 	Subscription subscription.ID
@@ -17,28 +17,28 @@ type DeliveryQuery struct {
 	Code         string // event code
 	State        State
 	From, To     time.Time     // of acceptance: [From, To)
-	After        DeliveryPlace // a page continues behind it
+	After        DeliveryPlace // a page continues after it
 	Max          int
-	// Effort is how many rows and mailboxes a page looks at, at most; 0: as many as
-	// it takes.
+	// Effort is the highest number of rows and mailboxes that a page looks at; 0
+	// means no limit.
 	Effort int
 }
 
-// DeliveryPlace is where a delivery stands in the list of all of them.
+// DeliveryPlace is the place of a delivery in the list of all deliveries.
 type DeliveryPlace struct {
 	Mailbox int64
 	Event   EventID
 }
 
-// DeliveryPage is what a query selects, as far as it got.
+// DeliveryPage is what a query selected, as far as it got.
 type DeliveryPage struct {
 	Found []Delivery
-	// Next is where it ended before the end of the list; nil at the end. There may
-	// be nothing behind it.
+	// Next is where the page ended, if that was before the end of the list;
+	// otherwise it is nil. It is possible that nothing follows it.
 	Next *DeliveryPlace
 }
 
-// Span is the part of a mailbox that is to be read: its first rows, Max at most.
+// Span is the part of a mailbox that is to be read: its first rows, at most Max.
 type Span struct {
 	Box         Mailbox
 	First, Last EventID
@@ -48,8 +48,8 @@ type Span struct {
 // deliveryStep is how many rows are read at a time.
 const deliveryStep = 1000
 
-// Page puts a page together of mailboxes that stand in the order of their rows.
-// read yields the deliveries of a span, selected or not, in their order.
+// Page puts together a page from mailboxes that are in the order of their rows.
+// read returns the deliveries of a span, selected or not, in their order.
 func (q *DeliveryQuery) Page(t *Moments, boxes []Mailbox, read func(Span) ([]Delivery, error)) (page DeliveryPage, err error) {
 	effort := 0
 	for _, box := range boxes {
@@ -100,7 +100,7 @@ func (q *DeliveryQuery) span(t *Moments, box Mailbox) Span {
 	return s
 }
 
-// Selects tells whether a delivery within a span is wanted.
+// Selects reports whether the query selects a delivery within a span.
 func (q *DeliveryQuery) Selects(d *Delivery) bool {
 	return (q.State == "" || q.State == d.State) && (q.Code == "" || q.Code == d.Code) &&
 		(q.Subscription.IsZero() || slices.Contains(d.Subscriptions, q.Subscription))

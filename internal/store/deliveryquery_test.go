@@ -11,8 +11,9 @@ import (
 	"nems/internal/subscription"
 )
 
-// Pages that follow each other, of any size, hold each delivery once and in
-// order: those of the mailboxes 1 to 3 at the positions that a query is about.
+// TestPagesFollowEachOther checks that consecutive pages, of any size, hold
+// each delivery once and in order: those of the mailboxes 1 to 3 at the
+// positions that a query selects.
 func TestPagesFollowEachOther(t *testing.T) {
 	nine := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	var boxes []store.Mailbox
@@ -48,7 +49,7 @@ func TestPagesFollowEachOther(t *testing.T) {
 	}
 }
 
-// pagesOf puts all pages of a query together.
+// pagesOf returns the deliveries of all pages of a query.
 func pagesOf(t *testing.T, q store.DeliveryQuery, boxes []store.Mailbox, all []store.Delivery) (got []store.Delivery) {
 	t.Helper()
 	for range 3*len(all) + 10 {

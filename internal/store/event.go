@@ -7,19 +7,19 @@ import (
 	"nems/internal/nhs"
 )
 
-// Event is an event as it was accepted, as far as its delivery needs it:
-// nothing has to be read out of the message again.
+// Event is an accepted event with everything that its delivery needs, so that
+// nothing has to be read from the message again.
 type Event struct {
 	Message []byte // as published
-	// Patient is Acceptance.Patient; nil where a version of this program
-	// accepted the event that did not note it.
+	// Patient is Acceptance.Patient. It is nil for an event accepted by a
+	// version of this program that did not record it.
 	Patient *nhs.NHSNumber
 }
 
-// nobody is what the column of an event about nobody holds.
+// nobody is the value of the column for an event without a patient.
 const nobody = -1
 
-// PackPatient makes a patient's number what a column holds.
+// PackPatient returns a patient's number as a column holds it.
 func PackPatient(n nhs.NHSNumber) int64 {
 	packed, err := strconv.ParseInt(n.Digits(), 10, 64)
 	if err != nil {
@@ -28,21 +28,22 @@ func PackPatient(n nhs.NHSNumber) int64 {
 	return packed
 }
 
-// UnpackPatient reads what PackPatient made. What it cannot have made is
-// ErrDamaged.
+// UnpackPatient reads what PackPatient wrote. It returns ErrDamaged for
+// anything else.
 func UnpackPatient(packed int64) (*nhs.NHSNumber, error) {
 	if packed == nobody {
 		return new(nhs.NHSNumber), nil
 	}
 	n, err := nhs.ParseNHSNumber(fmt.Sprintf("%010d", packed))
 	if err != nil {
-		return nil, fmt.Errorf("%w: the number of its patient is none", ErrDamaged)
+		return nil, fmt.Errorf("%w: its patient number is not valid", ErrDamaged)
 	}
 	return &n, nil
 }
 
-// KnownPatient is what a column holds; zero for nobody, and for what is absent
-// or damaged: reading the event (UnpackPatient) tells of that.
+// KnownPatient returns the patient's number that a column holds. It is zero for
+// an event without a patient, and for a column that is absent or damaged:
+// UnpackPatient, which reads the event, reports those.
 func KnownPatient(packed *int64) nhs.NHSNumber {
 	if packed == nil {
 		return nhs.NHSNumber{}
@@ -54,12 +55,13 @@ func KnownPatient(packed *int64) nhs.NHSNumber {
 	return *n
 }
 
-// PatientChanges are a page of the events that change patients' records.
+// PatientChanges is a page of the events that change patients' records.
 type PatientChanges struct {
 	Events []EventID
-	// Next is where the next page begins; 0 where this is the last.
+	// Next is where the next page begins; 0 if this is the last.
 	Next int64
-	// Mark is where to begin another time. Some of the page may then come again:
-	// those before which others may still be on their way to their commit.
+	// Mark is where to begin another time. A part of this page may then appear
+	// again, because events with lower positions may still be waiting for their
+	// commit.
 	Mark int64
 }

@@ -2,8 +2,8 @@ package store
 
 import "encoding/json"
 
-// fault is why a copy was given up, or goes on waiting. Stores keep it as JSON
-// under the names of the fields.
+// fault is why a copy was given up, or why it continues to wait. Stores keep it
+// as JSON under the names of the fields.
 type fault struct{ LinkedID, ErrorCode, ErrorEvent, ErrorText string }
 
 func (f fault) pack() []byte {
@@ -19,13 +19,13 @@ func unpackFault(b []byte) (f fault, err error) {
 	return f, err
 }
 
-// Fault is what a store keeps of why a message was given up.
+// Fault returns what a store keeps about why a message was given up.
 func (m *Message) Fault() []byte {
 	return fault{m.LinkedID, m.ErrorCode, m.ErrorEvent, m.ErrorText}.pack()
 }
 
-// Fault is what a store keeps of what went wrong with a delivery; nil for
-// nothing.
+// Fault returns what a store keeps about what went wrong with a delivery; nil
+// if nothing did.
 func (d *Delivery) Fault() []byte {
 	if d.ErrorCode == "" && d.ErrorText == "" {
 		return nil
@@ -33,7 +33,7 @@ func (d *Delivery) Fault() []byte {
 	return fault{d.MESHID, d.ErrorCode, d.ErrorEvent, d.ErrorText}.pack()
 }
 
-// Fault is what a store keeps of what was reported.
+// Fault returns what a store keeps about what was reported.
 func (r *DeliveryReport) Fault() []byte {
 	return fault{r.LinkedID, r.ErrorCode, r.ErrorEvent, r.ErrorText}.pack()
 }

@@ -7,7 +7,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// MessageType tells data from reports (MESH API, mex-messagetype).
+// MessageType distinguishes data from reports (MESH API, mex-messagetype).
 type MessageType string
 
 // The message types.
@@ -17,9 +17,9 @@ const (
 )
 
 // Message is one message in a mailbox: the copy of an event, something that
-// another mailbox sent, or a report. Position orders a mailbox and, with the
-// mailbox, identifies the message; the MESH message id is derived from it.
-// Stores keep some of it as JSON under the names of the fields.
+// another mailbox sent, or a report. Position orders the messages of a mailbox
+// and, with the mailbox, identifies the message. The MESH message id is derived
+// from it. Stores keep some of the fields as JSON under their names.
 type Message struct {
 	Position  EventID     `json:",omitzero"`
 	Sent      time.Time   `json:"-"`         // when it came, by its position
@@ -28,7 +28,7 @@ type Message struct {
 	Recipient string      `json:",omitzero"`
 	Workflow  string      `json:",omitzero"`
 	Type      MessageType `json:",omitzero"`
-	Status    State       `json:"-"` // a column has it
+	Status    State       `json:"-"` // kept in a column
 	StatusAt  time.Time   `json:",omitzero"`
 	// LocalID, PartnerID, Subject, FileName and the rest are the mex- headers
 	// of the send, "" when absent. For an event's copy the store fills them.
@@ -52,15 +52,15 @@ type Message struct {
 	ErrorCode  string `json:",omitzero"`
 	ErrorEvent string `json:",omitzero"`
 	ErrorText  string `json:",omitzero"`
-	// EventCode is set for the copy of an event; the body then lies with the
-	// event and is checked against its SHA-256 before it is handed out.
+	// EventCode is set for the copy of an event. The body is then stored with
+	// the event, and its SHA-256 is checked before it is handed out.
 	EventCode string `json:",omitzero"`
-	// Patient is whom the copied event is about, for the audit. DB.Chunk alone
-	// fills it in: it reads the event. Zero: nobody, or not known.
+	// Patient is the patient of the copied event, for the audit. Only DB.Chunk,
+	// which reads the event, fills it in. Zero means nobody, or not known.
 	Patient nhs.NHSNumber `json:"-"`
 }
 
-// Copy is the copy of an event as a row has it.
+// Copy is the copy of an event as its row holds it.
 type Copy struct {
 	Event     EventID
 	Code      string // event code
@@ -72,8 +72,8 @@ type Copy struct {
 	Fault     []byte
 }
 
-// Message is the copy of an event that was accepted at a moment, as its mailbox
-// sees it.
+// Message returns the copy of an event that was accepted at a moment, as its
+// mailbox sees it.
 func (c Copy) Message(o *Options, accepted time.Time, to Mailbox) (Message, error) {
 	m := Message{
 		Position: c.Event, Sent: accepted, Mailbox: to.Row, Sender: o.Sender, Recipient: to.ID, SenderODS: o.SenderODS, RecipientODS: to.ODS,
@@ -97,7 +97,7 @@ type InboxQuery struct {
 	Max     int
 }
 
-// Listed is an unread message as a page has it.
+// Listed is an unread message as a page lists it.
 type Listed struct {
 	Position EventID
 	Workflow string

@@ -8,34 +8,36 @@ import (
 )
 
 // maxLead is how far the clock may be behind the last position before a store
-// begins a new Shift: longer than the clocks of nodes differ.
+// begins a new Shift. It is longer than the difference between the clocks of
+// nodes.
 const maxLead = time.Minute
 
-// farthest is the last position that follows the clock: there are none for
-// moments after 2041. Beyond, positions rise by one step each, and lag by maxLag
-// before a store begins a new Shift.
+// farthest is the last position that follows the clock, because there are no
+// positions for moments after 2041. Beyond it, positions rise by one step each,
+// and lag by up to maxLag before a store begins a new Shift.
 var farthest = PositionAt(time.Date(2039, time.January, 1, 0, 0, 0, 0, time.UTC))
 
 const maxLag = 24 * time.Hour
 
-// Shift tells that the clock was set: from a position on, positions differ from
-// the moments at which they are handed out, so that they go on rising.
+// Shift records that the clock was set. From a position on, positions differ
+// from the moments at which they are handed out, so that they continue to rise.
 type Shift struct {
-	First EventID       // the first position that it is about
-	Ahead time.Duration // by which positions lead from there on; negative where they lag
+	First EventID       // the first position that it applies to
+	Ahead time.Duration // by which positions lead from there on; negative if they lag
 	At    time.Time     // when it was seen: nothing before First happened later
 }
 
-// Log tells the operator of it.
+// Log reports it to the operator.
 func (s Shift) Log(log *slog.Logger) {
 	log.Warn("the clock was set: events are ordered as before, and their moments are the clock's", "positions lead by", s.Ahead.Round(time.Second), "at", s.At)
 }
 
-// Moments say which position belongs to which moment. Mostly a position holds
-// its moment. Where the clock was set, the positions from there on lead by
-// Shift.Ahead, and what was accepted while the clock was fast counts as accepted
-// when it was put right. So moments rise with positions, and a time that never
-// was has no consequence. The zero value has no shifts. Safe for concurrent use.
+// Moments says which position belongs to which moment. Usually a position
+// contains its moment. After the clock was set, the positions lead by
+// Shift.Ahead, and everything accepted while the clock was fast counts as
+// accepted when it was put right. So moments rise with positions, and a wrong
+// time that the clock showed has no lasting effect. The zero value has no
+// shifts. It is safe for concurrent use.
 type Moments struct{ shifts atomic.Pointer[[]Shift] }
 
 // Set replaces the shifts, which are in the order of their positions.
@@ -49,7 +51,7 @@ func (m *Moments) Set(all []Shift) {
 	m.shifts.Store(&all)
 }
 
-// all are the shifts, which must not be changed.
+// all returns the shifts, which must not be changed.
 func (m *Moments) all() []Shift {
 	if all := m.shifts.Load(); all != nil {
 		return *all
@@ -57,7 +59,7 @@ func (m *Moments) all() []Shift {
 	return nil
 }
 
-// Ahead is by how much positions lead now.
+// Ahead returns by how much positions lead now.
 func (m *Moments) Ahead() time.Duration {
 	all := m.all()
 	if len(all) == 0 {
@@ -66,7 +68,7 @@ func (m *Moments) Ahead() time.Duration {
 	return all[len(all)-1].Ahead
 }
 
-// Of is when a position was handed out, to the microsecond.
+// Of returns when a position was handed out, to the microsecond.
 func (m *Moments) Of(p EventID) time.Time {
 	at, all := p.clock(), m.all()
 	next := 0
@@ -82,7 +84,7 @@ func (m *Moments) Of(p EventID) time.Time {
 	return at
 }
 
-// Position is the first position at or after a moment, 0 for the zero time.
+// Position returns the first position at or after a moment, 0 for the zero time.
 func (m *Moments) Position(at time.Time) EventID {
 	if at.IsZero() {
 		return 0
@@ -103,8 +105,8 @@ func (m *Moments) Position(at time.Time) EventID {
 	return p
 }
 
-// Next is the position for a moment, behind the last one that was handed out;
-// step is how far positions lie apart.
+// Next returns the position for a moment, after the last one that was handed
+// out. step is the distance between positions.
 func (m *Moments) Next(now time.Time, last, step EventID) EventID {
 	next, least := PositionAt(now.Add(m.Ahead())), last/step*step+step
 	if next > farthest {
@@ -113,8 +115,8 @@ func (m *Moments) Next(now time.Time, last, step EventID) EventID {
 	return max(next, least)
 }
 
-// Adrift returns the shifts with one more where the clock is so far from the last
-// position that it must have been set; nil where it is not.
+// Adrift returns the shifts with one more if the clock is so far from the last
+// position that it must have been set; otherwise nil.
 func (m *Moments) Adrift(now time.Time, last, step EventID) []Shift {
 	now = now.Truncate(time.Microsecond)
 	lead := last.clock().Sub(now) - m.Ahead()

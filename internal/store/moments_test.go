@@ -7,9 +7,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMomentsRise: however often the clock is set, positions and their moments
-// rise, no moment lies ahead of the clock that is right, and Position is the
-// inverse of Of.
+// TestMomentsRise checks that, however often the clock is set, positions and
+// their moments rise, no moment is ahead of the right clock, and Position is
+// the inverse of Of.
 func TestMomentsRise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const step = 1 << 12

@@ -11,35 +11,35 @@ import (
 type Options struct {
 	// Now is the clock of business time: positions, ends and retention.
 	Now func() time.Time
-	// Settled is the moment by which housekeeping ends and removes what has an age:
-	// that of a clock that may be wrong is not later than what is beyond doubt.
-	// Default: Now.
+	// Settled is the moment by which housekeeping ends subscriptions and removes
+	// old rows. If the clock may be wrong, it is not later than the time that is
+	// certain. Default: Now.
 	Settled func() time.Time
-	// Steady tells how much time has passed since some moment, whatever Now is set
-	// to. Default: what Now says.
+	// Steady returns how much time has passed since some fixed moment, whatever
+	// Now is set to. Default: what Now says.
 	Steady func() time.Duration
-	// Log gets what housekeeping cannot report to anybody; it holds no
-	// patient's data. Default: nothing.
+	// Log receives what housekeeping cannot report to anybody. It gets no
+	// patient data. Default: nothing is logged.
 	Log *slog.Logger
 	// Sender is the mailbox id that copies of events come from, and SenderODS
-	// its organisation; default X26NEMS and X26.
+	// its organisation. Default: X26NEMS and X26.
 	Sender    string
 	SenderODS nhs.ODSCode
-	// Retention is how long a delivered event stays, and a sent message;
-	// default 30 days. Expiry is when a message counts as not collected;
-	// default 5 days (MESH API).
+	// Retention is how long a delivered event and a sent message are kept;
+	// default 30 days. Expiry is after how long a message counts as not
+	// collected; default 5 days (MESH API).
 	Retention time.Duration
 	Expiry    time.Duration
-	// NonceWindow is how long a nonce is remembered at least; default 5 hours,
-	// which covers the two hours either way of a MESH token.
+	// NonceWindow is the shortest time that a nonce is remembered. The default,
+	// 5 hours, covers the two hours either way that a MESH token may differ.
 	NonceWindow time.Duration
-	// Queue is how many operations may wait, default 2,048; QueueBytes how much
-	// they hold, default 64 MiB.
+	// Queue is how many operations may wait, default 2,048; QueueBytes is how
+	// many bytes they may hold, default 64 MiB.
 	Queue      int
 	QueueBytes int
 	// Quotas limit what is stored for one owner.
 	Quotas Quotas
-	// Housekeeping is the pause between rounds of it, and AuditDelay how long
+	// Housekeeping is the pause between its rounds, and AuditDelay is how long
 	// an entry that was only recorded waits for a commit to join.
 	Housekeeping time.Duration // default 1 s
 	AuditDelay   time.Duration // default 500 ms

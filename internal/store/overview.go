@@ -6,8 +6,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// Overview is the state of the service at one moment, for people to look at.
-// It holds nothing about patients. No part of it is made by counting a table.
+// Overview is the state of the service at one moment, for people to look at. It
+// holds nothing about patients. No part of it is made by counting a table.
 type Overview struct {
 	Events        Figure // kept
 	Subscriptions Figure // that have not ended
@@ -17,15 +17,15 @@ type Overview struct {
 	MoreMailboxes bool
 }
 
-// What an overview looks at: MostBoxes mailboxes, and MostWaiting of what waits
-// in each.
+// The limits of an overview: it looks at MostBoxes mailboxes, and at
+// MostWaiting of the waiting messages in each.
 const (
 	MostBoxes   = 100
 	MostWaiting = 500
 )
 
-// Figure is how many there are of something, as far as that is known without
-// counting all of it.
+// Figure is a number of things, as far as it is known without counting all of
+// them.
 type Figure struct {
 	N       int64
 	About   bool // an estimate
@@ -40,7 +40,7 @@ type EventSummary struct {
 	Kind      string
 	Publisher nhs.ASID
 	Copies    int
-	Withheld  bool // the patient's record is flagged: nothing flows
+	Withheld  bool // the patient's record is flagged: nothing is delivered
 }
 
 // MailboxSummary is one mailbox and what waits in it.
@@ -53,8 +53,8 @@ type MailboxSummary struct {
 	Oldest  time.Time // zero when nothing waits
 }
 
-// List puts mailboxes, of which one more than MostBoxes was read if there is, on
-// the overview, and adds up what waits in them.
+// List puts mailboxes on the overview, and adds up what waits in them. The
+// caller reads one more than MostBoxes if there is one.
 func (o *Overview) List(boxes []MailboxSummary) {
 	o.MoreMailboxes = len(boxes) > MostBoxes
 	o.Mailboxes = boxes[:min(len(boxes), MostBoxes)]

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// MaxPiece is the most bytes of a body or a chunk in one row.
+// MaxPiece is the largest number of bytes of a body or a chunk in one row.
 const MaxPiece = 256 << 10
 
-// BodyGrace is how long the body of a message stays after it was collected: a
-// download may be under way. No other begins: it "cannot be downloaded again"
-// (MESH API).
+// BodyGrace is how long the body of a message stays after the message was
+// collected, because a download may be under way. No new download can begin:
+// the message "cannot be downloaded again" (MESH API).
 const BodyGrace = time.Minute
 
-// Pieces yields a body by pieces of at most MaxPiece, at least one.
+// Pieces yields a body in pieces of at most MaxPiece, at least one.
 func Pieces(body []byte) iter.Seq2[int, []byte] {
 	return func(yield func(int, []byte) bool) {
 		for n := 0; n == 0 || len(body) > 0; n++ {
@@ -28,10 +28,10 @@ func Pieces(body []byte) iter.Seq2[int, []byte] {
 	}
 }
 
-// ReadPieces hands what r yields to put by pieces of at most MaxPiece, at least
-// one, each in memory of its own: a committer may still hold it when put has
-// returned. It says how many pieces and bytes they were. The error of r is
-// wrapped.
+// ReadPieces reads r in pieces of at most MaxPiece, at least one, and hands
+// them to put. Each piece has its own memory, because a committer may still
+// hold it after put has returned. ReadPieces returns the number of pieces and
+// of bytes. The error of r is wrapped.
 func ReadPieces(r io.Reader, put func(n int, piece []byte) error) (pieces int, size int64, err error) {
 	for {
 		piece, err := io.ReadAll(io.LimitReader(r, MaxPiece))
@@ -51,7 +51,7 @@ func ReadPieces(r io.Reader, put func(n int, piece []byte) error) (pieces int, s
 }
 
 // WritePieces writes the pieces of a chunk to w, one after the other. read
-// returns one of them, and how many there are.
+// returns one of them, and the number of pieces.
 func WritePieces(w io.Writer, read func(n int) (piece []byte, pieces int, err error)) error {
 	for n := 0; ; n++ {
 		piece, pieces, err := read(n)

@@ -10,8 +10,8 @@ import (
 	"nems/internal/store"
 )
 
-// Whatever the size, pieces are full but the last, at least one, and come
-// together again.
+// TestPieces checks that for any size all pieces except the last are full, that
+// there is at least one, and that they add up to the body.
 func TestPieces(t *testing.T) {
 	for _, size := range []int{0, 1, store.MaxPiece - 1, store.MaxPiece, store.MaxPiece + 1, 3 * store.MaxPiece, 3*store.MaxPiece + 7} {
 		body := make([]byte, size)

@@ -7,29 +7,29 @@ import (
 	"time"
 )
 
-// lastMoment is the latest that a position can hold, in 2041.
+// lastMoment is the latest moment that a position can hold, in 2041.
 const lastMoment = math.MaxInt64 >> 12
 
-// PositionAt is the first position that holds a moment. Which position belongs to
-// a moment, Moments say.
+// PositionAt returns the first position that contains a moment. See Moments for
+// the position that belongs to a moment.
 func PositionAt(t time.Time) EventID { return EventID(min(t.UnixMicro(), lastMoment) << 12) }
 
-// day is what partitions are cut by, in microseconds.
+// day is the length of a partition, in microseconds.
 const day = int64(24 * time.Hour / time.Microsecond)
 
-// DayOf numbers the days of positions, in UTC from 1970 on.
+// DayOf returns the number of a position's day, in UTC counted from 1970.
 func DayOf(p EventID) int64 { return int64(p>>12) / day }
 
-// DayStart is the first position of a day.
+// DayStart returns the first position of a day.
 func DayStart(number int64) EventID { return EventID(number * day << 12) }
 
-// DeliveryID names one copy of an event: opaque to others, the same whenever
-// it is sent (Mex-LocalID).
+// DeliveryID identifies one copy of an event. It is opaque to others, and the
+// same whenever the copy is sent (Mex-LocalID).
 func DeliveryID(p EventID, mailbox int64) string {
 	return strconv.FormatInt(int64(p), 36) + "-" + strconv.FormatInt(mailbox, 36)
 }
 
-// ParseDeliveryID is the inverse of DeliveryID, with or without a round.
+// ParseDeliveryID is the inverse of DeliveryID. It accepts ids with and without a round.
 func ParseDeliveryID(id string) (position EventID, mailbox int64, ok bool) {
 	parts := strings.Split(id, "-")
 	if len(parts) < 2 || len(parts) > 3 {

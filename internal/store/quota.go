@@ -5,18 +5,18 @@ import (
 	"sync/atomic"
 )
 
-// Quota is a bound on what is stored for one owner. Its numbers are stored:
+// Quota is a limit on what is stored for one owner. Its numbers are stored:
 // never renumber.
 type Quota int64
 
-// The quotas. A subscription lives until it is deleted, or has ended and
-// housekeeping has seen it. What waits in a mailbox are messages that somebody
-// sent to it, uploads that are not complete included. Copies of events are owed
-// to the mailbox: they are neither counted nor refused.
+// The quotas. A subscription counts until it is deleted, or until it has ended
+// and housekeeping has noticed. The messages that wait in a mailbox are those
+// that somebody sent to it, incomplete uploads included. Copies of events are
+// owed to the mailbox: they are neither counted nor refused.
 const (
-	SystemQuota       Quota = 1 // subscriptions of an ASID that live
-	OrganisationQuota Quota = 2 // subscriptions of an ODS code that live
-	RouteQuota        Quota = 3 // subscriptions under one route key for one mailbox that live
+	SystemQuota       Quota = 1 // live subscriptions of an ASID
+	OrganisationQuota Quota = 2 // live subscriptions of an ODS code
+	RouteQuota        Quota = 3 // live subscriptions under one route key for one mailbox
 	MessagesQuota     Quota = 4 // messages that wait in a mailbox
 	BytesQuota        Quota = 5 // their bytes, as they were sent
 )
@@ -24,11 +24,11 @@ const (
 // AllQuotas lists the quotas.
 var AllQuotas = [...]Quota{SystemQuota, OrganisationQuota, RouteQuota, MessagesQuota, BytesQuota}
 
-// OwnersQuotas are those whose use is kept by owner. Under a route key the index
-// is counted.
+// OwnersQuotas are the quotas whose use is kept by owner. For a route key, the
+// rows of the index are counted instead.
 var OwnersQuotas = [...]Quota{SystemQuota, OrganisationQuota, MessagesQuota, BytesQuota}
 
-// NamedQuota finds one of OwnersQuotas by its name.
+// NamedQuota returns one of OwnersQuotas by its name.
 func NamedQuota(name string) (Quota, bool) {
 	for _, q := range OwnersQuotas {
 		if q.String() == name {
@@ -38,7 +38,7 @@ func NamedQuota(name string) (Quota, bool) {
 	return 0, false
 }
 
-// String names the quota in metrics and in the operators' API.
+// String returns the name of the quota in metrics and in the operators' API.
 func (q Quota) String() string {
 	switch q {
 	case SystemQuota:
@@ -55,8 +55,8 @@ func (q Quota) String() string {
 	return "unknown"
 }
 
-// Quotas are the most that each owner may have. The zero value of a field means
-// its default, a negative one no limit.
+// Quotas are the highest uses allowed for each owner. A zero field means its
+// default, a negative one means no limit.
 type Quotas struct {
 	System       int64 // default 2 million
 	Organisation int64 // default 2 million
@@ -75,7 +75,7 @@ func (q Quotas) WithDefaults() Quotas {
 	return q
 }
 
-// Of returns the limit of a quota; negative: there is none.
+// Of returns the limit of a quota; negative means that there is none.
 func (q Quotas) Of(quota Quota) int64 {
 	switch quota {
 	case SystemQuota:
@@ -92,7 +92,7 @@ func (q Quotas) Of(quota Quota) int64 {
 	return -1
 }
 
-// QuotaError: the owner would have more than it may. Nothing was stored.
+// QuotaError says that the owner would exceed its quota. Nothing was stored.
 type QuotaError struct {
 	Quota Quota
 	Limit int64
@@ -102,19 +102,19 @@ func (e *QuotaError) Error() string {
 	return fmt.Sprintf("the quota of %d %s is used up", e.Limit, e.Quota)
 }
 
-// QuotaUse is what one owner has of what a quota limits.
+// QuotaUse is how much of a quota one owner uses.
 type QuotaUse struct {
 	Quota Quota
 	Owner string // an ASID, an ODS code or the id of a mailbox
 	Used  int64
 }
 
-// QuotaQuery selects uses: those of an owner, or of the Max owners with the most.
+// QuotaQuery selects uses: those of one owner, or those of the Max owners with the highest use.
 type QuotaQuery struct {
 	Quota Quota  // one of OwnersQuotas
 	Owner string // "" means all; the ids of mailboxes are compared without regard to case
 	Max   int
-	// AfterUsed and AfterOwner continue behind the last one of a page.
+	// AfterUsed and AfterOwner continue after the last use of a page.
 	AfterUsed  int64
 	AfterOwner string
 }
@@ -126,21 +126,21 @@ type QuotaDrift struct {
 	Short int64  // to be added to the counter
 }
 
-// QuotaGuard holds what is to be stored against quotas, and counts what it
-// refuses. Safe for concurrent use.
+// QuotaGuard checks what is to be stored against the quotas, and counts what it
+// refuses. It is safe for concurrent use.
 type QuotaGuard struct {
 	Quotas
 	refused [len(AllQuotas)]atomic.Uint64
 }
 
-// Allows tells whether an owner that has used so much can have more.
+// Allows reports whether an owner that already uses used can have more.
 func (g *QuotaGuard) Allows(quota Quota, used, more int64) bool {
 	limit := g.Of(quota)
 	return limit < 0 || more <= 0 || used+more <= limit
 }
 
-// Room returns a *QuotaError, and counts it, when an owner that has used so much
-// cannot have more.
+// Room returns a *QuotaError, and counts it, when an owner that already uses
+// used cannot have more.
 func (g *QuotaGuard) Room(quota Quota, used, more int64) error {
 	if g.Allows(quota, used, more) {
 		return nil
@@ -154,5 +154,5 @@ func (g *QuotaGuard) Refuse(quota Quota) error {
 	return &QuotaError{Quota: quota, Limit: g.Of(quota)}
 }
 
-// Refused counts what was refused because of a quota.
+// Refused returns how often something was refused because of a quota.
 func (g *QuotaGuard) Refused(quota Quota) uint64 { return g.refused[quota-1].Load() }

@@ -9,19 +9,19 @@ import (
 	"nems/internal/audit"
 )
 
-// maxRecords limits the entries that wait for a commit. A quarter of them is for
-// what is under way when there is no Room any more; a quarter that waits asks for
-// a commit at once.
+// maxRecords limits the entries that wait for a commit. A quarter of it is
+// reserved for requests that are under way when Room is no longer available. When
+// a quarter is waiting, a commit is due at once.
 const (
 	maxRecords  = 16384
 	roomRecords = maxRecords / 4 * 3
 	dueRecords  = maxRecords / 4
-	// shareRecords are for one mailbox, so that its callers leave the others room.
+	// shareRecords is the limit for one mailbox, so that its callers leave room for the others.
 	shareRecords = roomRecords / 2
 )
 
-// Records are audit entries that tell of no change: they join the next commit.
-// The zero value is empty. Safe for concurrent use.
+// Records are audit entries that do not belong to a change; they join the next
+// commit. The zero value is empty. It is safe for concurrent use.
 type Records struct {
 	mu      sync.Mutex
 	waiting []audit.Sealed
@@ -30,7 +30,8 @@ type Records struct {
 	many    chan struct{}  // so many wait that a commit is due
 }
 
-// Add has an entry wait for a commit. Beyond a limit only their number is kept.
+// Add adds an entry to those that wait for a commit. Beyond a limit only the number of further
+// entries is kept.
 func (r *Records) Add(e audit.Entry) {
 	sealed := audit.Seal(e)
 	r.mu.Lock()
@@ -47,14 +48,14 @@ func (r *Records) Add(e audit.Entry) {
 	if len(r.waiting)%dueRecords == 0 {
 		select {
 		case r.muchWaits() <- struct{}{}:
-		default: // it is known already
+		default: // a commit has been requested already
 		}
 	}
 }
 
 // Room returns ErrBusy while so many entries wait that those of further callers
-// of a mailbox might find no room: the commits have stopped, or cannot follow, or
-// the mailbox has had its share.
+// of a mailbox might find no room. Then the commits have stopped or are too slow,
+// or the mailbox has had its share.
 func (r *Records) Room(mailbox string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,7 +65,7 @@ func (r *Records) Room(mailbox string) error {
 	return nil
 }
 
-// Take returns what waits, for a commit to take along.
+// Take returns the waiting entries, for a commit to include.
 func (r *Records) Take() []audit.Sealed {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -73,16 +74,16 @@ func (r *Records) Take() []audit.Sealed {
 	return out
 }
 
-// PutBack puts entries before those that wait, limit or not: their commit failed.
+// PutBack puts entries whose commit failed before those that wait, even beyond the limit.
 func (r *Records) PutBack(entries []audit.Sealed) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting = append(entries, r.waiting...)
 }
 
-// Follow sees to it that entries do not wait for a commit for ever: it calls
-// flush, which is to commit what waits, whenever something does, every so often,
-// at once when it is much, and when ctx ends.
+// Follow makes sure that entries do not wait for ever. While entries wait it
+// calls flush, which commits them: at regular intervals, at once when there are
+// many, and when ctx ends.
 func (r *Records) Follow(ctx context.Context, every time.Duration, now func() time.Time, flush func(context.Context)) {
 	tick, many := time.NewTicker(every), r.follow()
 	defer tick.Stop()
@@ -103,7 +104,8 @@ func (r *Records) Follow(ctx context.Context, every time.Duration, now func() ti
 	}
 }
 
-// muchWaits is where Follow hears of it, also of what came before it began.
+// muchWaits returns the channel that tells Follow to commit at once, also because of entries that
+// came before it began.
 func (r *Records) muchWaits() chan struct{} {
 	if r.many == nil {
 		r.many = make(chan struct{}, 1)
@@ -117,7 +119,7 @@ func (r *Records) follow() <-chan struct{} {
 	return r.muchWaits()
 }
 
-// due tells whether entries wait, among them one for those that found no room.
+// due reports whether entries wait. It adds an entry for those that found no room.
 func (r *Records) due(now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

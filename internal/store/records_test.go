@@ -10,8 +10,9 @@ import (
 	"nems/internal/store"
 )
 
-// What waits is committed at once when it is much, not at the next tick: a busy
-// service would otherwise run out of room between two of them.
+// TestManyRecordsAreCommittedAtOnce checks that many waiting entries are
+// committed at once, not at the next tick. Otherwise a busy service would run
+// out of room between two ticks.
 func TestManyRecordsAreCommittedAtOnce(t *testing.T) {
 	var r store.Records
 	ctx, stop := context.WithCancel(t.Context())
@@ -31,7 +32,8 @@ func TestManyRecordsAreCommittedAtOnce(t *testing.T) {
 	<-ended
 }
 
-// Entries whose commit failed count against the room, and are not lost.
+// TestNoRoomWhileCommitsFail checks that entries whose commit failed count against the room, and
+// are not lost.
 func TestNoRoomWhileCommitsFail(t *testing.T) {
 	var r store.Records
 	n := 0
@@ -51,7 +53,8 @@ func TestNoRoomWhileCommitsFail(t *testing.T) {
 	}
 }
 
-// One mailbox whose reads nobody commits leaves the others room.
+// TestOneMailboxHasAShareOfTheRoom checks that a mailbox whose reads nobody commits leaves room for
+// the others.
 func TestOneMailboxHasAShareOfTheRoom(t *testing.T) {
 	var r store.Records
 	n := 0

@@ -8,8 +8,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// Refused is a request that was refused, kept for a while so that its sender can be
-// told why. It holds no patient's data: diagnostics never do.
+// Refused is a refused request, kept for a while so that its sender can be told the
+// reason. It holds no patient data: diagnostics never do.
 type Refused struct {
 	N           int64 // the store's number: rises with time
 	At          time.Time
@@ -35,27 +35,27 @@ type RefusedQuery struct {
 }
 
 const (
-	// maxRefused is how many refusals wait to be kept; beyond, they are only counted
-	// by the audit. So a flood of them costs no more than the disk can take.
+	// maxRefused is how many refusals may wait to be kept. Any more are only
+	// recorded in the audit, so that a flood of refusals does not overload the disk.
 	maxRefused = 256
-	// shareRefused are for one system, so that the others' are kept too.
+	// shareRefused is the limit for one system, so that the refusals of others are kept too.
 	shareRefused = maxRefused / 4
 	// MostReason is how many bytes of a Reason are kept.
 	MostReason = 4 << 10
 )
 
-// Refusals are those that wait to be kept. Safe for concurrent use.
+// Refusals are the refused requests that wait to be kept. It is safe for concurrent use.
 type Refusals struct {
 	mu      sync.Mutex
 	waiting []Refused
-	of      map[nhs.ASID]int // how many wait of a system
+	of      map[nhs.ASID]int // how many are waiting, by system
 	some    chan struct{}    // holds an element when something waits
 }
 
 // NewRefusals returns empty Refusals.
 func NewRefusals() *Refusals { return &Refusals{of: map[nhs.ASID]int{}, some: make(chan struct{}, 1)} }
 
-// Add has a refusal kept soon, unless very many wait.
+// Add has a refusal kept soon, unless very many are waiting.
 func (r *Refusals) Add(one Refused) {
 	if len(one.Reason) > MostReason {
 		one.Reason = strings.ToValidUTF8(one.Reason[:MostReason], "")
@@ -69,14 +69,14 @@ func (r *Refusals) Add(one Refused) {
 	r.of[one.ASID]++
 	select {
 	case r.some <- struct{}{}:
-	default: // it is known already
+	default: // it has been signalled already
 	}
 }
 
-// Some is where one hears that something waits.
+// Some returns the channel that signals waiting refusals.
 func (r *Refusals) Some() <-chan struct{} { return r.some }
 
-// Take returns what waits.
+// Take returns the waiting refusals.
 func (r *Refusals) Take() []Refused {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -17,8 +17,8 @@ type Deletion struct {
 }
 
 // SubscriptionQuery selects a page of an organisation's subscriptions in the
-// order of their ids. Of each list one value has to fit; an empty one selects
-// all.
+// order of their ids. In each list one value has to match; an empty list
+// selects all.
 type SubscriptionQuery struct {
 	ODS       nhs.ODSCode // the owner
 	Patients  []nhs.NHSNumber
@@ -29,7 +29,7 @@ type SubscriptionQuery struct {
 	Max       int
 }
 
-// Selects tells whether a subscription is wanted whose owner is.
+// Selects reports whether the query selects a subscription of the right owner.
 func (q *SubscriptionQuery) Selects(s *subscription.Subscription) bool {
 	return oneFits(q.Events, func(code string) bool { return slices.Contains(s.Criteria.Events, code) }) &&
 		oneFits(q.Mailboxes, func(id string) bool { return nhs.SameID(id, s.Mailbox) }) &&
@@ -48,22 +48,22 @@ type Count struct {
 	AtLeast bool
 }
 
-// InOrder sorts subscriptions by their ids, each once.
+// InOrder sorts subscriptions by their ids, and removes repetitions.
 func InOrder(all []subscription.Subscription) []subscription.Subscription {
 	slices.SortFunc(all, func(x, y subscription.Subscription) int { return bytes.Compare(x.ID[:], y.ID[:]) })
 	return slices.CompactFunc(all, func(x, y subscription.Subscription) bool { return x.ID == y.ID })
 }
 
 // AsOf shows a subscription as off from the very instant of its end, whenever
-// housekeeping comes by.
+// housekeeping notices.
 func AsOf(s *subscription.Subscription, now time.Time) {
 	if !s.End.IsZero() && !s.End.After(now) {
 		s.Status = subscription.Off
 	}
 }
 
-// Quarantined is a stored subscription that cannot be read any more. It does
-// not match; its owner and an operator must look at it.
+// Quarantined is a stored subscription that can no longer be read. It does not
+// match. Its owner and an operator must look at it.
 type Quarantined struct {
 	ID     subscription.ID
 	At     time.Time
@@ -83,7 +83,7 @@ type LifeCycle struct {
 	Value []byte
 }
 
-// First is the first of the rows that were found, or ErrNotFound.
+// First returns the first of the rows that were found, or ErrNotFound.
 func First[T any](found []T, err error) (T, error) {
 	if err == nil && len(found) == 0 {
 		err = ErrNotFound

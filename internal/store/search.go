@@ -10,20 +10,21 @@ import (
 )
 
 // MaxCandidates is how many subscriptions the transaction that accepts or routes
-// an event looks at. What has more candidates is matched before it, on a
-// connection that keeps nobody else waiting.
+// an event looks at. An event with more candidates is matched before that
+// transaction, on a connection that nobody else waits for.
 const MaxCandidates = 1000
 
-// ErrCrowded: more than MaxCandidates subscriptions are to be looked at. Nothing
-// was stored.
+// ErrCrowded says that more than MaxCandidates subscriptions would have to be
+// looked at. Nothing was stored.
 var ErrCrowded = errors.New("too many subscriptions to look at within a transaction")
 
-// Search looks for what matches an event among the subscriptions that are filed
-// under its route keys. Its cost follows the copies: what the filters drop is
-// passed over in one go, and so is what a copy would not name any more.
+// Search finds the subscriptions that match an event among those that are filed
+// under its route keys. Its cost depends on the number of copies: rows that the
+// filters drop, and rows that a copy would no longer name, are passed over in
+// one step.
 type Search struct {
-	// Hits are what matches, for subscription.Match; of a mailbox not
-	// necessarily all.
+	// Hits are the matching subscriptions, for subscription.Match. Not all of a
+	// mailbox are necessarily included.
 	Hits    []subscription.Candidate
 	classes []subscription.Class
 	matcher subscription.Matcher
@@ -34,14 +35,14 @@ func NewSearch(f *subscription.Facts) *Search {
 	return &Search{classes: f.Classes(), matcher: subscription.NewMatcher(f)}
 }
 
-// Classes are those that rows are to be looked up under, in ascending order.
+// Classes returns the classes under which rows are to be looked up, in ascending order.
 func (s *Search) Classes() []subscription.Class { return s.classes }
 
-// Place is where a row stands among those of a route key and an event code:
-// they are in the order of class, mailbox and id.
+// Place is the place of a row among those of a route key and an event code.
+// They are in the order of class, mailbox and id.
 type Place struct {
 	Class   subscription.Class
-	Mailbox int64           // 0: not known, the rows of several
+	Mailbox int64           // 0: not known; the rows of several mailboxes
 	ID      subscription.ID // zero: before the first of the mailbox
 }
 
@@ -51,10 +52,10 @@ func (p Place) Compare(q Place) int {
 }
 
 // Walk goes over the rows of one route key and event code. At is the place
-// behind which to read.
+// after which to read.
 type Walk struct {
 	At     Place
-	Done   bool // nothing that follows is of use
+	Done   bool // nothing that follows is useful
 	search *Search
 	named  int // hits of the class and mailbox of At
 }
@@ -62,8 +63,8 @@ type Walk struct {
 // Walk begins with the first row of a route key that may match.
 func (s *Search) Walk() Walk { return Walk{At: Place{Class: s.classes[0]}, search: s} }
 
-// Take judges the next row. It says whether the rows that follow it up to At are
-// of no use.
+// Take judges the next row. It reports whether the rows that follow it up to At
+// can be skipped.
 func (w *Walk) Take(at Place, c *subscription.Candidate) (jumps bool) {
 	s := w.search
 	i, wanted := slices.BinarySearch(s.classes, at.Class)
@@ -85,7 +86,7 @@ func (w *Walk) Take(at Place, c *subscription.Candidate) (jumps bool) {
 	return true
 }
 
-// Pass leaves the next row out.
+// Pass leaves out the next row.
 func (w *Walk) Pass(at Place) {
 	if at.Class != w.At.Class || at.Mailbox != w.At.Mailbox {
 		w.named = 0

@@ -9,8 +9,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// SearchGroup is what those subscriptions of an owner are that have the same
-// mailbox and the same set of event codes: there are few groups, however many
+// SearchGroup is the group of an owner's subscriptions that have the same
+// mailbox and the same set of event codes. There are few groups, however many
 // subscriptions. A search looks up the groups and statuses that it wants.
 type SearchGroup struct {
 	ODS    nhs.ODSCode
@@ -18,8 +18,8 @@ type SearchGroup struct {
 	Any    subscription.Subscription // one of them
 }
 
-// SearchGroupNumber is the number of a group. It is never 0, which stands for a
-// group that was not worked out yet.
+// SearchGroupNumber returns the number of a group. It is never 0, which stands
+// for a group that has not been worked out yet.
 func SearchGroupNumber(mailbox string, events []string) int64 {
 	folded, _ := nhs.FoldID(mailbox)
 	h := sha256.New()
@@ -30,21 +30,21 @@ func SearchGroupNumber(mailbox string, events []string) int64 {
 	return int64(binary.BigEndian.Uint64(h.Sum(nil))>>1 | 1)
 }
 
-// Run is a run of an index: what has one owner, group and stored status, in the
-// order of ids.
+// Run is a run of an index: the entries of one owner, group and stored status,
+// in the order of ids.
 type Run struct {
 	ODS    string
 	Group  int64
 	Status int64
 }
 
-// Filters tells whether a query wants more than an owner's subscriptions.
+// Filters reports whether a query restricts more than the owner.
 func (q *SubscriptionQuery) Filters() bool {
 	return len(q.Events)+len(q.Mailboxes)+len(q.Statuses)+len(q.Patients) > 0
 }
 
-// Runs are where what a query selects stands, if it names no patients. Some of
-// what stands there may not be selected.
+// Runs returns the runs that contain what a query selects, if it names no
+// patients. Not everything in them is selected.
 func (q *SubscriptionQuery) Runs(groups []SearchGroup) (out []Run) {
 	statuses := q.Statuses
 	if len(statuses) == 0 {
@@ -53,7 +53,7 @@ func (q *SubscriptionQuery) Runs(groups []SearchGroup) (out []Run) {
 	asked := SubscriptionQuery{Events: q.Events, Mailboxes: q.Mailboxes}
 	for i := range groups {
 		g := &groups[i]
-		// Criteria that cannot be read have no events and tell nothing.
+		// Criteria that cannot be read have no events, so they decide nothing.
 		if g.Number != 0 && len(g.Any.Criteria.Events) > 0 && !asked.Selects(&g.Any) {
 			continue
 		}
@@ -64,6 +64,6 @@ func (q *SubscriptionQuery) Runs(groups []SearchGroup) (out []Run) {
 	return out
 }
 
-// WantsOff tells whether a query names the status that those that have ended
-// show before they are stored so.
+// WantsOff reports whether a query names the status that ended subscriptions
+// have, even before it is stored.
 func (q *SubscriptionQuery) WantsOff() bool { return slices.Contains(q.Statuses, subscription.Off) }

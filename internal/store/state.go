@@ -2,20 +2,20 @@ package store
 
 import "fmt"
 
-// State is what has become of a message: of the copy of an event, a delivery to
-// operators, or of what one mailbox sent to another. Its text is what operators
-// read.
+// State is the state of a message: of the copy of an event, which operators
+// call a delivery, or of a message that one mailbox sent to another. Its text
+// is what operators read.
 type State string
 
 // The states.
 const (
 	Uploading     State = "uploading"     // chunks of what a mailbox sends are still missing
-	Waiting       State = "waiting"       // in the inbox here, or for the courier
+	Waiting       State = "waiting"       // in the inbox here, or waiting for the courier
 	Sent          State = "sent"          // a remote MESH has it
 	Parked        State = "parked"        // waits for an operator
 	Withheld      State = "withheld"      // the patient was flagged after acceptance
-	Acknowledged  State = "acknowledged"  // out of an inbox here
-	Undeliverable State = "undeliverable" // expired or refused: a report went back, or came from a remote MESH
+	Acknowledged  State = "acknowledged"  // removed from an inbox here
+	Undeliverable State = "undeliverable" // expired or refused: a report was sent back, or came from a remote MESH
 )
 
 // DeliveryStates lists the states of the copy of an event.
@@ -24,7 +24,7 @@ var DeliveryStates = []State{Waiting, Sent, Parked, Withheld, Acknowledged, Unde
 // accepted is MESH's word for Waiting.
 const accepted = "accepted"
 
-// MESHStatus is the state in MESH's words, which mailboxes read and tables hold.
+// MESHStatus returns the state in MESH's words, which mailboxes read and tables hold.
 func (s State) MESHStatus() string {
 	if s == Waiting {
 		return accepted
@@ -41,11 +41,11 @@ func ParseState(text string) (State, error) {
 	if text == accepted {
 		return Waiting, nil
 	}
-	return "", fmt.Errorf("%d bytes are no state of a message", len(text))
+	return "", fmt.Errorf("a text of %d bytes is not the state of a message", len(text))
 }
 
-// Trackable tells whether MESH has the state: the sender of a message can be told
-// of it.
+// Trackable reports whether MESH has the state, so that the sender of a message
+// can be told of it.
 func (s State) Trackable() bool {
 	switch s {
 	case Uploading, Waiting, Acknowledged, Undeliverable:

@@ -27,8 +27,9 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// An operator moves a delivery between states that a delivery has, and a move is
-// not for what it ends in: done twice it would not be refused.
+// TestMovesAreBetweenStatesOfDeliveries checks that an operator's moves are
+// between states that a delivery can have, and that no move starts from the
+// state it ends in: otherwise a second attempt would not be refused.
 func TestMovesAreBetweenStatesOfDeliveries(t *testing.T) {
 	for _, m := range []Move{Retry, Park, Resend} {
 		for _, s := range append([]State{m.To}, m.From...) {

@@ -7,12 +7,12 @@ import (
 	"nems/internal/directory"
 )
 
-// temporary are the errors that another attempt may get over: the store is
-// busy, closing, or has not said what became of a commit, the patient directory
-// is away, or the request's own time is over.
+// temporary are the errors that another attempt may not meet: the store is busy
+// or closing, the outcome of a commit is not known, the patient directory
+// cannot be reached, or the request's own time is over.
 var temporary = []error{ErrBusy, ErrUnknown, ErrClosed, directory.ErrAway, context.Canceled, context.DeadlineExceeded}
 
-// Temporary tells whether whoever asked may simply ask again. Each of the doors
+// Temporary reports whether the caller can simply ask again. Each of the APIs
 // (FHIR, MESH, operators) answers such an error with its form of 503. After
 // ErrUnknown the change may have been stored.
 func Temporary(err error) bool {

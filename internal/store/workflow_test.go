@@ -6,8 +6,8 @@ import (
 	"nems/internal/mesh"
 )
 
-// TestNotRegisteredIsMESHsAnswer: whoever looks at a parked copy sees what a MESH
-// would have answered.
+// TestNotRegisteredIsMESHsAnswer checks that people who look at a parked copy see
+// what a MESH would have answered.
 func TestNotRegisteredIsMESHsAnswer(t *testing.T) {
 	want := fault{ErrorCode: mesh.NotRegistered.Code, ErrorEvent: mesh.NotRegistered.Event, ErrorText: mesh.NotRegistered.Description}
 	if notRegistered != want {
