@@ -122,6 +122,8 @@ func (f failing) LifeCycles(context.Context) ([]store.LifeCycle, error) {
 
 // An error of the store is the same value on both sides of HTTP.
 func TestErrorsTravel(t *testing.T) {
+	d := newDesk(t)
+	sound := d.Store
 	for name, c := range map[string]struct {
 		err        error
 		code       operator.Code
@@ -138,8 +140,7 @@ func TestErrorsTravel(t *testing.T) {
 		"too many":  {&operator.Error{Code: operator.TooMany, Message: "wait"}, operator.TooMany, 429, "1"},
 		"a field":   {&operator.Error{Code: operator.Invalid, Message: "m", Field: "f", Expected: "e", Received: "r"}, operator.Invalid, 422, ""},
 	} {
-		d := newDesk(t)
-		d.Store = failing{d.Store, c.err}
+		d.Store = failing{sound, c.err}
 		here, there := operator.ListEventTypes.Run(t.Context(), d, operator.Paging{}), operator.ListEventTypes.Run(t.Context(), newClient(t, d), operator.Paging{})
 		if diff := cmp.Diff(here, there, cmpopts.IgnoreUnexported(operator.Error{})); diff != "" || here.Error() != there.Error() {
 			t.Errorf("%s: -here +there:\n%s", name, diff)

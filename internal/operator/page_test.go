@@ -85,6 +85,8 @@ func TestCursorsAreBoundToTheirSearch(t *testing.T) {
 	wantCursor("another user", err)
 	_, err = next(d, cursor[:len(cursor)-2])
 	wantCursor("cut off", err)
+	_, err = next(d, cursor+"\n")
+	wantCursor("with a line end", err)
 	_, err = next(d, "not a cursor")
 	wantCursor("not a cursor", err)
 	raw[len(raw)-3] ^= 1
