@@ -15,11 +15,6 @@ func (r Refused) Error() string { return r.Reason.Error() }
 // refuse refuses an operation.
 func refuse(reason error) error { return Refused{reason} }
 
-// commit has an operation committed and returns its answer.
-func commit[A any](ctx context.Context, l *Ledger, op Op) (A, error) {
-	return answer[A](l.engine.Commit(ctx, op))
-}
-
 // change has an operation applied and returns its answer.
 func change[A any](ctx context.Context, l *Ledger, op Op) (A, error) {
 	return answer[A](l.engine.Change(ctx, op))

@@ -177,14 +177,6 @@ func instant(t time.Time) *int64 {
 	return &us
 }
 
-// moment is the inverse of instant.
-func moment(us *int64) time.Time {
-	if us == nil {
-		return time.Time{}
-	}
-	return time.UnixMicro(*us).UTC()
-}
-
 // text is a column's value: NULL for "".
 func text(s string) *string {
 	if s == "" {

@@ -269,11 +269,3 @@ func moment(s *sqlite.Stmt, column int) time.Time {
 	}
 	return time.UnixMicro(s.ColumnInt64(column)).UTC()
 }
-
-// notNull makes an empty value of an absent one.
-func notNull(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
-}
