@@ -143,39 +143,44 @@ func (d *drive) settle(i *image) {
 
 // sync makes what was written safe, in the time of the commit that it belongs to.
 func (d *drive) sync(i *image) int32 {
-	d.mu.Lock()
-	n, fate, fated := d.node, d.fate, d.fated
-	d.fated = false
-	d.mu.Unlock()
-	if n != nil && fated && !n.dead.Load() {
+	n, fate := d.finish()
+	if n != nil {
 		n.reachDisk()
-		if fate == crashesBefore {
-			n.crash(n.commits)
-		}
 	}
-	if d.isDead() {
+	if fate == crashesBefore {
+		n.crash(n.commits)
+	}
+	switch {
+	case d.isDead():
 		return sqlite3.SQLITE_IOERR_FSYNC
-	}
-	if fated && fate == unanswered {
-		d.mu.Lock()
-		d.failed = true
-		d.mu.Unlock()
+	case fate == unanswered:
 		n.commits.log("a sync fails")
 		return sqlite3.SQLITE_IOERR_FSYNC
+	case d.sim.Bug != ForgetsSync:
+		d.settle(i)
 	}
-	if d.sim.Bug != ForgetsSync {
-		d.mu.Lock()
-		i.unsynced = nil
-		d.mu.Unlock()
-	}
-	if fated {
+	if n != nil {
 		n.commits.log("reaches the disk")
 	}
-	if fated && fate == crashesAfter {
+	if fate == crashesAfter {
 		n.crash(n.commits)
 		return sqlite3.SQLITE_IOERR_FSYNC
 	}
 	return sqlite3.SQLITE_OK
+}
+
+// finish returns whose commit is under way and how it goes; nil where there is
+// none, or nobody left to wait for it.
+func (d *drive) finish() (*node, fate) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, fate, fated := d.node, d.fate, d.fated
+	d.fated = false
+	if n == nil || !fated || d.dead {
+		return nil, works
+	}
+	d.failed = d.failed || fate == unanswered
+	return n, fate
 }
 
 // loss is what a crash takes of what was written and not synced.

@@ -22,7 +22,7 @@ type front struct {
 // enter waits for the call's turn.
 func (n *node) enter(t *thread) error {
 	t.sleep(10*time.Microsecond, time.Millisecond)
-	for n.keeping.Load() {
+	for n.keepingHouse.Load() {
 		t.sleep(5*time.Millisecond, 20*time.Millisecond)
 	}
 	return n.alive()

@@ -36,20 +36,20 @@ type node struct {
 	db      database
 	broker  *broker.Broker
 
-	commits  *thread // the committer's
-	claims   *thread
-	reports  *thread
-	router   *thread
-	spreader *thread
-	keeper   *thread
-	lanes    map[string]*thread // by mailbox
+	commits     *thread // the committer's
+	claims      *thread
+	reports     *thread
+	router      *thread
+	spreader    *thread
+	housekeeper *thread
+	lanes       map[string]*thread // by mailbox
 
-	working atomic.Int64 // calls of the database
-	keeping atomic.Bool  // it keeps house
-	leaving atomic.Bool  // it ends in order, or has
-	dead    atomic.Bool
-	stop    context.CancelFunc
-	ended   sync.WaitGroup
+	working      atomic.Int64 // calls of the database
+	keepingHouse atomic.Bool
+	leaving      atomic.Bool // it ends in order, or has
+	dead         atomic.Bool
+	stop         context.CancelFunc
+	ended        sync.WaitGroup
 }
 
 // start boots a node. One whose disk fails meanwhile does not get up: it is dead
@@ -58,7 +58,7 @@ func (sim *simulation) start(m *machine) {
 	m.starts++
 	n := &node{sim: sim, machine: m, name: fmt.Sprintf("node%d.%d", m.number, m.starts), lanes: map[string]*thread{}}
 	n.commits, n.claims, n.reports = sim.thread(n.name+" commit"), sim.thread(n.name+" claim"), sim.thread(n.name+" reports")
-	n.router, n.spreader, n.keeper = sim.thread(n.name+" router"), sim.thread(n.name+" spread"), sim.thread(n.name+" keep")
+	n.router, n.spreader, n.housekeeper = sim.thread(n.name+" router"), sim.thread(n.name+" spread"), sim.thread(n.name+" keep")
 	for _, b := range boxes {
 		n.lanes[b.ID] = sim.thread(n.name + " " + b.ID)
 	}
@@ -88,7 +88,7 @@ func (n *node) live(ctx context.Context) {
 	var db, workers sync.WaitGroup
 	db.Go(func() { _ = n.db.Run(running) })
 	workers.Go(func() { n.route(ctx) })
-	workers.Go(func() { n.keep(ctx) })
+	workers.Go(func() { n.keepHouse(ctx) })
 	workers.Go(func() { n.carry(ctx) })
 	workers.Wait()
 	stop()
@@ -163,21 +163,21 @@ func (n *node) route(ctx context.Context) {
 	}
 }
 
-// keep has the database keep house from time to time. Other calls wait
+// keepHouse has the database keep house from time to time. Other calls wait
 // meanwhile: which of them would share a commit with it is not up to the seed.
-func (n *node) keep(ctx context.Context) {
-	for n.keeper.wait(ctx, n.keeper.between(2*time.Second, 20*time.Second)) == nil {
-		n.keeping.Store(true)
+func (n *node) keepHouse(ctx context.Context) {
+	for n.housekeeper.wait(ctx, n.housekeeper.between(2*time.Second, 20*time.Second)) == nil {
+		n.keepingHouse.Store(true)
 		for n.working.Load() > 0 && !n.dead.Load() {
-			n.keeper.sleep(time.Millisecond, 5*time.Millisecond)
+			n.housekeeper.sleep(time.Millisecond, 5*time.Millisecond)
 		}
 		if !n.dead.Load() {
 			if err := n.db.Housekeep(ctx); err != nil && !n.dead.Load() {
-				n.keeper.log("housekeeping: %s", n.keeper.judge(err))
+				n.housekeeper.log("housekeeping: %s", n.housekeeper.judge(err))
 			}
-			n.keeper.sleep(time.Microsecond, time.Millisecond)
+			n.housekeeper.sleep(time.Microsecond, time.Millisecond)
 		}
-		n.keeping.Store(false)
+		n.keepingHouse.Store(false)
 	}
 }
 

@@ -176,7 +176,7 @@ func (c *collector) run(ctx context.Context) {
 			continue
 		}
 		db := front{n.db, n}
-		waiting, err := db.List(on(context.Background(), c.thread), store.InboxQuery{Mailbox: c.box.Row, Max: 1 << 10})
+		waiting, err := db.List(on(context.Background(), c.thread), store.InboxQuery{Mailbox: c.box.Row, Max: 500})
 		for _, copied := range waiting {
 			if err == nil {
 				err = c.collect(db, copied.Position)

@@ -42,7 +42,7 @@ var install = sync.OnceValue(func() error {
 		return err
 	}
 	own = *at[sqlite3.Tsqlite3_vfs](sqlite3.Xsqlite3_vfs_find(tls, 0))
-	v := keep(tls, own)
+	v := lasting(tls, own)
 	v.FpNext, v.FzName = 0, name
 	v.FxOpen, v.FxDelete = address(openFile), address(deleteFile)
 	if rc := sqlite3.Xsqlite3_vfs_register(tls, uintptr(unsafe.Pointer(v)), 1); rc != sqlite3.SQLITE_OK {
@@ -54,8 +54,8 @@ var install = sync.OnceValue(func() error {
 // at is what lies at an address that C knows it by.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
-// keep copies a structure to memory that C may refer to for ever.
-func keep[T any](tls *libc.TLS, v T) *T {
+// lasting copies a structure to memory that C may refer to for ever.
+func lasting[T any](tls *libc.TLS, v T) *T {
 	p := at[T](sqlite3.Xsqlite3_malloc64(tls, uint64(unsafe.Sizeof(v))))
 	*p = v
 	return p
@@ -102,7 +102,7 @@ func replaced(tls *libc.TLS, table uintptr, methods sqlite3.Tsqlite3_io_methods)
 	}
 	methods.FxClose, methods.FxWrite = address(closeFile), address(writeFile)
 	methods.FxTruncate, methods.FxSync = address(truncateFile), address(syncFile)
-	known, _ := tables.LoadOrStore(table, keep(tls, methods))
+	known, _ := tables.LoadOrStore(table, lasting(tls, methods))
 	return uintptr(unsafe.Pointer(known.(*sqlite3.Tsqlite3_io_methods))) //nolint:forcetypeassert // see above
 }
 
