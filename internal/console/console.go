@@ -1,28 +1,26 @@
-// Package console is the page that a person sees: what this NEMS is, what has
-// come in, what waits in the mailboxes, and how to talk to it. It shows no
-// patient's data.
+// Package console is what people see of a NEMS in a browser: pages under
+// /console/ that show what happens, find things, and do what operators do. All
+// that it knows it asks of the operator's desk. It shows no patient's data, and
+// works without JavaScript, but for what is live.
 package console
 
 import (
-	"bytes"
-	_ "embed"
-	"errors"
-	"fmt"
-	"html/template"
+	"embed"
 	"log/slog"
 	"net/http"
-	"strconv"
+	"slices"
 	"time"
 
 	"nems/internal/operator"
-	"nems/internal/plain"
 )
 
 // Config is what the console is made of.
 type Config struct {
-	// Desk is asked for what the page shows. Whoever opens the page is let in by
-	// whoever serves it: the desk has the role of a viewer.
+	// Desk is asked for what the pages show, and to do what their forms say.
+	// Whoever opens a page is let in by whoever serves it.
 	Desk operator.Face
+	// Roles are those of the desk: pages and forms that need another are not shown.
+	Roles []operator.Role
 	// Notices are what people should read first; nil for none.
 	Notices func() []string
 	// Base is the address of the service, for the commands shown, where it is
@@ -34,116 +32,64 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Page is the console.
-type Page struct {
+// Root is the path below which the console lies.
+const Root = "/console/"
+
+//go:embed assets
+var assets embed.FS
+
+// Console serves the pages.
+type Console struct {
 	Config
 	glance *glance
+	pages  []page // in the order of the menu
 }
 
 // New makes the console.
-func New(c Config) *Page { return &Page{Config: c, glance: newGlance(c.Desk, c.Now)} }
-
-//go:embed page.html
-var source string
-
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"ago": ago, "figure": figure, "noun": noun,
-}).Parse(source))
-
-const latest = 12
-
-// ServeHTTP renders the page, or answers 503 while the store cannot be read or
-// too many wait for the page.
-func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	overview, err := p.glance.look(r.Context())
-	switch {
-	case errors.Is(err, errCrowded):
-		unavailable(w, "Too many people are waiting for this page. Publishing and collecting go on. Reload in a moment.")
-		return
-	case err != nil:
-		p.Log.Error("console", "error", err)
-		unavailable(w, "The store cannot be read for this page now. Reload in a moment.")
-		return
+func New(c Config) *Console {
+	out := &Console{Config: c, glance: newGlance(c.Desk, c.Now)}
+	out.pages = []page{
+		out.live(), out.subscriptions(), out.mailboxes(), out.deliveries(), out.refusals(), out.systems(), out.eventTypes(), out.audit(), out.help(),
 	}
-	var out bytes.Buffer
-	data := struct {
-		operator.Overview
-		Notices []string
-		Dev     bool
-		Base    string
-		At      time.Time
-	}{Overview: overview, Dev: p.Dev, At: p.Now()}
-	if p.Notices != nil {
-		data.Notices = p.Notices()
-	}
-	if p.Base != nil {
-		data.Base = p.Base(r)
-	}
-	if err := page.Execute(plain.Writer(&out), data); err != nil {
-		p.Log.Error("console", "error", err)
-		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	_, _ = w.Write(out.Bytes())
+	return out
 }
 
-// unavailable answers that the page alone cannot be shown now.
-func unavailable(w http.ResponseWriter, text string) {
-	w.Header().Set("Retry-After", "5")
-	http.Error(w, text, http.StatusServiceUnavailable)
+// Mount adds the console to a mux; the path / leads to it.
+func (c *Console) Mount(mux *http.ServeMux) {
+	mux.Handle("GET /{$}", http.RedirectHandler(Root, http.StatusSeeOther))
+	mux.Handle("GET "+Root+"assets/", http.StripPrefix(Root, guarded(cached(http.FileServerFS(assets)))))
+	// A form counts only when a page of our own sent it: the browser says so.
+	sameOrigin := http.NewCrossOriginProtection()
+	for _, p := range c.pages {
+		if !slices.Contains(c.Roles, p.role) {
+			continue
+		}
+		mux.Handle("GET "+Root+p.pattern(), guarded(c.show(p)))
+		if p.act != nil {
+			mux.Handle("POST "+Root+p.pattern(), guarded(sameOrigin.Handler(c.do(p))))
+		}
+	}
+	mux.Handle("GET "+Root, guarded(http.HandlerFunc(c.missing)))
 }
 
-// ago says how long before now something was, in one unit.
-func ago(now, at time.Time) string {
-	d := now.Sub(at)
-	switch {
-	case at.IsZero():
-		return ""
-	case d < time.Second:
-		return "just now"
-	case d < time.Minute:
-		return fmt.Sprintf("%d s ago", d/time.Second)
-	case d < time.Hour:
-		return fmt.Sprintf("%d min ago", d/time.Minute)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", d/time.Hour)
-	}
-	return fmt.Sprintf("%d days ago", d/(24*time.Hour))
+// guarded has browsers run nothing that is not ours, show the page in no frame,
+// and keep nothing of it.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
 }
 
-// figure writes a number as far as it is known: "12,345", "about 10.2 million",
-// "500 or more".
-func figure(f operator.Figure) string {
-	text := thousands(f.N)
-	switch {
-	case f.About && f.N >= 1_000_000:
-		return fmt.Sprintf("about %.1f million", float64(f.N)/1e6)
-	case f.About:
-		return "about " + thousands((f.N+500)/1000*1000)
-	case f.AtLeast:
-		return text + " or more"
-	}
-	return text
-}
-
-// thousands writes a number with commas.
-func thousands(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-// noun is one form for one, and another for any other number.
-func noun(f operator.Figure, one, more string) string {
-	if f == (operator.Figure{N: 1}) {
-		return one
-	}
-	return more
+// cached lets browsers keep a file for an hour: a new version may have others.
+func cached(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=3600")
+		next.ServeHTTP(w, r)
+	})
 }

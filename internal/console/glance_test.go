@@ -39,8 +39,8 @@ type hand struct{ at atomic.Int64 }
 
 func (h *hand) now() time.Time { return time.Unix(1_772_000_000, h.at.Load()) }
 
-func pageOf(s *slow, h *hand) *Page {
-	return New(Config{Desk: viewed(s, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
+func pageOf(s *slow, h *hand) *Console {
+	return New(Config{Roles: []operator.Role{operator.Viewer}, Desk: viewed(s, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
 }
 
 // viewed is a viewer's desk on a store.
@@ -48,9 +48,10 @@ func viewed(s operator.Store, h *hand) operator.Desk {
 	return operator.Desk{Store: s, Now: h.now, Caller: operator.Caller{Roles: []operator.Role{operator.Viewer}}}
 }
 
-func get(ctx context.Context, p *Page) *httptest.ResponseRecorder {
-	w := httptest.NewRecorder()
-	p.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil))
+func get(ctx context.Context, c *Console) *httptest.ResponseRecorder {
+	w, mux := httptest.NewRecorder(), http.NewServeMux()
+	c.Mount(mux)
+	mux.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, Root, nil))
 	return w
 }
 
@@ -124,7 +125,7 @@ func TestViewersAreBounded(t *testing.T) {
 // What fails is shared too, so that nobody presses a store that is down.
 func TestFailuresAreShared(t *testing.T) {
 	h, asked := &hand{}, 0
-	p := New(Config{Desk: viewed(failing{asked: &asked}, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
+	p := New(Config{Roles: []operator.Role{operator.Viewer}, Desk: viewed(failing{asked: &asked}, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
 	for range 3 {
 		if w := get(t.Context(), p); w.Code != http.StatusServiceUnavailable || asked != 1 {
 			t.Errorf("status %d, the store was asked %d times", w.Code, asked)

@@ -66,7 +66,7 @@ func TestPagesOfOperatorsAreClean(t *testing.T) {
 		w.Send(r.request(w))
 	}
 	w.Publish(w.Publisher(), w.message)
-	for _, path := range []string{"/metrics", "/", "/health"} {
+	for _, path := range []string{"/metrics", "/console/", "/console/mailboxes", "/console/refused", "/console/help", "/health"} {
 		page := w.Get(path)
 		if page.Status != 200 || len(page.Body) == 0 {
 			t.Errorf("%s: expected a page; received %d with %d bytes", path, page.Status, len(page.Body))

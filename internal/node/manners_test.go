@@ -82,7 +82,7 @@ func TestAddressIsTheCallers(t *testing.T) {
 				t.Fatal(err)
 			}
 			wants(statement.Root().At("implementation", "url").Value()+"/Subscription/", s.URL)
-			if page := string(s.Get("/").Body); strings.Contains(page, "0.0.0.0") || strings.Contains(page, "[::]") {
+			if page := string(s.Get("/console/help").Body); strings.Contains(page, "0.0.0.0") || strings.Contains(page, "[::]") {
 				t.Error("the console shows the address of no machine")
 			}
 		})

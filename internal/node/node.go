@@ -358,9 +358,15 @@ func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
 	operator.Handler{Desk: n.desk(), Admit: operator.Bearer(n.OperatorToken), Log: n.Log}.Mount(mux)
-	page := console.Config{Desk: n.desk(operator.Viewer), Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
-	if n.Dev { // in production the others have listeners of their own
-		page.Base = n.addresses().of
+	roles := []operator.Role{operator.Viewer}
+	if n.Dev {
+		roles = operator.AllRoles
 	}
-	mux.Handle("GET /{$}", console.New(page))
+	desk := n.desk(roles...)
+	desk.User = "console"
+	pages := console.Config{Desk: desk, Roles: roles, Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
+	if n.Dev { // in production the others have listeners of their own
+		pages.Base = n.addresses().of
+	}
+	console.New(pages).Mount(mux)
 }

@@ -60,7 +60,7 @@ func TestTwoNodes(t *testing.T) {
 	if a := there.Get("/health/ready"); a.Status != 200 {
 		t.Errorf("ready: %d", a.Status)
 	}
-	if page := string(there.Get("/").Body); !strings.Contains(page, "MAILBOX1234") {
+	if page := string(there.Get("/console/").Body); !strings.Contains(page, "MAILBOX1234") {
 		t.Error("the console lacks the mailboxes")
 	}
 }

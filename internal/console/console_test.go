@@ -1,0 +1,169 @@
+package console
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/catalogue"
+	"nems/internal/operator"
+	"nems/internal/store"
+	"nems/internal/store/sqlite"
+	"nems/internal/store/sqlite/sqlitetest"
+	"nems/internal/store/storetest"
+)
+
+// site is a console on a store of its own.
+type site struct {
+	*testing.T
+	db  sqlitetest.DB
+	mux *http.ServeMux
+}
+
+func newSite(t *testing.T, roles ...operator.Role) site {
+	t.Helper()
+	types, err := catalogue.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := site{t, sqlitetest.Open(t, sqlite.Options{}), http.NewServeMux()}
+	desk := operator.Desk{Store: s.db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Caller: operator.Caller{User: "console", Roles: roles}}
+	New(Config{Desk: desk, Roles: roles, Now: time.Now, Log: slog.New(slog.DiscardHandler)}).Mount(s.mux)
+	return s
+}
+
+func (s site) get(path string) (int, string) {
+	s.Helper()
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://nems.test"+Root+path, nil))
+	return w.Code, w.Body.String()
+}
+
+// post sends a form as a page from an origin does.
+func (s site) post(origin, path string, form url.Values) (int, string) {
+	s.Helper()
+	r := httptest.NewRequest(http.MethodPost, "http://nems.test"+Root+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Origin", origin)
+	w := httptest.NewRecorder()
+	s.mux.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func (s site) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+const hostile = `"><script>alert(1)</script>`
+
+// fill puts one of everything into the store, with names that a page must escape.
+func (s site) fill() {
+	s.Helper()
+	_, err := s.db.PutMailbox(s.Context(), store.Mailbox{ID: "A", Name: hostile, ODS: "RR8", Password: "p"})
+	s.must(err)
+	s.must(s.db.PutSystem(s.Context(), store.System{ASID: "200000000115", Value: []byte(`{"asid":"200000000115","name":"` + strings.ReplaceAll(hostile, `"`, `\"`) + `","odsCodes":["RR8"],"interactions":[]}`)}, audit.Entry{}))
+	waiting := storetest.AboutPatient(s.T, storetest.Numbered(1), "A")
+	waiting.Status, waiting.Reason = "requested", hostile
+	s.must(s.db.Subscribe(s.Context(), waiting, audit.Entry{}))
+	s.db.Refused(store.Refused{At: time.Now(), Action: "publish", Reason: hostile, Code: "BAD_REQUEST", Status: 400})
+	storetest.Eventually(s.T, "the refusal is kept", func() bool { return s.db.Rows(s.T, "refusal") == 1 })
+}
+
+// Every page is whole for every role, shows what is there, runs nothing that came
+// from outside, and lets the browser run nothing but ours.
+func TestPages(t *testing.T) {
+	for name, roles := range map[string][]operator.Role{"viewer": {operator.Viewer}, "all": operator.AllRoles} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t, roles...)
+			s.fill()
+			for _, path := range []string{"", "subscriptions", "mailboxes", "deliveries", "refused", "systems", "event-types", "help"} {
+				status, body := s.get(path)
+				if status != http.StatusOK || !strings.Contains(body, "</html>") {
+					t.Errorf("%q: status %d: %s", path, status, body)
+				}
+				if strings.Contains(body, "<script>") || strings.Contains(body, "style=") || strings.Contains(body, "onclick=") {
+					t.Errorf("%q holds a script or a style of its own: %s", path, body)
+				}
+				if acts := strings.Contains(body, `method="post"`) && path != "subscriptions"; acts && name == "viewer" && path != "deliveries" {
+					t.Errorf("%q shows a viewer a form that acts", path)
+				}
+			}
+			want := http.StatusNotFound
+			if name == "all" {
+				want = http.StatusOK
+			}
+			if status, _ := s.get("audit"); status != want {
+				t.Errorf("audit: expected %d; received %d", want, status)
+			}
+		})
+	}
+}
+
+var idOfBox = regexp.MustCompile(`name="id" value="([^"]+)"`)
+
+// What a form asks for is done, once it comes from a page of ours, and after a
+// question where it concerns others.
+func TestForms(t *testing.T) {
+	s := newSite(t, operator.AllRoles...)
+	s.fill()
+	_, body := s.get("subscriptions?status=requested")
+	found := idOfBox.FindStringSubmatch(body)
+	if found == nil {
+		t.Fatalf("no subscription to choose: %s", body)
+	}
+	choice := url.Values{"id": found[1:]}
+	if status, _ := s.post("http://elsewhere.test", "subscriptions", choice); status != http.StatusForbidden {
+		t.Errorf("another origin: expected 403; received %d", status)
+	}
+	if status, body := s.post("http://nems.test", "subscriptions", choice); status != http.StatusOK || !strings.Contains(body, "Approved: 1.") {
+		t.Errorf("approve: status %d: %s", status, body)
+	}
+	if status, body := s.post("http://nems.test", "subscriptions", choice); status != http.StatusUnprocessableEntity || !strings.Contains(body, `role="alert"`) {
+		t.Errorf("approve again: status %d: %s", status, body)
+	}
+
+	revoke := url.Values{"asid": {"200000000115"}}
+	if status, body := s.post("http://nems.test", "systems", revoke); status != http.StatusOK || !strings.Contains(body, "loses all its rights") {
+		t.Errorf("a question: status %d: %s", status, body)
+	}
+	if _, body := s.get("systems"); strings.Contains(body, "revoked") {
+		t.Error("it was done before it was confirmed")
+	}
+	revoke.Set("confirmed", "yes")
+	if status, body := s.post("http://nems.test", "systems", revoke); status != http.StatusOK || !strings.Contains(body, "is revoked") {
+		t.Errorf("revoke: status %d: %s", status, body)
+	}
+	if status, body := s.post("http://nems.test", "deliveries", url.Values{"move": {"delete"}, "id": {"x"}}); status != http.StatusUnprocessableEntity || !strings.Contains(body, "expected retry, park or resend") {
+		t.Errorf("another move: status %d: %s", status, body)
+	}
+}
+
+// A patient is looked for in a form alone: no link of the answer names the number,
+// and the answer shows no more of it than somebody needs who knows it.
+func TestPatientsStayOutOfURLs(t *testing.T) {
+	s := newSite(t, operator.AllRoles...)
+	const number = "9912003888"
+	if _, body := s.get("audit?look=1&patient=" + number); strings.Contains(body, "Audit entries") || strings.Contains(body, number) {
+		t.Errorf("a URL is enough to search: %s", body)
+	}
+	form := url.Values{"look": {"1"}, "patient": {"991 200 3888"}}
+	for range 2 { // the second finds the entry of the first search
+		status, body := s.post("http://nems.test", "audit", form)
+		if status != http.StatusOK || strings.Contains(body, number) {
+			t.Fatalf("status %d: %s", status, body)
+		}
+		storetest.Eventually(t, "the search is recorded", func() bool {
+			_, body = s.post("http://nems.test", "audit", form)
+			return strings.Contains(body, "••• ••• 3888")
+		})
+	}
+}

@@ -1,0 +1,248 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"time"
+
+	"nems/internal/operator"
+	"nems/internal/plain"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// page is one page of the console.
+type page struct {
+	path  string // below Root, "" for the first
+	title string // also in the menu
+	role  operator.Role
+	file  string // its template in folder pages
+	// read collects what the page shows; its error says why it cannot be shown.
+	read func(*visit) (any, error)
+	// act does what a form of the page asks for, and returns what was done, for
+	// people; nil where there are no forms. A page of its own is shown instead
+	// when ask is not nil.
+	act func(*visit) (done outcome, err error)
+}
+
+// pattern is the path as a mux has it.
+func (p page) pattern() string { return cmp.Or(p.path, "{$}") }
+
+// outcome is what came of a form.
+type outcome struct {
+	done string // a sentence
+	// ask is what the person is to confirm first; nil for nothing.
+	ask *question
+}
+
+// question is shown before something is done that concerns many.
+type question struct {
+	Text    string   // what is about to happen
+	Items   []string // to what, at most some
+	Confirm string   // the words of the button
+	Form    url.Values
+}
+
+// visit is one request for a page.
+type visit struct {
+	context.Context //nolint:containedctx // of the request
+	*Console
+	form url.Values // of the URL, and of a form that was sent
+}
+
+// text is the value of a field.
+func (v *visit) text(name string) string { return v.form.Get(name) }
+
+// show shows a page.
+func (c *Console) show(p page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{Context: r.Context(), Console: c, form: r.URL.Query()}
+		for _, private := range []string{"patient", "look"} { // in a form alone
+			v.form.Del(private)
+		}
+		c.answer(w, r, p, v, "", nil)
+	})
+}
+
+// maxForm is how large a form may be.
+const maxForm = 1 << 20
+
+// do does what a form asks for and shows the page again.
+func (c *Console) do(p page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "The form cannot be read.", http.StatusBadRequest)
+			return
+		}
+		v := &visit{Context: r.Context(), Console: c, form: r.Form}
+		out, err := p.act(v)
+		if out.ask != nil {
+			c.render(w, http.StatusOK, "confirm.html", frame{Console: c, Request: r, Page: p, Data: out.ask})
+			return
+		}
+		c.answer(w, r, p, v, out.done, err)
+	})
+}
+
+// answer reads and renders a page, with what was done or went wrong before.
+func (c *Console) answer(w http.ResponseWriter, r *http.Request, p page, v *visit, done string, wrong error) {
+	f := frame{Console: c, Request: r, Page: p, Form: v.form, Done: done}
+	data, err := p.read(v)
+	f.Data = data
+	status := http.StatusOK
+	if err = errors.Join(wrong, err); err != nil {
+		status, f.Wrong = c.explain(err)
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+		f.Again = true
+	}
+	if data == nil { // there is nothing to show but what is wrong
+		c.render(w, status, "wrong.html", f)
+		return
+	}
+	c.render(w, status, p.file, f)
+}
+
+// explain says what an error means for the page and for who looks.
+func (c *Console) explain(err error) (status int, text string) {
+	var known *operator.Error
+	switch {
+	case errors.Is(err, errCrowded), errors.Is(err, context.Canceled): // the second reads nothing any more
+		return http.StatusServiceUnavailable, "Too many people are waiting for this page. Publishing and collecting go on."
+	case errors.As(err, &known) && known.Code != operator.Internal:
+		switch {
+		case known.Code == operator.NotFound:
+			return http.StatusNotFound, sentence(known.Message)
+		case known.Retryable():
+			return http.StatusServiceUnavailable, "The store cannot be read for this page now. Publishing and collecting may go on."
+		}
+		return http.StatusUnprocessableEntity, sentence(known.Message)
+	}
+	c.Log.Error("console", "error", err)
+	return http.StatusInternalServerError, "The page cannot be shown. The service's log says why."
+}
+
+// missing answers for a path that is no page.
+func (c *Console) missing(w http.ResponseWriter, r *http.Request) {
+	c.render(w, http.StatusNotFound, "wrong.html", frame{Console: c, Request: r, Page: page{title: "Not found"}, Wrong: "There is no such page, or your role does not open it."})
+}
+
+// frame is what every template is given.
+type frame struct {
+	*Console
+	Request *http.Request
+	Page    page
+	Form    url.Values
+	Data    any
+	Done    string // what a form has done
+	Wrong   string // what is wrong
+	Again   bool   // the page asks again by itself
+}
+
+// Title is the title of the page.
+func (f frame) Title() string { return f.Page.title }
+
+// Path is where the page lies.
+func (f frame) Path() string { return Root + f.Page.path }
+
+// Field is the value of a form's field.
+func (f frame) Field(name string) string { return f.Form.Get(name) }
+
+// Address is that of the service, "" where it is not that of the page.
+func (f frame) Address() string {
+	if f.Base == nil {
+		return ""
+	}
+	return f.Base(f.Request)
+}
+
+// Warnings are what people should read first.
+func (f frame) Warnings() []string {
+	if f.Notices == nil {
+		return nil
+	}
+	return f.Notices()
+}
+
+// At is the moment of the page.
+func (f frame) At() time.Time { return f.Now() }
+
+// May tells whether a form that needs a role is shown.
+func (f frame) May(role string) bool { return slices.Contains(f.Roles, operator.Role(role)) }
+
+// Statuses and States are the choices of filters.
+func (frame) Statuses() []subscription.Status {
+	return []subscription.Status{subscription.Requested, subscription.Active, subscription.Off}
+}
+func (frame) States() []store.State { return store.DeliveryStates }
+
+// item is an entry of the menu.
+type item struct {
+	Title, Path string
+	Here        bool
+}
+
+// Menu lists the pages that the role opens.
+func (f frame) Menu() (out []item) {
+	for _, p := range f.pages {
+		if slices.Contains(f.Roles, p.role) {
+			out = append(out, item{p.title, Root + p.path, p.title == f.Page.title})
+		}
+	}
+	return out
+}
+
+// More is the URL of the next page of a list.
+func (f frame) More(next string) string {
+	query := url.Values{}
+	for name, values := range f.Form {
+		if name != "after" {
+			query[name] = values
+		}
+	}
+	query.Set("after", next)
+	return f.Path() + "?" + query.Encode()
+}
+
+//go:embed pages
+var sources embed.FS
+
+var templates = parse()
+
+func parse() map[string]*template.Template {
+	frame := template.Must(template.New("").Funcs(template.FuncMap{
+		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "masked": masked,
+	}).ParseFS(sources, "pages/frame.html"))
+	names, err := sources.ReadDir("pages")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	out := map[string]*template.Template{}
+	for _, name := range names {
+		out[name.Name()] = template.Must(template.Must(frame.Clone()).ParseFS(sources, path.Join("pages", name.Name())))
+	}
+	return out
+}
+
+// render writes a page.
+func (c *Console) render(w http.ResponseWriter, status int, file string, f frame) {
+	var out bytes.Buffer
+	if err := templates[file].ExecuteTemplate(plain.Writer(&out), "frame", f); err != nil {
+		c.Log.Error("console", "page", file, "error", err)
+		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes())
+}
