@@ -23,25 +23,25 @@ import (
 
 // auditCmd reads the record of who did what, and verifies it.
 type auditCmd struct {
-	Show   showAudit   `cmd:"" help:"Show entries, filtered. What is looked for is itself recorded."`
-	Export exportAudit `cmd:"" help:"Print the chain as JSON lines, one line a commit, that verify can check on another machine."`
-	Verify verifyAudit `cmd:"" help:"Check the chain of a database or an export: finds any edit, removal and reorder, and up to the last checkpoint what was cut off."`
-	Key    auditKey    `cmd:"" help:"Make the key that signs checkpoints (--audit-key): FILE for the service, FILE.pub for whoever verifies."`
+	Show   showAudit   `cmd:"" help:"Show entries, filtered. The search itself is recorded."`
+	Export exportAudit `cmd:"" help:"Print the chain as JSON lines, one line per commit, which verify can check on another machine."`
+	Verify verifyAudit `cmd:"" help:"Check the chain of a database or an export: finds any change, removal and reordering, and anything cut off before the last checkpoint."`
+	Key    auditKey    `cmd:"" help:"Make the key that signs checkpoints (--audit-key): FILE for the service, FILE.pub for verifying."`
 }
 
 type showAudit struct {
-	From    instant `env:"-" help:"Not before: a moment, a date, or how long ago (36h)."`
-	To      instant `env:"-" help:"Before: likewise."`
-	ASID    string  `name:"asid" env:"-" help:"Of this system."`
-	Patient string  `env:"-" help:"About this patient: an NHS number; - reads it from standard input, which keeps it out of the shell's history."`
-	Action  string  `env:"-" help:"Of this kind: publish, subscribe, read, delete, search, system-put, ..."`
-	Outcome string  `env:"-" help:"That ended so: ok, refused, or a Spine code such as ACCESS_DENIED."`
-	Last    int     `default:"50" env:"-" help:"At most the last so many; 0 shows all."`
+	From    instant `env:"-" help:"Not before this moment: RFC 3339, a date, or how long ago (36h)."`
+	To      instant `env:"-" help:"Before this moment, in the same forms."`
+	ASID    string  `name:"asid" env:"-" help:"By this system."`
+	Patient string  `env:"-" help:"About this patient: an NHS number; - reads it from standard input, so that it does not appear in the shell's history."`
+	Action  string  `env:"-" help:"With this action: publish, subscribe, read, delete, search, system-put, ..."`
+	Outcome string  `env:"-" help:"With this outcome: ok, refused, or a Spine code such as ACCESS_DENIED."`
+	Last    int     `default:"50" env:"-" help:"Show at most this many, the last ones; 0 shows all."`
 	operated
 	formatted
 }
 
-// Run prints the entries, oldest first; as JSON one a line.
+// Run prints the entries, oldest first; as JSON one per line.
 func (s *showAudit) Run(ctx context.Context) error {
 	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: audit.Action(s.Action), Outcome: s.Outcome}
 	if s.Last < 0 || s.Last > mostLast {
@@ -70,11 +70,11 @@ func (s *showAudit) Run(ctx context.Context) error {
 	})
 }
 
-// mostLast limits --last: so many entries are held in memory at once.
+// mostLast is the limit of --last, because that many entries are held in memory at once.
 const mostLast = 100_000
 
-// found yields the entries that a filter selects, oldest first: all, or the last
-// so many.
+// found yields the entries that a filter selects, oldest first: all of them, or
+// the last last ones.
 func found(ctx context.Context, d operator.Face, f operator.Filter, last int) iter.Seq2[operator.Record, error] {
 	if last == 0 {
 		return operator.Each(ctx, d, operator.SearchAudit, operator.Matching(f))
@@ -101,7 +101,7 @@ func found(ctx context.Context, d operator.Face, f operator.Filter, last int) it
 	}
 }
 
-// auditRow is an entry as a line of the table.
+// auditRow returns an entry as a row of the table.
 func auditRow(r operator.Record) []string {
 	status, who := "-", r.User
 	if r.Status != 0 {
@@ -122,8 +122,8 @@ func auditRow(r operator.Record) []string {
 }
 
 type exportAudit struct {
-	From instant `env:"-" help:"Not before: a moment, a date, or how long ago (36h). Exports of spans that follow each other make one chain when put together."`
-	To   instant `env:"-" help:"Before: likewise."`
+	From instant `env:"-" help:"Not before this moment: RFC 3339, a date, or how long ago (36h). Exports of consecutive periods can be joined to one chain."`
+	To   instant `env:"-" help:"Before this moment, in the same forms."`
 	operated
 }
 
@@ -135,7 +135,7 @@ func (e *exportAudit) Run(ctx context.Context) error {
 }
 
 type auditKey struct {
-	File string `arg:"" type:"path" help:"Where the private half goes."`
+	File string `arg:"" type:"path" help:"File for the private key."`
 }
 
 // Run makes the key.
@@ -143,7 +143,7 @@ func (k *auditKey) Run() error {
 	if err := operator.MakeAuditKey(k.File); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout(), "%s signs, %s.pub verifies: keep a copy of the latter, and of the checkpoint file, on another host\n", k.File, k.File)
+	fmt.Fprintf(stdout(), "%s signs, %s.pub verifies: keep a copy of %[2]s.pub, and of the checkpoint file, on another host\n", k.File, k.File)
 	return nil
 }
 
@@ -157,7 +157,7 @@ type verifyAudit struct {
 
 // Run verifies and fails when something is wrong.
 func (v *verifyAudit) Run(ctx context.Context) error {
-	// The checkpoints are read first: those of a running service go on growing.
+	// The checkpoints are read first, because those of a running service continue to grow.
 	checkpoints, err := v.given()
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func (v *verifyAudit) Run(ctx context.Context) error {
 	return err
 }
 
-// given are the checkpoints to verify against: an export has none beside it.
+// given returns the checkpoints to verify against. An export has none of its own.
 func (v *verifyAudit) given() (checkpoints, error) {
 	if len(v.Export) > 0 && v.Checkpoints == "" {
 		return checkpoints{}, nil
@@ -191,12 +191,12 @@ func (v *verifyAudit) given() (checkpoints, error) {
 
 // checkpointFlags say where the checkpoints of a database are.
 type checkpointFlags struct {
-	Checkpoints string `type:"path" env:"-" help:"File of checkpoints, best the copy on another host; default: audit.checkpoints in the data folder, if there."`
-	Key         string `type:"path" env:"-" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if there."`
+	Checkpoints string `type:"path" env:"-" help:"File of checkpoints, preferably the copy on another host; default: audit.checkpoints in the data folder, if it exists."`
+	Key         string `type:"path" env:"-" help:"Key of the checkpoints; default: audit.key.pub in the data folder, if it exists."`
 }
 
-// read reads the file that the flags name, or the one in the data folder if there
-// is one.
+// read reads the file that the flags name, or the one in the data folder if it
+// exists.
 func (c *checkpointFlags) read(data string) (given checkpoints, err error) {
 	file, key := c.Checkpoints, c.Key
 	if key == "" {
@@ -206,7 +206,7 @@ func (c *checkpointFlags) read(data string) (given checkpoints, err error) {
 	case file != "":
 		given.due = file + " holds no checkpoint: expected the file that the service signs, or a copy of it"
 	case !missing(key), !missing(filepath.Join(data, "audit.key")):
-		given.due = "there is no checkpoint, although there is a key: the file was emptied or removed, or lies elsewhere (--checkpoints), or the service has not run since the key was made"
+		given.due = "there is no checkpoint, although there is a key: the file was emptied or removed, or is somewhere else (--checkpoints), or the service has not run since the key was made"
 	}
 	if file == "" {
 		if file = filepath.Join(data, "audit.checkpoints"); missing(file) {
@@ -224,7 +224,7 @@ func (c *checkpointFlags) read(data string) (given checkpoints, err error) {
 	defer f.Close()
 	given.signed, err = audit.ReadCheckpoints(f, public)
 	if errors.Is(err, audit.ErrTorn) {
-		// Those before it vouch all the same; the next one will take its place.
+		// The checkpoints before it are still used; the next one will replace it.
 		fmt.Fprintf(stderr(), "%s: %v; it is left out\n", file, err)
 		return given, nil
 	}
@@ -237,11 +237,11 @@ func (c *checkpointFlags) read(data string) (given checkpoints, err error) {
 // checkpoints are what links are verified against.
 type checkpoints struct {
 	signed []audit.Checkpoint
-	due    string // what is wrong where none is signed; "" where none need be
+	due    string // what is wrong if none is signed; "" if none is needed
 }
 
-// verify verifies links. That there is no checkpoint where one is due is a finding
-// like any other: who takes them all away must not pass.
+// verify verifies links. A missing checkpoint is a finding like any other:
+// removing all checkpoints must not go unnoticed.
 func (c checkpoints) verify(links iter.Seq2[audit.Link, error]) (audit.Report, error) {
 	report, err := audit.Verify(links, c.signed)
 	if err == nil && c.due != "" && len(c.signed) == 0 {
@@ -282,7 +282,7 @@ func exported(files []string) iter.Seq2[audit.Link, error] {
 	}
 }
 
-// printReport says in sentences what was found and what that is worth.
+// printReport says in sentences what was found and what that proves.
 func printReport(r audit.Report) {
 	for _, p := range r.Problems {
 		fmt.Fprintln(stdout(), plain.Line(fmt.Sprint(p)))
@@ -295,11 +295,11 @@ func printReport(r audit.Report) {
 	case r.Found > 0:
 		fmt.Fprintf(stdout(), "%d things are wrong. Nothing is vouched for.\n", r.Found)
 	case r.Checkpoints == 0:
-		fmt.Fprintln(stdout(), "they are linked without a gap.\nNo checkpoint was given, so nothing is vouched for: who can write to the database can have written all of it anew, or cut off its end.")
+		fmt.Fprintln(stdout(), "they are linked without a gap.\nNo checkpoint was given, so nothing is vouched for: a person who can write to the database can have rewritten all of it, or cut off its end.")
 	default:
 		fmt.Fprintf(stdout(), "nothing edited, removed, reordered or inserted.\nVouched for up to %s, the last of %d checkpoints.\n", r.Vouched.UTC().Format(time.RFC3339), r.Checkpoints)
 		if b := r.Beyond; b.Links > 0 {
-			fmt.Fprintf(stdout(), "Not vouched for: %d entries in %d links from %s to %s. They are linked without a gap, but no checkpoint names them: they can have been rewritten, and more can have been cut off behind them.\n",
+			fmt.Fprintf(stdout(), "Not vouched for: %d entries in %d links from %s to %s. They are linked without a gap, but no checkpoint names them: they can have been rewritten, and others can have been cut off after them.\n",
 				b.Entries, b.Links, b.First.UTC().Format(time.RFC3339), b.Last.UTC().Format(time.RFC3339))
 		}
 	}

@@ -18,10 +18,10 @@ import (
 type backupCmd struct {
 	To       string `arg:"" type:"path" help:"Folder of the backup, made if it is missing; a backup in it is never overwritten."`
 	Data     string `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
-	Database string `help:"Database of the service, as nems serve has it; default: nems.db in the data folder."`
+	Database string `help:"Database of the service, as for nems serve; default: nems.db in the data folder."`
 }
 
-// Run makes the backup, as of the moment that it begins.
+// Run makes the backup, as of the moment at which it begins.
 func (b *backupCmd) Run(ctx context.Context) error {
 	progress, finish := pageProgress()
 	defer finish()
@@ -33,10 +33,10 @@ func (b *backupCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// restoreCmd makes a data folder of a backup.
+// restoreCmd makes a data folder from a backup.
 type restoreCmd struct {
 	From string `arg:"" type:"path" help:"Folder of the backup."`
-	Data string `default:"nems-data" type:"path" help:"Data folder to make; databases that are there are never overwritten."`
+	Data string `default:"nems-data" type:"path" help:"Data folder to make; existing databases are never overwritten."`
 }
 
 // Run restores and checks what it restored.
@@ -48,14 +48,14 @@ func (r *restoreCmd) Run(ctx context.Context) error {
 	}
 	damaged, err := (&checkCmd{Data: r.Data}).check(ctx)
 	if damaged {
-		// Left there, it would be taken for a database, and stand in the way of the
+		// If it stayed, it would be taken for a database, and would prevent the
 		// next restore.
-		err = errors.Join(err, fmt.Errorf("the backup is damaged: nothing of it was left in %s", r.Data), datafolder.Discard(r.Data))
+		err = errors.Join(err, fmt.Errorf("the backup is damaged: nothing of it is left in %s", r.Data), datafolder.Discard(r.Data))
 	}
 	return err
 }
 
-// checkCmd reads the embedded database from end to end.
+// checkCmd reads the embedded database completely.
 type checkCmd struct {
 	Data     string `default:"nems-data" type:"path" help:"Data folder of the service, which may be running."`
 	Database string `help:"Database, or a copy of one; default: nems.db in the data folder."`
@@ -63,15 +63,15 @@ type checkCmd struct {
 }
 
 // Run checks the file, every message's SHA-256 and the audit's chains, against
-// the checkpoints beside it, and fails when something is wrong.
+// the checkpoints next to it. It fails when something is wrong.
 func (c *checkCmd) Run(ctx context.Context) error {
 	_, err := c.check(ctx)
 	return err
 }
 
-// check tells damage of the file from all else that can be wrong.
+// check reports whether the file is damaged, separately from everything else that can be wrong.
 func (c *checkCmd) check(ctx context.Context) (damaged bool, err error) {
-	checkpoints, err := c.read(c.Data) // first: those of a running service go on growing
+	checkpoints, err := c.read(c.Data) // first, because those of a running service continue to grow
 	if err != nil {
 		return false, err
 	}
@@ -90,7 +90,7 @@ func (c *checkCmd) check(ctx context.Context) (damaged bool, err error) {
 		fmt.Fprintln(stdout(), "file:", plain.Line(text))
 	}
 	for _, event := range health.Damaged {
-		fmt.Fprintf(stdout(), "event %d: its message is not what was published\n", event)
+		fmt.Fprintf(stdout(), "event %d: its message is not the published one\n", event)
 	}
 	for _, p := range report.Problems {
 		fmt.Fprintln(stdout(), "audit:", plain.Line(fmt.Sprint(p)))

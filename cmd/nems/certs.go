@@ -14,16 +14,16 @@ import (
 
 // certsCmd makes throwaway certificates for trying mutual TLS.
 type certsCmd struct {
-	Dir      string        `arg:"" default:"certs" type:"path" help:"Folder; an authority that is there already is used again."`
+	Dir      string        `arg:"" default:"certs" type:"path" help:"Folder; an authority that already exists there is used again."`
 	Host     []string      `default:"localhost,127.0.0.1,::1" env:"-" help:"Names and addresses of the server."`
-	Client   []string      `env:"-" help:"Name (FQDN) of a client certificate; several."`
-	Revoke   []string      `env:"-" help:"Revoke the client certificate of this name; several."`
+	Client   []string      `env:"-" help:"Name (FQDN) of a client certificate; may be repeated."`
+	Revoke   []string      `env:"-" help:"Revoke the client certificate with this name; may be repeated."`
 	Password string        `default:"changeit" env:"-" help:"Password of the PKCS#12 files."`
-	Valid    time.Duration `default:"8760h" env:"-" help:"How long they are valid."`
+	Valid    time.Duration `default:"8760h" env:"-" help:"How long the certificates are valid."`
 }
 
-// Run makes the authority and the server's certificate unless they are there,
-// then the clients', then the revocation list.
+// Run makes the authority and the server's certificate unless they exist, then
+// the clients' certificates, then the revocation list.
 func (c *certsCmd) Run() error {
 	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
 		return err
@@ -86,7 +86,7 @@ func (c *certsCmd) write(name string, pair certs.Pair) error {
 	return os.WriteFile(c.path(name+".p12"), bundle, 0o600)
 }
 
-// revoke writes the revocation list anew: with what was in it, and more.
+// revoke writes a new revocation list, with what was in it and more.
 func (c *certsCmd) revoke(authority *certs.Authority, now time.Time) error {
 	file := c.path("crl.pem")
 	serials, err := certs.RevokedIn(file)

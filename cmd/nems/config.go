@@ -10,10 +10,10 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// configFile reads a YAML configuration file for kong: its keys are the names
+// configFile reads a YAML configuration file for kong. Its keys are the names
 // of flags, nested keys joined by a hyphen (fhir: {listen: ...} is
-// --fhir-listen). A key that no flag has is an error, so that a slip of the
-// pen cannot quietly leave a default in force.
+// --fhir-listen). A key without a flag is an error, so that a typing mistake
+// cannot silently leave a default in force.
 type configFile struct {
 	path   string
 	values map[string]any
@@ -27,7 +27,7 @@ func readConfig(path string) (*configFile, error) {
 	}
 	var tree map[string]any
 	if err := yaml.Unmarshal(raw, &tree); err != nil {
-		// The place alone: the lines around it may hold secrets.
+		// Only the place, because the lines around it may contain secrets.
 		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))
 	}
 	f := &configFile{path: path, values: map[string]any{}}
@@ -61,8 +61,8 @@ func (f *configFile) Validate(app *kong.Application) error {
 	return fmt.Errorf("%s: unknown keys: %s (nems config explain lists the known ones)", f.path, strings.Join(unknown, ", "))
 }
 
-// Resolve gives a flag its value from the file. The command line and the
-// environment win over it.
+// Resolve returns the value of a flag from the file. The command line and the
+// environment override it.
 func (f *configFile) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, ok := f.values[flag.Name]
 	if !ok || value == nil {

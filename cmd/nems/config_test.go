@@ -28,7 +28,7 @@ func parse(t *testing.T, args ...string) (node.Config, error) {
 	return c.Serve.Config, err
 }
 
-// mustParse is parse of what is right.
+// mustParse is parse for a correct command line.
 func mustParse(t *testing.T, args ...string) node.Config {
 	t.Helper()
 	c, err := parse(t, args...)
@@ -50,10 +50,10 @@ func configuration(t *testing.T, text string) string {
 
 var exampleFile = filepath.Join("..", "..", "docs", "nems.example.yaml")
 
-// TestExampleConfiguration reads the file that is shipped: what it says is what
-// the program then has, and the program would start with it.
+// TestExampleConfiguration reads the file that is shipped, and checks that its
+// values are in force and that the program would start with it.
 func TestExampleConfiguration(t *testing.T) {
-	c := mustParse(t, "--config", exampleFile, "--mesh-shared-key", "a", "--mesh-remote-shared-key", "b", "--mesh-remote-password", "c") // what it leaves to everybody
+	c := mustParse(t, "--config", exampleFile, "--mesh-shared-key", "a", "--mesh-remote-shared-key", "b", "--mesh-remote-password", "c") // the settings that the file leaves to each installation
 	if err := c.Validate(); err != nil {
 		t.Errorf("the example is not valid: %v", err)
 	}
@@ -76,8 +76,8 @@ func TestExampleConfiguration(t *testing.T) {
 	}
 }
 
-// TestPrecedence: a flag wins over the environment, that over the file, that
-// over the default.
+// TestPrecedence checks that a flag overrides the environment, the environment
+// the file, and the file the default.
 func TestPrecedence(t *testing.T) {
 	path := configuration(t, "version: 1\nlevel: strict\nfhir:\n  listen: file:1\n")
 	if c := mustParse(t, "--dev", "--config", configuration(t, "directory-from-events: off\n")); c.Learning != "off" {
@@ -99,8 +99,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestConfigurationRefused: what a file says that nobody understands is refused
-// by name, not passed over.
+// TestConfigurationRefused checks that an unknown entry in a file is refused by
+// name, not ignored.
 func TestConfigurationRefused(t *testing.T) {
 	for _, c := range []struct{ name, text, says string }{
 		{"an unknown key", "version: 1\nlevle: strict\n", "levle"},
@@ -128,7 +128,7 @@ func TestConfigurationRefused(t *testing.T) {
 	}
 }
 
-// TestValidate lists everything that is wrong, at once.
+// TestValidate checks that everything that is wrong is listed at once.
 func TestValidate(t *testing.T) {
 	_, err := parse(t, "--config", configuration(t, "version: 2\n"), "--fhir-listen", "a:1", "--mesh-listen", "a:2", "--database", "mysql:x", "--drain", "11s")
 	if err == nil {
@@ -145,7 +145,7 @@ func TestValidate(t *testing.T) {
 	mustParse(t, "--dev")
 }
 
-// TestExitCodes: 2 for a command line that is wrong, 1 for what failed.
+// TestExitCodes checks the exit codes: 2 for a wrong command line, 1 for a failure.
 func TestExitCodes(t *testing.T) {
 	for _, c := range []struct {
 		want int
@@ -162,7 +162,7 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestSettingsAreShown: what is in force, where it comes from, and no secret.
+// TestSettingsAreShown checks that the values in force and their sources are shown, and no secret.
 func TestSettingsAreShown(t *testing.T) {
 	t.Setenv("NEMS_LEVEL", "standard")
 	t.Setenv("NEMS_DATABASE", "postgres://nems:hunter2@db1/nems")
@@ -187,7 +187,7 @@ func TestSettingsAreShown(t *testing.T) {
 	}
 }
 
-// TestSettingsAreExplained: by whatever name people know one, and misspelt.
+// TestSettingsAreExplained explains settings by each name that people use, and by a misspelt one.
 func TestSettingsAreExplained(t *testing.T) {
 	for _, name := range []string{"fhir-listen", "NEMS_FHIR_LISTEN", "fhir.listen"} {
 		does(t, "fhir: {listen: ...}", "config", "explain", name)
@@ -207,7 +207,7 @@ func TestSettingsAreExplained(t *testing.T) {
 
 var update = flag.Bool("update", false, "write the files that tests compare with")
 
-// TestSettingsPage: the reference says what the program does.
+// TestSettingsPage checks that the reference page agrees with the program.
 func TestSettingsPage(t *testing.T) {
 	page := does(t, "# Settings", "config", "explain", "--format", "markdown")
 	path := filepath.Join("..", "..", "docs", "settings.md")
@@ -222,7 +222,7 @@ func TestSettingsPage(t *testing.T) {
 	}
 }
 
-// TestConfigurationIsTried: every setting that is wrong has a line.
+// TestConfigurationIsTried checks that every wrong setting has a line.
 func TestConfigurationIsTried(t *testing.T) {
 	text := fails(t, "config", "check", "--config", exampleFile)
 	if strings.Count(text, "WRONG  configuration: ") != 3 || !strings.Contains(text, "mesh-remote-password: change-me is in everybody's example") {

@@ -11,8 +11,9 @@ import (
 	"nems/client"
 )
 
-// connection is where a NEMS is and who is calling it: the flags that the
-// publishing and subscribing commands share. The defaults are the dev world's.
+// connection is the address of a NEMS and the identity of the caller: the flags
+// that the publishing and subscribing commands share. The defaults are the dev
+// world's.
 type connection struct {
 	URL    string `default:"http://localhost:8880" help:"Address of the NEMS."`
 	ToASID string `name:"to-asid" default:"111111111111" help:"ASID of the NEMS."`
@@ -45,7 +46,7 @@ func (t tlsFiles) httpClient() (*http.Client, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM", t.CA)
+			return nil, fmt.Errorf("%s contains no certificate in PEM", t.CA)
 		}
 	}
 	if t.Cert != "" {

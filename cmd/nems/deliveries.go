@@ -12,23 +12,23 @@ import (
 	"nems/internal/store"
 )
 
-// deliveriesCmd looks after the copies on their way to mailboxes.
+// deliveriesCmd manages the copies that are on their way to mailboxes.
 type deliveriesCmd struct {
 	List   listDeliveries   `cmd:"" help:"List deliveries: waiting, sent, parked, withheld, acknowledged, undeliverable."`
-	Show   showDelivery     `cmd:"" help:"Print all that is known of one delivery."`
+	Show   showDelivery     `cmd:"" help:"Print everything known about one delivery."`
 	Retry  retryDeliveries  `cmd:"" help:"Have parked deliveries tried again, at once."`
 	Park   parkDeliveries   `cmd:"" help:"Set waiting deliveries aside."`
-	Resend resendDeliveries `cmd:"" help:"Give mailboxes copies again that they had, as long as these are kept."`
+	Resend resendDeliveries `cmd:"" help:"Send mailboxes the copies that they had before again, while these are kept."`
 }
 
 // whichDeliveries selects deliveries: the filters of all the commands.
 type whichDeliveries struct {
 	Mailbox      string  `env:"-" help:"For this mailbox."`
-	Subscription string  `env:"-" help:"That this subscription asked for: its id."`
-	Event        int64   `env:"-" help:"Of this event: its number, as list shows it."`
-	EventType    string  `env:"-" help:"Of this event type: its code."`
-	From         instant `env:"-" help:"Accepted not before: a moment, a date, or how long ago (36h)."`
-	To           instant `env:"-" help:"Accepted before: likewise."`
+	Subscription string  `env:"-" help:"Selected by the subscription with this id."`
+	Event        int64   `env:"-" help:"Of the event with this number, as list shows it."`
+	EventType    string  `env:"-" help:"Of the event type with this code."`
+	From         instant `env:"-" help:"Not accepted before this moment: RFC 3339, a date, or how long ago (36h)."`
+	To           instant `env:"-" help:"Accepted before this moment, in the same forms."`
 }
 
 func (w whichDeliveries) filter(state store.State) operator.DeliveryFilter {
@@ -37,14 +37,14 @@ func (w whichDeliveries) filter(state store.State) operator.DeliveryFilter {
 }
 
 type listDeliveries struct {
-	State store.State `enum:",waiting,sent,parked,withheld,acknowledged,undeliverable" default:"" env:"-" help:"In this state only."`
-	First int         `default:"100" env:"-" help:"At most so many; 0 lists all."`
+	State store.State `enum:",waiting,sent,parked,withheld,acknowledged,undeliverable" default:"" env:"-" help:"Only in this state."`
+	First int         `default:"100" env:"-" help:"List at most this many; 0 lists all."`
 	whichDeliveries
 	operated
 	formatted
 }
 
-// Run prints the deliveries by mailbox, oldest first; as JSON one a line.
+// Run prints the deliveries by mailbox, oldest first; as JSON one per line.
 func (l *listDeliveries) Run(ctx context.Context) error {
 	f := l.filter(l.State)
 	return l.with(func(d operator.Face) error {
@@ -76,7 +76,7 @@ func first[T any](n int, all iter.Seq2[T, error]) iter.Seq2[T, error] {
 	}
 }
 
-// reason says in one cell why a delivery is where it is.
+// reason says in one cell why a delivery is in its state.
 func reason(r operator.Delivery) string {
 	switch {
 	case r.Error == "" && r.ErrorCode == "":
@@ -126,7 +126,7 @@ func (p *parkDeliveries) Run(ctx context.Context) error {
 
 type resendDeliveries struct{ movedDeliveries }
 
-// Run gives copies again: those that were sent, collected or not collected in
+// Run sends copies again: those that were sent, collected, or not collected in
 // time.
 func (r *resendDeliveries) Run(ctx context.Context) error {
 	return r.move(ctx, operator.Resend, store.Resend.From)
@@ -135,11 +135,11 @@ func (r *resendDeliveries) Run(ctx context.Context) error {
 // movesAtOnce is how many deliveries one request names.
 const movesAtOnce = 1000
 
-// move finds the deliveries in the states that a move is for, all before the
-// first is moved, and moves them.
+// move finds all deliveries in the states that a move applies to, and then
+// moves them.
 func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states []store.State) error {
 	if len(m.IDs) == 0 && m.whichDeliveries == (whichDeliveries{}) {
-		return errors.New("give ids of deliveries, or say which by --mailbox, --subscription, --event, --event-type, --from and --to")
+		return errors.New("give ids of deliveries, or select them by --mailbox, --subscription, --event, --event-type, --from and --to")
 	}
 	if len(m.IDs) > 0 && m.whichDeliveries != (whichDeliveries{}) {
 		return errors.New("give either ids or filters")
@@ -167,10 +167,10 @@ func (m *movedDeliveries) move(ctx context.Context, move operator.Move, states [
 			ids = ids[n:]
 		}
 		fmt.Fprintf(stdout(), "%d deliveries: %s\n", moved, move)
-		if left > 0 && len(m.IDs) == 0 { // what a filter found may have gone on since
-			fmt.Fprintf(stdout(), "%d left: gone on since, or for a mailbox that is not registered for their workflow\n", left)
+		if left > 0 && len(m.IDs) == 0 { // deliveries that a filter found may have changed their state since
+			fmt.Fprintf(stdout(), "%d left: their state has changed since, or their mailbox is not registered for their workflow\n", left)
 		} else if left > 0 {
-			return fmt.Errorf("%d are not there, not in a state to %s, or for a mailbox that is not registered for their workflow", left, move)
+			return fmt.Errorf("%d do not exist, are not in a state to %s, or are for a mailbox that is not registered for their workflow", left, move)
 		}
 		return nil
 	})

@@ -16,12 +16,12 @@ import (
 	"nems/internal/node"
 )
 
-// demoCmd tells the whole story once, on a throwaway folder and a free port.
+// demoCmd demonstrates the service once, with a temporary folder and a free port.
 type demoCmd struct {
-	Stay bool `help:"Keep serving afterwards, and say where."`
+	Stay bool `help:"Keep serving afterwards, and print the address."`
 }
 
-// The people of the story: the dev world's first patient and the area he lives in.
+// The people of the demonstration: the dev world's first patient and the area where he lives.
 const (
 	demoPatient   = "9912003888"
 	demoAuthority = "E08000035"
@@ -68,7 +68,7 @@ func (d *demoCmd) Run(ctx context.Context) error {
 	return <-done
 }
 
-// story is the demo's run: steps in order, each printed as it succeeds.
+// story is the demonstration: steps in order, each printed when it succeeds.
 type story struct {
 	url  string
 	out  io.Writer
@@ -112,7 +112,7 @@ func (s *story) tell(ctx context.Context) error {
 	return errors.Join(s.collect(ctx, "MAILBOX1234", message), s.collect(ctx, "X26ABC1", message))
 }
 
-// collect takes the one copy out of a mailbox and compares it.
+// collect takes the only copy from a mailbox and compares it.
 func (s *story) collect(ctx context.Context, mailbox string, published []byte) error {
 	box, err := client.NewMailbox(client.MailboxConfig{URL: s.url, ID: mailbox, Password: devworld.Password, SharedKey: devworld.SharedKey})
 	if err != nil {

@@ -27,7 +27,7 @@ func printed(t *testing.T, args ...string) (string, int) {
 	return <-out, code
 }
 
-// TestDemo runs the whole story, as a newcomer does.
+// TestDemo runs the whole demonstration, as a newcomer does.
 func TestDemo(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	text, code := printed(t, "demo")

@@ -13,8 +13,8 @@ import (
 	"nems/internal/operator"
 )
 
-// described holds what passes through an HTTP client to the description of the
-// API.
+// described compares the requests and answers of an HTTP client with the
+// description of the API.
 type described struct {
 	t    *testing.T
 	next http.RoundTripper
@@ -35,7 +35,7 @@ type media struct{ Schema *jsonschema.Schema }
 func newDescribed(t *testing.T, next http.RoundTripper) *described {
 	t.Helper()
 	d := &described{t: t, next: next}
-	// Schemas that stand alone refer to their own definitions.
+	// Schemas that are used alone refer to their own definitions.
 	text := strings.ReplaceAll(string(operator.OpenAPI()), "#/components/schemas/", "#/$defs/")
 	if err := json.Unmarshal([]byte(text), &d.api); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func (d *described) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// path finds the described path that a request's is of.
+// path returns the described path that a request's path matches.
 func (d *described) path(given string) string {
 	if _, plain := d.api.Paths[given]; plain {
 		return given

@@ -11,7 +11,7 @@ import (
 // eventTypesCmd moves event types through their life cycle.
 type eventTypesCmd struct {
 	List listEventTypes `cmd:"" help:"List the event types and where they are in their life cycle."`
-	Set  setEventType   `cmd:"" help:"Move an event type to another state, within a second; subscriptions that there are keep working."`
+	Set  setEventType   `cmd:"" help:"Move an event type to another state, within a second; existing subscriptions keep working."`
 }
 
 type listEventTypes struct {
@@ -45,8 +45,8 @@ type setEventType struct {
 	Code              string  `arg:"" help:"Event code, such as vaccinations-1."`
 	State             string  `enum:",current,deprecated,no-longer-supported,withdrawn" default:"" env:"-" help:"current, deprecated, no-longer-supported or withdrawn; current forgets the dates."`
 	Deprecated        *string `placeholder:"DATE" env:"-" help:"When it was or will be deprecated, such as 2026-03-31."`
-	NoLongerSupported *string `placeholder:"DATE" env:"-" help:"From when it cannot be subscribed to any more."`
-	Withdrawn         *string `placeholder:"DATE" env:"-" help:"From when it cannot be published any more."`
+	NoLongerSupported *string `placeholder:"DATE" env:"-" help:"When it stops being open to new subscriptions."`
+	Withdrawn         *string `placeholder:"DATE" env:"-" help:"When it stops being open to publishing."`
 	Page              *string `name:"url" placeholder:"URL" env:"-" help:"Page for people about the change."`
 	operated
 }
@@ -73,8 +73,8 @@ func (s *setEventType) Run(ctx context.Context) error {
 	})
 }
 
-// apply lays the flags over a life cycle. One that is current again has
-// neither dates nor a page.
+// apply applies the flags to a life cycle. A type that is current again has no
+// dates and no page.
 func (s *setEventType) apply(l operator.LifeCycle) operator.LifeCycle {
 	if s.State != "" {
 		l.State = catalogue.State(s.State)

@@ -19,10 +19,10 @@ import (
 	"nems/internal/nhs"
 )
 
-// exampleCmd prints messages of our own making.
+// exampleCmd prints example messages of this project.
 type exampleCmd struct {
 	Code      string  `arg:"" help:"Event code, such as vaccinations-1; a wrong one lists them all."`
-	Kind      string  `help:"new, update or delete, as far as the event's page allows; default: new."`
+	Kind      string  `help:"new, update or delete, if the event's page allows it; default: new."`
 	NHSNumber string  `name:"nhs-number" help:"Patient; the names of a patient of the dev world are filled in."`
 	Family    string  `help:"Family name of the patient."`
 	Given     string  `help:"First name of the patient."`
@@ -34,7 +34,7 @@ type exampleCmd struct {
 	Seed      *uint64 `help:"Make the same ids every time; with --at, the same bytes."`
 	Count     int     `default:"1" help:"How many messages."`
 	Save      string  `type:"path" placeholder:"DIR" help:"Write each message to a file of this folder; default: standard output."`
-	Compact   bool    `help:"One line a message; default where there are several on standard output."`
+	Compact   bool    `help:"One line per message; default for several messages on standard output."`
 }
 
 // Run prints or saves the messages.
@@ -64,14 +64,14 @@ func (e *exampleCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// generator takes the flags about ids and time.
+// generator applies the flags about ids and time.
 func (e *exampleCmd) generator() (example.Generator, error) {
 	g := example.Generator{NewID: uuid.NewString, Now: time.Now}
 	switch {
 	case e.Count < 1:
 		return g, errors.New("--count: expected 1 or more")
 	case e.ID != "" && e.Count > 1:
-		return g, errors.New("--id: one message alone can have it; received --count too")
+		return g, errors.New("--id: only one message can have it; received --count too")
 	}
 	if e.ID != "" {
 		id, err := uuid.Parse(e.ID)
@@ -98,7 +98,7 @@ func seedOf(n uint64) (seed [32]byte) {
 	return seed
 }
 
-// write puts the nth message, from 0, where it belongs.
+// write writes the nth message, counted from 0, to its destination.
 func (e *exampleCmd) write(message []byte, n int) error {
 	if e.Compact || e.Save == "" && e.Count > 1 {
 		message = append(message, '\n')
@@ -117,8 +117,9 @@ func (e *exampleCmd) write(message []byte, n int) error {
 	return nil
 }
 
-// patient takes the flags, and for a patient of the dev world what they leave
-// open: publishing compares names and birth date with the directory.
+// patient returns the patient that the flags describe. For a patient of the dev
+// world the directory fills in what the flags leave open, because publishing
+// compares names and birth date with the directory.
 func (e *exampleCmd) patient(ctx context.Context) (example.Patient, error) {
 	p := example.Patient{
 		NHSNumber: e.NHSNumber, Family: e.Family, Given: e.Given,

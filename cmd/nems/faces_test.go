@@ -29,19 +29,19 @@ import (
 	"nems/internal/subscription"
 )
 
-// planted is what the database of the faces has in it.
+// planted is the content of the database of TestFacesOfTheDesk.
 type planted struct {
 	requested  string // a subscription that waits for approval
 	deliveries []string
 }
 
-// asked is one request of a verb, and what came of it.
+// asked is one request of a verb.
 type asked struct {
 	verb string
 	do   func(ctx context.Context, f operator.Face, p planted) (any, error)
 }
 
-// ask makes one of a verb and a request.
+// ask makes an asked from a verb and a request.
 func ask[Q, A any](name string, v *operator.Verb[Q, A], request func(planted) Q) asked {
 	return asked{name, func(ctx context.Context, f operator.Face, p planted) (any, error) { return v.Do(ctx, f, request(p)) }}
 }
@@ -49,8 +49,8 @@ func ask[Q, A any](name string, v *operator.Verb[Q, A], request func(planted) Q)
 // just is a request that needs nothing planted.
 func just[Q any](q Q) func(planted) Q { return func(planted) Q { return q } }
 
-// requests has every verb at least once, and each kind of refusal that a request
-// can earn.
+// requests returns requests of every verb, with each kind of refusal that a
+// request can cause.
 func requests() []asked {
 	system := spine.Registration{System: access.System{ASID: "200000000115", ODSCodes: []nhs.ODSCode{"RR8"}, Interactions: []string{access.CreateInteraction}, Mailboxes: []string{"*"}}}
 	other := system
@@ -101,8 +101,8 @@ func requests() []asked {
 	}
 }
 
-// actionsOfChain is what an exported chain tells was done: how entries lie in
-// links is a matter of moments.
+// actionsOfChain returns the actions in an exported chain. How entries are
+// distributed over links depends on timing.
 func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error) {
 	var actions []string
 	for link, err := range operator.Each(ctx, f, operator.ExportChain, operator.Matching(operator.ChainFilter{})) {
@@ -116,8 +116,9 @@ func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error
 	return actions, nil
 }
 
-// What is asked of the desk in this process, over HTTP and as commands ask has the
-// same outcome, down to each member of an error.
+// TestFacesOfTheDesk checks that a request has the same outcome, including each
+// member of an error, whether it goes to the desk in this process, over HTTP, or
+// through a command.
 func TestFacesOfTheDesk(t *testing.T) {
 	template := t.TempDir()
 	p := plant(t, template)
@@ -150,7 +151,7 @@ func TestFacesOfTheDesk(t *testing.T) {
 	}
 }
 
-// operations are the operationIds of the API with their roles.
+// operations returns the operationIds of the API with their roles.
 func operations(t *testing.T) map[string]string {
 	t.Helper()
 	var api struct {
@@ -174,7 +175,7 @@ func operations(t *testing.T) map[string]string {
 	return out
 }
 
-// changing is what differs from run to run: moments, and the cursors of a key.
+// changing matches what differs from run to run: moments, and the cursors of a key.
 var changing = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z|"next":"[^"]+"|"(chain|link)":\d+`)
 
 // told is an outcome as text.

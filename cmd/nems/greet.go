@@ -5,11 +5,11 @@ import (
 	"io"
 )
 
-// greeting is what somebody sees who types nems alone.
+// greeting is the output of nems without arguments.
 const greeting = `nems is a National Events Management Service that anyone can run: publishers
 post FHIR STU3 event messages, subscribers get copies in their MESH mailboxes.
 
-  nems demo           the whole story once, in a few seconds; leaves nothing
+  nems demo           a complete demonstration, in a few seconds; leaves nothing
   nems serve --dev    a service on this machine, with synthetic systems and
                       patients to try it with
   nems example vaccinations-1 | nems publish -
@@ -20,8 +20,8 @@ nems help lists all commands, nems help COMMAND explains one.
 
 func greet(w io.Writer) { fmt.Fprint(w, greeting) }
 
-// asUsual turns the spellings that people try first into those that the parser
-// knows: help, help COMMAND, --version.
+// asUsual translates the spellings that people try first into those that the
+// parser knows: help, help COMMAND, --version.
 func asUsual(args []string) []string {
 	switch args[0] {
 	case "help":

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// withHint says what to do about a connection that could not be made. Other
-// errors stay as they are.
+// withHint adds advice to the error of a connection that could not be made.
+// Other errors stay as they are.
 func withHint(err error) error {
 	var call *url.Error
 	if !errors.As(err, &call) {
@@ -33,15 +33,15 @@ func hintFor(call *url.Error) string {
 	var alert tls.AlertError
 	switch {
 	case errors.Is(call, syscall.ECONNREFUSED):
-		return "Nothing listens there. Start a service with nems serve --dev, or say with --url where one is."
+		return "Nothing listens there. Start a service with nems serve --dev, or give the address of one with --url."
 	case errors.As(call, &unknownName):
 		return "No host has this name: correct --url."
 	case errors.As(call, &unknownIssuer):
-		return "The server's certificate is of an issuer that is not known here: give --ca, with the issuers in PEM."
+		return "The server's certificate is from an issuer that is not known here: give --ca, with the issuers in PEM."
 	case errors.As(call, &otherName):
 		return "The server's certificate is for another name: correct --url, or have the name added to the certificate."
 	case errors.Is(call, http.ErrSchemeMismatch):
-		return "What listens there does not speak TLS: write http:// in --url, or give the address of the TLS listener."
+		return "The server there does not use TLS: write http:// in --url, or give the address of the TLS listener."
 	case errors.As(call, &alert):
 		return "The service refused the TLS connection: it may want a client certificate (--cert, --key) of an issuer that it trusts."
 	case errors.Is(call, os.ErrDeadlineExceeded), call.Timeout():

@@ -20,14 +20,14 @@ import (
 type importCmd struct {
 	Kind   string `arg:"" enum:"patients,organisations,postcodes" help:"patients, organisations or postcodes."`
 	File   string `arg:"" help:"The file; - is standard input."`
-	Data   string `default:"nems-data" type:"path" help:"Folder of the directory, as nems serve has it."`
-	Strict bool   `help:"Exit 1 when a line is wrong. Nothing of a file is imported then; of a pipe, which cannot be read twice, the other lines are."`
-	Format string `enum:"text,json" default:"text" help:"text for people, json for one object."`
+	Data   string `default:"nems-data" type:"path" help:"Folder of the directory, as for nems serve."`
+	Strict bool   `help:"Exit 1 when a line is wrong. Nothing is then imported from a file. From a pipe, which cannot be read twice, the other lines are imported."`
+	Format string `enum:"text,json" default:"text" help:"text for people, or json for one object."`
 }
 
 // Help lists the columns.
 func (*importCmd) Help() string {
-	return `Files are CSV, with a header in any order and case; further columns are ignored, and all but the first may be absent:
+	return `Files are CSV, with a header in any order and case; other columns are ignored, and all except the first may be absent:
 
 patients: nhs_number, superseded_by, family, given, birth_date, postcode, gp, sensitive, invalid
 
@@ -37,7 +37,7 @@ postcodes: postcode, sub_icb, local_authority, country
 
 Published files are read as they are: NHSPD with or without a header, ONSPD and NSPL; the reports of ODS Data Search and Export (epraccur and others), and the JSON of ODS's ORD interface. docs/imports.md has the names of their columns.
 
-A wrong line is left out and shown: its number, the column, and what was expected there. The rest is imported.`
+A wrong line is left out and reported with its number, the column, and what was expected there. The rest is imported.`
 }
 
 // Run imports what can be read and reports every line that cannot, by number.
@@ -50,7 +50,7 @@ func (i *importCmd) Run(ctx context.Context) error {
 		}
 		defer in.Close()
 	}
-	size := int64(-1) // of a pipe
+	size := int64(-1) // unknown for a pipe
 	if info, err := in.Stat(); err == nil && info.Mode().IsRegular() {
 		size = info.Size()
 	}
@@ -77,7 +77,7 @@ func (i *importCmd) Run(ctx context.Context) error {
 	return i.report(summary, err)
 }
 
-// read has the file read below a bar, on a terminal.
+// read reads the file, and on a terminal shows its progress as a bar.
 func (i *importCmd) read(size int64, doing string, read func(progress func(int64, int, int)) (directory.Summary, error)) (directory.Summary, error) {
 	progress, finish := importProgress(doing+" "+filepath.Base(i.File), size)
 	defer finish()
@@ -94,22 +94,22 @@ func importProgress(name string, size int64) (progress func(read int64, rows, ba
 	return func(read int64, _, _ int) { _ = bar.Set64(read) }, func() { _ = bar.Finish() }
 }
 
-// importReport is what --format json prints: an interface, programs parse it.
+// importReport is the output of --format json. It is an interface that programs parse.
 type importReport struct {
 	File     string `json:"file"`
 	Kind     string `json:"kind"`
 	Imported int    `json:"imported"`
 	Wrong    int    `json:"wrong"` // lines, all of them
-	// Columns says which were found where, from 1.
+	// Columns says which columns were found and where, counted from 1.
 	Columns map[string]int `json:"columns,omitempty"`
-	// Problems are the first thousand of the wrong lines.
+	// Problems are the first thousand wrong lines.
 	Problems []directory.Problem `json:"problems"`
-	ONSCodes int                 `json:"onsCodes"`        // postcodes whose ICB sub-location is one
+	ONSCodes int                 `json:"onsCodes"`        // postcodes whose ICB sub-location is an ONS code
 	Unplaced int                 `json:"unplaced"`        // cost centres without a commissioner
 	Error    string              `json:"error,omitempty"` // why the file was not read to its end
 }
 
-// report says what became of the file, and whether it came to that.
+// report says what was imported, and returns an error if the import failed.
 func (i *importCmd) report(s directory.Summary, err error) error {
 	wrong := i.Strict && s.Bad > 0
 	if i.Format == "json" {
@@ -160,9 +160,9 @@ func (i *importCmd) remark(s directory.Summary) {
 		say(": no header: %s", strings.Join(found, ", "))
 	}
 	if s.ONSCodes > 0 {
-		say(": %d postcodes name their ICB sub-location by an ONS code, which no subscription does; NHSPD has ODS codes", s.ONSCodes)
+		say(": %d postcodes name their ICB sub-location by an ONS code, which no subscription uses; NHSPD has ODS codes", s.ONSCodes)
 	}
 	if s.Unplaced > 0 {
-		say(": %d prescribing cost centres are listed without their commissioner: import epraccur, or the answer of ORD about each", s.Unplaced)
+		say(": %d prescribing cost centres are listed without their commissioner: import epraccur, or the answer of ORD for each", s.Unplaced)
 	}
 }

@@ -17,8 +17,8 @@ const (
 	goodPostcodes  = "postcode,country\nLS17 7DF,E92000001\nWF14 0BQ,E92000001\n"
 )
 
-// imported tells whether the directory of a data folder has the postcodes of
-// threePostcodes that are right.
+// imported reports whether the directory of a data folder has the correct
+// postcodes of threePostcodes.
 func imported(t *testing.T, data string) bool {
 	t.Helper()
 	d, err := datafolder.OpenDirectory(data)
@@ -54,7 +54,7 @@ func TestImportStrict(t *testing.T) {
 	}
 }
 
-// A pipe cannot be read twice.
+// TestImportStrictOfAPipe imports from a pipe, which cannot be read twice.
 func TestImportStrictOfAPipe(t *testing.T) {
 	for text, code := range map[string]int{threePostcodes: 1, goodPostcodes: 0} {
 		r, w, err := os.Pipe()

@@ -20,21 +20,21 @@ import (
 	"nems/receiver"
 )
 
-// inboxCmd collects what waits in a MESH mailbox.
+// inboxCmd collects the messages that wait in a MESH mailbox.
 type inboxCmd struct {
 	Mailbox   string        `arg:"" help:"MESH mailbox id."`
-	Follow    bool          `help:"Go on collecting until interrupted."`
+	Follow    bool          `help:"Continue collecting until interrupted."`
 	Exec      string        `placeholder:"CMD" help:"Pipe each message to this command (run by the shell; facts in NEMS_MSG_... variables) and acknowledge it only when the command exits with 0."`
 	Save      string        `type:"path" placeholder:"DIR" help:"Keep each message as a file in this folder."`
 	Keep      bool          `help:"Leave the messages in the mailbox instead of acknowledging them."`
-	Format    string        `enum:"text,json" default:"text" help:"text: a table on a terminal, lines with tabs elsewhere; json: one object a line."`
+	Format    string        `enum:"text,json" default:"text" help:"text: a table on a terminal, lines with tabs elsewhere; json: one object per line."`
 	Memory    string        `type:"path" placeholder:"FILE" help:"Where to remember what was collected; default: in the folder of --save, or with --exec in the user's cache folder."`
-	EveryCopy bool          `name:"every-copy" help:"Collect an event that was published or delivered twice twice."`
-	SetAside  string        `name:"set-aside" type:"path" placeholder:"DIR" help:"Put messages that fail again and again here and acknowledge them; default: they stay in the mailbox."`
+	EveryCopy bool          `name:"every-copy" help:"Collect every copy of an event that was published or delivered more than once."`
+	SetAside  string        `name:"set-aside" type:"path" placeholder:"DIR" help:"Move messages that fail repeatedly to this folder and acknowledge them; default: they stay in the mailbox."`
 	Attempts  int           `default:"3" help:"How often a message is tried."`
-	Sender    []string      `default:"X26NEMS" env:"-" placeholder:"MAILBOX" help:"Mailbox that NEMS sends from. What reads as an event and comes from another one is not handed on: it is set aside or stays in the mailbox. * believes everybody."`
+	Sender    []string      `default:"X26NEMS" env:"-" placeholder:"MAILBOX" help:"Mailbox that NEMS sends from. A message that looks like an event but comes from another mailbox is not passed on: it is set aside or stays in the mailbox. * accepts every sender."`
 	OwnASID   []string      `name:"own-asid" placeholder:"ASID" help:"Mark the events that this system published itself."`
-	Poll      time.Duration `help:"Time between two looks with --follow; default: 5m, the shortest that MESH allows, and 1s for a MESH on this machine."`
+	Poll      time.Duration `help:"Time between checks with --follow; default: 5m, the shortest that MESH allows, and 1s for a MESH on this machine."`
 	Password  string        `default:"password" env:"NEMS_MAILBOX_PASSWORD" help:"Password of the mailbox."`
 	SharedKey string        `name:"shared-key" default:"TestKey" env:"NEMS_MESH_SHARED_KEY" help:"Shared key of the MESH environment."`
 	URL       string        `default:"http://localhost:8880" help:"Address of the MESH."`
@@ -44,7 +44,8 @@ type inboxCmd struct {
 }
 
 // Run collects until the mailbox is empty, or with --follow until interrupted.
-// A message is acknowledged only after it went where it was asked to go.
+// A message is acknowledged only after everything that was asked for has been
+// done with it.
 func (i *inboxCmd) Run(ctx context.Context) error {
 	if i.Save != "" {
 		if err := os.MkdirAll(i.Save, 0o750); err != nil {
@@ -86,7 +87,7 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 		return nil, err
 	}
 	return receiver.New(receiver.Config{
-		EveryVersion: true, // who looks into an inbox wants to see all of it
+		EveryVersion: true, // people who look into an inbox want to see all of it
 		URL:          i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
 		OwnASIDs: i.OwnASID, Senders: i.Sender, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.Keep,
 		Poll: i.poll(), Attempts: i.Attempts, SetAside: i.SetAside, Observe: out.observe,
@@ -94,7 +95,7 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 	})
 }
 
-// poll: only a MESH for tests runs on the same machine.
+// poll returns a short interval for a MESH on the same machine, which is only used for tests.
 func (i *inboxCmd) poll() time.Duration {
 	if u, err := url.Parse(i.URL); i.Poll == 0 && err == nil {
 		if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip.IsLoopback() {
@@ -104,8 +105,8 @@ func (i *inboxCmd) poll() time.Duration {
 	return i.Poll
 }
 
-// openMemory opens the memory where repeats matter: when something is done with
-// the messages. Looking at them needs none on disk.
+// openMemory opens the memory if something is done with the messages, because
+// then repeats matter. Listing messages needs no memory on disk.
 func (i *inboxCmd) openMemory() (*receiver.FileMemory, error) {
 	path := i.Memory
 	switch {
@@ -116,7 +117,7 @@ func (i *inboxCmd) openMemory() (*receiver.FileMemory, error) {
 	case path == "":
 		cache, err := os.UserCacheDir()
 		if err != nil {
-			return nil, fmt.Errorf("no place to remember what was collected, give --memory: %w", err)
+			return nil, fmt.Errorf("there is no file to remember what was collected, give --memory: %w", err)
 		}
 		path = filepath.Join(cache, "nems", fmt.Sprintf("inbox-%x", sha256.Sum256([]byte(i.URL+" "+strings.ToUpper(i.Mailbox))))[:30])
 	}
@@ -128,8 +129,8 @@ func (i *inboxCmd) openMemory() (*receiver.FileMemory, error) {
 	return receiver.OpenMemory(path, receiver.MemoryOptions{})
 }
 
-// handle saves a message, then gives it to the command. What only looks like an
-// event goes to neither: they could take it for one.
+// handle saves a message, then passes it to the command. A message that only
+// looks like an event gets neither, because it could be taken for one.
 func (i *inboxCmd) handle(ctx context.Context, m receiver.Message) error {
 	if errors.Is(m.Problem, receiver.ErrSender) {
 		return receiver.Permanent(m.Problem)
@@ -146,7 +147,7 @@ func (i *inboxCmd) handle(ctx context.Context, m receiver.Message) error {
 	return i.run(ctx, m, file)
 }
 
-// file is where a message is saved; "" when it is not: a report has no body.
+// file returns where a message is saved; "" if it is not saved. A report has no body.
 func (i *inboxCmd) file(m receiver.Message) string {
 	if i.Save == "" || m.Kind == receiver.Report {
 		return ""

@@ -160,8 +160,9 @@ func TestInboxKeepsAndShowsATable(t *testing.T) {
 	}
 }
 
-// What only looks like an event is neither saved nor given to the command; it stays
-// in the mailbox, or is set aside where it may.
+// TestInboxBelievesNEMSAlone checks that a message that only looks like an event is
+// neither saved nor passed to the command. It stays in the mailbox, or is set aside
+// if that is allowed.
 func TestInboxBelievesNEMSAlone(t *testing.T) {
 	folder := t.TempDir()
 	collect := func(s *inboxMESH, senders ...string) (string, error) {

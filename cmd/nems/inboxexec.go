@@ -15,8 +15,8 @@ import (
 	"nems/receiver"
 )
 
-// run gives a message to the command. What the command prints goes to standard
-// error: standard output is the list of messages.
+// run passes a message to the command. What the command prints goes to standard
+// error, because standard output is the list of messages.
 func (i *inboxCmd) run(ctx context.Context, m receiver.Message, file string) error {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
@@ -33,7 +33,8 @@ func (i *inboxCmd) run(ctx context.Context, m receiver.Message, file string) err
 	return nil
 }
 
-// withoutSecrets: the command has no business with the mailbox's password.
+// withoutSecrets removes the secrets from an environment: the command does not need the mailbox's
+// password.
 func withoutSecrets(environment []string) []string {
 	var kept []string
 	for _, v := range environment {
@@ -44,8 +45,8 @@ func withoutSecrets(environment []string) []string {
 	return kept
 }
 
-// variables tell the command what it has on standard input. The patient is
-// there only: a process's environment is easily seen.
+// variables describe to the command what it has on standard input. The patient
+// is only there, because a process's environment is easily seen.
 func variables(m receiver.Message, file string) []string {
 	row := newInboxRow(m, "", nil, file)
 	pairs := []struct{ name, value string }{
@@ -56,7 +57,7 @@ func variables(m receiver.Message, file string) []string {
 		{"SUBSCRIPTIONS", row.subscriptions()}, {"FILE", file}, {"PROBLEM", row.Problem},
 		{"REPORT_CODE", m.Status.Code}, {"REPORT_TEXT", m.Status.Description}, {"REPORT_LINKED_ID", m.Status.LinkedID},
 	}
-	// A value from outside must neither end a variable nor a line.
+	// A value from outside must not end a variable or a line.
 	var all []string
 	for _, p := range pairs {
 		all = append(all, "NEMS_MSG_"+p.name+"="+plain.Line(p.value))

@@ -11,7 +11,7 @@ import (
 	"nems/receiver"
 )
 
-// inboxRow is what is shown of a message: nothing of its patient.
+// inboxRow is what is shown of a message: nothing about its patient.
 type inboxRow struct {
 	ID            string                  `json:"id"`
 	Outcome       string                  `json:"outcome"`
@@ -66,7 +66,7 @@ func (r inboxRow) subscriptions() string {
 	return strings.Join(all, "~~~")
 }
 
-// note is the last column: what a person should look at.
+// note returns the last column: what a person should look at.
 func (r inboxRow) note() string {
 	var notes []string
 	if r.Own {
@@ -77,13 +77,13 @@ func (r inboxRow) note() string {
 	}
 	for _, s := range []string{r.Problem, r.Error} {
 		if s != "" {
-			notes = append(notes, strings.ReplaceAll(s, "\n", "; ")) // of errors that were joined
+			notes = append(notes, strings.ReplaceAll(s, "\n", "; ")) // the lines of joined errors
 		}
 	}
 	return strings.Join(notes, "; ")
 }
 
-// inboxWriter prints a row as soon as its message is done with.
+// inboxWriter prints a row as soon as its message has been handled.
 type inboxWriter struct {
 	*inboxCmd
 	w      io.Writer
@@ -93,8 +93,8 @@ type inboxWriter struct {
 
 const inboxTable = "%-28s %-8s %-26s %-7s %-10s %-16s %9s  %s\n"
 
-// observe prints one message. A reader that went away shows at the next
-// message too, so a failing write needs no more than a word.
+// observe prints one message. An error in writing is only noted here, because a
+// reader that went away is noticed at the next message too.
 func (o *inboxWriter) observe(m receiver.Message, outcome receiver.Outcome, err error) {
 	file := ""
 	if outcome == receiver.Handled || outcome == receiver.Left && err == nil {

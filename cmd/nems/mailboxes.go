@@ -13,25 +13,25 @@ import (
 	"nems/internal/operator"
 )
 
-// mailboxesCmd keeps the MESH mailboxes that copies can go to.
+// mailboxesCmd manages the MESH mailboxes that copies can be sent to.
 type mailboxesCmd struct {
 	Add      addMailboxes      `cmd:"" help:"Add mailboxes, or replace those with the same id: one by flags, or those of a file."`
 	List     listMailboxes     `cmd:"" help:"List the mailboxes, without their passwords."`
-	Quota    quotaMailboxes    `cmd:"" help:"Show what others have sent to mailboxes here and waits in them, against the quotas. Copies of events do not count."`
-	Register registerMailboxes `cmd:"" help:"Say which mailboxes may receive a workflow. A mailbox served here that may not has its copies parked."`
+	Quota    quotaMailboxes    `cmd:"" help:"Show what other mailboxes have sent to mailboxes here and still waits there, compared with the quotas. Copies of events do not count."`
+	Register registerMailboxes `cmd:"" help:"Register the mailboxes that may receive a workflow. Copies for other mailboxes served here are parked."`
 }
 
 type addMailboxes struct {
 	ID       string `arg:"" optional:"" help:"Id of the mailbox."`
 	ODS      string `name:"ods" env:"-" help:"ODS code of the organisation that it belongs to."`
 	Name     string `env:"-" help:"Name, for people."`
-	Remote   bool   `env:"-" help:"Another MESH serves it."`
+	Remote   bool   `env:"-" help:"The mailbox is served by another MESH."`
 	Password string `env:"NEMS_MAILBOX_PASSWORD" help:"Password of a mailbox that is served here; better given in the environment, or typed when asked."`
 	File     string `type:"path" env:"-" help:"YAML or JSON with id, ods, name, password, remote: one mailbox, a list, or a list under mailboxes."`
 	operated
 }
 
-// Run adds what the flags or the file say.
+// Run adds the mailboxes of the flags or of the file.
 func (a *addMailboxes) Run(ctx context.Context) error {
 	boxes, err := a.read()
 	if err != nil {
@@ -112,8 +112,8 @@ func (l *listMailboxes) Run(ctx context.Context) error {
 // registerMailboxes restricts a workflow.
 type registerMailboxes struct {
 	Workflow  string   `arg:"" help:"MESH workflow id of an event type. One that was never registered is open to all."`
-	Receivers []string `arg:"" optional:"" name:"mailbox" help:"Ids of all the mailboxes that may receive it, in the place of those registered before."`
-	Senders   []string `env:"-" help:"Ids of the mailboxes that may send it too; this NEMS always may."`
+	Receivers []string `arg:"" optional:"" name:"mailbox" help:"Ids of all the mailboxes that may receive it; they replace those registered before."`
+	Senders   []string `env:"-" help:"Ids of other mailboxes that may send it; this NEMS always may."`
 	operated
 }
 

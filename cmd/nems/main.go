@@ -1,6 +1,6 @@
-// Command nems is the National Events Management Service and the tools around
-// it: a server, a demonstration, clients for publishers and subscribers, a
-// validator and importers.
+// Command nems is the National Events Management Service and its tools: a
+// server, a demonstration, clients for publishers and subscribers, a validator
+// and importers.
 package main
 
 import (
@@ -15,27 +15,27 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// cli is the whole command line, one field a subcommand.
+// cli is the whole command line, one field for each subcommand.
 type cli struct {
-	Demo          demoCmd          `cmd:"" help:"Tell the whole story once: subscribe, publish, match, collect. Needs nothing, leaves nothing."`
+	Demo          demoCmd          `cmd:"" help:"Demonstrate the service once: subscribe, publish, match, collect. Needs nothing, leaves nothing."`
 	Serve         serveCmd         `cmd:"" help:"Run the service."`
 	Config        configCmd        `cmd:"" help:"Show, explain and check the settings of nems serve."`
 	Publish       publishCmd       `cmd:"" help:"Publish event messages."`
 	Subscribe     subscribeCmd     `cmd:"" help:"Create a subscription."`
 	Unsubscribe   unsubscribeCmd   `cmd:"" help:"End subscriptions."`
-	Inbox         inboxCmd         `cmd:"" help:"Collect what waits in a MESH mailbox."`
+	Inbox         inboxCmd         `cmd:"" help:"Collect the messages in a MESH mailbox."`
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
-	Example       exampleCmd       `cmd:"" help:"Print valid event messages of our own making."`
+	Example       exampleCmd       `cmd:"" help:"Print valid example messages."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
-	Restore       restoreCmd       `cmd:"" help:"Make a data folder of a backup, and check it."`
-	Check         checkCmd         `cmd:"" help:"Read the embedded database from end to end: file, messages, audit."`
-	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call."`
-	Mailboxes     mailboxesCmd     `cmd:"" help:"Keep the MESH mailboxes that copies can go to."`
-	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for it."`
+	Restore       restoreCmd       `cmd:"" help:"Make a data folder from a backup, and check it."`
+	Check         checkCmd         `cmd:"" help:"Check the whole embedded database: file, messages, audit."`
+	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call the service."`
+	Mailboxes     mailboxesCmd     `cmd:"" help:"Manage the MESH mailboxes that copies can be sent to."`
+	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for approval."`
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
-	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, give retained ones again."`
+	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
 	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
@@ -48,8 +48,8 @@ var errFailed = errors.New("failed")
 
 func main() { os.Exit(run(os.Args[1:])) }
 
-// run executes one command line and returns the exit code: 0 done, 1 the thing
-// asked for failed, 2 the command line is wrong.
+// run executes one command line and returns the exit code: 0 for success, 1 for
+// a failure, 2 for a wrong command line.
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -64,7 +64,7 @@ func run(args []string) int {
 	}
 	command, err := parser.Parse(asUsual(args))
 	if err != nil {
-		// That a choice may also be left out is not one of its values.
+		// The empty value means that the flag is absent; it is not a choice to show.
 		fmt.Fprintln(stderr(), "nems:", strings.Replace(err.Error(), `one of "",`, "one of ", 1))
 		return 2
 	}
@@ -78,8 +78,8 @@ func run(args []string) int {
 }
 
 // newParser returns the parser that fills c from the command line, the
-// environment and the configuration file, in that order. Commands run until
-// ctx ends.
+// environment and the configuration file, in that order. Commands run until ctx
+// ends.
 func newParser(ctx context.Context, c *cli) (*kong.Kong, error) {
 	return kong.New(c,
 		kong.Name("nems"),

@@ -21,8 +21,8 @@ func TestGreeting(t *testing.T) {
 	}
 }
 
-// TestExamplesOnDemand: ids, moment and seed are the caller's; what is printed
-// for people is the same message as in one line.
+// TestExamplesOnDemand checks that ids, moment and seed can be chosen, and that
+// the output for people is the same message as the output in one line.
 func TestExamplesOnDemand(t *testing.T) {
 	const id = "236bb75d-90ef-461f-b71e-fde7f899802c"
 	again := []string{"example", "vaccinations-1", "--seed", "7", "--at", "2026-03-01", "--id", id}
@@ -45,8 +45,8 @@ func TestExamplesOnDemand(t *testing.T) {
 	fails(t, "example", "vaccinations-1", "--count", "0")
 }
 
-// TestPublishingFolders: a folder stands for its messages, and what is printed
-// for curl does the same.
+// TestPublishingFolders checks that a folder stands for the messages in it, and
+// that the printed curl command does the same.
 func TestPublishingFolders(t *testing.T) {
 	s := nodetest.Boot(t)
 	s.Clock.Set(time.Now()) // that of the commands
@@ -95,12 +95,12 @@ func TestUnsubscribing(t *testing.T) {
 	does(t, "", generic...)
 }
 
-// TestConnectionsThatFail: people are told what to do next.
+// TestConnectionsThatFail checks that people are told what to do next.
 func TestConnectionsThatFail(t *testing.T) {
 	s := nodetest.Boot(t)
 	for address, hint := range map[string]string{
 		"http://127.0.0.1:1":                             "nems serve --dev",
-		strings.Replace(s.URL, "http://", "https://", 1): "does not speak TLS",
+		strings.Replace(s.URL, "http://", "https://", 1): "does not use TLS",
 	} {
 		told := onStderr(t, func() {
 			fails(t, "subscribe", "--url", address, "--nhs-number", nodetest.Jack, "--event", "vaccinations-1")

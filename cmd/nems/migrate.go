@@ -7,11 +7,11 @@ import (
 	"nems/internal/datafolder"
 )
 
-// migrateCmd brings a database's schema up to date: before the first node of a
+// migrateCmd brings a database's schema up to date, before the first node of a
 // new version starts.
 type migrateCmd struct {
 	Data     string `default:"nems-data" type:"path" help:"Data folder of the service."`
-	Database string `help:"Database of the service, as nems serve has it; default: nems.db in the data folder."`
+	Database string `help:"Database of the service, as for nems serve; default: nems.db in the data folder."`
 }
 
 // Run migrates. A database that is up to date stays as it is.

@@ -30,9 +30,9 @@ func onStderr(t *testing.T, do func()) string {
 	return <-out
 }
 
-// TestDeprecationIsShown: whoever subscribes to an event type that is on its way
-// out, or publishes one, is told when it goes and where to read about it; and an
-// operator cannot set the state without that.
+// TestDeprecationIsShown checks that those who subscribe to a deprecated event
+// type, or publish one, are told when it ends and where to read about it; and
+// that an operator cannot deprecate a type without giving these.
 func TestDeprecationIsShown(t *testing.T) {
 	s := nodetest.Boot(t)
 	s.Clock.Set(time.Now()) // that of the commands

@@ -12,11 +12,11 @@ import (
 	"nems/internal/operator"
 )
 
-// operated says which NEMS a command is about: the flags of all operator's
+// operated says which NEMS a command is about: the flags of all operators'
 // commands.
 type operated struct {
-	Data          string `default:"nems-data" type:"path" help:"Data folder of the service: while it runs it is asked, otherwise its database is opened."`
-	Database      string `help:"Database of the service, as nems serve has it; default: nems.db in the data folder."`
+	Data          string `default:"nems-data" type:"path" help:"Data folder of the service. A running service is asked; otherwise its database is opened."`
+	Database      string `help:"Database of the service, as for nems serve; default: nems.db in the data folder."`
 	URL           string `name:"operations-url" help:"Address of the operations listener of a service on another machine, instead of --data."`
 	OperatorToken string `name:"operator-token" help:"The operator token of that service."`
 	tlsFiles
@@ -27,14 +27,14 @@ type formatted struct {
 	Format string `enum:"table,json" default:"table" help:"table or json."`
 }
 
-// with runs a command's work on the service's desk: on the database of a stopped
-// service itself, or by asking one that runs.
+// with runs a command's work on the service's desk: directly on the database of
+// a stopped service, or by asking a running one.
 func (o operated) with(work func(operator.Face) error) error {
 	if o.URL != "" {
 		return o.ask(operator.Access{URL: o.URL, Token: o.OperatorToken}, work)
 	}
-	// Without a database being named, that of the service is meant, which may
-	// not be in its data folder.
+	// If no database is named, the service's own is meant, which may not be in
+	// its data folder.
 	access, unknown := operator.ReadAccess(o.Data)
 	if unknown == nil && access.Shared && o.Database == "" {
 		if access.URL == "" {
@@ -46,7 +46,7 @@ func (o operated) with(work func(operator.Face) error) error {
 	switch {
 	case errors.Is(err, datafolder.ErrRunning):
 		if errors.Is(unknown, fs.ErrNotExist) || unknown == nil && access.URL == "" {
-			return fmt.Errorf("a service runs on this database but has no operations listener on record in %s: give --data, or --operations-url with --operator-token", o.Data)
+			return fmt.Errorf("a service runs on this database but has recorded no operations listener in %s: give --data, or --operations-url with --operator-token", o.Data)
 		}
 		if unknown != nil {
 			return unknown
@@ -61,17 +61,17 @@ func (o operated) with(work func(operator.Face) error) error {
 	return errors.Join(work(d), done())
 }
 
-// ask runs the work on a service that runs.
+// ask runs the work on a running service.
 func (o operated) ask(access operator.Access, work func(operator.Face) error) error {
 	h, err := o.httpClient()
 	if err != nil {
 		return err
 	}
-	h.Timeout = 0 // what changes much takes as long as it takes
+	h.Timeout = 0 // a large change may take as long as it needs
 	return work(&operator.Client{Access: access, User: account(), HTTP: h})
 }
 
-// account names who runs this program, for the audit.
+// account returns the name of the user who runs this program, for the audit.
 func account() string {
 	if u, err := user.Current(); err == nil {
 		return u.Username

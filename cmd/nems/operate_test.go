@@ -15,7 +15,7 @@ import (
 	"nems/internal/spine"
 )
 
-// does runs a command that must succeed and say something.
+// does runs a command that must succeed and print a text.
 func does(t *testing.T, says string, args ...string) string {
 	t.Helper()
 	text, code := printed(t, args...)
@@ -52,7 +52,7 @@ interactions: ["urn:nhs:names:services:clinicals-sync:*"]
 mailboxes: ["*"]
 `
 
-// An operator prepares a service that has never been started.
+// TestOperatingAStoppedService prepares a service that has never been started.
 func TestOperatingAStoppedService(t *testing.T) {
 	data := t.TempDir()
 	does(t, "1 registered", "systems", "add", file(t, "leeds.yaml", leedsSystem), "--data", data)
@@ -100,8 +100,8 @@ func TestOperatorsCommandsRefuse(t *testing.T) {
 	fails(t, "systems", "list", "--operations-url", "http://127.0.0.1:1")
 }
 
-// The same commands ask a service that runs; afterwards its audit is verified,
-// and somebody has been at it.
+// TestOperatingARunningService uses the same commands on a running service.
+// Afterwards its audit is verified, and then changed.
 func TestOperatingARunningService(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.OperatorToken = "a secret" })
 	data := s.Config.Data
@@ -113,7 +113,7 @@ func TestOperatingARunningService(t *testing.T) {
 	export := file(t, "chain.jsonl", does(t, `"hash"`, "audit", "export", "--data", data))
 	does(t, "nothing is vouched for", "audit", "verify", "--export", export)
 	s.Eventually("the first checkpoint", func() bool { return !missing(filepath.Join(data, "audit.checkpoints")) })
-	does(t, "nothing edited", "audit", "verify", "--data", data) // beside the service
+	does(t, "nothing edited", "audit", "verify", "--data", data) // while the service is running
 	s.Stop()
 	does(t, "Vouched for up to 2026-03-02T", "audit", "verify", "--data", data)
 	for name, statement := range map[string]string{
@@ -144,7 +144,7 @@ func TestOperatingARunningService(t *testing.T) {
 	}
 }
 
-// Who takes the checkpoints away does not pass: there should be some.
+// TestMissingCheckpointsAreFound checks that removing the checkpoints is noticed.
 func TestMissingCheckpointsAreFound(t *testing.T) {
 	s := nodetest.Boot(t)
 	data := s.Config.Data
@@ -209,7 +209,8 @@ func TestCertificates(t *testing.T) {
 	fails(t, "certs", folder, "--revoke", "nobody.example")
 }
 
-// Mailboxes are registered for workflows, of a service that has never started.
+// TestRegisteringMailboxes registers mailboxes for workflows, for a service that has never been
+// started.
 func TestRegisteringMailboxes(t *testing.T) {
 	data := t.TempDir()
 	does(t, "VACCINATIONS_1: 2 mailboxes registered", "mailboxes", "register", "VACCINATIONS_1", "BOX1", "BOX2", "--data", data)

@@ -9,26 +9,25 @@ import (
 	"nems/internal/plain"
 )
 
-// outcomes is how a command says what became of each thing that it was asked
-// for.
+// outcomes is how a command reports what became of each item.
 type outcomes struct {
-	Format string `enum:"text,json" default:"text" help:"text for people, json for one object a line."`
-	wrong  bool   // one could not be done
+	Format string `enum:"text,json" default:"text" help:"text for people, or json for one object per line."`
+	wrong  bool   // at least one failed
 }
 
-// outcome is what became of one thing. Its JSON is an interface: users parse it.
+// outcome is what became of one item. Its JSON is an interface: users parse it.
 type outcome struct {
 	File         string `json:"file,omitempty"`
 	Subscription string `json:"subscription,omitempty"`
 	OK           bool   `json:"ok"`
 	Status       int    `json:"status,omitempty"` // HTTP status of a refusal
-	// Issues are what the service said: of what it did, or why it refused.
+	// Issues are what the service said about what it did, or about why it refused.
 	Issues []client.Issue `json:"issues,omitempty"`
 	Error  string         `json:"error,omitempty"` // why there was no answer
 	err    error
 }
 
-// say prints an outcome: done, for people, where it is good.
+// say prints an outcome. done is the text for people on success.
 func (f *outcomes) say(o outcome, done string) {
 	f.wrong = f.wrong || o.err != nil
 	if f.Format == "json" {
@@ -45,7 +44,7 @@ func (f *outcomes) say(o outcome, done string) {
 	}
 }
 
-// filled sets what follows from the error.
+// filled sets the fields that follow from the error.
 func (o outcome) filled() outcome {
 	var refusal *client.Error
 	switch {
@@ -59,7 +58,7 @@ func (o outcome) filled() outcome {
 	return o
 }
 
-// failed ends the command: its output has said what went wrong.
+// failed ends the command after its output has said what went wrong.
 func (f *outcomes) failed() error {
 	if f.wrong {
 		return errFailed

@@ -13,23 +13,23 @@ import (
 	"nems/internal/plain"
 )
 
-// All that the commands say goes through this file: names, reasons, file names and
-// what other services answer come from outside, and a terminal would act on some
-// of it.
+// All output of the commands goes through this file. Names, reasons, file names
+// and the answers of other services come from outside, and a terminal would act on
+// some of their characters.
 
-// stdout is where results go, as text: what cannot be printed is replaced.
+// stdout is where results go, as text. What cannot be printed is replaced.
 func stdout() io.Writer { return plain.Writer(os.Stdout) }
 
 // stderr is where remarks and errors go.
 func stderr() io.Writer { return plain.Writer(os.Stderr) }
 
-// newLog is a log on standard error.
+// newLog returns a log on standard error.
 func newLog(level slog.Leveler) *slog.Logger {
 	return slog.New(plain.Handler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
 }
 
-// printTable writes rows below a header, whose columns have blanks between. Each
-// cell is one line, whatever is in it.
+// printTable writes rows below a header, whose columns are separated by blanks.
+// Each cell is one line, whatever its content.
 func printTable(header string, rows [][]string) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, strings.Join(strings.Fields(header), "\t"))
@@ -39,7 +39,7 @@ func printTable(header string, rows [][]string) error {
 	return table.Flush()
 }
 
-// joined puts the cells of a row together, each in one line.
+// joined joins the cells of a row, each on one line.
 func joined(cells []string) string {
 	shown := make([]string, len(cells))
 	for i, c := range cells {
@@ -54,7 +54,7 @@ func printJSON(value any) error {
 	return e.Encode(value)
 }
 
-// printLines writes what comes as JSON lines.
+// printLines writes a sequence as JSON lines.
 func printLines[T any](all iter.Seq2[T, error]) error {
 	e := encoder(os.Stdout)
 	for line, err := range all {

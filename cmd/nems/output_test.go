@@ -16,10 +16,10 @@ import (
 	"nems/receiver"
 )
 
-// nasty is what a terminal or a table would act on.
+// nasty is a text that a terminal or a table would act on.
 const nasty = "a\x1b[2J\u009b31m\r\nnems: all is well\t\u202eb\u2028\x7f\xff"
 
-// harmless fails for characters that cannot be shown, but line feeds.
+// harmless fails for characters that cannot be shown, except line feeds.
 func harmless(t *testing.T, what, text string) {
 	t.Helper()
 	for i, r := range text {
@@ -30,7 +30,7 @@ func harmless(t *testing.T, what, text string) {
 	}
 }
 
-// captured is what a function prints to standard output.
+// captured returns what a function prints to standard output.
 func captured(t *testing.T, do func() error) string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
@@ -49,7 +49,7 @@ func captured(t *testing.T, do func() error) string {
 	return string(text)
 }
 
-// Each row of a table is one line, whatever is in its cells.
+// TestTablesArePlain checks that each row of a table is one line, whatever is in its cells.
 func TestTablesArePlain(t *testing.T) {
 	text := captured(t, func() error {
 		return printTable("ID REASON", [][]string{{"1", nasty}, {nasty, "2"}, {"\v\f\x00", "3"}})
@@ -60,7 +60,8 @@ func TestTablesArePlain(t *testing.T) {
 	}
 }
 
-// JSON comes with the same strings, every character of which can be shown.
+// TestJSONIsPlain checks that JSON has the same strings, and that every character of them can be
+// shown.
 func TestJSONIsPlain(t *testing.T) {
 	want := strings.ToValidUTF8(nasty, "\ufffd")
 	for name, print := range map[string]func() error{
@@ -78,7 +79,8 @@ func TestJSONIsPlain(t *testing.T) {
 	}
 }
 
-// Rows of an inbox, as a table, with tabs and as JSON, and what a command is given.
+// TestInboxRowsArePlain checks the rows of an inbox, as a table, with tabs and as JSON, and the
+// variables of a command.
 func TestInboxRowsArePlain(t *testing.T) {
 	m := receiver.Message{
 		ID: nasty, Kind: receiver.Report, WorkflowID: nasty, From: nasty, LocalID: nasty,
@@ -117,7 +119,8 @@ func TestInboxRowsArePlain(t *testing.T) {
 	}
 }
 
-// What another service says goes to the terminal as lines of ours.
+// TestRefusalsArePlain checks that text from another service is printed within the program's own
+// lines.
 func TestRefusalsArePlain(t *testing.T) {
 	text := strings.NewReplacer("\x1b", "", "\x7f", "", "\xff", "", "\r\n", "&#10;").Replace(nasty)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -136,11 +139,12 @@ func TestRefusalsArePlain(t *testing.T) {
 	}
 }
 
-// A file name or a name in a registration cannot write a line of its own.
+// TestNamesArePlain checks that a file name, or a name in a registration, cannot add a line to the
+// output.
 func TestNamesArePlain(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "a\n\x1b[2Jb.xml"), []byte("<x"), 0o600); err != nil {
-		t.Skip(err) // a file system that takes no such name
+		t.Skip(err) // a file system that does not allow such a name
 	}
 	text := fails(t, "validate", folder)
 	harmless(t, "file name", text)

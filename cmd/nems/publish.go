@@ -11,21 +11,21 @@ import (
 	"nems/client"
 )
 
-// publishCmd sends message files to a NEMS. Who is calling is not taken from the
-// environment: NEMS_ASID is the service's own.
+// publishCmd sends message files to a NEMS. The caller's identity is not taken
+// from the environment, because NEMS_ASID is the service's own.
 type publishCmd struct {
 	Files          []string `arg:"" name:"file" help:"Event messages (XML), folders of them, or - for standard input."`
 	ASID           string   `name:"asid" env:"-" default:"300000000161" help:"ASID of the publishing system."`
 	ODS            string   `name:"ods" env:"-" default:"A83627" help:"ODS code of the publishing organisation."`
 	Interaction    string   `help:"Interaction id; default: the one of the message's event code."`
 	IdempotencyKey string   `help:"Make repeating this call safe for 24 hours (extension of this NEMS)."`
-	Warnings       bool     `help:"Show the findings that did not refuse the message."`
+	Warnings       bool     `help:"Show the findings for which the message was not refused."`
 	Curl           bool     `help:"Print the curl commands that do the same, and publish nothing."`
 	outcomes
 	connection
 }
 
-// Run publishes file after file and fails when one was refused.
+// Run publishes the files one after the other, and fails if one was refused.
 func (p *publishCmd) Run(ctx context.Context) error {
 	files, err := expand(p.Files)
 	if err != nil {
@@ -76,8 +76,8 @@ func publishFile(ctx context.Context, c *client.Client, file string, options []c
 	return published, err
 }
 
-// asCurl prints a command for each file, with a token that is made when it runs:
-// tokens are valid for five minutes.
+// asCurl prints a command for each file. The command makes its own token,
+// because tokens are valid for only five minutes.
 func (p *publishCmd) asCurl(files []string) error {
 	for _, file := range files {
 		interaction := p.Interaction
@@ -110,7 +110,7 @@ func (p *publishCmd) asCurl(files []string) error {
 	return nil
 }
 
-// quoted is a word for the shell (POSIX, "Single-Quotes").
+// quoted returns s as a word for the shell (POSIX, "Single-Quotes").
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // readFile reads a file, or standard input for "-".

@@ -33,7 +33,7 @@ func (q *quotaMailboxes) Run(ctx context.Context) error {
 	return showQuotas(ctx, q.operated, q.formatted, q.Mailbox, store.MessagesQuota, store.BytesQuota)
 }
 
-// mostUses is how many owners are shown of each quota: those with the most.
+// mostUses is how many owners are shown for each quota: those with the highest use.
 const mostUses = 1000
 
 func showQuotas(ctx context.Context, o operated, f formatted, owner string, quotas ...store.Quota) error {
@@ -50,7 +50,7 @@ func showQuotas(ctx context.Context, o operated, f formatted, owner string, quot
 		}
 		var rows [][]string
 		for _, u := range uses {
-			limit, share := "-", "-" // not known, or none
+			limit, share := "-", "-" // not known, or no limit
 			if u.Limit != nil && *u.Limit >= 0 {
 				limit = strconv.FormatInt(*u.Limit, 10)
 				share = fmt.Sprintf("%.0f%%", 100*float64(u.Used)/max(1, float64(*u.Limit)))

@@ -10,8 +10,8 @@ import (
 	"nems/internal/operator"
 )
 
-// An operator looks at what is used of the quotas: of a service that runs, with
-// the limits that it has, and of its data when it is stopped.
+// TestQuotaCommands shows the use of quotas: of a running service, with its
+// limits, and of its data when it is stopped.
 func TestQuotaCommands(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.Quotas.System, c.Quotas.Organisation = 4, -1 })
 	s.Subscribe(s.Leeds(), "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+nodetest.Jack+"&MessageHeader.event=vaccinations-1", nodetest.LeedsBox)

@@ -10,13 +10,13 @@ import (
 	"nems/internal/operator"
 )
 
-// refusalsCmd answers why a request was refused.
+// refusalsCmd shows why requests were refused.
 type refusalsCmd struct {
-	Since     instant `default:"24h" env:"-" help:"From when on: a moment, or how long ago."`
+	Since     instant `default:"24h" env:"-" help:"Not before this moment: RFC 3339, a date, or how long ago (36h)."`
 	ASID      string  `name:"asid" env:"-" help:"Of one system."`
 	Code      string  `env:"-" help:"With a Spine code, such as INVALID_RESOURCE."`
 	MessageID string  `name:"message-id" env:"-" help:"Of the message with this MessageHeader id."`
-	Max       int     `default:"100" env:"-" help:"At most so many, the newest first."`
+	Max       int     `default:"100" env:"-" help:"Show at most this many, the newest first."`
 	operated
 	formatted
 }

@@ -10,8 +10,8 @@ import (
 	"nems/internal/store/storetest"
 )
 
-// Why a message was refused yesterday has an answer, also when the service is
-// stopped, and the answer names no patient.
+// TestRefusalsCommand checks that the reason of an earlier refusal can be
+// found, even when the service is stopped, and that it names no patient.
 func TestRefusalsCommand(t *testing.T) {
 	s := nodetest.Boot(t)
 	s.Send(s.PublishRequest([]byte("<Bundle><x>" + nodetest.Jack + "</x></Bundle>")))

@@ -9,8 +9,9 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// What was restored of a damaged backup does not stay, to be taken for a database
-// or to stand in the way of a whole one.
+// TestDamagedBackupLeavesNothing checks that a restore from a damaged backup
+// leaves nothing that could be taken for a database, or that prevents a later
+// restore.
 func TestDamagedBackupLeavesNothing(t *testing.T) {
 	s := nodetest.Boot(t)
 	good, bad, data := t.TempDir(), t.TempDir(), t.TempDir()
@@ -23,7 +24,7 @@ func TestDamagedBackupLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	const page = 8192
-	for n := int64(3); n < 8; n++ { // behind the schema
+	for n := int64(3); n < 8; n++ { // after the schema
 		if _, err := f.WriteAt([]byte(strings.Repeat("noise", 100)), n*page); err != nil {
 			t.Fatal(err)
 		}

@@ -20,12 +20,12 @@ import (
 // serveCmd runs the service until it is told to stop.
 type serveCmd struct {
 	ConfigFile fileFlag `name:"config" placeholder:"FILE" help:"Configuration file (YAML). Its keys are the names of these flags."`
-	Check      bool     `env:"-" help:"Try the configuration and everything that it names, print what was found, and exit: 1 when something is wrong."`
+	Check      bool     `env:"-" help:"Check the configuration and everything that it names, print the findings, and exit: with 1 when something is wrong."`
 	node.Config
 }
 
 // fileFlag reads the configuration file as soon as the flag is seen, so that
-// its values are there when the other flags are resolved.
+// its values are available when the other flags are resolved.
 type fileFlag string
 
 // BeforeResolve is kong's hook for that.
@@ -34,8 +34,8 @@ func (f fileFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Pat
 	if err != nil {
 		return err
 	}
-	// Before anything else is checked: a misspelt key is the cause, a setting
-	// that seems missing only what follows from it.
+	// Before anything else is checked: a setting may seem to be missing only
+	// because its key is misspelt.
 	if err := file.Validate(k.Model); err != nil {
 		return err
 	}
@@ -43,20 +43,21 @@ func (f fileFlag) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Pat
 	return nil
 }
 
-// gcPercent lets garbage grow to four times what lives before it is collected:
-// a publish leaves some 60 KB behind, and little lives. Towards memoryLimit,
-// under very many connections, it is collected sooner. GOGC and GOMEMLIMIT
-// override both.
+// gcPercent lets garbage grow to four times the live data before it is
+// collected: a publish leaves some 60 KB of garbage, and little stays live.
+// Near memoryLimit, with very many connections, garbage is collected sooner.
+// GOGC and GOMEMLIMIT override both.
 const (
 	gcPercent   = 400
 	memoryLimit = 384 << 20
 )
 
-// spareThreads run beside one for each core: what waits for the disk or the
-// database goes on as soon as it is answered, since the kernel gives it a core
-// at once. Otherwise it waits until the check of a message has ended, and with
-// it the whole batch: a sixth of the publishes a second on two cores. GOMAXPROCS
-// overrides it.
+// spareThreads is the number of threads in addition to one for each core. A
+// goroutine that waits for the disk or the database then continues as soon as it
+// has its answer, because the kernel gives its thread a core at once. Otherwise
+// it waits until the check of a message has ended, and the whole batch waits
+// with it: on two cores this costs a sixth of the publishes per second.
+// GOMAXPROCS overrides it.
 const spareThreads = 2
 
 // Run serves until the context ends (SIGTERM, Ctrl-C), then drains.
@@ -68,8 +69,8 @@ func (s *serveCmd) Run(ctx context.Context) error {
 	if s.Check {
 		return s.checkUp(ctx)
 	}
-	// net/http tells the standard logger of bytes that nobody asked for: they
-	// could be a patient's.
+	// net/http logs unexpected bytes to the standard logger; they could be a
+	// patient's.
 	log.SetOutput(io.Discard)
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -86,7 +87,7 @@ func (s *serveCmd) Run(ctx context.Context) error {
 	})
 }
 
-// checkUp prints what CheckUp finds, a line each.
+// checkUp prints the findings of CheckUp, one per line.
 func (s *serveCmd) checkUp(ctx context.Context) error {
 	var wrong bool
 	for _, f := range node.CheckUp(ctx, s.Config, node.Environment{Log: slog.New(slog.DiscardHandler)}) {

@@ -15,13 +15,13 @@ import (
 
 // configCmd is about the settings of `nems serve`.
 type configCmd struct {
-	Show    configShow    `cmd:"" help:"Print every setting with its value and where that comes from; secrets are left out."`
+	Show    configShow    `cmd:"" help:"Print every setting with its value and the source of the value; secrets are left out."`
 	Explain configExplain `cmd:"" help:"Explain a setting, or list them all."`
-	Check   configCheck   `cmd:"" help:"Try the configuration and everything that it names, as nems serve --check does."`
+	Check   configCheck   `cmd:"" help:"Check the configuration and everything that it names, as nems serve --check does."`
 }
 
-// unjudged are settings that need not be right: seeing them is how people find
-// out what is wrong.
+// unjudged are settings that need not be valid, because people look at them to
+// find out what is wrong.
 type unjudged node.Config
 
 type configShow struct {
@@ -39,7 +39,7 @@ type shownSetting struct {
 	Source string `json:"source"` // command line, environment, file or default
 }
 
-// Run prints what `nems serve` would have with the same flags, environment and
+// Run prints what nems serve would use with the same flags, environment and
 // file.
 func (c *configShow) Run(parsed *kong.Context) error {
 	file, err := c.file()
@@ -66,7 +66,7 @@ func (c *configShow) file() (*configFile, error) {
 	return readConfig(string(c.ConfigFile))
 }
 
-// value is what a setting has here; of a secret, no more than that it is set.
+// value returns the value of a setting; for a secret, only that it is set.
 func (c *configShow) value(name string, parsed *kong.Context) string {
 	for _, flag := range parsed.Selected().Flags {
 		if flag.Name == name {
@@ -88,7 +88,7 @@ func masked(name, value string) string {
 	return "(secret)"
 }
 
-// source says which of the places that a value may come from has it.
+// source returns where the value of a setting comes from.
 func source(flag *kong.Flag, parsed *kong.Context, file *configFile) string {
 	for _, p := range parsed.Path {
 		if p.Flag != nil && !p.Resolved && p.Flag.Name == flag.Name {
@@ -152,7 +152,7 @@ func (c *configExplain) Run(parsed *kong.Context) error {
 	return nil
 }
 
-// settingName is the name of a setting that is written in one of its forms.
+// settingName returns the name of a setting that is written in one of its forms.
 func settingName(s string) string {
 	if rest, ok := strings.CutPrefix(s, "NEMS_"); ok {
 		s = strings.ToLower(rest)
@@ -160,10 +160,10 @@ func settingName(s string) string {
 	return strings.NewReplacer("_", "-", ".", "-").Replace(s)
 }
 
-// groups are the settings that a file may nest.
+// groups are the settings that may be nested in a file.
 var groups = []string{"mesh-remote", "fhir", "mesh", "operations", "pds"}
 
-// fileKey is the name of a setting as a file with nested keys has it.
+// fileKey returns the name of a setting as a file with nested keys has it.
 func fileKey(name string) string {
 	for _, group := range groups {
 		if rest, ok := strings.CutPrefix(name, group+"-"); ok && name != "mesh-shared-key" && name != "mesh-mailboxes" && name != "mesh-workflows" {
@@ -176,7 +176,7 @@ func fileKey(name string) string {
 // settingsPage writes the reference: a table row for each setting.
 func settingsPage(all []*kong.Flag) error {
 	fmt.Fprint(stdout(), "# Settings\n\nWritten by `nems config explain --format markdown`. Each setting is a flag of `nems serve`, an environment variable and a key of the\n"+
-		"configuration file; they win in that order. `nems config show` prints what is in force, and from where. A secret may be `file:PATH`.\n\n"+
+		"configuration file; an earlier one of these overrides a later one. `nems config show` prints the values in force and their sources. A secret may be `file:PATH`.\n\n"+
 		"| setting | environment | default | meaning |\n| --- | --- | --- | --- |\n")
 	for _, flag := range all {
 		fmt.Fprintf(stdout(), "| `%s` | `%s` | %s | %s |\n", flag.Name, strings.Join(flag.Envs, " "), code(flag.Default), strings.ReplaceAll(flag.Help, "|", `\|`))

@@ -22,7 +22,7 @@ type subscribeCmd struct {
 	Organisation string    `name:"organisation" help:"Code that the rule looks for: practice, ICB sub-location, local authority or country."`
 	Ages         []string  `name:"age" help:"Age filter, such as lt5 or ge60; up to two."`
 	Registration string    `name:"gp-registration" enum:",RegisteredOnly,UnregisteredOnly" default:"" help:"Only patients with or without a GP: RegisteredOnly or UnregisteredOnly."`
-	ServiceType  string    `enum:",GP,CHO,UHV,EPCHR" default:"" help:"Type of the subscribing service, noted alone: GP, CHO, UHV or EPCHR."`
+	ServiceType  string    `enum:",GP,CHO,UHV,EPCHR" default:"" help:"Type of the subscribing service, which is only recorded: GP, CHO, UHV or EPCHR."`
 	Tag          string    `help:"Tag that comes with every copy."`
 	Criteria     string    `help:"The whole criteria string, instead of the flags above."`
 	Mailbox      string    `env:"-" default:"MAILBOX1234" help:"MESH mailbox that gets the copies."`
@@ -30,12 +30,13 @@ type subscribeCmd struct {
 	End          time.Time `help:"When it ends (RFC 3339); default: never."`
 	ASID         string    `name:"asid" env:"-" default:"200000000115" help:"ASID of the subscribing system."`
 	ODS          string    `name:"ods" env:"-" default:"RR8" help:"ODS code of the subscribing organisation."`
-	Format       string    `enum:"text,json" default:"text" help:"text: the id alone on standard output; json: an object."`
+	Format       string    `enum:"text,json" default:"text" help:"text: only the id on standard output; json: an object."`
 	connection
 }
 
-// Run creates the subscription and prints its id; what else the service says
-// goes to standard error, so that the id stands alone.
+// Run creates the subscription and prints its id. Everything else that the
+// service says goes to standard error, so that only the id is printed to
+// standard output.
 func (s *subscribeCmd) Run(ctx context.Context) error {
 	criteria, err := s.criteria()
 	if err != nil {

@@ -10,22 +10,22 @@ import (
 	"nems/internal/subscription"
 )
 
-// subscriptionsCmd is what operators do about subscriptions; callers create
-// and delete them.
+// subscriptionsCmd is what operators do with subscriptions; callers create and
+// delete them.
 type subscriptionsCmd struct {
 	List    listSubscriptions    `cmd:"" help:"List the subscriptions of all owners; no patient is shown."`
-	Approve approveSubscriptions `cmd:"" help:"Make subscriptions active that wait for it (activation: manual). All are checked before the first is approved."`
+	Approve approveSubscriptions `cmd:"" help:"Make subscriptions active that wait for approval (activation: manual). All are checked before the first is approved."`
 }
 
 type listSubscriptions struct {
 	Status      string `enum:",requested,active,off" default:"" env:"-" help:"Only those that are requested (they wait for approval), active, or off (ended)."`
 	ODS         string `name:"ods" env:"-" help:"Only those of this organisation."`
-	Quarantined bool   `env:"-" help:"Only those that were found unreadable and match no more, and why."`
+	Quarantined bool   `env:"-" help:"Only those that cannot be read and therefore no longer match, and why."`
 	operated
 	formatted
 }
 
-// Run prints the subscriptions, oldest first; as JSON one a line.
+// Run prints the subscriptions, oldest first; as JSON one per line.
 func (l *listSubscriptions) Run(ctx context.Context) error {
 	f := operator.SubscriptionFilter{Status: subscription.Status(l.Status), Quarantined: l.Quarantined}
 	if l.ODS != "" {
@@ -55,7 +55,7 @@ func (l *listSubscriptions) Run(ctx context.Context) error {
 	})
 }
 
-// subscriptionRow is a subscription as a line of the table.
+// subscriptionRow returns a subscription as a row of the table.
 func subscriptionRow(s operator.Subscription, quarantined bool) []string {
 	cells := []string{s.ID}
 	for _, text := range []string{string(s.Status), string(s.ASID), string(s.ODS), s.Mailbox, string(s.Kind), s.About,
@@ -68,7 +68,7 @@ func subscriptionRow(s operator.Subscription, quarantined bool) []string {
 	return cells
 }
 
-// minute writes a moment into a cell; "" when there is none.
+// minute returns a moment as the text of a cell; "" when there is none.
 func minute(at time.Time) string {
 	if at.IsZero() {
 		return ""
@@ -81,7 +81,7 @@ type approveSubscriptions struct {
 	operated
 }
 
-// Run approves all, or none if one of them does not wait for it.
+// Run approves all, or none if one of them does not wait for approval.
 func (a *approveSubscriptions) Run(ctx context.Context) error {
 	return a.with(func(d operator.Face) error {
 		if err := operator.ApproveSubscriptions.Run(ctx, d, a.IDs); err != nil {

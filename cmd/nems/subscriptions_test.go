@@ -17,8 +17,8 @@ const (
 	toLeeds = "/Bundle?type=message&subscriptionRuleType=UHV_POSTCODE_LACODE&Organization.identifier=E08000035&MessageHeader.event=vaccinations-1"
 )
 
-// refuses runs a command that must end with exit code 1 and an error that says
-// something.
+// refuses runs a command that must end with exit code 1 and an error that
+// contains a text.
 func refuses(t *testing.T, says string, args ...string) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -30,7 +30,7 @@ func refuses(t *testing.T, says string, args ...string) {
 	_, code := printed(t, args...)
 	os.Stderr = before
 	_ = w.Close()
-	text, err := io.ReadAll(r) // a line fits the pipe
+	text, err := io.ReadAll(r) // a line fits into the pipe
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +39,8 @@ func refuses(t *testing.T, says string, args ...string) {
 	}
 }
 
-// An operator approves a subscription of a service that runs, then another
-// while it is stopped.
+// TestApprovingSubscriptions approves a subscription of a running service, and
+// another while it is stopped.
 func TestApprovingSubscriptions(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.Activation, c.OperatorToken = "manual", "a secret" })
 	data := s.Config.Data

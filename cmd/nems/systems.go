@@ -17,10 +17,10 @@ import (
 
 // systemsCmd registers the systems that may call.
 type systemsCmd struct {
-	Add    addSystems   `cmd:"" help:"Register the systems of files, or replace their registrations. All of a file is checked before any of it is kept."`
+	Add    addSystems   `cmd:"" help:"Register the systems of files, or replace their registrations. A whole file is checked before any part of it is kept."`
 	List   listSystems  `cmd:"" help:"List the registered systems."`
 	Show   showSystem   `cmd:"" help:"Print one registration, in the form that add reads."`
-	Quota  quotaSystems `cmd:"" help:"Show how many subscriptions systems and organisations have, against their quotas."`
+	Quota  quotaSystems `cmd:"" help:"Show how many subscriptions systems and organisations have, compared with their quotas."`
 	Revoke revokeSystem `cmd:"" help:"Take all rights from a system, within a second; add reinstates it."`
 }
 
@@ -76,7 +76,7 @@ func (l *listSystems) Run(ctx context.Context) error {
 	})
 }
 
-// may says in a word what the interactions of a system come to.
+// may summarises the interactions of a system in a word.
 func may(s spine.Registration) string {
 	publishes, subscribes := false, false
 	for _, id := range s.Interactions {
@@ -97,7 +97,7 @@ func may(s spine.Registration) string {
 	return "-"
 }
 
-// list writes a list into one cell of a table.
+// list returns a list as the text of one cell.
 func list[T ~string](items []T) string {
 	if len(items) == 0 {
 		return "-"

@@ -21,14 +21,14 @@ import (
 // tokenCmd writes and explains the tokens (JWT) that callers send.
 type tokenCmd struct {
 	Make    makeToken    `cmd:"" default:"withargs" help:"Print a token with the claims of the flags (the default)."`
-	Explain explainToken `cmd:"" help:"Say of a pasted token, claim by claim, what is right and what to change."`
+	Explain explainToken `cmd:"" help:"Explain a pasted token claim by claim: what is right and what to change."`
 }
 
 type makeToken struct {
 	ASID     string        `name:"asid" env:"-" help:"requesting_system: ASID of the caller; default: a system of the dev world that may call the endpoint."`
-	ODS      string        `name:"ods" env:"-" help:"requesting_organisation: ODS code that it acts for; default: the dev world's of the same."`
+	ODS      string        `name:"ods" env:"-" help:"requesting_organisation: ODS code that it acts for; default: that of the dev world's system."`
 	Endpoint string        `enum:"publish,create,read,delete" default:"create" env:"-" help:"What the token is for, which gives its scope: publish, create, read or delete."`
-	Scope    string        `env:"-" help:"Another scope than the endpoint's."`
+	Scope    string        `env:"-" help:"Scope, if it differs from the endpoint's."`
 	Reason   string        `default:"directcare" env:"-" help:"reason_for_request: directcare, secondaryuses or patientaccess."`
 	Issuer   string        `default:"https://localhost" env:"-" help:"iss: address of the caller."`
 	Audience string        `default:"http://localhost:8880" env:"-" help:"aud: address of the NEMS."`
@@ -40,7 +40,7 @@ type makeToken struct {
 	KeyID    string        `name:"kid" env:"-" help:"Id of the key, as registered."`
 }
 
-// scopes of the endpoints.
+// scopes are the scopes of the endpoints.
 var scopes = map[string]string{
 	"publish": jwt.ScopePublish, "create": jwt.ScopeWrite, "read": jwt.ScopeRead, "delete": jwt.ScopeWrite,
 }
@@ -91,7 +91,7 @@ func readSigningKey(path string) (any, error) {
 	if block == nil {
 		var jwk jose.JSONWebKey
 		if err := json.Unmarshal(data, &jwk); err != nil || jwk.IsPublic() {
-			return nil, fmt.Errorf("%s holds no private key in PEM or as a JWK", path)
+			return nil, fmt.Errorf("%s contains no private key in PEM or as a JWK", path)
 		}
 		return jwk.Key, nil
 	}
@@ -104,13 +104,13 @@ func readSigningKey(path string) (any, error) {
 	if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
 		return key, nil
 	}
-	return nil, fmt.Errorf("%s holds no RSA or EC private key", path)
+	return nil, fmt.Errorf("%s contains no RSA or EC private key", path)
 }
 
 type explainToken struct {
 	Token    string `arg:"" default:"-" help:"The token, or a whole Authorization header; - reads it from standard input."`
-	Endpoint string `enum:"any,publish,create,read,delete,search,batch" default:"any" env:"-" help:"Judge it as sent to this endpoint: publish, create, read, delete, search or batch."`
-	Profile  string `enum:"strict,observed" default:"strict" env:"-" help:"strict or observed, as nems serve has it."`
+	Endpoint string `enum:"any,publish,create,read,delete,search,batch" default:"any" env:"-" help:"Check it as if it were sent to this endpoint: publish, create, read, delete, search or batch."`
+	Profile  string `enum:"strict,observed" default:"strict" env:"-" help:"strict or observed, as for nems serve."`
 	formatted
 }
 

@@ -2,8 +2,8 @@ package main
 
 import "context"
 
-// unsubscribeCmd ends subscriptions. Who is calling is not taken from the
-// environment: NEMS_ASID is the service's own.
+// unsubscribeCmd ends subscriptions. The caller's identity is not taken from
+// the environment, because NEMS_ASID is the service's own.
 type unsubscribeCmd struct {
 	IDs  []string `arg:"" name:"id" help:"Ids of subscriptions, as nems subscribe prints them."`
 	ASID string   `name:"asid" env:"-" default:"200000000115" help:"ASID of the subscribing system."`
@@ -12,7 +12,7 @@ type unsubscribeCmd struct {
 	connection
 }
 
-// Run ends one subscription after the other and fails when one could not be.
+// Run ends the subscriptions one after the other, and fails if one could not be ended.
 func (u *unsubscribeCmd) Run(ctx context.Context) error {
 	c, err := u.system(u.ASID, u.ODS)
 	if err != nil {

@@ -18,15 +18,15 @@ import (
 	"nems/internal/plain"
 )
 
-// validateCmd judges event messages without publishing them.
+// validateCmd checks event messages without publishing them.
 type validateCmd struct {
 	Files      []string `arg:"" name:"file" help:"Event messages (XML), folders of them, or - for standard input."`
 	Level      string   `enum:"schema,standard,strict" default:"standard" help:"schema (STU3 only), standard (what publishing enforces) or strict (every row of the event's page)."`
-	Format     string   `enum:"text,json" default:"text" help:"text for people, json for one object a line."`
-	EventTypes string   `name:"event-types" type:"path" help:"Folder with files of further event types."`
+	Format     string   `enum:"text,json" default:"text" help:"text for people, or json for one object per line."`
+	EventTypes string   `name:"event-types" type:"path" help:"Folder with files of additional event types."`
 }
 
-// verdict is what is said of one file. Its JSON is an interface: users parse it.
+// verdict is the result for one file. Its JSON is an interface: users parse it.
 type verdict struct {
 	File   string         `json:"file"`
 	Valid  bool           `json:"valid"`
@@ -46,7 +46,7 @@ type verdictIssue struct {
 	Column     int    `json:"column,omitempty"`
 }
 
-// Run judges every file and fails when one is not valid.
+// Run checks every file and fails when one is not valid.
 func (v *validateCmd) Run() error {
 	types, err := catalogue.Load(v.EventTypes)
 	if err != nil {
@@ -86,9 +86,9 @@ func (v *validateCmd) Run() error {
 	return nil
 }
 
-// expand lists the files that the arguments name: folders stand for the .xml
-// files below them. One without any is a mistake: nothing would be judged, and
-// the command would succeed.
+// expand lists the files that the arguments name. A folder stands for the .xml
+// files below it. A folder without any is an error, because otherwise the
+// command would succeed without checking anything.
 func expand(args []string) ([]string, error) {
 	var files []string
 	for _, arg := range args {
@@ -117,8 +117,8 @@ func expand(args []string) ([]string, error) {
 	return files, nil
 }
 
-// judge holds one message against schema and rules. Unlike publishing, which
-// stops at the first stage that fails, it says everything at once.
+// judge checks one message against schema and rules. Unlike publishing, which
+// stops at the first stage that fails, it reports everything at once.
 func judge(types *catalogue.Catalogue, file string, raw []byte, level catalogue.Level) verdict {
 	v := verdict{File: file, Valid: true, Issues: []verdictIssue{}}
 	doc, findings, err := fhir.ParseXML(raw)
@@ -144,7 +144,7 @@ func judge(types *catalogue.Catalogue, file string, raw []byte, level catalogue.
 	return v
 }
 
-// syntaxFinding makes a finding of bytes that are not well formed.
+// syntaxFinding returns a finding for bytes that are not well formed.
 func syntaxFinding(err error) fhir.Finding {
 	f := fhir.Finding{Severity: fhir.Error, Code: "structure", Rule: "fhir-well-formed", Text: err.Error()}
 	if syntax, ok := err.(*fhir.SyntaxError); ok {
@@ -153,7 +153,7 @@ func syntaxFinding(err error) fhir.Finding {
 	return f
 }
 
-// unknownEvent points at an event code that no event type has.
+// unknownEvent returns a finding for an event code without an event type.
 func unknownEvent(doc *fhir.Document, types *catalogue.Catalogue) fhir.Finding {
 	code := doc.Root().At("entry", "resource").Resource().At("event", "code")
 	var known []string
@@ -206,7 +206,7 @@ func reportText(w io.Writer, v verdict) error {
 	return nil
 }
 
-// fileProgress draws a bar where many files go to a terminal.
+// fileProgress draws a bar when many files are checked on a terminal.
 func fileProgress(n int) *progressbar.ProgressBar {
 	visible := n >= 20 && term.IsTerminal(int(os.Stderr.Fd())) && !term.IsTerminal(int(os.Stdout.Fd()))
 	return progressbar.NewOptions(n, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(visible),

@@ -6,20 +6,20 @@ import (
 	"runtime/debug"
 )
 
-// version is set by the linker where a version is published (internal/release).
+// version is set by the linker when a version is published (internal/release).
 var version string
 
 // versionCmd prints what this program is.
 type versionCmd struct{}
 
-// Run prints version, revision where it is known, and Go version.
+// Run prints the version, the revision if it is known, and the Go version.
 func (versionCmd) Run() error {
 	fmt.Fprintf(stdout(), "nems %s (%s, NEMS specification 2.15)\n", named(), runtime.Version())
 	return nil
 }
 
-// named says which version this is: the published one, else what Go has noted
-// of the module and the revision that it was built from.
+// named returns the version: the published one, or else what Go has recorded of
+// the module and of the revision that it was built from.
 func named() string {
 	if version != "" {
 		return version

@@ -1,10 +1,11 @@
-// Package database says what a node asks of its database, whichever that is:
-// the interfaces of the node's parts together, and what the node asks beside
-// them. sqlite.DB and postgres.DB have it all, and storetest holds them to it.
+// Package database defines what a node requires of its database, whatever its
+// kind: the interfaces of all the node's parts, and what the node itself
+// requires. sqlite.DB and postgres.DB implement all of it, and storetest checks
+// that they do.
 //
-// The contract of a method stands once, at the interface that asks for it. The
-// comment on a store's method names that interface, and says what is special to
-// the store.
+// The contract of a method is written once, at the interface that requires it.
+// The comment on a store's method names that interface, and says what is
+// special to the store.
 package database
 
 import (
@@ -22,9 +23,9 @@ import (
 	"nems/internal/store"
 )
 
-// Store is everything that a node asks of its database. Methods are safe for
+// Store is everything that a node requires of its database. Methods are safe for
 // concurrent use, and return store.ErrBusy, store.ErrUnknown and store.ErrClosed
-// as the store's sentinels say.
+// as documented there.
 type Store interface {
 	broker.Journal
 	broker.Mailboxes
@@ -44,11 +45,12 @@ type Store interface {
 
 // Process is the store's own work.
 type Process interface {
-	// Run does the store's work until ctx ends: it commits, spreads large fan-outs
-	// and keeps house. Then it commits what was accepted, refuses the rest with
-	// store.ErrClosed, and returns when all that it started has ended.
+	// Run does the store's work until ctx ends: it commits, distributes the copies
+	// of events that have very many, and does housekeeping. Then it commits what
+	// was accepted, refuses the rest with store.ErrClosed, and returns when
+	// everything it started has ended.
 	Run(ctx context.Context) error
-	// Close gives the database back. Run must have returned, or never have been
+	// Close releases the database. Run must have returned, or never have been
 	// called.
 	Close() error
 	// Stats returns the counters of the group committer.
@@ -61,74 +63,76 @@ type Whole interface {
 	Systems(ctx context.Context) ([]store.System, error)
 	// Mailboxes lists all mailboxes in the order in which they were first put.
 	Mailboxes(ctx context.Context) ([]store.Mailbox, error)
-	// Links yields the links whose commit lies in [from, to), oldest first, as
-	// audit.Verify wants them; zero times set no limit. Chains that grow meanwhile
-	// have no gaps. No transaction is open while the caller works on a link.
+	// Links yields the links whose commit is in [from, to), oldest first, as
+	// audit.Verify requires; zero times set no limit. Chains that grow in the
+	// meantime have no gaps. No transaction is open while the caller works on a
+	// link.
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 }
 
 // Peers is what the nodes of one database have in common.
 type Peers interface {
-	// Lead tells whether this node is to do a task that one node does at a time.
-	// It then stays in charge for the lease, by the database's clock, or until it
-	// ends. A database with one node always answers yes.
+	// Lead reports whether this node is to do a task that only one node does at a
+	// time. The node then stays in charge for the lease, by the database's clock,
+	// or until it ends. A database with one node always answers yes.
 	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
 	// RegistryVersion grows with every change of a system or a life cycle. It is
 	// cheap: a node that asks every second learns of changes in time.
 	RegistryVersion(ctx context.Context) (int64, error)
-	// SearchKey is the secret of 32 bytes that the nodes share and keep: it seals
-	// what one node hands out and another may get back. It is nil where a
-	// database has one node.
+	// SearchKey returns the secret of 32 bytes that the nodes share and keep. It
+	// seals what one node hands out and another may get back. It is nil for a
+	// database with one node.
 	SearchKey(ctx context.Context) ([]byte, error)
 }
 
-// Ends is what shows whether a database, or a file beside it, has lost its end.
+// Ends is what shows whether a database, or a file next to it, has lost its end.
 type Ends interface {
 	// Heads returns the ends of the audit's chains that no other chain has bound:
 	// those of chains that grow, and of chains that ended without a successor.
 	// There are none before the first link.
 	Heads(ctx context.Context) ([]audit.Head, error)
-	// LastCommit is when the newest link of the audit was committed, by the clock
-	// of the node that did; zero before the first.
+	// LastCommit returns when the newest link of the audit was committed, by the
+	// clock of the node that committed it; zero before the first.
 	LastCommit(ctx context.Context) (time.Time, error)
-	// PutWitness keeps what was seen of a file outside the database, in place of
+	// PutWitness keeps what was seen of a file outside the database, replacing
 	// what was kept under the name before.
 	PutWitness(ctx context.Context, name string, value []byte) error
-	// Witness returns what PutWitness kept, nil where there is none.
+	// Witness returns what PutWitness kept; nil if there is nothing.
 	Witness(ctx context.Context, name string) ([]byte, error)
 }
 
 // Queues is what waits, for the metrics. Lists have at most max rows. Counting
 // never reads a whole table.
 type Queues interface {
-	// Backlogs tells what waits for each remote mailbox, the deepest first; of some
-	// that is nothing. It counts up to store.DeepestBacklog.
+	// Backlogs returns what waits for each remote mailbox, the largest first; for
+	// some mailboxes nothing waits. It counts up to store.DeepestBacklog.
 	Backlogs(ctx context.Context, max int) ([]store.Backlog, error)
-	// Uncollected lists the mailboxes served here that have something to collect,
-	// those with the oldest first.
+	// Uncollected returns the mailboxes served here that have something to
+	// collect, those with the oldest first.
 	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
-	// ParkedHere lists the mailboxes served here for which copies are parked, those
-	// with the most first.
+	// ParkedHere returns the mailboxes served here for which copies are parked,
+	// those with the most first.
 	ParkedHere(ctx context.Context, max int) ([]store.ParkedHere, error)
 	// Unrouted counts the events that are accepted and not routed.
 	Unrouted(ctx context.Context) (store.Unrouted, error)
 }
 
-// Quotas is how the limits on what one owner may have are kept. The limits
-// themselves are given to the store when it is opened.
+// Quotas is how the use of the quotas is kept. The limits themselves are given
+// to the store when it is opened.
 type Quotas interface {
-	// QuotaRefusals counts what this node refused because of a quota since it
-	// started.
+	// QuotaRefusals returns how often this node has refused something because
+	// of a quota since it started.
 	QuotaRefusals(q store.Quota) uint64
-	// RecountQuotas counts what the counters should be, puts right those that are
-	// not, and returns these. It reads whole tables, while others write: a counter
-	// and what it counts change in one commit, so that what a counter is short of
-	// stays the same.
+	// RecountQuotas counts what the counters should be, corrects those that are
+	// wrong, and returns the corrections. It reads whole tables while others
+	// write: a counter and what it counts change in one commit, so the difference
+	// between them stays the same.
 	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
 }
 
-// Directory is everything that a node asks of its directory: who and where, and
-// what changes that. Methods are safe for concurrent use.
+// Directory is everything that a node requires of its directory: to look up
+// patients, organisations and postcodes, and to change them. Methods are safe
+// for concurrent use.
 type Directory interface {
 	directory.Patients
 	directory.Organisations
@@ -136,7 +140,7 @@ type Directory interface {
 	directory.Sink
 	broker.Learner
 
-	// Has looks whether there is anything of each kind, without counting.
+	// Has reports whether there is anything of each kind, without counting.
 	Has(ctx context.Context) (directory.Contents, error)
 	Close() error
 }

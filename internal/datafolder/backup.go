@@ -12,19 +12,21 @@ import (
 	"nems/internal/store/sqlite"
 )
 
-// ErrNotEmbedded: the database is PostgreSQL's, which has tools of its own for
-// backups (pg_basebackup, pg_dump).
+// ErrNotEmbedded says that the database is PostgreSQL's, which has its own
+// tools for backups (pg_basebackup, pg_dump).
 var ErrNotEmbedded = errors.New("this works on the embedded database; back PostgreSQL up with its own tools (pg_basebackup, pg_dump)")
 
-// The files of a data folder that a backup holds. The directory may be missing.
-// Used MESH tokens are not among them: they are good for two hours.
+// The files of a data folder that a backup contains. The directory may be
+// missing. Used MESH tokens are not included, because they are valid for only
+// two hours.
 const (
 	eventsFile    = "nems.db"
 	DirectoryFile = "directory.db"
 )
 
-// Backup copies the databases of a data folder to a folder, made if it is
-// missing. The service may be running. progress is told of a file's pages.
+// Backup copies the databases of a data folder to a folder, which is made if it
+// is missing. The service may be running. progress is called with the number of
+// pages of a file.
 func Backup(ctx context.Context, folder, url, to string, progress func(file string, done, all int)) error {
 	if IsPostgres(url) {
 		return ErrNotEmbedded
@@ -36,8 +38,9 @@ func Backup(ctx context.Context, folder, url, to string, progress func(file stri
 	return copyFiles(ctx, path, folder, to, progress)
 }
 
-// Restore makes a data folder of a backup. It refuses a folder with any file of a
-// database in it: the log of another one would be taken for the restored one's.
+// Restore makes a data folder from a backup. It refuses a folder that contains
+// any file of a database, because the log of another database would be taken for
+// that of the restored one.
 func Restore(ctx context.Context, from, data string, progress func(file string, done, all int)) error {
 	entries, err := os.ReadDir(data)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -51,8 +54,8 @@ func Restore(ctx context.Context, from, data string, progress func(file string, 
 	return copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress)
 }
 
-// Discard removes what Restore has just made: nothing else of a database was in the
-// folder.
+// Discard removes what Restore has just made. The folder contained no other file of
+// a database.
 func Discard(data string) error {
 	var failed error
 	for _, name := range []string{eventsFile, DirectoryFile} {
@@ -65,14 +68,14 @@ func Discard(data string) error {
 	return failed
 }
 
-// isDatabaseFile tells databases, their logs, journals and locks, and used MESH
-// tokens by their names.
+// isDatabaseFile reports whether a name is that of a database, of its log,
+// journal or lock, or of a file of used MESH tokens.
 func isDatabaseFile(name string) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, ".db") || strings.HasPrefix(name, "nonces")
 }
 
-// copyFiles copies both databases to a folder, or leaves there what was there.
+// copyFiles copies both databases to a folder. If it fails, the folder stays as it was.
 func copyFiles(ctx context.Context, events, folder, to string, progress func(file string, done, all int)) (err error) {
 	if _, err := os.Stat(events); err != nil {
 		return err
@@ -106,7 +109,7 @@ func copyFiles(ctx context.Context, events, folder, to string, progress func(fil
 	return nil
 }
 
-// Check reads the database of events from end to end, see sqlite.Check.
+// Check reads the database of events completely; see sqlite.Check.
 func Check(ctx context.Context, folder, url string, progress func(file string, done, all int)) (sqlite.Health, error) {
 	if IsPostgres(url) {
 		return sqlite.Health{}, ErrNotEmbedded

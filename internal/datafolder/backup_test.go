@@ -86,8 +86,9 @@ func TestBackupsUnderLoad(t *testing.T) {
 	}
 }
 
-// TestBackupLeavesNothingHalfDone: a failed copy leaves the folder as it was; a
-// whole one leaves two files, and can be restored from where nothing can be written.
+// TestBackupLeavesNothingHalfDone checks that a failed copy leaves the folder as it
+// was. A complete one leaves two files, and can be restored from a folder that
+// cannot be written to.
 func TestBackupLeavesNothingHalfDone(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)
@@ -103,8 +104,9 @@ func TestBackupLeavesNothingHalfDone(t *testing.T) {
 		if err != nil || info.Mode().Perm()&0o007 != 0 {
 			t.Errorf("%s: mode %v, %v", name, info.Mode(), err)
 		}
-		// 18 and 19 are the versions that the file format asks of readers and
-		// writers; 2 would demand a log beside it (SQLite, "Database File Format").
+		// 18 and 19 are the versions that the file format requires of readers and
+		// writers; 2 would require a log next to it (SQLite, "Database File
+		// Format").
 		if header, err := os.ReadFile(path); err != nil || header[18] != 1 || header[19] != 1 {
 			t.Errorf("%s: it needs a log, %v", name, err)
 		}
@@ -122,8 +124,9 @@ func TestBackupLeavesNothingHalfDone(t *testing.T) {
 	}
 }
 
-// A folder in which anything of a database is left is not restored into: its log
-// would be taken for the restored one's.
+// TestRestoreRefusesWhatIsLeft checks that nothing is restored into a folder
+// that contains any file of a database, because its log would be taken for that
+// of the restored one.
 func TestRestoreRefusesWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)

@@ -14,14 +14,14 @@ import (
 	"nems/internal/store/sqlite"
 )
 
-// ErrRunning: a service has the database open; ask it instead.
+// ErrRunning says that a service has the database open; ask the service instead.
 var ErrRunning = sqlite.ErrLocked
 
-// OpenDesk opens the database for an operator's work. An embedded one can be
-// opened while the service is stopped (ErrRunning while it is not); its folder
-// must be there, the database is made if it is missing, so that systems can be
-// registered before the first start. close ends it; what was changed is on disk
-// before.
+// OpenDesk opens the database for an operator's work. An embedded database can
+// be opened while the service is stopped; while it is running, the error is
+// ErrRunning. The folder must exist. The database is made if it is missing, so
+// that systems can be registered before the first start. close ends the work;
+// changes are on disk before it is called.
 func OpenDesk(folder, url string) (desk operator.Desk, close func() error, err error) {
 	types, err := catalogue.Embedded()
 	if err != nil {

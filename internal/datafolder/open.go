@@ -13,8 +13,9 @@ import (
 	"nems/internal/store/sqlite"
 )
 
-// Open opens the database of events for a service. One of several nodes is migrated
-// by the operator, unless migrate is set; an embedded one whenever it is opened.
+// Open opens the database of events for a service. A database with several nodes is
+// migrated by the operator, unless migrate is set; an embedded one is migrated
+// whenever it is opened.
 func Open(ctx context.Context, folder, url string, options store.Options, migrate bool) (database.Store, error) {
 	if IsPostgres(url) {
 		return opened(postgres.Open(ctx, url, postgres.Options{Options: options, Migrate: migrate}))
@@ -26,8 +27,8 @@ func Open(ctx context.Context, folder, url string, options store.Options, migrat
 	return opened(sqlite.Open(path, options))
 }
 
-// opened hands on what a store's Open returns: no database where there is an
-// error, rather than an interface around a nil pointer.
+// opened returns what a store's Open returned. With an error it returns a nil
+// interface, not an interface that contains a nil pointer.
 func opened[DB database.Store](db DB, err error) (database.Store, error) {
 	if err != nil {
 		return nil, err
@@ -35,7 +36,7 @@ func opened[DB database.Store](db DB, err error) (database.Store, error) {
 	return db, nil
 }
 
-// IsPostgres tells whether a database is a PostgreSQL server's, by its URL.
+// IsPostgres reports whether a URL is that of a PostgreSQL database.
 func IsPostgres(url string) bool {
 	return strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
@@ -53,10 +54,10 @@ func Migrate(ctx context.Context, folder, url string) (from, to int64, err error
 	return sqlite.Migrate(path)
 }
 
-// errKind does not repeat what was given: it may hold a password.
+// errKind does not repeat the URL, because it may contain a password.
 var errKind = errors.New("database: expected sqlite:PATH or postgres://USER@HOST/NAME; received another kind")
 
-// CheckURL returns an error for the URL of a database that no service can have.
+// CheckURL returns an error for a URL that is not valid for any database of a service.
 func CheckURL(url string) error {
 	if url == "" || strings.HasPrefix(url, "sqlite:") || IsPostgres(url) {
 		return nil
@@ -64,10 +65,10 @@ func CheckURL(url string) error {
 	return errKind
 }
 
-// Path is the file of the embedded database: what sqlite: names, the
-// path of a file that is there, or nems.db in the data folder. It returns
-// errKind for anything else, so that a slip in another program's URL
-// is not taken for the name of a file.
+// Path returns the file of the embedded database: the path after sqlite:, the
+// path of an existing file, or nems.db in the data folder. It returns errKind
+// for anything else, so that a mistake in a URL of another kind is not taken
+// for the name of a file.
 func Path(folder, url string) (string, error) {
 	if path := strings.TrimPrefix(url, "sqlite:"); path == "" {
 		return filepath.Join(folder, eventsFile), nil
@@ -80,8 +81,8 @@ func Path(folder, url string) (string, error) {
 	return url, nil
 }
 
-// OpenDirectory opens the directory of a data folder, making both if they are
-// missing. A service and an import may have it open at a time.
+// OpenDirectory opens the directory of a data folder, and makes both if they
+// are missing. A service and an import may have it open at the same time.
 func OpenDirectory(folder string) (database.Directory, error) {
 	if err := os.MkdirAll(folder, 0o750); err != nil {
 		return nil, err

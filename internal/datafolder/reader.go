@@ -11,7 +11,7 @@ import (
 	"nems/internal/store/sqlite"
 )
 
-// Reader is a database of events opened for reading: the service may be running on
+// Reader is a database of events opened for reading. The service may be running on
 // it.
 type Reader interface {
 	// Heads, LastCommit and Witness are those of database.Ends.
@@ -19,13 +19,13 @@ type Reader interface {
 	LastCommit(ctx context.Context) (time.Time, error)
 	Witness(ctx context.Context, name string) ([]byte, error)
 	// Links yields the links of the audit that were committed from a moment until
-	// before another; a zero time bounds nothing.
+	// before another. A zero time sets no limit.
 	Links(ctx context.Context, from, to time.Time) iter.Seq2[audit.Link, error]
 	Close() error
 }
 
-// OpenReader opens a database for reading. An embedded one that is not there is
-// fs.ErrNotExist.
+// OpenReader opens a database for reading. For an embedded one that does not
+// exist, the error is fs.ErrNotExist.
 func OpenReader(ctx context.Context, folder, url string, options store.Options) (Reader, error) {
 	if IsPostgres(url) {
 		return OpenServer(ctx, url, options)

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// anchors are what one reading of the files holds: whom to trust as an issuer, and
-// what those have revoked. They are never changed.
+// anchors is what one reading of the files contains: the trusted issuers, and what
+// they have revoked. It is never changed.
 type anchors struct {
 	generation int64
 	pool       *x509.CertPool
@@ -47,8 +47,9 @@ func readAnchors(ca, crl []byte) (*anchors, error) {
 	return a, nil
 }
 
-// readIssuers reads certificates in PEM, with text before each of them. A file that
-// was cut short in one, or holds what can issue nothing, is refused.
+// readIssuers reads certificates in PEM, with text before each of them. It refuses
+// a file that is cut short within a certificate, or that contains a certificate
+// that cannot issue others.
 func readIssuers(text []byte) (issuers []*x509.Certificate, err error) {
 	begun := bytes.Count(text, []byte("-----BEGIN"))
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -58,24 +59,24 @@ func readIssuers(text []byte) (issuers []*x509.Certificate, err error) {
 		}
 		constrained := issuer.Version < 3 || issuer.BasicConstraintsValid && issuer.IsCA
 		if !constrained || issuer.KeyUsage != 0 && issuer.KeyUsage&x509.KeyUsageCertSign == 0 {
-			return nil, fmt.Errorf("%s is no certificate authority: its basic constraints or key usage do not let it issue any", issuer.Subject)
+			return nil, fmt.Errorf("%s is not a certificate authority: its basic constraints or key usage do not let it issue any", issuer.Subject)
 		}
 		issuers, text = append(issuers, issuer), rest
 	}
 	switch {
 	case begun != len(issuers) || len(issuers) > 0 && len(bytes.TrimSpace(text)) > 0:
-		return nil, fmt.Errorf("the file is cut short or damaged behind certificate %d", len(issuers))
+		return nil, fmt.Errorf("the file is cut short or damaged after certificate %d", len(issuers))
 	case len(issuers) == 0:
 		return nil, errors.New("holds no certificate in PEM")
 	}
 	return issuers, nil
 }
 
-// deltaIndicator marks a list that has only what is new since another (RFC 5280,
-// section 5.2.4).
+// deltaIndicator marks a list that contains only what is new since another (RFC
+// 5280, section 5.2.4).
 var deltaIndicator = asn1.ObjectIdentifier{2, 5, 29, 27}
 
-// revoke adds a revocation list, which one of the issuers must have signed.
+// revoke adds a revocation list, which must be signed by one of the issuers.
 func (a *anchors) revoke(der []byte) error {
 	list, err := x509.ParseRevocationList(der)
 	if err != nil {
@@ -100,13 +101,14 @@ func (a *anchors) revoke(der []byte) error {
 	return errors.New("a revocation list is signed by none of the issuers in client-ca")
 }
 
-// trusts tells whether the issuer with a key is accepted.
+// trusts reports whether the issuer with a key is accepted.
 func (a *anchors) trusts(key string) bool {
 	return slices.ContainsFunc(a.issuers, func(c *x509.Certificate) bool { return keyOf(c) == key })
 }
 
-// replaces refuses a reading that would let in whom an earlier one kept out: one
-// without a list, or without one that was in force and has no successor.
+// replaces refuses a reading that would admit certificates that an earlier one
+// refused: one without a list, or without a list that was in force and has no
+// successor.
 func (a *anchors) replaces(seen []seenList) error {
 	if len(a.lists) == 0 {
 		return errors.New("client-crl: holds no revocation list")
@@ -123,7 +125,7 @@ func (a *anchors) replaces(seen []seenList) error {
 
 func revocationKey(issuer, serial []byte) string { return string(issuer) + "/" + string(serial) }
 
-// unrevoked picks the first chain none of whose certificates is revoked.
+// unrevoked returns the first chain without a revoked certificate.
 func (a *anchors) unrevoked(chains [][]*x509.Certificate) []*x509.Certificate {
 chains:
 	for _, chain := range chains {
@@ -137,8 +139,8 @@ chains:
 	return nil
 }
 
-// verify builds the chain of a client certificate again: errRefused where every
-// chain holds one that is revoked.
+// verify builds the chain of a client certificate again. It returns errRefused
+// if every chain contains a revoked certificate.
 func (a *anchors) verify(certificates []*x509.Certificate, now time.Time) error {
 	options := x509.VerifyOptions{
 		Roots: a.pool, Intermediates: x509.NewCertPool(), CurrentTime: now,

@@ -6,9 +6,10 @@ import (
 	"fmt"
 )
 
-// Client is the TLS of a connection to a server whose certificate one of the
-// issuers in ca has issued; "" stands for those of the system. It shows the
-// certificate in cert, whose replaced files are taken up; "" shows none.
+// Client returns the TLS configuration for connections to a server whose
+// certificate one of the issuers in ca has issued; "" means the issuers of the
+// system. It presents the certificate in cert, and reads its files again when
+// they are replaced; "" presents none.
 func Client(connection, cert, key, ca string, w *Watch) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, Time: w.now}
 	if cert != "" {

@@ -1,7 +1,7 @@
-// Package mtls is the TLS of listeners that demand client certificates, and of
-// connections that show one: whom to trust, what has been revoked, files that are
-// taken up when they change, a proxy that hands over its callers' certificates, and
-// what operators see of it all.
+// Package mtls provides TLS for listeners that require client certificates, and for
+// connections that present one. It covers which issuers are trusted and what has
+// been revoked, files that are read again when they change, a proxy that forwards
+// its callers' certificates, and what operators see of all this.
 //
 // Sources: RFC 5280 (certificates and revocation lists), RFC 9440 (Client-Cert);
 // Spine Core, "TLS Mutual Authentication".

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// refresh is how often files are looked at for new content: a revocation is in
+// refresh is how often files are checked for new content: a revocation is in
 // force within this time.
 const refresh = 500 * time.Millisecond
 
-// mostRegular bounds a file of certificates, keys or revocation lists, in bytes.
+// mostRegular is the size limit of a file of certificates, keys or revocation lists, in bytes.
 const mostRegular = 64 << 20
 
-// readRegular reads a file. What is none (a FIFO, a device) is refused: to read it
-// could take for ever, and hold up the stop. So could opening a FIFO, which is why it
-// is opened without waiting, and looked at only then.
+// readRegular reads a regular file. It refuses others (a FIFO, a device), because
+// reading them could take for ever and delay the stop. Opening a FIFO could too, so
+// the file is opened without waiting, and its kind is checked after that.
 func readRegular(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -39,13 +39,13 @@ func readRegular(path string) ([]byte, error) {
 	return content, err
 }
 
-// stamp tells one state of a file from another without reading it.
+// stamp distinguishes the states of a file without reading it.
 type stamp struct {
 	changed time.Time
 	size    int64
 }
 
-// stampOf returns the stamp of a file; that of a missing one is zero.
+// stampOf returns the stamp of a file; that of a missing file is zero.
 func stampOf(path string) stamp {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -54,17 +54,17 @@ func stampOf(path string) stamp {
 	return stamp{info.ModTime(), info.Size()}
 }
 
-// watched is a file that is read again when it changes. Used by one goroutine
-// at a time.
+// watched is a file that is read again when it changes. It is used by one
+// goroutine at a time.
 type watched struct {
 	path    string
 	stamp   stamp
 	content []byte
 }
 
-// read returns the content and whether it is another than at the last call. No
-// path is an empty file that never changes. A file that cannot be read leaves
-// everything as it was.
+// read returns the content, and whether it has changed since the last call. An
+// empty path stands for an empty file that never changes. If the file cannot be
+// read, nothing changes.
 func (w *watched) read() (content []byte, changed bool, err error) {
 	if w.path == "" {
 		return nil, false, nil

@@ -13,8 +13,8 @@ import (
 	"nems/internal/certs"
 )
 
-// A device is not read to its end, which it has not; a folder is no file; nobody
-// waits for somebody to write into a FIFO.
+// TestOnlyRegularFilesAreRead checks that a device, which has no end, is not
+// read; that a folder is refused; and that a FIFO is not waited for.
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := exec.Command("mkfifo", fifo).Run(); err != nil {
@@ -27,7 +27,8 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	}
 }
 
-// A certificate that no peer would accept does not take the place of a good one.
+// TestCertificateMustFitItsUse checks that a certificate that no peer would accept does not replace
+// a good one.
 func TestCertificateMustFitItsUse(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	a, err := certs.NewAuthority("Issuer", now, time.Hour)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ServerCertificate reads the certificate that a listener would show.
+// ServerCertificate reads the certificate that a listener would present.
 func ServerCertificate(f Files) (*x509.Certificate, error) {
 	pair, err := readKeyPair(f.Cert, f.Key, x509.ExtKeyUsageServerAuth)
 	if err != nil {
@@ -15,10 +15,10 @@ func ServerCertificate(f Files) (*x509.Certificate, error) {
 	return pair.Leaf, nil
 }
 
-// Trusted says what a listener would go by.
+// Trusted describes what a listener would trust.
 type Trusted struct {
 	Issuers, Lists int
-	// ListsExpire is when the first revocation list does; zero without one.
+	// ListsExpire is when the first revocation list expires; zero without one.
 	ListsExpire time.Time
 }
 

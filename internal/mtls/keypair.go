@@ -8,17 +8,17 @@ import (
 	"sync"
 )
 
-// keyPair is a certificate with its key on disk, read again when a file has
-// changed, so that a renewed certificate needs no restart.
+// keyPair is a certificate with its key on disk. It is read again when a file
+// has changed, so that a renewed certificate needs no restart.
 type keyPair struct {
-	name      string // of the listener or connection that shows it
+	name      string // of the listener or connection that presents it
 	cert, key string
-	use       x509.ExtKeyUsage // what the certificate is shown for
+	use       x509.ExtKeyUsage // what the certificate is presented for
 	watch     *Watch
 
 	mu     sync.Mutex
 	stamps [2]stamp // of the files that pair was read from
-	failed [2]stamp // of those that could not be taken up
+	failed [2]stamp // of the files that could not be used
 	pair   *tls.Certificate
 }
 
@@ -29,9 +29,9 @@ func openKeyPair(name, cert, key string, use x509.ExtKeyUsage, watch *Watch) (*k
 	return k, err
 }
 
-// get returns the pair as it is on disk now; the last good one while the files
-// do not fit together, so that a half-written renewal does not cut the service
-// off.
+// get returns the pair as it is on disk now. While the files do not fit
+// together it returns the last good pair, so that a half-written renewal does
+// not interrupt the service.
 func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -55,8 +55,8 @@ func (k *keyPair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return k.pair, nil
 }
 
-// readKeyPair reads a certificate with its key, and refuses one that is not for
-// the use: no peer would accept it.
+// readKeyPair reads a certificate with its key, and refuses a certificate that
+// is not for the use, because no peer would accept it.
 func readKeyPair(cert, key string, use x509.ExtKeyUsage) (*tls.Certificate, error) {
 	chain, err := readRegular(cert)
 	if err != nil {

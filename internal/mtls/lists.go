@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// seenList is a revocation list that is in force, or was the last of its issuer
-// and scope that was. It is remembered in the database, which outlives the files,
-// the node and, with PostgreSQL, its machine: a list that was once in force gives
-// way to a newer one alone.
+// seenList is a revocation list that is in force, or that was the last in force
+// of its issuer and scope. It is remembered in the database, which outlives the
+// files, the node and, with PostgreSQL, the machine. A list that was once in
+// force is replaced only by a newer one.
 type seenList struct {
 	Issuer string    `json:"issuer"` // SHA-256 of its key
-	Scope  string    `json:"scope"`  // SHA-256 of the extension that names one; "" of a list of everything
+	Scope  string    `json:"scope"`  // SHA-256 of the extension that names one; "" for a list of everything
 	Name   string    `json:"name"`   // of the issuer
 	Number *big.Int  `json:"number,omitempty"`
 	At     time.Time `json:"at"`     // of issue
 	Digest string    `json:"digest"` // SHA-256 of what is signed
 }
 
-// issuingPoint says which certificates a list is about (RFC 5280, section 5.2.5).
+// issuingPoint says which certificates a list covers (RFC 5280, section 5.2.5).
 var issuingPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 
 func newSeenList(list *x509.RevocationList, issuer *x509.Certificate) seenList {
@@ -48,12 +48,12 @@ func digest(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// sameScope tells whether two lists are about the same certificates.
+// sameScope reports whether two lists cover the same certificates.
 func (s seenList) sameScope(other seenList) bool {
 	return s.Issuer == other.Issuer && s.Scope == other.Scope
 }
 
-// older tells whether a list was issued before another of the same issuer.
+// older reports whether a list was issued before another of the same issuer.
 func (s seenList) older(other seenList) bool {
 	if s.Number != nil && other.Number != nil && s.Number.Cmp(other.Number) != 0 {
 		return s.Number.Cmp(other.Number) < 0
@@ -61,9 +61,10 @@ func (s seenList) older(other seenList) bool {
 	return s.At.Before(other.At)
 }
 
-// givesWay returns an error where a list that was in force is neither among the
-// present ones nor followed by another one of its scope, as new as all that were in
-// force beside it: one of two lists cannot be left out for the other.
+// givesWay returns an error if a list that was in force is neither present nor
+// replaced by another one of its scope. The replacement must be as new as all the
+// lists that were in force with it, because one of two lists cannot be left out in
+// favour of the other.
 func (s seenList) givesWay(seen, present []seenList) error {
 	among := false
 	for _, now := range present {
@@ -79,13 +80,13 @@ func (s seenList) givesWay(seen, present []seenList) error {
 		}
 	}
 	if !among {
-		return fmt.Errorf("client-crl: has no list of %s any more, who had one", s.Name)
+		return fmt.Errorf("client-crl: it no longer has the list of %s, which had one", s.Name)
 	}
-	return fmt.Errorf("client-crl: what there is of %s is older than the list in force, of %s, or leaves it out", s.Name, s.At.UTC().Format(time.RFC3339))
+	return fmt.Errorf("client-crl: the lists of %s are older than the list in force, of %s, or leave it out", s.Name, s.At.UTC().Format(time.RFC3339))
 }
 
-// followed are the lists to remember: the present ones, and those of issuers that
-// are gone and may come back.
+// followed returns the lists to remember: the present ones, and those of issuers
+// that are gone and may return.
 func followed(seen, present []seenList) []seenList {
 	kept := slices.Clone(present)
 	for _, s := range seen {
@@ -98,15 +99,15 @@ func followed(seen, present []seenList) []seenList {
 
 // Memory keeps values by their names across restarts.
 type Memory interface {
-	// PutWitness keeps a value in place of what was kept under the name before.
+	// PutWitness keeps a value under a name, replacing an earlier value.
 	PutWitness(ctx context.Context, name string, value []byte) error
-	// Witness returns what PutWitness kept; nil where there is none.
+	// Witness returns what PutWitness kept; nil if there is nothing.
 	Witness(ctx context.Context, name string) ([]byte, error)
 }
 
 func listsName(listener string) string { return "revocation lists of " + listener }
 
-// recall reads what is remembered of a listener.
+// recall reads what is remembered about a listener.
 func recall(ctx context.Context, m Memory, listener string) (seen []seenList, err error) {
 	if m == nil {
 		return nil, nil

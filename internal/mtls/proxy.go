@@ -15,18 +15,18 @@ import (
 	"nems/internal/spine"
 )
 
-// Why the header of a proxy holds no certificate; the caller then has none.
+// These errors say why the header of a proxy contains no certificate; the caller then has none.
 var (
 	errNoHeader    = errors.New("no certificate")
 	errProxyHeader = errors.New("malformed")
 	errTwice       = errors.New("given more than once")
 )
 
-// proxied lets a proxy that ends the callers' TLS hand over their certificates
-// in a header. It is believed only on connections whose own certificate bears
-// the proxy's name: on all others the header means nothing. The certificate in
-// it must come straight from a trusted issuer and be unrevoked, as if it had
-// come by TLS; a request of the proxy without one has no certificate.
+// proxied lets a proxy that ends the callers' TLS forward their certificates in
+// a header. The header is used only on connections whose own certificate has
+// the proxy's name; on all others it is ignored. The certificate in it must be
+// issued directly by a trusted issuer and must not be revoked, as if it had
+// come by TLS. A request of the proxy without the header has no certificate.
 func (t *trust) proxied(name, header string, next http.Handler) http.Handler {
 	if name == "" {
 		return next
@@ -37,7 +37,7 @@ func (t *trust) proxied(name, header string, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		// The proxy's own certificate must not pass for the caller's.
+		// The proxy's own certificate must not be used as the caller's.
 		state := *r.TLS
 		state.PeerCertificates, state.VerifiedChains = nil, nil
 		c, err := readProxyHeader(r.Header.Values(header))
@@ -56,15 +56,15 @@ func (t *trust) proxied(name, header string, next http.Handler) http.Handler {
 	})
 }
 
-// proxyKey marks requests of a proxy that is known by its certificate.
+// proxyKey marks requests from a proxy that is known by its certificate.
 type proxyKey struct{}
 
 func viaProxy(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), proxyKey{}, true))
 }
 
-// ViaProxy tells whether a request came through the proxy that is known by its
-// certificate.
+// ViaProxy reports whether a request came through the proxy that is known by
+// its certificate.
 func ViaProxy(r *http.Request) bool { return r.Context().Value(proxyKey{}) != nil }
 
 // withTLS returns the request as if it had come over another connection.
@@ -75,8 +75,8 @@ func withTLS(r *http.Request, state *tls.ConnectionState) *http.Request {
 }
 
 // readProxyHeader reads the certificate from the values of the header: base64
-// between colons (RFC 9440, section 2.2) or PEM in percent encoding, as nginx
-// writes $ssl_client_escaped_cert.
+// between colons (RFC 9440, section 2.2), or PEM with percent encoding, as
+// nginx writes $ssl_client_escaped_cert.
 func readProxyHeader(values []string) (*x509.Certificate, error) {
 	switch len(values) {
 	case 0:
@@ -93,7 +93,7 @@ func readProxyHeader(values []string) (*x509.Certificate, error) {
 		}
 		return parseProxied(der)
 	}
-	// A plus in base64 stands for itself: PathUnescape leaves it alone.
+	// PathUnescape leaves a plus alone, which is part of base64.
 	text, err := url.PathUnescape(value)
 	if err != nil {
 		return nil, errProxyHeader

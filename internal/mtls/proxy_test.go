@@ -9,7 +9,7 @@ import (
 	"nems/internal/certs"
 )
 
-// FuzzReadProxyHeader: whatever a proxy sends, it is a certificate or refused.
+// FuzzReadProxyHeader checks that whatever a proxy sends is either a certificate or refused.
 func FuzzReadProxyHeader(f *testing.F) {
 	a, err := certs.NewAuthority("Test", time.Unix(1_700_000_000, 0), time.Hour)
 	if err != nil {

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// Files are what the TLS of a listener is made of. Each is in PEM, unless it says
+// Files are the files for the TLS of a listener. Each is in PEM, unless stated
 // otherwise, and may be replaced while it is in use.
 type Files struct {
 	// Cert and Key are the listener's own certificate with its private key.
 	Cert, Key string
-	// ClientCA holds the issuers of the client certificates that are demanded;
-	// "" demands none.
+	// ClientCA holds the issuers of the client certificates that are required;
+	// if it is "", none are required.
 	ClientCA string
 	// ClientCRL holds the revocation lists of those issuers, in PEM or DER; ""
-	// for none.
+	// means none.
 	ClientCRL string
-	// ProxyName is the name in the certificate of a proxy that hands over its
-	// callers' certificates in the header ProxyHeader; "" where there is none.
+	// ProxyName is the name in the certificate of a proxy that forwards its
+	// callers' certificates in the header ProxyHeader; "" means that there is
+	// none.
 	ProxyName, ProxyHeader string
 }
 
@@ -28,12 +29,12 @@ type Files struct {
 type Server struct {
 	files Files
 	pair  *keyPair
-	trust *trust // nil where no client certificates are demanded
+	trust *trust // nil if no client certificates are required
 	now   func() time.Time
 }
 
 // Open reads the files of a listener. It refuses revocation lists that are older
-// than those that m remembers as in force; a nil Memory remembers none.
+// than those that m remembers as in force. A nil Memory remembers nothing.
 func Open(ctx context.Context, listener string, f Files, m Memory, w *Watch) (*Server, error) {
 	pair, err := openKeyPair(listener, f.Cert, f.Key, x509.ExtKeyUsageServerAuth, w)
 	if err != nil {
@@ -46,8 +47,8 @@ func Open(ctx context.Context, listener string, f Files, m Memory, w *Watch) (*S
 	return s, err
 }
 
-// Config shows the listener's certificate and, where there are issuers, demands
-// client certificates of them.
+// Config returns the TLS configuration: it presents the listener's certificate
+// and, if there are issuers, requires client certificates from them.
 func (s *Server) Config() *tls.Config {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.pair.get, Time: s.now}
 	if s.trust == nil {
@@ -66,15 +67,15 @@ func (s *Server) Config() *tls.Config {
 	return c
 }
 
-// Guard has the handler of a server see only requests whose certificate is accepted
-// at that moment. It takes the server's ConnContext.
+// Guard makes the handler of a server receive only requests whose certificate is
+// accepted at that moment. It uses the server's ConnContext.
 func (s *Server) Guard(server *http.Server) {
 	if s.trust != nil {
 		server.Handler = s.trust.guard(server, s.trust.proxied(s.files.ProxyName, s.files.ProxyHeader, server.Handler))
 	}
 }
 
-// Follow takes up changed files until the context ends, also while nobody connects.
+// Follow reads changed files again until the context ends, even while nobody connects.
 func (s *Server) Follow(ctx context.Context) error {
 	ticker := time.NewTicker(refresh)
 	defer ticker.Stop()

@@ -32,7 +32,7 @@ func (m memory) PutWitness(_ context.Context, name string, value []byte) error {
 
 func (m memory) Witness(_ context.Context, name string) ([]byte, error) { return m[name], nil }
 
-// listener is a server that demands client certificates, and its authority.
+// listener is a server that requires client certificates, and its authority.
 type listener struct {
 	*testing.T
 	*Server
@@ -44,7 +44,7 @@ type listener struct {
 	url       string
 
 	mu      sync.Mutex
-	reasons []string // of those who were turned away
+	reasons []string // why peers were turned away
 }
 
 func listen(t *testing.T) *listener {
@@ -84,7 +84,7 @@ func listen(t *testing.T) *listener {
 	return l
 }
 
-// serve answers every request that is let in.
+// serve answers every request that is admitted.
 func (l *listener) serve() {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -111,7 +111,7 @@ func (l *listener) write(path string, content []byte) {
 	}
 }
 
-// revoke writes the revocation list anew.
+// revoke writes a new revocation list.
 func (l *listener) revoke(at time.Time, pairs ...certs.Pair) {
 	l.Helper()
 	var serials []*big.Int
@@ -125,8 +125,8 @@ func (l *listener) revoke(at time.Time, pairs ...certs.Pair) {
 	l.write(l.files.ClientCRL, list)
 }
 
-// client issues a certificate and returns what sends a request with it, over one
-// connection as long as it lasts.
+// client issues a certificate and returns a function that sends a request with
+// it, over one connection as long as it lasts.
 func (l *listener) client() (pair certs.Pair, request func() error) {
 	l.Helper()
 	pair, err := l.authority.Client("a.example.nhs.uk", l.now, time.Hour)
@@ -153,15 +153,15 @@ func (l *listener) request(shown ...tls.Certificate) func() error {
 	}
 }
 
-// told returns why peers were turned away so far.
+// told returns why peers have been turned away so far.
 func (l *listener) told() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.reasons)
 }
 
-// TestRevocationEndsOpenConnections: a list that is taken up counts for connections
-// that were there before, and for new ones.
+// TestRevocationEndsOpenConnections checks that a new revocation list applies to
+// connections that existed before, and to new ones.
 func TestRevocationEndsOpenConnections(t *testing.T) {
 	l := listen(t)
 	revoked, request := l.client()
@@ -185,8 +185,9 @@ func TestRevocationEndsOpenConnections(t *testing.T) {
 	}
 }
 
-// TestLostIssuersAreTold: an issuer that is no longer in the file is no longer
-// accepted, which people are told for a day, or until it is back.
+// TestLostIssuersAreTold checks that an issuer that is no longer in the file is
+// no longer accepted, and that people are told this for a day, or until it is
+// back.
 func TestLostIssuersAreTold(t *testing.T) {
 	l := listen(t)
 	second, err := certs.NewAuthority("Second", l.now, time.Hour)
@@ -218,15 +219,15 @@ func TestLostIssuersAreTold(t *testing.T) {
 	}
 }
 
-// TestNoCertificateNoAnswer: who shows no certificate does not reach the handler.
+// TestNoCertificateNoAnswer checks that a caller without a certificate does not reach the handler.
 func TestNoCertificateNoAnswer(t *testing.T) {
 	if err := listen(t).request()(); err == nil {
 		t.Error("a request without a certificate was answered")
 	}
 }
 
-// TestListsAreRemembered: a restart does not take up lists that are older than
-// those that were in force, unless nothing is remembered.
+// TestListsAreRemembered checks that after a restart no lists are accepted that
+// are older than those that were in force, unless nothing is remembered.
 func TestListsAreRemembered(t *testing.T) {
 	l := listen(t)
 	l.revoke(l.now.Add(-time.Minute))

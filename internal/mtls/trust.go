@@ -10,26 +10,26 @@ import (
 )
 
 // trust keeps the issuers whose client certificates a listener accepts, and what
-// they have revoked. Both are files that are read again when they change. What is
-// read counts on open connections too: a request on a connection whose
-// certificate is no longer accepted ends it.
+// they have revoked. Both are files that are read again when they change. A
+// change applies to open connections too: a request ends its connection if the
+// connection's certificate is no longer accepted.
 type trust struct {
 	listener             string
 	watch                *Watch
-	issuers, revocations watched // touched by load alone
+	issuers, revocations watched // used only by load
 	current              atomic.Pointer[anchors]
 
-	// The revocation lists that have been in force; touched by load and save.
+	// The revocation lists that have been in force; used by load and save.
 	memory     Memory // nil: nothing is remembered
 	seen       []seenList
-	remembered bool // memory has seen
+	remembered bool // memory holds seen
 
-	// What has been logged; touched by renew alone.
-	said    string // of files that cannot be taken up
+	// What has been logged; used only by renew.
+	said    string // about files that cannot be used
 	expired int64  // the generation with a list that has expired
 }
 
-// openTrust reads the files for the first time, and holds them against what was in
+// openTrust reads the files for the first time, and compares them with what was in
 // force before this start.
 func openTrust(ctx context.Context, listener string, f Files, m Memory, w *Watch) (t *trust, err error) {
 	t = &trust{listener: listener, watch: w, issuers: watched{path: f.ClientCA}, revocations: watched{path: f.ClientCRL}, memory: m}
@@ -44,7 +44,7 @@ func openTrust(ctx context.Context, listener string, f Files, m Memory, w *Watch
 	return t, t.save(ctx)
 }
 
-// save has the lists in force remembered.
+// save makes the memory remember the lists in force.
 func (t *trust) save(ctx context.Context) error {
 	if t.remembered || t.revocations.path == "" {
 		return nil
@@ -54,10 +54,10 @@ func (t *trust) save(ctx context.Context) error {
 	return err
 }
 
-// load reads the files if they have changed, and tells whether they had. What
-// cannot be read leaves the last good reading in force.
+// load reads the files if they have changed, and reports whether they had. If
+// they cannot be read, the last good reading stays in force.
 func (t *trust) load() (changed bool, err error) {
-	// A file that was taken up and turns out to be wrong is read again next time.
+	// If a changed file turns out to be wrong, it is read again next time.
 	issuers, revocations := t.issuers, t.revocations
 	ca, caChanged, err := t.issuers.read()
 	if err != nil {
@@ -102,13 +102,13 @@ func (t *trust) admit(state tls.ConnectionState) error {
 	return nil
 }
 
-// checkedKey finds, in the context of a connection's requests, the generation
-// of anchors that its certificate was last held against.
+// checkedKey is the key, in the context of a connection's requests, of the
+// generation of anchors that its certificate was last checked against.
 type checkedKey struct{}
 
-// guard holds each request's certificate against the anchors as they are now: a
-// connection may have lived longer than the right to it. It is ended without an
-// answer, as a new one would be. server must be the handler's.
+// guard checks the certificate of each request against the present anchors,
+// because a connection may outlive the right to it. Such a connection is ended
+// without an answer, as a new one would be. server must be the handler's.
 func (t *trust) guard(server *http.Server, next http.Handler) http.Handler {
 	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, checkedKey{}, new(atomic.Int64))
@@ -131,8 +131,8 @@ func (t *trust) guard(server *http.Server, next http.Handler) http.Handler {
 	})
 }
 
-// renew takes up changed files, and says when a revocation list has expired: it
-// stays in force, but newer revocations may be missing from it.
+// renew reads changed files again, and says when a revocation list has expired.
+// The list stays in force, but newer revocations may be missing from it.
 func (t *trust) renew(ctx context.Context) {
 	changed, err := t.load()
 	switch {

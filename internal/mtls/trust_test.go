@@ -16,13 +16,13 @@ import (
 	"nems/internal/certs"
 )
 
-// quiet is a Watch that nobody looks at.
+// quiet returns a Watch that nobody looks at.
 func quiet(now time.Time) *Watch {
 	return NewWatch(slog.New(slog.DiscardHandler), prometheus.NewRegistry(), func() time.Time { return now }, func(Refused) {})
 }
 
-// TestGoodListsStay puts files in the place of a good revocation list that would
-// let in whom it keeps out.
+// TestGoodListsStay replaces a good revocation list with files that would admit
+// what the list refuses.
 func TestGoodListsStay(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	pem := func(a *certs.Authority) []byte {
@@ -54,7 +54,7 @@ func TestGoodListsStay(t *testing.T) {
 	clock := now
 	write := func(path string, content []byte) {
 		t.Helper()
-		clock = clock.Add(time.Second) // files are told apart by their time and size
+		clock = clock.Add(time.Second) // files are distinguished by their time and size
 		if err := errors.Join(os.WriteFile(path, content, 0o600), os.Chtimes(path, clock, clock)); err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestGoodListsStay(t *testing.T) {
 		"blank":                        []byte("\n \n"),
 		"a comment":                    []byte("# nobody\n"),
 		"cut in a list":                good[:len(good)-40],
-		"cut behind the first list":    list(first, now.Add(time.Minute), big.NewInt(7)),
+		"cut after the first list":     list(first, now.Add(time.Minute), big.NewInt(7)),
 		"one is older":                 slices.Concat(list(first, older), list(second, now.Add(time.Minute), big.NewInt(8))),
 		"both are older":               slices.Concat(list(first, older), list(second, older)),
 		"of somebody of the same name": slices.Concat(list(stranger, now.Add(time.Minute)), list(second, now.Add(time.Minute))),
@@ -101,14 +101,14 @@ func TestGoodListsStay(t *testing.T) {
 		t.Errorf("an issuer does not go with its list: %v", err)
 	}
 
-	// It comes back, and what it had revoked meanwhile counts still.
+	// It comes back, and what it revoked in the meantime still applies.
 	write(ca, both)
 	write(crl, slices.Concat(list(first, now.Add(2*time.Minute)), list(second, now)))
 	if changed, err := p.load(); changed || err == nil {
 		t.Errorf("an issuer came back with an older list: %v", err)
 	}
 
-	// Of two lists of one issuer neither is left out for the other.
+	// Of two lists of one issuer neither can be left out in favour of the other.
 	part, newer := list(first, now.Add(3*time.Minute), big.NewInt(7)), list(first, now.Add(4*time.Minute))
 	write(ca, pem(first))
 	write(crl, slices.Concat(part, newer))
@@ -170,7 +170,7 @@ func TestAnchorsAreWhatCanBeTrusted(t *testing.T) {
 		"cut in its first line":      {ca + second[:8], "", "cut short"},
 		"damaged in the first":       {strings.Replace(ca, "-----END", "-----AND", 1) + second, "", "client-ca"},
 		"text before each":           {"First\n" + ca + "subject: second\n" + second, "", ""},
-		"no authority":               {ca + leaf, "", "no certificate authority"},
+		"no authority":               {ca + leaf, "", "not a certificate authority"},
 		"a list that is none":        {ca, "hello", "client-crl"},
 		"a list with something else": {ca, crl + "hello", "client-crl"},
 		"a key for an issuer":        {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "", "client-ca"},

@@ -15,9 +15,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Watch shows operators what becomes of certificates and handshakes: when each
-// certificate and revocation list expires, whether a renewed file was taken up,
-// and who was turned away and why. Safe for concurrent use.
+// Watch shows operators the state of certificates and handshakes: when each
+// certificate and revocation list expires, whether a renewed file is in use,
+// and who was turned away and why. It is safe for concurrent use.
 type Watch struct {
 	log     *slog.Logger
 	expiry  *prometheus.GaugeVec
@@ -31,8 +31,8 @@ type Watch struct {
 	gone map[string]goneIssuers // by listener
 }
 
-// goneIssuers are issuers that a listener accepted until their file was replaced: a
-// file that was cut short exactly behind a certificate looks like one that was
+// goneIssuers are issuers that a listener accepted until their file was replaced. A
+// file that was cut short exactly after a certificate looks like one that was
 // shortened on purpose, so people are told.
 type goneIssuers struct {
 	issuers []*x509.Certificate
@@ -50,9 +50,9 @@ type Refused struct {
 	Detail   string // what TLS says
 }
 
-// NewWatch returns a Watch, registered with its metrics. away is told of those who
-// are turned away, but for those who went by themselves; now is the clock that
-// certificates expire by.
+// NewWatch returns a Watch, registered with its metrics. away is called for peers
+// that are turned away, except those that left by themselves. now is the clock by
+// which certificates expire.
 func NewWatch(log *slog.Logger, registry prometheus.Registerer, now func() time.Time, away func(Refused)) *Watch {
 	w := &Watch{
 		log: log, away: away, now: now, gone: map[string]goneIssuers{},
@@ -73,13 +73,13 @@ func NewWatch(log *slog.Logger, registry prometheus.Registerer, now func() time.
 	return w
 }
 
-// Files of a listener, as metrics and log name them.
+// The groups of files of a listener, as metrics and log name them.
 const (
 	ownFiles    = "own"
 	clientFiles = "client"
 )
 
-// reloaded notes that a changed file was taken up, or why it was not.
+// reloaded records that a changed file is in use, or why it is not.
 func (w *Watch) reloaded(listener, file string, err error) {
 	if err != nil {
 		w.reloads.WithLabelValues(listener, file, "refused").Inc()
@@ -90,13 +90,13 @@ func (w *Watch) reloaded(listener, file string, err error) {
 	w.log.Info("certificates: changed files were taken up", "listener", listener, "file", file)
 }
 
-// owns notes the certificate that a listener or connection shows.
+// owns records the certificate that a listener or connection presents.
 func (w *Watch) owns(listener string, c *x509.Certificate) {
 	w.expiry.WithLabelValues(listener, "own").Set(float64(c.NotAfter.Unix()))
 	w.expired(listener, ownFiles, c)
 }
 
-// trusts notes the issuers and revocation lists that a listener goes by.
+// trusts records the issuers and revocation lists that a listener uses.
 func (w *Watch) trusts(listener string, a *anchors) {
 	first := a.issuers[0].NotAfter
 	for _, c := range a.issuers {
@@ -113,7 +113,7 @@ func (w *Watch) trusts(listener string, a *anchors) {
 	w.lists.WithLabelValues(listener).Set(expiry)
 }
 
-// lost notes which issuers a listener no longer accepts.
+// lost records which issuers a listener no longer accepts.
 func (w *Watch) lost(listener string, last, next *anchors) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -128,7 +128,7 @@ func (w *Watch) lost(listener string, last, next *anchors) {
 	w.gone[listener] = goneIssuers{missing, since}
 }
 
-// Notices are what people should know of files that were taken up.
+// Notices returns what people should know about files that were read again.
 func (w *Watch) Notices() (out []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -147,16 +147,16 @@ func (w *Watch) Notices() (out []string) {
 	return out
 }
 
-// expired says loudly that a certificate was taken up that nobody will accept: it
-// may be all there is, and clocks differ.
+// expired logs an error for a certificate that is in use although nobody will
+// accept it. It is used all the same: there may be no other, and clocks differ.
 func (w *Watch) expired(listener, file string, c *x509.Certificate) {
 	if w.now().After(c.NotAfter) {
 		w.log.Error("certificates: one has EXPIRED and is in use all the same", "listener", listener, "file", file, "certificate", c.Subject.String(), "since", c.NotAfter)
 	}
 }
 
-// ErrorLog is the ErrorLog of a listener's server. Package net/http tells of
-// refused handshakes nowhere else.
+// ErrorLog returns the ErrorLog of a listener's server. Package net/http
+// reports refused handshakes nowhere else.
 func (w *Watch) ErrorLog(listener string) *log.Logger {
 	return log.New(serverErrors{w, listener}, "", 0)
 }
@@ -166,8 +166,8 @@ type serverErrors struct {
 	listener string
 }
 
-// handshake begins what net/http writes of a handshake that failed; the peer's
-// address and the reason follow.
+// handshake is the beginning of the text that net/http writes about a failed
+// handshake; the peer's address and the reason follow.
 var handshake = []byte("http: TLS handshake error from ")
 
 func (s serverErrors) Write(line []byte) (int, error) {
@@ -181,8 +181,8 @@ func (s serverErrors) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// turnAway notes who was refused and why. Peers that went away by themselves are
-// counted alone.
+// turnAway records who was refused and why. Peers that left by themselves are
+// only counted.
 func (w *Watch) turnAway(listener, peer, reason, detail string) {
 	if reason != "gone" {
 		w.away(Refused{Listener: listener, Peer: peer, Reason: reason, Detail: detail})
@@ -190,7 +190,7 @@ func (w *Watch) turnAway(listener, peer, reason, detail string) {
 	w.refused.WithLabelValues(listener, reason).Inc()
 }
 
-// handshakeReasons are the reasons, by what the detail contains.
+// handshakeReasons are the reasons, by a text that the detail contains.
 var handshakeReasons = []struct{ detail, reason string }{
 	{"didn't provide a certificate", "no certificate"},
 	{errRefused.Error(), "revoked"},
@@ -207,7 +207,7 @@ var handshakeReasons = []struct{ detail, reason string }{
 	{"connection reset", "gone"},
 }
 
-// handshakeReason is one of few, so that a metric can count by it.
+// handshakeReason returns one of few reasons, so that a metric can count by it.
 func handshakeReason(detail string) string {
 	for _, r := range handshakeReasons {
 		if strings.Contains(detail, r.detail) {

@@ -14,7 +14,7 @@ import (
 	"nems/internal/refuse"
 )
 
-// Requests that differ from the plain one in a way that is allowed.
+// admittedRequests are requests that differ from the plain one in a way that is allowed.
 var admittedRequests = []struct {
 	name   string
 	from   string
@@ -31,13 +31,13 @@ var admittedRequests = []struct {
 	{"blanks around an ASID", "create", set("fromASID", " 200000000115\t")},
 	{"headers of the Spine's proxy", "create", all(set("X-Spine-SSLProtocol", "TLSv1.2"), set("X-Spine-SSLCipher", "ECDHE-RSA-AES256-GCM-SHA384"))},
 	{"scheme in small letters", "create", set("Authorization", "bearer "+createRequest().token.Unsigned())},
-	{"two blanks behind the scheme", "create", set("Authorization", "Bearer  "+createRequest().token.Unsigned())},
+	{"two blanks after the scheme", "create", set("Authorization", "Bearer  "+createRequest().token.Unsigned())},
 	{"header without typ", "create", joseHeader(`{"alg":"none"}`)},
 	{"typ in small letters", "create", joseHeader(`{"typ":"jwt","alg":"none"}`)},
 	{"header with other members", "create", joseHeader(`{"alg":"none","cty":"","x":[1]}`)},
 	{"unknown claims", "create", swap("{", `{"azp":"x","nested":{"a":[1,null]},"requesting_practitioner":"y",`)},
 	{"blanks in the payload", "create", swap(",", " ,\n\t")},
-	{"blanks behind the payload", "create", swap("}", "} \n")},
+	{"blanks after the payload", "create", swap("}", "} \n")},
 	{"escaped claim", "create", swap("directcare", `\u0064irectcare`)},
 	{"escaped claim name", "create", swap(`"iss"`, `"\u0069ss"`)},
 	{"secondaryuses", "create", claimed(func(t *jwt.Token) { t.Reason = "secondaryuses" })},
@@ -105,9 +105,10 @@ func TestCallerCarriesTheClaims(t *testing.T) {
 	}
 }
 
-// What NHSDigital/dtos-cohort-manager sends (NemsHttpClientFunction.cs) passes
-// under the profile observed only: no organisation claim, toASID equal to
-// fromASID, an hour of validity.
+// TestObservedProfile checks that the requests of
+// NHSDigital/dtos-cohort-manager (NemsHttpClientFunction.cs) pass only under
+// the profile observed: no organisation claim, toASID equal to fromASID, an
+// hour of validity.
 func TestObservedProfile(t *testing.T) {
 	shapes := map[string]func(*attempt){
 		"no organisation": func(a *attempt) { a.token.ODS = "" },
@@ -138,7 +139,7 @@ func TestObservedProfile(t *testing.T) {
 	}
 }
 
-// The profile observed forgives nothing else.
+// TestObservedProfileRefusesTheRest checks that the profile observed forgives nothing else.
 func TestObservedProfileRefusesTheRest(t *testing.T) {
 	forgiven := map[string]bool{
 		"no organisation": true, "no organisation on publish": true, "toASID equal to fromASID": true,
@@ -206,7 +207,8 @@ func TestRegistryDecides(t *testing.T) {
 	}
 }
 
-// A refusal brings along what the request said of itself, for the audit.
+// TestRefusedCallerIsKnownToTheAudit checks that a refusal returns what the request said about its
+// caller, for the audit.
 func TestRefusedCallerIsKnownToTheAudit(t *testing.T) {
 	a := createRequest()
 	a.header.Set("toASID", "222222222222")

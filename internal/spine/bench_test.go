@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// benchmarkRequests are a request with an unsigned token and one with a signed
-// token, and the door to let them in.
+// benchmarkRequests returns a request with an unsigned token, one with a signed
+// token, and a door that admits both.
 func benchmarkRequests(t testing.TB) (*Door, map[string]Request) {
 	p := testPrivate()
 	door, _ := signedDoor(t, testKeys(t, &p.ec.PublicKey))
@@ -17,7 +17,7 @@ func benchmarkRequests(t testing.TB) (*Door, map[string]Request) {
 	return door, requests
 }
 
-// BenchmarkEnter holds the door to its budget: 20 microseconds and 40
+// BenchmarkEnter checks the door against its budget: 20 microseconds and 40
 // allocations for an unsigned token and for a signed one seen before.
 func BenchmarkEnter(b *testing.B) {
 	door, requests := benchmarkRequests(b)

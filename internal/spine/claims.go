@@ -12,7 +12,7 @@ import (
 	"nems/internal/refuse"
 )
 
-// claim numbers the claims that have a meaning here.
+// claim numbers the claims that are used here.
 type claim int
 
 const (
@@ -33,7 +33,7 @@ const (
 	numberOfClaims
 )
 
-// claimNames are the claims as they are spelled in tokens. Sources: Spine Core,
+// claimNames are the names of the claims in tokens. Sources: Spine Core,
 // "Access Tokens and Audit (JWT)"; both "Generic API Guidance" pages, which
 // spell the organisation with an s; RFC 7519 (nbf, jti).
 var claimNames = [numberOfClaims]string{
@@ -53,23 +53,23 @@ var claimNames = [numberOfClaims]string{
 	tokenID:                "jti",
 }
 
-// claims are the values of one token, as they came.
+// claims are the values of one token, as received.
 type claims [numberOfClaims]claimValue
 
 type claimValue struct {
-	kind   jsontext.Kind // zero: the claim is not there
+	kind   jsontext.Kind // zero: the claim is absent
 	text   string        // of a string
 	number int64         // of a whole number
-	whole  bool          // tells a whole number from others
-	items  bool          // tells a list of strings from other arrays
+	whole  bool          // a whole number
+	items  bool          // an array of strings
 }
 
-// given tells whether the claim is there, whatever its value.
+// given reports whether the claim is present, whatever its value.
 func (c *claims) given(n claim) bool { return c[n].kind != 0 }
 
-// member takes up one member of the payload. Unknown claims are ignored, as RFC
-// 7519 says; but not those that differ from a known one only in capitals: some
-// readers would take them for the real one.
+// member records one member of the payload. Unknown claims are ignored, as RFC
+// 7519 says. A claim that differs from a known one only in capitals is refused,
+// because some readers would take it for the real one.
 func (c *claims) member(name []byte, value jsontext.Value) *refuse.Refusal {
 	for n, known := range claimNames {
 		if string(name) == known {
@@ -99,8 +99,8 @@ func readClaim(value jsontext.Value) claimValue {
 	return v
 }
 
-// isStringList tells whether value is an array of at least one string, all of
-// them with some text.
+// isStringList reports whether value is an array of at least one string, where
+// every string has some text.
 func isStringList(value jsontext.Value) bool {
 	count := 0
 	for item := range arrayItems(value) {
@@ -114,8 +114,8 @@ func isStringList(value jsontext.Value) bool {
 
 func isBlank(s string) bool { return strings.TrimSpace(s) == "" }
 
-// identifier takes the value out of an identifier: bare, or behind its naming
-// system and a bar.
+// identifier returns the value of an identifier, which may be preceded by its
+// naming system and a bar.
 func identifier(s string, namings ...string) (value string, ok bool) {
 	naming, value, found := strings.Cut(s, "|")
 	if !found {
@@ -139,7 +139,7 @@ func (c *claims) asid() (nhs.ASID, bool) {
 	return asid, err == nil
 }
 
-// organisation returns the ODS code of the organisation claim with the given
+// organisation returns the ODS code in the organisation claim with the given
 // spelling.
 func (c *claims) organisation(spelling claim) (nhs.ODSCode, bool) {
 	value, ok := identifier(c[spelling].text, jwt.ODSNaming)
@@ -160,7 +160,7 @@ func (c *claims) patient() (nhs.NHSNumber, bool) {
 	return number, err == nil
 }
 
-// describe writes what the claims say of the caller, once every rule has held.
+// describe fills in what the claims say about the caller, after every rule was met.
 func (c *claims) describe(caller *access.Caller) {
 	caller.User, caller.Reason, caller.Scopes, caller.TokenID = c[requestingUser].text, c[reason].text, c[scope].text, c[tokenID].text
 	for _, spelling := range []claim{requestingOrganisation, requestingOrganization} {

@@ -1,8 +1,8 @@
-// Package spine holds the rules of the Spine's front door: which headers,
-// interaction ids, ASIDs, media types and tokens a request to a NEMS must
-// carry, and whose signature a token has. What the system behind a request may
-// do lies in package access, how a request is refused in package refuse; package
-// api turns what they say into HTTP and FHIR.
+// Package spine contains the rules that the Spine applies to every request to a
+// NEMS: which headers, interaction ids, ASIDs, media types and tokens it must
+// have, and who signed the token. What the system that sent a request may do is
+// decided by package access, and how a request is refused by package refuse.
+// Package api turns their results into HTTP and FHIR.
 //
 // Sources: NEMS specification 2.15, "Generic Publication API Guidance" and
 // "Generic Subscription API Requirements"; Spine Core, "Access Tokens and Audit

@@ -14,15 +14,15 @@ import (
 // Profile says how closely the door follows the specification.
 type Profile byte
 
-// The profiles (decision 3). Strict is the specification. Observed also
-// lets pass what live clients are seen to send: a token without an organisation
+// The profiles (decision 3). Strict is the specification. Observed also accepts
+// what existing clients are seen to send: a token without an organisation
 // claim, and a toASID that equals the fromASID.
 const (
 	Strict Profile = iota
 	Observed
 )
 
-// Request is what the door looks at: never the body.
+// Request is the part of a request that the door looks at. It never looks at the body.
 type Request struct {
 	Endpoint Endpoint
 	Header   http.Header
@@ -32,17 +32,19 @@ type Request struct {
 	Certificate []string
 }
 
-// Door checks who stands behind a request and whether it may come in. Set the
-// fields before the first request; it is safe for concurrent use then.
+// Door checks who sent a request and whether the request may enter. Set the
+// fields before the first request; after that it is safe for concurrent use.
 type Door struct {
-	// NEMS is the ASID of this service: what toASID must be.
+	// NEMS is the ASID of this service, which toASID must equal.
 	NEMS    nhs.ASID
 	Profile Profile
 	// AllowUnsigned accepts unsigned tokens without a client certificate, and
-	// certificates of systems that have none registered. For dev mode only.
+	// any certificate for a system that has none registered. It is for dev mode
+	// only.
 	AllowUnsigned bool
 	// Certified refuses requests without a verified client certificate, whatever
-	// their token: behind a proxy TLS itself no longer demands one.
+	// their token. It is needed with a proxy, because TLS itself then no longer
+	// requires a certificate.
 	Certified bool
 	Now       func() time.Time
 	Systems   Registry
@@ -51,20 +53,20 @@ type Door struct {
 	verified verifiedTokens
 }
 
-// Enter runs the checks of the front door in the order of decision 29:
-// media types, headers, interaction id, token, registration, organisation. The
-// first that fails answers. The error is a *Refusal, or else the registry's:
-// then nobody can tell who is calling and the answer is 503.
+// Enter runs the checks of the door in the order of decision 29: media types,
+// headers, interaction id, token, registration, organisation. The first check
+// that fails decides the answer. The error is a *Refusal, or else an error of
+// the registry: then it is not known who is calling, and the answer is 503.
 //
-// Together with an error, Caller holds what the request says of itself as far
-// as it was read, for the audit: none of it is proven, and System is empty.
+// With an error, Caller holds what the request says about itself as far as it
+// was read, for the audit. None of it is proven, and System is empty.
 func (d *Door) Enter(ctx context.Context, r Request) (access.Caller, error) {
 	caller := access.Caller{ASID: claimedASID(r.Header), Answer: access.DefaultMedia, Body: access.DefaultMedia}
 	if len(r.Certificate) > 0 {
 		caller.Certificate = r.Certificate[0]
 	}
-	// Accept is read first, since a wrong Content-Type is answered in the format
-	// that it asks for.
+	// Accept is read first, because a wrong Content-Type is answered in the
+	// format that Accept asks for.
 	var refusal, unacceptable *refuse.Refusal
 	caller.Answer, unacceptable = Negotiate(r.Header, r.Format, r.Endpoint)
 	if caller.Body, refusal = ContentType(r.Header, r.Endpoint); refusal != nil {
@@ -98,14 +100,14 @@ func (d *Door) Enter(ctx context.Context, r Request) (access.Caller, error) {
 	return admitted, nil
 }
 
-// admit checks what depends on the registration: the signature, the receiver,
-// and the tuple as a whole.
+// admit checks everything that depends on the registration: the signature, the
+// receiver, and the combination as a whole.
 func (d *Door) admit(ctx context.Context, c *access.Caller, keys Keys, token token, head headers, certificate []string) *refuse.Refusal {
 	if d.Certified && certificate == nil {
-		return refuse.AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, beside a signed token too; received " + receivedInstead(ctx))
+		return refuse.AccessDenied("a client certificate that TLS, or the proxy in front, has verified is needed, even with a signed token; received " + receivedInstead(ctx))
 	}
 	if token.algorithm != unsigned {
-		// An ASID that is not registered has no keys: that is for the gate to say.
+		// An ASID that is not registered has no keys; the gate reports that.
 		if c.System.ASID != "" && !d.verified.verify(token, keys) {
 			return refuse.TokenInvalid("the signature of the JWT does not verify with any " + token.algorithm + " key registered for fromASID " + refuse.Show(string(c.ASID)))
 		}

@@ -27,20 +27,20 @@ func (a *attempt) payload(t *testing.T, edit func(string) string) {
 	a.raw = tokenOf(`{"alg":"none","typ":"JWT"}`, after, "")
 }
 
-// tokenOf codes a token from its parts.
+// tokenOf encodes a token from its parts.
 func tokenOf(header, payload, signature string) string {
 	encode := base64.RawURLEncoding.EncodeToString
 	return encode([]byte(header)) + "." + encode([]byte(payload)) + "." + signature
 }
 
-// swap replaces a piece of the payload that must be there.
+// swap replaces a piece of the payload, which must be present.
 func swap(old, replacement string) func(*testing.T, *attempt) {
 	return func(t *testing.T, a *attempt) {
 		a.payload(t, func(s string) string { return strings.Replace(s, old, replacement, 1) })
 	}
 }
 
-// without removes a claim, a string, from the payload.
+// without removes a claim with a string value from the payload.
 func without(claim string) func(*testing.T, *attempt) {
 	return func(t *testing.T, a *attempt) {
 		a.payload(t, func(s string) string {
@@ -57,7 +57,7 @@ func without(claim string) func(*testing.T, *attempt) {
 	}
 }
 
-// value gives a claim another JSON value.
+// value replaces the JSON value of a claim.
 func value(claim, json string) func(*testing.T, *attempt) {
 	return func(t *testing.T, a *attempt) {
 		a.payload(t, func(s string) string {
@@ -91,7 +91,7 @@ func rawToken(raw string) func(*testing.T, *attempt) {
 	return func(_ *testing.T, a *attempt) { a.raw = raw }
 }
 
-// joseHeader gives the token another JOSE header.
+// joseHeader replaces the JOSE header of the token.
 func joseHeader(header string) func(*testing.T, *attempt) {
 	return func(_ *testing.T, a *attempt) { a.raw = tokenOf(header, string(a.token.Payload()), "") }
 }
@@ -104,7 +104,7 @@ func certificate(names ...string) func(*testing.T, *attempt) {
 	return func(_ *testing.T, a *attempt) { a.certificate = names }
 }
 
-// all makes several changes that are one mistake together.
+// all makes several changes that together are one mistake.
 func all(changes ...func(*testing.T, *attempt)) func(*testing.T, *attempt) {
 	return func(t *testing.T, a *attempt) {
 		for _, change := range changes {
@@ -113,7 +113,7 @@ func all(changes ...func(*testing.T, *attempt)) func(*testing.T, *attempt) {
 	}
 }
 
-// The requests that a table test starts from, by name.
+// attempts are the requests that a table test starts from, by name.
 var attempts = map[string]func() *attempt{
 	"create":  createRequest,
 	"publish": publishRequest,
@@ -131,7 +131,7 @@ var attempts = map[string]func() *attempt{
 	},
 }
 
-// refused is a request with one thing wrong, and the answer to it.
+// refused is a request with one mistake, and the expected answer.
 type refused struct {
 	name   string
 	from   string
@@ -179,7 +179,7 @@ var refusedRequests = []refused{
 	{"Accept with a quality above 1", "delete", set("Accept", "application/fhir+json;q=1.5"), 415, umt, ""},
 	{"Accept text/*", "delete", set("Accept", "text/*"), 415, umt, ""},
 
-	// Headers: there, once, well formed.
+	// Headers: present, once, well formed.
 	{"no fromASID", "create", drop("fromASID"), 400, moih, "fromASID HTTP Header is missing"},
 	{"no toASID", "create", drop("toASID"), 400, moih, "toASID HTTP Header is missing"},
 	{"no Authorization", "create", drop("Authorization"), 400, moih, "Authorization HTTP Header is missing"},
@@ -242,7 +242,7 @@ var refusedRequests = []refused{
 	{"header is no JSON", "create", joseHeader("none"), 400, moih, "the header of the JWT is not JSON"},
 	{"header is an array", "create", joseHeader(`["none"]`), 400, moih, "must be a JSON object, received an array"},
 	{"header with alg twice", "create", joseHeader(`{"alg":"none","alg":"none"}`), 400, moih, `the member "alg" twice`},
-	{"header with text behind", "create", joseHeader(`{"alg":"none"}{}`), 400, moih, "text behind"},
+	{"header with text after it", "create", joseHeader(`{"alg":"none"}{}`), 400, moih, "text after"},
 	{"header without alg", "create", joseHeader(`{"typ":"JWT"}`), 400, moih, "alg in the header of the JWT is missing"},
 	{"alg null", "create", joseHeader(`{"alg":null}`), 400, moih, "expected a string, received null"},
 	{"alg empty", "create", joseHeader(`{"alg":""}`), 400, moih, "empty"},
@@ -269,8 +269,8 @@ var refusedRequests = []refused{
 		a.payload(t, func(s string) string { return strings.TrimSuffix(s, "}") })
 	}, 400, moih, "not JSON"},
 	{"payload with a comma at the end", "create", swap("}", ",}"), 400, moih, "not JSON: it goes wrong at byte"},
-	{"payload with text behind", "create", swap("}", "} x"), 400, moih, "text behind"},
-	{"payload with a second object", "create", swap("}", "}{}"), 400, moih, "text behind"},
+	{"payload with text after it", "create", swap("}", "} x"), 400, moih, "text after"},
+	{"payload with a second object", "create", swap("}", "}{}"), 400, moih, "text after"},
 	{"payload that is not UTF-8", "create", swap("directcare", "direct\xffcare"), 400, moih, "not UTF-8"},
 	{"payload with half a surrogate", "create", swap("directcare", `direct\ud800care`), 400, moih, "not JSON"},
 	{"payload with a byte order mark", "create", swap("{", "\ufeff{"), 400, moih, ""},
@@ -378,7 +378,7 @@ var refusedRequests = []refused{
 	{"another's organisation on publish", "publish", claimed(func(t *jwt.Token) { t.ODS = "RR8" }), 403, deny, "organisation"},
 	{"another's organisation on read", "read", claimed(func(t *jwt.Token) { t.ODS = "X26" }), 403, deny, "organisation"},
 
-	// The first stage that fails answers.
+	// The first check that fails decides the answer.
 	{"media type before headers", "create", all(set("Content-Type", "text/plain"), drop("fromASID")), 415, umt, ""},
 	{"headers before the interaction's fit", "create", all(set("fromASID", "1"), set("InteractionID", access.ReadInteraction)), 400, moih, "fromASID"},
 	{"interaction before the token", "create", all(set("InteractionID", access.ReadInteraction), rawToken("abc")), 400, moih, "InteractionID"},
@@ -395,7 +395,7 @@ func nhsNumber(s string) nhs.NHSNumber {
 	return n
 }
 
-// Every request that is wrong in one way is refused in the listed way.
+// TestEnterRefuses checks that every request with one mistake is refused in the listed way.
 func TestEnterRefuses(t *testing.T) {
 	door := testDoor(t, Strict)
 	for _, row := range refusedRequests {

@@ -32,12 +32,12 @@ func (e Endpoint) kind() access.Kind {
 	}
 }
 
-// hasBody tells whether requests to the endpoint carry a resource.
+// hasBody reports whether requests to the endpoint have a resource as their body.
 func (e Endpoint) hasBody() bool {
 	return e == EndpointPublish || e == EndpointCreate || e == EndpointBatch
 }
 
-// expected names the interaction ids that fit the endpoint.
+// expected returns the interaction ids that are valid for the endpoint.
 func (e Endpoint) expected() string {
 	switch e.kind() {
 	case access.Publish:

@@ -10,23 +10,25 @@ import (
 	"nems/internal/refuse"
 )
 
-// ClaimReport is what there is to say about one member of a token.
+// ClaimReport describes one member of a token.
 type ClaimReport struct {
 	Part  string // header or payload
 	Claim string
-	// Value is what came, for people: times as RFC 3339; a value that could
-	// hold an NHS number is described instead. "" when the claim is missing.
+	// Value is the received value, for people: times as RFC 3339; a value that
+	// could contain an NHS number is only described. It is "" when the claim is
+	// missing.
 	Value string
-	// Problem says what is wrong and what to change, "" when nothing is.
+	// Problem says what is wrong and what to change; "" when nothing is wrong.
 	Problem string
-	// Ignored marks members without a meaning here.
+	// Ignored marks members that are not used here.
 	Ignored bool
 }
 
-// Explain looks at a pasted token claim by claim: the token alone, or a whole
-// Authorization header. It is judged as if it came now to the endpoint (zero:
-// to any). The signature is not looked at. A refusal says why the token cannot
-// be taken apart at all; the reports then hold what could be read before.
+// Explain examines a pasted token claim by claim. The input is the token alone,
+// or a whole Authorization header. It is judged as if it were received now at
+// the endpoint (zero: at any). The signature is not checked. A refusal says why
+// the token cannot be taken apart at all; the reports then hold what could be
+// read before that.
 func Explain(pasted string, now time.Time, e Endpoint, p Profile) ([]ClaimReport, *refuse.Refusal) {
 	raw := strings.TrimSpace(pasted)
 	if name, value, found := strings.Cut(raw, ":"); found && strings.EqualFold(name, "Authorization") {
@@ -80,7 +82,7 @@ func explainPart(part, text string, reports []ClaimReport) ([]ClaimReport, *refu
 	return reports, refusal
 }
 
-// explainValue writes a value for people.
+// explainValue returns a value as text for people.
 func explainValue(claim string, value jsontext.Value) string {
 	read := readClaim(value)
 	switch {
@@ -98,7 +100,7 @@ func explainValue(claim string, value jsontext.Value) string {
 	}
 }
 
-// note writes a problem beside its claim; a claim that is missing gets a report
+// note adds a problem to the report of its claim. A missing claim gets a report
 // of its own.
 func note(reports []ClaimReport, claim, problem string) []ClaimReport {
 	for i := range reports {

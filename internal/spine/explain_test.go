@@ -16,7 +16,8 @@ import (
 	"nems/internal/nhs"
 )
 
-// Every token that this package writes gets in, and says what it was given.
+// TestTokensWrittenHereGetIn checks that every token that this package writes is admitted, and says
+// what it was given.
 func TestTokensWrittenHereGetIn(t *testing.T) {
 	door := testDoor(t, Strict)
 	rapid.Check(t, func(t *rapid.T) {
@@ -120,7 +121,7 @@ func TestExplainWhatCannotBeRead(t *testing.T) {
 	}
 }
 
-// Without an endpoint each scope of a NEMS will do.
+// TestExplainForAnyEndpoint checks that without an endpoint each scope of a NEMS is accepted.
 func TestExplainForAnyEndpoint(t *testing.T) {
 	for _, from := range []string{"create", "publish", "read"} {
 		reports, refusal := Explain(attempts[from]().token.Unsigned(), now, 0, Strict)
@@ -135,8 +136,8 @@ func TestExplainForAnyEndpoint(t *testing.T) {
 	}
 }
 
-// Wherever a caller puts an NHS number, no refusal repeats it, and no
-// explanation either.
+// TestNoRefusalRepeatsAnNHSNumber checks that, wherever a caller puts an NHS
+// number, no refusal and no explanation repeats it.
 func TestNoRefusalRepeatsAnNHSNumber(t *testing.T) {
 	const canary = "9912003888"
 	door := testDoor(t, Strict)

@@ -37,7 +37,7 @@ var (
 	}}
 )
 
-// registry is a Registry over a map.
+// registry is a Registry that uses a map.
 type registry map[nhs.ASID]Registration
 
 func (r registry) System(_ context.Context, asid nhs.ASID) (Registration, bool, error) {
@@ -45,7 +45,7 @@ func (r registry) System(_ context.Context, asid nhs.ASID) (Registration, bool, 
 	return s, ok, nil
 }
 
-// testDoor is a production door: unsigned tokens need a certificate.
+// testDoor returns a production door: unsigned tokens need a certificate.
 func testDoor(t testing.TB, p Profile) *Door {
 	t.Helper()
 	for _, s := range []Registration{subscriber, publisher, revoked} {
@@ -77,8 +77,8 @@ func testKeys(t testing.TB, public ...crypto.PublicKey) Keys {
 	return keys
 }
 
-// attempt is a request in the making: right in every respect until a test
-// changes one thing.
+// attempt is a request under construction. It is correct in every respect until
+// a test changes one thing.
 type attempt struct {
 	endpoint    Endpoint
 	header      http.Header

@@ -13,8 +13,9 @@ import (
 	"nems/internal/refuse"
 )
 
-// Whatever the token: an answer, and never an answer that repeats it. What is
-// accepted, a reader of plain JSON reads alike.
+// FuzzToken checks that every token gets an answer, and that no answer repeats
+// the token. If a token is accepted, a reader of plain JSON reads it in the
+// same way.
 func FuzzToken(f *testing.F) {
 	for _, row := range refusedRequests {
 		if a := attempts[row.from](); row.code == moih {
@@ -53,8 +54,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// Whatever the headers: the caller gets in with the identity that the headers
-// name, or gets one of the listed answers.
+// FuzzHeaders checks that, whatever the headers, the caller is admitted with
+// the identity that the headers name, or gets one of the listed answers.
 func FuzzHeaders(f *testing.F) {
 	a := createRequest()
 	a.build()

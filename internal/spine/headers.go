@@ -10,20 +10,20 @@ import (
 	"nems/internal/refuse"
 )
 
-// longestToken is the length of the longest Authorization header that is read;
-// tokens in use have less than 1,500 characters.
+// longestToken is the length of the longest Authorization header that is read.
+// Tokens in use have less than 1,500 characters.
 const longestToken = 8192
 
-// headers are the four that every request must carry, parsed.
+// headers are the four headers that every request must have, parsed.
 type headers struct {
 	from, to    nhs.ASID
 	token       string
 	interaction access.Interaction
 }
 
-// readHeaders checks that the headers are there, once each and well formed, and
-// that the interaction id fits the endpoint. All are looked for before one is
-// read, in the order that the NHS harness uses.
+// readHeaders checks that each header is present once and well formed, and that
+// the interaction id is valid for the endpoint. Before any header is parsed,
+// the presence of all is checked, in the order of the NHS harness.
 func readHeaders(r Request) (h headers, refusal *refuse.Refusal) {
 	var values [4]string
 	for i, key := range [...]struct{ name, canonical string }{
@@ -51,9 +51,9 @@ func readHeaders(r Request) (h headers, refusal *refuse.Refusal) {
 	return h, refusal
 }
 
-// single returns the value of a header that must come exactly once. Two values
-// are refused even when they are equal: whoever looked at the request before
-// may have believed the other one.
+// single returns the value of a header that must be present exactly once. Two
+// values are refused even when they are equal, because another program that
+// examined the request before may have used the other one.
 func single(h http.Header, name, canonical string) (string, *refuse.Refusal) {
 	values := h[canonical]
 	if len(values) > 1 {
@@ -82,8 +82,8 @@ func singleToken(h http.Header) (string, *refuse.Refusal) {
 	return value, nil
 }
 
-// claimedASID returns the fromASID header for the audit of a refusal, "" when it
-// is not there once and well formed.
+// claimedASID returns the fromASID header for the audit of a refusal, or "" if
+// it is not present once and well formed.
 func claimedASID(h http.Header) nhs.ASID {
 	value, refusal := single(h, "fromASID", "Fromasid")
 	if refusal != nil {
@@ -104,7 +104,7 @@ func parseASIDHeader(name, value string) (nhs.ASID, *refuse.Refusal) {
 	return asid, nil
 }
 
-// bearer takes the token out of an Authorization header (RFC 6750, section 2.1).
+// bearer returns the token in an Authorization header (RFC 6750, section 2.1).
 func bearer(value string) (string, *refuse.Refusal) {
 	scheme, token, found := strings.Cut(value, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -119,7 +119,7 @@ func bearer(value string) (string, *refuse.Refusal) {
 	return token, nil
 }
 
-// fittingInteraction reads the interaction id and holds it against the endpoint.
+// fittingInteraction parses the interaction id and checks that it is valid for the endpoint.
 func fittingInteraction(value string, e Endpoint) (access.Interaction, *refuse.Refusal) {
 	i, ok := access.ParseInteraction(value)
 	if !ok || i.Kind != e.kind() {

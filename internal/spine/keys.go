@@ -16,18 +16,18 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// smallestRSA is the size in bits of the smallest RSA key that is registered
-// (RFC 7518, section 3.3).
+// smallestRSA is the size in bits of the smallest RSA key that can be
+// registered (RFC 7518, section 3.3).
 const smallestRSA = 2048
 
-// ErrKeys says that keys cannot be registered; the message around it says why.
+// ErrKeys says that keys cannot be registered; the message that wraps it says why.
 var ErrKeys = errors.New("the keys cannot be registered")
 
-// Keys are the public keys that verify the tokens of a system. As JSON they
-// are a JWK set (RFC 7517). The zero value holds none.
+// Keys are the public keys that verify the tokens of a system. As JSON they are
+// a JWK set (RFC 7517). The zero value holds no keys.
 type Keys struct{ list []key }
 
-// key is one public key with what is asked of it again and again.
+// key is one public key together with values that are needed often.
 type key struct {
 	jwk       jose.JSONWebKey
 	algorithm string // RS512 or ES256
@@ -35,9 +35,9 @@ type key struct {
 }
 
 // ParseKeys reads public keys: a JWK set, one JWK, or PEM blocks with public
-// keys or certificates. Only RSA keys of 2048 bits and more (RS512) and P-256
-// keys (ES256) are taken; private and symmetric keys are refused, since whoever
-// can read a registry must not be able to sign. The error wraps ErrKeys.
+// keys or certificates. It accepts only RSA keys of at least 2048 bits (RS512)
+// and P-256 keys (ES256). Private and symmetric keys are refused, because
+// nobody who can read a registry must be able to sign. The error wraps ErrKeys.
 func ParseKeys(data []byte) (Keys, error) {
 	data = bytes.TrimSpace(data)
 	var set jose.JSONWebKeySet
@@ -65,13 +65,13 @@ func ParseKeys(data []byte) (Keys, error) {
 	return keys, nil
 }
 
-// readPEM reads the public keys of PEM blocks.
+// readPEM reads the public keys in PEM blocks.
 func readPEM(data []byte) (keys []jose.JSONWebKey, err error) {
 	for {
 		var block *pem.Block
 		if block, data = pem.Decode(data); block == nil {
 			if len(bytes.TrimSpace(data)) > 0 {
-				return nil, errors.New("there is text that is no PEM block")
+				return nil, errors.New("there is text that is not a PEM block")
 			}
 			return keys, nil
 		}
@@ -142,7 +142,7 @@ func (k Keys) String() string {
 	return strings.Join(names, " ")
 }
 
-// holds tells whether the key with the thumbprint is registered still.
+// holds reports whether the key with the thumbprint is still registered.
 func (k Keys) holds(print [32]byte) bool {
 	for i := range k.list {
 		if k.list[i].print == print {

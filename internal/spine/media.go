@@ -11,7 +11,8 @@ import (
 )
 
 // bare are the media types without parameters. The pages list each with and
-// without charset=utf-8: eight forms; publishing has the four of XML.
+// without charset=utf-8, which makes eight forms; publishing has the four of
+// XML.
 var bare = map[string]access.Format{
 	"application/fhir+xml":  access.XML,
 	"application/xml+fhir":  access.XML,
@@ -25,8 +26,8 @@ const (
 )
 
 // ContentType reads the Content-Type header of a request. Parameters other than
-// charset are ignored, blanks and capitals do not matter. An endpoint whose
-// requests have no body has nothing to check.
+// charset are ignored, and blanks and capitals do not matter. For an endpoint
+// whose requests have no body there is nothing to check.
 func ContentType(h http.Header, e Endpoint) (access.Media, *refuse.Refusal) {
 	values := h["Content-Type"]
 	if !e.hasBody() || len(values) == 0 || len(values) == 1 && strings.TrimSpace(values[0]) == "" {
@@ -42,11 +43,11 @@ func ContentType(h http.Header, e Endpoint) (access.Media, *refuse.Refusal) {
 	return media, nil
 }
 
-// Negotiate chooses the format of the answer: by the parameter _format, which
-// stands for an Accept header that a client cannot set (STU3, http.html) and is
-// "" without one, or by the Accept header: the highest quality wins, a named
-// type before a wildcard, then the first. Together with a refusal it returns
-// DefaultMedia, which the refusal itself is answered in.
+// Negotiate chooses the format of the answer by format, the parameter _format,
+// or if that is "" by the Accept header. _format replaces an Accept header that
+// a client cannot set (STU3, http.html). In the Accept header the highest
+// quality wins, then a named type before a wildcard, then the first. With a
+// refusal it returns DefaultMedia, which is the format of the refusal itself.
 func Negotiate(h http.Header, format string, e Endpoint) (access.Media, *refuse.Refusal) {
 	if format != "" {
 		return named(format, e)
@@ -54,7 +55,7 @@ func Negotiate(h http.Header, format string, e Endpoint) (access.Media, *refuse.
 	return accepted(h, e)
 }
 
-// short are the further values of _format (STU3, http.html), which are all
+// short are the other values of _format (STU3, http.html). They are all
 // answered in the formal media types.
 var short = map[string]string{
 	"xml": formalXML, "text/xml": formalXML, "application/xml": formalXML,
@@ -111,7 +112,7 @@ func unsupported(header string, e Endpoint, received string) *refuse.Refusal {
 	return refuse.UnsupportedMediaType(header + " HTTP Header: expected " + e.forms() + ", received " + received)
 }
 
-// forms names the media types of an endpoint, for people.
+// forms returns the media types of an endpoint, for people.
 func (e Endpoint) forms() string {
 	if e == EndpointPublish {
 		return xmlForms
@@ -119,7 +120,7 @@ func (e Endpoint) forms() string {
 	return allForms
 }
 
-// cutListed cuts a comma separated list at the first comma outside quotes.
+// cutListed cuts a comma-separated list at the first comma outside quotes.
 func cutListed(s string) (first, rest string) {
 	quoted := false
 	for i := range len(s) {
@@ -133,8 +134,8 @@ func cutListed(s string) (first, rest string) {
 	return s, ""
 }
 
-// parseRange reads one element of an Accept header. quality is in thousandths,
-// exact tells a named media type from a wildcard.
+// parseRange reads one element of an Accept header. quality is in thousandths;
+// exact is true for a named media type and false for a wildcard.
 func parseRange(s string, e Endpoint) (media access.Media, quality int, exact, ok bool) {
 	if media, ok = parseMedia(s, e); ok && !strings.Contains(s, "q=") && !strings.Contains(s, "Q=") {
 		return media, 1000, true, true
@@ -157,7 +158,7 @@ func parseRange(s string, e Endpoint) (media access.Media, quality int, exact, o
 	return media, quality, true, ok
 }
 
-// parseMedia reads one media type. It answers in the form that was asked for.
+// parseMedia reads one media type. It returns the form that was asked for.
 func parseMedia(s string, e Endpoint) (access.Media, bool) {
 	format, ok := bare[s]
 	if ok {

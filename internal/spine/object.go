@@ -14,7 +14,7 @@ import (
 	"nems/internal/refuse"
 )
 
-// decoders keeps JSON decoders with their buffers: a request needs two.
+// decoders keeps JSON decoders with their buffers, because each request needs two.
 var decoders = sync.Pool{New: func() any { return &decoder{json: jsontext.NewDecoder(new(bytes.Reader))} }}
 
 type decoder struct {
@@ -22,10 +22,10 @@ type decoder struct {
 	input bytes.Reader
 }
 
-// readObject reads one JSON object and hands over each member. It refuses what
-// other readers disagree about: a member twice (however its name is escaped),
-// text that is not UTF-8, anything behind the object. part names the text in
-// refusals: "header" or "payload".
+// readObject reads one JSON object and calls member for each member. It refuses
+// everything that other readers may read differently: a repeated member
+// (however its name is escaped), text that is not UTF-8, and anything after the
+// object. part names the text in refusals: "header" or "payload".
 func readObject(part string, data []byte, member func(name []byte, value jsontext.Value) *refuse.Refusal) *refuse.Refusal {
 	if !utf8.Valid(data) {
 		return refuse.TokenInvalid("the " + part + " of the JWT is not UTF-8")
@@ -64,12 +64,12 @@ func readObject(part string, data []byte, member func(name []byte, value jsontex
 		return badJSON(part, err)
 	}
 	if _, err := d.json.ReadToken(); !errors.Is(err, io.EOF) {
-		return refuse.TokenInvalid("the " + part + " of the JWT has text behind its JSON object")
+		return refuse.TokenInvalid("the " + part + " of the JWT has text after its JSON object")
 	}
 	return nil
 }
 
-// badJSON says where the JSON breaks off, without repeating any of it.
+// badJSON says where the JSON becomes invalid, without repeating any of it.
 func badJSON(part string, err error) *refuse.Refusal {
 	var syntax *jsontext.SyntacticError
 	switch {
@@ -82,8 +82,8 @@ func badJSON(part string, err error) *refuse.Refusal {
 	}
 }
 
-// unquote returns the text of a JSON string; where nothing is escaped that is
-// a part of the string itself.
+// unquote returns the text of a JSON string. If nothing is escaped, the result
+// is a part of the string itself.
 func unquote(value jsontext.Value) ([]byte, error) {
 	if len(value) >= 2 && bytes.IndexByte(value, '\\') < 0 {
 		return value[1 : len(value)-1], nil
@@ -91,7 +91,7 @@ func unquote(value jsontext.Value) ([]byte, error) {
 	return jsontext.AppendUnquote(nil, value)
 }
 
-// kindName names a JSON type for people.
+// kindName returns the name of a JSON type for people.
 func kindName(kind jsontext.Kind) string {
 	switch kind {
 	case 'n':
@@ -111,7 +111,7 @@ func kindName(kind jsontext.Kind) string {
 	}
 }
 
-// arrayItems walks over the items of a JSON array that is known to be valid.
+// arrayItems iterates over the items of a JSON array that is known to be valid.
 func arrayItems(value jsontext.Value) iter.Seq[jsontext.Value] {
 	return func(yield func(jsontext.Value) bool) {
 		d := jsontext.NewDecoder(bytes.NewReader(value))

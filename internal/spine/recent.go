@@ -2,9 +2,9 @@ package spine
 
 import "sync"
 
-// recent remembers what was worked out lately. It forgets in two steps: when
-// young is full it becomes old, and the old ones are dropped. Safe for concurrent
-// use.
+// recent remembers results that were computed recently. It forgets in two steps:
+// when young is full it becomes old, and the previous old is dropped. It is safe
+// for concurrent use.
 type recent[K comparable, V any] struct {
 	mu         sync.Mutex
 	young, old map[K]V
@@ -19,7 +19,7 @@ func (r *recent[K, V]) find(key K) (v V, ok bool) {
 	return v, ok
 }
 
-// remember keeps a value; up to most of them are young.
+// remember keeps a value; at most most of them are young.
 func (r *recent[K, V]) remember(key K, v V, most int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,9 +15,9 @@ type Registration struct {
 }
 
 // Registry finds registrations. System returns false for an ASID that is not
-// registered and an error only when it cannot tell. Every request asks, so the
-// answer should come from memory. Safe for concurrent use.
-// The slices of what it returns are shared: callers only read them.
+// registered, and an error only when it cannot decide. It is called for every
+// request, so the answer should come from memory. It is safe for concurrent
+// use. The slices in the result are shared: callers must only read them.
 type Registry interface {
 	System(ctx context.Context, asid nhs.ASID) (Registration, bool, error)
 }

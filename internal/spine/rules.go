@@ -15,8 +15,8 @@ import (
 // (decision 2).
 const leeway = 60 * time.Second
 
-// latest is the largest moment in seconds that is taken for one: ten digits. A
-// number with more counts milliseconds.
+// latest is the largest number that is read as a moment in seconds: ten digits.
+// A larger number is in milliseconds.
 const latest = 9_999_999_999
 
 // tokenUse is what a token is used for, and when.
@@ -27,8 +27,8 @@ type tokenUse struct {
 	from     nhs.ASID // "" when there is no request to compare with
 }
 
-// rule is what one claim must be. A claim has the right JSON type and some
-// value before check looks at it.
+// rule says what one claim must be. Before check runs, the claim is known to
+// have the right JSON type and some value.
 type rule struct {
 	claim    claim
 	required bool
@@ -37,9 +37,9 @@ type rule struct {
 	check    func(c *claims, use tokenUse) *refuse.Refusal
 }
 
-// rules are all rules about claims, in the order in which they answer. Sources:
-// both "Generic API Guidance" pages ("JWT Claims"); Spine Core, "Access Tokens
-// and Audit (JWT)"; decision 2.
+// rules are all the rules about claims, in the order in which they are checked.
+// Sources: both "Generic API Guidance" pages ("JWT Claims"); Spine Core,
+// "Access Tokens and Audit (JWT)"; decision 2.
 var rules = []rule{
 	{issuer, true, false, "the URI of whoever issued the token", nil},
 	{audience, true, false, "the URL of the endpoint", nil},
@@ -52,19 +52,19 @@ var rules = []rule{
 	{requestingOrganisation, false, false, jwt.ODSNaming + "|[ODS code]", nil},
 	{requestingOrganization, false, false, jwt.ODSNaming + "|[ODS code]", checkOrganisation},
 	{requestingUser, false, false, "the identifier of the user, or no such claim", nil},
-	{subject, true, false, "the value of requesting_user, or that of requesting_system where there is no user", checkSubject},
+	{subject, true, false, "the value of requesting_user, or that of requesting_system if there is no user", checkSubject},
 	{requestingPatient, false, false, "a valid NHS number, or no such claim", checkPatient},
 	{tokenID, false, false, "an identifier of the token, or no such claim", nil},
 }
 
-// apply holds the rule against the claims.
+// apply checks the claims against the rule.
 func (r *rule) apply(c *claims, use tokenUse) *refuse.Refusal {
 	name, value := claimNames[r.claim], &c[r.claim]
 	received := ""
 	switch {
 	case value.kind == 0 && r.required:
 		return refuse.ClaimMissing(name, r.expected)
-	case value.kind == 0 && r.claim == requestingOrganization: // looks at both spellings
+	case value.kind == 0 && r.claim == requestingOrganization: // the check looks at both spellings
 		return r.check(c, use)
 	case value.kind == 0:
 		return nil
@@ -141,8 +141,9 @@ func checkReason(c *claims, _ tokenUse) *refuse.Refusal {
 	}
 }
 
-// scopes are those that let a request in at an endpoint; one is enough. Reading
-// with the scope of writing is fine, clients in use do so.
+// scopes returns the scopes that are accepted at an endpoint; one of them is
+// enough. Reading with the scope of writing is accepted, because clients in use
+// do so.
 func (e Endpoint) scopes() []string {
 	switch e {
 	case EndpointPublish:
@@ -180,7 +181,7 @@ func checkScope(c *claims, use tokenUse) *refuse.Refusal {
 	return refuse.ScopeInsufficient(needed, received)
 }
 
-// isScopeText tells whether s looks like scopes, and so can be shown.
+// isScopeText reports whether s looks like scopes, and so can be shown.
 func isScopeText(s string) bool {
 	for part := range strings.SplitSeq(s, " ") {
 		kind, rest, found := strings.Cut(part, "/")
@@ -237,7 +238,7 @@ func checkSubject(c *claims, _ tokenUse) *refuse.Refusal {
 	if c[subject].text == c[requestingSystem].text {
 		return nil
 	}
-	return refuse.ClaimInvalid("sub", "the value of requesting_system, since there is no requesting_user", "another value")
+	return refuse.ClaimInvalid("sub", "the value of requesting_system, because there is no requesting_user", "another value")
 }
 
 func checkPatient(c *claims, _ tokenUse) *refuse.Refusal {

@@ -10,8 +10,8 @@ import (
 	"nems/internal/jwt"
 )
 
-// Sign returns a token signed with a private key: RS512 for RSA keys, ES256
-// for P-256 keys. keyID becomes kid unless it is "".
+// Sign returns a token signed with a private key, using RS512 for RSA keys and
+// ES256 for P-256 keys. keyID becomes kid unless it is "".
 func Sign(t jwt.Token, key any, keyID string) (string, error) {
 	algorithm := jose.RS512
 	if _, ok := key.(*ecdsa.PrivateKey); ok {

@@ -13,7 +13,7 @@ import (
 // section 6).
 const unsigned = "none"
 
-// token is a JWT taken apart. Nothing in it is trusted yet.
+// token is a parsed JWT. Nothing in it is trusted yet.
 type token struct {
 	raw       string
 	algorithm string // none, RS512 or ES256
@@ -21,12 +21,12 @@ type token struct {
 	claims    claims
 }
 
-// parsedAtMost is how many tokens are remembered in parts, twice over: a few KB
-// each. Clients use a token for its five minutes.
+// parsedAtMost is how many parsed tokens each of the two generations remembers:
+// a few KB each. Clients use a token for its five minutes.
 const parsedAtMost = 512
 
-// readToken reads the token and checks all of it but a signature, which needs
-// the keys of the registration.
+// readToken reads the token and checks everything except a signature, which
+// needs the registered keys.
 func (d *Door) readToken(head headers, r Request) (token, *refuse.Refusal) {
 	t, known := d.parsed.find(head.token)
 	if !known {
@@ -48,7 +48,7 @@ func (d *Door) readToken(head headers, r Request) (token, *refuse.Refusal) {
 	return t, nil
 }
 
-// parseToken takes a JWT in compact form apart (RFC 7515, section 3.1).
+// parseToken parses a JWT in compact form (RFC 7515, section 3.1).
 func parseToken(raw string) (token, *refuse.Refusal) {
 	header, payload, signature, refusal := split(raw)
 	if refusal != nil {
@@ -60,9 +60,9 @@ func parseToken(raw string) (token, *refuse.Refusal) {
 	}
 	switch {
 	case t.algorithm == unsigned && signature != "":
-		return token{}, refuse.TokenInvalid("the JWT says alg none but has a signature: expected nothing behind the second dot")
+		return token{}, refuse.TokenInvalid("the JWT says alg none but has a signature: expected nothing after the second dot")
 	case t.algorithm != unsigned && signature == "":
-		return token{}, refuse.TokenInvalid("the JWT says alg " + t.algorithm + " but has no signature behind the second dot")
+		return token{}, refuse.TokenInvalid("the JWT says alg " + t.algorithm + " but has no signature after the second dot")
 	}
 	data, refusal := decode("payload", payload)
 	if refusal != nil {
@@ -90,8 +90,8 @@ func split(raw string) (header, payload, signature string, refusal *refuse.Refus
 	return header, payload, signature, nil
 }
 
-// decode reads base64url without padding, strictly: one text has one coding, so
-// that a token cannot be varied (RFC 7515, section 2).
+// decode decodes base64url without padding, strictly: a text has only one
+// encoding, so that a token cannot be varied (RFC 7515, section 2).
 func decode(part, text string) ([]byte, *refuse.Refusal) {
 	for i := range len(text) {
 		c := text[i]
@@ -106,8 +106,9 @@ func decode(part, text string) ([]byte, *refuse.Refusal) {
 	return data, nil
 }
 
-// readHeader reads the JOSE header. Members that are not listed are ignored;
-// crit names such as must not be (RFC 7515, section 4.1.11), and none is known.
+// readHeader reads the JOSE header. Members that are not listed are ignored.
+// crit names members that must not be ignored (RFC 7515, section 4.1.11); none
+// is known here.
 func (t *token) readHeader(text string) *refuse.Refusal {
 	data, refusal := decode("header", text)
 	if refusal != nil {

@@ -6,21 +6,22 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// verifiedAtMost is how many verified tokens are remembered, twice over: about
-// 64 bytes each.
+// verifiedAtMost is how many verified tokens each of the two generations
+// remembers: about 64 bytes each.
 const verifiedAtMost = 4096
 
-// signatureAlgorithms are those that signed tokens may use. The token's header
-// only chooses among them, and only a key of its own kind verifies it.
+// signatureAlgorithms are the algorithms that signed tokens may use. The
+// token's header only chooses among them, and only a key of the same kind
+// verifies it.
 var signatureAlgorithms = []jose.SignatureAlgorithm{jose.RS512, jose.ES256}
 
 // verifiedTokens remembers which signatures have been verified, so that a token
-// that is used again costs a hash only: the SHA-256 of the token, and the
-// thumbprint of the key that verified it. Claims and rights are checked anew each
-// time, and the key must be registered still.
+// that is used again costs only a hash. It keeps the SHA-256 of the token and the
+// thumbprint of the key that verified it. Claims and rights are checked each
+// time, and the key must still be registered.
 type verifiedTokens struct{ recent[[32]byte, [32]byte] }
 
-// verify tells whether one of the keys has signed the token.
+// verify reports whether one of the keys signed the token.
 func (v *verifiedTokens) verify(t token, keys Keys) bool {
 	digest := sha256.Sum256([]byte(t.raw))
 	if print, seen := v.find(digest); seen && keys.holds(print) {
@@ -33,8 +34,8 @@ func (v *verifiedTokens) verify(t token, keys Keys) bool {
 	return ok
 }
 
-// signedBy verifies the signature. A key id that the keys have selects the key;
-// without one, each key of the algorithm is tried.
+// signedBy verifies the signature. If one of the keys has the token's key id,
+// only that key is tried. Without a key id, each key of the algorithm is tried.
 func signedBy(t token, keys Keys) (print [32]byte, ok bool) {
 	signed, err := jose.ParseSignedCompact(t.raw, signatureAlgorithms)
 	if err != nil {

@@ -29,7 +29,8 @@ import (
 	"nems/internal/refuse"
 )
 
-// Private keys of the tests: made once, since RSA keys take their time.
+// testPrivate returns the private keys of the tests. They are made once, because making RSA keys
+// takes time.
 var testPrivate = sync.OnceValue(func() (keys struct {
 	rsa, rsaSmall   *rsa.PrivateKey
 	ec, ec2, ecWide *ecdsa.PrivateKey
@@ -46,7 +47,7 @@ var testPrivate = sync.OnceValue(func() (keys struct {
 	return keys
 })
 
-// signedDoor is a door where the subscriber has registered the keys.
+// signedDoor returns a door where the subscriber has registered the keys.
 func signedDoor(t testing.TB, keys Keys) (*Door, *Registration) {
 	door := testDoor(t, Strict)
 	system := subscriber
@@ -55,7 +56,7 @@ func signedDoor(t testing.TB, keys Keys) (*Door, *Registration) {
 	return door, &system
 }
 
-// pointerRegistry has one system, which a test may change on the way.
+// pointerRegistry has one system, which a test may change between requests.
 type pointerRegistry struct{ one *Registration }
 
 func (r pointerRegistry) System(_ context.Context, asid nhs.ASID) (Registration, bool, error) {
@@ -104,8 +105,8 @@ func TestSignedTokens(t *testing.T) {
 	}
 }
 
-// A public key must not serve as the secret of a symmetric signature, and a
-// token must not say that it needs no signature.
+// TestAlgorithmConfusion checks that a public key is not used as the secret of
+// a symmetric signature, and that a token cannot claim to need no signature.
 func TestAlgorithmConfusion(t *testing.T) {
 	p := testPrivate()
 	public, err := x509.MarshalPKIXPublicKey(&p.rsa.PublicKey)
@@ -141,7 +142,8 @@ func TestAlgorithmConfusion(t *testing.T) {
 	}
 }
 
-// Whatever character of a signed token is changed: it does not get in.
+// TestChangedSignedTokenIsRefused checks that a signed token is refused whichever of its characters
+// is changed.
 func TestChangedSignedTokenIsRefused(t *testing.T) {
 	p := testPrivate()
 	door, _ := signedDoor(t, testKeys(t, &p.rsa.PublicKey, &p.ec.PublicKey))
@@ -162,7 +164,8 @@ func TestChangedSignedTokenIsRefused(t *testing.T) {
 	})
 }
 
-// What has been verified once still needs a registered key and valid claims.
+// TestVerifiedTokenIsNotTrustedForever checks that a token that was verified once still needs a
+// registered key and valid claims.
 func TestVerifiedTokenIsNotTrustedForever(t *testing.T) {
 	p := testPrivate()
 	door, system := signedDoor(t, testKeys(t, &p.ec.PublicKey))
@@ -193,7 +196,7 @@ func TestVerifiedTokenIsNotTrustedForever(t *testing.T) {
 	}
 }
 
-// A second look at the same token does not verify it again.
+// TestVerifiedTokenIsRemembered checks that a token that is used again is not verified again.
 func TestVerifiedTokenIsRemembered(t *testing.T) {
 	p := testPrivate()
 	keys := testKeys(t, &p.ec.PublicKey)
@@ -275,7 +278,7 @@ func TestParseKeys(t *testing.T) {
 		"for encryption":    {jwk(&p.rsa.PublicKey, "", "enc"), -1},
 		"broken PEM":        {block("PUBLIC KEY", public[1:]), -1},
 		"PEM cut short":     {block("PUBLIC KEY", public)[:60], -1},
-		"text behind PEM":   {block("PUBLIC KEY", public) + "x", -1},
+		"text after PEM":    {block("PUBLIC KEY", public) + "x", -1},
 		"no keys":           {"hello", -1},
 		"nothing":           {"", -1},
 	} {
@@ -339,7 +342,7 @@ func TestSigningNeedsAFittingKey(t *testing.T) {
 	}
 }
 
-// Requests come in at the same time, each with its own caller.
+// TestEnterAtTheSameTime checks that concurrent requests each get their own caller.
 func TestEnterAtTheSameTime(t *testing.T) {
 	p := testPrivate()
 	door, _ := signedDoor(t, testKeys(t, &p.ec.PublicKey))
