@@ -28,7 +28,7 @@ type Catalogue struct {
 	byName map[string]*EventType
 }
 
-var loadEmbedded = sync.OnceValues(func() (*Catalogue, error) { return Load("") })
+var loadEmbedded = sync.OnceValues(func() (*Catalogue, error) { return load("") })
 
 // Embedded returns the event types of the specification.
 func Embedded() (*Catalogue, error) { return loadEmbedded() }
@@ -37,6 +37,13 @@ func Embedded() (*Catalogue, error) { return loadEmbedded() }
 // adds: every *.yaml file in extraDir, "" for none. A file with the code of a
 // known type replaces that type. Errors name the file and the line.
 func Load(extraDir string) (*Catalogue, error) {
+	if extraDir == "" {
+		return Embedded()
+	}
+	return load(extraDir)
+}
+
+func load(extraDir string) (*Catalogue, error) {
 	shared, err := readRequirements(embedded, "requirements.yaml")
 	if err != nil {
 		return nil, err

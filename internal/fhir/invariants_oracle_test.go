@@ -33,7 +33,7 @@ var (
 // NEMS_DIFF_SEED the seed.
 func TestAgainstSchematron(t *testing.T) {
 	x := findSaxon(t)
-	count, seed := 3000, uint64(1)
+	count, seed := 3000/fewer, uint64(1)
 	if n, err := strconv.Atoi(os.Getenv("NEMS_DIFF_MUTATIONS")); err == nil {
 		count = n
 	}

@@ -60,7 +60,7 @@ const gp, address, record = "pds-change-of-gp-1", "pds-change-of-address-1", "pd
 // databases are those that a service keeps its events in.
 var databases = map[string]func(*testing.T) string{
 	"sqlite":   func(*testing.T) string { return "" },
-	"postgres": func(t *testing.T) string { return pgtest.Boot(t).Database(t) },
+	"postgres": func(t *testing.T) string { return pgtest.Shared(t).Database(t) },
 }
 
 var (

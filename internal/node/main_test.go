@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"go.uber.org/goleak"
+	"nems/internal/store/postgres/pgtest"
 )
 
 // TestMain runs the tests and checks that no goroutine of a server outlives
@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 		serveUntilKilled(folder)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	pgtest.Main(m)
 }
 
 // about begins the criteria of an explicit subscription.

@@ -16,7 +16,7 @@ import (
 // force on the other the moment that it is answered.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Boot(t).Database(t)
+	url := pgtest.Shared(t).Database(t)
 	shared := func(c *node.Config) { c.Database = url }
 	here, there := nodetest.Boot(t, shared), nodetest.Boot(t, shared)
 	const about = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9912003888&MessageHeader.event=vaccinations-1"
@@ -69,7 +69,7 @@ func TestTwoNodes(t *testing.T) {
 // answers is the balancer's choice.
 func TestSearchOverNodes(t *testing.T) {
 	t.Parallel()
-	url := pgtest.Boot(t).Database(t)
+	url := pgtest.Shared(t).Database(t)
 	shared := func(c *node.Config) { c.Database = url }
 	here, there := nodetest.Boot(t, shared), nodetest.Boot(t, shared)
 	for _, event := range []string{"vaccinations-1", "pds-change-of-gp-1", "pds-death-notification-1"} {

@@ -21,7 +21,7 @@ import (
 func TestQuotas(t *testing.T) {
 	for name, database := range map[string]func() string{
 		"sqlite":   func() string { return "" },
-		"postgres": func() string { return pgtest.Boot(t).Database(t) },
+		"postgres": func() string { return pgtest.Shared(t).Database(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			qt := quotaTest{T: t, s: nodetest.Boot(t, func(c *node.Config) {

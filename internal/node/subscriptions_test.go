@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"nems/internal/fhir"
 	"nems/internal/node"
 	"nems/internal/node/nodetest"
@@ -139,8 +141,16 @@ func TestPagesOfAnInbox(t *testing.T) {
 	message := nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
 	const published = 530
 	publisher := s.Publisher()
+	var all errgroup.Group
+	all.SetLimit(8) // they share commits
 	for range published {
-		s.Publish(publisher, message)
+		all.Go(func() error {
+			_, err := publisher.Publish(context.Background(), message)
+			return err
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Fatal(err)
 	}
 	first, err := s.Mailbox(leeds).List(context.Background())
 	if err != nil || len(first) != 500 {

@@ -21,7 +21,7 @@ import (
 func TestMailboxNotRegisteredForWorkflow(t *testing.T) {
 	for name, database := range map[string]func() string{
 		"sqlite":   func() string { return "" },
-		"postgres": func() string { return pgtest.Boot(t).Database(t) },
+		"postgres": func() string { return pgtest.Shared(t).Database(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "workflows.jsonl")

@@ -14,7 +14,7 @@ import (
 // A change whose transaction was begun before others, and ends after they were
 // read, is read from the mark that was kept meanwhile.
 func TestChangeThatCommitsLateIsNotMissed(t *testing.T) {
-	url := pgtest.Boot(t).Database(t)
+	url := pgtest.Shared(t).Database(t)
 	db := runNode(t, url)
 	other, err := pgx.Connect(t.Context(), url)
 	if err != nil {

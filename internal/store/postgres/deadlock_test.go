@@ -16,7 +16,7 @@ import (
 // Somebody else's transaction that holds what a batch needs, and needs what the
 // batch holds: the batch is rolled back, tried again and done.
 func TestDeadlockIsTriedAgain(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	db := runNode(t, dsn)
 	hosted(t, db, "A")
 	var doomed []store.Deletion
@@ -60,7 +60,7 @@ func TestDeadlockIsTriedAgain(t *testing.T) {
 		answer <- err
 	}()
 	storetest.Eventually(t, "the batch waits", func() bool {
-		return pgtest.SQL(t, dsn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nems' AND wait_event_type = 'Lock'") == "1"
+		return pgtest.SQL(t, dsn, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'nems' AND datname = current_database() AND wait_event_type = 'Lock'") == "1"
 	})
 	hold(doomed[0].ID)
 	if _, err := other.Exec(t.Context(), "ROLLBACK"); err != nil {

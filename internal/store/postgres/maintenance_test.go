@@ -17,7 +17,7 @@ import (
 // it. Collecting looks at both, and must never hold the second while it waits for
 // the first: one of the two would be thrown out as a deadlock.
 func TestCollectingBesideMaintenance(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	db := runNode(t, dsn)
 	box, patient := subscribed(t, db)
 	a := eventAbout(db, patient, []byte("message"))

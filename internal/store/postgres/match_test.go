@@ -14,7 +14,7 @@ import (
 // matched again by the one that confirms it: the old one may not have known the
 // newest subscriptions.
 func TestMatchingCountsOnTheServerThatCommits(t *testing.T) {
-	db, err := Open(t.Context(), pgtest.Boot(t).Database(t), Options{Migrate: true})
+	db, err := Open(t.Context(), pgtest.Shared(t).Database(t), Options{Migrate: true})
 	if err != nil {
 		t.Fatal(err)
 	}

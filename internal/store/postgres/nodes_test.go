@@ -16,7 +16,7 @@ import (
 // A subscription counts on every node once it is answered, and no longer once
 // its deletion is; a thousand times each, either way, beside other publishers.
 func TestSubscribeHerePublishThere(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	nodes := [2]*postgres.DB{runNode(t, dsn), runNode(t, dsn)}
 	hosted(t, nodes[0], "A")
 	var stop atomic.Bool
@@ -75,7 +75,7 @@ func cross(t *testing.T, here, there *postgres.DB, i int) error {
 // Positions are unique over nodes that ask at the same moment, and rise on
 // each.
 func TestPositionsOfNodesDiffer(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	const nodes, each = 3, 20_000
 	got := make([][]store.EventID, nodes)
 	var all sync.WaitGroup
@@ -107,7 +107,7 @@ func TestPositionsOfNodesDiffer(t *testing.T) {
 // Which mailboxes are registered for a workflow counts on every node once it is
 // answered.
 func TestRegisterHerePublishThere(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	here, there := runNode(t, dsn), runNode(t, dsn)
 	box, patient := subscribed(t, here)
 	for round := range 20 {

@@ -30,7 +30,7 @@ func openLimited(t *testing.T, dsn string, q store.Quotas) *postgres.DB {
 // Two nodes that create at once pass a quota by an eighth of what was free at
 // most, while others collect and recount beside them; and no counter drifts.
 func TestQuotaOfTwoNodes(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	const limit, creators = 40, 50
 	nodes := [...]*postgres.DB{openLimited(t, dsn, store.Quotas{System: limit}), openLimited(t, dsn, store.Quotas{System: limit})}
 	hosted(t, nodes[0], "A")
@@ -69,7 +69,7 @@ func TestQuotaOfTwoNodes(t *testing.T) {
 // What a node of an earlier version creates is not counted; the next recount puts
 // it right, and one that was counted too often.
 func TestQuotaDrift(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	db := runNode(t, dsn)
 	hosted(t, db, "A")
 	if err := db.Subscribe(t.Context(), storetest.AboutPatient(t, storetest.Numbered(1), "A"), audit.Entry{Action: "subscribe"}); err != nil {
@@ -106,7 +106,7 @@ func wantUse(t *testing.T, db *postgres.DB, q store.Quota, owner string, want in
 
 // The slots of connections that have ended are added up, and lose nothing.
 func TestQuotaSlots(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	for i := range 3 { // three starts, three connections
 		db := openLimited(t, dsn, store.Quotas{})
 		hosted(t, db, "A")
@@ -129,7 +129,7 @@ func TestQuotaSlots(t *testing.T) {
 
 // The migration counts what is there already.
 func TestQuotaMigration(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	db, err := postgres.Open(t.Context(), dsn, postgres.Options{Migrate: true})
 	if err != nil {
 		t.Fatal(err)

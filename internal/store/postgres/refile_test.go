@@ -26,7 +26,7 @@ const (
 // after, and so are those that a node of that version files meanwhile. What such a
 // node deletes is gone.
 func TestSubscriptionsAreRefiled(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	earlier := storetest.EarlierSubscriptions(t)
 	before, meanwhile := earlier[:10], earlier[10:]
 	old := func(f func(db *sql.DB, p *goose.Provider) error) {

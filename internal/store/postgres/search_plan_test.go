@@ -9,7 +9,7 @@ import (
 
 // No search reads more of a table or an index than it yields: all are looked up.
 func TestSearchesScanNoTable(t *testing.T) {
-	db := runNode(t, pgtest.Boot(t).Database(t))
+	db := runNode(t, pgtest.Shared(t).Database(t))
 	for name, s := range db.Searches() {
 		plan := db.Explain(t, s.SQL, s.Args...)
 		if !strings.Contains(plan, s.Want) || strings.Contains(plan, "Seq Scan on subscription") {

@@ -15,7 +15,7 @@ import (
 // A node whose clock is wrong gives mailboxes back for as long as it means to:
 // its retries come neither at once nor much later, on whichever node.
 func TestReleaseByAWrongClock(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	right := runNode(t, dsn)
 	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
 		now := func() time.Time { return time.Now().Add(off) }

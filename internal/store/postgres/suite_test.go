@@ -4,20 +4,27 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"nems/internal/store"
 	"nems/internal/store/postgres"
 	"nems/internal/store/postgres/pgtest"
 	"nems/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
+// The tests of the suite have copies of one database, so that its schema is made once.
 func TestSuite(t *testing.T) {
-	server := pgtest.Boot(t)
+	server := pgtest.Shared(t)
+	empty := server.Database(t)
+	db, err := postgres.Open(t.Context(), empty, postgres.Options{Migrate: true})
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	storetest.Run(t, func(t *testing.T) storetest.Fixture {
-		return &fixture{dsn: server.Database(t)}
+		return &fixture{dsn: server.Clone(t, empty)}
 	})
 }
 

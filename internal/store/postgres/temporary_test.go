@@ -68,7 +68,7 @@ func TestLockedOut(t *testing.T) {
 // A connection that has ended while nothing was stored is found out before an
 // event depends on it.
 func TestConnectionThatEndedIdle(t *testing.T) {
-	dsn := pgtest.Boot(t).Database(t)
+	dsn := pgtest.Shared(t).Database(t)
 	db := runNode(t, dsn)
 	box, patient := subscribed(t, db)
 	pgtest.SQL(t, dsn, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",

@@ -9,6 +9,6 @@ import (
 )
 
 func TestViewersThatHangKeepNobodyFromWork(t *testing.T) {
-	db := runNode(t, pgtest.Boot(t).Database(t))
+	db := runNode(t, pgtest.Shared(t).Database(t))
 	storetest.WithoutViewers(t, db, db.Hang, postgres.Viewers)
 }

@@ -6,9 +6,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
+	"path"
+	"sync"
 	"sync/atomic"
 	"testing"
+
+	"go.uber.org/goleak"
 
 	"nems/internal/pgserver"
 )
@@ -30,6 +35,54 @@ func Boot(tb testing.TB, settings ...string) *Server {
 	must(tb, s.server.Init())
 	s.Start(tb)
 	return s
+}
+
+// shared is the server of a test process, started by the first test that asks.
+var shared struct {
+	sync.Mutex
+	*Server
+}
+
+// Shared is a server with default settings for all tests of a package, each of which
+// makes a database of its own. A test that changes or ends the server takes Boot. The
+// package's TestMain is Main.
+func Shared(tb testing.TB) *Server {
+	tb.Helper()
+	Require(tb)
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.Server == nil {
+		server, err := pgserver.New("fsync=off")
+		must(tb, err)
+		if err := errors.Join(server.Init(), server.Start()); err != nil {
+			tb.Fatal(errors.Join(err, server.Close()))
+		}
+		shared.Server = &Server{Port: server.Port, server: server}
+	}
+	return shared.Server
+}
+
+// Main runs the tests of a package, checks that no goroutine outlives them, and ends
+// the shared server.
+func Main(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("nems/internal/pgserver.(*Server).Start.func1"), goleak.Cleanup(func(status int) {
+		if err := closeShared(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			status = max(status, 1)
+		}
+		os.Exit(status)
+	}))
+}
+
+// closeShared ends the shared server, if there is one.
+func closeShared() error {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.Server == nil {
+		return nil
+	}
+	defer func() { shared.Server = nil }()
+	return shared.server.Close()
 }
 
 // Require skips the test where PostgreSQL is not installed, or fails it with
@@ -91,6 +144,16 @@ func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
 	name := fmt.Sprint("t", s.made.Add(1))
 	SQL(tb, s.DSN("postgres", "postgres"), "CREATE DATABASE "+name)
+	return s.DSN("postgres", name)
+}
+
+// Clone makes a copy of a database to which nobody is connected, and returns its DSN.
+func (s *Server) Clone(tb testing.TB, dsn string) string {
+	tb.Helper()
+	from, err := url.Parse(dsn)
+	must(tb, err)
+	name := fmt.Sprint("t", s.made.Add(1))
+	SQL(tb, s.DSN("postgres", "postgres"), "CREATE DATABASE "+name+" TEMPLATE "+path.Base(from.Path))
 	return s.DSN("postgres", name)
 }
 
