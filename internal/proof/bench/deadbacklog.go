@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"nems/client"
 	"nems/internal/catalogue/example"
@@ -137,26 +135,5 @@ func (s *side) fill(connections, waiting int) error {
 	if err != nil {
 		return err
 	}
-	interaction := client.WithInteraction(client.PublishInteraction(message))
-	var (
-		wg      sync.WaitGroup
-		left    atomic.Int64
-		mu      sync.Mutex
-		failure error
-	)
-	left.Store(int64(waiting))
-	for range connections {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if _, err := s.publisher.Publish(context.Background(), message, interaction); err != nil {
-					mu.Lock()
-					failure = errors.Join(failure, err)
-					mu.Unlock()
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	return failure
+	return publishMany(s.publisher, message, connections, waiting)
 }

@@ -20,6 +20,7 @@ type load struct {
 	waiting      int           // deliveries of dead-mailbox's backlog
 	mailboxes    int           // of wide's event
 	candidates   int           // of filters
+	deep         int           // messages of deep-inbox's mailbox
 	rounds       int           // of all but publish, on each side
 	round        time.Duration // length of one
 }
@@ -31,6 +32,8 @@ var cases = map[string]func(load) error{
 	"wide":         measureWide,
 	"dead-mailbox": measureDeadMailbox,
 	"filters":      measureFilters,
+	"deep-inbox":   measureDeepInbox,
+	"purge":        measurePurge,
 }
 
 func main() {
@@ -43,7 +46,8 @@ func main() {
 	flag.IntVar(&l.waiting, "waiting", 100_000, "dead-mailbox: deliveries that wait for it; 0 shows how far two servers differ by chance")
 	flag.IntVar(&l.mailboxes, "mailboxes", 10_000, "wide: mailboxes that the event goes to")
 	flag.IntVar(&l.candidates, "candidates", 100_000, "filters: subscriptions that a filter drops, compared with a thousand")
-	flag.IntVar(&l.rounds, "rounds", 21, "nodes, wide, filters, dead-mailbox: rounds on each side")
+	flag.IntVar(&l.deep, "deep", 300_000, "deep-inbox: messages that wait in the deep one")
+	flag.IntVar(&l.rounds, "rounds", 21, "all but publish: rounds on each side")
 	flag.DurationVar(&l.round, "round", 2*time.Second, "nodes, wide, filters, dead-mailbox: length of a round; of dead-mailbox after a second that is not counted")
 	flag.Parse()
 	measure, ok := cases[*name]

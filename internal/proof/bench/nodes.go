@@ -57,6 +57,7 @@ type nodesSide struct {
 	name             string
 	nodes            []*server
 	rate, efficiency []float64 // messages a second, and for each second of processor time
+	tails            []time.Duration
 }
 
 func (s *nodesSide) measure(l load, pg *pgserver.Server, message []byte) error {
@@ -72,6 +73,7 @@ func (s *nodesSide) measure(l load, pg *pgserver.Server, message []byte) error {
 		return err
 	}
 	spent := spending() - before
+	s.tails = append(s.tails, quantile(r.latency, 0.99))
 	s.rate = append(s.rate, float64(r.messages)/time.Since(began).Seconds())
 	s.efficiency = append(s.efficiency, float64(r.messages)/spent.Seconds())
 	return nil
