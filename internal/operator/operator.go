@@ -91,6 +91,7 @@ type Store interface {
 	Uses
 	Sight
 	Refusals
+	Events
 }
 
 // Desk does an operator's work on a store. It is a value: each caller has a copy

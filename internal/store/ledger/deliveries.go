@@ -11,10 +11,12 @@ const (
 	deliveryColumns = `c.mailbox, c.position, t.code, t.workflow, c.size, c.asked, c.partner,
 		d.attempts, d.refusals, d.first, d.uncertain, d.round, d.mesh_id`
 	deliveryJoins = ` JOIN event_type t ON t.id = c.type
-		LEFT JOIN delivery d ON d.mailbox = c.mailbox AND d.position = c.position
-		WHERE c.mailbox = $1 AND c.position BETWEEN CAST($2 AS bigint) AND CAST($3 AS bigint)`
-	waitingDeliveries = `SELECT ` + deliveryColumns + `, d.fault, 'accepted', CAST(NULL AS bigint) FROM inbox c` + deliveryJoins
-	settledDeliveries = `SELECT ` + deliveryColumns + `, c.fault, c.status, c.at FROM collected c` + deliveryJoins
+		LEFT JOIN delivery d ON d.mailbox = c.mailbox AND d.position = c.position`
+	waitingRows       = `SELECT ` + deliveryColumns + `, d.fault, 'accepted', CAST(NULL AS bigint) FROM inbox c` + deliveryJoins
+	settledRows       = `SELECT ` + deliveryColumns + `, c.fault, c.status, c.at FROM collected c` + deliveryJoins
+	ofMailbox         = " WHERE c.mailbox = $1 AND c.position BETWEEN CAST($2 AS bigint) AND CAST($3 AS bigint)"
+	waitingDeliveries = waitingRows + ofMailbox
+	settledDeliveries = settledRows + ofMailbox
 )
 
 func (l *Ledger) scanDelivery(r Row) (d store.Delivery, err error) {

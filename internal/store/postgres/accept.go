@@ -18,6 +18,7 @@ type accept struct {
 	store.Acceptance
 	hashes []int64 // of Facts.Keys
 	key    []byte  // digest of the idempotency key; nil without
+	facts  []byte  // packed
 	entry  audit.Sealed
 
 	candidates []subscription.Candidate
@@ -30,7 +31,7 @@ type accept struct {
 // AcceptEvent is broker.Journal's. A batch is matched before its transaction,
 // and again in it where another server has taken over in between.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := &accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), entry: seal(a.Audit)}
+	op := &accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), facts: a.PackedFacts(), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}
 	if op.routed() {
 		if _, err := db.matcher.Submit(ctx, op); err != nil {
@@ -255,12 +256,12 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 	types, sizes, copies := make([]int32, n), make([]int32, n), make([]int32, n)
 	kinds, messages, publishers := make([]string, n), make([]string, n), make([]string, n)
 	withheld, codecs := make([]bool, n), make([]int16, n)
-	warnings, sums, bodies := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	warnings, sums, bodies, facts := make([][]byte, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	pieces := &pgx.Batch{}
 	for i, a := range kept {
 		ids[i], types[i], sizes[i], copies[i] = int64(a.Event), a.eventType().number(), int32(a.Body.Size), int32(len(a.copies))
 		kinds[i], messages[i], publishers[i] = a.Kind, a.MessageID, string(a.Publisher)
-		patients[i] = store.PackPatient(a.Patient)
+		patients[i], facts[i] = store.PackPatient(a.Patient), a.facts
 		withheld[i], codecs[i] = a.Withheld, int16(a.Body.Codec)
 		warnings[i], sums[i] = a.Warnings, a.Body.SHA256[:]
 		if len(a.Body.Data) <= store.MaxPiece {
@@ -271,8 +272,8 @@ func queueEvents(b *pgx.Batch, kept []*accept) {
 			pieces.Queue("INSERT INTO event_piece (event, n, data) VALUES ($1, $2, $3)", int64(a.Event), n, piece)
 		}
 	}
-	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body, patient)
-		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[], $13::bigint[])`,
-		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies, patients)
+	b.Queue(`INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, copies, codec, size, sha256, body, patient, facts)
+		SELECT * FROM unnest($1::bigint[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::bytea[], $8::int[], $9::smallint[], $10::int[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bytea[])`,
+		ids, types, kinds, messages, publishers, withheld, warnings, copies, codecs, sizes, sums, bodies, patients, facts)
 	b.QueuedQueries = append(b.QueuedQueries, pieces.QueuedQueries...)
 }

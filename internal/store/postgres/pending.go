@@ -59,7 +59,7 @@ func (r routing) apply(ctx context.Context, w *writer) (result, error) {
 
 func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size int) error {
 	b := &pgx.Batch{}
-	b.Queue("UPDATE event SET withheld = $2, copies = $3 WHERE id = $1", int64(r.Event), r.Withheld, len(r.copies))
+	b.Queue("UPDATE event SET withheld = $2, copies = $3, facts = $4 WHERE id = $1", int64(r.Event), r.Withheld, len(r.copies), r.PackedFacts())
 	b.Queue("DELETE FROM pending WHERE event = $1", int64(r.Event))
 	if len(r.copies) > store.MaxFiled {
 		b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(r.Event), store.PackCopies(r.copies))

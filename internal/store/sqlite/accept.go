@@ -18,6 +18,7 @@ type accept struct {
 	store.Acceptance
 	hashes []int64 // of Facts.Keys
 	key    []byte  // digest of the idempotency key; nil without
+	facts  []byte  // packed
 	entry  audit.Sealed
 	// Where it was matched outside the transaction:
 	matched bool
@@ -26,7 +27,7 @@ type accept struct {
 
 // AcceptEvent is broker.Journal's. It matches inside the transaction.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), entry: seal(a.Audit)}
+	op := accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), facts: a.PackedFacts(), entry: seal(a.Audit)}
 	op.Audit = audit.Entry{}
 	r, err := db.submit(ctx, op)
 	if errors.Is(err, store.ErrCrowded) {
@@ -119,10 +120,10 @@ func (a accept) insert(w *writer, typ int64, copies []subscription.Copy) error {
 	} else if body == nil {
 		body = []byte{}
 	}
-	err := exec(w.conn, `INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, mailboxes, codec, size, sha256, body, patient)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	err := exec(w.conn, `INSERT INTO event (id, type, kind, message_id, publisher, withheld, warnings, mailboxes, codec, size, sha256, body, patient, facts)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Event, typ, a.Kind, a.MessageID, string(a.Publisher), a.Withheld, a.Warnings, mailboxes(copies),
-		int64(a.Body.Codec), a.Body.Size, a.Body.SHA256[:], body, store.PackPatient(a.Patient))
+		int64(a.Body.Codec), a.Body.Size, a.Body.SHA256[:], body, store.PackPatient(a.Patient), a.facts)
 	w.db.events.batch++
 	if err != nil || body != nil {
 		return err

@@ -89,7 +89,7 @@ func (r routing) apply(w *writer) (result, error) {
 
 // settle notes in the tables that the event is routed.
 func (r routing) settle(w *writer, copies []subscription.Copy) error {
-	err := exec(w.conn, "UPDATE event SET withheld = ?, mailboxes = ? WHERE id = ?", r.Withheld, mailboxes(copies), r.Event)
+	err := exec(w.conn, "UPDATE event SET withheld = ?, mailboxes = ?, facts = ? WHERE id = ?", r.Withheld, mailboxes(copies), r.PackedFacts(), r.Event)
 	if err != nil {
 		return err
 	}

@@ -66,6 +66,11 @@ func claims(t *testing.T, th *harness) {
 	d := waiting[0]
 	d.State, d.At, d.MESHID, d.Attempts = store.Sent, th.clock.Now(), "THEIRS_1", 1
 	th.must(th.Settle(th.ctx(), l, d, lease))
+	if event, err := th.EventByMESHID(th.ctx(), "THEIRS_1"); err != nil || event != first.Event {
+		t.Errorf("by the MESH's id: %d, %v", event, err)
+	}
+	_, err := th.EventByMESHID(th.ctx(), "THEIRS_2")
+	th.wantError("by an id of nobody", err, store.ErrNotFound)
 	if left := th.next(l); len(left) != 1 || left[0].Event != second.Event {
 		t.Errorf("left: %+v", left)
 	}

@@ -105,6 +105,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Registry", registry},
 		{"Witnesses", witnesses},
 		{"Refusals", refusals},
+		{"AcceptedEvents", acceptedEvents},
+		{"ExplainedCopies", explainedCopies},
 		{"AuditVerifies", auditVerifies},
 		{"AuditSpans", auditSpans},
 		{"OperatorsPages", operatorsPages},
