@@ -48,11 +48,10 @@ func (s *showAudit) Run(ctx context.Context) error {
 		return fmt.Errorf("refused: last: expected 0 (all) to %d", mostLast)
 	}
 	if s.Patient == "-" {
-		typed, err := io.ReadAll(io.LimitReader(os.Stdin, 64))
-		if err != nil {
+		var err error
+		if f.Patient, err = typedPatient(); err != nil {
 			return err
 		}
-		f.Patient = strings.TrimSpace(string(typed))
 	}
 	return s.with(func(d operator.Face) error {
 		entries := found(ctx, d, f, s.Last)
@@ -68,6 +67,13 @@ func (s *showAudit) Run(ctx context.Context) error {
 		}
 		return printTable("AT ACTION STATUS OUTCOME ASID ODS WHO EVENT-TYPE PATIENT MAILBOX OBJECT", rows)
 	})
+}
+
+// typedPatient reads an NHS number from standard input, which keeps it out of the
+// shell's history and of the list of processes.
+func typedPatient() (string, error) {
+	typed, err := io.ReadAll(io.LimitReader(os.Stdin, 64))
+	return strings.TrimSpace(string(typed)), err
 }
 
 // mostLast is the limit of --last, because that many entries are held in memory at once.

@@ -95,6 +95,11 @@ func requests() []asked {
 		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{Quotas: []string{"none"}}))),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 2})),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 5000})),
+		ask("explainEvent", operator.ExplainEvent, func(p planted) operator.Search[operator.EventQuestion] {
+			return operator.Matching(operator.EventQuestion{Event: p.deliveries[0]})
+		}),
+		ask("explainEvent", operator.ExplainEvent, just(operator.Matching(operator.EventQuestion{Event: "none"}))),
+		ask("explainMessage", operator.ExplainMessage, just(operator.Matching(operator.MessageQuestion{Message: "<Bundle/>"}))),
 		{"exportChain", actionsOfChain},
 		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Action: "system-put", Newest: true}))),
 		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Patient: "1234567890"}))),
@@ -176,7 +181,7 @@ func operations(t *testing.T) map[string]string {
 }
 
 // changing matches what differs from run to run: moments, and the cursors of a key.
-var changing = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z|"next":"[^"]+"|"(chain|link)":\d+`)
+var changing = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ][\d:.]+(Z| UTC)|"next":"[^"]+"|"(chain|link)":\d+`)
 
 // told is an outcome as text.
 func told(t *testing.T, answer any, err error) string {

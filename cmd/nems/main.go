@@ -37,6 +37,7 @@ type cli struct {
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
+	Explain       explainCmd       `cmd:"" help:"Say which subscriptions an event reached, which not, and why."`
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
 	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
 	Certs         certsCmd         `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`

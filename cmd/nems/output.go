@@ -48,6 +48,58 @@ func joined(cells []string) string {
 	return strings.Join(shown, "\t")
 }
 
+// colours tells whether standard output is a terminal whose user wants colours.
+func colours() bool {
+	info, err := os.Stdout.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// printMarked writes lines, each with its mark in front.
+func printMarked(lines []marked) error {
+	_, err := io.WriteString(os.Stdout, markedText(lines, colours()))
+	return err
+}
+
+// marked is a line of text that may say yes or no.
+type marked struct {
+	mark   mark
+	indent int
+	text   string
+}
+
+// mark is a sign in front of a line.
+type mark int
+
+// The marks.
+const (
+	noMark mark = iota
+	tick
+	cross
+)
+
+// markedText is lines as text. Only marks are coloured, so that what comes from
+// outside stays as plain as everywhere.
+func markedText(lines []marked, colour bool) string {
+	var b strings.Builder
+	for _, l := range lines {
+		b.WriteString(strings.Repeat(" ", l.indent))
+		for _, sign := range []struct {
+			mark         mark
+			text, colour string
+		}{{tick, "✓", "\x1b[32m"}, {cross, "✗", "\x1b[31m"}} {
+			if l.mark != sign.mark {
+				continue
+			}
+			if colour {
+				sign.text = sign.colour + sign.text + "\x1b[0m"
+			}
+			b.WriteString(sign.text + " ")
+		}
+		b.WriteString(plain.Line(l.text) + "\n")
+	}
+	return b.String()
+}
+
 func printJSON(value any) error {
 	e := encoder(os.Stdout)
 	e.SetIndent("", "  ")

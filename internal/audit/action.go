@@ -56,6 +56,7 @@ const (
 	ActionResendDelivery      Action = "delivery-resend"
 	ActionReadAudit           Action = "audit-read"
 	ActionExportAudit         Action = "audit-export"
+	ActionExplain             Action = "explain" // why an event reached a subscription, or not; subscribers ask, too
 )
 
 // What the service does by itself.

@@ -106,7 +106,7 @@ func (h Handler) fail(w http.ResponseWriter, a act, err error) {
 	if e.Code == Internal {
 		h.Log.Error("operator request", "verb", a.about().name, "error", errors.Join(e, e.cause))
 	}
-	refuse(w, e)
+	writeProblem(w, e)
 }
 
 // Bearer admits whoever shows a token, with all roles. They are called what the

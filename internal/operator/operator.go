@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/broker"
 	"nems/internal/catalogue"
+	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -36,6 +38,8 @@ type Boxes interface {
 	// MailboxesAfter lists the first max behind a row, in the order of their rows,
 	// in which they were first put. They come without their passwords.
 	MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error)
+	// Mailbox is broker.Mailboxes'.
+	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 	// PutMailbox keeps a mailbox and returns its row, which stays the same when a
 	// mailbox of that id, without regard to case, is put again. It returns
 	// store.ErrMailboxID for an id that no mailbox can have.
@@ -103,6 +107,11 @@ type Desk struct {
 	Now   func() time.Time
 	// Quotas are the limits of the service; nil when they are not known.
 	Quotas *store.Quotas
+	// Check checks a message as publishing does, and stores nothing; nil where no
+	// service runs.
+	Check func(ctx context.Context, message []byte) (broker.Checked, error)
+	// Organisations give codes their names; nil where they are not known.
+	Organisations directory.Organisations
 	// CursorKey is the secret that seals cursors, the same on all nodes of a
 	// database; nil: one of this process.
 	CursorKey []byte

@@ -27,8 +27,8 @@ type problem struct {
 	Retryable bool   `json:"retryable" jsonschema:"whether the same request may succeed a moment later"`
 }
 
-// refuse answers with an Error: the only place that renders one.
-func refuse(w http.ResponseWriter, e *Error) {
+// writeProblem answers with an Error: the only place that renders one.
+func writeProblem(w http.ResponseWriter, e *Error) {
 	kind := kinds[e.Code]
 	h := w.Header()
 	h.Set("Content-Type", problemMedia)

@@ -24,6 +24,9 @@ var (
 
 	FindRefusals = verb("findRefusals", "POST refusals/search", Viewer, "Find requests that were refused within the last two weeks, with their reasons, the newest first. No patient is shown.", Desk.refusals)
 
+	ExplainEvent   = verb("explainEvent", "POST events/explain", Governance, "Explain which subscriptions an event matches and which not, criterion by criterion, and what became of its copies. That somebody looked is recorded.", Desk.explainEvent)
+	ExplainMessage = verb("explainMessage", "POST messages/explain", Governance, "Explain which subscriptions a message would match, without publishing it. That somebody looked is recorded.", Desk.explainMessage)
+
 	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
 

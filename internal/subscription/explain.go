@@ -168,3 +168,21 @@ func agesInWords(ages []Age) string {
 
 // moment writes a time for people, with no more digits than it has.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.999999 UTC") }
+
+// Fact is what was so of an event, in the words of a Finding.
+type Fact struct {
+	Criterion Criterion
+	Value     string
+}
+
+// InWords lists what criteria can ask of an event's patient: places, age and
+// registration. Who the patient is, it does not say.
+func (f *Facts) InWords() []Fact {
+	var out []Fact
+	for _, k := range f.Keys {
+		if k.Kind != ByPatient {
+			out = append(out, Fact{keyCriteria[k.Kind], k.Value})
+		}
+	}
+	return append(out, Fact{ByAge, foundAge(f)}, Fact{ByGPRegistration, foundRegistration(f)})
+}

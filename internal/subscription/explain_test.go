@@ -119,6 +119,14 @@ func TestExplainInWords(t *testing.T) {
 	}
 }
 
+func TestFactsInWords(t *testing.T) {
+	f := facts()
+	want := []Fact{{ByHomeArea, "15F"}, {ByAge, "8 years"}, {ByGPRegistration, "registered with a GP practice"}}
+	if got := f.InWords(); !slices.Equal(got, want) {
+		t.Errorf("expected %v; received %v", want, got)
+	}
+}
+
 func TestExplainWithoutFacts(t *testing.T) {
 	s := Subscription{Criteria: mustParse(explicit), Status: Active, Created: acceptance}
 	if e := ExplainWithoutFacts(&s, s.Criteria.Events[0], acceptance); !e.Matched || len(e.Findings) != 4 {
