@@ -40,7 +40,7 @@ func (c *refusalsCmd) Run(ctx context.Context) error {
 			for i, issue := range strings.Split(r.Reason, "\n") {
 				row := []string{"", "", "", "", issue}
 				if i == 0 {
-					row = []string{r.At.Local().Format("2006-01-02 15:04:05"), r.Action, cmp.Or(string(r.ASID), "-"), strconv.Itoa(r.Status) + " " + r.Code, issue}
+					row = []string{r.At.Local().Format("2006-01-02 15:04:05"), string(r.Action), cmp.Or(string(r.ASID), "-"), strconv.Itoa(r.Status) + " " + r.Code, issue}
 				}
 				rows = append(rows, row)
 			}

@@ -190,7 +190,7 @@ func (a *API) finish(x *exchange, err error) {
 			x.w.Header().Set("Connection", "close")
 		}
 		x.refuse(refusal)
-		a.keep(x, refusal)
+		a.recordRefusal(x, refusal)
 	}
 	if x.route.action != "" && (!x.recorded || err != nil) {
 		a.record(x, code)
@@ -203,13 +203,13 @@ func (a *API) finish(x *exchange, err error) {
 	}
 }
 
-// keep has the reason of a refusal kept, unless nobody is behind the request.
-func (a *API) keep(x *exchange, r *refuse.Refusal) {
+// recordRefusal has the reason of a refusal kept, unless nobody is behind the request.
+func (a *API) recordRefusal(x *exchange, r *refuse.Refusal) {
 	if x.route.action == "" {
 		return
 	}
 	a.Recorder.Refused(store.Refused{
-		At: a.Now(), Action: string(x.route.action), ASID: x.caller.ASID, ODS: x.caller.ODS, Certificate: x.caller.Certificate,
+		At: a.Now(), Action: x.route.action, ASID: x.caller.ASID, ODS: x.caller.ODS, Certificate: x.caller.Certificate,
 		Status: r.Status, Code: string(r.Code()), EventType: x.told.eventType, MessageID: x.told.messageID, Reason: r.Reason(),
 	})
 }

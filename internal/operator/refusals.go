@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -16,16 +17,16 @@ type Refusals interface {
 
 // Refusal is a request that was refused, and why.
 type Refusal struct {
-	At          time.Time   `json:"at"`
-	Action      string      `json:"action"`
-	ASID        nhs.ASID    `json:"asid,omitempty"`
-	ODS         nhs.ODSCode `json:"ods,omitempty"`
-	Certificate string      `json:"certificate,omitempty"`
-	Status      int         `json:"status"`
-	Code        string      `json:"code"`
-	EventType   string      `json:"eventType,omitempty"`
-	MessageID   string      `json:"messageId,omitempty" jsonschema:"MessageHeader.id of a message that was refused, as far as it could be read"`
-	Reason      string      `json:"reason" jsonschema:"the diagnostics of the answer, one issue a line"`
+	At          time.Time    `json:"at"`
+	Action      audit.Action `json:"action"`
+	ASID        nhs.ASID     `json:"asid,omitempty"`
+	ODS         nhs.ODSCode  `json:"ods,omitempty"`
+	Certificate string       `json:"certificate,omitempty"`
+	Status      int          `json:"status"`
+	Code        string       `json:"code"`
+	EventType   string       `json:"eventType,omitempty"`
+	MessageID   string       `json:"messageId,omitempty" jsonschema:"MessageHeader.id of a message that was refused, as far as it could be read"`
+	Reason      string       `json:"reason" jsonschema:"the diagnostics of the answer, one issue a line"`
 }
 
 // RefusalFilter selects refusals. Fields that are zero do not filter.

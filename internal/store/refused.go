@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/nhs"
 )
 
@@ -13,7 +14,7 @@ import (
 type Refused struct {
 	N           int64 // the store's number: rises with time
 	At          time.Time
-	Action      string // as in the audit
+	Action      audit.Action
 	ASID        nhs.ASID
 	ODS         nhs.ODSCode
 	Certificate string // subject name

@@ -15,12 +15,12 @@ type claims struct {
 }
 
 type claim struct {
-	node  *node
+	node  *simNode
 	until time.Time
 }
 
 // claimed notes lanes that a node was given. asked is when it asked for them.
-func (c *claims) claimed(n *node, lanes []store.Lane, asked time.Time, lease time.Duration) {
+func (c *claims) claimed(n *simNode, lanes []store.Lane, asked time.Time, lease time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range lanes {
@@ -34,7 +34,7 @@ func (c *claims) claimed(n *node, lanes []store.Lane, asked time.Time, lease tim
 }
 
 // settled prolongs a claim.
-func (c *claims) settled(n *node, l store.Lane, asked time.Time, lease time.Duration) {
+func (c *claims) settled(n *simNode, l store.Lane, asked time.Time, lease time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if held, ok := c.held[l.Mailbox]; ok && held.node == n {
@@ -43,7 +43,7 @@ func (c *claims) settled(n *node, l store.Lane, asked time.Time, lease time.Dura
 }
 
 // released ends a claim, or may have ended it.
-func (c *claims) released(n *node, l store.Lane) {
+func (c *claims) released(n *simNode, l store.Lane) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.held[l.Mailbox].node == n {

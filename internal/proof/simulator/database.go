@@ -40,7 +40,7 @@ var (
 )
 
 // open opens the database of a node, with the planted fault if there is one.
-func (sim *simulation) open(n *node) (db database, err error) {
+func (sim *simulation) open(n *simNode) (db database, err error) {
 	if sim.SQLite {
 		db, err = sim.drive.open(n)
 	} else {

@@ -20,7 +20,7 @@ type drive struct {
 	folder string
 
 	mu     sync.Mutex
-	node   *node // which runs on it; nil while nothing is to fail
+	node   *simNode // which runs on it; nil while nothing is to fail
 	images []*image
 	dead   bool // the node has crashed
 	full   bool
@@ -83,7 +83,7 @@ func (d *drive) image(name string) *image {
 }
 
 // use has a node run on the drive from now on.
-func (d *drive) use(n *node) {
+func (d *drive) use(n *simNode) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.node, d.dead, d.fated, d.failed = n, false, false, false
@@ -171,7 +171,7 @@ func (d *drive) sync(i *image) int32 {
 
 // finish returns whose commit is under way and how it goes; nil where there is
 // none, or nobody left to wait for it.
-func (d *drive) finish() (*node, fate) {
+func (d *drive) finish() (*simNode, fate) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	n, fate, fated := d.node, d.fate, d.fated

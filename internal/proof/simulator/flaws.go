@@ -33,7 +33,7 @@ const (
 // flawed is a database with a planted bug.
 type flawed struct {
 	database
-	node *node
+	node *simNode
 
 	mu     sync.Mutex
 	keys   map[string]store.Receipt

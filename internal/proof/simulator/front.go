@@ -16,11 +16,11 @@ import (
 // asked for and came to is written into the history.
 type front struct {
 	database
-	node *node
+	node *simNode
 }
 
 // enter waits for the call's turn.
-func (n *node) enter(t *thread) error {
+func (n *simNode) enter(t *thread) error {
 	t.sleep(10*time.Microsecond, time.Millisecond)
 	for n.keepingHouse.Load() {
 		t.sleep(5*time.Millisecond, 20*time.Millisecond)
@@ -29,7 +29,7 @@ func (n *node) enter(t *thread) error {
 }
 
 // alive returns store.ErrClosed once the node has ended.
-func (n *node) alive() error {
+func (n *simNode) alive() error {
 	if n.dead.Load() {
 		return store.ErrClosed
 	}
@@ -38,7 +38,7 @@ func (n *node) alive() error {
 
 // write calls the database for a change. o is the same change for the model; nil
 // where the history has no use for it.
-func write[R any](n *node, t *thread, o op, call func() (R, error)) (R, error) {
+func write[R any](n *simNode, t *thread, o op, call func() (R, error)) (R, error) {
 	var none R
 	if err := n.enter(t); err != nil {
 		return none, err
@@ -56,7 +56,7 @@ func write[R any](n *node, t *thread, o op, call func() (R, error)) (R, error) {
 }
 
 // change is write for a call that returns an error alone.
-func (n *node) change(t *thread, o op, call func() error) error {
+func (n *simNode) change(t *thread, o op, call func() error) error {
 	_, err := write(n, t, o, func() (struct{}, error) { return struct{}{}, call() })
 	return err
 }

@@ -55,7 +55,7 @@ func newMESH(sim *simulation) (*farMESH, error) {
 }
 
 // line carries the requests of one node to the MESH, badly.
-type line struct{ n *node }
+type line struct{ n *simNode }
 
 // RoundTrip implements http.RoundTripper.
 func (l line) RoundTrip(r *http.Request) (*http.Response, error) {

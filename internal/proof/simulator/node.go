@@ -21,15 +21,15 @@ var errDisk = errors.New("simulated: input/output error")
 // machine is what nodes run on, one after the other.
 type machine struct {
 	number int
-	at     atomic.Pointer[node] // the newest
+	at     atomic.Pointer[simNode] // the newest
 	starts int
 	offset atomic.Int64 // of its clock
 }
 
 func (m *machine) now() time.Time { return time.Now().Add(time.Duration(m.offset.Load())) }
 
-// node is one process: the broker and the courier over a database.
-type node struct {
+// simNode is one process, a node of the service: a broker and a courier over a database.
+type simNode struct {
 	sim     *simulation
 	machine *machine
 	name    string
@@ -56,7 +56,7 @@ type node struct {
 // from the start.
 func (sim *simulation) start(m *machine) {
 	m.starts++
-	n := &node{sim: sim, machine: m, name: fmt.Sprintf("node%d.%d", m.number, m.starts), lanes: map[string]*thread{}}
+	n := &simNode{sim: sim, machine: m, name: fmt.Sprintf("node%d.%d", m.number, m.starts), lanes: map[string]*thread{}}
 	n.commits, n.claims, n.reports = sim.thread(n.name+" commit"), sim.thread(n.name+" claim"), sim.thread(n.name+" reports")
 	n.router, n.spreader, n.housekeeper = sim.thread(n.name+" router"), sim.thread(n.name+" spread"), sim.thread(n.name+" keep")
 	for _, b := range boxes {
@@ -83,7 +83,7 @@ func (sim *simulation) start(m *machine) {
 }
 
 // live does the work until ctx ends. The database outlives all that uses it.
-func (n *node) live(ctx context.Context) {
+func (n *simNode) live(ctx context.Context) {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var db, workers sync.WaitGroup
 	db.Go(func() { _ = n.db.Run(running) })
@@ -102,11 +102,11 @@ func (n *node) live(ctx context.Context) {
 // crash ends a node as kill -9 does: nothing that it does from now on has an
 // effect on the disk or is heard by anybody. A power cut takes from a drive what
 // was not synced, too.
-func (n *node) crash(t *thread) {
+func (n *simNode) crash(t *thread) {
 	n.end(t, loss(t.below(int(losses))), rand.New(rand.NewPCG(n.sim.Seed, uint64(t.below(1<<30))))) //nolint:gosec // replayable by design
 }
 
-func (n *node) end(t *thread, what loss, chance *rand.Rand) {
+func (n *simNode) end(t *thread, what loss, chance *rand.Rand) {
 	if n.dead.Swap(true) {
 		return
 	}
@@ -122,7 +122,7 @@ func (n *node) end(t *thread, what loss, chance *rand.Rand) {
 }
 
 // leave ends a node in order.
-func (n *node) leave(t *thread) {
+func (n *simNode) leave(t *thread) {
 	if n.dead.Load() || n.leaving.Swap(true) {
 		return
 	}
@@ -131,10 +131,10 @@ func (n *node) leave(t *thread) {
 }
 
 // runs tells whether a node can be asked.
-func (n *node) runs() bool { return !n.dead.Load() && !n.leaving.Load() }
+func (n *simNode) runs() bool { return !n.dead.Load() && !n.leaving.Load() }
 
 // carry runs the real courier and the real MESH client over the simulated line.
-func (n *node) carry(ctx context.Context) {
+func (n *simNode) carry(ctx context.Context) {
 	client, err := mesh.NewClient(mesh.ClientConfig{
 		URL: "http://mesh.test", Mailbox: ourMailbox, Password: "password", SharedKey: []byte(sharedKey),
 		Now: n.machine.now, Transport: line{n},
@@ -155,7 +155,7 @@ func (n *node) carry(ctx context.Context) {
 }
 
 // route routes deferred events every few seconds.
-func (n *node) route(ctx context.Context) {
+func (n *simNode) route(ctx context.Context) {
 	for n.router.wait(ctx, n.router.between(time.Second, 3*time.Second)) == nil {
 		if routed, err := n.broker.RouteDeferred(on(ctx, n.router)); routed > 0 {
 			n.router.log("routed %d, complete %v", routed, err == nil)
@@ -165,7 +165,7 @@ func (n *node) route(ctx context.Context) {
 
 // keepHouse has the database keep house from time to time. Other calls wait
 // meanwhile: which of them would share a commit with it is not up to the seed.
-func (n *node) keepHouse(ctx context.Context) {
+func (n *simNode) keepHouse(ctx context.Context) {
 	for n.housekeeper.wait(ctx, n.housekeeper.between(2*time.Second, 20*time.Second)) == nil {
 		n.keepingHouse.Store(true)
 		for n.working.Load() > 0 && !n.dead.Load() {
@@ -194,7 +194,7 @@ const (
 )
 
 // fate draws how the next commit goes.
-func (n *node) fate() fate {
+func (n *simNode) fate() fate {
 	for _, f := range []struct {
 		percent float64
 		fate
@@ -207,7 +207,7 @@ func (n *node) fate() fate {
 }
 
 // reachDisk takes the time that a commit takes.
-func (n *node) reachDisk() {
+func (n *simNode) reachDisk() {
 	n.commits.sleep(time.Millisecond, 12*time.Millisecond)
 	if n.commits.happens(2) {
 		n.commits.sleep(time.Second, 6*time.Second)

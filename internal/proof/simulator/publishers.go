@@ -118,7 +118,7 @@ func (p *publisher) publish(pub *publication) {
 }
 
 // attempt publishes once, now and then without much patience.
-func (p *publisher) attempt(n *node, pub *publication) attempt {
+func (p *publisher) attempt(n *simNode, pub *publication) attempt {
 	ctx, cancel := on(context.Background(), p.thread), context.CancelFunc(func() {})
 	if p.happens(5) {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(1+p.below(20))*256*tick)

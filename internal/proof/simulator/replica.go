@@ -14,12 +14,12 @@ import (
 // committer and a chain of the audit of its own.
 type replica struct {
 	*disk
-	node      *node
+	node      *simNode
 	committer *store.Committer[op, any]
 	chain     *audit.Chain // nil until its first link
 }
 
-func newReplica(d *disk, n *node) *replica {
+func newReplica(d *disk, n *simNode) *replica {
 	r := &replica{disk: d, node: n}
 	r.committer = store.NewCommitter(store.Limits[op]{Queue: 6, Batch: 4}, r.commit)
 	return r

@@ -184,7 +184,7 @@ func (sim *simulation) settle() {
 }
 
 // retry has parked copies sent again, and says whether there were some.
-func (sim *simulation) retry(t *thread, n *node) string {
+func (sim *simulation) retry(t *thread, n *simNode) string {
 	parked, err := n.db.Deliveries(sim.ctx(), store.DeliveryQuery{State: store.Parked, Max: 100})
 	for _, d := range parked {
 		e := audit.Entry{At: time.Now(), Action: audit.ActionRetryDelivery, Object: d.ID}

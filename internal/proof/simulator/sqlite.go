@@ -20,7 +20,7 @@ const never = 1000 * time.Hour
 
 // open opens the SQLite store for a node; for nil, so that it can be read while
 // nothing fails.
-func (d *drive) open(n *node) (*sqlite.DB, error) {
+func (d *drive) open(n *simNode) (*sqlite.DB, error) {
 	d.use(n)
 	began := d.sim.began
 	o := store.Options{

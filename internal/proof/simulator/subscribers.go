@@ -93,7 +93,7 @@ func (w *wish) resource() []byte {
 }
 
 // node picks one that runs, or nil.
-func (t *thread) node() *node {
+func (t *thread) node() *simNode {
 	if n := t.sim.machines[t.below(len(t.sim.machines))].at.Load(); n.runs() {
 		return n
 	}

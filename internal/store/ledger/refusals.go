@@ -60,7 +60,7 @@ func (all keepRefusals) Apply(tx Tx) (any, error) {
 	for _, r := range all {
 		tx.Later(`INSERT INTO refusal (at, action, asid, ods, certificate, status, code, event_type, message_id, reason)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			r.At.UnixMicro(), r.Action, string(r.ASID), string(r.ODS), r.Certificate, r.Status, r.Code, r.EventType, r.MessageID, r.Reason)
+			r.At.UnixMicro(), string(r.Action), string(r.ASID), string(r.ODS), r.Certificate, r.Status, r.Code, r.EventType, r.MessageID, r.Reason)
 	}
 	return nil, nil
 }
