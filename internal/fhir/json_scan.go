@@ -150,7 +150,7 @@ func (t *jsonTable) text(i uint32) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw[1 : len(raw)-1]
 	}
-	out, err := jsontext.AppendUnquote(nil, raw)
+	out, err := jsontext.AppendUnquote(make([]byte, 0, len(raw)), raw)
 	if err != nil {
 		return nil // cannot happen: the scanner has read this string
 	}
