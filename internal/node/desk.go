@@ -10,7 +10,7 @@ import (
 // desk does operators' work for callers with these roles.
 func (n *node) desk(roles ...operator.Role) operator.Desk {
 	return operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits()), Check: n.broker.Check, Organisations: n.directory,
-		CursorKey: n.searchKey, Caller: operator.Caller{Roles: roles}}
+		Notices: n.notices, CursorKey: n.searchKey, Caller: operator.Caller{Roles: roles}}
 }
 
 // announce tells commands on this machine where the operators' door is, and

@@ -28,7 +28,7 @@ func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 		state(w, http.StatusServiceUnavailable, "unavailable")
 		return
 	}
-	state(w, http.StatusOK, "ok", append(n.clock.Notices(), n.tls.Notices()...)...)
+	state(w, http.StatusOK, "ok", n.notices()...)
 }
 
 // state answers with a word and what else people should know.
@@ -41,3 +41,7 @@ func state(w http.ResponseWriter, status int, word string, notices ...string) {
 		Notices []string `json:"notices,omitempty"`
 	}{word, notices})
 }
+
+// notices are what people should know of the clock, and of files that were taken
+// up.
+func (n *node) notices() []string { return append(n.clock.Notices(), n.tls.Notices()...) }

@@ -364,7 +364,7 @@ func (n *node) operations(mux *http.ServeMux) {
 	}
 	desk := n.desk(roles...)
 	desk.User = "console"
-	pages := console.Config{Desk: desk, Roles: roles, Notices: n.clock.Notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
+	pages := console.Config{Desk: desk, Roles: roles, Notices: n.notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
 	if n.Dev { // in production the others have listeners of their own
 		pages.Base = n.addresses().of
 	}

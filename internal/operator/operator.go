@@ -112,6 +112,8 @@ type Desk struct {
 	Check func(ctx context.Context, message []byte) (broker.Checked, error)
 	// Organisations give codes their names; nil where they are not known.
 	Organisations directory.Organisations
+	// Notices are what people should read before all else; nil for none.
+	Notices func() []string
 	// CursorKey is the secret that seals cursors, the same on all nodes of a
 	// database; nil: one of this process.
 	CursorKey []byte

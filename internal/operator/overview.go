@@ -11,6 +11,7 @@ import (
 // patients.
 type Overview struct {
 	At            time.Time        `json:"at"`
+	Notices       []string         `json:"notices,omitempty" jsonschema:"what people should read before all else"`
 	Events        Figure           `json:"events" jsonschema:"events that are kept"`
 	Subscriptions Figure           `json:"subscriptions" jsonschema:"subscriptions that have not ended"`
 	Waiting       Figure           `json:"waiting" jsonschema:"copies and messages that wait in the mailboxes shown"`
@@ -65,6 +66,9 @@ func (d Desk) overview(ctx context.Context, g Glance) (out Overview, err error) 
 	}
 	out = Overview{At: d.Now(), Events: Figure(o.Events), Subscriptions: Figure(o.Subscriptions), Waiting: Figure(o.Waiting),
 		Latest: make([]EventSummary, len(o.Latest)), Mailboxes: make([]MailboxSummary, len(o.Mailboxes)), MoreMailboxes: o.MoreMailboxes}
+	if d.Notices != nil {
+		out.Notices = d.Notices()
+	}
 	for i, e := range o.Latest {
 		out.Latest[i] = EventSummary{int64(e.Event), e.At, e.Code, e.Kind, e.Publisher, e.Copies, e.Withheld}
 	}
