@@ -129,7 +129,7 @@ func TestFacesOfTheDesk(t *testing.T) {
 	p := plant(t, template)
 	for name := range operations(t) {
 		if !slices.ContainsFunc(requests(), func(r asked) bool { return r.verb == name }) {
-			t.Errorf("%s is asked by no face", name)
+			t.Errorf("the verb %s has no request in requests(), in this file: add one that succeeds and one for each error", name)
 		}
 	}
 	outcomes := map[string][]string{}

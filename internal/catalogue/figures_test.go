@@ -42,7 +42,7 @@ func TestEveryArrowOfEveryFigureIsARule(t *testing.T) {
 		}
 	}
 	if len(seen) != len(byPage) {
-		t.Errorf("figures of %d pages; there are %d event types", len(seen), len(byPage))
+		t.Errorf("testdata/figures.tsv has arrows of %d pages; there are %d event types: each needs at least one arrow", len(seen), len(byPage))
 	}
 }
 

@@ -37,6 +37,6 @@ func TestInteractionNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(table.String(), string(written)); diff != "" {
-		t.Errorf("%s differs from the catalogue; -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs from the catalogue; go test ./internal/catalogue -run TestInteractionNames -update writes it anew:\n%s", path, diff)
 	}
 }

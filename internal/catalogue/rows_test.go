@@ -48,12 +48,12 @@ func TestEveryRowOfEveryPageIsARule(t *testing.T) {
 	ruled := ruledRows(c)
 	for r, n := range stated {
 		if ruled[r] < n && !(r.page == genericPage && overriddenEverywhere(c, r)) {
-			t.Errorf("%s, %s: the row %s %s is there %d times, as a rule %d times", r.page, r.table, r.element, r.count, n, ruled[r])
+			t.Errorf("%s, %s: the row %s %s of testdata/rows.tsv is there %d times, as a rule %d times", r.page, r.table, r.element, r.count, n, ruled[r])
 		}
 	}
 	for r, n := range ruled {
 		if stated[r] < n {
-			t.Errorf("%s, %s: the rule %s %s is there %d times, as a row %d times", r.page, r.table, r.element, r.count, n, stated[r])
+			t.Errorf("%s, %s: the rule %s %s is there %d times, as a row of testdata/rows.tsv %d times", r.page, r.table, r.element, r.count, n, stated[r])
 		}
 	}
 	if len(stated) < 450 {
@@ -119,7 +119,7 @@ func TestWorkflowsAndKindsAreThePages(t *testing.T) {
 	}
 	for _, eventType := range c.Types() {
 		if workflows[eventType.Page] != eventType.Workflow {
-			t.Errorf("%s has the workflow %s; the page %s says %q", eventType.Code, eventType.Workflow, eventType.Page, workflows[eventType.Page])
+			t.Errorf("%s has the workflow %s; the rows of the table workflow in testdata/rows.tsv say for the page %s: %q", eventType.Code, eventType.Workflow, eventType.Page, workflows[eventType.Page])
 		}
 		want := []string{"new", "update", "delete"}
 		switch {

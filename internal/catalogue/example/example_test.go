@@ -39,7 +39,7 @@ func TestEveryExamplePassesStrict(t *testing.T) {
 		}
 	}
 	if made != 17 {
-		t.Errorf("made %d examples; expected 17: two types with three kinds, three with two, five with one", made)
+		t.Errorf("made %d examples; expected 17: two types with three kinds, three with two, five with one. If you added a type, correct this number", made)
 	}
 }
 
