@@ -166,7 +166,7 @@ func explainedSubscription(s operator.ExplainedSubscription) []marked {
 func copyLine(c operator.ExplainedCopy) string {
 	switch {
 	case !c.Names:
-		return "The mailbox has a copy for " + counted(c.With, "other subscription") + ": " + c.Told + "."
+		return "The mailbox has a copy for " + counted(c.With, "other subscription") + ", which " + c.Told + "."
 	case c.With > 0:
 		return "The copy, one for this and " + counted(c.With, "other subscription") + " of the mailbox, " + c.Told + "."
 	}

@@ -25,6 +25,7 @@ type Broker interface {
 	Unsubscribe(ctx context.Context, c access.Caller, id string) error
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Count(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (store.Count, error)
+	Explain(ctx context.Context, c access.Caller, id, messageID string) (broker.Explained, error)
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
@@ -78,6 +79,7 @@ func New(c Config) *API {
 		{method: "POST", path: "/STU3/Subscription/_search", action: audit.ActionSearch, endpoint: spine.EndpointSearch, handle: a.searchForm},
 		{method: "GET", path: "/STU3/Subscription/{id}", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.read},
 		{method: "DELETE", path: "/STU3/Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: a.unsubscribe},
+		{method: "GET", path: "/STU3/Subscription/{id}/$explain", action: audit.ActionExplain, endpoint: spine.EndpointRead, handle: a.explain},
 		{method: "POST", path: "/STU3", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "POST", path: "/STU3/", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "OPTIONS", path: "/STU3", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},

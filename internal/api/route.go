@@ -17,7 +17,7 @@ type handler func(x *exchange) error
 // route is one line of the table of endpoints.
 type route struct {
 	method   string
-	path     string       // {id} at its end stands for one segment
+	path     string       // {id} stands for one segment
 	action   audit.Action // "" if there is no caller to record
 	name     string       // for log and metrics, if there is no action
 	endpoint spine.Endpoint
@@ -28,7 +28,7 @@ type route struct {
 
 // resource is what a path leads to: the routes of all its methods.
 type resource struct {
-	path   []string // its segments; the last may be {id}
+	path   []string // its segments; one may be {id}
 	routes []route
 	allow  string // the value of the Allow header
 }
@@ -105,14 +105,18 @@ func segments(path string) ([]string, bool) {
 
 // fits reports whether a path leads to the resource, and returns the id in it.
 func (res *resource) fits(path []string) (id string, fits bool) {
-	last := len(res.path) - 1
-	if len(path) != len(res.path) || !slices.Equal(path[:last], res.path[:last]) {
+	if len(path) != len(res.path) {
 		return "", false
 	}
-	if res.path[last] == "{id}" { // names with $ and _ belong to operations
-		return path[last], !strings.ContainsAny(path[last][:1], "$_")
+	for i, segment := range res.path {
+		switch {
+		case segment == "{id}" && !strings.ContainsAny(path[i][:1], "$_"): // such names belong to operations
+			id = path[i]
+		case segment != path[i]:
+			return "", false
+		}
 	}
-	return "", path[last] == res.path[last]
+	return id, true
 }
 
 // route returns the route of a method. HEAD is treated as GET; the server

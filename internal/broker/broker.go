@@ -63,6 +63,8 @@ type Mailboxes interface {
 type Config struct {
 	Journal   Journal
 	Mailboxes Mailboxes
+	// Events finds what Explain explains.
+	Events Events
 	// Catalogue returns the current event types, because life cycles change
 	// while the service runs.
 	Catalogue     func() *catalogue.Catalogue

@@ -318,7 +318,7 @@ func (n *node) addresses() addresses {
 // newBroker wires the heart.
 func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
-		Journal: n.db, Mailboxes: n.db, Catalogue: n.types.now,
+		Journal: n.db, Mailboxes: n.db, Events: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
 		Learner: n.learner(), Record: n.db.Record,
 		Level:                 catalogue.Level(n.Level),

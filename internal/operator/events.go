@@ -2,8 +2,8 @@ package operator
 
 import (
 	"context"
-	"time"
 
+	"nems/internal/broker"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -11,14 +11,10 @@ import (
 // Events are the events that were accepted and are kept still. Safe for concurrent
 // use.
 type Events interface {
-	// AcceptedEvent returns an event without its message, or store.ErrNotFound.
-	AcceptedEvent(ctx context.Context, event store.EventID) (store.AcceptedEvent, error)
+	broker.Events
 	// EventByMESHID finds the event of a copy that a remote MESH has given this
 	// message id, or returns store.ErrNotFound.
 	EventByMESHID(ctx context.Context, id string) (store.EventID, error)
-	// EventByMessageID finds the newest event whose MessageHeader.id this is, among
-	// the newest 200,000 that were accepted since a moment, or returns store.ErrNotFound.
-	EventByMessageID(ctx context.Context, id string, since time.Time) (store.EventID, error)
 	// EventDeliveries lists the first max copies of an event behind a mailbox, in the
 	// order of the mailboxes' rows. Of an event with many copies those are missing that
 	// are still to be filed.

@@ -256,7 +256,7 @@ func TestExplainingACollectedCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := d.one(operator.EventQuestion{Event: fmt.Sprint(event), Subscription: own})
-	if got.Copy.Collected != "CN=leeds" || !strings.HasPrefix(got.Copy.Told, "collected from the mailbox HERE at ") {
+	if got.Copy.Collected != "CN=leeds" || !strings.HasPrefix(got.Copy.Told, "was collected from the mailbox HERE at ") {
 		t.Errorf("received %+v", got.Copy)
 	}
 }

@@ -168,15 +168,15 @@ func (c *ExplainedCopy) told(mailbox string) string {
 		return "waits in the mailbox " + mailbox
 	case store.Acknowledged:
 		if c.Collected == "" {
-			return "collected from the mailbox " + mailbox + " at " + at
+			return "was collected from the mailbox " + mailbox + " at " + at
 		}
-		return "collected from the mailbox " + mailbox + " at " + at + " by " + c.Collected
+		return "was collected from the mailbox " + mailbox + " at " + at + " by " + c.Collected
 	case store.Sent:
-		return "given to the MESH for the mailbox " + mailbox + " at " + at
+		return "was given to the MESH for the mailbox " + mailbox + " at " + at
 	case store.Parked:
-		return "parked for an operator at " + at + reason
+		return "was parked for an operator at " + at + reason
 	case store.Withheld:
-		return "withheld at " + at + ": the patient was flagged after the event was accepted"
+		return "was withheld at " + at + ": the patient was flagged after the event was accepted"
 	}
-	return fmt.Sprintf("%s at %s%s", c.State, at, reason)
+	return fmt.Sprintf("is %s since %s%s", c.State, at, reason)
 }

@@ -15,7 +15,7 @@ import (
 // question that is seldom asked.
 const mostSearched = 200_000
 
-// AcceptedEvent is operator.Events'.
+// AcceptedEvent is broker.Events'.
 func (l *Ledger) AcceptedEvent(ctx context.Context, event store.EventID) (store.AcceptedEvent, error) {
 	found, err := read(ctx, l.engine.Read, l.scanAccepted, `SELECT e.id, t.code, t.workflow, e.kind, e.message_id, e.publisher, e.size, e.withheld, e.patient, e.facts,
 		p.event, p.refusal FROM event e JOIN event_type t ON t.id = e.type LEFT JOIN pending p ON p.event = e.id WHERE e.id = $1`, event)
@@ -46,7 +46,7 @@ func (l *Ledger) EventByMESHID(ctx context.Context, id string) (store.EventID, e
 	return store.First(read(ctx, l.engine.View, scanEventID, "SELECT position FROM delivery WHERE mesh_id = $1 LIMIT 1", id))
 }
 
-// EventByMessageID is operator.Events'.
+// EventByMessageID is broker.Events'.
 func (l *Ledger) EventByMessageID(ctx context.Context, id string, since time.Time) (store.EventID, error) {
 	return store.First(read(ctx, l.engine.View, scanEventID, `SELECT id FROM (SELECT id, message_id FROM event WHERE id >= $1 ORDER BY id DESC LIMIT $2) newest
 		WHERE message_id = $3 OR message_id = $4 ORDER BY id DESC LIMIT 1`, l.engine.Moments().Position(since), mostSearched, id, strings.ToLower(id)))

@@ -1,0 +1,77 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"nems/internal/access"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Events are the events that were accepted and are kept still. Safe for concurrent
+// use.
+type Events interface {
+	// AcceptedEvent returns an event without its message, or store.ErrNotFound.
+	AcceptedEvent(ctx context.Context, event store.EventID) (store.AcceptedEvent, error)
+	// EventByMessageID finds the newest event whose MessageHeader.id this is, among
+	// the newest 200,000 that were accepted since a moment, or returns store.ErrNotFound.
+	EventByMessageID(ctx context.Context, id string, since time.Time) (store.EventID, error)
+}
+
+// Explained says to a subscriber whether an event matched a subscription.
+type Explained struct {
+	// Told is false where there is nothing that the subscriber may be told
+	// (decision 33). The rest is then empty.
+	Told     bool
+	Matched  bool
+	Criteria []HeldCriterion
+}
+
+// HeldCriterion is a criterion of the subscription, and whether it held.
+type HeldCriterion struct {
+	Criterion subscription.Criterion
+	Holds     bool
+}
+
+// Explain says why an event, named by its MessageHeader.id, matched a subscription of
+// the caller's organisation, or not.
+func (b *Broker) Explain(ctx context.Context, caller access.Caller, id, messageID string) (Explained, error) {
+	s, err := b.Read(ctx, caller, id)
+	if err != nil {
+		return Explained{}, err
+	}
+	event, err := b.Events.EventByMessageID(ctx, messageID, s.Created)
+	if errors.Is(err, store.ErrNotFound) {
+		return Explained{}, nil
+	}
+	if err != nil {
+		return Explained{}, err
+	}
+	e, err := b.Events.AcceptedEvent(ctx, event)
+	if errors.Is(err, store.ErrNotFound) { // retention has removed it meanwhile
+		return Explained{}, nil
+	}
+	if err != nil {
+		return Explained{}, err
+	}
+	return tell(&s, &e), nil
+}
+
+// tell keeps to what the subscriber may know: of an event of its type, about its
+// patient or place, while it was active, whether age and registration fitted.
+func tell(s *subscription.Subscription, e *store.AcceptedEvent) Explained {
+	if e.Facts == nil || e.Withheld || len(s.Criteria.Events) == 0 {
+		return Explained{}
+	}
+	x := subscription.Explain(s, e.Facts)
+	out := Explained{Told: true, Matched: x.Matched}
+	for _, f := range x.Findings {
+		if !f.Holds && f.Criterion != subscription.ByAge && f.Criterion != subscription.ByGPRegistration {
+			return Explained{}
+		}
+		out.Criteria = append(out.Criteria, HeldCriterion{f.Criterion, f.Holds})
+	}
+	return out
+}
