@@ -115,6 +115,9 @@ func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error
 			return nil, err
 		}
 		for _, e := range link.Entries {
+			if e.Action == audit.ActionExplain { // it is recorded, and joins a commit some time later
+				continue
+			}
 			actions = append(actions, string(e.Action)+" by "+e.User)
 		}
 	}
