@@ -225,7 +225,7 @@ func TestSettingsPage(t *testing.T) {
 // TestConfigurationIsTried checks that every wrong setting has a line.
 func TestConfigurationIsTried(t *testing.T) {
 	text := fails(t, "config", "check", "--config", exampleFile)
-	if strings.Count(text, "WRONG  configuration: ") != 3 || !strings.Contains(text, "mesh-remote-password: change-me is in everybody's example") {
+	if strings.Count(text, "WRONG  configuration: ") != 3 || !strings.Contains(text, "mesh-remote-password: change-me is the value in the example") {
 		t.Error(text)
 	}
 	does(t, "ok     configuration", "config", "check", "--dev", "--data", t.TempDir(), "--listen", "127.0.0.1:0")

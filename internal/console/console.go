@@ -14,7 +14,7 @@ import (
 	"nems/internal/operator"
 )
 
-// Config is what the console is made of.
+// Config is what the console needs.
 type Config struct {
 	// Desk is asked for what the pages show, and to do what their forms say.
 	// Whoever opens a page is let in by whoever serves it.
@@ -45,7 +45,7 @@ type Console struct {
 	pages  []page // in the order of the menu
 }
 
-// New makes the console.
+// New returns the console.
 func New(c Config) *Console {
 	out := &Console{Config: c, glance: newGlance(c.Desk, c.Now)}
 	out.pages = []page{

@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// fresh is how long an overview serves all who look.
+	// fresh is how long an overview is used for all viewers.
 	fresh = time.Second
 	// mostViewers is how many may wait for one at a time.
 	mostViewers = 64
 )
 
-// errCrowded: more people wait for the page than may.
+// errCrowded says that too many people are waiting for the page.
 var errCrowded = errors.New("too many are waiting for this page")
 
-// glance is the overview that all viewers share: one of them at a time has it
-// made, at most once per second, however many there are and however slow the
-// store is.
+// glance is the overview that all viewers share. One viewer at a time has it
+// made, at most once per second, however many viewers there are and however
+// slow the store is.
 type glance struct {
 	desk   operator.Face
 	now    func() time.Time
@@ -42,7 +42,7 @@ func newGlance(desk operator.Face, now func() time.Time) *glance {
 }
 
 // look returns the overview of this second. It returns errCrowded at once when
-// too many wait, and the error of ctx for a viewer that has gone.
+// too many are waiting, and the error of ctx for a viewer that has gone.
 func (g *glance) look(ctx context.Context) (operator.Overview, error) {
 	if o, err, ok := g.last(); ok {
 		return o, err
@@ -66,7 +66,7 @@ func (g *glance) look(ctx context.Context) (operator.Overview, error) {
 	}
 }
 
-// last returns what was made last, and whether that was within this second.
+// last returns the last overview, and whether it was made within this second.
 func (g *glance) last() (operator.Overview, error, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -74,11 +74,12 @@ func (g *glance) last() (operator.Overview, error, bool) {
 	return g.overview, g.err, !g.at.IsZero() && age >= 0 && age < fresh
 }
 
-// make asks the desk, for all: the one who asked first may go away. A failure
-// is shared as well, so that those who look do not press a store that is down.
+// make asks the desk on behalf of all viewers, because the one who asked first
+// may leave. A failure is shared as well, so that viewers do not add load to a
+// store that has failed.
 func (g *glance) make(ctx context.Context) {
 	if _, _, ok := g.last(); ok {
-		return // made since the viewer looked
+		return // made since the viewer asked
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.ViewWait)
 	defer cancel()

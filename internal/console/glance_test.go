@@ -17,7 +17,7 @@ import (
 	"nems/internal/store"
 )
 
-// slow is a store that answers when it is let.
+// slow is a store that answers when the test lets it.
 type slow struct {
 	operator.Store
 	asked atomic.Int64
@@ -43,7 +43,7 @@ func pageOf(s *slow, h *hand) *Console {
 	return New(Config{Roles: []operator.Role{operator.Viewer}, Desk: viewed(s, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
 }
 
-// viewed is a viewer's desk on a store.
+// viewed returns a viewer's desk on a store.
 func viewed(s operator.Store, h *hand) operator.Desk {
 	return operator.Desk{Store: s, Now: h.now, Caller: operator.Caller{Roles: []operator.Role{operator.Viewer}}}
 }
@@ -92,8 +92,8 @@ func TestAllViewersOfASecondShareOneReading(t *testing.T) {
 	all.Wait()
 }
 
-// A viewer that goes takes nothing from the others; beyond mostViewers they are
-// told to come back.
+// TestViewersAreBounded checks that a viewer that leaves does not affect the
+// others, and that viewers beyond mostViewers are told to come back.
 func TestViewersAreBounded(t *testing.T) {
 	s, h := &slow{let: make(chan store.Overview)}, &hand{}
 	p := pageOf(s, h)
@@ -122,7 +122,8 @@ func TestViewersAreBounded(t *testing.T) {
 	}
 }
 
-// What fails is shared too, so that nobody presses a store that is down.
+// TestFailuresAreShared checks that a failure is shared, so that viewers do not add load to a store
+// that has failed.
 func TestFailuresAreShared(t *testing.T) {
 	h, asked := &hand{}, 0
 	p := New(Config{Roles: []operator.Role{operator.Viewer}, Desk: viewed(failing{asked: &asked}, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})

@@ -8,22 +8,23 @@ import (
 	"strings"
 )
 
-// addresses finds the address that a caller used, which Location headers and
-// links are made of.
+// addresses finds the address that a caller used, from which Location headers
+// and links are made.
 type addresses struct {
-	// public is put before all paths when it is set.
+	// public, when set, is put before all paths.
 	public string
-	// proxies are the networks whose word about the address that was used counts;
-	// so does that of a proxy known by its certificate.
+	// proxies are the networks of proxies that are believed about the address
+	// that was used. A proxy known by its certificate is believed too.
 	proxies []netip.Prefix
-	// known tells whether a request came through a proxy known by its certificate.
+	// known reports whether a request came through a proxy known by its certificate.
 	known func(*http.Request) bool
 }
 
-// of returns scheme, host and, where it is not the scheme's own, port: what was
-// configured; what a trusted proxy says; what the Host header says. Where that
-// names no host, or all of them (0.0.0.0), it is the address of the connection.
-// It returns "" for a Host header that is none (RFC 9112, section 3.2).
+// of returns scheme, host and, if it is not the scheme's default, port. They
+// come from the configuration, or else from a trusted proxy, or else from the
+// Host header. If that header names no host, or all of them (0.0.0.0), they are
+// those of the connection. It returns "" for an invalid Host header (RFC 9112,
+// section 3.2).
 func (a addresses) of(r *http.Request) string {
 	if a.public != "" {
 		return a.public
@@ -46,7 +47,7 @@ func (a addresses) of(r *http.Request) string {
 	return scheme + "://" + joinHost(scheme, name, port)
 }
 
-// trusts tells whether a request came through a proxy that was configured.
+// trusts reports whether a request came through a configured proxy.
 func (a addresses) trusts(r *http.Request) bool {
 	if a.known(r) {
 		return true
@@ -63,10 +64,10 @@ func (a addresses) trusts(r *http.Request) bool {
 	return false
 }
 
-// forwarded reads what a proxy says: in Forwarded (RFC 7239), or where there is
-// none, in X-Forwarded-Host, -Proto and -Port. Of several values the last
-// counts, which the proxy in front of us wrote; the others anybody may have
-// written. What it does not say, or not rightly, stays.
+// forwarded reads the headers of a proxy: Forwarded (RFC 7239), or if that is
+// absent, X-Forwarded-Host, -Proto and -Port. Of several values the last is
+// used, because the nearest proxy wrote it and anybody may have written the
+// others. Values that are missing or invalid are not changed.
 func forwarded(h http.Header, scheme, host string) (string, string) {
 	said := map[string]string{"host": last(h, "X-Forwarded-Host"), "proto": last(h, "X-Forwarded-Proto"), "port": last(h, "X-Forwarded-Port")}
 	if element := last(h, "Forwarded"); element != "" {
@@ -98,9 +99,9 @@ func last(h http.Header, name string) string {
 	return strings.TrimSpace(value[strings.LastIndexByte(value, ',')+1:])
 }
 
-// splitHost takes apart what a Host header may hold: a name or an address, an
-// IPv6 one in brackets, with or without a port. Nothing else passes, so that
-// links made of it lead nowhere but to a host.
+// splitHost parses the value of a Host header: a name or an address, an IPv6
+// address in brackets, with or without a port. It accepts nothing else, so that
+// links made from it can only lead to a host.
 func splitHost(s string) (name, port string, ok bool) {
 	if name = s; strings.HasPrefix(s, "[") {
 		end := strings.IndexByte(s, ']')
@@ -137,7 +138,7 @@ func isPort(s string) bool {
 	return err == nil && n > 0
 }
 
-// joinHost leaves out the port that the scheme has anyway.
+// joinHost leaves out the port if it is the scheme's default.
 func joinHost(scheme, name, port string) string {
 	if scheme == "http" && port == "80" || scheme == "https" && port == "443" {
 		port = ""
@@ -151,7 +152,7 @@ func joinHost(scheme, name, port string) string {
 	return name
 }
 
-// connection is the address of this end of the request's connection.
+// connection returns the address of this end of the request's connection.
 func connection(r *http.Request) (name, port string) {
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
 		if at, err := netip.ParseAddrPort(local.String()); err == nil {
@@ -161,7 +162,7 @@ func connection(r *http.Request) (name, port string) {
 	return "localhost", ""
 }
 
-// parseNetworks reads networks and single addresses with commas between them.
+// parseNetworks reads networks and single addresses, separated by commas.
 func parseNetworks(text string) (networks []netip.Prefix, err error) {
 	for part := range strings.SplitSeq(text, ",") {
 		if part = strings.TrimSpace(part); part == "" {

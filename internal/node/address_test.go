@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestAddresses: what a caller used, for every way to say so, and nothing that
-// anybody but a trusted proxy made up.
+// TestAddresses checks the address that is returned for every way in which a
+// caller can use one, and that only a trusted proxy can change it.
 func TestAddresses(t *testing.T) {
 	networks, err := parseNetworks("10.0.0.0/8, 192.168.1.7,2001:db8::/32")
 	if err != nil {
@@ -92,7 +92,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// FuzzSplitHost: what passes makes a URL that leads to that host.
+// FuzzSplitHost checks that an accepted host makes a URL that leads to that host.
 func FuzzSplitHost(f *testing.F) {
 	for _, seed := range []string{"nems:80", "[::1]:80", "a@b", "a/b", "a:b", "[", "]", ":", "0.0.0.0", "é"} {
 		f.Add(seed)

@@ -17,14 +17,14 @@ const scrapeWait = 5 * time.Second
 var (
 	sizesDesc = prometheus.NewDesc("nems_commit_size", "Operations in a transaction of the store.", nil, nil)
 
-	unroutedDesc = prometheus.NewDesc("nems_events_unrouted", "Accepted events without copies: pending (the patient directory was away) or refused (they cannot be routed).", []string{"state"}, nil)
-	oldestDesc   = prometheus.NewDesc("nems_events_unrouted_oldest_seconds", "Age of the oldest event that waits for the patient directory; 0 without.", nil, nil)
+	unroutedDesc = prometheus.NewDesc("nems_events_unrouted", "Accepted events without copies: pending (the patient directory could not be reached) or refused (they cannot be routed).", []string{"state"}, nil)
+	oldestDesc   = prometheus.NewDesc("nems_events_unrouted_oldest_seconds", "Age of the oldest event that waits for the patient directory; 0 if there is none.", nil, nil)
 
 	uncollectedDesc = prometheus.NewDesc("nems_inbox_oldest_seconds", "Age of the oldest message that a mailbox here has not collected (the 100 that have waited longest).", []string{"mailbox"}, nil)
 	parkedDesc      = prometheus.NewDesc("nems_inbox_parked", "Copies for mailboxes here that wait for an operator (the 100 mailboxes with the most).", []string{"mailbox"}, nil)
 )
 
-// commitSizes shows the store's histogram of transactions by their size.
+// commitSizes exposes the store's histogram of transactions by their size.
 type commitSizes struct{ stats func() store.CommitterStats }
 
 func (commitSizes) Describe(out chan<- *prometheus.Desc) { out <- sizesDesc }
@@ -40,7 +40,7 @@ func (c commitSizes) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstHistogram(sizesDesc, total, float64(s.Operations), buckets)
 }
 
-// unrouted shows the events that are accepted and have no copies yet.
+// unrouted exposes the events that are accepted and have no copies yet.
 type unrouted struct {
 	read func(ctx context.Context) (store.Unrouted, error)
 	now  func() time.Time
@@ -51,8 +51,8 @@ func (unrouted) Describe(out chan<- *prometheus.Desc) {
 	out <- oldestDesc
 }
 
-// Collect implements prometheus.Collector. A store that does not answer shows
-// as a scrape that fails.
+// Collect implements prometheus.Collector. If the store does not answer, the
+// scrape fails.
 func (u unrouted) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeWait)
 	defer cancel()
@@ -70,7 +70,7 @@ func (u unrouted) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age)
 }
 
-// uncollected shows for how long mailboxes have left what is in them.
+// uncollected exposes for how long mailboxes have not collected their messages.
 type uncollected struct {
 	read func(ctx context.Context, max int) ([]store.Uncollected, error)
 	now  func() time.Time
@@ -92,7 +92,7 @@ func (u uncollected) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// parkedHere shows for which mailboxes here copies are parked.
+// parkedHere exposes the mailboxes served here for which copies are parked.
 type parkedHere struct {
 	read func(ctx context.Context, max int) ([]store.ParkedHere, error)
 }

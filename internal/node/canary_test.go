@@ -9,8 +9,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// secrets are what must never be seen: every ten digits in a row that could be
-// an NHS number, the names of the patients of the storm, and tokens.
+// secrets are the texts that must never be seen: any ten digits in a row that
+// could be an NHS number, the names of the patients of these tests, and tokens.
 var (
 	tenDigits = regexp.MustCompile(`(^|[^0-9A-Fa-f-])[0-9]{10}($|[^0-9A-Fa-f-])`)
 	secrets   = []string{
@@ -20,9 +20,9 @@ var (
 	}
 )
 
-// TestNothingOfPatientsIsSeen publishes, is refused in every way, sends messages
-// with every line left out or written twice, and then looks for what belongs to
-// patients in the log, the metrics, the console and all answers.
+// TestNothingOfPatientsIsSeen publishes, causes every refusal, sends messages
+// with every line left out or repeated, and then searches the log, the metrics,
+// the console and all answers for patients' data.
 func TestNothingOfPatientsIsSeen(t *testing.T) {
 	w := newRefusing(t)
 	var answers []nodetest.Answer
@@ -59,7 +59,7 @@ func TestNothingOfPatientsIsSeen(t *testing.T) {
 	}
 }
 
-// TestPagesOfOperatorsAreClean looks at metrics and console after traffic.
+// TestPagesOfOperatorsAreClean examines metrics and console after traffic.
 func TestPagesOfOperatorsAreClean(t *testing.T) {
 	w := newRefusing(t)
 	for _, r := range refusals {
@@ -78,14 +78,14 @@ func TestPagesOfOperatorsAreClean(t *testing.T) {
 	}
 }
 
-// stripDevWorld takes the commands with synthetic patients out of the console
-// of a development server, which shows them on purpose.
+// stripDevWorld removes from the console of a development server the commands
+// with synthetic patients, which it shows on purpose.
 func stripDevWorld(page string) string {
 	return regexp.MustCompile(`(?s)<pre.*?</pre>|<code.*?</code>`).ReplaceAllString(page, "")
 }
 
-// damagedMessages leaves out each line of a message, writes each twice, and
-// spoils each value.
+// damagedMessages returns copies of a message: each without one line, with one
+// line repeated, or with one value spoilt.
 func damagedMessages(message []byte) [][]byte {
 	lines := bytes.SplitAfter(bytes.ReplaceAll(message, []byte("><"), []byte(">\n<")), []byte("\n"))
 	var damaged [][]byte
@@ -100,8 +100,8 @@ func damagedMessages(message []byte) [][]byte {
 	return damaged
 }
 
-// looksClean fails the test when a text holds a secret. It reports where, with
-// the secret itself: everybody here is invented.
+// looksClean fails the test when a text contains a secret. It reports the place
+// together with the secret, because all the people here are invented.
 func looksClean(t *testing.T, where, text string) {
 	t.Helper()
 	for _, secret := range secrets {

@@ -16,14 +16,14 @@ import (
 	"nems/internal/operator"
 )
 
-// checkpointEvery is how often the ends of the audit's chains are signed:
-// `nems audit verify` vouches up to the last time.
+// checkpointEvery is how often the ends of the audit's chains are signed. nems
+// audit verify vouches for everything up to the last checkpoint.
 const checkpointEvery = time.Minute
 
 // checkpointsFile is the name of the file of checkpoints in a data folder.
 const checkpointsFile = "audit.checkpoints"
 
-// signer is what signs the checkpoints of the audit, nil where no key is set.
+// signer returns what signs the checkpoints of the audit; nil if no key is set.
 func (n *node) signer() (*audit.Signer, error) {
 	key, file := n.AuditKey, n.AuditCheckpoints
 	if key == "" && n.Dev {
@@ -65,9 +65,9 @@ func (n *node) signer() (*audit.Signer, error) {
 	}, nil
 }
 
-// knownEnds holds the database and its checkpoints against each other before the
-// node starts. What one of them knows and the other lacks was committed or signed,
-// and is lost. A node that went on would hide that.
+// knownEnds compares the database with its checkpoints before the node starts.
+// Anything that one of them has and the other lacks was committed or signed, and
+// is lost. If the node started anyway, the loss would be hidden.
 func (n *node) knownEnds(ctx context.Context) error {
 	if n.checkpoints == nil {
 		return nil
@@ -79,13 +79,13 @@ func (n *node) knownEnds(ctx context.Context) error {
 	if !n.Dev && !n.AcceptLostTail {
 		return lost
 	}
-	n.Log.Error("going on with a database or checkpoints that have lost something", "why", lost)
+	n.Log.Error("starting with a database or checkpoints that have lost something", "why", lost)
 	n.db.Record(audit.Entry{At: n.Now(), Action: audit.ActionAcceptLostTail, Object: lost.since.UTC().Format(time.RFC3339), Count: lost.links})
 	return nil
 }
 
-// firstCheckpoint names the chain of this start as soon as it has a link: a chain
-// that no checkpoint names passes for one that somebody inserted.
+// firstCheckpoint signs the chain of this start as soon as it has a link. A chain
+// without a checkpoint would look as if somebody had inserted it.
 func (n *node) firstCheckpoint(ctx context.Context) error {
 	if n.checkpoints == nil {
 		return nil
@@ -110,21 +110,21 @@ func (n *node) firstCheckpoint(ctx context.Context) error {
 // startTick is how soon the first commit is noticed.
 const startTick = 50 * time.Millisecond
 
-// signEnds writes a checkpoint, and then has the database witness it: never the
-// other way round, or a crash in between would look like a line that was cut off.
-// Housekeeping and the start may want to at once.
+// signEnds writes a checkpoint, and then has the database witness it. The order
+// matters: the other way round, a crash in between would look like a line that
+// was cut off. Housekeeping and the start may call it at the same time.
 func (n *node) signEnds(ctx context.Context) error {
 	n.signing.Lock()
 	defer n.signing.Unlock()
 	if err := n.checkpoints.Checkpoint(ctx); err != nil || n.checkpoints.Last.Place.Number == 0 {
 		return err
 	}
-	// A stop does not keep the two apart: the store outlives whoever signs.
+	// A stop does not separate the two, because the store outlives the callers.
 	return n.db.PutWitness(context.WithoutCancel(ctx), n.witness(n.checkpoints.Public()), witnessed(n.checkpoints.Last))
 }
 
 // lastCheckpoint covers what was committed after the listeners were closed. The
-// database, which has been stopped, need not witness it.
+// database has been stopped by then and need not witness it.
 func (n *node) lastCheckpoint() {
 	if n.checkpoints == nil {
 		return

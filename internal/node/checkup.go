@@ -22,18 +22,18 @@ import (
 	"nems/internal/store"
 )
 
-// Finding is what CheckUp says of one thing that a node needs.
+// Finding is what CheckUp found about one thing that a node needs.
 type Finding struct {
 	What string // such as "fhir listener"
-	// Note tells what was seen; where Wrong is set, what is wrong is there.
+	// Note says what was seen. If Wrong is set, Wrong says what is wrong.
 	Note  string
 	Wrong error
 }
 
-// CheckUp tries everything that a node with this configuration would need:
-// settings, certificates, addresses, data folder, database, directory, event
-// types, audit key, and the clock. It changes nobody's data; a service that runs
-// on it may go on.
+// CheckUp tries everything that a node with this configuration needs: settings,
+// certificates, addresses, data folder, database, directory, event types, audit
+// key, and the clock. It changes no data, and a service may be running with the
+// same configuration.
 func CheckUp(ctx context.Context, c Config, env Environment) []Finding {
 	if env.Now == nil {
 		env.Now = time.Now
@@ -41,7 +41,7 @@ func CheckUp(ctx context.Context, c Config, env Environment) []Finding {
 	u := checkUp{Config: c, Environment: env}
 	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
 		u.wrong("configuration", err)
-		return u.found // the rest would only repeat it
+		return u.found // other checks would only repeat it
 	}
 	u.note("configuration", "version %d", c.Version)
 	u.listeners(ctx)
@@ -91,7 +91,7 @@ func (u *checkUp) listeners(ctx context.Context) {
 	}
 }
 
-// quiet watches nothing: a check-up logs by its findings.
+// quiet returns a Watch that reports nothing, because a check-up reports by its findings.
 func (u *checkUp) quiet() *mtls.Watch {
 	return mtls.NewWatch(u.Log, prometheus.NewRegistry(), u.Now, func(mtls.Refused) {})
 }
@@ -100,16 +100,16 @@ func (u *checkUp) address(what, listen string) {
 	socket, err := net.Listen("tcp", listen)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		u.note(what, "%s is in use: by a service that runs?", listen)
+		u.note(what, "%s is in use, perhaps by a running service", listen)
 	case err != nil:
 		u.wrong(what, err)
 	default:
-		u.note(what, "%s can be had", listen)
+		u.note(what, "%s is available", listen)
 		_ = socket.Close()
 	}
 }
 
-// soon is how long before a certificate expires a check-up speaks of it.
+// soon is how long before a certificate expires a check-up mentions it.
 const soon = 30 * 24 * time.Hour
 
 func (u *checkUp) certificates(ctx context.Context, name string, l Listener) {
@@ -129,14 +129,14 @@ func (u *checkUp) certificates(ctx context.Context, name string, l Listener) {
 	case left < soon:
 		u.note(what, "%s EXPIRES SOON, on %s", l.Cert, own.NotAfter.UTC().Format(time.RFC3339))
 	default:
-		u.note(what, "%s is good until %s", l.Cert, own.NotAfter.UTC().Format(time.RFC3339))
+		u.note(what, "%s is valid until %s", l.Cert, own.NotAfter.UTC().Format(time.RFC3339))
 	}
 	if l.ClientCA == "" {
 		return
 	}
 	var memory mtls.Memory
 	if !u.AcceptOlderCRL {
-		if source, err := datafolder.OpenReader(ctx, u.Data, u.Database, store.Options{}); err == nil { // what is wrong with it is said elsewhere
+		if source, err := datafolder.OpenReader(ctx, u.Data, u.Database, store.Options{}); err == nil { // errors of the database are reported elsewhere
 			defer func() { _ = source.Close() }()
 			memory = readOnly{source}
 		}
@@ -157,7 +157,7 @@ type readOnly struct{ ledger }
 
 func (readOnly) PutWitness(context.Context, string, []byte) error { return nil }
 
-// folder wants a data folder that can be written to, or made.
+// folder checks that the data folder can be written to, or made.
 func (u *checkUp) folder() {
 	const what = "data folder"
 	info, err := os.Stat(u.Data)
@@ -166,7 +166,7 @@ func (u *checkUp) folder() {
 		u.note(what, "%s will be made", u.Data)
 		return
 	case err == nil && !info.IsDir():
-		err = fmt.Errorf("%s is no folder", u.Data)
+		err = fmt.Errorf("%s is not a folder", u.Data)
 	}
 	if err == nil {
 		var f *os.File
@@ -205,7 +205,7 @@ func (u *checkUp) database(ctx context.Context) {
 	}
 }
 
-// lastCommit wants a clock that has reached what was committed last.
+// lastCommit checks that the clock is not behind the last commit.
 func (u *checkUp) lastCommit(ctx context.Context, db interface {
 	LastCommit(ctx context.Context) (time.Time, error)
 }) {
@@ -218,7 +218,7 @@ func (u *checkUp) lastCommit(ctx context.Context, db interface {
 	}
 }
 
-// postgres connects as a node does, and looks at the server's clock.
+// postgres connects as a node does, and checks the server's clock.
 func (u *checkUp) postgres(ctx context.Context) {
 	const what = "database"
 	db, err := datafolder.OpenServer(ctx, u.Database, store.Options{Now: u.Now, Log: u.Log})
@@ -235,14 +235,14 @@ func (u *checkUp) postgres(ctx context.Context) {
 		return
 	}
 	if apart := at.Sub(u.Now()).Abs(); apart > time.Second {
-		u.wrong("clock", fmt.Errorf("this machine's and the database server's are %s apart: keep them together (NTP)", apart.Round(time.Millisecond)))
+		u.wrong("clock", fmt.Errorf("this machine's clock and the database server's differ by %s: synchronise them (NTP)", apart.Round(time.Millisecond)))
 		return
 	}
-	u.note("clock", "together with the database server's")
+	u.note("clock", "in agreement with the database server's")
 }
 
-// directory wants organisations and postcodes, and patients where they are not
-// at PDS: without them every publish or subscription is refused.
+// directory checks that there are organisations and postcodes, and patients if
+// they are not at PDS. Without them every publish or subscription is refused.
 func (u *checkUp) directory(ctx context.Context) {
 	const what = "directory"
 	if _, err := os.Stat(filepath.Join(u.Data, datafolder.DirectoryFile)); err != nil {
@@ -328,7 +328,7 @@ func (u *checkUp) audit(ctx context.Context) {
 	}
 }
 
-// lostEnds is what a start would find; nothing where there is no database yet.
+// lostEnds returns what a start would find; nothing if there is no database yet.
 func (u *checkUp) lostEnds(ctx context.Context, witness string, last audit.Checkpoint) (*lostError, error) {
 	source, err := datafolder.OpenReader(ctx, u.Data, u.Database, store.Options{})
 	if errors.Is(err, os.ErrNotExist) {

@@ -14,7 +14,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// What a service runs on is found in order, and whatever is wrong is named.
+// TestCheckUp checks that a correct configuration has no findings, and that everything wrong is
+// named.
 func TestCheckUp(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)

@@ -11,22 +11,23 @@ import (
 )
 
 const (
-	// farApart is from where on a difference of clocks is spoken of.
+	// farApart is the smallest difference of clocks that is reported.
 	farApart = time.Minute
-	// clockTick is the pause between two looks at this machine's clock, and
-	// serverTick between two at the database server's.
+	// clockTick is the pause between checks of this machine's clock, and
+	// serverTick between checks of the database server's.
 	clockTick, serverTick = time.Second, time.Minute
-	// settling is how long a jump is doubted before ages go by it.
+	// settling is how long a jump is doubted before it affects ages.
 	settling = 24 * time.Hour
 	// noticeLife is how long people are shown a jump.
 	noticeLife = 24 * time.Hour
-	// mostNotices are shown at a time: a clock that jumps all day fills no page.
+	// mostNotices is how many are shown at a time, so that a clock that keeps jumping does not fill
+	// a page.
 	mostNotices = 8
 )
 
-// clockWatch tells operators when the clock of business time is not to be
-// trusted: when it jumps, when it is behind what the store was committed by, and
-// when it is not together with the database server's. Safe for concurrent use.
+// clockWatch tells operators when the clock of business time may be wrong: when
+// it jumps, when it is behind the store's last commit, and when it differs from
+// the database server's. It is safe for concurrent use.
 type clockWatch struct {
 	now    func() time.Time
 	steady func() time.Duration // runs evenly, whatever the clock is set to
@@ -36,16 +37,16 @@ type clockWatch struct {
 	jump, server prometheus.Gauge
 
 	mu      sync.Mutex
-	seen    time.Time     // on the clock, at the last look
-	at      time.Duration // of the last look, by steady
-	moved   time.Duration // by all that was not the passing of time
-	doubt   time.Duration // by what it jumped lately and was not put right
-	doubted time.Duration // when it jumped last, by steady
+	seen    time.Time     // the clock at the last check
+	at      time.Duration // steady at the last check
+	moved   time.Duration // by everything except the passing of time
+	doubt   time.Duration // by recent jumps that were not put right
+	doubted time.Duration // when it last jumped, by steady
 	notices []notice
-	apart   time.Duration // from the database server's clock
+	apart   time.Duration // difference from the database server's clock
 }
 
-// notice is what people are shown of a moment, by steady.
+// notice is something to show to people, with its moment by steady.
 type notice struct {
 	text string
 	at   time.Duration
@@ -68,10 +69,10 @@ func newClockWatch(env Environment) *clockWatch {
 
 func (c *clockWatch) register(registry *prometheus.Registry) {
 	registry.MustRegister(c.jumps, c.jump, c.server, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "nems_clock_moved_seconds", Help: "By how much the clock was set since the start, all in all: about 0 once a jump was put right.",
+		Name: "nems_clock_moved_seconds", Help: "By how much the clock was moved since the start in total: about 0 after a jump was put right.",
 	}, func() float64 { return c.total().Seconds() }))
 	for _, direction := range []string{"forward", "backward"} {
-		c.jumps.WithLabelValues(direction) // shown before the first
+		c.jumps.WithLabelValues(direction) // shown before the first jump
 	}
 }
 
@@ -81,12 +82,12 @@ func (c *clockWatch) total() time.Duration {
 	return c.moved
 }
 
-// look notices a jump since the last look. A machine that sleeps looks alike:
-// steady does not run meanwhile.
+// look notices a jump since the last check. A machine that was asleep looks the
+// same, because steady does not run then.
 func (c *clockWatch) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, at := c.now().Round(0), c.steady() // not the monotonic reading, which does not jump
+	now, at := c.now().Round(0), c.steady() // without the monotonic reading, which does not jump
 	by := now.Sub(c.seen) - (at - c.at)
 	c.seen, c.at, c.moved = now, at, c.moved+by
 	if at-c.doubted >= settling {
@@ -113,12 +114,12 @@ func (c *clockWatch) jumped(by time.Duration) {
 	c.notify("The clock jumped %s by %s, to %s; since the start it was moved by %s in all.", direction, by.Abs(), c.seen.UTC().Format(time.RFC3339), moved)
 }
 
-// Settled is the moment by which what has an age ends, as messages that nobody
-// collects do. It is now, unless the clock jumped forward lately or is ahead of the
-// database server's: then it goes on as if it had not, so that a clock that is put
-// right within a day has ended nothing.
+// Settled returns the moment by which things expire, such as messages that nobody
+// collects. It is the present time, unless the clock jumped forward recently or is
+// ahead of the database server's. Then it continues as if it had not, so that
+// nothing expires because of a clock that is put right within a day.
 func (c *clockWatch) Settled() time.Time {
-	c.look() // a jump since the last look
+	c.look() // notices a jump since the last check
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	doubt := max(c.doubt, 0)
@@ -133,8 +134,8 @@ func (c *clockWatch) notify(format string, a ...any) {
 	c.notices = c.notices[max(0, len(c.notices)-mostNotices):]
 }
 
-// committed holds the clock against the last commit of the store. Whatever is
-// later than now was committed by a clock that was ahead, unless this one is behind.
+// committed compares the clock with the store's last commit. If the last commit is
+// later, then either the clock was ahead when it was made, or it is behind now.
 func (c *clockWatch) committed(last time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,16 +145,16 @@ func (c *clockWatch) committed(last time.Time) {
 	}
 }
 
-// behind is an error where a clock has not reached the last commit of a store.
+// behind returns an error if the clock has not reached the last commit of a store.
 func behind(now, last time.Time) error {
 	by := last.Sub(now)
 	if by <= farApart {
 		return nil
 	}
-	return fmt.Errorf("this machine's clock is %s behind the last commit, of %s: it is wrong now, or a clock was wrong then", by.Round(time.Second), last.UTC().Format(time.RFC3339))
+	return fmt.Errorf("this machine's clock is %s behind the last commit, of %s: it is wrong now, or another clock was wrong then", by.Round(time.Second), last.UTC().Format(time.RFC3339))
 }
 
-// compared holds the clock against the database server's.
+// compared compares the clock with the database server's.
 func (c *clockWatch) compared(server time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,13 +163,13 @@ func (c *clockWatch) compared(server time.Time) {
 	c.server.Set(c.apart.Seconds())
 	switch far := c.apart.Abs() > farApart; {
 	case far && was.Abs() <= farApart:
-		c.log.Warn("the clock and the database server's are apart", "server_ahead", c.apart.Round(time.Second))
+		c.log.Warn("the clock and the database server's differ", "server_ahead", c.apart.Round(time.Second))
 	case !far && was.Abs() > farApart:
-		c.log.Info("the clock and the database server's are together again")
+		c.log.Info("the clock and the database server's agree again")
 	}
 }
 
-// Notices are what people should know of the clock, oldest first.
+// Notices returns what people should know about the clock, oldest first.
 func (c *clockWatch) Notices() (out []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,12 +179,12 @@ func (c *clockWatch) Notices() (out []string) {
 		}
 	}
 	if c.apart.Abs() > farApart {
-		out = append(out, fmt.Sprintf("This machine's clock and the database server's are %s apart.", c.apart.Abs().Round(time.Second)))
+		out = append(out, fmt.Sprintf("This machine's clock and the database server's differ by %s.", c.apart.Abs().Round(time.Second)))
 	}
 	return out
 }
 
-// lastCommit holds the clock against what was stored, before the node commits
+// lastCommit compares the clock with the last commit, before the node commits
 // anything itself.
 func (n *node) lastCommit(ctx context.Context) error {
 	last, err := n.db.LastCommit(ctx)
@@ -193,7 +194,7 @@ func (n *node) lastCommit(ctx context.Context) error {
 	return err
 }
 
-// watchClock looks at the clock until the context ends.
+// watchClock checks the clock until the context ends.
 func (n *node) watchClock(ctx context.Context) error {
 	look, compare := time.NewTicker(clockTick), time.NewTicker(serverTick)
 	defer look.Stop()
@@ -211,7 +212,7 @@ func (n *node) watchClock(ctx context.Context) error {
 	}
 }
 
-// compareClocks asks the database server for its time, where there is one.
+// compareClocks asks the database server for its time, if there is one.
 func (n *node) compareClocks(ctx context.Context) {
 	server, ok := n.db.(interface {
 		Clock(ctx context.Context) (time.Time, error)
@@ -221,7 +222,7 @@ func (n *node) compareClocks(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, scrapeWait)
 	defer cancel()
-	if at, err := server.Clock(ctx); err == nil { // that a database is away, others tell
+	if at, err := server.Clock(ctx); err == nil { // a database that cannot be reached is reported elsewhere
 		n.clock.compared(at)
 	}
 }

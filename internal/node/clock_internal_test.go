@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// wrongClock is a machine whose clock can be set, beside time that passes.
+// wrongClock is a machine whose clock can be set, and the time that really passes.
 type wrongClock struct {
 	*clockWatch
 	passed, set time.Duration
@@ -30,13 +30,13 @@ func newWrongClock() *wrongClock {
 	return w
 }
 
-// after lets time pass and sets the clock, then looks.
+// after lets time pass and sets the clock, then checks it.
 func (w *wrongClock) after(passed, set time.Duration) {
 	w.passed, w.set = w.passed+passed, w.set+set
 	w.look()
 }
 
-// figure reads a metric, the one with these label values.
+// figure returns the value of a metric with these label values.
 func (w *wrongClock) figure(t *testing.T, name string, labels ...string) float64 {
 	t.Helper()
 	all, err := w.figures.Gather()
@@ -50,7 +50,7 @@ func (w *wrongClock) figure(t *testing.T, name string, labels ...string) float64
 				values = append(values, l.GetValue())
 			}
 			if family.GetName() == name && slices.Equal(values, labels) {
-				return m.GetCounter().GetValue() + m.GetGauge().GetValue() // of which one is there
+				return m.GetCounter().GetValue() + m.GetGauge().GetValue() // only one of them is present
 			}
 		}
 	}
@@ -77,8 +77,8 @@ func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	w := newWrongClock()
 	w.after(time.Second, 0)
-	w.after(10*time.Hour, 0)                  // nobody looked for long
-	w.after(time.Second, 59*time.Second)      // as NTP may put right
+	w.after(10*time.Hour, 0)                  // nobody checked for a long time
+	w.after(time.Second, 59*time.Second)      // as NTP may correct it
 	w.after(time.Second, -59*time.Second)     //
 	w.want(t, "no jump", 0, 0, 0)             //
 	w.after(time.Second, 10*365*24*time.Hour) // ten years
@@ -107,8 +107,8 @@ func TestClockBesideOthers(t *testing.T) {
 	}
 	w.committed(w.now().Add(26 * time.Hour))
 	w.compared(w.now().Add(-3 * time.Hour))
-	w.compared(w.now().Add(-3 * time.Hour)) // known already
-	if got := w.Notices(); len(got) != 2 || !strings.Contains(got[0], "26h0m0s behind the last commit") || !strings.Contains(got[1], "3h0m0s apart") {
+	w.compared(w.now().Add(-3 * time.Hour)) // already known
+	if got := w.Notices(); len(got) != 2 || !strings.Contains(got[0], "26h0m0s behind the last commit") || !strings.Contains(got[1], "differ by 3h0m0s") {
 		t.Errorf("far apart: %q", got)
 	}
 	if got := strings.Count(w.log.String(), "level=WARN"); got != 2 {
@@ -133,7 +133,7 @@ func TestSettled(t *testing.T) {
 			t.Errorf("%s: expected %s after the start, got %s", what, at, got)
 		}
 	}
-	w.set += years // nobody has looked yet
+	w.set += years // nobody has checked yet
 	want("at the jump", 0)
 	w.passed += 23 * time.Hour
 	want("a day later", 23*time.Hour)

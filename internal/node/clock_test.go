@@ -13,16 +13,16 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// A jump is in the log once, in the metrics, on the page and beside the answer
-// that the node is ready; and again at the next start, if what was committed by
-// the wrong clock is the last.
+// TestClockJumpIsShown checks that a jump is in the log once, in the metrics,
+// on the page, and with the answer that the node is ready. After the next start
+// it is shown again if the last commit was made by the wrong clock.
 func TestClockJumpIsShown(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)
 	shows := func(path, what string) bool { return strings.Contains(string(s.Get(path).Body), what) }
 	s.Clock.Jump(25 * time.Hour)
 	s.Eventually("the jump is counted", func() bool { return shows("/metrics", `nems_clock_jumps_total{direction="forward"} 1`) })
-	for _, path := range []string{"/", "/health/ready"} {
+	for _, path := range []string{"/console/", "/health/ready"} {
 		if !shows(path, "jumped forward by 25h0m0s") {
 			t.Errorf("%s shows no jump: %s", path, s.Get(path).Body)
 		}
@@ -44,8 +44,9 @@ func TestClockJumpIsShown(t *testing.T) {
 	}
 }
 
-// While a clock is wrong nothing is removed for its age: what a publisher sends
-// again afterwards is known, and so is a token that was used before.
+// TestClockThatIsPutRight checks that nothing is removed for its age while a
+// clock is wrong. Afterwards a message that a publisher sends again is
+// recognised, and so is a token that was used before.
 func TestClockThatIsPutRight(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)

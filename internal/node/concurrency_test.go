@@ -12,14 +12,15 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// patients have subscriptions that come and go at the same time.
+// patients have subscriptions that are created and deleted concurrently.
 var patients = []string{nodetest.Jack, nodetest.Alex, "9990000131", "9990000182"}
 
 const rounds = 50 // of each patient
 
-// TestSubscribeThenPublish subscribes on one connection and publishes on
-// another as soon as the 201 is there; then deletes, and publishes as soon as
-// that is answered: the first publish always makes a copy, the second never.
+// TestSubscribeThenPublish subscribes on one connection, and publishes on
+// another as soon as the 201 arrives. Then it deletes the subscription, and
+// publishes as soon as that is answered. The first publish must always make a
+// copy, the second never.
 func TestSubscribeThenPublish(t *testing.T) {
 	s := nodetest.Boot(t)
 	var wg sync.WaitGroup
@@ -62,12 +63,12 @@ type lane struct {
 	base    []byte
 }
 
-// say makes a message that differs from all others by a comment.
+// say returns a message that differs from all others by a comment.
 func (l lane) say(round int, word string) []byte {
 	return fmt.Appendf(bytes.Clone(l.base), "<!-- %d %s -->", round, word)
 }
 
-// run subscribes, publishes, deletes and publishes, over and over.
+// run repeatedly subscribes, publishes, deletes and publishes.
 func (l lane) run(one, other *http.Client) error {
 	ctx := context.Background()
 	subscriber, publisher := l.s.Leeds(), l.s.Publisher()
@@ -90,7 +91,7 @@ func (l lane) run(one, other *http.Client) error {
 	return nil
 }
 
-// connection is one connection of its own.
+// connection returns a client with a connection of its own.
 func connection(t *testing.T) *http.Client {
 	transport := &http.Transport{MaxConnsPerHost: 1}
 	t.Cleanup(transport.CloseIdleConnections)

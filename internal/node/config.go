@@ -1,5 +1,5 @@
-// Package node puts a NEMS together and runs it: configuration, wiring,
-// listeners and drain. The commands, the demo and the tests all boot this.
+// Package node builds and runs a NEMS: configuration, wiring, listeners and
+// shutdown. The commands, the demo and the tests all use it.
 package node
 
 import (
@@ -12,9 +12,10 @@ import (
 	"nems/internal/store"
 )
 
-// Config is everything that can be set. Each field is a flag of `nems serve`
-// (its name tag), an environment variable (NEMS_ and the name in capitals with
-// underscores) and a key of the configuration file; they win in that order.
+// Config is everything that can be set. Each field is a flag of nems serve (its
+// name tag), an environment variable (NEMS_ and the name in capitals with
+// underscores) and a key of the configuration file; an earlier one of these
+// overrides a later one.
 type Config struct {
 	// Version is the version of the configuration file's format.
 	Version int `name:"version" default:"1" hidden:"" help:"Version of the configuration format; 1."`
@@ -25,11 +26,11 @@ type Config struct {
 	// Listen is the address of the development listener.
 	Listen string `name:"listen" default:"localhost:8880" help:"Address of the development listener (--dev)."`
 	// TLSCert and TLSKey serve the development listener over TLS.
-	TLSCert string `name:"tls-cert" type:"path" help:"Certificate (PEM) of the development listener; plain HTTP without."`
+	TLSCert string `name:"tls-cert" type:"path" help:"Certificate (PEM) of the development listener; default: plain HTTP."`
 	TLSKey  string `name:"tls-key" type:"path" help:"Private key (PEM) of the development listener."`
 
 	// FHIR, MESH and Operations are the listeners of production. Each has its
-	// own TLS; the first two demand client certificates.
+	// own TLS; the first two require client certificates.
 	FHIR       Listener `embed:"" prefix:"fhir-"`
 	MESH       Listener `embed:"" prefix:"mesh-"`
 	Operations Listener `embed:"" prefix:"operations-"`
@@ -42,82 +43,84 @@ type Config struct {
 
 	// Data is the folder of the embedded database and the directory.
 	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`
-	// Database selects the store: sqlite:PATH, sqlite in Data when empty, or the
-	// URL of a PostgreSQL database that several nodes share.
-	Database string `name:"database" help:"Where events are kept: sqlite:PATH, or postgres://USER@HOST/NAME for several nodes (better given in the environment: it may hold a password); default: nems.db in the data folder."`
+	// Database selects the store: sqlite:PATH, a SQLite database in Data if
+	// empty, or the URL of a PostgreSQL database that several nodes share.
+	Database string `name:"database" help:"Where events are kept: sqlite:PATH, or postgres://USER@HOST/NAME for several nodes (better given in the environment, because it may contain a password); default: nems.db in the data folder."`
 
 	// ASID and Mailbox are the service's own identity.
 	ASID    string `name:"asid" default:"111111111111" help:"ASID of this NEMS, which callers send as toASID."`
 	Mailbox string `name:"mailbox" default:"X26NEMS" help:"MESH mailbox that copies come from."`
 	// PublicURL is put before the paths of Location headers and links.
-	PublicURL string `name:"public-url" help:"Scheme and host that callers use, put before the paths of Location headers and links; default: those that each caller used."`
-	// ForwardedFrom are the proxies that are believed when they say which
-	// address a caller used. One known by its certificate (ProxyName) is anyway.
-	ForwardedFrom string `name:"forwarded-from" help:"Networks (CIDR) or addresses of proxies, with commas between them, whose headers Forwarded and X-Forwarded-Host, -Proto and -Port are believed; default: nobody's but those of a proxy known by its certificate."`
+	PublicURL string `name:"public-url" help:"Scheme and host that callers use, put before the paths of Location headers and links; default: those that the caller used."`
+	// ForwardedFrom are the proxies that are believed about the address that a
+	// caller used. A proxy known by its certificate (ProxyName) is always
+	// believed.
+	ForwardedFrom string `name:"forwarded-from" help:"Networks (CIDR) or addresses of proxies, separated by commas, whose headers Forwarded and X-Forwarded-Host, -Proto and -Port are believed; default: only those of a proxy known by its certificate."`
 
-	// Profile is how literally the front door takes the specification.
-	Profile string `name:"profile" enum:"strict,observed" default:"strict" help:"Front door: strict (the specification) or observed (also what live clients are seen to send)."`
+	// Profile is how closely requests must follow the specification.
+	Profile string `name:"profile" enum:"strict,observed" default:"strict" help:"Which requests are accepted: strict (as specified) or observed (also as live clients are seen to send them)."`
 	// Level is what publishing enforces.
 	Level string `name:"level" enum:"standard,strict" default:"standard" help:"Rules of the event pages that publishing enforces: standard or strict."`
-	// UnknownPatients says what becomes of an event about a patient whom the
-	// directory does not have.
-	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on what the message carries."`
-	// Learning says whether the directory of patients follows the events of the
-	// Spine that were accepted. Patients at PDS need no following.
-	Learning string `name:"directory-from-events" enum:"on,off" default:"on" help:"Imported patients: follow what accepted events of the Spine say of name, birth date, address and practice (on), or change by import alone (off)."`
+	// UnknownPatients says what happens to an event about a patient who is not
+	// in the directory.
+	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on the content of the message."`
+	// Learning says whether the directory of patients follows the accepted
+	// events of the Spine. For patients at PDS this is not needed.
+	Learning string `name:"directory-from-events" enum:"on,off" default:"on" help:"Imported patients: follow what accepted events of the Spine say about name, birth date, address and practice (on), or change only by import (off)."`
 	// Activation says whether new subscriptions are active at once.
-	Activation string `name:"activation" enum:"automatic,manual" default:"automatic" help:"New subscriptions: active at once (automatic) or once an operator approves (manual)."`
+	Activation string `name:"activation" enum:"automatic,manual" default:"automatic" help:"New subscriptions: active at once (automatic) or after an operator has approved (manual)."`
 
 	// EventTypes is a folder of event type files added to the built-in ones.
-	EventTypes string `name:"event-types" type:"path" help:"Folder with files of further event types."`
+	EventTypes string `name:"event-types" type:"path" help:"Folder with files of additional event types."`
 	// MESHSharedKey is the key of the NHSMESH token.
 	MESHSharedKey string `name:"mesh-shared-key" help:"Shared key of NHSMESH tokens; in --dev TestKey."`
 	// MeshMailboxes and MeshWorkflows are the MESH sandbox's files.
-	MeshMailboxes string `name:"mesh-mailboxes" type:"path" help:"Further mailboxes: a mailboxes.jsonl as the MESH sandbox reads it."`
+	MeshMailboxes string `name:"mesh-mailboxes" type:"path" help:"Additional mailboxes: a mailboxes.jsonl as the MESH sandbox reads it."`
 	MeshWorkflows string `name:"mesh-workflows" type:"path" help:"Restricted workflow ids: a workflows.jsonl as the MESH sandbox reads it."`
 
 	// AuditKey and AuditCheckpoints are the signing key of the audit's
-	// checkpoints and the file that they are appended to, meant to be copied to
-	// another host. In dev mode they lie in Data, made if they are missing.
+	// checkpoints and the file that they are appended to, which should be
+	// copied to another host. In dev mode they are in Data, and made if they
+	// are missing.
 	AuditKey         string `name:"audit-key" type:"path" help:"Ed25519 key (PEM) that signs the audit's checkpoints: nems audit key makes one; default: no checkpoints, in --dev audit.key in the data folder."`
 	AuditCheckpoints string `name:"audit-checkpoints" type:"path" help:"File that a checkpoint of the audit is appended to every minute; default: audit.checkpoints in the data folder."`
-	// AcceptLostTail lets the node start though the database ends before the last
-	// checkpoint, or the checkpoints before the last that it has witnessed.
-	AcceptLostTail bool `name:"accept-lost-tail" help:"Start once with a database that ends before its last checkpoint, because a backup was put back on purpose, or whose checkpoints are gone; recorded in the audit."`
+	// AcceptLostTail lets the node start even if the database ends before the
+	// last checkpoint, or the checkpoints end before the last one that the
+	// database has witnessed.
+	AcceptLostTail bool `name:"accept-lost-tail" help:"Start once with a database that ends before its last checkpoint, because a backup was restored on purpose, or whose checkpoints are missing; recorded in the audit."`
 	// AcceptOlderCRL lets the node start with revocation lists that are older than
 	// those that were in force.
 	AcceptOlderCRL bool `name:"accept-older-crl" help:"Start once with revocation lists (client-crl) that are older than those that were in force before, or leave some out; recorded in the audit."`
-	// OperatorToken lets operator commands in from machines that cannot read
-	// the data folder.
-	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines show; default: a new one at each start, kept in the data folder."`
+	// OperatorToken admits operator commands from machines that cannot read the
+	// data folder.
+	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines must send; default: a new one at each start, kept in the data folder."`
 
-	// RateLimit and ConcurrencyLimit keep one system from taking what belongs
-	// to all. 0 means the default of production, and no limit in the dev world.
+	// RateLimit and ConcurrencyLimit keep one system from using the capacity of
+	// all. 0 means the default in production, and no limit in the dev world.
 	RateLimit        float64 `name:"rate-limit" help:"FHIR requests a second that one system may make; 0 for 1000 (in --dev: no limit), -1 for no limit."`
-	ConcurrencyLimit int     `name:"concurrency-limit" help:"FHIR requests of one system that are served at a time; 0 for 256 (in --dev: no limit), -1 for no limit."`
+	ConcurrencyLimit int     `name:"concurrency-limit" help:"FHIR requests of one system that are served at the same time; 0 for 256 (in --dev: no limit), -1 for no limit."`
 
 	// Quotas limit what is stored for one owner.
 	Quotas Quotas `embed:"" prefix:"quota-"`
 
 	// Retention is how long delivered events are kept.
 	Retention time.Duration `name:"retention" default:"720h" help:"How long delivered events are kept."`
-	// Drain is how long a stop waits for requests under way.
-	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests under way; 10s at most."`
+	// Drain is how long a stop waits for requests that are under way.
+	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests that are under way; at most 10s."`
 	// LogLevel selects what is logged to standard error.
 	LogLevel string `name:"log-level" enum:"debug,info,warn,error" default:"info" help:"What is logged to standard error: debug, info, warn or error."`
 }
 
-// Quotas are the most that one owner may have stored. 0 means the default, -1 no
-// limit.
+// Quotas limit what one owner may have stored. 0 means the default, -1 no limit.
 type Quotas struct {
-	System       int64 `name:"system-subscriptions" help:"Subscriptions of one system that live at a time; 0 for 2000000, -1 for no limit."`
-	Organisation int64 `name:"organisation-subscriptions" help:"Subscriptions of one organisation that live at a time; 0 for 2000000, -1 for no limit."`
-	Route        int64 `name:"route-subscriptions" help:"Subscriptions that live at a time to one patient, or under one geographic rule, for one mailbox; 0 for 1000, -1 for no limit."`
+	System       int64 `name:"system-subscriptions" help:"Live subscriptions of one system; 0 for 2000000, -1 for no limit."`
+	Organisation int64 `name:"organisation-subscriptions" help:"Live subscriptions of one organisation; 0 for 2000000, -1 for no limit."`
+	Route        int64 `name:"route-subscriptions" help:"Live subscriptions to one patient, or under one geographic rule, for one mailbox; 0 for 1000, -1 for no limit."`
 	Messages     int64 `name:"mailbox-messages" help:"Messages that others have sent to one mailbox and that wait in it, uploads included; copies of events do not count. 0 for 1000000, -1 for no limit."`
 	Bytes        int64 `name:"mailbox-bytes" help:"Bytes of those messages; 0 for 10737418240 (10 GiB), -1 for no limit."`
 }
 
-// limits are the quotas with the defaults filled in.
+// limits returns the quotas with the defaults filled in.
 func (q Quotas) limits() store.Quotas { return store.Quotas(q).WithDefaults() }
 
 func (q Quotas) validate() []error {
@@ -140,27 +143,27 @@ func (q Quotas) validate() []error {
 type Listener struct {
 	// Listen is HOST:PORT; "" turns the listener off.
 	Listen string `name:"listen" help:"Address; empty turns this listener off."`
-	// Cert and Key are PEM files; replaced files are taken up without restart.
-	Cert string `name:"cert" type:"path" help:"Certificate (PEM); replaced files are taken up without restart."`
+	// Cert and Key are PEM files; replaced files are used without a restart.
+	Cert string `name:"cert" type:"path" help:"Certificate (PEM); replaced files are used without a restart."`
 	Key  string `name:"key" type:"path" help:"Private key (PEM)."`
 	// ClientCA is the PEM file of the issuers whose client certificates are
-	// accepted; a listener with it demands one.
-	ClientCA string `name:"client-ca" type:"path" help:"Issuers (PEM) of the client certificates that this listener demands; a replaced file is taken up without restart."`
+	// accepted. If it is set, the listener requires a client certificate.
+	ClientCA string `name:"client-ca" type:"path" help:"Issuers (PEM) of the client certificates that this listener requires; a replaced file is used without a restart."`
 	// ClientCRL is the file of revocation lists (PEM or DER) of those issuers.
-	// An expired list stays in force, is logged and shows in the metrics.
+	// An expired list stays in force, is logged, and is visible in the metrics.
 	ClientCRL string `name:"client-crl" type:"path" help:"Revocation lists (PEM or DER) of those issuers; a replaced file is in force at once, on open connections too."`
 	// ProxyName is the name in the client certificate of a proxy that ends the
-	// callers' TLS; "" when there is none: then ProxyHeader means nothing.
-	ProxyName string `name:"proxy-name" help:"Name in the certificate of a proxy in front that hands over the callers' certificates; default: none is believed."`
-	// ProxyHeader is the header in which that proxy hands them over: RFC 9440
-	// or PEM in percent encoding.
-	ProxyHeader string `name:"proxy-header" default:"Client-Cert" help:"Header in which that proxy hands them over (RFC 9440, or PEM in percent encoding)."`
+	// callers' TLS. If it is "", there is none, and ProxyHeader is ignored.
+	ProxyName string `name:"proxy-name" help:"Name in the certificate of a proxy that forwards the callers' certificates; default: no proxy is believed."`
+	// ProxyHeader is the header in which that proxy forwards the certificates:
+	// RFC 9440 or PEM with percent encoding.
+	ProxyHeader string `name:"proxy-header" default:"Client-Cert" help:"Header in which that proxy forwards them (RFC 9440, or PEM with percent encoding)."`
 }
 
-var errNetworks = errors.New("forwarded-from: expected networks such as 10.0.0.0/8, or addresses, with commas between them")
+var errNetworks = errors.New("forwarded-from: expected networks such as 10.0.0.0/8, or addresses, separated by commas")
 
-// DevConfig is the configuration of a dev world in a folder, on a free port of
-// this machine: what the demo and the tests start from.
+// DevConfig returns the configuration of a dev world in a folder, on a free
+// port of this machine. The demo and the tests start from it.
 func DevConfig(data string) Config {
 	return Config{
 		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: data,
@@ -170,7 +173,7 @@ func DevConfig(data string) Config {
 	}
 }
 
-// Validate says what is wrong with a configuration, all of it at once.
+// Validate returns everything that is wrong with a configuration.
 func (c *Config) Validate() error {
 	var wrong []error
 	add := func(format string, a ...any) { wrong = append(wrong, fmt.Errorf(format, a...)) }
@@ -223,7 +226,7 @@ func (l Listener) validate(name string, mutual bool) []error {
 		wrong = append(wrong, fmt.Errorf("%s-cert and %s-key go together", name, name))
 	}
 	if mutual && (l.Cert == "" || l.ClientCA == "") {
-		wrong = append(wrong, fmt.Errorf("%s-cert, %s-key and %s-client-ca are needed: callers show a client certificate", name, name, name))
+		wrong = append(wrong, fmt.Errorf("%s-cert, %s-key and %s-client-ca are needed, because callers must present a client certificate", name, name, name))
 	}
 	if !mutual && l.Cert == "" && l.ClientCA != "" {
 		wrong = append(wrong, fmt.Errorf("%s-client-ca needs %s-cert and %s-key", name, name, name))

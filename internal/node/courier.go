@@ -13,24 +13,25 @@ import (
 	"nems/internal/mtls"
 )
 
-// RemoteMESH is the MESH that deliveries to remote mailboxes go to.
+// RemoteMESH is the MESH that deliveries to remote mailboxes are sent to.
 type RemoteMESH struct {
 	// URL is its address, without /messageexchange; "" when there is none.
 	URL string `name:"url" help:"Address of the MESH that serves the remote mailboxes; empty: nothing is sent."`
-	// Cert and Key are our client certificate there; a replaced pair is taken up
-	// without restart. CA is the PEM file of the issuers of its certificate.
+	// Cert and Key are this service's client certificate there; a replaced pair
+	// is used without a restart. CA is the PEM file of the issuers of its
+	// certificate.
 	Cert string `name:"cert" type:"path" help:"Client certificate (PEM) for that MESH."`
 	Key  string `name:"key" type:"path" help:"Private key (PEM) of that certificate."`
 	CA   string `name:"ca" type:"path" help:"Issuers (PEM) of that MESH's certificate; default: the system's."`
-	// SharedKey and Password make the NHSMESH token of our mailbox there.
+	// SharedKey and Password make the NHSMESH token of this service's mailbox there.
 	SharedKey string `name:"shared-key" help:"Shared key of that MESH; better given in the environment."`
 	Password  string `name:"password" help:"Password of this NEMS's mailbox at that MESH; better given in the environment."`
-	// Parallel is how many mailboxes are sent to at a time.
-	Parallel int `name:"parallel" default:"64" help:"Mailboxes that are sent to at a time."`
+	// Parallel is how many mailboxes are sent to at the same time.
+	Parallel int `name:"parallel" default:"64" help:"Mailboxes that are sent to at the same time."`
 	// GiveUp is how long a delivery that keeps failing is tried.
 	GiveUp time.Duration `name:"give-up" default:"240h" help:"How long a delivery that keeps failing is tried before it is parked for an operator."`
-	// PartnerID is the longest partner id that the MESH takes.
-	PartnerID int `name:"partner-id" default:"500" help:"Longest partner id that MESH takes, in bytes; pairs beyond are left out whole."`
+	// PartnerID is the length of the longest partner id that the MESH accepts.
+	PartnerID int `name:"partner-id" default:"500" help:"Length of the longest partner id that MESH accepts, in bytes; pairs that do not fit are left out."`
 }
 
 func (r RemoteMESH) validate() []error {
@@ -49,17 +50,17 @@ func (r RemoteMESH) validate() []error {
 		wrong = append(wrong, errors.New("mesh-remote-shared-key and mesh-remote-password are needed with mesh-remote-url"))
 	}
 	if r.Parallel < 0 || r.GiveUp < 0 || r.PartnerID < 0 {
-		wrong = append(wrong, errors.New("mesh-remote-parallel, mesh-remote-give-up and mesh-remote-partner-id: expected no negative number"))
+		wrong = append(wrong, errors.New("mesh-remote-parallel, mesh-remote-give-up and mesh-remote-partner-id: expected 0 or more"))
 	}
 	return wrong
 }
 
-// tls shows our certificate to the MESH and checks its own.
+// tls presents this service's certificate to the MESH and checks the MESH's own.
 func (r RemoteMESH) tls(watch *mtls.Watch) (*tls.Config, error) {
 	return mtls.Client("mesh-remote", r.Cert, r.Key, r.CA, watch)
 }
 
-// newCourier makes the courier; nil when there is no remote MESH.
+// newCourier returns the courier; nil when there is no remote MESH.
 func (n *node) newCourier() (*courier.Courier, error) {
 	n.metrics.registry.MustRegister(courier.Backlog{Read: n.db.Backlogs, Now: n.Now})
 	if n.RemoteMESH.URL == "" {
@@ -84,7 +85,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 	return c, nil
 }
 
-// carry runs the courier, or says once that deliveries wait for one in vain.
+// carry runs the courier. Without one, it logs once if deliveries wait for it.
 func (n *node) carry(ctx context.Context) error {
 	if n.courier != nil {
 		defer n.meshClient.Close()
@@ -93,7 +94,7 @@ func (n *node) carry(ctx context.Context) error {
 	boxes, err := n.db.Mailboxes(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil // told to stop as soon as it had begun
+			return nil // it was told to stop as soon as it had begun
 		}
 		return err
 	}

@@ -24,8 +24,8 @@ import (
 	"nems/internal/store"
 )
 
-// gate stands before a NEMS that serves as the MESH: it demands a client
-// certificate, and turns everything away while it is shut.
+// gate is a proxy in front of a NEMS that serves as the MESH. It requires a
+// client certificate, and refuses everything while it is shut.
 func gate(t *testing.T, behind string) (at string, authority string, certificate [2]string, shut *atomic.Bool) {
 	t.Helper()
 	folder, issuer := t.TempDir(), newAuthority(t, "MESH")
@@ -64,8 +64,9 @@ func gate(t *testing.T, behind string) (at string, authority string, certificate
 	return server.URL, ca, certificate, shut
 }
 
-// TestRemoteMESH delivers through another NEMS as the MESH, over mutual TLS: the
-// copy arrives unchanged, and not once its patient has been flagged.
+// TestRemoteMESH delivers through another NEMS as the MESH, over mutual TLS. The
+// copy must arrive unchanged, and must not be sent after its patient has been
+// flagged.
 func TestRemoteMESH(t *testing.T) {
 	there := nodetest.Boot(t)
 	at, ca, certificate, shut := gate(t, there.URL)
@@ -113,12 +114,12 @@ func TestRemoteMESH(t *testing.T) {
 	}
 	becomes := func(what string, state store.State) {
 		here.Eventually(what, func() bool {
-			here.Clock.Set(here.Clock.Now().Add(time.Second)) // pauses pass quickly
+			here.Clock.Set(here.Clock.Now().Add(time.Second)) // makes pauses short
 			return in(state) == 1
 		})
 	}
-	// While the gate is shut: an attempt that had asked before the flag was set
-	// could still get through.
+	// While the gate is shut, because an attempt that asked before the flag was
+	// set could still succeed.
 	becomes("withheld", store.Withheld)
 	shut.Store(false)
 	becomes("sent", store.Sent)
@@ -128,7 +129,7 @@ func TestRemoteMESH(t *testing.T) {
 	}
 }
 
-// TestRemoteMESHSettings refuses what cannot work.
+// TestRemoteMESHSettings refuses settings that cannot work.
 func TestRemoteMESHSettings(t *testing.T) {
 	good := node.RemoteMESH{URL: "https://mesh.example.nhs.uk", SharedKey: "k", Password: "p"}
 	for name, change := range map[string]func(*node.RemoteMESH){

@@ -24,8 +24,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// crashFolder names the data folder for a test binary that is to be a server,
-// crashDatabase its database, if that is not in the folder.
+// crashFolder names the data folder for a test binary that acts as a server,
+// and crashDatabase its database, if that is not in the folder.
 const (
 	crashFolder   = "NEMS_TEST_CRASH_FOLDER"
 	crashDatabase = "NEMS_TEST_CRASH_DATABASE"
@@ -60,7 +60,7 @@ type child struct {
 const readyWithin = 5 * time.Second
 
 // spawn starts a server on a folder and waits until it is ready. environment is
-// NAME=VALUE, besides that of the test.
+// NAME=VALUE, in addition to that of the test.
 func spawn(t testing.TB, folder string, environment ...string) *child {
 	t.Helper()
 	self, err := os.Executable()
@@ -93,7 +93,7 @@ func spawn(t testing.TB, folder string, environment ...string) *child {
 	return c
 }
 
-// end sends a signal, waits for the end and returns what Wait does.
+// end sends a signal, waits for the end and returns the error of Wait.
 func (c *child) end(s os.Signal) error {
 	c.t.Helper()
 	if err := c.cmd.Process.Signal(s); err != nil {
@@ -118,20 +118,20 @@ type ledger struct {
 	mu       sync.Mutex
 	accepted map[string]bool   // by message: 202
 	copies   map[string]string // messages received, by mailbox and MESH message id
-	ended    error             // what the last publish of a publisher came to
+	ended    error             // the error of the last publish of a publisher
 }
 
 func newLedger(base []byte) *ledger {
 	return &ledger{base: base, accepted: map[string]bool{}, copies: map[string]string{}}
 }
 
-// message makes a message that differs from all others by a comment.
+// message returns a message that differs from all others by a comment.
 func (l *ledger) message() []byte {
 	return fmt.Appendf(bytes.Clone(l.base), "<!-- %d -->", l.next.Add(1))
 }
 
-// publish sends messages until one is not answered 202, and calls told with
-// the number of all 202s so far.
+// publish sends messages until one is not answered 202, and calls told with the
+// number of all 202s so far.
 func (l *ledger) publish(c *client.Client, told func(accepted int)) {
 	for {
 		message := l.message()
@@ -149,8 +149,8 @@ func (l *ledger) publish(c *client.Client, told func(accepted int)) {
 	}
 }
 
-// collect empties a mailbox once, or until an error. A copy that it sees again,
-// because its acknowledgement was cut off, is the same copy: the id says so.
+// collect empties a mailbox once, or until an error. A copy that appears again,
+// because its acknowledgement was cut off, is recognised by its id.
 func (l *ledger) collect(c *child, id string) error {
 	box, err := c.mailbox(id)
 	if err != nil {
@@ -177,7 +177,7 @@ func (l *ledger) collect(c *child, id string) error {
 	}
 }
 
-// check holds what a mailbox received against what was accepted: each accepted
+// check compares what a mailbox received with what was accepted: each accepted
 // message once, and no message twice, whatever its publisher was told.
 func (l *ledger) check(t *testing.T, mailbox string) (unanswered int) {
 	t.Helper()
@@ -247,7 +247,7 @@ func TestKillUnderLoad(t *testing.T) {
 	}
 }
 
-// subscribeBoth lets two mailboxes have a copy of everything.
+// subscribeBoth subscribes two mailboxes to everything.
 func subscribeBoth(t *testing.T, c *child) {
 	t.Helper()
 	for _, s := range []struct {
@@ -263,8 +263,8 @@ func subscribeBoth(t *testing.T, c *child) {
 	}
 }
 
-// hammer publishes and collects, and sends a signal after so many more 202s.
-// It returns how the process ended, once everybody has noticed.
+// hammer publishes and collects, and sends a signal after this many more 202s.
+// It returns how the process ended, after everybody has noticed.
 func (l *ledger) hammer(c *child, after int, s os.Signal) error {
 	c.t.Helper()
 	var publishing, collecting sync.WaitGroup
@@ -283,7 +283,7 @@ func (l *ledger) hammer(c *child, after int, s os.Signal) error {
 		for l.collect(c, leeds) == nil {
 		}
 	})
-	collecting.Go(func() { // nobody publishes any more: the server refuses
+	collecting.Go(func() { // nobody publishes any more, because the server refuses
 		publishing.Wait()
 		stop()
 	})
@@ -296,8 +296,8 @@ func (l *ledger) hammer(c *child, after int, s os.Signal) error {
 	return err
 }
 
-// TestDrain stops the server with SIGTERM under load: what it stored it has
-// answered, and it is gone within ten seconds.
+// TestDrain stops the server with SIGTERM under load. Everything it stored must
+// have been answered, and it must end within ten seconds.
 func TestDrain(t *testing.T) {
 	folder := t.TempDir()
 	l := newLedger(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))

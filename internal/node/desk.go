@@ -7,14 +7,14 @@ import (
 	"nems/internal/operator"
 )
 
-// desk does operators' work for callers with these roles.
+// desk returns a desk that does operators' work for callers with these roles.
 func (n *node) desk(roles ...operator.Role) operator.Desk {
 	return operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits()), Check: n.broker.Check, Organisations: n.directory,
 		Notices: n.notices, CursorKey: n.searchKey, Caller: operator.Caller{Roles: roles}}
 }
 
-// announce tells commands on this machine where the operators' door is, and
-// what opens it. Without an operations listener there is none.
+// announce records for commands on this machine the address of the operators'
+// API and its token. Without an operations listener there is none.
 func (n *node) announce() error {
 	for _, e := range n.endpoints {
 		if e.name == "operations" || e.name == "dev" {
@@ -24,7 +24,7 @@ func (n *node) announce() error {
 	return operator.EndAccess(n.Data, datafolder.IsPostgres(n.Database))
 }
 
-// local is the address by which this machine reaches the endpoint.
+// local returns the address by which this machine reaches the endpoint.
 func (e *endpoint) local() string {
 	host, port, err := net.SplitHostPort(e.socket.Addr().String())
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {

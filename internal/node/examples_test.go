@@ -23,8 +23,8 @@ func official(t testing.TB, name string) []byte {
 	return message
 }
 
-// taken are the official examples that are valid and publishable, with the
-// MESH workflow id that the page of their event gives.
+// taken are the official examples that are valid and publishable, with the MESH
+// workflow id that the page of their event gives.
 var taken = []struct{ file, code, workflow string }{
 	{"vaccinations-1-new.xml", "vaccinations-1", "VACCINATIONS_1"},
 	{"vaccinations-1-update.xml", "vaccinations-1", "VACCINATIONS_1"},
@@ -47,7 +47,7 @@ var taken = []struct{ file, code, workflow string }{
 }
 
 // TestOfficialExamplesArriveUnchanged publishes every official example that can
-// be published: the subscriber's copy is the file, byte for byte.
+// be published. The subscriber's copy must be the file, byte for byte.
 func TestOfficialExamplesArriveUnchanged(t *testing.T) {
 	s := nodetest.Boot(t)
 	ids := map[string]string{}
@@ -67,7 +67,7 @@ func TestOfficialExamplesArriveUnchanged(t *testing.T) {
 	})
 }
 
-// arrives publishes a message and looks at the one copy in Leeds' mailbox.
+// arrives publishes a message and checks the only copy in Leeds' mailbox.
 func arrives(t *testing.T, s *nodetest.Server, message []byte, workflow, partner string) {
 	t.Helper()
 	request := s.PublishRequest(message)
@@ -93,13 +93,13 @@ func arrives(t *testing.T, s *nodetest.Server, message []byte, workflow, partner
 	}
 }
 
-// demographic tells whether a publish is one that only the Spine may make.
+// demographic reports whether only the Spine may make a publish.
 func demographic(r *nodetest.Request) bool {
 	return strings.Contains(r.Header.Get("InteractionID"), ":pds-")
 }
 
-// TestOfficialExamplesThatAreWrong holds the examples that break STU3 or the
-// rules to the answers that the decisions have for them.
+// TestOfficialExamplesThatAreWrong publishes the examples that break STU3 or
+// the rules, and checks that the answers are those in the decisions.
 func TestOfficialExamplesThatAreWrong(t *testing.T) {
 	s := nodetest.Boot(t)
 	for _, e := range []struct {

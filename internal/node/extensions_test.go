@@ -18,8 +18,9 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// TestIdempotencyKey makes one copy of a message that is sent again with its
-// key, refuses the key for another message, and forgets it after a day.
+// TestIdempotencyKey checks that a message sent again with its key makes only
+// one copy, that the key is refused for another message, and that it is
+// forgotten after a day.
 func TestIdempotencyKey(t *testing.T) {
 	s := nodetest.Boot(t)
 	s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)
@@ -44,8 +45,8 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-// TestObservedProfile lets in what live clients are seen to send, and the
-// strict profile does not.
+// TestObservedProfile checks that requests as live clients are seen to send
+// them are accepted, and that the strict profile refuses them.
 func TestObservedProfile(t *testing.T) {
 	for profile, want := range map[string]int{"strict": 403, "observed": 202} {
 		s := nodetest.Boot(t, func(c *node.Config) { c.Profile = profile })
@@ -60,8 +61,8 @@ func TestObservedProfile(t *testing.T) {
 	}
 }
 
-// TestStrictLevel publishes an example of every event type, of our own making,
-// where every rule of the pages is enforced.
+// TestStrictLevel publishes an example message of this project for several
+// event types, while every rule of the pages is enforced.
 func TestStrictLevel(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.Level = "strict" })
 	for _, code := range []string{"vaccinations-1", "professional-contacts-1", "blood-spot-test-outcome-1", "newborn-hearing-1", "nipe-outcome-1"} {
@@ -73,7 +74,7 @@ func TestStrictLevel(t *testing.T) {
 	s.Publish(s.Spine(), nodetest.Message(t, "pds-birth-notification-1", "new", "9990000204"))
 }
 
-// TestBodyCutShort ends a request before its body is whole, by hand.
+// TestBodyCutShort ends a request before its body is complete, by hand.
 func TestBodyCutShort(t *testing.T) {
 	s := nodetest.Boot(t)
 	s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)

@@ -10,12 +10,12 @@ import (
 // readyWait is how long the store may take to show that it answers.
 const readyWait = 2 * time.Second
 
-// live says that the process serves requests. It looks at nothing else: who
-// restarts a node over it would not mend a database that is away.
+// live says that the process serves requests. It checks nothing else, because
+// restarting a node does not help when a database cannot be reached.
 func live(w http.ResponseWriter, _ *http.Request) { state(w, http.StatusOK, "ok") }
 
 // ready says whether the node can take work: its store answers and it is not
-// shutting down. Who spreads requests over nodes asks here.
+// shutting down. Load balancers use it.
 func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 	if n.draining.Load() {
 		state(w, http.StatusServiceUnavailable, "draining")
@@ -31,7 +31,7 @@ func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 	state(w, http.StatusOK, "ok", n.notices()...)
 }
 
-// state answers with a word and what else people should know.
+// state answers with a word and other notices for people.
 func state(w http.ResponseWriter, status int, word string, notices ...string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")

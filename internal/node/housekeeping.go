@@ -8,19 +8,18 @@ import (
 	"nems/internal/directory"
 )
 
-// task is a task of housekeeping. One of all nodes does it at a time, whichever
-// is alive.
+// task is a task of housekeeping. Any one of the nodes does it at a time.
 type task struct {
 	name  string
 	every time.Duration
 	do    func(ctx context.Context) error
 }
 
-// leastLease is how long a node at least stays in charge of a task, so that a
-// slow round is not begun again elsewhere.
+// leastLease is the shortest time for which a node stays in charge of a task,
+// so that a slow round is not begun again on another node.
 const leastLease = 10 * time.Second
 
-// housekeeping lists what the node sees to beside what its store does by itself.
+// housekeeping lists the node's tasks, in addition to what its store does by itself.
 func (n *node) housekeeping() []task {
 	all := []task{
 		// The life of messages is counted in days.
@@ -35,7 +34,7 @@ func (n *node) housekeeping() []task {
 }
 
 // repeat does a task regularly until the context ends. What one round could not
-// do, the next one does.
+// do is left to the next.
 func (n *node) repeat(ctx context.Context, t task) error {
 	tick := time.NewTicker(t.every)
 	defer tick.Stop()
@@ -64,14 +63,14 @@ func (n *node) retireMessages(ctx context.Context) error {
 	return err
 }
 
-// routeDeferred routes what was accepted while the patient directory was away.
+// routeDeferred routes what was accepted while the patient directory could not be reached.
 func (n *node) routeDeferred(ctx context.Context) error {
 	routed, err := n.broker.RouteDeferred(ctx)
 	if routed > 0 {
 		n.Log.Info("events that had waited for the patient directory were routed", "events", routed)
 	}
 	if errors.Is(err, directory.ErrAway) {
-		return nil // the metrics show what waits
+		return nil // the metrics show what is waiting
 	}
 	return err
 }

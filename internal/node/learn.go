@@ -7,8 +7,9 @@ import (
 	"nems/internal/broker"
 )
 
-// learner is the directory where it learns from the events of the Spine; nil
-// where patients are looked up elsewhere, or an operator has switched it off.
+// learner returns the directory if it learns from the events of the Spine. It
+// is nil if patients are looked up elsewhere, or if an operator has switched
+// learning off.
 func (n *node) learner() broker.Learner {
 	if n.PDS.URL != "" || n.Learning == "off" {
 		return nil
@@ -19,8 +20,8 @@ func (n *node) learner() broker.Learner {
 // learnEvery is how soon a node's directory knows what another node accepted.
 const learnEvery = time.Second
 
-// learn has this node's directory catch up with what was accepted anywhere, until
-// the context ends. What one round could not do, the next one does.
+// learn makes this node's directory follow what was accepted on any node, until
+// the context ends. What one round could not do is left to the next.
 func (n *node) learn(ctx context.Context) error {
 	if n.broker.Learner == nil {
 		return nil
@@ -37,8 +38,8 @@ func (n *node) learn(ctx context.Context) error {
 	}
 }
 
-// catchUp is called before the node answers too: what a crash kept from the
-// directory must not misroute the first publish.
+// catchUp is also called before the node answers: what the directory missed
+// because of a crash must not misroute the first publish.
 func (n *node) catchUp(ctx context.Context) {
 	if n.broker.Learner == nil {
 		return

@@ -16,14 +16,14 @@ import (
 )
 
 // follower is a server whose directory follows the events of the Spine, and what
-// its mailbox has heard.
+// its mailbox has received.
 type follower struct {
 	*testing.T
 	*nodetest.Server
 }
 
-// heard says, by their tags, which subscriptions got the message that is
-// published, in order; "" for nobody.
+// heard publishes a message and returns, by their tags and in order, the
+// subscriptions that received it; "" for none.
 func (f follower) heard(code string, message []byte) string {
 	f.Helper()
 	publisher := f.Spine()
@@ -34,7 +34,7 @@ func (f follower) heard(code string, message []byte) string {
 	return f.collected()
 }
 
-// collected says the same of what has come since.
+// collected returns the same for what has arrived since.
 func (f follower) collected() string {
 	f.Helper()
 	var tags []string
@@ -57,7 +57,7 @@ func (f follower) want(why, code string, message []byte, tags string) {
 
 const gp, address, record = "pds-change-of-gp-1", "pds-change-of-address-1", "pds-record-change-1"
 
-// databases are those that a service keeps its events in.
+// databases are the kinds of database in which a service keeps its events.
 var databases = map[string]func(*testing.T) string{
 	"sqlite":   func(*testing.T) string { return "" },
 	"postgres": func(t *testing.T) string { return pgtest.Shared(t).Database(t) },
@@ -68,12 +68,12 @@ var (
 	namedPractice = regexp.MustCompile(`<generalPractitioner>.*?</generalPractitioner>`)
 )
 
-// outdated makes a message one of another year.
+// outdated returns a message with the date of another year.
 func outdated(message []byte) []byte {
 	return lastUpdated.ReplaceAll(message, []byte(`<lastUpdated value="2020-01-01T00:00:00+00:00"/>`))
 }
 
-// nobody is the number of a patient whom the directory does not have.
+// nobody returns the number of a patient who is not in the directory.
 func nobody(t *testing.T) nhs.NHSNumber {
 	t.Helper()
 	n, err := nhs.ParseNHSNumber(nodetest.Nobody)
@@ -83,12 +83,13 @@ func nobody(t *testing.T) nhs.NHSNumber {
 	return n
 }
 
-// suspension takes the practice out of a change of GP.
+// suspension removes the practice from a change of GP.
 func suspension(message []byte) []byte { return namedPractice.ReplaceAll(message, nil) }
 
-// A mover, a change of practice, a suspension and a new name are each heard by
-// whom their pages name, though the directory knows nothing of them yet, and
-// what is published afterwards goes by what they said.
+// TestDirectoryFollowsTheSpine checks that a change of address, a change of
+// practice, a suspension and a new name each reach the subscribers that their
+// pages name, although the directory does not know the change yet, and that
+// later messages are routed by the new data.
 func TestDirectoryFollowsTheSpine(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestDirectoryFollowsTheSpine(t *testing.T) {
 			vaccinated := func() []byte { return nodetest.MessageAbout(t, "vaccinations-1", "new", jack) }
 			f.want("at first", "vaccinations-1", vaccinated(), "gp-B86056 home-15F jack")
 
-			jack.Postcode = "EX2 5SE" // from WF14 0BQ, says the message
+			jack.Postcode = "EX2 5SE" // from WF14 0BQ, according to the message
 			f.want("the mover", address, nodetest.MessageAbout(t, address, "new", jack), "gp-B86056 home-15N home-X2C4Y jack")
 			f.want("after the move", "vaccinations-1", vaccinated(), "gp-B86056 home-15N jack")
 
@@ -149,8 +150,9 @@ func TestDirectoryFollowsTheSpine(t *testing.T) {
 	}
 }
 
-// What a crash kept a directory from learning, it learns when it starts again;
-// and a directory that is new learns everything that is kept.
+// TestDirectoryCatchesUp checks that what a crash kept from a directory is
+// learnt at the next start, and that a new directory learns everything that is
+// kept.
 func TestDirectoryCatchesUp(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.Learning = "off" })
 	f := follower{t, s}
@@ -166,8 +168,9 @@ func TestDirectoryCatchesUp(t *testing.T) {
 	f.want("after the start", "vaccinations-1", vaccinated(), "new")
 }
 
-// A process that is killed once the event is on disk, before its directory knows,
-// knows it when it answers again.
+// TestDirectoryLearnsAfterACrash kills a process after the event is on disk and
+// before its directory knows it. When it answers again, its directory must know
+// it.
 func TestDirectoryLearnsAfterACrash(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {

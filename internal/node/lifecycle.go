@@ -12,8 +12,8 @@ import (
 	"nems/internal/store"
 )
 
-// eventTypes is the catalogue with the life cycles that operators have set
-// laid over it.
+// eventTypes is the catalogue together with the life cycles that operators have
+// set.
 type eventTypes struct {
 	base    *catalogue.Catalogue
 	read    func(ctx context.Context) ([]store.LifeCycle, error)
@@ -21,11 +21,11 @@ type eventTypes struct {
 	current atomic.Pointer[catalogue.Catalogue]
 }
 
-// now returns the event types as they are at the moment.
+// now returns the present event types.
 func (t *eventTypes) now() *catalogue.Catalogue { return t.current.Load() }
 
-// reserves tells whether copies of events come with a workflow id. Case does not
-// count: a receiver may not look at it.
+// reserves reports whether copies of events have a workflow id. The comparison
+// ignores case, because a receiver may ignore it too.
 func (n *node) reserves(workflow string) bool {
 	return slices.ContainsFunc(n.types.now().Types(), func(t *catalogue.EventType) bool { return strings.EqualFold(t.Workflow, workflow) })
 }
@@ -40,12 +40,12 @@ func (t *eventTypes) load(ctx context.Context) error {
 	for _, row := range rows {
 		life, err := operator.DecodeLifeCycle(row)
 		if err != nil {
-			// The event type keeps the state that its file gives.
+			// The event type keeps the state in its file.
 			t.log.Error("a stored life cycle cannot be read and is ignored", "event_type", row.Code, "error", err)
 			continue
 		}
 		if missing := life.Lacks(); len(missing) > 0 {
-			t.log.Warn("callers are told less than they should be of a deprecated event type: set its life cycle again with nems event-types set", "event_type", row.Code, "missing", missing)
+			t.log.Warn("callers are told less than they should be about a deprecated event type: set its life cycle again with nems event-types set", "event_type", row.Code, "missing", missing)
 		}
 		changed[row.Code] = life
 	}

@@ -13,9 +13,9 @@ import (
 	"nems/internal/store/sqlite"
 )
 
-// TestLifeCycleOfAnEarlierVersion: one that lacks what is needed to set it today
-// stays in force after an update. Callers are told what is known, the operator
-// what is missing.
+// TestLifeCycleOfAnEarlierVersion checks that a life cycle that lacks what is
+// required today stays in force after an update. Callers are told what is known,
+// and the operator what is missing.
 func TestLifeCycleOfAnEarlierVersion(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)

@@ -2,14 +2,14 @@ package node
 
 import "nems/internal/api"
 
-// The shares of one system in production. They are far above what systems in
-// use send; they end loops that went wild.
+// The limits for one system in production. They are far above what systems in
+// use send; they stop programs that are out of control.
 const (
 	defaultRate       = 1000 // requests a second
 	defaultConcurrent = 256
 )
 
-// limits are the shares that the configuration asks for.
+// limits returns the limits that the configuration sets.
 func (c *Config) limits() api.Limits {
 	l := api.Limits{Rate: c.RateLimit, Concurrent: c.ConcurrencyLimit}
 	if l.Rate == 0 && !c.Dev {

@@ -13,8 +13,8 @@ import (
 	"nems/internal/mtls"
 )
 
-// Limits of every listener. A request that trickles in slower than these is
-// dropped, so that slow connections cannot hold the service.
+// Limits of every listener. A request that arrives more slowly than these is
+// dropped, so that slow connections cannot block the service.
 const (
 	headerTimeout = 10 * time.Second
 	readTimeout   = 2 * time.Minute // a 100 MB upload needs some time
@@ -22,7 +22,7 @@ const (
 	maxHeader     = 32 << 10
 )
 
-// endpoint is one bound address and what answers there.
+// endpoint is one bound address and its server.
 type endpoint struct {
 	name   string
 	socket net.Listener
@@ -31,7 +31,7 @@ type endpoint struct {
 	tls    *mtls.Server // nil without TLS
 }
 
-// bind opens an address. It fails at once when the address cannot be had or
+// bind opens an address. It fails at once if the address is not available or
 // the certificate cannot be read.
 func bind(ctx context.Context, name string, l Listener, handler http.Handler, watch *mtls.Watch, memory mtls.Memory) (*endpoint, error) {
 	socket, err := net.Listen("tcp", l.Listen)
@@ -54,10 +54,10 @@ func bind(ctx context.Context, name string, l Listener, handler http.Handler, wa
 	return e, nil
 }
 
-// address is where the endpoint can be reached, port 0 resolved.
+// address returns where the endpoint can be reached, with port 0 resolved.
 func (e *endpoint) address() string { return e.scheme + "://" + e.socket.Addr().String() }
 
-// serve answers until the context ends, then lets requests under way finish,
+// serve answers until the context ends. Then it lets requests under way finish,
 // for at most drain, before it cuts them off.
 func (e *endpoint) serve(ctx context.Context, drain time.Duration) error {
 	done := make(chan error, 1)
@@ -78,13 +78,13 @@ func (e *endpoint) serve(ctx context.Context, drain time.Duration) error {
 	return nil
 }
 
-// files are what the TLS of the listener is made of.
+// files returns the files for the TLS of the listener.
 func (l Listener) files() mtls.Files {
 	return mtls.Files{Cert: l.Cert, Key: l.Key, ClientCA: l.ClientCA, ClientCRL: l.ClientCRL, ProxyName: l.ProxyName, ProxyHeader: l.ProxyHeader}
 }
 
 // listMemory remembers revocation lists in the database, which outlives the files,
-// the node and, with PostgreSQL, its machine.
+// the node and, with PostgreSQL, the machine.
 func (n *node) listMemory() mtls.Memory {
 	if !n.AcceptOlderCRL {
 		return n.db
@@ -94,7 +94,7 @@ func (n *node) listMemory() mtls.Memory {
 	return forgetful{n.db}
 }
 
-// forgetful remembers nothing of before this start, so that the node takes up
+// forgetful remembers nothing from before this start, so that the node accepts
 // whatever lists there are.
 type forgetful struct{ mtls.Memory }
 

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// localOnly keeps the development world to this machine where it listens on a
-// loopback address: a page on the web could reach it by a name of its own that
-// leads there (DNS rebinding). Who listens elsewhere, or names a proxy in front,
-// does so on purpose; the former is warned.
+// localOnly limits the development world to this machine if it listens on a
+// loopback address. Otherwise a web page could reach it by a name of its own
+// that resolves to that address (DNS rebinding). Listening on another address,
+// or naming a proxy, is taken as intended; the former is logged as a warning.
 func (n *node) localOnly(address net.Addr, next http.Handler) http.Handler {
 	tcp, ok := address.(*net.TCPAddr)
 	if n.PublicURL != "" || n.ForwardedFrom != "" {
-		return next // a proxy stands in front of it on purpose
+		return next // a proxy in front of it is intended
 	}
 	if !ok || !tcp.IP.IsLoopback() {
 		n.Log.Warn("THE DEVELOPMENT WORLD ANSWERS EVERYBODY WHO CAN REACH IT: its tokens are unsigned and its passwords are known; never give it real patients", "address", address.String())
@@ -29,7 +29,7 @@ func (n *node) localOnly(address net.Addr, next http.Handler) http.Handler {
 	})
 }
 
-// isLocalHost tells whether a Host header names this machine to itself.
+// isLocalHost reports whether a Host header names this machine as it names itself.
 func isLocalHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

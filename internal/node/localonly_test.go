@@ -9,8 +9,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// The development world answers this machine alone, unless it listens elsewhere
-// on purpose.
+// TestDevelopmentWorldIsLocal checks that the development world only answers
+// this machine, unless it is intended to listen elsewhere.
 func TestDevelopmentWorldIsLocal(t *testing.T) {
 	local := nodetest.Boot(t)
 	wide := nodetest.Boot(t, func(c *node.Config) { c.Listen = "0.0.0.0:0" })

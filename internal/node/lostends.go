@@ -15,14 +15,14 @@ import (
 	"nems/internal/datafolder"
 )
 
-// ledger is a database, as far as it can be held against a file of checkpoints.
+// ledger is the part of a database that can be compared with a file of checkpoints.
 type ledger interface {
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Witness(ctx context.Context, name string) ([]byte, error)
 }
 
-// lostError: the database or the file of its checkpoints ends before the other
-// says. Acknowledged events may be gone.
+// lostError says that the database or the file of its checkpoints ends before
+// the other shows. Acknowledged events may be gone.
 type lostError struct {
 	what  string
 	hint  string    // what to look for
@@ -31,11 +31,12 @@ type lostError struct {
 }
 
 func (e *lostError) Error() string {
-	return e.what + ". " + e.hint + "; to go on without what is lost, start once with --accept-lost-tail, which the audit records"
+	return e.what + ". " + e.hint + "; to continue without what is lost, start once with --accept-lost-tail, which the audit records"
 }
 
-// lostEnds says what a database lacks of what its last checkpoint names, or the
-// file of checkpoints of what the database has witnessed; nil when all is there.
+// lostEnds returns what a database lacks compared with its last checkpoint, or
+// what the file of checkpoints lacks compared with what the database has
+// witnessed. It returns nil when nothing is missing.
 func lostEnds(ctx context.Context, l ledger, witness string, last audit.Checkpoint) (*lostError, error) {
 	heads, err := l.Heads(ctx)
 	if err != nil {
@@ -43,9 +44,9 @@ func lostEnds(ctx context.Context, l ledger, witness string, last audit.Checkpoi
 	}
 	if lost := last.Lost(heads); len(lost) > 0 {
 		return &lostError{
-			what: fmt.Sprintf("the database ends before its last checkpoint, of %s: it lacks link %d of chain %d and whatever was committed with it",
+			what: fmt.Sprintf("the database ends before its last checkpoint, of %s: it lacks link %d of chain %d and everything committed with it",
 				last.At.UTC().Format(time.RFC3339), lost[0].Seq, lost[0].Chain),
-			hint:  "An older copy was put in its place, or the disk lost what it had confirmed. Look for the right database",
+			hint:  "It was replaced by an older copy, or the disk lost what it had confirmed. Look for the right database",
 			since: last.At, links: len(lost),
 		}, nil
 	}
@@ -63,7 +64,7 @@ func lostEnds(ctx context.Context, l ledger, witness string, last audit.Checkpoi
 	return &lostError{
 		what: fmt.Sprintf("the file of the audit's checkpoints lacks checkpoint %d, of %s, which the database has witnessed",
 			seen.Number, seen.At.UTC().Format(time.RFC3339)),
-		hint:  "The file was emptied, cut off, removed or replaced, and what was cut off the database would not show. Put the file back",
+		hint:  "The file was emptied, cut off, removed or replaced, so a loss at the end of the database could not be noticed. Put the file back",
 		since: seen.At,
 	}, nil
 }
@@ -80,8 +81,8 @@ func witnessed(c audit.Checkpoint) []byte {
 	return value
 }
 
-// lackedBy tells whether a file whose last checkpoint this is does not reach as
-// far. Within a series numbers grow whatever the clock does.
+// lackedBy reports whether a file with this last checkpoint ends before s.
+// Within a series the numbers grow whatever the clock does.
 func (s seenCheckpoint) lackedBy(last audit.Checkpoint) bool {
 	if last.Place.Series == s.Series {
 		return last.Place.Number < s.Number
@@ -89,9 +90,9 @@ func (s seenCheckpoint) lackedBy(last audit.Checkpoint) bool {
 	return last.At.Before(s.At)
 }
 
-// witness is what a database calls the checkpoints that this node signs with a
-// key: those of a new key begin anew. The nodes of a shared database have a file
-// each.
+// witness returns the database's name for the checkpoints that this node signs
+// with a key; those of a new key begin again. The nodes of a shared database
+// each have their own file.
 func (c *Config) witness(key ed25519.PublicKey) string {
 	name := fmt.Sprintf("checkpoints %x", sha256.Sum256(key))
 	if !datafolder.IsPostgres(c.Database) {

@@ -26,8 +26,9 @@ func (p *production) signed(size int) {
 	})
 }
 
-// A database whose checkpoints were taken away is refused as one that has lost its
-// end is: with the checkpoints goes whatever could tell.
+// TestLostCheckpointsAreNoticed checks that a database whose checkpoints were
+// removed is refused like one that has lost its end, because without the
+// checkpoints a lost end cannot be noticed.
 func TestLostCheckpointsAreNoticed(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -75,7 +76,7 @@ func TestLostCheckpointsAreNoticed(t *testing.T) {
 	p.Run()
 	p.Stop()
 
-	// Those of a new key begin anew.
+	// The checkpoints of a new key begin again.
 	p.Config.AuditKey = p.path("new.key")
 	if err := operator.MakeAuditKey(p.Config.AuditKey); err != nil {
 		t.Fatal(err)
@@ -87,7 +88,7 @@ func TestLostCheckpointsAreNoticed(t *testing.T) {
 	p.Stop()
 }
 
-// A service that has run without a key may be given one.
+// TestFirstKeyOfAnOldDatabase checks that a service that has run without a key may get one.
 func TestFirstKeyOfAnOldDatabase(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t, func(c *node.Config) { c.AuditKey = "" })
@@ -98,8 +99,9 @@ func TestFirstKeyOfAnOldDatabase(t *testing.T) {
 	p.Stop()
 }
 
-// A database that ends before its last checkpoint is not served as if nothing had
-// happened; an operator who put it back on purpose says so.
+// TestLostTailIsNoticed checks that a database that ends before its last
+// checkpoint is refused, unless an operator confirms that it was put back on
+// purpose.
 func TestLostTailIsNoticed(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)

@@ -14,8 +14,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// created is what a subscriber gets as Location who asks under a Host, with
-// further headers. Every subscription has a tag of its own.
+// created creates a subscription with a tag of its own, and returns the
+// Location that the subscriber gets for a Host and other headers.
 func created(t *testing.T, s *nodetest.Server, tag, host string, header map[string]string) string {
 	t.Helper()
 	r := s.SubscribeRequest(nodetest.SubscriptionXML(about(nodetest.Jack)+vaccinations+"&tag="+tag, leeds, "RR8"))
@@ -38,15 +38,15 @@ func created(t *testing.T, s *nodetest.Server, tag, host string, header map[stri
 	return answer.Header.Get("Location")
 }
 
-// TestAddressIsTheCallers: a service on all addresses never says so; it answers
-// with the address that was used, and believes in others only from a proxy that
-// was configured.
+// TestAddressIsTheCallers checks that a service that listens on all addresses
+// never gives that address. It answers with the address that was used, and
+// believes another one only from a configured proxy.
 func TestAddressIsTheCallers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change    func(*node.Config)
 		host      string
-		forwarded string // base of what comes where a proxy says https://public.example.nhs.uk
+		forwarded string // base of the Location when a proxy says https://public.example.nhs.uk
 	}{
 		"nobody is believed": {func(*node.Config) {}, "", ""},
 		"this machine is":    {func(c *node.Config) { c.ForwardedFrom = "127.0.0.0/8, ::1" }, "", "https://public.example.nhs.uk"},
@@ -89,7 +89,7 @@ func TestAddressIsTheCallers(t *testing.T) {
 	}
 }
 
-// TestProxyTellsTheAddress: one that is known by its certificate is believed.
+// TestProxyTellsTheAddress checks that a proxy known by its certificate is believed.
 func TestProxyTellsTheAddress(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t, func(c *node.Config) { c.FHIR.ProxyName, c.PublicURL = proxyName, "" })
@@ -107,7 +107,7 @@ func TestProxyTellsTheAddress(t *testing.T) {
 }
 
 // TestViews asks the real program for every form of an answer: a summary in JSON
-// for people, a count, values of which any may fit.
+// for people, a count, and alternative values in a search.
 func TestViews(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)
@@ -147,8 +147,8 @@ func TestTrailingSlashOfAMailbox(t *testing.T) {
 	}
 }
 
-// TestContactsOfPeople: who has a mailbox for events may leave a telephone number
-// beside the organisation.
+// TestContactsOfPeople checks that a telephone number may be given in addition to
+// the organisation.
 func TestContactsOfPeople(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)

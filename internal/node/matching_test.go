@@ -16,11 +16,11 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// boxes are the mailboxes that situations speak of.
+// boxes are the mailboxes that the situations use.
 var boxes = []string{leeds, national, national2}
 
-// TestSituations looks at each situation in a world of its own: every mailbox
-// holds what is expected and nothing else.
+// TestSituations tests each situation in a world of its own: every mailbox must
+// hold exactly what is expected.
 func TestSituations(t *testing.T) {
 	for n, situation := range situations {
 		t.Run(situation.name, func(t *testing.T) {
@@ -32,9 +32,9 @@ func TestSituations(t *testing.T) {
 	}
 }
 
-// TestSituationsTogether plays all of them in one world: first everybody
-// subscribes, then one message after the other comes in. Tags tell the
-// situations apart.
+// TestSituationsTogether tests all situations in one world: first all
+// subscriptions are made, then the messages are published one after the other.
+// Tags distinguish the situations.
 func TestSituationsTogether(t *testing.T) {
 	s := nodetest.Boot(t)
 	var all []*play
@@ -87,7 +87,7 @@ func (st situation) prepare(t *testing.T, s *nodetest.Server, n int) *play {
 	return p
 }
 
-// compose makes the message.
+// compose returns the message of the situation.
 func (st situation) compose(t *testing.T) []byte {
 	t.Helper()
 	if st.message != nil {
@@ -103,8 +103,8 @@ func (st situation) compose(t *testing.T) []byte {
 	return nodetest.Message(t, code, kind, st.about)
 }
 
-// publish deletes what the situation deletes, waits for its moment and
-// publishes its message.
+// publish deletes the situation's deleted subscriptions, sets the clock to its
+// moment and publishes its message.
 func (p *play) publish(t *testing.T) {
 	t.Helper()
 	for _, unsubscribe := range p.deleted {
@@ -122,8 +122,9 @@ func (p *play) publish(t *testing.T) {
 	}
 }
 
-// compare empties the mailboxes and holds their copies against what is wanted:
-// all of them alone in the world, only its own tags among others.
+// compare empties the mailboxes and compares their copies with what is wanted.
+// A situation that is alone in its world is compared with all of them; among
+// others, only its own tags are compared.
 func (p *play) compare(t *testing.T, alone bool) {
 	t.Helper()
 	for _, box := range boxes {
@@ -146,7 +147,7 @@ func (p *play) compare(t *testing.T, alone bool) {
 	}
 }
 
-// partners are the `id|tag` pairs for tags with blanks between them, sorted.
+// partners returns the `id|tag` pairs for tags separated by blanks, sorted.
 func (p *play) partners(tags string) []string {
 	var pairs []string
 	for _, tag := range strings.Fields(tags) {
@@ -158,8 +159,8 @@ func (p *play) partners(tags string) []string {
 	return pairs
 }
 
-// own takes a partner id apart, sorted; of the pairs of others nothing remains
-// unless the situation is alone.
+// own returns the pairs of a partner id, sorted. Pairs of other situations are
+// left out unless the situation is alone.
 func (p *play) own(partner string, alone bool) []string {
 	var pairs []string
 	for pair := range strings.SplitSeq(partner, "~~~") {
@@ -173,7 +174,7 @@ func (p *play) own(partner string, alone bool) []string {
 
 var oldPostcode = regexp.MustCompile(`(?s)(<use value="old"/>.*?<postalCode value=")[^"]*`)
 
-// changeOfAddress makes a change of address away from a postcode.
+// changeOfAddress returns a change of address away from a postcode.
 func changeOfAddress(t testing.TB, number, from string) []byte {
 	t.Helper()
 	message := nodetest.Message(t, "pds-change-of-address-1", "new", number)
@@ -188,8 +189,8 @@ var (
 	identifier    = regexp.MustCompile(`(?s)<identifier>.*?</identifier>`)
 )
 
-// birthWithoutMother makes a birth of Baby FARROW, whose mother's number nobody
-// knows: neither the routing demographics nor her Patient resource have it.
+// birthWithoutMother returns a birth of Baby FARROW without the mother's
+// number: neither the routing demographics nor her Patient resource have it.
 func birthWithoutMother(t testing.TB) []byte {
 	t.Helper()
 	const mother = "9990000204"
@@ -207,8 +208,9 @@ func birthWithoutMother(t testing.TB) []byte {
 	return message
 }
 
-// TestUnknownPatientsAccepted matches an event of somebody whom the directory
-// does not have on what the message carries, where the operator allows it.
+// TestUnknownPatientsAccepted checks that, if the operator allows it, an event
+// about a patient who is not in the directory is matched on what the message
+// contains.
 func TestUnknownPatientsAccepted(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.UnknownPatients = "accept" })
 	stranger := nodetest.Patient(t, nodetest.Jack)
@@ -224,7 +226,7 @@ func TestUnknownPatientsAccepted(t *testing.T) {
 	}
 }
 
-// TestManualActivation keeps a subscription from matching until it is approved.
+// TestManualActivation checks that a subscription does not match until it is approved.
 func TestManualActivation(t *testing.T) {
 	s := nodetest.Boot(t, func(c *node.Config) { c.Activation = "manual" })
 	id := s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)

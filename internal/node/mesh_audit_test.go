@@ -17,7 +17,7 @@ import (
 
 const aboutJack = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|" + nodetest.Jack + "&MessageHeader.event=vaccinations-1"
 
-// find returns what the operator's audit has of a filter.
+// find returns the entries of the audit that a filter selects.
 func (p *production) find(f operator.Filter) (found []operator.Record) {
 	p.t.Helper()
 	for r, err := range operator.Each(context.Background(), p.operator, operator.SearchAudit, operator.Matching(f)) {
@@ -29,7 +29,7 @@ func (p *production) find(f operator.Filter) (found []operator.Record) {
 	return found
 }
 
-// leedsInbox is Leeds' mailbox as a holder of a certificate reaches it.
+// leedsInbox returns Leeds' mailbox, accessed with a certificate.
 func (p *production) leedsInbox(certificate string) *client.Mailbox {
 	p.t.Helper()
 	box, err := client.NewMailbox(client.MailboxConfig{
@@ -41,8 +41,8 @@ func (p *production) leedsInbox(certificate string) *client.Mailbox {
 	return box
 }
 
-// lister asks for Leeds' inbox with a token, over one connection of the holder of
-// Leeds' certificate, and returns the status.
+// lister returns a function that asks for Leeds' inbox with a token and returns
+// the status. It uses one connection with Leeds' certificate.
 func (p *production) lister() func(token string) int {
 	caller := p.caller(p.client(leedsName))
 	return func(token string) int {
@@ -69,8 +69,8 @@ func (p *production) list(caller *http.Client, token string) int {
 	return answer.StatusCode
 }
 
-// TestWhoSawWhat asks the audit who has had a message about a patient in hand,
-// and who was turned away from a mailbox.
+// TestWhoSawWhat asks the audit who has received a message about a patient, and
+// who was refused access to a mailbox.
 func TestWhoSawWhat(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -118,7 +118,8 @@ func TestWhoSawWhat(t *testing.T) {
 	})
 }
 
-// TestRefusedTokensDoNotFloodTheAudit: guesses are counted, as other refusals.
+// TestRefusedTokensDoNotFloodTheAudit checks that guesses at a token are counted like other
+// refusals.
 func TestRefusedTokensDoNotFloodTheAudit(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -130,7 +131,7 @@ func TestRefusedTokensDoNotFloodTheAudit(t *testing.T) {
 		}
 	}
 	p.eventually("each guess is recorded or counted", func() bool {
-		p.Clock.Set(p.Clock.Now().Add(2 * time.Second)) // the second of the guesses ends
+		p.Clock.Set(p.Clock.Now().Add(2 * time.Second)) // the second in which the guesses are counted ends
 		entries, told := 0, 0
 		for _, r := range p.find(operator.Filter{Action: "list", Outcome: "Invalid Authentication Token"}) {
 			entries, told = entries+1, told+max(r.Count, 1)

@@ -11,15 +11,15 @@ import (
 	"nems/internal/store"
 )
 
-// metrics counts what the node does. Labels come from closed sets only:
-// actions, Spine codes, statuses; never anything about a patient.
+// metrics counts what the node does. Labels come only from closed sets
+// (actions, Spine codes, statuses), never from anything about a patient.
 type metrics struct {
 	registry    *prometheus.Registry
 	answers     *prometheus.CounterVec
 	meshRefused *prometheus.CounterVec
 }
 
-// newMetrics registers the node's own figures beside those of the process.
+// newMetrics registers the node's own metrics and those of the process.
 func newMetrics(stats func() store.CommitterStats) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
@@ -27,7 +27,7 @@ func newMetrics(stats func() store.CommitterStats) *metrics {
 			Name: "nems_answers_total", Help: "Answers of the FHIR API by action, Spine code (empty: success) and HTTP status.",
 		}, []string{"action", "code", "status"}),
 		meshRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "nems_mesh_refused_total", Help: "MESH callers who were turned away for their token, for the number of their requests or for being slow, by reason.",
+			Name: "nems_mesh_refused_total", Help: "MESH callers that were turned away for their token, for the number of their requests or for being slow, by reason.",
 		}, []string{"reason"}),
 	}
 	m.registry.MustRegister(m.answers, m.meshRefused, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -49,8 +49,8 @@ func (m *metrics) answered(action, code string, status int) {
 	m.answers.WithLabelValues(action, code, strconv.Itoa(status)).Inc()
 }
 
-// handler serves the figures in the Prometheus text format: those that can be
-// had, also while the store does not answer.
+// handler serves the metrics in the Prometheus text format. While the store
+// does not answer, it serves those that are available.
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }

@@ -36,26 +36,26 @@ import (
 	"nems/internal/store"
 )
 
-// Environment is what a node takes from the process around it.
+// Environment is what a node takes from the process that runs it.
 type Environment struct {
 	Log *slog.Logger // nil means none
 	// Now is the business clock; nil means time.Now.
 	Now func() time.Time
-	// Steady tells how much time has passed since some moment, whatever Now is set
-	// to; nil means the machine's monotonic clock.
+	// Steady returns how much time has passed since some fixed moment, whatever
+	// Now is set to; nil means the machine's monotonic clock.
 	Steady func() time.Duration
-	// Ready is told the address of the first listener once everything
+	// Ready is called with the address of the first listener when everything
 	// answers; nil when nobody waits.
 	Ready func(url string)
 }
 
-// node is a NEMS put together, before it runs.
+// node is a complete NEMS, before it runs.
 type node struct {
 	Config
 	Environment
 	db        database.Store
 	directory database.Directory
-	patients  directory.Patients // in the directory, or at PDS: then endPDS is set
+	patients  directory.Patients // the directory or PDS; if it is PDS, endPDS is set
 	endPDS    func()
 	broker    *broker.Broker
 	systems   *systems
@@ -70,20 +70,20 @@ type node struct {
 	endpoints []*endpoint
 	draining  atomic.Bool
 	recounted time.Time // of quotas: the last recount
-	searchKey []byte    // shared by all nodes; nil where there is one
-	owner     string    // tells this run of the node from all others
-	// courier carries deliveries to the remote MESH through meshClient; both nil
-	// when there is none.
+	searchKey []byte    // shared by all nodes; nil if there is only one
+	owner     string    // distinguishes this run of the node from all others
+	// courier carries deliveries to the remote MESH through meshClient; both are
+	// nil when there is none.
 	courier    *courier.Courier
 	meshClient *mesh.Client
-	// checkpoints signs the audit's ends; nil where no key is set.
+	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
 }
 
-// Run serves until the context ends, then drains: listeners stop taking
+// Run serves until the context ends. Then it drains: listeners stop taking
 // requests, those under way finish, and what was accepted is committed. It
-// returns once everything that it started has ended.
+// returns when everything that it started has ended.
 func Run(ctx context.Context, c Config, env Environment) error {
 	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
 		return err
@@ -104,7 +104,7 @@ func Run(ctx context.Context, c Config, env Environment) error {
 	if err := n.open(ctx); err != nil {
 		return err
 	}
-	// The store outlives the listeners: requests under way still commit.
+	// The store outlives the listeners, because requests under way still commit.
 	storing, stopStore := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopStore()
 	stored := make(chan error, 1)
@@ -271,13 +271,13 @@ func (n *node) bind(ctx context.Context) error {
 	return nil
 }
 
-// everything is the one handler of the dev world.
+// everything returns the single handler of the dev world.
 func (n *node) everything() http.Handler {
 	fhir, rest := n.fhirAPI(), http.NewServeMux()
 	n.operations(rest)
-	rest.Handle("/", fhir) // which says that there is no such path
-	// Not one mux for all: it would redirect paths that are not clean before
-	// the FHIR and MESH sides can answer in their own forms.
+	rest.Handle("/", fhir) // which answers that there is no such path
+	// Not one mux for all, because it would redirect paths that are not clean
+	// before the FHIR and MESH handlers can answer in their own forms.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
 		case strings.HasPrefix(p, "/STU3/"):
@@ -294,7 +294,7 @@ func (n *node) everything() http.Handler {
 	})
 }
 
-// fhirAPI wires door and API.
+// fhirAPI wires the door and the API.
 func (n *node) fhirAPI() http.Handler {
 	profile := spine.Strict
 	if n.Profile == "observed" {
@@ -315,7 +315,7 @@ func (n *node) addresses() addresses {
 	return addresses{public: strings.TrimSuffix(n.PublicURL, "/"), proxies: proxies, known: mtls.ViaProxy}
 }
 
-// newBroker wires the heart.
+// newBroker wires the broker.
 func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
 		Journal: n.db, Mailboxes: n.db, Events: n.db, Catalogue: n.types.now,
@@ -343,17 +343,17 @@ func (n *node) mailboxes() *mailbox.Server {
 	return mailbox.New(c)
 }
 
-// meshTurnedAway shows operators who was turned away by the MESH server.
+// meshTurnedAway reports to operators the callers that the MESH server turned away.
 func (n *node) meshTurnedAway(r *http.Request, box string, why mailbox.Reason) {
 	n.metrics.meshRefused.WithLabelValues(string(why)).Inc()
 	n.away.note(refusal{what: "a MESH caller was turned away", listener: "mesh", peer: host(r.RemoteAddr),
 		certificate: n.systems.certificate(r), mailbox: box, reason: string(why)})
 }
 
-// operations adds health, metrics, the operators' door and the console.
+// operations adds health, metrics, the operators' API and the console.
 func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health", n.ready)
-	mux.Handle("GET /health/{$}", http.RedirectHandler("/health", http.StatusTemporaryRedirect)) // as the MESH sandbox
+	mux.Handle("GET /health/{$}", http.RedirectHandler("/health", http.StatusTemporaryRedirect)) // as in the MESH sandbox
 	mux.HandleFunc("GET /health/ready", n.ready)
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())

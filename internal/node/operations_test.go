@@ -86,7 +86,7 @@ func (p *production) registerKey(asid nhs.ASID) {
 	p.key = key
 }
 
-// signedPublish is a publish of the publisher with a signed token.
+// signedPublish returns a publish of the publisher with a signed token.
 func (p *production) signedPublish() *nodetest.Request {
 	p.t.Helper()
 	signed, err := spine.Sign(p.Token(nodetest.PublisherID, "A83627", jwt.ScopePublish), p.key, "")
@@ -96,7 +96,7 @@ func (p *production) signedPublish() *nodetest.Request {
 	return p.PublishRequest(nodetest.Message(p.t, "vaccinations-1", "new", nodetest.Jack)).Set("Authorization", "Bearer "+signed)
 }
 
-// TestSignedTokens lets a system in by its key, with its own certificate only.
+// TestSignedTokens checks that a system is admitted by its key, but only with its own certificate.
 func TestSignedTokens(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -109,8 +109,8 @@ func TestSignedTokens(t *testing.T) {
 	}
 }
 
-// TestLifeCyclesAreFollowed moves an event type through its life cycle while
-// it is published.
+// TestLifeCyclesAreFollowed moves an event type through its life cycle while it
+// is published.
 func TestLifeCyclesAreFollowed(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -143,8 +143,8 @@ func TestLifeCyclesAreFollowed(t *testing.T) {
 	}
 }
 
-// TestOperatorsShowTheirToken calls the operators' door without it, and looks
-// for it where it must not be.
+// TestOperatorsShowTheirToken calls the operators' API without the token, and
+// looks for the token in places where it must not be.
 func TestOperatorsShowTheirToken(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -171,8 +171,8 @@ func TestOperatorsShowTheirToken(t *testing.T) {
 	}
 }
 
-// TestProxyHandsOverCertificates believes the header of the named proxy, and
-// of nobody else.
+// TestProxyHandsOverCertificates checks that only the header of the named proxy
+// is believed.
 func TestProxyHandsOverCertificates(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t, func(c *node.Config) { c.FHIR.ProxyName = proxyName })
@@ -211,7 +211,7 @@ func TestProxyHandsOverCertificates(t *testing.T) {
 		})
 	}
 	p.HTTP = p.caller(proxy)
-	// The strict token of a registered key does not stand in for a certificate.
+	// A valid token of a registered key does not replace a certificate.
 	p.registerKey(nodetest.PublisherID)
 	p.eventually("a signed token alone is refused", func() bool {
 		a := p.Send(p.signedPublish())
@@ -224,7 +224,7 @@ func TestProxyHandsOverCertificates(t *testing.T) {
 	r := p.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)).Set("Client-Cert", rfc9440(publisher))
 	p.eventually("a revoked one is refused", func() bool { return p.Send(r).Status == 400 })
 
-	// Both sides learn why.
+	// Both sides learn the reason.
 	for reason, headers := range map[string][]string{
 		"revoked": {rfc9440(publisher)}, "unknown issuer": {rfc9440(stranger)}, "malformed": {":AAAA:"}, "given more than once": {rfc9440(leeds), rfc9440(leeds)},
 	} {
@@ -244,8 +244,8 @@ func TestProxyHandsOverCertificates(t *testing.T) {
 	}
 }
 
-// TestHandshakesAndCertificatesAreShown turns callers away, renews files and
-// breaks them: operators see all of it.
+// TestHandshakesAndCertificatesAreShown causes refusals, renews files and
+// breaks them, and checks that operators see all of it.
 func TestHandshakesAndCertificatesAreShown(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -267,7 +267,7 @@ func TestHandshakesAndCertificatesAreShown(t *testing.T) {
 	p.revoke(revoked)
 	for reason, pair := range map[string]*certs.Pair{"no certificate": nil, "unknown issuer": &stranger, "expired": &expired, "revoked": &revoked} {
 		transport := p.transport(pair)
-		if pair != nil { // also where the server says that it does not know the issuer
+		if pair != nil { // even if the server says that it does not know the issuer
 			c := pair.TLS()
 			transport.TLSClientConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
 		}
@@ -283,7 +283,7 @@ func TestHandshakesAndCertificatesAreShown(t *testing.T) {
 	shows(`nems_certificate_reloads_total{file="own",listener="fhir",outcome="refused"}`)
 }
 
-// TestHeaderOfAProxyIsIgnored sends it where no proxy is configured.
+// TestHeaderOfAProxyIsIgnored sends the header to a listener without a configured proxy.
 func TestHeaderOfAProxyIsIgnored(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)

@@ -27,8 +27,8 @@ import (
 	"nems/internal/store"
 )
 
-// lossy is a MESH behind a bad line: a tenth of its replies get lost, half of
-// them before the call was made, half after it was.
+// lossy is a MESH with a bad connection: a tenth of its replies get lost, half
+// of them before the call was made, half after it.
 type lossy struct {
 	mesh http.Handler
 	// forgetful: it no longer tracks by local id, as MESH has announced.
@@ -37,7 +37,7 @@ type lossy struct {
 	mu      sync.Mutex
 	dice    *rand.Rand
 	undone  int // sends lost before they were made
-	unheard int // sends made, whose reply got lost
+	unheard int // sends made whose reply got lost
 	asked   int // trackings by local id
 }
 
@@ -58,7 +58,7 @@ func newLossy(t *testing.T, behind string, forgetful bool) (*lossy, string) {
 	return l, server.URL
 }
 
-// fate of a call: whether it is made, and whether its reply arrives.
+// fate decides about a call: whether it is made, and whether its reply arrives.
 func (l *lossy) fate(send, tracking bool) (made, heard bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,7 +139,7 @@ func (p *pair) deskOf(s *nodetest.Server) *operator.Client {
 	return &operator.Client{Access: access, User: "tester", HTTP: s.HTTP}
 }
 
-// publish sends that many messages, several at a time, and returns them.
+// publish sends this many messages, several at a time, and returns them.
 func (p *pair) publish(events int) [][]byte {
 	p.t.Helper()
 	jack, all := nodetest.Patient(p.t, nodetest.Jack), make([][]byte, events)
@@ -173,8 +173,8 @@ func (p *pair) in(state store.State, most int) (n int) {
 	return n
 }
 
-// deliver waits until nothing waits. Pauses pass twenty times as fast; a claim
-// is still long enough for the slowest call.
+// deliver waits until no delivery waits. The clock runs twenty times as fast,
+// and a claim is still long enough for the slowest call.
 func (p *pair) deliver(within time.Duration) {
 	p.t.Helper()
 	tick, until := time.NewTicker(20*time.Millisecond), time.Now().Add(within)
@@ -206,7 +206,7 @@ func (p *pair) arrived() [][]client.Copy {
 	return all
 }
 
-// collect downloads what a mailbox lists: all there is, if it is less than a page.
+// collect downloads what a mailbox lists: everything, if it is less than a page.
 func collect(box *client.Mailbox) (copies []client.Copy, err error) {
 	ids, err := box.List(context.Background())
 	if len(ids) >= 500 {
@@ -222,9 +222,9 @@ func collect(box *client.Mailbox) (copies []client.Copy, err error) {
 	return copies, err
 }
 
-// tally compares what arrived in one box with what was published: how many
-// messages are missing, how many copies are repeats, and how many of these do
-// not bear the local id of the first.
+// tally compares what arrived in one box with what was published. It returns
+// how many messages are missing, how many copies are repeats, and how many of
+// these do not have the local id of the first.
 func tally(published [][]byte, copies []client.Copy) (missing, repeats, strange int) {
 	localID, known := map[string]string{}, map[string]bool{}
 	for _, m := range published {
@@ -233,7 +233,7 @@ func tally(published [][]byte, copies []client.Copy) (missing, repeats, strange 
 	for _, c := range copies {
 		first, repeated := localID[string(c.Body)]
 		switch {
-		case !known[string(c.Body)]: // altered on the way
+		case !known[string(c.Body)]: // changed on the way
 			strange++
 		case !repeated:
 			localID[string(c.Body)] = c.LocalID
@@ -246,17 +246,17 @@ func tally(published [][]byte, copies []client.Copy) (missing, repeats, strange 
 	return len(published) - len(localID), repeats, strange
 }
 
-// raceEnabled tells whether the race detector is on, with which a store in pure
-// Go is many times slower.
+// raceEnabled reports whether the race detector is on, which makes a store in
+// pure Go many times slower.
 func raceEnabled() bool {
 	info, _ := debug.ReadBuildInfo()
 	return info != nil && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // TestPairOnABadLine delivers through another NEMS as the MESH while a tenth of
-// its replies get lost: no copy is missing, every one is what was published,
-// and none is repeated but those whose reply was lost and that the MESH could
-// not be asked about, under the same local id.
+// its replies get lost. No copy may be missing or changed. A copy may be
+// repeated only if its reply was lost and the MESH could not be asked about it,
+// and then with the same local id.
 func TestPairOnABadLine(t *testing.T) {
 	boxes, events := 25, 80
 	if testing.Short() || raceEnabled() {
@@ -284,7 +284,7 @@ func TestPairOnABadLine(t *testing.T) {
 	}
 }
 
-// judge holds the repeats against the replies that got lost.
+// judge compares the repeats with the replies that got lost.
 func (p *pair) judge(repeats, deliveries int) {
 	p.t.Helper()
 	l := p.line

@@ -12,22 +12,22 @@ import (
 	"nems/internal/nhs"
 )
 
-// PDS is the NHS Personal Demographics Service that patients are looked up in,
+// PDS is the NHS Personal Demographics Service in which patients are looked up,
 // instead of those imported into the directory.
 type PDS struct {
 	// URL is the address of its FHIR API; "" means the imported patients.
-	URL string `name:"url" help:"Address of the PDS FHIR API; empty: patients are those imported."`
+	URL string `name:"url" help:"Address of the PDS FHIR API; empty: the imported patients are used."`
 	// TokenURL is where access tokens come from.
 	TokenURL string `name:"token-url" help:"Address of the token endpoint of that API."`
-	// APIKey, KeyID and Key are our application: its key, the name of its public
-	// key, and the file of the private one.
-	APIKey string `name:"api-key" help:"API key of our application; better given in the environment."`
-	KeyID  string `name:"key-id" help:"Name (kid) of the public key that was handed in for it."`
+	// APIKey, KeyID and Key identify this service as an application: its key,
+	// the name of its public key, and the file of the private one.
+	APIKey string `name:"api-key" help:"API key of this application; better given in the environment."`
+	KeyID  string `name:"key-id" help:"Name (kid) of the public key that is registered for it."`
 	Key    string `name:"key" type:"path" help:"Private key (PEM) that signs the requests for access tokens."`
-	// Organisation is sent along where PDS demands it.
+	// Organisation is sent if PDS requires it.
 	Organisation string `name:"organisation" help:"ODS code sent as NHSD-End-User-Organisation-ODS; empty leaves it out."`
-	// Rate is how many requests a second PDS grants.
-	Rate float64 `name:"rate" default:"5" help:"Requests a second that PDS grants us."`
+	// Rate is how many requests a second PDS allows.
+	Rate float64 `name:"rate" default:"5" help:"Requests a second that PDS allows."`
 	// CacheTTL is how old an answer may be.
 	CacheTTL time.Duration `name:"cache-ttl" default:"1m" help:"How old an answer of PDS may be; 0 asks each time."`
 }
@@ -41,17 +41,17 @@ func (p PDS) validate() []error {
 		wrong = append(wrong, errors.New("pds-token-url, pds-api-key, pds-key-id and pds-key are needed with pds-url"))
 	}
 	if p.Rate <= 0 || p.CacheTTL < 0 {
-		wrong = append(wrong, errors.New("pds-rate: expected a number above 0; pds-cache-ttl: no negative time"))
+		wrong = append(wrong, errors.New("pds-rate: expected a number above 0; pds-cache-ttl: expected 0 or more"))
 	}
 	return wrong
 }
 
-// negativeTTL is the longest that PDS's word of having no such patient is kept:
-// one may be registered soon after.
+// negativeTTL is the longest time for which an answer of PDS that there is no
+// such patient is kept, because the patient may be registered soon after.
 const negativeTTL = 10 * time.Second
 
-// keptFor makes of a time that answers may be kept what pds.Config means by it:
-// there, zero is the default, and a negative one keeps none.
+// keptFor converts the time for which answers may be kept to that of
+// pds.Config, in which zero is the default and a negative time keeps none.
 func keptFor(d time.Duration) time.Duration {
 	if d == 0 {
 		return -1

@@ -17,8 +17,9 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// TestPatientDirectoryAway publishes while PDS is away: events are accepted, and
-// routed to the subscriptions of their acceptance when it is back.
+// TestPatientDirectoryAway publishes while PDS cannot be reached. The events
+// must be accepted, and later routed to the subscriptions that existed at their
+// acceptance.
 func TestPatientDirectoryAway(t *testing.T) {
 	t.Parallel()
 	world, err := devworld.New()
@@ -48,7 +49,7 @@ func TestPatientDirectoryAway(t *testing.T) {
 		t.Error("the metrics do not show the three events that wait")
 	}
 	s.Stop()
-	s.Run() // what waits, waits on disk
+	s.Run() // the waiting events are on disk
 
 	service.Always(pdstest.Patient, pdstest.None)
 	untilRouted(t, s)
@@ -63,7 +64,7 @@ func TestPatientDirectoryAway(t *testing.T) {
 	}
 }
 
-// untilRouted waits until no event waits for PDS any more.
+// untilRouted waits until no event waits for PDS.
 func untilRouted(t *testing.T, s *nodetest.Server) {
 	t.Helper()
 	waiting := func() bool {
@@ -77,9 +78,9 @@ func untilRouted(t *testing.T, s *nodetest.Server) {
 	}
 }
 
-// TestChangesAreNewerThanPDS routes what the Spine publishes by what it carries,
-// though PDS shows the record of before, or is away; what comes afterwards goes
-// by what PDS shows then, whatever was remembered.
+// TestChangesAreNewerThanPDS checks that what the Spine publishes is routed by
+// its own content, even if PDS shows the earlier record or cannot be reached.
+// Later messages are routed by what PDS shows then, whatever was remembered.
 func TestChangesAreNewerThanPDS(t *testing.T) {
 	for name, database := range databases {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +142,7 @@ func TestChangesAreNewerThanPDS(t *testing.T) {
 	}
 }
 
-// asksPDS has a server look patients up at a service.
+// asksPDS makes a server look patients up at a service.
 func asksPDS(t *testing.T, service *pdstest.Server) func(*node.Config) {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(pdstest.Key())
@@ -158,8 +159,8 @@ func asksPDS(t *testing.T, service *pdstest.Server) func(*node.Config) {
 	}
 }
 
-// TestNothingIsRemembered has each look-up asked for, also of patients that PDS
-// did not have a moment ago.
+// TestNothingIsRemembered checks that each look-up asks PDS, even about
+// patients that PDS did not have a moment ago.
 func TestNothingIsRemembered(t *testing.T) {
 	t.Parallel()
 	world, err := devworld.New()

@@ -12,8 +12,8 @@ import (
 	"nems/internal/store/postgres/pgtest"
 )
 
-// TestTwoNodes runs two nodes over one PostgreSQL: what is done on one is in
-// force on the other the moment that it is answered.
+// TestTwoNodes runs two nodes over one PostgreSQL database. A change made on
+// one must be in force on the other as soon as it is answered.
 func TestTwoNodes(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Shared(t).Database(t)
@@ -40,7 +40,7 @@ func TestTwoNodes(t *testing.T) {
 			t.Fatalf("round %d: %d copies after the deletion", round, len(copies))
 		}
 	}
-	// The token that one node has seen is used up on the other.
+	// A token that one node has seen cannot be used on the other.
 	token := mesh.NewToken("MAILBOX1234", devworld.Password, []byte(devworld.SharedKey), "7e6b1e0c-9a4f-4d5a-8a56-3b2f8f1f7f10", 1, here.Clock.Now()).String()
 	for i, want := range []int{200, 403} {
 		s := []*nodetest.Server{here, there}[i]
@@ -65,8 +65,8 @@ func TestTwoNodes(t *testing.T) {
 	}
 }
 
-// TestSearchOverNodes follows the link of a page on another node: which of them
-// answers is the balancer's choice.
+// TestSearchOverNodes follows the link of a page on another node, because the
+// balancer chooses which node answers.
 func TestSearchOverNodes(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Shared(t).Database(t)

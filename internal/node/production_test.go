@@ -82,7 +82,7 @@ func bootProduction(t *testing.T, change ...func(*node.Config)) *production {
 	return p
 }
 
-// register adds the systems and the mailbox, and waits until the node knows.
+// register adds the systems and the mailbox, and waits until the node knows them.
 func (p *production) register() {
 	p.t.Helper()
 	ctx := context.Background()
@@ -128,7 +128,7 @@ func pemOf(t *testing.T, pair certs.Pair) []byte {
 
 func (p *production) path(name string) string { return filepath.Join(p.folder, name) }
 
-// write replaces a file at once, as certificate tools do.
+// write replaces a file in one step, as certificate tools do.
 func (p *production) write(name string, data []byte) {
 	p.t.Helper()
 	err := os.WriteFile(p.path(name+".new"), data, 0o600)
@@ -167,7 +167,7 @@ func (p *production) client(name string) certs.Pair {
 	return pair
 }
 
-// revoke writes the revocation list anew.
+// revoke writes a new revocation list.
 func (p *production) revoke(pairs ...certs.Pair) {
 	p.t.Helper()
 	var serials []*big.Int
@@ -181,7 +181,7 @@ func (p *production) revoke(pairs ...certs.Pair) {
 	p.write("crl.pem", list)
 }
 
-// caller is an HTTP client with a client certificate.
+// caller returns an HTTP client with a client certificate.
 func (p *production) caller(pair certs.Pair) *http.Client {
 	return &http.Client{Transport: p.transport(&pair), Timeout: time.Minute}
 }
@@ -201,13 +201,13 @@ func (p *production) transport(pair *certs.Pair) *http.Transport {
 	return transport
 }
 
-// publish sends a message with the client that is set.
+// publish sends a message with the present client.
 func (p *production) publish() nodetest.Answer {
 	p.t.Helper()
 	return p.Send(p.PublishRequest(nodetest.Message(p.t, "vaccinations-1", "new", nodetest.Jack)))
 }
 
-// refusedByTLS tells that a publish gets no answer at all.
+// refusedByTLS reports whether a publish gets no answer at all.
 func (p *production) refusedByTLS() bool {
 	p.t.Helper()
 	_, err := p.Try(p.PublishRequest(nodetest.Message(p.t, "vaccinations-1", "new", nodetest.Jack)))
@@ -217,7 +217,7 @@ func (p *production) refusedByTLS() bool {
 // eventually is Eventually.
 func (p *production) eventually(what string, so func() bool) { p.t.Helper(); p.Eventually(what, so) }
 
-// metrics are the figures on the operations listener.
+// metrics returns the metrics on the operations listener.
 func (p *production) metrics() string {
 	p.t.Helper()
 	response, err := p.operator.HTTP.Get(p.operator.URL + "/metrics")
@@ -232,7 +232,7 @@ func (p *production) metrics() string {
 	return string(text)
 }
 
-// code is the Spine code of an answer that refuses.
+// code returns the Spine code of a refusal.
 func (p *production) code(a nodetest.Answer) string {
 	p.t.Helper()
 	o, err := a.Outcome()
@@ -242,8 +242,9 @@ func (p *production) code(a nodetest.Answer) string {
 	return o.Issues[0].Code
 }
 
-// TestCertificatesAreNeeded shows the production listener certificates of all
-// kinds. Those that are refused during the handshake get no answer.
+// TestCertificatesAreNeeded presents all kinds of certificates to the
+// production listener. Those that are refused during the handshake get no
+// answer.
 func TestCertificatesAreNeeded(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -299,7 +300,7 @@ func TestCertificatesAreNeeded(t *testing.T) {
 	})
 }
 
-// TestCertificatesAreWatched changes files under a connection that stays open.
+// TestCertificatesAreWatched changes files while a connection stays open.
 func TestCertificatesAreWatched(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)

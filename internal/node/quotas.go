@@ -10,14 +10,15 @@ import (
 	"nems/internal/store"
 )
 
-// recountEvery is how often the counters of quotas are held against the tables,
-// which are read whole; recountLook how often the node looks whether it is time.
+// recountEvery is how often the counters of quotas are compared with the tables,
+// which are read completely; recountLook is how often the node checks whether it
+// is time.
 const (
 	recountEvery = 24 * time.Hour
 	recountLook  = time.Hour
 )
 
-// recountQuotas puts counters right that have drifted.
+// recountQuotas corrects counters that have drifted.
 func (n *node) recountQuotas(ctx context.Context) error {
 	now := n.Now()
 	if now.Sub(n.recounted) < recountEvery {
@@ -29,18 +30,18 @@ func (n *node) recountQuotas(ctx context.Context) error {
 	}
 	n.recounted = now
 	for _, d := range drift {
-		n.Log.Warn("a counter of a quota had drifted and was put right", "quota", d.Quota.String(), "owner", d.Owner, "short", d.Short)
+		n.Log.Warn("a counter of a quota had drifted and was corrected", "quota", d.Quota.String(), "owner", d.Owner, "short", d.Short)
 	}
 	return nil
 }
 
 var (
 	quotaRefusedDesc = prometheus.NewDesc("nems_quota_refused_total", "What this node refused because a quota was used up.", []string{"quota"}, nil)
-	quotaLimitDesc   = prometheus.NewDesc("nems_quota_limit", "The most that one owner may have; there is no row for a quota without a limit.", []string{"quota"}, nil)
-	quotaUsedDesc    = prometheus.NewDesc("nems_quota_used", "What owners have of what quotas limit (of each the 100 with the most).", []string{"quota", "owner"}, nil)
+	quotaLimitDesc   = prometheus.NewDesc("nems_quota_limit", "The limit for one owner; there is no row for a quota without a limit.", []string{"quota"}, nil)
+	quotaUsedDesc    = prometheus.NewDesc("nems_quota_used", "Use of quotas by owner (for each quota the 100 owners with the highest use).", []string{"quota", "owner"}, nil)
 )
 
-// quotas shows uses and refusals.
+// quotas exposes uses and refusals.
 type quotas struct {
 	limits  store.Quotas
 	refused func(store.Quota) uint64

@@ -16,8 +16,9 @@ import (
 	"nems/internal/store/postgres/pgtest"
 )
 
-// TestQuotas fills what one system and one mailbox may have, looks as an operator
-// does, and makes room again. What NEMS owes to the mailbox comes all the same.
+// TestQuotas uses up the quotas of one system and one mailbox, looks at them as
+// an operator does, and makes room again. What NEMS owes to the mailbox must
+// arrive all the same.
 func TestQuotas(t *testing.T) {
 	for name, database := range map[string]func() string{
 		"sqlite":   func() string { return "" },
@@ -98,8 +99,8 @@ func (qt *quotaTest) messages() {
 	}
 }
 
-// operators looks, through the operators' door, at the metrics, and as a command
-// does once the service is stopped.
+// operators checks the uses through the operators' API, in the metrics, and as a
+// command does after the service is stopped.
 func (qt *quotaTest) operators() {
 	qt.Helper()
 	access, err := operator.ReadAccess(qt.s.Config.Data)
@@ -141,7 +142,7 @@ func (qt *quotaTest) operators() {
 	}
 }
 
-// A quota that makes no sense is refused at start.
+// TestQuotaSettings checks that an invalid quota is refused at start.
 func TestQuotaSettings(t *testing.T) {
 	c := node.DevConfig(t.TempDir())
 	c.Quotas = node.Quotas{System: -1, Messages: -2}

@@ -8,12 +8,12 @@ import (
 	"nems/internal/store"
 )
 
-// refusalsPerSecond is how many refusals of one caller are recorded one by one
-// in a second; the others are counted, so that bad requests cannot buy disk
-// flushes.
+// refusalsPerSecond is how many refusals of one caller are recorded
+// individually in a second. The others are counted, so that bad requests cannot
+// cause many writes to disk.
 const refusalsPerSecond = 10
 
-// recorder records what changed nothing: reads and refusals.
+// recorder records requests that changed nothing: reads and refusals.
 type recorder struct {
 	record   func(audit.Entry)
 	room     func(mailbox string) error
@@ -46,7 +46,7 @@ func (r *recorder) recordAll(entries []audit.Entry) {
 	}
 }
 
-// follow records the counts of callers who fell silent, until the context ends.
+// follow records the counts of callers that have stopped, until the context ends.
 func (r *recorder) follow(ctx context.Context, now func() time.Time) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()

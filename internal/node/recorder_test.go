@@ -8,8 +8,9 @@ import (
 	"nems/internal/audit"
 )
 
-// A thousand refusals of one caller become ten entries and one that counts the
-// rest; reads are all recorded.
+// TestRecorderCountsRefusals checks that a thousand refusals of one caller
+// become ten entries and one that counts the rest, and that all reads are
+// recorded.
 func TestRecorderCountsRefusals(t *testing.T) {
 	var kept []audit.Entry
 	r := newRecorder(func(e audit.Entry) { kept = append(kept, e) }, nil, nil)

@@ -10,7 +10,7 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// refusal is one request that is wrong in one way, and its answer.
+// refusal is one request with one mistake, and its answer.
 type refusal struct {
 	name    string
 	request func(w *refusing) *nodetest.Request
@@ -33,7 +33,7 @@ type refusing struct {
 
 const patientsCriteria = "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9434765919&MessageHeader.event=vaccinations-1"
 
-// issueTypes are the FHIR issue types that Spine Core, "Error handling", has
+// issueTypes are the FHIR issue types that Spine Core, "Error handling", gives
 // for its codes.
 var issueTypes = map[string]string{
 	"INVALID_NHS_NUMBER": "value", "INVALID_PATIENT_DEMOGRAPHICS": "business-rule", "ORGANISATION_NOT_FOUND": "not-found",

@@ -12,9 +12,9 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// TestRefusals sends everything that is wrong to one server. Each answer is
-// whole and right, nothing of a refused request is kept, and the server serves
-// the next one.
+// TestRefusals sends every wrong request to one server. Each answer must be
+// complete and correct, nothing of a refused request may be kept, and the
+// server must serve the next one.
 func TestRefusals(t *testing.T) {
 	w := newRefusing(t)
 	before := w.Rows()
@@ -34,7 +34,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRefusalsInJSON sends those about subscriptions once more, asking for JSON.
+// TestRefusalsInJSON sends the wrong requests about subscriptions again, asking for JSON.
 func TestRefusalsInJSON(t *testing.T) {
 	w := newRefusing(t)
 	for _, r := range refusals {
@@ -66,7 +66,7 @@ func newRefusing(t *testing.T) *refusing {
 	return w
 }
 
-// refuses holds one answer against what is wanted.
+// refuses compares one answer with what is wanted.
 func refuses(t *testing.T, a nodetest.Answer, want refusal) {
 	t.Helper()
 	if a.Status != want.status {
@@ -106,7 +106,7 @@ func refuses(t *testing.T, a nodetest.Answer, want refusal) {
 	}
 }
 
-// TestLargestMessage takes a message of exactly 3 MB.
+// TestLargestMessage publishes a message of exactly 3 MB.
 func TestLargestMessage(t *testing.T) {
 	s := nodetest.Boot(t)
 	s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)

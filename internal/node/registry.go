@@ -6,24 +6,24 @@ import (
 	"time"
 )
 
-// refresh is how often the registry is looked at for changes made elsewhere,
-// and files for new content: a revocation is in force on every node within
-// this time.
+// refresh is how often the registry is checked for changes made elsewhere, and
+// files for new content: a revocation is in force on every node within this
+// time.
 const refresh = 500 * time.Millisecond
 
-// registry keeps what lies in memory up to date with what operators change:
+// registry keeps what is held in memory up to date with what operators change:
 // systems and the life cycles of event types.
 type registry struct {
 	// version grows with every change in the store.
 	version func(ctx context.Context) (int64, error)
-	// loaders read everything anew.
+	// loaders read everything again.
 	loaders []func(ctx context.Context) error
 	log     *slog.Logger
 	loaded  int64 // version that was read last; -1 before the first
 }
 
-// load reads everything if it has changed. The version is read first: a change
-// in between is read twice, never missed.
+// load reads everything if it has changed. The version is read first, so that a
+// change in between is read twice, and never missed.
 func (r *registry) load(ctx context.Context) error {
 	version, err := r.version(ctx)
 	if err != nil || version == r.loaded {

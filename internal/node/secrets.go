@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// secretFile starts the value of a secret that stands in a file, as systemd
-// credentials and Kubernetes mount them.
+// secretFile begins the value of a secret that is in a file, as systemd
+// credentials and Kubernetes provide them.
 const secretFile = "file:"
 
-// placeholder is what the example configuration has where a secret belongs.
+// placeholder is what the example configuration has in place of a secret.
 const placeholder = "change-me"
 
 // secret is a setting that nobody must see.
@@ -26,8 +26,8 @@ func (c *Config) secrets() []secret {
 	}
 }
 
-// IsSecret tells whether a setting must not be shown. The database may hold a
-// password.
+// IsSecret reports whether a setting must not be shown. The database's URL may
+// contain a password.
 func IsSecret(name string) bool {
 	for _, s := range new(Config).secrets() {
 		if s.name == name {
@@ -37,8 +37,8 @@ func IsSecret(name string) bool {
 	return false
 }
 
-// readSecrets puts in the place of file:PATH what stands in that file, without
-// the white space around it.
+// readSecrets replaces file:PATH with the content of that file, without the
+// white space around it.
 func (c *Config) readSecrets() error {
 	for _, s := range c.secrets() {
 		path, ok := strings.CutPrefix(*s.value, secretFile)
@@ -56,13 +56,13 @@ func (c *Config) readSecrets() error {
 	return nil
 }
 
-// placeholders names the secrets that were left as the example has them:
-// everybody knows those.
+// placeholders returns an error for each secret that is still as in the
+// example, which everybody knows.
 func (c *Config) placeholders() []error {
 	var wrong []error
 	for _, s := range c.secrets() {
 		if *s.value == placeholder {
-			wrong = append(wrong, fmt.Errorf("%s: %s is in everybody's example; give a secret of your own, or %sPATH of a file that holds it", s.name, placeholder, secretFile))
+			wrong = append(wrong, fmt.Errorf("%s: %s is the value in the example; give a secret of your own, or %sPATH of a file that contains it", s.name, placeholder, secretFile))
 		}
 	}
 	return wrong

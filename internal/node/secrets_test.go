@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSecretsFromFiles: a secret stands in a file, and one that is missing or
-// empty is no secret.
+// TestSecretsFromFiles checks that a secret can be in a file, and that a
+// missing or empty file is an error.
 func TestSecretsFromFiles(t *testing.T) {
 	folder := t.TempDir()
 	file := func(name, content string) string {
@@ -31,8 +31,8 @@ func TestSecretsFromFiles(t *testing.T) {
 	}
 }
 
-// TestPlaceholdersAreRefused: nobody runs a service with the secrets of the
-// example.
+// TestPlaceholdersAreRefused checks that no service runs with the secrets of
+// the example.
 func TestPlaceholdersAreRefused(t *testing.T) {
 	for _, s := range new(Config).secrets() {
 		c := DevConfig(t.TempDir())

@@ -81,8 +81,8 @@ func readLines[T any](path string, read func(io.Reader) ([]T, error)) ([]T, erro
 	return lines, nil
 }
 
-// newPatientsOnly is a directory that takes patients whom it does not have yet: a
-// restart must not undo what the world has learnt from events.
+// newPatientsOnly is a directory that accepts only patients that it does not have
+// yet, because a restart must not undo what was learnt from events.
 type newPatientsOnly struct{ database.Directory }
 
 func (d newPatientsOnly) PutPatients(ctx context.Context, batch []directory.Patient) error {

@@ -9,8 +9,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// A revocation list that was in force is not undone by a restart with an older one,
-// unless that is meant.
+// TestOlderListAfterARestart checks that a revocation list that was in force is not
+// replaced by an older one after a restart, unless that is intended.
 func TestOlderListAfterARestart(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)

@@ -12,8 +12,9 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// Nobody but NEMS sends with the workflow id of an event, so that a receiver may
-// believe what comes with one; its own copies go on.
+// TestOnlyNEMSSendsEvents checks that only NEMS can send with the workflow id of
+// an event, so that receivers can trust messages that have one, and that its own
+// copies are delivered.
 func TestOnlyNEMSSendsEvents(t *testing.T) {
 	s := nodetest.Boot(t)
 	send := func(from, workflow string) error {

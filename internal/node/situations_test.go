@@ -7,9 +7,9 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// situation is one story of who hears of what. The subscriptions exist before
-// the message is published; want names, for each mailbox, the tags of those
-// that its one copy is for ("untagged": a copy without a partner id).
+// situation describes who receives what. The subscriptions exist before the
+// message is published. want gives, for each mailbox, the tags of those that
+// its only copy is for ("untagged": a copy without a partner id).
 type situation struct {
 	name  string
 	at    time.Time // of the publish; zero: soon after the start
@@ -23,7 +23,7 @@ type situation struct {
 	want    map[string]string
 }
 
-// ask is one subscription. Its tag goes into the criteria.
+// ask is one subscription. Its tag is part of the criteria.
 type ask struct {
 	tag      string // "" for none
 	mailbox  string
@@ -42,13 +42,13 @@ const (
 	england      = "E92000001"
 )
 
-// day is a moment in the United Kingdom's winter, when its clocks show UTC.
+// day returns a moment in the United Kingdom's winter, when its clocks show UTC.
 func day(year int, month time.Month, d, hour, minute int) time.Time {
 	return time.Date(year, month, d, hour, minute, 0, 0, time.UTC)
 }
 
-// situations, in the order of their moments. Whose postcode, practice and
-// birthday is what: docs/dev-world.md.
+// situations are in the order of their moments. For postcodes, practices and
+// birthdays see docs/dev-world.md.
 var situations = []situation{
 	{name: "a patient by NHS number", about: nodetest.Jack,
 		asks: []ask{{tag: "jack", mailbox: leeds, criteria: about(nodetest.Jack) + vaccinations},

@@ -17,7 +17,7 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// formats are the media types of the two formats, with another way of writing.
+// formats are the media types of the two formats, each in another spelling.
 var formats = []struct {
 	name, media string
 	json        bool
@@ -58,7 +58,7 @@ func TestLifeOfASubscription(t *testing.T) {
 	}
 }
 
-// creates posts a subscription: 201, no body, and a Location with its id.
+// creates posts a subscription and checks the answer: 201, no body, and a Location with its id.
 func creates(t *testing.T, s *nodetest.Server, media string, body []byte) string {
 	t.Helper()
 	a := s.Send(s.SubscribeRequest(body).Set("Content-Type", media).Set("Accept", media))
@@ -69,7 +69,7 @@ func creates(t *testing.T, s *nodetest.Server, media string, body []byte) string
 	return id[1]
 }
 
-// resource is a resource in XML, turned into JSON where that is wanted.
+// resource returns a resource given in XML, converted to JSON if that is wanted.
 func resource(t *testing.T, xml []byte, json bool) []byte {
 	t.Helper()
 	if !json {
@@ -86,7 +86,7 @@ func resource(t *testing.T, xml []byte, json bool) []byte {
 	return body
 }
 
-// parsed reads a body in the format that was asked for, which must be valid.
+// parsed reads a body in the requested format, which must be valid.
 func parsed(t *testing.T, a nodetest.Answer, json bool) fhir.Node {
 	t.Helper()
 	body, findings, err := a.Body, []fhir.Finding(nil), error(nil)
@@ -103,8 +103,8 @@ func parsed(t *testing.T, a nodetest.Answer, json bool) fhir.Node {
 	return doc.Root()
 }
 
-// TestManyMailboxes publishes to more mailboxes than are written at once: each
-// has its one copy, also when the server stops in between.
+// TestManyMailboxes publishes to more mailboxes than are written at once. Each
+// must have its only copy, even when the server stops in between.
 func TestManyMailboxes(t *testing.T) {
 	const many = 150
 	var lines bytes.Buffer

@@ -13,8 +13,8 @@ import (
 	"nems/internal/store"
 )
 
-// systems holds the registered systems in memory, so that the front door needs
-// no read per request. It is the door's spine.Registry.
+// systems holds the registered systems in memory, so that requests need no read
+// of the database. It is the door's spine.Registry.
 type systems struct {
 	read    func(ctx context.Context) ([]store.System, error)
 	log     *slog.Logger
@@ -25,7 +25,7 @@ type systems struct {
 type registered struct {
 	byASID map[nhs.ASID]spine.Registration
 	// byCertificate finds the systems that a certificate's name, in small
-	// letters, speaks for: one endpoint may serve several.
+	// letters, identifies: one endpoint may serve several systems.
 	byCertificate map[string][]spine.Registration
 }
 
@@ -45,7 +45,7 @@ func (s *systems) load(ctx context.Context) error {
 	for _, row := range rows {
 		system, err := operator.DecodeSystem(row)
 		if err != nil {
-			// One unreadable registration must not keep the others out.
+			// One unreadable registration must not affect the others.
 			s.log.Error("a registered system cannot be read and is refused", "asid", row.ASID, "error", err)
 			continue
 		}
@@ -59,8 +59,8 @@ func (s *systems) load(ctx context.Context) error {
 	return nil
 }
 
-// certificate names the client certificate of a request for the audit: as it is
-// registered, if it is; "" without one.
+// certificate returns the name of a request's client certificate for the audit:
+// the registered name, if there is one; "" without a certificate.
 func (s *systems) certificate(r *http.Request) string {
 	names, current := spine.PeerNames(r), s.current.Load()
 	for _, name := range names {
@@ -74,7 +74,7 @@ func (s *systems) certificate(r *http.Request) string {
 	return ""
 }
 
-// opens tells whether the client certificate of a request belongs to a system
+// opens reports whether the client certificate of a request belongs to a system
 // that may use the mailbox. It is the MESH API's gate in production.
 func (s *systems) opens(r *http.Request, box store.Mailbox) bool {
 	names, current := spine.PeerNames(r), s.current.Load()

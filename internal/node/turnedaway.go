@@ -10,9 +10,9 @@ import (
 	"nems/internal/mtls"
 )
 
-// turnedAway logs who is turned away and why: the first time at once, and what
-// follows as one line with its count every so often. So nobody can fill the log,
-// nor hide among others. Safe for concurrent use.
+// turnedAway logs who is turned away and why: the first time at once, and
+// repetitions at intervals as one line with their count. So nobody can fill the
+// log, or hide among others. It is safe for concurrent use.
 type turnedAway struct {
 	log *slog.Logger
 
@@ -20,8 +20,8 @@ type turnedAway struct {
 	untold map[refusal]int // how often, since the last line
 }
 
-// refusal is what is counted as one. Its fields come from closed sets, but for
-// the peer and the certificate.
+// refusal is the key by which refusals are counted. Its fields come from closed
+// sets, except the peer and the certificate.
 type refusal struct {
 	what        string // the message of the line
 	listener    string
@@ -32,7 +32,7 @@ type refusal struct {
 }
 
 const (
-	awayMost  = 100 // told apart; the peers of further ones are not named
+	awayMost  = 100 // distinguished at a time; the peers of others are not named
 	awayEvery = 10 * time.Second
 )
 
@@ -40,7 +40,7 @@ func newTurnedAway(log *slog.Logger) *turnedAway {
 	return &turnedAway{log: log, untold: map[refusal]int{}}
 }
 
-// note counts one refusal; further attributes are logged with the first.
+// note counts one refusal. The additional attributes are logged with the first.
 func (f *turnedAway) note(r refusal, further ...slog.Attr) {
 	f.mu.Lock()
 	_, known := f.untold[r]
@@ -59,7 +59,7 @@ func (f *turnedAway) note(r refusal, further ...slog.Attr) {
 	}
 }
 
-// follow tells what has been counted until the context ends.
+// follow logs what has been counted until the context ends.
 func (f *turnedAway) follow(ctx context.Context) error {
 	ticker := time.NewTicker(awayEvery)
 	defer ticker.Stop()
@@ -74,8 +74,8 @@ func (f *turnedAway) follow(ctx context.Context) error {
 	}
 }
 
-// tell logs what has been counted since the last call, and forgets those who have
-// stayed away since.
+// tell logs what has been counted since the last call, and forgets those without
+// a refusal since.
 func (f *turnedAway) tell() {
 	f.mu.Lock()
 	told := f.untold
@@ -109,7 +109,7 @@ func (f *turnedAway) tlsPeer(r mtls.Refused) {
 	f.note(refusal{what: "a TLS peer was refused", listener: r.Listener, peer: host(r.Peer), reason: r.Reason}, slog.String("detail", r.Detail))
 }
 
-// host is an address without its port: each connection has another one.
+// host returns an address without its port, because each connection has another port.
 func host(address string) string {
 	if h, _, err := net.SplitHostPort(address); err == nil {
 		return h

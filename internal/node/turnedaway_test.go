@@ -9,8 +9,8 @@ import (
 	"nems/internal/node/nodetest"
 )
 
-// TestRefusedTokensAreShown: operators see who guesses at a mailbox and how often,
-// and nothing that was guessed.
+// TestRefusedTokensAreShown checks that operators see who guesses at a mailbox and
+// how often, and nothing that was guessed.
 func TestRefusedTokensAreShown(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -33,7 +33,7 @@ func TestRefusedTokensAreShown(t *testing.T) {
 			t.Errorf("no %s in the metrics", line)
 		}
 	}
-	p.Stop() // what was counted is told at the latest when the node ends
+	p.Stop() // what was counted is logged at the latest when the node ends
 	log, told := p.Log.String(), 0
 	for line := range strings.Lines(log) {
 		if !strings.Contains(line, "a MESH caller was turned away") || !strings.Contains(line, `reason="wrong token"`) {

@@ -10,8 +10,9 @@ import (
 	"nems/internal/node"
 )
 
-// TestUnusableDatabases starts on databases that cannot be had: one line that
-// says why, without the password, and no file made of a mistyped URL.
+// TestUnusableDatabases starts on databases that cannot be used. The answer
+// must be one line that says why, without the password, and a mistyped URL must
+// not create a file.
 func TestUnusableDatabases(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "notes.txt")

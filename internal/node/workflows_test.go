@@ -15,9 +15,10 @@ import (
 	"nems/internal/store/storetest"
 )
 
-// Subscribing does not ask whether the mailbox is registered for the workflow;
-// the copy is parked with MESH's error 17 where the operator sees it, and goes
-// into the inbox, unchanged, when it is retried after the registration.
+// TestMailboxNotRegisteredForWorkflow checks that subscribing does not depend
+// on whether the mailbox is registered for the workflow. The copy is parked
+// with MESH's error 17, which the operator sees. After the registration it can
+// be retried, and goes into the inbox unchanged.
 func TestMailboxNotRegisteredForWorkflow(t *testing.T) {
 	for name, database := range map[string]func() string{
 		"sqlite":   func() string { return "" },

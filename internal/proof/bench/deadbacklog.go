@@ -17,7 +17,7 @@ import (
 	"nems/internal/store"
 )
 
-// prepare makes the mailboxes and their subscriptions, and lets wait what is to
+// prepare makes the mailboxes and their subscriptions, and the deliveries that
 // wait.
 func (s *side) prepare(l load, waiting int) error {
 	s.publisher = client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111",
@@ -56,8 +56,8 @@ func (s *side) prepare(l load, waiting int) error {
 
 var backlog = regexp.MustCompile(`nems_courier_backlog\{mailbox="` + deadBox + `"\} (\S+)`)
 
-// waiting is how many deliveries wait for the dead mailbox, as the server's
-// figures show it; 0 where there is none.
+// waiting returns how many deliveries wait for the dead mailbox, according to
+// the server's metrics; 0 if there is no such mailbox.
 func (s *side) waiting() (int, error) {
 	answer, err := http.Get(strings.TrimSuffix(s.url, "/") + "/metrics")
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *side) waiting() (int, error) {
 	return int(n), err
 }
 
-// desk is the operators' door.
+// desk returns a client of the operators' API.
 func (s *side) desk() (*operator.Client, error) {
 	access, err := operator.ReadAccess(s.data())
 	return &operator.Client{Access: access, User: "bench"}, err
@@ -92,8 +92,9 @@ func (s *side) putMailbox(box operator.Mailbox) error {
 	return operator.PutMailboxes.Run(context.Background(), desk, []operator.Mailbox{box})
 }
 
-// rouse has the courier try the dead mailbox again at once, and with short
-// pauses, as after an operator's retry: it would leave it alone for minutes.
+// rouse makes the courier try the dead mailbox again at once and with short
+// pauses, as after an operator's retry. Otherwise the courier would not try it
+// for minutes.
 func (s *side) rouse() error {
 	desk, err := s.desk()
 	if err != nil {
@@ -115,8 +116,8 @@ func (s *side) rouse() error {
 	return nil
 }
 
-// subscribe registers a mailbox and lets it have the messages of an event type about
-// a patient.
+// subscribe registers a mailbox and subscribes it to the messages of an event type
+// about a patient.
 func (s *side) subscribe(box operator.Mailbox, number, code string) error {
 	if err := s.putMailbox(box); err != nil {
 		return err
@@ -129,7 +130,7 @@ func (s *side) subscribe(box operator.Mailbox, number, code string) error {
 	return err
 }
 
-// fill publishes what is to wait.
+// fill publishes the events whose deliveries wait.
 func (s *side) fill(connections, waiting int) error {
 	message, err := example.Message(deadCode, "new", living[0])
 	if err != nil {

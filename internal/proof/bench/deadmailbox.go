@@ -27,8 +27,8 @@ const (
 	liveCode, deadCode = "vaccinations-1", "professional-contacts-1"
 )
 
-// living are patients of the dev world. Each has a live mailbox that hears of
-// nobody else.
+// living are patients of the dev world. Each has a live mailbox that receives
+// nothing about others.
 var living = []example.Patient{
 	{NHSNumber: "9912003888", Family: "DAWKINS", Given: "Jack", BirthDate: "2017-10-02"},
 	{NHSNumber: "9434765919", Family: "SPECIMEN", Given: "Alex", BirthDate: "1985-05-14"},
@@ -40,10 +40,10 @@ var living = []example.Patient{
 	{NHSNumber: "9990000182", Family: "DUNMORE", Given: "Ellis", BirthDate: "2007-07-15"},
 }
 
-// measureDeadMailbox is how long copies for live remote mailboxes take, from
-// their acceptance until they are at the MESH, on two servers in turn: one
-// alone, one beside a mailbox that the MESH turns away and that has many
-// waiting.
+// measureDeadMailbox measures how long copies for live remote mailboxes take,
+// from their acceptance until they are at the MESH. It uses two servers in
+// turn: one without a dead mailbox, and one with a mailbox that the MESH turns
+// away and for which many deliveries wait.
 func measureDeadMailbox(l load) error {
 	alone, err := newSide("alone", l, 0)
 	if err != nil {
@@ -86,10 +86,10 @@ type side struct {
 	messages  [][]byte // one for each live mailbox
 	dead      bool     // there is a dead one
 	took      []time.Duration
-	rounds    []time.Duration // their 99th percentiles
+	rounds    []time.Duration // the 99th percentiles
 }
 
-// newSide starts a server with live mailboxes and with that many deliveries
+// newSide starts a server with live mailboxes and with this many deliveries
 // waiting for the dead one.
 func newSide(name string, l load, waiting int) (*side, error) {
 	mesh, err := startMESH(deadBox)
@@ -114,8 +114,9 @@ func (s *side) stop() {
 	s.mesh.stop()
 }
 
-// round publishes at a steady pace, however long the answers take, waits until
-// every copy has arrived, and counts those accepted once it has settled.
+// round publishes at a steady pace, however long the answers take, and waits
+// until every copy has arrived. It counts the copies that were accepted after
+// the settling time.
 func (s *side) round(l load) error {
 	if s.dead {
 		if err := s.rouse(); err != nil {
@@ -157,8 +158,8 @@ func (s *side) round(l load) error {
 	return nil
 }
 
-// medianRound is the median of the rounds' 99th percentiles: a round that
-// something else on the machine disturbed does not count for more than another.
+// medianRound returns the median of the rounds' 99th percentiles, so that a
+// round disturbed by something else on the machine does not dominate.
 func (s *side) medianRound() time.Duration {
 	return quantile(slices.Sorted(slices.Values(s.rounds)), 0.5)
 }

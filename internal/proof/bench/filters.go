@@ -13,17 +13,18 @@ import (
 	"nems/internal/pgserver"
 )
 
-// fewDropped is how many subscriptions the lesser side has, perBox how many a
-// mailbox may have under one route key.
+// fewDropped is how many subscriptions the smaller side has, and perBox how
+// many a mailbox may have under one route key.
 const fewDropped, perBox = 1000, 1000
 
-// dropping are filters that the patient of padded does not pass: a registered
-// child of eight or so.
+// dropping are filters that drop the patient of padded: a registered child of
+// about eight.
 var dropping = []string{"&Patient.age=ge18", "&Patient.age=lt5", "&GPRegistration=UnregisteredOnly", "&Patient.age=ge40&Patient.age=le64", "&Patient.age=90"}
 
-// measureFilters compares the processor time of a publish beside a thousand
-// subscriptions of the patient's country that a filter drops with the same beside
-// many, in turn, on each store. Flat is 1.
+// measureFilters compares the processor time of a publish on two servers in turn,
+// on each store: one with a thousand subscriptions of the patient's country that
+// a filter drops, and one with many. If the cost does not depend on their number,
+// the ratio is 1.
 func measureFilters(l load) error {
 	if err := l.filtersOn("SQLite", nil, func(string) ([]string, error) { return nil, nil }); err != nil {
 		return err

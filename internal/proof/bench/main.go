@@ -1,6 +1,6 @@
-// Command bench measures the whole program from outside: it builds nems,
-// serves the dev world from fresh folders and prints rates, latencies and what
-// the servers used. Compare figures only within one run on one machine.
+// Command bench measures the whole program from outside: it builds nems, serves
+// the dev world from new folders, and prints rates, latencies and the servers'
+// use of resources. Compare figures only within one run on one machine.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// load is how long and how hard a case works.
+// load is the duration and size of a measurement.
 type load struct {
 	connections  int           // closed-loop publishers
 	warmUp, span time.Duration // of publish
@@ -25,7 +25,7 @@ type load struct {
 	round        time.Duration // length of one
 }
 
-// cases are what can be measured.
+// cases are the available measurements.
 var cases = map[string]func(load) error{
 	"publish":      measurePublish,
 	"nodes":        measureNodes,
@@ -61,7 +61,7 @@ func main() {
 	}
 }
 
-// quantile of durations in ascending order.
+// quantile returns a quantile of durations in ascending order.
 func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[int(q*float64(len(sorted)-1))].Round(10 * time.Microsecond)
 }

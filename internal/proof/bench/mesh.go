@@ -14,8 +14,8 @@ import (
 	"nems/internal/store"
 )
 
-// remoteMESH takes what a courier sends and notes how long it was on its way. It
-// turns away what goes to the mailbox that is dead.
+// remoteMESH accepts what a courier sends and records how long it took. It turns
+// away what is sent to the dead mailbox.
 type remoteMESH struct {
 	dead   string
 	server http.Server
@@ -27,8 +27,8 @@ type remoteMESH struct {
 	messages int
 }
 
-// arrival is a copy that the MESH took: when its event was accepted, and how
-// long after that it came.
+// arrival is a copy that the MESH accepted: when its event was accepted, and
+// how long after that the copy came.
 type arrival struct {
 	accepted time.Time
 	took     time.Duration
@@ -79,15 +79,15 @@ func (m *remoteMESH) accept(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"message_id": "%d"}`, m.messages)
 }
 
-// accepted is the moment at which an event got its place, which is in the file
-// name of its copies.
+// accepted returns the moment at which an event got its position, which is in
+// the file name of its copies.
 func accepted(fileName string) time.Time {
 	_, id, _ := strings.Cut(strings.TrimSuffix(fileName, ".xml"), "_")
 	n, _ := strconv.ParseInt(id, 10, 64)
 	return new(store.Moments).Of(store.EventID(n))
 }
 
-// arrivals takes what arrived since the last call, once it is that much.
+// arrivals returns what arrived since the last call, when it is at least n.
 func (m *remoteMESH) arrivals(n int, within time.Duration) ([]arrival, error) {
 	tick, until := time.NewTicker(10*time.Millisecond), time.Now().Add(within)
 	defer tick.Stop()

@@ -9,8 +9,8 @@ import (
 )
 
 // measureNodes compares one node with two nodes over the same PostgreSQL, in
-// turn and with the same number of connections in all: publishes for each
-// second of processor time that nodes and database used.
+// turn and with the same total number of connections. It measures publishes for
+// each second of processor time that nodes and database used.
 func measureNodes(l load) error {
 	pg, flags, err := startDatabase()
 	if err != nil {
@@ -52,7 +52,7 @@ func measureNodes(l load) error {
 	return nil
 }
 
-// nodesSide is one or two nodes, and what the rounds gave.
+// nodesSide is one or two nodes, and the results of the rounds.
 type nodesSide struct {
 	name             string
 	nodes            []*server

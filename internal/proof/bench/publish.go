@@ -16,7 +16,7 @@ import (
 )
 
 // measurePublish publishes over HTTP from closed-loop connections with a fan-out
-// of three mailboxes: on SQLite, then, where it is installed, on PostgreSQL.
+// of three mailboxes: on SQLite, and then on PostgreSQL if it is installed.
 func measurePublish(l load) error {
 	if err := l.onStore("SQLite"); err != nil {
 		return err
@@ -54,10 +54,10 @@ func (l load) onStore(store string, flags ...string) error {
 	return nil
 }
 
-// padded is a message of the size of the official example, 11 KB.
+// padded returns a message of the size of the official example, 11 KB.
 func padded() ([]byte, error) { return example.Sized("vaccinations-1", "new", 11_400) }
 
-// subscribeThree lets three mailboxes have a copy of every message.
+// subscribeThree subscribes three mailboxes to every message.
 func subscribeThree(url string) error {
 	const events = "&MessageHeader.event=vaccinations-1"
 	rr8 := client.Client{URL: url, ASID: "200000000115", ODS: "RR8", NEMS: "111111111111"}
@@ -77,21 +77,21 @@ func subscribeThree(url string) error {
 	return nil
 }
 
-// result is what a load did.
+// result is what a load achieved.
 type result struct {
 	messages int
 	latency  []time.Duration
 	cpu      time.Duration // of the server
 }
 
-// publisherAt publishes to a server.
+// publisherAt returns a client that publishes to a server.
 func publisherAt(s *server, connections int) client.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections}
 	return client.Client{URL: s.url, ASID: "300000000161", ODS: "A83627", NEMS: "111111111111", HTTP: &http.Client{Transport: transport}}
 }
 
 // publish keeps the connections busy, spread evenly over servers, and counts
-// what is answered 202.
+// the answers 202.
 func (l load) publish(message []byte, servers ...*server) (result, error) {
 	var publishers []client.Client
 	for _, s := range servers {
@@ -134,7 +134,7 @@ func (l load) publish(message []byte, servers ...*server) (result, error) {
 	return result{messages: len(all), latency: all, cpu: used(servers) - <-cpu}, nil
 }
 
-// used is the processor time that servers have used together.
+// used returns the processor time that servers have used together.
 func used(servers []*server) (sum time.Duration) {
 	for _, s := range servers {
 		sum += s.cpu()

@@ -17,8 +17,8 @@ import (
 )
 
 // book is the model of what must hold: what the actors asked for and when they
-// were answered, written down outside the code under test, and compared with
-// what came of it once everything has settled.
+// were answered. It is written outside the code under test, and compared with
+// the results when everything has settled.
 type book struct {
 	sim *simulation
 
@@ -35,7 +35,7 @@ type publication struct {
 	name     string
 	number   string // of the patient
 	code     string
-	wrong    bool // its demographics differ from the directory's: never a copy
+	wrong    bool // its demographics differ from the directory's, so there must never be a copy
 	key      string
 	body     []byte
 	attempts []attempt
@@ -57,13 +57,13 @@ const (
 	unknown      answer = "unknown"
 )
 
-// wish is one subscription that somebody asked for, known by its tag. Moments
-// that have not come are zero.
+// wish is one subscription that somebody asked for, identified by its tag. A
+// moment that has not come is zero.
 type wish struct {
 	tag, box, code   string
-	number, practice string // one of them
+	number, practice string // exactly one is set
 	end              time.Time
-	asked, alive     time.Time // creation: first asked for, answered
+	asked, alive     time.Time // creation: first requested, answered
 	ending, gone     time.Time // deletion
 }
 
@@ -75,12 +75,12 @@ func (b *book) wrong(format string, args ...any) {
 	}
 }
 
-// name is how an event is called in the trace.
+// name returns the name of an event in the trace.
 func (b *book) name(id store.EventID) string {
 	return fmt.Sprintf("event@%.6f.%d", moment(id).Sub(b.sim.began).Seconds(), id%4096)
 }
 
-// found is what a database holds in the end.
+// found is the content of a database at the end.
 type found struct {
 	events  map[store.EventID]*attempted
 	bodies  map[store.EventID][]byte
@@ -90,8 +90,8 @@ type found struct {
 	heads   []audit.Head
 }
 
-// look reads what a database holds. An event is only found that a node is known to
-// have tried to have accepted.
+// look reads the content of a database. It can only find events that a node is
+// known to have tried to accept.
 func (b *book) look(db database) *found {
 	f := &found{events: b.sim.past.events(), bodies: map[store.EventID][]byte{}}
 	for id := range f.events {
@@ -119,7 +119,7 @@ func (b *book) look(db database) *found {
 	return f
 }
 
-// check holds what came of everything against the book.
+// check compares the results with the book.
 func (b *book) check(db database) Outcome {
 	f := b.look(db)
 	published := map[[32]byte]*publication{}
@@ -149,8 +149,8 @@ func (b *book) check(db database) Outcome {
 	return Outcome{Events: len(f.events), Copies: len(f.copies)}
 }
 
-// checkStored: what was acknowledged is there, what was refused is not, and a
-// key makes one event of many attempts.
+// checkStored checks that what was acknowledged is stored, that what was
+// refused is not, and that many attempts with one key make one event.
 func (b *book) checkStored(p *publication, events []*attempted) {
 	most, acks := 0, map[store.EventID]bool{}
 	for _, a := range p.attempts {
@@ -176,7 +176,7 @@ func (b *book) checkStored(p *publication, events []*attempted) {
 	}
 }
 
-// window is when the event was accepted, as far as its publisher can tell.
+// window returns when the event was accepted, as far as its publisher can tell.
 func (p *publication) window(e *attempted) span {
 	s := span{from: p.attempts[0].from}
 	for _, a := range p.attempts {
@@ -191,7 +191,8 @@ func (p *publication) window(e *attempted) span {
 	return s
 }
 
-// checkCopies compares who got a copy with who had to, and who could.
+// checkCopies compares the mailboxes that got a copy with those that had to get one, and those that
+// could.
 func (b *book) checkCopies(p *publication, e *attempted, f *found) {
 	within := p.window(e)
 	looked := within
@@ -222,7 +223,7 @@ func (b *book) checkCopies(p *publication, e *attempted, f *found) {
 	}
 }
 
-// checkCopy notes whom a copy is for, and looks at its partner id.
+// checkCopy records for whom a copy is, and checks its partner id.
 func (b *book) checkCopy(p *publication, c *store.Delivery, all map[subscription.ID]*subscription.Subscription, asked map[string]bool) {
 	var pairs []string
 	for _, id := range c.Subscriptions {
@@ -243,8 +244,9 @@ func (b *book) checkCopy(p *publication, c *store.Delivery, all map[subscription
 	}
 }
 
-// wants tells whether an event must make a copy for the subscription, and
-// whether it may. states are what the directory said of the patient meanwhile.
+// wants reports whether an event must make a copy for the subscription, and
+// whether it may. states are what the directory said about the patient in the
+// meantime.
 func (w *wish) wants(p *publication, e *attempted, within span, states []directory.Patient) (must, may bool) {
 	if p.wrong || p.code != w.code || (!w.end.IsZero() && !w.end.After(e.judged)) {
 		return false, false
@@ -257,14 +259,14 @@ func (w *wish) wants(p *publication, e *attempted, within span, states []directo
 	may = some && (within.to.IsZero() || !w.asked.After(within.to)) && (w.gone.IsZero() || !w.gone.Before(within.from)) &&
 		(!e.Deferred || w.gone.IsZero() || !w.gone.Before(e.routed.from))
 	stays := w.ending.IsZero() || !e.Deferred && !within.to.IsZero() && !w.ending.Before(within.to)
-	// What has ended is taken out of matching a minute later.
+	// A subscription that has ended is taken out of matching a minute later.
 	stays = stays && (w.end.IsZero() || !within.to.IsZero() && w.end.Add(time.Minute).After(within.to))
 	must = every && !w.alive.IsZero() && !w.alive.After(within.from) && stays
 	return must, may
 }
 
-// checkDelivered: each copy has arrived, whole; here once, far away not more
-// often than the MESH itself brought about.
+// checkDelivered checks that each copy has arrived unchanged: here once, and at
+// the far MESH not more often than that MESH itself caused.
 func (b *book) checkDelivered(stored map[*publication][]*attempted, f *found) {
 	bodies := map[store.EventID][]byte{}
 	for p, events := range stored {
@@ -297,7 +299,7 @@ func (b *book) checkDelivered(stored map[*publication][]*attempted, f *found) {
 	}
 }
 
-// arrived counts what the far MESH has, by local id.
+// arrived counts the messages at the far MESH, by local id.
 func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 	found := map[string]int{}
 	all, err := b.sim.mesh.boxes.Outbox(b.sim.ctx(), ourMailbox, b.sim.began, 0, 1<<20)
@@ -316,8 +318,8 @@ func (b *book) arrived(bodies map[store.EventID][]byte) map[string]int {
 	return found
 }
 
-// unsettled says what is still under way in a database; "" when nothing is but
-// copies that an operator has to see to.
+// unsettled returns what is still under way in a database; "" when nothing is,
+// except copies that wait for an operator.
 func (b *book) unsettled(db database) string {
 	pending, err := db.PendingEvents(b.sim.ctx(), 0, 1)
 	if err != nil || len(pending) > 0 {
@@ -338,8 +340,8 @@ func (b *book) unsettled(db database) string {
 	return ""
 }
 
-// checkAudit verifies the chains against what checkpoints saw of them, and
-// finds an entry for each event.
+// checkAudit verifies the chains against the checkpoints, and finds an entry
+// for each event.
 func (b *book) checkAudit(f *found) {
 	named := map[string]bool{}
 	for _, e := range f.entries {
@@ -350,7 +352,7 @@ func (b *book) checkAudit(f *found) {
 			b.wrong("audit: no entry for %s", b.name(id))
 		}
 	}
-	// As a node does when it ends: what has come since the last one counts as bound.
+	// As when a node ends: everything since the last checkpoint counts as bound.
 	last := audit.Checkpoint{At: time.Now(), Heads: f.heads}
 	r, err := audit.Verify(func(yield func(audit.Link, error) bool) {
 		for _, l := range f.links {

@@ -7,8 +7,8 @@ import (
 	"nems/internal/store"
 )
 
-// claims are what nodes were told of lanes: nobody else is given one before its
-// claim lapses, by a clock that nobody sets.
+// claims records which lanes were given to which nodes. No other node may be
+// given a lane before its claim lapses, by a clock that nobody sets.
 type claims struct {
 	mu   sync.Mutex
 	held map[int64]claim // by mailbox
@@ -25,7 +25,7 @@ func (c *claims) claimed(n *simNode, lanes []store.Lane, asked time.Time, lease 
 	defer c.mu.Unlock()
 	for _, l := range lanes {
 		held, ok := c.held[l.Mailbox]
-		// Opening the SQLite store frees what another process had claimed.
+		// Opening the SQLite store releases what another process had claimed.
 		if ok && held.until.After(time.Now()) && !(n.sim.SQLite && held.node != n) {
 			n.sim.book.wrong("%s was given the lane of %s, which %s holds", n.name, l.MailboxID, held.node.name)
 		}

@@ -13,8 +13,8 @@ import (
 	"nems/internal/subscription"
 )
 
-// database is what a node keeps everything in: the SQLite store, or a model of a
-// store that two nodes share. Both are used through this interface alone.
+// database is where a node keeps everything: the SQLite store, or a model of a
+// store that two nodes share. Both are used only through this interface.
 type database interface {
 	broker.Journal
 	broker.Mailboxes
@@ -28,7 +28,7 @@ type database interface {
 	Heads(ctx context.Context) ([]audit.Head, error)
 	Housekeep(ctx context.Context) error
 	Stats() store.CommitterStats
-	// Run works until ctx ends. Close comes after it.
+	// Run works until ctx ends. Close is called after it.
 	Run(ctx context.Context) error
 	Close() error
 }

@@ -11,18 +11,19 @@ import (
 	"nems/internal/subscription"
 )
 
-// fewCopies is how many copies a shared disk files with their event; more are
-// spread afterwards, from a cursor. Few, so that spreading is met often.
+// fewCopies is how many copies a shared disk files together with their event.
+// If there are more, they are distributed afterwards, from a cursor. The number
+// is small, so that this happens often.
 const fewCopies = 2
 
-// keyLife is how long an idempotency key holds (decision 20).
+// keyLife is how long an idempotency key is remembered (decision 20).
 const keyLife = 24 * time.Hour
 
-// disk is the model of a database: what commits have reached. Two nodes share one
-// in place of a store, and it is what a history of the SQLite store is held
-// against (oracle.go).
+// disk is the model of a database: the state after the commits. Two nodes share
+// one instead of a store, and the history of the SQLite store is compared with
+// one (oracle.go).
 type disk struct {
-	most   int // copies that are filed with their event
+	most   int // copies that are filed together with their event
 	mu     sync.Mutex
 	last   store.EventID
 	events map[store.EventID]*event
@@ -67,8 +68,8 @@ func newDisk(most int) *disk {
 	return &disk{most: most, events: map[store.EventID]*event{}, keys: map[string]keyed{}, lanes: map[int64]*lane{}}
 }
 
-// position hands out the next position: as late as the clock, never one that
-// went before.
+// position returns the next position. It follows the clock, and is never before
+// an earlier one.
 func (d *disk) position(now time.Time) store.EventID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -82,8 +83,8 @@ type tx struct {
 	entries []audit.Sealed
 }
 
-// op is one operation of a transaction. An error refuses it alone: it must
-// have had no effect then.
+// op is one operation of a transaction. An error refuses only this operation,
+// which must then have had no effect.
 type op interface {
 	apply(t *tx) (any, error)
 }
@@ -121,8 +122,8 @@ func (o acceptOp) apply(t *tx) (any, error) {
 	return store.Receipt{Event: o.Event, Copies: len(copies)}, nil
 }
 
-// candidates are the subscriptions to an event code; of those in among, if it
-// is not nil.
+// candidates returns the subscriptions to an event code. If among is not nil,
+// only those in it are returned.
 func (d *disk) candidates(code string, among map[subscription.ID]bool) []subscription.Candidate {
 	all := []subscription.Candidate{}
 	for _, s := range d.subs {
@@ -137,7 +138,7 @@ func (d *disk) candidates(code string, among map[subscription.ID]bool) []subscri
 	return all
 }
 
-// deliver files the copies, or leaves them to be spread.
+// deliver files the copies, or leaves them to be distributed later.
 func (t *tx) deliver(e *event, copies []subscription.Copy) {
 	if len(copies) > t.most {
 		t.spread = append(t.spread, &spreading{event: e.Event, packed: store.PackCopies(copies)})
@@ -155,7 +156,7 @@ func (t *tx) file(e *event, c subscription.Copy) {
 	})
 }
 
-// delivery is a copy that nobody has had yet.
+// delivery returns a copy that has not been delivered yet.
 func delivery(e *event, c subscription.Copy) *store.Delivery {
 	return &store.Delivery{
 		ID: store.DeliveryID(e.Event, c.Mailbox), Event: e.Event, Mailbox: c.Mailbox, MailboxID: boxes[c.Mailbox-1].ID, Code: e.Code,
@@ -164,7 +165,7 @@ func delivery(e *event, c subscription.Copy) *store.Delivery {
 	}
 }
 
-// spreadOp files one copy of the oldest event that has some left, and says
+// spreadOp files one copy of the oldest event with copies left, and reports
 // whether there was one.
 type spreadOp struct{}
 
@@ -206,7 +207,7 @@ func (o routeOp) apply(t *tx) (any, error) {
 type subscribeOp struct {
 	subscription.Subscription
 	entry audit.Entry
-	now   time.Time // by the clock of who asks for it
+	now   time.Time // by the clock of the caller
 }
 
 func (o *subscribeOp) apply(t *tx) (any, error) {
@@ -255,7 +256,7 @@ func (d *disk) copyOf(id string) *store.Delivery {
 	return nil
 }
 
-// message is the published bytes of an event.
+// message returns the published bytes of an event.
 func (d *disk) message(id store.EventID) ([]byte, error) {
 	d.mu.Lock()
 	e, ok := d.events[id]
@@ -266,7 +267,7 @@ func (d *disk) message(id store.EventID) ([]byte, error) {
 	return e.Body.Open()
 }
 
-// spreads tells whether copies wait to be filed.
+// spreads reports whether copies wait to be filed.
 func (d *disk) spreads() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -280,7 +281,7 @@ func (d *disk) forget() {
 	d.spread = nil
 }
 
-// heads are the ends of all chains.
+// heads returns the ends of all chains.
 func (d *disk) heads() []audit.Head {
 	ends := map[int64]audit.Head{}
 	for _, l := range d.links {
@@ -303,7 +304,7 @@ func rowOf(id string) int64 {
 	return 0
 }
 
-// acknowledgeOp takes a copy out of a mailbox that is served here.
+// acknowledgeOp removes a copy from a mailbox that is served here.
 type acknowledgeOp struct {
 	id    string
 	at    time.Time
@@ -322,7 +323,7 @@ func (o acknowledgeOp) apply(t *tx) (any, error) {
 	return nil, nil
 }
 
-// retryOp has a copy that is parked wait again.
+// retryOp makes a parked copy wait again.
 type retryOp struct {
 	id    string
 	entry audit.Entry

@@ -11,10 +11,10 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// drive is the disk below the SQLite store: a folder whose files SQLite reads and
-// writes in earnest (vfs.go). It knows what has been written since the last sync,
-// which is what a power cut may take; it lets commits be slow or fail; and once the
-// node on it has crashed, nothing more reaches it.
+// drive is the disk below the SQLite store: a folder whose files SQLite really
+// reads and writes (vfs.go). It records what has been written since the last sync,
+// which a power cut may remove. It makes commits slow or fail. After the node on it
+// has crashed, nothing more is written to it.
 type drive struct {
 	sim    *simulation
 	folder string
@@ -24,12 +24,12 @@ type drive struct {
 	images []*image
 	dead   bool // the node has crashed
 	full   bool
-	fate   fate // of the commit whose first bytes have been written
+	fate   fate // fate of the commit whose first bytes have been written
 	fated  bool
 	failed bool // something failed since the node began to start
 }
 
-// image is what a drive knows of a file.
+// image is what a drive records about a file.
 type image struct {
 	name string
 	// unsynced are the writes since the last sync, in their order.
@@ -56,8 +56,9 @@ func newDrive(sim *simulation) (*drive, error) {
 	return d, nil
 }
 
-// memory is a folder for files that need not outlive the run: in memory where the
-// system has such a one. What a crash would leave is up to the drive anyway.
+// memory returns a folder for files that need not outlive the run. It is in
+// memory if the system has such a folder, because the drive decides what a crash
+// leaves.
 func memory() string {
 	const shared = "/dev/shm"
 	if info, err := os.Stat(shared); err == nil && info.IsDir() {
@@ -71,7 +72,7 @@ func (d *drive) remove() error {
 	return os.RemoveAll(d.folder)
 }
 
-// image finds what is known of a file.
+// image returns what is recorded about a file.
 func (d *drive) image(name string) *image {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,22 +96,22 @@ func (d *drive) isDead() bool {
 	return d.dead
 }
 
-// hasFailed tells whether a node that did not start had a reason.
+// hasFailed reports whether a node that did not start had a reason.
 func (d *drive) hasFailed() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.failed
 }
 
-// fill takes all room, or gives it back.
+// fill makes the drive full, or gives its space back.
 func (d *drive) fill(full bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.full = full
 }
 
-// write notes what is about to be written, or refuses it. With the first write
-// after a sync it is drawn how the commit goes.
+// write records what is about to be written, or refuses it. At the first write
+// after a sync it draws the fate of the commit.
 func (d *drive) write(i *image, w written) int32 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -134,14 +135,14 @@ func (d *drive) write(i *image, w written) int32 {
 	return rc
 }
 
-// settle takes what was written to a file for safe.
+// settle marks what was written to a file as safe.
 func (d *drive) settle(i *image) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	i.unsynced = nil
 }
 
-// sync makes what was written safe, in the time of the commit that it belongs to.
+// sync makes what was written safe, and takes the time of the commit that it belongs to.
 func (d *drive) sync(i *image) int32 {
 	n, fate := d.finish()
 	if n != nil {
@@ -183,18 +184,18 @@ func (d *drive) finish() (*simNode, fate) {
 	return n, fate
 }
 
-// loss is what a crash takes of what was written and not synced.
+// loss is the part of the unsynced writes that a crash removes.
 type loss int
 
 const (
-	losesNothing loss = iota // the process was killed, the machine goes on
-	losesAll                 // the power was cut, and nothing had reached the disk by itself
-	losesSome                // some of it had, in whatever order, the last write not
+	losesNothing loss = iota // the process was killed, the machine continues
+	losesAll                 // the power was cut before anything reached the disk by itself
+	losesSome                // some writes had reached it, in any order, but not the last
 	losses
 )
 
-// cut ends the node's use of the drive, and takes from it what is lost. chance
-// decides about each write.
+// cut ends the node's use of the drive and removes what is lost. chance decides
+// about each write.
 func (d *drive) cut(what loss, chance *rand.Rand) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -11,23 +11,23 @@ import (
 	"nems/internal/subscription"
 )
 
-// Bug is a fault planted on purpose: the invariants have to find it.
+// Bug is a fault that is planted on purpose. The invariants must find it.
 type Bug int
 
 // The planted bugs.
 const (
 	NoBug             Bug = iota
 	AcknowledgesEarly     // answers a publish before its commit
-	LosesCursor           // keeps in memory how far a large fan-out has come; of the model
-	MatchesDeleted        // goes on matching a subscription for a while after its deletion was answered
+	LosesCursor           // keeps the progress of a large fan-out only in memory; for the model
+	MatchesDeleted        // continues to match a subscription for a while after its deletion was answered
 	RepeatsAfterCrash     // keeps idempotency keys in memory
-	ForgetsAmbiguous      // does not remember that nobody answered a send
-	OldestUncertain       // takes the oldest copy of a lane for the one that was on its way when the claim lapsed
-	ReordersMailbox       // lists what waits in another order than that of acceptance
-	DoublesSent           // sends a copy again, under another local id, that was sent
-	LosesInbox            // takes a copy out of its mailbox when it starts after a crash
-	ForgetsSync           // answers before the disk has what was written; of SQLite's
-	LeasesByClock         // lets a claim lapse when the clock is set forward; of SQLite's
+	ForgetsAmbiguous      // does not remember that a send had no answer
+	OldestUncertain       // assumes that a lane's oldest copy was the one on its way when the claim lapsed
+	ReordersMailbox       // lists what waits in an order other than that of acceptance
+	DoublesSent           // sends a copy that was sent again, with another local id
+	LosesInbox            // removes a copy from its mailbox when it starts after a crash
+	ForgetsSync           // answers before the disk has what was written; for SQLite
+	LeasesByClock         // lets a claim lapse when the clock is set forward; for SQLite
 )
 
 // flawed is a database with a planted bug.
@@ -153,7 +153,7 @@ func (f *flawed) Settle(ctx context.Context, l store.Lane, d store.Delivery, lea
 	if f.node.sim.Bug != DoublesSent || err != nil || d.State != store.Sent {
 		return err
 	}
-	first := store.DeliveryID(d.Event, d.Mailbox) // whatever the copy goes under by now
+	first := store.DeliveryID(d.Event, d.Mailbox) // whatever id the copy has by now
 	f.mu.Lock()
 	again := !f.resent[first]
 	f.resent[first] = true

@@ -10,10 +10,10 @@ import (
 	"nems/internal/subscription"
 )
 
-// front stands between a node and its database. Each call takes simulated time,
-// in a thread of the caller's, so that the seed decides the order of all calls. A
-// node that has crashed reaches nothing and hears nothing any more. What a call
-// asked for and came to is written into the history.
+// front is between a node and its database. Each call takes simulated time, in a
+// thread of the caller's, so that the seed decides the order of all calls. A node
+// that has crashed can no longer call the database or receive its answers. The
+// requests and results of calls are recorded in the history.
 type front struct {
 	database
 	node *simNode
@@ -117,7 +117,7 @@ func (f front) Event(ctx context.Context, id store.EventID) (store.Event, error)
 	return f.database.Event(ctx, id)
 }
 
-// List reads what waits in a mailbox that is served here.
+// List lists the copies that wait in a mailbox that is served here.
 func (f front) List(ctx context.Context, q store.InboxQuery) ([]store.Listed, error) {
 	if err := f.node.enter(threadOf(ctx)); err != nil {
 		return nil, err
@@ -129,13 +129,13 @@ func (f front) List(ctx context.Context, q store.InboxQuery) ([]store.Listed, er
 	return got, err
 }
 
-// Acknowledge takes a copy out of a mailbox that is served here.
+// Acknowledge removes a copy from a mailbox that is served here.
 func (f front) Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error {
 	o := acknowledgeOp{store.DeliveryID(position, mailbox), at, *e}
 	return f.node.change(threadOf(ctx), o, func() error { return f.database.Acknowledge(ctx, mailbox, position, at, e) })
 }
 
-// RetryDelivery is what an operator does with a copy that is parked.
+// RetryDelivery has a parked copy sent again, as an operator does.
 func (f front) RetryDelivery(ctx context.Context, id string, at time.Time, e audit.Entry) error {
 	return f.node.change(threadOf(ctx), nil, func() error { return f.database.RetryDelivery(ctx, id, at, e) })
 }
@@ -151,8 +151,8 @@ func (f front) ClaimLanes(ctx context.Context, owner string, lease time.Duration
 	return lanes, err
 }
 
-// WaitingDeliveries implements courier.Outbox. They come in the order of their
-// acceptance.
+// WaitingDeliveries implements courier.Outbox. The deliveries must be in the
+// order of their acceptance.
 func (f front) WaitingDeliveries(ctx context.Context, l store.Lane, most int) ([]store.Delivery, error) {
 	if err := f.node.enter(f.node.lanes[l.MailboxID]); err != nil {
 		return nil, err
@@ -180,15 +180,16 @@ func (f front) Settle(ctx context.Context, l store.Lane, d store.Delivery, lease
 	})
 }
 
-// ReleaseLane implements courier.Outbox. How far the courier shortens a pause
-// is the one thing that its own chance decides: here the seed does.
+// ReleaseLane implements courier.Outbox. How much the courier shortens a pause
+// is the only thing that its own random numbers decide. Here the seed decides
+// it.
 func (f front) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
 	t, pause := f.node.lanes[l.MailboxID], time.Duration(0)
 	if next.After(f.node.machine.now()) {
 		pause = t.between(time.Second, 30*time.Second)
 	}
 	return f.node.change(t, nil, func() error {
-		// Another may have it before this call returns.
+		// Another node may have it before this call returns.
 		f.node.sim.claims.released(f.node, l)
 		return f.database.ReleaseLane(ctx, l, f.node.machine.now().Add(pause))
 	})

@@ -9,26 +9,27 @@ import (
 	"nems/internal/subscription"
 )
 
-// history is what nodes asked their databases for, in the order of the calls, and
-// what each call came to.
+// history is what nodes asked of their databases, in the order of the calls, with
+// the result of each call.
 type history struct {
 	mu    sync.Mutex
 	steps []*step
 }
 
 // step is one call. The committer takes changes in the order in which they are
-// handed in: so steps that changed anything are in the order of their commits.
+// submitted, so the steps that changed anything are in the order of their
+// commits.
 type step struct {
 	op op // nil for a list that was read
 	span
 	got     any
 	err     error
 	ended   bool
-	mailbox int64 // whose list was read
+	mailbox int64 // the mailbox whose list was read
 	list    []store.Listed
 }
 
-// begin notes a call; nil is none.
+// begin records a call; nil is ignored.
 func (h *history) begin(o op) *step {
 	if o == nil {
 		return nil
@@ -49,8 +50,8 @@ func (h *history) end(s *step, got any, err error) {
 	s.to, s.got, s.err, s.ended = time.Now(), got, err, true
 }
 
-// listed notes a list before the first call that is under way: that one, and what
-// was handed in after it, was not to be seen.
+// listed records a list before the first call that is under way, because that
+// call and later ones could not be visible to it.
 func (h *history) listed(mailbox int64, list []store.Listed) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,12 +65,12 @@ func (h *history) listed(mailbox int64, list []store.Listed) {
 // attempted is an event that a node tried to have accepted.
 type attempted struct {
 	store.Acceptance
-	step   *step     // the last that tried to
-	judged time.Time // the moment of acceptance that subscriptions' ends were compared with
+	step   *step     // the last step that tried to
+	judged time.Time // the moment of acceptance, with which the ends of subscriptions were compared
 	routed span      // from the first attempt to route it, if it was deferred, to the last
 }
 
-// events are what nodes tried to have accepted.
+// events returns what nodes tried to have accepted.
 func (h *history) events() map[store.EventID]*attempted {
 	all := map[store.EventID]*attempted{}
 	for _, s := range h.steps {
@@ -87,7 +88,7 @@ func (h *history) events() map[store.EventID]*attempted {
 	return all
 }
 
-// subscriptions are what nodes tried to create.
+// subscriptions returns what nodes tried to create.
 func (h *history) subscriptions() map[subscription.ID]*subscription.Subscription {
 	all := map[subscription.ID]*subscription.Subscription{}
 	for _, s := range h.steps {

@@ -18,7 +18,7 @@ func (r *replica) NextPosition() store.EventID { return r.position(r.node.machin
 // Moment implements broker.Journal.
 func (r *replica) Moment(id store.EventID) time.Time { return moment(id) }
 
-// moment is when a disk accepted an event: its clock is never set.
+// moment returns when a disk accepted an event; its clock is never set.
 func moment(id store.EventID) time.Time { return new(store.Moments).Of(id) }
 
 // AcceptEvent implements broker.Journal.
@@ -83,7 +83,7 @@ func (r *replica) PendingEvents(_ context.Context, after store.EventID, limit in
 	return all[:min(len(all), limit)], nil
 }
 
-// PatientChanges implements broker.Journal: the directory of the actors learns
+// PatientChanges implements broker.Journal. The directory of the actors learns
 // nothing.
 func (r *replica) PatientChanges(context.Context, int64, int) (store.PatientChanges, error) {
 	return store.PatientChanges{}, nil
@@ -116,7 +116,7 @@ func (r *replica) List(_ context.Context, q store.InboxQuery) ([]store.Listed, e
 	return r.inbox(q.Mailbox), nil
 }
 
-// inbox is what waits in a mailbox, in the order of acceptance.
+// inbox returns what waits in a mailbox, in the order of acceptance.
 func (d *disk) inbox(mailbox int64) []store.Listed {
 	var all []store.Listed
 	for _, c := range d.copies {

@@ -2,6 +2,6 @@
 
 package simulator
 
-// many is smaller under the race detector, with which a seed takes ten times
-// as long. Planted bugs are looked for without it.
+// many is smaller under the race detector, which makes a seed take ten times as
+// long. Planted bugs are only tested without it.
 const many, plants = 200, false

@@ -25,11 +25,11 @@ const (
 	outboxPath = "/messageexchange/" + ourMailbox + "/outbox"
 )
 
-// errReset is a line that breaks.
+// errReset is the error of a broken connection.
 var errReset = fmt.Errorf("simulated: connection reset: %w", io.ErrUnexpectedEOF)
 
-// farMESH is the MESH that serves the remote mailboxes: the real server over a
-// store that nothing fails, at the end of a bad line.
+// farMESH is the MESH that serves the remote mailboxes: the real server with a
+// store that does not fail, at the end of a bad connection.
 type farMESH struct {
 	sim    *simulation
 	boxes  *sqlite.DB
@@ -37,9 +37,9 @@ type farMESH struct {
 	server *mailbox.Server
 
 	mu sync.Mutex
-	// excused counts, by local id, what lets a second copy come to be without
-	// anybody's fault: copies that the MESH itself doubled, that arrived after
-	// their sender had given up, or that tracking denied.
+	// excused counts, by local id, what may cause a second copy without
+	// anybody's fault: copies that the MESH itself duplicated, that arrived
+	// after their sender had given up, or that tracking denied.
 	excused map[string]int
 	late    sync.WaitGroup
 }
@@ -80,8 +80,8 @@ func (l line) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// thread is the lane that a request belongs to; everything that is about no
-// lane is about reports.
+// thread returns the lane that a request belongs to. A request that belongs to
+// no lane is about reports.
 func (l line) thread(r *http.Request) *thread {
 	to := header(r, "Mex-To")
 	if _, row, ok := store.ParseDeliveryID(path.Base(r.URL.Path)); ok && strings.Contains(r.URL.Path, "/tracking/") {
@@ -93,7 +93,7 @@ func (l line) thread(r *http.Request) *thread {
 	return l.n.reports
 }
 
-// header reads a header whose name was written in some case.
+// header returns a header whose name may be in any case.
 func header(r *http.Request, name string) string {
 	for key, values := range r.Header {
 		if strings.EqualFold(key, name) && len(values) > 0 {
@@ -103,7 +103,7 @@ func header(r *http.Request, name string) string {
 	return ""
 }
 
-// disturbed hands a request to the MESH, or does something else with it.
+// disturbed passes a request to the MESH, or disturbs it.
 func (l line) disturbed(t *thread, r *http.Request, body []byte) (*http.Response, error) {
 	m := l.n.sim.mesh
 	local := header(r, "Mex-LocalID")
@@ -147,7 +147,7 @@ func (l line) disturbed(t *thread, r *http.Request, body []byte) (*http.Response
 	}
 	answer := m.serve(r, body)
 	if tracks && answer.StatusCode == http.StatusMultipleChoices {
-		m.excuse(path.Base(r.URL.Path)) // several have the local id: which one is not said
+		m.excuse(path.Base(r.URL.Path)) // several have the local id, and the answer does not say which one
 	}
 	return answer, nil
 }
@@ -161,7 +161,7 @@ func refusal(r *http.Request, status int, e *mesh.Error) *http.Response {
 	return answer
 }
 
-// serve has the MESH answer.
+// serve returns the MESH's answer.
 func (m *farMESH) serve(r *http.Request, body []byte) *http.Response {
 	inner := r.Clone(context.Background())
 	inner.Body, inner.RequestURI = io.NopCloser(bytes.NewReader(body)), r.URL.RequestURI()
@@ -196,7 +196,7 @@ func (m *farMESH) excuse(local string) {
 	m.excused[local]++
 }
 
-// double makes a second copy of what was sent under a local id.
+// double makes a second copy of what was sent with a local id.
 func (m *farMESH) double(ctx context.Context, local string) {
 	ctx = context.WithoutCancel(ctx)
 	found, err := m.boxes.SentByLocalID(ctx, ourMailbox, local)
@@ -217,7 +217,7 @@ func (m *farMESH) double(ctx context.Context, local string) {
 	m.excuse(local)
 }
 
-// report has the MESH give up on a message that it took: one REPORT for us.
+// report makes the MESH give up on a message that it accepted, which sends us a REPORT.
 func (m *farMESH) report(t *thread) {
 	ctx := context.Background()
 	sent, err := m.boxes.Outbox(ctx, ourMailbox, m.sim.began, 0, 100)

@@ -15,7 +15,7 @@ import (
 	"nems/internal/mesh"
 )
 
-// errDisk is what a machine that fails says; it is none of the sentinels.
+// errDisk is the error of a failing machine; it is none of the sentinels.
 var errDisk = errors.New("simulated: input/output error")
 
 // machine is what nodes run on, one after the other.
@@ -44,16 +44,16 @@ type simNode struct {
 	housekeeper *thread
 	lanes       map[string]*thread // by mailbox
 
-	working      atomic.Int64 // calls of the database
+	working      atomic.Int64 // calls of the database under way
 	keepingHouse atomic.Bool
-	leaving      atomic.Bool // it ends in order, or has
+	leaving      atomic.Bool // it ends in order, or has ended so
 	dead         atomic.Bool
 	stop         context.CancelFunc
 	ended        sync.WaitGroup
 }
 
-// start boots a node. One whose disk fails meanwhile does not get up: it is dead
-// from the start.
+// start boots a node. A node whose disk fails during the start is dead from the
+// start.
 func (sim *simulation) start(m *machine) {
 	m.starts++
 	n := &simNode{sim: sim, machine: m, name: fmt.Sprintf("node%d.%d", m.number, m.starts), lanes: map[string]*thread{}}
@@ -145,7 +145,7 @@ func (n *simNode) carry(ctx context.Context) {
 	}
 	c := courier.New(courier.Config{
 		Outbox: front{n.db, n}, Client: client, Owner: n.name, Now: n.machine.now,
-		// Multiples of the tick: timers of the courier stay in its threads' slots.
+		// Multiples of the tick, so that timers of the courier stay in the slots of its threads.
 		Poll: 1 << 18 * tick, Reports: 1 << 20 * tick, SendTimeout: 1 << 20 * tick, Grace: 1 << 20 * tick, Lease: 30 * time.Second,
 		Parallel: 4, Batch: 3, MostBackoff: 30 * time.Second, MostRefusals: 8, Trip: 6, Rest: 10 * time.Second,
 	})
@@ -181,14 +181,14 @@ func (n *simNode) keepHouse(ctx context.Context) {
 	}
 }
 
-// fate is how a commit goes.
+// fate is what happens to a commit.
 type fate int
 
 const (
 	works         fate = iota
 	full               // there is no room for it
 	broken             // it cannot be written
-	unanswered         // it may have been written: nobody can say
+	unanswered         // it may have been written, but the answer is lost
 	crashesBefore      // the node crashes before it is on the disk
 	crashesAfter       // and after
 )

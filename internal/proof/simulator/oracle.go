@@ -11,16 +11,16 @@ import (
 	"nems/internal/subscription"
 )
 
-// oracle repeats on a disk, the model, what a node did with the SQLite store: each
-// call must have come to what it comes to there, each list must have held the same
-// copies in the same order, and in the end both must hold the same. Of a call whose
-// outcome nobody learnt, the audit says whether it happened.
+// oracle repeats on a disk, the model, what a node did with the SQLite store. Each
+// call must have had the result that it has there, each list must have held the
+// same copies in the same order, and at the end both must hold the same. If the
+// outcome of a call is unknown, the audit shows whether it happened.
 type oracle struct {
 	book *book
 	model
 	found    *found
-	happened map[string]bool        // by what the audit says
-	unsure   map[store.EventID]bool // when something came of a call about them is not known
+	happened map[string]bool        // according to the audit
+	unsure   map[store.EventID]bool // events with calls whose outcome is not known
 }
 
 // model is a disk and its transactions.
@@ -28,11 +28,11 @@ type model struct{ *disk }
 
 func (m model) perform(o op) (any, error) { return o.apply(&tx{disk: m.disk}) }
 
-// key names an entry of the audit.
+// key identifies an entry of the audit.
 func key(e audit.Entry) string { return fmt.Sprint(e.Action, e.Object, e.At.UnixMicro()) }
 
-// entry is what the audit says of an operation that happened, but for an event's
-// acceptance.
+// entry returns the audit entry of an operation that happened, except for the
+// acceptance of an event.
 func entry(o op) audit.Entry {
 	switch o := o.(type) {
 	case routeOp:
@@ -47,7 +47,7 @@ func entry(o op) audit.Entry {
 	return audit.Entry{}
 }
 
-// about is the event that an operation is about, 0 for none.
+// about returns the event that an operation concerns, 0 for none.
 func about(o op) store.EventID {
 	switch o := o.(type) {
 	case acceptOp:
@@ -61,7 +61,7 @@ func about(o op) store.EventID {
 	return 0
 }
 
-// checkModel holds the history against the model.
+// checkModel compares the history with the model.
 func (b *book) checkModel(f *found) {
 	o := oracle{book: b, model: model{newDisk(store.MaxFiled)}, found: f, happened: map[string]bool{}, unsure: map[store.EventID]bool{}}
 	for _, e := range f.entries {
@@ -83,7 +83,7 @@ func (b *book) checkModel(f *found) {
 	o.checkEnd(f)
 }
 
-// outcome is an error in the words that both stores share.
+// outcome returns an error in the words that both stores share.
 func outcome(err error) string {
 	var twin *store.DuplicateError
 	switch {
@@ -103,9 +103,9 @@ func outcome(err error) string {
 	return err.Error()
 }
 
-// hasHappened tells whether a call happened that nobody knows the outcome of. The
-// position of an event that was not stored can be another's after a restart: the
-// last one to have it is the one that is there.
+// hasHappened reports whether a call with unknown outcome happened. After a
+// restart another event can have the position of an event that was not stored:
+// the stored one is the last with that position.
 func (o *oracle) hasHappened(s *step) bool {
 	if a, ok := s.op.(acceptOp); ok {
 		e := o.found.events[a.Event]
@@ -136,8 +136,8 @@ func (o *oracle) checkStep(s *step) {
 	}
 }
 
-// checkList compares what a mailbox listed. Of what nobody is sure of it may have
-// listed either.
+// checkList compares what a mailbox listed. Copies whose state is not certain may
+// be in the list or not.
 func (o *oracle) checkList(s *step) {
 	sure := func(all []store.Listed) []store.Listed {
 		return slices.DeleteFunc(slices.Clone(all), func(l store.Listed) bool { return o.unsure[l.Position] })
@@ -154,8 +154,8 @@ func (o *oracle) names(all []store.Listed) (names []string) {
 	return names
 }
 
-// checkEnd compares what is there in the end: the events, the copies, and what
-// mailboxes that are served here have had.
+// checkEnd compares what exists at the end: the events, the copies, and what
+// mailboxes that are served here have received.
 func (o *oracle) checkEnd(f *found) {
 	for id := range f.events {
 		if o.events[id] == nil {
@@ -177,8 +177,8 @@ func (o *oracle) checkEnd(f *found) {
 	}
 }
 
-// summary is what both stores must say of a copy. How far the courier has come
-// with those for other MESHes, the model does not follow.
+// summary returns what both stores must agree on about a copy. The model does
+// not follow the courier's progress with copies for other MESHes.
 func summary(c *store.Delivery) string {
 	state := c.State
 	if boxes[c.Mailbox-1].Remote {

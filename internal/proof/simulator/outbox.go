@@ -26,7 +26,7 @@ func (o claimOp) apply(t *tx) (any, error) {
 	return out, nil
 }
 
-// due tells whether something waits in a lane that can be claimed.
+// due reports whether something waits in a lane that can be claimed.
 func (d *disk) due(mailbox int64, now time.Time) bool {
 	if l := d.lanes[mailbox]; l != nil && (l.next.After(now) || (l.Owner != "" && l.Expires.After(now))) {
 		return false
@@ -34,7 +34,7 @@ func (d *disk) due(mailbox int64, now time.Time) bool {
 	return boxes[mailbox-1].Remote && d.oldest(mailbox) != nil
 }
 
-// oldest is the first copy that waits for a mailbox, or nil.
+// oldest returns the first copy that waits for a mailbox, or nil.
 func (d *disk) oldest(mailbox int64) *store.Delivery {
 	for _, c := range d.copies {
 		if c.Mailbox == mailbox && c.State == store.Waiting {
@@ -44,9 +44,10 @@ func (d *disk) oldest(mailbox int64) *store.Delivery {
 	return nil
 }
 
-// claim takes a lane. One whose claim lapsed leaves copies uncertain: the one
-// that its owner had in hand need not be the oldest any more, since an operator,
-// the router and the spreader file older ones meanwhile.
+// claim takes a lane. A lane whose claim lapsed has uncertain copies: the one
+// that its owner was sending need not be the oldest any more, because an
+// operator, the router and the distribution of large fan-outs may file older
+// ones in the meantime.
 func (t *tx) claim(mailbox int64, o claimOp) store.Lane {
 	l := t.lanes[mailbox]
 	if l == nil {
@@ -86,7 +87,7 @@ func (r *replica) WaitingDeliveries(_ context.Context, l store.Lane, limit int) 
 	return out, nil
 }
 
-// Deliveries implements database. A copy that is still to be filed waits.
+// Deliveries implements database. A copy that is still to be filed counts as waiting.
 func (r *replica) Deliveries(_ context.Context, q store.DeliveryQuery) ([]store.Delivery, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,8 +162,8 @@ func (o releaseOp) apply(t *tx) (any, error) {
 	return nil, nil
 }
 
-// ReleaseLane implements courier.Outbox. The disk's clock, which claims go by, is
-// that of the bubble: it does not jump with the node's.
+// ReleaseLane implements courier.Outbox. The disk's clock, by which claims lapse,
+// is that of the bubble, which does not jump with the node's.
 func (r *replica) ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error {
 	_, err := submit[any](ctx, r, releaseOp{l, time.Now().Add(next.Sub(r.node.machine.now()))})
 	return err

@@ -11,7 +11,7 @@ import (
 	"nems/internal/nhs"
 )
 
-// errPDS is a patient directory that answers nonsense.
+// errPDS is the error of a patient directory with an unreadable answer.
 var errPDS = errors.New("simulated: the answer of the directory cannot be read")
 
 // pds is the patient directory. It remembers what it said when, for the book.
@@ -24,7 +24,7 @@ type pds struct {
 	absences []span
 }
 
-// record is what the directory says of a patient from a moment on.
+// record is what the directory says about a patient from a moment on.
 type record struct {
 	from time.Time
 	directory.Patient
@@ -45,7 +45,7 @@ var people = []example.Patient{
 	{NHSNumber: "9990000050", Family: "TREMAYNE", Given: "Lowri", BirthDate: "1988-08-19", Postcode: "WF14 0BQ", Practice: "B85612"},
 }
 
-// practices are where patients move between.
+// practices are those between which patients move.
 var practices = []string{"B86056", "B85612"}
 
 func newPDS(sim *simulation) *pds {
@@ -86,7 +86,7 @@ func (p *pds) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patient, 
 	return all[len(all)-1].Patient, nil
 }
 
-// setAway takes the directory off the line, or brings it back.
+// setAway makes the directory unreachable, or reachable again.
 func (p *pds) setAway(away bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *pds) setAway(away bool) {
 	p.away = away
 }
 
-// change alters a patient's record.
+// change changes a patient's record.
 func (p *pds) change(number string, f func(*directory.Patient)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +109,7 @@ func (p *pds) change(number string, f func(*directory.Patient)) {
 	p.patients[number] = append(all, r)
 }
 
-// during lists what the directory said of a patient within a span.
+// during returns what the directory said about a patient within a span.
 func (p *pds) during(number string, s span) []directory.Patient {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -17,11 +17,11 @@ import (
 // codes are the event types of the simulated world.
 var codes = []string{"vaccinations-1", "professional-contacts-1"}
 
-// bundleID stands in the messages where each publication puts an id of its own.
+// bundleID is replaced in the messages by an id for each publication.
 const bundleID = "00000000-0000-4000-8000-000000000000"
 
-// messages are examples of each event type about each patient; the wrong ones
-// name another family than the directory.
+// messages are examples of each event type about each patient. The wrong ones
+// have a family name that is not in the directory.
 var messages = sync.OnceValues(func() (map[string][]byte, error) {
 	out := map[string][]byte{}
 	for _, code := range codes {
@@ -49,7 +49,7 @@ var messages = sync.OnceValues(func() (map[string][]byte, error) {
 
 func template(code, number string, wrong bool) string { return fmt.Sprint(code, number, wrong) }
 
-// publisher publishes, and tries again when it is not told what became of it.
+// publisher publishes, and tries again when it does not learn the outcome.
 type publisher struct {
 	*thread
 	callers map[string]access.Caller // by event code
@@ -92,8 +92,9 @@ func (p *publisher) run(n int) {
 	}
 }
 
-// publish tries until there is an answer, or patience ends. With a key it is
-// bound to be one event; now and then it asks once more although it knows.
+// publish tries until there is an answer, or until its patience ends. With a
+// key, all attempts must make one event; sometimes it tries again although it
+// knows the outcome.
 func (p *publisher) publish(pub *publication) {
 	for try := range 8 {
 		n := p.node()

@@ -11,7 +11,7 @@ import (
 )
 
 // replica is how a node uses a disk that it shares with another: through a group
-// committer and a chain of the audit of its own.
+// committer and with its own chain of the audit.
 type replica struct {
 	*disk
 	node      *simNode
@@ -42,7 +42,7 @@ func (r *replica) Close() error { return nil }
 // Stats implements database.
 func (r *replica) Stats() store.CommitterStats { return r.committer.Stats() }
 
-// Housekeep implements database: a disk forgets nothing.
+// Housekeep implements database. A disk forgets nothing.
 func (r *replica) Housekeep(context.Context) error { return nil }
 
 // submit has the group committer apply an operation.
@@ -106,8 +106,8 @@ func (r *replica) apply(ops []op, out []store.Outcome[any]) {
 		return
 	}
 	if r.chain == nil {
-		// Not before it has a link to write: what a first link binds must be the
-		// very end of the other chains.
+		// Only when there is a link to write, because the first link must bind
+		// the very end of the other chains.
 		t.chains++
 		r.chain = audit.NewChain(t.chains, t.heads())
 	}
@@ -134,7 +134,7 @@ func (r *replica) Heads(context.Context) ([]audit.Head, error) {
 	return r.heads(), nil
 }
 
-// ResendDelivery belongs to no model.
+// ResendDelivery is not part of the model.
 func (r *replica) ResendDelivery(context.Context, string, time.Time, audit.Entry) error {
 	return errors.ErrUnsupported
 }

@@ -19,12 +19,12 @@ import (
 const (
 	publishers, publications   = 3, 10
 	subscribers, subscriptions = 4, 5
-	// settling is how long everything may take to come right once the faults
-	// are healed.
+	// settling is how long it may take until everything is in order after the
+	// faults are healed.
 	settling = 20 * time.Minute
 )
 
-// parts are what all runs share: they do not change.
+// parts are shared by all runs and do not change.
 type parts struct {
 	types *catalogue.Catalogue
 	dev   *devworld.World
@@ -40,7 +40,7 @@ var shared = sync.OnceValues(func() (parts, error) {
 })
 
 // Run runs one seed. It must be called in a synctest bubble of its own, whose
-// clock it uses up.
+// clock it uses.
 func Run(c Config) Outcome {
 	sim := &simulation{Config: c, began: time.Now(), hash: 14695981039346656037, past: &history{}, claims: claims{held: map[int64]claim{}}}
 	sim.book = &book{sim: sim, downloaded: map[string]bool{}}
@@ -65,8 +65,8 @@ func Run(c Config) Outcome {
 	return out
 }
 
-// prepare makes the machines and what their nodes keep everything in: one with a
-// drive for the SQLite store, or two that share a disk.
+// prepare makes the machines and their storage: one machine with a drive for the
+// SQLite store, or two that share a disk.
 func (sim *simulation) prepare() error {
 	var err error
 	if sim.parts, err = shared(); err != nil {
@@ -88,7 +88,7 @@ func (sim *simulation) prepare() error {
 
 func (sim *simulation) ctx() context.Context { return context.Background() }
 
-// live lets everything go wrong, heals it and waits until it has settled.
+// live lets faults happen, heals them and waits until everything has settled.
 func (sim *simulation) live() {
 	background, stop := context.WithCancel(context.Background())
 	var around, acting sync.WaitGroup
@@ -115,8 +115,8 @@ func (sim *simulation) live() {
 	around.Wait()
 }
 
-// judge ends the nodes and looks at what is there. What a drive holds has to have
-// been on it before: its power is cut for the last time.
+// judge ends the nodes and checks what is stored. The power of a drive is cut
+// once more before that, so that only what is really on it counts.
 func (sim *simulation) judge() Outcome {
 	t := sim.thread("end")
 	t.sleep(time.Millisecond, 2*time.Millisecond)
@@ -144,7 +144,7 @@ func (sim *simulation) judge() Outcome {
 	return out
 }
 
-// systems are who publishes and who subscribes.
+// systems returns the system that publishes and the one that subscribes.
 func systems() (publishes, subscribes access.System) {
 	for _, s := range devworld.Systems() {
 		switch s.ASID {
@@ -157,8 +157,8 @@ func systems() (publishes, subscribes access.System) {
 	return publishes, subscribes
 }
 
-// settle waits until nothing is under way, and does meanwhile what an operator
-// does: have parked copies sent again.
+// settle waits until nothing is under way. Meanwhile it does what an operator
+// does: it has parked copies sent again.
 func (sim *simulation) settle() {
 	t := sim.thread("operator")
 	what := "no node runs"
@@ -197,7 +197,7 @@ func (sim *simulation) retry(t *thread, n *simNode) string {
 	return ""
 }
 
-// chaos is what goes wrong, each in a thread of its own.
+// chaos returns the faults, each in a thread of its own.
 func (sim *simulation) chaos() []func(context.Context) {
 	var all []func(context.Context)
 	for _, m := range sim.machines {
@@ -216,7 +216,7 @@ func (sim *simulation) chaos() []func(context.Context) {
 		func(ctx context.Context) { sim.watch(ctx, points) })
 }
 
-// restart ends a machine's node now and then, mostly by a crash, and starts
+// restart sometimes ends a machine's node, mostly by a crash, and starts
 // another.
 func (sim *simulation) restart(ctx context.Context, t *thread, m *machine) {
 	for t.wait(ctx, t.between(time.Second, 10*time.Second)) == nil {
@@ -237,7 +237,7 @@ func (sim *simulation) restart(ctx context.Context, t *thread, m *machine) {
 	}
 }
 
-// jump sets a machine's clock now and then.
+// jump sometimes sets a machine's clock.
 func (m *machine) jump(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(5*time.Second, time.Minute)) == nil {
 		if t.happens(50) {
@@ -247,7 +247,7 @@ func (m *machine) jump(ctx context.Context, t *thread) {
 	}
 }
 
-// runOut lets a drive have no room for a while.
+// runOut makes a drive full for a while.
 func (d *drive) runOut(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(10*time.Second, time.Minute)) == nil {
 		if t.happens(30) {
@@ -260,7 +260,7 @@ func (d *drive) runOut(ctx context.Context, t *thread) {
 	}
 }
 
-// giveUp has the MESH report now and then that it gives up on a copy.
+// giveUp sometimes makes the MESH report that it gives up on a copy.
 func (sim *simulation) giveUp(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(5*time.Second, time.Minute)) == nil {
 		if t.happens(50) {
@@ -269,7 +269,7 @@ func (sim *simulation) giveUp(ctx context.Context, t *thread) {
 	}
 }
 
-// leave takes the patient directory away for a while.
+// leave makes the patient directory unreachable for a while.
 func (sim *simulation) leave(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(5*time.Second, 40*time.Second)) == nil {
 		if t.happens(80) {
@@ -282,7 +282,7 @@ func (sim *simulation) leave(ctx context.Context, t *thread) {
 	}
 }
 
-// move changes patients' practices, and flags one now and then for a while.
+// move changes patients' practices, and sometimes flags a patient for a while.
 func (sim *simulation) move(ctx context.Context, t *thread) {
 	for t.wait(ctx, t.between(3*time.Second, 30*time.Second)) == nil {
 		who, where, flagged := people[t.below(len(people))].NHSNumber, practices[t.below(len(practices))], t.happens(15)
@@ -291,7 +291,7 @@ func (sim *simulation) move(ctx context.Context, t *thread) {
 	}
 }
 
-// watch takes checkpoints of the audit: nothing before one may change.
+// watch takes checkpoints of the audit: nothing before a checkpoint may change.
 func (sim *simulation) watch(ctx context.Context, t *thread) {
 	for t.wait(ctx, 15*time.Second) == nil && !sim.isHealed() {
 		n := sim.machines[0].at.Load()

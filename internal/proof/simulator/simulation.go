@@ -12,36 +12,36 @@ import (
 	"nems/internal/store"
 )
 
-// Config selects what a run is made of.
+// Config selects what a run consists of.
 type Config struct {
 	Seed uint64
-	// SQLite has one node run over the SQLite store on a drive that fails; otherwise
-	// two share the model of a store.
+	// SQLite makes one node run with the SQLite store on a drive that fails.
+	// Otherwise two nodes share the model of a store.
 	SQLite bool
-	// Bug plants a fault before or below the database, which the invariants must
-	// find; none for the code as it is.
+	// Bug plants a fault in front of the database or below it, which the
+	// invariants must find. NoBug tests the code as it is.
 	Bug Bug
 	// Trace keeps every line of the trace, not only its hash.
 	Trace bool
 }
 
-// Outcome is what a run came to.
+// Outcome is the result of a run.
 type Outcome struct {
 	Hash       uint64   // of the trace: equal for equal schedules
-	Lines      []string // of the trace, when it was asked for
+	Lines      []string // of the trace, if it was requested
 	Violations []string // of the invariants; none in a good run
 	Events     int      // stored
 	Copies     int
-	Unknown    int // publishes whose outcome their publisher never learnt
+	Unknown    int // publishes whose publisher never learnt the outcome
 	Crashes    int
 }
 
-// tick is the grain of simulated time. Every thread wakes at a moment of its
-// own within a grain, so that no two ever wake at the same instant: then the
-// order of things follows from the seed alone.
+// tick is the unit of simulated time. Every thread wakes at its own moment
+// within a tick, so that no two ever wake at the same instant. So the order of
+// events follows only from the seed.
 const tick = 4096 * time.Nanosecond
 
-// simulation is one run. It lives in one synctest bubble.
+// simulation is one run. It takes place in one synctest bubble.
 type simulation struct {
 	Config
 	parts
@@ -64,7 +64,7 @@ type simulation struct {
 	unknown int
 }
 
-// thread is a line of action with a source of chance of its own.
+// thread is a sequence of actions with its own source of random numbers.
 type thread struct {
 	sim  *simulation
 	name string
@@ -74,8 +74,8 @@ type thread struct {
 	chance *rand.Rand
 }
 
-// thread starts a new line of action. It is called at moments that the seed
-// decides, so that the same one gets the same number in each run.
+// thread starts a new sequence of actions. It is called at moments that the
+// seed decides, so that a thread gets the same number in each run.
 func (sim *simulation) thread(name string) *thread {
 	sim.mu.Lock()
 	defer sim.mu.Unlock()
@@ -92,8 +92,8 @@ func (t *thread) below(n int) int {
 	return t.chance.IntN(n)
 }
 
-// happens draws whether something of this percentage happens; nothing of the
-// kind does once the faults are healed.
+// happens draws whether something with this percentage happens. Nothing happens
+// after the faults are healed.
 func (t *thread) happens(percent float64) bool {
 	t.mu.Lock()
 	hit := t.chance.Float64()*100 < percent
@@ -108,7 +108,7 @@ func (t *thread) between(from, to time.Duration) time.Duration {
 	return from + time.Duration(t.chance.Int64N(int64(to-from)))
 }
 
-// delay is what to sleep for about d so as to wake in the thread's own slot.
+// delay returns how long to sleep for about d so as to wake in the thread's own slot.
 func (t *thread) delay(d time.Duration) time.Duration {
 	now := time.Since(t.sim.began)
 	return (now+d)/tick*tick + tick + t.slot - now
@@ -128,8 +128,8 @@ func (t *thread) wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// log adds a line to the trace. What stands in it must follow from the seed:
-// no ids that were drawn elsewhere, no addresses.
+// log adds a line to the trace. Its text must follow from the seed: no ids that
+// were drawn elsewhere, no addresses.
 func (t *thread) log(format string, args ...any) {
 	t.sim.note(fmt.Sprintf("%12.6f %-14s ", time.Since(t.sim.began).Seconds(), t.name) + fmt.Sprintf(format, args...))
 }
@@ -165,7 +165,7 @@ func (sim *simulation) count(n *int) {
 
 type threadKey struct{}
 
-// on has the seams act in the name of a thread.
+// on makes calls with the context act for a thread.
 func on(ctx context.Context, t *thread) context.Context {
 	return context.WithValue(ctx, threadKey{}, t)
 }
@@ -180,7 +180,7 @@ type box struct {
 	store.Mailbox
 }
 
-// boxes: the first three are served by the nodes, the others by the far MESH.
+// boxes are the mailboxes. The first three are served by the nodes, the others by the far MESH.
 var boxes = []box{
 	{store.Mailbox{Row: 1, ID: "HERE1", ODS: "RR8", Password: "password"}},
 	{store.Mailbox{Row: 2, ID: "HERE2", ODS: "RR8", Password: "password"}},

@@ -24,8 +24,8 @@ func simulate(t *testing.T, c Config) (out Outcome) {
 	return out
 }
 
-// overSQLite tells what a seed runs over: every eighth over the SQLite store,
-// which takes four times as long as the model.
+// overSQLite reports whether a seed runs with the SQLite store, which takes
+// four times as long as the model: every eighth does.
 func overSQLite(seed uint64) bool { return *sqlites || seed%8 == 1 }
 
 func TestSeeds(t *testing.T) {
@@ -74,7 +74,7 @@ func (o Outcome) add(p Outcome) Outcome {
 	return Outcome{Events: o.Events + p.Events, Copies: o.Copies + p.Copies, Unknown: o.Unknown + p.Unknown, Crashes: o.Crashes + p.Crashes}
 }
 
-// A seed decides everything: run twice, it leaves the same trace.
+// TestReplays checks that a seed decides everything: run twice, it leaves the same trace.
 func TestReplays(t *testing.T) {
 	for n := range uint64(10) {
 		c := Config{Seed: n + 1, SQLite: n%2 == 0, Trace: true}
@@ -98,7 +98,7 @@ func replay(t *testing.T, c Config) {
 	}
 }
 
-// What the invariants are worth: each planted bug is found.
+// TestPlantedBugsAreFound checks that the invariants find each planted bug.
 func TestPlantedBugsAreFound(t *testing.T) {
 	if !plants {
 		t.Skip("the race detector makes it slow, and finds nothing more")

@@ -25,10 +25,10 @@ func (d *drive) open(n *simNode) (*sqlite.DB, error) {
 	began := d.sim.began
 	o := store.Options{
 		Now: time.Now,
-		// Time that passes is beyond doubt, however a machine's clock is set.
+		// The passing of time is certain, however a machine's clock is set.
 		Settled: time.Now, Steady: func() time.Duration { return time.Since(began) },
 		Queue: 6,
-		// The node has it keep house, and nothing is recorded that waits for a commit.
+		// The node starts the housekeeping, and nothing is recorded that waits for a commit.
 		Housekeeping: never, AuditDelay: never,
 	}
 	if n != nil {
@@ -49,9 +49,9 @@ func (d *drive) format() error {
 	return os.WriteFile(filepath.Join(d.folder, databaseName), empty, 0o600)
 }
 
-// ours and theirs are databases that hold the mailboxes of a node, or of the far
-// MESH, and nothing else. Made once: bringing an empty one up to date takes longer
-// than a run.
+// ours and theirs are databases that contain only the mailboxes of a node, or of
+// the far MESH. They are made once, because bringing an empty database up to date
+// takes longer than a run.
 var (
 	ours = sync.OnceValues(func() ([]byte, error) {
 		var all []store.Mailbox
@@ -112,7 +112,7 @@ func openTheirs() (db *sqlite.DB, remove func() error, err error) {
 }
 
 func putBoxes(path string, all []store.Mailbox) (err error) {
-	// No later than any run: positions only rise.
+	// Earlier than any run, because positions only rise.
 	db, err := sqlite.Open(path, store.Options{Now: func() time.Time { return time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC) }})
 	if err != nil {
 		return err

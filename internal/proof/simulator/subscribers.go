@@ -16,7 +16,7 @@ import (
 	"nems/internal/store"
 )
 
-// temporary tells the errors of a patient directory that is not well.
+// temporary reports whether an error is that of a failing patient directory.
 func temporary(err error) bool { return errors.Is(err, directory.ErrAway) || errors.Is(err, errPDS) }
 
 // subscriber creates, reads and deletes subscriptions, each with a tag of its
@@ -45,7 +45,7 @@ func (s *subscriber) run(n int) {
 			continue
 		}
 		if i < 2 {
-			continue // stays: somebody has to hear of what happens
+			continue // it stays, so that somebody receives the events
 		}
 		s.sleep(10*time.Millisecond, 10*time.Second)
 		s.check(w, id, false)
@@ -73,7 +73,7 @@ func (s *subscriber) wish(i int) *wish {
 	return w
 }
 
-// resource is the request to create what is wished for (NEMS specification,
+// resource returns the request to create the subscription (NEMS specification,
 // "Create Subscription").
 func (w *wish) resource() []byte {
 	criteria := "/Bundle?type=message&MessageHeader.event=" + w.code + "&tag=" + w.tag
@@ -100,8 +100,9 @@ func (t *thread) node() *simNode {
 	return nil
 }
 
-// subscribe creates the subscription and returns its id, "" when it was not
-// told of any. An equal one that lives already is the one that it asked for.
+// subscribe creates the subscription and returns its id, or "" if it was not
+// told one. If an equal subscription exists already, that is the one it asked
+// for.
 func (s *subscriber) subscribe(w *wish) string {
 	for range 8 {
 		if n := s.node(); n != nil {
@@ -128,7 +129,7 @@ func (s *subscriber) subscribe(w *wish) string {
 	return ""
 }
 
-// check reads the subscription: it is there until its deletion, and never
+// check reads the subscription: it must exist until its deletion, and never
 // afterwards.
 func (s *subscriber) check(w *wish, id string, gone bool) {
 	n := s.node()
@@ -152,7 +153,7 @@ func (s *subscriber) unsubscribe(w *wish, id string) {
 			if said == refused && !w.end.IsZero() {
 				return // ended by this node's clock, perhaps not yet by the other's
 			}
-			if said == acknowledged || said == refused { // not there: an attempt before did it
+			if said == acknowledged || said == refused { // it does not exist: an earlier attempt deleted it
 				w.gone = time.Now()
 				s.check(w, id, true)
 				return
@@ -185,7 +186,7 @@ func (c *collector) run(ctx context.Context) {
 	}
 }
 
-// collect takes one copy.
+// collect collects one copy.
 func (c *collector) collect(db front, id store.EventID) error {
 	ctx := on(context.Background(), c.thread)
 	got, err := db.EventMessage(ctx, id)
@@ -200,7 +201,7 @@ func (c *collector) collect(db front, id store.EventID) error {
 	return err
 }
 
-// take writes a download into the book.
+// take records a download in the book.
 func (c *collector) take(id store.EventID, delivery string, got []byte) {
 	b := c.sim.book
 	b.mu.Lock()

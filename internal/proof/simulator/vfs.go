@@ -11,10 +11,11 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// SQLite reaches its files through a VFS. The one here is SQLite's own, but for
-// what a drive has to know of, and may let fail: opening, writing, cutting short,
-// syncing and deleting. It is the default of this process, so that the store
-// needs no special way to be opened; files that lie on no drive it leaves alone.
+// SQLite reaches its files through a VFS. The VFS here is SQLite's own, except
+// for the operations that a drive must observe and may make fail: opening,
+// writing, truncating, syncing and deleting. It is the default of this process,
+// so that the store is opened as usual. It does not affect files that are not on
+// a drive.
 
 var (
 	own    sqlite3.Tsqlite3_vfs // SQLite's
@@ -51,7 +52,7 @@ var install = sync.OnceValue(func() error {
 	return nil
 })
 
-// at is what lies at an address that C knows it by.
+// at returns what is at an address that C uses.
 func at[T any](p uintptr) *T { return *(**T)(unsafe.Pointer(&p)) }
 
 // lasting copies a structure to memory that C may refer to for ever.
@@ -61,13 +62,13 @@ func lasting[T any](tls *libc.TLS, v T) *T {
 	return p
 }
 
-// address is what C calls a function by. F must be no closure.
+// address returns the address by which C calls a function. f must not be a closure.
 func address[F any](f F) uintptr { return *(*uintptr)(unsafe.Pointer(&struct{ f F }{f})) }
 
 // function is the inverse of address.
 func function[F any](p uintptr) F { return *(*F)(unsafe.Pointer(&struct{ p uintptr }{p})) }
 
-// driveOf finds the drive that a file lies on; nil for other files.
+// driveOf returns the drive that a file is on; nil for other files.
 func driveOf(name uintptr) (*drive, string) {
 	if name == 0 {
 		return nil, ""
@@ -95,7 +96,7 @@ func openFile(tls *libc.TLS, vfs, name, p uintptr, flags int32, out uintptr) int
 	return rc
 }
 
-// replaced is the address of a table of methods that comes here first.
+// replaced returns the address of a table of methods that call this package first.
 func replaced(tls *libc.TLS, table uintptr, methods sqlite3.Tsqlite3_io_methods) uintptr {
 	if known, ok := tables.Load(table); ok {
 		return uintptr(unsafe.Pointer(known.(*sqlite3.Tsqlite3_io_methods))) //nolint:forcetypeassert // it holds nothing else
@@ -129,8 +130,8 @@ func writeFile(tls *libc.TLS, p, data uintptr, n int32, offset int64) int32 {
 	return function[func(*libc.TLS, uintptr, uintptr, int32, int64) int32](f.own.FxWrite)(tls, p, data, n, offset)
 }
 
-// replaces reads what a write is about to replace. C reads into memory of its own
-// only.
+// replaces reads what a write is about to replace. C can only read into memory of
+// its own.
 func (f *file) replaces(tls *libc.TLS, p uintptr, data []byte, offset int64) (written, int32) {
 	w := written{offset: offset, data: slices.Clone(data)}
 	size := tls.Alloc(8)
@@ -160,7 +161,7 @@ func truncateFile(tls *libc.TLS, p uintptr, size int64) int32 {
 	return function[func(*libc.TLS, uintptr, int64) int32](f.own.FxTruncate)(tls, p, size)
 }
 
-// syncFile does not bother the real disk: what a sync promises, the drive keeps.
+// syncFile does not sync the real disk, because the drive decides what a sync guarantees.
 func syncFile(_ *libc.TLS, p uintptr, _ int32) int32 {
 	f := fileAt(p)
 	return f.drive.sync(f.image)

@@ -18,10 +18,10 @@ const (
 	awayPause = 250 * time.Millisecond
 )
 
-// meshAway takes the other MESH away for six days of a clock that runs fast.
-// Nothing may be parked or dropped meanwhile, and all of it arrive afterwards. How
-// often it is tried shows in the simulator alone: after failures the MESH is left
-// alone for a while by the machine's own clock.
+// meshAway makes the other MESH unreachable for six days of a clock that runs
+// fast. Nothing may be parked or dropped meanwhile, and everything must arrive
+// afterwards. How often it is tried is visible only in the simulator: after
+// failures the courier pauses by the machine's own clock.
 func meshAway(r *run) (line row, err error) {
 	dep, c, err := r.newClockedDeployment("away")
 	if err != nil {
@@ -49,7 +49,7 @@ func meshAway(r *run) (line row, err error) {
 		c.set(off + awayStep)
 		dep.wait(awayPause)
 	}
-	dep.wait(housekeeping + 5*time.Second) // what is to be dropped by this clock is dropped now
+	dep.wait(housekeeping + 5*time.Second) // everything that this clock makes expire is dropped now
 	parked, err := dep.deliveries(operator.DeliveryFilter{State: store.Parked})
 	if err != nil {
 		return line, err

@@ -15,12 +15,12 @@ import (
 	"nems/internal/operator"
 )
 
-// mostBackups is how many are taken at most.
+// mostBackups is the largest number of backups.
 const mostBackups = 50
 
-// backups copies the database of a node under load, restores each copy somewhere
-// else and serves it there: whatever was acknowledged before a backup began must
-// be in it.
+// backups copies the database of a node under load, restores each copy in
+// another place and serves it there. Everything that was acknowledged before a
+// backup began must be in it.
 func backups(r *run) (line row, err error) {
 	dep, err := r.newDeployment(filepath.Join(r.folder, "backups"))
 	if err != nil {
@@ -76,7 +76,7 @@ func (dep *deployment) backup(n int) (missing int, err error) {
 	return missing, nil
 }
 
-// restore makes a node of a backup, checks it and empties its mailbox.
+// restore makes a node from a backup, checks it and empties its mailbox.
 func (dep *deployment) restore(saved, box string) (map[digest]bool, error) {
 	p, err := newProcess(dep.r.binary, saved+"/data")
 	if err != nil {

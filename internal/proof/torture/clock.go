@@ -23,8 +23,9 @@ import (
 	"nems/internal/operator"
 )
 
-// clock is how far the clock of a process is off. It lies in a file that both
-// the process and its torturer have mapped, so that it steps at once.
+// clock is by how much the clock of a process is wrong. It is in a file that
+// both the process and the program that tortures it have mapped, so that a
+// change has effect at once.
 type clock struct{ offset *atomic.Int64 }
 
 func openClock(data string) (clock, error) {
@@ -44,15 +45,16 @@ func openClock(data string) (clock, error) {
 	return clock{(*atomic.Int64)(unsafe.Pointer(&bytes[0]))}, nil //nolint:gosec // shared with another process, for the life of this one
 }
 
-// now is the time on the clock. It has no monotonic reading: a machine's clock
-// that is set does not spare anybody.
+// now returns the time on the clock, without a monotonic reading, because
+// setting a machine's clock affects everything.
 func (c clock) now() time.Time { return time.Now().Round(0).Add(time.Duration(c.offset.Load())) }
 
-// set sets it to so much beside the machine's.
+// set sets the clock to this difference from the machine's.
 func (c clock) set(off time.Duration) { c.offset.Store(int64(off)) }
 
-// serveClocked is `nems serve` with a clock that can be set: Go programs read the
-// machine's past every library that could move it, so that it must be handed in.
+// serveClocked is nems serve with a clock that can be set. The clock must be
+// handed in, because Go programs read the machine's clock directly, past every
+// library that could change it.
 func serveClocked(args []string) int {
 	var command struct {
 		Serve node.Config `cmd:""`
@@ -88,11 +90,11 @@ func runClocked(ctx context.Context, c node.Config) error {
 	})
 }
 
-// clocks are those of a world.
+// clocks are the clocks of a deployment.
 type clocks struct{ here, there clock }
 
-// newClockedDeployment boots a deployment whose clocks can be set. Its callers follow the
-// clock of whom they call.
+// newClockedDeployment boots a deployment whose clocks can be set. Callers use the clock
+// of the node that they call.
 func (r *run) newClockedDeployment(name string) (*deployment, clocks, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -119,13 +121,13 @@ func (c clocks) set(off time.Duration) {
 	c.there.set(off)
 }
 
-// unclocked is the program that checks what a deployment has left behind.
+// unclocked sets the program that checks what a deployment has left behind.
 func (dep *deployment) unclocked(r *run) { dep.here.binary, dep.there.binary = r.binary, r.binary }
 
-// years are far beyond whatever may wait, be kept or be remembered.
+// years is far longer than anything may wait, be kept or be remembered.
 const years = 10 * 365 * 24 * time.Hour
 
-// steps are to where the clocks are set.
+// steps are the settings of the clocks.
 var steps = []time.Duration{3 * time.Hour, -3 * time.Hour, years, -48 * time.Hour, 48 * time.Hour}
 
 // housekeeping is how often a node looks for what has expired.
@@ -133,7 +135,7 @@ const housekeeping = time.Minute
 
 // clockSteps sets the clocks of both MESHes, of publishers and of subscribers
 // forward and back under load. Copies that nobody collects meanwhile must not
-// expire; tokens must be good again with the second try.
+// expire. Tokens must be accepted again at the second attempt.
 func clockSteps(r *run) (line row, err error) {
 	dep, c, err := r.newClockedDeployment("clock")
 	if err != nil {
@@ -151,7 +153,7 @@ func clockSteps(r *run) (line row, err error) {
 		}
 	}
 	c.set(years)
-	dep.wait(housekeeping + 5*time.Second) // what would be too old by this clock would expire now
+	dep.wait(housekeeping + 5*time.Second) // anything too old by this clock would expire now
 	c.set(0)
 	line.Note = fmt.Sprintf("clocks set to ±3 h, ±2 days and ten years ahead; good again with try %d at most", slowest)
 	dep.unclocked(r)
@@ -161,7 +163,7 @@ func clockSteps(r *run) (line row, err error) {
 // aside is a mailbox from which nobody collects before the end.
 const aside = "RR8ASIDE"
 
-// putAside adds it to the world.
+// putAside adds it to the deployment.
 func (dep *deployment) putAside() error {
 	if err := dep.here.putMailboxes(operator.Mailbox{ID: aside, ODS: "RR8", Password: devworld.Password}); err != nil {
 		return err
@@ -171,8 +173,8 @@ func (dep *deployment) putAside() error {
 	return err
 }
 
-// step sets the clocks, under load or while nothing is on its way, and tells with
-// which try publishers and subscribers were let in again.
+// step sets the clocks, under load or while nothing is on its way. It returns at
+// which attempt publishers and subscribers were admitted again.
 func (dep *deployment) step(c clocks, to time.Duration, idle bool) (tries int, err error) {
 	dep.rounds++
 	id, err := dep.openRound()
@@ -197,7 +199,7 @@ func (dep *deployment) step(c clocks, to time.Duration, idle bool) (tries int, e
 		dep.wait(300 * time.Millisecond)
 		dep.endLoad()
 	}
-	if err == nil { // by the clock of the moment: a later step must not be what helps
+	if err == nil { // by the present clock: a later step must not be what helps
 		var late time.Duration
 		late, err = dep.through()
 		dep.slowest = max(dep.slowest, late)
@@ -208,7 +210,7 @@ func (dep *deployment) step(c clocks, to time.Duration, idle bool) (tries int, e
 	return tries, err
 }
 
-// heals publishes and collects until both are let in.
+// heals publishes and collects until both are admitted.
 func (dep *deployment) heals() (tries int, err error) {
 	const most = 2
 	for tries = 1; ; tries++ {

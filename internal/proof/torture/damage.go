@@ -15,9 +15,9 @@ import (
 	"nems/internal/directory/devworld"
 )
 
-// damaged flips bits and tears sectors in the database of a stopped process. It
-// may refuse to start and refuse to hand out a copy; it must not hand out a
-// wrong one. Lost copies are allowed here.
+// damaged flips bits and tears sectors in the database of a stopped process.
+// The process may refuse to start, and may refuse to hand out a copy, but it
+// must not hand out a wrong one. Lost copies are allowed here.
 func damaged(r *run) (line row, err error) {
 	dep, err := r.newDeployment(filepath.Join(r.folder, "damaged"))
 	if err != nil {
@@ -41,7 +41,7 @@ func damaged(r *run) (line row, err error) {
 	refusals, dead := 0, 0
 	for began := time.Now(); line.Rounds < 3 || time.Since(began) < r.each && line.Rounds < 1000; line.Rounds++ {
 		for _, log := range []string{"-wal", "-shm"} {
-			_ = os.Remove(database + log) // of the round before; they may be missing
+			_ = os.Remove(database + log) // from the previous round; they may be missing
 		}
 		if err := errors.Join(copyFile(database, whole), r.damage(database)); err != nil {
 			return line, err
@@ -63,7 +63,7 @@ func damaged(r *run) (line row, err error) {
 	return line, nil
 }
 
-// damage flips bits at eight places of a file and overwrites as many sectors.
+// damage flips bits in eight places of a file and overwrites as many sectors.
 func (r *run) damage(name string) error {
 	f, err := os.OpenFile(name, os.O_RDWR, 0)
 	if err != nil {
@@ -92,8 +92,8 @@ func (r *run) damage(name string) error {
 	return nil
 }
 
-// inspect downloads what a mailbox lists and counts what is not a message that
-// was published, and what is refused.
+// inspect downloads what a mailbox lists. It counts the messages that were not
+// published, and the refusals.
 func (dep *deployment) inspect(box string) (wrong, refused int) {
 	m, err := client.NewMailbox(client.MailboxConfig{URL: dep.here.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: dep.here.http})
 	if err != nil {

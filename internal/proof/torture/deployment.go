@@ -18,13 +18,13 @@ import (
 	"nems/internal/operator"
 )
 
-// deployment is a NEMS under torture with two mailboxes of its own, and another one
-// behind a bad line that is its MESH.
+// deployment is a NEMS under torture with two mailboxes of its own, and another
+// NEMS on a bad line, which is its MESH.
 type deployment struct {
 	r           *run
-	nodes       []*process // equal; one, unless they share a database
+	nodes       []*process // equal nodes; only one, unless they share a database
 	here, there *process   // the first node; the other MESH
-	base        *base      // what the nodes share; nil: here has its own
+	base        *base      // what the nodes share; nil if the single node has its own database
 	gap         gap
 	line        *line
 	ledger      *ledger
@@ -34,8 +34,8 @@ type deployment struct {
 	wide        []string // further mailboxes of its own
 	poisoned    []string // subscriptions whose mailbox does not exist
 	slowest     time.Duration
-	note        string    // on the fault of the moment, for the table
-	healed      time.Time // when healing began; the zero time: just now
+	note        string    // about the present fault, for the table
+	healed      time.Time // when healing began; zero means just now
 
 	load     sync.WaitGroup
 	stopLoad chan struct{}
@@ -48,7 +48,7 @@ const (
 	england         = "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001" + event
 )
 
-// newDeployment boots a deployment in a folder, or in one and a database.
+// newDeployment boots a deployment in a folder, or in a folder and a database.
 func (r *run) newDeployment(folder string) (*deployment, error) {
 	if r.store != onPostgres {
 		return r.newDeploymentOn(folder, nil)
@@ -117,7 +117,7 @@ func (dep *deployment) addNode(data string) error {
 	return p.start()
 }
 
-// end ends all that the deployment started.
+// end ends everything that the deployment started.
 func (dep *deployment) end() {
 	for _, p := range append(dep.nodes, dep.there) {
 		if p != nil {
@@ -147,8 +147,8 @@ func (dep *deployment) unsubscribe(id string) error {
 	return c.Unsubscribe(context.Background(), id)
 }
 
-// openRound gives the round a mailbox of its own at the other MESH: the lane
-// of an earlier one may still be claimed by a process that was killed.
+// openRound gives the round a mailbox of its own at the other MESH, because the
+// lane of an earlier one may still be claimed by a process that was killed.
 func (dep *deployment) openRound() (subscription string, err error) {
 	if dep.r.hosted {
 		return "", nil
@@ -187,7 +187,7 @@ func (dep *deployment) round(f fault) error {
 	return err
 }
 
-// restart starts the process that died: the recovery counts from here.
+// restart starts the process that died. The recovery is measured from here.
 func (dep *deployment) restart() error { return dep.revive(dep.here) }
 
 // revive starts a node that died.
@@ -196,7 +196,7 @@ func (dep *deployment) revive(p *process) error {
 	return p.start()
 }
 
-// recoverWithin is how long a process may take after healing.
+// recoverWithin is how long the recovery of a process may take.
 const recoverWithin = 10 * time.Second
 
 // recover waits until every node accepts publishes again.

@@ -14,10 +14,10 @@ import (
 	"time"
 )
 
-// tmpfsSize leaves room for the log of SQLite, 64 MiB, and what a minute brings.
+// tmpfsSize leaves room for the log of SQLite, 64 MiB, and for what is written in a minute.
 const tmpfsSize = "256m"
 
-// diskFull fills the disk under the database and gives the space back.
+// diskFull fills the disk that holds the database and gives the space back.
 func diskFull(r *run) (line row, err error) {
 	folder := filepath.Join(r.folder, "full")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -30,13 +30,13 @@ func diskFull(r *run) (line row, err error) {
 	defer func() { err = errors.Join(err, syscall.Unmount(folder, syscall.MNT_DETACH)) }()
 	ballast := filepath.Join(folder, "ballast")
 	line, during, err := r.failing(folder, func(*deployment) error { return fill(ballast) }, func(*deployment) error { return os.Remove(ballast) })
-	if err == nil && during.accepted == during.made { // the room that the log has already does for some
+	if err == nil && during.accepted == during.made { // the space that the log already has is enough for some
 		err = errHarmless
 	}
 	return line, err
 }
 
-// fill writes a file until no byte more fits.
+// fill writes a file until no more bytes fit.
 func fill(name string) error {
 	f, err := os.Create(name)
 	if err != nil {
@@ -53,7 +53,7 @@ func fill(name string) error {
 	return nil
 }
 
-// failingWrites lets every write of the process fail with EFBIG for a while.
+// failingWrites makes every write of the process fail with EFBIG for a while.
 func failingWrites(r *run) (line row, err error) {
 	limit := func(soft string) func(*deployment) error {
 		return func(dep *deployment) error {
@@ -87,11 +87,11 @@ func (dep *deployment) probe(span time.Duration, during *probes) {
 }
 
 // settled is how long after a disk has begun to fail a publish may still be
-// answered 202: it was under way.
+// answered 202, because it was under way.
 const settled = 500 * time.Millisecond
 
-// failing lets the disk of a deployment fail and work again, under load. The process
-// has to recover unaided.
+// failing makes the disk of a deployment fail and work again, under load. The
+// process has to recover without help.
 func (r *run) failing(folder string, inject, heal func(*deployment) error) (line row, during probes, err error) {
 	dep, err := r.newDeployment(folder)
 	if err != nil {
@@ -119,8 +119,9 @@ func (r *run) failing(folder string, inject, heal func(*deployment) error) (line
 	return line, during, err
 }
 
-// failingDisk breaks the disk under the database in one way after the other. The
-// process may end instead of recovering unaided, if it says why.
+// failingDisk makes the disk that holds the database fail in several ways, one
+// after the other. The process may end instead of recovering by itself, if it
+// says why.
 func failingDisk(r *run) (line row, err error) {
 	disk, err := newFlakyDisk(filepath.Join(r.folder, "flaky"))
 	if err != nil {
@@ -140,7 +141,7 @@ func failingDisk(r *run) (line row, err error) {
 		dep.startLoad()
 		err := dep.breakDisk(disk, b, &sums)
 		dep.endLoad()
-		if err == nil && (b.once || r.random()%2 == 0) { // what is on the disk counts, not what is remembered
+		if err == nil && (b.once || r.random()%2 == 0) { // what counts is on the disk, not what is remembered
 			err = dep.forgetDisk(disk, &sums)
 		}
 		if err != nil {
@@ -152,14 +153,14 @@ func failingDisk(r *run) (line row, err error) {
 	return dep.finish(line)
 }
 
-// brokenDisk is what rounds with a broken disk came to.
+// brokenDisk is the result of the rounds with a broken disk.
 type brokenDisk struct {
-	slowest                   time.Duration // answer while the disk failed
+	slowest                   time.Duration // slowest answer while the disk failed
 	ended, dropped, forgotten int
 }
 
-// breakDisk breaks the disk for a second, at some write or fsync under load, and
-// heals it.
+// breakDisk breaks the disk for a second, at a random write or fsync under load,
+// and heals it.
 func (dep *deployment) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) error {
 	tripped := disk.damage(b, 1+int(dep.r.random()%150))
 	defer disk.heal()
@@ -170,7 +171,7 @@ func (dep *deployment) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) 
 	case <-timer.C:
 		return errors.New("nothing was written for 20 s")
 	}
-	if b.once { // nothing fails any more: the sooner it dies now, the less is written again
+	if b.once { // nothing fails any more: the sooner the process dies now, the less is written again
 		dep.wait(time.Duration(dep.r.random()%8000) * time.Microsecond)
 		return nil
 	}
@@ -193,7 +194,7 @@ func (dep *deployment) breakDisk(disk *flakyDisk, b breakage, sums *brokenDisk) 
 	return dep.recover(recoverWithin)
 }
 
-// forgetDisk kills the process, lets the disk forget what a failed fsync has
+// forgetDisk kills the process, makes the disk forget what a failed fsync
 // dropped, and starts the process again.
 func (dep *deployment) forgetDisk(disk *flakyDisk, sums *brokenDisk) error {
 	dep.here.kill()

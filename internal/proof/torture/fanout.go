@@ -11,8 +11,8 @@ import (
 	"nems/internal/operator"
 )
 
-// wide is how many mailboxes make a fan-out too large for one commit, so that
-// a spreader files the copies.
+// wide is a number of mailboxes that makes a fan-out too large for one commit,
+// so that its copies are filed later.
 const wide = 70
 
 // spreadKilled kills the process while it files the copies of events for many
@@ -50,8 +50,8 @@ func spreadKilled(r *run) (line row, err error) {
 	return dep.finish(line)
 }
 
-// poison lets copies go to a mailbox that the other MESH does not have: they
-// are refused for good, and parked.
+// poison makes copies go to a mailbox that the other MESH does not have. They
+// are refused permanently, and parked.
 func (dep *deployment) poison() error {
 	box := dep.remote + "X"
 	if err := dep.here.putMailboxes(operator.Mailbox{ID: box, ODS: "RR8", Remote: true}); err != nil {

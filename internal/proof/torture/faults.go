@@ -12,8 +12,8 @@ import (
 	"nems/internal/crashpoint"
 )
 
-// faults are all there are, in the order in which they run. A new one is one
-// line here and one function.
+// faults are all the faults of SQLite, in the order in which they run. A new
+// one is one line here and one function.
 var faults = append([]fault{
 	{name: "kill-9", round: killed},
 	{name: "stopped", round: stopped, most: 3},
@@ -40,10 +40,10 @@ var faults = append([]fault{
 	{name: "power-cut", alone: powerCut},
 }, points()...)
 
-// errHarmless is what a fault is worth that has hit nothing.
+// errHarmless says that a fault had no effect, so that its round shows nothing.
 var errHarmless = errors.New("the fault hit nothing: it shows nothing")
 
-// killed kills the process at some moment.
+// killed kills the process at a random moment.
 func killed(dep *deployment) error {
 	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%700)*time.Millisecond)
 	dep.here.kill()
@@ -59,7 +59,7 @@ func stopped(dep *deployment) error {
 	return nil
 }
 
-// points makes a fault of every crash point that the load of a deployment reaches.
+// points returns a fault for every crash point that the load of a deployment reaches.
 func points() []fault {
 	var out []fault
 	for _, name := range crashpoint.Names {
@@ -74,9 +74,9 @@ func points() []fault {
 		case crashpoint.SpreadStep:
 			f.alone = spreadKilled
 		case crashpoint.Report:
-			continue // reached after five days: uncollected sees to it
+			continue // reached after five days: tested by uncollected
 		case crashpoint.Learn:
-			continue // reached by events of the Spine: a test of the node sees to it
+			continue // reached by events of the Spine: tested in package node
 		default:
 			f.round = func(dep *deployment) error { return dep.diesAt(name, nil) }
 		}
@@ -85,8 +85,8 @@ func points() []fault {
 	return out
 }
 
-// diesAt starts the process anew so that it dies at a crash point, a random
-// number of passages later, and then as usual.
+// diesAt restarts the process so that it dies at a crash point, after a random
+// number of passages, and then starts it as usual.
 func (dep *deployment) diesAt(point string, provoke func() error) error {
 	dep.here.kill()
 	nth := 1
@@ -97,7 +97,7 @@ func (dep *deployment) diesAt(point string, provoke func() error) error {
 		return err
 	}
 	if provoke != nil {
-		// What an earlier round has left behind may have led there already.
+		// What an earlier round has left may already have led there.
 		if err := provoke(); err != nil && !dep.here.endsWithin(time.Second) {
 			return err
 		}
@@ -112,8 +112,9 @@ func (dep *deployment) diesAt(point string, provoke func() error) error {
 	return dep.restart()
 }
 
-// passages is among how many of a crash point one is picked: a commit is passed
-// for every few publishes, a send for each copy, a release for each fifty.
+// passages is the number of passages of a crash point from which one is chosen.
+// A commit is passed once for every few publishes, a send for each copy, a
+// release for each fifty copies.
 func passages(point string) uint64 {
 	switch point {
 	case crashpoint.BeforeCommit, crashpoint.AfterCommit:
@@ -124,7 +125,7 @@ func passages(point string) uint64 {
 	return 30
 }
 
-// terminate asks for an orderly end, on the way to which the audit is signed.
+// terminate asks for an orderly end, during which the audit is signed.
 func (dep *deployment) terminate() error {
 	dep.wait(200 * time.Millisecond)
 	dep.here.signal(syscall.SIGTERM)

@@ -18,7 +18,7 @@ import (
 	"nems/internal/operator"
 )
 
-// echo is a server that says what it hears.
+// echo starts a server that sends back what it receives.
 func echo(t *testing.T) (address string) {
 	t.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
@@ -58,7 +58,7 @@ func dialPipe(t *testing.T) (*pipe, net.Conn) {
 	return p, c
 }
 
-// send sends a text, waits until it has come back and tells how long that took.
+// send sends a text, waits until it has come back and returns how long that took.
 func send(t *testing.T, c net.Conn, text string) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -89,7 +89,8 @@ func TestPipeWeather(t *testing.T) {
 	}
 }
 
-// A half-open connection says nothing any more, neither bytes nor its end.
+// TestPipeHalves checks that a half-open connection carries nothing any more, neither bytes nor its
+// end.
 func TestPipeHalves(t *testing.T) {
 	p, c := dialPipe(t)
 	p.halve()
@@ -110,7 +111,7 @@ func TestPipeHalves(t *testing.T) {
 	send(t, other, "a new connection is well")
 }
 
-// The clock of one process is what another has set.
+// TestClockIsShared checks that the clock of one process is what another process has set.
 func TestClockIsShared(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	ours, err := openClock(data)
@@ -129,7 +130,8 @@ func TestClockIsShared(t *testing.T) {
 	}
 }
 
-// A picky MESH refuses who is ill until they are well, and its counts decide.
+// TestPickyCounts checks that a picky MESH refuses copies for the ill mailboxes until they are
+// well, and that it counts correctly.
 func TestPickyCounts(t *testing.T) {
 	mesh := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusAccepted) }))
 	t.Cleanup(mesh.Close)

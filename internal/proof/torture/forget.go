@@ -8,22 +8,22 @@ import (
 	"os"
 )
 
-// memory is what a file held before writes that no fsync has covered yet, and
-// before those that a failed fsync has dropped.
+// memory is what a file contained before the writes that no fsync has covered
+// yet, and before those that a failed fsync dropped.
 type memory struct {
 	unsynced, dropped []before
 	total             int // bytes ever dropped
 }
 
-// before is what bytes of a file were; shorter than what was written where the
-// file ended.
+// before is the earlier content of some bytes of a file. It is shorter than
+// what was written if the file ended there.
 type before struct {
 	off  int64
 	size int
 	old  []byte
 }
 
-// written notes bytes that are about to be overwritten.
+// written records bytes that are about to be overwritten.
 func (m *memory) written(name string, off int64, size int) error {
 	file, err := os.Open(name)
 	if err != nil {
@@ -35,13 +35,13 @@ func (m *memory) written(name string, off int64, size int) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	// Written again, they get to the disk with the next fsync.
+	// If they are written again, the next fsync brings them to the disk.
 	m.dropped = without(m.dropped, off, off+int64(size))
 	m.unsynced = append(m.unsynced, before{off, size, old[:n]})
 	return nil
 }
 
-// flushed notes the end of an fsync.
+// flushed records the end of an fsync.
 func (m *memory) flushed(well bool) {
 	if !well {
 		for _, b := range m.unsynced {
@@ -52,7 +52,7 @@ func (m *memory) flushed(well bool) {
 	m.unsynced = nil
 }
 
-// without cuts the bytes [from, to) out of what is remembered.
+// without removes the bytes [from, to) from what is remembered.
 func without(all []before, from, to int64) []before {
 	var out []before
 	for _, b := range all {
@@ -73,15 +73,15 @@ func without(all []before, from, to int64) []before {
 	return out
 }
 
-// restore puts back what was dropped, the latest first; what was beyond the end
-// of the file becomes zeros. It tells how many bytes it put back.
+// restore puts back what was dropped, the latest first. Bytes that were beyond
+// the end of the file become zeros. It returns how many bytes it put back.
 func (m *memory) restore(name string) (bytes int, err error) {
 	if len(m.dropped) == 0 {
 		return 0, nil
 	}
 	file, err := os.OpenFile(name, os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // a log that was removed when it was through
+		return 0, nil // a log that was removed when it was no longer needed
 	}
 	if err != nil {
 		return 0, err

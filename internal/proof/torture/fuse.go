@@ -15,14 +15,14 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// breakage is a way for a disk to fail.
+// breakage is a way in which a disk fails.
 type breakage struct {
 	name           string
-	writes, fsyncs bool // which of them fail with EIO
+	writes, fsyncs bool // whether these fail with EIO
 	torn           bool // a failing write leaves half of its bytes on the disk
-	short          bool // writes take half of their bytes, and say so: no failure
+	short          bool // writes accept half of their bytes, and say so: no failure
 	// once: a single fsync fails, and what it should have written never gets to
-	// the disk, although later ones succeed (as Linux does it, "fsyncgate").
+	// the disk, although later ones succeed (as in Linux, "fsyncgate").
 	once bool
 }
 
@@ -36,7 +36,7 @@ var breakages = []breakage{
 	{name: "short writes", writes: true, short: true},
 }
 
-// flakyDisk is a filesystem over a folder that can be broken. Safe for
+// flakyDisk is a filesystem over a folder that can be broken. It is safe for
 // concurrent use.
 type flakyDisk struct {
 	at, below string
@@ -46,7 +46,7 @@ type flakyDisk struct {
 	broken  *breakage // nil: it works
 	left    int       // operations until it fails
 	tripped chan struct{}
-	memory  map[string]*memory // by file; nil when no fsync is to forget
+	memory  map[string]*memory // by file; nil if fsync never forgets
 }
 
 // newFlakyDisk mounts the filesystem.
@@ -71,7 +71,7 @@ func (d *flakyDisk) unmount() error {
 }
 
 // damage breaks the disk at the nth operation from now of the kinds that fail.
-// The channel is closed when it has failed for the first time.
+// The channel is closed after the first failure.
 func (d *flakyDisk) damage(b breakage, nth int) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -82,17 +82,17 @@ func (d *flakyDisk) damage(b breakage, nth int) <-chan struct{} {
 	return d.tripped
 }
 
-// heal lets it work again.
+// heal makes the disk work again.
 func (d *flakyDisk) heal() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.broken = nil
 }
 
-// fails counts an operation and tells how it fails; nil: not at all. Held: mu.
+// fails counts an operation and returns how it fails; nil: not at all. The caller holds mu.
 func (d *flakyDisk) fails(name string, writing bool) *breakage {
 	b := d.broken
-	// What the process says goes to a file beside its folder.
+	// The process's output goes to a file next to its folder.
 	if b == nil || writing && !b.writes || !writing && !b.fsyncs || !strings.HasPrefix(name, "data/") {
 		return nil
 	}
@@ -108,7 +108,7 @@ func (d *flakyDisk) fails(name string, writing bool) *breakage {
 	return b
 }
 
-// of is what is remembered of a file. Held: mu.
+// of returns what is remembered about a file. The caller holds mu.
 func (d *flakyDisk) of(name string) *memory {
 	if d.memory == nil {
 		return nil
@@ -119,9 +119,10 @@ func (d *flakyDisk) of(name string) *memory {
 	return d.memory[name]
 }
 
-// forget takes what a failed fsync has dropped off the disk below, as the end of
-// the page cache does. It tells how many bytes the fsync had dropped, and how
-// many of them were not written again since. Nobody may have the files open.
+// forget removes from the disk below what a failed fsync has dropped, as the end
+// of the page cache does. It returns how many bytes the fsync had dropped, and
+// how many of them have not been written again since. No process may have the
+// files open.
 func (d *flakyDisk) forget() (dropped, forgotten int, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -139,7 +140,7 @@ type flakyNode struct {
 	disk *flakyDisk
 }
 
-// WrapChild makes all that is below flaky too.
+// WrapChild makes everything below flaky too.
 func (n *flakyNode) WrapChild(_ context.Context, ops fs.InodeEmbedder) fs.InodeEmbedder {
 	return &flakyNode{LoopbackNode: ops.(*fs.LoopbackNode), disk: n.disk}
 }
@@ -170,7 +171,7 @@ type flakyFile struct {
 	name string // below the mount
 }
 
-// PassthroughFd keeps the kernel from writing past us.
+// PassthroughFd keeps the kernel from writing to the file directly.
 func (f *flakyFile) PassthroughFd() (int, bool) { return 0, false }
 
 // Writev is Write for bytes in pieces.
@@ -182,7 +183,7 @@ func (f *flakyFile) Writev(ctx context.Context, pieces [][]byte, off int64) (uin
 	return f.Write(ctx, all, off)
 }
 
-// Write writes, or fails as the disk does at the moment.
+// Write writes, or fails as the disk presently does.
 func (f *flakyFile) Write(ctx context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	f.disk.mu.Lock()
 	defer f.disk.mu.Unlock()
@@ -205,7 +206,7 @@ func (f *flakyFile) Write(ctx context.Context, data []byte, off int64) (uint32, 
 	return n, failed
 }
 
-// Fsync flushes, or fails as the disk does at the moment.
+// Fsync flushes, or fails as the disk presently does.
 func (f *flakyFile) Fsync(ctx context.Context, flags uint32) syscall.Errno {
 	f.disk.mu.Lock()
 	b, m := f.disk.fails(f.name, false), f.disk.of(f.name)

@@ -15,20 +15,20 @@ import (
 	"nems/internal/operator"
 )
 
-// What a pipe to the other MESH goes through.
+// The limits for a bad pipe to the other MESH.
 const (
-	farBoxes    = 5                     // mailboxes there, each a lane of its own
-	farPause    = 50 * time.Millisecond // between publishes: a lane sends one copy at a time
+	farBoxes    = 5                     // mailboxes there, each with a lane of its own
+	farPause    = 50 * time.Millisecond // between publishes, because a lane sends one copy at a time
 	shortOutage = 20 * time.Second      // however little time there is
-	longOutage  = time.Minute           // however much
+	longOutage  = time.Minute           // however much time there is
 	drainWithin = 2 * longOutage        // a call may take a minute until it counts as unanswered
-	fewMore     = 10                    // goroutines that connections kept for later account for
+	fewMore     = 10                    // goroutines of connections that are kept for later use
 	quietWithin = 30 * time.Second      // until those of the outage have ended
-	halving     = 5 * time.Second       // between the moments at which all connections go dead
+	halving     = 5 * time.Second       // between the moments at which all connections become half-open
 )
 
-// impaired makes a fault of a bad time for the pipe to the other MESH; nil means
-// that connections go half-open.
+// impaired returns a fault that makes the pipe to the other MESH bad; nil means
+// that connections become half-open.
 func impaired(w *impairment) func(*run) (row, error) {
 	return func(r *run) (row, error) {
 		return r.impaired(func(p *pipe) {
@@ -41,8 +41,8 @@ func impaired(w *impairment) func(*run) (row, error) {
 	}
 }
 
-// impaired lets the pipe to the other MESH be bad for a while, under load, and waits
-// until what has piled up is through.
+// impaired makes the pipe to the other MESH bad for a while, under load, and waits
+// until the backlog is delivered.
 func (r *run) impaired(worsen func(*pipe)) (line row, err error) {
 	dep, err := r.newDeployment(filepath.Join(r.folder, fmt.Sprintf("impaired%d", r.random())))
 	if err != nil {
@@ -87,8 +87,8 @@ func (r *run) impaired(worsen func(*pipe)) (line row, err error) {
 	return dep.finish(line)
 }
 
-// outage lets the pipe be bad for a while. It tells how many copies waited in the
-// end, and how long it took until they were through.
+// outage makes the pipe bad for a while. It returns how many copies waited at the
+// end, and how long it took to deliver them.
 func (dep *deployment) outage(p *pipe, worsen func(*pipe), span time.Duration) (waiting float64, late time.Duration, err error) {
 	next := time.Now()
 	if err := dep.stream(span, func() {
@@ -126,7 +126,7 @@ func (dep *deployment) lay() (*pipe, error) {
 	return p, nil
 }
 
-// far are the mailboxes of the rounds so far.
+// far returns the mailboxes of the rounds so far.
 func (dep *deployment) far() (boxes []string) {
 	for n := range dep.rounds {
 		boxes = append(boxes, fmt.Sprintf("RR8T%d", n+1))
@@ -145,8 +145,8 @@ func (dep *deployment) stream(span time.Duration, meanwhile func()) error {
 	return nil
 }
 
-// through waits until nothing is on its way to the other MESH, and tells how long
-// that took.
+// through waits until nothing is on its way to the other MESH, and returns how
+// long that took.
 func (dep *deployment) through() (time.Duration, error) {
 	for began := time.Now(); ; dep.wait(20 * time.Millisecond) {
 		waiting, err := dep.here.metric("nems_courier_backlog")
@@ -156,13 +156,13 @@ func (dep *deployment) through() (time.Duration, error) {
 		case waiting == 0:
 			return time.Since(began), nil
 		case time.Since(began) > drainWithin:
-			return 0, fmt.Errorf("%d copies still wait %s after the line is well again", int(waiting), drainWithin)
+			return 0, fmt.Errorf("%d copies still wait %s after the line works again", int(waiting), drainWithin)
 		}
 	}
 }
 
-// goroutines is how many the process has once nobody calls it; it waits until
-// there are no more than most, unless that is 0.
+// goroutines returns how many goroutines the process has when nobody calls it.
+// It waits until there are no more than most, unless that is 0.
 func (dep *deployment) goroutines(most int) (int, error) {
 	for began := time.Now(); ; dep.wait(200 * time.Millisecond) {
 		dep.here.http.CloseIdleConnections()
@@ -176,7 +176,7 @@ func (dep *deployment) goroutines(most int) (int, error) {
 	}
 }
 
-// metric is the sum of a metric of the process.
+// metric returns the sum of a metric of the process.
 func (p *process) metric(name string) (sum float64, err error) {
 	answer, err := p.http.Get(p.url + "/metrics")
 	if err != nil {
@@ -201,7 +201,7 @@ func (p *process) metric(name string) (sum float64, err error) {
 	return sum, lines.Err()
 }
 
-// desk is the operators' way in.
+// desk returns a client of the operators' API.
 func (p *process) desk() (*operator.Client, error) {
 	access, err := operator.ReadAccess(p.data)
 	return &operator.Client{Access: access, User: "torture", HTTP: p.http}, err

@@ -24,33 +24,33 @@ const (
 	unanswered verdict = iota // no answer, or 503: it may be stored or not
 	accepted
 	refused
-	turnedAway // for its token, not for what it says: with a new one it may be accepted
+	turnedAway // because of its token, not of its content: with a new token it may be accepted
 	broken     // 500: a defect, whatever else goes wrong
-	afterwards // accepted, but the power was cut already: nobody would have heard it
+	afterwards // accepted, but after the power was cut: nobody would have received the answer
 )
 
 // entry is one published message.
 type entry struct {
 	fault   string
-	sound   bool // it must not be refused; others must be
+	sound   bool // it must not be refused; all others must be
 	verdict verdict
 	boxes   []string // that must have a copy if it was accepted
 	copies  map[string]int
 }
 
-// ledger is what publishers were told and subscribers received. Safe for
-// concurrent use.
+// ledger records what publishers were told and what subscribers received. It is
+// safe for concurrent use.
 type ledger struct {
 	mu      sync.Mutex
 	next    int
-	bad     []byte // what messages begin with that must be refused
+	bad     []byte // the beginning of messages that must be refused
 	entries map[digest]*entry
 	seen    map[string]bool   // mailbox and MESH message id
 	taken   map[string]bool   // of these, those whose acknowledgement was answered
-	wrong   map[string]int    // by fault: copies of nothing that was published
-	back    map[string]int    // by fault: copies that came although they were taken
-	said    map[string]string // by fault: the first answer that a message did not deserve
-	now     string            // the fault of the moment
+	wrong   map[string]int    // by fault: copies of messages that were not published
+	back    map[string]int    // by fault: copies that came although they were taken before
+	said    map[string]string // by fault: the first answer that was wrong for its message
+	now     string            // the present fault
 	dark    bool              // the power is cut
 	boxes   []string
 }
@@ -62,14 +62,14 @@ func newLedger(bad []byte) *ledger {
 	}
 }
 
-// begin says which fault follows and which mailboxes get copies.
+// begin records which fault follows and which mailboxes get copies.
 func (l *ledger) begin(fault string, boxes ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now, l.boxes = fault, boxes
 }
 
-// issue makes a message that differs from all others, and enters it.
+// issue makes a message that differs from all others, and records it.
 func (l *ledger) issue(base []byte) ([]byte, digest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -80,7 +80,7 @@ func (l *ledger) issue(base []byte) ([]byte, digest) {
 	return message, d
 }
 
-// told notes the answer to a publish. Once the power is cut nobody hears it.
+// told records the answer to a publish. While the power is cut nobody receives answers.
 func (l *ledger) told(d digest, answer error) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,12 +113,12 @@ func judge(answer error) verdict {
 	return broken
 }
 
-// undeserved tells whether the answer is none that such a message may get.
+// undeserved reports whether such a message must not get this answer.
 func (e *entry) undeserved() bool {
 	return e.verdict == broken || e.sound && e.verdict == refused || !e.sound && e.verdict == accepted
 }
 
-// goDark says whether the power is cut.
+// goDark records whether the power is cut.
 func (l *ledger) goDark(dark bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +126,7 @@ func (l *ledger) goDark(dark bool) {
 }
 
 // inTheDark counts the messages that were accepted after the power was cut, and
-// those of them that have no copy.
+// those of them without a copy.
 func (l *ledger) inTheDark() (told, lost int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -141,38 +141,38 @@ func (l *ledger) inTheDark() (told, lost int) {
 	return told, lost
 }
 
-// wasTaken tells whether the acknowledgement of a copy was answered: it must not
-// be there any more.
+// wasTaken reports whether the acknowledgement of a copy was answered. Then the
+// copy must not be in the mailbox any more.
 func (l *ledger) wasTaken(box, id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.taken[box+" "+id]
 }
 
-// hasSeen tells whether a copy was downloaded before.
+// hasSeen reports whether a copy was downloaded before.
 func (l *ledger) hasSeen(box, id string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.seen[box+" "+id]
 }
 
-// took notes the answer to an acknowledgement. Once the power is cut nobody hears
-// it.
+// took records the answer to an acknowledgement. While the power is cut nobody
+// receives answers.
 func (l *ledger) took(box, id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.taken[box+" "+id] = !l.dark
 }
 
-// cameBack notes a copy that was downloaded although it had been taken before.
+// cameBack records a copy that was downloaded although it had been taken before.
 func (l *ledger) cameBack() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.back[l.now]++
 }
 
-// received notes a copy. One that is downloaded again, because its
-// acknowledgement was cut off, is the same copy: its message id says so.
+// received records a copy. A copy that is downloaded again, because its
+// acknowledgement was cut off, is recognised by its message id.
 func (l *ledger) received(box, id string, body []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -187,7 +187,7 @@ func (l *ledger) received(box, id string, body []byte) {
 	l.wrong[l.now]++
 }
 
-// accepted are the messages that were accepted during a fault so far.
+// accepted returns the messages that were accepted during a fault so far.
 func (l *ledger) accepted(fault string) (out []digest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -199,7 +199,7 @@ func (l *ledger) accepted(fault string) (out []digest) {
 	return out
 }
 
-// missing counts the copies that accepted messages lack.
+// missing counts the missing copies of accepted messages.
 func (l *ledger) missing() int {
 	n := 0
 	for _, r := range l.sums() {
@@ -208,7 +208,7 @@ func (l *ledger) missing() int {
 	return n
 }
 
-// sums is the table's figures by fault.
+// sums returns the table's figures by fault.
 func (l *ledger) sums() map[string]row {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,17 +15,17 @@ import (
 	"time"
 )
 
-// line is the way to the MESH, an HTTP proxy that can be bad.
+// line is the connection to the MESH, an HTTP proxy that can be bad.
 type line struct {
 	url    string
 	server *http.Server
 	mesh   *httputil.ReverseProxy
-	// fate decides about each call; nil passes them on.
+	// fate decides about each call; nil passes all calls on.
 	fate   atomic.Pointer[fate]
-	spoilt atomic.Int64 // calls that were not passed on and back as they came
+	spoilt atomic.Int64 // calls that were changed or lost on the way or on the way back
 }
 
-// fate is what becomes of a call: how late it is, whether the MESH gets it and
+// fate decides about a call: how late it is, whether the MESH gets it, and
 // whether the reply gets back.
 type fate func() (late time.Duration, made, heard bool)
 
@@ -72,7 +72,7 @@ func (l *line) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// lineFault is a round with a bad line.
+// lineFault returns a round with a bad line.
 func lineFault(f fate) func(*deployment) error {
 	return func(dep *deployment) error {
 		before := dep.line.spoilt.Load()

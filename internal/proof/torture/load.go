@@ -20,8 +20,8 @@ import (
 	"nems/internal/mesh"
 )
 
-// publishers is how many connections publish at a time, collectors how many
-// empty a mailbox.
+// publishers is how many connections publish at a time, and collectors how many
+// collect from a mailbox.
 const (
 	publishers = 4
 	collectors = 4
@@ -68,9 +68,10 @@ func open(c <-chan struct{}) bool {
 	}
 }
 
-// publish sends one message and notes the answer. Where there is another node,
-// every second message has an idempotency key, and what the first node left
-// unanswered is sent there again: as a publisher behind a load balancer does.
+// publish sends one message and records the answer. If there is another node,
+// every second message has an idempotency key, and a message that the first
+// node left unanswered is sent to the other node, as a publisher behind a load
+// balancer does.
 func (dep *deployment) publish(base []byte) verdict {
 	message, d := dep.ledger.issue(base)
 	n := rand.IntN(len(dep.nodes)) //nolint:gosec // chance, not a secret
@@ -102,7 +103,7 @@ func (dep *deployment) offer(p *process, message []byte, d digest, options ...cl
 	return v
 }
 
-// collect takes up to most messages out of a mailbox.
+// collect collects up to most messages from a mailbox.
 func (dep *deployment) collect(box string, most int) error {
 	at := dep.nodes[rand.IntN(len(dep.nodes))] //nolint:gosec // chance, not a secret
 	if elsewhere(box) {
@@ -146,15 +147,15 @@ func (dep *deployment) take(ctx context.Context, m *client.Mailbox, box, id stri
 	return err
 }
 
-// isGone tells whether a MESH answered that a message was acknowledged before.
+// isGone reports whether a MESH answered that a message was acknowledged before.
 func isGone(err error) bool {
 	var e *mesh.Error
 	return errors.As(err, &e) && e.Status == http.StatusGone
 }
 
-// settleWithin is how long none may arrive of the copies after the last fault: the claim of a
-// mailbox by a process that was killed lasts two minutes, a MESH that failed is
-// left alone for half a minute.
+// settleWithin is how long drain waits, without another missing copy arriving, before it
+// gives up. A process that was killed keeps the claim of a mailbox for two minutes, and the
+// courier leaves a MESH that failed alone for half a minute.
 const settleWithin = 160 * time.Second
 
 // drain collects until no copy is missing and mailboxes stay empty.
@@ -175,9 +176,9 @@ func (dep *deployment) drain() error {
 				return nil
 			})
 		}
-		err := all.Wait() // a connection that its server closed just now may be behind it
+		err := all.Wait() // the error may be that of a connection that its server has just closed
 		missing := dep.ledger.missing()
-		if missing < least { // a backlog takes its time
+		if missing < least { // a backlog takes time
 			least, until = missing, time.Now().Add(settleWithin)
 		}
 		if err != nil && time.Now().After(until) {
@@ -211,15 +212,15 @@ func (dep *deployment) verify() error {
 	return errors.Join(wrong...)
 }
 
-// remoteBox is the mailbox of a round at the other MESH.
+// remoteBox returns the mailbox of a round at the other MESH.
 func remoteBox(round int) string { return fmt.Sprint(remotePrefix, round) }
 
 const remotePrefix = "RR8T"
 
-// elsewhere tells whether a mailbox is at the other MESH.
+// elsewhere reports whether a mailbox is at the other MESH.
 func elsewhere(box string) bool { return strings.HasPrefix(box, remotePrefix) }
 
-// near are the mailboxes that are emptied under load.
+// near returns the mailboxes that are emptied under load.
 func (dep *deployment) near() []string {
 	if dep.remote == "" {
 		return []string{leeds, national}
@@ -227,7 +228,7 @@ func (dep *deployment) near() []string {
 	return []string{leeds, national, dep.remote}
 }
 
-// remoteRounds is how many rounds had a mailbox at the other MESH.
+// remoteRounds returns how many rounds had a mailbox at the other MESH.
 func (dep *deployment) remoteRounds() int {
 	if dep.remote == "" {
 		return 0

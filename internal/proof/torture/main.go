@@ -1,10 +1,11 @@
 //go:build linux
 
-// Command torture shows that nothing is lost: it boots real nems processes,
-// publishes and collects, injects one fault after the other, heals, and holds
-// what arrived against a ledger of all that was acknowledged. It prints one
-// table and exits 1 when an invariant is broken: 0 acknowledged events lost, 0
-// copies missing, 0 copies of refused events, bytes equal, the audit verifies.
+// Command torture shows that nothing is lost. It boots real nems processes,
+// publishes and collects, injects one fault after the other, heals, and
+// compares what arrived with a ledger of everything that was acknowledged. It
+// prints one table, and exits with 1 when an invariant is broken. The
+// invariants: 0 acknowledged events lost, 0 copies missing, 0 copies of refused
+// events, bytes equal, the audit verifies.
 package main
 
 import (
@@ -27,7 +28,7 @@ import (
 	"nems/internal/pgserver"
 )
 
-// options is what the command line says.
+// options are the options of the command line.
 type options struct {
 	seconds int
 	only    string
@@ -35,20 +36,20 @@ type options struct {
 	json    bool
 	binary  string
 	store   string
-	// hosted leaves out the mailboxes at another MESH: the claim of a process
-	// that was killed lasts two minutes.
+	// hosted leaves out the mailboxes at another MESH, because a process that
+	// was killed keeps its claims for two minutes.
 	hosted bool
 }
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		os.Exit(serveClocked(os.Args[1:])) // a node of ours whose clock we set
+		os.Exit(serveClocked(os.Args[1:])) // a node whose clock this program sets
 	}
 	var o options
-	flag.StringVar(&o.store, "store", both, "what the nodes keep everything in: sqlite, postgres (two nodes) or both")
-	flag.IntVar(&o.seconds, "seconds", 120, "how long faults are injected; healing and collecting come on top")
-	flag.StringVar(&o.only, "only", "", "these faults alone, with commas between: "+strings.Join(names(everything()), ", "))
-	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of what is left to chance")
+	flag.StringVar(&o.store, "store", both, "the store of the nodes: sqlite, postgres (two nodes) or both")
+	flag.IntVar(&o.seconds, "seconds", 120, "how long faults are injected; healing and collecting take additional time")
+	flag.StringVar(&o.only, "only", "", "only these faults, separated by commas: "+strings.Join(names(everything()), ", "))
+	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "seed of the random choices")
 	flag.BoolVar(&o.json, "json", false, "print the table as JSON")
 	flag.StringVar(&o.binary, "nems", "", "the program to torture; built when empty")
 	flag.Parse()
@@ -72,14 +73,15 @@ type row struct {
 	Missing      int           `json:"missing"`      // copies
 	Doubled      int           `json:"doubled"`      // copies beyond the first
 	Repeated     int           `json:"repeated"`     // of those, in mailboxes of its own
-	Wrong        int           `json:"wrong"`        // copies of refused events or of other bytes, answers that a message did not deserve
-	Unheard      int           `json:"unheard"`      // events that were stored, though their publisher heard nothing
+	Wrong        int           `json:"wrong"`        // copies of refused events or with other bytes, and wrong answers to messages
+	Unheard      int           `json:"unheard"`      // events that were stored although their publisher got no answer
 	Slowest      time.Duration `json:"slowest"`      // recovery
 	Note         string        `json:"note,omitempty"`
 }
 
-// broken tells whether the row breaks an invariant. A MESH elsewhere may get a
-// copy twice: when its answer is lost, nobody can know.
+// broken reports whether the row breaks an invariant. Another MESH may get a
+// copy twice: when its answer is lost, it cannot be known whether it has the
+// copy.
 func (r row) broken() bool { return r.Lost+r.Missing+r.Wrong+r.Repeated > 0 }
 
 // note adds to the remarks on the row.
@@ -92,7 +94,7 @@ func (r *row) note(more string) {
 
 var errBroken = errors.New("an invariant is broken")
 
-// torture runs the faults that o asks for.
+// torture runs the faults that o selects.
 func torture(o options, progress io.Writer) ([]row, error) {
 	chosen, err := choose(o)
 	if err != nil {
@@ -136,7 +138,7 @@ func torture(o options, progress io.Writer) ([]row, error) {
 	return rows, errors.Join(wrong...)
 }
 
-// all runs the faults, the ones that share a deployment in it, one after the other.
+// all runs the faults one after the other. Those that share a deployment run together.
 func (r *run) all(chosen []fault) ([]row, error) {
 	var rows []row
 	var wrong []error
@@ -167,7 +169,7 @@ func (r *run) tell(line row, err error) {
 	fmt.Fprintf(r.progress, "%s: %d rounds, %d acknowledged %s %v\n", line.Fault, line.Rounds, line.Acknowledged, line.Note, cmp.Or(err, errors.New("")))
 }
 
-// named says which fault an error belongs to.
+// named adds to an error the fault that it belongs to.
 func named(fault string, err error) error {
 	if err == nil {
 		return nil
@@ -180,7 +182,7 @@ type run struct {
 	options
 	folder   string
 	progress io.Writer
-	each     time.Duration // for one fault
+	each     time.Duration // time for one fault
 	dice     *rand.Rand
 }
 
@@ -191,15 +193,15 @@ type fault struct {
 	round func(dep *deployment) error
 	// within is how long recovery may take; 0 means recoverWithin.
 	within time.Duration
-	// most is how many rounds there are at most; 0 means as many as fit.
+	// most is the largest number of rounds; 0 means as many as there is time for.
 	most int
-	// orderly: nobody may be left without an answer for what was stored.
+	// orderly: no publisher may be left without an answer for what was stored.
 	orderly bool
 	// alone runs the fault in a deployment of its own.
 	alone func(r *run) (row, error)
 }
 
-// What -store says.
+// The values of -store.
 const (
 	onSQLite   = "sqlite"
 	onPostgres = "postgres"
@@ -212,7 +214,7 @@ type choice struct {
 	faults []fault
 }
 
-// everything yields all faults, those of a store after those of the other.
+// everything yields all faults, those of one store after those of the other.
 func everything() iter.Seq[fault] {
 	return func(yield func(fault) bool) {
 		for _, f := range slices.Concat(faults, postgresFaults) {
@@ -234,8 +236,8 @@ func names(all iter.Seq[fault]) []string {
 	return out
 }
 
-// choose finds the faults that are asked for. Without PostgreSQL both stores
-// are one.
+// choose returns the selected faults. Without PostgreSQL, both means SQLite
+// alone.
 func choose(o options) ([]choice, error) {
 	var only []string
 	if o.only != "" {

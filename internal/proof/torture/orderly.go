@@ -17,7 +17,8 @@ import (
 const endWithin = 10 * time.Second
 
 // rolled ends a node in an orderly way, under load, and starts it again, as an
-// upgrade does: whoever it has promised something to must have heard so.
+// upgrade does. Everybody whose request it stored must have received the
+// answer.
 func rolled(dep *deployment) error {
 	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%300)*time.Millisecond)
 	p := dep.anyNode()
@@ -34,8 +35,9 @@ func rolled(dep *deployment) error {
 // resends is how often a publisher sends a message again, at most.
 const resends = 50
 
-// answersLost loses answers on their way to publishers, who send the same again
-// under the same idempotency key, to whichever node: nobody may get it twice.
+// answersLost loses answers on their way to publishers. They send the same
+// message again with the same idempotency key, to any node. Nobody may get it
+// twice.
 func answersLost(dep *deployment) error {
 	var ways []*process // to the nodes, over bad lines
 	f, lost := fate(dropped), int64(0)
@@ -63,8 +65,8 @@ func answersLost(dep *deployment) error {
 	return all.Wait()
 }
 
-// insist publishes one message until there is an answer, over one way after the
-// other.
+// insist publishes one message until there is an answer, using the ways in
+// turn.
 func (dep *deployment) insist(ways []*process, first int) error {
 	message, d := dep.ledger.issue(dep.good)
 	key := client.WithIdempotencyKey(hex.EncodeToString(d[:]))

@@ -26,17 +26,18 @@ import (
 
 // Limits of an overload.
 const (
-	times        = 10                     // of what the service can do
+	times        = 10                     // how often the capacity of the service
 	connections  = 1000                   // of the generator
 	gentle       = 200                    // publishes a second that every node can do
-	acceptWithin = time.Second            // the 99th percentile of what is accepted
+	acceptWithin = time.Second            // the 99th percentile of accepted publishes
 	refuseWithin = 100 * time.Millisecond // of refusals
 	normalWithin = 30 * time.Second
 	mostMemory   = 512 << 10 // KiB
 )
 
-// overload offers ten times what the service with these flags can do. A slow
-// machine breaks limits of time: the note says so, and the run goes on.
+// overload offers ten times the capacity of the service with these flags. A
+// slow machine can exceed limits of time: then the note says so, and the run
+// continues.
 func overload(flags ...string) func(*run) (row, error) {
 	return func(r *run) (line row, err error) {
 		dep, err := r.newDeployment(filepath.Join(r.folder, fmt.Sprintf("overload%d", len(flags))))
@@ -54,8 +55,8 @@ func overload(flags ...string) func(*run) (row, error) {
 	}
 }
 
-// overload measures what the service can do, asks for ten times that, and holds
-// the answers against the limits.
+// overload measures the capacity of the service, asks for ten times that, and
+// compares the answers with the limits.
 func (g *generator) overload(r *run, dep *deployment, line *row) error {
 	quiet := g.publishFor(4, gentle, 2*time.Second)
 	full := g.publishFor(32, 0, 3*time.Second)
@@ -103,13 +104,14 @@ type generator struct {
 // tally is what a generator was told.
 type tally struct {
 	offered           int
-	accepted, refused []time.Duration // until the answer, in ascending order
-	silent            int             // refusals that do not say when to come back
+	accepted, refused []time.Duration // time until the answer, in ascending order
+	silent            int             // refusals that do not say when to try again
 	others            map[int]int     // by status; 0: no answer
 }
 
-// publishFor publishes over connections for a while: at a rate, whether or not answers
-// come, as far as a connection is free; or, at rate 0, one after the other.
+// publishFor publishes over connections for a while. With a rate it publishes at that
+// rate when a connection is free, whether or not answers come. At rate 0 each
+// connection publishes one message after the other.
 func (g *generator) publishFor(connections int, rate float64, span time.Duration) tally {
 	counted := tally{others: map[int]int{}}
 	var mu sync.Mutex
@@ -178,14 +180,14 @@ func (counted *tally) add(o tally) {
 	}
 }
 
-// wrong tells what must not happen however much there is to do.
+// wrong returns an error for what must not happen whatever the load.
 func (counted *tally) wrong() error {
 	var wrong []error
 	if counted.silent > 0 {
 		wrong = append(wrong, fmt.Errorf("%d refusals without Retry-After", counted.silent))
 	}
 	if len(counted.others) > 0 {
-		wrong = append(wrong, fmt.Errorf("answers that are none of 202, 429 and 503, by status (0: none): %v", counted.others))
+		wrong = append(wrong, fmt.Errorf("answers other than 202, 429 and 503, by status (0: none): %v", counted.others))
 	}
 	return errors.Join(wrong...)
 }
@@ -204,8 +206,8 @@ func (counted *tally) median() time.Duration {
 	return counted.accepted[len(counted.accepted)/2]
 }
 
-// calm tells how long it takes until answers come as fast as before, twice the
-// time at most.
+// calm returns how long it takes until answers come as fast as before. It gives
+// up after twice the limit.
 func (g *generator) calm(usual time.Duration) time.Duration {
 	began := time.Now()
 	for time.Since(began) < 2*normalWithin {
@@ -217,7 +219,7 @@ func (g *generator) calm(usual time.Duration) time.Duration {
 	return time.Since(began)
 }
 
-// collect empties the mailboxes and holds each copy against what was told.
+// collect empties the mailboxes and compares each copy with what was told.
 func (g *generator) collect(dep *deployment, line *row) error {
 	copies := map[string]map[int64]int{}
 	for _, box := range []string{leeds, national} {
@@ -232,8 +234,8 @@ func (g *generator) collect(dep *deployment, line *row) error {
 	return nil
 }
 
-// count adds up what became of the messages. copies has, by mailbox, how often
-// each of them arrived.
+// count adds up what became of the messages. copies says, by mailbox, how often
+// each message arrived.
 func (g *generator) count(copies map[string]map[int64]int, line *row) {
 	told := make(map[int64]bool, len(g.accepted))
 	for _, n := range g.accepted {
@@ -260,7 +262,7 @@ func (g *generator) count(copies map[string]map[int64]int, line *row) {
 	}
 }
 
-// number is that of a message of the generator, 0 of any other bytes.
+// number returns the number of a message of the generator, 0 for any other bytes.
 func (g *generator) number(body []byte) int64 {
 	tail, ours := bytes.CutPrefix(body, g.message)
 	digits := strings.TrimSuffix(strings.TrimPrefix(string(tail), "<!-- "), " -->")
@@ -271,7 +273,7 @@ func (g *generator) number(body []byte) int64 {
 	return n
 }
 
-// empty takes all messages out of a mailbox of its own, many at a time.
+// empty collects all messages from a mailbox of its own, many at a time.
 func (p *process) empty(box string, take func(id string, body []byte)) error {
 	m, err := client.NewMailbox(client.MailboxConfig{URL: p.url, ID: box, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: p.http, Now: p.now})
 	if err != nil {
@@ -304,7 +306,8 @@ func (p *process) empty(box string, take func(id string, body []byte)) error {
 	}
 }
 
-// memory is the most that the process has held so far, in KiB (proc(5), VmHWM).
+// memory returns the largest amount of memory that the process has held so far, in KiB (proc(5),
+// VmHWM).
 func (p *process) memory() (int, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {

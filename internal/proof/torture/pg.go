@@ -14,18 +14,18 @@ import (
 
 // base is the PostgreSQL that the nodes of a deployment share.
 type base struct {
-	primary, standby *pgserver.Server // the latter nil where nothing fails over
-	wires            []*wire          // of each node to the primary; none where there is a standby
+	primary, standby *pgserver.Server // standby is nil if nothing fails over
+	wires            []*wire          // of each node to the primary; none if there is a standby
 }
 
 // nodesOnPostgres is how many nodes share a database.
 const nodesOnPostgres = 2
 
-// database is the name of the one that they share.
+// database is the name of the shared database.
 const database = "nems"
 
-// settings of all servers: what is committed is on disk, as in production; a
-// standby that lost its primary looks for it often.
+// settings are those of all servers. Commits are written to disk, as in
+// production, and a standby that has lost its primary looks for it often.
 var settings = []string{"wal_retrieve_retry_interval=100ms", "max_wal_size=256MB"}
 
 // newBase starts a server with an empty database.
@@ -54,7 +54,7 @@ func serve(server *pgserver.Server) (*base, error) {
 	return b, nil
 }
 
-// newCluster starts a primary and a standby without which nothing is committed.
+// newCluster starts a primary and a standby. Nothing is committed without the standby.
 func newCluster() (*base, error) {
 	b, err := newBase()
 	if err != nil {
@@ -70,7 +70,7 @@ func newCluster() (*base, error) {
 	return b, nil
 }
 
-// follow makes the server that does not run the standby of the other one.
+// follow makes the server that does not run the standby of the other.
 func (b *base) follow() error {
 	if err := b.standby.Copy(b.primary); err != nil {
 		return err
@@ -87,7 +87,7 @@ func ask(server *pgserver.Server, database string, statements ...string) (string
 	return pgserver.SQL(ctx, server.DSN("postgres", database), statements...)
 }
 
-// nodes is how many nodes there are; one where they share nothing.
+// nodes returns the number of nodes; one if they share nothing.
 func (b *base) nodes() int {
 	if b == nil {
 		return 1
@@ -95,7 +95,7 @@ func (b *base) nodes() int {
 	return nodesOnPostgres
 }
 
-// address is the URL of the database for one more node.
+// address returns the URL of the database for one more node.
 func (b *base) address() (string, error) {
 	at := fmt.Sprintf("127.0.0.1:%d", b.primary.Port)
 	if b.standby != nil {
@@ -121,7 +121,7 @@ func (b *base) close() {
 	}
 	for _, s := range []*pgserver.Server{b.primary, b.standby} {
 		if s != nil {
-			_ = s.Close() // what is left lies in the folder of temporary files
+			_ = s.Close() // what is left is in the folder of temporary files
 		}
 	}
 }
@@ -132,15 +132,16 @@ type gap struct {
 	since, broken, until time.Time
 }
 
-// begin is called when something is broken that began to break at a moment.
+// begin is called when something is broken. since is when it began to break.
 func (g *gap) begin(since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.since, g.broken, g.until = since, time.Now(), time.Time{}
 }
 
-// end is called when a publish that began at a moment was accepted: one that
-// began before all was broken may owe that to what was there before.
+// end is called when a publish was accepted. began is when the publish began:
+// one that began before everything was broken may have been accepted by what
+// was there before.
 func (g *gap) end(began time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -151,7 +152,7 @@ func (g *gap) end(began time.Time) {
 
 var errGap = errors.New("nothing is accepted since the break")
 
-// gapLength waits for the end and returns how long it took.
+// gapLength waits for the end of the gap and returns its length.
 func (dep *deployment) gapLength(within time.Duration) (time.Duration, error) {
 	for until := time.Now().Add(within); ; dep.wait(5 * time.Millisecond) {
 		dep.gap.mu.Lock()

@@ -8,7 +8,7 @@ import (
 	"nems/internal/store/postgres/pgtest"
 )
 
-// A short torture of two nodes over one PostgreSQL.
+// TestTorturePostgres is a short torture of two nodes over one PostgreSQL.
 func TestTorturePostgres(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds nems and kills it: not with -short")

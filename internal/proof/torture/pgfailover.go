@@ -14,9 +14,9 @@ import (
 // failoverWithin is how long nothing may be accepted after a primary was killed.
 const failoverWithin = 30 * time.Second
 
-// failedOver kills the primary under load, promotes the standby and makes the
-// old one its standby, again and again. Every fourth time the old one comes back
-// as a primary before: beside the new one, or while that one is halted.
+// failedOver repeatedly kills the primary under load, promotes the standby and
+// makes the old primary its standby. Every fourth time the old one first returns
+// as a primary: next to the new one, or while the new one is halted.
 func failedOver(r *run) (line row, err error) {
 	dep, err := r.newClusterWorld("failover")
 	if err != nil {
@@ -51,7 +51,7 @@ func failedOver(r *run) (line row, err error) {
 
 func round(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 
-// newClusterWorld boots nodes over a primary and its standby, under load.
+// newClusterWorld boots nodes with a primary and its standby, under load.
 func (r *run) newClusterWorld(name string) (*deployment, error) {
 	b, err := newCluster()
 	if err != nil {
@@ -66,9 +66,9 @@ func (r *run) newClusterWorld(name string) (*deployment, error) {
 	return dep, nil
 }
 
-// failOver ends the primary and promotes the standby at once, and returns how
-// long nothing was accepted. Who watches servers takes some time to notice; that
-// comes on top.
+// failOver ends the primary, promotes the standby at once, and returns how long
+// nothing was accepted. In practice, the time until the failure is noticed is
+// added.
 func (dep *deployment) failOver(end func() error) (time.Duration, error) {
 	since := time.Now()
 	if err := end(); err != nil {
@@ -83,8 +83,9 @@ func (dep *deployment) failOver(end func() error) (time.Duration, error) {
 }
 
 // oldReturns starts the old primary as if nothing had happened; it waits for no
-// standby. Whatever it confirmed now would be lost. Alone it gets all attempts;
-// beside the new one, all connections have to find that one.
+// standby. Anything that it confirmed now would be lost. When it runs alone it
+// gets all attempts; next to the new one, all connections must find the new
+// one.
 func (dep *deployment) oldReturns(alone bool) error {
 	old := dep.base.standby
 	if alone {
@@ -105,7 +106,7 @@ func (dep *deployment) oldReturns(alone bool) error {
 		if err == nil {
 			_, err = dep.gapLength(recoverWithin)
 		}
-		if err == nil { // nor may one that has just started, and knows nothing, take the old one
+		if err == nil { // a node that has just started, and knows nothing, must not use the old one either
 			p := dep.anyNode()
 			p.kill()
 			err = errors.Join(dep.revive(p), dep.recover(recoverWithin))
@@ -122,9 +123,9 @@ func (dep *deployment) oldReturns(alone bool) error {
 	return err
 }
 
-// waitsCancelled cancels commits that wait for a standby which has stopped, and
-// then loses the primary: what was answered 202 on the ground of a cancelled
-// wait is gone.
+// waitsCancelled cancels commits that wait for a stopped standby, and then
+// loses the primary. If a node answered 202 because of a cancelled wait, that
+// event is lost.
 func waitsCancelled(r *run) (line row, err error) {
 	dep, err := r.newClusterWorld("cancelled")
 	if err != nil {

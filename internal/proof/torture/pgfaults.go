@@ -38,7 +38,7 @@ var postgresFaults = append([]fault{
 	{name: "disk-full", alone: baseFull},
 }, postgresPoints()...)
 
-// nodeKilled kills one node at some moment; the other one goes on.
+// nodeKilled kills one node at a random moment; the other continues.
 func nodeKilled(dep *deployment) error {
 	dep.wait(200*time.Millisecond + time.Duration(dep.r.random()%700)*time.Millisecond)
 	p := dep.anyNode()
@@ -46,7 +46,7 @@ func nodeKilled(dep *deployment) error {
 	return dep.revive(p)
 }
 
-// anyNode picks a node.
+// anyNode returns a random node.
 func (dep *deployment) anyNode() *process { return dep.nodes[dep.r.random()%uint64(len(dep.nodes))] }
 
 // databaseKilled kills the database server, and starts it again.
@@ -58,8 +58,8 @@ func databaseKilled(dep *deployment) error {
 }
 
 // pastLease halts a node while it sends, lets its claims lapse and the other
-// node take over, and lets it go on: what it then has to say comes too late. The
-// claims are made to lapse in the database, by whose clock they hold.
+// node take over, and lets it continue. What the node then reports comes too
+// late. The claims are made to lapse in the database, whose clock they use.
 func pastLease(dep *deployment) error {
 	late := fate(slow)
 	dep.line.fate.Store(&late)
@@ -82,8 +82,9 @@ func pastLease(dep *deployment) error {
 	return err
 }
 
-// postgresPoints makes a fault of every crash point. Those that the node passes
-// which has claimed a mailbox are passed by one that is alone until it dies.
+// postgresPoints returns a fault for every crash point. Some are passed only by
+// the node that has claimed a mailbox; for those, one node runs alone until it
+// dies.
 func postgresPoints() []fault {
 	all := points()
 	for i, f := range all {
@@ -99,8 +100,9 @@ func postgresPoints() []fault {
 	return all
 }
 
-// solo runs a round with the first node only. That one, which the round starts
-// anew, ends in an orderly way too: a killed one would hold its mailbox.
+// solo runs a round with only the first node. The round restarts this node,
+// which ends in an orderly way too, because a killed one would keep its
+// mailbox.
 func (dep *deployment) solo(round func(*deployment) error) error {
 	for _, p := range dep.nodes {
 		if err := p.stop(); err != nil {
@@ -114,8 +116,8 @@ func (dep *deployment) solo(round func(*deployment) error) error {
 	return err
 }
 
-// baseMigrateKilled kills a node on its way to the first schema of a database:
-// at the crash point, and at some moment.
+// baseMigrateKilled kills a node while it makes the first schema of a database:
+// at the crash point, and at a random moment.
 func baseMigrateKilled(r *run) (line row, err error) {
 	b, err := newBase()
 	if err != nil {
@@ -155,13 +157,13 @@ func baseMigrateKilled(r *run) (line row, err error) {
 	return line, nil
 }
 
-// baseDisk leaves room for a cluster, its log and what a minute brings.
+// baseDisk leaves room for a cluster, its log and what is written in a minute.
 const baseDisk = "640m"
 
-// baseFull fills the disk under the database and gives the space back. The
-// server may end meanwhile; whoever runs it then starts it again.
+// baseFull fills the disk that holds the database and gives the space back. The
+// server may end meanwhile; then it is started again, as its operator would.
 func baseFull(r *run) (line row, err error) {
-	disk := filepath.Join(os.TempDir(), filepath.Base(filepath.Dir(r.folder))+"-disk") // the server may not look into our folder
+	disk := filepath.Join(os.TempDir(), filepath.Base(filepath.Dir(r.folder))+"-disk") // the server may not read this program's folder
 	if err := os.Mkdir(disk, 0o755); err != nil {
 		return line, err
 	}
@@ -174,7 +176,7 @@ func baseFull(r *run) (line row, err error) {
 	return r.fillBase(disk)
 }
 
-// fillBase runs a database on a small disk, and fills that.
+// fillBase runs a database on a small disk, and fills the disk.
 func (r *run) fillBase(disk string) (line row, err error) {
 	data := filepath.Join(disk, "data")
 	if err := os.Mkdir(data, 0o700); err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// wire is the way of a node to its database, byte by byte. It can be bad.
+// wire is the connection of a node to its database, byte by byte. It can be bad.
 type wire struct {
 	to             string
 	socket         net.Listener
@@ -21,18 +21,18 @@ type wire struct {
 	calls map[*call]bool
 }
 
-// wireImpairment is how bad a wire is. Of the fields that are not zero, all hold.
+// wireImpairment is how bad a wire is. All the fields that are set apply.
 type wireImpairment struct {
-	cut    bool                 // connections end, and no others begin
-	vanish bool                 // bytes vanish for good, no connection ends
-	late   func() time.Duration // of what was read at a time
-	rate   int                  // bytes a second, of a connection in a direction
+	cut    bool                 // connections end, and no new ones begin
+	vanish bool                 // bytes disappear, and no connection ends
+	late   func() time.Duration // delay of each read
+	rate   int                  // bytes a second, for each connection and direction
 }
 
 // call is one connection through the wire.
 type call struct {
 	node, server net.Conn
-	vanished     atomic.Bool // it stays so after the wire is healed, as after a firewall forgot it
+	vanished     atomic.Bool // it stays so after the wire is healed, as after a firewall has forgotten it
 }
 
 func (c *call) close() {
@@ -98,7 +98,7 @@ func (w *wire) connect(node net.Conn) {
 		delete(w.calls, c)
 		w.mu.Unlock()
 	}()
-	if m := w.wireImpairment.Load(); m != nil && m.cut { // seen after it was listed: it cannot escape a cut
+	if m := w.wireImpairment.Load(); m != nil && m.cut { // checked after it was listed, so that it cannot escape a cut
 		return
 	}
 	var back sync.WaitGroup
@@ -143,7 +143,7 @@ func (w *wire) pass(c *call, to io.Writer, some []byte) bool {
 	return err == nil
 }
 
-// wireFault is a round in which one node's wire is bad, or both are.
+// wireFault returns a round in which one node's wire is bad, or both are.
 func wireFault(lasts time.Duration, m wireImpairment) func(*deployment) error {
 	return func(dep *deployment) error {
 		dep.wait(300 * time.Millisecond)

@@ -11,14 +11,14 @@ import (
 
 // impairment is how bad a pipe is. Its zero value passes everything on.
 type impairment struct {
-	latency time.Duration // of each way
-	rate    int           // bytes a second of each connection and way; 0: no limit
-	// stalled keeps all bytes back until it has passed, as TCP does over a
-	// network that is down.
+	latency time.Duration // in each direction
+	rate    int           // bytes a second for each connection and direction; 0: no limit
+	// stalled holds all bytes back until it is over, as TCP does on a network
+	// that is down.
 	stalled bool
 }
 
-// pipe is the way to the MESH at the level of TCP. Safe for concurrent use.
+// pipe is the connection to the MESH at the level of TCP. It is safe for concurrent use.
 type pipe struct {
 	url, to    string
 	socket     net.Listener
@@ -29,10 +29,10 @@ type pipe struct {
 	pairs []*pair
 }
 
-// pair is a connection from here and the one that carries on from it.
+// pair is a connection from here and the one that continues it.
 type pair struct {
 	near, far net.Conn
-	// dead: what is sent vanishes, and neither end is told that the other is gone.
+	// dead: what is sent disappears, and neither end is told that the other is gone.
 	dead atomic.Bool
 }
 
@@ -78,7 +78,7 @@ func (p *pipe) close() {
 	}
 }
 
-// halve makes every connection that there is half-open.
+// halve makes every present connection half-open.
 func (p *pipe) halve() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,9 +93,9 @@ type parcel struct {
 	due   time.Time
 }
 
-// carry takes bytes one way until an end closes.
+// carry carries bytes in one direction until an end closes.
 func (p *pipe) carry(c *pair, from, to net.Conn) {
-	// As much as a window of TCP holds; then the sender has to wait.
+	// As much as a TCP window holds; then the sender has to wait.
 	way := make(chan parcel, 64)
 	go p.deliver(c, to, way)
 	defer close(way)
@@ -112,7 +112,7 @@ func (p *pipe) carry(c *pair, from, to net.Conn) {
 	}
 }
 
-// deliver hands over what is on its way, and the end of it.
+// deliver passes on what is on its way, and its end.
 func (p *pipe) deliver(c *pair, to net.Conn, way <-chan parcel) {
 	for next := range way {
 		if !p.sleep(time.Until(next.due)) || !p.hand(c, to, next.bytes) {
@@ -150,7 +150,7 @@ func (p *pipe) hand(c *pair, to net.Conn, bytes []byte) bool {
 	return true
 }
 
-// sleep waits, and tells whether the pipe is still there.
+// sleep waits, and reports whether the pipe still exists.
 func (p *pipe) sleep(d time.Duration) bool {
 	if d <= 0 {
 		return true

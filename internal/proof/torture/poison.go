@@ -18,23 +18,23 @@ import (
 	"nems/internal/store"
 )
 
-// How much poison there is, and how often a copy of it may be tried.
+// The number of failing copies, and how often they may be tried.
 const (
-	poisoned      = 25 // mailboxes that are refused for good, and as many that fail for now
+	poisoned      = 25 // mailboxes that are refused permanently, and as many that fail temporarily
 	doses         = 2  // copies for each
-	mostTries     = 20 // of one that fails for now
+	mostTries     = 20 // for one that fails temporarily
 	parkedWithin  = 3 * time.Minute
 	longestPause  = 11 * time.Minute // a little more than between two attempts
 	beforeNextTry = 200 * time.Millisecond
 )
 
-// picky is a MESH that knows only some mailboxes' copies to fail, and counts how
-// often each copy was sent.
+// picky is a MESH that fails for copies to some mailboxes, and counts how often
+// each copy was sent.
 type picky struct {
 	server *httptest.Server
 	mesh   *httputil.ReverseProxy
-	ill    map[string]bool // mailboxes whose copies fail for now
-	well   atomic.Bool     // they do not any more
+	ill    map[string]bool // mailboxes whose copies fail temporarily
+	well   atomic.Bool     // they no longer fail
 
 	mu    sync.Mutex
 	tries map[string]int // by local id
@@ -53,7 +53,7 @@ func newPicky(to string, ill []string) (*picky, error) {
 	return p, nil
 }
 
-// ServeHTTP passes calls on, and answers 500 to copies for those that are ill.
+// ServeHTTP passes calls on, and answers 500 to copies for ill mailboxes.
 func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/outbox") {
 		p.mu.Lock()
@@ -67,9 +67,9 @@ func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mesh.ServeHTTP(w, r)
 }
 
-// poisonCopies lets copies be refused for good and fail for now, for as long as it
-// takes by a clock that runs fast: all of them must end parked, and none of the
-// others' be missing. Parked ones that do not fail any more arrive when an
+// poisonCopies makes copies be refused permanently or fail temporarily, for as
+// long as necessary by a clock that runs fast. All of them must end parked, and no
+// other copy may be missing. Parked copies that no longer fail must arrive when an
 // operator retries them.
 func poisonCopies(r *run) (line row, err error) {
 	dep, c, err := r.newClockedDeployment("poison")
@@ -89,7 +89,7 @@ func poisonCopies(r *run) (line row, err error) {
 	if err := dep.reroute(mesh.server.URL); err != nil {
 		return line, err
 	}
-	if _, err := dep.openBox(); err != nil { // of somebody who is well
+	if _, err := dep.openBox(); err != nil { // of a healthy mailbox
 		return line, err
 	}
 	dep.ledger.begin("poison", append(dep.far(), leeds, national)...)
@@ -115,8 +115,8 @@ func poisonCopies(r *run) (line row, err error) {
 	return dep.finish(line)
 }
 
-// brew makes the mailboxes of the poison: those that fail for now exist at the
-// other MESH, and get their copies in the end.
+// brew makes the mailboxes of the failing copies. Those that fail temporarily
+// exist at the other MESH, and get their copies at the end.
 func (dep *deployment) brew() (ill, unknown []string, err error) {
 	for n := range poisoned {
 		if _, err := dep.openBox(); err != nil {
@@ -134,13 +134,13 @@ func (dep *deployment) brew() (ill, unknown []string, err error) {
 	return dep.far(), unknown, nil
 }
 
-// openBox opens a mailbox at the other MESH that is collected from in the end.
+// openBox opens a mailbox at the other MESH that is collected from at the end.
 func (dep *deployment) openBox() (subscription string, err error) {
 	dep.rounds++
 	return dep.openRound()
 }
 
-// reroute starts the process with another way to its MESH.
+// reroute restarts the process with another address of its MESH.
 func (dep *deployment) reroute(to string) error {
 	for i, flag := range dep.here.flags {
 		if flag == "--mesh-remote-url" {
@@ -153,8 +153,8 @@ func (dep *deployment) reroute(to string) error {
 	return dep.here.start()
 }
 
-// allParked lets the clocks run until all poison is parked. The clocks of both
-// sides: tokens would be refused.
+// allParked lets the clocks run until all failing copies are parked. The clocks
+// of both sides run, because otherwise tokens would be refused.
 func (dep *deployment) allParked(c clocks, boxes int) (parked []operator.Delivery, err error) {
 	var off time.Duration
 	for began := time.Now(); time.Since(began) < parkedWithin; dep.wait(beforeNextTry) {
@@ -181,8 +181,8 @@ func (dep *deployment) deliveries(f operator.DeliveryFilter) (all []operator.Del
 	return all, nil
 }
 
-// judge counts how often parked copies were sent, by what the MESH saw and by
-// what the process says.
+// judge counts how often parked copies were sent, as the MESH saw it and as the
+// process says.
 func (p *picky) judge(parked []operator.Delivery, c clocks) (note string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -38,7 +38,7 @@ func (l *loop) mount() error   { return command("mount", "-o", "loop", l.image, 
 func (l *loop) unmount() error { return command("umount", l.at) }
 
 // EXT4_IOC_SHUTDOWN and EXT4_GOING_FLAGS_NOLOGFLUSH of the kernel's
-// include/uapi/linux/ext4.h: what is not on the disk now never will be.
+// include/uapi/linux/ext4.h: what is not on the disk now will never be.
 const (
 	ext4Shutdown   = 0x8004587d
 	withoutLogging = uint32(2)
@@ -65,15 +65,16 @@ func command(name string, args ...string) error {
 	return nil
 }
 
-// powerCut cuts the power under load, mounts again and goes on. A control with
-// synchronous=NORMAL has to lose: otherwise the cuts would prove nothing.
+// powerCut repeatedly cuts the power under load and mounts the disk again. A
+// control with synchronous=NORMAL has to lose commits; otherwise the cuts would
+// prove nothing.
 func powerCut(r *run) (line row, err error) {
 	disk, err := newLoop(filepath.Join(r.folder, "power"))
 	if err != nil {
 		line.Note = "cannot run here: " + err.Error()
 		return line, nil
 	}
-	defer func() { _ = disk.unmount() }() // where a cut failed half-way it is unmounted already
+	defer func() { _ = disk.unmount() }() // after a cut that failed half-way it is already unmounted
 	stored, lost, err := disk.control()
 	if err != nil {
 		return line, fmt.Errorf("control: %w", err)
@@ -111,9 +112,10 @@ func powerCut(r *run) (line row, err error) {
 }
 
 // cutPower cuts the power, kills the process and mounts the disk again. The
-// process lives for some moments longer than its machine would. Nobody would
-// hear what it says then; and an fsync that the shutdown overtakes may say that
-// it was done, as one in some hundred does.
+// process lives a little longer than its machine would. Its answers from that
+// time do not count, because nobody would receive them, and because an fsync
+// that is overtaken by the shutdown may report success, which happens about
+// once in some hundred.
 func (dep *deployment) cutPower(disk *loop) error {
 	dep.ledger.goDark(true)
 	defer dep.ledger.goDark(false)
@@ -141,7 +143,7 @@ func (l *loop) control() (stored, lost int, err error) {
 	if err = errors.Join(err, l.cut()); err != nil {
 		return stored, 0, errors.Join(err, conn.Close())
 	}
-	_ = conn.Close() // cannot write any more
+	_ = conn.Close() // it cannot write any more
 	if err := errors.Join(l.unmount(), l.mount()); err != nil {
 		return stored, 0, err
 	}
@@ -150,7 +152,7 @@ func (l *loop) control() (stored, lost int, err error) {
 	}
 	kept := 0
 	err = sqlitex.ExecuteTransient(conn, "SELECT count(*) FROM sqlite_schema WHERE name = 't'", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error { kept = s.ColumnInt(0); return nil }})
-	if err == nil && kept > 0 { // the table itself may be among what is lost
+	if err == nil && kept > 0 { // the table itself may be lost
 		err = sqlitex.ExecuteTransient(conn, "SELECT count(*) FROM t", &sqlitex.ExecOptions{ResultFunc: func(s *sqlite.Stmt) error { kept = s.ColumnInt(0); return nil }})
 	}
 	return stored, stored - kept, errors.Join(err, conn.Close())

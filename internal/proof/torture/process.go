@@ -18,8 +18,8 @@ import (
 	"nems/internal/operator"
 )
 
-// process is a nems that can be killed and started again on the same folder
-// and the same port.
+// process is a nems that can be killed and started again on the same folder and
+// the same port.
 type process struct {
 	binary, data, url string
 	flags             []string
@@ -36,7 +36,7 @@ type process struct {
 
 // newProcess prepares a nems; start starts it.
 func newProcess(binary, data string, flags ...string) (*process, error) {
-	socket, err := net.Listen("tcp", "127.0.0.1:0") // a free port, to be kept across restarts
+	socket, err := net.Listen("tcp", "127.0.0.1:0") // a free port, which is kept across restarts
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func newProcess(binary, data string, flags ...string) (*process, error) {
 
 var errNotReady = errors.New("nems ended before it was ready")
 
-// start starts the process and waits until it is ready. One that takes too long is
-// killed.
+// start starts the process and waits until it is ready. A process that takes too
+// long is killed.
 func (p *process) start(env ...string) error {
 	args := append([]string{"serve", "--dev", "--listen", p.listen, "--data", p.data, "--log-level", p.level}, p.flags...)
 	if p.database != "" {
@@ -65,7 +65,7 @@ func (p *process) start(env ...string) error {
 	}
 	defer log.Close()
 	cmd.Stderr = log
-	// A test binary or a shell that dies takes its servers with it.
+	// When a test binary or a shell dies, its servers die too.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -149,6 +149,6 @@ func (p *process) verifyAudit() error {
 
 // said counts the lines of the log with a text.
 func (p *process) said(text string) int {
-	log, _ := os.ReadFile(p.data + ".log") // a missing one says nothing
+	log, _ := os.ReadFile(p.data + ".log") // a missing file contains nothing
 	return strings.Count(string(log), text)
 }

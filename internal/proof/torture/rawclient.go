@@ -17,9 +17,9 @@ import (
 	"nems/internal/jwt"
 )
 
-// rawClient publishes over one connection with as little work of its own as can be: the
-// generator shares its processors with the server. The request is prepared; only
-// the number in its last bytes changes.
+// rawClient publishes over one connection with as little work as possible, because the
+// generator shares its processors with the server. The request is prepared in advance;
+// only the number in its last bytes changes.
 type rawClient struct {
 	address string
 	request []byte
@@ -28,7 +28,7 @@ type rawClient struct {
 	in      *bufio.Reader
 }
 
-// numbered is what follows a message to tell it from all others.
+// numbered is added to a message to distinguish it from all others.
 const numbered = "<!-- %010d -->"
 
 // newRawClient prepares a request. Its token is valid for five minutes.
@@ -50,10 +50,10 @@ func newRawClient(url string, message []byte) *rawClient {
 type reply struct {
 	status int
 	took   time.Duration
-	later  bool // says when to come back
+	later  bool // says when to try again
 }
 
-// publish sends the message with a number. An error is no answer.
+// publish sends the message with a number. An error means that there was no answer.
 func (rc *rawClient) publish(n int64) (s reply, err error) {
 	began := time.Now()
 	if rc.conn == nil {
@@ -75,7 +75,7 @@ func (rc *rawClient) publish(n int64) (s reply, err error) {
 	if err := rc.conn.SetDeadline(began.Add(20 * time.Second)); err != nil {
 		return s, err
 	}
-	// A refusal may come before all is written: then it still is the answer.
+	// A refusal may come before everything is written; it is still the answer.
 	_, failed := rc.conn.Write(rc.request)
 	closing, err = rc.answer(&s)
 	if closing = closing || err != nil || failed != nil; err != nil && failed != nil {
@@ -86,12 +86,12 @@ func (rc *rawClient) publish(n int64) (s reply, err error) {
 
 func (rc *rawClient) close() {
 	if rc.conn != nil {
-		_ = rc.conn.Close() // whatever it still held is of no interest
+		_ = rc.conn.Close() // the rest is not needed
 		rc.conn = nil
 	}
 }
 
-// answer reads an answer and tells whether the connection ends with it.
+// answer reads an answer and reports whether the connection ends with it.
 func (rc *rawClient) answer(s *reply) (closing bool, err error) {
 	line, err := rc.in.ReadSlice('\n')
 	if err != nil || len(line) < 12 {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// random is a number from the seed. Rounds are made by one goroutine.
+// random returns a number from the seed. Rounds are made by one goroutine.
 func (r *run) random() uint64 {
 	if r.dice == nil {
 		r.dice = rand.New(rand.NewPCG(r.seed, 7)) //nolint:gosec // chance that can be repeated
@@ -18,8 +18,8 @@ func (r *run) random() uint64 {
 	return r.dice.Uint64()
 }
 
-// together runs faults one after the other in one deployment, and checks it once: what
-// waits for the claim of a dead process is waited for once.
+// together runs faults one after the other in one deployment, and checks it once, so
+// that the claim of a dead process is waited for only once.
 func (r *run) together(all []fault) ([]row, error) {
 	dep, err := r.newDeployment(filepath.Join(r.folder, "shared"))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"nems/client"
 )
 
-// The ledger must see what the table says.
+// TestLedgerFindsViolations checks that the ledger notices everything that the table reports.
 func TestLedgerFindsViolations(t *testing.T) {
 	l := newLedger([]byte("<bad/>"))
 	l.begin("f", "A", "B")
@@ -58,8 +58,9 @@ func TestLedgerFindsViolations(t *testing.T) {
 	}
 }
 
-// A copy that two collectors have listed is gone for the slower one. One that is
-// gone although nobody has downloaded it is lost.
+// TestCollectorsMayMeet checks that a copy that two collectors have listed may
+// be gone for the slower one, and that a copy that is gone although nobody has
+// downloaded it is lost.
 func TestCollectorsMayMeet(t *testing.T) {
 	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.mesh.v2+json")
@@ -80,7 +81,7 @@ func TestCollectorsMayMeet(t *testing.T) {
 	}
 }
 
-// What a publisher is told must be what its message deserves.
+// TestLedgerJudgesAnswers checks that answers that are wrong for their message are noticed.
 func TestLedgerJudgesAnswers(t *testing.T) {
 	expired := &client.Error{Status: 400, Issues: []client.Issue{{Code: "MISSING_OR_INVALID_HEADER"}}}
 	for _, c := range []struct {
@@ -108,8 +109,8 @@ func TestLedgerJudgesAnswers(t *testing.T) {
 	}
 }
 
-// A short torture of the real program: kill -9, three crash points, a line that
-// drops replies.
+// TestTorture is a short torture of the real program: kill -9, three crash
+// points, and a line that drops replies.
 func TestTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds nems and kills it: not with -short")
@@ -135,8 +136,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// The disk that drops what a failed fsync should have written: a program that
-// takes a second fsync for success must be caught.
+// TestFlakyDiskForgets checks that the disk drops what a failed fsync should
+// have written, so that a program that relies on the second fsync is caught.
 func TestFlakyDiskForgets(t *testing.T) {
 	d, err := newFlakyDisk(filepath.Join(t.TempDir(), "flaky"))
 	if err != nil {
@@ -188,7 +189,8 @@ func TestFlakyDiskForgets(t *testing.T) {
 	}
 }
 
-// A disk that is broken says so, tears what it writes, and works when healed.
+// TestFlakyDiskFails checks that a broken disk returns errors, tears what it writes, and works when
+// healed.
 func TestFlakyDiskFails(t *testing.T) {
 	d, err := newFlakyDisk(filepath.Join(t.TempDir(), "flaky"))
 	if err != nil {
@@ -219,7 +221,7 @@ func TestFlakyDiskFails(t *testing.T) {
 	}
 }
 
-// A generator must see what is missing, doubled and wrong.
+// TestCrowdFindsViolations checks that a generator notices missing, repeated and wrong copies.
 func TestCrowdFindsViolations(t *testing.T) {
 	g := &generator{accepted: []int64{1, 2, 3}, unknown: map[int64]bool{4: true}}
 	var got row
@@ -233,7 +235,7 @@ func TestCrowdFindsViolations(t *testing.T) {
 	}
 }
 
-// A generator tells its messages apart from all others.
+// TestCrowdKnowsItsMessages checks that a generator distinguishes its messages from all others.
 func TestCrowdKnowsItsMessages(t *testing.T) {
 	g := &generator{message: []byte("<x/>")}
 	rc := newRawClient("http://127.0.0.1:1", g.message)
@@ -247,7 +249,7 @@ func TestCrowdKnowsItsMessages(t *testing.T) {
 	}
 }
 
-// The answers of a server, as a rawClient reads them.
+// TestGunReadsAnswers checks how a rawClient reads the answers of a server.
 func TestGunReadsAnswers(t *testing.T) {
 	for text, want := range map[string]struct {
 		reply

@@ -19,13 +19,13 @@ import (
 const (
 	neglected = 1000            // copies that nobody collects, in each of two mailboxes
 	tooLong   = 121 * time.Hour // a copy waits 120 hours for its mailbox's owner
-	// reportedWithin: a round of housekeeping, another one after a crash, and one
-	// of the courier that looks for reports, a minute apart each.
+	// reportedWithin is one round of housekeeping, another one after a crash, and
+	// one of the courier's checks for reports, each a minute apart.
 	reportedWithin = 4 * time.Minute
 )
 
 // uncollected leaves copies in a mailbox here and in one at the other MESH for
-// more than five days. Each must be reported to its sender, joined to its
+// more than five days. Each must be reported to its sender, linked to its
 // delivery and kept, so that it can be sent again. The other MESH is killed
 // between two reports.
 func uncollected(r *run) (line row, err error) {
@@ -75,7 +75,7 @@ func uncollected(r *run) (line row, err error) {
 	return dep.finish(line)
 }
 
-// reportsKilled lets copies become too old, with the other MESH killed at its nth
+// reportsKilled lets copies become too old, and kills the other MESH at its nth
 // report.
 func (dep *deployment) reportsKilled(c clocks, nth int) error {
 	if err := dep.there.stop(); err != nil {
@@ -105,8 +105,8 @@ func (dep *deployment) reported() (undone []operator.Delivery, err error) {
 	return undone, fmt.Errorf("%d copies are undeliverable %s after they were too old; expected %d", len(undone), reportedWithin, 2*neglected)
 }
 
-// linked counts the reports in the service's own mailbox here that are joined to a
-// copy, each to another one.
+// linked counts the reports in the service's own mailbox here that are linked to a
+// copy, each to a different one.
 func (dep *deployment) linked(undone []operator.Delivery) (int, error) {
 	m, err := client.NewMailbox(client.MailboxConfig{URL: dep.here.url, ID: devworld.Mailbox, Password: devworld.Password, SharedKey: devworld.SharedKey, HTTP: dep.here.http, Now: dep.here.now})
 	if err != nil {
@@ -128,7 +128,7 @@ func (dep *deployment) linked(undone []operator.Delivery) (int, error) {
 				return n, err
 			}
 			if report.MessageType != string(store.Report) || !waiting[report.LocalID] {
-				return n, errors.New("a message in the service's mailbox is no report of a copy, or the second one")
+				return n, errors.New("a message in the service's mailbox is not the report of a copy, or is the second one")
 			}
 			waiting[report.LocalID] = false
 			n++
@@ -139,7 +139,7 @@ func (dep *deployment) linked(undone []operator.Delivery) (int, error) {
 	}
 }
 
-// resend gives copies again.
+// resend has the copies sent again.
 func (dep *deployment) resend(undone []operator.Delivery) error {
 	desk, err := dep.here.desk()
 	if err != nil {
