@@ -7,8 +7,8 @@
 // A verb reads through Engine.Read or Engine.View, or changes something with an
 // operation: a plain value whose Apply runs in a transaction. Statements are in
 // the words that both databases know: parameters are $1, $2, ..., times are
-// microseconds since 1970. CAST($1 AS bigint) gives a parameter its type; it also
-// keeps SQLite from planning anew for each value.
+// microseconds since 1970. CAST($1 AS bigint) gives a parameter its type where
+// PostgreSQL could not tell it.
 package ledger
 
 import (

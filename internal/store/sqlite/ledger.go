@@ -129,7 +129,9 @@ func (r reader) Query(each func(ledger.Row) error, statement string, args ...any
 }
 
 // parameter is what a statement of the ledger calls a parameter. SQLite would take
-// $2 for a name, and number names as they come up.
+// $2 for a name, and number names as they come up. The sign makes an expression of
+// it: SQLite plans a statement anew for each value of a bare parameter in a range or
+// a LIMIT.
 var parameter = regexp.MustCompile(`\$(\d+)`)
 
 var statements sync.Map // of the ledger to SQLite's
@@ -138,7 +140,7 @@ func numbered(statement string) string {
 	if known, ok := statements.Load(statement); ok {
 		return known.(string) //nolint:forcetypeassert // it holds nothing else
 	}
-	ours := parameter.ReplaceAllString(statement, "?$1")
+	ours := parameter.ReplaceAllString(statement, "+?$1")
 	statements.Store(statement, ours)
 	return ours
 }
