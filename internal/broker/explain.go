@@ -35,6 +35,10 @@ type HeldCriterion struct {
 	Holds     bool
 }
 
+// explainable is how long ago an event may have been accepted that a subscriber asks
+// about: the look-up reads through the events of this time.
+const explainable = 7 * 24 * time.Hour
+
 // Explain says why an event, named by its MessageHeader.id, matched a subscription of
 // the caller's organisation, or not.
 func (b *Broker) Explain(ctx context.Context, caller access.Caller, id, messageID string) (Explained, error) {
@@ -42,7 +46,11 @@ func (b *Broker) Explain(ctx context.Context, caller access.Caller, id, messageI
 	if err != nil {
 		return Explained{}, err
 	}
-	event, err := b.Events.EventByMessageID(ctx, messageID, s.Created)
+	since := s.Created
+	if recent := b.Now().Add(-explainable); recent.After(since) {
+		since = recent
+	}
+	event, err := b.Events.EventByMessageID(ctx, messageID, since)
 	if errors.Is(err, store.ErrNotFound) {
 		return Explained{}, nil
 	}
@@ -62,7 +70,7 @@ func (b *Broker) Explain(ctx context.Context, caller access.Caller, id, messageI
 // tell keeps to what the subscriber may know: of an event of its type, about its
 // patient or place, while it was active, whether age and registration fitted.
 func tell(s *subscription.Subscription, e *store.AcceptedEvent) Explained {
-	if e.Facts == nil || e.Withheld || len(s.Criteria.Events) == 0 {
+	if e.Facts == nil || e.Withheld || len(s.Criteria.Events) == 0 || approvedLater(s) {
 		return Explained{}
 	}
 	x := subscription.Explain(s, e.Facts)
@@ -74,4 +82,11 @@ func tell(s *subscription.Subscription, e *store.AcceptedEvent) Explained {
 		out.Criteria = append(out.Criteria, HeldCriterion{f.Criterion, f.Holds})
 	}
 	return out
+}
+
+// approvedLater tells whether a subscription was created to wait for approval. When
+// it was approved is not stored with it, so that nobody knows of which events it may
+// be told. Approval and end each raise its version.
+func approvedLater(s *subscription.Subscription) bool {
+	return s.Version > 2 || s.Version == 2 && s.Status == subscription.Active
 }

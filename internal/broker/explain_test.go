@@ -31,11 +31,15 @@ func TestWhatASubscriberIsTold(t *testing.T) {
 		"another event":  {func(_ *subscription.Subscription, e *store.AcceptedEvent) { e.Facts.EventCode = "pds-change-of-gp-1" }, false, false},
 		"created since":  {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.Created = at.Add(time.Second) }, false, false},
 		"not approved":   {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.Status = subscription.Requested }, false, false},
-		"over":           {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.End = at }, false, false},
-		"unreadable":     {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.Criteria = subscription.Criteria{} }, false, false},
+		"approved later": {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.Version = 2 }, false, false},
+		"approved, ended": {func(s *subscription.Subscription, _ *store.AcceptedEvent) {
+			s.Version, s.Status, s.End = 3, subscription.Off, at.Add(time.Second)
+		}, false, false},
+		"over":       {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.End = at }, false, false},
+		"unreadable": {func(s *subscription.Subscription, _ *store.AcceptedEvent) { s.Criteria = subscription.Criteria{} }, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := subscription.Subscription{Criteria: criteria, Status: subscription.Active, Created: at.Add(-time.Hour)}
+			s := subscription.Subscription{Criteria: criteria, Status: subscription.Active, Version: 1, Created: at.Add(-time.Hour)}
 			e := store.AcceptedEvent{Facts: &subscription.Facts{EventCode: "vaccinations-1", At: at, Registered: new(true), BirthDate: at.AddDate(-8, 0, 0),
 				Keys: []subscription.RouteKey{{Kind: subscription.BySubICBPostcode, Value: "15F"}}}}
 			test.change(&s, &e)
