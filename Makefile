@@ -1,6 +1,6 @@
 # make help      this list
 # make test      vet, then every test with the race detector (what CI runs)
-# make quick     vet, and the tests of the packages whose Go code changed against main and of
+# make quick     vet, and the tests of the packages that changed against main and of
 #                those that import them, but for tests of the whole program (internal/node,
 #                cmd/nems, ...) that did not change; without the race detector (BASE=main)
 # make lint      formatting, vet, staticcheck, known vulnerabilities
