@@ -195,7 +195,7 @@ func TestHostileSize(t *testing.T) {
 }
 
 // measure checks that a function stays below a time limit, and that its
-// allocations stay below ten times the input (besides the input's own copy).
+// allocations stay below eight times the input (besides the input's own copy).
 func measure(t *testing.T, name string, size int, f func()) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -206,7 +206,7 @@ func measure(t *testing.T, name string, size int, f func()) {
 	runtime.ReadMemStats(&after)
 	allocated := float64(after.TotalAlloc-before.TotalAlloc)/float64(size) - 1
 	t.Logf("%-20s %8.1f ms, %.1f times the input", name, float64(took.Microseconds())/1000, allocated)
-	if allocated > 10 {
+	if allocated > 8 && fewer == 1 { // of smaller inputs what is allocated once is too much
 		t.Errorf("%s: allocated %.1f times the input", name, allocated)
 	}
 	// The limit is far above what any machine needs for work that grows with
