@@ -49,7 +49,15 @@ type Console struct {
 func New(c Config) *Console {
 	out := &Console{Config: c, glance: newGlance(c.Desk, c.Now)}
 	out.pages = []page{
-		out.live(), out.subscriptions(), out.mailboxes(), out.deliveries(), out.refusals(), out.systems(), out.eventTypes(), out.audit(), out.help(),
+		out.live(),
+		out.refusals(),
+		out.subscriptions(),
+		out.mailboxes(),
+		out.deliveries(),
+		out.systems(),
+		out.eventTypes(),
+		out.audit(),
+		out.help(),
 	}
 	return out
 }
@@ -62,6 +70,10 @@ func (c *Console) Mount(mux *http.ServeMux) {
 	sameOrigin := http.NewCrossOriginProtection()
 	for _, p := range c.pages {
 		if !slices.Contains(c.Roles, p.role) {
+			continue
+		}
+		if p.raw != nil {
+			mux.Handle("GET "+Root+p.pattern(), guarded(c.hand(p)))
 			continue
 		}
 		mux.Handle("GET "+Root+p.pattern(), guarded(c.show(p)))

@@ -16,8 +16,3 @@ func (c *Console) live() page {
 		return overview, nil
 	}}
 }
-
-// help says where things are.
-func (c *Console) help() page {
-	return page{path: "help", title: "Help", role: operator.Viewer, file: "help.html", read: func(*visit) (any, error) { return struct{}{}, nil }}
-}

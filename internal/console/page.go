@@ -21,16 +21,25 @@ import (
 
 // page is one page of the console.
 type page struct {
-	path  string // below Root, "" for the first
+	// path is below Root, "" for the first page; it may have {wildcards}.
+	path  string
 	title string // also in the menu
-	role  operator.Role
-	file  string // its template in folder pages
+	// within is the title of the page in the menu that this one belongs to; "" for
+	// one that is in the menu itself.
+	within string
+	role   operator.Role
+	file   string // its template in folder pages
+	// css is a file in assets with what this page alone needs; "" for none.
+	css string
 	// read collects what the page shows; its error says why it cannot be shown.
 	read func(*visit) (any, error)
 	// act does what a form of the page asks for, and returns what was done, for
 	// people; nil where there are no forms. A page of its own is shown instead
 	// when ask is not nil.
 	act func(*visit) (done outcome, err error)
+	// raw writes an answer that is no page: a file, a stream. It replaces read. An
+	// error is shown as a page, if nothing was written yet.
+	raw func(*visit, http.ResponseWriter) error
 }
 
 // pattern is the path as a mux has it.
@@ -55,7 +64,17 @@ type question struct {
 type visit struct {
 	context.Context //nolint:containedctx // of the request
 	*Console
-	form url.Values // of the URL, and of a form that was sent
+	*http.Request
+	// Desk is asked for whoever looks, and Roles are theirs.
+	Desk  operator.Face
+	Roles []operator.Role
+	form  url.Values // of the URL, and of a form that was sent
+	// shown tells that patients' identifiers are to be shown in full.
+	shown bool
+}
+
+func (c *Console) visit(r *http.Request, form url.Values) *visit {
+	return &visit{Context: r.Context(), Console: c, Request: r, Desk: c.Desk, Roles: c.Roles, form: form, shown: c.Dev}
 }
 
 // text is the value of a field.
@@ -64,13 +83,46 @@ func (v *visit) text(name string) string { return v.form.Get(name) }
 // show shows a page.
 func (c *Console) show(p page) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{Context: r.Context(), Console: c, form: r.URL.Query()}
+		v := c.visit(r, r.URL.Query())
 		for _, private := range []string{"patient", "look"} { // in a form alone
 			v.form.Del(private)
 		}
-		c.answer(w, r, p, v, "", nil)
+		c.answer(w, p, v, "", nil)
 	})
 }
+
+// hand hands out what is no page.
+func (c *Console) hand(p page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := c.visit(r, r.URL.Query())
+		out := &begun{ResponseWriter: w}
+		err := p.raw(v, out)
+		if err == nil || out.begun {
+			return
+		}
+		status, text := c.explain(err)
+		c.render(w, status, "wrong.html", frame{visit: v, Page: p, Wrong: text})
+	})
+}
+
+// begun knows whether an answer has begun.
+type begun struct {
+	http.ResponseWriter
+	begun bool
+}
+
+func (b *begun) WriteHeader(status int) {
+	b.begun = true
+	b.ResponseWriter.WriteHeader(status)
+}
+
+func (b *begun) Write(p []byte) (int, error) {
+	b.begun = true
+	return b.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
 // maxForm is how large a form may be.
 const maxForm = 1 << 20
@@ -83,19 +135,19 @@ func (c *Console) do(p page) http.Handler {
 			http.Error(w, "The form cannot be read.", http.StatusBadRequest)
 			return
 		}
-		v := &visit{Context: r.Context(), Console: c, form: r.Form}
+		v := c.visit(r, r.Form)
 		out, err := p.act(v)
 		if out.ask != nil {
-			c.render(w, http.StatusOK, "confirm.html", frame{Console: c, Request: r, Page: p, Data: out.ask})
+			c.render(w, http.StatusOK, "confirm.html", frame{visit: v, Page: p, Data: out.ask})
 			return
 		}
-		c.answer(w, r, p, v, out.done, err)
+		c.answer(w, p, v, out.done, err)
 	})
 }
 
 // answer reads and renders a page, with what was done or went wrong before.
-func (c *Console) answer(w http.ResponseWriter, r *http.Request, p page, v *visit, done string, wrong error) {
-	f := frame{Console: c, Request: r, Page: p, Form: v.form, Done: done}
+func (c *Console) answer(w http.ResponseWriter, p page, v *visit, done string, wrong error) {
+	f := frame{visit: v, Page: p, Form: v.form, Done: done}
 	data, err := p.read(v)
 	f.Data = data
 	status := http.StatusOK
@@ -134,26 +186,37 @@ func (c *Console) explain(err error) (status int, text string) {
 
 // missing answers for a path that is no page.
 func (c *Console) missing(w http.ResponseWriter, r *http.Request) {
-	c.render(w, http.StatusNotFound, "wrong.html", frame{Console: c, Request: r, Page: page{title: "Not found"}, Wrong: "There is no such page, or your role does not open it."})
+	c.render(w, http.StatusNotFound, "wrong.html", frame{visit: c.visit(r, nil), Page: page{title: "Not found"}, Wrong: "There is no such page, or your role does not open it."})
 }
 
 // frame is what every template is given.
 type frame struct {
-	*Console
-	Request *http.Request
-	Page    page
-	Form    url.Values
-	Data    any
-	Done    string // what a form has done
-	Wrong   string // what is wrong
-	Again   bool   // the page asks again by itself
+	*visit
+	Page  page
+	Form  url.Values
+	Data  any
+	Done  string // what a form has done
+	Wrong string // what is wrong
+	Again bool   // the page asks again by itself
 }
 
 // Title is the title of the page.
 func (f frame) Title() string { return f.Page.title }
 
+// CSS is the page's own style sheet, "" for none.
+func (f frame) CSS() string { return f.Page.css }
+
 // Path is where the page lies.
-func (f frame) Path() string { return Root + f.Page.path }
+func (f frame) Path() string { return f.URL.Path }
+
+// Patient writes an NHS number as who looks may see it: masked, until they have
+// said why they need it.
+func (f frame) Patient(number string) string {
+	if number == "" || f.shown {
+		return number
+	}
+	return masked(number)
+}
 
 // Field is the value of a form's field.
 func (f frame) Field(name string) string { return f.Form.Get(name) }
@@ -195,8 +258,8 @@ type item struct {
 // Menu lists the pages that the role opens.
 func (f frame) Menu() (out []item) {
 	for _, p := range f.pages {
-		if slices.Contains(f.Roles, p.role) {
-			out = append(out, item{p.title, Root + p.path, p.title == f.Page.title})
+		if p.within == "" && slices.Contains(f.Roles, p.role) {
+			out = append(out, item{p.title, Root + p.path, p.title == cmp.Or(f.Page.within, f.Page.title)})
 		}
 	}
 	return out
@@ -221,7 +284,7 @@ var templates = parse()
 
 func parse() map[string]*template.Template {
 	frame := template.Must(template.New("").Funcs(template.FuncMap{
-		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "masked": masked,
+		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp,
 	}).ParseFS(sources, "pages/frame.html"))
 	names, err := sources.ReadDir("pages")
 	if err != nil {
