@@ -284,7 +284,7 @@ var templates = parse()
 
 func parse() map[string]*template.Template {
 	frame := template.Must(template.New("").Funcs(template.FuncMap{
-		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp,
+		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "tag": tag,
 	}).ParseFS(sources, "pages/frame.html"))
 	names, err := sources.ReadDir("pages")
 	if err != nil {

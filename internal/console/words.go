@@ -89,3 +89,18 @@ func noun(f operator.Figure, one, more string) string {
 	}
 	return more
 }
+
+// tag is the colour of a state or status as one of nhsuk-frontend's tags: green
+// for what is done, red for what somebody must look at.
+func tag(state any) string {
+	colour := "grey"
+	switch fmt.Sprint(state) {
+	case "active", "acknowledged", "sent", "collected", "live", "matched":
+		colour = "green"
+	case "requested", "waiting", "withheld", "deprecated", "paused":
+		colour = "orange"
+	case "parked", "undeliverable", "withdrawn", "revoked", "refused":
+		colour = "red"
+	}
+	return "nhsuk-tag--" + colour
+}
