@@ -12,6 +12,7 @@
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
 # make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
+# make screenshots   docs/pictures: the console's pages, for README and handbook
 # make simulate  seeds of the simulator (SEEDS=10000)
 
 GO          ?= go
@@ -28,7 +29,7 @@ endif
 # What a release is called. Its binaries depend on this and on the source alone.
 VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
-.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -45,13 +46,14 @@ test: tools
 	$(GO) test ./internal/proof/simulator ./internal/fhir # in full: the race detector runs fewer seeds and documents
 
 # What tests need beside Go: xmllint and Saxon, the oracles of the differential
-# tests, and a PostgreSQL server. Where one is neither installed nor installable, its tests
+# tests, a PostgreSQL server, and Chromium, which opens the console. Where one is neither installed nor installable, its tests
 # skip and say so; with NEMS_REQUIRE_POSTGRES=1, as CI has it, they fail.
 tools:
 	@missing=; \
 	command -v xmllint >/dev/null 2>&1 || missing="$$missing libxml2-utils"; \
 	{ command -v java >/dev/null 2>&1 && [ -e /usr/share/java/Saxon-HE.jar ]; } || [ -n "$$NEMS_SAXON" ] || missing="$$missing default-jre-headless libsaxonhe-java"; \
 	command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || [ -n "$$NEMS_CHROMIUM" ] || missing="$$missing chromium"; \
 	if [ -z "$$missing" ]; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 	  echo "make: installing$$missing"; \
@@ -86,6 +88,9 @@ fuzz:
 
 simulate:
 	$(GO) test ./internal/proof/simulator -run Seeds -seeds $(or $(SEEDS),10000) -timeout 0 -v
+
+screenshots: tools
+	$(GO) test ./internal/proof/browser -run Screenshots -screenshots $(CURDIR)/docs/pictures -v
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/nems ./cmd/nems
