@@ -46,7 +46,7 @@ func meshAway(r *run) (line row, err error) {
 				return line, err
 			}
 		}
-		c.set(off + awayStep)
+		c.pass(off + awayStep)
 		dep.wait(awayPause)
 	}
 	dep.wait(housekeeping + 5*time.Second) // everything that this clock makes expire is dropped now

@@ -23,10 +23,10 @@ import (
 	"nems/internal/operator"
 )
 
-// clock is by how much the clock of a process is wrong. It is in a file that
-// both the process and the program that tortures it have mapped, so that a
-// change has effect at once.
-type clock struct{ offset *atomic.Int64 }
+// clock is the clock of a process: by how much it is wrong, and how much time has
+// passed beyond what really has. It is in a file that both the process and the
+// program that tortures it have mapped, so that a change has effect at once.
+type clock struct{ wrong, passed *atomic.Int64 }
 
 func openClock(data string) (clock, error) {
 	file, err := os.OpenFile(data+".clock", os.O_RDWR|os.O_CREATE, 0o600)
@@ -34,7 +34,8 @@ func openClock(data string) (clock, error) {
 		return clock{}, err
 	}
 	defer file.Close()
-	size := int(unsafe.Sizeof(atomic.Int64{}))
+	one := int(unsafe.Sizeof(atomic.Int64{}))
+	size := 2 * one
 	if err := file.Truncate(int64(size)); err != nil {
 		return clock{}, err
 	}
@@ -42,15 +43,27 @@ func openClock(data string) (clock, error) {
 	if err != nil {
 		return clock{}, err
 	}
-	return clock{(*atomic.Int64)(unsafe.Pointer(&bytes[0]))}, nil //nolint:gosec // shared with another process, for the life of this one
+	//nolint:gosec // shared with another process, for the life of this one
+	return clock{(*atomic.Int64)(unsafe.Pointer(&bytes[0])), (*atomic.Int64)(unsafe.Pointer(&bytes[one]))}, nil
 }
 
 // now returns the time on the clock, without a monotonic reading, because
 // setting a machine's clock affects everything.
-func (c clock) now() time.Time { return time.Now().Round(0).Add(time.Duration(c.offset.Load())) }
+func (c clock) now() time.Time {
+	return time.Now().Round(0).Add(time.Duration(c.wrong.Load() + c.passed.Load()))
+}
 
-// set sets the clock to this difference from the machine's.
-func (c clock) set(off time.Duration) { c.offset.Store(int64(off)) }
+// steady returns how much time has passed since a moment, whatever the clock was
+// set to.
+func (c clock) steady(since time.Time) time.Duration {
+	return time.Since(since) + time.Duration(c.passed.Load())
+}
+
+// set makes the clock wrong by this much. The process notices that no time passed.
+func (c clock) set(off time.Duration) { c.wrong.Store(int64(off)) }
+
+// pass lets time pass, this much in all.
+func (c clock) pass(all time.Duration) { c.passed.Store(int64(all)) }
 
 // serveClocked is nems serve with a clock that can be set. The clock must be
 // handed in, because Go programs read the machine's clock directly, past every
@@ -84,9 +97,11 @@ func runClocked(ctx context.Context, c node.Config) error {
 	if err != nil {
 		return err
 	}
+	begun := time.Now()
 	return node.Run(ctx, c, node.Environment{
 		Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})), Now: clock.now,
-		Ready: func(url string) { fmt.Printf("nems is ready at %s\n", url) },
+		Steady: func() time.Duration { return clock.steady(begun) },
+		Ready:  func(url string) { fmt.Printf("nems is ready at %s\n", url) },
 	})
 }
 
@@ -119,6 +134,11 @@ func (r *run) newClockedDeployment(name string) (*deployment, clocks, error) {
 func (c clocks) set(off time.Duration) {
 	c.here.set(off)
 	c.there.set(off)
+}
+
+func (c clocks) pass(all time.Duration) {
+	c.here.pass(all)
+	c.there.pass(all)
 }
 
 // unclocked sets the program that checks what a deployment has left behind.

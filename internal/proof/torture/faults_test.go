@@ -127,6 +127,13 @@ func TestClockIsShared(t *testing.T) {
 		if got := time.Until(theirs.now()); got < off-time.Minute || got > off+time.Minute {
 			t.Errorf("set to %s; read as %s", off, got)
 		}
+		if passed := theirs.steady(time.Now()); passed > time.Minute {
+			t.Errorf("set to %s; as much time seems to have passed as %s", off, passed)
+		}
+	}
+	ours.pass(time.Hour)
+	if now, passed := time.Until(theirs.now()), theirs.steady(time.Now()); now < 59*time.Minute || passed < time.Hour {
+		t.Errorf("an hour passed; the clock shows %s, and %s have passed", now, passed)
 	}
 }
 

@@ -162,7 +162,7 @@ func (dep *deployment) allParked(c clocks, boxes int) (parked []operator.Deliver
 			return parked, err
 		}
 		off += longestPause
-		c.set(off)
+		c.pass(off)
 	}
 	return parked, fmt.Errorf("%d copies are parked after %s; expected %d", len(parked), parkedWithin, boxes*doses)
 }
@@ -201,7 +201,7 @@ func (p *picky) judge(parked []operator.Delivery, c clocks) (note string, err er
 		}
 	}
 	return fmt.Sprintf("%d refused for good, one attempt each; %d failing for now, %d to %d attempts each; all parked by %s on the clock",
-		permanent, len(parked)-permanent, least, most, time.Duration(c.here.offset.Load())), nil
+		permanent, len(parked)-permanent, least, most, time.Duration(c.here.passed.Load())), nil
 }
 
 // retry has parked copies for mailboxes sent again.
