@@ -214,6 +214,13 @@ func (a *API) recordRefusal(x *exchange, r *refuse.Refusal) {
 	})
 }
 
+// concerns has the audit say whom the request is about, if that is known.
+func (x *exchange) concerns(patient nhs.NHSNumber) {
+	if !patient.IsZero() {
+		x.patients = []nhs.NHSNumber{patient}
+	}
+}
+
 // record leaves an entry in the audit, and where the request is about several
 // patients, one for each.
 func (a *API) record(x *exchange, code string) {

@@ -25,6 +25,7 @@ func (a *API) explain(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	x.concerns(explained.Patient)
 	return x.show(explanation(explained))
 }
 

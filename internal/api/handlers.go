@@ -22,6 +22,7 @@ func (a *API) publish(x *exchange) error {
 	published, err := a.Broker.Publish(x.r.Context(), x.caller, body, key)
 	x.told.eventType, x.told.messageID = published.EventType, published.MessageID
 	if err != nil {
+		x.concerns(published.Patient)
 		return err
 	}
 	x.recorded = true
@@ -61,6 +62,7 @@ func (a *API) read(x *exchange) error {
 		return err
 	}
 	x.describe(s)
+	x.concerns(s.Criteria.Patient)
 	return x.show(subscription.WriteXML(s))
 }
 

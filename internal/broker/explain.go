@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nems/internal/access"
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -24,7 +25,9 @@ type Events interface {
 type Explained struct {
 	// Told is false where there is nothing that the subscriber may be told
 	// (decision 33). The rest is then empty.
-	Told     bool
+	Told bool
+	// Patient is whom the event is about, for the audit; zero where that is not known.
+	Patient  nhs.NHSNumber
 	Matched  bool
 	Criteria []HeldCriterion
 }
@@ -74,7 +77,7 @@ func tell(s *subscription.Subscription, e *store.AcceptedEvent) Explained {
 		return Explained{}
 	}
 	x := subscription.Explain(s, e.Facts)
-	out := Explained{Told: true, Matched: x.Matched}
+	out := Explained{Told: true, Patient: e.Patient, Matched: x.Matched}
 	for _, f := range x.Findings {
 		if !f.Holds && f.Criterion != subscription.ByAge && f.Criterion != subscription.ByGPRegistration {
 			return Explained{}

@@ -28,6 +28,8 @@ type Published struct {
 	// it was read: an event code of the catalogue, a UUID. They are never anything
 	// else that the message says.
 	EventType, MessageID string
+	// Patient is whom it is about, for the audit, as far as it was read.
+	Patient nhs.NHSNumber
 
 	Event  store.EventID
 	Copies int
@@ -87,6 +89,9 @@ func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte,
 func (b *Broker) named(p *publication, out Published) Published {
 	if p.doc != nil && p.event.MessageID == "" { // refused before its facts were read
 		p.event, _ = event.Read(p.doc)
+	}
+	if out.Patient = p.number; out.Patient.IsZero() {
+		out.Patient, _ = nhs.ParseNHSNumber(p.event.Routing.NHSNumber)
 	}
 	if t, known := b.Catalogue().Type(p.event.Code); known {
 		out.EventType = t.Code

@@ -11,6 +11,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/crashpoint"
 	"nems/internal/mesh"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -99,6 +100,7 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 	if err != nil {
 		return d, err
 	}
+	d.Patient = patientOf(event)
 	if c.Withheld != nil {
 		withheld, err := c.Withheld(ctx, event)
 		if err != nil {
@@ -122,10 +124,18 @@ func (c *Courier) attempt(ctx context.Context, d store.Delivery) (store.Delivery
 	return d, nil
 }
 
+// patientOf returns whom an event is about, as far as that is known.
+func patientOf(e store.Event) nhs.NHSNumber {
+	if e.Patient == nil {
+		return nhs.NHSNumber{}
+	}
+	return *e.Patient
+}
+
 // withhold makes a delivery withheld and records that in the audit.
 func (c *Courier) withhold(d store.Delivery) store.Delivery {
 	d.State, d.At, d.ErrorText = store.Withheld, c.Now().UTC(), "the patient's record was flagged after acceptance"
-	c.Record(audit.Entry{At: d.At, Action: audit.ActionWithhold, Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID})
+	c.Record(audit.Entry{At: d.At, Action: audit.ActionWithhold, Object: d.ID, EventType: d.Code, Patient: d.Patient, Mailbox: d.MailboxID})
 	return d
 }
 
@@ -134,7 +144,7 @@ func (c *Courier) park(d store.Delivery, why error) store.Delivery {
 	crashpoint.Hit(crashpoint.DeadLetter)
 	d.State, d.At = store.Parked, c.Now().UTC()
 	d = because(d, why)
-	c.Record(audit.Entry{At: d.At, Action: audit.ActionPark, Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Outcome: d.ErrorCode})
+	c.Record(audit.Entry{At: d.At, Action: audit.ActionPark, Object: d.ID, EventType: d.Code, Patient: d.Patient, Mailbox: d.MailboxID, Outcome: d.ErrorCode})
 	c.Log.Error("delivery is parked", "delivery", d.ID, "mailbox", d.MailboxID, "error", why)
 	return d
 }

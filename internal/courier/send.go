@@ -83,7 +83,7 @@ func (c *Courier) partnerID(d *store.Delivery) string {
 	partner, dropped := subscription.CapPartnerID(d.PartnerID, c.PartnerID)
 	if dropped > 0 && d.Attempts == 0 {
 		c.stats.dropped.Add(float64(dropped))
-		c.Record(audit.Entry{At: c.Now().UTC(), Action: audit.ActionPartnerIDCut, Object: d.ID, EventType: d.Code, Mailbox: d.MailboxID, Count: dropped})
+		c.Record(audit.Entry{At: c.Now().UTC(), Action: audit.ActionPartnerIDCut, Object: d.ID, EventType: d.Code, Patient: d.Patient, Mailbox: d.MailboxID, Count: dropped})
 	}
 	return partner
 }

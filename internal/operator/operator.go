@@ -65,6 +65,11 @@ type Journal interface {
 	AuditSpan(ctx context.Context, from, to time.Time) (store.AuditSpan, error)
 	// AuditLinks returns the first max of them, the oldest or the newest first.
 	AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, max int) ([]store.AuditLink, error)
+	// AuditAbout returns the first max links of a span, oldest first, with an entry
+	// about one of the patients, and perhaps some without; they lack Heads and Hash.
+	// What is filed by patient costs little. Of the rest it looks at about effort
+	// entries.
+	AuditAbout(ctx context.Context, s store.AuditSpan, patients []nhs.NHSNumber, max, effort int) (store.AuditAbout, error)
 	// Record is mailbox.Recorder's.
 	Record(e audit.Entry)
 }

@@ -24,3 +24,14 @@ func (s AuditSpan) Behind(l AuditLink, newest bool) AuditSpan {
 	}
 	return s
 }
+
+// AuditAbout is what a look-up by patient has found. Its links may hold entries
+// about others, too.
+type AuditAbout struct {
+	Links []AuditLink
+	// Rest is what was not looked at; nothing when its First is beyond its Last.
+	Rest AuditSpan
+}
+
+// Whole tells whether all was looked at.
+func (a AuditAbout) Whole() bool { return a.Rest.First > a.Rest.Last }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"nems/internal/nhs"
 	"nems/internal/subscription"
 )
 
@@ -48,7 +49,8 @@ type Delivery struct {
 	Accepted      time.Time // when the event was accepted
 	Mailbox       int64
 	MailboxID     string
-	Code          string // event code
+	Code          string        // event code
+	Patient       nhs.NHSNumber // whom the event is about, once the courier has read it
 	Workflow      string
 	Size          int64
 	PartnerID     string

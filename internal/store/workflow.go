@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/nhs"
 )
 
 // Workflow lists the mailboxes that may send and receive a workflow id.
@@ -43,7 +44,8 @@ var notRegistered = fault{ErrorCode: "17", ErrorEvent: "SEND", ErrorText: "Workf
 // NotRegistered is why such a copy is parked.
 var NotRegistered = notRegistered.pack()
 
-// ParkedEntry returns the audit entry for a copy that is parked when it is made.
-func ParkedEntry(event EventID, code string, box Mailbox, at time.Time) audit.Entry {
-	return audit.Entry{At: at, Action: audit.ActionPark, Object: DeliveryID(event, box.Row), EventType: code, Mailbox: box.ID, Outcome: notRegistered.ErrorCode}
+// ParkedEntry returns the audit entry for a copy, of an event about a patient, that
+// is parked when it is made.
+func ParkedEntry(event EventID, code string, patient nhs.NHSNumber, box Mailbox, at time.Time) audit.Entry {
+	return audit.Entry{At: at, Action: audit.ActionPark, Object: DeliveryID(event, box.Row), EventType: code, Patient: patient, Mailbox: box.ID, Outcome: notRegistered.ErrorCode}
 }

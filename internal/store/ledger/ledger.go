@@ -111,6 +111,12 @@ type Engine interface {
 	// again, which have waited for another reason.
 	OverdueCopies(ctx context.Context, now time.Time, max int) ([]Place, error)
 
+	// AuditLinks is operator.Journal's.
+	AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, max int) ([]store.AuditLink, error)
+	// AuditSettled returns the number of a link such that no link that is not there yet
+	// will have that number or a smaller one; 0 where nothing is known.
+	AuditSettled(ctx context.Context) (int64, error)
+
 	Moments() *store.Moments
 	NextPosition() store.EventID
 	Dialect() Dialect
@@ -170,6 +176,7 @@ type Ledger struct {
 	quotas  *store.QuotaGuard
 
 	refusals *store.Refusals
+	filing   auditFiling
 }
 
 // New returns the verbs over an engine. records are the audit entries that wait

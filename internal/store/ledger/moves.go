@@ -57,6 +57,13 @@ func (o move) Apply(tx Tx) (any, error) {
 	if !moved {
 		return nil, refuse(store.ErrNotFound)
 	}
+	about, err := column[*int64](tx, "SELECT patient FROM event WHERE id = $1", o.position)
+	if err != nil {
+		return nil, err
+	}
+	for _, patient := range about {
+		o.entry.Patient = store.KnownPatient(patient)
+	}
 	tx.Record(o.entry)
 	if o.To != store.Waiting {
 		return nil, nil

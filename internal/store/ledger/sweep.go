@@ -32,7 +32,7 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 			}
 		}
 	}
-	return nil
+	return l.fileAudit(ctx)
 }
 
 // outdated removes rows of a table whose time has come. Its answer is how many.

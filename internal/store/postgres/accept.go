@@ -242,7 +242,7 @@ func (w *writer) queueAccepted(b *pgx.Batch, o *opening) {
 			b.Queue("INSERT INTO fanout (event, next, copies) VALUES ($1, 0, $2)", int64(a.Event), store.PackCopies(a.copies))
 			w.spreadDue = true
 		default:
-			files.add(a.Event, a.eventType(), a.Body.Size, a.copies)
+			files.add(a.Event, a.eventType(), a.Body.Size, a.Patient, a.copies)
 		}
 	}
 	files.queue(b)

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"strconv"
+	"sync"
 	"time"
 
 	"nems/internal/store"
@@ -38,4 +40,49 @@ func (db *DB) AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, ma
 		return err
 	})
 	return out, err
+}
+
+// auditSettling finds out up to which number all links are there. Nodes number
+// links before they commit them, so a smaller number may appear after a larger
+// one: the newest link of a round is settled when all transactions that were
+// under way in that round have ended.
+type auditSettling struct {
+	sync.Mutex
+	settled int64
+	newest  int64  // of the round before
+	under   uint64 // transactions from here on began after that round
+}
+
+// AuditSettled is ledger.Engine's. What it returns was the newest link at an
+// earlier call.
+func (db *DB) AuditSettled(ctx context.Context) (int64, error) {
+	var newest int64
+	var oldest, next string
+	err := db.read(ctx, func(ctx context.Context, q querier) error {
+		return q.QueryRow(ctx, "SELECT coalesce(max(id), 0), pg_snapshot_xmin(pg_current_snapshot())::text, pg_snapshot_xmax(pg_current_snapshot())::text FROM audit_link").
+			Scan(&newest, &oldest, &next)
+	})
+	if err != nil {
+		return 0, err
+	}
+	running, err := strconv.ParseUint(oldest, 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	s := &db.auditSettling
+	s.Lock()
+	defer s.Unlock()
+	if s.under != 0 && running < s.under {
+		return s.settled, nil // some of them have not ended
+	}
+	s.settled, s.newest = s.newest, newest
+	s.under, err = strconv.ParseUint(next, 10, 64)
+	return s.settled, err
+}
+
+// reset forgets what was so on another server.
+func (s *auditSettling) reset() {
+	s.Lock()
+	defer s.Unlock()
+	s.settled, s.newest, s.under = 0, 0, 0
 }

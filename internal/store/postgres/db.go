@@ -62,6 +62,8 @@ type DB struct {
 	spread    chan struct{}
 	crowds    chan struct{} // holds an element while an event is matched on its own
 	closed    atomic.Bool
+
+	auditSettling auditSettling
 }
 
 // Open connects to the database of dsn, a URL or a keyword string as libpq
@@ -121,6 +123,7 @@ func (db *DB) open(ctx context.Context, dsn string) (err error) {
 func (db *DB) forget() {
 	db.known.reset()
 	db.days.made.Clear()
+	db.auditSettling.reset()
 }
 
 // Run is database.Process'.

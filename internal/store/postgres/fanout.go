@@ -27,7 +27,8 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 		var next, size int
 		var t eventType
 		var packed []byte
-		found, err := one(ctx, tx, []any{&event, &next, &packed, &t.code, &t.workflow, &size}, `SELECT f.event, f.next, f.copies, t.code, t.workflow, e.size
+		var patient *int64
+		found, err := one(ctx, tx, []any{&event, &next, &packed, &t.code, &t.workflow, &size, &patient}, `SELECT f.event, f.next, f.copies, t.code, t.workflow, e.size, e.patient
 			FROM fanout f JOIN event e ON e.id = f.event JOIN event_type t ON t.id = e.type ORDER BY f.event LIMIT 1 FOR UPDATE OF f SKIP LOCKED`)
 		if err != nil || !found {
 			return err
@@ -38,7 +39,7 @@ func (db *DB) spreadCopies(ctx context.Context) (n int, err error) {
 		}
 		b := &pgx.Batch{}
 		files = filing{known: &db.known, now: db.opts.Now()}
-		files.add(store.EventID(event), t, size, copies)
+		files.add(store.EventID(event), t, size, store.KnownPatient(patient), copies)
 		files.queue(b)
 		if next < len(packed) {
 			b.Queue("UPDATE fanout SET next = $2 WHERE event = $1", event, next)

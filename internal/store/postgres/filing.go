@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/audit"
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -29,13 +30,13 @@ type copyRows struct {
 	partners                    []*string
 }
 
-// add files the copies of an event.
-func (f *filing) add(event store.EventID, t eventType, size int, copies []subscription.Copy) {
+// add files the copies of an event about a patient.
+func (f *filing) add(event store.EventID, t eventType, size int, patient nhs.NHSNumber, copies []subscription.Copy) {
 	for i := range copies {
 		to := &f.filed
 		if box, refused := f.known.refuse(t.workflow, copies[i].Mailbox); refused {
 			to = &f.parked
-			f.entries = append(f.entries, store.ParkedEntry(event, t.code, box, f.now))
+			f.entries = append(f.entries, store.ParkedEntry(event, t.code, patient, box, f.now))
 		}
 		to.add(event, t.number(), size, &copies[i])
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/audit"
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -38,8 +39,9 @@ func (db *DB) RouteEvent(ctx context.Context, r store.Routing) (store.Receipt, e
 func (r routing) apply(ctx context.Context, w *writer) (result, error) {
 	var t eventType
 	var size int
+	var patient *int64
 	// Two nodes may have looked the patient up: the second one waits here.
-	waits, err := one(ctx, w.conn, []any{&t.code, &t.workflow, &size}, `SELECT t.code, t.workflow, e.size
+	waits, err := one(ctx, w.conn, []any{&t.code, &t.workflow, &size, &patient}, `SELECT t.code, t.workflow, e.size, e.patient
 		FROM pending p JOIN event e ON e.id = p.event JOIN event_type t ON t.id = e.type WHERE p.event = $1 AND p.refusal IS NULL FOR UPDATE OF p`, int64(r.Event))
 	if err != nil {
 		return result{}, err
@@ -54,10 +56,10 @@ func (r routing) apply(ctx context.Context, w *writer) (result, error) {
 		return done, err
 	}
 	done.receipt.Copies = len(r.copies)
-	return done, w.settleRouting(ctx, r, t, size)
+	return done, w.settleRouting(ctx, r, t, size, store.KnownPatient(patient))
 }
 
-func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size int) error {
+func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size int, patient nhs.NHSNumber) error {
 	b := &pgx.Batch{}
 	b.Queue("UPDATE event SET withheld = $2, copies = $3, facts = $4 WHERE id = $1", int64(r.Event), r.Withheld, len(r.copies), r.PackedFacts())
 	b.Queue("DELETE FROM pending WHERE event = $1", int64(r.Event))
@@ -66,7 +68,7 @@ func (w *writer) settleRouting(ctx context.Context, r routing, t eventType, size
 		w.spreadDue = true
 	} else {
 		files := filing{known: &w.db.known, now: w.db.opts.Now()}
-		files.add(r.Event, t, size, r.copies)
+		files.add(r.Event, t, size, patient, r.copies)
 		files.queue(b)
 		w.entries = append(w.entries, files.sealed()...)
 	}

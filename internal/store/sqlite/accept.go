@@ -194,7 +194,11 @@ func (w *writer) file(event store.EventID, t eventType, size int, copies []subsc
 // park sets a copy aside instead of filing it, and says so in the audit.
 func (w *writer) park(event store.EventID, t eventType, box store.Mailbox, size int, c *subscription.Copy) error {
 	now := w.db.opts.Now()
-	w.entries = append(w.entries, seal(store.ParkedEntry(event, t.code, box, now)))
+	about, err := number(w.conn, "SELECT ifnull(patient, -1) FROM event WHERE id = ?", event)
+	if err != nil {
+		return err
+	}
+	w.entries = append(w.entries, seal(store.ParkedEntry(event, t.code, store.KnownPatient(&about), box, now)))
 	asked, partner := w.columns(c)
 	return exec(w.conn, "INSERT INTO collected (mailbox, position, type, size, asked, partner, status, at, fault) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		c.Mailbox, event, w.types[t], size, asked, partner, string(store.Parked), now.UnixMicro(), store.NotRegistered)

@@ -45,3 +45,13 @@ func (db *DB) AuditLinks(ctx context.Context, span store.AuditSpan, newest bool,
 	})
 	return out, err
 }
+
+// AuditSettled is ledger.Engine's: one writer numbers links in the order of their
+// commits.
+func (db *DB) AuditSettled(ctx context.Context) (last int64, err error) {
+	err = db.readers.read(ctx, func(conn *sqlite.Conn) (err error) {
+		last, err = number(conn, "SELECT ifnull(max(id), 0) FROM audit_link")
+		return err
+	})
+	return last, err
+}

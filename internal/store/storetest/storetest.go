@@ -109,6 +109,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"ExplainedCopies", explainedCopies},
 		{"AuditVerifies", auditVerifies},
 		{"AuditSpans", auditSpans},
+		{"AuditPatients", auditPatients},
 		{"OperatorsPages", operatorsPages},
 		{"LastCommit", lastCommit},
 		{"CommitterStats", committerStats},
