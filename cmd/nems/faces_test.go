@@ -100,6 +100,9 @@ func requests() []asked {
 		}),
 		ask("explainEvent", operator.ExplainEvent, just(operator.Matching(operator.EventQuestion{Event: "none"}))),
 		ask("explainMessage", operator.ExplainMessage, just(operator.Matching(operator.MessageQuestion{Message: "<Bundle/>"}))),
+		ask("revealPatients", operator.RevealPatients, just(operator.Reveal{Page: "events/1", Reason: "An incident", Patients: []string{"9912003888"}})),
+		ask("revealPatients", operator.RevealPatients, just(operator.Reveal{Page: "events/1"})),
+		ask("revealPatients", operator.RevealPatients, just(operator.Reveal{Reason: "An incident", Patients: []string{"1234567890"}})),
 		{"exportChain", actionsOfChain},
 		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Action: "system-put", Newest: true}))),
 		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Patient: "1234567890"}))),
@@ -115,7 +118,7 @@ func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error
 			return nil, err
 		}
 		for _, e := range link.Entries {
-			if e.Action == audit.ActionExplain { // it is recorded, and joins a commit some time later
+			if e.Action == audit.ActionExplain || e.Action == audit.ActionReveal { // it is recorded, and joins a commit some time later
 				continue
 			}
 			actions = append(actions, string(e.Action)+" by "+e.User)

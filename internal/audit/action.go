@@ -56,6 +56,7 @@ const (
 	ActionResendDelivery      Action = "delivery-resend"
 	ActionReadAudit           Action = "audit-read"
 	ActionExportAudit         Action = "audit-export"
+	ActionReveal              Action = "reveal"  // identifiers of patients were shown to somebody who gave a reason
 	ActionExplain             Action = "explain" // why an event reached a subscription, or not; subscribers ask, too
 )
 

@@ -17,7 +17,7 @@ type Entry struct {
 	ODS         nhs.ODSCode
 	User        string // requesting_user
 	Reason      string // reason_for_request
-	Interaction string // interaction id
+	Interaction string // interaction id; of operators: how their name was proven, "" if it was only claimed
 	Object      string // subscription id, event id or MESH message id
 	EventType   string
 	Patient     nhs.NHSNumber

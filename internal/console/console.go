@@ -8,7 +8,6 @@ import (
 	"embed"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"nems/internal/operator"
@@ -16,11 +15,14 @@ import (
 
 // Config is what the console needs.
 type Config struct {
-	// Desk is asked for what the pages show, and to do what their forms say.
-	// Whoever opens a page is let in by whoever serves it.
+	// Desk is a viewer's: it is asked for what all see alike.
 	Desk operator.Face
-	// Roles are those of the desk: pages and forms that need another are not shown.
+	// Admit says who a visitor is: an Unauthenticated error where nobody can tell.
+	// nil admits everybody, at Desk with Roles.
+	Admit func(*http.Request) (Visitor, error)
 	Roles []operator.Role
+	// Gives says, in a sentence, who can give somebody a role.
+	Gives string
 	// Notices are what people should read first; nil for none.
 	Notices func() []string
 	// Base is the address of the service, for the commands shown, where it is
@@ -69,19 +71,14 @@ func (c *Console) Mount(mux *http.ServeMux) {
 	// A form counts only when a page of our own sent it: the browser says so.
 	sameOrigin := http.NewCrossOriginProtection()
 	for _, p := range c.pages {
-		if !slices.Contains(c.Roles, p.role) {
-			continue
-		}
 		if p.raw != nil {
 			mux.Handle("GET "+Root+p.pattern(), guarded(c.hand(p)))
 			continue
 		}
 		mux.Handle("GET "+Root+p.pattern(), guarded(c.show(p)))
-		if p.act != nil {
-			mux.Handle("POST "+Root+p.pattern(), guarded(sameOrigin.Handler(c.do(p))))
-		}
+		mux.Handle("POST "+Root+p.pattern(), guarded(sameOrigin.Handler(c.do(p))))
 	}
-	mux.Handle("GET "+Root, guarded(http.HandlerFunc(c.missing)))
+	mux.Handle("GET "+Root, guarded(c.admitted(page{title: "Not found"}, c.missing)))
 }
 
 // guarded has browsers run nothing that is not ours, show the page in no frame,

@@ -97,7 +97,7 @@ func TestPages(t *testing.T) {
 					t.Errorf("%q shows a viewer a form that acts", path)
 				}
 			}
-			want := http.StatusNotFound
+			want := http.StatusForbidden
 			if name == "all" {
 				want = http.StatusOK
 			}

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"embed"
 	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"time"
 
@@ -68,13 +70,18 @@ type visit struct {
 	// Desk is asked for whoever looks, and Roles are theirs.
 	Desk  operator.Face
 	Roles []operator.Role
-	form  url.Values // of the URL, and of a form that was sent
-	// shown tells that patients' identifiers are to be shown in full.
+	// Who is their name, "" where nobody signs in.
+	Who  string
+	who  Visitor
+	form url.Values // of the URL, and of a form that was sent
+	// shown tells that patients' identifiers are to be shown in full; seen are those
+	// that were.
 	shown bool
+	seen  []string
 }
 
-func (c *Console) visit(r *http.Request, form url.Values) *visit {
-	return &visit{Context: r.Context(), Console: c, Request: r, Desk: c.Desk, Roles: c.Roles, form: form, shown: c.Dev}
+func (c *Console) visit(r *http.Request, who Visitor) *visit {
+	return &visit{Context: r.Context(), Console: c, Request: r, Desk: who.Desk, Roles: who.Roles, Who: who.Name, who: who, form: url.Values{}, shown: c.Dev}
 }
 
 // text is the value of a field.
@@ -82,8 +89,8 @@ func (v *visit) text(name string) string { return v.form.Get(name) }
 
 // show shows a page.
 func (c *Console) show(p page) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := c.visit(r, r.URL.Query())
+	return c.admitted(p, func(w http.ResponseWriter, v *visit) {
+		v.form = v.URL.Query()
 		for _, private := range []string{"patient", "look"} { // in a form alone
 			v.form.Del(private)
 		}
@@ -91,17 +98,20 @@ func (c *Console) show(p page) http.Handler {
 	})
 }
 
-// hand hands out what is no page.
+// hand hands out what is no page. What does not end by itself ends when whoever
+// watches must say again who they are.
 func (c *Console) hand(p page) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := c.visit(r, r.URL.Query())
-		out := &begun{ResponseWriter: w}
-		err := p.raw(v, out)
-		if err == nil || out.begun {
-			return
+	return c.admitted(p, func(w http.ResponseWriter, v *visit) {
+		v.form = v.URL.Query()
+		if v.who.Left > 0 {
+			watching, stop := context.WithTimeout(v.Context, v.who.Left)
+			defer stop()
+			v.Context, v.Request = watching, v.Request.WithContext(watching)
 		}
-		status, text := c.explain(err)
-		c.render(w, status, "wrong.html", frame{visit: v, Page: p, Wrong: text})
+		out := &begun{ResponseWriter: w}
+		if err := p.raw(v, out); err != nil && !out.begun {
+			c.refuse(w, p, v, err)
+		}
 	})
 }
 
@@ -129,13 +139,19 @@ const maxForm = 1 << 20
 
 // do does what a form asks for and shows the page again.
 func (c *Console) do(p page) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			http.Error(w, "The form cannot be read.", http.StatusBadRequest)
+	return c.admitted(p, func(w http.ResponseWriter, v *visit) {
+		if err := v.readForm(w); err != nil {
+			c.refuse(w, p, v, err)
 			return
 		}
-		v := c.visit(r, r.Form)
+		if v.form.Get(revealField) != "" {
+			c.reveal(w, p, v)
+			return
+		}
+		if p.act == nil {
+			c.refuse(w, p, v, &operator.Error{Code: operator.Invalid, Message: "this page takes no form"})
+			return
+		}
 		out, err := p.act(v)
 		if out.ask != nil {
 			c.render(w, http.StatusOK, "confirm.html", frame{visit: v, Page: p, Data: out.ask})
@@ -145,24 +161,46 @@ func (c *Console) do(p page) http.Handler {
 	})
 }
 
+// readForm reads what was sent, and refuses a form that is not of this session.
+func (v *visit) readForm(w http.ResponseWriter) error {
+	v.Body = http.MaxBytesReader(w, v.Body, maxForm)
+	if err := v.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return &operator.Error{Code: operator.Invalid, Message: "the form cannot be read"}
+	}
+	v.form = v.Request.Form
+	sent := cmp.Or(v.form.Get(tokenField), v.Header.Get(tokenHeader))
+	v.form.Del(tokenField) // pages hand forms on, and each gets a token of its own
+	if v.who.Token != "" && subtle.ConstantTimeCompare([]byte(sent), []byte(v.who.Token)) != 1 {
+		return errForeignForm
+	}
+	return nil
+}
+
+// errForeignForm is a form of another session, or of a page that is not ours.
+var errForeignForm = &operator.Error{Code: operator.Forbidden, Message: "this form is not of your present session, so nothing was done; open its page again"}
+
 // answer reads and renders a page, with what was done or went wrong before.
 func (c *Console) answer(w http.ResponseWriter, p page, v *visit, done string, wrong error) {
 	f := frame{visit: v, Page: p, Form: v.form, Done: done}
-	data, err := p.read(v)
-	f.Data = data
-	status := http.StatusOK
+	file, status := c.fill(&f, wrong)
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	c.render(w, status, file, f)
+}
+
+// fill reads what a page shows, and says by which template and with which status.
+func (c *Console) fill(f *frame, wrong error) (file string, status int) {
+	data, err := f.Page.read(f.visit)
+	f.Data, status = data, http.StatusOK
 	if err = errors.Join(wrong, err); err != nil {
 		status, f.Wrong = c.explain(err)
 	}
-	if status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
-		f.Again = true
-	}
+	f.Again = status == http.StatusServiceUnavailable
 	if data == nil { // there is nothing to show but what is wrong
-		c.render(w, status, "wrong.html", f)
-		return
+		return "wrong.html", status
 	}
-	c.render(w, status, p.file, f)
+	return f.Page.file, status
 }
 
 // explain says what an error means for the page and for who looks.
@@ -175,6 +213,8 @@ func (c *Console) explain(err error) (status int, text string) {
 		switch {
 		case known.Code == operator.NotFound:
 			return http.StatusNotFound, sentence(known.Message)
+		case known.Code == operator.Forbidden:
+			return http.StatusForbidden, sentence(known.Message)
 		case known.Retryable():
 			return http.StatusServiceUnavailable, "The store cannot be read for this page now. Publishing and collecting may go on."
 		}
@@ -185,8 +225,8 @@ func (c *Console) explain(err error) (status int, text string) {
 }
 
 // missing answers for a path that is no page.
-func (c *Console) missing(w http.ResponseWriter, r *http.Request) {
-	c.render(w, http.StatusNotFound, "wrong.html", frame{visit: c.visit(r, nil), Page: page{title: "Not found"}, Wrong: "There is no such page, or your role does not open it."})
+func (c *Console) missing(w http.ResponseWriter, v *visit) {
+	c.render(w, http.StatusNotFound, "wrong.html", frame{visit: v, Page: page{title: "Not found"}, Wrong: "There is no such page."})
 }
 
 // frame is what every template is given.
@@ -208,15 +248,6 @@ func (f frame) CSS() string { return f.Page.css }
 
 // Path is where the page lies.
 func (f frame) Path() string { return f.URL.Path }
-
-// Patient writes an NHS number as who looks may see it: masked, until they have
-// said why they need it.
-func (f frame) Patient(number string) string {
-	if number == "" || f.shown {
-		return number
-	}
-	return masked(number)
-}
 
 // Field is the value of a form's field.
 func (f frame) Field(name string) string { return f.Form.Get(name) }
@@ -299,13 +330,35 @@ func parse() map[string]*template.Template {
 
 // render writes a page.
 func (c *Console) render(w http.ResponseWriter, status int, file string, f frame) {
-	var out bytes.Buffer
-	if err := templates[file].ExecuteTemplate(plain.Writer(&out), "frame", f); err != nil {
+	page, err := c.made(file, f)
+	if err != nil {
 		c.Log.Error("console", "page", file, "error", err)
 		http.Error(w, "The page cannot be shown.", http.StatusInternalServerError)
 		return
 	}
+	c.send(w, status, page)
+}
+
+func (c *Console) send(w http.ResponseWriter, status int, page []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes())
+	_, _ = w.Write(page)
 }
+
+// made is a page as it is sent. Each form that is posted gets the token of the
+// session here, so that no template can forget it. The templates escape what comes
+// from outside, so that a form's tag can only be ours.
+func (c *Console) made(file string, f frame) ([]byte, error) {
+	var out bytes.Buffer
+	if err := templates[file].ExecuteTemplate(plain.Writer(&out), "frame", f); err != nil {
+		return nil, err
+	}
+	if f.who.Token == "" {
+		return out.Bytes(), nil
+	}
+	field := `<input type="hidden" name="` + tokenField + `" value="` + template.HTMLEscapeString(f.who.Token) + `">`
+	return posted.ReplaceAllFunc(out.Bytes(), func(tag []byte) []byte { return append(slices.Clip(tag), field...) }), nil
+}
+
+// posted finds the tags of forms that are posted.
+var posted = regexp.MustCompile(`<form\b[^>]*\s(?:method="post"|hx-post=)[^>]*>`)

@@ -364,6 +364,9 @@ func (n *node) operations(mux *http.ServeMux) {
 	}
 	desk := n.desk(roles...)
 	desk.User = "console"
+	if n.Dev {
+		desk.User = "developer"
+	}
 	pages := console.Config{Desk: desk, Roles: roles, Notices: n.notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
 	if n.Dev { // in production the others have listeners of their own
 		pages.Base = n.addresses().of

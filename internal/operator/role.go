@@ -23,10 +23,14 @@ var AllRoles = []Role{Viewer, Operator, Governance, Administrator}
 // Caller is who stands at the desk.
 type Caller struct {
 	// User says who is at work, for the audit: the name of the account that a
-	// command runs under, which nobody has proven. Certificate is the name of the
+	// command runs under, or of who has signed in. Certificate is the name of the
 	// client certificate that was shown, "" without one.
 	User, Certificate string
-	Roles             []Role
+	// Proof says how the name was proven: "sign-in:openid", "sign-in:certificate",
+	// "sign-in:link". "" says that User is only what somebody claimed. In the audit
+	// it stands where calls of systems have their interaction.
+	Proof string
+	Roles []Role
 }
 
 // may returns a Forbidden error unless the caller has the role.

@@ -32,4 +32,6 @@ var (
 
 	SearchAudit = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
 	ExportChain = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
+
+	RevealPatients = verb("revealPatients", "POST patients/reveal", Governance, "Record that identifiers of patients are looked at, and why.", Desk.reveal)
 )
