@@ -23,10 +23,11 @@ import (
 
 // auditCmd reads the record of who did what, and verifies it.
 type auditCmd struct {
-	Show   showAudit   `cmd:"" help:"Show entries, filtered. The search itself is recorded."`
-	Export exportAudit `cmd:"" help:"Print the chain as JSON lines, one line per commit, which verify can check on another machine."`
-	Verify verifyAudit `cmd:"" help:"Check the chain of a database or an export: finds any change, removal and reordering, and anything cut off before the last checkpoint."`
-	Key    auditKey    `cmd:"" help:"Make the key that signs checkpoints (--audit-key): FILE for the service, FILE.pub for verifying."`
+	Show    showAudit    `cmd:"" help:"Show entries, filtered. The search itself is recorded."`
+	Patient patientStory `cmd:"" help:"Tell all that happened about one patient, oldest first, with who and why. That you look is recorded."`
+	Export  exportAudit  `cmd:"" help:"Print the chain as JSON lines, one line per commit, which verify can check on another machine."`
+	Verify  verifyAudit  `cmd:"" help:"Check the chain of a database or an export: finds any change, removal and reordering, and anything cut off before the last checkpoint."`
+	Key     auditKey     `cmd:"" help:"Make the key that signs checkpoints (--audit-key): FILE for the service, FILE.pub for verifying."`
 }
 
 type showAudit struct {

@@ -103,10 +103,20 @@ func requests() []asked {
 		ask("revealPatients", operator.RevealPatients, just(operator.Reveal{Page: "events/1", Reason: "An incident", Patients: []string{"9912003888"}})),
 		ask("revealPatients", operator.RevealPatients, just(operator.Reveal{Page: "events/1"})),
 		ask("revealPatients", operator.RevealPatients, just(operator.Reveal{Reason: "An incident", Patients: []string{"1234567890"}})),
+		ask("tellPatient", operator.TellPatient, just(operator.Matching(operator.StoryFilter{Patient: "9912003888", To: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), Reason: "test"}))),
+		ask("tellPatient", operator.TellPatient, just(operator.Matching(operator.StoryFilter{Patient: "9912003888"}))),
+		ask("tellPatient", operator.TellPatient, just(operator.Matching(operator.StoryFilter{Patient: "1234567890", Reason: "test"}))),
+		{"verifyAudit", verified},
 		{"exportChain", actionsOfChain},
 		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Action: "system-put", Newest: true}))),
 		ask("searchAudit", operator.SearchAudit, just(operator.Matching(operator.Filter{Patient: "1234567890"}))),
 	}
+}
+
+// verified is what verifying says. How many links there are depends on timing.
+func verified(ctx context.Context, f operator.Face, _ planted) (any, error) {
+	v, err := operator.VerifyAudit.Do(ctx, f, operator.None{})
+	return []any{v.Sound, v.Whole, v.Text, v.Problems}, err
 }
 
 // actionsOfChain returns the actions in an exported chain. How entries are
@@ -118,7 +128,8 @@ func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error
 			return nil, err
 		}
 		for _, e := range link.Entries {
-			if e.Action == audit.ActionExplain || e.Action == audit.ActionReveal { // it is recorded, and joins a commit some time later
+			// They are recorded, and join a commit some time later.
+			if slices.Contains([]audit.Action{audit.ActionExplain, audit.ActionReveal, audit.ActionReadStory, audit.ActionVerifyAudit}, e.Action) {
 				continue
 			}
 			actions = append(actions, string(e.Action)+" by "+e.User)

@@ -30,8 +30,10 @@ func newLog(level slog.Leveler) *slog.Logger {
 
 // printTable writes rows below a header, whose columns are separated by blanks.
 // Each cell is one line, whatever its content.
-func printTable(header string, rows [][]string) error {
-	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+func printTable(header string, rows [][]string) error { return writeTable(os.Stdout, header, rows) }
+
+func writeTable(w io.Writer, header string, rows [][]string) error {
+	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, strings.Join(strings.Fields(header), "\t"))
 	for _, row := range rows {
 		fmt.Fprintln(table, joined(row))
@@ -107,8 +109,10 @@ func printJSON(value any) error {
 }
 
 // printLines writes a sequence as JSON lines.
-func printLines[T any](all iter.Seq2[T, error]) error {
-	e := encoder(os.Stdout)
+func printLines[T any](all iter.Seq2[T, error]) error { return writeLines(os.Stdout, all) }
+
+func writeLines[T any](w io.Writer, all iter.Seq2[T, error]) error {
+	e := encoder(w)
 	for line, err := range all {
 		if err == nil {
 			err = e.Encode(line)

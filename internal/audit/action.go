@@ -58,6 +58,8 @@ const (
 	ActionExportAudit         Action = "audit-export"
 	ActionReveal              Action = "reveal"  // identifiers of patients were shown to somebody who gave a reason
 	ActionExplain             Action = "explain" // why an event reached a subscription, or not; subscribers ask, too
+	ActionVerifyAudit         Action = "audit-verify"
+	ActionReadStory           Action = "patient-story" // all that happened about one patient
 )
 
 // What the service does by itself.

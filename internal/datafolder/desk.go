@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/database"
 	"nems/internal/operator"
@@ -34,11 +35,24 @@ func OpenDesk(folder, url string) (desk operator.Desk, close func() error, err e
 	running, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- db.Run(running) }()
-	desk = operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Caller: operator.Caller{Roles: operator.AllRoles}}
+	desk = operator.Desk{Store: db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Signed: func() (audit.Checkpoint, error) { return lastCheckpoint(folder) }, Caller: operator.Caller{Roles: operator.AllRoles}}
 	return desk, func() error {
 		stop()
 		return errors.Join(<-done, db.Close())
 	}, nil
+}
+
+// lastCheckpoint is the last one that the service has signed, as far as it lies in its
+// data folder; the zero Checkpoint without one.
+func lastCheckpoint(folder string) (audit.Checkpoint, error) {
+	key, err := operator.ReadAuditPublicKey(filepath.Join(folder, "audit.key.pub"))
+	if errors.Is(err, os.ErrNotExist) {
+		return audit.Checkpoint{}, nil
+	}
+	if err != nil {
+		return audit.Checkpoint{}, err
+	}
+	return audit.LastCheckpoint(filepath.Join(folder, "audit.checkpoints"), key)
 }
 
 func openDeskDatabase(ctx context.Context, folder, url string) (database.Store, error) {

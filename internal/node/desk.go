@@ -3,6 +3,7 @@ package node
 import (
 	"net"
 
+	"nems/internal/audit"
 	"nems/internal/datafolder"
 	"nems/internal/operator"
 )
@@ -10,7 +11,20 @@ import (
 // desk returns a desk that does operators' work for callers with these roles.
 func (n *node) desk(roles ...operator.Role) operator.Desk {
 	return operator.Desk{Store: n.db, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits()), Check: n.broker.Check, Organisations: n.directory,
+		Patients: n.patients, Signed: n.signed(),
 		Notices: n.notices, CursorKey: n.searchKey, Caller: operator.Caller{Roles: roles}}
+}
+
+// signed tells of the last checkpoint that this node knows.
+func (n *node) signed() func() (audit.Checkpoint, error) {
+	return func() (audit.Checkpoint, error) {
+		if n.checkpoints == nil {
+			return audit.Checkpoint{}, nil
+		}
+		n.signing.Lock()
+		defer n.signing.Unlock()
+		return n.checkpoints.Last, nil
+	}
 }
 
 // announce records for commands on this machine the address of the operators'

@@ -117,6 +117,11 @@ type Desk struct {
 	Check func(ctx context.Context, message []byte) (broker.Checked, error)
 	// Organisations give codes their names; nil where they are not known.
 	Organisations directory.Organisations
+	// Patients tell whether a number was superseded; nil where they are not known.
+	Patients directory.Patients
+	// Signed returns the last checkpoint of the audit, the zero Checkpoint without one;
+	// nil where they are not known.
+	Signed func() (audit.Checkpoint, error)
 	// Notices are what people should read before all else; nil for none.
 	Notices func() []string
 	// CursorKey is the secret that seals cursors, the same on all nodes of a

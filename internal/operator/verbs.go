@@ -31,6 +31,8 @@ var (
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
 
 	SearchAudit = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
+	TellPatient = verb("tellPatient", "POST patients/story", Governance, "Tell all that happened about one patient, oldest first: publishes, copies, collections, subscriptions and look-ups, with who and why. That somebody looks is recorded.", Desk.story)
+	VerifyAudit = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)
 	ExportChain = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
 
 	RevealPatients = verb("revealPatients", "POST patients/reveal", Governance, "Record that identifiers of patients are looked at, and why.", Desk.reveal)
