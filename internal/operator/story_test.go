@@ -194,7 +194,7 @@ func TestStoryOfSupersededNumber(t *testing.T) {
 				if e.Kind == operator.StoryRead {
 					downloads++
 				}
-				if i == 0 && (e.Kind == operator.StoryNote) != (n == old) {
+				if i == 0 && e.At.IsZero() != (n == old) {
 					t.Errorf("expected a note first for the superseded number only; received %+v", e)
 				}
 			}
