@@ -12,8 +12,9 @@ import (
 // brings are the modules of others that each public package brings to whoever
 // imports it.
 var brings = map[string][]string{
-	"./client":   {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
-	"./receiver": {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
+	"./client":        {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
+	"./client/signed": {"github.com/go-jose/go-jose/v4"},
+	"./receiver":      {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
 }
 
 func TestPublicPackagesBringLittle(t *testing.T) {

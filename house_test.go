@@ -29,9 +29,9 @@ var floors = [][]string{
 	{"internal/console", "internal/database"},
 	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},
-	{"client", "receiver", "internal/node"},
+	{"client", "client/signed", "receiver", "internal/node"},
 	{"internal/node/nodetest"},
-	{"cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
+	{"nemstest", "cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
 }
 
 // engines are the packages that no other package than datafolder may import: SQL

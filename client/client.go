@@ -39,6 +39,10 @@ type Client struct {
 	// Reason is the reason_for_request: directcare (the default),
 	// secondaryuses or patientaccess.
 	Reason string
+	// Sign signs the claims of a token, which are JSON, and returns the token in
+	// compact form; nil sends unsigned tokens, which a NEMS takes behind a client
+	// certificate. Package signed has one.
+	Sign func(claims []byte) (string, error)
 	// HTTP makes the calls; nil means http.DefaultClient. A NEMS in production
 	// asks for a client certificate.
 	HTTP *http.Client
@@ -108,7 +112,11 @@ func (c *Client) do(ctx context.Context, call call) (*http.Response, []byte, err
 	if err != nil {
 		return nil, nil, err
 	}
-	r.Header.Set("Authorization", "Bearer "+c.token(call.scope))
+	token, err := c.token(call.scope)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("fromASID", c.ASID)
 	r.Header.Set("toASID", c.NEMS)
 	r.Header.Set("InteractionID", call.interaction)
@@ -138,8 +146,8 @@ func (c *Client) do(ctx context.Context, call call) (*http.Response, []byte, err
 	return answer, body, nil
 }
 
-// token makes the unsigned token of a call.
-func (c *Client) token(scope string) string {
+// token makes the token of a call.
+func (c *Client) token(scope string) (string, error) {
 	now := time.Now
 	if c.Now != nil {
 		now = c.Now
@@ -148,8 +156,12 @@ func (c *Client) token(scope string) string {
 	if reason == "" {
 		reason = "directcare"
 	}
-	return jwt.Token{
+	t := jwt.Token{
 		Issuer: c.URL, Audience: c.URL, ASID: nhs.ASID(c.ASID), ODS: nhs.ODSCode(c.ODS),
 		User: c.User, Reason: reason, Scope: scope, Issued: now(),
-	}.Unsigned()
+	}
+	if c.Sign != nil {
+		return c.Sign(t.Payload())
+	}
+	return t.Unsigned(), nil
 }

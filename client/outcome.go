@@ -26,8 +26,11 @@ func issues(body []byte) []Issue {
 	if err != nil || doc.Root().Name() != "OperationOutcome" {
 		return nil
 	}
-	var out []Issue
-	for i := range doc.Root().ChildrenNamed("issue") {
+	return outcomeIssues(doc.Root())
+}
+
+func outcomeIssues(outcome fhir.Node) (out []Issue) {
+	for i := range outcome.ChildrenNamed("issue") {
 		out = append(out, Issue{
 			Severity:    i.Child("severity").Value(),
 			Code:        i.At("details", "coding", "code").Value(),

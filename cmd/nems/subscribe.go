@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"nems/client"
@@ -76,25 +74,9 @@ func (s *subscribeCmd) criteria() (string, error) {
 	case (s.NHSNumber == "") == (s.Rule == ""):
 		return "", errors.New("give either --nhs-number (one patient) or --rule with --organisation (everybody it selects)")
 	}
-	parts := []string{"/Bundle?type=message"}
-	add := func(name, value string) {
-		if value != "" {
-			parts = append(parts, name+"="+url.PathEscape(value))
-		}
-	}
+	c := client.Generic(s.Rule, s.Organisation)
 	if s.NHSNumber != "" {
-		parts = append(parts, "Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+s.NHSNumber)
+		c = client.Explicit(s.NHSNumber)
 	}
-	add("serviceType", s.ServiceType)
-	add("subscriptionRuleType", s.Rule)
-	add("Organization.identifier", s.Organisation)
-	for _, event := range s.Events {
-		add("MessageHeader.event", event)
-	}
-	for _, age := range s.Ages {
-		add("Patient.age", age)
-	}
-	add("GPRegistration", s.Registration)
-	add("tag", s.Tag)
-	return strings.Join(parts, "&"), nil
+	return c.Event(s.Events...).Age(s.Ages...).Registration(s.Registration).Service(s.ServiceType).Tag(s.Tag).Search(), nil
 }

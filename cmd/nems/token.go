@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"nems/client/signed"
 	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/spine"
@@ -73,7 +74,7 @@ func (m *makeToken) Run() error {
 		if err != nil {
 			return err
 		}
-		if token, err = spine.Sign(t, key, m.KeyID); err != nil {
+		if token, err = signed.With(key, m.KeyID)(t.Payload()); err != nil {
 			return err
 		}
 	}

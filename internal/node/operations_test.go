@@ -20,6 +20,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"nems/client/signed"
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/certs"
@@ -89,7 +90,7 @@ func (p *production) registerKey(asid nhs.ASID) {
 // signedPublish returns a publish of the publisher with a signed token.
 func (p *production) signedPublish() *nodetest.Request {
 	p.t.Helper()
-	signed, err := spine.Sign(p.Token(nodetest.PublisherID, "A83627", jwt.ScopePublish), p.key, "")
+	signed, err := signed.With(p.key, "")(p.Token(nodetest.PublisherID, "A83627", jwt.ScopePublish).Payload())
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"pgregory.net/rapid"
 
+	"nems/client/signed"
 	"nems/internal/jwt"
 	"nems/internal/nhs"
 	"nems/internal/refuse"
@@ -68,7 +69,7 @@ func signedBySomeone(t testing.TB, key any, id string) *attempt {
 	a := createRequest()
 	a.certificate = nil
 	var err error
-	if a.raw, err = Sign(a.token, key, id); err != nil {
+	if a.raw, err = signed.With(key, id)(a.token.Payload()); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -331,7 +332,7 @@ func TestSystemSurvivesJSON(t *testing.T) {
 func TestSigningNeedsAFittingKey(t *testing.T) {
 	p := testPrivate()
 	for name, key := range map[string]crypto.PrivateKey{"P-384": p.ecWide, "none": nil, "text": "key"} {
-		if token, err := Sign(createRequest().token, key, ""); err == nil {
+		if token, err := signed.With(key, "")(createRequest().token.Payload()); err == nil {
 			t.Errorf("%s: %s", name, token)
 		}
 	}
@@ -355,7 +356,7 @@ func TestEnterAtTheSameTime(t *testing.T) {
 				a.token.User = user
 				if turn%2 == 0 {
 					var err error
-					if a.raw, err = Sign(a.token, p.ec, ""); err != nil {
+					if a.raw, err = signed.With(p.ec, "")(a.token.Payload()); err != nil {
 						t.Error(err)
 					}
 				}
