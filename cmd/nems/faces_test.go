@@ -95,6 +95,11 @@ func requests() []asked {
 		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{Quotas: []string{"none"}}))),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 2})),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 5000})),
+		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{}))),
+		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Mailbox: "NONE"}))),
+		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Outcome: "lost"}))),
+		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Patient: "1234567890"}))),
+		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Patient: "9912003888"}))),
 		ask("explainEvent", operator.ExplainEvent, func(p planted) operator.Search[operator.EventQuestion] {
 			return operator.Matching(operator.EventQuestion{Event: p.deliveries[0]})
 		}),
@@ -129,7 +134,7 @@ func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error
 		}
 		for _, e := range link.Entries {
 			// They are recorded, and join a commit some time later.
-			if slices.Contains([]audit.Action{audit.ActionExplain, audit.ActionReveal, audit.ActionReadStory, audit.ActionVerifyAudit}, e.Action) {
+			if slices.Contains([]audit.Action{audit.ActionExplain, audit.ActionReveal, audit.ActionReadStory, audit.ActionVerifyAudit, audit.ActionFindEvents}, e.Action) {
 				continue
 			}
 			actions = append(actions, string(e.Action)+" by "+e.User)

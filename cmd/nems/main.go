@@ -36,6 +36,7 @@ type cli struct {
 	Subscriptions subscriptionsCmd `cmd:"" help:"List the subscriptions of all owners, and approve those that wait for approval."`
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
+	Events        eventsCmd        `cmd:"" help:"Find the events that were accepted."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Explain       explainCmd       `cmd:"" help:"Say which subscriptions an event reached, which not, and why."`
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`

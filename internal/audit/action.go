@@ -60,6 +60,7 @@ const (
 	ActionExplain             Action = "explain" // why an event reached a subscription, or not; subscribers ask, too
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story" // all that happened about one patient
+	ActionFindEvents          Action = "events-find"   // the events of one patient
 )
 
 // What the service does by itself.

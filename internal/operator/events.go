@@ -22,4 +22,8 @@ type Events interface {
 	// SubscriptionsUnder lists the first max behind an id that are found under a route
 	// key, in the order of their ids, ended ones too.
 	SubscriptionsUnder(ctx context.Context, key subscription.RouteKey, after subscription.ID, max int) ([]subscription.Subscription, error)
+	// FindEvents returns a page of what a query selects, the newest first;
+	// store.ErrNotFound for a mailbox that is not there. It looks at q.Effort events at
+	// most.
+	FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error)
 }

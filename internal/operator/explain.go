@@ -148,13 +148,7 @@ func (d Desk) eventNamed(ctx context.Context, name string, since time.Time) (sto
 	if name == "" || len(name) > mostName {
 		return 0, expected("event", "an event's number, MessageHeader.id, MESH message id or local id", "another text")
 	}
-	if n, err := strconv.ParseInt(name, 10, 64); err == nil {
-		return store.EventID(n), nil
-	}
-	if position, _, err := mesh.ParseMessageID(name); err == nil {
-		return store.EventID(position), nil
-	}
-	if event, _, ok := store.ParseDeliveryID(name); ok {
+	if event, ok := eventIn(name); ok {
 		return event, nil
 	}
 	event, err := d.Store.EventByMESHID(ctx, name)
@@ -162,6 +156,19 @@ func (d Desk) eventNamed(ctx context.Context, name string, since time.Time) (sto
 		event, err = d.Store.EventByMessageID(ctx, name, since)
 	}
 	return event, named(err, "event", name)
+}
+
+// eventIn reads the number of an event out of what is its name, or the name of a copy
+// that this service has given.
+func eventIn(name string) (store.EventID, bool) {
+	if n, err := strconv.ParseInt(name, 10, 64); err == nil {
+		return store.EventID(n), true
+	}
+	if position, _, err := mesh.ParseMessageID(name); err == nil {
+		return store.EventID(position), true
+	}
+	event, _, ok := store.ParseDeliveryID(name)
+	return event, ok
 }
 
 // mostName is the longest name of an event.

@@ -24,6 +24,8 @@ var (
 
 	FindRefusals = verb("findRefusals", "POST refusals/search", Viewer, "Find requests that were refused within the last two weeks, with their reasons, the newest first. No patient is shown.", Desk.refusals)
 
+	FindEvents = verb("findEvents", "POST events/search", Viewer, "Find accepted events, the newest first. No patient is shown; to search for one needs the role governance, and is recorded.", Desk.events)
+
 	ExplainEvent   = verb("explainEvent", "POST events/explain", Governance, "Explain which subscriptions an event matches and which not, criterion by criterion, and what became of its copies. That somebody looked is recorded.", Desk.explainEvent)
 	ExplainMessage = verb("explainMessage", "POST messages/explain", Governance, "Explain which subscriptions a message would match, without publishing it. That somebody looked is recorded.", Desk.explainMessage)
 

@@ -54,6 +54,25 @@ func UnpackCopies(b []byte, offset, max int) (copies []subscription.Copy, next i
 	return copies, len(b) - len(p.rest), nil
 }
 
+// CountCopies says how many copies PackCopies has written.
+func CountCopies(b []byte) (n int, err error) {
+	if len(b) == 0 || b[0] != 1 {
+		return 0, ErrPacked
+	}
+	for p := (packed{rest: b[1:]}); len(p.rest) > 0; n++ {
+		p.number()
+		ids := p.number()
+		if ids > uint64(len(p.rest)/16) {
+			return 0, ErrPacked
+		}
+		p.rest = p.rest[16*ids:]
+		if p.take(p.number()); p.failed {
+			return 0, ErrPacked
+		}
+	}
+	return n, nil
+}
+
 // packed reads from the front of rest. After a failure it returns zero values.
 type packed struct {
 	rest   []byte

@@ -156,6 +156,8 @@ type Dialect interface {
 	// Apart keeps a condition on a column from choosing the index by which the
 	// rows are read.
 	Apart(column string) string
+	// EventCopies tells how many copies an event had when it was routed.
+	EventCopies() EventCopies
 }
 
 // List is what a parameter that is a list holds.

@@ -32,6 +32,11 @@ func (dialect) First(table, _, condition, limit string) string {
 
 func (dialect) Apart(column string) string { return column + " || ''" }
 
+// EventCopies is a column of the event.
+func (dialect) EventCopies() ledger.EventCopies {
+	return ledger.EventCopies{Columns: "e.copies", Count: "w.copies", Any: "w.copies > 0"}
+}
+
 // The statements of a search. Each reads no more entries of its index than it
 // yields; for each run, runIDs does.
 const (

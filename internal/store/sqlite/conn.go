@@ -86,7 +86,14 @@ type pool struct {
 func openPool(path string, n, cacheKiB int) (*pool, error) {
 	p := &pool{slots: make(chan struct{}, n), closed: make(chan struct{})}
 	p.open = func() (*sqlite.Conn, error) {
-		return open(path, sqlite.OpenReadOnly, "query_only=1", "temp_store=MEMORY", fmt.Sprintf("cache_size=-%d", cacheKiB))
+		conn, err := open(path, sqlite.OpenReadOnly, "query_only=1", "temp_store=MEMORY", fmt.Sprintf("cache_size=-%d", cacheKiB))
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.CreateFunction("count_copies", countCopies); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return conn, nil
 	}
 	first, err := p.open()
 	if err != nil {

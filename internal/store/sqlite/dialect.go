@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"zombiezen.com/go/sqlite"
+
 	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/store/ledger"
@@ -32,6 +34,21 @@ func (dialect) First(table, key, condition, limit string) string {
 }
 
 func (dialect) Apart(column string) string { return "+" + column }
+
+// EventCopies counts the mailboxes in the event's row, or the copies of a fan-out.
+func (dialect) EventCopies() ledger.EventCopies {
+	return ledger.EventCopies{Columns: "e.mailboxes", Join: " LEFT JOIN fanout f ON f.event = w.id AND w.mailboxes IS NULL",
+		Count: "count_copies(w.mailboxes, f.copies)", Any: "(f.event IS NOT NULL OR length(w.mailboxes) > 0)"}
+}
+
+// countCopies is count_copies(event.mailboxes, fanout.copies).
+var countCopies = &sqlite.FunctionImpl{NArgs: 2, Deterministic: true, Scalar: func(_ sqlite.Context, args []sqlite.Value) (sqlite.Value, error) {
+	if args[1].Type() != sqlite.TypeNull {
+		n, err := store.CountCopies(args[1].Blob())
+		return sqlite.IntegerValue(int64(n)), err
+	}
+	return sqlite.IntegerValue(int64(countVarints(args[0].Blob()))), nil
+}}
 
 // The statements of a search. Each reads no more entries of its index than it
 // yields.

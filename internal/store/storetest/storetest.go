@@ -107,6 +107,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Refusals", refusals},
 		{"AcceptedEvents", acceptedEvents},
 		{"ExplainedCopies", explainedCopies},
+		{"FoundEvents", foundEvents},
 		{"AuditVerifies", auditVerifies},
 		{"AuditSpans", auditSpans},
 		{"AuditPatients", auditPatients},
