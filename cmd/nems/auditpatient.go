@@ -64,21 +64,26 @@ func (c *patientStory) write(w io.Writer, entries iter.Seq2[operator.StoryEntry,
 // writeStory writes the table for people.
 func writeStory(w io.Writer, entries iter.Seq2[operator.StoryEntry, error]) error {
 	var rows [][]string
+	var after []string
 	for e, err := range entries {
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case e.Kind != operator.StoryNote:
+			rows = append(rows, []string{e.At.UTC().Format("2006-01-02 15:04:05"), e.Text, orDash(e.Who), orDash(e.Reason)})
+		case e.Patient != "":
+			fmt.Fprintln(w, plain.Line(e.Text+" It is "+e.Patient+"."))
+		case e.At.IsZero():
+			fmt.Fprintln(w, plain.Line(e.Text))
+		default:
+			after = append(after, plain.Line(e.Text))
 		}
-		when := "-"
-		if !e.At.IsZero() && e.Kind != operator.StoryNote {
-			when = e.At.UTC().Format("2006-01-02 15:04:05")
-		}
-		what := e.Text
-		if e.Kind == operator.StoryNote && e.Patient != "" {
-			what += " It is " + e.Patient + "."
-		}
-		rows = append(rows, []string{when, what, orDash(e.Who), orDash(e.Reason)})
 	}
-	return writeTable(w, "WHEN WHAT WHO REASON", rows)
+	err := writeTable(w, "WHEN WHAT WHO REASON", rows)
+	for _, note := range after {
+		fmt.Fprintln(w, note)
+	}
+	return err
 }
 
 // writeFile writes a file that only this user may read. What was there before stays

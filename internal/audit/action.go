@@ -76,3 +76,15 @@ const (
 	ActionAcceptLostTail Action = "lost-tail"      // started, by an operator's choice, on a database that ends before its last checkpoint
 	ActionAcceptOlderCRL Action = "older-crl"      // started, by an operator's choice, with older revocation lists
 )
+
+// Actions lists all of them, in the order above.
+var Actions = []Action{
+	ActionPublish, ActionSubscribe, ActionRead, ActionSearch, ActionDelete, ActionBatch,
+	ActionHandshake, ActionLookup, ActionWorkflowSearch, ActionList, ActionCount, ActionRichInbox, ActionRichOutbox, ActionHead, ActionDownload,
+	ActionDownloadChunk, ActionAcknowledge, ActionSend, ActionSendChunk, ActionTrack, ActionTrackLocalID,
+	ActionReset, ActionPutReport, ActionAddEvent, ActionMessageDetails, ActionMailboxDetails,
+	ActionPutSystem, ActionRevokeSystem, ActionPutMailbox, ActionPutWorkflow, ActionSetEventType, ActionApproveSubscription, ActionRetryDelivery,
+	ActionParkDelivery, ActionResendDelivery, ActionReadAudit, ActionExportAudit, ActionReveal, ActionExplain, ActionVerifyAudit, ActionReadStory,
+	ActionRoute, ActionDirectory, ActionPark, ActionWithhold, ActionPartnerIDCut, ActionAuditOverflow, ActionStart, ActionSeed, ActionAcceptLostTail,
+	ActionAcceptOlderCRL,
+}

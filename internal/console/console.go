@@ -59,6 +59,8 @@ func New(c Config) *Console {
 		out.systems(),
 		out.eventTypes(),
 		out.audit(),
+		out.story(),
+		out.verified(),
 		out.help(),
 	}
 	return out

@@ -42,6 +42,9 @@ type page struct {
 	// raw writes an answer that is no page: a file, a stream. It replaces read. An
 	// error is shown as a page, if nothing was written yet.
 	raw func(*visit, http.ResponseWriter) error
+	// download answers a form that has the field export with a file; nil where there
+	// is none. An error is shown as a page, if nothing was written yet.
+	download func(*visit, http.ResponseWriter) error
 }
 
 // pattern is the path as a mux has it.
@@ -148,6 +151,10 @@ func (c *Console) do(p page) http.Handler {
 			c.reveal(w, p, v)
 			return
 		}
+		if p.download != nil && v.form.Get(exportField) != "" {
+			c.download(w, p, v)
+			return
+		}
 		if p.act == nil {
 			c.refuse(w, p, v, &operator.Error{Code: operator.Invalid, Message: "this page takes no form"})
 			return
@@ -159,6 +166,26 @@ func (c *Console) do(p page) http.Handler {
 		}
 		c.answer(w, p, v, out.done, err)
 	})
+}
+
+// exportField is the field of a form that asks for a file.
+const exportField = "export"
+
+// download hands out a file. One that breaks off ends the connection, so that the
+// browser does not take it for whole.
+func (c *Console) download(w http.ResponseWriter, p page, v *visit) {
+	out := &begun{ResponseWriter: w}
+	err := p.download(v, out)
+	switch {
+	case err == nil:
+	case out.begun:
+		c.Log.Warn("console: a download broke off", "page", p.path, "error", err)
+		panic(http.ErrAbortHandler)
+	default:
+		v.form.Del(exportField)
+		w.Header().Del("Content-Disposition")
+		c.answer(w, p, v, "", err)
+	}
 }
 
 // readForm reads what was sent, and refuses a form that is not of this session.
@@ -315,7 +342,7 @@ var templates = parse()
 
 func parse() map[string]*template.Template {
 	frame := template.Must(template.New("").Funcs(template.FuncMap{
-		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "tag": tag,
+		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "tag": tag, "clock": clock, "storytag": storyTag,
 	}).ParseFS(sources, "pages/frame.html"))
 	names, err := sources.ReadDir("pages")
 	if err != nil {

@@ -150,7 +150,7 @@ func reasoned(text string) error {
 func (d Desk) storyEntry(f StoryFilter, patient nhs.NHSNumber) audit.Entry {
 	e := d.entry(audit.ActionReadStory, "")
 	e.Patient, e.Reason = patient, strings.TrimSpace(f.Reason)
-	if text, err := json.Marshal(Filter{From: f.From, To: f.To}); err == nil {
+	if text, err := json.Marshal(Filter{From: f.From, To: f.To}); err == nil && len(text) > len("{}") {
 		e.Object = string(text)
 	}
 	return e

@@ -153,7 +153,7 @@ func TestStoryInWords(t *testing.T) {
 		{operator.StoryLookUp, "The patient's story was read.", "operator desk", ""},
 		{operator.StoryPublished, fmt.Sprintf("Event %d was published: ", event), "system 300000000161, organisation A83627, user dr who", fmt.Sprint(event)},
 		{operator.StoryCopy, "It matched 1 subscription of the mailbox BOX1. The copy was collected from the mailbox BOX1 at ", "the service", fmt.Sprint(event)},
-		{operator.StoryCollected, "A copy was collected from the mailbox BOX1.", "organisation RR8, certificate CN=collector", fmt.Sprint(event)},
+		{operator.StoryCollected, "A copy was collected from the mailbox BOX1.", "mailbox BOX1, organisation RR8, certificate CN=collector", fmt.Sprint(event)},
 		{operator.StoryRefused, "A message was refused: INVALID_RESOURCE.", "system 300000000161", ""},
 	} {
 		at := slices.IndexFunc(story, func(e operator.StoryEntry) bool { return e.Kind == want.kind && strings.HasPrefix(e.Text, want.text) })

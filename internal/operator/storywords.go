@@ -151,9 +151,11 @@ func (by doer) name(r *Record) string {
 	case byOperator: // the entry may name a system too: the one that it is about
 		add("operator ", r.User)
 	default:
-		if add("system ", string(r.ASID)); r.ODS != "" {
-			add("organisation ", string(r.ODS))
+		add("system ", string(r.ASID))
+		if r.ASID == "" {
+			add("mailbox ", r.Mailbox) // over the MESH API
 		}
+		add("organisation ", string(r.ODS))
 		add("user ", r.User)
 	}
 	add("certificate ", r.Certificate)
