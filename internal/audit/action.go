@@ -84,7 +84,7 @@ var Actions = []Action{
 	ActionDownloadChunk, ActionAcknowledge, ActionSend, ActionSendChunk, ActionTrack, ActionTrackLocalID,
 	ActionReset, ActionPutReport, ActionAddEvent, ActionMessageDetails, ActionMailboxDetails,
 	ActionPutSystem, ActionRevokeSystem, ActionPutMailbox, ActionPutWorkflow, ActionSetEventType, ActionApproveSubscription, ActionRetryDelivery,
-	ActionParkDelivery, ActionResendDelivery, ActionReadAudit, ActionExportAudit, ActionReveal, ActionExplain, ActionVerifyAudit, ActionReadStory,
+	ActionParkDelivery, ActionResendDelivery, ActionReadAudit, ActionExportAudit, ActionReveal, ActionExplain, ActionVerifyAudit, ActionReadStory, ActionFindEvents,
 	ActionRoute, ActionDirectory, ActionPark, ActionWithhold, ActionPartnerIDCut, ActionAuditOverflow, ActionStart, ActionSeed, ActionAcceptLostTail,
 	ActionAcceptOlderCRL,
 }
