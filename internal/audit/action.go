@@ -56,8 +56,12 @@ const (
 	ActionResendDelivery      Action = "delivery-resend"
 	ActionReadAudit           Action = "audit-read"
 	ActionExportAudit         Action = "audit-export"
-	ActionReveal              Action = "reveal"  // identifiers of patients were shown to somebody who gave a reason
-	ActionExplain             Action = "explain" // why an event reached a subscription, or not; subscribers ask, too
+	ActionSignIn              Action = "sign-in"
+	ActionSignOut             Action = "sign-out"
+	ActionSignInLink          Action = "sign-in-link" // a link was made that lets somebody in once
+	ActionEndSession          Action = "session-end"  // an operator ended the session of somebody
+	ActionReveal              Action = "reveal"       // identifiers of patients were shown to somebody who gave a reason
+	ActionExplain             Action = "explain"      // why an event reached a subscription, or not; subscribers ask, too
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story" // all that happened about one patient
 	ActionFindEvents          Action = "events-find"   // the events of one patient

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nems/internal/operator"
+	"nems/internal/signin"
 )
 
 // Config is what the console needs.
@@ -21,6 +22,8 @@ type Config struct {
 	// nil admits everybody, at Desk with Roles.
 	Admit func(*http.Request) (Visitor, error)
 	Roles []operator.Role
+	// Gate is where people sign in whom Admit does not know; nil where nobody has to.
+	Gate *signin.Gate
 	// Gives says, in a sentence, who can give somebody a role.
 	Gives string
 	// Notices are what people should read first; nil for none.
@@ -80,6 +83,7 @@ func (c *Console) Mount(mux *http.ServeMux) {
 		mux.Handle("GET "+Root+p.pattern(), guarded(c.show(p)))
 		mux.Handle("POST "+Root+p.pattern(), guarded(sameOrigin.Handler(c.do(p))))
 	}
+	c.mountSignIn(mux, sameOrigin.Handler)
 	mux.Handle("GET "+Root, guarded(c.admitted(page{title: "Not found"}, c.missing)))
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"nems/internal/operator"
 	"nems/internal/plain"
+	"nems/internal/signin"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -195,7 +196,7 @@ func (v *visit) readForm(w http.ResponseWriter) error {
 		return &operator.Error{Code: operator.Invalid, Message: "the form cannot be read"}
 	}
 	v.form = v.Request.Form
-	sent := cmp.Or(v.form.Get(tokenField), v.Header.Get(tokenHeader))
+	sent := cmp.Or(v.form.Get(tokenField), v.Header.Get(signin.TokenHeader))
 	v.form.Del(tokenField) // pages hand forms on, and each gets a token of its own
 	if v.who.Token != "" && subtle.ConstantTimeCompare([]byte(sent), []byte(v.who.Token)) != 1 {
 		return errForeignForm
@@ -240,6 +241,8 @@ func (c *Console) explain(err error) (status int, text string) {
 		switch {
 		case known.Code == operator.NotFound:
 			return http.StatusNotFound, sentence(known.Message)
+		case known.Code == operator.TooMany:
+			return http.StatusTooManyRequests, sentence(known.Message)
 		case known.Code == operator.Forbidden:
 			return http.StatusForbidden, sentence(known.Message)
 		case known.Retryable():
@@ -287,9 +290,9 @@ func (f frame) Address() string {
 	return f.Base(f.Request)
 }
 
-// Warnings are what people should read first.
+// Warnings are what people should read first: those who have signed in.
 func (f frame) Warnings() []string {
-	if f.Notices == nil {
+	if f.Notices == nil || len(f.Roles) == 0 {
 		return nil
 	}
 	return f.Notices()

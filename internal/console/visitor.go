@@ -24,14 +24,14 @@ type Visitor struct {
 	// Left is how long they may watch something that does not end before they are
 	// asked again who they are; 0 sets no limit.
 	Left time.Duration
+	// Leave signs them out, and says where else they may want to; nil where nobody
+	// signs in.
+	Leave func(http.ResponseWriter, *http.Request) (elsewhere string, err error)
 }
 
-// tokenField is the field of forms that holds Visitor.Token, tokenHeader the header
-// in which htmx and scripts bring it.
-const (
-	tokenField  = "form-token"
-	tokenHeader = "Nems-Form-Token"
-)
+// tokenField is the field of forms that holds Visitor.Token. htmx and scripts bring it
+// in a header.
+const tokenField = "form-token"
 
 // signInPath is where a visitor signs in who then goes back to a page.
 func signInPath(back string) string { return Root + "sign-in?" + url.Values{"back": {back}}.Encode() }

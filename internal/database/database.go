@@ -20,6 +20,7 @@ import (
 	"nems/internal/directory"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
+	"nems/internal/signin"
 	"nems/internal/store"
 )
 
@@ -34,6 +35,7 @@ type Store interface {
 	api.Recorder
 	courier.Outbox
 	operator.Store
+	signin.Sessions
 
 	Process
 	Whole

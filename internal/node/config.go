@@ -95,6 +95,9 @@ type Config struct {
 	// data folder.
 	OperatorToken string `name:"operator-token" help:"Secret that operator commands from other machines must send; default: a new one at each start, kept in the data folder."`
 
+	// Console is how people sign in to the console in production.
+	Console Console `embed:"" prefix:"console-"`
+
 	// RateLimit and ConcurrencyLimit keep one system from using the capacity of
 	// all. 0 means the default in production, and no limit in the dev world.
 	RateLimit        float64 `name:"rate-limit" help:"FHIR requests a second that one system may make; 0 for 1000 (in --dev: no limit), -1 for no limit."`
@@ -198,6 +201,7 @@ func (c *Config) Validate() error {
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.Quotas.validate()...)
+	wrong = append(wrong, c.Console.validate(c.Operations)...)
 	if !c.Dev {
 		wrong = append(wrong, c.placeholders()...)
 		for _, l := range []struct {

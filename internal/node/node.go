@@ -357,19 +357,7 @@ func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/ready", n.ready)
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
-	operator.Handler{Desk: n.desk(), Admit: operator.Bearer(n.OperatorToken), Log: n.Log}.Mount(mux)
-	roles := []operator.Role{operator.Viewer}
-	if n.Dev {
-		roles = operator.AllRoles
-	}
-	desk := n.desk(roles...)
-	desk.User = "console"
-	if n.Dev {
-		desk.User = "developer"
-	}
-	pages := console.Config{Desk: desk, Roles: roles, Notices: n.notices, Dev: n.Dev, Now: n.Now, Log: n.Log}
-	if n.Dev { // in production the others have listeners of their own
-		pages.Base = n.addresses().of
-	}
-	console.New(pages).Mount(mux)
+	gate := n.gate()
+	operator.Handler{Desk: n.desk(), Admit: n.callers(gate), Log: n.Log}.Mount(mux)
+	console.New(n.console(gate)).Mount(mux)
 }

@@ -76,7 +76,11 @@ func bootProduction(t *testing.T, change ...func(*node.Config)) *production {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.operator = &operator.Client{Access: access, User: "tester", HTTP: &http.Client{Transport: p.transport(nil)}}
+	var shown *certs.Pair
+	if p.Config.Operations.ClientCA != "" {
+		shown = new(p.client("operator.example.nhs.uk"))
+	}
+	p.operator = &operator.Client{Access: access, User: "tester", HTTP: &http.Client{Transport: p.transport(shown)}}
 	p.mesh = regexp.MustCompile(`listener=mesh address=(\S+)`).FindStringSubmatch(p.Log.String())[1]
 	p.register()
 	return p

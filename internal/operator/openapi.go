@@ -42,11 +42,14 @@ func describe() object {
 		"info":    object{"title": "NEMS for operators", "version": "1", "description": aboutAPI},
 		"paths":   paths,
 		"components": object{
-			"schemas":         types.named,
-			"responses":       object{"Refusal": refusal},
-			"securitySchemes": object{"token": object{"type": "http", "scheme": "bearer", "description": "The operator token of the service."}},
+			"schemas":   types.named,
+			"responses": object{"Refusal": refusal},
+			"securitySchemes": object{
+				"token":   object{"type": "http", "scheme": "bearer", "description": "The operator token of the service."},
+				"session": object{"type": "apiKey", "in": "cookie", "name": "__Host-nems", "description": "A session of the console (nems without TLS). All but GET also needs the header Nems-Form-Token, with what the session's pages have in it."},
+			},
 		},
-		"security": []object{{"token": []string{}}},
+		"security": []object{{"token": []string{}}, {"session": []string{}}},
 	}
 }
 

@@ -89,8 +89,22 @@ type Sight interface {
 	Overview(ctx context.Context, latest int) (store.Overview, error)
 }
 
+// Visitors are those who have signed in to the console, or may. Every change is on
+// disk, with its audit entry, when the method returns. Safe for concurrent use.
+type Visitors interface {
+	// PutSignInLink keeps a link that lets somebody in once.
+	PutSignInLink(ctx context.Context, l store.SignInLink, e audit.Entry) error
+	// SessionsAfter lists the first max behind a number that were last seen after
+	// seen and end after now, in the order of their numbers.
+	SessionsAfter(ctx context.Context, n int64, seen, now time.Time, max int) ([]store.Session, error)
+	// EndSession ends a session, on every node at once; store.ErrNotFound when there
+	// is none.
+	EndSession(ctx context.Context, n int64, e audit.Entry) error
+}
+
 // Store is all of that.
 type Store interface {
+	Visitors
 	Registry
 	Boxes
 	Cycles

@@ -38,4 +38,8 @@ var (
 	ExportChain = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
 
 	RevealPatients = verb("revealPatients", "POST patients/reveal", Governance, "Record that identifiers of patients are looked at, and why.", Desk.reveal)
+
+	CreateSignInLink = verb("createSignInLink", "POST sessions/links", Administrator, "Make a link that lets somebody in to the console once, within five minutes, with roles of whoever makes it.", Desk.signInLink)
+	ListSessions     = verb("listSessions", "GET sessions", Administrator, "List those who are signed in to the console, in the order in which they came.", Desk.sessions)
+	EndSession       = verb("endSession", "POST sessions/{session}/end", Administrator, "End somebody's session, on every node at once.", Desk.endSession)
 )

@@ -21,6 +21,8 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		l.outdated("idempotency", "digest", "event < $1 ORDER BY event", position(store.KeyLife)),
 		l.outdated("subscription", "id", "ends IS NOT NULL AND ends <= $1 AND status = 3", now.Add(-l.options.Retention).UnixMicro()),
 		l.outdated("refusal", "n", "at < $1 OR n <= (SELECT max(n) FROM refusal) - "+strconv.Itoa(mostRefusals), now.Add(-RefusalLife).UnixMicro()),
+		l.outdated("session", "n", "ends <= $1", now.UnixMicro()),
+		l.outdated("sign_in_link", "key", "ends <= $1", now.UnixMicro()),
 		purgeMessages{l.dialect, position(uploadLife), SweptStep, " AND status = 'uploading'"},
 		purgeUploads{l.dialect, position(uploadLife)},
 		purgeBodies{l.dialect, now.Add(-store.BodyGrace).UnixMicro()},

@@ -105,6 +105,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Registry", registry},
 		{"Witnesses", witnesses},
 		{"Refusals", refusals},
+		{"Sessions", sessions},
 		{"AcceptedEvents", acceptedEvents},
 		{"ExplainedCopies", explainedCopies},
 		{"FoundEvents", foundEvents},
