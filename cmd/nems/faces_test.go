@@ -95,6 +95,8 @@ func requests() []asked {
 		ask("findQuotaUses", operator.FindQuotaUses, just(operator.Matching(operator.QuotaFilter{Quotas: []string{"none"}}))),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 2})),
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 5000})),
+		ask("countOverTime", operator.CountOverTime, just(operator.Counting{From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Per: operator.PerHour})),
+		ask("countOverTime", operator.CountOverTime, just(operator.Counting{Per: "week"})),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{}))),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Mailbox: "NONE"}))),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Outcome: "lost"}))),

@@ -37,6 +37,7 @@ type cli struct {
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
 	Events        eventsCmd        `cmd:"" help:"Find the events that were accepted."`
+	Counts        countsCmd        `cmd:"" help:"Show how much was published, refused, matched and collected over time."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Explain       explainCmd       `cmd:"" help:"Say which subscriptions an event reached, which not, and why."`
 	Console       consoleCmd       `cmd:"" help:"Let people in to the console: links that sign in once, and those who are signed in."`

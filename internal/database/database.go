@@ -43,6 +43,7 @@ type Store interface {
 	Ends
 	Queues
 	Quotas
+	Counting
 }
 
 // Process is the store's own work.
@@ -130,6 +131,13 @@ type Quotas interface {
 	// write: a counter and what it counts change in one commit, so the difference
 	// between them stays the same.
 	RecountQuotas(ctx context.Context) ([]store.QuotaDrift, error)
+}
+
+// Counting is what keeps the counts that operators see.
+type Counting interface {
+	// CountMinutes counts what has happened in the minutes since it was last called.
+	// One node does so at a time; where two do, nothing is counted twice.
+	CountMinutes(ctx context.Context) error
 }
 
 // Directory is everything that a node requires of its directory: to look up

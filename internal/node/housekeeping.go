@@ -26,6 +26,8 @@ func (n *node) housekeeping() []task {
 		{"mailboxes", time.Minute, n.retireMessages},
 		{"deferred", time.Second, n.routeDeferred},
 		{"quotas", recountLook, n.recountQuotas},
+		// The rest is counted anew for every page that shows counts.
+		{"counts", 20 * time.Second, n.db.CountMinutes},
 	}
 	if n.checkpoints != nil {
 		all = append(all, task{"checkpoints", checkpointEvery, n.signEnds})

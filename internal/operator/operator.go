@@ -87,6 +87,9 @@ type Sight interface {
 	// does not grow with what is stored. After a crash the number of events may be a
 	// few off.
 	Overview(ctx context.Context, latest int) (store.Overview, error)
+	// Counts returns how much happened in each unit of [from, to), as far as it is kept
+	// and something happened. What is not counted yet is looked through, within limits.
+	Counts(ctx context.Context, per store.CountUnit, from, to time.Time) (store.Counts, error)
 }
 
 // Visitors are those who have signed in to the console, or may. Every change is on

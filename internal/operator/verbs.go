@@ -32,6 +32,8 @@ var (
 	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
 
+	CountOverTime = verb("countOverTime", "POST counts", Viewer, "Count what was published, refused, matched and collected in each minute, hour or day.", Desk.counts)
+
 	SearchAudit = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
 	TellPatient = verb("tellPatient", "POST patients/story", Governance, "Tell all that happened about one patient, oldest first: publishes, copies, collections, subscriptions and look-ups, with who and why. That somebody looks is recorded.", Desk.story)
 	VerifyAudit = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)

@@ -25,6 +25,7 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		l.outdated("sign_in_link", "key", "ends <= $1", now.UnixMicro()),
 		purgeMessages{l.dialect, position(uploadLife), SweptStep, " AND status = 'uploading'"},
 		purgeUploads{l.dialect, position(uploadLife)},
+		forgetCounts{now},
 		purgeBodies{l.dialect, now.Add(-store.BodyGrace).UnixMicro()},
 	} {
 		for n := SweptStep; n == SweptStep && idle(); {

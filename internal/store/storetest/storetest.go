@@ -109,6 +109,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"AcceptedEvents", acceptedEvents},
 		{"ExplainedCopies", explainedCopies},
 		{"FoundEvents", foundEvents},
+		{"CountsOverTime", countsOverTime},
 		{"AuditVerifies", auditVerifies},
 		{"AuditSpans", auditSpans},
 		{"AuditPatients", auditPatients},
