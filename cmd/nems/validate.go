@@ -6,14 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"nems/internal/catalogue"
-	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/plain"
 )
@@ -117,55 +115,14 @@ func expand(args []string) ([]string, error) {
 	return files, nil
 }
 
-// judge checks one message against schema and rules. Unlike publishing, which
-// stops at the first stage that fails, it reports everything at once.
+// judge checks one message against schema and rules.
 func judge(types *catalogue.Catalogue, file string, raw []byte, level catalogue.Level) verdict {
 	v := verdict{File: file, Valid: true, Issues: []verdictIssue{}}
-	doc, findings, err := fhir.ParseXML(raw)
-	if err != nil {
-		v.add(syntaxFinding(err))
-		return v
-	}
-	if level != catalogue.Schema {
-		e, facts := event.Read(doc)
-		if t, known := types.Type(e.Code); known {
-			findings = append(findings, t.Judge(doc, level).Findings...)
-		} else {
-			findings = append(findings, facts...)
-			if e.Code != "" {
-				findings = append(findings, unknownEvent(doc, types))
-			}
-		}
-	}
-	slices.SortStableFunc(findings, func(a, b fhir.Finding) int { return a.Line - b.Line })
+	_, findings := types.Findings(raw, level)
 	for _, f := range findings {
 		v.add(f)
 	}
 	return v
-}
-
-// syntaxFinding returns a finding for bytes that are not well formed.
-func syntaxFinding(err error) fhir.Finding {
-	f := fhir.Finding{Severity: fhir.Error, Code: "structure", Rule: "fhir-well-formed", Text: err.Error()}
-	if syntax, ok := err.(*fhir.SyntaxError); ok {
-		f.Rule, f.Text, f.Line, f.Column = syntax.Rule, syntax.Text, syntax.Line, syntax.Column
-	}
-	return f
-}
-
-// unknownEvent returns a finding for an event code without an event type.
-func unknownEvent(doc *fhir.Document, types *catalogue.Catalogue) fhir.Finding {
-	code := doc.Root().At("entry", "resource").Resource().At("event", "code")
-	var known []string
-	for _, t := range types.Types() {
-		known = append(known, t.Code)
-	}
-	line, column := code.Position()
-	return fhir.Finding{
-		Severity: fhir.Error, Code: "code-invalid", Rule: "message-event-known", Source: "overview_supported_events",
-		Expression: code.Expression(), Location: code.Location(), Line: line, Column: column,
-		Text: "MessageHeader.event.code is the code of a supported event (" + strings.Join(known, ", ") + "); received another",
-	}
 }
 
 func (v *verdict) add(f fhir.Finding) {
