@@ -141,7 +141,7 @@ func actionsOfChain(ctx context.Context, f operator.Face, _ planted) (any, error
 		}
 		for _, e := range link.Entries {
 			// They are recorded, and join a commit some time later.
-			if slices.Contains([]audit.Action{audit.ActionExplain, audit.ActionReveal, audit.ActionReadStory, audit.ActionVerifyAudit, audit.ActionFindEvents}, e.Action) {
+			if slices.Contains([]audit.Action{audit.ActionExplain, audit.ActionReveal, audit.ActionReadEvent, audit.ActionReadStory, audit.ActionVerifyAudit, audit.ActionFindEvents}, e.Action) {
 				continue
 			}
 			actions = append(actions, string(e.Action)+" by "+e.User)

@@ -62,6 +62,7 @@ const (
 	ActionEndSession          Action = "session-end"  // an operator ended the session of somebody
 	ActionReveal              Action = "reveal"       // identifiers of patients were shown to somebody who gave a reason
 	ActionExplain             Action = "explain"      // why an event reached a subscription, or not; subscribers ask, too
+	ActionReadEvent           Action = "event-read"   // the message of an event, by an operator
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story" // all that happened about one patient
 	ActionFindEvents          Action = "events-find"   // the events of one patient

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"nems/internal/catalogue"
 	"nems/internal/operator"
 	"nems/internal/signin"
 )
@@ -28,6 +29,8 @@ type Config struct {
 	Gives string
 	// Notices are what people should read first; nil for none.
 	Notices func() []string
+	// Types returns the event types as of now.
+	Types func() *catalogue.Catalogue
 	// Base is the address of the service, for the commands shown, where it is
 	// that of the page; nil where it is another: paths alone are shown then.
 	Base func(*http.Request) string
@@ -55,6 +58,7 @@ func New(c Config) *Console {
 	out := &Console{Config: c, glance: newGlance(c.Desk, c.Now)}
 	out.pages = []page{
 		out.live(),
+		out.event(),
 		out.refusals(),
 		out.subscriptions(),
 		out.mailboxes(),

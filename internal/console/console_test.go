@@ -34,7 +34,7 @@ func newSite(t *testing.T, roles ...operator.Role) site {
 	}
 	s := site{t, sqlitetest.Open(t, sqlite.Options{}), http.NewServeMux()}
 	desk := operator.Desk{Store: s.db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Caller: operator.Caller{User: "console", Roles: roles}}
-	New(Config{Desk: desk, Roles: roles, Now: time.Now, Log: slog.New(slog.DiscardHandler)}).Mount(s.mux)
+	New(Config{Desk: desk, Roles: roles, Types: desk.Types, Now: time.Now, Log: slog.New(slog.DiscardHandler)}).Mount(s.mux)
 	return s
 }
 

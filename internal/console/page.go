@@ -80,8 +80,10 @@ type visit struct {
 	form url.Values // of the URL, and of a form that was sent
 	// shown tells that patients' identifiers are to be shown in full; seen are those
 	// that were.
-	shown bool
-	seen  []string
+	// reason is why.
+	shown  bool
+	reason string
+	seen   []string
 }
 
 func (c *Console) visit(r *http.Request, who Visitor) *visit {
@@ -346,7 +348,7 @@ var templates = parse()
 func parse() map[string]*template.Template {
 	frame := template.Must(template.New("").Funcs(template.FuncMap{
 		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "tag": tag, "clock": clock, "storytag": storyTag,
-	}).ParseFS(sources, "pages/frame.html"))
+	}).ParseFS(sources, "pages/frame.html", "pages/message.html"))
 	names, err := sources.ReadDir("pages")
 	if err != nil {
 		panic(err) // it is embedded

@@ -73,7 +73,7 @@ func (c *Console) reveal(w http.ResponseWriter, p page, v *visit) {
 			v.form.Del(name)
 		}
 	}
-	v.shown = true
+	v.shown, v.reason = true, reason
 	f := frame{visit: v, Page: p, Form: v.form}
 	file, status := c.fill(&f, nil)
 	page, err := c.made(file, f) // finds out which patients are shown

@@ -15,6 +15,8 @@ type Events interface {
 	// EventByMESHID finds the event of a copy that a remote MESH has given this
 	// message id, or returns store.ErrNotFound.
 	EventByMESHID(ctx context.Context, id string) (store.EventID, error)
+	// EventMessage is broker.Backlog's.
+	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
 	// EventDeliveries lists the first max copies of an event behind a mailbox, in the
 	// order of the mailboxes' rows. Of an event with many copies those are missing that
 	// are still to be filed.

@@ -25,6 +25,8 @@ var (
 	FindRefusals = verb("findRefusals", "POST refusals/search", Viewer, "Find requests that were refused within the last two weeks, with their reasons, the newest first. No patient is shown.", Desk.refusals)
 
 	FindEvents = verb("findEvents", "POST events/search", Viewer, "Find accepted events, the newest first. No patient is shown; to search for one needs the role governance, and is recorded.", Desk.events)
+	ShowEvent  = verb("showEvent", "GET events/{event}", Viewer, "Show an event and what became of its copies. No patient is shown.", Desk.showEvent)
+	ReadEvent  = verb("readEvent", "POST events/read", Governance, "Read the message of an event. Who read it, and why, is recorded.", Desk.readEvent)
 
 	ExplainEvent   = verb("explainEvent", "POST events/explain", Governance, "Explain which subscriptions an event matches and which not, criterion by criterion, and what became of its copies. That somebody looked is recorded.", Desk.explainEvent)
 	ExplainMessage = verb("explainMessage", "POST messages/explain", Governance, "Explain which subscriptions a message would match, without publishing it. That somebody looked is recorded.", Desk.explainMessage)

@@ -1,0 +1,133 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	"nems/internal/catalogue"
+	"nems/internal/console/readable"
+	"nems/internal/fhir"
+	"nems/internal/operator"
+)
+
+// eventPage is what the page of one event shows.
+type eventPage struct {
+	operator.ShownEvent
+	// Message is the message for people; nil where it is not shown. Kept is why.
+	Message *messageView
+	Kept    string
+	// Explained is whom the event reached and whom not; nil where the role does not
+	// allow it, or where it cannot be told.
+	Explained *operator.Explained
+	Missing   string // why Explained is nil
+}
+
+// event shows one event: what happened, its message, whom it reached and why. The
+// message names a patient: in production it is shown for a reason.
+func (c *Console) event() page {
+	p := page{path: "events/{event}", title: "Event", within: "Events", role: operator.Viewer, file: "event.html", css: "event.css"}
+	p.read = func(v *visit) (any, error) {
+		event, err := operator.ShowEvent.Do(v, v.Desk, operator.EventRef{Event: v.PathValue("event")})
+		if err != nil {
+			return nil, err
+		}
+		out := eventPage{ShownEvent: event}
+		governance := slices.Contains(v.Roles, operator.Governance)
+		switch {
+		case !governance:
+			out.Kept = "The message names a patient: the role governance opens it."
+			out.Missing = "Why the event reached a subscription, or not, tells of its patient: the role governance opens it."
+			return out, nil
+		case !v.shown:
+			out.Kept = "The message names a patient. Show identifiers, with your reason, to read it."
+		default:
+			read, err := operator.ReadEvent.Do(v, v.Desk, operator.EventReading{Event: v.PathValue("event"), Reason: cmp.Or(v.reason, "The page of the event in the development world")})
+			if err != nil {
+				return out, err
+			}
+			view := newMessageView(v.Types(), []byte(read.Message))
+			out.Message = &view
+		}
+		explained, err := operator.ExplainEvent.Do(v, v.Desk, operator.Search[operator.EventQuestion]{
+			Filter: v.question(), Paging: operator.Paging{Limit: listed, After: v.text("after")},
+		})
+		if err != nil {
+			_, out.Missing = c.explain(err)
+			return out, nil //nolint:nilerr // the rest of the page can be shown
+		}
+		out.Explained = &explained
+		return out, nil
+	}
+	p.act = func(v *visit) (outcome, error) {
+		if v.text("move") != "" {
+			return moveDeliveries(v)
+		}
+		return outcome{}, nil // whom to explain it for is in the form
+	}
+	return p
+}
+
+// question is whom an event is explained for: a subscription, a mailbox or a patient,
+// in one field.
+func (v *visit) question() operator.EventQuestion {
+	q := operator.EventQuestion{Event: v.PathValue("event")}
+	switch whom := strings.TrimSpace(v.text("whom")); v.text("of") {
+	case "subscription":
+		q.Subscription = whom
+	case "mailbox":
+		q.Mailbox = whom
+	case "patient":
+		q.Patient = strings.ReplaceAll(whom, " ", "")
+	}
+	return q
+}
+
+// messageView is a message for people beside its XML, with findings at their lines.
+type messageView struct {
+	Level    catalogue.Level
+	People   readable.Message
+	Lines    []xmlLine
+	Findings []fhir.Finding
+	Cut      bool // there are more lines
+}
+
+// xmlLine is a line of XML, with what is wrong there.
+type xmlLine struct {
+	N        int
+	Text     string
+	Findings []fhir.Finding
+}
+
+// mostLines of a message are shown.
+const mostLines = 4000
+
+// newMessageView reads a message. XML without line breaks is indented, so that a
+// finding has a line of its own.
+func newMessageView(types *catalogue.Catalogue, message []byte) messageView {
+	if bytes.Count(message, []byte("\n")) < 3 {
+		if pretty := fhir.IndentXML(message); len(pretty) > 0 {
+			message = pretty
+		}
+	}
+	out := messageView{Level: catalogue.Standard}
+	doc, findings := types.Findings(message, out.Level)
+	out.Findings = findings
+	if doc != nil {
+		out.People = readable.Of(doc)
+	}
+	at := map[int][]fhir.Finding{}
+	for _, f := range findings {
+		at[f.Line] = append(at[f.Line], f)
+	}
+	for text := range strings.Lines(string(message)) {
+		if len(out.Lines) == mostLines {
+			out.Cut = true
+			break
+		}
+		n := len(out.Lines) + 1
+		out.Lines = append(out.Lines, xmlLine{n, strings.TrimRight(text, "\r\n"), at[n]})
+	}
+	return out
+}
