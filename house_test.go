@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls"},
-	{"internal/signin"},
+	{"internal/signin", "internal/console/readable"},
 	{"internal/console", "internal/database"},
 	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},

@@ -102,6 +102,13 @@ func requests() []asked {
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Outcome: "lost"}))),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Patient: "1234567890"}))),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Patient: "9912003888"}))),
+		ask("showEvent", operator.ShowEvent, func(p planted) operator.EventRef { return operator.EventRef{Event: p.deliveries[0]} }),
+		ask("showEvent", operator.ShowEvent, just(operator.EventRef{Event: "none"})),
+		ask("readEvent", operator.ReadEvent, func(p planted) operator.EventReading {
+			return operator.EventReading{Event: p.deliveries[0], Reason: "test"}
+		}),
+		ask("readEvent", operator.ReadEvent, func(p planted) operator.EventReading { return operator.EventReading{Event: p.deliveries[0]} }),
+		ask("readEvent", operator.ReadEvent, just(operator.EventReading{Event: "none", Reason: "test"})),
 		ask("explainEvent", operator.ExplainEvent, func(p planted) operator.Search[operator.EventQuestion] {
 			return operator.Matching(operator.EventQuestion{Event: p.deliveries[0]})
 		}),

@@ -58,6 +58,8 @@ func New(c Config) *Console {
 	out := &Console{Config: c, glance: newGlance(c.Desk, c.Now)}
 	out.pages = []page{
 		out.live(),
+		out.events(),
+		out.find(),
 		out.event(),
 		out.refusals(),
 		out.subscriptions(),

@@ -8,6 +8,7 @@ import (
 
 	"nems/internal/catalogue"
 	"nems/internal/console/readable"
+	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/operator"
 )
@@ -22,6 +23,11 @@ type eventPage struct {
 	// allow it, or where it cannot be told.
 	Explained *operator.Explained
 	Missing   string // why Explained is nil
+	// Chain are the events of this type about the same patient, the newest first: of a
+	// thing that was corrected or withdrawn, all of them are there. More says that
+	// there are more.
+	Chain     []operator.FoundEvent
+	ChainMore bool
 }
 
 // event shows one event: what happened, its message, whom it reached and why. The
@@ -49,10 +55,9 @@ func (c *Console) event() page {
 			}
 			view := newMessageView(v.Types(), []byte(read.Message))
 			out.Message = &view
+			out.readChain(v)
 		}
-		explained, err := operator.ExplainEvent.Do(v, v.Desk, operator.Search[operator.EventQuestion]{
-			Filter: v.question(), Paging: operator.Paging{Limit: listed, After: v.text("after")},
-		})
+		explained, err := v.explained()
 		if err != nil {
 			_, out.Missing = c.explain(err)
 			return out, nil //nolint:nilerr // the rest of the page can be shown
@@ -67,6 +72,41 @@ func (c *Console) event() page {
 		return outcome{}, nil // whom to explain it for is in the form
 	}
 	return p
+}
+
+// explained reads whom the event reached and whom not, as far as a page shows. A page
+// of the desk may be short before the end.
+func (v *visit) explained() (out operator.Explained, err error) {
+	ask := operator.Matching(v.question())
+	ask.Limit = listed
+	for range 5 {
+		some, err := operator.ExplainEvent.Do(v, v.Desk, ask)
+		if err != nil {
+			return out, err
+		}
+		out.Event, out.Next = some.Event, some.Next
+		out.Subscriptions = append(out.Subscriptions, some.Subscriptions...)
+		if ask.After = some.Next; some.Next == "" || len(out.Subscriptions) >= listed {
+			break
+		}
+	}
+	return out, nil
+}
+
+// readChain finds the other events of this type about the patient of the message.
+func (e *eventPage) readChain(v *visit) {
+	patient := e.Message.patient
+	if patient == "" {
+		return
+	}
+	found, err := operator.FindEvents.Do(v, v.Desk, operator.Search[operator.EventFilter]{
+		Filter: operator.EventFilter{EventType: e.EventType, Patient: patient}, Paging: operator.Paging{Limit: listed},
+	})
+	if err != nil { // the page has enough without it
+		v.Log.Warn("console: the chain of an event", "error", err)
+		return
+	}
+	e.Chain, e.ChainMore = found.Items, found.Next != ""
 }
 
 // question is whom an event is explained for: a subscription, a mailbox or a patient,
@@ -91,6 +131,8 @@ type messageView struct {
 	Lines    []xmlLine
 	Findings []fhir.Finding
 	Cut      bool // there are more lines
+
+	patient string // whom it is about
 }
 
 // xmlLine is a line of XML, with what is wrong there.
@@ -116,6 +158,8 @@ func newMessageView(types *catalogue.Catalogue, message []byte) messageView {
 	out.Findings = findings
 	if doc != nil {
 		out.People = readable.Of(doc)
+		facts, _ := event.Read(doc)
+		out.patient = facts.Routing.NHSNumber
 	}
 	at := map[int][]fhir.Finding{}
 	for _, f := range findings {

@@ -97,7 +97,7 @@ func (v *visit) text(name string) string { return v.form.Get(name) }
 func (c *Console) show(p page) http.Handler {
 	return c.admitted(p, func(w http.ResponseWriter, v *visit) {
 		v.form = v.URL.Query()
-		for _, private := range []string{"patient", "look"} { // in a form alone
+		for _, private := range []string{"patient", "whom", "look"} { // in a form alone
 			v.form.Del(private)
 		}
 		c.answer(w, p, v, "", nil)

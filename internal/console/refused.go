@@ -8,7 +8,7 @@ import (
 )
 
 func (c *Console) refusals() page {
-	return page{path: "refused", title: "Refused", role: operator.Viewer, file: "refused.html", read: func(v *visit) (any, error) {
+	return page{path: "refused", title: "Refused", within: "Events", role: operator.Viewer, file: "refused.html", read: func(v *visit) (any, error) {
 		from, err := since(v, 24*time.Hour)
 		if err != nil {
 			return operator.Page[operator.Refusal]{}, err
