@@ -10,3 +10,10 @@ func NewChainLinkForTest(t interface{ Fatal(...any) }, l audit.Link) ChainLink {
 	}
 	return line
 }
+
+// VerifyAtMost lets fewer entries be verified in one go until it is undone.
+func VerifyAtMost(n int) (undo func()) {
+	before := mostVerified
+	mostVerified = n
+	return func() { mostVerified = before }
+}
