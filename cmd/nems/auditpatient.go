@@ -43,7 +43,7 @@ func (c *patientStory) Run(ctx context.Context) error {
 	}
 	q := operator.Matching(operator.StoryFilter{Patient: number, From: c.From.Time, To: c.To.Time, Reason: c.Reason})
 	return c.with(func(d operator.Face) error {
-		entries := operator.Each(ctx, d, operator.TellPatient, q)
+		entries := operator.InOrder(operator.Each(ctx, d, operator.TellPatient, q))
 		if c.Output == "" {
 			return c.write(os.Stdout, entries)
 		}

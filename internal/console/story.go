@@ -33,7 +33,7 @@ func (c *Console) story() page {
 			return err
 		}
 		// Who typed a number may have it in the file; a number that supersedes it is masked.
-		entries := operator.Each(v, v.Desk, operator.TellPatient, operator.Matching(f))
+		entries := operator.InOrder(operator.Each(v, v.Desk, operator.TellPatient, operator.Matching(f)))
 		return export(v, w, "patient-story", masking(v, entries, func(e *operator.StoryEntry) *string {
 			if e.Patient == f.Patient {
 				return new(string)

@@ -77,8 +77,10 @@ const (
 )
 
 // Bounds of one page. mostExpanded is how many events and subscriptions are looked
-// up, mostEnded how many subscriptions of the patient that have ended.
+// up, mostEnded how many subscriptions of the patient that have ended. A link can
+// hold the entries of hundreds of others.
 const (
+	storyLinks    = 100
 	mostExpanded  = 50
 	mostEnded     = 1000
 	storyEffort   = 40_000
@@ -89,9 +91,10 @@ const (
 type storyPlace struct {
 	Patients []string // the number asked for, and the one that supersedes it
 	Rest     store.AuditSpan
-	Read     int         // entries of the first link that were read
-	Copies   int64       // the event whose copies behind Mailbox come next; 0 for none
-	Mailbox  int64       //
+	Read     int   // entries of the first link that were read
+	Copies   int64 // the event whose copies behind Mailbox come next; 0 for none
+	Mailbox  int64
+	About    string      // the patient of that event
 	Ended    storyEnding // the last one that was told
 }
 
@@ -207,7 +210,7 @@ func (t *telling) page(ctx context.Context) (none Page[StoryEntry], err error) {
 	if err != nil || full {
 		return t.seal(err)
 	}
-	about, err := t.desk.Store.AuditAbout(ctx, t.at.Rest, t.patients, t.listing.limit, storyEffort)
+	about, err := t.desk.Store.AuditAbout(ctx, t.at.Rest, t.patients, min(t.listing.limit, storyLinks), storyEffort)
 	if err != nil {
 		return none, err
 	}
@@ -310,7 +313,7 @@ func (t *telling) add(ctx context.Context, told StoryEntry) error {
 		case event.Waiting:
 			told.Text += " The patient directory was away: it waits to be matched."
 		default:
-			t.at.Copies, t.at.Mailbox = told.Event, 0
+			t.at.Copies, t.at.Mailbox, t.at.About = told.Event, 0, told.Patient
 		}
 	case told.Action == audit.ActionSubscribe:
 		t.expanded++
@@ -353,7 +356,7 @@ func (t *telling) copies(ctx context.Context) (full bool, err error) {
 			t.at.Mailbox = found[i].Mailbox
 		}
 		if len(found) < left {
-			t.at.Copies, t.at.Mailbox = 0, 0
+			t.at.Copies, t.at.Mailbox, t.at.About = 0, 0, ""
 		}
 	}
 	return false, nil
@@ -379,7 +382,7 @@ func (t *telling) copy(ctx context.Context, c *store.Delivery) (told StoryEntry,
 	}
 	return StoryEntry{
 		At: c.Accepted, Kind: StoryCopy, Text: fmt.Sprintf("It matched %s of the mailbox %s. The copy %s.", numbered(len(ids), "subscription"), c.MailboxID, shown.told(c.MailboxID)),
-		Event: int64(c.Event), EventType: c.Code, Mailbox: c.MailboxID, Delivery: c.ID, Subscription: strings.Join(ids, " "), Who: theService,
+		Event: int64(c.Event), EventType: c.Code, Mailbox: c.MailboxID, Delivery: c.ID, Subscription: strings.Join(ids, " "), Who: theService, Patient: t.at.About,
 	}, nil
 }
 

@@ -260,6 +260,37 @@ func TestStoryIsRefused(t *testing.T) {
 	}
 }
 
+// Pages that overlap in time by less than a minute are put into order, and an error
+// comes behind what there was before it.
+func TestStoryInOrder(t *testing.T) {
+	var entries []operator.StoryEntry
+	for i, second := range []int{-1, 0, 5, 3, 3, 40, 10, 100, 70, 300, 299, 301} {
+		e := operator.StoryEntry{Text: fmt.Sprint(i), At: now.Add(time.Duration(second) * time.Second)}
+		if second < 0 {
+			e.At = time.Time{} // a note
+		}
+		entries = append(entries, e)
+	}
+	broken := errors.New("the connection is lost")
+	var got []string
+	var last error
+	for e, err := range operator.InOrder(func(yield func(operator.StoryEntry, error) bool) {
+		for _, e := range entries {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		yield(operator.StoryEntry{}, broken)
+	}) {
+		if last = err; err == nil {
+			got = append(got, e.Text)
+		}
+	}
+	if want := "0 1 3 4 2 6 5 8 7 10 9 11"; strings.Join(got, " ") != want || !errors.Is(last, broken) {
+		t.Errorf("expected %s and an error; received %s, %v", want, strings.Join(got, " "), last)
+	}
+}
+
 // A spreadsheet takes no cell for a formula, and each entry is one line.
 func TestStoryCSV(t *testing.T) {
 	hostile := []string{"=HYPERLINK(\"http://x\")", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", " =1", "'=1", "\u00a0=1", "\uff1d1", "|calc", "a\nb", "\"quoted\",comma", "\x1b[31mred", "\u202egnp"}
