@@ -233,10 +233,9 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
-// TestSessionsAreOfAllNodes signs in on one node and works, and leaves, on another.
-func TestSessionsAreOfAllNodes(t *testing.T) {
-	t.Parallel()
-	database := pgtest.Shared(t).Database(t)
+// migrate gives a database its schema, which nodes of production do not.
+func migrate(t *testing.T, database string) {
+	t.Helper()
 	db, err := datafolder.Open(t.Context(), t.TempDir(), database, store.Options{}, true)
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +243,45 @@ func TestSessionsAreOfAllNodes(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestConsoleOutlivesItsStore stops the database under somebody who is signed in.
+// The pages say so, and go on when it is back.
+func TestConsoleOutlivesItsStore(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Boot(t)
+	database := server.Database(t)
+	migrate(t, database)
+	p := bootProduction(t, func(c *node.Config) { c.Database, c.AuditKey = database, "" })
+	jan := p.signedIn("jan", operator.Viewer)
+	token := jan.token()
+	server.Stop(t)
+	a := jan.get("/console/systems")
+	if page := string(a.Body); a.Status != http.StatusServiceUnavailable || !strings.Contains(page, "The store is away") || !strings.Contains(page, `http-equiv="refresh"`) ||
+		len(a.Header.Values("Set-Cookie")) > 0 {
+		t.Errorf("a page: %d %s", a.Status, a.Body)
+	}
+	if a := jan.do(http.MethodPost, "/console/sign-out", url.Values{"form-token": {token}}); a.Status != http.StatusServiceUnavailable || !strings.Contains(string(a.Body), "Not signed out") {
+		t.Errorf("sign out: %d %s", a.Status, a.Body)
+	}
+	if a := jan.get(operator.SignInLinkPath + "?token=x"); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("a link: %d %s", a.Status, a.Body)
+	}
+	server.Start(t)
+	p.eventually("the page is back, and nobody is signed out", func() bool {
+		a := jan.get("/console/systems")
+		if a.Status != http.StatusOK && a.Status != http.StatusServiceUnavailable {
+			t.Fatalf("%d %s", a.Status, a.Body)
+		}
+		return a.Status == http.StatusOK
+	})
+}
+
+// TestSessionsAreOfAllNodes signs in on one node and works, and leaves, on another.
+func TestSessionsAreOfAllNodes(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Shared(t).Database(t)
+	migrate(t, database)
 	shared := func(c *node.Config) { c.Database, c.AuditKey = database, "" }
 	here, there := bootProduction(t, shared), bootProduction(t, shared)
 	jan := here.signedIn("jan", operator.Viewer)

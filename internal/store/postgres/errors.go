@@ -66,6 +66,7 @@ func passing(err error) bool {
 	for _, away := range []error{
 		context.Canceled, context.DeadlineExceeded, errOldPrimary,
 		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgx.ErrTxCommitRollback,
+		pgconn.ErrConnClosed, // it was closed before: nothing was sent
 	} {
 		if errors.Is(err, away) {
 			return true
