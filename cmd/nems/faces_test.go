@@ -81,6 +81,18 @@ func requests() []asked {
 		ask("approveSubscriptions", operator.ApproveSubscriptions, func(p planted) []string { return []string{p.requested} }),
 		ask("approveSubscriptions", operator.ApproveSubscriptions, func(p planted) []string { return []string{p.requested} }),
 		ask("approveSubscriptions", operator.ApproveSubscriptions, just([]string{"none"})),
+		ask("rejectSubscriptions", operator.RejectSubscriptions, func(p planted) operator.Ending { return operator.Ending{IDs: []string{p.requested}, Reason: "a"} }),
+		ask("rejectSubscriptions", operator.RejectSubscriptions, just(operator.Ending{IDs: []string{"none"}, Reason: "a"})),
+		ask("endSubscriptions", operator.EndSubscriptions, func(p planted) operator.Ending {
+			return operator.Ending{IDs: []string{p.requested}, Reason: "agreed with RR8"}
+		}),
+		ask("endSubscriptions", operator.EndSubscriptions, just(operator.Ending{IDs: []string{"none"}})),
+		ask("deleteSubscriptions", operator.DeleteSubscriptions, func(p planted) operator.Ending {
+			return operator.Ending{IDs: []string{p.requested}, Reason: "agreed with RR8"}
+		}),
+		ask("deleteSubscriptions", operator.DeleteSubscriptions, func(p planted) operator.Ending {
+			return operator.Ending{IDs: []string{p.requested}, Reason: "agreed with RR8"}
+		}),
 		ask("findDeliveries", operator.FindDeliveries, just(operator.Matching(operator.DeliveryFilter{Mailbox: "FAR"}))),
 		ask("findDeliveries", operator.FindDeliveries, just(operator.Matching(operator.DeliveryFilter{Mailbox: "NONE"}))),
 		ask("findDeliveries", operator.FindDeliveries, just(operator.Matching(operator.DeliveryFilter{State: "lost"}))),

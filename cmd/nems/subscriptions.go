@@ -15,6 +15,9 @@ import (
 type subscriptionsCmd struct {
 	List    listSubscriptions    `cmd:"" help:"List the subscriptions of all owners; no patient is shown."`
 	Approve approveSubscriptions `cmd:"" help:"Make subscriptions active that wait for approval (activation: manual). All are checked before the first is approved."`
+	Reject  rejectSubscriptions  `cmd:"" help:"Reject subscriptions that wait for approval. All are checked before the first is rejected."`
+	End     endSubscriptions     `cmd:"" help:"End active subscriptions now. All are checked before the first is ended."`
+	Delete  deleteSubscriptions  `cmd:"" help:"Delete subscriptions as their owners would. All are checked before the first is deleted."`
 }
 
 type listSubscriptions struct {
@@ -90,4 +93,42 @@ func (a *approveSubscriptions) Run(ctx context.Context) error {
 		fmt.Fprintf(stdout(), "%d approved\n", len(a.IDs))
 		return nil
 	})
+}
+
+// endedSubscriptions names subscriptions that are to end, and why.
+type endedSubscriptions struct {
+	IDs    []string `arg:"" name:"id" help:"Ids of the subscriptions: 32 letters and digits."`
+	Reason string   `required:"" env:"-" help:"Why, on one line. The audit keeps it, and the owner of a subscription that is rejected or ended can read it. It must name no patient."`
+	operated
+}
+
+func (e *endedSubscriptions) do(ctx context.Context, verb *operator.Verb[operator.Ending, operator.None], done string) error {
+	return e.with(func(d operator.Face) error {
+		if err := verb.Run(ctx, d, operator.Ending{IDs: e.IDs, Reason: e.Reason}); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout(), "%d %s\n", len(e.IDs), done)
+		return nil
+	})
+}
+
+type rejectSubscriptions struct{ endedSubscriptions }
+
+// Run rejects all, or none if one of them does not wait for approval.
+func (r *rejectSubscriptions) Run(ctx context.Context) error {
+	return r.do(ctx, operator.RejectSubscriptions, "rejected")
+}
+
+type endSubscriptions struct{ endedSubscriptions }
+
+// Run ends all, or none if one of them is not active.
+func (e *endSubscriptions) Run(ctx context.Context) error {
+	return e.do(ctx, operator.EndSubscriptions, "ended")
+}
+
+type deleteSubscriptions struct{ endedSubscriptions }
+
+// Run deletes all, or none if one of them is not there.
+func (d *deleteSubscriptions) Run(ctx context.Context) error {
+	return d.do(ctx, operator.DeleteSubscriptions, "deleted")
 }

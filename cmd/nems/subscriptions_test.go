@@ -87,4 +87,18 @@ func TestApprovingSubscriptions(t *testing.T) {
 		t.Errorf("another organisation's:\n%s", text)
 	}
 	refuses(t, "--ods", "subscriptions", "list", "--ods", "R R", "--data", data)
+
+	waiting := s.Subscribe(s.Leeds(), toJack+"&tag=again", nodetest.LeedsBox)
+	refuses(t, "waits for approval: reject it", "subscriptions", "end", jack, waiting, "--reason", "a", "--data", data)
+	refuses(t, "1 to 200 characters", "subscriptions", "end", jack, "--reason", "", "--data", data)
+	does(t, "1 rejected", "subscriptions", "reject", waiting, "--reason", "the contract is missing", "--data", data)
+	does(t, "1 ended", "subscriptions", "end", jack, "--reason", "the contract ran out", "--data", data)
+	does(t, "1 deleted", "subscriptions", "delete", leeds, "--reason", "agreed with X26", "--data", data)
+	publish()
+	collected("after their end", 0, 0)
+	for id, reason := range map[string]string{waiting: "the contract is missing", jack: "the contract ran out"} {
+		if got := string(s.Send(s.ReadRequest(id)).Body); !strings.Contains(got, `<status value="off"/>`) || !strings.Contains(got, `<error value="`+reason+`"/>`) {
+			t.Errorf("what its owner reads:\n%s", got)
+		}
+	}
 }

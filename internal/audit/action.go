@@ -51,6 +51,9 @@ const (
 	ActionPutWorkflow         Action = "workflow-put"
 	ActionSetEventType        Action = "event-type-set"
 	ActionApproveSubscription Action = "subscription-approve"
+	ActionRejectSubscription  Action = "subscription-reject"
+	ActionEndSubscription     Action = "subscription-end"
+	ActionDeleteSubscription  Action = "subscription-delete" // by an operator; the owner's is delete
 	ActionRetryDelivery       Action = "delivery-retry"
 	ActionParkDelivery        Action = "delivery-park"
 	ActionResendDelivery      Action = "delivery-resend"
@@ -88,7 +91,8 @@ var Actions = []Action{
 	ActionHandshake, ActionLookup, ActionWorkflowSearch, ActionList, ActionCount, ActionRichInbox, ActionRichOutbox, ActionHead, ActionDownload,
 	ActionDownloadChunk, ActionAcknowledge, ActionSend, ActionSendChunk, ActionTrack, ActionTrackLocalID,
 	ActionReset, ActionPutReport, ActionAddEvent, ActionMessageDetails, ActionMailboxDetails,
-	ActionPutSystem, ActionRevokeSystem, ActionPutMailbox, ActionPutWorkflow, ActionSetEventType, ActionApproveSubscription, ActionRetryDelivery,
+	ActionPutSystem, ActionRevokeSystem, ActionPutMailbox, ActionPutWorkflow, ActionSetEventType, ActionApproveSubscription,
+	ActionRejectSubscription, ActionEndSubscription, ActionDeleteSubscription, ActionRetryDelivery,
 	ActionParkDelivery, ActionResendDelivery, ActionReadAudit, ActionExportAudit, ActionReveal, ActionExplain, ActionVerifyAudit, ActionReadStory, ActionFindEvents,
 	ActionRoute, ActionDirectory, ActionPark, ActionWithhold, ActionPartnerIDCut, ActionAuditOverflow, ActionStart, ActionSeed, ActionAcceptLostTail,
 	ActionAcceptOlderCRL,

@@ -58,6 +58,9 @@ var deeds = map[audit.Action]deed{
 	audit.ActionTrack:         {StoryRead, "The state of a copy was asked for.", "Asking for the state of a copy was refused", bySystem, aMessage},
 
 	audit.ActionApproveSubscription: {StorySubscription, "A subscription of the mailbox %m was approved.", "", byOperator, aSubscription},
+	audit.ActionRejectSubscription:  {StorySubscription, "A subscription of the mailbox %m was rejected.", "", byOperator, aSubscription},
+	audit.ActionEndSubscription:     {StorySubscription, "A subscription of the mailbox %m was ended.", "", byOperator, aSubscription},
+	audit.ActionDeleteSubscription:  {StorySubscription, "A subscription of the mailbox %m was deleted by an operator.", "", byOperator, aSubscription},
 	audit.ActionRetryDelivery:       {StoryCopy, "A parked copy was made to wait again.", "", byOperator, aDelivery},
 	audit.ActionParkDelivery:        {StoryCopy, "A waiting copy was set aside.", "", byOperator, aDelivery},
 	audit.ActionResendDelivery:      {StoryCopy, "A copy was given to its mailbox again.", "", byOperator, aDelivery},

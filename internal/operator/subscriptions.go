@@ -25,6 +25,12 @@ type Subscriptions interface {
 	// its audit entry, when it returns; store.ErrNotFound when there is none in
 	// status requested.
 	Approve(ctx context.Context, id subscription.ID, e audit.Entry) error
+	// EndSubscription sets a subscription off, and that is on disk, with its audit entry,
+	// when it returns: nothing that is accepted later matches it. store.ErrNotFound when
+	// there is none in the status that it ends from.
+	EndSubscription(ctx context.Context, e store.Ending, entry audit.Entry) error
+	// Delete is broker.Journal's.
+	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
 	// QuarantinedAfter lists the first max behind an id of those that were found
 	// unreadable and match no more, in the order of their ids. Deleting one takes
 	// it off the list.
@@ -48,6 +54,8 @@ type Subscription struct {
 	End     time.Time               `json:"end,omitzero"` // zero: perpetual
 	Created time.Time               `json:"created,omitzero"`
 	Reason  string                  `json:"reason,omitempty"`
+	// Error is why an operator rejected or ended it.
+	Error string `json:"error,omitempty" jsonschema:"why an operator rejected or ended it; its owner reads it, too"`
 	// Quarantined and Problem say since when and why a subscription does not
 	// match any more, when it was asked for those.
 	Quarantined time.Time `json:"quarantined,omitzero"`
@@ -136,7 +144,7 @@ func (d Desk) quarantined(ctx context.Context, s Search[SubscriptionFilter]) (no
 // newSubscription shows a subscription without its patient.
 func newSubscription(s subscription.Subscription) Subscription {
 	out := Subscription{ID: s.ID.String(), ASID: s.ASID, ODS: s.ODS, Mailbox: s.Mailbox, Events: s.Criteria.EventCodes(),
-		Status: s.Status, End: s.End, Created: s.Created, Reason: withoutNHSNumbers(s.Reason)}
+		Status: s.Status, End: s.End, Created: s.Created, Reason: withoutNHSNumbers(s.Reason), Error: withoutNHSNumbers(s.Error)}
 	switch {
 	case len(s.Criteria.Events) == 0: // criteria that cannot be read: there is always one
 	case s.Criteria.Explicit():
@@ -179,21 +187,27 @@ func (d Desk) approveSubscriptions(ctx context.Context, ids []string) (none None
 
 // waiting finds the subscriptions that ids name, all of which must wait.
 func (d Desk) waiting(ctx context.Context, ids []string) ([]subscription.Subscription, error) {
+	return d.named(ctx, "", ids, d.waits)
+}
+
+// named finds the subscriptions that the ids in a member of a request name, all of which
+// must pass a check.
+func (d Desk) named(ctx context.Context, member string, ids []string, check func(context.Context, *subscription.Subscription) error) ([]subscription.Subscription, error) {
 	seen := map[subscription.ID]bool{}
 	out := make([]subscription.Subscription, len(ids))
 	for i, text := range ids {
 		id, err := subscription.ParseID(text)
 		if err != nil {
-			return nil, invalid(element(i, ""), "id %d: %s", i+1, err)
+			return nil, invalid(member+element(i, ""), "id %d: %s", i+1, err)
 		}
 		if seen[id] {
-			return nil, invalid(element(i, ""), "subscription %s is named twice", text)
+			return nil, invalid(member+element(i, ""), "subscription %s is named twice", text)
 		}
 		seen[id] = true
 		if out[i], err = d.Store.Subscription(ctx, id); err != nil {
 			return nil, named(err, "subscription", text)
 		}
-		if err := d.waits(ctx, &out[i]); err != nil {
+		if err := check(ctx, &out[i]); err != nil {
 			return nil, err
 		}
 	}

@@ -233,3 +233,60 @@ func TestManySubscriptionsAreListed(t *testing.T) {
 		}
 	})
 }
+
+// Each ends from its own status, with a reason that the audit and the owner see.
+func TestSubscriptionsAreEnded(t *testing.T) {
+	eachOf(t, func(t *testing.T, desk operator.Desk, d operator.Face) {
+		ctx := t.Context()
+		active := func(s *subscription.Subscription) { s.Status = subscription.Active }
+		waiting, live := stored(t, desk, ofJack, nil), stored(t, desk, ofAlex, active)
+		ended := stored(t, desk, ofAlex+"&tag=ended", func(s *subscription.Subscription) { s.End = s.Created })
+		unreadable := stored(t, desk, ofAlex+"&tag=broken", func(s *subscription.Subscription) { s.Criteria.Text = nonsense })
+		unknown := subscription.NewID(now).String()
+		reject, end, remove := operator.RejectSubscriptions, operator.EndSubscriptions, operator.DeleteSubscriptions
+		for name, c := range map[string]struct {
+			verb   *operator.Verb[operator.Ending, operator.None]
+			ids    []string
+			reason string
+			want   error
+		}{
+			"rejecting an active one": {reject, []string{waiting, live}, "a", operator.Conflict},
+			"ending one that waits":   {end, []string{live, waiting}, "a", operator.Conflict},
+			"ending an ended one":     {end, []string{live, ended}, "a", operator.Conflict},
+			"an unknown one":          {remove, []string{live, unknown}, "a", operator.NotFound},
+			"named twice":             {remove, []string{live, live}, "a", operator.Invalid},
+			"no id":                   {remove, []string{live, "9912003888"}, "a", operator.Invalid},
+			"none":                    {remove, nil, "a", operator.Invalid},
+			"no reason":               {end, []string{live}, " ", operator.Invalid},
+			"a long reason":           {end, []string{live}, strings.Repeat("é", 201), operator.Invalid},
+			"two lines":               {end, []string{live}, "a\nb", operator.Invalid},
+			"an escape":               {end, []string{live}, "a\x1b[2J", operator.Invalid},
+			"an NHS number":           {end, []string{live}, "Jack 991 200 3888", operator.Invalid},
+		} {
+			err := c.verb.Run(ctx, d, operator.Ending{IDs: c.ids, Reason: c.reason})
+			if !errors.Is(err, c.want) || strings.Contains(err.Error(), "3888") {
+				t.Errorf("%s: expected %v, received %v", name, c.want, err)
+			}
+		}
+		for verb, ids := range map[*operator.Verb[operator.Ending, operator.None]][]string{reject: {waiting}, end: {live}, remove: {ended, unreadable}} {
+			if err := verb.Run(ctx, d, operator.Ending{IDs: ids, Reason: " <b>agreed</b> with RR8 "}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list := all(t, operator.Each(ctx, d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{})))
+		if !cmp.Equal(ids(list), []string{waiting, live}) {
+			t.Fatalf("received %+v", list)
+		}
+		for _, s := range list {
+			if s.Status != subscription.Off || s.Error != "<b>agreed</b> with RR8" || !s.End.Equal(now) {
+				t.Errorf("received %+v", s)
+			}
+		}
+		for action, n := range map[audit.Action]int{audit.ActionRejectSubscription: 1, audit.ActionEndSubscription: 1, audit.ActionDeleteSubscription: 2} {
+			entries := all(t, operator.Each(ctx, d, operator.SearchAudit, operator.Matching(operator.Filter{Action: action})))
+			if len(entries) != n || entries[0].Reason != "<b>agreed</b> with RR8" || entries[0].User == "" || entries[0].ODS != "RR8" || entries[0].Mailbox != "BOX1" {
+				t.Errorf("%s: %+v", action, entries)
+			}
+		}
+	})
+}

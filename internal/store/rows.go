@@ -16,6 +16,14 @@ type Deletion struct {
 	Audit audit.Entry
 }
 
+// Ending is what an operator ends a subscription with.
+type Ending struct {
+	ID     subscription.ID
+	From   subscription.Status // Requested: it is rejected; Active: it was live
+	At     time.Time
+	Reason string // for its owner to read
+}
+
 // SubscriptionQuery selects a page of an organisation's subscriptions in the
 // order of their ids. In each list one value has to match; an empty list
 // selects all.

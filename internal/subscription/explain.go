@@ -91,7 +91,7 @@ func beforeFacts(s *Subscription, code string, at time.Time) []Finding {
 // statusAt is the status at a moment. A subscription that is over was active until
 // its end.
 func statusAt(s *Subscription, at time.Time) Status {
-	if s.Status == Off && !s.End.IsZero() && !ended(s.End, at) {
+	if s.Status == Off && !s.Rejected && !s.End.IsZero() && !ended(s.End, at) {
 		return Active
 	}
 	return s.Status

@@ -189,3 +189,15 @@ func TestCountriesHaveNames(t *testing.T) {
 		}
 	}
 }
+
+// One that was rejected never matched, although it ended after the event.
+func TestRejectedOnesNeverMatched(t *testing.T) {
+	s := Subscription{ID: numbered(1), Criteria: mustParse(explicit), Status: Off, Rejected: true, Created: acceptance.Add(-time.Hour), End: acceptance.Add(time.Hour)}
+	f := Facts{EventCode: s.Criteria.Events[0], At: acceptance, Keys: []RouteKey{s.Criteria.Key()}}
+	if Explain(&s, &f).Matched {
+		t.Error("it is told that it matched")
+	}
+	if s.Rejected = false; !Explain(&s, &f).Matched {
+		t.Error("one that ended later is told not to have matched")
+	}
+}

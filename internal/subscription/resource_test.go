@@ -211,6 +211,19 @@ func TestWriteXMLIsReadBack(t *testing.T) {
 	})
 }
 
+// TestWriteXMLOfAnEndedOne: why an operator ended it stands where FHIR has it.
+func TestWriteXMLOfAnEndedOne(t *testing.T) {
+	s := Subscription{ID: numbered(7), ODS: "RR8", Mailbox: "m", Status: Off, Version: 2, Reason: "ours", Error: "<b>not</b> \"needed\"",
+		Created: acceptance, End: acceptance, Criteria: Criteria{Text: explicit}}
+	doc, structure, err := fhir.ParseXML(WriteXML(s))
+	if err != nil || len(structure) > 0 {
+		t.Fatalf("the schema refuses it: %v, %v", err, structure)
+	}
+	if got := doc.Root().Child("error").Value(); got != s.Error {
+		t.Errorf("expected %q, received %q", s.Error, got)
+	}
+}
+
 func TestWriteXMLAsThePageShows(t *testing.T) {
 	s := Subscription{
 		ID: numbered(7), ODS: "RR8", Mailbox: "Mailbox1234", Status: Active, Version: 1, Reason: "ours",

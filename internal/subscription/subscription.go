@@ -67,6 +67,10 @@ type Subscription struct {
 	Reason   string
 	Created  time.Time
 	Version  int // meta.versionId; 1 when created
+	// Error is why an operator rejected or ended it; "" otherwise. Rejected: it never
+	// was active.
+	Error    string
+	Rejected bool
 }
 
 // Ended reports whether the subscription is over at a moment. At the exact

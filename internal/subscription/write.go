@@ -14,7 +14,7 @@ const instant = "2006-01-02T15:04:05.000-07:00"
 
 // WriteXML writes the Subscription resource that reading returns: what the
 // subscriber sent, with id, meta.versionId, meta.lastUpdated and the current
-// status ("Read Subscription").
+// status ("Read Subscription"), and why an operator ended it.
 func WriteXML(s Subscription) []byte {
 	w := fhir.NewWriter("Subscription")
 	w.Value("id", s.ID.String())
@@ -34,6 +34,9 @@ func WriteXML(s Subscription) []byte {
 	}
 	w.Value("reason", s.Reason)
 	w.Value("criteria", s.Criteria.Text)
+	if s.Error != "" {
+		w.Value("error", s.Error)
+	}
 	w.Open("channel")
 	w.Value("type", "message")
 	w.Value("endpoint", s.Mailbox)

@@ -67,6 +67,8 @@ type Tx interface {
 	// Unroute takes one out of matching.
 	Route(s *subscription.Subscription, mailbox, hash int64) error
 	Unroute(id subscription.ID) error
+	// Ended tells that a subscription has ended, where quotas do not see it themselves.
+	Ended(s *subscription.Subscription)
 }
 
 // Op is a change. It is made before its transaction begins, and Apply may run

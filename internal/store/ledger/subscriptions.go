@@ -8,7 +8,7 @@ import (
 	"nems/internal/subscription"
 )
 
-const selectSubscription = `SELECT id, asid, ods, mailbox, endpoint, criteria, hash, status, ends, reason, created, version, contacts FROM subscription`
+const selectSubscription = `SELECT id, asid, ods, mailbox, endpoint, criteria, hash, status, ends, reason, created, version, contacts, error, rejected FROM subscription`
 
 // storedSubscription is a row of the table subscription.
 type storedSubscription struct {
@@ -23,7 +23,7 @@ func scanSubscription(row Row) (s storedSubscription, err error) {
 	var criteria, contacts string
 	var status, created int64
 	var ends *int64
-	err = row.Scan(&id, &s.ASID, &s.ODS, &s.mailbox, &s.Mailbox, &criteria, &s.hash, &status, &ends, &s.Reason, &created, &s.Version, &contacts)
+	err = row.Scan(&id, &s.ASID, &s.ODS, &s.mailbox, &s.Mailbox, &criteria, &s.hash, &status, &ends, &s.Reason, &created, &s.Version, &contacts, &s.Error, &s.Rejected)
 	if err != nil {
 		return s, err
 	}

@@ -159,6 +159,10 @@ func (t *tx) Unroute(id subscription.ID) error {
 	return nil
 }
 
+func (t *tx) Ended(s *subscription.Subscription) {
+	t.w.uses.add(-1, owner{store.SystemQuota, string(s.ASID)}, owner{store.OrganisationQuota, string(s.ODS)})
+}
+
 // reader reads through a connection, each statement in a state of its own. It lives
 // as long as its context.
 type reader struct {

@@ -140,7 +140,7 @@ func TestQuotaMigration(t *testing.T) {
 	earlier := []string{
 		"DROP TABLE session, sign_in_link, clock_shift, witness, route_class, refusal, audit_filed, count_bar", "DROP INDEX collected_at", // of later versions
 		"DROP TABLE quota_use", "DROP VIEW quota_due", "DROP FUNCTION count_messages CASCADE", "DROP FUNCTION count_upload CASCADE",
-		"ALTER TABLE event DROP COLUMN facts",
+		"ALTER TABLE event DROP COLUMN facts", "ALTER TABLE subscription DROP COLUMN error, DROP COLUMN rejected",
 		"ALTER TABLE message DROP COLUMN size", "ALTER TABLE upload DROP COLUMN mailbox, DROP COLUMN size", "DROP INDEX upload_position, subscription_route",
 		"ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed", "ALTER TABLE piece DROP COLUMN codec",
 		"DELETE FROM nems_schema_version WHERE version_id >= 5",

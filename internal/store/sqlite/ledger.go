@@ -115,6 +115,9 @@ func (t *tx) Route(s *subscription.Subscription, mailbox, hash int64) error {
 
 func (t *tx) Unroute(id subscription.ID) error { return t.w.unroute(id) }
 
+// Ended has nothing to do: triggers count.
+func (*tx) Ended(*subscription.Subscription) {}
+
 // reader reads through a connection, in one state of the database.
 type reader struct{ conn *sqlite.Conn }
 

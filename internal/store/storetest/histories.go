@@ -48,6 +48,7 @@ const (
 // nodes over one database.
 type registers interface {
 	Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error
+	EndSubscription(ctx context.Context, e store.Ending, entry audit.Entry) error
 	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
@@ -57,7 +58,7 @@ type registers interface {
 // action is the input of an operation upon one subscription.
 type action struct {
 	subscription subscription.ID
-	kind         string // subscribe, delete, read or publish
+	kind         string // subscribe, end, delete, read or publish
 }
 
 // The outputs: what the operation found. A publish finds whether it matched.
@@ -68,7 +69,7 @@ const (
 	there
 )
 
-// life is a subscription from its creation to its deletion: absent, live, ended.
+// life is a subscription from its creation to its deletion: absent, live, off, ended.
 // It is created at most once.
 var life = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
@@ -89,8 +90,13 @@ var life = porcupine.Model{
 		switch input.(action).kind {
 		case "subscribe":
 			return state == "absent" && found == there, "live"
-		case "delete":
+		case "end":
 			if state == "live" {
+				return found == there, "off"
+			}
+			return found == absent, state
+		case "delete":
+			if state == "live" || state == "off" {
 				return found == there, "ended"
 			}
 			return found == absent, state
@@ -226,13 +232,15 @@ var numbers = func() (out [historyPatients]nhs.NHSNumber) {
 	return out
 }()
 
-// client subscribes, reads, publishes and deletes, on what anybody created.
+// client subscribes, reads, publishes, ends and deletes, on what anybody created.
 func (r *recorder) client(c int, db registers, chance *rand.Rand, operations int) {
 	for range operations {
 		patient := chance.IntN(historyPatients)
 		switch n := chance.IntN(10); {
 		case n < 2:
 			r.subscribeTo(c, db, patient)
+		case n < 3:
+			r.upon(c, "end", db, chance)
 		case n < 4:
 			r.upon(c, "delete", db, chance)
 		case n < 6:
@@ -264,7 +272,7 @@ func (r *recorder) subscribeTo(c int, db registers, patient int) {
 	r.add(porcupine.Operation{ClientId: c, Input: action{s.ID, "subscribe"}, Output: seen(err), Call: call, Return: r.tick.Add(1)})
 }
 
-// upon deletes or reads one of the latest subscriptions.
+// upon ends, deletes or reads one of the latest subscriptions.
 func (r *recorder) upon(c int, kind string, db registers, chance *rand.Rand) {
 	r.mu.Lock()
 	if len(r.known) == 0 {
@@ -275,10 +283,16 @@ func (r *recorder) upon(c int, kind string, db registers, chance *rand.Rand) {
 	r.mu.Unlock()
 	call, err := r.tick.Add(1), store.ErrBusy
 	for errors.Is(err, store.ErrBusy) { // nothing happened: a caller tries again
-		if kind == "delete" {
+		switch kind {
+		case "end":
+			err = db.EndSubscription(r.ctx(), store.Ending{ID: id, From: subscription.Active, At: r.clock.Now(), Reason: "a test"}, entry("end"))
+		case "delete":
 			err = db.Delete(r.ctx(), id, entry("delete"))
-		} else {
-			_, err = db.Subscription(r.ctx(), id)
+		default:
+			var s subscription.Subscription
+			if s, err = db.Subscription(r.ctx(), id); err == nil && s.Status != subscription.Active {
+				err = store.ErrNotFound
+			}
 		}
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -67,6 +67,18 @@ func (f *forgetful) Delete(_ context.Context, id subscription.ID, _ audit.Entry)
 	return nil
 }
 
+// EndSubscription leaves nothing but the id.
+func (f *forgetful) EndSubscription(_ context.Context, e store.Ending, _ audit.Entry) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.alive[e.ID]
+	if !ok || s.Status != e.From {
+		return store.ErrNotFound
+	}
+	f.alive[e.ID] = subscription.Subscription{ID: e.ID, Status: subscription.Off}
+	return nil
+}
+
 func (f *forgetful) Subscription(_ context.Context, id subscription.ID) (subscription.Subscription, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,7 +96,7 @@ func (f *forgetful) AcceptEvent(_ context.Context, a store.Acceptance) (store.Re
 		f.look()
 	}
 	for _, s := range f.known {
-		if slices.Contains(a.Facts.Keys, s.Criteria.Key()) {
+		if s.Status == subscription.Active && slices.Contains(a.Facts.Keys, s.Criteria.Key()) {
 			f.received[s.Mailbox] = append(f.received[s.Mailbox], store.Delivery{Event: a.Event, Subscriptions: []subscription.ID{s.ID}})
 		}
 	}
@@ -132,12 +144,12 @@ func lost(t *testing.T, h []porcupine.Operation) {
 	}
 }
 
-// alone tells that neither the creation nor the deletion of the subscription
-// was under way while an operation was.
+// alone tells that neither the creation nor the end nor the deletion of the
+// subscription was under way while an operation was.
 func alone(h []porcupine.Operation, o porcupine.Operation) bool {
 	return !slices.ContainsFunc(h, func(p porcupine.Operation) bool {
 		kind := p.Input.(action).kind
-		return p.Input.(action).subscription == o.Input.(action).subscription && (kind == "subscribe" || kind == "delete") &&
+		return p.Input.(action).subscription == o.Input.(action).subscription && (kind == "subscribe" || kind == "end" || kind == "delete") &&
 			p.Call < o.Return && o.Call < p.Return
 	})
 }

@@ -63,6 +63,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"ManyAtOnce", manyAtOnce},
 		{"EndedSubscriptions", endedSubscriptions},
 		{"Approval", approval},
+		{"Endings", endings},
 		{"ListingSubscriptions", listingSubscriptions},
 		{"Quarantined", quarantined},
 		{"Searches", searches},
