@@ -65,6 +65,7 @@ func New(c Config) *Console {
 		out.subscriptions(),
 		out.mailboxes(),
 		out.deliveries(),
+		out.make(),
 		out.systems(),
 		out.eventTypes(),
 		out.audit(),

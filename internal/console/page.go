@@ -78,6 +78,8 @@ type visit struct {
 	Who  string
 	who  Visitor
 	form url.Values // of the URL, and of a form that was sent
+	// result is what a form has brought, for the page that is shown then.
+	result any
 	// shown tells that patients' identifiers are to be shown in full; seen are those
 	// that were.
 	// reason is why.

@@ -58,6 +58,7 @@ type node struct {
 	patients  directory.Patients // the directory or PDS; if it is PDS, endPDS is set
 	endPDS    func()
 	broker    *broker.Broker
+	fhir      http.Handler // the FHIR API
 	systems   *systems
 	types     *eventTypes
 	registry  *registry
@@ -203,6 +204,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
 	}
+	n.fhir = n.fhirAPI()
 	if err := n.bind(ctx); err != nil {
 		return err
 	}
@@ -255,7 +257,7 @@ func (n *node) bind(ctx context.Context) error {
 		Listener
 		handler http.Handler
 	}{
-		{"fhir", n.FHIR, n.fhirAPI()},
+		{"fhir", n.FHIR, n.fhir},
 		{"mesh", n.MESH, n.mesh},
 		{"operations", n.Operations, operations},
 	} {
@@ -273,7 +275,7 @@ func (n *node) bind(ctx context.Context) error {
 
 // everything returns the single handler of the dev world.
 func (n *node) everything() http.Handler {
-	fhir, rest := n.fhirAPI(), http.NewServeMux()
+	fhir, rest := n.fhir, http.NewServeMux()
 	n.operations(rest)
 	rest.Handle("/", fhir) // which answers that there is no such path
 	// Not one mux for all, because it would redirect paths that are not clean

@@ -132,6 +132,9 @@ type Desk struct {
 	// Check checks a message as publishing does, and stores nothing; nil where no
 	// service runs.
 	Check func(ctx context.Context, message []byte) (broker.Checked, error)
+	// Publish sends a message through the front door as a system does, on behalf of a
+	// person, and returns the answer; nil where that is not done.
+	Publish func(ctx context.Context, asid nhs.ASID, ods nhs.ODSCode, user string, message []byte) (status int, answer []byte, err error)
 	// Organisations give codes their names; nil where they are not known.
 	Organisations directory.Organisations
 	// Patients tell whether a number was superseded; nil where they are not known.

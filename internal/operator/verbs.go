@@ -34,6 +34,10 @@ var (
 	ExplainEvent   = verb("explainEvent", "POST events/explain", Governance, "Explain which subscriptions an event matches and which not, criterion by criterion, and what became of its copies. That somebody looked is recorded.", Desk.explainEvent)
 	ExplainMessage = verb("explainMessage", "POST messages/explain", Governance, "Explain which subscriptions a message would match, without publishing it. That somebody looked is recorded.", Desk.explainMessage)
 
+	CheckMessage   = verb("checkMessage", "POST messages/check", Operator, "Say what is wrong with a message, and what publishing it would answer. Nothing is stored.", Desk.checkMessage)
+	ComposeMessage = verb("composeMessage", "POST messages/compose", Operator, "Make a message of an event type about a patient of the directory, valid at the level strict.", Desk.composeMessage)
+	PublishMessage = verb("publishMessage", "POST messages/publish", Operator, "Publish a message as one of the systems of the development world, through the front door.", Desk.publishMessage)
+
 	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
 

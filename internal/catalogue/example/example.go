@@ -37,6 +37,29 @@ type Generator struct {
 	Now   func() time.Time
 	// MessageID becomes MessageHeader.id; "" means a fresh one.
 	MessageID string
+	Choices   Choices
+}
+
+// Choices are what can be chosen of an event beside its patient. Each concerns one
+// event type; empty ones get defaults.
+type Choices struct {
+	// NotGiven: the vaccination was not given (vaccinations-1).
+	NotGiven bool
+	// OldPostcode is where the patient lived before (pds-change-of-address-1).
+	OldPostcode string
+	// OldPractice is where the patient was registered before. Left: they are
+	// registered nowhere now (pds-change-of-gp-1).
+	OldPractice string
+	Left        bool
+	// Death is the status of the notification: 1 informal, 2 formal, U removed
+	// (pds-death-notification-1).
+	Death string
+}
+
+// deaths are the statuses of a death notification (CareConnect-DeathNotificationStatus-1).
+var deaths = map[string]string{
+	"1": "Informal - death notice received via an update from a local NHS Organisation such as GPs or Trusts",
+	"2": "Formal - death notice received from Registrar of Deaths", "U": "Removed",
 }
 
 // Message makes a message with fresh ids and the current time.
@@ -90,6 +113,9 @@ func (g Generator) Message(code, kind string, p Patient) ([]byte, error) {
 	}
 	if kind == "" {
 		kind = "new"
+	}
+	if status := g.Choices.Death; status != "" && deaths[status] == "" {
+		return nil, fmt.Errorf("the status of a death: expected 1, 2 or U; received %q", status)
 	}
 	if !slices.Contains(t.Kinds, kind) {
 		return nil, fmt.Errorf("%s messages are never %q; the page %s allows: %s", t.Display, kind, t.Page, strings.Join(t.Kinds, ", "))

@@ -120,3 +120,36 @@ func TestSizedMessagesPassToo(t *testing.T) {
 		judged(t, eventType, message)
 	}
 }
+
+// Whatever is chosen, the message passes at strict.
+func TestChoicesPassStrict(t *testing.T) {
+	types, _ := catalogue.Embedded()
+	for _, c := range []struct {
+		code, want string
+		choices    Choices
+	}{
+		{"vaccinations-1", `<notGiven value="true"/>`, Choices{NotGiven: true}},
+		{"pds-change-of-address-1", `<postalCode value="EX2 5SE"/>`, Choices{OldPostcode: "EX2 5SE"}},
+		{"pds-change-of-gp-1", `<value value="E82025"/>`, Choices{OldPractice: "E82025"}},
+		{"pds-change-of-gp-1", `<value value="B85612"/>`, Choices{Left: true}},
+		{"pds-death-notification-1", `<code value="1"/>`, Choices{Death: "1"}},
+		{"pds-death-notification-1", `<code value="U"/>`, Choices{Death: "U"}},
+	} {
+		g := fixed()
+		g.Choices = c.choices
+		message, err := g.Message(c.code, "new", Patient{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Contains(message, []byte(c.want)) {
+			t.Errorf("%s: %+v: the message does not hold %s", c.code, c.choices, c.want)
+		}
+		eventType, _ := types.Type(c.code)
+		judged(t, eventType, message)
+	}
+	g := fixed()
+	g.Choices.Death = "3"
+	if _, err := g.Message("pds-death-notification-1", "new", Patient{}); err == nil || !strings.Contains(err.Error(), "1, 2 or U") {
+		t.Errorf("an unknown status of death: %v", err)
+	}
+}

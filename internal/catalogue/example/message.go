@@ -26,6 +26,7 @@ type message struct {
 	t       *catalogue.EventType
 	kind    string
 	patient Patient
+	choices Choices
 	newID   func() string
 	ids     map[string]string
 	now     time.Time
@@ -34,7 +35,7 @@ type message struct {
 // newMessage starts the bundle.
 func newMessage(g Generator, t *catalogue.EventType, kind string, p Patient) *message {
 	m := &message{
-		Writer: fhir.NewWriter("Bundle"), t: t, kind: kind, patient: p,
+		Writer: fhir.NewWriter("Bundle"), t: t, kind: kind, patient: p, choices: g.Choices,
 		newID: g.NewID, ids: map[string]string{}, now: g.Now().UTC(),
 	}
 	if g.MessageID != "" {

@@ -1,5 +1,7 @@
 package example
 
+import "cmp"
+
 const emsService = nhsCodes + "EMS-HealthcareServiceType-1"
 
 // demographicEvent writes what the Spine's events share: the header, the
@@ -38,7 +40,7 @@ func changeOfAddress(m *message) {
 	m.organisation("spine", "X26", "NHS ENGLAND", nil)
 	m.pdsPatient(nil, func() {
 		m.address("home", "2 New Street", m.patient.Postcode, m.day(1), "")
-		m.address("old", "1 Old Street", "WF14 0BQ", m.day(400), m.day(1))
+		m.address("old", "1 Old Street", cmp.Or(m.choices.OldPostcode, "WF14 0BQ"), m.day(400), m.day(1))
 	})
 }
 
@@ -53,12 +55,18 @@ func (m *message) address(use, line, postcode, from, to string) {
 // changeOfGP writes a change from another practice to the patient's (page pds_change_of_gp_1).
 func changeOfGP(m *message) {
 	demographicEvent(m, "", "patient")
-	m.pdsPatient(nil, func() { m.reference("generalPractitioner", "new practice") })
+	m.pdsPatient(nil, func() {
+		if !m.choices.Left {
+			m.reference("generalPractitioner", "new practice")
+		}
+	})
 	board := func() { m.reference("partOf", "board") }
 	m.organisation("spine", "X26", "NHS ENGLAND", board)
 	m.organisation("board", "02V", "EXAMPLE CARE BOARD", func() { m.reference("partOf", "spine") })
-	m.organisation("new practice", m.patient.Practice, "NEW EXAMPLE PRACTICE", board)
-	m.organisation("old practice", "B85612", "OLD EXAMPLE PRACTICE", board)
+	if !m.choices.Left {
+		m.organisation("new practice", m.patient.Practice, "NEW EXAMPLE PRACTICE", board)
+	}
+	m.organisation("old practice", cmp.Or(m.choices.OldPractice, "B85612"), "OLD EXAMPLE PRACTICE", board)
 	m.resource("EpisodeOfCare", "episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {
 		m.Value("status", "finished")
 		m.coded("type", nhsCodes+"EMS-PDS-PatientCareProvisionType-1", "1", "Primary care")
@@ -68,18 +76,24 @@ func changeOfGP(m *message) {
 	})
 }
 
-// death writes a formal notification (page pds_death_notification_1).
+// death writes a notification, a formal one unless another is chosen (page
+// pds_death_notification_1). One that is removed has no time of death.
 func death(m *message) {
+	status := cmp.Or(m.choices.Death, "2")
 	demographicEvent(m, "", "patient")
 	m.organisation("spine", "X26", "NHS ENGLAND", nil)
 	m.pdsPatient(func() {
 		m.extension(ukCore+"Extension-CareConnect-DeathNotificationStatus-1", func() {
 			m.extension("deathNotificationStatus", func() {
-				m.coded("valueCodeableConcept", "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-DeathNotificationStatus-1", "2", "Formal - death notice received from Registrar of Deaths")
+				m.coded("valueCodeableConcept", "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-DeathNotificationStatus-1", status, deaths[status])
 			})
 			m.extension("systemEffectiveDate", func() { m.Value("valueDateTime", m.instant(0)) })
 		})
-	}, func() { m.Value("deceasedDateTime", m.day(3)) })
+	}, func() {
+		if status != "U" {
+			m.Value("deceasedDateTime", m.day(3))
+		}
+	})
 }
 
 // recordChange writes a change that the citizen made (page pds_record_change).

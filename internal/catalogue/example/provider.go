@@ -1,28 +1,35 @@
 package example
 
+import "strconv"
+
 // vaccination writes a measles, mumps and rubella vaccination given at a
 // surgery (page vaccinations_1).
 func vaccination(m *message) {
 	m.header(surgery, "", "surgery", "vaccination", "")
 	m.resource("Immunization", "vaccination", ukCore+"CareConnect-Immunization-1", func() {
 		m.extension(ukCore+"Extension-CareConnect-VaccinationProcedure-1", func() {
-			m.coded("valueCodeableConcept", snomed, "308081000000105", "Measles mumps and rubella vaccination - first dose (procedure)")
+			if m.choices.NotGiven {
+				m.coded("valueCodeableConcept", snomed, "61761000000109", "Second measles, mumps and rubella vaccination not done")
+			} else {
+				m.coded("valueCodeableConcept", snomed, "308081000000105", "Measles mumps and rubella vaccination - first dose (procedure)")
+			}
 		})
 		m.identifier(local, m.id("vaccination identifier"))
-		m.Value("status", "completed").Value("notGiven", "false")
-		m.coded("vaccineCode", snomed, "871831003", "Vaccine product containing only live attenuated antigens of measles, mumps and rubella viruses")
+		m.Value("status", "completed").Value("notGiven", strconv.FormatBool(m.choices.NotGiven))
+		if m.choices.NotGiven {
+			m.coded("vaccineCode", "http://hl7.org/fhir/v3/NullFlavor", "NA", "Not Applicable")
+		} else {
+			m.coded("vaccineCode", snomed, "871831003", "Vaccine product containing only live attenuated antigens of measles, mumps and rubella viruses")
+		}
 		m.reference("patient", "patient")
 		m.reference("encounter", "encounter")
 		m.Value("date", m.day(1)).Value("primarySource", "true")
 		m.reference("location", "place")
-		m.Value("lotNumber", "LOT0001")
-		m.coded("site", snomed, "61396006", "Structure of left thigh")
-		m.coded("route", snomed, "78421000", "Intramuscular route")
-		m.inside("practitioner", func() { m.reference("actor", "nurse") })
-		m.Open("vaccinationProtocol").Value("doseSequence", "1")
-		m.coded("targetDisease", snomed, "14189004", "Measles")
-		m.coded("doseStatus", "http://hl7.org/fhir/vaccination-protocol-dose-status", "count", "Counts")
-		m.Close()
+		if m.choices.NotGiven {
+			m.notGiven()
+		} else {
+			m.dose()
+		}
 	})
 	m.organisation("surgery", "A83627", "EXAMPLE SURGERY", nil)
 	m.person()
@@ -38,6 +45,26 @@ func vaccination(m *message) {
 	})
 	m.service("surgery", "1060971000000108", "General practice service", nhsCodes+"Specialty-1", "290", "COMMUNITY PAEDIATRICS")
 	m.place("A83627001")
+}
+
+// dose writes how a vaccine was given.
+func (m *message) dose() {
+	m.Value("lotNumber", "LOT0001")
+	m.coded("site", snomed, "61396006", "Structure of left thigh")
+	m.coded("route", snomed, "78421000", "Intramuscular route")
+	m.inside("practitioner", func() { m.reference("actor", "nurse") })
+	m.Open("vaccinationProtocol").Value("doseSequence", "1")
+	m.coded("targetDisease", snomed, "14189004", "Measles")
+	m.coded("doseStatus", "http://hl7.org/fhir/vaccination-protocol-dose-status", "count", "Counts")
+	m.Close()
+}
+
+// notGiven writes why a vaccine was not given.
+func (m *message) notGiven() {
+	m.inside("practitioner", func() { m.reference("actor", "nurse") })
+	m.inside("explanation", func() {
+		m.coded("reasonNotGiven", snomed, "310376006", "Immunization consent not given (finding)")
+	})
 }
 
 // role writes a practitioner's role at an organisation.
