@@ -13,8 +13,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"nems/internal/audit"
 )
 
 // TestAuditActionsAreAClosedSet: the audit is searched by its actions, so that each
@@ -114,4 +117,29 @@ func (p goPackage) parse(t *testing.T, fset *token.FileSet) (files []*ast.File) 
 		files = append(files, f)
 	}
 	return files
+}
+
+// TestEveryActionIsListed: people choose from audit.Actions what to look for.
+func TestEveryActionIsListed(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "internal/audit/action.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 {
+			return true
+		}
+		if text, ok := spec.Values[0].(*ast.BasicLit); ok && text.Kind == token.STRING {
+			found++
+			if value, _ := strconv.Unquote(text.Value); !slices.Contains(audit.Actions, audit.Action(value)) {
+				t.Errorf("%s is not in the list Actions, at the end of internal/audit/action.go: add it", spec.Names[0])
+			}
+		}
+		return true
+	})
+	if len(audit.Actions) != found || found < 40 {
+		t.Errorf("%d actions, %d in the list", found, len(audit.Actions))
+	}
 }
