@@ -211,8 +211,10 @@ func TestSessionsEnd(t *testing.T) {
 		return err == nil && len(sessions) == 1 && p.Clock.Now().Sub(sessions[0].Seen) < 10*time.Minute
 	})
 	quarter()
-	if a := ann.get("/console/", "Nems-Poll", "1"); a.Status != http.StatusOK {
-		t.Fatalf("signed out although it was used: %d", a.Status)
+	for _, poll := range []string{"Nems-Poll", "HX-Request"} {
+		if a := ann.get("/console/", poll, "true"); a.Status != http.StatusOK {
+			t.Fatalf("signed out although it was used: %d", a.Status)
+		}
 	}
 	p.Clock.Set(p.Clock.Now().Add(2 * time.Minute)) // the page asked by itself: that does not count
 	if in(ann) {

@@ -32,9 +32,9 @@ type Session struct {
 // shown writes nothing, most of the time.
 const noted = time.Minute
 
-// PollHeader marks requests that a page makes without anybody's doing. They do not
+// pollHeader marks requests that a page makes without anybody's doing. They do not
 // keep a session alive.
-const PollHeader = "Nems-Poll"
+const pollHeader = "Nems-Poll"
 
 // Admit says who sends a request. The error is Unauthenticated where nobody is
 // signed in, or no longer.
@@ -75,9 +75,12 @@ func (g *Gate) Admit(r *http.Request) (Session, error) {
 	}, nil
 }
 
-// unattended tells that no person has caused a request: a page asks by itself.
+// unattended tells that no person has caused a request, or may not have: a page asks
+// by itself for a part of it, or for a stream. So no page can keep a session alive
+// because its author forgot to say so.
 func unattended(r *http.Request) bool {
-	return r.Header.Get(PollHeader) != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream")
+	part := r.Method == http.MethodGet && r.Header.Get("HX-Request") != ""
+	return part || r.Header.Get(pollHeader) != "" || strings.Contains(r.Header.Get("Accept"), "text/event-stream")
 }
 
 func earlier(a, b time.Time) time.Time {
