@@ -407,7 +407,8 @@ func (t *telling) findEndings(ctx context.Context) error {
 	t.mailbox = map[string]string{}
 	for _, s := range found {
 		e := storyEnding{s.End, s.ID.String()}
-		if s.Status == subscription.Off && !s.End.IsZero() && !s.End.After(t.desk.Now()) && t.within(s.End) && t.at.Ended.compare(e) < 0 {
+		own := s.Error == "" // the audit has those that an operator ended
+		if own && s.Status == subscription.Off && !s.End.IsZero() && !s.End.After(t.desk.Now()) && t.within(s.End) && t.at.Ended.compare(e) < 0 {
 			t.endings = append(t.endings, e)
 			t.mailbox[e.ID] = s.Mailbox
 		}

@@ -327,3 +327,31 @@ func sequence[T any](items []T) iter.Seq2[T, error] {
 		}
 	}
 }
+
+// What an operator has ended is told once, as that.
+func TestStoryOfEndedSubscription(t *testing.T) {
+	d := newDesk(t)
+	d.Now = time.Now
+	db := d.Store.(store_)
+	if _, err := db.PutMailbox(t.Context(), store.Mailbox{ID: "BOX1", ODS: "RR8", Password: "p"}); err != nil {
+		t.Fatal(err)
+	}
+	s := storetest.AboutPatient(t, storetest.Numbered(1), "BOX1")
+	if err := db.Subscribe(t.Context(), s, audit.Entry{At: time.Now(), Action: audit.ActionSubscribe, Object: s.ID.String(), Patient: s.Criteria.Patient, Mailbox: "BOX1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := operator.EndSubscriptions.Run(t.Context(), d, operator.Ending{IDs: []string{s.ID.String()}, Reason: "moved away"}); err != nil {
+		t.Fatal(err)
+	}
+	ends := 0
+	for _, e := range told(t, d, operator.StoryFilter{Patient: s.Criteria.Patient.Digits()}, 0) {
+		if strings.Contains(e.Text, "ended") && e.Kind == operator.StorySubscription {
+			if ends++; e.Who != "operator desk" || e.Reason != "moved away" || e.Subscription != s.ID.String() {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+	if ends != 1 {
+		t.Errorf("expected one end; received %d", ends)
+	}
+}
