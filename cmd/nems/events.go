@@ -12,6 +12,7 @@ import (
 // eventsCmd is what operators look up of the events that were accepted.
 type eventsCmd struct {
 	List listEvents `cmd:"" default:"withargs" help:"List accepted events, the newest first (the default)."`
+	Show showEvent  `cmd:"" help:"Show one event and what became of its copies, or write its message."`
 }
 
 // listEvents finds events.

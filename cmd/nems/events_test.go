@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,7 +15,8 @@ import (
 // service runs and when it is stopped, and that the list names no patient.
 func TestEventsCommand(t *testing.T) {
 	s := nodetest.Boot(t)
-	s.Send(s.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)))
+	message := nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
+	s.Send(s.PublishRequest(message))
 	list := func(args ...string) (out []operator.FoundEvent) {
 		t.Helper()
 		text := does(t, "", append([]string{"events", "--format", "json", "--data", s.Config.Data}, args...)...)
@@ -55,7 +57,16 @@ func TestEventsCommand(t *testing.T) {
 	if got := list("--patient", "-"); len(got) != 1 {
 		t.Errorf("of the patient: received %+v", got)
 	}
+	if text := does(t, "Event "+strconv.FormatInt(e.Event, 10), "events", "show", e.MessageID, "--data", s.Config.Data); strings.Contains(text, nodetest.Jack) || !strings.Contains(text, "0 copies") {
+		t.Errorf("events show: received\n%s", text)
+	}
+	if text := does(t, "", "events", "show", e.MessageID, "--message", "--data", s.Config.Data); text != string(message) {
+		t.Errorf("events show --message: expected the %d bytes that were published; received %d", len(message), len(text))
+	}
+	does(t, "none given, on the command line", "audit", "show", "--action", "event-read", "--format", "json", "--data", s.Config.Data)
+	fails(t, "events", "show", "none", "--data", s.Config.Data)
 	s.Stop()
+	does(t, `"copies": []`, "events", "show", e.MessageID, "--format", "json", "--data", s.Config.Data)
 	does(t, e.MessageID, "events", "--data", s.Config.Data)
 	fails(t, "events", "--mailbox", "NONE", "--data", s.Config.Data)
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"golang.org/x/term"
+
 	"nems/internal/plain"
 )
 
@@ -106,6 +108,17 @@ func printJSON(value any) error {
 	e := encoder(os.Stdout)
 	e.SetIndent("", "  ")
 	return e.Encode(value)
+}
+
+// printUnchanged writes what other programs read byte for byte, such as a message. A
+// terminal gets it as text, since it would act on some characters.
+func printUnchanged(text string) error {
+	var w io.Writer = os.Stdout
+	if term.IsTerminal(int(os.Stdout.Fd())) { //nolint:gosec // a descriptor
+		w = stdout()
+	}
+	_, err := io.WriteString(w, text)
+	return err
 }
 
 // printLines writes a sequence as JSON lines.
