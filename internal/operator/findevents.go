@@ -47,10 +47,11 @@ type FoundEvent struct {
 	Copies    int64        `json:"copies" jsonschema:"how many mailboxes got a copy"`
 }
 
-// What one page of events costs at most: how many events it looks at, and how many
-// links of the audit it reads for a patient.
+// What one page of events costs at most: how many events it looks at, or of a mailbox
+// copies, and how many links of the audit it reads for a patient.
 const (
-	mostEvents       = 20_000
+	mostEvents       = 10_000
+	mostOfMailbox    = 4_000
 	mostPatientLinks = 5_000
 )
 
@@ -81,7 +82,9 @@ func (d Desk) events(ctx context.Context, s Search[EventFilter]) (none Page[Foun
 	if err != nil {
 		return none, named(err, "copy", s.Filter.MESHID)
 	}
-	q.Before, q.Max, q.Effort = l.after, l.limit, mostEvents
+	if q.Before, q.Max, q.Effort = l.after, l.limit, mostEvents; q.Mailbox != "" {
+		q.Effort = mostOfMailbox
+	}
 	found, err := d.Store.FindEvents(ctx, q)
 	if err != nil {
 		return none, named(err, "mailbox", s.Filter.Mailbox)

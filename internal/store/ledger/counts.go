@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"nems/internal/store"
@@ -49,59 +50,72 @@ func scanMinute(r Row) (m minuteCount, err error) {
 
 const selectBars = "SELECT at, published, refused, matched, copies, collected, waiting, counted FROM count_bar WHERE per = "
 
-// CountMinutes is database.Counting's. Minutes that have just ended are counted again,
-// whole, until nothing more can come; those with events that waited for the patient
-// directory whenever fewer of them wait. So nothing is counted twice, whichever node
-// counts, and what is routed late is not lost.
+// CountMinutes is database.Counting's. A minute is always counted whole, again until it
+// is over and once more when nothing can come any more; those with events that waited
+// for the patient directory whenever fewer of them wait. So nothing is counted twice,
+// whichever node counts, and what is routed late is not lost.
 func (l *Ledger) CountMinutes(ctx context.Context) error {
 	now := l.options.Now()
-	first, err := l.firstUncounted(ctx, now)
+	latest, err := read(ctx, l.engine.Read, scanMinute, selectBars+"1 ORDER BY at DESC LIMIT $1", 2*int(settledAfter/time.Minute)+2)
+	if err != nil {
+		return err
+	}
+	first, err := l.firstUncounted(ctx, latest, now)
 	if err != nil {
 		return err
 	}
 	if err := l.countAgain(ctx, first, now); err != nil {
 		return err
 	}
+	var some countedMinutes
 	last := store.PerMinute.Start(now.Add(-countLag))
-	for range mostMinutes / minutesAtOnce {
-		var some countedMinutes
-		for ; len(some) < minutesAtOnce && !first.After(last); first = first.Add(time.Minute) {
-			m, err := l.countMinute(ctx, first, now)
-			if err != nil {
-				return err
-			}
-			some = append(some, m)
+	for n := 0; n < mostMinutes && !first.After(last); first = first.Add(time.Minute) {
+		if slices.ContainsFunc(latest, func(m minuteCount) bool { return m.At.Equal(first) && m.enough(now) }) {
+			continue
 		}
-		if len(some) == 0 {
-			break
-		}
-		if _, err := l.engine.Change(ctx, some); err != nil {
+		m, err := l.countMinute(ctx, first, now)
+		if err != nil {
 			return err
 		}
+		if some, n = append(some, m), n+1; len(some) == minutesAtOnce {
+			if _, err := l.engine.Change(ctx, some); err != nil {
+				return err
+			}
+			some = nil
+		}
 	}
-	return nil
+	if len(some) == 0 {
+		return nil
+	}
+	_, err = l.engine.Change(ctx, some)
+	return err
 }
 
-// firstUncounted is the first minute that is to be counted again, or at all.
-func (l *Ledger) firstUncounted(ctx context.Context, now time.Time) (time.Time, error) {
+// settled tells whether a minute was counted for the last time.
+func (m *minuteCount) settled() bool { return !m.counted.Before(m.At.Add(time.Minute + settledAfter)) }
+
+// enough tells whether a minute need not be counted again yet.
+func (m *minuteCount) enough(now time.Time) bool {
+	end := m.At.Add(time.Minute)
+	return m.settled() || !m.counted.Before(end.Add(countLag)) && now.Before(end.Add(settledAfter))
+}
+
+// firstUncounted is the first minute that is to be counted again, or at all. latest are
+// the newest that were counted, the newest first.
+func (l *Ledger) firstUncounted(ctx context.Context, latest []minuteCount, now time.Time) (time.Time, error) {
 	start := store.PerMinute.Start(now.Add(-countLag))
-	rows, err := read(ctx, l.engine.Read, scanMinute, selectBars+"1 ORDER BY at DESC LIMIT $1", 2*int(settledAfter/time.Minute)+2)
-	if err != nil {
-		return start, err
-	}
-	if len(rows) == 0 {
+	if len(latest) == 0 {
 		return l.firstEver(ctx, start)
 	}
-	for _, m := range rows { // the newest first
-		settled := !m.counted.Before(m.At.Add(time.Minute + settledAfter))
+	for _, m := range latest {
 		next := m.At
-		if settled {
+		if m.settled() {
 			next = next.Add(time.Minute)
 		}
 		if next.Before(start) {
 			start = next
 		}
-		if settled {
+		if m.settled() {
 			break
 		}
 	}

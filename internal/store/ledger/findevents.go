@@ -9,10 +9,10 @@ import (
 )
 
 // EventCopies is how a database tells how many copies an event had when it was
-// routed: columns of event e, which are read of every event that is looked at,
-// and then, over those columns of a row w and a join, the number and the condition
-// that there is a copy.
-type EventCopies struct{ Columns, Join, Count, Any string }
+// routed: columns of event e, which are read of every event that is looked at, and
+// over those columns of a row w the condition that there is a copy, and the number with
+// a join that it takes. InOrder has what is selected of a window stay in its order.
+type EventCopies struct{ Columns, Any, Join, Count, InOrder string }
 
 // eventSearch makes the statement of a search for events. It reads a window of at
 // most Effort events, the newest first, through the primary key; what has to be
@@ -32,20 +32,32 @@ func (s *eventSearch) arg(value any) string {
 // FindEvents is operator.Events'.
 func (l *Ledger) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
 	s := eventSearch{copies: l.dialect.EventCopies(), q: &q}
-	window, err := s.window(ctx, l)
+	effort := s.arg(q.Effort)
+	window, places, err := s.window(ctx, l, effort)
 	if err != nil {
 		return page, err
 	}
-	effort := s.arg(q.Effort)
 	wanted := s.wanted()
-	statement := `SELECT w.id, t.code, w.kind, w.publisher, w.message_id, w.withheld, ` + s.copies.Count + `, p.event, p.refusal, w.n, ` + wanted + `
-		FROM (SELECT e.*, row_number() OVER (ORDER BY e.id DESC) AS n FROM (` + window + ` LIMIT ` + effort + `) e) w
-		JOIN event_type t ON t.id = w.type LEFT JOIN pending p ON p.event = w.id` + s.copies.Join + `
-		WHERE (` + wanted + `) OR w.n = ` + effort + ` ORDER BY w.id DESC LIMIT ` + s.arg(q.Max+1)
+	columns := "e.id, e.type, e.kind, e.message_id, e.publisher, e.withheld, " + s.copies.Columns
+	// Where the window ends, which takes another walk, is asked for only where something
+	// is left out; and only if the window is full.
+	also, last := "", "1 = 0"
+	if wanted != everything {
+		last = "w.id = (SELECT min(id) FROM (" + places + " LIMIT " + effort + ") l HAVING count(*) = " + effort + ")"
+		also = " OR " + last
+	}
+	statement := `SELECT w.id, t.code, w.kind, w.publisher, w.message_id, w.withheld, ` + s.copies.Count + `, p.event, p.refusal, w.wanted, w.last
+		FROM (SELECT w.*, ` + wanted + ` AS wanted, ` + last + ` AS last FROM (SELECT ` + columns + window + ` LIMIT ` + effort + `) w
+			WHERE (` + wanted + `)` + also + s.copies.InOrder + ` LIMIT ` + s.arg(q.Max+1) + `) w
+		JOIN event_type t ON t.id = w.type LEFT JOIN pending p ON p.event = w.id` + s.copies.Join + ` ORDER BY w.id DESC`
+	seen := 0
 	err = l.engine.View(ctx, func(r Reader) error {
-		page = store.EventPage{}
-		return r.Query(func(row Row) error { return l.scanFound(row, &q, &page) }, statement, s.args...)
+		page, seen = store.EventPage{}, 0
+		return r.Query(func(row Row) error { seen++; return l.scanFound(row, &q, &page) }, statement, s.args...)
 	})
+	if wanted == everything && seen == q.Effort && page.Next == 0 {
+		page.Next = page.Found[seen-1].Event
+	}
 	return page, err
 }
 
@@ -53,11 +65,10 @@ func (l *Ledger) FindEvents(ctx context.Context, q store.EventQuery) (page store
 // wanted or not: it says where to go on.
 func (l *Ledger) scanFound(row Row, q *store.EventQuery, page *store.EventPage) error {
 	var e store.FoundEvent
-	var withheld, wanted bool
+	var withheld, wanted, last bool
 	var pending *int64
 	var refusal string
-	var n int
-	err := row.Scan(&e.Event, &e.Code, &e.Kind, &e.Publisher, &e.MessageID, &withheld, &e.Copies, &pending, &refusal, &n, &wanted)
+	err := row.Scan(&e.Event, &e.Code, &e.Kind, &e.Publisher, &e.MessageID, &withheld, &e.Copies, &pending, &refusal, &wanted, &last)
 	switch {
 	case err != nil:
 		return err
@@ -68,7 +79,7 @@ func (l *Ledger) scanFound(row Row, q *store.EventQuery, page *store.EventPage) 
 		e.At, e.Outcome = l.engine.Moments().Of(e.Event), outcome(withheld, pending != nil, refusal, e.Copies)
 		page.Found = append(page.Found, e)
 	}
-	if n == q.Effort {
+	if last {
 		page.Next = e.Event
 	}
 	return nil
@@ -88,27 +99,34 @@ func outcome(withheld, pending bool, refusal string, copies int64) store.EventOu
 	return store.EventUnmatched
 }
 
-// window selects the events to look at, without a limit.
-func (s *eventSearch) window(ctx context.Context, l *Ledger) (string, error) {
+// window selects the events e to look at, and their ids alone: both without the limit
+// effort.
+func (s *eventSearch) window(ctx context.Context, l *Ledger, effort string) (window, places string, err error) {
 	span := s.span(l)
-	columns := "SELECT e.id, e.type, e.kind, e.message_id, e.publisher, e.withheld, " + s.copies.Columns + " FROM event e"
+	behind := func(places string) (string, string, error) {
+		return " FROM event e JOIN (" + places + " LIMIT " + effort + ") c ON e.id = c.id ORDER BY c.id DESC", places, nil
+	}
 	switch {
 	case s.q.Mailbox != "":
 		box, err := l.engine.BoxByID(ctx, s.q.Mailbox)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
-		copies := " WHERE mailbox = " + s.arg(box.Row) + " AND type <> 0 AND " + span("position") + " ORDER BY position DESC LIMIT " + s.arg(s.q.Effort)
-		return columns + ` JOIN (SELECT position FROM (SELECT position FROM collected` + copies + `) settled
-			UNION ALL SELECT position FROM (SELECT position FROM inbox` + copies + `) waiting) c ON e.id = c.position ORDER BY c.position DESC`, nil
+		copies := " WHERE mailbox = " + s.arg(box.Row) + " AND type <> 0 AND " + span("position") + " ORDER BY position DESC LIMIT " + effort
+		return behind(`SELECT id FROM (SELECT position AS id FROM (SELECT position FROM collected` + copies + `) settled
+			UNION ALL SELECT position FROM (SELECT position FROM inbox` + copies + `) waiting) c ORDER BY id DESC`)
 	case s.q.Events != nil:
 		ids := make([]int64, len(s.q.Events))
 		for i, id := range s.q.Events {
 			ids[i] = int64(id)
 		}
-		return columns + " WHERE " + l.dialect.In("e.id", s.arg(ids), Numbers) + " AND " + span("e.id") + " ORDER BY e.id DESC", nil
+		window = " FROM event e WHERE " + l.dialect.In("e.id", s.arg(ids), Numbers) + " AND " + span("e.id") + " ORDER BY e.id DESC"
+	case s.q.Outcome == store.EventWaiting || s.q.Outcome == store.EventUndeliverable:
+		return behind("SELECT event AS id FROM pending WHERE " + pendingAs[s.q.Outcome] + " AND " + span("event") + " ORDER BY event DESC")
+	default:
+		window = " FROM event e WHERE " + span("e.id") + " ORDER BY e.id DESC"
 	}
-	return columns + " WHERE " + span("e.id") + " ORDER BY e.id DESC", nil
+	return window, "SELECT e.id" + window, nil
 }
 
 // span is the condition that a position is within the query's time and place.
@@ -134,16 +152,22 @@ func (s *eventSearch) span(l *Ledger) func(column string) string {
 	return func(column string) string { return column + " >= " + from + " AND " + column + " < " + to }
 }
 
-// wanted is the condition that an event is selected.
+// pendingAs is what outcomes are called in table pending.
+var pendingAs = map[store.EventOutcome]string{store.EventWaiting: "refusal IS NULL", store.EventUndeliverable: "refusal IS NOT NULL"}
+
+// everything is the condition of a search that leaves nothing out.
+const everything = "1 = 1"
+
+// wanted is the condition that an event of the window is selected. It joins nothing,
+// so that a database can stop where the page is full.
 func (s *eventSearch) wanted() string {
-	all := []string{"1 = 1"}
-	is := func(column, value string) {
-		if value != "" {
-			all = append(all, column+" = "+s.arg(value))
-		}
+	all := []string{everything}
+	if s.q.Code != "" {
+		all = append(all, "w.type IN (SELECT id FROM event_type WHERE code = "+s.arg(s.q.Code)+")")
 	}
-	is("t.code", s.q.Code)
-	is("w.kind", s.q.Kind)
+	if s.q.Kind != "" {
+		all = append(all, "w.kind = "+s.arg(s.q.Kind))
+	}
 	if id := s.q.MessageID; id != "" {
 		all = append(all, "(w.message_id = "+s.arg(id)+" OR w.message_id = "+s.arg(strings.ToLower(id))+")")
 	}
@@ -154,18 +178,15 @@ func (s *eventSearch) wanted() string {
 		}
 		all = append(all, "("+strings.Join(of, " OR ")+")")
 	}
-	const routed = "p.event IS NULL"
 	switch s.q.Outcome {
 	case store.EventWithheld:
 		all = append(all, "w.withheld")
-	case store.EventWaiting:
-		all = append(all, "p.event IS NOT NULL AND p.refusal IS NULL")
-	case store.EventUndeliverable:
-		all = append(all, "p.refusal IS NOT NULL")
+	case store.EventWaiting, store.EventUndeliverable:
+		all = append(all, "w.id IN (SELECT event FROM pending WHERE "+pendingAs[s.q.Outcome]+")")
 	case store.EventMatched:
-		all = append(all, routed, "NOT w.withheld", s.copies.Any)
+		all = append(all, "NOT w.withheld", s.copies.Any)
 	case store.EventUnmatched:
-		all = append(all, routed, "NOT w.withheld", "NOT "+s.copies.Any)
+		all = append(all, "NOT w.withheld", "NOT "+s.copies.Any, "w.id NOT IN (SELECT event FROM pending)")
 	}
 	return strings.Join(all, " AND ")
 }

@@ -34,7 +34,7 @@ func (dialect) Apart(column string) string { return column + " || ''" }
 
 // EventCopies is a column of the event.
 func (dialect) EventCopies() ledger.EventCopies {
-	return ledger.EventCopies{Columns: "e.copies", Count: "w.copies", Any: "w.copies > 0"}
+	return ledger.EventCopies{Columns: "e.copies", Any: "w.copies > 0", Count: "w.copies", InOrder: " ORDER BY w.id DESC"}
 }
 
 // The statements of a search. Each reads no more entries of its index than it

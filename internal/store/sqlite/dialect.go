@@ -35,10 +35,12 @@ func (dialect) First(table, key, condition, limit string) string {
 
 func (dialect) Apart(column string) string { return "+" + column }
 
-// EventCopies counts the mailboxes in the event's row, or the copies of a fan-out.
+// EventCopies counts the mailboxes in the event's row, or where there are none in it the
+// copies of a fan-out. A selection of a subquery yields its rows as they come; asked for
+// an order, SQLite would read all of them first.
 func (dialect) EventCopies() ledger.EventCopies {
-	return ledger.EventCopies{Columns: "e.mailboxes", Join: " LEFT JOIN fanout f ON f.event = w.id AND w.mailboxes IS NULL",
-		Count: "count_copies(w.mailboxes, f.copies)", Any: "(f.event IS NOT NULL OR length(w.mailboxes) > 0)"}
+	return ledger.EventCopies{Columns: "e.mailboxes", Any: "(w.mailboxes IS NULL OR length(w.mailboxes) > 0)",
+		Join: " LEFT JOIN fanout f ON f.event = w.id AND w.mailboxes IS NULL", Count: "count_copies(w.mailboxes, f.copies)"}
 }
 
 // countCopies is count_copies(event.mailboxes, fanout.copies).
