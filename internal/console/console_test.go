@@ -26,14 +26,20 @@ type site struct {
 	mux *http.ServeMux
 }
 
-func newSite(t *testing.T, roles ...operator.Role) site {
+// embedded are the event types of the specification.
+func embedded(t *testing.T) func() *catalogue.Catalogue {
 	t.Helper()
 	types, err := catalogue.Embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return func() *catalogue.Catalogue { return types }
+}
+
+func newSite(t *testing.T, roles ...operator.Role) site {
+	t.Helper()
 	s := site{t, sqlitetest.Open(t, sqlite.Options{}), http.NewServeMux()}
-	desk := operator.Desk{Store: s.db, Types: func() *catalogue.Catalogue { return types }, Now: time.Now, Caller: operator.Caller{User: "console", Roles: roles}}
+	desk := operator.Desk{Store: s.db, Types: embedded(t), Now: time.Now, Caller: operator.Caller{User: "console", Roles: roles}}
 	New(Config{Desk: desk, Roles: roles, Types: desk.Types, Now: time.Now, Log: slog.New(slog.DiscardHandler)}).Mount(s.mux)
 	return s
 }

@@ -2,6 +2,9 @@ package console
 
 import (
 	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"nems/internal/operator"
@@ -10,14 +13,29 @@ import (
 
 func (c *Console) deliveries() page {
 	return page{path: "deliveries", title: "Deliveries", role: operator.Viewer, file: "deliveries.html", read: func(v *visit) (any, error) {
-		from, err := since(v, 7*24*time.Hour)
+		filter, err := v.deliveryFilter()
 		if err != nil {
 			return operator.Page[operator.Delivery]{}, err
 		}
-		return whole(operator.FindDeliveries.Do(v, v.Desk, search(v, operator.DeliveryFilter{
-			Mailbox: v.text("mailbox"), EventType: v.text("type"), State: store.State(v.text("state")), From: from,
-		})))
+		return whole(operator.FindDeliveries.Do(v, v.Desk, search(v, filter)))
 	}, act: moveDeliveries}
+}
+
+// deliveryFilter reads which copies the page is about.
+func (v *visit) deliveryFilter() (f operator.DeliveryFilter, err error) {
+	from, err := since(v, 7*24*time.Hour)
+	if err != nil {
+		return f, err
+	}
+	f = operator.DeliveryFilter{
+		Mailbox: v.text("mailbox"), Subscription: v.text("subscription"), EventType: v.text("type"), State: store.State(v.text("state")), From: from,
+	}
+	if text := strings.TrimSpace(v.text("event")); text != "" {
+		if f.Event, err = strconv.ParseInt(text, 10, 64); err != nil {
+			return f, &operator.Error{Code: operator.Invalid, Field: "event", Message: "event: expected the number of an event"}
+		}
+	}
+	return f, nil
 }
 
 // moves say what a move does, for people.
@@ -31,6 +49,13 @@ var moves = map[operator.Move]struct{ about, done string }{
 func moveDeliveries(v *visit) (out outcome, err error) {
 	move, ids := operator.Move(v.text("move")), v.form["id"]
 	words, ok := moves[move]
+	if v.text("all") != "" && v.text("confirmed") == "" {
+		if ids, err = v.allDeliveries(); err != nil {
+			return out, err
+		}
+		v.form["id"] = ids
+		v.form.Del("all")
+	}
 	switch {
 	case !ok:
 		return out, &operator.Error{Code: operator.Invalid, Field: "move", Message: "move: expected retry, park or resend"}
@@ -47,5 +72,38 @@ func moveDeliveries(v *visit) (out outcome, err error) {
 	if len(moved.Left) > 0 {
 		done += fmt.Sprintf(" %d stay as they are: not there any more, not in a state for it, or for a mailbox that is not registered for the workflow.", len(moved.Left))
 	}
-	return outcome{done: done}, err
+	out = outcome{done: done}
+	if back := undone[move]; back != "" && moved.Moved > 0 && err == nil {
+		out.undo = &question{Confirm: "Undo: " + string(back), Form: url.Values{"move": {string(back)}, "confirmed": {"yes"}, "id": ids}}
+	}
+	return out, err
+}
+
+// undone is what takes a move back; a copy that was sent again cannot be taken back.
+var undone = map[operator.Move]operator.Move{operator.Park: operator.Retry, operator.Retry: operator.Park}
+
+// mostMoved is how many copies are moved with one form.
+const mostMoved = 1000
+
+// allDeliveries are the copies that the page's search selects, at most mostMoved: the
+// question names each, so that what is confirmed is what was shown.
+func (v *visit) allDeliveries() (ids []string, err error) {
+	filter, err := v.deliveryFilter()
+	if err != nil {
+		return nil, err
+	}
+	for d, err := range operator.Each(v, v.Desk, operator.FindDeliveries, operator.Matching(filter)) {
+		if err != nil {
+			return nil, err
+		}
+		if ids = append(ids, d.ID); len(ids) == mostMoved {
+			break
+		}
+	}
+	return ids, nil
+}
+
+// Fields are those of the search.
+func (frame) Fields() []string {
+	return []string{"mailbox", "subscription", "event", "type", "state", "since"}
 }

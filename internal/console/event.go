@@ -79,7 +79,7 @@ func (c *Console) event() page {
 func (v *visit) explained() (out operator.Explained, err error) {
 	ask := operator.Matching(v.question())
 	ask.Limit = listed
-	for range 5 {
+	for range 16 { // a page may end with a route key
 		some, err := operator.ExplainEvent.Do(v, v.Desk, ask)
 		if err != nil {
 			return out, err

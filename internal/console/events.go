@@ -10,6 +10,7 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // Outcomes are the choices of the filter.
@@ -43,6 +44,15 @@ func (c *Console) events() page {
 	}
 	p.act = func(*visit) (outcome, error) { return outcome{}, nil }
 	return p
+}
+
+// Rules are the generic subscriptions, in plain words.
+func (frame) Rules() []span {
+	return []span{
+		{subscription.RulePractice, "everybody registered with a practice"}, {subscription.RuleSubICBOfGP, "everybody whose practice is in an ICB sub-location"},
+		{subscription.RuleSubICBPostcode, "everybody living in an ICB sub-location"}, {subscription.RuleLocalAuthority, "everybody living in a local authority"},
+		{subscription.RuleCountry, "everybody living in a country"},
+	}
 }
 
 // find leads to an event by any of its names: its number, its MessageHeader.id, the

@@ -54,6 +54,9 @@ func (p page) pattern() string { return cmp.Or(p.path, "{$}") }
 // outcome is what came of a form.
 type outcome struct {
 	done string // a sentence
+	// undo is a form that takes it back, its Confirm the words of the button; nil where
+	// nothing does.
+	undo *question
 	// ask is what the person is to confirm first; nil for nothing.
 	ask *question
 }
@@ -80,6 +83,7 @@ type visit struct {
 	form url.Values // of the URL, and of a form that was sent
 	// result is what a form has brought, for the page that is shown then.
 	result any
+	undo   *question
 	// shown tells that patients' identifiers are to be shown in full; seen are those
 	// that were.
 	// reason is why.
@@ -169,6 +173,7 @@ func (c *Console) do(p page) http.Handler {
 			c.render(w, http.StatusOK, "confirm.html", frame{visit: v, Page: p, Data: out.ask})
 			return
 		}
+		v.undo = out.undo
 		c.answer(w, p, v, out.done, err)
 	})
 }
@@ -213,7 +218,7 @@ var errForeignForm = &operator.Error{Code: operator.Forbidden, Message: "this fo
 
 // answer reads and renders a page, with what was done or went wrong before.
 func (c *Console) answer(w http.ResponseWriter, p page, v *visit, done string, wrong error) {
-	f := frame{visit: v, Page: p, Form: v.form, Done: done}
+	f := frame{visit: v, Page: p, Form: v.form, Done: done, Undo: v.undo}
 	file, status := c.fill(&f, wrong)
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
@@ -270,6 +275,7 @@ type frame struct {
 	Form  url.Values
 	Data  any
 	Done  string // what a form has done
+	Undo  *question
 	Wrong string // what is wrong
 	Again bool   // the page asks again by itself
 }
@@ -313,6 +319,9 @@ func (frame) Statuses() []subscription.Status {
 	return []subscription.Status{subscription.Requested, subscription.Active, subscription.Off}
 }
 func (frame) States() []store.State { return store.DeliveryStates }
+
+// Chosen tells whether a value of a field with several was sent.
+func (f frame) Chosen(name, value string) bool { return slices.Contains(f.Form[name], value) }
 
 // item is an entry of the menu.
 type item struct {

@@ -21,8 +21,8 @@ func visited(t *testing.T, admit func() (Visitor, error)) site {
 	t.Helper()
 	s := newSite(t, operator.AllRoles...)
 	s.mux = http.NewServeMux()
-	desk := operator.Desk{Store: s.db, Now: time.Now, Caller: operator.Caller{User: "jan", Proof: "sign-in:link", Roles: operator.AllRoles}}
-	New(Config{Desk: desk, Now: time.Now, Log: slog.New(slog.DiscardHandler), Admit: func(*http.Request) (Visitor, error) {
+	desk := operator.Desk{Store: s.db, Types: embedded(t), Now: time.Now, Caller: operator.Caller{User: "jan", Proof: "sign-in:link", Roles: operator.AllRoles}}
+	New(Config{Desk: desk, Types: desk.Types, Now: time.Now, Log: slog.New(slog.DiscardHandler), Admit: func(*http.Request) (Visitor, error) {
 		v, err := admit()
 		if d := desk; err == nil {
 			d.Roles = v.Roles

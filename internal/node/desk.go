@@ -1,19 +1,10 @@
 package node
 
 import (
-	"bytes"
-	"context"
 	"net"
-	"net/http"
-	"time"
 
-	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/datafolder"
-	"nems/internal/event"
-	"nems/internal/fhir"
-	"nems/internal/jwt"
-	"nems/internal/nhs"
 	"nems/internal/operator"
 )
 
@@ -23,48 +14,10 @@ func (n *node) desk(roles ...operator.Role) operator.Desk {
 		Patients: n.patients, Signed: n.signed(),
 		Notices: n.notices, CursorKey: n.searchKey, Caller: operator.Caller{Roles: roles}}
 	if n.Dev {
-		desk.Publish = n.publishAs
+		desk.Publish, desk.Subscribe = n.publishAs, n.subscribeAs
 	}
 	return desk
 }
-
-// publishAs publishes a message as a system of the development world does: its request
-// goes through the front door, within this process.
-func (n *node) publishAs(ctx context.Context, asid nhs.ASID, ods nhs.ODSCode, user string, message []byte) (int, []byte, error) {
-	token := jwt.Token{Issuer: "console", Audience: "console", ASID: asid, ODS: ods, User: user, Reason: "directcare", Scope: jwt.ScopePublish, Issued: n.Now()}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/STU3/Events/1/$process-message", bytes.NewReader(message))
-	if err != nil {
-		return 0, nil, err
-	}
-	code := ""
-	if doc, _, err := fhir.ParseXML(message); err == nil {
-		e, _ := event.Read(doc)
-		code = e.Code
-	}
-	for name, value := range map[string]string{
-		"Authorization": "Bearer " + token.Unsigned(), "fromASID": string(asid), "toASID": n.ASID, "Accept": "application/fhir+xml",
-		"InteractionID": access.PublishInteraction(event.InteractionName(code)), "Content-Type": "application/fhir+xml", "Prefer": "return=OperationOutcome",
-	} {
-		r.Header.Set(name, value)
-	}
-	answer := &answered{header: http.Header{}, status: http.StatusOK}
-	n.fhir.ServeHTTP(answer, r)
-	return answer.status, answer.body.Bytes(), nil
-}
-
-// answered keeps an answer of this process to itself.
-type answered struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answered) Header() http.Header              { return a.header }
-func (a *answered) WriteHeader(status int)           { a.status = status }
-func (a *answered) Write(p []byte) (int, error)      { return a.body.Write(p) }
-func (a *answered) SetReadDeadline(time.Time) error  { return nil }
-func (a *answered) SetWriteDeadline(time.Time) error { return nil }
-func (a *answered) EnableFullDuplex() error          { return nil }
 
 // signed tells of the last checkpoint that this node knows.
 func (n *node) signed() func() (audit.Checkpoint, error) {

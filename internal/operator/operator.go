@@ -15,6 +15,7 @@ import (
 	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // Registry keeps the registrations of systems; every change is on disk, with
@@ -135,6 +136,9 @@ type Desk struct {
 	// Publish sends a message through the front door as a system does, on behalf of a
 	// person, and returns the answer; nil where that is not done.
 	Publish func(ctx context.Context, asid nhs.ASID, ods nhs.ODSCode, user string, message []byte) (status int, answer []byte, err error)
+	// Subscribe creates a subscription through the front door as a system does; nil
+	// where that is not done.
+	Subscribe func(ctx context.Context, asid nhs.ASID, ods nhs.ODSCode, user string, s subscription.Resource) (status int, location string, answer []byte, err error)
 	// Organisations give codes their names; nil where they are not known.
 	Organisations directory.Organisations
 	// Patients tell whether a number was superseded; nil where they are not known.

@@ -48,7 +48,8 @@ type Subscription struct {
 	Mailbox string      `json:"mailbox,omitempty"`
 	// Kind and About are empty when the criteria cannot be read.
 	Kind    access.SubscriptionKind `json:"kind,omitempty"`
-	About   string                  `json:"about,omitempty"` // "one patient", or the rule and its organisation
+	About   string                  `json:"about,omitempty"`   // "one patient", or the rule and its organisation
+	AsksFor string                  `json:"asksFor,omitempty"` // its criteria as a sentence
 	Events  []string                `json:"events,omitempty"`
 	Status  subscription.Status     `json:"status,omitempty"`
 	End     time.Time               `json:"end,omitzero"` // zero: perpetual
@@ -93,7 +94,7 @@ func (d Desk) subscriptions(ctx context.Context, s Search[SubscriptionFilter]) (
 		return none, err
 	}
 	found, err := page(l, rows, func(s subscription.Subscription) subscription.ID { return s.ID })
-	return shown(found, err, func(s subscription.Subscription) (Subscription, error) { return newSubscription(s), nil })
+	return shown(found, err, func(s subscription.Subscription) (Subscription, error) { return d.newSubscription(ctx, s), nil })
 }
 
 func (f SubscriptionFilter) validate() error {
@@ -134,7 +135,7 @@ func (d Desk) quarantined(ctx context.Context, s Search[SubscriptionFilter]) (no
 			continue
 		}
 		one.ID = q.ID
-		shown := newSubscription(one)
+		shown := d.newSubscription(ctx, one)
 		shown.Quarantined, shown.Problem = q.At, q.Reason
 		out.Items = append(out.Items, shown)
 	}
@@ -142,9 +143,12 @@ func (d Desk) quarantined(ctx context.Context, s Search[SubscriptionFilter]) (no
 }
 
 // newSubscription shows a subscription without its patient.
-func newSubscription(s subscription.Subscription) Subscription {
+func (d Desk) newSubscription(ctx context.Context, s subscription.Subscription) Subscription {
 	out := Subscription{ID: s.ID.String(), ASID: s.ASID, ODS: s.ODS, Mailbox: s.Mailbox, Events: s.Criteria.EventCodes(),
 		Status: s.Status, End: s.End, Created: s.Created, Reason: withoutNHSNumbers(s.Reason), Error: withoutNHSNumbers(s.Error)}
+	if len(s.Criteria.Events) > 0 {
+		out.AsksFor = subscription.Sentence(s.Criteria, d.names(ctx))
+	}
 	switch {
 	case len(s.Criteria.Events) == 0: // criteria that cannot be read: there is always one
 	case s.Criteria.Explicit():

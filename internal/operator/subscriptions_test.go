@@ -96,7 +96,7 @@ func TestSubscriptionsAreListedWithoutTheirPatients(t *testing.T) {
 		}
 		list := all(t, operator.Each(t.Context(), d, operator.FindSubscriptions, operator.Matching(operator.SubscriptionFilter{})))
 		want := operator.Subscription{ID: second, ASID: "200000000116", ODS: "X26", Mailbox: "BOX1", Kind: access.Generic,
-			About: "UHV_POSTCODE_LACODE E08000035", Events: []string{"vaccinations-1"}, Status: subscription.Active,
+			About: "UHV_POSTCODE_LACODE E08000035", AsksFor: "patients living in E08000035, any GP practice: Vaccinations", Events: []string{"vaccinations-1"}, Status: subscription.Active,
 			End: time.Date(2999, 1, 2, 3, 4, 5, 0, time.UTC), Created: list[1].Created, Reason: "Health visiting"}
 		if diff := cmp.Diff(want, list[1]); diff != "" || list[1].Created.IsZero() {
 			t.Errorf("(-want +got):\n%s", diff)

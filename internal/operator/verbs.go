@@ -17,6 +17,9 @@ var (
 
 	FindSubscriptions    = verb("findSubscriptions", "POST subscriptions/search", Viewer, "Find subscriptions, oldest first. No patient is shown.", Desk.subscriptions)
 	ApproveSubscriptions = verb("approveSubscriptions", "POST subscriptions/approve", Operator, "Make subscriptions active that wait for it. All are checked before the first is approved.", Desk.approveSubscriptions)
+	ShowSubscription     = verb("showSubscription", "GET subscriptions/{id}", Viewer, "Show one subscription. No patient is shown.", Desk.showSubscription)
+	PreviewSubscription  = verb("previewSubscription", "POST subscriptions/preview", Operator, "Say what a subscription would ask for, and how many events of the last seven days it would have matched.", Desk.previewSubscription)
+	CreateSubscription   = verb("createSubscription", "POST subscriptions", Operator, "Subscribe as one of the systems of the development world, through the front door.", Desk.createSubscription)
 	RejectSubscriptions  = verb("rejectSubscriptions", "POST subscriptions/reject", Operator, "Reject subscriptions that wait for approval, with a reason that their owners can read. All are checked before the first is rejected.", Desk.rejectSubscriptions)
 	EndSubscriptions     = verb("endSubscriptions", "POST subscriptions/end", Operator, "End active subscriptions now, with a reason that their owners can read. All are checked before the first is ended.", Desk.endSubscriptions)
 	DeleteSubscriptions  = verb("deleteSubscriptions", "POST subscriptions/delete", Operator, "Delete subscriptions as their owners would. All are checked before the first is deleted.", Desk.deleteSubscriptions)
