@@ -432,3 +432,19 @@ func TestCertificatesSignIn(t *testing.T) {
 		t.Errorf("the API by certificate from elsewhere: %d", a.Status)
 	}
 }
+
+// TestDeveloperNeedsNoSignIn uses the operators' API of the dev world as a page of the
+// console does, and as others do.
+func TestDeveloperNeedsNoSignIn(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	for site, want := range map[string]int{"same-origin": http.StatusOK, "same-site": http.StatusUnauthorized, "cross-site": http.StatusUnauthorized, "none": http.StatusUnauthorized, "": http.StatusUnauthorized} {
+		r := &nodetest.Request{Method: http.MethodGet, Path: "/operator/systems", Header: http.Header{"Sec-Fetch-Site": {site}}}
+		if a := s.Send(r); a.Status != want {
+			t.Errorf("%q: expected %d; received %d", site, want, a.Status)
+		}
+	}
+	if a := s.Get("/console/audit"); a.Status != http.StatusOK || strings.Contains(string(a.Body), "Sign out") {
+		t.Errorf("the console: %d", a.Status)
+	}
+}

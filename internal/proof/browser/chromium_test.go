@@ -164,7 +164,7 @@ func (b *tab) visit(path string) {
 // text is what the page says.
 func (b *tab) text() string {
 	b.Helper()
-	return ask[string](b, "document.body.innerText")
+	return ask[string](b, "document.body ? document.body.innerText : ''") // there is none while the next page comes
 }
 
 // says waits until the page says something.

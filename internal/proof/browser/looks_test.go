@@ -73,24 +73,31 @@ func TestEveryPage(t *testing.T) {
 		b.show(l)
 		for _, path := range pages {
 			b.visit(path)
-			for _, wrong := range b.violations() {
-				t.Errorf("%s at %s: %s", path, l, wrong)
-			}
-			if said := b.heard(); said != "" {
-				t.Errorf("%s at %s: the browser's console says: %s", path, l, said)
-			}
-			if ask[bool](b, "document.documentElement.scrollWidth > innerWidth") {
-				t.Errorf("%s at %s: the page is wider than the window", path, l)
-			}
-			if title := ask[string](b, "document.title"); strings.Contains(title, "undefined") || title == "" {
-				t.Errorf("%s: title %q", path, title)
-			}
+			b.sound(path, l)
 		}
 	}
 	b.show(looks[0])
 	for _, path := range pages {
 		b.visit(path)
 		b.reachable(path)
+	}
+}
+
+// sound checks the page that is open: axe-core finds nothing, the browser complains
+// of nothing, and nothing is wider than the window.
+func (b *tab) sound(path string, l look) {
+	b.Helper()
+	for _, wrong := range b.violations() {
+		b.Errorf("%s at %s: %s", path, l, wrong)
+	}
+	if said := b.heard(); said != "" {
+		b.Errorf("%s at %s: the browser's console says: %s", path, l, said)
+	}
+	if ask[bool](b, "document.documentElement.scrollWidth > innerWidth") {
+		b.Errorf("%s at %s: the page is wider than the window", path, l)
+	}
+	if title := ask[string](b, "document.title"); strings.Contains(title, "undefined") || title == "" {
+		b.Errorf("%s: title %q", path, title)
 	}
 }
 
