@@ -77,11 +77,12 @@ const (
 )
 
 // Bounds of one page. mostExpanded is how many events and subscriptions are looked
-// up, mostEnded how many subscriptions of the patient that have ended. A link can
-// hold the entries of hundreds of others.
+// up: to find the copies of an event costs a look at each mailbox. mostEnded is how
+// many subscriptions of the patient are looked at for their ends. Of links few are
+// read, because each may hold the entries of hundreds of others.
 const (
 	storyLinks    = 100
-	mostExpanded  = 50
+	mostExpanded  = 12
 	mostEnded     = 1000
 	storyEffort   = 40_000
 	longestReason = 200
