@@ -56,6 +56,7 @@ var deeds = map[audit.Action]deed{
 	audit.ActionDownloadChunk: {StoryRead, "A part of a copy was downloaded from the mailbox %m.", "Downloading a part of a copy was refused", bySystem, aMessage},
 	audit.ActionAcknowledge:   {StoryCollected, "A copy was collected from the mailbox %m.", "Collecting a copy was refused", bySystem, aMessage},
 	audit.ActionTrack:         {StoryRead, "The state of a copy was asked for.", "Asking for the state of a copy was refused", bySystem, aMessage},
+	audit.ActionTrackLocalID:  {StoryRead, "The state of a copy was asked for.", "Asking for the state of a copy was refused", bySystem, nothing},
 
 	audit.ActionApproveSubscription: {StorySubscription, "A subscription of the mailbox %m was approved.", "", byOperator, aSubscription},
 	audit.ActionRejectSubscription:  {StorySubscription, "A subscription of the mailbox %m was rejected.", "", byOperator, aSubscription},
