@@ -16,8 +16,9 @@ import (
 type Events interface {
 	// AcceptedEvent returns an event without its message, or store.ErrNotFound.
 	AcceptedEvent(ctx context.Context, event store.EventID) (store.AcceptedEvent, error)
-	// EventByMessageID finds the newest event whose MessageHeader.id this is, among
-	// the newest 200,000 that were accepted since a moment, or returns store.ErrNotFound.
+	// EventByMessageID finds the newest event whose MessageHeader.id this is and that was
+	// accepted since a moment, or returns store.ErrNotFound. Of events that housekeeping
+	// has not filed yet it looks at the newest 200,000.
 	EventByMessageID(ctx context.Context, id string, since time.Time) (store.EventID, error)
 }
 

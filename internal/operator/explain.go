@@ -21,7 +21,7 @@ import (
 type EventQuestion struct {
 	Event string `json:"event" jsonschema:"the event's number, its MessageHeader.id, or the MESH message id or local id of one of its copies"`
 	// Since limits the search for a MessageHeader.id.
-	Since        time.Time `json:"since,omitzero" jsonschema:"how far back to look for a MessageHeader.id; at most the newest 200,000 events are searched"`
+	Since        time.Time `json:"since,omitzero" jsonschema:"how far back to look for a MessageHeader.id"`
 	Subscription string    `json:"subscription,omitempty" jsonschema:"of this subscription only: its id"`
 	Mailbox      string    `json:"mailbox,omitempty" jsonschema:"of the subscriptions of this mailbox only"`
 	Patient      string    `json:"patient,omitempty" jsonschema:"of the subscriptions to this patient only: an NHS number"`

@@ -10,9 +10,9 @@ import (
 	"nems/internal/subscription"
 )
 
-// mostSearched is how many events a search for a MessageHeader.id reads at most. No
-// index has it: a random key would cost every publish a page of its own, for a
-// question that is seldom asked.
+// mostSearched is how many events a search for a MessageHeader.id reads at most that
+// are not filed yet. No index of the table has it: a random key would cost every publish
+// a page of its own, for a question that is seldom asked.
 const mostSearched = 200_000
 
 // AcceptedEvent is broker.Events'.
@@ -46,10 +46,21 @@ func (l *Ledger) EventByMESHID(ctx context.Context, id string) (store.EventID, e
 	return store.First(read(ctx, l.engine.View, scanEventID, "SELECT position FROM delivery WHERE mesh_id = $1 LIMIT 1", id))
 }
 
-// EventByMessageID is broker.Events'.
+// EventByMessageID is broker.Events'. What housekeeping has filed is found at once, the
+// rest is looked through.
 func (l *Ledger) EventByMessageID(ctx context.Context, id string, since time.Time) (store.EventID, error) {
-	return store.First(read(ctx, l.engine.View, scanEventID, `SELECT id FROM (SELECT id, message_id FROM event WHERE id >= $1 ORDER BY id DESC LIMIT $2) newest
-		WHERE message_id = $3 OR message_id = $4 ORDER BY id DESC LIMIT 1`, l.engine.Moments().Position(since), mostSearched, id, strings.ToLower(id)))
+	filed, events, err := l.eventsWithID(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	first, lower := l.engine.Moments().Position(since), strings.ToLower(id)
+	found, err := read(ctx, l.engine.View, scanEventID, `SELECT id FROM (SELECT id, message_id FROM event WHERE id >= $1 ORDER BY id DESC LIMIT $2) newest
+		WHERE message_id = $3 OR message_id = $4 ORDER BY id DESC LIMIT 1`, max(first, filed+1), mostSearched, id, lower)
+	if err == nil && len(found) == 0 && len(events) > 0 {
+		found, err = read(ctx, l.engine.View, scanEventID, "SELECT id FROM event WHERE "+l.dialect.In("id", "$1", Numbers)+
+			" AND id >= $2 AND (message_id = $3 OR message_id = $4) ORDER BY id DESC LIMIT 1", events, first, id, lower)
+	}
+	return store.First(found, err)
 }
 
 func scanEventID(r Row) (id store.EventID, err error) { return id, r.Scan(&id) }

@@ -121,6 +121,13 @@ func (s *eventSearch) window(ctx context.Context, l *Ledger, effort string) (win
 			ids[i] = int64(id)
 		}
 		window = " FROM event e WHERE " + l.dialect.In("e.id", s.arg(ids), Numbers) + " AND " + span("e.id") + " ORDER BY e.id DESC"
+	case s.q.MessageID != "" && s.q.Events == nil:
+		filed, events, err := l.eventsWithID(ctx, s.q.MessageID)
+		if err != nil {
+			return "", "", err
+		}
+		return behind("SELECT id FROM (SELECT id FROM (SELECT id FROM event WHERE id > " + s.arg(filed) + " AND " + span("id") + " ORDER BY id DESC LIMIT " + effort + `) newest
+			UNION ALL SELECT id FROM event WHERE ` + l.dialect.In("id", s.arg(events), Numbers) + " AND " + span("id") + ") c ORDER BY id DESC")
 	case s.q.Outcome == store.EventWaiting || s.q.Outcome == store.EventUndeliverable:
 		return behind("SELECT event AS id FROM pending WHERE " + pendingAs[s.q.Outcome] + " AND " + span("event") + " ORDER BY event DESC")
 	default:

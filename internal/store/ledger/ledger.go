@@ -181,6 +181,7 @@ type Ledger struct {
 
 	refusals *store.Refusals
 	filing   auditFiling
+	messages messageFiling
 }
 
 // New returns the verbs over an engine. records are the audit entries that wait

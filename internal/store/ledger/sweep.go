@@ -35,6 +35,9 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 			}
 		}
 	}
+	if err := l.fileMessages(ctx, now); err != nil {
+		return err
+	}
 	return l.fileAudit(ctx)
 }
 

@@ -110,6 +110,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"AcceptedEvents", acceptedEvents},
 		{"ExplainedCopies", explainedCopies},
 		{"FoundEvents", foundEvents},
+		{"MessageIDs", messageIDs},
 		{"CountsOverTime", countsOverTime},
 		{"AuditVerifies", auditVerifies},
 		{"AuditSpans", auditSpans},
