@@ -1,9 +1,12 @@
 package console
 
 import (
-	"bytes"
 	"cmp"
+	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"nems/internal/catalogue"
@@ -53,7 +56,7 @@ func (c *Console) event() page {
 			if err != nil {
 				return out, err
 			}
-			view := newMessageView(v.Types(), []byte(read.Message))
+			view := newMessageView(v.Types(), []byte(read.Message), catalogue.Level(v.text("level")))
 			out.Message = &view
 			out.readChain(v)
 		}
@@ -71,7 +74,23 @@ func (c *Console) event() page {
 		}
 		return outcome{}, nil // whom to explain it for is in the form
 	}
+	p.download = downloadMessage
 	return p
+}
+
+// downloadMessage hands out the message byte for byte. The name of the file is our
+// number of the event, whatever the message says.
+func downloadMessage(v *visit, w http.ResponseWriter) error {
+	read, err := operator.ReadEvent.Do(v, v.Desk, operator.EventReading{Event: v.PathValue("event"), Reason: v.text("why")})
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/fhir+xml")
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="event-%d.xml"`, read.Event))
+	h.Set("Content-Length", strconv.Itoa(len(read.Message)))
+	_, err = io.WriteString(w, read.Message)
+	return err
 }
 
 // explained reads whom the event reached and whom not, as far as a page shows. A page
@@ -130,7 +149,8 @@ type messageView struct {
 	People   readable.Message
 	Lines    []xmlLine
 	Findings []fhir.Finding
-	Cut      bool // there are more lines
+	Cut      bool // there are more lines, or longer ones
+	Laid     bool // the message itself has other lines
 
 	patient string // whom it is about
 }
@@ -142,18 +162,20 @@ type xmlLine struct {
 	Findings []fhir.Finding
 }
 
-// mostLines of a message are shown.
-const mostLines = 4000
+// What is shown of the XML of a message at most.
+const (
+	mostLines = 4000
+	mostLine  = 2000 // bytes
+)
 
-// newMessageView reads a message. XML without line breaks is indented, so that a
-// finding has a line of its own.
-func newMessageView(types *catalogue.Catalogue, message []byte) messageView {
-	if bytes.Count(message, []byte("\n")) < 3 {
-		if pretty := fhir.IndentXML(message); len(pretty) > 0 {
-			message = pretty
-		}
+// newMessageView reads a message. XML with hardly any line breaks is laid out, so that
+// a finding has a line of its own. An unknown level stands for the one of publishing.
+func newMessageView(types *catalogue.Catalogue, message []byte, level catalogue.Level) messageView {
+	if level != catalogue.Schema && level != catalogue.Strict {
+		level = catalogue.Standard
 	}
-	out := messageView{Level: catalogue.Standard}
+	out := messageView{Level: level}
+	message, out.Laid = laidOut(message)
 	doc, findings := types.Findings(message, out.Level)
 	out.Findings = findings
 	if doc != nil {
@@ -171,7 +193,10 @@ func newMessageView(types *catalogue.Catalogue, message []byte) messageView {
 			break
 		}
 		n := len(out.Lines) + 1
-		out.Lines = append(out.Lines, xmlLine{n, strings.TrimRight(text, "\r\n"), at[n]})
+		if text = strings.TrimRight(text, "\r\n"); len(text) > mostLine {
+			text, out.Cut = strings.ToValidUTF8(text[:mostLine], "")+" …", true
+		}
+		out.Lines = append(out.Lines, xmlLine{n, text, at[n]})
 	}
 	return out
 }

@@ -131,7 +131,7 @@ func (m *makePage) check(v *visit) error {
 		return err
 	}
 	m.Verdict = &verdict
-	view := newMessageView(v.Types(), []byte(m.Message))
+	view := newMessageView(v.Types(), []byte(m.Message), catalogue.Level(v.text("level")))
 	m.View = &view
 	if verdict.Status != http.StatusAccepted || !slices.Contains(v.Roles, operator.Governance) {
 		return nil
