@@ -13,7 +13,8 @@ import (
 
 // Message is a message for people.
 type Message struct {
-	Parts []Part // one for each resource, in the order of the message
+	Happened string // what it reports, in a sentence; "" where it does not say
+	Parts    []Part // one for each resource, in the order of the message
 	// More is how many resources are left out, because nobody reads so many.
 	More int
 }
@@ -35,41 +36,61 @@ const (
 	mostParts = 60
 	mostRows  = 80
 	mostText  = 600 // bytes of one value
+	mostName  = 80  // bytes of the name of an extension
 )
 
 // Of reads a message.
 func Of(doc *fhir.Document) (out Message) {
 	r := reader{refs: doc.References()}
-	subject := true
-	for entry := range doc.Root().ChildrenNamed("entry") {
-		resource := entry.Child("resource").Resource()
-		if !resource.Exists() {
+	for i, e := range r.refs.Entries() {
+		if r.entry = i; !e.Resource.Exists() {
 			continue
 		}
-		if len(out.Parts) == mostParts {
-			out.More++
-			continue
+		if e.Resource.Name() == "MessageHeader" && !r.header.Exists() {
+			r.header = e.Resource
+			out.Happened = happened(e.Resource, r.refs.Resolve(i, e.Resource.At("focus", "reference").ValueBytes()).Resource)
 		}
-		part := Part{Title: words(resource.Name())}
-		if name := title(resource); name != "" {
-			part.Title += ": " + name
+		out.add(&r, e.Resource)
+		for c := range e.Resource.ChildrenNamed("contained") {
+			out.add(&r, c.Resource())
 		}
-		part.Line, _ = resource.Position()
-		if part.Patient = resource.Name() == "Patient" && subject; part.Patient {
-			subject = false
-		}
-		r.rows = nil
-		r.elements(resource, "")
-		part.Rows = r.rows
-		out.Parts = append(out.Parts, part)
 	}
 	return out
 }
 
+// add adds a resource, as far as people read.
+func (m *Message) add(r *reader, resource fhir.Node) {
+	switch {
+	case !resource.Exists():
+		return
+	case len(m.Parts) == mostParts:
+		m.More++
+		return
+	}
+	part := Part{Title: words(resource.Name())}
+	if name := title(resource); name != "" {
+		part.Title += ": " + shortened(name)
+	}
+	part.Line, _ = resource.Position()
+	r.rows = nil
+	if part.Patient = resource.Name() == "Patient" && !r.patient; part.Patient {
+		r.patient = true
+		if old := age(resource.Child("birthDate").Value(), r.header.Child("timestamp").Value()); old != "" {
+			r.rows = []Row{{"Age at the event", old}}
+		}
+	}
+	r.elements(resource, "")
+	part.Rows = r.rows
+	m.Parts = append(m.Parts, part)
+}
+
 // reader collects the rows of a resource.
 type reader struct {
-	refs *fhir.References
-	rows []Row
+	refs    *fhir.References
+	entry   int       // of the resource
+	header  fhir.Node // of the message
+	patient bool      // the patient was read
+	rows    []Row
 }
 
 // technical are elements that say nothing to people.
@@ -100,7 +121,7 @@ func (r *reader) element(e fhir.Node, name string) {
 	}
 	if value, ok := r.value(e); ok {
 		if value != "" {
-			r.rows = append(r.rows, Row{name, shortened(value)})
+			r.rows = append(r.rows, Row{shortened(name), shortened(value)})
 		}
 		return
 	}
@@ -155,7 +176,7 @@ func period(start, end string) string {
 // reference says what a reference leads to.
 func (r *reader) reference(e fhir.Node) string {
 	to := e.Child("reference").Value()
-	if found := r.refs.Resolve(0, []byte(to)).Resource; found.Exists() {
+	if found := r.refs.Resolve(r.entry, []byte(to)).Resource; found.Exists() {
 		if name := title(found); name != "" {
 			return words(found.Name()) + ": " + name
 		}
@@ -232,25 +253,37 @@ func extension(url string) string {
 	for _, prefix := range []string{"CareConnect-", "EMS-", "patient-"} {
 		end = strings.TrimPrefix(end, prefix)
 	}
-	return words(end)
+	return first(words(strings.ToValidUTF8(end[:min(len(end), mostName)], "")), "Extension")
 }
 
-// words takes apart a name such as vaccineCode: "Vaccine code".
+// words takes apart a name such as vaccineCode: "Vaccine code". Abbreviations stay
+// what they are: "NHS number verification status".
 func words(name string) string {
-	var b strings.Builder
-	before := ' '
-	for i, c := range strings.ReplaceAll(name, "-", " ") {
-		switch {
-		case i == 0:
-			c = unicode.ToUpper(c)
-		case unicode.IsUpper(c) && unicode.IsLower(before):
-			b.WriteByte(' ')
-			c = unicode.ToLower(c)
+	var out []string
+	all := []rune(strings.ReplaceAll(name, "-", " "))
+	start := 0
+	for i := 1; i <= len(all); i++ {
+		// A word begins with a capital behind a small letter, or before one.
+		if i < len(all) && !(unicode.IsUpper(all[i]) && (unicode.IsLower(all[i-1]) || i+1 < len(all) && unicode.IsLower(all[i+1]))) {
+			continue
 		}
-		b.WriteRune(c)
-		before = c
+		word := []rune(strings.TrimSpace(string(all[start:i])))
+		start = i
+		if len(word) == 0 {
+			continue
+		}
+		if abbreviation := len(word) > 1 && unicode.IsUpper(word[1]); !abbreviation {
+			word[0] = unicode.ToLower(word[0])
+		}
+		out = append(out, string(word))
 	}
-	return b.String()
+	if len(out) == 0 {
+		return ""
+	}
+	first := []rune(out[0])
+	first[0] = unicode.ToUpper(first[0])
+	out[0] = string(first)
+	return strings.Join(out, " ")
 }
 
 // moment writes a date or time for people; what is none stays as it is.
@@ -270,7 +303,12 @@ func joined(within, name string) string {
 	if within == "" {
 		return name
 	}
-	return within + " › " + strings.ToLower(name[:1]) + name[1:]
+	// An abbreviation stays what it is.
+	if letters := []rune(name); len(letters) > 1 && unicode.IsLower(letters[1]) {
+		letters[0] = unicode.ToLower(letters[0])
+		name = string(letters)
+	}
+	return within + " › " + name
 }
 
 func bracketed(parts ...string) string {

@@ -40,7 +40,7 @@ func TestExamplesAreReadable(t *testing.T) {
 	}
 	for name, message := range messages {
 		told := read(t, message)
-		if len(told.Parts) == 0 {
+		if len(told.Parts) == 0 || !strings.HasSuffix(told.Happened, ".") {
 			t.Errorf("%s: nothing to read", name)
 		}
 		patients := 0
@@ -80,6 +80,70 @@ func TestVaccinationReads(t *testing.T) {
 	} {
 		if got := rows[name]; got != want {
 			t.Errorf("%s: expected %q; received %q", name, want, got)
+		}
+	}
+}
+
+func TestHappened(t *testing.T) {
+	for file, want := range map[string]string{
+		"vaccinations-1-notgiven-new":                "A vaccination was not given: ",
+		"vaccinations-1-new":                         "A vaccination was given: ",
+		"vaccinations-1-update":                      "Corrected: A vaccination was given: ",
+		"vaccinations-1-delete":                      "Withdrawn: A vaccination was given",
+		"PDS-Change-Of-GP-ems-example":               "A patient's GP practice changed.",
+		"nipe-outcome-1-new":                         "NIPE outcome",
+		"PDS-Death-Notification-removed-ems-example": "A death was notified, or a notification of one changed.",
+	} {
+		message, err := os.ReadFile("../../../testdata/official/" + file + ".xml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, message).Happened; !strings.HasPrefix(got, want) {
+			t.Errorf("%s: expected %q; received %q", file, want, got)
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	for birth, want := range map[string]string{
+		"2020-03-01": "0 days", "2020-02-29": "1 day", "2020-02-16": "2 weeks", "2019-12-01": "3 months", "2018-03-02": "23 months",
+		"2018-03-01": "2 years", "1920-03-02": "99 years", "2020-03-02": "", "1920": "",
+	} {
+		if got := readable.Age(birth, "2020-03-01T12:00:00+00:00"); got != want {
+			t.Errorf("born %s: expected %q; received %q", birth, want, got)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	for name, want := range map[string]string{
+		"vaccineCode": "Vaccine code", "NHSNumberVerificationStatus": "NHS number verification status", "HealthcareService": "Healthcare service",
+		"birth-Time": "Birth time", "é": "É", "X": "X", "": "", "-": "", "deathNotificationStatus": "Death notification status",
+	} {
+		if got := readable.Words(name); got != want {
+			t.Errorf("%s: expected %q; received %q", name, want, got)
+		}
+	}
+}
+
+// A reference is read from where it stands: the same text can lead elsewhere from
+// another entry. What is contained is shown, too.
+func TestReferencesAndContained(t *testing.T) {
+	const message = `<Bundle xmlns="http://hl7.org/fhir"><type value="message"/>
+<entry><fullUrl value="urn:uuid:85c8a1c5-a8a1-41c9-bb99-20956fa66218"/><resource><MessageHeader><event><code value="x-1"/></event></MessageHeader></resource></entry>
+<entry><fullUrl value="http://a.example/Encounter/1"/><resource><Encounter><contained><Organization><id value="o"/><name value="INSIDE"/></Organization></contained><serviceProvider><reference value="#o"/></serviceProvider></Encounter></resource></entry></Bundle>`
+	told := read(t, []byte(message))
+	if len(told.Parts) != 3 || told.Parts[2].Title != "Organization: INSIDE" || told.Parts[1].Rows[0].Value != "Organization: INSIDE" {
+		t.Errorf("received %+v", told.Parts)
+	}
+}
+
+// Whatever a message has for names, there is something to read.
+func TestHostileNames(t *testing.T) {
+	for _, url := range []string{"", "/", "http://a.example/", "#", "-", "Extension-", "é", "Extension-CareConnect--1", strings.Repeat("A", 5000)} {
+		told := read(t, []byte(`<Bundle xmlns="http://hl7.org/fhir"><entry><resource><Patient><extension url="`+url+`"><extension url="`+url+`"><valueString value="x"/></extension></extension></Patient></resource></entry></Bundle>`))
+		if len(told.Parts) != 1 || len(told.Parts[0].Rows) != 1 || told.Parts[0].Rows[0].Name == "" || len(told.Parts[0].Rows[0].Name) > 1000 {
+			t.Errorf("url of %d bytes: received %+v", len(url), told)
 		}
 	}
 }

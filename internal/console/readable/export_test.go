@@ -1,0 +1,6 @@
+package readable
+
+var (
+	Age   = age
+	Words = words
+)
