@@ -28,12 +28,12 @@ func (c *Console) mountSignIn(mux *http.ServeMux, sameOrigin func(http.Handler) 
 		return c.goBack(w, v, back, err)
 	}))
 	mux.Handle("GET "+operator.SignInLinkPath, handle(c.byLink))
-	mux.Handle("POST "+Root+"sign-in/certificate", sameOrigin(handle(func(w http.ResponseWriter, v *visit) error {
+	mux.Handle("POST "+Root+"sign-in/certificate", guarded(sameOrigin(handle(func(w http.ResponseWriter, v *visit) error {
 		v.Body = http.MaxBytesReader(w, v.Body, maxForm)
 		back := signin.Back(v.PostFormValue("back"))
 		return c.goBack(w, v, back, c.Gate.ByCertificate(w, v.Request))
-	})))
-	mux.Handle("POST "+Root+"sign-out", sameOrigin(guarded(http.HandlerFunc(c.signOut))))
+	}))))
+	mux.Handle("POST "+Root+"sign-out", guarded(sameOrigin(http.HandlerFunc(c.signOut))))
 }
 
 // signInPage is the page by which people come in.
