@@ -32,7 +32,7 @@ type Finding struct {
 
 // CheckUp tries everything that a node with this configuration needs: settings,
 // certificates, addresses, data folder, database, directory, event types, audit
-// key, and the clock. It changes no data, and a service may be running with the
+// key, how people sign in, and the clock. It changes no data, and a service may be running with the
 // same configuration.
 func CheckUp(ctx context.Context, c Config, env Environment) []Finding {
 	if env.Now == nil {
@@ -50,6 +50,7 @@ func CheckUp(ctx context.Context, c Config, env Environment) []Finding {
 	u.directory(ctx)
 	u.eventTypes()
 	u.audit(ctx)
+	u.console(ctx)
 	return u.found
 }
 

@@ -2,6 +2,7 @@ package node
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -65,12 +66,36 @@ func (n *node) gate() *signin.Gate {
 	}
 	c := signin.Config{Sessions: n.db, Base: n.consoleAddress().of, Now: n.Now, Log: n.Log}
 	c.Certificates, _ = signin.ParseRoles(n.Console.Certificates) // validate has read both
-	if o := n.Console.OIDC; o.Issuer != "" {
-		roles, _ := signin.ParseRoles(n.Console.Roles)
-		c.OpenID = &signin.OpenID{Issuer: o.Issuer, ClientID: o.ClientID, ClientSecret: o.ClientSecret, Scopes: strings.Fields(o.Scopes),
-			Claim: cmp.Or(n.Console.RolesClaim, "roles"), Roles: roles}
-	}
+	c.OpenID = n.Console.openID()
 	return signin.New(c)
+}
+
+// openID is the identity provider; nil if there is none.
+func (c Console) openID() *signin.OpenID {
+	if c.OIDC.Issuer == "" {
+		return nil
+	}
+	roles, _ := signin.ParseRoles(c.Roles) // validate has read them
+	return &signin.OpenID{Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID, ClientSecret: c.OIDC.ClientSecret, Scopes: strings.Fields(c.OIDC.Scopes),
+		Claim: cmp.Or(c.RolesClaim, "roles"), Roles: roles}
+}
+
+// console finds out whether people can sign in.
+func (u *checkUp) console(ctx context.Context) {
+	provider := u.Console.openID()
+	switch {
+	case u.Dev || u.Operations.Listen == "":
+	case provider != nil:
+		if err := provider.Reach(ctx, u.Now()); err != nil {
+			u.wrong("console", fmt.Errorf("the identity provider cannot be used: %w", err))
+			return
+		}
+		u.note("console", "people sign in at %s", u.Console.OIDC.Issuer)
+	case u.Console.Certificates != "":
+		u.note("console", "people sign in by client certificate")
+	default:
+		u.note("console", "people sign in by a link that nems console makes")
+	}
 }
 
 func (n *node) consoleAddress() addresses {

@@ -251,3 +251,26 @@ func TestOpenIDConnectForged(t *testing.T) {
 		t.Errorf("a provider that is away: %d %s", status, body)
 	}
 }
+
+// TestCheckUpReachesTheProvider tells of a provider that is away before the start.
+func TestCheckUpReachesTheProvider(t *testing.T) {
+	_, provider := newProvider(t, nil)
+	p := bootProduction(t)
+	c := p.Config
+	c.Console = node.Console{OIDC: node.OIDC{Issuer: provider.URL, ClientID: clientID}, Roles: "viewer=staff"}
+	console := func() (found node.Finding) {
+		for _, f := range node.CheckUp(t.Context(), c, node.Environment{Now: p.Clock.Now}) {
+			if f.What == "console" {
+				found = f
+			}
+		}
+		return found
+	}
+	if f := console(); f.Wrong != nil || !strings.Contains(f.Note, provider.URL) {
+		t.Errorf("%+v", f)
+	}
+	provider.Close()
+	if f := console(); f.Wrong == nil {
+		t.Error("a provider that is away is not told")
+	}
+}

@@ -59,6 +59,14 @@ func (o *OpenID) found(ctx context.Context, now time.Time) (*oidc.Provider, erro
 	return o.provider, o.failure
 }
 
+// Reach finds out whether the provider can be used.
+func (o *OpenID) Reach(ctx context.Context, now time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, providerWait)
+	defer cancel()
+	_, err := o.found(ctx, now)
+	return err
+}
+
 // client is how the provider is talked to for a request.
 func (g *Gate) client(ctx context.Context, r *http.Request) (*oidc.Provider, *oauth2.Config, error) {
 	o, base := g.OpenID, g.Base(r)
