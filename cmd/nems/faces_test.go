@@ -119,6 +119,7 @@ func requests() []asked {
 		ask("showOverview", operator.ShowOverview, just(operator.Glance{Latest: 5000})),
 		ask("countOverTime", operator.CountOverTime, just(operator.Counting{From: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Per: operator.PerHour})),
 		ask("countOverTime", operator.CountOverTime, just(operator.Counting{Per: "week"})),
+		ask("showAttention", operator.ShowAttention, just(operator.None{})),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{}))),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Mailbox: "NONE"}))),
 		ask("findEvents", operator.FindEvents, just(operator.Matching(operator.EventFilter{Outcome: "lost"}))),

@@ -5,6 +5,7 @@
 package console
 
 import (
+	"context"
 	"embed"
 	"log/slog"
 	"net/http"
@@ -34,6 +35,8 @@ type Config struct {
 	// Base is the address of the service, for the commands shown, where it is
 	// that of the page; nil where it is another: paths alone are shown then.
 	Base func(*http.Request) string
+	// End is closed when the service ends: nobody can watch any longer. nil never is.
+	End <-chan struct{}
 	// Dev adds the dev world and the commands that use it.
 	Dev bool
 	Now func() time.Time
@@ -49,15 +52,28 @@ var assets embed.FS
 // Console serves the pages.
 type Console struct {
 	Config
-	glance *glance
-	pages  []page // in the order of the menu
+	glance    *glance[operator.Overview]
+	attention *glance[operator.Attention]
+	counts    *glance[operator.Counts]
+	watching  chan struct{} // has an entry for each who watches
+	pages     []page        // in the order of the menu
 }
 
 // New returns the console.
 func New(c Config) *Console {
-	out := &Console{Config: c, glance: newGlance(c.Desk, c.Now)}
+	out := &Console{Config: c, watching: make(chan struct{}, mostWatching)}
+	out.glance = newGlance(fresh, c.Now, func(ctx context.Context) (operator.Overview, error) {
+		return operator.ShowOverview.Do(ctx, c.Desk, operator.Glance{Latest: latest})
+	})
+	out.attention = newGlance(concerned, c.Now, func(ctx context.Context) (operator.Attention, error) {
+		return operator.ShowAttention.Do(ctx, c.Desk, operator.None{})
+	})
+	out.counts = newGlance(counted, c.Now, func(ctx context.Context) (operator.Counts, error) {
+		return operator.CountOverTime.Do(ctx, c.Desk, operator.Counting{Per: operator.PerMinute})
+	})
 	out.pages = []page{
 		out.live(),
+		out.stream(),
 		out.events(),
 		out.find(),
 		out.event(),

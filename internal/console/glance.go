@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
-	"nems/internal/operator"
 	"nems/internal/store"
 )
 
@@ -22,28 +21,28 @@ const (
 // errCrowded says that too many people are waiting for the page.
 var errCrowded = errors.New("too many are waiting for this page")
 
-// glance is the overview that all viewers share. One viewer at a time has it
-// made, at most once per second, however many viewers there are and however
-// slow the store is.
-type glance struct {
-	desk   operator.Face
+// glance is something that all viewers share. One viewer at a time has it made, at
+// most once in its time, however many viewers there are and however slow the store is.
+type glance[T any] struct {
+	ask    func(context.Context) (T, error)
+	fresh  time.Duration
 	now    func() time.Time
 	making singleflight.Group
 	queue  chan struct{}
 
-	mu       sync.Mutex
-	at       time.Time
-	overview operator.Overview
-	err      error
+	mu   sync.Mutex
+	at   time.Time
+	seen T
+	err  error
 }
 
-func newGlance(desk operator.Face, now func() time.Time) *glance {
-	return &glance{desk: desk, now: now, queue: make(chan struct{}, mostViewers)}
+func newGlance[T any](fresh time.Duration, now func() time.Time, ask func(context.Context) (T, error)) *glance[T] {
+	return &glance[T]{ask: ask, fresh: fresh, now: now, queue: make(chan struct{}, mostViewers)}
 }
 
-// look returns the overview of this second. It returns errCrowded at once when
-// too many are waiting, and the error of ctx for a viewer that has gone.
-func (g *glance) look(ctx context.Context) (operator.Overview, error) {
+// look returns what is fresh. It returns errCrowded at once when too many are waiting,
+// and the error of ctx for a viewer that has gone.
+func (g *glance[T]) look(ctx context.Context) (none T, err error) {
 	if o, err, ok := g.last(); ok {
 		return o, err
 	}
@@ -51,7 +50,7 @@ func (g *glance) look(ctx context.Context) (operator.Overview, error) {
 	case g.queue <- struct{}{}:
 		defer func() { <-g.queue }()
 	default:
-		return operator.Overview{}, errCrowded
+		return none, errCrowded
 	}
 	made := g.making.DoChan("", func() (any, error) {
 		g.make(ctx)
@@ -62,29 +61,29 @@ func (g *glance) look(ctx context.Context) (operator.Overview, error) {
 		o, err, _ := g.last()
 		return o, err
 	case <-ctx.Done():
-		return operator.Overview{}, ctx.Err()
+		return none, ctx.Err()
 	}
 }
 
-// last returns the last overview, and whether it was made within this second.
-func (g *glance) last() (operator.Overview, error, bool) {
+// last returns what was made last, and whether it is fresh.
+func (g *glance[T]) last() (T, error, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	age := g.now().Sub(g.at)
-	return g.overview, g.err, !g.at.IsZero() && age >= 0 && age < fresh
+	return g.seen, g.err, !g.at.IsZero() && age >= 0 && age < g.fresh
 }
 
 // make asks the desk on behalf of all viewers, because the one who asked first
 // may leave. A failure is shared as well, so that viewers do not add load to a
 // store that has failed.
-func (g *glance) make(ctx context.Context) {
+func (g *glance[T]) make(ctx context.Context) {
 	if _, _, ok := g.last(); ok {
 		return // made since the viewer asked
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), store.ViewWait)
 	defer cancel()
-	overview, err := operator.ShowOverview.Do(ctx, g.desk, operator.Glance{Latest: latest})
+	seen, err := g.ask(ctx)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.at, g.overview, g.err = g.now(), overview, err
+	g.at, g.seen, g.err = g.now(), seen, err
 }

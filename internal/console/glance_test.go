@@ -15,11 +15,30 @@ import (
 
 	"nems/internal/operator"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
+
+// quiet is a store with nothing in it.
+type quiet struct{ operator.Store }
+
+func (quiet) AllSubscriptions(context.Context, store.SubscriptionQuery) ([]subscription.Subscription, error) {
+	return nil, nil
+}
+func (quiet) QuarantinedAfter(context.Context, subscription.ID, int) ([]store.Quarantined, error) {
+	return nil, nil
+}
+func (quiet) DeliveryPage(context.Context, store.DeliveryQuery) (store.DeliveryPage, error) {
+	return store.DeliveryPage{}, nil
+}
+func (quiet) Unrouted(context.Context) (store.Unrouted, error)              { return store.Unrouted{}, nil }
+func (quiet) Uncollected(context.Context, int) ([]store.Uncollected, error) { return nil, nil }
+func (quiet) Counts(context.Context, store.CountUnit, time.Time, time.Time) (store.Counts, error) {
+	return store.Counts{}, nil
+}
 
 // slow is a store that answers when the test lets it.
 type slow struct {
-	operator.Store
+	quiet
 	asked atomic.Int64
 	let   chan store.Overview
 }

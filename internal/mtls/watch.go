@@ -2,6 +2,7 @@ package mtls
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"fmt"
 	"log"
@@ -28,7 +29,8 @@ type Watch struct {
 	now     func() time.Time
 
 	mu   sync.Mutex
-	gone map[string]goneIssuers // by listener
+	gone map[string]goneIssuers  // by listener
+	ends map[[2]string]time.Time // by listener and what expires
 }
 
 // goneIssuers are issuers that a listener accepted until their file was replaced. A
@@ -55,7 +57,7 @@ type Refused struct {
 // which certificates expire.
 func NewWatch(log *slog.Logger, registry prometheus.Registerer, now func() time.Time, away func(Refused)) *Watch {
 	w := &Watch{
-		log: log, away: away, now: now, gone: map[string]goneIssuers{},
+		log: log, away: away, now: now, gone: map[string]goneIssuers{}, ends: map[[2]string]time.Time{},
 		expiry: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "nems_certificate_expiry_timestamp_seconds", Help: "When the certificates of a listener or connection expire: its own (own), the first of its issuers (issuers).",
 		}, []string{"listener", "certificate"}),
@@ -93,7 +95,35 @@ func (w *Watch) reloaded(listener, file string, err error) {
 // owns records the certificate that a listener or connection presents.
 func (w *Watch) owns(listener string, c *x509.Certificate) {
 	w.expiry.WithLabelValues(listener, "own").Set(float64(c.NotAfter.Unix()))
+	w.until(listener, "its certificate is valid", c.NotAfter)
 	w.expired(listener, ownFiles, c)
+}
+
+// until records when something of a listener expires; zero: never.
+func (w *Watch) until(listener, what string, at time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ends[[2]string{listener, what}] = at
+}
+
+// Expiry is when something of a listener or connection expires.
+type Expiry struct {
+	Listener string
+	What     string // such as "its certificate is valid"
+	At       time.Time
+}
+
+// Expiring lists what expires before a moment, or has expired, the first one first.
+func (w *Watch) Expiring(before time.Time) (out []Expiry) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for key, at := range w.ends {
+		if !at.IsZero() && at.Before(before) {
+			out = append(out, Expiry{key[0], key[1], at})
+		}
+	}
+	slices.SortFunc(out, func(a, b Expiry) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Listener, b.Listener)) })
+	return out
 }
 
 // trusts records the issuers and revocation lists that a listener uses.
@@ -106,6 +136,8 @@ func (w *Watch) trusts(listener string, a *anchors) {
 		w.expired(listener, clientFiles, c)
 	}
 	w.expiry.WithLabelValues(listener, "issuers").Set(float64(first.Unix()))
+	w.until(listener, "an issuer of its clients' certificates is valid", first)
+	w.until(listener, "its list of revoked certificates is good", a.expires)
 	expiry := 0.0
 	if !a.expires.IsZero() {
 		expiry = float64(a.expires.Unix())

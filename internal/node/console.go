@@ -126,7 +126,7 @@ func (n *node) callers(gate *signin.Gate) func(*http.Request) (operator.Caller, 
 func (n *node) console(gate *signin.Gate) console.Config {
 	desk := n.desk(operator.Viewer)
 	desk.User = "console"
-	c := console.Config{Desk: desk, Notices: n.notices, Dev: n.Dev, Types: n.types.now, Now: n.Now, Log: n.Log, Gate: gate}
+	c := console.Config{Desk: desk, Notices: n.notices, Dev: n.Dev, Types: n.types.now, Now: n.Now, Log: n.Log, Gate: gate, End: n.ending}
 	if gate == nil {
 		desk.User, desk.Roles = developer, operator.AllRoles
 		c.Desk, c.Roles = desk, operator.AllRoles

@@ -70,9 +70,10 @@ type node struct {
 	recorder  *recorder
 	endpoints []*endpoint
 	draining  atomic.Bool
-	recounted time.Time // of quotas: the last recount
-	searchKey []byte    // shared by all nodes; nil if there is only one
-	owner     string    // distinguishes this run of the node from all others
+	ending    chan struct{} // closed when draining begins
+	recounted time.Time     // of quotas: the last recount
+	searchKey []byte        // shared by all nodes; nil if there is only one
+	owner     string        // distinguishes this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both are
 	// nil when there is none.
 	courier    *courier.Courier
@@ -100,7 +101,7 @@ func Run(ctx context.Context, c Config, env Environment) error {
 		env.Steady = func() time.Duration { return time.Since(begun) }
 	}
 	env.Log = slog.New(plain.Handler(env.Log.Handler()))
-	n := &node{Config: c, Environment: env, owner: uuid.NewString(), clock: newClockWatch(env)}
+	n := &node{Config: c, Environment: env, owner: uuid.NewString(), clock: newClockWatch(env), ending: make(chan struct{})}
 	defer n.close()
 	if err := n.open(ctx); err != nil {
 		return err
@@ -214,7 +215,7 @@ func (n *node) prepare(ctx context.Context) error {
 // serve runs listeners and housekeeping until the context ends.
 func (n *node) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	context.AfterFunc(ctx, func() { n.draining.Store(true) })
+	context.AfterFunc(ctx, func() { n.draining.Store(true); close(n.ending) })
 	for _, e := range n.endpoints {
 		n.Log.Info("listening", "listener", e.name, "address", e.address())
 		g.Go(func() error { return e.serve(ctx, n.Drain) })

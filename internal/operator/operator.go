@@ -88,6 +88,9 @@ type Sight interface {
 	// does not grow with what is stored. After a crash the number of events may be a
 	// few off.
 	Overview(ctx context.Context, latest int) (store.Overview, error)
+	// Unrouted and Uncollected are database.Queues'.
+	Unrouted(ctx context.Context) (store.Unrouted, error)
+	Uncollected(ctx context.Context, max int) ([]store.Uncollected, error)
 	// Counts returns how much happened in each unit of [from, to), as far as it is kept
 	// and something happened. What is not counted yet is looked through, within limits.
 	Counts(ctx context.Context, per store.CountUnit, from, to time.Time) (store.Counts, error)
@@ -128,6 +131,8 @@ type Desk struct {
 	// Types returns the event types as of now.
 	Types func() *catalogue.Catalogue
 	Now   func() time.Time
+	// Concerns are what a node alone knows that a person should look at; nil for none.
+	Concerns func(ctx context.Context) ([]Concern, error)
 	// Quotas are the limits of the service; nil when they are not known.
 	Quotas *store.Quotas
 	// Check checks a message as publishing does, and stores nothing; nil where no

@@ -42,6 +42,7 @@ var (
 	PublishMessage = verb("publishMessage", "POST messages/publish", Operator, "Publish a message as one of the systems of the development world, through the front door.", Desk.publishMessage)
 
 	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
+	ShowAttention = verb("showAttention", "GET attention", Viewer, "Show what a person should look at: parked copies, what waits for approval, certificates that expire, and so on.", Desk.attention)
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
 
 	CountOverTime = verb("countOverTime", "POST counts", Viewer, "Count what was published, refused, matched and collected in each minute, hour or day.", Desk.counts)
