@@ -201,8 +201,14 @@ func (c *Console) download(w http.ResponseWriter, p page, v *visit) {
 // readForm reads what was sent, and refuses a form that is not of this session.
 func (v *visit) readForm(w http.ResponseWriter) error {
 	v.Body = http.MaxBytesReader(w, v.Body, maxForm)
-	if err := v.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return &operator.Error{Code: operator.Invalid, Message: "the form cannot be read"}
+	err := v.ParseForm()
+	if err == nil { // it would hide what ParseForm says
+		if err = v.ParseMultipartForm(maxForm); errors.Is(err, http.ErrNotMultipart) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return &operator.Error{Code: operator.Invalid, Message: "the form cannot be read, or is too large"}
 	}
 	v.form = v.Request.Form
 	sent := cmp.Or(v.form.Get(tokenField), v.Header.Get(signin.TokenHeader))

@@ -129,3 +129,16 @@ func TestReveal(t *testing.T) {
 		t.Errorf("a viewer: %d %s", status, body)
 	}
 }
+
+// A form that is cut short is not taken for one that says less.
+func TestLargeForms(t *testing.T) {
+	s := newSite(t, operator.AllRoles...)
+	s.fill()
+	form := url.Values{"asid": {"200000000115"}, "confirmed": {"yes"}, "filler": {strings.Repeat("x", maxForm)}}
+	if status, body := s.post("http://nems.test", "systems", form); status != http.StatusUnprocessableEntity || !strings.Contains(body, "too large") {
+		t.Errorf("expected 422; received %d %s", status, body)
+	}
+	if _, body := s.get("systems"); strings.Contains(body, "revoked") {
+		t.Error("it was done")
+	}
+}
