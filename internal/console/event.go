@@ -14,6 +14,7 @@ import (
 	"nems/internal/event"
 	"nems/internal/fhir"
 	"nems/internal/operator"
+	"nems/internal/store"
 )
 
 // eventPage is what the page of one event shows.
@@ -31,6 +32,16 @@ type eventPage struct {
 	// there are more.
 	Chain     []operator.FoundEvent
 	ChainMore bool
+}
+
+// Collected is how many of its copies were collected.
+func (e eventPage) Collected() (n int) {
+	for _, c := range e.Copies {
+		if c.State == store.Acknowledged {
+			n++
+		}
+	}
+	return n
 }
 
 // event shows one event: what happened, its message, whom it reached and why. The

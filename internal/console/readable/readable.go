@@ -4,6 +4,7 @@
 package readable
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,7 +15,7 @@ import (
 // Message is a message for people.
 type Message struct {
 	Happened string // what it reports, in a sentence; "" where it does not say
-	Parts    []Part // one for each resource, in the order of the message
+	Parts    []Part // one for each resource: the patient, the focus, others in the order of the message, the header
 	// More is how many resources are left out, because nobody reads so many.
 	More int
 }
@@ -26,7 +27,16 @@ type Part struct {
 	Rows  []Row
 	// Patient says that it is the Patient resource of the one whom the message is about.
 	Patient bool
+	rank    int // of its place
 }
+
+// The places of parts: people want to know who and what before how it was sent.
+const (
+	rankPatient = iota
+	rankFocus
+	rankOther
+	rankHeader
+)
 
 // Row is one thing that a resource says.
 type Row struct{ Name, Value string }
@@ -48,13 +58,15 @@ func Of(doc *fhir.Document) (out Message) {
 		}
 		if e.Resource.Name() == "MessageHeader" && !r.header.Exists() {
 			r.header = e.Resource
-			out.Happened = happened(e.Resource, r.refs.Resolve(i, e.Resource.At("focus", "reference").ValueBytes()).Resource)
+			r.focus = r.refs.Resolve(i, e.Resource.At("focus", "reference").ValueBytes()).Resource
+			out.Happened = happened(e.Resource, r.focus)
 		}
 		out.add(&r, e.Resource)
 		for c := range e.Resource.ChildrenNamed("contained") {
 			out.add(&r, c.Resource())
 		}
 	}
+	slices.SortStableFunc(out.Parts, func(a, b Part) int { return a.rank - b.rank })
 	return out
 }
 
@@ -67,14 +79,20 @@ func (m *Message) add(r *reader, resource fhir.Node) {
 		m.More++
 		return
 	}
-	part := Part{Title: words(resource.Name())}
+	part := Part{Title: words(resource.Name()), rank: rankOther}
+	switch resource {
+	case r.header:
+		part.rank = rankHeader
+	case r.focus:
+		part.rank = rankFocus
+	}
 	if name := title(resource); name != "" {
 		part.Title += ": " + shortened(name)
 	}
 	part.Line, _ = resource.Position()
 	r.rows = nil
 	if part.Patient = resource.Name() == "Patient" && !r.patient; part.Patient {
-		r.patient = true
+		r.patient, part.rank = true, rankPatient
 		if old := age(resource.Child("birthDate").Value(), r.header.Child("timestamp").Value()); old != "" {
 			r.rows = []Row{{"Age at the event", old}}
 		}
@@ -89,6 +107,7 @@ type reader struct {
 	refs    *fhir.References
 	entry   int       // of the resource
 	header  fhir.Node // of the message
+	focus   fhir.Node // what the header says that it is about
 	patient bool      // the patient was read
 	rows    []Row
 }

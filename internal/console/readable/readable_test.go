@@ -69,7 +69,11 @@ func TestVaccinationReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := map[string]string{}
-	for _, part := range read(t, message).Parts {
+	told := read(t, message)
+	if last := told.Parts[len(told.Parts)-1]; !told.Parts[0].Patient || !strings.HasPrefix(told.Parts[1].Title, "Immunization") || !strings.HasPrefix(last.Title, "Message header") {
+		t.Errorf("expected patient, focus, ... header; received %s, %s, ... %s", told.Parts[0].Title, told.Parts[1].Title, last.Title)
+	}
+	for _, part := range told.Parts {
 		for _, row := range part.Rows {
 			rows[strings.TrimSuffix(strings.Fields(part.Title)[0], ":")+" "+row.Name] = row.Value
 		}
@@ -133,7 +137,7 @@ func TestReferencesAndContained(t *testing.T) {
 <entry><fullUrl value="urn:uuid:85c8a1c5-a8a1-41c9-bb99-20956fa66218"/><resource><MessageHeader><event><code value="x-1"/></event></MessageHeader></resource></entry>
 <entry><fullUrl value="http://a.example/Encounter/1"/><resource><Encounter><contained><Organization><id value="o"/><name value="INSIDE"/></Organization></contained><serviceProvider><reference value="#o"/></serviceProvider></Encounter></resource></entry></Bundle>`
 	told := read(t, []byte(message))
-	if len(told.Parts) != 3 || told.Parts[2].Title != "Organization: INSIDE" || told.Parts[1].Rows[0].Value != "Organization: INSIDE" {
+	if len(told.Parts) != 3 || told.Parts[1].Title != "Organization: INSIDE" || told.Parts[0].Rows[0].Value != "Organization: INSIDE" {
 		t.Errorf("received %+v", told.Parts)
 	}
 }
