@@ -38,7 +38,7 @@ func (l *listSubscriptions) Run(ctx context.Context) error {
 		}
 		f.ODS = ods
 	}
-	header := "ID STATUS ASID ODS MAILBOX KIND ABOUT EVENTS CREATED END REASON"
+	header := "ID STATUS ASID ODS MAILBOX KIND ABOUT EVENTS CREATED END REASON ERROR"
 	if l.Quarantined {
 		header += " QUARANTINED PROBLEM"
 	}
@@ -62,7 +62,7 @@ func (l *listSubscriptions) Run(ctx context.Context) error {
 func subscriptionRow(s operator.Subscription, quarantined bool) []string {
 	cells := []string{s.ID}
 	for _, text := range []string{string(s.Status), string(s.ASID), string(s.ODS), s.Mailbox, string(s.Kind), s.About,
-		list(s.Events), minute(s.Created), minute(s.End), s.Reason} {
+		list(s.Events), minute(s.Created), minute(s.End), s.Reason, s.Error} {
 		cells = append(cells, orDash(text))
 	}
 	if quarantined {
