@@ -38,6 +38,8 @@ type cli struct {
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
 	Events        eventsCmd        `cmd:"" help:"Find the events that were accepted."`
 	Counts        countsCmd        `cmd:"" help:"Show how much was published, refused, matched and collected over time."`
+	Attention     attentionCmd     `cmd:"" help:"Show what a person should look at; fails when there is something."`
+	Lookup        lookupCmd        `cmd:"" help:"Look up organisations, postcodes and patients in the directory."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Explain       explainCmd       `cmd:"" help:"Say which subscriptions an event reached, which not, and why."`
 	Console       consoleCmd       `cmd:"" help:"Let people in to the console: links that sign in once, and those who are signed in."`

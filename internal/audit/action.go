@@ -61,11 +61,12 @@ const (
 	ActionExportAudit         Action = "audit-export"
 	ActionSignIn              Action = "sign-in"
 	ActionSignOut             Action = "sign-out"
-	ActionSignInLink          Action = "sign-in-link" // a link was made that lets somebody in once
-	ActionEndSession          Action = "session-end"  // an operator ended the session of somebody
-	ActionReveal              Action = "reveal"       // identifiers of patients were shown to somebody who gave a reason
-	ActionExplain             Action = "explain"      // why an event reached a subscription, or not; subscribers ask, too
-	ActionReadEvent           Action = "event-read"   // the message of an event, by an operator
+	ActionSignInLink          Action = "sign-in-link"   // a link was made that lets somebody in once
+	ActionEndSession          Action = "session-end"    // an operator ended the session of somebody
+	ActionReveal              Action = "reveal"         // identifiers of patients were shown to somebody who gave a reason
+	ActionExplain             Action = "explain"        // why an event reached a subscription, or not; subscribers ask, too
+	ActionReadEvent           Action = "event-read"     // the message of an event, by an operator
+	ActionLookUpPatient       Action = "patient-lookup" // what the directory knows of a patient
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story" // all that happened about one patient
 	ActionFindEvents          Action = "events-find"   // the events of one patient
@@ -134,6 +135,7 @@ var Actions = []Action{
 	ActionReveal,
 	ActionExplain,
 	ActionReadEvent,
+	ActionLookUpPatient,
 	ActionVerifyAudit,
 	ActionReadStory,
 	ActionFindEvents,

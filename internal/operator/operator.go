@@ -146,6 +146,10 @@ type Desk struct {
 	Subscribe func(ctx context.Context, asid nhs.ASID, ods nhs.ODSCode, user string, s subscription.Resource) (status int, location string, answer []byte, err error)
 	// Organisations give codes their names; nil where they are not known.
 	Organisations directory.Organisations
+	// Postcodes say where one lies, and Contents which parts of the directory there
+	// are; nil where they are not known.
+	Postcodes directory.Postcodes
+	Contents  func(ctx context.Context) (directory.Contents, error)
 	// Patients tell whether a number was superseded; nil where they are not known.
 	Patients directory.Patients
 	// Signed returns the last checkpoint of the audit, the zero Checkpoint without one;

@@ -67,6 +67,7 @@ var deeds = map[audit.Action]deed{
 	audit.ActionResendDelivery:      {StoryCopy, "A copy was given to its mailbox again.", "", byOperator, aDelivery},
 	audit.ActionReadAudit:           {StoryLookUp, "The audit was searched for the patient.", "", byOperator, nothing},
 	audit.ActionFindEvents:          {StoryLookUp, "Events about the patient were looked for.", "", byOperator, nothing},
+	audit.ActionLookUpPatient:       {StoryLookUp, "The patient was looked up in the directory.", "", byOperator, nothing},
 	audit.ActionReadEvent:           {StoryLookUp, "The message of event %e was read.", "", byOperator, anEvent},
 	audit.ActionReveal:              {StoryLookUp, "The patient's identifiers were shown in full.", "", byOperator, nothing},
 	audit.ActionReadStory:           {StoryLookUp, "The patient's story was read.", "", byOperator, nothing},

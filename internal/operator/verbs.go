@@ -41,6 +41,11 @@ var (
 	ComposeMessage = verb("composeMessage", "POST messages/compose", Operator, "Make a message of an event type about a patient of the directory, valid at the level strict.", Desk.composeMessage)
 	PublishMessage = verb("publishMessage", "POST messages/publish", Operator, "Publish a message as one of the systems of the development world, through the front door.", Desk.publishMessage)
 
+	ShowDirectory      = verb("showDirectory", "GET directory", Viewer, "Say which parts of the directory there are.", Desk.showDirectory)
+	LookUpOrganisation = verb("lookUpOrganisation", "GET directory/organisations/{code}", Viewer, "Look up an organisation by its ODS code.", Desk.lookUpOrganisation)
+	LookUpPostcode     = verb("lookUpPostcode", "POST directory/postcodes", Viewer, "Look up where a postcode lies.", Desk.lookUpPostcode)
+	LookUpPatient      = verb("lookUpPatient", "POST directory/patients", Governance, "Look up what the directory knows of a patient. Who looked, and why, is recorded.", Desk.lookUpPatient)
+
 	FindQuotaUses = verb("findQuotaUses", "POST quotas/search", Viewer, "Find what owners have of what quotas limit, those with the most of each first.", Desk.quotaUses)
 	ShowAttention = verb("showAttention", "GET attention", Viewer, "Show what a person should look at: parked copies, what waits for approval, certificates that expire, and so on.", Desk.attention)
 	ShowOverview  = verb("showOverview", "GET overview", Viewer, "Show how much there is, the latest events and the mailboxes.", Desk.overview)
