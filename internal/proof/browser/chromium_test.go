@@ -167,16 +167,22 @@ func (b *tab) text() string {
 	return ask[string](b, "document.body ? document.body.innerText : ''") // there is none while the next page comes
 }
 
-// says waits until the page says something.
+// says waits until the page says something; the page may be another one meanwhile.
 func (b *tab) says(want string) {
 	b.Helper()
-	deadline := time.Now().Add(patience)
-	for !strings.Contains(b.text(), want) {
-		if time.Now().After(deadline) {
-			b.Fatalf("the page does not say %q; it says:\n%s", want, b.text())
+	said := ""
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) { // the page itself tells nobody
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		text, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.body ? document.body.innerText : ''"))
+		cancel()
+		if err != nil {
+			continue // the page was left while it was read
 		}
-		time.Sleep(50 * time.Millisecond) // the page itself tells nobody
+		if said = text; strings.Contains(said, want) {
+			return
+		}
 	}
+	b.Fatalf("the page does not say %q; it says:\n%s", want, said)
 }
 
 //go:embed testdata/axe-4.14.1.min.js
@@ -188,4 +194,10 @@ func (b *tab) violations() []string {
 	ask[bool](b, axe+"; true")
 	return ask[[]string](b, `axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.flatMap(v =>
 		v.nodes.map(n => v.id + ": " + v.help + ": " + n.html.slice(0, 160) + " " + n.failureSummary.replace(/\s+/g, " ").slice(0, 240))))`)
+}
+
+// openAll opens all that is folded up.
+func openAll(ctx context.Context, _ *chromedp.Target) error {
+	_, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`document.querySelectorAll("details").forEach(d => d.open = true); true`))
+	return err
 }

@@ -102,15 +102,16 @@ func (b *tab) sound(path string, l look) {
 }
 
 // reachable presses Tab until the focus has gone round, and checks that it came to
-// everything that can be used, and was seen there.
+// everything that can be used, and was seen there. What is replaced meanwhile counts
+// by its id: the page gives the focus back.
 func (b *tab) reachable(path string) {
 	b.Helper()
-	want := ask[int](b, `(window.todo = new Set([...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
-		.filter(e => !e.disabled && e.checkVisibility() && e.tabIndex >= 0))).size`)
+	want := ask[int](b, `(window.key = e => e.id || e, window.todo = new Map([...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")]
+		.filter(e => !e.disabled && e.checkVisibility() && e.tabIndex >= 0).map(e => [key(e), e]))).size`)
 	for range want + 20 {
 		b.do(chromedp.KeyEvent(kb.Tab))
-		left := ask[int](b, `(() => { const e = document.activeElement; todo.delete(e);
-			if (e.type == "radio") for (const r of document.getElementsByName(e.name)) todo.delete(r);
+		left := ask[int](b, `(() => { const e = document.activeElement; todo.delete(key(e));
+			if (e.type == "radio") for (const r of document.getElementsByName(e.name)) todo.delete(key(r));
 			const s = getComputedStyle(e); window.unseen = (window.unseen || "");
 			if (e != document.body && s.outlineStyle == "none" && s.boxShadow == "none" && e.tagName != "MAIN") unseen += e.outerHTML.slice(0, 120) + "\n";
 			return todo.size })()`)
@@ -118,7 +119,7 @@ func (b *tab) reachable(path string) {
 			break
 		}
 	}
-	if left := ask[[]string](b, `[...todo].map(e => e.outerHTML.slice(0, 160))`); len(left) > 0 {
+	if left := ask[[]string](b, `[...todo.values()].map(e => e.outerHTML.slice(0, 160))`); len(left) > 0 {
 		b.Errorf("%s: the keyboard does not reach: %s", path, strings.Join(left, "\n"))
 	}
 	if unseen := ask[string](b, "window.unseen || ''"); unseen != "" {

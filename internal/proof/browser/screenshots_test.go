@@ -20,7 +20,9 @@ var screenshots = flag.String("screenshots", "", "the folder to write pictures o
 var pictures = map[string]string{
 	"live":          "/console/",
 	"subscriptions": "/console/subscriptions",
-	"deliveries":    "/console/deliveries",
+	"events":        "/console/events",
+	"make":          "/console/make?type=vaccinations-1",
+	"subscribe":     "/console/subscriptions/new",
 }
 
 // TestScreenshots writes the pictures of README and handbook.
@@ -40,6 +42,10 @@ func TestScreenshots(t *testing.T) {
 			}
 			b.picture(filepath.Join(*screenshots, name+".png"))
 		}
+		b.visit("/console/events")
+		b.do(chromedp.Click(chromedp.CSS("td a[href^='/console/events/']")))
+		b.says("Who got it")
+		b.picture(filepath.Join(*screenshots, map[string]string{"light": "event.png", "dark": "event-dark.png"}[scheme]))
 	}
 }
 
