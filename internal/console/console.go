@@ -56,12 +56,13 @@ type Console struct {
 	attention *glance[operator.Attention]
 	counts    *glance[operator.Counts]
 	watching  chan struct{} // has an entry for each who watches
+	reading   chan struct{} // has an entry for each page that is read
 	pages     []page        // in the order of the menu
 }
 
 // New returns the console.
 func New(c Config) *Console {
-	out := &Console{Config: c, watching: make(chan struct{}, mostWatching)}
+	out := &Console{Config: c, watching: make(chan struct{}, mostWatching), reading: make(chan struct{}, mostReading)}
 	out.glance = newGlance(fresh, c.Now, func(ctx context.Context) (operator.Overview, error) {
 		return operator.ShowOverview.Do(ctx, c.Desk, operator.Glance{Latest: latest})
 	})

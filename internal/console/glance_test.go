@@ -141,6 +141,32 @@ func TestViewersAreBounded(t *testing.T) {
 	}
 }
 
+// Few pages of lists are read at a time, whoever asks; Live waits for none of them.
+func TestPagesAreReadFewAtATime(t *testing.T) {
+	h := &hand{}
+	let, asked := make(chan struct{}), atomic.Int64{}
+	c := New(Config{Roles: []operator.Role{operator.Viewer}, Desk: viewed(&slow{let: make(chan store.Overview, 1)}, h), Now: h.now, Log: slog.New(slog.DiscardHandler)})
+	slowly := page{path: "slow", read: func(*visit) (any, error) { asked.Add(1); <-let; return 1, nil }}
+	var all sync.WaitGroup
+	for range mostReading + 4 {
+		all.Go(func() { _, _ = c.read(slowly, c.visit(httptest.NewRequest(http.MethodGet, Root, nil), Visitor{})) })
+	}
+	eventually(t, func() bool { return asked.Load() == mostReading })
+	if _, err := c.read(page{path: "", read: func(*visit) (any, error) { return 1, nil }}, c.visit(httptest.NewRequest(http.MethodGet, Root, nil), Visitor{})); err != nil {
+		t.Errorf("Live: %v", err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := c.read(slowly, c.visit(httptest.NewRequestWithContext(gone, http.MethodGet, Root, nil), Visitor{})); !errors.Is(err, context.Canceled) {
+		t.Errorf("whoever left: %v", err)
+	}
+	close(let)
+	all.Wait()
+	if n := asked.Load(); n != mostReading+4 {
+		t.Errorf("%d were read", n)
+	}
+}
+
 // TestFailuresAreShared checks that a failure is shared, so that viewers do not add load to a store
 // that has failed.
 func TestFailuresAreShared(t *testing.T) {

@@ -234,7 +234,7 @@ func (c *Console) answer(w http.ResponseWriter, p page, v *visit, done string, w
 
 // fill reads what a page shows, and says by which template and with which status.
 func (c *Console) fill(f *frame, wrong error) (file string, status int) {
-	data, err := f.Page.read(f.visit)
+	data, err := c.read(f.Page, f.visit)
 	f.Data, status = data, http.StatusOK
 	if err = errors.Join(wrong, err); err != nil {
 		status, f.Wrong = c.explain(err)
@@ -244,6 +244,31 @@ func (c *Console) fill(f *frame, wrong error) (file string, status int) {
 		return "wrong.html", status
 	}
 	return f.Page.file, status
+}
+
+// What many people read at once must not take what publishing needs of the machine.
+const (
+	mostReading = 16
+	readingWait = 3 * time.Second // for a place, before errCrowded
+)
+
+// read reads what a page shows. Few pages are read at a time; Live, which all share,
+// waits for none of them.
+func (c *Console) read(p page, v *visit) (any, error) {
+	if p.path == "" {
+		return p.read(v)
+	}
+	wait := time.NewTimer(readingWait)
+	defer wait.Stop()
+	select {
+	case c.reading <- struct{}{}:
+		defer func() { <-c.reading }()
+		return p.read(v)
+	case <-wait.C:
+		return nil, errCrowded
+	case <-v.Done():
+		return nil, v.Context.Err()
+	}
 }
 
 // explain says what an error means for the page and for who looks.
