@@ -2,9 +2,10 @@ package client
 
 import (
 	"fmt"
-	"net/url"
+	"slices"
 	"strconv"
-	"strings"
+
+	"nems/internal/subscription"
 )
 
 // Criteria says which events a subscription asks for. A Criteria is a value: each
@@ -15,14 +16,10 @@ import (
 // reads as it is meant. The service checks it, and says what is wrong.
 //
 // Source: NEMS specification 2.15, "Create Subscription", subscription criteria.
-type Criteria struct {
-	patient, rule, organisation string
-	events, ages                []string
-	registration, service, tag  string
-}
+type Criteria struct{ parts subscription.Parts }
 
 // Explicit asks for the events of one patient.
-func Explicit(nhsNumber string) Criteria { return Criteria{patient: nhsNumber} }
+func Explicit(nhsNumber string) Criteria { return Criteria{subscription.Parts{Patient: nhsNumber}} }
 
 // Practice asks for the events of everybody registered with a GP practice.
 func Practice(ods string) Criteria { return Generic("GP_GP_GP", ods) }
@@ -46,13 +43,13 @@ func Country(code string) Criteria { return Generic("COUNTRYCODE", code) }
 // Generic asks for the events of everybody whom a rule selects, by the rule's name in
 // the specification, such as GP_GP_GP.
 func Generic(rule, organisation string) Criteria {
-	return Criteria{rule: rule, organisation: organisation}
+	return Criteria{subscription.Parts{Rule: rule, Organisation: organisation}}
 }
 
 // Event adds event codes, such as vaccinations-1. A subscription to one patient may
 // ask for several; all others for one.
 func (c Criteria) Event(codes ...string) Criteria {
-	c.events = append(append([]string{}, c.events...), codes...)
+	c.parts.Events = append(slices.Clone(c.parts.Events), codes...)
 	return c
 }
 
@@ -74,7 +71,7 @@ func (c Criteria) Aged(years int) Criteria { return c.Age("eq" + strconv.Itoa(ye
 // Age adds filters in the specification's words: lt, le, gt, ge or eq before whole
 // years, such as lt5. All of them must hold.
 func (c Criteria) Age(filters ...string) Criteria {
-	c.ages = append(append([]string{}, c.ages...), filters...)
+	c.parts.Ages = append(slices.Clone(c.parts.Ages), filters...)
 	return c
 }
 
@@ -86,48 +83,23 @@ func (c Criteria) UnregisteredOnly() Criteria { return c.Registration("Unregiste
 
 // Registration keeps to patients by the specification's word for their registration:
 // RegisteredOnly or UnregisteredOnly; "" keeps all.
-func (c Criteria) Registration(word string) Criteria { c.registration = word; return c }
+func (c Criteria) Registration(word string) Criteria { c.parts.Registration = word; return c }
 
 // Service says what type of service subscribes: GP, CHO, UHV or EPCHR. It is
 // recorded, and selects nothing.
-func (c Criteria) Service(kind string) Criteria { c.service = kind; return c }
+func (c Criteria) Service(kind string) Criteria { c.parts.ServiceType = kind; return c }
 
 // Tag comes with every copy, so that the receiver knows for which of its
 // subscriptions a copy is.
-func (c Criteria) Tag(tag string) Criteria { c.tag = tag; return c }
+func (c Criteria) Tag(tag string) Criteria { c.parts.Tag = tag; return c }
 
 // Search is the criteria as the search string that a Subscription resource holds.
 // It may name a patient: it belongs into no log.
-func (c Criteria) Search() string {
-	parts := []string{"/Bundle?type=message"}
-	add := func(name string, values ...string) {
-		for _, value := range values {
-			if value != "" {
-				parts = append(parts, name+"="+escaped(value))
-			}
-		}
-	}
-	add("serviceType", c.service)
-	if c.patient != "" {
-		parts = append(parts, "Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+escaped(c.patient))
-	}
-	add("subscriptionRuleType", c.rule)
-	add("Organization.identifier", c.organisation)
-	add("MessageHeader.event", c.events...)
-	add("Patient.age", c.ages...)
-	add("GPRegistration", c.registration)
-	add("tag", c.tag)
-	return strings.Join(parts, "&")
-}
-
-// escaped writes a value so that nothing in it separates components.
-func escaped(value string) string {
-	return strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
-}
+func (c Criteria) Search() string { return c.parts.Search() }
 
 // Format keeps the patient out of everything that is printed.
 func (c Criteria) Format(f fmt.State, _ rune) {
-	if c.patient != "" {
+	if c.parts.Patient != "" {
 		_, _ = f.Write([]byte("[criteria of an explicit subscription]"))
 		return
 	}

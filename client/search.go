@@ -98,7 +98,7 @@ func (c *Client) page(ctx context.Context, next *call) (page []Subscription, err
 	}
 	for entry := range doc.Root().ChildrenNamed("entry") {
 		if r := entry.At("resource", "Subscription"); r.Name() != "" {
-			page = append(page, subscription(r))
+			page = append(page, read(r))
 		}
 	}
 	return page, nil

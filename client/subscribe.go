@@ -93,10 +93,10 @@ func (c *Client) Read(ctx context.Context, id string) (Subscription, error) {
 	if err != nil {
 		return Subscription{}, err
 	}
-	return subscription(doc.Root()), nil
+	return read(doc.Root()), nil
 }
 
-func subscription(r fhir.Node) Subscription {
+func read(r fhir.Node) Subscription {
 	s := Subscription{
 		ID: r.Child("id").Value(), Status: r.Child("status").Value(),
 		Criteria: r.Child("criteria").Value(), Reason: r.Child("reason").Value(),

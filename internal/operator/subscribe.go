@@ -45,24 +45,10 @@ type Wish struct {
 
 // criteria is the wish as a criteria string, checked by the rules of subscribing.
 func (w Wish) criteria() (c subscription.Criteria, err error) {
-	parts := []string{"/Bundle?type=message"}
-	add := func(name string, values ...string) {
-		for _, v := range values {
-			if v != "" {
-				parts = append(parts, name+"="+strings.NewReplacer("%", "%25", "&", "%26", "+", "%2B", " ", "%20").Replace(v))
-			}
-		}
-	}
-	if w.Patient != "" {
-		parts = append(parts, "Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+strings.ReplaceAll(w.Patient, " ", ""))
-	}
-	add("subscriptionRuleType", w.Rule)
-	add("Organization.identifier", w.Organisation)
-	add("MessageHeader.event", w.Events...)
-	add("Patient.age", w.Ages...)
-	add("GPRegistration", w.Registration)
-	add("tag", w.Tag)
-	c, err = subscription.ParseCriteria(strings.Join(parts, "&"))
+	c, err = subscription.ParseCriteria(subscription.Parts{
+		Patient: strings.ReplaceAll(w.Patient, " ", ""), Rule: w.Rule, Organisation: w.Organisation, Events: w.Events, Ages: w.Ages,
+		Registration: w.Registration, Tag: w.Tag,
+	}.Search())
 	var wrong *subscription.CriteriaError
 	if errors.As(err, &wrong) {
 		return c, invalid("", "%s", wrong)

@@ -26,15 +26,7 @@ func TestStory(t *testing.T) {
 		} {
 			b.visit(path)
 			b.do(do...)
-			for _, wrong := range b.violations() {
-				t.Errorf("%s at %s: %s", path, l, wrong)
-			}
-			if said := b.heard(); said != "" {
-				t.Errorf("%s at %s: the browser's console says: %s", path, l, said)
-			}
-			if ask[bool](b, "document.documentElement.scrollWidth > innerWidth") {
-				t.Errorf("%s at %s: the page is wider than the window", path, l)
-			}
+			b.sound(path, l)
 		}
 	}
 }
