@@ -91,7 +91,7 @@ func TestStopReleases(t *testing.T) {
 // A send that nobody answers ends before another node may claim its lane, and
 // the MESH is asked before the send is repeated.
 func TestAttemptEndsBeforeLease(t *testing.T) {
-	const lease = 400 * time.Millisecond
+	const lease = time.Second
 	fx := newFixture(t, setting{recipients: []string{"A"}})
 	fx.publish(1)
 	var hung atomic.Int32
