@@ -15,7 +15,7 @@ import (
 // floors is the house of docs/architecture.md, lowest floor first. A package
 // imports only from floors below its own. What is not listed stands on top.
 var floors = [][]string{
-	{"internal/plain", "internal/nhs", "internal/refuse", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire"},
+	{"internal/plain", "internal/nhs", "internal/refuse", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire", "docs"},
 	{"internal/fhir", "internal/access", "internal/jwt"},
 	{"internal/event", "internal/spine", "internal/mesh"},
 	{"internal/subscription"},
@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls"},
-	{"internal/signin", "internal/console/readable"},
+	{"internal/signin", "internal/console/readable", "internal/console/handbook"},
 	{"internal/console", "internal/database"},
 	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},

@@ -97,6 +97,8 @@ func New(c Config) *Console {
 		out.story(),
 		out.verified(),
 		out.help(),
+		out.reference(),
+		out.handbook(),
 	}
 	return out
 }

@@ -1,8 +1,69 @@
 package console
 
-import "nems/internal/operator"
+import (
+	"strings"
+	"sync"
 
-// help says where things are.
+	"nems/docs"
+	"nems/internal/console/handbook"
+	"nems/internal/operator"
+)
+
+// book is the handbook, which this program holds: its test reads it too.
+var book = sync.OnceValue(func() *handbook.Book {
+	b, err := handbook.Read(docs.Files, Root+"help/", map[string]string{"operator-openapi.json": Root + "help/api"})
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return b
+})
+
+// helpPage is what the first page of the handbook shows.
+type helpPage struct {
+	Pages, Decisions []handbook.Page
+	Found            []handbook.Found
+}
+
+// help has the handbook, by pages and by words, and says where things are.
 func (c *Console) help() page {
-	return page{path: "help", title: "Help", role: operator.Viewer, file: "help.html", read: func(*visit) (any, error) { return struct{}{}, nil }}
+	return page{path: "help", title: "Help", role: operator.Viewer, file: "help.html", read: func(v *visit) (any, error) {
+		out := helpPage{Found: book().Find(v.text("words"))}
+		for _, p := range book().Pages {
+			if strings.Contains(p.Name, "/") {
+				out.Decisions = append(out.Decisions, p)
+			} else {
+				out.Pages = append(out.Pages, p)
+			}
+		}
+		return out, nil
+	}}
+}
+
+// handbook is one page of the handbook.
+func (c *Console) handbook() page {
+	return page{path: "help/{page...}", title: "Handbook", within: "Help", role: operator.Viewer, file: "handbook.html", read: func(v *visit) (any, error) {
+		p, known := book().Page(v.PathValue("page"))
+		if !known {
+			return nil, &operator.Error{Code: operator.NotFound, Message: "the handbook has no such page"}
+		}
+		return p, nil
+	}}
+}
+
+// reference describes the operators' API.
+func (c *Console) reference() page {
+	return page{path: "help/api", title: "The operators' API", within: "Help", role: operator.Viewer, file: "reference.html", read: func(*visit) (any, error) {
+		return operator.Reference(), nil
+	}}
+}
+
+// Asked is what the page has asked, for those who want to ask it themselves.
+func (f frame) Asked() []operator.Asked { return f.visit.asked }
+
+// Service is the address that commands are shown with.
+func (f frame) Service() string {
+	if f.Base == nil {
+		return "https://localhost:8083"
+	}
+	return f.Base(f.Request)
 }

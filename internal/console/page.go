@@ -89,11 +89,16 @@ type visit struct {
 	// reason is why.
 	shown  bool
 	reason string
+	asked  []operator.Asked
 	seen   []string
 }
 
 func (c *Console) visit(r *http.Request, who Visitor) *visit {
-	return &visit{Context: r.Context(), Console: c, Request: r, Desk: who.Desk, Roles: who.Roles, Who: who.Name, who: who, form: url.Values{}, shown: c.Dev}
+	v := &visit{Context: r.Context(), Console: c, Request: r, Roles: who.Roles, Who: who.Name, who: who, form: url.Values{}, shown: c.Dev}
+	if who.Desk != nil {
+		v.Desk = operator.Recorded(who.Desk, func(a operator.Asked) { v.asked = append(v.asked, a) })
+	}
+	return v
 }
 
 // text is the value of a field.
@@ -389,7 +394,7 @@ var templates = parse()
 
 func parse() map[string]*template.Template {
 	frame := template.Must(template.New("").Funcs(template.FuncMap{
-		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "tag": tag, "clock": clock, "storytag": storyTag,
+		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "shell": shell, "tag": tag, "clock": clock, "storytag": storyTag,
 	}).ParseFS(sources, "pages/frame.html", "pages/message.html"))
 	names, err := sources.ReadDir("pages")
 	if err != nil {

@@ -104,3 +104,6 @@ func tag(state any) string {
 	}
 	return "nhsuk-tag--" + colour
 }
+
+// shell writes a text so that a shell takes it for one word.
+func shell(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
