@@ -55,6 +55,7 @@ func (c *Console) make() page {
 			}
 			shown.Message = uploaded
 		}
+		shown.Message = withoutCR(shown.Message)
 		defer func() { v.result = shown }()
 		switch v.text("do") {
 		case "compose":
@@ -63,7 +64,7 @@ func (c *Console) make() page {
 			if err := shown.publish(v); err != nil {
 				return out, err
 			}
-			if shown.Published.Event != 0 {
+			if shown.Published.Status == http.StatusAccepted {
 				out.done = "Published: the service answered 202."
 			}
 			return out, shown.check(v)
@@ -71,6 +72,13 @@ func (c *Console) make() page {
 		return out, shown.check(v)
 	}
 	return p
+}
+
+// withoutCR gives lines the ends that XML reads them with (XML 1.0, 2.11). Browsers
+// send an editor's lines with CR LF, and a page shows a CR as U+FFFD: it would be part
+// of the message when the form is sent again.
+func withoutCR(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 }
 
 func devPublishers() (out []publisher) {
