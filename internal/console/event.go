@@ -71,12 +71,12 @@ func (c *Console) event() page {
 			out.Message = &view
 			out.readChain(v)
 		}
-		explained, err := v.explained()
+		reached, err := explained(v, operator.ExplainEvent, v.question())
 		if err != nil {
 			_, out.Missing = c.explain(err)
 			return out, nil //nolint:nilerr // the rest of the page can be shown
 		}
-		out.Explained = &explained
+		out.Explained = &reached
 		return out, nil
 	}
 	p.act = func(v *visit) (outcome, error) {
@@ -104,13 +104,13 @@ func downloadMessage(v *visit, w http.ResponseWriter) error {
 	return err
 }
 
-// explained reads whom the event reached and whom not, as far as a page shows. A page
-// of the desk may be short before the end.
-func (v *visit) explained() (out operator.Explained, err error) {
-	ask := operator.Matching(v.question())
+// explained reads an explanation as far as a page shows it. A page of the desk may be
+// short before the end: it may end with a route key.
+func explained[Q any](v *visit, verb *operator.Verb[operator.Search[Q], operator.Explained], q Q) (out operator.Explained, err error) {
+	ask := operator.Matching(q)
 	ask.Limit = listed
-	for range 16 { // a page may end with a route key
-		some, err := operator.ExplainEvent.Do(v, v.Desk, ask)
+	for range 16 {
+		some, err := verb.Do(v, v.Desk, ask)
 		if err != nil {
 			return out, err
 		}

@@ -144,9 +144,7 @@ func (m *makePage) check(v *visit) error {
 	if verdict.Status != http.StatusAccepted || !slices.Contains(v.Roles, operator.Governance) {
 		return nil
 	}
-	ask := operator.Matching(operator.MessageQuestion{Message: m.Message})
-	ask.Limit = listed
-	if reached, err := operator.ExplainMessage.Do(v, v.Desk, ask); err == nil {
+	if reached, err := explained(v, operator.ExplainMessage, operator.MessageQuestion{Message: m.Message}); err == nil {
 		m.Reached = &reached
 	}
 	return nil

@@ -152,11 +152,19 @@ func render(name string, source []byte, urls map[string]string) (Page, error) {
 	if err := markdown.Renderer().Render(&out, source, doc); err != nil {
 		return p, err
 	}
-	// Wide tables and long lines scroll by themselves, by keyboard as well.
-	p.HTML = template.HTML(strings.NewReplacer( //nolint:gosec // of our own pages, without markup inside
-		"<table>", `<div class="scroll" tabindex="0" role="region" aria-label="Table"><table class="nhsuk-table">`, "</table>", "</table></div>",
-		"<pre>", `<pre tabindex="0">`, "<th>", `<th scope="col">`).Replace(out.String()))
+	p.HTML = template.HTML(usable(out.String())) //nolint:gosec // of our own pages, without markup inside
 	return p, nil
+}
+
+// usable lets wide tables and long lines scroll by themselves, by keyboard as well,
+// each table under a name of its own. A cell at the head that says nothing heads
+// nothing.
+func usable(page string) string {
+	page = strings.NewReplacer("</table>", "</table></div>", "<pre>", `<pre tabindex="0">`, "<th></th>", "<td></td>", "<th>", `<th scope="col">`).Replace(page)
+	for n := 1; strings.Contains(page, "<table>"); n++ {
+		page = strings.Replace(page, "<table>", fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="Table %d"><table class="nhsuk-table">`, n), 1)
+	}
+	return page
 }
 
 // words is the text of a heading.
