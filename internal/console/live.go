@@ -19,6 +19,9 @@ const (
 	// every is how often those who watch are sent what is new, mostWatching how many
 	// may watch.
 	every, mostWatching = 2 * time.Second, 64
+	// partWait is how long whoever watches may take to accept a part: a browser that
+	// reads nothing must hold neither a place nor the end of the service.
+	partWait = time.Second
 )
 
 // liveView is what the page Live shows.
@@ -73,7 +76,6 @@ func (c *Console) stream() page {
 			return errCrowded
 		}
 		control := http.NewResponseController(w)
-		_ = control.SetWriteDeadline(time.Time{}) // each part has its own
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("X-Accel-Buffering", "no")
@@ -84,6 +86,7 @@ func (c *Console) stream() page {
 			if err != nil {
 				part = nil // the page keeps what it shows
 			}
+			_ = control.SetWriteDeadline(time.Now().Add(partWait))
 			if !bytes.Equal(part, sent) && part != nil {
 				_, err = fmt.Fprintf(w, "event: live\ndata: %s\n\n", bytes.ReplaceAll(part, []byte("\n"), []byte("\ndata: ")))
 				sent = part
