@@ -93,13 +93,19 @@ func conflict(format string, a ...any) *Error {
 	return &Error{Code: Conflict, Message: fmt.Sprintf(format, a...)}
 }
 
+// badCharacters is what PostgreSQL calls a text that it cannot hold. SQLite holds any.
+const badCharacters = "22021"
+
 // asError makes an Error of whatever went wrong.
 func asError(err error) *Error {
 	var known *Error
+	var database interface{ SQLState() string }
 	code := Internal
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &database) && database.SQLState() == badCharacters: // the request brought them
+		return &Error{Code: Invalid, Message: "a text of the request has characters that no name has: NUL, or what is not UTF-8", cause: err}
 	case errors.Is(err, store.ErrNotFound):
 		code = NotFound
 	case errors.Is(err, store.ErrUnknown):

@@ -17,3 +17,6 @@ func VerifyAtMost(n int) (undo func()) {
 	mostVerified = n
 	return func() { mostVerified = before }
 }
+
+// AsError is asError.
+var AsError = asError

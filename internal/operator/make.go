@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/catalogue/example"
 	"nems/internal/directory"
@@ -127,6 +128,18 @@ func (d Desk) composeMessage(ctx context.Context, q Composition) (none ComposedM
 	return ComposedMessage{Message: string(fhir.IndentXML(message))}, nil
 }
 
+// looked allows governance alone to learn something of a patient on the way to
+// something else, and records it as a look-up.
+func (d Desk) looked(number nhs.NHSNumber, reason string) error {
+	if err := d.may(Governance); err != nil {
+		return err
+	}
+	e := d.entry(audit.ActionLookUpPatient, "")
+	e.Patient, e.Reason = number, reason
+	d.Store.Record(e)
+	return nil
+}
+
 // composedAbout is whom a message is about. What changed comes from the directory
 // where the request leaves it out: the old address, the old practice.
 func (d Desk) composedAbout(ctx context.Context, q *Composition, c *example.Choices) (about example.Patient, err error) {
@@ -137,6 +150,9 @@ func (d Desk) composedAbout(ctx context.Context, q *Composition, c *example.Choi
 	number, err := nhs.ParseNHSNumber(q.Patient)
 	if err != nil {
 		return about, invalid("patient", "patient: %s", err)
+	}
+	if err := d.looked(number, "to make a message"); err != nil {
+		return about, err
 	}
 	if d.Patients == nil {
 		return about, conflict("the patient directory is asked by a service that runs: start it")

@@ -81,6 +81,11 @@ func (d Desk) previewSubscription(ctx context.Context, w Wish) (none Preview, er
 	if err != nil {
 		return none, err
 	}
+	if c.Explicit() { // how many events there are about somebody is known to governance alone
+		if err := d.looked(c.Patient, "to preview a subscription"); err != nil {
+			return none, err
+		}
+	}
 	out := Preview{Sentence: subscription.Sentence(c, d.names(ctx))}
 	if !c.Explicit() {
 		out.Criteria = c.Text
