@@ -151,8 +151,8 @@ func (b *begun) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (b *begun) Unwrap() http.ResponseWriter { return b.ResponseWriter }
 
-// maxForm is how large a form may be.
-const maxForm = 1 << 20
+// maxForm is how large a form may be: the largest message, and some more.
+const maxForm = 4 << 20
 
 // do does what a form asks for and shows the page again.
 func (c *Console) do(p page) http.Handler {
