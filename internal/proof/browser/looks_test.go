@@ -71,17 +71,25 @@ func TestEveryPage(t *testing.T) {
 	t.Logf("%d pages: %s", len(pages), strings.Join(pages, " "))
 	for _, l := range looks {
 		b.show(l)
-		for _, path := range pages {
+		for i, path := range pages {
+			if l != looks[0] && strings.HasPrefix(path, handbook) && strings.HasPrefix(pages[i-1], handbook) {
+				continue // the handbook's pages differ in their texts alone
+			}
 			b.visit(path)
 			b.sound(path, l)
 		}
 	}
 	b.show(looks[0])
-	for _, path := range pages {
+	for i, path := range pages {
+		if strings.HasPrefix(path, handbook) && strings.HasPrefix(pages[i-1], handbook) {
+			continue
+		}
 		b.visit(path)
 		b.reachable(path)
 	}
 }
+
+const handbook = "/console/help/"
 
 // sound checks the page that is open: axe-core finds nothing, the browser complains
 // of nothing, and nothing is wider than the window.
