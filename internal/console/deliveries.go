@@ -12,7 +12,7 @@ import (
 )
 
 func (c *Console) deliveries() page {
-	return page{path: "deliveries", title: "Deliveries", role: operator.Viewer, file: "deliveries.html", read: func(v *visit) (any, error) {
+	return page{path: "deliveries", title: "Deliveries", role: operator.Viewer, acts: operator.Operator, file: "deliveries.html", read: func(v *visit) (any, error) {
 		filter, err := v.deliveryFilter()
 		if err != nil {
 			return operator.Page[operator.Delivery]{}, err

@@ -13,6 +13,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"nems/internal/operator"
@@ -40,6 +41,9 @@ type page struct {
 	// people; nil where there are no forms. A page of its own is shown instead
 	// when ask is not nil.
 	act func(*visit) (done outcome, err error)
+	// acts is the role that act needs, where that is another one: who lacks it is asked
+	// nothing.
+	acts operator.Role
 	// raw writes an answer that is no page: a file, a stream. It replaces read. An
 	// error is shown as a page, if nothing was written yet.
 	raw func(*visit, http.ResponseWriter) error
@@ -104,12 +108,16 @@ func (c *Console) visit(r *http.Request, who Visitor) *visit {
 // text is the value of a field.
 func (v *visit) text(name string) string { return v.form.Get(name) }
 
+// private are fields that stand in a form alone, never in a URL: they may name a
+// patient.
+var private = []string{"patient", "whom", "about", "look"}
+
 // show shows a page.
 func (c *Console) show(p page) http.Handler {
 	return c.admitted(p, func(w http.ResponseWriter, v *visit) {
 		v.form = v.URL.Query()
-		for _, private := range []string{"patient", "whom", "look"} { // in a form alone
-			v.form.Del(private)
+		for _, name := range private {
+			v.form.Del(name)
 		}
 		c.answer(w, p, v, "", nil)
 	})
@@ -171,6 +179,10 @@ func (c *Console) do(p page) http.Handler {
 		}
 		if p.act == nil {
 			c.refuse(w, p, v, &operator.Error{Code: operator.Invalid, Message: "this page takes no form"})
+			return
+		}
+		if p.acts != "" && !slices.Contains(v.Roles, p.acts) {
+			c.refuse(w, p, v, &operator.Error{Code: operator.Forbidden, Message: "this needs the role " + string(p.acts)})
 			return
 		}
 		out, err := p.act(v)
@@ -379,7 +391,7 @@ func (f frame) Menu() (out []item) {
 func (f frame) More(next string) string {
 	query := url.Values{}
 	for name, values := range f.Form {
-		if name != "after" {
+		if name != "after" && !slices.Contains(private, name) && !strings.HasPrefix(name, revealField) {
 			query[name] = values
 		}
 	}

@@ -82,7 +82,7 @@ func (c *Console) registerMailbox() page {
 
 // lifeCycle shows an event type, and moves it through its life.
 func (c *Console) lifeCycle() page {
-	p := page{path: "event-types/{code}", title: "Event type", within: "Event types", role: operator.Viewer, file: "lifecycle.html"}
+	p := page{path: "event-types/{code}", title: "Event type", within: "Event types", role: operator.Viewer, acts: operator.Administrator, file: "lifecycle.html"}
 	find := func(v *visit) (operator.EventType, error) {
 		for t, err := range operator.Each(v, v.Desk, operator.ListEventTypes, operator.Paging{}) {
 			if err != nil || t.Code == v.PathValue("code") {

@@ -15,7 +15,7 @@ import (
 
 // subscription shows one subscription, and rejects, approves, ends or deletes it.
 func (c *Console) subscription() page {
-	p := page{path: "subscriptions/{id}", title: "Subscription", within: "Subscriptions", role: operator.Viewer, file: "subscription.html"}
+	p := page{path: "subscriptions/{id}", title: "Subscription", within: "Subscriptions", role: operator.Viewer, acts: operator.Operator, file: "subscription.html"}
 	p.read = func(v *visit) (any, error) {
 		s, err := operator.ShowSubscription.Do(v, v.Desk, operator.SubscriptionRef{ID: v.PathValue("id")})
 		if err != nil {

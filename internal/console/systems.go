@@ -8,7 +8,7 @@ import (
 )
 
 func (c *Console) systems() page {
-	return page{path: "systems", title: "Systems", role: operator.Viewer, file: "systems.html", read: func(v *visit) (any, error) {
+	return page{path: "systems", title: "Systems", role: operator.Viewer, acts: operator.Administrator, file: "systems.html", read: func(v *visit) (any, error) {
 		return whole(operator.ListSystems.Do(v, v.Desk, operator.Paging{Limit: listed, After: v.text("after")}))
 	}, act: func(v *visit) (out outcome, err error) {
 		asid := v.text("asid")
