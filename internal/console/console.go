@@ -87,6 +87,7 @@ func New(c Config) *Console {
 		out.mailbox(),
 		out.registerMailbox(),
 		out.deliveries(),
+		out.delivery(),
 		out.make(),
 		out.directory(),
 		out.systems(),

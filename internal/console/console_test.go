@@ -130,6 +130,10 @@ func TestForms(t *testing.T) {
 	if status, _ := s.post("http://elsewhere.test", "subscriptions", choice); status != http.StatusForbidden {
 		t.Errorf("another origin: expected 403; received %d", status)
 	}
+	refused := url.Values{"id": found[1:], "act": {"approve"}, "reason": {"no agreement"}} // as the Enter key sends it
+	if status, body := s.post("http://nems.test", "subscriptions", refused); status != http.StatusUnprocessableEntity || !strings.Contains(body, "takes no reason") {
+		t.Errorf("approve with a reason: status %d: %s", status, body)
+	}
 	if status, body := s.post("http://nems.test", "subscriptions", choice); status != http.StatusOK || !strings.Contains(body, "Approved: 1.") {
 		t.Errorf("approve: status %d: %s", status, body)
 	}
@@ -171,5 +175,46 @@ func TestPatientsStayOutOfURLs(t *testing.T) {
 			_, body = s.post("http://nems.test", "audit", form)
 			return strings.Contains(body, "••• ••• 3888")
 		})
+	}
+}
+
+// Before all that a search selects is moved, the page says how many of which state and
+// where, and names each.
+func TestAllThatASearchSelects(t *testing.T) {
+	s := newSite(t, operator.AllRoles...)
+	s.fill()
+	_, body := s.get("subscriptions")
+	s.post("http://nems.test", "subscriptions", url.Values{"id": idOfBox.FindStringSubmatch(body)[1:]})
+	s.publish()
+	s.publish()
+	status, body := s.post("http://nems.test", "deliveries", url.Values{"move": {"park"}, "all": {"1"}, "state": {"waiting"}})
+	if status != http.StatusOK || !strings.Contains(body, "Now: 2 waiting; for A; the oldest was accepted") || strings.Count(body, `name="id"`) != 2 {
+		t.Errorf("status %d: %s", status, body)
+	}
+	if status, body := s.post("http://nems.test", "deliveries", url.Values{"move": {"park"}, "all": {"1"}, "state": {"parked"}}); status != http.StatusUnprocessableEntity {
+		t.Errorf("nothing selected: status %d: %s", status, body)
+	}
+}
+
+// What takes a move back concerns the copies that it moved: those that somebody else had
+// parked before stay parked.
+func TestUndoLeavesWhatWasNotMoved(t *testing.T) {
+	s := newSite(t, operator.AllRoles...)
+	s.fill()
+	_, body := s.get("subscriptions")
+	s.post("http://nems.test", "subscriptions", url.Values{"id": idOfBox.FindStringSubmatch(body)[1:]})
+	s.publish()
+	s.publish()
+	_, body = s.get("deliveries")
+	found := idOfBox.FindAllStringSubmatch(body, -1)
+	if len(found) != 2 {
+		t.Fatalf("expected two copies to choose; received %v in %s", found, body)
+	}
+	first, second := found[0][1], found[1][1]
+	s.post("http://nems.test", "deliveries", url.Values{"move": {"park"}, "confirmed": {"yes"}, "id": {first}})
+	_, body = s.post("http://nems.test", "deliveries", url.Values{"move": {"park"}, "confirmed": {"yes"}, "id": {first, second}})
+	undo := regexp.MustCompile(`(?s)<form[^>]*>(?:<input type="hidden"[^>]*>)*<p><button[^>]*>Undo`).FindString(body)
+	if !strings.Contains(undo, second) || strings.Contains(undo, first) {
+		t.Errorf("undo concerns other copies than the one that was moved: %q", undo)
 	}
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,23 +50,13 @@ var moves = map[operator.Move]struct{ about, done string }{
 func moveDeliveries(v *visit) (out outcome, err error) {
 	move, ids := operator.Move(v.text("move")), v.form["id"]
 	words, ok := moves[move]
-	if v.text("all") != "" && v.text("confirmed") == "" {
-		if ids, err = v.allDeliveries(); err != nil {
-			return out, err
-		}
-		v.form["id"] = ids
-		v.form.Del("all")
-	}
 	switch {
 	case !ok:
 		return out, &operator.Error{Code: operator.Invalid, Field: "move", Message: "move: expected retry, park or resend"}
-	case len(ids) == 0:
-		return out, &operator.Error{Code: operator.Invalid, Field: "id", Message: "choose at least one delivery"}
 	case v.text("confirmed") == "":
-		return outcome{ask: &question{
-			Text:  fmt.Sprintf("%d %s only; others stay as they are.", len(ids), words.about),
-			Items: ids, Confirm: fmt.Sprintf("%s %d", capital(string(move)), len(ids)), Form: v.form,
-		}}, nil
+		return v.askToMove(move)
+	case len(ids) == 0:
+		return out, errNoneChosen
 	}
 	moved, err := operator.MoveDeliveries.Do(v, v.Desk, operator.Moving{Move: move, IDs: ids})
 	done := fmt.Sprintf("%d %s.", moved.Moved, words.done)
@@ -74,6 +65,8 @@ func moveDeliveries(v *visit) (out outcome, err error) {
 	}
 	out = outcome{done: done}
 	if back := undone[move]; back != "" && moved.Moved > 0 && err == nil {
+		// What stayed as it was, such as copies that somebody else had parked, is not taken back.
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return slices.Contains(moved.Left, id) })
 		out.undo = &question{Confirm: "Undo: " + string(back), Form: url.Values{"move": {string(back)}, "confirmed": {"yes"}, "id": ids}}
 	}
 	return out, err
@@ -81,27 +74,6 @@ func moveDeliveries(v *visit) (out outcome, err error) {
 
 // undone is what takes a move back; a copy that was sent again cannot be taken back.
 var undone = map[operator.Move]operator.Move{operator.Park: operator.Retry, operator.Retry: operator.Park}
-
-// mostMoved is how many copies are moved with one form.
-const mostMoved = 1000
-
-// allDeliveries are the copies that the page's search selects, at most mostMoved: the
-// question names each, so that what is confirmed is what was shown.
-func (v *visit) allDeliveries() (ids []string, err error) {
-	filter, err := v.deliveryFilter()
-	if err != nil {
-		return nil, err
-	}
-	for d, err := range operator.Each(v, v.Desk, operator.FindDeliveries, operator.Matching(filter)) {
-		if err != nil {
-			return nil, err
-		}
-		if ids = append(ids, d.ID); len(ids) == mostMoved {
-			break
-		}
-	}
-	return ids, nil
-}
 
 // Fields are those of the search.
 func (frame) Fields() []string {

@@ -41,7 +41,7 @@ func TestActsAreForTheirRole(t *testing.T) {
 	s.fill()
 	for _, form := range []struct{ path, fields string }{
 		{"deliveries", "move=park&confirmed=yes&id=x"}, {"events/1", "move=resend&confirmed=yes&id=x"},
-		{"subscriptions", "id=01a220e99342762db707cfff4f825416"}, {"subscriptions", "do=end&reason=x&confirmed=yes&id=01a220e99342762db707cfff4f825416"},
+		{"subscriptions", "id=01a220e99342762db707cfff4f825416"}, {"subscriptions", "act=end&reason=x&confirmed=yes&id=01a220e99342762db707cfff4f825416"},
 		{"event-types/vaccinations-1", "state=withdrawn&confirmed=yes"},
 		{"systems", "do=revoke&confirmed=yes&asid=200000000115&id=200000000115"}, {"directory", "patient=9912003888&why=x&look=1&reason=x"},
 		{"events", "patient=9912003888&look=1"}, {"events/1", "reveal=1&reveal-text=x&reason=x"}, {"events/1", "export=1&why=x"},

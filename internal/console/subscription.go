@@ -58,6 +58,11 @@ func endSubscriptions(v *visit) (out outcome, err error) {
 	if len(ids) == 0 {
 		return out, &operator.Error{Code: operator.Invalid, Field: "id", Message: "choose at least one subscription"}
 	}
+	// The Enter key in the field of the reason presses the first button, Approve: whoever
+	// wrote a reason did not mean that.
+	if act == "approve" && strings.TrimSpace(v.text("reason")) != "" {
+		return out, &operator.Error{Code: operator.Invalid, Field: "reason", Message: "approving takes no reason: empty the field, or press what the reason is for"}
+	}
 	if act == "approve" {
 		err = operator.ApproveSubscriptions.Run(v, v.Desk, ids)
 		return outcome{done: fmt.Sprintf("Approved: %d. What is accepted from now on is matched against them.", len(ids))}, err

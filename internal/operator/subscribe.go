@@ -71,7 +71,7 @@ type Preview struct {
 // What a preview looks at.
 const (
 	previewed   = 7 * 24 * time.Hour
-	mostPreview = 2000 // events
+	mostPreview = 2000 // events of each type
 )
 
 // previewSubscription says what a subscription asks for, and what it would have
@@ -102,16 +102,23 @@ func (d Desk) previewSubscription(ctx context.Context, w Wish) (none Preview, er
 // previewEvents holds the events of a type against a subscription, the newest first.
 func (d Desk) previewEvents(ctx context.Context, wish *subscription.Subscription, code string, out *Preview) error {
 	q := store.EventQuery{From: wish.Created, Code: code, Max: DefaultLimit, Effort: mostEvents}
-	for {
+	if wish.Criteria.Explicit() { // the audit has an index by patient
+		var err error
+		if q.Events, err = d.eventsAbout(ctx, wish.Criteria.Patient, wish.Created, d.Now()); err != nil {
+			return err
+		}
+	}
+	for looked := 0; ; {
 		found, err := d.Store.FindEvents(ctx, q)
 		if err != nil {
 			return err
 		}
 		for _, f := range found.Found {
-			if out.Looked == mostPreview {
+			if looked == mostPreview {
 				out.More = true
 				return nil
 			}
+			looked++
 			event, err := d.Store.AcceptedEvent(ctx, f.Event)
 			if errors.Is(err, store.ErrNotFound) {
 				continue // purged meanwhile
