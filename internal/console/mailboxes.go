@@ -5,11 +5,35 @@ import (
 	"nems/internal/store"
 )
 
+// mailboxList is a page of mailboxes, with what waits in those that the overview knows.
+type mailboxList struct {
+	operator.Page[operator.Mailbox]
+	Waits map[string]operator.MailboxSummary
+}
+
 // mailboxes lists the MESH mailboxes.
 func (c *Console) mailboxes() page {
 	return page{path: "mailboxes", title: "Mailboxes", role: operator.Viewer, file: "mailboxes.html", read: func(v *visit) (any, error) {
-		return whole(operator.ListMailboxes.Do(v, v.Desk, operator.Paging{Limit: listed, After: v.text("after")}))
+		found, err := operator.ListMailboxes.Do(v, v.Desk, operator.Paging{Limit: listed, After: v.text("after")})
+		if err != nil {
+			return nil, err
+		}
+		waits, err := c.waits(v)
+		return mailboxList{found, waits}, err
 	}}
+}
+
+// waits is what waits in the first mailboxes: what all viewers share.
+func (c *Console) waits(v *visit) (map[string]operator.MailboxSummary, error) {
+	overview, err := c.glance.look(v)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]operator.MailboxSummary{}
+	for _, m := range overview.Mailboxes {
+		out[m.ID] = m
+	}
+	return out, nil
 }
 
 // mailboxPage is what waits in one mailbox. Nothing is collected by looking.
@@ -17,6 +41,9 @@ type mailboxPage struct {
 	operator.Page[operator.Delivery]
 	ID    string
 	State store.State
+	// Waits is how many copies wait and since when; nil where the overview does not
+	// know the mailbox.
+	Waits *operator.MailboxSummary
 }
 
 // mailbox looks into a mailbox without collecting: its copies in the order in which
@@ -32,6 +59,10 @@ func (c *Console) mailbox() page {
 			return nil, err
 		}
 		out.Page = found
-		return out, nil
+		waits, err := c.waits(v)
+		if m, known := waits[out.ID]; known {
+			out.Waits = &m
+		}
+		return out, err
 	}}
 }
