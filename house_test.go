@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"internal/event", "internal/spine", "internal/mesh"},
 	{"internal/subscription"},
 	{"internal/audit", "internal/catalogue", "internal/directory"},
-	{"internal/catalogue/example", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
+	{"internal/catalogue/example", "internal/demographics", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
 	{"internal/store"},
 	{"internal/store/ledger"},
 	{"internal/store/postgres/pgtest"},
