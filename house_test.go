@@ -21,6 +21,8 @@ var floors = [][]string{
 	{"internal/subscription"},
 	{"internal/audit", "internal/catalogue", "internal/directory"},
 	{"internal/catalogue/example", "internal/demographics", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
+	{"internal/world"},
+	{"internal/scenario"},
 	{"internal/store"},
 	{"internal/store/ledger"},
 	{"internal/store/postgres/pgtest"},
