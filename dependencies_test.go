@@ -14,7 +14,9 @@ import (
 var brings = map[string][]string{
 	"./client":        {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
 	"./client/signed": {"github.com/go-jose/go-jose/v4"},
-	"./receiver":      {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
+	// A builder of messages brings what reads and checks them.
+	"./message":  {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
+	"./receiver": {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
 }
 
 func TestPublicPackagesBringLittle(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 var floors = [][]string{
 	{"internal/plain", "internal/nhs", "internal/refuse", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire", "docs"},
 	{"internal/fhir", "internal/access", "internal/jwt"},
-	{"internal/event", "internal/spine", "internal/mesh"},
+	{"internal/event", "internal/spine", "internal/mesh", "message"},
 	{"internal/subscription"},
 	{"internal/audit", "internal/catalogue", "internal/directory"},
 	{"internal/catalogue/example", "internal/demographics", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},

@@ -1,6 +1,7 @@
 package catalogue_test
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -179,10 +180,11 @@ func between(s, open, end string) string {
 // TestTextsNameNoPatient: whatever is wrong, no finding contains a value of the
 // message.
 func TestTextsNameNoPatient(t *testing.T) {
-	base, err := example.Message("pds-birth-notification-1", "new", example.Patient{NHSNumber: "9434765918", Family: "ZZYZX", Given: "QUUX", BirthDate: "1985-05-14"})
+	base, err := example.Message("pds-birth-notification-1", "new", example.Patient{NHSNumber: "9434765919", Family: "ZZYZX", Given: "QUUX", BirthDate: "1985-05-14"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	base = bytes.ReplaceAll(base, []byte("9434765919"), []byte("9434765918")) // a wrong check digit
 	checked := 0
 	for _, message := range mutate(t, base) {
 		for _, f := range judge(t, "pds-birth-notification-1", message, catalogue.Strict) {

@@ -86,12 +86,12 @@ func narrative(size int) []byte {
 }
 
 // bodies writes the content of the messages of each event type.
-var bodies = map[string]func(*message){
-	"vaccinations-1":            vaccination,
-	"professional-contacts-1":   professionalContact,
-	"blood-spot-test-outcome-1": bloodSpot,
-	"newborn-hearing-1":         newbornHearing,
-	"nipe-outcome-1":            nipe,
+var bodies = map[string]func(*given) ([]byte, error){
+	"vaccinations-1":            written(vaccination),
+	"professional-contacts-1":   written(professionalContact),
+	"blood-spot-test-outcome-1": written(bloodSpot),
+	"newborn-hearing-1":         written(newbornHearing),
+	"nipe-outcome-1":            written(nipe),
 	"pds-birth-notification-1":  birth,
 	"pds-change-of-address-1":   changeOfAddress,
 	"pds-change-of-gp-1":        changeOfGP,
@@ -120,9 +120,7 @@ func (g Generator) Message(code, kind string, p Patient) ([]byte, error) {
 	if !slices.Contains(t.Kinds, kind) {
 		return nil, fmt.Errorf("%s messages are never %q; the page %s allows: %s", t.Display, kind, t.Page, strings.Join(t.Kinds, ", "))
 	}
-	m := newMessage(g, t, kind, p.orDefault(code))
-	body(m)
-	return m.Bytes(), nil
+	return body(&given{Generator: g, t: t, kind: kind, patient: p.orDefault(code), choices: g.Choices, now: g.Now().UTC().Truncate(time.Second)})
 }
 
 // Codes lists the event types that have examples, in order.

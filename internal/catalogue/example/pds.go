@@ -1,112 +1,74 @@
 package example
 
-import "cmp"
+import (
+	"cmp"
 
-const emsService = nhsCodes + "EMS-HealthcareServiceType-1"
+	"nems/message"
+)
 
-// demographicEvent writes what the Spine's events share: the header, the
-// Communication that is its focus, the organisation, and its service.
-func demographicEvent(m *message, enterer, subject string) {
-	m.header(spine, "1", "spine", "notice", enterer)
-	m.resource("Communication", "notice", ukCore+"CareConnect-Communication-1", func() {
-		m.Value("status", "completed")
-		m.reference("subject", subject)
-		m.Value("sent", m.instant(0))
-		m.reference("sender", "spine")
-	})
-	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
-		m.identifier(emsService, "PDS")
-		m.reference("providedBy", "spine")
-		m.coded("type", emsService, "PDS", "Personal Demographics Service")
-	})
+// spine is the header of an event of the Spine's demographics.
+func (g *given) spine(version string) message.Header {
+	h := g.header(message.Source{
+		Name: "Spine demographics", ASID: "477121000323",
+		Contact: message.Contact{System: message.Email, Value: "nems@example.nhs.uk"},
+	}, message.Organisation{ODS: "X26", Name: "NHS ENGLAND"})
+	h.VersionID = version
+	return h
 }
 
-// pdsPatient writes a Patient as PDS has it, with its version number.
-func (m *message) pdsPatient(before, after func()) {
-	m.versioned("Patient", "patient", ukCore+"CareConnect-Patient-1", "7", func() {
-		if before != nil {
-			before()
-		}
-		m.demographics(m.patient)
-		if after != nil {
-			after()
-		}
-	})
+// recorded is the patient as PDS has them, with the version of the record.
+func (g *given) recorded() message.Patient {
+	p := g.person()
+	p.VersionID, p.Addresses = "7", nil
+	return p
 }
 
-// changeOfAddress writes a move from one area to another (page pds_change_of_address_1).
-func changeOfAddress(m *message) {
-	demographicEvent(m, "", "patient")
-	m.organisation("spine", "X26", "NHS ENGLAND", nil)
-	m.pdsPatient(nil, func() {
-		m.address("home", "2 New Street", m.patient.Postcode, m.day(1), "")
-		m.address("old", "1 Old Street", cmp.Or(m.choices.OldPostcode, "WF14 0BQ"), m.day(400), m.day(1))
-	})
+// changeOfAddress is a move from one area to another (page pds_change_of_address_1).
+func changeOfAddress(g *given) ([]byte, error) {
+	return message.ChangeOfAddress{
+		Header: g.spine("1"), Patient: g.recorded(),
+		Home: message.Address{
+			Lines: []string{"2 New Street", "EXAMPLETON"}, Postcode: g.patient.Postcode, Start: message.Date(g.day(1)),
+		},
+		Old: message.Address{
+			Lines: []string{"1 Old Street", "EXAMPLETON"}, Postcode: cmp.Or(g.choices.OldPostcode, "WF14 0BQ"),
+			Start: message.Date(g.day(400)), End: message.Date(g.day(1)),
+		},
+	}.XML()
 }
 
-func (m *message) address(use, line, postcode, from, to string) {
-	m.inside("address", func() {
-		m.Value("use", use).Value("text", line+", EXAMPLETON, "+postcode)
-		m.Value("line", line).Value("line", "EXAMPLETON").Value("postalCode", postcode)
-		m.Open("period").Value("start", from).Value("end", to).Close()
-	})
-}
-
-// changeOfGP writes a change from another practice to the patient's (page pds_change_of_gp_1).
-func changeOfGP(m *message) {
-	demographicEvent(m, "", "patient")
-	m.pdsPatient(nil, func() {
-		if !m.choices.Left {
-			m.reference("generalPractitioner", "new practice")
-		}
-	})
-	board := func() { m.reference("partOf", "board") }
-	m.organisation("spine", "X26", "NHS ENGLAND", board)
-	m.organisation("board", "02V", "EXAMPLE CARE BOARD", func() { m.reference("partOf", "spine") })
-	if !m.choices.Left {
-		m.organisation("new practice", m.patient.Practice, "NEW EXAMPLE PRACTICE", board)
+// changeOfGP is a change from another practice to the patient's (page pds_change_of_gp_1).
+func changeOfGP(g *given) ([]byte, error) {
+	h := g.spine("1")
+	board := &message.Organisation{ODS: "02V", Name: "EXAMPLE CARE BOARD", PartOf: &h.Responsible}
+	h.Responsible.PartOf = board
+	change := message.ChangeOfGP{Header: h, Patient: g.recorded(), Previous: &message.Registration{
+		Practice: message.Organisation{ODS: cmp.Or(g.choices.OldPractice, "B85612"), Name: "OLD EXAMPLE PRACTICE", PartOf: board},
+		Start:    message.Date(g.day(400)), End: message.Date(g.day(1)),
+	}}
+	if !g.choices.Left {
+		change.Practice = &message.Organisation{ODS: g.patient.Practice, Name: "NEW EXAMPLE PRACTICE", PartOf: board}
 	}
-	m.organisation("old practice", cmp.Or(m.choices.OldPractice, "B85612"), "OLD EXAMPLE PRACTICE", board)
-	m.resource("EpisodeOfCare", "episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {
-		m.Value("status", "finished")
-		m.coded("type", nhsCodes+"EMS-PDS-PatientCareProvisionType-1", "1", "Primary care")
-		m.reference("patient", "patient")
-		m.reference("managingOrganization", "old practice")
-		m.Open("period").Value("start", m.day(400)).Value("end", m.day(1)).Close()
-	})
+	return change.XML()
 }
 
-// death writes a notification, a formal one unless another is chosen (page
+// death is a notification, a formal one unless another is chosen (page
 // pds_death_notification_1). One that is removed has no time of death.
-func death(m *message) {
-	status := cmp.Or(m.choices.Death, "2")
-	demographicEvent(m, "", "patient")
-	m.organisation("spine", "X26", "NHS ENGLAND", nil)
-	m.pdsPatient(func() {
-		m.extension(ukCore+"Extension-CareConnect-DeathNotificationStatus-1", func() {
-			m.extension("deathNotificationStatus", func() {
-				m.coded("valueCodeableConcept", "https://fhir.hl7.org.uk/STU3/CodeSystem/CareConnect-DeathNotificationStatus-1", status, deaths[status])
-			})
-			m.extension("systemEffectiveDate", func() { m.Value("valueDateTime", m.instant(0)) })
-		})
-	}, func() {
-		if status != "U" {
-			m.Value("deceasedDateTime", m.day(3))
-		}
-	})
+func death(g *given) ([]byte, error) {
+	d := message.Death{
+		Header: g.spine("1"), Patient: g.recorded(),
+		Status:          message.DeathStatus(cmp.Or(g.choices.Death, string(message.DeathFormal))),
+		SystemEffective: message.At(g.now), Deceased: message.Date(g.day(3)),
+	}
+	if d.Status == message.DeathRemoved {
+		d.Deceased = ""
+	}
+	return d.XML()
 }
 
-// recordChange writes a change that the citizen made (page pds_record_change).
-func recordChange(m *message) {
-	m.header(spine, "", "spine", "patient", "")
-	m.organisation("spine", "X26", "NHS ENGLAND", nil)
-	m.pdsPatient(nil, nil)
-	m.resource("Provenance", "change", "http://hl7.org/fhir/STU3/StructureDefinition/Provenance", func() {
-		m.reference("target", "patient")
-		m.Value("recorded", m.instant(0))
-		m.inside("agent", func() {
-			m.coded("role", "http://hl7.org/fhir/v3/ParticipationType", "AUT", "author (originator)")
-			m.reference("whoReference", "patient")
-		})
-	})
+// recordChange is a change that the citizen made (page pds_record_change).
+func recordChange(g *given) ([]byte, error) {
+	return message.RecordChange{
+		Header: g.spine(""), Patient: g.recorded(), ByCitizen: true, Recorded: message.At(g.now),
+	}.XML()
 }

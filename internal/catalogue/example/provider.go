@@ -4,7 +4,7 @@ import "strconv"
 
 // vaccination writes a measles, mumps and rubella vaccination given at a
 // surgery (page vaccinations_1).
-func vaccination(m *message) {
+func vaccination(m *writer) {
 	m.header(surgery, "", "surgery", "vaccination", "")
 	m.resource("Immunization", "vaccination", ukCore+"CareConnect-Immunization-1", func() {
 		m.extension(ukCore+"Extension-CareConnect-VaccinationProcedure-1", func() {
@@ -48,7 +48,7 @@ func vaccination(m *message) {
 }
 
 // dose writes how a vaccine was given.
-func (m *message) dose() {
+func (m *writer) dose() {
 	m.Value("lotNumber", "LOT0001")
 	m.coded("site", snomed, "61396006", "Structure of left thigh")
 	m.coded("route", snomed, "78421000", "Intramuscular route")
@@ -60,7 +60,7 @@ func (m *message) dose() {
 }
 
 // notGiven writes why a vaccine was not given.
-func (m *message) notGiven() {
+func (m *writer) notGiven() {
 	m.inside("practitioner", func() { m.reference("actor", "nurse") })
 	m.inside("explanation", func() {
 		m.coded("reasonNotGiven", snomed, "310376006", "Immunization consent not given (finding)")
@@ -68,7 +68,7 @@ func (m *message) notGiven() {
 }
 
 // role writes a practitioner's role at an organisation.
-func (m *message) role(practitioner, organisation, profession, specialty string) {
+func (m *writer) role(practitioner, organisation, profession, specialty string) {
 	m.resource("PractitionerRole", practitioner+" role", ukCore+"CareConnect-PractitionerRole-1", func() {
 		m.reference("practitioner", practitioner)
 		m.reference("organization", organisation)
@@ -78,7 +78,7 @@ func (m *message) role(practitioner, organisation, profession, specialty string)
 }
 
 // service writes the HealthcareService of the message.
-func (m *message) service(organisation, code, display, specialties, specialty, specialtyDisplay string) {
+func (m *writer) service(organisation, code, display, specialties, specialty, specialtyDisplay string) {
 	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
 		m.identifier(local, m.id("service identifier"))
 		m.reference("providedBy", organisation)
@@ -88,7 +88,7 @@ func (m *message) service(organisation, code, display, specialties, specialty, s
 }
 
 // place writes the location of the event.
-func (m *message) place(site string) {
+func (m *writer) place(site string) {
 	m.resource("Location", "place", ukCore+"CareConnect-Location-1", func() {
 		m.identifier("https://fhir.nhs.uk/Id/ods-site-code", site)
 		m.Value("name", "EXAMPLE SITE")
@@ -98,7 +98,7 @@ func (m *message) place(site string) {
 // professionalContact writes that a health visiting service looks after a
 // patient (new), did so until now (update), or never did (delete) (page
 // professional_contacts_1).
-func professionalContact(m *message) {
+func professionalContact(m *writer) {
 	m.header(surgery, "", "service provider", "episode", "")
 	m.resource("EpisodeOfCare", "episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {
 		m.identifier(local, m.id("episode identifier"))

@@ -6,12 +6,12 @@ type newborn struct {
 	service, serviceDisplay     string
 	specialty, specialtyDisplay string
 	comment, commentDisplay     string // of DCH-ProfessionalCommentType-1
-	results                     func(*message)
+	results                     func(*writer)
 }
 
 // screening writes the message of a newborn screening programme. A delete only
 // names what it withdraws, which its page allows.
-func screening(m *message, n newborn) {
+func screening(m *writer, n newborn) {
 	m.header(surgery, "", "hospital", "encounter", "")
 	m.organisation("hospital", "RR8", "EXAMPLE HOSPITAL", nil)
 	m.resource("Encounter", "encounter", ukCore+"CareConnect-Encounter-1", func() {
@@ -47,7 +47,7 @@ func screening(m *message, n newborn) {
 
 // procedure writes one test and its result. performer is "" for a laboratory's
 // test.
-func (m *message) procedure(name, performer, code, display, outcome, outcomeDisplay string) {
+func (m *writer) procedure(name, performer, code, display, outcome, outcomeDisplay string) {
 	m.resource("Procedure", name, ukCore+"CareConnect-Procedure-1", func() {
 		m.Value("status", "completed")
 		m.coded("code", snomed, code, display)
@@ -62,10 +62,10 @@ func (m *message) procedure(name, performer, code, display, outcome, outcomeDisp
 }
 
 // bloodSpot writes two of the eleven tests (page blood_spot_test_outcome_1).
-func bloodSpot(m *message) {
+func bloodSpot(m *writer) {
 	screening(m, newborn{
 		"008", "Newborn Blood Spot Screening", "708196005", "Haematology service",
-		"253", "PAEDIATRIC CLINICAL HAEMATOLOGY", "007", "Newborn Blood Spot Screening", func(m *message) {
+		"253", "PAEDIATRIC CLINICAL HAEMATOLOGY", "007", "Newborn Blood Spot Screening", func(m *writer) {
 			m.resource("DiagnosticReport", "report", ukCore+"CareConnect-DiagnosticReport-1", func() {
 				m.Value("status", "final")
 				m.coded("code", snomed, "314079002", "Blood spot screening test")
@@ -80,10 +80,10 @@ func bloodSpot(m *message) {
 }
 
 // newbornHearing writes the test of both ears by one method (page newborn_hearing_1).
-func newbornHearing(m *message) {
+func newbornHearing(m *writer) {
 	screening(m, newborn{
 		"007", "Newborn Hearing Screening", "310008001", "Audiological screening service",
-		"254", "PAEDIATRIC AUDIOLOGICAL MEDICINE", "008", "Newborn Hearing Screening", func(m *message) {
+		"254", "PAEDIATRIC AUDIOLOGICAL MEDICINE", "008", "Newborn Hearing Screening", func(m *writer) {
 			const test = "Automated auditory brainstem response test"
 			m.procedure("right ear", "screener", "413083006", test, "1085451000000103", test+" right ear clear response")
 			m.procedure("left ear", "screener", "413083006", test, "1085431000000105", test+" left ear clear response")
@@ -104,10 +104,10 @@ func newbornHearing(m *message) {
 
 // nipe writes the examinations of a girl who is eligible for BCG (page
 // nipe_outcome_1).
-func nipe(m *message) {
+func nipe(m *writer) {
 	screening(m, newborn{
 		"006", "Newborn Infant Physical Examination", "310061009", "Children's service",
-		"290", "COMMUNITY PAEDIATRICS", "009", "Newborn and Infant Physical Examination (72 hours)", func(m *message) {
+		"290", "COMMUNITY PAEDIATRICS", "009", "Newborn and Infant Physical Examination (72 hours)", func(m *writer) {
 			const programme = "Newborn and Infant Physical Examination Screening Programme, "
 			m.procedure("hips", "midwife", "985531000000102", programme+"hip examination", "985891000000104", programme+"hips, no abnormality detected")
 			m.procedure("eyes", "midwife", "988361000000105", programme+"eye examination", "989071000000108", programme+"eyes, no abnormality detected")
