@@ -26,6 +26,7 @@ type cli struct {
 	Inbox         inboxCmd         `cmd:"" help:"Collect the messages in a MESH mailbox."`
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
 	Example       exampleCmd       `cmd:"" help:"Print valid example messages."`
+	World         worldCmd         `cmd:"" help:"Invent a population: families, places, practices, valid test NHS numbers."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`

@@ -35,18 +35,12 @@ func ParseNHSNumber(s string) (NHSNumber, error) {
 	if len(s) != 10 {
 		return NHSNumber{}, ErrNHSNumberForm
 	}
-	sum := 0
 	for i := range 10 {
-		d := s[i] - '0'
-		if d > 9 {
+		if s[i] < '0' || s[i] > '9' {
 			return NHSNumber{}, ErrNHSNumberForm
 		}
-		if i < 9 {
-			sum += int(d) * (10 - i)
-		}
 	}
-	// A remainder of 1 would need the check digit 10, so no such number exists.
-	if check := (11 - sum%11) % 11; check != int(s[9]-'0') {
+	if check, exists := checkDigit(s[:9]); !exists || check != s[9] {
 		return NHSNumber{}, ErrNHSNumberCheck
 	}
 	return NHSNumber{strings.Clone(s)}, nil
