@@ -38,6 +38,8 @@ type Record struct {
 	// where nothing was said.
 	BirthOrder int    `json:"birthOrder,omitzero"`
 	Ethnicity  string `json:"ethnicity,omitzero"` // code of CareConnect-EthnicCategory-1
+	// Birthplace is where the patient was born; nil if that is not known.
+	Birthplace *Birthplace `json:"birthplace,omitzero"`
 
 	Addresses []Address  `json:"addresses,omitzero"`
 	Telecoms  []Telecom  `json:"telecoms,omitzero"`
@@ -58,6 +60,8 @@ type Record struct {
 
 	Language    string `json:"language,omitzero"` // code, such as fr
 	Interpreter bool   `json:"interpreter,omitzero"`
+	// Preferences are how the patient wants to be reached.
+	Preferences *Preferences `json:"preferences,omitzero"`
 
 	Death *Death `json:"death,omitzero"`
 
@@ -103,10 +107,27 @@ type Telecom struct {
 
 // Contact is whom to call in an emergency.
 type Contact struct {
-	ID    string `json:"id,omitzero"`
-	Name  string `json:"name,omitzero"`
-	Phone string `json:"phone"`
+	ID   string `json:"id,omitzero"`
+	Name string `json:"name,omitzero"`
+	// System is phone, email or other; "" means phone. Phone is the number or
+	// address in it.
+	System string `json:"system,omitzero"`
+	Phone  string `json:"phone"`
 	Period
+}
+
+// Birthplace is where a patient was born. At least one of its fields is set.
+type Birthplace struct {
+	City     string `json:"city,omitzero"`
+	District string `json:"district,omitzero"` // county
+	Country  string `json:"country,omitzero"`  // ISO 3166-1, three letters, or a code of PDS for a part of the UK
+}
+
+// Preferences are how a patient wants to be reached, in PDS's codes.
+type Preferences struct {
+	Format string `json:"format,omitzero"` // of letters: 11 large print, 12 braille, 13 audio tape
+	Method string `json:"method,omitzero"` // 1 letter, 2 visit, 3 telephone, 4 e-mail, ...
+	Times  string `json:"times,omitzero"`  // when, in words
 }
 
 // Relative is a person whom the record names.
@@ -169,6 +190,7 @@ func (r Record) Clone() Record {
 	}
 	r.Telecoms, r.Contacts, r.Relatives = slices.Clone(r.Telecoms), slices.Clone(r.Contacts), slices.Clone(r.Relatives)
 	r.Practice, r.Removal, r.Death = copied(r.Practice), copied(r.Removal), copied(r.Death)
+	r.Birthplace, r.Preferences = copied(r.Birthplace), copied(r.Preferences)
 	return r
 }
 
