@@ -54,7 +54,7 @@ func (c *checker) optional(value string, check func()) {
 	}
 }
 
-// one checks that a value is there: what is missing, otherwise nothing.
+// there reports whether a value is there, and notes if it is missing.
 func (c *checker) there(field, value string) bool {
 	if value == "" {
 		c.wrong(field, "is missing")
@@ -161,4 +161,12 @@ func (c *checker) positive(field string, n int) {
 	if n <= 0 {
 		c.wrong(field, "is missing: a number from 1")
 	}
+}
+
+// within names a field of what is checked, or of the message itself.
+func within(field, name string) string {
+	if field == "" {
+		return name
+	}
+	return field + "." + name
 }

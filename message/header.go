@@ -60,7 +60,7 @@ type Organisation struct {
 	Telecom []Contact
 }
 
-// NHSEngland is the organisation that runs the Spine.
+// nhsEngland is the organisation that runs the Spine.
 var nhsEngland = Organisation{ODS: "X26", Name: "NHS ENGLAND"}
 
 // spineSource is the source of the demographics' events, as their pages' examples have it.

@@ -99,15 +99,15 @@ func (a Address) check(c *checker, field string) {
 // period checks a start and an end that may be unknown. The end is not before the
 // start, as far as both can be compared.
 func (c *checker) period(field string, start, end Date) {
-	c.optional(string(start), func() { c.dateTime(field+".Start", start) })
-	c.optional(string(end), func() { c.dateTime(field+".End", end) })
+	c.optional(string(start), func() { c.dateTime(within(field, "Start"), start) })
+	c.optional(string(end), func() { c.dateTime(within(field, "End"), end) })
 	known := min(len(start), len(end), len("2006-01-02"))
 	early := end[:known] < start[:known]
 	if start.isMoment() && end.isMoment() {
 		early = end.moment().Before(start.moment())
 	}
 	if early {
-		c.wrong(field+".End", "is not before Start")
+		c.wrong(within(field, "End"), "is not before Start")
 	}
 }
 

@@ -236,3 +236,5 @@ func failsNaming(t *testing.T, err error, fields ...string) {
 		}
 	}
 }
+
+func asFields(err error, to **message.FieldsError) bool { return errors.As(err, to) }

@@ -57,10 +57,7 @@ type Choices struct {
 }
 
 // deaths are the statuses of a death notification (CareConnect-DeathNotificationStatus-1).
-var deaths = map[string]string{
-	"1": "Informal - death notice received via an update from a local NHS Organisation such as GPs or Trusts",
-	"2": "Formal - death notice received from Registrar of Deaths", "U": "Removed",
-}
+var deaths = []string{"1", "2", "U"}
 
 // Message makes a message with fresh ids and the current time.
 func Message(code, kind string, p Patient) ([]byte, error) {
@@ -87,11 +84,11 @@ func narrative(size int) []byte {
 
 // bodies writes the content of the messages of each event type.
 var bodies = map[string]func(*given) ([]byte, error){
-	"vaccinations-1":            written(vaccination),
-	"professional-contacts-1":   written(professionalContact),
-	"blood-spot-test-outcome-1": written(bloodSpot),
-	"newborn-hearing-1":         written(newbornHearing),
-	"nipe-outcome-1":            written(nipe),
+	"vaccinations-1":            vaccination,
+	"professional-contacts-1":   professionalContact,
+	"blood-spot-test-outcome-1": bloodSpot,
+	"newborn-hearing-1":         newbornHearing,
+	"nipe-outcome-1":            nipe,
 	"pds-birth-notification-1":  birth,
 	"pds-change-of-address-1":   changeOfAddress,
 	"pds-change-of-gp-1":        changeOfGP,
@@ -114,13 +111,13 @@ func (g Generator) Message(code, kind string, p Patient) ([]byte, error) {
 	if kind == "" {
 		kind = "new"
 	}
-	if status := g.Choices.Death; status != "" && deaths[status] == "" {
+	if status := g.Choices.Death; status != "" && !slices.Contains(deaths, status) {
 		return nil, fmt.Errorf("the status of a death: expected 1, 2 or U; received %q", status)
 	}
 	if !slices.Contains(t.Kinds, kind) {
 		return nil, fmt.Errorf("%s messages are never %q; the page %s allows: %s", t.Display, kind, t.Page, strings.Join(t.Kinds, ", "))
 	}
-	return body(&given{Generator: g, t: t, kind: kind, patient: p.orDefault(code), choices: g.Choices, now: g.Now().UTC().Truncate(time.Second)})
+	return body(&given{Generator: g, kind: kind, patient: p.orDefault(code), choices: g.Choices, now: g.Now().UTC().Truncate(time.Second)})
 }
 
 // Codes lists the event types that have examples, in order.

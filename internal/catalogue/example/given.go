@@ -4,14 +4,12 @@ import (
 	"strings"
 	"time"
 
-	"nems/internal/catalogue"
 	"nems/message"
 )
 
 // given is what a message is made from.
 type given struct {
 	Generator
-	t       *catalogue.EventType
 	kind    string
 	patient Patient
 	choices Choices

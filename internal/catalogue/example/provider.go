@@ -1,129 +1,88 @@
 package example
 
-import "strconv"
+import "nems/message"
 
-// vaccination writes a measles, mumps and rubella vaccination given at a
-// surgery (page vaccinations_1).
-func vaccination(m *writer) {
-	m.header(surgery, "", "surgery", "vaccination", "")
-	m.resource("Immunization", "vaccination", ukCore+"CareConnect-Immunization-1", func() {
-		m.extension(ukCore+"Extension-CareConnect-VaccinationProcedure-1", func() {
-			if m.choices.NotGiven {
-				m.coded("valueCodeableConcept", snomed, "61761000000109", "Second measles, mumps and rubella vaccination not done")
-			} else {
-				m.coded("valueCodeableConcept", snomed, "308081000000105", "Measles mumps and rubella vaccination - first dose (procedure)")
-			}
-		})
-		m.identifier(local, m.id("vaccination identifier"))
-		m.Value("status", "completed").Value("notGiven", strconv.FormatBool(m.choices.NotGiven))
-		if m.choices.NotGiven {
-			m.coded("vaccineCode", "http://hl7.org/fhir/v3/NullFlavor", "NA", "Not Applicable")
-		} else {
-			m.coded("vaccineCode", snomed, "871831003", "Vaccine product containing only live attenuated antigens of measles, mumps and rubella viruses")
-		}
-		m.reference("patient", "patient")
-		m.reference("encounter", "encounter")
-		m.Value("date", m.day(1)).Value("primarySource", "true")
-		m.reference("location", "place")
-		if m.choices.NotGiven {
-			m.notGiven()
-		} else {
-			m.dose()
-		}
-	})
-	m.organisation("surgery", "A83627", "EXAMPLE SURGERY", nil)
-	m.person()
-	m.practitioner("nurse")
-	m.role("nurse", "surgery", nhsCodes+"ProfessionalType-1", nhsCodes+"Specialty-1")
-	m.resource("Encounter", "encounter", ukCore+"CareConnect-Encounter-1", func() {
-		m.Value("status", "finished")
-		m.coded("type", nhsCodes+"DCH-ChildHealthEncounterType-1", "0012", "12 week immunisations")
-		m.reference("subject", "patient")
-		m.Open("period").Value("start", m.day(1)).Close()
-		m.inside("location", func() { m.reference("location", "place") })
-		m.reference("serviceProvider", "surgery")
-	})
-	m.service("surgery", "1060971000000108", "General practice service", nhsCodes+"Specialty-1", "290", "COMMUNITY PAEDIATRICS")
-	m.place("A83627001")
+// local is the system of a publisher's own identifiers.
+const local = "https://example.nhs.uk/identifiers"
+
+// surgery is the system that care providers' messages come from.
+var surgery = message.Source{
+	Name: "Example clinical system", ASID: "300000000161",
+	Contact: message.Contact{System: message.Phone, Value: "0191 498 0000"},
 }
 
-// dose writes how a vaccine was given.
-func (m *writer) dose() {
-	m.Value("lotNumber", "LOT0001")
-	m.coded("site", snomed, "61396006", "Structure of left thigh")
-	m.coded("route", snomed, "78421000", "Intramuscular route")
-	m.inside("practitioner", func() { m.reference("actor", "nurse") })
-	m.Open("vaccinationProtocol").Value("doseSequence", "1")
-	m.coded("targetDisease", snomed, "14189004", "Measles")
-	m.coded("doseStatus", "http://hl7.org/fhir/vaccination-protocol-dose-status", "count", "Counts")
-	m.Close()
+// identifier is a fresh identifier of the publisher's own.
+func (g *given) identifier() message.Identifier {
+	return message.Identifier{System: local, Value: g.NewID()}
 }
 
-// notGiven writes why a vaccine was not given.
-func (m *writer) notGiven() {
-	m.inside("practitioner", func() { m.reference("actor", "nurse") })
-	m.inside("explanation", func() {
-		m.coded("reasonNotGiven", snomed, "310376006", "Immunization consent not given (finding)")
-	})
+// morgan is the practitioner of all examples.
+func morgan(profession message.Profession, specialty message.Specialty) *message.Practitioner {
+	return &message.Practitioner{
+		RoleProfile: "PT0001", Name: message.HumanName{Family: "Example", Given: []string{"Morgan"}},
+		Role: &message.Role{Profession: profession, Specialty: specialty},
+	}
 }
 
-// role writes a practitioner's role at an organisation.
-func (m *writer) role(practitioner, organisation, profession, specialty string) {
-	m.resource("PractitionerRole", practitioner+" role", ukCore+"CareConnect-PractitionerRole-1", func() {
-		m.reference("practitioner", practitioner)
-		m.reference("organization", organisation)
-		m.coded("code", profession, "160", "General Medical Practitioner")
-		m.coded("specialty", specialty, "290", "COMMUNITY PAEDIATRICS")
-	})
+// of writes a message of the kind that was asked for. The kind is one that the page allows.
+func (g *given) of(fresh, update, withdraw func() ([]byte, error)) ([]byte, error) {
+	switch g.kind {
+	case "update":
+		return update()
+	case "delete":
+		return withdraw()
+	}
+	return fresh()
 }
 
-// service writes the HealthcareService of the message.
-func (m *writer) service(organisation, code, display, specialties, specialty, specialtyDisplay string) {
-	m.resource("HealthcareService", "service", ukCore+"CareConnect-HealthcareService-1", func() {
-		m.identifier(local, m.id("service identifier"))
-		m.reference("providedBy", organisation)
-		m.coded("type", snomed, code, display)
-		m.coded("specialty", specialties, specialty, specialtyDisplay)
-	})
+// vaccination is a measles, mumps and rubella vaccination given at a surgery (page
+// vaccinations_1), or one that was not given.
+func vaccination(g *given) ([]byte, error) {
+	v := message.Vaccination{
+		Header:  g.header(surgery, message.Organisation{ODS: "A83627", Name: "EXAMPLE SURGERY"}),
+		Patient: g.person(), Identifier: g.identifier(), Date: message.Date(g.day(1)),
+		Procedure: message.Snomed{Code: "308081000000105", Display: "Measles mumps and rubella vaccination - first dose (procedure)"},
+		Outcome: message.Given{
+			Vaccine: message.Snomed{Code: "871831003", Display: "Vaccine product containing only live attenuated antigens of measles, mumps and rubella viruses"},
+			Batch:   "LOT0001",
+			Site:    &message.Snomed{Code: "61396006", Display: "Structure of left thigh"},
+			Route:   &message.Snomed{Code: "78421000", Display: "Intramuscular route"},
+			Dose:    1, Disease: &message.Snomed{Code: "14189004", Display: "Measles"},
+		},
+		Encounter: &message.Encounter{Type: message.Encounter12Weeks, Start: message.Date(g.day(1))},
+		Service: &message.Service{
+			Identifier: g.identifier(), Specialty: message.CommunityPaediatrics,
+			Type: message.Snomed{Code: "1060971000000108", Display: "General practice service"},
+		},
+		Place:        &message.Place{Site: "A83627001", Name: "EXAMPLE SITE"},
+		Practitioner: morgan(message.GeneralPractitioner, message.CommunityPaediatrics),
+	}
+	if g.choices.NotGiven {
+		v.Procedure = message.Snomed{Code: "61761000000109", Display: "Second measles, mumps and rubella vaccination not done"}
+		v.Outcome = message.NotGiven{Reason: message.Snomed{Code: "310376006", Display: "Immunization consent not given (finding)"}}
+	}
+	return g.of(v.New, v.Update, v.Delete)
 }
 
-// place writes the location of the event.
-func (m *writer) place(site string) {
-	m.resource("Location", "place", ukCore+"CareConnect-Location-1", func() {
-		m.identifier("https://fhir.nhs.uk/Id/ods-site-code", site)
-		m.Value("name", "EXAMPLE SITE")
-	})
-}
-
-// professionalContact writes that a health visiting service looks after a
+// professionalContact says that a health visiting service looks after a
 // patient (new), did so until now (update), or never did (delete) (page
 // professional_contacts_1).
-func professionalContact(m *writer) {
-	m.header(surgery, "", "service provider", "episode", "")
-	m.resource("EpisodeOfCare", "episode", ukCore+"CareConnect-EpisodeOfCare-1", func() {
-		m.identifier(local, m.id("episode identifier"))
-		m.Value("status", map[string]string{"new": "active", "update": "finished", "delete": "entered-in-error"}[m.kind])
-		m.coded("type", snomed, "1078501000000104", "Health visiting service")
-		m.reference("patient", "patient")
-		m.reference("managingOrganization", "service provider")
-		m.Open("period").Value("start", m.day(30))
-		if m.kind == "update" {
-			m.Value("end", m.day(1))
-		}
-		m.Close()
-		m.reference("team", "team")
-	})
-	m.organisation("service provider", "A83627", "EXAMPLE HEALTH VISITING SERVICE", func() {
-		m.Open("telecom").Value("system", "phone").Value("value", "0191 498 0001").Close()
-	})
-	m.person()
-	m.resource("CareTeam", "team", ukCore+"CareConnect-CareTeam-1", func() {
-		m.Value("name", "Example Health Visiting Team")
-		m.reference("subject", "patient")
-		m.inside("participant", func() {
-			m.coded("role", snomed, "224534008", "Health visitors, nurses and midwives")
-			m.reference("member", "visitor")
-		})
-	})
-	m.practitioner("visitor")
+func professionalContact(g *given) ([]byte, error) {
+	visitor := morgan("", "")
+	visitor.Role = nil
+	p := message.ProfessionalContact{
+		Header: g.header(surgery, message.Organisation{
+			ODS: "A83627", Name: "EXAMPLE HEALTH VISITING SERVICE",
+			Telecom: []message.Contact{{System: message.Phone, Value: "0191 498 0001"}},
+		}),
+		Patient: g.person(), Identifier: g.identifier(), Start: message.Date(g.day(30)),
+		Type: message.Snomed{Code: "1078501000000104", Display: "Health visiting service"},
+		Team: &message.CareTeam{Name: "Example Health Visiting Team", Members: []message.Member{{
+			Role: message.Snomed{Code: "224534008", Display: "Health visitors, nurses and midwives"}, Practitioner: *visitor,
+		}}},
+	}
+	if g.kind == "update" {
+		p.End = message.Date(g.day(1))
+	}
+	return g.of(p.New, p.Update, p.Delete)
 }

@@ -1,0 +1,3 @@
+package example
+
+const nhsCore = "https://fhir.nhs.uk/STU3/StructureDefinition/"
