@@ -70,6 +70,9 @@ const (
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story" // all that happened about one patient
 	ActionFindEvents          Action = "events-find"   // the events of one patient
+	ActionChangeRecord        Action = "record-change" // of a patient; also by systems that PDS's API serves
+	ActionReadRecord          Action = "record-read"
+	ActionFindRecords         Action = "records-find" // patients' records by name, day of birth or place
 )
 
 // What the service does by itself.
@@ -139,6 +142,9 @@ var Actions = []Action{
 	ActionVerifyAudit,
 	ActionReadStory,
 	ActionFindEvents,
+	ActionChangeRecord,
+	ActionReadRecord,
+	ActionFindRecords,
 	ActionRoute,
 	ActionDirectory,
 	ActionPark,

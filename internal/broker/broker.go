@@ -59,7 +59,8 @@ type Mailboxes interface {
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 }
 
-// Config is what a Broker needs. Every field except Learner is required.
+// Config is what a Broker needs. Every field except Records and
+// Learner is required.
 type Config struct {
 	Journal   Journal
 	Mailboxes Mailboxes
@@ -71,6 +72,8 @@ type Config struct {
 	Patients      directory.Patients
 	Organisations directory.Organisations
 	Postcodes     directory.Postcodes
+	// Records keeps patients' records, nil where another PDS does.
+	Records RecordKeeper
 	// Learner is Patients if it learns from the events of the Spine, otherwise
 	// nil.
 	Learner Learner

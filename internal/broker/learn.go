@@ -67,6 +67,12 @@ func (b *Broker) CatchUp(ctx context.Context) (learnt int, err error) {
 			}
 			learnt++
 		}
+		for _, n := range page.Patients {
+			if err := b.learnStored(ctx, n); err != nil {
+				return learnt, fmt.Errorf("learning a changed record: %w", err)
+			}
+			learnt++
+		}
 		if page.Mark != mark {
 			if err := b.Learner.SetMark(ctx, page.Mark); err != nil {
 				return learnt, err
@@ -94,12 +100,28 @@ func (b *Broker) learnAgain(ctx context.Context, id store.EventID) error {
 	return b.learn(ctx, id, &e)
 }
 
+// learnStored teaches the directory the record that is kept of a patient.
+func (b *Broker) learnStored(ctx context.Context, n nhs.NHSNumber) error {
+	record, err := b.Records.PatientRecord(ctx, n)
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrDamaged) {
+		return nil // damaged records the store's checks report
+	}
+	if err != nil {
+		return err
+	}
+	return b.learnAll(ctx, []directory.Change{record.Change()}, audit.Entry{Patient: n})
+}
+
 func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) error {
-	n, err := b.Learner.Learn(ctx, changes(b.Journal.Moment(id), e))
+	return b.learnAll(ctx, changes(b.Journal.Moment(id), e), audit.Entry{Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: patientOf(e)})
+}
+
+// learnAll applies changes and has the audit tell if anything differs now.
+func (b *Broker) learnAll(ctx context.Context, changes []directory.Change, entry audit.Entry) error {
+	n, err := b.Learner.Learn(ctx, changes)
 	if n > 0 {
-		b.Record(audit.Entry{
-			Action: audit.ActionDirectory, At: b.Now(), Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: patientOf(e), Status: 200, Count: n,
-		})
+		entry.Action, entry.At, entry.Status, entry.Count = audit.ActionDirectory, b.Now(), 200, n
+		b.Record(entry)
 	}
 	return err
 }

@@ -195,6 +195,20 @@ func (b *Broker) lifeCycle(_ context.Context, p *publication) error {
 
 // accept records the event, its matches and its deliveries.
 func (b *Broker) accept(ctx context.Context, p *publication, key string) (Published, error) {
+	a := b.acceptance(p, key)
+	receipt, err := b.Journal.AcceptEvent(ctx, a)
+	if errors.Is(err, store.ErrKeyReused) {
+		return Published{}, refuse.IdempotencyKeyReused()
+	}
+	if err != nil {
+		return Published{}, err
+	}
+	return Published{Event: receipt.Event, Copies: receipt.Copies, Repeated: receipt.Repeated,
+		Notices: p.notices, Warnings: p.warnings}, nil
+}
+
+// acceptance is what the store records about a message that was checked.
+func (b *Broker) acceptance(p *publication, key string) store.Acceptance {
 	id := b.Journal.NextPosition()
 	at := b.Journal.Moment(id)
 	a := store.Acceptance{
@@ -212,15 +226,7 @@ func (b *Broker) accept(ctx context.Context, p *publication, key string) (Publis
 	if key != "" {
 		a.Idempotency = &store.Idempotency{ASID: p.caller.ASID, Key: key}
 	}
-	receipt, err := b.Journal.AcceptEvent(ctx, a)
-	if errors.Is(err, store.ErrKeyReused) {
-		return Published{}, refuse.IdempotencyKeyReused()
-	}
-	if err != nil {
-		return Published{}, err
-	}
-	return Published{Event: receipt.Event, Copies: receipt.Copies, Repeated: receipt.Repeated,
-		Notices: p.notices, Warnings: p.warnings}, nil
+	return a
 }
 
 // entry returns the audit entry of an accepted event. It names the patient,

@@ -29,6 +29,7 @@ import (
 // as documented there.
 type Store interface {
 	broker.Journal
+	broker.RecordKeeper
 	broker.Mailboxes
 	mailbox.Boxes
 	mailbox.Recorder

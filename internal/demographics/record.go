@@ -177,21 +177,27 @@ type Period struct {
 	End   string `json:"end,omitzero"`
 }
 
-// Clone returns a copy that shares nothing with r.
+// Clone returns a copy that shares nothing with r. Empty lists become nil.
 func (r Record) Clone() Record {
-	r.Names = slices.Clone(r.Names)
+	r.Names, r.Addresses, r.Telecoms = list(r.Names), list(r.Addresses), list(r.Telecoms)
+	r.Contacts, r.Relatives = list(r.Contacts), list(r.Relatives)
 	for i := range r.Names {
 		n := &r.Names[i]
-		n.Prefix, n.Given, n.Suffix = slices.Clone(n.Prefix), slices.Clone(n.Given), slices.Clone(n.Suffix)
+		n.Prefix, n.Given, n.Suffix = list(n.Prefix), list(n.Given), list(n.Suffix)
 	}
-	r.Addresses = slices.Clone(r.Addresses)
 	for i := range r.Addresses {
-		r.Addresses[i].Lines = slices.Clone(r.Addresses[i].Lines)
+		r.Addresses[i].Lines = list(r.Addresses[i].Lines)
 	}
-	r.Telecoms, r.Contacts, r.Relatives = slices.Clone(r.Telecoms), slices.Clone(r.Contacts), slices.Clone(r.Relatives)
 	r.Practice, r.Removal, r.Death = copied(r.Practice), copied(r.Removal), copied(r.Death)
 	r.Birthplace, r.Preferences = copied(r.Birthplace), copied(r.Preferences)
 	return r
+}
+
+func list[T any](all []T) []T {
+	if len(all) == 0 {
+		return nil
+	}
+	return slices.Clone(all)
 }
 
 func copied[T any](p *T) *T {

@@ -19,6 +19,12 @@ type Change struct {
 	Postcode  string
 	GP        nhs.ODSCode
 	Left      bool // the patient is no longer registered with any practice
+	// Whole means that the change is the whole record, as whoever keeps it has it. Then
+	// empty parts are empty, and the following count too.
+	Whole        bool
+	SupersededBy nhs.NHSNumber
+	Sensitive    bool
+	Invalid      bool
 }
 
 // Version says how new a part of a record is. The zero Version, that of an
@@ -44,6 +50,9 @@ type Versions struct{ Name, Birth, Home, GP Version }
 // update of PDS may cause both), the later one applied counts. A superseded number
 // keeps leading to the record that supersedes it.
 func (c Change) Apply(p *Patient, known *Versions) (changed bool) {
+	if c.Whole {
+		return c.applyWhole(p, known)
+	}
 	if !p.SupersededBy.IsZero() {
 		return false
 	}
@@ -67,6 +76,22 @@ func (c Change) Apply(p *Patient, known *Versions) (changed bool) {
 	if counts(c.GP != "" || c.Left, &known.GP) {
 		p.GP = c.GP
 	}
+	return versions != *known || !p.equal(&before)
+}
+
+// applyWhole replaces the record, unless any part of it is newer.
+func (c Change) applyWhole(p *Patient, known *Versions) (changed bool) {
+	for _, part := range []Version{known.Name, known.Birth, known.Home, known.GP} {
+		if c.At.Compare(part) < 0 {
+			return false
+		}
+	}
+	before, versions := *p, *known
+	*p = Patient{
+		NHSNumber: p.NHSNumber, SupersededBy: c.SupersededBy, Family: c.Family, Given: slices.Clone(c.Given), BirthDate: c.BirthDate,
+		Postcode: c.Postcode, GP: c.GP, Sensitive: c.Sensitive, Invalid: c.Invalid,
+	}
+	*known = Versions{c.At, c.At, c.At, c.At}
 	return versions != *known || !p.equal(&before)
 }
 

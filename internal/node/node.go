@@ -323,7 +323,7 @@ func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
 		Journal: n.db, Mailboxes: n.db, Events: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
-		Learner: n.learner(), Record: n.db.Record,
+		Records: n.records(), Learner: n.learner(), Record: n.db.Record,
 		Level:                 catalogue.Level(n.Level),
 		AcceptUnknownPatients: n.UnknownPatients == "accept",
 		ManualActivation:      n.Activation == "manual",

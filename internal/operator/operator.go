@@ -152,6 +152,8 @@ type Desk struct {
 	Contents  func(ctx context.Context) (directory.Contents, error)
 	// Patients tell whether a number was superseded; nil where they are not known.
 	Patients directory.Patients
+	// Records keep patients' records; nil where no service runs.
+	Records Records
 	// Signed returns the last checkpoint of the audit, the zero Checkpoint without one;
 	// nil where they are not known.
 	Signed func() (audit.Checkpoint, error)

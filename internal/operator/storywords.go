@@ -72,6 +72,10 @@ var deeds = map[audit.Action]deed{
 	audit.ActionReveal:              {StoryLookUp, "The patient's identifiers were shown in full.", "", byOperator, nothing},
 	audit.ActionReadStory:           {StoryLookUp, "The patient's story was read.", "", byOperator, nothing},
 
+	audit.ActionChangeRecord: {StoryDirectory, "The patient's record was changed.", "Changing the patient's record was refused", bySystem, nothing},
+	audit.ActionReadRecord:   {StoryLookUp, "The patient's record was read.", "Reading the patient's record was refused", bySystem, nothing},
+	audit.ActionFindRecords:  {StoryLookUp, "The patient's record was found by a search.", "", bySystem, nothing},
+
 	audit.ActionRoute:        {StoryMatched, "Event %e, which had waited for the patient directory, was matched.", "Event %e, which had waited for the patient directory, cannot be matched", byService, anEvent},
 	audit.ActionDirectory:    {StoryDirectory, "Event %e changed the record in the patient directory.", "", byService, anEvent},
 	audit.ActionPark:         {StoryCopy, "A copy for the mailbox %m could not be delivered and was set aside.", "A copy for the mailbox %m could not be delivered and was set aside", byService, aDelivery},

@@ -57,6 +57,11 @@ var (
 	VerifyAudit = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)
 	ExportChain = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
 
+	FindRecords  = verb("findRecords", "POST records/search", Governance, "Find patients' records that are kept here, by their numbers. That somebody looks is recorded.", Desk.findRecords)
+	ReadRecord   = verb("readRecord", "POST records/read", Governance, "Read a patient's record with its versions and their events. Who reads it, and why, is recorded.", Desk.readRecord)
+	ChangeRecord = verb("changeRecord", "POST records/change", Operator, "Change a patient's record. The events of the change are published in the same transaction: record and events are both there, or neither.", Desk.changeRecord)
+	LoadRecords  = verb("loadRecords", "POST records/load", Administrator, "Keep whole records of patients who have none, without any event. All are checked before the first is kept.", Desk.loadRecords)
+
 	RevealPatients = verb("revealPatients", "POST patients/reveal", Governance, "Record that identifiers of patients are looked at, and why.", Desk.reveal)
 
 	CreateSignInLink = verb("createSignInLink", "POST sessions/links", Administrator, "Make a link that lets somebody in to the console once, within five minutes, with roles of whoever makes it.", Desk.signInLink)

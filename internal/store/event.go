@@ -55,9 +55,11 @@ func KnownPatient(packed *int64) nhs.NHSNumber {
 	return *n
 }
 
-// PatientChanges is a page of the events that change patients' records.
+// PatientChanges is a page of what changes patients' records: events of the Spine, and
+// the patients whose records are kept and were changed here.
 type PatientChanges struct {
-	Events []EventID
+	Events   []EventID
+	Patients []nhs.NHSNumber
 	// Next is where the next page begins; 0 if this is the last.
 	Next int64
 	// Mark is where to begin another time. A part of this page may then appear

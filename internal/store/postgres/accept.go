@@ -26,28 +26,40 @@ type accept struct {
 	matched    int64 // timeline of the server that named the candidates; 0: none has
 	boxes      int64 // version of mailboxes and workflows then; 0 without candidates
 	copies     []subscription.Copy
+	dropped    bool // part of a change that was refused
 }
 
 // AcceptEvent is broker.Journal's. A batch is matched before its transaction,
 // and again in it where another server has taken over in between.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := &accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), facts: a.PackedFacts(), entry: seal(a.Audit)}
-	op.Audit = audit.Entry{}
-	if op.routed() {
-		if _, err := db.matcher.Submit(ctx, op); err != nil {
-			return store.Receipt{}, notStored(err)
-		}
-		if op.crowded() {
-			if err := db.matchAlone(ctx, op); err != nil {
-				return store.Receipt{}, err
-			}
-		}
-		if err := db.atVersion(ctx, op.boxes); err != nil {
-			return store.Receipt{}, err
-		}
+	op := newAccept(a)
+	if err := db.matchFirst(ctx, op); err != nil {
+		return store.Receipt{}, err
 	}
 	r, err := db.writer.committer.Submit(ctx, task{publish: op})
 	return r.receipt, err
+}
+
+func newAccept(a store.Acceptance) *accept {
+	op := &accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), facts: a.PackedFacts(), entry: seal(a.Audit)}
+	op.Audit = audit.Entry{}
+	return op
+}
+
+// matchFirst matches before the transaction. Errors say that nothing was stored.
+func (db *DB) matchFirst(ctx context.Context, op *accept) error {
+	if !op.routed() {
+		return nil
+	}
+	if _, err := db.matcher.Submit(ctx, op); err != nil {
+		return notStored(err)
+	}
+	if op.crowded() {
+		if err := db.matchAlone(ctx, op); err != nil {
+			return err
+		}
+	}
+	return db.atVersion(ctx, op.boxes)
 }
 
 // routed tells whether the event is matched as it is accepted.
@@ -72,6 +84,7 @@ func (a *accept) eventType() eventType { return eventType{a.Code, a.Workflow} }
 type opening struct {
 	accepts []*accept
 	at      []int     // where each stands in the batch
+	changes bool      // there are changes too
 	begun   int       // statements that begin the transaction
 	keys    bool      // some have idempotency keys
 	again   []*accept // were matched by a server that another has taken over from
@@ -81,8 +94,9 @@ type opening struct {
 func newOpening(tasks []task) *opening {
 	o := &opening{}
 	for i, t := range tasks {
-		if t.publish != nil {
-			o.accepts, o.at = append(o.accepts, t.publish), append(o.at, i)
+		o.changes = o.changes || t.change != nil
+		for _, a := range t.accepts() {
+			o.accepts, o.at = append(o.accepts, a), append(o.at, i)
 		}
 	}
 	return o
@@ -90,9 +104,9 @@ func newOpening(tasks []task) *opening {
 
 // begin begins the transaction. Where there are changes, it locks event before
 // whatever they need, see partitioned.
-func (o *opening) begin(b *pgx.Batch, changes bool) {
+func (o *opening) begin(b *pgx.Batch) {
 	b.Queue("BEGIN")
-	if changes {
+	if o.changes {
 		b.Queue("LOCK TABLE ONLY event IN ROW SHARE MODE")
 	}
 	o.begun = b.Len()
@@ -219,7 +233,7 @@ func readKeys(answers pgx.BatchResults) (map[string]earlier, error) {
 func (w *writer) queueAccepted(b *pgx.Batch, o *opening) {
 	var kept []*accept
 	for i, a := range o.accepts {
-		if o.results[i].err != nil {
+		if o.results[i].err != nil || a.dropped {
 			continue
 		}
 		w.entries = append(w.entries, a.entry)

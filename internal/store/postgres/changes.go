@@ -26,7 +26,7 @@ func queueChanges(b *pgx.Batch, kept []*accept) {
 // each: marks are numbers of transactions. oldest is the first transaction that
 // may still be running, behind which others may yet commit.
 const changesFrom = `WITH page AS (SELECT since FROM patient_change WHERE since >= $1::text::xid8 ORDER BY since LIMIT $2)
-	SELECT event, since::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+	SELECT event, patient, since::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 	FROM patient_change WHERE since >= $1::text::xid8 AND since <= (SELECT max(since) FROM page) ORDER BY since, event`
 
 // PatientChanges is broker.Changes'. Marks are transactions.
@@ -42,11 +42,19 @@ func (db *DB) PatientChanges(ctx context.Context, from int64, max int) (store.Pa
 			from = 0
 		}
 		page.Mark = from
-		type change struct{ event, since, oldest int64 }
-		found, err := all(ctx, q, func(r pgx.Rows) (c change, err error) { return c, r.Scan(&c.event, &c.since, &c.oldest) },
+		type change struct {
+			event         int64
+			patient       *int64
+			since, oldest int64
+		}
+		found, err := all(ctx, q, func(r pgx.Rows) (c change, err error) { return c, r.Scan(&c.event, &c.patient, &c.since, &c.oldest) },
 			changesFrom, strconv.FormatInt(from, 10), max)
 		for _, c := range found {
-			page.Events = append(page.Events, store.EventID(c.event))
+			if c.patient == nil {
+				page.Events = append(page.Events, store.EventID(c.event))
+			} else {
+				page.Patients = append(page.Patients, store.KnownPatient(c.patient))
+			}
 		}
 		if len(found) == 0 {
 			return err

@@ -138,11 +138,11 @@ func TestQuotaMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	earlier := []string{
-		"DROP TABLE session, sign_in_link, clock_shift, witness, route_class, refusal, audit_filed, count_bar, message_filed", "DROP INDEX collected_at", // of later versions
+		"DROP TABLE session, sign_in_link, clock_shift, witness, route_class, refusal, audit_filed, count_bar, message_filed, patient_record, patient_version", "DROP INDEX collected_at", // of later versions
 		"DROP TABLE quota_use", "DROP VIEW quota_due", "DROP FUNCTION count_messages CASCADE", "DROP FUNCTION count_upload CASCADE",
 		"ALTER TABLE event DROP COLUMN facts", "ALTER TABLE subscription DROP COLUMN error, DROP COLUMN rejected",
 		"ALTER TABLE message DROP COLUMN size", "ALTER TABLE upload DROP COLUMN mailbox, DROP COLUMN size", "DROP INDEX upload_position, subscription_route",
-		"ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed", "ALTER TABLE piece DROP COLUMN codec",
+		"ALTER TABLE patient_change DROP COLUMN patient", "ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed", "ALTER TABLE piece DROP COLUMN codec",
 		"DELETE FROM nems_schema_version WHERE version_id >= 5",
 		"INSERT INTO mailbox (id, name, ods, password, remote) VALUES ('A', '', 'RR8', 'p', false)",
 		"INSERT INTO inbox (mailbox, position, type, size) SELECT row, 4096, 0, 50 FROM mailbox",

@@ -31,26 +31,39 @@ type task struct {
 	change  operation
 }
 
+// accepts are the publishes that the task is, or that come with its change.
+func (t task) accepts() []*accept {
+	if t.publish != nil {
+		return []*accept{t.publish}
+	}
+	if c, ok := t.change.(changeRecord); ok {
+		return c.events
+	}
+	return nil
+}
+
 // result is what a task came to; each kind of task uses its field.
 type result struct {
-	err     error // the task was refused
-	errs    []error
-	receipt store.Receipt
-	n       int
-	answer  any // of a verb of the ledger
+	err      error // the task was refused
+	errs     []error
+	receipt  store.Receipt
+	receipts []store.Receipt // of the events of a change
+	n        int
+	answer   any // of a verb of the ledger
 }
 
 // weight is how many bytes a task holds.
 func weight(t task) int {
-	if t.publish != nil {
-		return len(t.publish.Body.Data)
+	size := 0
+	for _, a := range t.accepts() {
+		size += len(a.Body.Data)
 	}
 	if v, ok := t.change.(verb); ok {
 		if heavy, ok := v.Op.(ledger.Heavy); ok {
 			return heavy.Weight()
 		}
 	}
-	return 0
+	return size
 }
 
 // writer is the committer with its connection and its chain of the audit.
@@ -160,8 +173,8 @@ func (w *writer) prepare(ctx context.Context, tasks []task) error {
 	w.entries, w.listing = w.entries[:0], w.listing[:0]
 	w.registryChanged, w.boxesChanged, w.spreadDue, w.committing = false, false, false, false
 	for _, t := range tasks {
-		if t.publish != nil {
-			if err := w.db.days.ensure(ctx, w.db, t.publish.Event); err != nil {
+		for _, a := range t.accepts() {
+			if err := w.db.days.ensure(ctx, w.db, a.Event); err != nil {
 				return err
 			}
 		}
@@ -203,9 +216,9 @@ func (w *writer) failed(err error) error {
 func (w *writer) transact(ctx context.Context, tasks []task, out []store.Outcome[result], waiting []audit.Sealed) error {
 	o := newOpening(tasks)
 	b := &pgx.Batch{}
-	o.begin(b, len(o.accepts) < len(tasks))
+	o.begin(b)
 	var known map[string]earlier
-	if asked := o.queue(b, w.db.moments.Position(w.db.opts.Settled().Add(-store.KeyLife)), timeline(w.conn)); asked || len(o.accepts) < len(tasks) {
+	if asked := o.queue(b, w.db.moments.Position(w.db.opts.Settled().Add(-store.KeyLife)), timeline(w.conn)); asked || o.changes {
 		var err error
 		if known, err = w.ask(ctx, b, o); err != nil {
 			return err

@@ -27,8 +27,7 @@ type accept struct {
 
 // AcceptEvent is broker.Journal's. It matches inside the transaction.
 func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
-	op := accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), facts: a.PackedFacts(), entry: seal(a.Audit)}
-	op.Audit = audit.Entry{}
+	op := newAccept(a)
 	r, err := db.submit(ctx, op)
 	if errors.Is(err, store.ErrCrowded) {
 		if op.copies, err = db.matchOutside(ctx, op.lookup()); err != nil {
@@ -38,6 +37,12 @@ func (db *DB) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receip
 		r, err = db.submit(ctx, op)
 	}
 	return r.receipt, err
+}
+
+func newAccept(a store.Acceptance) accept {
+	op := accept{Acceptance: a, hashes: store.RouteHashes(a.Facts.Keys), key: a.Idempotency.Digest(), facts: a.PackedFacts(), entry: seal(a.Audit)}
+	op.Audit = audit.Entry{}
+	return op
 }
 
 func (a accept) lookup() lookup { return lookup{a.Facts, a.hashes, always} }
@@ -55,21 +60,8 @@ func (a accept) apply(w *writer) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	t := eventType{a.Code, a.Workflow}
-	typ, err := w.typeNumber(t)
-	if err != nil {
+	if err := a.write(w, copies); err != nil {
 		return result{}, err
-	}
-	if err := a.insert(w, typ, copies); err != nil {
-		return result{}, err
-	}
-	if err := w.deliver(a.Event, t, a.Body.Size, copies); err != nil {
-		return result{}, err
-	}
-	if a.Demographic {
-		if err := exec(w.conn, "INSERT INTO patient_change (event) VALUES (?)", a.Event); err != nil {
-			return result{}, err
-		}
 	}
 	if a.key != nil {
 		err := exec(w.conn, "INSERT OR REPLACE INTO idempotency (digest, event, sha256, copies) VALUES (?, ?, ?, ?)",
@@ -78,8 +70,29 @@ func (a accept) apply(w *writer) (result, error) {
 			return result{}, err
 		}
 	}
-	w.entries = append(w.entries, a.entry)
 	return result{receipt: store.Receipt{Event: a.Event, Copies: len(copies)}}, nil
+}
+
+// write writes the event with its copies and its audit entry.
+func (a accept) write(w *writer, copies []subscription.Copy) error {
+	t := eventType{a.Code, a.Workflow}
+	typ, err := w.typeNumber(t)
+	if err != nil {
+		return err
+	}
+	if err := a.insert(w, typ, copies); err != nil {
+		return err
+	}
+	if err := w.deliver(a.Event, t, a.Body.Size, copies); err != nil {
+		return err
+	}
+	if a.Demographic {
+		if err := exec(w.conn, "INSERT INTO patient_change (event) VALUES (?)", a.Event); err != nil {
+			return err
+		}
+	}
+	w.entries = append(w.entries, a.entry)
+	return nil
 }
 
 // match finds who gets a copy, or keeps the event for later routing.

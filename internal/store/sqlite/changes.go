@@ -11,6 +11,7 @@ import (
 // PatientChanges is broker.Changes'. Marks are the writer's numbers.
 func (db *DB) PatientChanges(ctx context.Context, from int64, max int) (store.PatientChanges, error) {
 	var page store.PatientChanges
+	seen := 0
 	err := db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		last, err := number(conn, "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'patient_change'), 0)")
 		if err != nil {
@@ -20,13 +21,18 @@ func (db *DB) PatientChanges(ctx context.Context, from int64, max int) (store.Pa
 			from = 0
 		}
 		page.Mark = from
-		return rows(conn, "SELECT n, event FROM patient_change WHERE n > ? ORDER BY n LIMIT ?", func(s *sqlite.Stmt) error {
+		return rows(conn, "SELECT n, event, patient FROM patient_change WHERE n > ? ORDER BY n LIMIT ?", func(s *sqlite.Stmt) error {
 			page.Mark = s.ColumnInt64(0)
-			page.Events = append(page.Events, store.EventID(s.ColumnInt64(1)))
+			seen++
+			if s.ColumnIsNull(2) {
+				page.Events = append(page.Events, store.EventID(s.ColumnInt64(1)))
+			} else {
+				page.Patients = append(page.Patients, store.KnownPatient(new(s.ColumnInt64(2))))
+			}
 			return nil
 		}, from, max)
 	})
-	if len(page.Events) == max {
+	if seen == max {
 		page.Next = page.Mark
 	}
 	return page, err

@@ -24,12 +24,13 @@ type operation interface {
 
 // result is what an operation came to; each kind of operation uses its field.
 type result struct {
-	err     error // the operation was refused
-	errs    []error
-	receipt store.Receipt
-	n       int
-	lanes   []store.Lane
-	answer  any // of a verb of the ledger
+	err      error // the operation was refused
+	errs     []error
+	receipt  store.Receipt
+	receipts []store.Receipt // of the events of a change
+	n        int
+	lanes    []store.Lane
+	answer   any // of a verb of the ledger
 }
 
 // weight is how many bytes an operation holds.
@@ -37,6 +38,12 @@ func weight(op operation) int {
 	switch o := op.(type) {
 	case accept:
 		return len(o.Body.Data)
+	case changeRecord:
+		size := 0
+		for _, e := range o.events {
+			size += len(e.Body.Data)
+		}
+		return size
 	case verb:
 		if heavy, ok := o.Op.(ledger.Heavy); ok {
 			return heavy.Weight()
