@@ -27,6 +27,7 @@ type cli struct {
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
 	Example       exampleCmd       `cmd:"" help:"Print valid example messages."`
 	World         worldCmd         `cmd:"" help:"Invent a population: families, places, practices, valid test NHS numbers."`
+	Patients      patientsCmd      `cmd:"" help:"Look after patients' records: every change makes the events that PDS makes of it."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`

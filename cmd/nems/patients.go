@@ -46,8 +46,8 @@ func (p *patientNumber) number() (string, error) {
 	return strings.ReplaceAll(p.Patient, " ", ""), nil
 }
 
-// changing is what all changes of a record have in common.
-type changing struct {
+// recordChanging is what all changes of a record have in common.
+type recordChanging struct {
 	Version   int64  `name:"if-version" env:"-" help:"Refuse the change if the record has another version (SCN) by now."`
 	Request   string `env:"-" help:"A UUID. A request that is repeated with the same one is done once."`
 	ByCitizen bool   `env:"-" help:"The patients changed it themselves."`
@@ -56,7 +56,7 @@ type changing struct {
 }
 
 // change asks for a change and prints its events.
-func (c *changing) change(ctx context.Context, p *patientNumber, isNew bool, e demographics.Edit) error {
+func (c *recordChanging) change(ctx context.Context, p *patientNumber, isNew bool, e demographics.Edit) error {
 	number, err := p.number()
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func (c *changing) change(ctx context.Context, p *patientNumber, isNew bool, e d
 	})
 }
 
-func (c *changing) printChange(done operator.RecordChanged) error {
+func (c *recordChanging) printChange(done operator.RecordChanged) error {
 	if c.Format != "json" && len(done.Events) == 0 {
 		_, err := fmt.Fprintf(stdout(), "Nothing differs: the record stays at version %d, and there is no event.\n", done.Version)
 		return err
@@ -100,7 +100,7 @@ type addPatient struct {
 	Postcode string   `env:"-" help:"Postcode of the home."`
 	Line     []string `sep:"none" env:"-" help:"A line of the home's address; repeat it for each."`
 	Practice string   `env:"-" help:"ODS code of the GP practice."`
-	changing
+	recordChanging
 }
 
 // Run makes the record.
@@ -122,7 +122,7 @@ type setPatient struct {
 	Pharmacy string   `env:"-" help:"ODS code of the nominated pharmacy."`
 	Language string   `env:"-" help:"Code of the language, such as fr."`
 	DeathAt  string   `env:"-" help:"Day or time of a death that was notified, corrected."`
-	changing
+	recordChanging
 }
 
 // Run changes the record.
@@ -138,7 +138,7 @@ type movePatient struct {
 	Postcode string   `required:"" env:"-" help:"Postcode of the new home; ZZ99 3VZ without a fixed one."`
 	Line     []string `sep:"none" env:"-" help:"A line of the address; repeat it for each."`
 	UPRN     string   `name:"uprn" env:"-" help:"Unique property reference number."`
-	changing
+	recordChanging
 }
 
 // Run moves the patient.
@@ -151,7 +151,7 @@ type registerPatient struct {
 	Practice string `arg:"" optional:"" help:"ODS code of the practice."`
 	Leave    bool   `env:"-" help:"The patient is registered nowhere any more."`
 	Why      string `default:"" enum:",DEA,EMB,SCT,NIT,TRA,ORR" env:"-" help:"Why: DEA death, EMB embarkation, SCT Scotland, NIT Northern Ireland, TRA transferred, ORR other."`
-	changing
+	recordChanging
 }
 
 // Run changes the registration.
@@ -166,7 +166,7 @@ type patientDied struct {
 	patientNumber
 	Status string `default:"formal" enum:"informal,formal,removed" env:"-" help:"informal (by a practice or a trust), formal (by a registrar) or removed."`
 	At     string `env:"-" help:"Day or time of death; by default today."`
-	changing
+	recordChanging
 }
 
 // Run notifies the death.
@@ -179,7 +179,7 @@ type flagPatient struct {
 	patientNumber
 	Flag   string `arg:"" enum:"sensitive,invalid" help:"sensitive (S: nothing is published about the patient) or invalid (I: the record stands for nobody)."`
 	Remove bool   `env:"-" help:"Remove the flag."`
-	changing
+	recordChanging
 }
 
 // Run sets or removes the flag.
@@ -196,7 +196,7 @@ func (c *flagPatient) Run(ctx context.Context) error {
 type mergePatients struct {
 	patientNumber
 	Into string `arg:"" help:"NHS number under which the patient is known now."`
-	changing
+	recordChanging
 }
 
 // Run lets the number be superseded.

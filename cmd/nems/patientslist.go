@@ -15,10 +15,10 @@ import (
 )
 
 type listPatients struct {
-	Family   string `env:"-" help:"Usual family name; with * at its end the beginning of one."`
+	Family   string `env:"-" help:"Beginning of a family name, also of one that is no longer in use."`
 	BornFrom string `env:"-" help:"Born not before this day: YYYY-MM-DD."`
 	BornTo   string `env:"-" help:"Born not after this day."`
-	Postcode string `env:"-" help:"Postcode of the home; with * at its end the beginning of one."`
+	Postcode string `env:"-" help:"Beginning of the postcode of an address."`
 	Practice string `env:"-" help:"ODS code of the GP practice."`
 	Limit    int    `default:"100" env:"-" help:"List at most this many; 0 lists all."`
 	operated

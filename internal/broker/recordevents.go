@@ -77,12 +77,32 @@ func (b *Broker) learnRecord(ctx context.Context, r *demographics.Record) {
 	}
 }
 
+// mother returns the record of the mother of a newborn, nil if she has none here.
+func (b *Broker) mother(ctx context.Context, birth *demographics.Birth) (*demographics.Record, error) {
+	if err := birth.Check(); err != nil || birth.Mother == "" {
+		return nil, err
+	}
+	number, err := nhs.ParseNHSNumber(birth.Mother)
+	if err != nil {
+		return nil, &demographics.InvalidError{Element: "mother", Expected: "an NHS number: " + err.Error()}
+	}
+	record, err := b.PatientRecord(ctx, number)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, &demographics.InvalidError{Element: "mother", Expected: "the number of a patient who has a record, or whom the directory knows"}
+	}
+	return &record, err
+}
+
 // compose writes the messages of a change, in the order of their codes.
-func (b *Broker) compose(ctx context.Context, r *RecordRequest, before, after *demographics.Record, codes []string) ([][]byte, error) {
+func (b *Broker) compose(ctx context.Context, r *RecordRequest, before, after *demographics.Record, codes []string, mother *demographics.Record) ([][]byte, error) {
 	w := demographics.Writer{
 		Organisation: func(code nhs.ODSCode) (directory.Organisation, error) { return b.Organisations.Organisation(ctx, code) },
 		ID:           func(code string) string { return messageID(r.ID, code) },
 		Sent:         b.Now(), ByCitizen: r.ByCitizen, By: r.Caller.ODS,
+	}
+	if r.Birth != nil {
+		m, err := w.Notification(*r.Birth, after, mother)
+		return [][]byte{m}, err
 	}
 	messages := make([][]byte, len(codes))
 	for i, code := range codes {

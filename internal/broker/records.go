@@ -49,6 +49,10 @@ type RecordRequest struct {
 	// Edit changes the record, which for a new patient has the number alone. Its
 	// error refuses the request. It may be called more than once.
 	Edit func(*demographics.Record) error
+	// Birth is set for a newborn: instead of a change, the birth is notified. Born is
+	// when it was.
+	Birth *demographics.Birth
+	Born  time.Time
 	// Caller is who asks. ByCitizen says that the patients asked themselves.
 	Caller    access.Caller
 	ByCitizen bool
@@ -134,12 +138,19 @@ func (b *Broker) changeRecord(ctx context.Context, r *RecordRequest) (RecordChan
 	if err := r.Edit(&after); err != nil {
 		return RecordChanged{}, err
 	}
+	var mother *demographics.Record
+	if r.Birth != nil {
+		if mother, err = b.mother(ctx, r.Birth); err != nil {
+			return RecordChanged{}, err
+		}
+		r.Birth.Born(&after, mother, r.Born)
+	}
 	if other := after.SupersededBy; !other.IsZero() {
 		if err := b.supersedes(ctx, other); err != nil {
 			return RecordChanged{}, err
 		}
 	}
-	return b.putRecord(ctx, r, before, after, stored)
+	return b.putRecord(ctx, r, before, after, stored, mother)
 }
 
 // recordBefore returns the record that the request is about, and whether it is
@@ -186,11 +197,14 @@ func messageID(request uuid.UUID, code string) string {
 }
 
 // putRecord stores the new version with its events.
-func (b *Broker) putRecord(ctx context.Context, r *RecordRequest, before *demographics.Record, after demographics.Record, stored bool) (RecordChanged, error) {
+func (b *Broker) putRecord(ctx context.Context, r *RecordRequest, before *demographics.Record, after demographics.Record, stored bool, mother *demographics.Record) (RecordChanged, error) {
 	if err := after.Check(); err != nil {
 		return RecordChanged{}, err
 	}
 	codes := demographics.Diff(before, &after)
+	if r.Birth != nil {
+		codes = []string{demographics.BirthNotification} // nobody has read the record yet
+	}
 	if len(codes) == 0 {
 		return RecordChanged{Record: after}, nil
 	}
@@ -206,7 +220,7 @@ func (b *Broker) putRecord(ctx context.Context, r *RecordRequest, before *demogr
 		change.Expected = before.SCN
 	}
 	change.Record = after
-	messages, err := b.compose(ctx, r, before, &after, codes)
+	messages, err := b.compose(ctx, r, before, &after, codes, mother)
 	if err != nil {
 		return RecordChanged{}, err
 	}

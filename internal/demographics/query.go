@@ -22,7 +22,9 @@ type Query struct {
 	Postcode string
 	Gender   string
 	Practice nhs.ODSCode
-	// Limit is the largest number of records wanted. Of more, any may be returned.
+	// After is the last number of the page before: records come by their numbers.
+	After nhs.NHSNumber
+	// Limit is the largest number of records wanted.
 	Limit int
 }
 

@@ -16,17 +16,15 @@ func SameName(a, b string) bool { return ReadName(a).Same(b) }
 type Name struct{ trimmed, plain string }
 
 // ReadName prepares a name for comparison.
-func ReadName(s string) Name { return Name{strings.TrimSpace(s), PlainName(s)} }
+func ReadName(s string) Name { return Name{strings.TrimSpace(s), plainName(s)} }
 
 // Same is SameName. It takes time in proportion to the other name, however long
 // this one is.
 func (n Name) Same(other string) bool {
-	return strings.EqualFold(n.trimmed, strings.TrimSpace(other)) || strings.EqualFold(n.plain, PlainName(other))
+	return strings.EqualFold(n.trimmed, strings.TrimSpace(other)) || strings.EqualFold(n.plain, plainName(other))
 }
 
-// PlainName is a name without surrounding blanks, in NFC, with the ASCII apostrophe:
-// all that SameName ignores but case.
-func PlainName(name string) string {
+func plainName(name string) string {
 	return strings.TrimSpace(strings.Map(plainApostrophe, norm.NFC.String(name)))
 }
 

@@ -12,7 +12,6 @@ import (
 	"nems/internal/audit"
 	"nems/internal/broker"
 	"nems/internal/demographics"
-	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
@@ -29,10 +28,10 @@ type Records interface {
 
 // RecordFilter selects patients' records. Fields that are empty do not filter.
 type RecordFilter struct {
-	Family   string      `json:"family,omitempty" jsonschema:"the usual family name, in any case; with * at its end the beginning of one"`
+	Family   string      `json:"family,omitempty" jsonschema:"the beginning of a family name, also of one that is no longer in use; case, accents and punctuation do not count"`
 	BornFrom string      `json:"bornFrom,omitempty" jsonschema:"born not before this day: YYYY-MM-DD"`
 	BornTo   string      `json:"bornTo,omitempty" jsonschema:"born not after this day: YYYY-MM-DD"`
-	Postcode string      `json:"postcode,omitempty" jsonschema:"the postcode of the home; with * at its end the beginning of one"`
+	Postcode string      `json:"postcode,omitempty" jsonschema:"the beginning of the postcode of an address"`
 	Practice nhs.ODSCode `json:"practice,omitempty" jsonschema:"the ODS code of the GP practice"`
 }
 
@@ -81,7 +80,7 @@ func (d Desk) findRecords(ctx context.Context, s Search[RecordFilter]) (none Pag
 	if s.After == "" {
 		d.Store.Record(d.entry(audit.ActionFindRecords, ""))
 	}
-	q.Max = l.limit + 1
+	q.Limit = l.limit + 1
 	if l.after != 0 {
 		q.After = store.KnownPatient(&l.after)
 	}
@@ -100,21 +99,13 @@ func (d Desk) findRecords(ctx context.Context, s Search[RecordFilter]) (none Pag
 }
 
 func (f RecordFilter) query() (q demographics.Query, err error) {
-	q = demographics.Query{Family: f.Family, BornFrom: f.BornFrom, BornTo: f.BornTo, Practice: f.Practice}
-	for field, day := range map[string]string{"bornFrom": f.BornFrom, "bornTo": f.BornTo} {
-		if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
-			return q, expected(field, "a day: YYYY-MM-DD", day)
-		}
+	q = demographics.Query{
+		Family: demographics.FoldName(f.Family), Postcode: demographics.FoldPostcode(f.Postcode), BirthFrom: f.BornFrom, BirthTo: f.BornTo, Practice: f.Practice,
 	}
-	begin, open := strings.CutSuffix(f.Postcode, "*")
-	if q.Postcode = strings.ToUpper(strings.TrimSpace(begin)); open {
-		q.Postcode += "*"
-	} else if f.Postcode != "" {
-		normal, ok := directory.NormalPostcode(f.Postcode)
-		if !ok {
-			return q, expected("postcode", "a postcode, such as LS17 7DF, or its beginning with *", "")
+	for _, day := range []struct{ field, value string }{{"bornFrom", f.BornFrom}, {"bornTo", f.BornTo}} {
+		if _, err := time.Parse(time.DateOnly, day.value); day.value != "" && err != nil {
+			return q, expected(day.field, "a day: YYYY-MM-DD", day.value)
 		}
-		q.Postcode = normal
 	}
 	return q, nil
 }
@@ -259,52 +250,6 @@ func requestID(text string) (id uuid.UUID, err error) {
 // recordCaller is who changes a record, for the audit.
 func (d Desk) recordCaller() access.Caller {
 	return access.Caller{User: d.User, Certificate: d.Certificate, Interaction: access.Interaction{ID: d.Proof}}
-}
-
-// RecordsToLoad are whole records.
-type RecordsToLoad struct {
-	Records []LoadedRecord `json:"records"`
-}
-
-// LoadedRecord is a whole record with its number.
-type LoadedRecord struct {
-	Patient string              `json:"patient" jsonschema:"the NHS number"`
-	Record  demographics.Record `json:"record"`
-}
-
-// RecordsLoaded says how many records were new.
-type RecordsLoaded struct {
-	Loaded int `json:"loaded"`
-	Known  int `json:"known" jsonschema:"patients who had a record already: it stays as it is"`
-}
-
-// mostLoaded is how many records one request loads.
-const mostLoaded = 10_000
-
-// loadRecords keeps records of patients who have none, without any event. All are
-// checked before the first is kept.
-func (d Desk) loadRecords(ctx context.Context, q RecordsToLoad) (none RecordsLoaded, err error) {
-	if len(q.Records) > mostLoaded {
-		return none, invalid("records", "records: expected at most %d; received %d", mostLoaded, len(q.Records))
-	}
-	if d.Records == nil {
-		return none, errNoRecords
-	}
-	all := make([]demographics.Record, len(q.Records))
-	for i, r := range q.Records {
-		all[i] = r.Record
-		if all[i].NHSNumber, err = nhs.ParseNHSNumber(r.Patient); err != nil {
-			return none, invalid("records", "records[%d].patient: %s", i, err)
-		}
-		if err := all[i].Check(); err != nil {
-			return none, invalid("records", "records[%d].record.%s", i, err)
-		}
-	}
-	loaded, err := d.Records.LoadRecords(ctx, d.recordCaller(), all)
-	if err != nil {
-		return none, recordError(err)
-	}
-	return RecordsLoaded{Loaded: loaded, Known: len(all) - loaded}, nil
 }
 
 var errNoRecords = conflict("the records of patients are asked of a service that runs: start it")

@@ -77,15 +77,23 @@ func (s *schemas) enter(t reflect.Type) {
 		}
 	}
 	name := schemaName(t)
+	if _, taken := s.named[name]; taken { // by a type of another package
+		name = schemaName(t, path.Base(t.PkgPath()))
+	}
 	s.named[name] = s.made(t)
 	s.known[t] = &jsonschema.Schema{Ref: "#/components/schemas/" + name}
 }
 
-// schemaName is a struct's name; that of a page says of what.
-func schemaName(t reflect.Type) string {
+// schemaName is a struct's name, behind that of its package where that is given; the
+// name of a page says of what.
+func schemaName(t reflect.Type, within ...string) string {
 	name, of, generic := strings.Cut(t.Name(), "[")
 	if !generic {
-		return strings.ToUpper(name[:1]) + name[1:]
+		var out string
+		for _, word := range append(within, name) {
+			out += strings.ToUpper(word[:1]) + word[1:]
+		}
+		return out
 	}
 	return strings.TrimPrefix(path.Ext(strings.TrimSuffix(of, "]")), ".") + name
 }

@@ -60,6 +60,7 @@ var (
 	FindRecords  = verb("findRecords", "POST records/search", Governance, "Find patients' records that are kept here, by their numbers. That somebody looks is recorded.", Desk.findRecords)
 	ReadRecord   = verb("readRecord", "POST records/read", Governance, "Read a patient's record with its versions and their events. Who reads it, and why, is recorded.", Desk.readRecord)
 	ChangeRecord = verb("changeRecord", "POST records/change", Operator, "Change a patient's record. The events of the change are published in the same transaction: record and events are both there, or neither.", Desk.changeRecord)
+	NotifyBirth  = verb("notifyBirth", "POST records/births", Operator, "Make the record of a newborn and notify the birth.", Desk.notifyBirth)
 	LoadRecords  = verb("loadRecords", "POST records/load", Administrator, "Keep whole records of patients who have none, without any event. All are checked before the first is kept.", Desk.loadRecords)
 
 	RevealPatients = verb("revealPatients", "POST patients/reveal", Governance, "Record that identifiers of patients are looked at, and why.", Desk.reveal)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,7 +21,36 @@ import (
 type PutRecord struct {
 	change  *store.RecordChange
 	row     store.PatientRow
+	keys    []recordKey
 	current []any // the columns of patient_record
+}
+
+// recordKey is what people find a record by, beside the columns of patient_record.
+type recordKey struct {
+	kind  int64
+	value string
+}
+
+// Kinds of keys. Their numbers are stored.
+const (
+	familyKey   = 1
+	postcodeKey = 2
+)
+
+// keysOf returns the keys of a record, each once.
+func keysOf(r *demographics.Record) (keys []recordKey) {
+	add := func(kind int64, value string) {
+		if k := (recordKey{kind, value}); value != "" && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	for _, n := range r.Names {
+		add(familyKey, demographics.FoldName(n.Family))
+	}
+	for _, a := range r.Addresses {
+		add(postcodeKey, demographics.FoldPostcode(a.Postcode))
+	}
+	return keys
 }
 
 // NewPutRecord prepares a change.
@@ -33,16 +63,8 @@ func NewPutRecord(c *store.RecordChange) (*PutRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	var family, postcode string
-	if name := c.Record.Usual(); name != nil {
-		family = demographics.FoldName(name.Family)
-	}
-	if home := c.Record.Home(); home != nil {
-		postcode = home.Postcode
-	}
-	return &PutRecord{change: c, row: row, current: []any{
-		row.Patient, row.SCN, row.At, null(row.Superseded), family, c.Record.BirthDate, postcode, string(c.Record.PracticeCode()),
-		c.Request[:], made, row.Body,
+	return &PutRecord{change: c, row: row, keys: keysOf(&c.Record), current: []any{
+		row.Patient, row.SCN, row.At, null(row.Superseded), c.Record.BirthDate, string(c.Record.PracticeCode()), c.Request[:], made, row.Body,
 	}}, nil
 }
 
@@ -63,6 +85,10 @@ func (o *PutRecord) Apply(tx Tx) (any, error) {
 	if written == 0 {
 		return nil, refuse(store.ErrStale)
 	}
+	tx.Later("DELETE FROM patient_key WHERE patient = $1", o.row.Patient)
+	for _, k := range o.keys {
+		tx.Later("INSERT INTO patient_key (kind, value, patient) VALUES ($1, $2, $3)", k.kind, k.value, o.row.Patient)
+	}
 	tx.Later("INSERT INTO patient_change (event, patient) VALUES ($1, $2)", o.change.Position, o.row.Patient)
 	tx.Record(o.change.Audit)
 	return nil, nil
@@ -73,8 +99,8 @@ func (o *PutRecord) Apply(tx Tx) (any, error) {
 // version was not seen.
 func (o *PutRecord) write(tx Tx) (int64, error) {
 	if o.change.Expected == 0 {
-		return tx.Exec(`INSERT INTO patient_record (patient, scn, at, superseded, family, born, postcode, practice, request, made, body)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (patient) DO NOTHING`, o.current...)
+		return tx.Exec(`INSERT INTO patient_record (patient, scn, at, superseded, born, practice, request, made, body)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (patient) DO NOTHING`, o.current...)
 	}
 	kept, err := tx.Exec(`INSERT INTO patient_version (patient, scn, at, superseded, request, made, body, replaced)
 		SELECT patient, scn, at, superseded, request, made, body, CAST($3 AS bigint) FROM patient_record WHERE patient = $1 AND scn = $2`+tx.Lock("patient_record"),
@@ -82,7 +108,7 @@ func (o *PutRecord) write(tx Tx) (int64, error) {
 	if err != nil || kept == 0 {
 		return 0, err
 	}
-	return tx.Exec(`UPDATE patient_record SET scn = $2, at = $3, superseded = $4, family = $5, born = $6, postcode = $7, practice = $8, request = $9, made = $10, body = $11
+	return tx.Exec(`UPDATE patient_record SET scn = $2, at = $3, superseded = $4, born = $5, practice = $6, request = $7, made = $8, body = $9
 		WHERE patient = $1`, o.current...)
 }
 
@@ -96,12 +122,12 @@ func scanRecord(r Row) (demographics.Record, error) {
 	return row.Record()
 }
 
-// PatientRecord is broker.RecordKeeper's.
+// PatientRecord is broker.RecordFinder's.
 func (l *Ledger) PatientRecord(ctx context.Context, n nhs.NHSNumber) (demographics.Record, error) {
 	return store.First(read(ctx, l.engine.Read, scanRecord, "SELECT "+recordColumns+" FROM patient_record WHERE patient = $1", store.PackPatient(n)))
 }
 
-// RecordVersions is broker.RecordKeeper's.
+// RecordVersions is broker.RecordFinder's.
 func (l *Ledger) RecordVersions(ctx context.Context, n nhs.NHSNumber, max int) ([]store.RecordVersion, error) {
 	return read(ctx, l.engine.Read, scanVersion, "SELECT "+recordColumns+", request, made FROM patient_record WHERE patient = $1 UNION ALL SELECT "+
 		recordColumns+", request, made FROM patient_version WHERE patient = $1 ORDER BY scn DESC LIMIT $2", store.PackPatient(n), max)
@@ -127,33 +153,31 @@ func scanVersion(r Row) (v store.RecordVersion, err error) {
 	return v, nil
 }
 
-// FindRecords is broker.RecordKeeper's.
+// FindRecords is broker.RecordFinder's.
 func (l *Ledger) FindRecords(ctx context.Context, q demographics.Query) ([]demographics.Record, error) {
 	after := int64(math.MinInt64)
 	if !q.After.IsZero() {
 		after = store.PackPatient(q.After)
 	}
-	where, args := []string{"patient > $1"}, []any{after}
-	add := func(column, compare, value string) {
-		if value != "" {
-			args = append(args, value)
-			where = append(where, column+" "+compare+" $"+strconv.Itoa(len(args)))
+	args := []any{after}
+	param := func(value any) string {
+		args = append(args, value)
+		return "$" + strconv.Itoa(len(args))
+	}
+	where := []string{"patient > $1"}
+	for _, c := range []struct{ condition, value string }{
+		{"born >= ", q.BirthFrom}, {"born <= ", q.BirthTo}, {"practice = ", string(q.Practice)},
+	} {
+		if c.value != "" {
+			where = append(where, c.condition+param(c.value))
 		}
 	}
-	text := func(column, value string) {
-		if begin, open := strings.CutSuffix(value, "*"); open {
-			add(column, ">=", begin)
-			add(column, "<", begin+"\U0010FFFF")
-			return
+	for _, k := range []recordKey{{familyKey, q.Family}, {postcodeKey, q.Postcode}} {
+		if k.value != "" {
+			where = append(where, "patient IN (SELECT patient FROM patient_key WHERE kind = "+param(k.kind)+
+				" AND value >= "+param(k.value)+" AND value < "+param(k.value+"\U0010FFFF")+")")
 		}
-		add(column, "=", value)
 	}
-	text("family", demographics.FoldName(q.Family))
-	text("postcode", q.Postcode)
-	add("born", ">=", q.BornFrom)
-	add("born", "<=", q.BornTo)
-	add("practice", "=", string(q.Practice))
-	args = append(args, q.Max)
-	return read(ctx, l.engine.View, scanRecord, "SELECT "+recordColumns+" FROM patient_record WHERE "+strings.Join(where, " AND ")+
-		" ORDER BY patient LIMIT $"+strconv.Itoa(len(args)), args...)
+	return read(ctx, l.engine.View, scanRecord,
+		"SELECT "+recordColumns+" FROM patient_record WHERE "+strings.Join(where, " AND ")+" ORDER BY patient LIMIT "+param(q.Limit), args...)
 }

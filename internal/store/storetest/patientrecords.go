@@ -142,16 +142,16 @@ func findingRecords(t *testing.T, th *harness) {
 		q    demographics.Query
 		want []int
 	}{
-		{demographics.Query{Max: 10}, []int{0, 1, 2}},
-		{demographics.Query{Max: 2}, []int{0, 1}},
-		{demographics.Query{After: people[0].number, Max: 10}, []int{1, 2}},
-		{demographics.Query{Family: "o'neil", Max: 10}, []int{0}},
-		{demographics.Query{Family: "O'NEIL*", Max: 10}, []int{0, 1}},
-		{demographics.Query{BornFrom: "1980-02-29", BornTo: "1980-02-29", Max: 10}, []int{0, 2}},
-		{demographics.Query{BornFrom: "1990-01-01", Max: 10}, []int{1}},
-		{demographics.Query{Postcode: "LS*", BornTo: "1985-01-01", Max: 10}, []int{0}},
-		{demographics.Query{Practice: "B86056", Family: "Smith", Max: 10}, []int{2}},
-		{demographics.Query{Family: "Jones", Max: 10}, nil},
+		{demographics.Query{Limit: 10}, []int{0, 1, 2}},
+		{demographics.Query{Limit: 2}, []int{0, 1}},
+		{demographics.Query{After: people[0].number, Limit: 10}, []int{1, 2}},
+		{demographics.Query{Family: "ONEIL", Limit: 10}, []int{0, 1}},
+		{demographics.Query{Family: "ONEILL", Limit: 10}, []int{1}},
+		{demographics.Query{BirthFrom: "1980-02-29", BirthTo: "1980-02-29", Limit: 10}, []int{0, 2}},
+		{demographics.Query{BirthFrom: "1990-01-01", Limit: 10}, []int{1}},
+		{demographics.Query{Postcode: "LS", BirthTo: "1985-01-01", Limit: 10}, []int{0}},
+		{demographics.Query{Practice: "B86056", Family: "SMITH", Limit: 10}, []int{2}},
+		{demographics.Query{Family: "JONES", Limit: 10}, nil},
 	} {
 		found, err := th.FindRecords(th.ctx(), c.q)
 		th.must(err)

@@ -8,17 +8,22 @@ CREATE TABLE patient_record (
   scn        bigint NOT NULL,
   at         bigint NOT NULL, -- microseconds
   superseded bigint, -- by this number
-  family     text COLLATE "C" NOT NULL, -- in the form in which names are compared
   born       text COLLATE "C" NOT NULL,
-  postcode   text COLLATE "C" NOT NULL,
   practice   text COLLATE "C" NOT NULL,
   request    bytea NOT NULL, -- a UUID: a request that is repeated makes one version
   made       bytea NOT NULL, -- by whom, and the events
   body       bytea NOT NULL
 );
-CREATE INDEX patient_record_family ON patient_record (family, born, patient);
-CREATE INDEX patient_record_born ON patient_record (born, family, patient);
-CREATE INDEX patient_record_postcode ON patient_record (postcode, patient);
+CREATE INDEX patient_record_born ON patient_record (born, patient);
+
+-- What else people search by: 1 family names, 2 postcodes.
+CREATE TABLE patient_key (
+  kind    smallint NOT NULL,
+  value   text COLLATE "C" NOT NULL,
+  patient bigint NOT NULL,
+  PRIMARY KEY (kind, value, patient)
+);
+CREATE INDEX patient_key_patient ON patient_key (patient);
 
 CREATE TABLE patient_version (
   patient    bigint NOT NULL,

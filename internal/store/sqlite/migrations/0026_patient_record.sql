@@ -6,17 +6,22 @@ CREATE TABLE patient_record (
   scn        INTEGER NOT NULL,
   at         INTEGER NOT NULL, -- microseconds
   superseded INTEGER, -- by this number
-  family     TEXT NOT NULL, -- in the form in which names are compared
   born       TEXT NOT NULL,
-  postcode   TEXT NOT NULL,
   practice   TEXT NOT NULL,
   request    BLOB NOT NULL, -- a UUID: a request that is repeated makes one version
   made       BLOB NOT NULL, -- by whom, and the events
   body       BLOB NOT NULL
 );
-CREATE INDEX patient_record_family ON patient_record (family, born, patient);
-CREATE INDEX patient_record_born ON patient_record (born, family, patient);
-CREATE INDEX patient_record_postcode ON patient_record (postcode, patient);
+CREATE INDEX patient_record_born ON patient_record (born, patient);
+
+-- What else people search by: 1 family names, 2 postcodes.
+CREATE TABLE patient_key (
+  kind    INTEGER NOT NULL,
+  value   TEXT NOT NULL,
+  patient INTEGER NOT NULL,
+  PRIMARY KEY (kind, value, patient)
+) WITHOUT ROWID;
+CREATE INDEX patient_key_patient ON patient_key (patient);
 
 CREATE TABLE patient_version (
   patient    INTEGER NOT NULL,
