@@ -14,8 +14,8 @@ type Record struct {
 
 // Code is a concept of a code system: SNOMED CT unless the field says otherwise.
 type Code struct {
-	Code    string `json:"code"`
-	Display string `json:"display"`
+	Code    string `json:"code" yaml:"code"`
+	Display string `json:"display" yaml:"display"`
 }
 
 // Vaccinated is one vaccination that was given, or was not (vaccinations-1).
