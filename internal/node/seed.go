@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"nems/internal/audit"
+	"nems/internal/broker"
 	"nems/internal/database"
+	"nems/internal/demographics"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/mailbox"
@@ -20,7 +23,7 @@ import (
 // seed fills a dev database with the dev world and the MESH sandbox's files.
 // Doing it again changes nothing.
 func (n *node) seed(ctx context.Context) error {
-	if err := devworld.Seed(ctx, newPatientsOnly{n.directory}); err != nil {
+	if err := devworld.Seed(ctx, newPatientsOnly{n.directory, n.records(), n.Now()}); err != nil {
 		return err
 	}
 	entry := audit.Entry{At: n.Now(), Action: audit.ActionSeed}
@@ -82,8 +85,13 @@ func readLines[T any](path string, read func(io.Reader) ([]T, error)) ([]T, erro
 }
 
 // newPatientsOnly is a directory that accepts only patients that it does not have
-// yet, because a restart must not undo what was learnt from events.
-type newPatientsOnly struct{ database.Directory }
+// yet, because a restart must not undo what was learnt from events. Their records are
+// kept too, so that they can be found and changed.
+type newPatientsOnly struct {
+	database.Directory
+	records broker.RecordKeeper // nil: kept elsewhere
+	now     time.Time
+}
 
 func (d newPatientsOnly) PutPatients(ctx context.Context, batch []directory.Patient) error {
 	var unknown []directory.Patient
@@ -95,5 +103,24 @@ func (d newPatientsOnly) PutPatients(ctx context.Context, batch []directory.Pati
 			return err
 		}
 	}
+	for i := range unknown {
+		if err := d.keep(ctx, unknown[i]); err != nil {
+			return err
+		}
+	}
 	return d.Directory.PutPatients(ctx, unknown)
+}
+
+// keep keeps the first version of a patient's record, if there is enough for one.
+func (d newPatientsOnly) keep(ctx context.Context, p directory.Patient) error {
+	record := demographics.FromDirectory(p)
+	if d.records == nil || record.Check() != nil {
+		return nil
+	}
+	record.Updated = d.now
+	_, err := d.records.ChangeRecord(ctx, &store.RecordChange{Record: record, Audit: audit.Entry{At: d.now, Action: audit.ActionSeed, Patient: p.NHSNumber}})
+	if errors.Is(err, store.ErrStale) {
+		return nil // another node of the database has seeded it
+	}
+	return err
 }

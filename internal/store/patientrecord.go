@@ -25,7 +25,8 @@ type RecordChange struct {
 	// Expected is the SCN of the version that was changed; 0 for a patient whose
 	// record is not stored yet.
 	Expected int64
-	// Position is the place of the change among events, for directories that learn.
+	// Position is the place of the change among events, for directories that learn; 0
+	// for a record that they know.
 	Position EventID
 	// Request tells a request that is repeated from another one.
 	Request uuid.UUID

@@ -89,7 +89,9 @@ func (o *PutRecord) Apply(tx Tx) (any, error) {
 	for _, k := range o.keys {
 		tx.Later("INSERT INTO patient_key (kind, value, patient) VALUES ($1, $2, $3)", k.kind, k.value, o.row.Patient)
 	}
-	tx.Later("INSERT INTO patient_change (event, patient) VALUES ($1, $2)", o.change.Position, o.row.Patient)
+	if o.change.Position != 0 {
+		tx.Later("INSERT INTO patient_change (event, patient) VALUES ($1, $2)", o.change.Position, o.row.Patient)
+	}
 	tx.Record(o.change.Audit)
 	return nil, nil
 }
