@@ -43,6 +43,7 @@ func TestDiff(t *testing.T) {
 	}{
 		"nothing":                 {Edit{}, Edit{Family: "O'Neil"}, nil},
 		"name":                    {Edit{}, Edit{Family: "Smith"}, []string{RecordChange}},
+		"same practice":           {Edit{}, Edit{Practice: "B86056"}, nil},
 		"phone":                   {Edit{}, Edit{Phone: "07700 900111"}, []string{RecordChange}},
 		"registered elsewhere":    {Edit{}, Edit{Practice: "E82025"}, []string{ChangeOfGP, RecordChange}},
 		"taken off the list":      {Edit{}, Edit{Left: true, Removal: "EMB"}, []string{ChangeOfGP, RecordChange}},
@@ -94,7 +95,6 @@ func TestDiff(t *testing.T) {
 func TestEditsThatContradictAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ first, edit Edit }{
 		"left":         {Edit{Left: true}, Edit{Left: true}},
-		"practice":     {Edit{}, Edit{Practice: "B86056"}},
 		"removal":      {Edit{}, Edit{Removal: "EMB"}},
 		"death":        {Edit{Death: FormalDeath}, Edit{Death: InformalDeath}},
 		"deathAt":      {Edit{}, Edit{DeathAt: "2026-01-01"}},

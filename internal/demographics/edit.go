@@ -123,8 +123,7 @@ func (e *Edit) registration(r *Record, now time.Time) error {
 	switch {
 	case e.Practice != "" && e.Left:
 		return &InvalidError{"practice", "a practice, or that the patient has left: not both", string(e.Practice)}
-	case e.Practice != "" && e.Practice == r.PracticeCode():
-		return &InvalidError{"practice", "another practice than the patient's", string(e.Practice)}
+	case e.Practice != "" && e.Practice == r.PracticeCode(): // nothing differs
 	case e.Practice != "":
 		r.Practice, r.Removal = &Registration{ID: "1", Practice: e.Practice, Start: today}, nil
 	case e.Left && r.Practice == nil:

@@ -34,6 +34,7 @@ var cases = map[string]func(load) error{
 	"filters":      measureFilters,
 	"deep-inbox":   measureDeepInbox,
 	"purge":        measurePurge,
+	"records":      measureRecords,
 }
 
 func main() {

@@ -1,0 +1,129 @@
+package node_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"nems/internal/demographics"
+	"nems/internal/directory"
+	"nems/internal/nhs"
+	"nems/internal/node"
+	"nems/internal/node/nodetest"
+	"nems/internal/operator"
+)
+
+// registrar changes records at a server's desk and reads what a mailbox gets of it.
+type registrar struct {
+	*testing.T
+	*nodetest.Server
+	desk operator.Face
+}
+
+func newRegistrar(t *testing.T, database string) registrar {
+	t.Helper()
+	s := nodetest.Boot(t, func(c *node.Config) { c.Database = database })
+	access, err := operator.ReadAccess(s.Config.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return registrar{t, s, &operator.Client{Access: access, User: "tester", HTTP: s.HTTP}}
+}
+
+func (r registrar) change(q operator.RecordChange) operator.RecordChanged {
+	r.T.Helper()
+	done, err := operator.ChangeRecord.Do(r.Context(), r.desk, q)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	return done
+}
+
+var eventCode = regexp.MustCompile(`<event>.*?<code value="([^"]*)"/>`)
+
+// collected returns the codes of what the mailbox has got, in its order, and the
+// messages.
+func (r registrar) collected() (codes []string, bodies []string) {
+	r.T.Helper()
+	for _, c := range r.Collect(leeds) {
+		bodies = append(bodies, string(c.Body))
+		codes = append(codes, eventCode.FindStringSubmatch(string(c.Body))[1])
+	}
+	return codes, bodies
+}
+
+func (r registrar) wants(why string, codes ...string) (bodies []string) {
+	r.T.Helper()
+	got, bodies := r.collected()
+	if !slices.Equal(got, codes) {
+		r.Errorf("%s: the mailbox got %v; expected %v", why, got, codes)
+	}
+	return bodies
+}
+
+var scn = regexp.MustCompile(`<Patient[^>]*>.*?<versionId value="([^"]*)"/>`)
+
+// TestRecordsTellSubscribers follows changes of records into a mailbox, on each kind of
+// database.
+func TestRecordsTellSubscribers(t *testing.T) {
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			r := newRegistrar(t, database(t))
+			jack := nodetest.Jack
+			r.Subscribe(r.Leeds(), about(nodetest.Jack)+vaccinations+"&MessageHeader.event="+strings.Join([]string{gp, address, record, "pds-death-notification-1"}, "&MessageHeader.event="), leeds)
+
+			moved := operator.RecordChange{Patient: jack, Edit: demographics.Edit{Postcode: "EX2 5SE", Lines: []string{"1 Hill Road"}, Practice: "E82025"}, Request: "7b5f5a0e-7a34-4a0e-9f0e-1c5f3a0f7d11"}
+			first := r.change(moved)
+			bodies := r.wants("a move", gp, address, record)
+			for _, b := range bodies {
+				if got := scn.FindStringSubmatch(b); len(got) == 0 || got[1] != "2" {
+					t.Errorf("the SCN of a message is %v; expected 2", got)
+				}
+			}
+			if again := r.change(moved); !again.Repeated || again.Events[0].MessageID != first.Events[0].MessageID {
+				t.Errorf("the same request again: %+v", again)
+			}
+			r.wants("the same request again")
+			if _, err := operator.ChangeRecord.Do(t.Context(), r.desk, operator.RecordChange{Patient: jack, Version: 1, Edit: demographics.Edit{Family: "X"}}); err == nil || !strings.Contains(err.Error(), "version") {
+				t.Errorf("an old version: %v", err)
+			}
+
+			r.change(operator.RecordChange{Patient: jack, Edit: demographics.Edit{Sensitive: new(true)}})
+			r.change(operator.RecordChange{Patient: jack, Edit: demographics.Edit{Left: true}})
+			r.wants("flagged")
+			r.change(operator.RecordChange{Patient: jack, Edit: demographics.Edit{Sensitive: new(false)}})
+			r.wants("the flag is removed", record)
+
+			r.change(operator.RecordChange{Patient: jack, Edit: demographics.Edit{Death: demographics.FormalDeath, DeathAt: "2026-03-01"}})
+			r.wants("died", "pds-death-notification-1", record)
+
+			r.change(operator.RecordChange{Patient: jack, Edit: demographics.Edit{SupersededBy: "9990000204"}})
+			if bodies := r.wants("superseded", record); len(bodies) == 1 && (!strings.Contains(bodies[0], jack) || strings.Contains(bodies[0], "9990000204")) {
+				t.Error("the record change is not about the superseded number alone")
+			}
+		})
+	}
+}
+
+// The directory knows a new patient at once, so that the next publisher is not told
+// that there is none.
+func TestNewPatientIsKnownAtOnce(t *testing.T) {
+	r := newRegistrar(t, "")
+	r.Subscribe(r.Leeds(), about("9990000204")+"&MessageHeader.event=pds-birth-notification-1", leeds)
+	born, err := operator.NotifyBirth.Do(t.Context(), r.desk, operator.BirthToNotify{Patient: "9990009996", Birth: demographics.Birth{Mother: "9990000204"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.wants("a birth", "pds-birth-notification-1")
+	number, err := nhs.ParseNHSNumber(born.Patient)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Subscribe(r.Leeds(), about(born.Patient)+vaccinations, leeds)
+	r.Publish(r.Publisher(), nodetest.MessageAbout(t, "vaccinations-1", "new", directory.Patient{
+		NHSNumber: number, Family: "FARROW", Given: []string{"Baby"}, BirthDate: nodetest.Start.Truncate(24 * time.Hour),
+	}))
+	r.wants("a vaccination of the newborn", "vaccinations-1")
+}
