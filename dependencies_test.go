@@ -15,7 +15,21 @@ var brings = map[string][]string{
 	"./client":        {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
 	"./client/signed": {"github.com/go-jose/go-jose/v4"},
 	// A builder of messages brings what reads and checks them.
-	"./message":  {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
+	"./message": {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
+	// An outbox brings no database: its caller has one, and its driver. The rules of the
+	// events, which it checks, are YAML.
+	"./publisher": {"github.com/go-json-experiment/json", "github.com/goccy/go-yaml", "github.com/google/uuid", "golang.org/x/text"},
+	// Who has no database gets SQLite, in Go alone.
+	"./publisher/embedded": {
+		"github.com/dustin/go-humanize", "github.com/go-json-experiment/json", "github.com/goccy/go-yaml", "github.com/google/uuid",
+		"github.com/remyoudompheng/bigfft", "golang.org/x/sys", "golang.org/x/text",
+		"modernc.org/libc", "modernc.org/mathutil", "modernc.org/memory", "modernc.org/sqlite",
+	},
+	// Asking PDS takes signed tokens, a rate and a breaker.
+	"./publisher/pds": {
+		"github.com/go-jose/go-jose/v4", "github.com/go-json-experiment/json", "github.com/goccy/go-yaml", "github.com/google/uuid",
+		"github.com/sony/gobreaker/v2", "golang.org/x/sync", "golang.org/x/text", "golang.org/x/time",
+	},
 	"./receiver": {"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/text"},
 }
 

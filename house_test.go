@@ -33,7 +33,8 @@ var floors = [][]string{
 	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},
 	{"client", "client/signed", "receiver", "internal/node"},
-	{"internal/node/nodetest"},
+	{"internal/node/nodetest", "publisher"},
+	{"publisher/embedded", "publisher/pds"},
 	{"nemstest", "cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
 }
 
