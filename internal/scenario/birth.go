@@ -32,6 +32,7 @@ func born(c *compiler, it item) func(time.Time) []act {
 	labels := []yamltree.Node{it.node}
 	if it.node.IsMap() {
 		m := it.node.Map("born", "baby", "babies", "mother", "family", "given", "gender", "weight", "gestation", "abnormality", "time", "care")
+		b.read(c, m)
 		baby, babies := m.Get("baby"), m.Get("babies")
 		switch {
 		case baby.Exists() == babies.Exists():
@@ -42,7 +43,6 @@ func born(c *compiler, it item) func(time.Time) []act {
 		default:
 			labels = babies.List("babies")
 		}
-		b.read(c, m)
 	}
 	if it.whoNode.Exists() {
 		it.whoNode.Fail("who of a birth", "born: {baby: ..., mother: ...}", "")

@@ -17,8 +17,15 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
+// tester is what tests and properties have in common.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // lines writes a script as a text that people can compare.
-func lines(t testing.TB, s *Script) string {
+func lines(t tester, s *Script) string {
 	t.Helper()
 	var b strings.Builder
 	for _, p := range s.Patients {
@@ -30,7 +37,7 @@ func lines(t testing.TB, s *Script) string {
 	return b.String()
 }
 
-func encoded(t testing.TB, v any) string {
+func encoded(t tester, v any) string {
 	t.Helper()
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -89,7 +96,7 @@ func TestBuiltinScenarios(t *testing.T) {
 }
 
 // ordered checks what holds for every script.
-func ordered(t testing.TB, s *Script) {
+func ordered(t tester, s *Script) {
 	t.Helper()
 	ids, exists := map[string]bool{}, map[string]bool{}
 	for _, p := range s.Patients {

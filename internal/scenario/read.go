@@ -94,7 +94,7 @@ func (c *compiler) item(n yamltree.Node, before time.Time) time.Time {
 	case chosen != nil:
 		verb := verbs()[chosen.Name]
 		make = verb(c, item{node: chosen.Value, key: chosen.Key, who: everybody, whoNode: m.Get("who"), at: at})
-	case !m.Get("then").Exists() && len(m.Fields) > 0:
+	case !m.Get("then").Exists() && m.Unknown == 0:
 		n.Fail("an item in which nothing happens", "one of "+strings.Join(verbNames(), ", "), "")
 	}
 	if !ok || chosen != nil && make == nil {

@@ -17,6 +17,8 @@ type Field struct {
 type Map struct {
 	node   Node
 	Fields []Field
+	// Unknown counts the keys that were reported and left out.
+	Unknown int
 }
 
 // Map returns the mapping. Keys that are not known are reported, with the nearest
@@ -48,6 +50,7 @@ func (n Node) Map(what string, known ...string) Map {
 			key.Fail("the key "+name+" is there twice in "+what, "each key once", "")
 		case len(known) > 0 && !slices.Contains(known, name):
 			key.Fail("there is no key "+Quote(name)+" in "+what, Choice(known, name), "")
+			m.Unknown++
 		default:
 			m.Fields = append(m.Fields, Field{name, key, n.value(key, pair.Value)})
 		}

@@ -58,7 +58,9 @@ func Parse(file string, text []byte) (*Tree, Node) {
 	}
 	parsed, err := parse(text)
 	if err != nil {
-		t.Add(syntax(err))
+		p := syntax(err)
+		p.Line = min(p.Line, strings.Count(string(text), "\n")+1) // the parser counts some ends twice
+		t.Add(p)
 		return t, root
 	}
 	if len(parsed.Docs) > 1 {
