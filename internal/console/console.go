@@ -89,6 +89,7 @@ func New(c Config) *Console {
 		out.deliveries(),
 		out.delivery(),
 		out.make(),
+		out.patients(),
 		out.directory(),
 		out.systems(),
 		out.registerSystem(),
