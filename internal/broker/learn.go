@@ -113,7 +113,11 @@ func (b *Broker) learnStored(ctx context.Context, n nhs.NHSNumber) error {
 }
 
 func (b *Broker) learn(ctx context.Context, id store.EventID, e *event.Event) error {
-	return b.learnAll(ctx, changes(b.Journal.Moment(id), e), audit.Entry{Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: patientOf(e)})
+	learnt := changes(b.Journal.Moment(id), e)
+	if err := b.follow(ctx, learnt); err != nil {
+		return err
+	}
+	return b.learnAll(ctx, learnt, audit.Entry{Object: strconv.FormatInt(int64(id), 10), EventType: e.Code, Patient: patientOf(e)})
 }
 
 // learnAll applies changes and has the audit tell if anything differs now.

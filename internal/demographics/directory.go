@@ -1,6 +1,7 @@
 package demographics
 
 import (
+	"slices"
 	"time"
 
 	"nems/internal/directory"
@@ -36,6 +37,26 @@ func FromDirectory(p directory.Patient) Record {
 		r.Practice = &Registration{ID: "1", Practice: p.GP}
 	}
 	return r
+}
+
+// Take takes over the parts that a change carries.
+func (r *Record) Take(c directory.Change) {
+	if name := r.Usual(); name != nil && c.Family != "" && len(c.Given) > 0 {
+		name.Family, name.Given = c.Family, slices.Clone(c.Given)
+	}
+	if !c.BirthDate.IsZero() {
+		r.BirthDate = c.BirthDate.Format(time.DateOnly)
+	}
+	if home := r.Home(); c.Postcode != "" && (home == nil || home.Postcode != c.Postcode) {
+		moved := Edit{Postcode: c.Postcode}
+		_ = moved.home(r, c.At.LastUpdated) // fails only without a postcode
+	}
+	switch {
+	case c.GP != "" && c.GP != r.PracticeCode():
+		r.Practice, r.Removal = &Registration{ID: "1", Practice: c.GP, Start: c.At.LastUpdated.Format(time.DateOnly)}, nil
+	case c.Left:
+		r.Practice = nil
+	}
 }
 
 // unknownLine stands for the lines of an address of which the directory knows the

@@ -127,3 +127,20 @@ func TestNewPatientIsKnownAtOnce(t *testing.T) {
 	}))
 	r.wants("a vaccination of the newborn", "vaccinations-1")
 }
+
+// A record follows what another system publishes as the Spine.
+func TestRecordFollowsTheSpine(t *testing.T) {
+	r := newRegistrar(t, "")
+	r.change(operator.RecordChange{Patient: nodetest.Jack, Edit: demographics.Edit{Phone: "07700 900111"}})
+	r.Clock.Set(nodetest.Start.Add(time.Hour))
+	moved := nodetest.Patient(t, nodetest.Jack)
+	moved.GP, moved.Postcode = "E82025", "EX2 5SE"
+	r.Publish(r.Spine(), nodetest.MessageAbout(t, gp, "new", moved))
+	found, err := operator.ReadRecord.Do(t.Context(), r.desk, operator.RecordReading{Patient: nodetest.Jack, Reason: "test"})
+	if err != nil || found.Summary.Practice != "E82025" || len(found.Record.Telecoms) != 1 {
+		t.Errorf("after the event: %+v, %v", found.Summary, err)
+	}
+	if done := r.change(operator.RecordChange{Patient: nodetest.Jack, Edit: demographics.Edit{Practice: "E82025"}}); len(done.Events) != 0 {
+		t.Errorf("what the event said is no change any more: %+v", done)
+	}
+}

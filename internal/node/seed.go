@@ -111,13 +111,17 @@ func (d newPatientsOnly) PutPatients(ctx context.Context, batch []directory.Pati
 	return d.Directory.PutPatients(ctx, unknown)
 }
 
+// devRecords is when the records of the dev world were made: before any event that
+// somebody publishes.
+var devRecords = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // keep keeps the first version of a patient's record, if there is enough for one.
 func (d newPatientsOnly) keep(ctx context.Context, p directory.Patient) error {
 	record := demographics.FromDirectory(p)
 	if d.records == nil || record.Check() != nil {
 		return nil
 	}
-	record.Updated = d.now
+	record.Updated = devRecords
 	_, err := d.records.ChangeRecord(ctx, &store.RecordChange{Record: record, Audit: audit.Entry{At: d.now, Action: audit.ActionSeed, Patient: p.NHSNumber}})
 	if errors.Is(err, store.ErrStale) {
 		return nil // another node of the database has seeded it
