@@ -1,9 +1,10 @@
-// Package docs holds the handbook, so that the console can show it.
+// Package docs holds the handbook and its example programs, so that the console can
+// show them.
 package docs
 
 import "embed"
 
-// Files are the pages, with their folders.
+// Files are the pages and programs, with their folders.
 //
-//go:embed *.md decisions/*.md
+//go:embed *.md decisions/*.md examples/*.py examples/*.sh examples/*.java examples/*.cs
 var Files embed.FS

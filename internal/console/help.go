@@ -29,9 +29,10 @@ func (c *Console) help() page {
 	return page{path: "help", title: "Help", role: operator.Viewer, file: "help.html", read: func(v *visit) (any, error) {
 		out := helpPage{Found: book().Find(v.text("words"))}
 		for _, p := range book().Pages {
-			if strings.Contains(p.Name, "/") {
+			switch {
+			case strings.HasPrefix(p.Name, "decisions/"):
 				out.Decisions = append(out.Decisions, p)
-			} else {
+			case !strings.Contains(p.Name, "/"): // programs are shown by the pages that explain them
 				out.Pages = append(out.Pages, p)
 			}
 		}

@@ -23,9 +23,9 @@ type Heading struct {
 	ID, Text string
 }
 
-// Page is one page of the handbook.
+// Page is one page of the handbook, or a program that one shows.
 type Page struct {
-	Name     string // its path without .md, such as decisions/0001-spine-codes
+	Name     string // its path without .md, such as decisions/0001-spine-codes or examples/publish.py
 	Title    string
 	Headings []Heading
 	HTML     template.HTML
@@ -74,10 +74,15 @@ func (b *Book) Find(words string) (out []Found) {
 // others tells the URLs of files that are no pages.
 func Read(files fs.FS, root string, others map[string]string) (*Book, error) {
 	b := &Book{byName: map[string]int{}}
-	var names []string
+	var names, programs []string
 	err := fs.WalkDir(files, ".", func(file string, d fs.DirEntry, err error) error {
-		if name, is := strings.CutSuffix(file, ".md"); is && err == nil && !d.IsDir() {
+		name, is := strings.CutSuffix(file, ".md")
+		switch {
+		case err != nil || d.IsDir():
+		case is:
 			names = append(names, name)
+		case others[file] == "":
+			programs = append(programs, file)
 		}
 		return err
 	})
@@ -98,6 +103,9 @@ func Read(files fs.FS, root string, others map[string]string) (*Book, error) {
 		b.byName[name] = i
 		urls[name+".md"] = root + name
 	}
+	for _, name := range programs {
+		urls[name] = root + name
+	}
 	for _, name := range names {
 		source, err := fs.ReadFile(files, name+".md")
 		if err != nil {
@@ -109,7 +117,21 @@ func Read(files fs.FS, root string, others map[string]string) (*Book, error) {
 		}
 		b.Pages = append(b.Pages, p)
 	}
+	for _, name := range programs {
+		source, err := fs.ReadFile(files, name)
+		if err != nil {
+			return nil, err
+		}
+		b.byName[name] = len(b.Pages)
+		b.Pages = append(b.Pages, program(name, source))
+	}
 	return b, nil
+}
+
+// program makes a page of a program: its text as it is.
+func program(name string, source []byte) Page {
+	text := `<pre tabindex="0"><code>` + template.HTMLEscapeString(string(source)) + "</code></pre>"
+	return Page{Name: name, Title: path.Base(name), HTML: template.HTML(text)} //nolint:gosec // it is escaped
 }
 
 // markdown leaves markup inside the text out, and aligns cells by attributes: the
