@@ -18,6 +18,7 @@ func (s *stage) change(at time.Time, a *actor, d Deed) {
 	case DeathRemoved:
 		a.dead = ""
 	case Moved:
+		a.apart = a.apart && sameAddress(a.Address, d.To)
 		a.Address = Address{slices.Clone(d.To.Lines), d.To.Postcode}
 	case Registered:
 		a.Practice = d.Practice

@@ -103,7 +103,7 @@ type act struct {
 	node   yamltree.Node // where it is written
 	auto   bool          // it is not written, but follows from a birth: left out when it cannot happen
 	who    who
-	family bool // all who live with the patient do the same
+	family bool // the family that lives with the patient does the same
 	do     doer
 	chance string // purpose of its source of chance
 }
@@ -166,7 +166,7 @@ func (c *compiler) one(a act, head *actor) (done int) {
 	deeds, f := a.do(m)
 	targets := []*actor{head}
 	if a.family && f == nil {
-		targets = c.stage.household(head)
+		targets = c.stage.family(head)
 	}
 	for i, target := range targets {
 		for _, d := range deeds {

@@ -67,19 +67,7 @@ func TestBuiltinScenarios(t *testing.T) {
 		if got != lines(t, again) {
 			t.Errorf("%s: two runs differ", b.Name)
 		}
-		golden := filepath.Join("testdata", b.Name+".jsonl")
-		if *update {
-			if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s: the script of an old seed has changed; if that is meant, run with -update: %s", b.Name, diff)
-		}
+		golden(t, b.Name, got)
 		if b.Title == "" || b.About == "" || len(s.Happenings) == 0 {
 			t.Errorf("%s says nothing", b.Name)
 		}
@@ -92,6 +80,24 @@ func TestBuiltinScenarios(t *testing.T) {
 		if !deeds[d.Name()] && d.Name() != "corrected" {
 			t.Errorf("no scenario shows %s", d.Name())
 		}
+	}
+}
+
+// golden compares a script with that of an earlier version.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".jsonl")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: the script of an old seed has changed; if that is meant, run with -update: %s", name, diff)
 	}
 }
 

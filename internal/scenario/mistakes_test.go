@@ -54,6 +54,7 @@ happens:
   - {at: day 999, who: tom, renames: }
   - {at: 2026-03-01, who: tom, renames: }
   - moves
+  - {at: day 9, who: tom, registers: B86O56}
 `)
 	want := []string{
 		`2:1: there is no key "starts" in a scenario; expected scenario, about, start, lasts, patients or happens (did you mean start?)`,
@@ -70,7 +71,7 @@ happens:
 		`11:10: at; expected a date that exists; received "2026-02-30"`,
 		`11:39: a town; expected LEEDS, HUDDERSFIELD, DURHAM, ST ALBANS, EXETER or CARDIFF (did you mean LEEDS?); received "LEDES"`,
 		`12:10: at; expected a time that exists, from 00:00 to 23:59; received "25:00"`,
-		`12:44: registers: an ODS code has 1 to 12 capital letters and digits; expected a code such as B86056; received "B 1"`,
+		`12:44: a practice: an ODS code has 1 to 12 capital letters and digits; expected a code such as B86056; received "B 1"`,
 		`13:10: at; expected day 5 09:00, +3d, +2h, age 8 weeks (of who), 2026-03-02 or 2026-03-02 09:00; received "+3 fortnights"`,
 		`14:10: an age; expected one patient as who; received "age 8 weeks"`,
 		`15:22: there is no patient "gracy"; expected ann, grace, tom or zoe (did you mean grace?), written above`,
@@ -91,6 +92,7 @@ happens:
 		`28:5: this happens outside the scenario; expected a moment from 2026-03-02 to 2027-03-01 (start and lasts change that); received 2028-11-25 09:00`,
 		`29:5: this happens outside the scenario`,
 		`30:5: an item; expected a mapping, such as at: ...; received "moves"`,
+		`31:38: a practice that is not in the world; expected B86056, B86991`,
 	}
 	for _, w := range want {
 		found := false
@@ -135,7 +137,7 @@ func TestContradictions(t *testing.T) {
 		{"- {at: day 5, born: {baby: bo, mother: lee}}", `7:15: the mother lee is male`},
 		{"- {at: day 5, born: {baby: bo, mother: kim, care: none}}\n- {at: day 4, who: bo, renames: }", `8:24: bo is not born yet; expected a moment from 2026-03-07`},
 		{"- {at: day 1, who: kim, death: formal}\n- {at: day 30, born: {baby: bo, mother: kim}}", `8:16: the mother kim is dead since 2026-03-03`},
-		{"- {at: day 1, who: {practice: Z99999}, renames: }", `7:40: this happens to nobody`},
+		{"- {at: day 1, who: kim, death: formal}\n- {at: day 2, who: {household: kim}, renames: }", `8:38: this happens to nobody`},
 	} {
 		got := problems(t, head+test.items+"\n")
 		if len(got) != 1 || !strings.Contains(got[0], test.want) {

@@ -129,6 +129,22 @@ func (c *compiler) town(n yamltree.Node) *world.Town {
 	return nil
 }
 
+// practice reads the code of a practice of the world; "" if there is none.
+func (c *compiler) practice(n yamltree.Node) string {
+	code := world.ODS(n, "a practice")
+	if _, _, known := c.stage.world.Practice(code); known || code == "" {
+		return code
+	}
+	var codes []string
+	for _, t := range c.stage.world.Towns {
+		for _, p := range t.Practices {
+			codes = append(codes, p.Code)
+		}
+	}
+	n.Fail("a practice that is not in the world", yamltree.Choice(codes, code), yamltree.Quote(code))
+	return ""
+}
+
 // described reads what the scenario says of a patient.
 func (c *compiler) described(a *actor, m yamltree.Map) {
 	for _, f := range m.Fields {
@@ -159,7 +175,7 @@ func (c *compiler) described(a *actor, m yamltree.Map) {
 			}
 		case "practice":
 			if a.Practice = none; v.Text("practice") != none {
-				a.Practice = world.ODS(v, "practice")
+				a.Practice = cmp.Or(c.practice(v), none)
 			}
 		case "phone":
 			a.Phone = v.Text("phone")
@@ -214,7 +230,7 @@ func (c *compiler) invented(a *actor) {
 	if a.Address.Lines == nil {
 		a.Address.Lines, a.Address.Postcode = c.stage.guests.Home(chance, c.stage.guests.Town(chance))
 	}
-	if a.Practice == "" {
+	if a.Practice == "" && !a.waiting {
 		a.Practice = c.stage.somePractice(chance, a)
 	}
 	if a.Practice == none {
@@ -247,7 +263,10 @@ func (c *compiler) who(n yamltree.Node) who {
 func (c *compiler) group(n yamltree.Node) who {
 	m := n.Map("who", "practice", "household", "town")
 	if practice := m.Get("practice"); practice.Exists() {
-		code := world.ODS(practice, "practice")
+		code := c.practice(practice)
+		if code == "" {
+			return who{}
+		}
 		return who{group: func() []*actor { return c.stage.where(func(a *actor) bool { return a.Practice == code }) }}
 	}
 	if household := m.Get("household"); household.Exists() {

@@ -30,6 +30,7 @@ type actor struct {
 	first    Patient // the record before anything happened
 	touched  bool    // something has happened
 	exists   bool    // has a record in PDS
+	apart    bool    // lives with others who are no family
 	waiting  bool    // is added, or born, in the course of the scenario
 	bornAt   time.Time
 	dead     string // the status; "" means alive
@@ -65,10 +66,7 @@ func newStage(w *world.World, seed uint64, from time.Time) (*stage, error) {
 	s := &stage{seed: seed, world: w, guests: guests, numbers: w.NewNumbers(), routine: r, people: map[string]*actor{}}
 	for _, h := range w.Households {
 		for _, p := range h.People {
-			a := &actor{exists: true, Patient: Patient{
-				NHSNumber: p.NHSNumber, Family: p.Family, Given: p.Given, Gender: p.Gender, BirthDate: p.Born,
-				Address: Address{h.Lines, h.Postcode}, Practice: p.Practice, Phone: p.Phone, Email: p.Email, Mother: p.Mother,
-			}}
+			a := &actor{exists: true, Patient: recordIn(h, p), apart: h.Shared}
 			s.enter(a)
 			if a.bornAt.AddDate(grown, 0, 0).After(from) {
 				s.hadDoses(a, from)
@@ -76,6 +74,24 @@ func newStage(w *world.World, seed uint64, from time.Time) (*stage, error) {
 		}
 	}
 	return s, nil
+}
+
+// recordIn is the record of somebody who lives in a household.
+func recordIn(h world.Household, p world.Person) Patient {
+	return Patient{
+		NHSNumber: p.NHSNumber, Family: p.Family, Given: p.Given, Gender: p.Gender, BirthDate: p.Born,
+		Address: Address{h.Lines, h.Postcode}, Practice: p.Practice, Phone: p.Phone, Email: p.Email, Mother: p.Mother,
+	}
+}
+
+// Cast returns all people of a world.
+func Cast(w *world.World) (all []Patient) {
+	for _, h := range w.Households {
+		for _, p := range h.People {
+			all = append(all, recordIn(h, p))
+		}
+	}
+	return all
 }
 
 // grown is the age in years after which the schedule has nothing more.
@@ -168,6 +184,14 @@ func (s *stage) cast() (out []Patient) {
 		}
 	}
 	return out
+}
+
+// family returns those who move with a patient, the patient included.
+func (s *stage) family(a *actor) []*actor {
+	if a.apart {
+		return []*actor{a}
+	}
+	return s.household(a)
 }
 
 // household returns those who live with a patient, the patient included.

@@ -94,7 +94,7 @@ func rewritesAddress(_ *compiler, n yamltree.Node) doer {
 // registers reads the practice: a code, or anywhere.
 func registers(c *compiler, n yamltree.Node) doer {
 	if !n.IsEmpty() && !(n.IsText() && n.Text("registers") == anywhere) {
-		code := world.ODS(n, "registers")
+		code := c.practice(n)
 		if code == "" {
 			return nil
 		}

@@ -43,6 +43,46 @@ func TestAWeekOfTheNation(t *testing.T) {
 	}
 }
 
+// The same seed makes the same bytes, in all later versions too.
+func TestTheMixOfOldSeeds(t *testing.T) {
+	day := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	w, err := world.New(40, 7, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Mix(w, 7, day, 14, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "mix", lines(t, s))
+}
+
+// Who shares a house moves alone, a family moves together.
+func TestWhoMovesTogether(t *testing.T) {
+	day := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
+	w, err := world.New(600, 7, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[bool]bool{}
+	for _, h := range w.Households {
+		if len(h.People) < 3 || seen[h.Shared] {
+			continue
+		}
+		seen[h.Shared] = true
+		s, err := Compile("m", []byte("scenario: m\nhappens: [{who: "+h.People[0].NHSNumber+", moves: anywhere}]"), Options{World: w})
+		if want := len(h.People); err != nil || h.Shared && len(s.Happenings) != 1 || !h.Shared && len(s.Happenings) != want {
+			t.Errorf("shared %t: %d move of %d, %v", h.Shared, len(s.Happenings), want, err)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("seen %v", seen)
+	}
+	if all := Cast(w); len(all) != 600 || all[599].NHSNumber == "" {
+		t.Errorf("a cast of %d", len(all))
+	}
+}
+
 // Whatever the seed, nothing impossible happens: a second stage accepts all of it.
 func TestAWeekHasNoContradictions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -149,7 +149,9 @@ func (i *inventor) shared() (out []member) {
 func (i *inventor) careHome() (out []member) {
 	for range i.between(5, 9) {
 		c := i.namer.community()
-		out = append(out, i.somebody(c, i.gender(), pick(i.random, c.Family), i.between(76, 98)))
+		m := i.somebody(c, i.gender(), pick(i.random, c.Family), i.between(76, 98))
+		m.apart = true
+		out = append(out, m)
 	}
 	return out
 }

@@ -75,6 +75,23 @@ func TestSameSeedSameBytes(t *testing.T) {
 	}
 }
 
+// whole is a writer that takes only whole lines.
+type whole struct{ t *testing.T }
+
+func (w whole) Write(p []byte) (int, error) {
+	if !bytes.HasSuffix(p, []byte("\n")) {
+		w.t.Errorf("a line is cut: ...%q", p[max(0, len(p)-20):])
+	}
+	return len(p), nil
+}
+
+// A terminal's filter would spoil a letter that comes in two pieces.
+func TestNoLetterIsCut(t *testing.T) {
+	if err := invented(t, 2000, 3).WriteYAML(whole{t}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Everybody is as old on another day as on this one, and the same people are there.
 func TestSeedsFillUpFromTheSamePeople(t *testing.T) {
 	small, large := invented(t, 20, 9), invented(t, 200, 9)

@@ -62,6 +62,7 @@ func (i *inventor) household(most int) Household {
 	landline := i.percent(40)
 	home := i.phone(t)
 	for _, m := range members {
+		h.Shared = h.Shared || m.apart
 		p := Person{NHSNumber: i.number(), Family: m.family, Given: m.given, Gender: m.gender, Born: m.born.Format(time.DateOnly), Practice: practice}
 		if m.apart && i.percent(60) {
 			p.Practice = pick(i.random, t.Practices).Code

@@ -101,13 +101,16 @@ func organisation(n yamltree.Node) Organisation {
 }
 
 func (r *reader) household(n yamltree.Node) {
-	m := n.Map("a household", "address", "postcode", "people")
+	m := n.Map("a household", "address", "postcode", "shared", "people")
 	h := Household{Postcode: postcode(m, "a household")}
 	if at, there := m.Need("a household", "address", "the lines of the address, such as [1 High Street, LEEDS]"); there {
 		h.Lines = Lines(at)
 	}
 	if h.Postcode != "" && !r.postcodes[h.Postcode] {
 		m.Get("postcode").Fail("the postcode is in no town of the world", "a postcode of one of its streets", yamltree.Quote(h.Postcode))
+	}
+	if shared := m.Get("shared"); shared.Exists() {
+		h.Shared = shared.Bool("shared")
 	}
 	if people, there := m.Need("a household", "people", "who lives there"); there {
 		for _, p := range people.List("people") {

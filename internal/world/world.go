@@ -49,7 +49,10 @@ type Street struct {
 type Household struct {
 	Lines    []string `json:"address"`
 	Postcode string   `json:"postcode"`
-	People   []Person `json:"people"`
+	// Shared says that the people are no family, as in a house of students or a home
+	// for the old: when one moves, the others stay.
+	Shared bool     `json:"shared,omitempty"`
+	People []Person `json:"people"`
 }
 
 // Person is a patient.

@@ -1,7 +1,7 @@
 package world
 
 import (
-	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"regexp"
@@ -12,13 +12,47 @@ import (
 
 // WriteYAML writes the world as a file that people can read and change, and that
 // Read reads.
+//
+// Each call of to has whole lines, so that no letter is cut in two.
 func (w *World) WriteYAML(to io.Writer) error {
-	out := bufio.NewWriter(to)
-	say := func(format string, a ...any) { fmt.Fprintf(out, format+"\n", a...) }
+	const whole = 64 << 10 // bytes that are written at a time, about
+	var out bytes.Buffer
+	var failed error
+	flush := func() {
+		if failed == nil {
+			_, failed = to.Write(out.Bytes())
+		}
+		out.Reset()
+	}
+	say := func(format string, a ...any) {
+		fmt.Fprintf(&out, format+"\n", a...)
+		if out.Len() > whole {
+			flush()
+		}
+	}
 	say("# %d invented people in %d households. Nobody here exists. The NHS numbers are from the", w.Patients(), len(w.Households))
 	say("# range reserved for tests, phone numbers from those that Ofcom keeps for drama.")
 	say("seed: %d", w.Seed)
 	say("day: %s # on which everybody is as old as they are", w.Day)
+	w.sayTowns(say)
+	say("households:")
+	for _, h := range w.Households {
+		say("  - address: %s", list(h.Lines))
+		say("    postcode: %s", scalar(h.Postcode))
+		if h.Shared {
+			say("    shared: yes")
+		}
+		say("    people:")
+		for _, p := range h.People {
+			say("      - %s", p.flow())
+		}
+	}
+	flush()
+	return failed
+}
+
+// sayTowns writes the towns.
+func (w *World) sayTowns(say func(string, ...any)) {
 	say("towns:")
 	for _, t := range w.Towns {
 		say("  - town: %s", scalar(t.Name))
@@ -40,16 +74,6 @@ func (w *World) WriteYAML(to io.Writer) error {
 			say("      - %s", flow("postcode", s.Postcode, "street", s.Name, "locality", s.Locality))
 		}
 	}
-	say("households:")
-	for _, h := range w.Households {
-		say("  - address: %s", list(h.Lines))
-		say("    postcode: %s", scalar(h.Postcode))
-		say("    people:")
-		for _, p := range h.People {
-			say("      - %s", p.flow())
-		}
-	}
-	return out.Flush()
 }
 
 func (o Organisation) flow() string {
