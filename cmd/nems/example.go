@@ -14,16 +14,18 @@ import (
 	"github.com/google/uuid"
 
 	"nems/internal/catalogue/example"
+	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/fhir"
 	"nems/internal/nhs"
+	"nems/internal/operator"
 )
 
 // exampleCmd prints example messages of this project.
 type exampleCmd struct {
 	Code      string  `arg:"" help:"Event code, such as vaccinations-1; a wrong one lists them all."`
 	Kind      string  `help:"new, update or delete, if the event's page allows it; default: new."`
-	NHSNumber string  `name:"nhs-number" help:"Patient; the names of a patient of the dev world are filled in."`
+	NHSNumber string  `name:"nhs-number" help:"Patient. What else is known is filled in: of the dev world's patients by itself, of others where a service runs that --data or --operations-url names."`
 	Family    string  `help:"Family name of the patient."`
 	Given     string  `help:"First name of the patient."`
 	BirthDate string  `name:"birth-date" help:"Birth date of the patient (YYYY-MM-DD)."`
@@ -35,6 +37,7 @@ type exampleCmd struct {
 	Count     int     `default:"1" help:"How many messages."`
 	Save      string  `type:"path" placeholder:"DIR" help:"Write each message to a file of this folder; default: standard output."`
 	Compact   bool    `help:"One line per message; default for several messages on standard output."`
+	operated
 }
 
 // Run prints or saves the messages.
@@ -136,13 +139,12 @@ func (e *exampleCmd) patient(ctx context.Context) (example.Patient, error) {
 		return p, fmt.Errorf("--nhs-number: %w", err)
 	}
 	p.NHSNumber = number.Digits()
-	world, err := devworld.New()
+	known, err := e.known(ctx, number)
+	if errors.Is(err, directory.ErrNotFound) {
+		return p, nil // a patient of the user's own
+	}
 	if err != nil {
 		return p, err
-	}
-	known, err := world.Patient(ctx, number)
-	if err != nil {
-		return p, nil // a patient of the user's own
 	}
 	fill := func(field *string, value string) {
 		if *field == "" {
@@ -153,8 +155,33 @@ func (e *exampleCmd) patient(ctx context.Context) (example.Patient, error) {
 	fill(&p.Given, strings.Join(known.Given, " "))
 	fill(&p.Postcode, known.Postcode)
 	fill(&p.Practice, string(known.GP))
-	if !known.BirthDate.IsZero() {
-		fill(&p.BirthDate, known.BirthDate.Format(time.DateOnly))
-	}
+	fill(&p.BirthDate, known.BirthDate)
 	return p, nil
+}
+
+// known looks a patient up in the dev world, and then in the directory of a running
+// service.
+func (e *exampleCmd) known(ctx context.Context, number nhs.NHSNumber) (found operator.FoundPatient, err error) {
+	world, err := devworld.New()
+	if err != nil {
+		return found, err
+	}
+	if p, err := world.Patient(ctx, number); err == nil {
+		found = operator.FoundPatient{Family: p.Family, Given: p.Given, Postcode: p.Postcode, GP: p.GP}
+		if !p.BirthDate.IsZero() {
+			found.BirthDate = p.BirthDate.Format(time.DateOnly)
+		}
+		return found, nil
+	}
+	if access, err := operator.ReadAccess(e.Data); e.URL == "" && (err != nil || access.URL == "") {
+		return found, directory.ErrNotFound
+	}
+	err = e.with(func(f operator.Face) error {
+		found, err = operator.LookUpPatient.Do(ctx, f, operator.PatientQuestion{Patient: number.Digits(), Reason: "to make an example message"})
+		return err
+	})
+	if errors.Is(err, operator.NotFound) {
+		err = directory.ErrNotFound
+	}
+	return found, err
 }

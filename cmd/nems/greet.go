@@ -13,7 +13,7 @@ post FHIR STU3 event messages, subscribers get copies in their MESH mailboxes.
   nems serve --dev    a service on this machine, with synthetic systems and
                       patients to try it with
   nems example vaccinations-1 | nems publish -
-                      publish an event to it; nems inbox MAILBOX1234 collects
+                      publish an event to it; then nems inbox MAILBOX1234
 
 nems help lists all commands, nems help COMMAND explains one.
 `

@@ -20,13 +20,15 @@ import (
 	"nems/receiver"
 )
 
-// inboxCmd collects the messages that wait in a MESH mailbox.
+// inboxCmd shows the messages that wait in a MESH mailbox, and collects them where
+// something is done with them. It never destroys one that nobody has asked it to.
 type inboxCmd struct {
 	Mailbox   string        `arg:"" help:"MESH mailbox id."`
 	Follow    bool          `help:"Continue collecting until interrupted."`
 	Exec      string        `placeholder:"CMD" help:"Pipe each message to this command (run by the shell; facts in NEMS_MSG_... variables) and acknowledge it only when the command exits with 0."`
 	Save      string        `type:"path" placeholder:"DIR" help:"Keep each message as a file in this folder."`
-	Keep      bool          `help:"Leave the messages in the mailbox instead of acknowledging them."`
+	Keep      bool          `help:"Leave the messages in the mailbox although they are saved or passed on."`
+	Discard   bool          `env:"-" help:"Acknowledge the messages although nothing is done with them: they are gone."`
 	Format    string        `enum:"text,json" default:"text" help:"text: a table on a terminal, lines with tabs elsewhere; json: one object per line."`
 	Memory    string        `type:"path" placeholder:"FILE" help:"Where to remember what was collected; default: in the folder of --save, or with --exec in the user's cache folder."`
 	EveryCopy bool          `name:"every-copy" help:"Collect every copy of an event that was published or delivered more than once."`
@@ -42,6 +44,23 @@ type inboxCmd struct {
 
 	out io.Writer // where the rows go; nil: standard output
 }
+
+// Validate refuses flags that contradict each other.
+func (i *inboxCmd) Validate() error {
+	if i.Discard && (i.Keep || i.Save != "" || i.Exec != "") {
+		return errors.New("--discard is for messages with which nothing is done: leave it out, or leave out --save, --exec and --keep")
+	}
+	return nil
+}
+
+// Help says what happens to the messages.
+func (*inboxCmd) Help() string {
+	return "Without further flags the messages are shown and stay in the mailbox. With --save or --exec each is acknowledged after that has succeeded, " +
+		"and then the MESH does not have it any more. --discard acknowledges them and keeps them nowhere."
+}
+
+// keeps says whether the messages stay in the mailbox.
+func (i *inboxCmd) keeps() bool { return i.Keep || i.Save == "" && i.Exec == "" && !i.Discard }
 
 // Run collects until the mailbox is empty, or with --follow until interrupted.
 // A message is acknowledged only after everything that was asked for has been
@@ -77,6 +96,8 @@ func (i *inboxCmd) Run(ctx context.Context) error {
 	case tally.Left > 0:
 		fmt.Fprintf(stderr(), "%d left in %s\n", tally.Left, i.Mailbox)
 		return errFailed
+	case i.keeps() && !i.Keep:
+		fmt.Fprintf(stderr(), "They stay in %s. --save DIR or --exec CMD collects them; --discard acknowledges them without keeping them.\n", i.Mailbox)
 	}
 	return nil
 }
@@ -89,7 +110,7 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 	return receiver.New(receiver.Config{
 		EveryVersion: true, // people who look into an inbox want to see all of it
 		URL:          i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
-		OwnASIDs: i.OwnASID, Senders: i.Sender, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.Keep,
+		OwnASIDs: i.OwnASID, Senders: i.Sender, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.keeps(),
 		Poll: i.poll(), Attempts: i.Attempts, SetAside: i.SetAside, Observe: out.observe,
 		Logger: newLog(slog.LevelInfo),
 	})
@@ -110,7 +131,7 @@ func (i *inboxCmd) poll() time.Duration {
 func (i *inboxCmd) openMemory() (*receiver.FileMemory, error) {
 	path := i.Memory
 	switch {
-	case i.Keep || path == "" && i.Save == "" && i.Exec == "":
+	case i.keeps() || i.Discard && path == "":
 		path = ""
 	case path == "" && i.Save != "":
 		path = filepath.Join(i.Save, ".nems-inbox")

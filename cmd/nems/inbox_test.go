@@ -142,9 +142,21 @@ func TestInboxLeavesWhatTheCommandRefuses(t *testing.T) {
 	}
 }
 
+func TestInboxDestroysOnlyWhatItIsToldTo(t *testing.T) {
+	s := &inboxMESH{ids: []string{"M1", "M2"}}
+	if _, err := collectInbox(t, s, func(c *inboxCmd) { c.Discard = true }); err != nil || len(s.ids) != 0 {
+		t.Errorf("--discard: %v, mailbox %q", err, s.ids)
+	}
+	for _, c := range []inboxCmd{{Discard: true, Save: "x"}, {Discard: true, Exec: "x"}, {Discard: true, Keep: true}} {
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "--discard") {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
 func TestInboxKeepsAndShowsATable(t *testing.T) {
 	s := &inboxMESH{ids: []string{"M1", "M2"}}
-	rows, err := collectInbox(t, s, func(c *inboxCmd) { c.Keep = true })
+	rows, err := collectInbox(t, s, func(*inboxCmd) {})
 	if err != nil || strings.Count(rows, "\tleft\t") != 2 || len(s.ids) != 2 {
 		t.Errorf("%v, %q, mailbox %q", err, rows, s.ids)
 	}

@@ -48,6 +48,7 @@ type cli struct {
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
 	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
 	Certs         certsCmd         `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`
+	Completion    completionCmd    `cmd:"" help:"Have the shell complete commands and flags: bash, zsh, fish."`
 	Version       versionCmd       `cmd:"" help:"Print the version."`
 }
 
@@ -61,6 +62,9 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if completes() {
+		return complete(ctx)
+	}
 	if len(args) == 0 {
 		greet(stdout())
 		return 0
