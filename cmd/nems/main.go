@@ -45,6 +45,7 @@ type cli struct {
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Explain       explainCmd       `cmd:"" help:"Say which subscriptions an event reached, which not, and why."`
 	Console       consoleCmd       `cmd:"" help:"Let people in to the console: links that sign in once, and those who are signed in."`
+	Clock         clockCmd         `cmd:"" help:"Show, set, stop and run the clock of a development service."`
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
 	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
 	Certs         certsCmd         `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`

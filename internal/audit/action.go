@@ -73,6 +73,7 @@ const (
 	ActionChangeRecord        Action = "record-change" // of a patient; also by systems that PDS's API serves
 	ActionReadRecord          Action = "record-read"
 	ActionFindRecords         Action = "records-find" // patients' records by name, day of birth or place
+	ActionSetClock            Action = "clock-set"    // of a development service
 )
 
 // What the service does by itself.
@@ -145,6 +146,7 @@ var Actions = []Action{
 	ActionChangeRecord,
 	ActionReadRecord,
 	ActionFindRecords,
+	ActionSetClock,
 	ActionRoute,
 	ActionDirectory,
 	ActionPark,

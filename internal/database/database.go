@@ -80,6 +80,9 @@ type Peers interface {
 	// time. The node then stays in charge for the lease, by the database's clock,
 	// or until it ends. A database with one node always answers yes.
 	Lead(ctx context.Context, task string, lease time.Duration) (bool, error)
+	// Housekeep does what is due by the clock, and notices a clock that was set. The
+	// store does so by itself, once in a while.
+	Housekeep(ctx context.Context) error
 	// RegistryVersion grows with every change of a system or a life cycle. It is
 	// cheap: a node that asks every second learns of changes in time.
 	RegistryVersion(ctx context.Context) (int64, error)

@@ -27,7 +27,7 @@ func (c *call) authorise(id string) (mesh.Token, error) {
 		c.turnAway(ForeignToken)
 		return mesh.Token{}, mesh.InvalidFrom
 	}
-	switch err := token.Verify(c.SharedKey, box.Password, c.Now()); {
+	switch err := token.Verify(c.SharedKey, box.Password, c.TokenTime()); {
 	case !known:
 		c.turnAway(UnknownMailbox)
 	case errors.Is(err, mesh.ErrTokenTime):

@@ -25,8 +25,11 @@ type Config struct {
 	Boxes Boxes
 	// SharedKey is the secret of the environment with which every token is made.
 	SharedKey []byte
-	// Now is the clock for tokens and messages; nil means time.Now.
+	// Now is the clock for messages; nil means time.Now.
 	Now func() time.Time
+	// TokenTime is the clock by which tokens are judged, which callers have dated by
+	// their own; nil means Now.
+	TokenTime func() time.Time
 	// Logger gets one line for each request that fails through our fault, and
 	// in dev mode one for every request; nil means no log.
 	Logger *slog.Logger
@@ -82,6 +85,9 @@ type Server struct {
 func New(c Config) *Server {
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.TokenTime == nil {
+		c.TokenTime = c.Now
 	}
 	if c.Recorder == nil {
 		c.Recorder = noRecorder{}

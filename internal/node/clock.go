@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -29,9 +30,12 @@ const (
 // it jumps, when it is behind the store's last commit, and when it differs from
 // the database server's. It is safe for concurrent use.
 type clockWatch struct {
-	now    func() time.Time
-	steady func() time.Duration // runs evenly, whatever the clock is set to
-	log    *slog.Logger
+	// read returns the clock and what runs evenly, whatever the clock is set to, both
+	// of one moment.
+	read func() (now time.Time, steady time.Duration)
+	// machine is the clock that is compared with the database server's.
+	machine func() time.Time
+	log     *slog.Logger
 
 	jumps        *prometheus.CounterVec
 	jump, server prometheus.Gauge
@@ -52,9 +56,11 @@ type notice struct {
 	at   time.Duration
 }
 
-func newClockWatch(env Environment) *clockWatch {
+// newClockWatch watches the clock that read reads.
+func newClockWatch(read func() (time.Time, time.Duration), machine func() time.Time, log *slog.Logger) *clockWatch {
+	now, at := read()
 	return &clockWatch{
-		now: env.Now, steady: env.Steady, log: env.Log, seen: env.Now().Round(0), at: env.Steady(),
+		read: read, machine: machine, log: log, seen: now.Round(0), at: at,
 		jumps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nems_clock_jumps_total", Help: "Jumps of the clock by more than a minute, forward or backward.",
 		}, []string{"direction"}),
@@ -87,7 +93,8 @@ func (c *clockWatch) total() time.Duration {
 func (c *clockWatch) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, at := c.now().Round(0), c.steady() // without the monotonic reading, which does not jump
+	now, at := c.read()
+	now = now.Round(0) // without the monotonic reading, which does not jump
 	by := now.Sub(c.seen) - (at - c.at)
 	c.seen, c.at, c.moved = now, at, c.moved+by
 	if at-c.doubted >= settling {
@@ -139,8 +146,9 @@ func (c *clockWatch) notify(format string, a ...any) {
 func (c *clockWatch) committed(last time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := behind(c.now(), last); err != nil {
-		c.log.Warn("the clock is behind the store", "last_commit", last.UTC(), "by", last.Sub(c.now()).Round(time.Second))
+	now, _ := c.read()
+	if err := behind(now, last); err != nil {
+		c.log.Warn("the clock is behind the store", "last_commit", last.UTC(), "by", last.Sub(now).Round(time.Second))
 		c.notify("At the start, %s.", err)
 	}
 }
@@ -159,7 +167,7 @@ func (c *clockWatch) compared(server time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	was := c.apart
-	c.apart = server.Sub(c.now())
+	c.apart = server.Sub(c.machine())
 	c.server.Set(c.apart.Seconds())
 	switch far := c.apart.Abs() > farApart; {
 	case far && was.Abs() <= farApart:
@@ -173,8 +181,9 @@ func (c *clockWatch) compared(server time.Time) {
 func (c *clockWatch) Notices() (out []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	_, steady := c.read()
 	for _, n := range c.notices {
-		if c.steady()-n.at < noticeLife {
+		if steady-n.at < noticeLife {
 			out = append(out, n.text)
 		}
 	}
@@ -183,6 +192,26 @@ func (c *clockWatch) Notices() (out []string) {
 	}
 	return out
 }
+
+// startClock starts the clock of business time and its watch.
+func (n *node) startClock() (err error) {
+	if err := os.MkdirAll(n.Data, 0o750); err != nil {
+		return err
+	}
+	read := func() (time.Time, time.Duration) { return n.machine(), n.lasting() }
+	if n.Dev {
+		if n.dev, err = newDevClock(n.Environment, n.Data); err != nil {
+			return err
+		}
+		read, n.Now, n.dev.follow = n.dev.read, n.dev.Now, n.followClock
+	}
+	n.clock = newClockWatch(read, n.machine, n.Log)
+	return nil
+}
+
+// followClock lets the store notice at once that the clock went back: positions go on
+// rising from here, and their moments are the clock's (store.Moments).
+func (n *node) followClock(ctx context.Context) error { return n.db.Housekeep(ctx) }
 
 // lastCommit compares the clock with the last commit, before the node commits
 // anything itself.

@@ -14,6 +14,7 @@ import (
 // wrongClock is a machine whose clock can be set, and the time that really passes.
 type wrongClock struct {
 	*clockWatch
+	now         func() time.Time
 	passed, set time.Duration
 	log         bytes.Buffer
 	figures     *prometheus.Registry
@@ -22,10 +23,8 @@ type wrongClock struct {
 func newWrongClock() *wrongClock {
 	w := &wrongClock{figures: prometheus.NewRegistry()}
 	start := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
-	w.clockWatch = newClockWatch(Environment{
-		Now: func() time.Time { return start.Add(w.passed + w.set) }, Steady: func() time.Duration { return w.passed },
-		Log: slog.New(slog.NewTextHandler(&w.log, nil)),
-	})
+	w.now = func() time.Time { return start.Add(w.passed + w.set) }
+	w.clockWatch = newClockWatch(func() (time.Time, time.Duration) { return w.now(), w.passed }, w.now, slog.New(slog.NewTextHandler(&w.log, nil)))
 	w.register(w.figures)
 	return w
 }

@@ -14,9 +14,9 @@ const expiresSoon = 30 * 24 * time.Hour
 // concerns are what this node alone knows that a person should look at: certificates
 // and its directory.
 func (n *node) concerns(ctx context.Context) (out []operator.Concern, err error) {
-	for _, e := range n.tls.Expiring(n.Now().Add(expiresSoon)) {
+	for _, e := range n.tls.Expiring(n.machine().Add(expiresSoon)) {
 		text := fmt.Sprintf("The listener %s: %s until %s.", e.Listener, e.What, e.At.UTC().Format("2 Jan 2006 15:04"))
-		if e.At.Before(n.Now()) {
+		if e.At.Before(n.machine()) {
 			text = fmt.Sprintf("The listener %s: %s only until %s, which is over.", e.Listener, e.What, e.At.UTC().Format("2 Jan 2006 15:04"))
 		}
 		out = append(out, operator.Concern{Kind: operator.ConcernCertificate, Text: text, Page: "help"})

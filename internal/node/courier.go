@@ -72,7 +72,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 	}
 	if n.meshClient, err = mesh.NewClient(mesh.ClientConfig{
 		URL: n.RemoteMESH.URL, Mailbox: n.Mailbox, Password: n.RemoteMESH.Password,
-		SharedKey: []byte(n.RemoteMESH.SharedKey), TLS: secure, Now: n.Now,
+		SharedKey: []byte(n.RemoteMESH.SharedKey), TLS: secure, Now: n.machine,
 	}); err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ func (n *node) desk(roles ...operator.Role) operator.Desk {
 		Patients: n.patients, Postcodes: n.directory, Contents: n.directory.Has, Signed: n.signed(),
 		Concerns: n.concerns, Notices: n.notices, CursorKey: n.searchKey, Records: n.broker, Caller: operator.Caller{Roles: roles}}
 	if n.Dev {
+		desk.Clock = n.dev
 		desk.Publish, desk.Subscribe = n.publishAs, n.subscribeAs
 	}
 	return desk

@@ -49,7 +49,7 @@ func (n *node) through(ctx context.Context, path, interaction string, body []byt
 	if err != nil {
 		return out, err
 	}
-	t.Issuer, t.Audience, t.Reason, t.Issued = "console", "console", "directcare", n.Now()
+	t.Issuer, t.Audience, t.Reason, t.Issued = "console", "console", "directcare", n.machine()
 	for name, value := range map[string]string{
 		"Authorization": "Bearer " + t.Unsigned(), "fromASID": string(t.ASID), "toASID": n.ASID, "InteractionID": interaction,
 		"Accept": "application/fhir+xml", "Content-Type": "application/fhir+xml", "Prefer": "return=OperationOutcome",

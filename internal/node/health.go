@@ -44,4 +44,6 @@ func state(w http.ResponseWriter, status int, word string, notices ...string) {
 
 // notices are what people should know of the clock, and of files that were taken
 // up.
-func (n *node) notices() []string { return append(n.clock.Notices(), n.tls.Notices()...) }
+func (n *node) notices() []string {
+	return append(append(n.dev.notices(), n.clock.Notices()...), n.tls.Notices()...)
+}

@@ -38,21 +38,34 @@ func (n *node) housekeeping() []task {
 // repeat does a task regularly until the context ends. What one round could not
 // do is left to the next.
 func (n *node) repeat(ctx context.Context, t task) error {
-	tick := time.NewTicker(t.every)
-	defer tick.Stop()
-	for {
+	due := time.Now().Add(n.dev.pause(t.every)) // by the machine's clock, as timers are
+	timer := time.NewTimer(time.Until(due))
+	defer timer.Stop()
+	for changed := n.dev.changed(); ; {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
-			leads, err := n.db.Lead(ctx, t.name, max(2*t.every, leastLease))
-			if err == nil && leads {
-				err = t.do(ctx)
+		case <-changed: // what is due by the time that has passed is due now
+			changed = n.dev.changed()
+			if soon := time.Now().Add(min(shortest, t.every)); soon.Before(due) {
+				due = soon
 			}
-			if err != nil && ctx.Err() == nil {
-				n.Log.Warn("housekeeping failed", "task", t.name, "error", err)
-			}
+		case <-timer.C:
+			n.once(ctx, t)
+			due = time.Now().Add(n.dev.pause(t.every))
 		}
+		timer.Reset(time.Until(due))
+	}
+}
+
+// once does a task, if this node is in charge of it.
+func (n *node) once(ctx context.Context, t task) {
+	leads, err := n.db.Lead(ctx, t.name, max(2*t.every, leastLease))
+	if err == nil && leads {
+		err = t.do(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		n.Log.Warn("housekeeping failed", "task", t.name, "error", err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"os"
 	"path"
 	"strings"
 	"sync"
@@ -66,6 +65,11 @@ type node struct {
 	away      *turnedAway
 	tls       *mtls.Watch
 	clock     *clockWatch
+	// dev is the clock behind Now in the dev world; nil in production. machine and
+	// lasting are this machine's Now and Steady, which nobody sets through the desk.
+	dev       *devClock
+	machine   func() time.Time
+	lasting   func() time.Duration
 	mesh      *mailbox.Server
 	recorder  *recorder
 	endpoints []*endpoint
@@ -101,8 +105,11 @@ func Run(ctx context.Context, c Config, env Environment) error {
 		env.Steady = func() time.Duration { return time.Since(begun) }
 	}
 	env.Log = slog.New(plain.Handler(env.Log.Handler()))
-	n := &node{Config: c, Environment: env, owner: uuid.NewString(), clock: newClockWatch(env), ending: make(chan struct{})}
+	n := &node{Config: c, Environment: env, owner: uuid.NewString(), machine: env.Now, lasting: env.Steady, ending: make(chan struct{})}
 	defer n.close()
+	if err := n.startClock(); err != nil {
+		return err
+	}
 	if err := n.open(ctx); err != nil {
 		return err
 	}
@@ -124,11 +131,8 @@ func Run(ctx context.Context, c Config, env Environment) error {
 
 // open opens the databases.
 func (n *node) open(ctx context.Context) error {
-	if err := os.MkdirAll(n.Data, 0o750); err != nil {
-		return err
-	}
 	var err error
-	options := store.Options{Now: n.Now, Settled: n.clock.Settled, Steady: n.Steady, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
+	options := store.Options{Now: n.Now, Settled: n.clock.Settled, Steady: n.lasting, Machine: n.machine, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
 	if n.db, err = datafolder.Open(ctx, n.Data, n.Database, options, n.Dev); err != nil {
 		return err
 	}
@@ -162,7 +166,7 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.metrics = newMetrics(n.db.Stats)
 	n.away = newTurnedAway(n.Log)
-	n.tls = mtls.NewWatch(n.Log, n.metrics.registry, n.Now, n.away.tlsPeer)
+	n.tls = mtls.NewWatch(n.Log, n.metrics.registry, n.machine, n.away.tlsPeer)
 	n.clock.register(n.metrics.registry)
 	if err := n.lastCommit(ctx); err != nil {
 		return err
@@ -306,7 +310,7 @@ func (n *node) fhirAPI() http.Handler {
 	return api.New(api.Config{
 		Broker: n.broker,
 		Door: &spine.Door{
-			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.Now, Systems: n.systems,
+			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.machine, Systems: n.systems,
 		},
 		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
 		Limits: n.limits(), SearchKey: n.searchKey,
@@ -337,7 +341,7 @@ func (n *node) mailboxes() *mailbox.Server {
 	if key == "" && n.Dev {
 		key = devworld.SharedKey
 	}
-	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, Dev: n.Dev, Logger: n.Log,
+	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, TokenTime: n.machine, Dev: n.Dev, Logger: n.Log,
 		Recorder: n.recorder, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway,
 		NEMS: n.Mailbox, Reserved: n.reserves}
 	if !n.Dev {

@@ -81,7 +81,7 @@ func (n *node) findPatients() error {
 	n.metrics.registry.MustRegister(lookups)
 	client, err := pds.New(pds.Config{
 		Base: c.URL, TokenURL: c.TokenURL, APIKey: c.APIKey, KeyID: c.KeyID, Key: key, Organisation: nhs.ODSCode(c.Organisation),
-		Now: n.Now, Log: n.Log, Rate: c.Rate,
+		Now: n.machine, Log: n.Log, Rate: c.Rate,
 		TTL: keptFor(c.CacheTTL), NegativeTTL: keptFor(min(c.CacheTTL, negativeTTL)),
 		Observe: func(o pds.Outcome, took time.Duration) { lookups.WithLabelValues(string(o)).Observe(took.Seconds()) },
 	})

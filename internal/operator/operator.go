@@ -157,6 +157,8 @@ type Desk struct {
 	// Signed returns the last checkpoint of the audit, the zero Checkpoint without one;
 	// nil where they are not known.
 	Signed func() (audit.Checkpoint, error)
+	// Clock is the clock of a dev world; nil where time cannot be set.
+	Clock Clock
 	// Notices are what people should read before all else; nil for none.
 	Notices func() []string
 	// CursorKey is the secret that seals cursors, the same on all nodes of a

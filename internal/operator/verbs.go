@@ -65,6 +65,9 @@ var (
 
 	RevealPatients = verb("revealPatients", "POST patients/reveal", Governance, "Record that identifiers of patients are looked at, and why.", Desk.reveal)
 
+	ShowClock = verb("showClock", "GET clock", Viewer, "Show the clock of a development service.", Desk.showClock)
+	SetClock  = verb("setClock", "POST clock", Administrator, "Set, stop or run the clock of a development service. Events, ages, ends and expiry go by it.", Desk.setClock)
+
 	CreateSignInLink = verb("createSignInLink", "POST sessions/links", Administrator, "Make a link that lets somebody in to the console once, within five minutes, with roles of whoever makes it.", Desk.signInLink)
 	ListSessions     = verb("listSessions", "GET sessions", Administrator, "List those who are signed in to the console, in the order in which they came.", Desk.sessions)
 	EndSession       = verb("endSession", "POST sessions/{session}/end", Administrator, "End somebody's session, on every node at once.", Desk.endSession)

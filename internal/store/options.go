@@ -18,6 +18,9 @@ type Options struct {
 	// Steady returns how much time has passed since some fixed moment, whatever
 	// Now is set to. Default: what Now says.
 	Steady func() time.Duration
+	// Machine is the machine's clock, where Now is another one on purpose, as in the dev
+	// world. Default: Now.
+	Machine func() time.Time
 	// Log receives what housekeeping cannot report to anybody. It gets no
 	// patient data. Default: nothing is logged.
 	Log *slog.Logger
@@ -63,6 +66,9 @@ func (o Options) WithDefaults() Options {
 	}
 	if o.Settled == nil {
 		o.Settled = o.Now
+	}
+	if o.Machine == nil {
+		o.Machine = o.Now
 	}
 	if o.Steady == nil {
 		now, begun := o.Now, o.Now()

@@ -5,6 +5,7 @@ import (
 
 	"nems/client"
 	"nems/internal/directory/devworld"
+	"nems/internal/operator"
 )
 
 // The systems of the development world (docs/dev-world.md).
@@ -91,4 +92,14 @@ func (s *Server) Collect(mailbox string) []client.Copy {
 			copies = append(copies, c)
 		}
 	}
+}
+
+// Desk is the operators' desk of the server, asked as commands on its machine do.
+func (s *Server) Desk() *operator.Client {
+	s.t.Helper()
+	access, err := operator.ReadAccess(s.Config.Data)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &operator.Client{Access: access, User: "tester", HTTP: s.HTTP}
 }

@@ -37,6 +37,8 @@ func (db *DB) now() time.Time { return db.opts.Now().Add(-time.Duration(db.skew.
 func (db *DB) watchClock(ctx context.Context) error {
 	var known []store.Shift
 	var now time.Time
+	// First the position: a clock that runs fast, or is set, would seem to be behind it.
+	last := db.lastPosition()
 	err := db.read(ctx, func(ctx context.Context, q querier) (err error) {
 		if now, err = db.readClock(ctx, q); err == nil {
 			known, err = readShifts(ctx, q)
@@ -48,15 +50,21 @@ func (db *DB) watchClock(ctx context.Context) error {
 	}
 	db.compare(now)
 	db.moments.Set(known)
-	if db.moments.Adrift(now, db.lastPosition(), nodes) == nil {
+	if db.moments.Adrift(db.shown(now), last, nodes) == nil {
 		return nil
 	}
 	return db.noteShift(ctx)
 }
 
+// shown is what the clock of business time shows when the database's shows at: the
+// same, unless it is set on purpose.
+func (db *DB) shown(at time.Time) time.Time {
+	return at.Add(db.opts.Now().Sub(db.opts.Machine()))
+}
+
 // compare notes how far this node's clock is off the database's.
 func (db *DB) compare(now time.Time) {
-	skew := db.opts.Now().Sub(now)
+	skew := db.opts.Machine().Sub(now)
 	if skew.Abs() <= tolerated {
 		skew = 0
 	}
@@ -96,11 +104,12 @@ func (db *DB) noteShift(ctx context.Context) error {
 			return err
 		}
 		db.moments.Set(known)
+		last := db.lastPosition()
 		now, err := db.readClock(ctx, tx)
 		if err != nil {
 			return err
 		}
-		if set = db.moments.Adrift(now, db.lastPosition(), nodes); set == nil {
+		if set = db.moments.Adrift(db.shown(now), last, nodes); set == nil {
 			return nil
 		}
 		s := set[len(set)-1]

@@ -69,7 +69,9 @@ func (c *clockShifts) read(conn *sqlite.Conn) error {
 // watchClock follows the clock, and saves the shifts that have begun.
 func (db *DB) watchClock(ctx context.Context) error {
 	c := &db.moments
-	c.follow(db.opts.Now(), store.EventID(db.last.Load()), db.opts)
+	// First the position: a clock that runs fast, or is set, would seem to be behind it.
+	last := store.EventID(db.last.Load())
+	c.follow(db.opts.Now(), last, db.opts)
 	c.mu.Lock()
 	begun := c.unsaved
 	c.unsaved = nil
