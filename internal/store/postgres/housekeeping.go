@@ -58,8 +58,8 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 	}
 }
 
-// Housekeep does what is due by the clock: it ends subscriptions, and removes
-// what retention allows. Run does it regularly. It waits for no row that somebody is
+// Housekeep is database.Peers'. It ends subscriptions, and removes what retention
+// allows. Run does it regularly. It waits for no row that somebody is
 // just changing: that comes next time.
 func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.watchClock(ctx); err != nil {

@@ -94,9 +94,8 @@ func (db *DB) housekeepLoop(ctx context.Context) {
 	}
 }
 
-// Housekeep does what is due by the clock: it ends subscriptions, and removes
-// what retention allows, 500 rows a commit and only while the queue is short.
-// Run does it regularly.
+// Housekeep is database.Peers'. It ends subscriptions, and removes what retention
+// allows, 500 rows a commit and only while the queue is short. Run does it regularly.
 func (db *DB) Housekeep(ctx context.Context) error {
 	db.sweep.Lock()
 	defer db.sweep.Unlock()
