@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"internal/store/ledger"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
-	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls"},
+	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls", "internal/pdsapi"},
 	{"internal/signin", "internal/console/readable", "internal/console/handbook"},
 	{"internal/console", "internal/database"},
 	{"internal/store/storetest", "internal/datafolder"},

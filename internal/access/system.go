@@ -18,6 +18,19 @@ const (
 	Generic  SubscriptionKind = "generic"
 )
 
+// DemographicsRight is something that a system may do with patients' records
+// through the PDS FHIR API of this service. Each includes those before it.
+type DemographicsRight string
+
+// The rights to patients' records.
+const (
+	DemographicsRead  DemographicsRight = "read"
+	DemographicsWrite DemographicsRight = "write"
+	// DemographicsAuthority is what at PDS only the national back office, registrars
+	// and maternity units may do, such as notifying a formal death.
+	DemographicsAuthority DemographicsRight = "authority"
+)
+
 // System is the registration of a system with the Spine, as far as a NEMS needs
 // it: who it is and what it may do. What is not listed is not allowed, except
 // that an empty EventTypes allows all. It is stored as JSON, so members must
@@ -45,6 +58,8 @@ type System struct {
 	// compared without regard to case. * stands for every mailbox of its
 	// organisations.
 	Mailboxes []string `json:"mailboxes,omitempty"`
+	// Demographics are its rights to patients' records through the PDS FHIR API.
+	Demographics []DemographicsRight `json:"demographics,omitempty"`
 	// Spine marks the Spine's own system, the only one that may publish the
 	// demographic events (decision 14).
 	Spine bool `json:"spine,omitempty"`
@@ -74,6 +89,11 @@ func (s System) Validate() error {
 	for _, kind := range s.Kinds {
 		if kind != Explicit && kind != Generic {
 			return fmt.Errorf("kinds: %q is neither %q nor %q", kind, Explicit, Generic)
+		}
+	}
+	for _, right := range s.Demographics {
+		if right != DemographicsRead && right != DemographicsWrite && right != DemographicsAuthority {
+			return fmt.Errorf("demographics: %q is none of %q, %q and %q", right, DemographicsRead, DemographicsWrite, DemographicsAuthority)
 		}
 	}
 	for _, list := range []struct {

@@ -114,7 +114,7 @@ func (c change) birth() *Fault {
 		return nil
 	case c.new.BirthDate > c.today():
 		return badUpdate("'birthDate' is in the future")
-	case c.new.Death != nil && c.new.Death.At != "" && c.new.BirthDate > c.new.Death.At[:len(time.DateOnly)]:
+	case c.new.Death != nil && c.new.Death.At != "" && c.new.BirthDate > day(c.new.Death.At):
 		return badUpdate("'birthDate' is after 'deceasedDateTime'")
 	}
 	return nil
@@ -148,9 +148,9 @@ func (c change) death() *Fault {
 	case is.Status == "" || is.Status == demographics.RemovedDeath:
 		return badUpdate("'deceasedDateTime' was added without a death notification status")
 	}
-	if day := is.At[:len(time.DateOnly)]; day > c.today() || len(is.At) > len(day) && is.At > instant(c.now) {
+	if dies := day(is.At); dies > c.today() || len(is.At) > len(dies) && is.At > instant(c.now) {
 		return badUpdate("'deceasedDateTime' is in the future")
-	} else if c.new.BirthDate != "" && day < c.new.BirthDate {
+	} else if c.new.BirthDate != "" && dies < c.new.BirthDate {
 		return badUpdate("'deceasedDateTime' is before 'birthDate'")
 	}
 	if was.Status != is.Status {
@@ -242,3 +242,6 @@ func (c change) organisations() *Fault {
 	}
 	return nil
 }
+
+// day is the day of a date or a dateTime.
+func day(s string) string { return s[:min(len(s), len(time.DateOnly))] }
