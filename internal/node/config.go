@@ -40,6 +40,8 @@ type Config struct {
 
 	// PDS is where patients are looked up, if not in the directory.
 	PDS PDS `embed:"" prefix:"pds-"`
+	// PDSAPI is where others look up, and change, the patients of this service.
+	PDSAPI PDSAPI `embed:"" prefix:"pds-api-"`
 
 	// Data is the folder of the embedded database and the directory.
 	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`
@@ -200,6 +202,7 @@ func (c *Config) Validate() error {
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
+	wrong = append(wrong, c.PDSAPI.validate(c)...)
 	wrong = append(wrong, c.Quotas.validate()...)
 	wrong = append(wrong, c.Console.validate(c.Operations)...)
 	if !c.Dev {

@@ -30,6 +30,7 @@ import (
 	"nems/internal/mtls"
 	"nems/internal/nhs"
 	"nems/internal/operator"
+	"nems/internal/pdsapi"
 	"nems/internal/plain"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -58,6 +59,7 @@ type node struct {
 	endPDS    func()
 	broker    *broker.Broker
 	fhir      http.Handler // the FHIR API
+	pds       http.Handler // the PDS FHIR API; nil if the records are kept elsewhere
 	systems   *systems
 	types     *eventTypes
 	registry  *registry
@@ -210,6 +212,9 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.fhir = n.fhirAPI()
+	if n.pds, err = n.pdsAPI(); err != nil {
+		return err
+	}
 	if err := n.bind(ctx); err != nil {
 		return err
 	}
@@ -265,6 +270,7 @@ func (n *node) bind(ctx context.Context) error {
 		{"fhir", n.FHIR, n.fhir},
 		{"mesh", n.MESH, n.mesh},
 		{"operations", n.Operations, operations},
+		{"pds-api", n.PDSAPI.Listener, n.pds},
 	} {
 		if l.Listen == "" {
 			continue
@@ -291,6 +297,8 @@ func (n *node) everything() http.Handler {
 			fhir.ServeHTTP(w, r)
 		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
 			n.mesh.ServeHTTP(w, r)
+		case n.pds != nil && pdsapi.Owns(p):
+			n.pds.ServeHTTP(w, r)
 		case strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/"):
 			fhir.ServeHTTP(w, r) // the mux would redirect it
 		default:
