@@ -41,7 +41,7 @@ type Config struct {
 	// PDS is where patients are looked up, if not in the directory.
 	PDS PDS `embed:"" prefix:"pds-"`
 	// PDSAPI is where others look up, and change, the patients of this service.
-	PDSAPI PDSAPI `embed:"" prefix:"pds-api-"`
+	PDSAPI PDSAPI `embed:"" prefix:"pds-server-"`
 
 	// Data is the folder of the embedded database and the directory.
 	Data string `name:"data" default:"nems-data" type:"path" help:"Folder of the embedded database and the directory; made if it is missing."`

@@ -270,7 +270,7 @@ func (n *node) bind(ctx context.Context) error {
 		{"fhir", n.FHIR, n.fhir},
 		{"mesh", n.MESH, n.mesh},
 		{"operations", n.Operations, operations},
-		{"pds-api", n.PDSAPI.Listener, n.pds},
+		{"pds-server", n.PDSAPI.Listener, n.pds},
 	} {
 		if l.Listen == "" {
 			continue

@@ -30,14 +30,14 @@ func (p PDSAPI) validate(c *Config) []error {
 	if p.Listen == "" {
 		return nil
 	}
-	wrong := p.Listener.validate("pds-api", false)
+	wrong := p.Listener.validate("pds-server", false)
 	switch {
 	case c.PDS.URL != "":
-		wrong = append(wrong, errors.New("pds-api-listen: the records are kept by the PDS of pds-url, which has an API of its own; set one of the two"))
+		wrong = append(wrong, errors.New("pds-server-listen: the records are kept by the PDS of pds-url, which has an API of its own; set one of the two"))
 	case c.Dev:
-		wrong = append(wrong, errors.New("pds-api-listen: in --dev the API is on the development listener"))
+		wrong = append(wrong, errors.New("pds-server-listen: in --dev the API is on the development listener"))
 	case p.Cert == "":
-		wrong = append(wrong, errors.New("pds-api-cert and pds-api-key are needed, because records of patients are sent"))
+		wrong = append(wrong, errors.New("pds-server-cert and pds-server-key are needed, because records of patients are sent"))
 	}
 	return wrong
 }

@@ -1,0 +1,165 @@
+package node_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"nems/client"
+	"nems/internal/access"
+	"nems/internal/directory"
+	"nems/internal/directory/devworld"
+	"nems/internal/directory/pds"
+	"nems/internal/nhs"
+	"nems/internal/node/nodetest"
+	"nems/internal/operator"
+	"nems/internal/pdsapi"
+	"nems/internal/spine"
+)
+
+// askPDS sends a request to the PDS FHIR API of a service.
+func askPDS(t *testing.T, s *nodetest.Server, method, path, body, version string) (*http.Response, map[string]any) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.URL+pdsapi.Base+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Request-ID", uuid.NewString())
+	r.Header.Set("Content-Type", "application/json-patch+json")
+	r.Header.Set("If-Match", version)
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v map[string]any
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatalf("%s %s: not JSON: %q", method, path, text)
+	}
+	return response, v
+}
+
+// events returns the codes of copies.
+func events(copies []client.Copy) (codes []string) {
+	for _, c := range copies {
+		codes = append(codes, c.WorkflowID)
+	}
+	return codes
+}
+
+// Whoever changes a patient at the PDS FHIR API makes the events that subscribers
+// of the patient get, once, also if the request is sent again.
+func TestPDSAPIMakesEvents(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	const jack = "9912003888"
+	for _, code := range []string{"pds-change-of-address-1", "pds-record-change-1"} {
+		s.Subscribe(s.Leeds(), "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+jack+"&MessageHeader.event="+code, nodetest.LeedsBox)
+	}
+	response, patient := askPDS(t, s, "GET", "/Patient/"+jack, "", "")
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%d %v", response.StatusCode, patient)
+	}
+	home := patient["address"].([]any)[0].(map[string]any)["id"].(string)
+	patches := `{"patches":[{"op":"replace","path":"/address/0","value":{"id":"` + home + `","use":"home","line":["2 Whitehall Quay","Leeds"],"postalCode":"LS1 4BU"}}]}`
+	response, patient = askPDS(t, s, "PATCH", "/Patient/"+jack, patches, response.Header.Get("ETag"))
+	if response.StatusCode != http.StatusOK || response.Header.Get("ETag") != `W/"2"` {
+		t.Fatalf("%d %v", response.StatusCode, patient)
+	}
+	got := s.Collect(nodetest.LeedsBox)
+	if codes := strings.Join(events(got), " "); codes != "CHANGEOFADDRESS_1 PDSRECORDCHANGE_1" {
+		t.Errorf("%s", codes)
+	}
+	for _, c := range got {
+		if !strings.Contains(string(c.Body), `versionId value="2"`) {
+			t.Errorf("%s is not about the new version", c.WorkflowID)
+		}
+	}
+	if response, _ := askPDS(t, s, "PATCH", "/Patient/"+jack, patches, `W/"1"`); response.StatusCode != http.StatusConflict {
+		t.Errorf("an old version: %d", response.StatusCode)
+	}
+	response, found := askPDS(t, s, "GET", "/Patient?family=Daw*&birthdate=2017-10-02&address-postalcode=LS14BU", "", "")
+	if response.StatusCode != http.StatusOK || found["total"] != 1.0 {
+		t.Errorf("search: %d %v", response.StatusCode, found)
+	}
+	if response, _ := askPDS(t, s, "PUT", "/Patient/"+jack, "", ""); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("PUT: %d", response.StatusCode)
+	}
+}
+
+// Our own client of PDS works against the API, with its tokens.
+func TestPDSAPIServesOurClient(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: "reader-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := spine.ParseKeys(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const asid = "200000000077"
+	register(t, s, spine.Registration{Keys: keys, System: access.System{ASID: asid, ODSCodes: []nhs.ODSCode{"RR8"}, Demographics: []access.DemographicsRight{access.DemographicsRead}}})
+	c, err := pds.New(pds.Config{Base: s.URL + pdsapi.Base, TokenURL: s.URL + pdsapi.TokenPath, APIKey: asid, KeyID: "reader-1", Key: key, Now: s.Clock.Now, Rate: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	world, err := devworld.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, digits := range []string{nodetest.Jack, "9434765919", "9990000050", "9990000042", "9990000026", "9990000034", nodetest.Nobody} {
+		n, err := nhs.ParseNHSNumber(digits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantErr := world.Patient(t.Context(), n)
+		switch { // what PDS shows of flagged patients
+		case want.Invalid:
+			want = directory.Patient{NHSNumber: n, Invalid: true}
+		case want.Sensitive:
+			want.Postcode, want.GP = "", ""
+		}
+		got, err := c.Patient(t.Context(), n)
+		if !errors.Is(err, wantErr) {
+			t.Errorf("%s: %v, want %v", digits, err, wantErr)
+		}
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b nhs.NHSNumber) bool { return a == b })); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", digits, diff)
+		}
+	}
+	desk := operatorOf(t, s)
+	s.Eventually("the audit has the reads", func() bool {
+		entries, err := operator.All(t.Context(), desk, operator.SearchAudit, operator.Search[operator.Filter]{Filter: operator.Filter{Action: "record-read", ASID: asid}})
+		return err == nil && len(entries) >= 7
+	})
+}
+
+// register registers a system, and makes sure that it is in force.
+func register(t *testing.T, s *nodetest.Server, r spine.Registration) {
+	t.Helper()
+	if err := operator.PutSystems.Run(t.Context(), operatorOf(t, s), []spine.Registration{r}); err != nil {
+		t.Fatal(err)
+	}
+	s.Stop() // the registry is read at once when a service starts
+	s.Run()
+}
