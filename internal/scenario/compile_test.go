@@ -154,6 +154,29 @@ func deedsOf(s *Script) (names []string) {
 	return names
 }
 
+// Two scenarios that are played one after the other, with the same seed, are about
+// different people.
+func TestScenariosShareNobody(t *testing.T) {
+	all, err := Builtins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whose := map[string]string{}
+	for _, b := range all {
+		s, err := Compile(b.Name, b.Text, Options{Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range s.Happenings {
+			n := h.Patient.NHSNumber
+			if whose[n] != "" && whose[n] != b.Name {
+				t.Errorf("%s is in %s and in %s", n, whose[n], b.Name)
+			}
+			whose[n] = b.Name
+		}
+	}
+}
+
 func TestMoments(t *testing.T) {
 	s, err := compiled(t, `
 scenario: moments

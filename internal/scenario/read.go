@@ -16,6 +16,7 @@ func (c *compiler) read(root yamltree.Node) {
 	m := root.Map("a scenario", "scenario", "about", "start", "lasts", "patients", "happens")
 	if name, there := m.Need("the file", "scenario", "the name of the scenario"); there {
 		c.script.Name = name.Text("the name")
+		c.stage.numbers = c.stage.world.NewNumbers(c.stage.seed, c.script.Name) // whatever the file's name
 	}
 	if about := m.Get("about"); about.Exists() {
 		c.script.About = about.Text("about")

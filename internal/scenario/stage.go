@@ -63,7 +63,7 @@ func newStage(w *world.World, seed uint64, from time.Time) (*stage, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{seed: seed, world: w, guests: guests, numbers: w.NewNumbers(), routine: r, people: map[string]*actor{}}
+	s := &stage{seed: seed, world: w, guests: guests, numbers: w.NewNumbers(seed, "scenario"), routine: r, people: map[string]*actor{}}
 	for _, h := range w.Households {
 		for _, p := range h.People {
 			a := &actor{exists: true, Patient: recordIn(h, p), apart: h.Shared}

@@ -70,6 +70,7 @@ func Mix(w *world.World, seed uint64, from time.Time, days int, multiple float64
 	if err != nil {
 		return nil, err
 	}
+	s.numbers = w.NewNumbers(seed, "week of "+start.Format(time.DateOnly)) // the next week has other babies
 	c := &compiler{stage: s, labels: map[string]*actor{}, doubtful: map[*actor]bool{}}
 	c.script = Script{Name: fmt.Sprintf("the national mix, %d days", days), Start: start, End: start.AddDate(0, 0, days)}
 	g := &generator{compiler: c, chance: world.Rand(seed, "week"), infants: map[string]bool{}}

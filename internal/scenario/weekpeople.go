@@ -39,9 +39,7 @@ func (g *generator) birth(at time.Time, add adder) {
 	a.label = ""
 	b := birth{mother: mother, babies: []*actor{a}}
 	add(a, false, at, func(m *moment) ([]Deed, *fault) { return m.born(b, 1) })
-	for _, act := range g.stage.care(a, cares, nowhere, g.script.End) {
-		g.acts = append(g.acts, act)
-	}
+	g.acts = append(g.acts, g.stage.care(a, cares, nowhere, g.script.End)...)
 }
 
 func abs(n int) int { return max(n, -n) }

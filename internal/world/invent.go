@@ -28,7 +28,7 @@ func New(patients int, seed uint64, day time.Time) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &inventor{day: day, places: known, random: newRandom(seed, "households"), number: numbers(seed)}
+	i := &inventor{day: day, places: known, random: newRandom(seed, "households"), number: numbers(seed, "world")}
 	if i.namer, err = newNamer(newRandom(seed, "names")); err != nil {
 		return nil, err
 	}

@@ -11,10 +11,10 @@ const (
 )
 
 // numbers returns a function that gives NHS numbers for tests, each once, in an
-// order that follows from the seed; "" when there are none left.
-func numbers(seed uint64) func() string {
+// order that follows from the seed and the purpose; "" when there are none left.
+func numbers(seed uint64, purpose string) func() string {
 	const room = nhs.TestNumbers - byHand // 999,000 = 2³·3³·5³·37
-	at := newRandom(seed, "numbers").intn(room)
+	at := newRandom(seed, "numbers "+purpose).intn(room)
 	stride := 7 * 11 * (1 + 2*3*5*37*(3+int(seed%5))) // has no factor in common with room, so that every number is met
 	tried := 0
 	return func() string {

@@ -107,15 +107,16 @@ func (w *World) Practice(code string) (Organisation, *Town, bool) {
 
 // NewNumbers returns a function that gives NHS numbers which nobody in the world has,
 // for those who come to it: each call another one, in an order that follows from the
-// seed. It returns "" when the range of test numbers is used up.
-func (w *World) NewNumbers() func() string {
+// seed and the purpose, so that two scenarios hardly use the same numbers. It returns
+// "" when the range of test numbers is used up.
+func (w *World) NewNumbers(seed uint64, purpose string) func() string {
 	taken := map[string]bool{}
 	for _, h := range w.Households {
 		for _, p := range h.People {
 			taken[p.NHSNumber] = true
 		}
 	}
-	next := numbers(w.Seed)
+	next := numbers(seed, purpose)
 	return func() string {
 		for {
 			n := next()

@@ -81,7 +81,7 @@ func TestNobodyIsThereTwice(t *testing.T) {
 			t.Fatalf("%d patients, wanted %d", w.Patients(), patients)
 		}
 		seen, addresses := map[string]bool{}, map[string]bool{}
-		fresh := w.NewNumbers()
+		fresh := w.NewNumbers(w.Seed, "later")
 		number := func(n string) {
 			if _, err := nhs.ParseNHSNumber(n); err != nil || seen[n] || n < "9990010" {
 				t.Fatalf("the NHS number %q: %v, seen %t", n, err, seen[n])
@@ -117,7 +117,7 @@ func TestNobodyIsThereTwice(t *testing.T) {
 
 func TestEveryNumberIsMetOnce(t *testing.T) {
 	for _, seed := range []uint64{3} {
-		next, seen := numbers(seed), map[string]bool{}
+		next, seen := numbers(seed, "test"), map[string]bool{}
 		for n := next(); n != ""; n = next() {
 			if seen[n] {
 				t.Fatalf("%s came twice", n)
