@@ -149,6 +149,8 @@ func birthGen() *rapid.Generator[message.Birth] {
 	})
 }
 
+var epoch = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+
 // example is a patient of the development world.
 func example() message.Patient {
 	return message.Patient{

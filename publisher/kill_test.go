@@ -3,18 +3,21 @@ package publisher_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"nems/client"
 	"nems/internal/event"
 	"nems/internal/fhir"
+	"nems/internal/store/postgres/pgtest"
 	"nems/nemstest"
 	"nems/publisher"
 	"nems/publisher/embedded"
@@ -28,11 +31,30 @@ const (
 
 func childWanted() bool { return os.Getenv(childURL) != "" }
 
-func childOutbox(url, file string, now func() time.Time) (*embedded.Outbox, error) {
-	return embedded.Open(context.Background(), file, publisher.Config{
+// childOutbox opens an outbox in a file, or in the PostgreSQL that a DSN names.
+func childOutbox(url, where string, now func() time.Time) (*publisher.Outbox, error) {
+	ctx := context.Background()
+	c := publisher.Config{
 		Client: &client.Client{URL: url, ASID: "300000000161", ODS: "A83627", NEMS: nemstest.NEMS},
 		Lease:  1500 * time.Millisecond, Timeout: time.Second, Poll: 10 * time.Millisecond, FirstPause: 10 * time.Millisecond, Now: now,
-	})
+	}
+	if !strings.HasPrefix(where, "postgres") {
+		o, err := embedded.Open(ctx, where, c)
+		if err != nil {
+			return nil, err
+		}
+		return o.Outbox, nil
+	}
+	db, err := sql.Open("pgx", where)
+	if err != nil {
+		return nil, err
+	}
+	c.DB, c.Dialect = db, publisher.PostgreSQL
+	o, err := publisher.New(c)
+	if err != nil {
+		return nil, err
+	}
+	return o, o.Migrate(ctx)
 }
 
 // child records in one transaction what happened and what is to be sent, and says so.
@@ -54,7 +76,7 @@ func child() {
 	}
 }
 
-func childRecords(ctx context.Context, o *embedded.Outbox) error {
+func childRecords(ctx context.Context, o *publisher.Outbox) error {
 	tx, err := o.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -77,24 +99,33 @@ func childRecords(ctx context.Context, o *embedded.Outbox) error {
 // TestKilled kills the system again and again, while it records and sends. In the end the
 // subscriber has what was recorded: each once, in order.
 func TestKilled(t *testing.T) {
+	t.Run("file", func(t *testing.T) {
+		killed(t, filepath.Join(t.TempDir(), "outbox.db"), "INTEGER PRIMARY KEY AUTOINCREMENT")
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		killed(t, pgtest.Shared(t).Database(t), "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY")
+	})
+}
+
+func killed(t *testing.T, where, serial string) {
+	t.Helper()
 	nems := nemstest.Start(t)
 	_, err := nems.Subscriber().Subscribe(t.Context(), client.Subscription{
 		Criteria: client.Explicit(jack).Event("vaccinations-1").Search(), Mailbox: nemstest.Mailbox, Reason: "Follow-up",
 	})
 	must(t, err)
-	file := filepath.Join(t.TempDir(), "outbox.db")
 	// In an hour, the leases of all senders that were killed have ended.
-	o, err := childOutbox(nems.URL, file, func() time.Time { return time.Now().Add(time.Hour) })
+	o, err := childOutbox(nems.URL, where, func() time.Time { return time.Now().Add(time.Hour) })
 	must(t, err)
-	defer o.Close()
-	_, err = o.DB.ExecContext(t.Context(), `CREATE TABLE vaccination (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL)`)
+	defer o.DB.Close()
+	_, err = o.DB.ExecContext(t.Context(), `CREATE TABLE vaccination (seq `+serial+`, id TEXT NOT NULL)`)
 	must(t, err)
 	kills := 12
 	if n, err := strconv.Atoi(os.Getenv("NEMS_TEST_KILLS")); err == nil {
 		kills = n
 	}
 	for i := range kills {
-		killAfter(t, nems.URL, file, 1+i%5)
+		killAfter(t, nems.URL, where, 1+i%5)
 	}
 	if _, err := o.Send(t.Context()); err != nil {
 		t.Fatal(err)
@@ -135,7 +166,7 @@ func (l *lines) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func recorded(t *testing.T, o *embedded.Outbox) (ids []string) {
+func recorded(t *testing.T, o *publisher.Outbox) (ids []string) {
 	t.Helper()
 	rows, err := o.DB.QueryContext(t.Context(), `SELECT id FROM vaccination ORDER BY seq`)
 	must(t, err)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -104,22 +105,41 @@ func (w *world) send(t *testing.T) {
 
 // each runs a test over both kinds of database.
 func each(t *testing.T, test func(t *testing.T, w *world)) {
-	for dialect, open := range map[publisher.Dialect]func(*testing.T) *sql.DB{publisher.SQLite: sqliteDB, publisher.PostgreSQL: postgresDB} {
+	for dialect, database := range map[publisher.Dialect]func(*testing.T) *sql.DB{publisher.SQLite: sqliteDB, publisher.PostgreSQL: postgresDB} {
 		t.Run(string(dialect), func(t *testing.T) {
-			w := &world{nems: newService(t), db: open(t), clock: epoch}
+			w := &world{nems: newService(t), db: database(t), clock: epoch}
 			t.Cleanup(func() { _ = w.db.Close() })
-			var err error
-			tell := func(_ context.Context, r publisher.Refusal) { w.told = append(w.told, r) }
-			w.outbox, err = publisher.New(publisher.Config{
-				DB: w.db, Dialect: dialect, Client: w.nems.client(), Level: publisher.Strict, Senders: 1,
-				Now: w.now, Refused: tell, HeldBack: tell,
-			})
-			must(t, err)
-			must(t, w.outbox.Migrate(t.Context()))
+			w.make(t, dialect)
 			must(t, w.outbox.Migrate(t.Context()))
 			test(t, w)
 		})
 	}
+}
+
+// make makes the outbox of a world that has a database.
+func (w *world) make(t *testing.T, dialect publisher.Dialect) {
+	t.Helper()
+	var err error
+	tell := func(_ context.Context, r publisher.Refusal) { w.told = append(w.told, r) }
+	w.outbox, err = publisher.New(publisher.Config{
+		DB: w.db, Dialect: dialect, Client: w.nems.client(), Level: publisher.Strict, Senders: 1, Now: w.now, Refused: tell, HeldBack: tell,
+	})
+	must(t, err)
+	must(t, w.outbox.Migrate(t.Context()))
+}
+
+// open gives a world a fresh file, fast.
+func open(t *testing.T, w *world, dir string) {
+	t.Helper()
+	file, err := os.CreateTemp(dir, "*.db")
+	must(t, err)
+	must(t, file.Close())
+	w.db, err = embedded.OpenDB(file.Name())
+	must(t, err)
+	w.db.SetMaxOpenConns(1) // which need not be on the disk
+	_, err = w.db.ExecContext(t.Context(), `PRAGMA synchronous = OFF`)
+	must(t, err)
+	w.make(t, publisher.SQLite)
 }
 
 func sqliteDB(t *testing.T) *sql.DB {
