@@ -31,7 +31,8 @@ type Options struct {
 	World *world.World
 	// Seed chooses what the scenario leaves open.
 	Seed uint64
-	// Start is day 0 of a scenario that does not name it. The zero time means the
+	// Start is day 0 of a scenario that does not name it, whatever the time of that
+	// day: what happens at 08:00 of day 0 may be before Start. The zero time means the
 	// world's day, and without a world 5 January 2026.
 	Start time.Time
 }

@@ -245,6 +245,9 @@ func (c *compiler) who(n yamltree.Node) who {
 	switch {
 	case !n.Exists():
 		return who{}
+	case n.IsEmpty():
+		n.Fail("who", "a patient, a list of them, or a group such as everyone", "nothing")
+		return who{}
 	case n.IsMap():
 		return c.group(n)
 	case n.IsText() && n.Text("who") == everyone:

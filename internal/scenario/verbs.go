@@ -62,7 +62,7 @@ func simple(read func(*compiler, yamltree.Node) doer) verb {
 
 // somebody reports an item that does not say to whom it happens.
 func (c *compiler) somebody(it item) bool {
-	if it.whoNode.Exists() {
+	if it.whoNode.Exists() { // that it is wrong was reported where it was read
 		return len(it.who.one) > 0 || it.who.group != nil
 	}
 	it.key.Fail("an item does not say to whom it happens", "who: and a patient", "")

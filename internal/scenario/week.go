@@ -26,7 +26,10 @@ type mix struct {
 	PerYear map[string]float64 `yaml:"per-year"`
 }
 
-// rates returns how often each kind of thing happens to one person in a day.
+// Rates returns how often each kind of thing of data/mix.yaml happens to one person in
+// a day. The map must not be changed.
+func Rates() (map[string]float64, error) { return rates() }
+
 var rates = sync.OnceValues(func() (map[string]float64, error) {
 	var m mix
 	if err := yaml.UnmarshalWithOptions(mixFile, &m, yaml.Strict()); err != nil {

@@ -81,7 +81,7 @@ func (m Map) Get(name string) Node {
 // Need returns the value of a key, and reports a problem if it is not there.
 func (m Map) Need(what, name, expected string) (Node, bool) {
 	v := m.Get(name)
-	if !v.Exists() {
+	if !v.Exists() && m.node.IsMap() {
 		m.node.Fail(what+" has no "+name, expected, "")
 	}
 	return v, v.Exists()

@@ -113,15 +113,12 @@ func (n Node) Bool(what string) bool {
 
 // OneOf returns a scalar that is one of the words.
 func (n Node) OneOf(what string, words ...string) string {
-	text := n.Text(what)
-	if text != "" && !slices.Contains(words, text) {
-		n.Fail(what, Choice(words, text), Quote(text))
-		return ""
+	text := strings.TrimSpace(n.text())
+	if slices.Contains(words, text) {
+		return text
 	}
-	if text == "" && n.IsText() {
-		n.Fail(what, Choice(words, text), "nothing")
-	}
-	return text
+	n.Fail(what, Choice(words, text), n.kind())
+	return ""
 }
 
 // Choice lists words for a message, and asks whether the nearest one was meant.

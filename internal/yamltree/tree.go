@@ -100,14 +100,36 @@ func parse(text []byte) (f *ast.File, err error) {
 
 // syntax makes a problem of what the parser found.
 func syntax(err error) Problem {
+	p := Problem{Line: 1, Column: 1}
+	message, _, _ := strings.Cut(err.Error(), "\n")
 	var wrong yaml.Error
 	if errors.As(err, &wrong) {
 		if tk := wrong.GetToken(); tk != nil && tk.Position != nil {
-			return Problem{Line: max(tk.Position.Line, 1), Column: max(tk.Position.Column, 1), What: "no YAML: " + wrong.GetMessage()}
+			p.Line, p.Column, message = max(tk.Position.Line, 1), max(tk.Position.Column, 1), wrong.GetMessage()
 		}
 	}
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	return Problem{Line: 1, Column: 1, What: "no YAML: " + first}
+	p.What = "no YAML: " + message
+	for _, h := range hints {
+		if strings.Contains(message, h.part) {
+			p.Expected = h.expected
+			break
+		}
+	}
+	return p
+}
+
+// hints say what is usually meant, for parts of the parser's messages; the first that
+// fits counts.
+var hints = []struct{ part, expected string }{
+	{"found character '\t'", "blanks; YAML has no tabs"},
+	{"mapping value is not allowed", "a text with a colon in quotes"},
+	{"found invalid token", "a text with special characters in quotes"},
+	{"']' must be specified", "the end of a list in brackets"},
+	{"'}' must be specified", "the end of a mapping in braces"},
+	{"value is not allowed in this", "what belongs together in the same column"},
+	{"found an invalid key", "key: value"},
+	{"non-map value is specified", "key: value"},
+	{"could not find end character of", "the end of a quoted text"},
 }
 
 // node wraps a node of the parser.

@@ -41,11 +41,15 @@ x.yaml:10:5: a nested text; expected a text; received a list`)
 
 func TestWhatIsNoYAML(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                "x.yaml:1:1: the file is empty; expected a mapping, such as key: value",
-		"a: 1\nb: \xff":   "x.yaml:2:4: a byte that is no UTF-8; expected UTF-8",
-		"a: 1\n---\nb: 2": "x.yaml:1:1: more than one document; expected one",
-		"a: [1":           "x.yaml:1:4: no YAML:",
-		"a: &x 1":         "x.yaml:1:4: anchors, aliases and tags are not understood here; expected the value itself",
+		"":                     "x.yaml:1:1: the file is empty; expected a mapping, such as key: value",
+		"a: 1\nb: \xff":        "x.yaml:2:4: a byte that is no UTF-8; expected UTF-8",
+		"a: 1\n---\nb: 2":      "x.yaml:1:1: more than one document; expected one",
+		"a:\n\tb: 1":           "x.yaml:2:1: no YAML: found character '\t' that cannot start any token; expected blanks; YAML has no tabs",
+		"a: b: c":              "x.yaml:1:4: no YAML: mapping value is not allowed in this context; expected a text with a colon in quotes",
+		"a:\n  - b: 1\n  c: 2": "x.yaml:3:3: no YAML: value is not allowed in this context; expected what belongs together in the same column",
+		"a: \"b":               "expected the end of a quoted text",
+		"a: [1":                "x.yaml:1:4: no YAML:",
+		"a: &x 1":              "x.yaml:1:4: anchors, aliases and tags are not understood here; expected the value itself",
 		strings.Repeat("[", 200) + strings.Repeat("]", 200): "nested too deeply",
 	} {
 		tree, root := Parse("x.yaml", []byte(text))
