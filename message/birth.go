@@ -42,8 +42,13 @@ type BirthPlace struct{ City, District, Country string }
 // StillbirthCode is a code of the list EMS-PDS-StillBornIndicator-1.
 type StillbirthCode string
 
-// LiveBirth is the code of a child born alive.
-const LiveBirth StillbirthCode = "1"
+// Codes of births, as the Discovery Data Service reads them from NEMS.
+const (
+	LiveBirth               StillbirthCode = "1"
+	StillbirthAntepartum    StillbirthCode = "2"
+	StillbirthIntrapartum   StillbirthCode = "3"
+	StillbirthIndeterminate StillbirthCode = "4"
+)
 
 // AbnormalityCode says whether a congenital abnormality is suspected, a code of the list
 // EMS-PDS-SuspectedCongenitalAbnormalityIndicator-1.
@@ -59,9 +64,12 @@ type AuthorityType string
 // NHSTrust is a registering authority that is a trust.
 const NHSTrust AuthorityType = "c"
 
-// Texts of the codes that the specification's examples show.
+// Texts of the codes that are known. Other codes of the lists are written without.
 var (
-	stillbirthDisplays  = map[StillbirthCode]string{LiveBirth: "Live"}
+	stillbirthDisplays = map[StillbirthCode]string{
+		LiveBirth: "Live", StillbirthAntepartum: "Still birth, ante-partum",
+		StillbirthIntrapartum: "Still birth, intra-partum", StillbirthIndeterminate: "Still birth, indeterminate",
+	}
 	abnormalityDisplays = map[AbnormalityCode]string{NoAbnormality: "No"}
 	authorityDisplays   = map[AuthorityType]string{NHSTrust: "NHS Trust"}
 )

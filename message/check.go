@@ -72,7 +72,7 @@ func (c *checker) text(field, value string) {
 
 func isText(value string) bool {
 	return value != "" && utf8.ValidString(value) && strings.TrimFunc(value, unicode.IsSpace) == value &&
-		!strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || !unicode.IsPrint(r) && !unicode.IsSpace(r) })
+		!strings.ContainsFunc(value, func(r rune) bool { return unicode.IsControl(r) || r == '\ufffe' || r == '\uffff' })
 }
 
 func (c *checker) time(field string, t time.Time) {

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -133,11 +132,4 @@ func (c *checker) parents(field string, parent *Organisation) {
 		c.ods(field+".ODS", parent.ODS)
 		c.text(field+".Name", parent.Name)
 	}
-}
-
-func (h Header) messageID(ids func() string) string {
-	if h.ID != "" {
-		return h.ID
-	}
-	return cmp.Or(ids(), uuid.NewString())
 }

@@ -27,8 +27,8 @@
 // # What may happen
 //
 //   - The process is killed: what was added is sent later. A message that was on its way is
-//     sent again with the same id and the same idempotency key, so that a NEMS that knows
-//     the key keeps one.
+//     sent again with the same id and the same idempotency key. This NEMS knows a key for 24
+//     hours and keeps one copy; elsewhere, or later, receivers recognise the id.
 //   - The answer is lost, or the service is busy (429) or broken (5xx), or does not let
 //     the system in (401, 403): the message is tried again, later and later.
 //   - The service refuses the message (other 4xx): the messages of that patient stop, so
