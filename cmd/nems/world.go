@@ -19,8 +19,8 @@ type worldCmd struct {
 	Seed     uint64 `default:"1" env:"-" help:"Another seed makes other people; the same seed and day make the same bytes."`
 	Day      string `env:"-" placeholder:"DATE" help:"Day on which people are as old as they are (YYYY-MM-DD); default: today."`
 	Read     string `type:"existingfile" env:"-" placeholder:"FILE" help:"Take the world of this file instead of a new one; with --format csv, to import what you have changed by hand."`
-	Format   string `enum:"yaml,json,csv" default:"yaml" env:"-" help:"yaml for people and nems play; json for other programs; csv for nems import."`
-	Save     string `type:"path" env:"-" placeholder:"DIR" help:"Write to this folder instead of standard output: world.yaml or world.json; with csv patients.csv, organisations.csv and postcodes.csv."`
+	Format   string `enum:"yaml,json,csv,records" default:"yaml" env:"-" help:"yaml for people and nems play; json for other programs; records for nems patients load, whole records; csv for nems import, what routing needs of patients, organisations and postcodes."`
+	Save     string `type:"path" env:"-" placeholder:"DIR" help:"Write to this folder instead of standard output: world.yaml, world.json or records.jsonl; with csv patients.csv, organisations.csv and postcodes.csv."`
 }
 
 // Help says what a world is good for.
@@ -30,8 +30,8 @@ func (*worldCmd) Help() string {
 Towns and practices are those of the development world: a service that was started with nems serve --dev knows them.
 
   nems world --patients 500 --seed 7 > world.yaml
-  nems world --read world.yaml --format csv --save files
-  nems import patients files/patients.csv
+  nems world --read world.yaml --format records > records.jsonl
+  nems patients load records.jsonl
 
 docs/scenarios.md tells how to let things happen to these people.`
 }
@@ -42,24 +42,30 @@ func (c *worldCmd) Run() error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case c.Format == "csv" && c.Save == "":
-		return errors.New("--format csv makes three files: name their folder with --save DIR")
-	case c.Format == "csv":
-		for _, kind := range []directory.Kind{directory.KindPatients, directory.KindOrganisations, directory.KindPostcodes} {
-			if err := c.save(string(kind)+".csv", func(to io.Writer) error { return w.WriteCSV(kind, to) }); err != nil {
-				return err
-			}
-		}
-		return nil
-	case c.Format == "json" && c.Save == "":
-		return encoder(os.Stdout).Encode(w)
-	case c.Format == "json":
-		return c.save("world.json", func(to io.Writer) error { return encoder(to).Encode(w) })
-	case c.Save == "":
-		return w.WriteYAML(stdout())
+	if c.Format == "csv" {
+		return c.csv(w)
 	}
-	return c.save("world.yaml", w.WriteYAML)
+	write := map[string]func(io.Writer) error{
+		"yaml": w.WriteYAML, "json": func(to io.Writer) error { return encoder(to).Encode(w) }, "records": w.WriteRecords,
+	}[c.Format]
+	name := map[string]string{"yaml": "world.yaml", "json": "world.json", "records": "records.jsonl"}[c.Format]
+	if c.Save == "" {
+		return write(stdout())
+	}
+	return c.save(name, write)
+}
+
+// csv writes the three files of nems import.
+func (c *worldCmd) csv(w *world.World) error {
+	if c.Save == "" {
+		return errors.New("--format csv makes three files: name their folder with --save DIR")
+	}
+	for _, kind := range []directory.Kind{directory.KindPatients, directory.KindOrganisations, directory.KindPostcodes} {
+		if err := c.save(string(kind)+".csv", func(to io.Writer) error { return w.WriteCSV(kind, to) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // world invents the world, or reads it.

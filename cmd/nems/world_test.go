@@ -24,6 +24,9 @@ func TestWorlds(t *testing.T) {
 		t.Errorf("saved: %v", err)
 	}
 	does(t, `"nhs-number":"999`, "world", "--read", path, "--format", "json")
+	if records := does(t, `{"patient":"999`, "world", "--read", path, "--format", "records"); strings.Count(records, "\n") != 30 {
+		t.Errorf("records:\n%s", records)
+	}
 	does(t, "world.json", "world", "--read", path, "--format", "json", "--save", folder)
 	if again := does(t, "", "world", "--read", filepath.Join(folder, "world.json")); again != made {
 		t.Error("a world that was JSON differs")

@@ -135,6 +135,30 @@ func TestTheImporterReadsAWorld(t *testing.T) {
 	}
 }
 
+// Whoever keeps records takes those of a world as they are.
+func TestRecordsOfAWorld(t *testing.T) {
+	w := invented(t, 400, 5)
+	var b bytes.Buffer
+	if err := w.WriteRecords(&b); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	mothers := 0
+	for _, line := range lines {
+		var l loadable
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Record.Check(); err != nil || len(l.Patient) != 10 || l.Record.Home() == nil {
+			t.Errorf("%s: %v", line, err)
+		}
+		mothers += len(l.Record.Relatives)
+	}
+	if len(lines) != 400 || mothers == 0 {
+		t.Errorf("%d records, %d mothers", len(lines), mothers)
+	}
+}
+
 func TestMistakesInAWorld(t *testing.T) {
 	_, err := Read("w.yaml", []byte(`seed: -1
 day: 2026-02-30

@@ -2,10 +2,15 @@ package world
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"io"
+	"strconv"
 	"strings"
+	"time"
 
+	"nems/internal/demographics"
 	"nems/internal/directory"
+	"nems/internal/nhs"
 )
 
 // WriteCSV writes one kind of entry as the file that nems import reads.
@@ -25,6 +30,53 @@ func (w *World) patientRows() [][]string {
 		}
 	}
 	return rows
+}
+
+// WriteRecords writes whole records, one JSON object a line, as nems patients load
+// reads them.
+func (w *World) WriteRecords(to io.Writer) error {
+	out := json.NewEncoder(to)
+	out.SetEscapeHTML(false)
+	for _, h := range w.Households {
+		for _, p := range h.People {
+			if err := out.Encode(loadable{p.NHSNumber, p.record(h, w.Day)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// loadable is one line of WriteRecords.
+type loadable struct {
+	Patient string              `json:"patient"`
+	Record  demographics.Record `json:"record"`
+}
+
+// record is what PDS has of somebody. Everybody has lived there for a year, or since
+// the birth.
+func (p Person) record(h Household, on string) demographics.Record {
+	const year = -1
+	then, _ := time.Parse(time.DateOnly, on) // Read and New have checked it
+	since := max(p.Born, then.AddDate(year, 0, 0).Format(time.DateOnly))
+	r := demographics.Record{
+		Names:  []demographics.Name{{ID: "1", Use: "usual", Given: p.Given, Family: p.Family}},
+		Gender: p.Gender, BirthDate: p.Born,
+		Addresses: []demographics.Address{{ID: "1", Use: "home", Lines: h.Lines, Postcode: h.Postcode, Period: demographics.Period{Start: since}}},
+	}
+	for _, t := range []demographics.Telecom{{System: "phone", Use: "mobile", Value: p.Phone}, {System: "email", Use: "home", Value: p.Email}} {
+		if t.Value != "" {
+			t.ID = strconv.Itoa(len(r.Telecoms) + 1)
+			r.Telecoms = append(r.Telecoms, t)
+		}
+	}
+	if p.Practice != "" {
+		r.Practice = &demographics.Registration{ID: "1", Practice: nhs.ODSCode(p.Practice), Start: since}
+	}
+	if p.Mother != "" {
+		r.Relatives = []demographics.Relative{{ID: "1", NHSNumber: p.Mother, Relationship: "NMTH"}}
+	}
+	return r
 }
 
 // organisationRows: the importer adds the areas that rows name.
