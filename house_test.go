@@ -35,6 +35,7 @@ var floors = [][]string{
 	{"client", "client/signed", "receiver", "internal/node"},
 	{"internal/node/nodetest", "publisher"},
 	{"publisher/embedded", "publisher/pds"},
+	{"internal/nation"},
 	{"nemstest", "cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
 }
 

@@ -28,6 +28,7 @@ type cli struct {
 	Example       exampleCmd       `cmd:"" help:"Print valid example messages."`
 	World         worldCmd         `cmd:"" help:"Invent a population: families, places, practices, valid test NHS numbers."`
 	Patients      patientsCmd      `cmd:"" help:"Look after patients' records: every change makes the events that PDS makes of it."`
+	Bench         benchCmd         `cmd:"" help:"Put the load of a nation on a NEMS, and report what it came to."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
