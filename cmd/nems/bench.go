@@ -113,9 +113,9 @@ func (b *benchNation) load() (*nation.Load, error) {
 	return l, nil
 }
 
-// diskOf measures a data folder; nil where there is none.
+// diskOf measures a data folder; nil where the database is elsewhere.
 func diskOf(folder string) func() int64 {
-	if _, err := os.Stat(folder); err != nil {
+	if _, err := os.Stat(filepath.Join(folder, "nems.db")); err != nil {
 		return nil
 	}
 	return func() (sum int64) {
