@@ -7,9 +7,9 @@ const TestNumbers = 1_000_000
 
 // TestNumber returns the nth number of the range 999 000 0000 to 999 999 9999,
 // counted from 0. The range is reserved for tests and never given to a patient
-// (NHS number, range of test numbers; NHS England's synthetic data and the public
-// libraries for NHS numbers use it). It returns false for one in eleven, for which
-// no check digit exists, and for n outside the range.
+// (source: ranges of NHS numbers, as the library nhs-number of NHS Wales,
+// gig-cymru-nhs-wales/nhs-number, lists them). It returns false for one in eleven,
+// for which no check digit exists, and for n outside the range.
 func TestNumber(n int) (NHSNumber, bool) {
 	if n < 0 || n >= TestNumbers {
 		return NHSNumber{}, false

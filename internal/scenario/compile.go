@@ -60,7 +60,7 @@ func Compile(name string, text []byte, o Options) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{stage: s, labels: map[string]*actor{}, doubtful: map[*actor]bool{}, picked: map[string]bool{}, named: map[string]named{}}
+	c := &compiler{stage: s, labels: map[string]*actor{}, doubtful: map[*actor]bool{}, picked: map[string]bool{}, named: map[string]named{}, counts: map[string]int{}}
 	c.script.Start = midnight(o.Start)
 	c.read(root)
 	c.perform()
@@ -89,6 +89,7 @@ type compiler struct {
 	// can happen to them would be no news.
 	doubtful map[*actor]bool
 	named    map[string]named // records that have names
+	counts   map[string]int   // of items, by verb
 	tooMany  bool
 }
 

@@ -137,6 +137,19 @@ func TestContradictions(t *testing.T) {
 		{"- {at: day 5, born: {baby: bo, mother: lee}}", `7:15: the mother lee is male`},
 		{"- {at: day 5, born: {baby: bo, mother: kim, care: none}}\n- {at: day 4, who: bo, renames: }", `8:24: bo is not born yet; expected a moment from 2026-03-07`},
 		{"- {at: day 1, who: kim, death: formal}\n- {at: day 30, born: {baby: bo, mother: kim}}", `8:16: the mother kim is dead since 2026-03-03`},
+		{"- {at: day 1, who: kim, repeat: {every: 1min}, contact-details: }", `7:41: repeated too often; expected at most 10000 times: say times or until`},
+		{"- {at: day 1, who: kim, repeat: {every: 1h, times: 5000}, contact-details: , then: [{at: +1min, who: lee, repeat: {every: 1min, times: 50}, renames: }]}", `too much happens; expected at most 200000 things`},
+		{"- {at: day 1, who: kim, nipe: {outcome: testes, examination: infant}}", `7:25: kim is female; expected hips, eyes, heart or clear; received testes`},
+		{"- {at: day 1, who: kim, nipe: {examination: infant}}", `7:31: nipe has no outcome; expected clear, withdrawn`},
+		{"- {at: day 1, who: kim, corrects: {gender: female}}", `7:25: the record of kim says so already`},
+		{"- {at: day 1, who: kim, corrects: {born: 2030-01-01}}", `7:25: kim is born in the future; expected a birth date until then; received 2030-01-01`},
+		{"- {at: day 1, who: kim, corrects: {}}", `7:35: corrects; expected gender or born`},
+		{"- {at: day 1, who: {town: PARIS}, renames: }", `7:27: a town; expected LEEDS, HUDDERSFIELD`},
+		{"- {at: day 1, who: kim, invalidated: later}", `7:38: invalidated; expected nothing more, or yes`},
+		{"- {at: day 1, who: kim, health-visiting: begins}\n- {at: day 2, who: kim, health-visiting: begins}", `8:25: kim is under the care of this service already`},
+		{"- {at: day 1, who: kim, health-visiting: withdrawn}", `7:25: nothing was published about kim and this service`},
+		{"- {at: day 1, who: kim, vaccinated: {vaccine: MenB, dose: 3, on: 1989-01-01}}", `7:25: kim is vaccinated before the birth`},
+		{"- {at: day 1, who: kim, vaccinated: due}", `7:25: the schedule has nothing for kim that is not given already`},
 		{"- {at: day 1, who: kim, death: formal}\n- {at: day 2, who: {household: kim}, renames: }", `8:38: this happens to nobody`},
 	} {
 		got := problems(t, head+test.items+"\n")
@@ -174,6 +187,19 @@ func TestSeedsChooseOnlyWhatIsOpen(t *testing.T) {
 			t.Fatalf("%d patients, %d happenings, %+v", len(s.Patients), len(s.Happenings), first)
 		}
 	})
+}
+
+// An item more changes nothing of what the seed has chosen for the others.
+func TestItemsDoNotDisturbEachOther(t *testing.T) {
+	head := "scenario: x\npatients: {kim: {}, lee: {}}\nhappens:\n- {at: day 3, who: kim, moves: anywhere}\n- {at: day 4, who: lee, registers: anywhere}\n"
+	few, err1 := compiled(t, head)
+	more, err2 := compiled(t, strings.Replace(head, "happens:\n", "happens:\n- {at: day 1, who: lee, renames: }\n- {at: day 2, who: kim, contact-details: }\n", 1))
+	if err1 != nil || err2 != nil {
+		t.Fatal(err1, err2)
+	}
+	if diff := cmp.Diff(encoded(t, few.Happenings[0].Deed)+encoded(t, few.Happenings[1].Deed), encoded(t, more.Happenings[2].Deed)+encoded(t, more.Happenings[3].Deed)); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // Scenarios of any acts on any patients either are refused with places or hold

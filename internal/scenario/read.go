@@ -94,7 +94,7 @@ func (c *compiler) item(n yamltree.Node, before time.Time) time.Time {
 	switch {
 	case chosen != nil:
 		verb := verbs()[chosen.Name]
-		make = verb(c, item{node: chosen.Value, key: chosen.Key, who: everybody, whoNode: m.Get("who"), at: at})
+		make = verb(c, item{name: chosen.Name, node: chosen.Value, key: chosen.Key, who: everybody, whoNode: m.Get("who"), at: at})
 	case !m.Get("then").Exists() && m.Unknown == 0:
 		n.Fail("an item in which nothing happens", "one of "+strings.Join(verbNames(), ", "), "")
 	}
@@ -142,7 +142,7 @@ func (c *compiler) occurrences(n yamltree.Node, at time.Time) []time.Time {
 		return all
 	}
 	const most = 10_000
-	times, until := most, c.script.End
+	times, until := most+1, c.script.End
 	if t := m.Get("times"); t.Exists() {
 		times = t.Int("times", 1, most)
 	}
@@ -154,7 +154,10 @@ func (c *compiler) occurrences(n yamltree.Node, at time.Time) []time.Time {
 		return all
 	}
 	for t := span.After(at); len(all) < times && t.Before(until) && t.Before(c.script.End); t = span.After(t) {
-		all = append(all, t)
+		if all = append(all, t); len(all) > most {
+			every.Fail("repeated too often", "at most 10000 times: say times or until", "")
+			return all[:1]
+		}
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 
 // item is one item of a scenario, as far as its verb needs it.
 type item struct {
+	name    string        // of the verb
 	node    yamltree.Node // the verb's value
 	key     yamltree.Node // the verb
 	who     who
@@ -72,7 +73,8 @@ func (c *compiler) somebody(it item) bool {
 // acts1 returns what makes the one act of a moment.
 func (c *compiler) acts1(it item, family bool, do doer) func(time.Time) []act {
 	return func(t time.Time) []act {
-		return []act{{at: t, node: it.key, who: it.who, family: family, do: do, chance: fmt.Sprint("act ", len(c.acts))}}
+		c.counts[it.name]++ // of one verb, so that another item changes the chances of few
+		return []act{{at: t, node: it.key, who: it.who, family: family, do: do, chance: fmt.Sprint(it.name, " ", c.counts[it.name])}}
 	}
 }
 
