@@ -76,8 +76,17 @@ func (l *listSystems) Run(ctx context.Context) error {
 	})
 }
 
-// may summarises the interactions of a system in a word.
+// may summarises the rights of a system in a word or two.
 func may(s spine.Registration) string {
+	words := exchanges(s)
+	if n := len(s.Demographics); n > 0 {
+		words = strings.TrimPrefix(words+"+demographics", "-+")
+	}
+	return words
+}
+
+// exchanges summarises the interactions of a system in a word.
+func exchanges(s spine.Registration) string {
 	publishes, subscribes := false, false
 	for _, id := range s.Interactions {
 		if strings.HasPrefix(id, "urn:nhs:names:services:events:") {

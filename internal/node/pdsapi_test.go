@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -16,10 +17,12 @@ import (
 
 	"nems/client"
 	"nems/internal/access"
+	"nems/internal/demographics"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
 	"nems/internal/directory/pds"
 	"nems/internal/nhs"
+	"nems/internal/node"
 	"nems/internal/node/nodetest"
 	"nems/internal/operator"
 	"nems/internal/pdsapi"
@@ -104,18 +107,7 @@ func TestPDSAPIMakesEvents(t *testing.T) {
 func TestPDSAPIServesOurClient(t *testing.T) {
 	t.Parallel()
 	s := nodetest.Boot(t)
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: "reader-1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	keys, err := spine.ParseKeys(public)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, keys := newKey(t, "reader-1")
 	const asid = "200000000077"
 	register(t, s, spine.Registration{Keys: keys, System: access.System{ASID: asid, ODSCodes: []nhs.ODSCode{"RR8"}, Demographics: []access.DemographicsRight{access.DemographicsRead}}})
 	c, err := pds.New(pds.Config{Base: s.URL + pdsapi.Base, TokenURL: s.URL + pdsapi.TokenPath, APIKey: asid, KeyID: "reader-1", Key: key, Now: s.Clock.Now, Rate: 100})
@@ -162,4 +154,66 @@ func register(t *testing.T, s *nodetest.Server, r spine.Registration) {
 	}
 	s.Stop() // the registry is read at once when a service starts
 	s.Run()
+}
+
+// In production the API has a listener of its own, on which a token is needed and a
+// client certificate is not.
+func TestPDSAPIInProduction(t *testing.T) {
+	t.Parallel()
+	p := bootProduction(t, func(c *node.Config) {
+		c.PDSAPI.Listener = node.Listener{Listen: "127.0.0.1:0", Cert: c.FHIR.Cert, Key: c.FHIR.Key}
+	})
+	url := regexp.MustCompile(`listener=pds-server address=(\S+)`).FindStringSubmatch(p.Log.String())[1]
+	key, keys := newKey(t, "reader-1")
+	const asid = "200000000077"
+	if err := operator.PutSystems.Run(t.Context(), p.operator, []spine.Registration{
+		{Keys: keys, System: access.System{ASID: asid, ODSCodes: []nhs.ODSCode{"RR8"}, Demographics: []access.DemographicsRight{access.DemographicsRead}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	jack, err := nhs.ParseNHSNumber(nodetest.Jack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := demographics.Record{BirthDate: "2017-10-02", Names: []demographics.Name{{Use: "usual", Family: "DAWKINS", Given: []string{"Jack"}}}}
+	if _, err := operator.LoadRecords.Do(t.Context(), p.operator, operator.RecordsToLoad{Records: []operator.LoadedRecord{{Patient: nodetest.Jack, Record: record}}}); err != nil {
+		t.Fatal(err)
+	}
+	transport := p.transport(nil)
+	response, err := (&http.Client{Transport: transport}).Get(url + pdsapi.Base + "/Patient/" + nodetest.Jack)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a token: %d", response.StatusCode)
+	}
+	c, err := pds.New(pds.Config{Base: url + pdsapi.Base, TokenURL: url + pdsapi.TokenPath, APIKey: asid, KeyID: "reader-1", Key: key, Now: p.Clock.Now, Rate: 100,
+		HTTP: &http.Client{Transport: transport}, TTL: -1, Trip: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	p.eventually("the system is known and finds the patient", func() bool {
+		got, err := c.Patient(t.Context(), jack)
+		return err == nil && got.Family == "DAWKINS"
+	})
+}
+
+// newKey returns a key and, as a system registers it, its public half.
+func newKey(t *testing.T, id string) (*rsa.PrivateKey, spine.Keys) {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := json.Marshal(jose.JSONWebKey{Key: key.Public(), KeyID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := spine.ParseKeys(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, keys
 }

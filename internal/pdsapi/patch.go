@@ -32,10 +32,9 @@ func parsePatches(body []byte) ([]patch, *Fault) {
 	if _, bare := v.([]any); bare {
 		return nil, badUpdate("No patches found - expected an object with the member 'patches', received a list")
 	}
-	var f faults
-	o := f.object("", v, "patches")
-	if f.first != nil {
-		return nil, f.first
+	o, ok := v.(object) // it may have other members, which say nothing to PDS
+	if !ok {
+		return nil, badUpdate("No patches found - expected an object with the member 'patches', received %s", quote(kindOf(v)))
 	}
 	items, ok := o["patches"].([]any)
 	if o["patches"] != nil && !ok {
@@ -44,6 +43,7 @@ func parsePatches(body []byte) ([]patch, *Fault) {
 	if len(items) == 0 {
 		return nil, badUpdate("No patches found")
 	}
+	var f faults
 	var out []patch
 	for i, item := range f.list("patches", items, 1, patchesAtMost) {
 		out = append(out, f.patch(strconv.Itoa(i), item))

@@ -213,6 +213,14 @@ func TestPatchAgain(t *testing.T) {
 	}
 }
 
+// Members beside the patches say nothing.
+func TestOtherMembersOfABody(t *testing.T) {
+	fx := start(t)
+	if got := fx.ask("PATCH", "/Patient/"+smith, `{"correction":true,"patches":[{"op":"replace","path":"/gender","value":"male"}]}`, nil); got.status != 200 {
+		t.Errorf("%d %v", got.status, got.body)
+	}
+}
+
 // A death cannot be taken back, and a formal one not replaced.
 func TestDeaths(t *testing.T) {
 	fx := start(t)

@@ -87,6 +87,7 @@ func known(q url.Values) *Fault {
 	for name, values := range q {
 		several, ok := parameters[name]
 		switch {
+		case name == "" && strings.Join(values, "") == "": // a stray = or &
 		case !ok:
 			others = append(others, name)
 		case !several && len(values) > 1:
