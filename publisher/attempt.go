@@ -29,6 +29,10 @@ func (a *attempt) client(by *http.Client) *http.Client {
 		a.base = http.DefaultTransport
 	}
 	recording.Transport = a
+	if recording.CheckRedirect == nil {
+		// A message and its token go to nobody else.
+		recording.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
 	return &recording
 }
 

@@ -96,10 +96,10 @@ func TestOrderPerPatient(t *testing.T) {
 func TestRetry(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		id := w.add(t, vaccination(t, jack, w.now()))
-		w.nems.answer(id, lostAnswer, http.StatusTooManyRequests, http.StatusForbidden, http.StatusUnauthorized)
+		w.nems.answer(id, lostAnswer, http.StatusTooManyRequests, http.StatusForbidden, http.StatusUnauthorized, http.StatusNotFound, http.StatusTemporaryRedirect)
 		for range 20 {
 			w.send(t)
-			w.pass(20 * time.Second)
+			w.pass(time.Minute)
 		}
 		r, err := w.outbox.Sent(t.Context(), id)
 		must(t, err)
@@ -107,7 +107,7 @@ func TestRetry(t *testing.T) {
 		for _, a := range r.Attempts {
 			statuses = append(statuses, a.Status)
 		}
-		if want := []int{0, 429, 403, 401, 202}; !slices.Equal(statuses, want) || r.State != publisher.Sent {
+		if want := []int{0, 429, 403, 401, 404, 307, 202}; !slices.Equal(statuses, want) || r.State != publisher.Sent {
 			t.Fatalf("the attempts are %v, the state is %s; expected %v", statuses, r.State, want)
 		}
 		if asked := r.Attempts[2].Began.Sub(r.Attempts[1].Began); asked < retryAfter {

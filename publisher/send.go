@@ -75,19 +75,21 @@ func judge(err error) fate {
 		return fate{reason: "no answer: " + err.Error()}
 	}
 	f := fate{status: refused.Status, reason: words(refused), pause: int64(refused.RetryAfter)}
-	if refused.Status >= 400 && refused.Status < 500 && !passes(refused.Status) {
+	if refused.Status >= 400 && refused.Status < 500 && !passes(refused) {
 		f.state = Refused
 	}
 	return f
 }
 
 // passes reports whether a refusal is not about the message, so that it may pass: the
-// system is not let in, or the service is busy.
-func passes(status int) bool {
-	switch status {
+// system is not let in, the service is busy, or something else than a NEMS answers.
+func passes(e *client.Error) bool {
+	switch e.Status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired, http.StatusRequestTimeout,
 		http.StatusTooEarly, http.StatusTooManyRequests:
 		return true
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
+		return len(e.Issues) == 0 // a NEMS explains itself
 	}
 	return false
 }

@@ -199,6 +199,8 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
+	case http.StatusTemporaryRedirect:
+		w.Header().Set("Location", "http://127.0.0.1:1/elsewhere")
 	}
 	w.WriteHeader(status)
 	if status == http.StatusUnprocessableEntity {

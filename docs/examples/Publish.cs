@@ -7,6 +7,7 @@
 // organisation), NEMS_TO (ASID of the service), NEMS_KEY (RSA key in PEM that signs tokens;
 // without it they are unsigned), NEMS_KEY_ID, NEMS_CERT and NEMS_CERT_KEY (client
 // certificate and its key, in PEM).
+#nullable enable
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -16,7 +17,7 @@ using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Threading.Tasks;
 using System.Xml.Linq;
 
@@ -100,15 +101,15 @@ string Token(string scope)
 {
     long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
     string system = "https://fhir.nhs.uk/Id/accredited-system|" + from, key = Setting("NEMS_KEY", "");
-    var claims = new Dictionary<string, object>
+    var claims = new JsonObject
     {
         ["iss"] = url, ["sub"] = system, ["aud"] = url, ["iat"] = now, ["exp"] = now + 300,
         ["reason_for_request"] = "directcare", ["scope"] = scope, ["requesting_system"] = system,
         ["requesting_organisation"] = "https://fhir.nhs.uk/Id/ods-organization-code|" + ods,
     };
-    var head = new Dictionary<string, object> { ["alg"] = key == "" ? "none" : "RS512", ["typ"] = "JWT" };
+    var head = new JsonObject { ["alg"] = key == "" ? "none" : "RS512", ["typ"] = "JWT" };
     if (key != "" && Setting("NEMS_KEY_ID", "") is { Length: > 0 } id) head["kid"] = id;
-    string signed = Encode(JsonSerializer.SerializeToUtf8Bytes(head)) + "." + Encode(JsonSerializer.SerializeToUtf8Bytes(claims));
+    string signed = Encode(Encoding.UTF8.GetBytes(head.ToJsonString())) + "." + Encode(Encoding.UTF8.GetBytes(claims.ToJsonString()));
     if (key == "") return signed + ".";
     using RSA rsa = RSA.Create();
     rsa.ImportFromPem(File.ReadAllText(key));
