@@ -299,7 +299,21 @@ func (s *stage) where(is func(*actor) bool) (out []*actor) {
 	return out
 }
 
-// labelled reads a patient: a label of the scenario, or an NHS number of the world.
+// called returns the people of the world who have a first and a family name.
+func (c *compiler) called(name string) (out []*actor) {
+	if !strings.Contains(name, " ") {
+		return nil
+	}
+	for _, a := range c.stage.order {
+		if a.label == "" && len(a.Given) > 0 && strings.EqualFold(a.Given[0]+" "+a.Family, name) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// labelled reads a patient: a label of the scenario, or an NHS number or a name of
+// the world.
 func (c *compiler) labelled(n yamltree.Node) *actor {
 	text := n.Text("a patient")
 	if a := c.labels[text]; a != nil {
@@ -313,6 +327,18 @@ func (c *compiler) labelled(n yamltree.Node) *actor {
 		return nil
 	}
 	if text == "" {
+		return nil
+	}
+	switch called := c.called(text); len(called) {
+	case 0:
+	case 1:
+		return called[0]
+	default:
+		numbers := make([]string, len(called))
+		for i, a := range called {
+			numbers[i] = a.NHSNumber
+		}
+		n.Fail("several people of the world are called "+yamltree.Quote(text), "an NHS number: "+yamltree.Choice(numbers, ""), "")
 		return nil
 	}
 	labels := slices.Sorted(maps.Keys(c.labels))

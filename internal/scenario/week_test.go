@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,25 @@ func TestWhoMovesTogether(t *testing.T) {
 		if want := len(h.People); err != nil || h.Shared && len(s.Happenings) != 1 || !h.Shared && len(s.Happenings) != want {
 			t.Errorf("shared %t: %d move of %d, %v", h.Shared, len(s.Happenings), want, err)
 		}
+	}
+	counts := map[string]int{}
+	for _, p := range Cast(w) {
+		counts[p.Given[0]+" "+p.Family]++
+	}
+	one, two := "", ""
+	for _, p := range Cast(w) {
+		switch name := p.Given[0] + " " + p.Family; counts[name] {
+		case 1:
+			one = name
+		case 2:
+			two = name
+		}
+	}
+	if s, err := Compile("m", []byte("scenario: m\nhappens: [{who: \""+one+"\", renames: }]"), Options{World: w}); err != nil || len(s.Patients) != 1 || s.Patients[0].Given[0]+" "+s.Patients[0].Family != one {
+		t.Errorf("%s: %v", one, err)
+	}
+	if _, err := Compile("m", []byte("scenario: m\nhappens: [{who: \""+two+"\", renames: }]"), Options{World: w}); err == nil || !strings.Contains(err.Error(), "several people of the world are called") {
+		t.Errorf("%s: %v", two, err)
 	}
 	if len(seen) != 2 {
 		t.Errorf("seen %v", seen)
