@@ -32,11 +32,11 @@ const (
 func childWanted() bool { return os.Getenv(childURL) != "" }
 
 // childOutbox opens an outbox in a file, or in the PostgreSQL that a DSN names.
-func childOutbox(url, where string, now func() time.Time) (*publisher.Outbox, error) {
+func childOutbox(url, where string, timeout time.Duration, now func() time.Time) (*publisher.Outbox, error) {
 	ctx := context.Background()
 	c := publisher.Config{
 		Client: &client.Client{URL: url, ASID: "300000000161", ODS: "A83627", NEMS: nemstest.NEMS},
-		Lease:  1500 * time.Millisecond, Timeout: time.Second, Poll: 10 * time.Millisecond, FirstPause: 10 * time.Millisecond, Now: now,
+		Lease:  timeout + timeout/2, Timeout: timeout, Poll: 10 * time.Millisecond, FirstPause: 10 * time.Millisecond, Now: now,
 	}
 	if !strings.HasPrefix(where, "postgres") {
 		o, err := embedded.Open(ctx, where, c)
@@ -59,7 +59,7 @@ func childOutbox(url, where string, now func() time.Time) (*publisher.Outbox, er
 
 // child records in one transaction what happened and what is to be sent, and says so.
 func child() {
-	o, err := childOutbox(os.Getenv(childURL), os.Getenv(childFile), time.Now)
+	o, err := childOutbox(os.Getenv(childURL), os.Getenv(childFile), time.Second, time.Now)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
@@ -115,7 +115,7 @@ func killed(t *testing.T, where, serial string) {
 	})
 	must(t, err)
 	// In an hour, the leases of all senders that were killed have ended.
-	o, err := childOutbox(nems.URL, where, func() time.Time { return time.Now().Add(time.Hour) })
+	o, err := childOutbox(nems.URL, where, time.Minute, func() time.Time { return time.Now().Add(time.Hour) })
 	must(t, err)
 	defer o.DB.Close()
 	_, err = o.DB.ExecContext(t.Context(), `CREATE TABLE vaccination (seq `+serial+`, id TEXT NOT NULL)`)
