@@ -14,6 +14,7 @@
 # make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
 # make screenshots   docs/pictures: the console's pages, for README and handbook
 # make simulate  seeds of the simulator (SEEDS=10000)
+# make rename-module PATH=example.org/nems   gives the module a public path, everywhere
 
 GO          ?= go
 STATICCHECK ?= honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -29,7 +30,7 @@ endif
 # What a release is called. Its binaries depend on this and on the source alone.
 VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo unknown)
 
-.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots rename-module
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -75,6 +76,7 @@ bench:
 	$(GO) run ./internal/proof/bench -case dead-mailbox
 	$(GO) run ./internal/proof/bench -case deep-inbox
 	$(GO) run ./internal/proof/bench -case purge
+	$(GO) run ./internal/proof/bench -case records
 
 torture: tools
 	$(GO) run ./internal/proof/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)
@@ -91,6 +93,16 @@ simulate:
 
 screenshots: tools
 	$(GO) test ./internal/proof/browser -run Screenshots -screenshots $(CURDIR)/docs/pictures -v
+
+# PATH on make's command line would replace where commands are looked for, so that is
+# taken from make's own environment again. Where there is no /proc, give MODULE.
+ifeq ($(origin PATH),command line)
+MODULE := $(PATH)
+override PATH := $(shell /usr/bin/tr '\0' '\n' < /proc/$$PPID/environ | /bin/sed -n 's/^PATH=//p')
+endif
+
+rename-module:
+	@$(GO) run ./internal/rename $(MODULE)
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/nems ./cmd/nems
