@@ -161,6 +161,53 @@ func TestExamplesShowRefusals(t *testing.T) {
 	}
 }
 
+// Nothing is sent about patients whom PDS flags; a number that is superseded gives the new one.
+func TestExampleTraces(t *testing.T) {
+	missing(t, "python3")
+	nems := nemstest.Start(t, nemstest.Strict())
+	_, err := nems.Subscriber().Subscribe(t.Context(), client.Subscription{
+		Criteria: client.Explicit("9990000050").Event("vaccinations-1").Search(), Mailbox: nemstest.Mailbox, Reason: "Follow-up",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "NEMS_URL=" + nems.URL
+	for _, number := range []string{"9990000026", "9990000034", "9990000018"} {
+		if out, code := languages[0].run(t, []string{url, "NEMS_PATIENT=" + number}); code != 1 || !strings.Contains(out, "held back:") {
+			t.Errorf("%s: exit code %d: %s", number, code, out)
+		}
+	}
+	environment := []string{url, "NEMS_PATIENT=9990000042"}
+	if _, err := exec.LookPath("openssl"); err == nil { // the development world gives everybody a token
+		environment = append(environment, "NEMS_PDS_TOKEN_URL="+nems.URL+"/oauth2/token", "NEMS_PDS_API_KEY=surgery", "NEMS_PDS_KEY="+keyFile(t), "NEMS_PDS_KEY_ID=k1")
+	}
+	if out, code := languages[0].run(t, environment); code != 0 {
+		t.Errorf("a superseded number: exit code %d: %s", code, out)
+	}
+	if copies := nems.Collect(nemstest.Mailbox); len(copies) != 1 || !bytes.Contains(copies[0].Body, []byte("TREMAYNE")) {
+		t.Errorf("%d copies", len(copies))
+	}
+}
+
+// keyFile makes an RSA key.
+func keyFile(t *testing.T) string {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return savedKey(t, key)
+}
+
+func savedKey(t *testing.T, key *rsa.PrivateKey) string {
+	t.Helper()
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return save(t, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+}
+
 // What passes is tried again with the same key, and tokens are signed where there is a key.
 func TestExamplesRetryAndSign(t *testing.T) {
 	missing(t, "openssl") // which signs for Python and curl
@@ -168,11 +215,7 @@ func TestExamplesRetryAndSign(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := save(t, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}))
+	file := savedKey(t, key)
 	each(t, func(t *testing.T, l language) {
 		s := &unsteady{t: t, key: &key.PublicKey, answers: []int{http.StatusServiceUnavailable, http.StatusTooManyRequests}}
 		server := httptest.NewServer(s)

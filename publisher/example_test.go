@@ -2,6 +2,8 @@ package publisher_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 	"nems/message"
 	"nems/publisher"
 	"nems/publisher/embedded"
+	"nems/publisher/pds"
 )
 
 // serve runs a NEMS with a development world, as `nems serve --dev` does. Tests take
@@ -43,22 +46,16 @@ func serve() (surgery *client.Client, folder string, stop func()) {
 	}
 }
 
-// demographics trace at PDS; here at a stand-in. publisher/pds has a Tracer that asks PDS.
-func demographics() publisher.Demographics {
-	return publisher.Demographics{Tracer: standIn{
-		"9912003888": {NHSNumber: "9912003888", Family: "DAWKINS", Given: []string{"Jack"}, BirthDate: "2017-10-02"},
-		"9434765919": {NHSNumber: "9434765919", Family: "SPECIMEN", Given: []string{"Ann"}, Sensitive: true},
-	}}
-}
-
-type standIn map[string]publisher.Traced
-
-func (s standIn) Trace(_ context.Context, number string) (publisher.Traced, error) {
-	traced, known := s[number]
-	if !known {
-		return publisher.Traced{}, publisher.ErrNotTraced
-	}
-	return traced, nil
+// demographics trace at PDS: here at that of the development world, which gives everybody a
+// token. stop ends it.
+func demographics(surgery *client.Client) (d publisher.Demographics, stop func()) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048) // yours is registered: pds.ParseKey
+	check(err)
+	tracer, err := pds.New(pds.Config{
+		URL: surgery.URL + "/personal-demographics/FHIR/R4", TokenURL: surgery.URL + "/oauth2/token", APIKey: "surgery", KeyID: "surgery-1", Key: key,
+	})
+	check(err)
+	return publisher.Demographics{Tracer: tracer}, tracer.Close
 }
 
 // mmr is a vaccination as a surgery records it.
@@ -88,8 +85,10 @@ func Example() {
 	surgery, _, stop := serve()
 	defer stop()
 	ctx := context.Background()
+	demographics, end := demographics(surgery)
+	defer end()
 
-	patient, err := demographics().Patient(ctx, message.Patient{NHSNumber: "9912003888"})
+	patient, err := demographics.Patient(ctx, message.Patient{NHSNumber: "9912003888"})
 	check(err)
 	fmt.Println("routed as", patient.Names[0].Family, patient.BirthDate)
 
@@ -123,7 +122,9 @@ func ExampleOutbox_Add() {
 	outbox, err := publisher.New(publisher.Config{DB: db, Dialect: publisher.SQLite, Client: surgery, Level: publisher.Strict})
 	check(err)
 
-	patient, err := demographics().Patient(ctx, message.Patient{NHSNumber: "9912003888"})
+	demographics, end := demographics(surgery)
+	defer end()
+	patient, err := demographics.Patient(ctx, message.Patient{NHSNumber: "9912003888"})
 	check(err)
 	xml, err := mmr(patient).New()
 	check(err)
@@ -158,7 +159,9 @@ func Example_correction() {
 	check(err)
 	defer outbox.Close()
 
-	patient, err := demographics().Patient(ctx, message.Patient{NHSNumber: "9912003888"})
+	demographics, end := demographics(surgery)
+	defer end()
+	patient, err := demographics.Patient(ctx, message.Patient{NHSNumber: "9912003888"})
 	check(err)
 	v := mmr(patient)
 	for _, write := range []func(message.Vaccination) ([]byte, error){
@@ -187,19 +190,28 @@ func Example_correction() {
 	// delete sent
 }
 
-// Nothing is sent about patients whom PDS flags, or who dissent.
+// Nothing is sent about patients whom PDS flags, or who dissent. A number that another one
+// has replaced gives the new one.
 func Example_heldBack() {
-	d := demographics()
-	d.Dissent = func(_ context.Context, number string) (bool, error) { return number == "9912003888", nil }
-	for _, number := range []string{"9434765919", "9912003888", "9990000204"} {
-		_, err := d.Patient(context.Background(), message.Patient{NHSNumber: number})
-		var held *publisher.HeldBackError
-		fmt.Println(errors.As(err, &held), err)
+	surgery, _, stop := serve()
+	defer stop()
+	d, end := demographics(surgery)
+	defer end()
+	d.Dissent = func(_ context.Context, number string) (bool, error) { return number == "9990000077", nil }
+	for _, number := range []string{"9990000026", "9990000034", "9990000077", "9990000018", "9990000042"} {
+		patient, err := d.Patient(context.Background(), message.Patient{NHSNumber: number})
+		if err != nil {
+			fmt.Println(errors.Is(err, publisher.ErrHeldBack), err)
+		} else {
+			fmt.Println(patient.NHSNumber, patient.Names[0].Family)
+		}
 	}
 	// Output:
 	// true held back: sensitive (publisher information governance)
+	// true held back: invalid (publisher information governance)
 	// true held back: dissent (publisher information governance)
 	// false PDS has no patient with this NHS number
+	// 9990000050 TREMAYNE
 }
 
 func check(err error) {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Publish event messages to a National Events Management Service.
 
-    python3 publish.py                     a vaccination of the development world's Jack Dawkins
+    python3 publish.py                     a vaccination of the development world's Jack Dawkins,
+                                           or of NEMS_PATIENT, as PDS knows them
     python3 publish.py message.xml ...     your own messages, in this order
 
 It needs Python 3.8 and nothing else; openssl where tokens are signed. Settings are
@@ -15,6 +16,10 @@ environment variables, with the development world's as defaults:
     NEMS_CERT, NEMS_CERT_KEY   client certificate and its key, in PEM
     NEMS_CA          certificate of the authority that signed the service's
     NEMS_PAUSE       seconds before the second attempt; each later one takes twice as long
+    NEMS_PDS         address of the PDS FHIR API; the development world has one of its own
+    NEMS_PDS_TOKEN_URL, NEMS_PDS_API_KEY, NEMS_PDS_KEY, NEMS_PDS_KEY_ID
+                     its token endpoint, your application's key there, the RSA key in PEM
+                     that signs for it, and the key's id; without them no token is sent
 """
 
 import base64
@@ -25,6 +30,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 import xml.etree.ElementTree as ET
@@ -51,7 +57,12 @@ FHIR = {"f": "http://hl7.org/fhir"}
 
 def main(files):
     if not files:
-        return 0 if publish(vaccination()) else 1
+        try:
+            number, family, given, born = trace(os.environ.get("NEMS_PATIENT", "9912003888"))
+        except HeldBack as reason:
+            print("held back:", reason, file=sys.stderr)
+            return 1
+        return 0 if publish(vaccination(number, family, given, born)) else 1
     for name in files:
         with open(name, "rb") as f:
             # A message that was not accepted stops those after it: a correction must not
@@ -121,10 +132,14 @@ def token(scope):
         "reason_for_request": "directcare", "scope": scope, "requesting_system": system,
         "requesting_organisation": "https://fhir.nhs.uk/Id/ods-organization-code|" + ODS,
     }
-    key = os.environ.get("NEMS_KEY")
+    return jwt(claims, os.environ.get("NEMS_KEY"), os.environ.get("NEMS_KEY_ID"))
+
+
+def jwt(claims, key, key_id):
+    """Write a token; openssl signs it with RS512 if there is a key."""
     head = {"alg": "RS512" if key else "none", "typ": "JWT"}
-    if key and os.environ.get("NEMS_KEY_ID"):
-        head["kid"] = os.environ["NEMS_KEY_ID"]
+    if key and key_id:
+        head["kid"] = key_id
     signed = encode(json.dumps(head).encode()) + "." + encode(json.dumps(claims).encode())
     signature = b""
     if key:
@@ -132,6 +147,49 @@ def token(scope):
             ["openssl", "dgst", "-sha512", "-sign", key], input=signed.encode(), capture_output=True, check=True
         ).stdout
     return signed + "." + encode(signature)
+
+
+class HeldBack(Exception):
+    """Nothing may be sent about this patient."""
+
+
+def trace(nhs_number):
+    """Ask PDS for a patient; return number, family name, given names and date of birth.
+
+    Another number in the answer has replaced the one that was asked for. Nothing is sent
+    about patients with an S flag (PDS restricts the record) or an I flag (it has no record),
+    nor against what the patient wants: ask your own records for dissent here.
+    """
+    headers = {"X-Request-ID": str(uuid.uuid4()), "Accept": "application/fhir+json"}
+    if os.environ.get("NEMS_PDS_API_KEY"):
+        headers["Authorization"] = "Bearer " + pds_token()
+    base = os.environ.get("NEMS_PDS", URL + "/personal-demographics/FHIR/R4")
+    request = urllib.request.Request(base + "/Patient/" + nhs_number, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30, context=tls()) as answer:
+            patient = json.load(answer)
+    except urllib.error.HTTPError as refused:
+        if refused.code == 404:
+            raise HeldBack("PDS has no record of this number, or has withdrawn it") from None
+        raise
+    if any(label["code"] != "U" for label in patient.get("meta", {}).get("security", [])):
+        raise HeldBack("PDS restricts the record")
+    names = patient.get("name", [])
+    name = next((n for n in names if n.get("use") == "usual"), names[0] if names else {})
+    return patient["id"], name.get("family", ""), name.get("given", []), patient["birthDate"]
+
+
+def pds_token():
+    """Get an access token: application-restricted access, signed JWT."""
+    url, key = os.environ["NEMS_PDS_TOKEN_URL"], os.environ["NEMS_PDS_API_KEY"]
+    claims = {"iss": key, "sub": key, "aud": url, "jti": str(uuid.uuid4()), "exp": int(time.time()) + 240}
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": jwt(claims, os.environ["NEMS_PDS_KEY"], os.environ["NEMS_PDS_KEY_ID"]),
+    }
+    with urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=30, context=tls()) as answer:
+        return json.load(answer)["access_token"]
 
 
 def encode(part):
@@ -169,9 +227,8 @@ def vaccination(
 ):
     """Write a vaccination that was given (page "Vaccinations").
 
-    Name and date of birth are those that PDS has: trace the patient first, and send nothing
-    about patients with an S or I flag. kind is new, update or delete; all messages about one
-    vaccination have the same identifier.
+    Name and date of birth are those that PDS has: trace the patient first. kind is new,
+    update or delete; all messages about one vaccination have the same identifier.
     """
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S+00:00")
     on = on or now[:10]
