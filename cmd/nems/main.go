@@ -41,7 +41,7 @@ type cli struct {
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
 	Events        eventsCmd        `cmd:"" help:"Find the events that were accepted."`
 	Counts        countsCmd        `cmd:"" help:"Show how much was published, refused, matched and collected over time."`
-	Play          playCmd          `cmd:"" help:"Let a scenario happen to a development service, with faults if you want."`
+	Play          playCmd          `cmd:"" help:"Let a scenario happen to a development service, with faults if you want; record a mailbox, and play it again."`
 	Attention     attentionCmd     `cmd:"" help:"Show what a person should look at; fails when there is something."`
 	Lookup        lookupCmd        `cmd:"" help:"Look up organisations, postcodes and patients in the directory."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`

@@ -20,14 +20,14 @@ import (
 
 // playCmd lets a scenario happen to a development service.
 type playCmd struct {
-	What string `arg:"" optional:"" name:"scenario" help:"Name of a scenario that comes with the program (--list), or a file of your own."`
+	What string `arg:"" optional:"" name:"scenario" help:"Name of a scenario that comes with the program (--list), a file of your own, or a recording."`
 	List bool   `env:"-" help:"List the scenarios that come with the program."`
 
 	Week     bool    `env:"-" help:"Instead of a scenario: what happens in the nation, scaled to the people of the world."`
 	Days     int     `default:"7" env:"-" help:"With --week: how many days."`
 	Multiple float64 `default:"1" env:"-" help:"With --week: so many times as much happens as in the nation."`
 	World    string  `type:"existingfile" env:"-" placeholder:"FILE" help:"The people, as nems world writes them; default with --week: 500 invented ones."`
-	Seed     uint64  `default:"1" env:"-" help:"Another seed chooses otherwise what is left open. The same seed makes the same bytes."`
+	Seed     *uint64 `env:"-" help:"Another seed chooses otherwise what is left open. The same seed makes the same bytes. Default: 1; with --record a secret one."`
 	Start    string  `env:"-" placeholder:"DATE" help:"Day 0 (YYYY-MM-DD) of a scenario that does not name it; default: the world's day, or 2026-01-05."`
 
 	Speed     float64 `env:"-" help:"Let time pass so many times faster than on the wall; default: as fast as possible."`
@@ -38,6 +38,7 @@ type playCmd struct {
 	Faults    string  `env:"-" placeholder:"LIST" help:"What goes wrong on the way, such as duplicate=1%,reorder=5%,delay=10m,gap=2%,corrupt=1%,refuse=1%,lost-202=1%."`
 	Check     bool    `env:"-" help:"Work everything out, show what there is to play, and play nothing."`
 
+	recordingFlags
 	operated
 	formatted
 }
@@ -54,13 +55,19 @@ func (*playCmd) Help() string {
 
 Everything is worked out before the first deed, and every mistake is reported with its line and column. If the service refuses something, the play stops there and says how to go on. Ctrl-C stops it, too.
 
-docs/scenarios.md has the rest.`
+  nems play --record ward.recording --mailbox MAILBOX1234
+  nems play ward.recording
+
+The first copies what waits in a mailbox, without its patients: names, numbers, dates of birth and addresses are replaced by those of nobody. The second plays it again. docs/scenarios.md has the rest.`
 }
 
 // Run plays.
 func (p *playCmd) Run(ctx context.Context) error {
 	if p.List {
 		return p.list()
+	}
+	if p.Record != "" {
+		return p.record(ctx)
 	}
 	faults, err := play.ParseFaults(p.Faults)
 	if err != nil {
@@ -70,7 +77,7 @@ func (p *playCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	o := play.Options{Seed: p.Seed, Faults: faults, Speed: p.Speed, From: p.From, KeepGoing: p.KeepGoing, Back: p.Back}
+	o := play.Options{Seed: p.seed(), Faults: faults, Speed: p.Speed, From: p.From, KeepGoing: p.KeepGoing, Back: p.Back}
 	if p.Speed < 0 || p.From < 0 {
 		return errors.New("--speed and --from: expected a number above 0")
 	}
@@ -132,7 +139,7 @@ func (p *playCmd) plan() (*play.Plan, error) {
 		if start.IsZero() {
 			start = people.Midnight()
 		}
-		script, err := scenario.Mix(people, p.Seed, start, p.Days, p.Multiple)
+		script, err := scenario.Mix(people, p.seed(), start, p.Days, p.Multiple)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +149,10 @@ func (p *playCmd) plan() (*play.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	script, err := scenario.Compile(name, text, scenario.Options{World: people, Seed: p.Seed, Start: start})
+	if play.IsRecording(text) {
+		return play.FromRecording(name, text)
+	}
+	script, err := scenario.Compile(name, text, scenario.Options{World: people, Seed: p.seed(), Start: start})
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +169,20 @@ func withPeople(plan *play.Plan, err error) func(*world.World) (*play.Plan, erro
 	}
 }
 
+func (p *playCmd) seed() uint64 {
+	if p.Seed == nil {
+		return 1
+	}
+	return *p.Seed
+}
+
 // people are the world's, if there is one.
 func (p *playCmd) people() (*world.World, error) {
 	switch {
 	case p.World != "":
 		return readWorld(p.World)
 	case p.Week:
-		return world.New(500, p.Seed, firstDay)
+		return world.New(500, p.seed(), firstDay)
 	}
 	return nil, nil
 }

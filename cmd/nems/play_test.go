@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nems/internal/node/nodetest"
 	"nems/internal/play"
@@ -12,6 +14,7 @@ import (
 // TestPlay plays by commands on a service that runs.
 func TestPlay(t *testing.T) {
 	s := nodetest.Boot(t)
+	s.Clock.Set(time.Now()) // by which commands date their tokens
 	s.Subscribe(s.National(), "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001&MessageHeader.event=pds-change-of-address-1", nodetest.NationalBox)
 	data := s.Config.Data
 	does(t, "family-moves", "play", "--list")
@@ -46,8 +49,27 @@ func TestPlay(t *testing.T) {
 	} {
 		complains(t, c.says, append([]string{"play", "--data", data}, c.args...)...)
 	}
+	recordAndPlay(t, s)
 	s.Stop()
 	complains(t, "nems serve --dev", "play", "twins", "--data", data)
+}
+
+// recordAndPlay records a mailbox, which keeps its messages, and plays the recording.
+func recordAndPlay(t *testing.T, s *nodetest.Server) {
+	t.Helper()
+	recording := filepath.Join(t.TempDir(), "ward.recording")
+	args := []string{"play", "--record", recording, "--mailbox", nodetest.LeedsBox, "--url", s.URL}
+	complains(t, "is empty", args...)
+	s.Subscribe(s.Leeds(), "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+nodetest.Jack+"&MessageHeader.event=vaccinations-1", nodetest.LeedsBox)
+	s.Publish(s.Publisher(), nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+	does(t, "They stay in "+nodetest.LeedsBox, args...)
+	complains(t, "give another name", args...)
+	complains(t, "goes with --mailbox", "play", "--record", recording)
+	does(t, `"acknowledged": true`, "play", "--record", recording+"2", "--mailbox", nodetest.LeedsBox, "--url", s.URL, "--acknowledge", "--format", "json", "--seed", "9")
+	if copies := s.Collect(nodetest.LeedsBox); len(copies) != 0 {
+		t.Errorf("%d copies are left", len(copies))
+	}
+	does(t, "1 of 1 steps", "play", recording, "--data", s.Config.Data)
 }
 
 // jsonField is a number in an object.
