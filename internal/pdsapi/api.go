@@ -6,8 +6,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,8 +152,11 @@ func (a *API) serve(x *exchange) error {
 	if parts[0] != "Patient" {
 		return unknownPath(x.r.URL.Path)
 	}
-	handlers := map[string]func(*exchange) error{http.MethodGet: a.search}
+	handlers := map[string]func(*exchange) error{http.MethodGet: a.search, http.MethodPost: a.create}
 	switch {
+	case len(parts) == 2 && parts[1] == bornPath:
+		handlers = map[string]func(*exchange) error{http.MethodPost: a.born}
+		parts = parts[:1] // no patient yet
 	case len(parts) == 2 && parts[1] == "":
 		return badRequest(unsupportedService, "Missing NHS number")
 	case len(parts) == 2:
@@ -166,7 +171,7 @@ func (a *API) serve(x *exchange) error {
 		return wrongMethod(handlers)
 	}
 	x.action = audit.ActionReadRecord
-	if x.r.Method == http.MethodPatch {
+	if x.changes() {
 		x.action = audit.ActionChangeRecord
 	} else if len(parts) == 1 {
 		x.action = audit.ActionFindRecords
@@ -193,11 +198,17 @@ func unknownPath(path string) *Fault {
 }
 
 func wrongMethod(handlers map[string]func(*exchange) error) *Fault {
-	allow := "GET, HEAD"
-	if handlers[http.MethodPatch] != nil {
-		allow += ", PATCH"
+	methods := slices.Sorted(maps.Keys(handlers))
+	if i := slices.Index(methods, http.MethodGet); i >= 0 {
+		methods = slices.Insert(methods, i+1, http.MethodHead)
 	}
+	allow := strings.Join(methods, ", ")
 	return &Fault{Status: http.StatusMethodNotAllowed, Code: invalidMethod, Allow: allow, Diagnostics: "Allowed methods are " + allow}
+}
+
+// changes reports whether a request is one to change something.
+func (x *exchange) changes() bool {
+	return x.r.Method == http.MethodPatch || x.r.Method == http.MethodPost
 }
 
 // requestID checks the header that every request must have.

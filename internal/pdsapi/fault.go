@@ -41,6 +41,8 @@ var meanings = map[string]meaning{
 	invalidated:         {"processing", "Resource that has been marked as invalid was requested - invalid resources cannot be retrieved", "error"},
 	missingValue:        {"required", "Required value is missing", "error"},
 	preconditionFailed:  {"structure", "Required condition was not fulfilled", "error"},
+	multipleMatches:     {"value", "Multiple matches found", "error"},
+	singleMatch:         {"value", "Single match found", "error"},
 	notFound:            {"not-found", "Resource not found", "information"},
 	versionMismatch:     {"conflict", "Resource version supplied does not match actual version", "error"},
 	serviceUnavailable:  {"timeout", "Service unavailable", "error"},
@@ -67,6 +69,8 @@ const (
 	invalidated         = "INVALIDATED_RESOURCE"
 	missingValue        = "MISSING_VALUE"
 	preconditionFailed  = "PRECONDITION_FAILED"
+	multipleMatches     = "MULTIPLE_MATCHES"
+	singleMatch         = "SINGLE_MATCH"
 	notFound            = "RESOURCE_NOT_FOUND"
 	versionMismatch     = "RESOURCE_VERSION_MISMATCH"
 	serviceUnavailable  = "SERVICE_UNAVAILABLE"

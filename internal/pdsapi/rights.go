@@ -57,7 +57,7 @@ func (a *API) admit(x *exchange) error {
 	case organisation != "" && !slices.Contains(system.ODSCodes, nhs.ODSCode(organisation)):
 		return &Fault{Status: http.StatusForbidden, Code: accessDenied, Display: "Access Denied",
 			Diagnostics: "The application is not registered for the organisation of NHSD-End-User-Organisation-ODS"}
-	case x.r.Method == http.MethodPatch && !x.rights.Write:
+	case x.changes() && !x.rights.Write:
 		return &Fault{Status: http.StatusForbidden, Code: invalidMethod, Display: "Cannot update resource with application-restricted access token",
 			Diagnostics: "Your app has insufficient permissions to use this method. Its registration needs the right write under demographics."}
 	case !x.rights.Read:
