@@ -217,3 +217,53 @@ func newKey(t *testing.T, id string) (*rsa.PrivateKey, spine.Keys) {
 	}
 	return key, keys
 }
+
+// A birth that is registered at the API reaches those who follow the mother, and the
+// baby's record is there. A request that is sent again notifies nothing twice.
+func TestPDSAPINotifiesBirths(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	const mother = "9990000050"
+	s.Subscribe(s.Leeds(), "/Bundle?type=message&Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|"+mother+"&MessageHeader.event=pds-birth-notification-1", nodetest.LeedsBox)
+	day := s.Clock.Now().AddDate(0, 0, -1).Format("2006-01-02")
+	body := strings.NewReplacer("DAY", day, "MOTHER", mother).Replace(`{"resourceType":"Bundle","type":"transaction","entry":[
+		{"resource":{"resourceType":"Patient","name":[{"given":["Rose"],"family":"Tremayne","use":"usual","period":{"start":"DAY"}}],"gender":"female","birthDate":"DAY",
+			"_birthDate":{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/patient-birthTime","valueDateTime":"DAYT10:15:00+00:00"}]},
+			"address":[{"use":"home","line":["1 Trevelyan Square","Leeds"],"period":{"start":"DAY"},"postalCode":"LS1 6AE"}],"multipleBirthInteger":1,
+			"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-RegisteringAuthority","extension":[{"url":"registeringAuthorityType"},{"url":"organisationIdentifier","valueString":"RR8"}]}]}},
+		{"resource":{"resourceType":"Observation","code":{"coding":[{"code":"364589006"}]},"valueQuantity":{"value":2900}}},
+		{"resource":{"resourceType":"Observation","code":{"coding":[{"code":"268477000"}]},"valueQuantity":{"value":38}}},
+		{"resource":{"resourceType":"Observation","code":{"coding":[{"code":"246435002"}]},"valueInteger":1}},
+		{"resource":{"resourceType":"RelatedPerson","identifier":[{"value":"MOTHER"}]}}]}`)
+	id := uuid.NewString()
+	var babies []string
+	for range 2 {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+pdsapi.Base+"/Patient/$process-birth-details", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Request-ID", id)
+		r.Header.Set("Content-Type", "application/fhir+json")
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v map[string]any
+		err = json.NewDecoder(response.Body).Decode(&v)
+		response.Body.Close()
+		if baby, _ := v["id"].(string); err != nil || response.StatusCode != http.StatusCreated || baby == "" {
+			t.Fatalf("%d %v %v", response.StatusCode, v, err)
+		} else {
+			babies = append(babies, baby)
+		}
+	}
+	if babies[0] != babies[1] {
+		t.Error("the baby got two numbers")
+	}
+	if codes := strings.Join(events(s.Collect(nodetest.LeedsBox)), " "); codes != "BIRTHNOTIFICATION_1" {
+		t.Errorf("%q", codes)
+	}
+	if response, relatives := askPDS(t, s, "GET", "/Patient/"+babies[0]+"/RelatedPerson", "", ""); response.StatusCode != http.StatusOK || relatives["total"] != 1.0 {
+		t.Errorf("%d %v", response.StatusCode, relatives)
+	}
+}

@@ -1,12 +1,14 @@
 package pdsapi
 
 import (
+	"errors"
 	"math"
 	"time"
 
 	"nems/internal/broker"
 	"nems/internal/demographics"
 	"nems/internal/nhs"
+	"nems/internal/store"
 )
 
 // bornPath is the operation that makes the record of a newborn (karate-tests,
@@ -47,6 +49,9 @@ func (a *API) born(x *exchange) error {
 	}
 	if birth.Authority = n.authority; birth.Mother != "" {
 		number, _ := nhs.ParseNHSNumber(birth.Mother) // birth has read it
+		if _, err := a.Records.PatientRecord(x.r.Context(), number); errors.Is(err, store.ErrNotFound) {
+			return wrongValue(birth.Mother, "entry/RelatedPerson/identifier/0/value", "the number of a patient")
+		}
 		n.record.Relatives = []demographics.Relative{{ID: a.newID(), NHSNumber: number.Digits(), Relationship: "NMTH"}}
 	}
 	done, err := a.allocate(x, broker.RecordRequest{Birth: &birth, Born: born, Edit: func(r *demographics.Record) error {

@@ -42,6 +42,8 @@ type records struct {
 	mu   sync.Mutex
 	all  map[string]demographics.Record
 	done map[uuid.UUID]demographics.Record
+	// births are what was notified.
+	births []demographics.Birth
 }
 
 func (s *records) PatientRecord(_ context.Context, n nhs.NHSNumber) (demographics.Record, error) {
@@ -73,6 +75,10 @@ func (s *records) ChangeRecord(_ context.Context, c broker.RecordRequest) (broke
 	}
 	was, ok := s.all[c.Patient.Digits()]
 	switch {
+	case ok && c.New:
+		return broker.RecordChanged{}, broker.ErrRecordExists
+	case c.New:
+		return s.add(c)
 	case !ok:
 		return broker.RecordChanged{}, store.ErrNotFound
 	case !was.SupersededBy.IsZero():
@@ -92,6 +98,27 @@ func (s *records) ChangeRecord(_ context.Context, c broker.RecordRequest) (broke
 		s.all[c.Patient.Digits()], s.done[c.ID] = after, after
 	}
 	return broker.RecordChanged{Record: after}, nil
+}
+
+// add makes a new record. Its Edit may look for others meanwhile.
+func (s *records) add(c broker.RecordRequest) (broker.RecordChanged, error) {
+	r := demographics.Record{NHSNumber: c.Patient}
+	s.mu.Unlock()
+	err := c.Edit(&r)
+	s.mu.Lock()
+	if err != nil {
+		return broker.RecordChanged{}, err
+	}
+	if c.Birth != nil {
+		c.Birth.Born(&r, nil, c.Born)
+		s.births = append(s.births, *c.Birth)
+	}
+	if err := r.Check(); err != nil {
+		return broker.RecordChanged{}, err
+	}
+	r.SCN = 1
+	s.all[c.Patient.Digits()], s.done[c.ID] = r, r
+	return broker.RecordChanged{Record: r, Events: []broker.RecordEvent{{MessageID: c.ID.String()}}}, nil
 }
 
 // practices are the organisations that tests know.
