@@ -23,7 +23,7 @@ type Kind struct {
 // People is how many the nation of the model has.
 const People = 60_000_000
 
-// What a child's first years make, beside what scenario.National has (UK schedules:
+// What a child's first years make, beside what scenario.Rates has (UK schedules:
 // eleven visits for vaccinations until school with about two vaccinations each; one
 // blood spot test; one hearing test; two physical examinations; health visitors who
 // begin and end).
@@ -51,7 +51,7 @@ const perHousehold = 2.4
 
 // Model returns the load model, the most frequent first.
 func Model() ([]Kind, error) {
-	rates, err := scenario.National()
+	rates, err := scenario.Rates()
 	if err != nil {
 		return nil, err
 	}

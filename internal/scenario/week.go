@@ -224,10 +224,3 @@ func (g *generator) somebody(weight func(*actor) int) *actor {
 	}
 	return nil
 }
-
-// National returns how often each kind of change of a record happens to one person of
-// the nation in a day (data/mix.yaml).
-func National() (map[string]float64, error) {
-	perPerson, err := rates()
-	return maps.Clone(perPerson), err
-}
