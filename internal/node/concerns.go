@@ -21,21 +21,37 @@ func (n *node) concerns(ctx context.Context) (out []operator.Concern, err error)
 		}
 		out = append(out, operator.Concern{Kind: operator.ConcernCertificate, Text: text, Page: "help"})
 	}
+	lacks, err := n.lacking(ctx)
+	for _, l := range lacks {
+		out = append(out, operator.Concern{Kind: operator.ConcernDirectory, Text: l.text(), Page: "help"})
+	}
+	return out, err
+}
+
+// lack is a part of the directory that is empty.
+type lack struct{ part, means string }
+
+func (l lack) text() string {
+	return fmt.Sprintf("The directory has no %s: %s. nems import %s FILE fills it.", l.part, l.means, l.part)
+}
+
+// lacking lists the parts of the directory that this node would need and does not have.
+func (n *node) lacking(ctx context.Context) (lacks []lack, err error) {
 	has, err := n.directory.Has(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, part := range []struct {
-		there      bool
-		what, file string
+		there bool
+		lack
 	}{
-		{has.Patients || n.PDS.URL != "", "patients: every event about one is refused", "patients"},
-		{has.Organisations, "organisations: no subscription by place can be created", "organisations"},
-		{has.Postcodes, "postcodes: no event finds a subscription by postcode", "postcodes"},
+		{has.Patients || n.PDS.URL != "" || n.UnknownPatients == "accept", lack{"patients", "every event about one is refused"}},
+		{has.Organisations, lack{"organisations", "no subscription by place can be created"}},
+		{has.Postcodes, lack{"postcodes", "no event finds a subscription by postcode"}},
 	} {
 		if !part.there {
-			out = append(out, operator.Concern{Kind: operator.ConcernDirectory, Text: fmt.Sprintf("The directory has no %s. nems import %s FILE fills it.", part.what, part.file), Page: "help"})
+			lacks = append(lacks, part.lack)
 		}
 	}
-	return out, nil
+	return lacks, nil
 }

@@ -66,6 +66,8 @@ type Config struct {
 	// UnknownPatients says what happens to an event about a patient who is not
 	// in the directory.
 	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on the content of the message."`
+	// ReadyWithout names parts of the directory that may be empty.
+	ReadyWithout []string `name:"ready-without" enum:"patients,organisations,postcodes" help:"Parts of the directory that may be empty although the node takes work: patients, organisations, postcodes. Without this a node whose directory lacks one is not ready."`
 	// Learning says whether the directory of patients follows the accepted
 	// events of the Spine. For patients at PDS this is not needed.
 	Learning string `name:"directory-from-events" enum:"on,off" default:"on" help:"Imported patients: follow what accepted events of the Spine say about name, birth date, address and practice (on), or change only by import (off)."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -28,7 +29,28 @@ func (n *node) ready(w http.ResponseWriter, r *http.Request) {
 		state(w, http.StatusServiceUnavailable, "unavailable")
 		return
 	}
+	if lacks := n.unfit(ctx); len(lacks) > 0 {
+		state(w, http.StatusServiceUnavailable, "directory incomplete", lacks...)
+		return
+	}
 	state(w, http.StatusOK, "ok", n.notices()...)
+}
+
+// unfit says which parts of the directory this node lacks, beside those without which
+// the operator has it take work nevertheless. Without patients it would refuse every
+// event, and without postcodes it would accept events and match them with nobody.
+func (n *node) unfit(ctx context.Context) (out []string) {
+	lacks, err := n.lacking(ctx)
+	if err != nil {
+		n.Log.Error("health", "error", err)
+		return []string{"The directory cannot be read."}
+	}
+	for _, l := range lacks {
+		if !slices.Contains(n.ReadyWithout, l.part) {
+			out = append(out, l.text())
+		}
+	}
+	return out
 }
 
 // state answers with a word and other notices for people.
