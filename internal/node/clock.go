@@ -204,6 +204,9 @@ func (n *node) startClock() (err error) {
 			return err
 		}
 		read, n.Now, n.dev.follow = n.dev.read, n.dev.Now, n.followClock
+		if s := n.dev.Show(); s.Moved {
+			n.Log.Warn("the clock is not the machine's: nems clock reset makes it so again", "shows", s.Now.Format(time.RFC3339), "speed", s.Speed)
+		}
 	}
 	n.clock = newClockWatch(read, n.machine, n.Log)
 	return nil

@@ -60,7 +60,7 @@ func (n *node) pdsAPI() (http.Handler, error) {
 	used.known = mtls.ViaProxy
 	return pdsapi.New(pdsapi.Config{
 		Records: records, Organisations: n.directory, Systems: n.systems, Record: n.recorder.Record, Base: used.of,
-		Open: n.Dev, TokenKey: n.pdsTokenKey(), Now: n.Now, Log: n.Log,
+		Open: n.Dev, TokenKey: n.pdsTokenKey(), Now: n.Now, TokenTime: n.machine, Log: n.Log,
 	}), nil
 }
 

@@ -64,7 +64,10 @@ type Config struct {
 	// makes a new key.
 	TokenKey []byte
 	Now      func() time.Time
-	Log      *slog.Logger
+	// TokenTime is the clock by which tokens are judged, which callers have dated by
+	// their own; nil means Now.
+	TokenTime func() time.Time
+	Log       *slog.Logger
 }
 
 // API serves Base and TokenPath.
@@ -76,6 +79,9 @@ type API struct {
 
 // New returns the API. It starts nothing.
 func New(c Config) *API {
+	if c.TokenTime == nil {
+		c.TokenTime = c.Now
+	}
 	if len(c.TokenKey) == 0 {
 		c.TokenKey = make([]byte, 32)
 		_, _ = rand.Read(c.TokenKey) // never fails

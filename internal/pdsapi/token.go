@@ -46,7 +46,7 @@ func (a *API) token(x *exchange) {
 		x.json(wrong.status, wrong)
 		return
 	}
-	now := a.Now()
+	now := a.TokenTime()
 	x.json(http.StatusOK, struct {
 		Token   string `json:"access_token"`
 		Expires string `json:"expires_in"` // a text, as at the NHS
@@ -87,7 +87,7 @@ func (a *API) exchange(x *exchange) (nhs.ASID, *oauthError) {
 	case wrong != nil:
 		return "", wrong
 	}
-	if !a.used.first(string(asid)+"\n"+claims.ID, claims.expires(), a.Now()) {
+	if !a.used.first(string(asid)+"\n"+claims.ID, claims.expires(), a.TokenTime()) {
 		return "", &oauthError{http.StatusBadRequest, "invalid_request", "Non-unique 'jti' claim in the client_assertion JWT: each JWT is used once"}
 	}
 	return asid, nil
@@ -142,7 +142,7 @@ func (a *API) assertion(x *exchange, form url.Values) (c assertionClaims, asid n
 // checkClaims checks for whom a JWT is, and how long it lives.
 func (a *API) checkClaims(x *exchange, c assertionClaims) *oauthError {
 	bad := func(text string) *oauthError { return &oauthError{http.StatusBadRequest, "invalid_request", text} }
-	now, audience := a.Now(), a.Base(x.r)+TokenPath
+	now, audience := a.TokenTime(), a.Base(x.r)+TokenPath
 	fits := c.Audience == audience
 	if list, ok := c.Audience.([]any); ok {
 		for _, one := range list {
@@ -216,7 +216,7 @@ func (a *API) opened(token string) (nhs.ASID, bool) {
 		return "", false
 	}
 	text, proof := raw[:len(raw)-sha256.Size], raw[len(raw)-sha256.Size:]
-	if !hmac.Equal(proof, a.proof(text)) || a.Now().Unix() >= int64(binary.BigEndian.Uint64(text)) {
+	if !hmac.Equal(proof, a.proof(text)) || a.TokenTime().Unix() >= int64(binary.BigEndian.Uint64(text)) {
 		return "", false
 	}
 	return nhs.ASID(text[8:]), true
