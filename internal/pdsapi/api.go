@@ -75,6 +75,7 @@ type API struct {
 	Config
 	used  usedIDs
 	newID func() string
+	slots chan struct{} // one for each request that is served
 }
 
 // New returns the API. It starts nothing.
@@ -86,7 +87,7 @@ func New(c Config) *API {
 		c.TokenKey = make([]byte, 32)
 		_, _ = rand.Read(c.TokenKey) // never fails
 	}
-	return &API{Config: c, newID: randomID, used: usedIDs{until: map[string]time.Time{}}}
+	return &API{Config: c, newID: randomID, used: usedIDs{until: map[string]time.Time{}}, slots: make(chan struct{}, servedAtOnce)}
 }
 
 // randomID is the id of a new item, in the form of PDS's.
@@ -105,7 +106,6 @@ type exchange struct {
 	action  audit.Action // "" until it is known what the request is for
 	patient nhs.NHSNumber
 	known   bool // the caller is
-	told    bool // the audit has what the request did
 }
 
 // Limits of one request.
@@ -114,6 +114,7 @@ const (
 	serveWithin  = 10 * time.Second // after which PDS answers 503
 	takeWithin   = 60 * time.Second
 	maxBody      = 256 << 10
+	servedAtOnce = 256 // requests; each holds a body and some records
 )
 
 // ServeHTTP answers one request.
@@ -127,6 +128,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, r: r.WithContext(ctx)}
 	defer a.recover(x)
 	x.mirror()
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		a.refuse(x, &Fault{Status: http.StatusTooManyRequests, Code: tooManyRequests, RetryAfter: 1, Diagnostics: "More requests than can be served at once"})
+		return
+	}
 	if r.URL.Path == TokenPath {
 		a.token(x)
 		return
@@ -233,7 +241,6 @@ func (x *exchange) requestID() *Fault {
 func (a *API) audit(x *exchange, action audit.Action, patient nhs.NHSNumber, status int, code string) {
 	e := broker.Entry(x.caller, action)
 	e.At, e.Patient, e.Status, e.Outcome, e.Object = a.Now(), patient, status, code, strings.ToLower(x.w.Header().Get("X-Request-ID"))
-	x.told = true
 	a.Record(e)
 }
 

@@ -74,7 +74,6 @@ func (n newcomer) become(r *demographics.Record) error {
 
 // created answers with a new record.
 func (x *exchange) created(done broker.RecordChanged) {
-	x.told = true
 	x.w.Header().Set("ETag", etag(done.Record))
 	if len(done.Events) > 0 {
 		x.w.Header().Set("Notification-ID", done.Events[0].MessageID)

@@ -252,15 +252,16 @@ func (d *decoding) contact(path string, v any, id string, old *demographics.Cont
 // coded reads a CodeableConcept with one coding.
 func (d *decoding) coded(path string, v any, system string, codes ...string) string {
 	o := d.object(path, v, "coding")
-	for _, c := range d.list(path+"/coding", o["coding"], 1, 1) {
-		p := d.object(path+"/coding/0", c, "system", "version", "code", "display")
-		d.fixed(path+"/coding/0/system", p["system"], system)
-		if len(codes) == 0 {
-			return d.needed(path+"/coding/0/code", p["code"], 20)
-		}
-		return d.code(path+"/coding/0/code", p["code"], codes...)
+	all := d.list(path+"/coding", o["coding"], 1, 1)
+	if len(all) == 0 {
+		return ""
 	}
-	return ""
+	p := d.object(path+"/coding/0", all[0], "system", "version", "code", "display")
+	d.fixed(path+"/coding/0/system", p["system"], system)
+	if len(codes) == 0 {
+		return d.needed(path+"/coding/0/code", p["code"], 20)
+	}
+	return d.code(path+"/coding/0/code", p["code"], codes...)
 }
 
 // practice reads where the patient is registered.

@@ -99,7 +99,6 @@ func (a *API) patch(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	x.told = true // in the transaction of the change
 	x.record(done.Record)
 	return nil
 }

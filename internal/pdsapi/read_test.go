@@ -1,7 +1,9 @@
 package pdsapi
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -163,5 +165,24 @@ func TestRelatedPersons(t *testing.T) {
 		if v := at(body, c.path...); v != c.want {
 			t.Errorf("%v: %v, want %v", c.path, v, c.want)
 		}
+	}
+}
+
+// More requests than can be served at once wait, and those that wait too long are told.
+func TestBusy(t *testing.T) {
+	fx := start(t)
+	for range servedAtOnce {
+		fx.api.slots <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	w := httptest.NewRecorder()
+	fx.api.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", Base+"/Patient/"+smith, nil))
+	if w.Code != http.StatusTooManyRequests || !strings.Contains(w.Body.String(), tooManyRequests) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	<-fx.api.slots
+	if got := fx.get("/Patient/" + smith); got.status != 200 {
+		t.Errorf("%d", got.status)
 	}
 }
