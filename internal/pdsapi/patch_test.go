@@ -2,6 +2,7 @@ package pdsapi
 
 import (
 	"encoding/json"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -302,4 +303,21 @@ func sortedCodes() (out []string) {
 		out = append(out, code)
 	}
 	return out
+}
+
+// BenchmarkEdit is what a change costs before anything is stored.
+func BenchmarkEdit(b *testing.B) {
+	fx := start(b)
+	patches, fault := parsePatches([]byte(`{"patches":[{"op":"replace","path":"/address/0/id","value":"456"},{"op":"replace","path":"/address/0/line/0","value":"2 Whitehall Quay"}]}`))
+	if fault != nil {
+		b.Fatal(fault)
+	}
+	x := &exchange{r: httptest.NewRequestWithContext(b.Context(), "PATCH", "/", nil)}
+	b.ReportAllocs()
+	for b.Loop() {
+		r := janeSmith(smith)
+		if err := fx.api.edit(x, &r, patches); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
