@@ -75,7 +75,7 @@ func (d Desk) showClock(context.Context, None) (none ClockState, err error) {
 }
 
 // setClock sets the clock of a dev world. That somebody did is recorded at the new
-// time.
+// time, but not each step of a clock that is stopped, as of a play.
 func (d Desk) setClock(ctx context.Context, s ClockSetting) (none ClockState, err error) {
 	if s.Speed != nil && (*s.Speed < 0 || *s.Speed > fastest) {
 		return none, expected("speed", "0 to 1,000,000", strconv.FormatFloat(*s.Speed, 'g', -1, 64))
@@ -96,6 +96,7 @@ func (d Desk) setClock(ctx context.Context, s ClockSetting) (none ClockState, er
 	if s.Reset && (!s.To.IsZero() || s.Speed != nil) {
 		return none, expected("reset", "no other setting beside it", "")
 	}
+	before := d.Clock.Show()
 	state, err := d.Clock.Set(ctx, s)
 	var back *ClockBackError
 	switch {
@@ -103,6 +104,9 @@ func (d Desk) setClock(ctx context.Context, s ClockSetting) (none ClockState, er
 		return none, conflict("%s", back)
 	case err != nil:
 		return none, err
+	}
+	if before.Moved && state.Moved && before.Speed == 0 && state.Speed == 0 && !state.Now.Before(before.Now) {
+		return state, nil
 	}
 	e := d.entry(audit.ActionSetClock, state.Now.Format(time.RFC3339)+" "+state.Pace())
 	e.Status = 200
