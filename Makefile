@@ -6,7 +6,8 @@
 # make lint      formatting, vet, staticcheck, known vulnerabilities
 # make bench     benchmarks of the packages, then publishing over HTTP end to end
 # make build     bin/nems, one static binary
-# make release   dist/: binaries for all platforms, the modules in each (CycloneDX), SHA256SUMS
+# make release   dist/: binaries for all platforms, the modules in each (CycloneDX), .deb, .rpm
+#                and container images, their provenance, SHA256SUMS; without Docker
 # make reproducible   what dist/ holds, built again elsewhere, has the same bytes
 # make torture   the real program killed, cut off and starved of disk, on SQLite and
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
@@ -29,6 +30,9 @@ endif
 
 # What a release is called. Its binaries depend on this and on the source alone.
 VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null || echo unknown)
+# Files in its packages and images have the time of the commit.
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
 .PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots rename-module
 
@@ -109,12 +113,12 @@ build:
 
 release:
 	rm -rf dist
-	$(GO) run ./internal/release -version $(VERSION) -out dist
+	$(GO) run ./internal/release -version $(VERSION) -time $(SOURCE_DATE_EPOCH) -commit "$(COMMIT)" -out dist
 
 # From the last commit, in another folder and with an empty build cache; the
 # machine's own platform alone, since every platform is built the same way.
 reproducible:
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && git archive HEAD | tar -x -C "$$copy" && \
 	platform=$$($(GO) env GOOS)/$$($(GO) env GOARCH) && \
-	( cd "$$copy" && GOCACHE="$$copy/cache" $(GO) run ./internal/release -version $(VERSION) -out "$$copy/dist" -platforms "$$platform" -sbom=false ) && \
+	( cd "$$copy" && GOCACHE="$$copy/cache" $(GO) run ./internal/release -version $(VERSION) -time $(SOURCE_DATE_EPOCH) -commit "$(COMMIT)" -out "$$copy/dist" -platforms "$$platform" -sbom=false -provenance=false ) && \
 	( cd dist && sha256sum --check "$$copy/dist/SHA256SUMS" )

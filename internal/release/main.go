@@ -1,10 +1,11 @@
 // Command release makes the files of a published version: a static binary for
-// every platform, the list of its modules (SBOM, CycloneDX), and SHA256SUMS of
-// both.
+// every platform with the list of its modules (SBOM, CycloneDX), a .deb, an .rpm
+// and a container image for Linux, the provenance of all of them, and SHA256SUMS.
 //
-//	go run ./internal/release -version v1.2.3 -out dist
+//	go run ./internal/release -version v1.2.3 -time 1795860776 -commit 5b1f... -out dist
 //
-// The same source and the same Go give the same bytes, wherever they are built.
+// The same source and the same Go give the same bytes, wherever they are built. It
+// needs Go alone: no Docker, no dpkg, no rpm.
 package main
 
 import (
@@ -12,42 +13,131 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
+	"time"
 )
 
+// order is what is to be made.
+type order struct {
+	product
+	commit    string
+	out       string
+	platforms []string
+	sbom      bool
+	packages  bool
+	rest      bool // the provenance, which names all files, so that it is the same only with all platforms
+}
+
 func main() {
-	version := flag.String("version", "", "what `nems version` says; required")
-	out := flag.String("out", "dist", "folder that is made and filled")
+	o := order{product: product{source: "."}}
+	flag.StringVar(&o.version, "version", "", "what `nems version` says; required")
+	flag.StringVar(&o.commit, "commit", "", "the commit that is built, for provenance and labels")
+	flag.StringVar(&o.out, "out", "dist", "folder that is made and filled")
 	only := flag.String("platforms", strings.Join(platforms, ","), "operating system/processor, separated by commas")
-	sbom := flag.Bool("sbom", true, "write and check the lists of modules")
+	seconds := flag.Int64("time", 0, "time of the source in seconds since 1970, which files in packages and images have")
+	flag.BoolVar(&o.sbom, "sbom", true, "write and check the lists of modules")
+	flag.BoolVar(&o.packages, "packages", true, "make .deb, .rpm and image of Linux")
+	flag.BoolVar(&o.rest, "provenance", true, "write the provenance")
 	flag.Parse()
-	if *version == "" || flag.NArg() > 0 {
+	if o.version == "" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := release(*version, *out, strings.Split(*only, ","), *sbom); err != nil {
+	o.time, o.platforms = time.Unix(*seconds, 0).UTC(), strings.Split(*only, ",")
+	if err := o.make(); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-// release creates the folder out and fills it. An existing folder is refused,
-// because files of an earlier version in it would get into the sums.
-func release(version, out string, platforms []string, sbom bool) error {
-	if err := os.Mkdir(out, 0o755); err != nil {
+// make creates the folder and fills it. An existing folder is refused, because
+// files of an earlier version in it would get into the sums.
+func (o order) make() error {
+	if err := os.Mkdir(o.out, 0o755); err != nil {
 		return err
 	}
-	for _, platform := range platforms {
-		binary := filepath.Join(out, fileName(version, platform))
-		if err := build(".", version, platform, binary); err != nil {
+	for _, platform := range o.platforms {
+		binary := filepath.Join(o.out, fileName(o.version, platform))
+		if err := build(o.source, o.version, platform, binary); err != nil {
 			return err
 		}
-		if sbom {
-			if err := writeSBOM(binary, version); err != nil {
+		if o.sbom {
+			if err := writeSBOM(binary, o.version); err != nil {
 				return fmt.Errorf("%s: %w", binary, err)
 			}
 		}
 		fmt.Println(binary)
 	}
-	return writeSums(out)
+	if o.packages {
+		if err := o.pack(); err != nil {
+			return err
+		}
+	}
+	if o.rest {
+		if err := o.writeProvenance(o.out, o.commit, o.platforms); err != nil {
+			return err
+		}
+	}
+	return writeSums(o.out)
+}
+
+// pack makes packages and images of the Linux binaries that are built.
+func (o order) pack() error {
+	stage, err := os.MkdirTemp("", "nems-release")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(stage)
+	native, err := o.native(stage)
+	if err != nil {
+		return err
+	}
+	if err := o.writeStage(stage, native); err != nil {
+		return err
+	}
+	roots, err := certificateAuthorities()
+	if err != nil {
+		return err
+	}
+	var images []image
+	for _, platform := range o.platforms {
+		processor, linux := strings.CutPrefix(platform, "linux/")
+		if !linux {
+			continue
+		}
+		binary := filepath.Join(o.out, fileName(o.version, platform))
+		made, err := o.writePackages(o.out, binary, processor, stage)
+		if err != nil {
+			return err
+		}
+		i, err := o.makeImage(binary, processor, o.commit, roots)
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(o.out, "nems_"+o.version+"_image_"+processor+".tar")
+		if err := o.writeImages(file, i); err != nil {
+			return err
+		}
+		images = append(images, i)
+		fmt.Println(strings.Join(append(made, file), "\n"))
+	}
+	if len(images) < 2 {
+		return nil
+	}
+	file := filepath.Join(o.out, "nems_"+o.version+"_image.tar")
+	fmt.Println(file)
+	return o.writeImages(file, images...)
+}
+
+// native returns a binary that this machine can run, one of those that are built
+// or a further one.
+func (o order) native(folder string) (string, error) {
+	here := runtime.GOOS + "/" + runtime.GOARCH
+	if slices.Contains(o.platforms, here) {
+		return filepath.Abs(filepath.Join(o.out, fileName(o.version, here)))
+	}
+	binary := filepath.Join(folder, "native")
+	return binary, build(o.source, o.version, here, binary)
 }
