@@ -107,21 +107,12 @@ func (o order) pack() error {
 		if !linux {
 			continue
 		}
-		binary := filepath.Join(o.out, fileName(o.version, platform))
-		made, err := o.writePackages(o.out, binary, processor, stage)
+		made, i, err := o.packFor(o.out, filepath.Join(o.out, fileName(o.version, platform)), processor, stage, roots)
 		if err != nil {
-			return err
-		}
-		i, err := o.makeImage(binary, processor, o.commit, roots)
-		if err != nil {
-			return err
-		}
-		file := filepath.Join(o.out, "nems_"+o.version+"_image_"+processor+".tar")
-		if err := o.writeImages(file, i); err != nil {
 			return err
 		}
 		images = append(images, i)
-		fmt.Println(strings.Join(append(made, file), "\n"))
+		fmt.Println(strings.Join(made, "\n"))
 	}
 	if len(images) < 2 {
 		return nil
@@ -129,6 +120,21 @@ func (o order) pack() error {
 	file := filepath.Join(o.out, "nems_"+o.version+"_image.tar")
 	fmt.Println(file)
 	return o.writeImages(file, images...)
+}
+
+// packFor makes the packages and the image of one Linux binary in the folder out, and
+// returns their files.
+func (o order) packFor(out, binary, processor, stage string, roots []byte) ([]string, image, error) {
+	made, err := o.writePackages(out, binary, processor, stage)
+	if err != nil {
+		return nil, image{}, err
+	}
+	i, err := o.makeImage(binary, processor, o.commit, roots)
+	if err != nil {
+		return nil, image{}, err
+	}
+	file := filepath.Join(out, "nems_"+o.version+"_image_"+processor+".tar")
+	return append(made, file), i, o.writeImages(file, i)
 }
 
 // native returns a binary that this machine can run, one of those that are built
