@@ -50,9 +50,12 @@ type Config struct {
 	Base func(*http.Request) string
 	Log  *slog.Logger
 	Now  func() time.Time
-	// Answered is called with every answer's Spine code ("" for a success), for
-	// the metrics; nil means no calls.
-	Answered func(action, code string, status int)
+	// Answered is called with every answer's Spine code ("" for a success), and the
+	// time since the request's head had arrived, for the metrics; nil means no calls.
+	Answered func(action, code string, status int, took time.Duration)
+	// Took is told how long reading and answering took in each publish; nil: nobody
+	// is told. The broker tells of the stages in between.
+	Took func(broker.Stage, time.Duration)
 	// Limits prevent callers from taking more than their share.
 	Limits Limits
 	// SearchKey seals the links of search pages: 32 bytes, secret. APIs with

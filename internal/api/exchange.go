@@ -30,6 +30,7 @@ type exchange struct {
 	base   string       // the address that the caller used, without a path
 	media  access.Media // the media type of the answer
 	status int          // of the answer, once known
+	begun  time.Time    // when the head of the request had arrived
 
 	view      view            // which part of the resource to show, and how
 	viewWrong *refuse.Refusal // what is wrong with the requested view; nil if nothing is
@@ -69,7 +70,7 @@ const lingerMost = 16 << 20
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), serveWithin)
 	defer cancel()
-	x := &exchange{w: w, r: r.WithContext(ctx), media: access.DefaultMedia, status: http.StatusOK}
+	x := &exchange{w: w, r: r.WithContext(ctx), media: access.DefaultMedia, status: http.StatusOK, begun: time.Now()}
 	defer a.recover(x)
 	x.look()
 	guardConnection(w, r)
@@ -199,7 +200,7 @@ func (a *API) finish(x *exchange, err error) {
 	a.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "fhir request",
 		slog.String("action", action), slog.String("asid", string(x.caller.ASID)), slog.Int("status", x.status), slog.String("code", code))
 	if a.Answered != nil {
-		a.Answered(action, code, x.status)
+		a.Answered(action, code, x.status, time.Since(x.begun))
 	}
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"time"
 
 	"nems/internal/broker"
 	"nems/internal/refuse"
@@ -15,7 +16,9 @@ func (a *API) publish(x *exchange) error {
 	if refusal != nil {
 		return refusal
 	}
+	begun := time.Now()
 	body, err := a.body(x, MaxBody)
+	a.took(broker.StageRead, begun)
 	if err != nil {
 		return err
 	}
@@ -26,11 +29,19 @@ func (a *API) publish(x *exchange) error {
 		return err
 	}
 	x.recorded = true
+	defer a.took(broker.StageAnswer, time.Now())
 	issues := published.Notices
 	if wants(x.r.Header, "OperationOutcome") {
 		issues = append(issues, broker.Issues(published.Warnings)...)
 	}
 	return x.created(http.StatusAccepted, issues)
+}
+
+// took tells how long a stage of a publish took.
+func (a *API) took(stage broker.Stage, begun time.Time) {
+	if a.Took != nil {
+		a.Took(stage, time.Since(begun))
+	}
 }
 
 // subscribe creates a subscription (NEMS specification, "Create Subscription").

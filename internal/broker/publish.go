@@ -67,22 +67,41 @@ type publication struct {
 // answers.
 func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte, key string) (Published, error) {
 	p := publication{caller: caller, body: body}
-	for _, stage := range []func(context.Context, *publication) error{
-		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle, b.findPatient,
-	} {
-		if err := ctx.Err(); err != nil {
-			return b.named(&p, Published{}), err // nobody waits for the answer any more
-		}
-		if err := stage(ctx, &p); err != nil {
-			return b.named(&p, Published{}), err
-		}
+	if err := b.checkAndFind(ctx, &p); err != nil {
+		return b.named(&p, Published{}), err
 	}
+	watch := b.start()
 	published, err := b.accept(ctx, &p, key)
+	watch.ended(StageCommit)
 	published = b.named(&p, published)
 	if err == nil && !published.Repeated {
 		b.learnNow(ctx, published.Event, &p.event)
 	}
 	return published, err
+}
+
+// checkAndFind checks a message and finds its patient.
+func (b *Broker) checkAndFind(ctx context.Context, p *publication) error {
+	watch := b.start()
+	for _, check := range []func(context.Context, *publication) error{
+		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle,
+	} {
+		err := ctx.Err() // set when nobody waits for the answer any more
+		if err == nil {
+			err = check(ctx, p)
+		}
+		if err != nil {
+			watch.ended(StageCheck)
+			return err
+		}
+	}
+	watch.ended(StageCheck)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := b.findPatient(ctx, p)
+	watch.ended(StagePatient)
+	return err
 }
 
 // named fills in what the message says of itself.

@@ -59,6 +59,8 @@ type Process interface {
 	Close() error
 	// Stats returns the counters of the group committer.
 	Stats() store.CommitterStats
+	// RecordsWaiting returns how many entries of the audit wait for a commit to join.
+	RecordsWaiting() int
 }
 
 // Whole is what is read from beginning to end.

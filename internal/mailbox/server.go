@@ -58,6 +58,10 @@ type Config struct {
 	// number of its requests or for being slow. mailbox is "" if no such
 	// mailbox exists. A nil TurnedAway is not called.
 	TurnedAway func(r *http.Request, mailbox string, why Reason)
+	// Answered is told of every answer: the action of the audit, or the endpoint's
+	// name, "none" for an unknown path; the status; the time since the head of the
+	// request had arrived. nil: nobody is told.
+	Answered func(action string, status int, took time.Duration)
 	// Share is how many requests one mailbox may have at a time.
 	Share Share
 	// Pace is how fast bodies must arrive and answers must be received; zero
@@ -116,7 +120,11 @@ func New(c Config) *Server {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	begun := time.Now()
 	c := &call{Server: s, r: r, version: mesh.V1}
+	if s.Answered != nil { // of what was broken off too
+		defer func() { s.Answered(cmp.Or(c.name, "none"), c.w.status, time.Since(begun)) }()
+	}
 	c.w = &answer{ResponseWriter: wire.NewResponse(w, s.Pace), begins: c.record}
 	c.body = wire.NewBody(w, r, s.Pace)
 	wire.CloseIfSuspect(w, r)

@@ -15,6 +15,7 @@ import (
 const scrapeWait = 5 * time.Second
 
 var (
+	timesDesc = prometheus.NewDesc("nems_commit_seconds", "Time of a transaction of the store, failed ones included.", nil, nil)
 	sizesDesc = prometheus.NewDesc("nems_commit_size", "Operations in a transaction of the store.", nil, nil)
 
 	unroutedDesc = prometheus.NewDesc("nems_events_unrouted", "Accepted events without copies: pending (the patient directory could not be reached) or refused (they cannot be routed).", []string{"state"}, nil)
@@ -38,6 +39,21 @@ func (c commitSizes) Collect(out chan<- prometheus.Metric) {
 	}
 	total := sum + s.Sizes[len(s.Sizes)-1]
 	out <- prometheus.MustNewConstHistogram(sizesDesc, total, float64(s.Operations), buckets)
+}
+
+// commitTimes exposes the store's histogram of transactions by their time.
+type commitTimes struct{ stats func() store.CommitterStats }
+
+func (commitTimes) Describe(out chan<- *prometheus.Desc) { out <- timesDesc }
+
+func (c commitTimes) Collect(out chan<- prometheus.Metric) {
+	s := c.stats()
+	buckets, sum := map[float64]uint64{}, uint64(0)
+	for i, n := range s.Took[:len(s.Took)-1] { // the last has no upper bound
+		sum += n
+		buckets[store.TookWithin(i).Seconds()] = sum
+	}
+	out <- prometheus.MustNewConstHistogram(timesDesc, sum+s.Took[len(s.Took)-1], s.Working.Seconds(), buckets)
 }
 
 // unrouted exposes the events that are accepted and have no copies yet.

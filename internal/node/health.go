@@ -18,22 +18,32 @@ func live(w http.ResponseWriter, _ *http.Request) { state(w, http.StatusOK, "ok"
 // ready says whether the node can take work: its store answers and it is not
 // shutting down. Load balancers use it.
 func (n *node) ready(w http.ResponseWriter, r *http.Request) {
-	if n.draining.Load() {
-		state(w, http.StatusServiceUnavailable, "draining")
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), readyWait)
-	defer cancel()
-	if _, err := n.db.RegistryVersion(ctx); err != nil {
+	word, why, err := n.unready(r.Context())
+	if err != nil {
 		n.Log.Error("health", "error", err)
-		state(w, http.StatusServiceUnavailable, "unavailable")
-		return
 	}
-	if lacks := n.unfit(ctx); len(lacks) > 0 {
-		state(w, http.StatusServiceUnavailable, "directory incomplete", lacks...)
+	if word != "" {
+		state(w, http.StatusServiceUnavailable, word, why...)
 		return
 	}
 	state(w, http.StatusOK, "ok", n.notices()...)
+}
+
+// unready says in a word why the node cannot take work, "" if it can, and what people
+// should know of that.
+func (n *node) unready(ctx context.Context) (word string, why []string, err error) {
+	if n.draining.Load() {
+		return "draining", nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	if _, err := n.db.RegistryVersion(ctx); err != nil {
+		return "unavailable", nil, err
+	}
+	if lacks := n.unfit(ctx); len(lacks) > 0 {
+		return "directory incomplete", lacks, nil
+	}
+	return "", nil, nil
 }
 
 // unfit says which parts of the directory this node lacks, beside those without which

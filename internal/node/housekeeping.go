@@ -72,6 +72,7 @@ func (n *node) once(ctx context.Context, t task) {
 // retireMessages expires and deletes messages.
 func (n *node) retireMessages(ctx context.Context) error {
 	did, err := n.mesh.Housekeep(ctx, n.clock.Settled())
+	n.metrics.copies[copyExpired].Add(float64(did.Expired))
 	if did.Expired > 0 || did.Purged > 0 {
 		n.Log.Info("mailbox housekeeping", "expired", did.Expired, "deleted", did.Purged)
 	}

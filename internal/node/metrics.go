@@ -3,11 +3,14 @@ package node
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"nems/internal/audit"
+	"nems/internal/broker"
 	"nems/internal/store"
 )
 
@@ -16,8 +19,29 @@ import (
 type metrics struct {
 	registry    *prometheus.Registry
 	answers     *prometheus.CounterVec
+	meshAnswers *prometheus.CounterVec
 	meshRefused *prometheus.CounterVec
+	took        *prometheus.HistogramVec // by action of the FHIR API
+	meshTook    *prometheus.HistogramVec // by action of MESH
+	stages      map[broker.Stage]prometheus.Observer
+	events      prometheus.Counter
+	copies      map[fate]prometheus.Counter
 }
+
+// fate is what became of copies.
+type fate string
+
+// The fates of copies that are counted. How copies for remote mailboxes end is in
+// nems_courier_deliveries_total.
+const (
+	copyMade      fate = "made"
+	copyCollected fate = "collected" // acknowledged in a mailbox here
+	copyExpired   fate = "expired"   // not collected in time
+)
+
+// waits are the bounds of the histograms of times, in seconds: close to each other
+// where the promises of docs/scale.md are.
+var waits = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 
 // newMetrics registers the node's own metrics and those of the process.
 func newMetrics(stats func() store.CommitterStats) *metrics {
@@ -29,8 +53,22 @@ func newMetrics(stats func() store.CommitterStats) *metrics {
 		meshRefused: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "nems_mesh_refused_total", Help: "MESH callers that were turned away for their token, for the number of their requests or for being slow, by reason.",
 		}, []string{"reason"}),
+		meshAnswers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "nems_mesh_answers_total", Help: "Answers of the MESH API by action and HTTP status (0: broken off before one was sent).",
+		}, []string{"action", "status"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "nems_answer_seconds", Help: "Time of a request of the FHIR API from its head to its answer, by action.", Buckets: waits,
+		}, []string{"action"}),
+		meshTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "nems_mesh_answer_seconds", Help: "Time of a request of the MESH API from its head to the end of its answer, by action.", Buckets: waits,
+		}, []string{"action"}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "nems_events_accepted_total", Help: "Events that this node accepted.",
+		}),
 	}
-	m.registry.MustRegister(m.answers, m.meshRefused, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.stageTimes()
+	m.copyFates()
+	m.registry.MustRegister(m.answers, m.meshRefused, m.meshAnswers, m.took, m.meshTook, m.events, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, value func(store.CommitterStats) uint64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(stats())) }))
 	}
@@ -44,9 +82,58 @@ func newMetrics(stats func() store.CommitterStats) *metrics {
 	return m
 }
 
+// stageTimes makes the histogram of the stages of publishing.
+func (m *metrics) stageTimes() {
+	times := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "nems_publish_stage_seconds",
+		Help:    "Time of each stage of a publish: read (the body arrives), check, patient (found and compared), commit (matched, and on disk), answer.",
+		Buckets: waits,
+	}, []string{"stage"})
+	m.registry.MustRegister(times)
+	m.stages = map[broker.Stage]prometheus.Observer{}
+	for _, stage := range broker.Stages {
+		m.stages[stage] = times.WithLabelValues(string(stage))
+	}
+}
+
+// copyFates makes the counter of what became of copies.
+func (m *metrics) copyFates() {
+	fates := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nems_copies_total", Help: "Copies of events by what became of them at this node: made, collected (acknowledged in a mailbox here, again too), expired (messages that nobody collected within five days).",
+	}, []string{"fate"})
+	m.registry.MustRegister(fates)
+	m.copies = map[fate]prometheus.Counter{}
+	for _, f := range []fate{copyMade, copyCollected, copyExpired} {
+		m.copies[f] = fates.WithLabelValues(string(f))
+	}
+}
+
 // answered counts one answer of the FHIR API.
-func (m *metrics) answered(action, code string, status int) {
+func (m *metrics) answered(action, code string, status int, took time.Duration) {
 	m.answers.WithLabelValues(action, code, strconv.Itoa(status)).Inc()
+	m.took.WithLabelValues(action).Observe(took.Seconds())
+}
+
+// meshAnswered counts one answer of the MESH API.
+func (m *metrics) meshAnswered(action string, status int, took time.Duration) {
+	m.meshAnswers.WithLabelValues(action, strconv.Itoa(status)).Inc()
+	m.meshTook.WithLabelValues(action).Observe(took.Seconds())
+	if action == string(audit.ActionAcknowledge) && status == http.StatusOK {
+		m.copies[copyCollected].Inc()
+	}
+}
+
+// stageTook counts one stage of a publish.
+func (m *metrics) stageTook(stage broker.Stage, took time.Duration) {
+	m.stages[stage].Observe(took.Seconds())
+}
+
+// accepted counts an event that was accepted, unless it had been before.
+func (m *metrics) accepted(r store.Receipt) {
+	if !r.Repeated {
+		m.events.Inc()
+		m.copies[copyMade].Add(float64(r.Copies))
+	}
 }
 
 // handler serves the metrics in the Prometheus text format. While the store

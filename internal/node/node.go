@@ -44,6 +44,8 @@ type Environment struct {
 	// Steady returns how much time has passed since some fixed moment, whatever
 	// Now is set to; nil means the machine's monotonic clock.
 	Steady func() time.Duration
+	// Program is the version of the program, for log and metrics; "" if it is not known.
+	Program string
 	// Ready is called with the address of the first listener when everything
 	// answers; nil when nobody waits.
 	Ready func(url string)
@@ -173,8 +175,9 @@ func (n *node) prepare(ctx context.Context) error {
 	if err := n.lastCommit(ctx); err != nil {
 		return err
 	}
-	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere},
-		quotas{n.Quotas.limits(), n.db.QuotaRefusals, n.db.QuotaUse})
+	n.metrics.registry.MustRegister(commitSizes{n.db.Stats}, commitTimes{n.db.Stats}, unrouted{n.db.Unrouted, n.Now}, uncollected{n.db.Uncollected, n.Now}, parkedHere{n.db.ParkedHere},
+		quotas{n.Quotas.limits(), n.db.QuotaRefusals, n.db.QuotaUse}, stateOf{n})
+	n.buildInfo()
 	if n.checkpoints, err = n.signer(); err != nil {
 		return err
 	}
@@ -320,7 +323,7 @@ func (n *node) fhirAPI() http.Handler {
 		Door: &spine.Door{
 			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.machine, Systems: n.systems,
 		},
-		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered,
+		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered, Took: n.metrics.stageTook,
 		Limits: n.limits(), SearchKey: n.searchKey,
 	})
 }
@@ -333,13 +336,14 @@ func (n *node) addresses() addresses {
 // newBroker wires the broker.
 func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
-		Journal: n.db, Mailboxes: n.db, Events: n.db, Catalogue: n.types.now,
+		Journal: countedJournal{n.db, n.metrics}, Mailboxes: n.db, Events: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
 		Records: n.records(), Learner: n.learner(), Record: n.db.Record,
 		Level:                 catalogue.Level(n.Level),
 		AcceptUnknownPatients: n.UnknownPatients == "accept",
 		ManualActivation:      n.Activation == "manual",
 		Now:                   n.Now,
+		Took:                  n.metrics.stageTook,
 	})
 }
 
@@ -351,7 +355,7 @@ func (n *node) mailboxes() *mailbox.Server {
 	}
 	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, TokenTime: n.machine, Dev: n.Dev, Logger: n.Log,
 		Recorder: n.recorder, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway,
-		NEMS: n.Mailbox, Reserved: n.reserves}
+		NEMS: n.Mailbox, Reserved: n.reserves, Answered: n.metrics.meshAnswered}
 	if !n.Dev {
 		c.Allowed = n.systems.opens
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Commit runs operations in one transaction, in their order, and fills in one
@@ -158,7 +159,9 @@ type batch[Op, R any] struct {
 func (c *Committer[Op, R]) serve(b *batch[Op, R], first *request[Op, R]) {
 	c.fill(b, first)
 	clear(b.out)
+	begun := time.Now()
 	err := c.commit(b.ops, b.out)
+	c.counts.lasted(time.Since(begun))
 	c.counts.committed(len(b.ops), err)
 	switch {
 	case err == nil:

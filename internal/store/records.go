@@ -65,6 +65,13 @@ func (r *Records) Room(mailbox string) error {
 	return nil
 }
 
+// Waiting returns how many entries wait for a commit.
+func (r *Records) Waiting() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.waiting)
+}
+
 // Take returns the waiting entries, for a commit to include.
 func (r *Records) Take() []audit.Sealed {
 	r.mu.Lock()

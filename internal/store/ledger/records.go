@@ -10,6 +10,9 @@ import (
 // Record is mailbox.Recorder's.
 func (l *Ledger) Record(e audit.Entry) { l.records.Add(e) }
 
+// RecordsWaiting is database.Process'.
+func (l *Ledger) RecordsWaiting() int { return l.records.Waiting() }
+
 // RecordRoom is mailbox.Recorder's.
 func (l *Ledger) RecordRoom(mailbox string) error { return l.records.Room(mailbox) }
 

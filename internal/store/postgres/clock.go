@@ -83,6 +83,15 @@ func (db *DB) readClock(ctx context.Context, q querier) (time.Time, error) {
 	return time.UnixMicro(us).UTC(), err
 }
 
+// Standbys returns how many standbys follow the server, whether they are caught up or
+// not; base backups do not count.
+func (db *DB) Standbys(ctx context.Context) (n int, err error) {
+	err = db.read(ctx, func(ctx context.Context, q querier) error {
+		return q.QueryRow(ctx, "SELECT count(*) FROM pg_stat_replication WHERE application_name NOT IN ('pg_basebackup', 'pg_receivewal')").Scan(&n)
+	})
+	return n, err
+}
+
 func readShifts(ctx context.Context, q querier) ([]store.Shift, error) {
 	return all(ctx, q, func(r pgx.Rows) (s store.Shift, err error) {
 		var ahead, at int64

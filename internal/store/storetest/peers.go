@@ -89,5 +89,12 @@ func committerStats(t *testing.T, th *harness) {
 	if sized < before.Commits+published || sized > th.Stats().Commits {
 		t.Errorf("each commit has its size: expected %d; received %d", after.Commits, sized)
 	}
+	timed := uint64(0)
+	for _, n := range after.Took {
+		timed += n
+	}
+	if timed < before.Commits+published || after.Working <= before.Working {
+		t.Errorf("each commit has its time: expected %d; received %d, %s in all", after.Commits, timed, after.Working)
+	}
 	th.eventually("nothing waits", func() bool { s := th.Stats(); return s.Depth == 0 && s.Bytes == 0 })
 }
