@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"runtime/debug"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -12,7 +13,7 @@ import (
 
 var (
 	readyDesc     = prometheus.NewDesc("nems_ready", "1 if the node can take work, as /health/ready says, otherwise 0.", nil, nil)
-	directoryDesc = prometheus.NewDesc("nems_directory_filled", "1 if the node finds patients, organisations or postcodes: there are some in the directory, or PDS is asked; otherwise 0.", []string{"part"}, nil)
+	directoryDesc = prometheus.NewDesc("nems_directory_filled", "0 if the node needs patients, organisations or postcodes and its directory has none; 1 if it has some, or may be without (PDS is asked, ready-without).", []string{"part"}, nil)
 	recordsDesc   = prometheus.NewDesc("nems_audit_waiting", "Entries of the audit that wait for a commit to join.", nil, nil)
 	freeDesc      = prometheus.NewDesc("nems_data_free_bytes", "Free bytes on the disk of the data folder.", nil, nil)
 	sizeDesc      = prometheus.NewDesc("nems_data_size_bytes", "Bytes on the disk of the data folder, used ones included.", nil, nil)
@@ -39,11 +40,7 @@ func (s stateOf) Collect(out chan<- prometheus.Metric) {
 	word, _, _ := s.n.unready(ctx)
 	gauge(readyDesc, truth(word == ""))
 	gauge(recordsDesc, float64(s.n.db.RecordsWaiting()))
-	if has, err := s.n.directory.Has(ctx); err == nil {
-		gauge(directoryDesc, truth(has.Patients || s.n.PDS.URL != ""), "patients")
-		gauge(directoryDesc, truth(has.Organisations), "organisations")
-		gauge(directoryDesc, truth(has.Postcodes), "postcodes")
-	}
+	s.directory(ctx, gauge)
 	if free, size, err := diskSpace(s.n.Data); err == nil {
 		gauge(freeDesc, free)
 		gauge(sizeDesc, size)
@@ -56,6 +53,18 @@ func (s stateOf) Collect(out chan<- prometheus.Metric) {
 	}
 	if standbys, err := server.Standbys(ctx); err == nil {
 		gauge(standbysDesc, float64(standbys))
+	}
+}
+
+// directory tells which parts of the directory the node needs and lacks.
+func (s stateOf) directory(ctx context.Context, gauge func(d *prometheus.Desc, value float64, labels ...string)) {
+	lacks, err := s.n.lacking(ctx)
+	if err != nil {
+		return
+	}
+	for _, part := range []string{"patients", "organisations", "postcodes"} {
+		lacked := slices.ContainsFunc(lacks, func(l lack) bool { return l.part == part })
+		gauge(directoryDesc, truth(!lacked || slices.Contains(s.n.ReadyWithout, part)), part)
 	}
 }
 
