@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 	"pgregory.net/rapid"
 
 	"nems/internal/demographics"
@@ -151,6 +153,21 @@ func TestIDsAreGiven(t *testing.T) {
 	}
 	if r.Names[0].ID != "" {
 		t.Error("the record itself was changed")
+	}
+}
+
+// The table says of every code of two letters what x/text says.
+func TestLanguagesAreThoseOfTheStandard(t *testing.T) {
+	for a := 'a'; a <= 'z'; a++ {
+		for b := 'a'; b <= 'z'; b++ {
+			code, want := string(a)+string(b), ""
+			if base, err := language.ParseBase(code); err == nil && base.String() == code {
+				want = display.English.Languages().Name(base)
+			}
+			if got := languageName(code); got != want {
+				t.Errorf("%s: %q, want %q", code, got, want)
+			}
+		}
 	}
 }
 
