@@ -44,7 +44,7 @@ func TestPackages(t *testing.T) {
 	image := filepath.Join(o.out, "nems_v1.2.3_image_"+runtime.GOARCH+".tar")
 
 	t.Run("sizes", func(t *testing.T) {
-		for file, most := range map[string]int64{binary: 40 << 20, image: 40e6, deb: 40e6, rpm: 40e6} {
+		for file, most := range map[string]int64{binary: 35 << 20, image: 40e6, deb: 40e6, rpm: 40e6} {
 			info, err := os.Stat(file)
 			if err != nil {
 				t.Fatal(err)
@@ -217,6 +217,14 @@ func tryInstalled(t *testing.T, m machine) {
 	if out := m.run(t, "stat", "-c", "%U %G %a", "/etc/nems", "/etc/nems/nems.yaml", "/etc/nems/fhir.key", "/var/lib/nems", "/var/lib/nems/nems.db"); out !=
 		"root nems 750\nroot nems 640\nroot nems 640\nnems nems 750\nnems nems 640\n" {
 		t.Errorf("owners and rights: received\n%s", out)
+	}
+	for shell, want := range map[string]string{"bash": completions["bash"], "fish": completions["fish"]} {
+		if got := m.run(t, "nems", "completion", shell, "-c"); got != want {
+			t.Errorf("completion for %s: the program says\n%s\nand the package has\n%s", shell, got, want)
+		}
+	}
+	if out := m.run(t, "env", "COMP_LINE=nems audit ver", "/usr/bin/nems"); strings.TrimSpace(out) != "verify" {
+		t.Errorf("completing nems audit ver: received %q", out)
 	}
 	if _, err := exec.LookPath("systemd-analyze"); err == nil {
 		if out := m.run(t, "systemd-analyze", "verify", "--man=no", "nems.service"); out != "" {
