@@ -13,6 +13,8 @@
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
 # make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
+# make alerts    the Prometheus alerts and the dashboard's queries, tried with Prometheus's
+#                own libraries (a module of its own: deploy/prometheus/test)
 # make screenshots   docs/pictures: the console's pages, for README and handbook
 # make simulate  seeds of the simulator (SEEDS=10000)
 # make rename-module PATH=example.org/nems   gives the module a public path, everywhere
@@ -122,3 +124,6 @@ reproducible:
 	platform=$$($(GO) env GOOS)/$$($(GO) env GOARCH) && \
 	( cd "$$copy" && GOCACHE="$$copy/cache" $(GO) run ./internal/release -version $(VERSION) -time $(SOURCE_DATE_EPOCH) -commit "$(COMMIT)" -out "$$copy/dist" -platforms "$$platform" -sbom=false -provenance=false ) && \
 	( cd dist && sha256sum --check "$$copy/dist/SHA256SUMS" )
+
+alerts:
+	cd deploy/prometheus/test && $(GO) vet . && $(GO) test .
