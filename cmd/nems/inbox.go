@@ -112,7 +112,7 @@ func (i *inboxCmd) receiver(memory receiver.Memory, out *inboxWriter) (*receiver
 		URL:          i.URL, Mailbox: i.Mailbox, Password: i.Password, SharedKey: i.SharedKey, HTTP: h,
 		OwnASIDs: i.OwnASID, Senders: i.Sender, Memory: memory, EveryCopy: i.EveryCopy, Keep: i.keeps(),
 		Poll: i.poll(), Attempts: i.Attempts, SetAside: i.SetAside, Observe: out.observe,
-		Logger: newLog(slog.LevelInfo),
+		Logger: newLog(slog.LevelInfo, "text"),
 	})
 }
 

@@ -25,9 +25,13 @@ func stdout() io.Writer { return plain.Writer(os.Stdout) }
 // stderr is where remarks and errors go.
 func stderr() io.Writer { return plain.Writer(os.Stderr) }
 
-// newLog returns a log on standard error.
-func newLog(level slog.Leveler) *slog.Logger {
-	return slog.New(plain.Handler(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})))
+// newLog returns a log on standard error, in the form text or json.
+func newLog(level slog.Leveler, form string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if form == "json" {
+		return slog.New(plain.Handler(slog.NewJSONHandler(plain.JSON(os.Stderr), options)))
+	}
+	return slog.New(plain.Handler(slog.NewTextHandler(os.Stderr, options)))
 }
 
 // printTable writes rows below a header, whose columns are separated by blanks.

@@ -80,7 +80,7 @@ func (s *serveCmd) Run(ctx context.Context) error {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
 	}
 	return node.Run(ctx, s.Config, node.Environment{
-		Log:     newLog(level),
+		Log:     newLog(level, s.LogFormat),
 		Program: named(),
 		Ready: func(url string) {
 			fmt.Fprintf(stdout(), "nems is ready at %s\n", url)

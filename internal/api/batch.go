@@ -38,7 +38,7 @@ func (a *API) writeStep(w *fhir.Writer, x *exchange, step *broker.Step) {
 	defer func() { w.Close().Close() }()
 	s := &step.Subscription
 	if step.Err != nil {
-		refusal := a.refusal(step.Err)
+		refusal := a.refusal(x.r.Context(), step.Err)
 		w.Value("status", statusText(refusal.Status))
 		w.Open("outcome").Raw(outcome(refusal.Issues, refusal.Legacy)).Close()
 		a.recordStep(x, step, refusal)

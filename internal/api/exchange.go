@@ -16,6 +16,7 @@ import (
 	"nems/internal/broker"
 	"nems/internal/nhs"
 	"nems/internal/refuse"
+	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/wire"
@@ -68,7 +69,7 @@ const lingerMost = 16 << 20
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), serveWithin)
+	ctx, cancel := context.WithTimeout(requestid.Give(r.Context(), w, r), serveWithin)
 	defer cancel()
 	x := &exchange{w: w, r: r.WithContext(ctx), media: access.DefaultMedia, status: http.StatusOK, begun: time.Now()}
 	defer a.recover(x)
@@ -185,7 +186,7 @@ func (x *exchange) handle() error {
 func (a *API) finish(x *exchange, err error) {
 	code := ""
 	if err != nil {
-		refusal := a.refusal(err)
+		refusal := a.refusal(x.r.Context(), err)
 		x.status, code = refusal.Status, string(refusal.Code())
 		if x.split && !x.whole {
 			x.w.Header().Set("Connection", "close")
@@ -239,17 +240,17 @@ func (a *API) record(x *exchange, code string) {
 // refusal converts any error to an answer: the caller's mistakes unchanged,
 // temporary errors to 503, and everything else to 500 with a reference to
 // quote.
-func (a *API) refusal(err error) *refuse.Refusal {
+func (a *API) refusal(ctx context.Context, err error) *refuse.Refusal {
 	var refusal *refuse.Refusal
 	switch {
 	case errors.As(err, &refusal):
 		return refusal
 	case store.Temporary(err):
-		a.Log.Warn("temporarily refused", "reason", err)
+		a.Log.WarnContext(ctx, "temporarily refused", "reason", err)
 		return refuse.Unavailable(time.Second)
 	}
 	reference := uuid.NewString()
-	a.Log.Error("defect", "reference", reference, "error", err)
+	a.Log.ErrorContext(ctx, "defect", "reference", reference, "error", err)
 	return refuse.Internal(reference)
 }
 
@@ -277,6 +278,6 @@ func (a *API) recover(x *exchange) {
 	}
 	reference := uuid.NewString()
 	// The panic's text may contain a part of a message, so only its place is logged.
-	a.Log.Error("panic", "reference", reference, "action", cmp.Or(string(x.route.action), x.route.name), "stack", string(debug.Stack()))
+	a.Log.ErrorContext(x.r.Context(), "panic", "reference", reference, "action", cmp.Or(string(x.route.action), x.route.name), "stack", string(debug.Stack()))
 	a.finish(x, refuse.Internal(reference))
 }

@@ -140,7 +140,7 @@ func (c *call) fail(err error) {
 		if errors.As(err, &defect{}) {
 			attributes = append(attributes, "stack", string(debug.Stack()))
 		}
-		c.Logger.Error("mesh request failed", attributes...)
+		c.Logger.ErrorContext(c.r.Context(), "mesh request failed", attributes...)
 		c.refuse(mesh.Internal.With(mesh.Internal.Description+", reference "+id), id)
 	}
 }

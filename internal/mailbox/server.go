@@ -10,6 +10,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/mesh"
+	"nems/internal/requestid"
 	"nems/internal/store"
 	"nems/internal/wire"
 )
@@ -121,6 +122,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	begun := time.Now()
+	r = r.WithContext(requestid.Give(r.Context(), w, r))
 	c := &call{Server: s, r: r, version: mesh.V1}
 	if s.Answered != nil { // of what was broken off too
 		defer func() { s.Answered(cmp.Or(c.name, "none"), c.w.status, time.Since(begun)) }()
@@ -140,7 +142,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		c.fail(err)
 	}
 	if s.Dev && s.Logger.Enabled(r.Context(), slog.LevelDebug) {
-		s.Logger.Debug("mesh request", "endpoint", c.name, "mailbox", c.box.ID, "status", c.w.status)
+		s.Logger.DebugContext(r.Context(), "mesh request", "endpoint", c.name, "mailbox", c.box.ID, "status", c.w.status)
 	}
 }
 

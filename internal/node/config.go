@@ -116,6 +116,8 @@ type Config struct {
 	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests that are under way; at most 10s."`
 	// LogLevel selects what is logged to standard error.
 	LogLevel string `name:"log-level" enum:"debug,info,warn,error" default:"info" help:"What is logged to standard error: debug, info, warn or error."`
+	// LogFormat is the form of the lines.
+	LogFormat string `name:"log-format" enum:"text,json" default:"text" help:"Form of the log's lines: text (key=value) or json."`
 }
 
 // Quotas limit what one owner may have stored. 0 means the default, -1 no limit.
@@ -176,7 +178,7 @@ func DevConfig(data string) Config {
 		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: data,
 		ASID: string(devworld.NEMS), Mailbox: devworld.Mailbox,
 		Profile: "strict", Level: "standard", UnknownPatients: "reject", Learning: "on", Activation: "automatic",
-		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second, LogLevel: "info",
+		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 }
 

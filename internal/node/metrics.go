@@ -3,6 +3,7 @@ package node
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,7 +25,7 @@ type metrics struct {
 	took        *prometheus.HistogramVec // by action of the FHIR API
 	meshTook    *prometheus.HistogramVec // by action of MESH
 	stages      map[broker.Stage]prometheus.Observer
-	events      prometheus.Counter
+	events      atomic.Uint64 // accepted
 	copies      map[fate]prometheus.Counter
 }
 
@@ -62,13 +63,10 @@ func newMetrics(stats func() store.CommitterStats) *metrics {
 		meshTook: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "nems_mesh_answer_seconds", Help: "Time of a request of the MESH API from its head to the end of its answer, by action.", Buckets: waits,
 		}, []string{"action"}),
-		events: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "nems_events_accepted_total", Help: "Events that this node accepted.",
-		}),
 	}
 	m.stageTimes()
 	m.copyFates()
-	m.registry.MustRegister(m.answers, m.meshRefused, m.meshAnswers, m.took, m.meshTook, m.events, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.answers, m.meshRefused, m.meshAnswers, m.took, m.meshTook, m.eventsCounter(), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	counter := func(name, help string, value func(store.CommitterStats) uint64) {
 		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(stats())) }))
 	}
@@ -94,6 +92,13 @@ func (m *metrics) stageTimes() {
 	for _, stage := range broker.Stages {
 		m.stages[stage] = times.WithLabelValues(string(stage))
 	}
+}
+
+// eventsCounter exposes how many events were accepted.
+func (m *metrics) eventsCounter() prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "nems_events_accepted_total", Help: "Events that this node accepted.",
+	}, func() float64 { return float64(m.events.Load()) })
 }
 
 // copyFates makes the counter of what became of copies.
@@ -131,7 +136,7 @@ func (m *metrics) stageTook(stage broker.Stage, took time.Duration) {
 // accepted counts an event that was accepted, unless it had been before.
 func (m *metrics) accepted(r store.Receipt) {
 	if !r.Repeated {
-		m.events.Inc()
+		m.events.Add(1)
 		m.copies[copyMade].Add(float64(r.Copies))
 	}
 }

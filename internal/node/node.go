@@ -32,6 +32,7 @@ import (
 	"nems/internal/operator"
 	"nems/internal/pdsapi"
 	"nems/internal/plain"
+	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
 )
@@ -78,6 +79,7 @@ type node struct {
 	recorder  *recorder
 	endpoints []*endpoint
 	draining  atomic.Bool
+	begun     time.Duration // when it started to serve, by lasting
 	ending    chan struct{} // closed when draining begins
 	recounted time.Time     // of quotas: the last recount
 	searchKey []byte        // shared by all nodes; nil if there is only one
@@ -108,7 +110,7 @@ func Run(ctx context.Context, c Config, env Environment) error {
 		begun := time.Now()
 		env.Steady = func() time.Duration { return time.Since(begun) }
 	}
-	env.Log = slog.New(plain.Handler(env.Log.Handler()))
+	env.Log = slog.New(requestid.Handler(plain.Handler(env.Log.Handler())))
 	n := &node{Config: c, Environment: env, owner: uuid.NewString(), machine: env.Now, lasting: env.Steady, ending: make(chan struct{})}
 	defer n.close()
 	if err := n.startClock(); err != nil {
@@ -126,10 +128,12 @@ func Run(ctx context.Context, c Config, env Environment) error {
 		stopStore()
 		return errors.Join(err, <-stored)
 	}
+	n.started()
 	err := n.serve(ctx)
 	stopStore()
 	err = errors.Join(err, <-stored)
 	n.lastCheckpoint()
+	n.ended(err)
 	return err
 }
 
