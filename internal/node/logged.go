@@ -25,8 +25,8 @@ func (n *node) started() {
 func (n *node) ended(err error) {
 	up := (n.lasting() - n.begun).Round(time.Millisecond)
 	if err != nil {
-		n.Log.Error("ended", "clean", false, "uptime", up, "events", n.metrics.events.Load(), "error", err)
+		n.Log.Error("ended", "clean", false, "uptime", up.String(), "events", n.metrics.events.Load(), "error", err)
 		return
 	}
-	n.Log.Info("ended", "clean", true, "uptime", up, "events", n.metrics.events.Load())
+	n.Log.Info("ended", "clean", true, "uptime", up.String(), "events", n.metrics.events.Load())
 }
