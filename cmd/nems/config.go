@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"nems/internal/yamltree"
 	"os"
 	"slices"
 	"strings"
@@ -26,6 +27,9 @@ func readConfig(path string) (*configFile, error) {
 		return nil, err
 	}
 	var tree map[string]any
+	if line, column, deep := yamltree.TooDeep(raw); deep {
+		return nil, fmt.Errorf("%s:%d:%d: brackets are nested too deeply for a configuration", path, line, column)
+	}
 	if err := yaml.Unmarshal(raw, &tree); err != nil {
 		// Only the place, because the lines around it may contain secrets.
 		return nil, fmt.Errorf("%s: %s", path, yaml.FormatError(err, false, false))

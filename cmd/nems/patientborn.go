@@ -24,7 +24,7 @@ type patientBorn struct {
 	Authority   string   `env:"-" help:"ODS code of the trust that registers the birth; by default RR8."`
 	Place       string   `env:"-" help:"ODS code of where the delivery was."`
 	ChildHealth string   `env:"-" help:"ODS code of the responsible child health organisation."`
-	Request     string   `env:"-" help:"A UUID. A request that is repeated with the same one, and the same --baby, is done once."`
+	Request     string   `env:"-" help:"A UUID. A request that is repeated with the same one is done once."`
 	operated
 	formatted
 }

@@ -101,6 +101,9 @@ func (s *showPatient) Run(ctx context.Context) error {
 			return err
 		}
 		fmt.Fprintln(stdout())
+		if shown := int64(len(r.Versions)); shown < r.Summary.Version && r.Versions[shown-1].Version > 1 {
+			fmt.Fprintf(stdout(), "The newest %d versions of %d:\n", shown, r.Summary.Version)
+		}
 		return printTable("VERSION UPDATED BY EVENTS", versionRows(r.Versions))
 	})
 }

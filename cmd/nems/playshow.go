@@ -72,6 +72,9 @@ func (p *playCmd) show(result any) error {
 	return nil
 }
 
+// copiesExpire is how long copies wait in a mailbox (MESH).
+const copiesExpire = 5 * 24 * time.Hour
+
 func showSummary(s *play.Summary) error {
 	var rows [][]string
 	for _, e := range s.Events {
@@ -88,9 +91,12 @@ func showSummary(s *play.Summary) error {
 		fmt.Fprintf(stdout(), " %d changes of records, %d of them without an event.", s.Changes, s.Silent)
 	}
 	if s.Retries > 0 {
-		fmt.Fprintf(stdout(), " %d were sent again.", s.Retries)
+		fmt.Fprintf(stdout(), " Sent again: %d.", s.Retries)
 	}
 	fmt.Fprintln(stdout())
+	if passed := s.Until.Sub(s.Start); passed > copiesExpire {
+		fmt.Fprintf(stdout(), "%d days have passed for the service: copies that nobody collected for 5 days have expired, and events older than its retention (30 days by default) are removed. --until stops earlier.\n", int(passed.Hours()/24))
+	}
 	showFaults("Faults", s.Faults)
 	if s.Next > 0 {
 		fmt.Fprintf(stdout(), "--from %d goes on.\n", s.Next)

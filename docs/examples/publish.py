@@ -62,8 +62,14 @@ def main(files):
         except HeldBack as reason:
             print("held back:", reason, file=sys.stderr)
             return 1
+        except urllib.error.HTTPError as refused:
+            print("PDS answered", refused.code, refused.read().decode(errors="replace"), file=sys.stderr)
+            return 1
         return 0 if publish(vaccination(number, family, given, born)) else 1
     for name in files:
+        if not os.path.exists(name):
+            print("there is no file", name, file=sys.stderr)
+            return 1
         with open(name, "rb") as f:
             # A message that was not accepted stops those after it: a correction must not
             # overtake what it corrects.

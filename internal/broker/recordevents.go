@@ -58,11 +58,14 @@ func (c changed) Patient(ctx context.Context, n nhs.NHSNumber) (directory.Patien
 }
 
 // supersedes refuses a number that cannot stand for another one's patient.
-func (b *Broker) supersedes(ctx context.Context, n nhs.NHSNumber) error {
+func (b *Broker) supersedes(ctx context.Context, r *demographics.Record, n nhs.NHSNumber) error {
 	other, err := b.PatientRecord(ctx, n)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return &demographics.InvalidError{Element: "supersededBy", Expected: "the number of a patient who has a record"}
+	case err == nil && r.Sensitive && !other.Withheld():
+		// Events about the one person would flow again, under the other number.
+		return &demographics.InvalidError{Element: "supersededBy", Expected: "a record that is flagged too, because this one is sensitive: flag the other first, or remove the flag of this one"}
 	case err == nil && !other.SupersededBy.IsZero():
 		return &demographics.InvalidError{Element: "supersededBy", Expected: "the number of a record that is not superseded itself"}
 	}

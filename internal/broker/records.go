@@ -107,7 +107,14 @@ func (b *Broker) ChangeRecord(ctx context.Context, r RecordRequest) (RecordChang
 	}
 	for try := 1; ; try++ {
 		done, err := b.changeRecord(ctx, &r)
-		if !errors.Is(err, store.ErrStale) || r.Version != 0 || try == recordTries {
+		if !errors.Is(err, store.ErrStale) {
+			return done, err
+		}
+		// The version may be that of this very request, sent twice at the same time.
+		if earlier, known, err := b.changedBefore(ctx, &r); known || err != nil {
+			return earlier, err
+		}
+		if r.Version != 0 || try == recordTries {
 			return done, err
 		}
 	}
@@ -146,7 +153,7 @@ func (b *Broker) changeRecord(ctx context.Context, r *RecordRequest) (RecordChan
 		r.Birth.Born(&after, mother, r.Born)
 	}
 	if other := after.SupersededBy; !other.IsZero() {
-		if err := b.supersedes(ctx, other); err != nil {
+		if err := b.supersedes(ctx, &after, other); err != nil {
 			return RecordChanged{}, err
 		}
 	}
@@ -198,7 +205,7 @@ func messageID(request uuid.UUID, code string) string {
 
 // putRecord stores the new version with its events.
 func (b *Broker) putRecord(ctx context.Context, r *RecordRequest, before *demographics.Record, after demographics.Record, stored bool, mother *demographics.Record) (RecordChanged, error) {
-	if err := after.Check(); err != nil {
+	if err := after.CheckAsOf(b.Now()); err != nil {
 		return RecordChanged{}, err
 	}
 	codes := demographics.Diff(before, &after)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"nems/internal/demographics"
 	"nems/internal/nhs"
 	"nems/internal/operator"
@@ -19,6 +21,8 @@ type patientsPage struct {
 	// Changed is what a change has made; nil before one.
 	Changed *operator.RecordChanged
 	Why     string
+	// Request is a fresh id for what a form of the page asks for.
+	Request string
 }
 
 // patients finds patients' records, shows one and changes it. All that names a patient
@@ -27,7 +31,7 @@ func (c *Console) patients() page {
 	p := page{path: "patients", title: "Patients", role: operator.Governance, file: "patients.html"}
 	p.read = func(v *visit) (any, error) {
 		out, _ := v.result.(patientsPage)
-		out.Why = cmp.Or(v.text("why"), v.reason)
+		out.Why, out.Request = cmp.Or(v.text("why"), v.reason), uuid.NewString()
 		if number := strings.ReplaceAll(v.text("patient"), " ", ""); number != "" {
 			opened, err := operator.ReadRecord.Do(v, v.Desk, operator.RecordReading{Patient: number, Reason: out.Why})
 			if err == nil {
@@ -119,7 +123,8 @@ func (v *visit) address() (e demographics.Edit) {
 // notifyBirth makes the record of a newborn of the patient that is looked at.
 func (v *visit) notifyBirth() (out outcome, err error) {
 	done, err := operator.NotifyBirth.Do(v, v.Desk, operator.BirthToNotify{
-		Given: strings.Fields(v.text("given")), Gender: v.text("gender"), Birth: demographics.Birth{Mother: v.text("patient")},
+		// The page has a request of its own, so that sending it again makes no second baby.
+		Request: v.text("request"), Given: strings.Fields(v.text("given")), Gender: v.text("gender"), Birth: demographics.Birth{Mother: v.text("patient")},
 	})
 	if err != nil {
 		return out, err

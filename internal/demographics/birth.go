@@ -2,6 +2,7 @@ package demographics
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"time"
 
@@ -114,6 +115,8 @@ func (b Birth) Check() error {
 	switch {
 	case b.Mother == "" && strings.TrimSpace(b.MotherFamily) == "":
 		return &InvalidError{"mother", "the mother's NHS number, or her names", ""}
+	case b.Births < 0 || b.Births > 7:
+		return &InvalidError{"births", "1 to 7 children of one delivery", fmt.Sprint(b.Births)}
 	case b.Mother == "" && len(b.MotherGiven) == 0:
 		return &InvalidError{"motherGiven", "the mother's given names, where she has no NHS number", ""}
 	}

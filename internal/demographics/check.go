@@ -35,7 +35,21 @@ var (
 	DeathStatus  = []string{InformalDeath, FormalDeath, RemovedDeath}
 	maxLines     = 5
 	maxTextBytes = 255
+	maxNames     = 20
 )
+
+// CheckAsOf is Check, and refuses what lies in the future.
+func (r *Record) CheckAsOf(now time.Time) error {
+	// Tomorrow in one time zone is today in another.
+	last := now.UTC().AddDate(0, 0, 1).Format(time.DateOnly)
+	switch {
+	case r.BirthDate > last:
+		return &InvalidError{"birthDate", "a day that is not in the future", ""}
+	case r.Death != nil && day(r.Death.At) > last:
+		return &InvalidError{"death.at", "a day that is not in the future", ""}
+	}
+	return r.Check()
+}
 
 // Check returns an *InvalidError if the record holds what PDS would not. It brings
 // postcodes into PAF's form.
@@ -57,10 +71,12 @@ func (r *Record) checkNames() *InvalidError {
 			return &InvalidError{at + "use", oneOf(NameUses), n.Use}
 		case n.Use == "usual" && len(n.Given) == 0:
 			return &InvalidError{at + "given", "a given name", ""}
+		case len(n.Given) > maxNames || len(n.Prefix) > maxNames || len(n.Suffix) > maxNames:
+			return &InvalidError{at + "given", fmt.Sprintf("at most %d names", maxNames), fmt.Sprint(max(len(n.Given), len(n.Prefix), len(n.Suffix)))}
 		case !isText(n.Family):
-			return &InvalidError{at + "family", "a name of up to 255 bytes in one line", ""}
+			return &InvalidError{at + "family", "a name of up to 255 bytes, without control characters", ""}
 		case slices.ContainsFunc(slices.Concat(n.Given, n.Prefix, n.Suffix), func(s string) bool { return !isText(s) }):
-			return &InvalidError{at + "given", "names of up to 255 bytes in one line", ""}
+			return &InvalidError{at + "given", "names of up to 255 bytes each, without control characters", ""}
 		}
 		if n.Use == "usual" {
 			usual++
@@ -80,7 +96,7 @@ func (r *Record) checkPerson() *InvalidError {
 	case r.Gender != "" && !slices.Contains(Genders, r.Gender):
 		return &InvalidError{"gender", oneOf(Genders), r.Gender}
 	case r.BirthDate == "" || !isDay(r.BirthDate):
-		return &InvalidError{"birthDate", "a day: YYYY-MM-DD", ""}
+		return &InvalidError{"birthDate", "a day that exists: YYYY-MM-DD", ""}
 	case r.BirthOrder < 0 || r.BirthOrder > 9:
 		return &InvalidError{"birthOrder", "1 to 7, 8 (does not apply) or 9 (not known)", fmt.Sprint(r.BirthOrder)}
 	}
@@ -99,7 +115,7 @@ func (r *Record) checkAddresses() *InvalidError {
 		case len(a.Lines) > maxLines:
 			return &InvalidError{at + "lines", "at most five lines", fmt.Sprint(len(a.Lines))}
 		case slices.ContainsFunc(a.Lines, func(s string) bool { return s != "" && !isText(s) }):
-			return &InvalidError{at + "lines", "lines of up to 255 bytes", ""}
+			return &InvalidError{at + "lines", "lines of up to 255 bytes, without control characters", ""}
 		case a.Postcode != "" && !ok:
 			return &InvalidError{at + "postcode", "a postcode, such as LS1 4AP", ""}
 		case a.Use == "home" && (a.Postcode == "" || !slices.ContainsFunc(a.Lines, isText)):
@@ -170,7 +186,7 @@ func (r *Record) checkDeath() *InvalidError {
 	case r.Death.Status == RemovedDeath && r.Death.At != "":
 		return &InvalidError{"death.at", "no time of death where the notification was removed", ""}
 	case r.Death.Status != RemovedDeath && !isDay(day(r.Death.At)):
-		return &InvalidError{"death.at", "the day or the time of death: YYYY-MM-DD, or with a time and its zone", ""}
+		return &InvalidError{"death.at", "the day or the time of death, one that exists: YYYY-MM-DD, or with a time and its zone", ""}
 	case r.Death.Status != RemovedDeath && day(r.Death.At) < r.BirthDate:
 		return &InvalidError{"death.at", "a day after the birth", ""}
 	}

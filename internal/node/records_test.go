@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,5 +143,81 @@ func TestRecordFollowsTheSpine(t *testing.T) {
 	}
 	if done := r.change(operator.RecordChange{Patient: nodetest.Jack, Edit: demographics.Edit{Practice: "E82025"}}); len(done.Events) != 0 {
 		t.Errorf("what the event said is no change any more: %+v", done)
+	}
+}
+
+// One request that arrives several times at once is done once, and each time answered
+// with what was done.
+func TestSameRequestAtOnce(t *testing.T) {
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			r := newRegistrar(t, database(t))
+			var mu sync.Mutex
+			var all sync.WaitGroup
+			done, repeated := 0, 0
+			for range 10 {
+				all.Go(func() {
+					answer, err := operator.ChangeRecord.Do(t.Context(), r.desk, operator.RecordChange{
+						Patient: nodetest.Jack, Version: 1, Edit: demographics.Edit{Family: "Baker"}, Request: "7b5f5a0e-7a34-4a0e-9f0e-1c5f3a0f7d12",
+					})
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case err != nil || answer.Version != 2:
+						t.Errorf("%+v, %v", answer, err)
+					case answer.Repeated:
+						repeated++
+					default:
+						done++
+					}
+				})
+			}
+			all.Wait()
+			if done != 1 || repeated != 9 {
+				t.Errorf("done %d times, repeated %d times", done, repeated)
+			}
+			var births sync.WaitGroup
+			babies := map[string]bool{}
+			for range 5 {
+				births.Go(func() {
+					born, err := operator.NotifyBirth.Do(t.Context(), r.desk, operator.BirthToNotify{Birth: demographics.Birth{Mother: "9990000204"}, Request: "7b5f5a0e-7a34-4a0e-9f0e-1c5f3a0f7d13"})
+					mu.Lock()
+					defer mu.Unlock()
+					if err != nil {
+						t.Error(err)
+					}
+					babies[born.Patient] = true
+				})
+			}
+			births.Wait()
+			if len(babies) != 1 {
+				t.Errorf("one request made %d babies", len(babies))
+			}
+		})
+	}
+}
+
+// What cannot be is no event.
+func TestImpossibleRecords(t *testing.T) {
+	r := newRegistrar(t, "")
+	for name, e := range map[string]demographics.Edit{
+		"birthDate": {BirthDate: "2300-01-01"}, "death.at": {Death: demographics.FormalDeath, DeathAt: "9999-12-31"},
+		"names[0].given": {Given: slices.Repeat([]string{"Ann"}, 21)}, "names[0].family": {Family: "A\tB"},
+	} {
+		if _, err := operator.ChangeRecord.Do(t.Context(), r.desk, operator.RecordChange{Patient: nodetest.Jack, Edit: e}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, q := range []operator.BirthToNotify{
+		{Birth: demographics.Birth{Mother: "9990000204"}, Order: 9}, {Birth: demographics.Birth{Mother: "9990000204", Births: 2}, Order: 3},
+		{Birth: demographics.Birth{Mother: "9990000204"}, Patient: "9990000204"}, {Birth: demographics.Birth{Mother: "9990000204"}, Born: nodetest.Start.AddDate(1, 0, 0)},
+	} {
+		if _, err := operator.NotifyBirth.Do(t.Context(), r.desk, q); err == nil {
+			t.Errorf("%+v is accepted", q)
+		}
+	}
+	r.change(operator.RecordChange{Patient: nodetest.Jack, Edit: demographics.Edit{Sensitive: new(true)}})
+	if _, err := operator.ChangeRecord.Do(t.Context(), r.desk, operator.RecordChange{Patient: nodetest.Jack, Edit: demographics.Edit{SupersededBy: "9990000204"}}); err == nil || !strings.Contains(err.Error(), "flag") {
+		t.Errorf("a sensitive record is merged into one that is not: %v", err)
 	}
 }

@@ -2,9 +2,14 @@ package operator
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"time"
+
+	"github.com/google/uuid"
 
 	"nems/internal/broker"
 	"nems/internal/demographics"
@@ -23,7 +28,7 @@ type BirthToNotify struct {
 	Postcode string             `json:"postcode,omitempty" jsonschema:"the postcode of the baby's home; by default the mother's home"`
 	Lines    []string           `json:"lines,omitempty" jsonschema:"the lines of the address of the baby's home"`
 	Birth    demographics.Birth `json:"birth"`
-	Request  string             `json:"request,omitempty" jsonschema:"a UUID: a request that is repeated with the same one is done once, if the number is given too"`
+	Request  string             `json:"request,omitempty" jsonschema:"a UUID: a request that is repeated with the same one is done once"`
 }
 
 // BirthNotified is what a birth came to.
@@ -37,6 +42,12 @@ func (d Desk) notifyBirth(ctx context.Context, q BirthToNotify) (none BirthNotif
 	if d.Records == nil {
 		return none, errNoRecords
 	}
+	if births := max(q.Birth.Births, 1); q.Order < 0 || q.Order > births {
+		return none, expected("order", fmt.Sprintf("1 to %d, the number of births", births), strconv.Itoa(q.Order))
+	}
+	if q.Patient != "" && q.Patient == q.Birth.Mother {
+		return none, expected("patient", "another number than the mother's", "")
+	}
 	r := broker.RecordRequest{New: true, Birth: &q.Birth, Born: q.Born, Caller: d.recordCaller()}
 	if r.Born.IsZero() {
 		r.Born = d.Now()
@@ -49,8 +60,12 @@ func (d Desk) notifyBirth(ctx context.Context, q BirthToNotify) (none BirthNotif
 		e := demographics.Edit{Family: q.Family, Given: q.Given, Gender: q.Gender, Postcode: q.Postcode, Lines: q.Lines}
 		return e.Apply(record, r.Born)
 	}
+	chance := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	if r.ID != uuid.Nil { // the same request finds the same number
+		chance = rand.New(rand.NewPCG(binary.BigEndian.Uint64(r.ID[:8]), binary.BigEndian.Uint64(r.ID[8:])))
+	}
 	for range triedNumbers {
-		if r.Patient, err = newborn(q.Patient); err != nil {
+		if r.Patient, err = newborn(q.Patient, chance); err != nil {
 			return none, err
 		}
 		done, err := d.Records.ChangeRecord(ctx, r)
@@ -69,10 +84,10 @@ func (d Desk) notifyBirth(ctx context.Context, q BirthToNotify) (none BirthNotif
 const triedNumbers = 100
 
 // newborn is the number of a newborn: the given one, or one of the range for tests.
-func newborn(given string) (nhs.NHSNumber, error) {
+func newborn(given string, chance *rand.Rand) (nhs.NHSNumber, error) {
 	if given == "" {
 		for {
-			if number, exists := nhs.TestNumber(rand.IntN(nhs.TestNumbers)); exists {
+			if number, exists := nhs.TestNumber(chance.IntN(nhs.TestNumbers)); exists {
 				return number, nil
 			}
 		}

@@ -50,7 +50,7 @@ type ClockSetting struct {
 type ClockBackError struct{ Now, To time.Time }
 
 func (e *ClockBackError) Error() string {
-	return fmt.Sprintf("the clock shows %s and would go back to %s: what was accepted since then would count as accepted at that moment. Say that it may (back), or begin with an empty data folder",
+	return fmt.Sprintf("the clock shows %s and would go back to %s: what was accepted since then would count as accepted at that moment. Allow it (--back on the command line), or begin with an empty data folder",
 		e.Now.UTC().Format(time.RFC3339), e.To.UTC().Format(time.RFC3339))
 }
 

@@ -88,8 +88,8 @@ func (a *API) body(x *exchange, kinds ...string) (object, *Fault) {
 		return nil, badRequest(unsupportedService, "The Content-Type must be "+kinds[0])
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
-	if err != nil {
-		return nil, badRequest(invalidValue, "Invalid value - the body did not arrive, or has more than 262144 bytes")
+	if fault := unread(err); fault != nil {
+		return nil, fault
 	}
 	var tree object
 	if err := json.Unmarshal(text, &tree); err != nil || tree == nil {

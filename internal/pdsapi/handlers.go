@@ -3,6 +3,7 @@ package pdsapi
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -22,6 +23,22 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/store"
 )
+
+// unread says why a body could not be read; nil if it was.
+func unread(err error) *Fault {
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &large):
+		return &Fault{Status: http.StatusRequestEntityTooLarge, Code: invalidUpdate, Diagnostics: fmt.Sprintf("Invalid update with error - the body has more than %d bytes", maxBody)}
+	}
+	return badUpdate("the body did not arrive whole")
+}
+
+// formerly is the score at most of who was known under what somebody looks for, but is
+// not any more.
+const formerly = 0.9
 
 // supersededAtMost is how many times in a row a number may be superseded.
 const supersededAtMost = 10
@@ -78,8 +95,8 @@ func (a *API) patch(x *exchange) error {
 		return &Fault{Status: http.StatusPreconditionFailed, Code: preconditionFailed, Diagnostics: "Invalid value - " + quote(match) + " in header 'If-Match' - expected W/\"2\" with the number of the version"}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
-	if err != nil {
-		return badUpdate("the body did not arrive, or has more than %d bytes", maxBody)
+	if fault := unread(err); fault != nil {
+		return fault
 	}
 	if _, err := a.Records.PatientRecord(x.r.Context(), x.patient); err != nil {
 		return err
@@ -226,12 +243,18 @@ func (a *API) find(ctx context.Context, s *search) (hits []hit, tooMany bool, er
 				continue
 			}
 			if !r.SupersededBy.IsZero() {
+				if r.Sensitive {
+					continue // its name must not lead to whom the patient is now
+				}
 				r, err = a.current(ctx, r.NHSNumber)
 				var gone *Fault
 				if errors.As(err, &gone) || errors.Is(err, store.ErrNotFound) {
 					continue
 				} else if err != nil {
 					return nil, false, err
+				}
+				if _, now := s.match(r, today); !now {
+					value = min(value, formerly)
 				}
 			}
 			if !has(hits, r.NHSNumber) && !(s.wantsWhereabouts && r.Sensitive) {

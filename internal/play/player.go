@@ -186,7 +186,7 @@ func (r *run) steps(ctx context.Context, from int, all []step) error {
 			err = r.do(ctx, s)
 		}
 		if err == nil {
-			r.sum.Done++
+			r.sum.Done, r.sum.Until = r.sum.Done+1, s.at.UTC()
 			continue
 		}
 		stop := &StopError{Step: i + 1, Steps: len(all), Place: s.act.place, Deed: s.act.deed, At: s.at, Err: err}

@@ -16,6 +16,8 @@ type Summary struct {
 	Steps int `json:"steps"`
 	Done  int `json:"done"`
 	Next  int `json:"next,omitempty"`
+	// Until is the moment of the last step that was done.
+	Until time.Time `json:"until,omitzero"`
 	// Changes are those of records. Silent ones made no event.
 	Changes int           `json:"changes"`
 	Silent  int           `json:"silent"`

@@ -138,6 +138,7 @@ func TestContradictions(t *testing.T) {
 		{"- {at: day 5, born: {baby: bo, mother: kim, care: none}}\n- {at: day 4, who: bo, renames: }", `8:24: bo is not born yet; expected a moment from 2026-03-07`},
 		{"- {at: day 1, who: kim, death: formal}\n- {at: day 30, born: {baby: bo, mother: kim}}", `8:16: the mother kim is dead since 2026-03-03`},
 		{"- {at: day 1, who: kim, repeat: {every: 1min}, contact-details: }", `7:41: repeated too often; expected at most 10000 times: say times or until`},
+		{"- {at: day 1, who: kim, contact-details: , repeat: {every: 1min, times: 1000}, then: [{at: +1min, who: kim, contact-details: , repeat: {every: 1min, times: 1000}, then: [{at: +1min, who: kim, contact-details: , repeat: {every: 1min, times: 1000}}]}]}", `too much happens; expected at most 200000 things`},
 		{"- {at: day 1, who: kim, repeat: {every: 1h, times: 5000}, contact-details: , then: [{at: +1min, who: lee, repeat: {every: 1min, times: 50}, renames: }]}", `too much happens; expected at most 200000 things`},
 		{"- {at: day 1, who: kim, nipe: {outcome: testes, examination: infant}}", `7:25: kim is female; expected hips, eyes, heart or clear; received testes`},
 		{"- {at: day 1, who: kim, nipe: {examination: infant}}", `7:31: nipe has no outcome; expected clear, withdrawn`},

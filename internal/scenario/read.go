@@ -65,6 +65,9 @@ func (c *compiler) items(list yamltree.Node, from time.Time) {
 	}
 	before := from
 	for _, n := range list.List("what happens") {
+		if c.tooMany {
+			return // repetitions within repetitions would multiply for hours
+		}
 		before = c.item(n, before)
 	}
 }
@@ -108,6 +111,9 @@ func (c *compiler) item(n yamltree.Node, before time.Time) time.Time {
 	}
 	last := at
 	for _, t := range c.occurrences(m.Get("repeat"), at) {
+		if c.tooMany {
+			break
+		}
 		if !t.Before(c.script.End) || t.Before(c.script.Start) {
 			m.Node().Fail("this happens outside the scenario", "a moment from "+c.script.Start.Format(time.DateOnly)+
 				" to "+c.script.End.AddDate(0, 0, -1).Format(time.DateOnly)+" (start and lasts change that)", t.Format(written24))

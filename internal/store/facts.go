@@ -19,11 +19,11 @@ const (
 	isRegistered
 )
 
-// dayLength is a day in seconds: birth dates are stored as days since 1970. No
-// patient was born mostDays from then.
+// dayLength is a day in seconds: birth dates are stored as days since 1970. A message
+// can name any year from 1 to 9999, none of which is mostDays from then.
 const (
 	dayLength = 24 * 60 * 60
-	mostDays  = 1_000_000
+	mostDays  = 3_000_000
 )
 
 // PackFacts writes what an event was matched by, without what its row has: event

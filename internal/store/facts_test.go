@@ -28,7 +28,7 @@ func TestFactsComeBack(t *testing.T) {
 		patient := rapid.SampledFrom([]nhs.NHSNumber{{}, number}).Draw(t, "patient")
 		var f subscription.Facts
 		if rapid.Bool().Draw(t, "born") {
-			f.BirthDate = time.Date(1870, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rapid.IntRange(0, 80_000).Draw(t, "day"))
+			f.BirthDate = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rapid.IntRange(0, 3_652_058).Draw(t, "day")) // to the end of 9999
 		}
 		f.Registered = rapid.SampledFrom([]*bool{nil, new(true), new(false)}).Draw(t, "registered")
 		for range rapid.IntRange(0, 5).Draw(t, "keys") {

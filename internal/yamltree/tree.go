@@ -56,6 +56,10 @@ func Parse(file string, text []byte) (*Tree, Node) {
 		t.Add(Problem{Line: line, Column: column, What: "a byte that is no UTF-8", Expected: "UTF-8"})
 		return t, root
 	}
+	if line, column, deep := TooDeep(text); deep {
+		t.Add(Problem{Line: line, Column: column, What: "nested too deeply", Expected: fmt.Sprintf("at most %d levels", maxDepth)})
+		return t, root
+	}
 	parsed, err := parse(text)
 	if err != nil {
 		p := syntax(err)
@@ -89,6 +93,28 @@ func place(text []byte) (line, column int) {
 }
 
 // parse calls the parser, which panics on some files that are no YAML.
+// TooDeep finds where brackets are opened within more than maxDepth others. Parsers use
+// up the memory on such a text. Brackets in quoted texts and comments count too: no file
+// for people has so many.
+func TooDeep(text []byte) (line, column int, deep bool) {
+	line, column = 1, 0
+	depth := 0
+	for _, c := range text {
+		column++
+		switch c {
+		case '\n':
+			line, column = line+1, 0
+		case '[', '{':
+			if depth++; depth > maxDepth {
+				return line, column, true
+			}
+		case ']', '}':
+			depth = max(0, depth-1)
+		}
+	}
+	return 0, 0, false
+}
+
 func parse(text []byte) (f *ast.File, err error) {
 	defer func() {
 		if what := recover(); what != nil {
