@@ -29,6 +29,9 @@ func TestStandbyTakesOver(t *testing.T) {
 	storetest.Eventually(t, "the standby has everything", func() bool {
 		return pgtest.SQL(t, promoted.DSN("postgres", name), "SELECT pg_last_wal_replay_lsn() >= '"+written+"'") == "t"
 	})
+	if n, err := db.Standbys(t.Context()); err != nil || n != 1 {
+		t.Errorf("one standby follows: received %d, %v", n, err)
+	}
 	old.Stop(t)
 	promoted.Promote(t)
 	after := eventAbout(db, patient, []byte("after"))
@@ -38,6 +41,9 @@ func TestStandbyTakesOver(t *testing.T) {
 	})
 	wantKept(t, db, box, before, true)
 	wantKept(t, db, box, after, true)
+	if n, err := db.Standbys(t.Context()); err != nil || n != 0 {
+		t.Errorf("nobody follows the new one: received %d, %v", n, err)
+	}
 
 	promoted.Stop(t)
 	old.Start(t)
