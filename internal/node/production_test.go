@@ -68,6 +68,7 @@ func bootProduction(t *testing.T, change ...func(*node.Config)) *production {
 		c.Dev, c.Listen, c.FHIR, c.MESH = false, "", mutual, mutual
 		c.Operations.Listen = "127.0.0.1:0"
 		c.MESHSharedKey, c.UnknownPatients, c.AuditKey = meshKey, "accept", p.path("audit.key")
+		c.ReadyWithout = []string{"organisations", "postcodes"} // nothing was imported
 		for _, f := range change {
 			f(c)
 		}
