@@ -13,6 +13,7 @@
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
 # make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
+# make packages  builds .deb, .rpm and image, installs and starts each in a throwaway root
 # make alerts    the Prometheus alerts and the dashboard's queries, tried with Prometheus's
 #                own libraries (a module of its own: deploy/prometheus/test)
 # make screenshots   docs/pictures: the console's pages, for README and handbook
@@ -36,7 +37,7 @@ VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null 
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots rename-module
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots rename-module packages
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -124,6 +125,9 @@ reproducible:
 	platform=$$($(GO) env GOOS)/$$($(GO) env GOARCH) && \
 	( cd "$$copy" && GOCACHE="$$copy/cache" $(GO) run ./internal/release -version $(VERSION) -time $(SOURCE_DATE_EPOCH) -commit "$(COMMIT)" -out "$$copy/dist" -platforms "$$platform" -sbom=false -provenance=false ) && \
 	( cd dist && sha256sum --check "$$copy/dist/SHA256SUMS" )
+
+packages:
+	NEMS_PACKAGES=1 $(GO) test -run TestPackages -v ./internal/release
 
 alerts:
 	cd deploy/prometheus/test && $(GO) vet . && $(GO) test .

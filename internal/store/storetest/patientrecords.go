@@ -168,3 +168,19 @@ func findingRecords(t *testing.T, th *harness) {
 		}
 	}
 }
+
+// Entries of the audit that belong to no change wait for the next commit, and are
+// counted until then.
+func recordsWaiting(t *testing.T, th *harness) {
+	const added = 3
+	for range added {
+		th.Record(entry("read"))
+	}
+	if n := th.RecordsWaiting(); n > added { // some may have found a commit by themselves
+		t.Errorf("%d entries wait; %d were added", n, added)
+	}
+	th.publish()
+	if n := th.RecordsWaiting(); n != 0 {
+		t.Errorf("%d entries wait after a commit", n)
+	}
+}

@@ -57,6 +57,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"DeferredAsOfAcceptance", deferredAsOfAcceptance},
 		{"DeferredToMany", deferredToMany},
 		{"PatientChanges", patientChanges},
+		{"RecordsWaiting", recordsWaiting},
 		{"PatientRecords", patientRecords},
 		{"RecordRaces", recordRaces},
 		{"FindingRecords", findingRecords},
