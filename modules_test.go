@@ -11,6 +11,9 @@ import (
 
 var fenced = regexp.MustCompile("(?s)```(\\w*)\n(.*?)```")
 
+// unreachable is what go says where there is no way to a proxy of modules.
+var unreachable = regexp.MustCompile(`dial tcp|no such host|connection refused|i/o timeout|GOPROXY=off|proxyconnect`)
+
 // TestUseFromAnotherModule does what docs/modules.md says, in both ways, and runs its
 // test of another module.
 func TestUseFromAnotherModule(t *testing.T) {
@@ -59,7 +62,11 @@ func TestUseFromAnotherModule(t *testing.T) {
 				if name == "workspace" {
 					c.Env = append(os.Environ(), "GOFLAGS=", "GOWORK=")
 				}
-				if out, err := c.CombinedOutput(); err != nil {
+				out, err := c.CombinedOutput()
+				if err != nil && unreachable.Match(out) {
+					t.Skipf("%s: another module's sums need modules that cannot be downloaded here:\n%s", command, out)
+				}
+				if err != nil {
 					t.Fatalf("%s: %v\n%s", command, err, out)
 				}
 			}
