@@ -26,7 +26,7 @@ var floors = [][]string{
 	{"internal/store"},
 	{"internal/store/ledger"},
 	{"internal/store/postgres/pgtest"},
-	{"internal/store/sqlite", "internal/store/postgres", "internal/broker"},
+	{"internal/store/sqlite", "internal/store/postgres", "internal/broker", "internal/lane"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls", "internal/pdsapi"},
 	{"internal/signin", "internal/console/readable", "internal/console/handbook"},
 	{"internal/console", "internal/database"},

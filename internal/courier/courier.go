@@ -1,6 +1,5 @@
-// Package courier carries deliveries to mailboxes that a remote MESH serves. It
-// claims whole mailboxes (lanes), never single deliveries, so that the order
-// within a mailbox is kept. Lanes run in parallel.
+// Package courier carries deliveries to mailboxes that a remote MESH serves: it
+// is the sender of such lanes (package lane), and collects the MESH's reports.
 //
 // Sources: NHSDigital/mesh-api-specification (2026-05), "Send message", "Track
 // outbox", "Asynchronous error reporting"; NEMS specification, "Event Receiver
@@ -11,38 +10,20 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
 
 	"nems/internal/audit"
+	"nems/internal/lane"
 	"nems/internal/mesh"
 	"nems/internal/store"
 )
 
-// Outbox hands out deliveries that wait for remote mailboxes. A claim is
-// exclusive across nodes until it expires by the store's clock. Safe for
-// concurrent use. A change is on disk when its method returns.
+// Outbox hands out deliveries that wait for remote mailboxes.
 type Outbox interface {
-	// ClaimLanes claims up to max lanes that are free, due and not empty, those
-	// that have been due longest first. Where an earlier claim has expired, its
-	// owner may have sent one of the oldest deliveries without saying so: the
-	// first store.MostUncertain of them become Uncertain.
-	ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
-	// WaitingDeliveries returns the next deliveries of a lane, oldest first.
-	WaitingDeliveries(ctx context.Context, l store.Lane, max int) ([]store.Delivery, error)
-	// Event returns an event as it was accepted; errors are those of
-	// broker.Backlog's EventMessage.
-	Event(ctx context.Context, event store.EventID) (store.Event, error)
-	// Settle stores d.State and what was learnt on the way to it, and prolongs the
-	// claim. When another node holds the claim, it stores nothing and returns
-	// store.ErrClaimLost.
-	Settle(ctx context.Context, l store.Lane, d store.Delivery, lease time.Duration) error
-	// ReleaseLane gives a lane back. It becomes due again at next, and keeps
-	// l.Failures. It returns store.ErrClaimLost as Settle does.
-	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
+	lane.Outbox
 	// ReportDelivery notes what a MESH reported of a copy that was sent: it becomes
 	// undeliverable. The MESH's message id finds the copy, or else the local id,
 	// which a repeated send bears too. store.ErrNotFound for what nobody sent.
@@ -136,123 +117,41 @@ func set[T comparable](field *T, value T) {
 	}
 }
 
-// Courier sends waiting deliveries. New starts nothing; Run does the work.
+// Courier sends waiting deliveries to a MESH. New starts nothing; Run does the work.
 type Courier struct {
 	Config
 	breaker *gobreaker.CircuitBreaker[string]
+	lanes   *lane.Runner
 	stats   stats
 	reports reports
 }
 
 // New returns a Courier.
-func New(c Config) *Courier {
-	c.setDefaults()
-	return &Courier{Config: c, stats: newStats(), breaker: gobreaker.NewCircuitBreaker[string](gobreaker.Settings{
-		Name: "MESH", MaxRequests: 1, Timeout: c.Rest,
-		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= c.Trip },
+func New(config Config) *Courier {
+	config.setDefaults()
+	c := &Courier{Config: config, stats: newStats(), breaker: gobreaker.NewCircuitBreaker[string](gobreaker.Settings{
+		Name: "MESH", MaxRequests: 1, Timeout: config.Rest,
+		ReadyToTrip:  func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= config.Trip },
 		IsSuccessful: func(err error) bool { return !meshDown(err) },
 		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
-			c.Log.Warn("remote MESH", "breaker", to.String(), "was", from.String())
+			config.Log.Warn("remote MESH", "breaker", to.String(), "was", from.String())
 		},
 	})}
+	c.lanes = lane.New(lane.Config{
+		Outbox: c.Outbox, Sender: sender{c}, Owner: c.Owner, Now: c.Now, Log: c.Log, Withheld: c.Withheld, Record: c.Record, Count: c.stats.settled,
+		Parallel: c.Parallel, Batch: c.Batch, Lease: c.Lease, Poll: c.Poll, Grace: c.Grace,
+	})
+	return c
 }
 
 // Run sends until ctx ends. Then it claims nothing more, lets calls in progress
 // finish within Grace, stores their outcomes and gives its lanes back. It
 // returns when everything that it started has ended.
 func (c *Courier) Run(ctx context.Context) error {
-	// Calls outlive ctx by Grace. Their outcomes are stored in any case,
-	// because the store is stopped after us.
-	calls, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	var all sync.WaitGroup
-	ended := make(chan struct{})
-	all.Go(func() { c.carry(ctx, calls) })
-	all.Go(func() { c.collectReports(ctx) })
-	go func() { all.Wait(); close(ended) }()
-	select {
-	case <-ended:
-		return nil
-	case <-ctx.Done():
-	}
-	grace := time.NewTimer(c.Grace)
-	defer grace.Stop()
-	select {
-	case <-ended:
-	case <-grace.C:
-		cut()
-		<-ended
-	}
+	var reports sync.WaitGroup
+	reports.Go(func() { c.collectReports(ctx) })
+	c.lanes.Run(ctx)
+	reports.Wait()
 	return nil
-}
-
-// carry claims lanes and works on them until ctx ends, then waits for them.
-func (c *Courier) carry(ctx, calls context.Context) {
-	var busy sync.WaitGroup
-	defer busy.Wait()
-	slots := make(chan struct{}, c.Parallel)
-	freed := make(chan struct{}, 1)
-	for pause := c.Poll; ctx.Err() == nil; {
-		claimed := time.Now()
-		lanes, err := c.claim(ctx, c.Parallel-len(slots))
-		if err != nil && ctx.Err() == nil {
-			c.Log.Warn("claiming deliveries", "error", err)
-		}
-		if len(lanes) > 0 {
-			pause = c.Poll / 16
-		}
-		for _, lane := range lanes {
-			slots <- struct{}{}
-			busy.Go(func() {
-				c.work(ctx, calls, lane, claimed)
-				<-slots
-				select {
-				case freed <- struct{}{}:
-				default: // a wake-up is already pending
-				}
-			})
-		}
-		if c.pause(ctx, pause, freed) {
-			pause = min(2*pause, c.Poll)
-		}
-	}
-}
-
-// claim claims as many lanes as the state of the MESH allows: none while it is
-// down, one to probe it.
-func (c *Courier) claim(ctx context.Context, free int) ([]store.Lane, error) {
-	switch c.breaker.State() {
-	case gobreaker.StateOpen:
-		return nil, nil
-	case gobreaker.StateHalfOpen:
-		free = min(free, 1)
-	}
-	if free <= 0 {
-		return nil, nil
-	}
-	return c.Outbox.ClaimLanes(ctx, c.Owner, c.Lease, free)
-}
-
-// pause waits until a lane is freed or the time has passed; it reports whether the time passed.
-func (c *Courier) pause(ctx context.Context, while time.Duration, freed <-chan struct{}) bool {
-	timer := time.NewTimer(while)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-freed:
-	case <-timer.C:
-		return true
-	}
-	return false
-}
-
-// backoff returns the pause after a number of failures in a row.
-func (c *Courier) backoff(failures int) time.Duration {
-	d := c.Backoff
-	for i := 1; i < failures && d < c.MostBackoff; i++ {
-		d *= 2
-	}
-	d = min(d, c.MostBackoff)
-	return d - time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // only spreads load, is not used for security
 }

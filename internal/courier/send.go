@@ -4,10 +4,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
 
 	"nems/internal/audit"
+	"nems/internal/lane"
 	"nems/internal/mesh"
 	"nems/internal/store"
 	"nems/internal/subscription"
@@ -15,6 +20,84 @@ import (
 
 // mediaType of every copy (decision 30).
 const mediaType = "application/fhir+xml"
+
+// sender hands copies to the MESH.
+type sender struct{ *Courier }
+
+// Open is lane.Sender's.
+func (c sender) Open(slots int) int {
+	switch c.breaker.State() {
+	case gobreaker.StateOpen:
+		return 0
+	case gobreaker.StateHalfOpen:
+		return min(slots, 1)
+	}
+	return slots
+}
+
+// Pause is lane.Sender's.
+func (c sender) Pause(l store.Lane, _ error) time.Duration {
+	d := c.Backoff
+	for i := 1; i < l.Failures && d < c.MostBackoff; i++ {
+		d *= 2
+	}
+	d = min(d, c.MostBackoff)
+	return d - time.Duration(rand.Int64N(int64(d)/2+1)) //nolint:gosec // only spreads load, is not used for security
+}
+
+// Send is lane.Sender's.
+func (c sender) Send(ctx context.Context, _ store.Lane, d store.Delivery, e store.Event) (store.Delivery, error) {
+	id, err := c.hand(ctx, &d, e.Message)
+	switch {
+	case errors.Is(err, lane.ErrHeld):
+		return d, err
+	case err != nil:
+		return c.judge(d, err)
+	}
+	d.State, d.MESHID = store.Sent, id
+	return d, nil
+}
+
+// because records an error in a delivery.
+func because(d store.Delivery, why error) store.Delivery {
+	d.ErrorCode, d.ErrorEvent, d.ErrorText = "", "", why.Error()
+	var e *mesh.Error
+	if errors.As(why, &e) {
+		d.ErrorCode, d.ErrorEvent, d.ErrorText = e.Code, e.Event, e.Description
+	}
+	return d
+}
+
+// judge decides what a failed call means for its delivery.
+func (c *Courier) judge(d store.Delivery, err error) (store.Delivery, error) {
+	d.Uncertain = d.Uncertain || ambiguous(err)
+	d = because(d, err)
+	switch {
+	case errors.Is(err, context.Canceled): // we are stopping
+	case !meshDown(err) && !mesh.Temporary(err):
+		d.State = store.Parked
+		return d, err
+	case ownFault(err):
+		d.Refusals++
+	}
+	if d.Refusals >= c.MostRefusals || c.Settled().Sub(d.First) >= c.GiveUp {
+		d.State = store.Parked
+	}
+	return d, err
+}
+
+// call makes one call through the breaker.
+func (c *Courier) call(ctx context.Context, f func(context.Context) (string, error)) (string, error) {
+	id, err := c.breaker.Execute(func() (string, error) {
+		ctx, cancel := context.WithTimeout(ctx, c.SendTimeout)
+		defer cancel()
+		return f(ctx)
+	})
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return "", lane.ErrHeld
+	}
+	return id, err
+}
 
 // hand sends a message to the MESH and returns its message id. If nobody
 // answered the last send of this delivery, it asks the MESH first, because
@@ -35,7 +118,7 @@ func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (
 		}
 		// MESH has deprecated this look-up. After a permanent answer, such as
 		// 404 (none) or 300 (several), the only choice is to repeat the send.
-		if err != nil && (meshDown(err) || mesh.Temporary(err) || errors.Is(err, errHeld)) {
+		if err != nil && (meshDown(err) || mesh.Temporary(err) || errors.Is(err, lane.ErrHeld)) {
 			return "", err
 		}
 		repeat = true
@@ -47,7 +130,7 @@ func (c *Courier) hand(ctx context.Context, d *store.Delivery, message []byte) (
 		// send is tried once more with a fresh one.
 		id, err = c.send(ctx, out, message)
 	}
-	if errors.Is(err, errHeld) {
+	if errors.Is(err, lane.ErrHeld) {
 		return "", err
 	}
 	d.Attempts++

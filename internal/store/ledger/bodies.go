@@ -57,7 +57,7 @@ func (l *Ledger) EventMessage(ctx context.Context, event store.EventID) ([]byte,
 	return e.Message, err
 }
 
-// Event is courier.Outbox's.
+// Event is lane.Outbox's.
 func (l *Ledger) Event(ctx context.Context, event store.EventID) (store.Event, error) {
 	var body store.Body
 	var patient *int64

@@ -51,7 +51,7 @@ func (l *Ledger) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store
 	return page.Found, err
 }
 
-// WaitingDeliveries is courier.Outbox's.
+// WaitingDeliveries is lane.Outbox's.
 func (l *Ledger) WaitingDeliveries(ctx context.Context, lane store.Lane, max int) ([]store.Delivery, error) {
 	return l.Deliveries(ctx, store.DeliveryQuery{Mailbox: lane.MailboxID, State: store.Waiting, Max: max})
 }

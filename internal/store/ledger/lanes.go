@@ -17,7 +17,7 @@ type settle struct {
 	fault []byte
 }
 
-// Settle is courier.Outbox's.
+// Settle is lane.Outbox's.
 func (l *Ledger) Settle(ctx context.Context, lane store.Lane, d store.Delivery, lease time.Duration) error {
 	clock, now := l.dialect.LeaseClock()
 	_, err := l.engine.Change(ctx, settle{
@@ -63,7 +63,7 @@ type release struct {
 	args      []any
 }
 
-// ReleaseLane is courier.Outbox's. next is kept by the clock of leases, since
+// ReleaseLane is lane.Outbox's. next is kept by the clock of leases, since
 // this node's may be wrong.
 func (l *Ledger) ReleaseLane(ctx context.Context, lane store.Lane, next time.Time) error {
 	clock, now := l.dialect.LeaseClock()

@@ -22,7 +22,7 @@ func (db *DB) leaseNow() *int64 {
 // now as an SQL expression over the argument that leaseNow gives.
 const leaseClock = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
 
-// ClaimLanes is courier.Outbox's.
+// ClaimLanes is lane.Outbox's.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
 	due, err := db.dueLanes(ctx, max)
 	if err != nil || len(due) == 0 {

@@ -24,7 +24,7 @@ type claimLanes struct {
 	now, until int64
 }
 
-// ClaimLanes is courier.Outbox's.
+// ClaimLanes is lane.Outbox's.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
 	now := db.leaseNow()
 	due, err := db.dueLanes(ctx, now, max)
