@@ -18,6 +18,7 @@
 #                own libraries (a module of its own: deploy/prometheus/test)
 # make screenshots   docs/pictures: the console's pages, for README and handbook
 # make simulate  seeds of the simulator (SEEDS=10000)
+# make docs      site/: the handbook as a site of plain files, with search; dead links fail
 # make rename-module PATH=example.org/nems   gives the module a public path, everywhere
 
 GO          ?= go
@@ -37,7 +38,7 @@ VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null 
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots rename-module packages
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots docs rename-module packages
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -100,6 +101,9 @@ simulate:
 
 screenshots: tools
 	$(GO) test ./internal/proof/browser -run Screenshots -screenshots $(CURDIR)/docs/pictures -v
+
+docs:
+	$(GO) run ./internal/site
 
 # PATH on make's command line would replace where commands are looked for, so that is
 # taken from make's own environment again. Where there is no /proc, give MODULE.

@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker", "internal/lane"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls", "internal/pdsapi"},
 	{"internal/signin", "internal/console/readable", "internal/console/handbook"},
-	{"internal/console", "internal/database"},
+	{"internal/console", "internal/database", "internal/site"},
 	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},
 	{"client", "client/signed", "receiver", "internal/node"},

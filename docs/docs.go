@@ -4,7 +4,7 @@ package docs
 
 import "embed"
 
-// Files are the pages and programs, with their folders.
+// Files are the pages and programs, with their folders, and the order of the pages.
 //
-//go:embed *.md decisions/*.md examples/*.py examples/*.sh examples/*.java examples/*.cs
+//go:embed *.md contents.yaml decisions/*.md examples/*.py examples/*.sh examples/*.java examples/*.cs
 var Files embed.FS

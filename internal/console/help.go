@@ -11,29 +11,35 @@ import (
 
 // book is the handbook, which this program holds: its test reads it too.
 var book = sync.OnceValue(func() *handbook.Book {
-	b, err := handbook.Read(docs.Files, Root+"help/", map[string]string{"operator-openapi.json": Root + "help/api"})
+	b, err := handbook.Read(docs.Files, handbook.Place{Others: []string{openAPI}, URL: func(_, file string) string {
+		if file == openAPI {
+			return Root + "help/api"
+		}
+		return Root + "help/" + strings.TrimSuffix(file, ".md")
+	}})
 	if err != nil {
 		panic(err) // it is embedded
 	}
 	return b
 })
 
+// openAPI is a file of the handbook that the console shows as a page of its own.
+const openAPI = "operator-openapi.json"
+
 // helpPage is what the first page of the handbook shows.
 type helpPage struct {
-	Pages, Decisions []handbook.Page
-	Found            []handbook.Found
+	Sections  []handbook.Section
+	Decisions []handbook.Page
+	Found     []handbook.Found
 }
 
 // help has the handbook, by pages and by words, and says where things are.
 func (c *Console) help() page {
 	return page{path: "help", title: "Help", role: operator.Viewer, file: "help.html", read: func(v *visit) (any, error) {
-		out := helpPage{Found: book().Find(v.text("words"))}
+		out := helpPage{Sections: book().Sections, Found: book().Find(v.text("words"))}
 		for _, p := range book().Pages {
-			switch {
-			case strings.HasPrefix(p.Name, "decisions/"):
+			if strings.HasPrefix(p.Name, "decisions/") {
 				out.Decisions = append(out.Decisions, p)
-			case !strings.Contains(p.Name, "/"): // programs are shown by the pages that explain them
-				out.Pages = append(out.Pages, p)
 			}
 		}
 		return out, nil

@@ -3,24 +3,19 @@
 package handbook
 
 import (
-	"bytes"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
-	"github.com/yuin/goldmark/text"
 )
 
-// Heading is a heading of a page.
+// Heading is a heading of a page, with the text below it.
 type Heading struct {
 	ID, Text string
+	Level    int
+	Below    string // the words up to the next heading
 }
 
 // Page is one page of the handbook, or a program that one shows.
@@ -29,12 +24,27 @@ type Page struct {
 	Title    string
 	Headings []Heading
 	HTML     template.HTML
+	leads    []lead
 }
+
+// lead is a link of a page to a heading.
+type lead struct{ file, id string }
 
 // Book is the whole handbook.
 type Book struct {
-	Pages  []Page // by name, those without a folder first
-	byName map[string]int
+	Pages    []Page // by name, those without a folder first
+	Sections []Section
+	byName   map[string]int
+}
+
+// Place is where pages are shown.
+type Place struct {
+	// URL is the address of a file of the handbook ("operating.md") for a link on a page.
+	URL func(from, file string) string
+	// Others are files that are no pages, and that links may lead to.
+	Others []string
+	// Pictures says whether pictures can be shown. Otherwise their texts are.
+	Pictures bool
 }
 
 // Page returns the page with a name.
@@ -55,164 +65,113 @@ type Found struct {
 // maxFound is how many headings a search returns at most.
 const maxFound = 50
 
-// Find returns the headings that hold all words, without regard to case.
-func (b *Book) Find(words string) (out []Found) {
+// Find returns the headings whose section has all words, without regard to case:
+// first those that have them themselves.
+func (b *Book) Find(words string) []Found {
 	wanted := strings.Fields(strings.ToLower(words))
+	if len(wanted) == 0 {
+		return nil
+	}
+	has := func(in string) bool {
+		in = strings.ToLower(in)
+		return !slices.ContainsFunc(wanted, func(word string) bool { return !strings.Contains(in, word) })
+	}
+	var first, rest []Found
 	for _, p := range b.Pages {
 		for _, h := range p.Headings {
-			in := strings.ToLower(p.Title + " " + h.Text)
-			missing := slices.ContainsFunc(wanted, func(word string) bool { return !strings.Contains(in, word) })
-			if !missing && len(wanted) > 0 && len(out) < maxFound {
-				out = append(out, Found{p, h})
+			switch title := p.Title + " " + h.Text; {
+			case has(title):
+				first = append(first, Found{p, h})
+			case has(title + " " + h.Below):
+				rest = append(rest, Found{p, h})
 			}
 		}
 	}
-	return out
+	all := append(first, rest...)
+	return all[:min(len(all), maxFound)]
 }
 
-// Read reads all pages of files. root is the URL below which pages are shown, and
-// others tells the URLs of files that are no pages.
-func Read(files fs.FS, root string, others map[string]string) (*Book, error) {
+// Read reads all pages of files. A link that leads nowhere is an error.
+func Read(files fs.FS, at Place) (*Book, error) {
 	b := &Book{byName: map[string]int{}}
-	var names, programs []string
-	err := fs.WalkDir(files, ".", func(file string, d fs.DirEntry, err error) error {
-		name, is := strings.CutSuffix(file, ".md")
-		switch {
-		case err != nil || d.IsDir():
-		case is:
-			names = append(names, name)
-		case others[file] == "":
-			programs = append(programs, file)
-		}
-		return err
-	})
+	names, programs, err := listed(files, at.Others)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		if deep := strings.Count(a, "/") - strings.Count(b, "/"); deep != 0 {
-			return deep
-		}
-		return strings.Compare(a, b)
-	})
-	urls := map[string]string{}
-	for file, url := range others {
-		urls[file] = url
+	r := renderer{at: at, known: map[string]bool{}}
+	for _, name := range names {
+		r.known[name+".md"] = true
 	}
-	for i, name := range names {
-		b.byName[name] = i
-		urls[name+".md"] = root + name
-	}
-	for _, name := range programs {
-		urls[name] = root + name
+	for _, name := range append(slices.Clone(programs), at.Others...) {
+		r.known[name] = true
 	}
 	for _, name := range names {
 		source, err := fs.ReadFile(files, name+".md")
 		if err != nil {
 			return nil, err
 		}
-		p, err := render(name, source, urls)
+		p, err := r.page(name, source)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		b.Pages = append(b.Pages, p)
+		b.add(p)
 	}
 	for _, name := range programs {
 		source, err := fs.ReadFile(files, name)
 		if err != nil {
 			return nil, err
 		}
-		b.byName[name] = len(b.Pages)
-		b.Pages = append(b.Pages, program(name, source))
+		b.add(program(name, source))
 	}
-	return b, nil
+	if err := b.checkLeads(); err != nil {
+		return nil, err
+	}
+	return b, b.readSections(files)
+}
+
+func (b *Book) add(p Page) {
+	b.byName[p.Name] = len(b.Pages)
+	b.Pages = append(b.Pages, p)
+}
+
+// listed returns the names of pages, those without a folder first, and of programs,
+// which are in folders.
+func listed(files fs.FS, others []string) (names, programs []string, err error) {
+	err = fs.WalkDir(files, ".", func(file string, d fs.DirEntry, err error) error {
+		name, is := strings.CutSuffix(file, ".md")
+		switch {
+		case err != nil || d.IsDir() || slices.Contains(others, file):
+		case is:
+			names = append(names, name)
+		case strings.Contains(file, "/"):
+			programs = append(programs, file)
+		}
+		return err
+	})
+	slices.SortFunc(names, func(a, b string) int {
+		if deep := strings.Count(a, "/") - strings.Count(b, "/"); deep != 0 {
+			return deep
+		}
+		return strings.Compare(a, b)
+	})
+	return names, programs, err
+}
+
+// checkLeads reports the links to headings that are not there.
+func (b *Book) checkLeads() error {
+	for _, p := range b.Pages {
+		for _, l := range p.leads {
+			to, page := b.Page(strings.TrimSuffix(l.file, ".md"))
+			if page && !slices.ContainsFunc(to.Headings, func(h Heading) bool { return h.ID == l.id }) {
+				return fmt.Errorf("%s: %s has no heading #%s", p.Name, l.file, l.id)
+			}
+		}
+	}
+	return nil
 }
 
 // program makes a page of a program: its text as it is.
 func program(name string, source []byte) Page {
 	text := `<pre tabindex="0"><code>` + template.HTMLEscapeString(string(source)) + "</code></pre>"
 	return Page{Name: name, Title: path.Base(name), HTML: template.HTML(text)} //nolint:gosec // it is escaped
-}
-
-// markdown leaves markup inside the text out, and aligns cells by attributes: the
-// console's pages may have no styles of their own.
-var markdown = goldmark.New(
-	goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute))),
-	goldmark.WithParserOptions(parser.WithAutoHeadingID()),
-)
-
-// render makes a page of its source.
-func render(name string, source []byte, urls map[string]string) (Page, error) {
-	p := Page{Name: name, Title: path.Base(name)}
-	doc := markdown.Parser().Parse(text.NewReader(source))
-	err := ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if !entering {
-			return ast.WalkContinue, nil
-		}
-		switch n := n.(type) {
-		case *ast.Heading:
-			h := Heading{Text: words(n, source)}
-			if id, ok := n.AttributeString("id"); ok {
-				h.ID = fmt.Sprintf("%s", id)
-			}
-			if n.Level == 1 {
-				p.Title = h.Text
-			}
-			p.Headings = append(p.Headings, h)
-			n.Level = min(n.Level+1, 6) // the page around it has the first
-		case *ast.Link:
-			to, err := address(name, string(n.Destination), urls)
-			n.Destination = []byte(to)
-			return ast.WalkContinue, err
-		}
-		return ast.WalkContinue, nil
-	})
-	if err != nil {
-		return p, err
-	}
-	var out bytes.Buffer
-	if err := markdown.Renderer().Render(&out, source, doc); err != nil {
-		return p, err
-	}
-	p.HTML = template.HTML(usable(out.String())) //nolint:gosec // of our own pages, without markup inside
-	return p, nil
-}
-
-// usable lets wide tables and long lines scroll by themselves, by keyboard as well,
-// each table under a name of its own. A cell at the head that says nothing heads
-// nothing.
-func usable(page string) string {
-	page = strings.NewReplacer("</table>", "</table></div>", "<pre>", `<pre tabindex="0">`, "<th></th>", "<td></td>", "<th>", `<th scope="col">`).Replace(page)
-	for n := 1; strings.Contains(page, "<table>"); n++ {
-		page = strings.Replace(page, "<table>", fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="Table %d"><table class="nhsuk-table">`, n), 1)
-	}
-	return page
-}
-
-// words is the text of a heading.
-func words(n ast.Node, source []byte) string {
-	var out strings.Builder
-	_ = ast.Walk(n, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if t, is := n.(*ast.Text); is && entering {
-			out.Write(t.Segment.Value(source))
-		}
-		return ast.WalkContinue, nil
-	})
-	return out.String()
-}
-
-// address is where a link of a page leads in the console.
-func address(page, to string, urls map[string]string) (string, error) {
-	if strings.Contains(to, "://") || strings.HasPrefix(to, "#") {
-		return to, nil
-	}
-	file, place, marked := strings.Cut(to, "#")
-	url, known := urls[path.Join(path.Dir(page), file)]
-	if !known {
-		return "", fmt.Errorf("the link to %s leads nowhere", to)
-	}
-	if marked {
-		url += "#" + place
-	}
-	return url, nil
 }
