@@ -93,7 +93,7 @@ func (f *flowchart) box(part string, known map[string]*box) (*box, error) {
 }
 
 // widest is how many characters a line of a box has at most.
-const widest = 66
+const widest = 40
 
 // wrapped breaks a text into lines: at its breaks and points, then between words.
 func wrapped(text string) (lines []string) {
@@ -117,8 +117,8 @@ const (
 	letter = 6.9
 	lineUp = 18.0
 	margin = 12.0
-	apart  = 26.0 // between boxes of one rank
-	arrows = 38.0 // between ranks
+	apart  = 20.0 // between boxes of one rank
+	arrows = 32.0 // between ranks
 )
 
 // sizes says how large each box is.
