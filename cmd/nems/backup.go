@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"nems/internal/datafolder"
 	"nems/internal/plain"
@@ -107,23 +103,14 @@ func (c *checkCmd) check(ctx context.Context) (damaged bool, err error) {
 }
 
 // pageProgress draws a bar for each file on a terminal, and nothing in a pipe.
-func pageProgress() (progress func(file string, done, all int), finish func()) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return func(string, int, int) {}, func() {}
-	}
-	var bar *progressbar.ProgressBar
+func pageProgress() (step func(file string, done, all int), finish func()) {
+	var bar *progress
 	shown := ""
-	finish = func() {
-		if bar != nil {
-			_ = bar.Finish()
-		}
-	}
 	return func(file string, done, all int) {
 		if file != shown {
-			finish()
-			bar, shown = progressbar.NewOptions(all, progressbar.OptionSetDescription(file), progressbar.OptionSetWriter(os.Stderr),
-				progressbar.OptionClearOnFinish()), file
+			bar.clear()
+			bar, shown = newProgress(file, int64(all)), file
 		}
-		_ = bar.Set(done)
-	}, finish
+		bar.set(int64(done))
+	}, func() { bar.clear() }
 }

@@ -8,9 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
 	"nems/internal/datafolder"
 	"nems/internal/directory"
 	"nems/internal/plain"
@@ -85,13 +82,9 @@ func (i *importCmd) read(size int64, doing string, read func(progress func(int64
 }
 
 // importProgress draws a bar on a terminal, and nothing in a pipe.
-func importProgress(name string, size int64) (progress func(read int64, rows, bad int), finish func()) {
-	if !term.IsTerminal(int(os.Stderr.Fd())) {
-		return nil, func() {}
-	}
-	bar := progressbar.NewOptions64(size, progressbar.OptionSetDescription(name), progressbar.OptionSetWriter(os.Stderr),
-		progressbar.OptionShowBytes(true), progressbar.OptionClearOnFinish())
-	return func(read int64, _, _ int) { _ = bar.Set64(read) }, func() { _ = bar.Finish() }
+func importProgress(name string, size int64) (step func(read int64, rows, bad int), finish func()) {
+	bar := newProgress(name, size)
+	return func(read int64, _, _ int) { bar.set(read) }, bar.clear
 }
 
 // importReport is the output of --format json. It is an interface that programs parse.

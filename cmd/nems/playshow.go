@@ -2,13 +2,9 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"nems/internal/plain"
 	"nems/internal/play"
@@ -17,28 +13,20 @@ import (
 // playProgress shows how far a play is: a bar on a terminal, else a line for each
 // day.
 type playProgress struct {
-	bar *progressbar.ProgressBar
+	bar *progress
 	day string
 }
 
 func newPlayProgress(name string) *playProgress {
-	p := &playProgress{}
-	if term.IsTerminal(int(os.Stderr.Fd())) { //nolint:gosec // a descriptor
-		p.bar = progressbar.NewOptions(-1, progressbar.OptionSetDescription(plain.Line(name)), progressbar.OptionSetWriter(os.Stderr),
-			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
-	}
-	return p
+	return &playProgress{bar: newProgress(plain.Line(name), 0)}
 }
 
 // step is told before each step.
 func (p *playProgress) step(step, steps int, at time.Time) {
 	day := at.UTC().Format("Mon 2 Jan 2006")
 	if p.bar != nil {
-		p.bar.ChangeMax(steps)
-		if day != p.day {
-			p.bar.Describe(day)
-		}
-		_ = p.bar.Set(step)
+		p.bar.what, p.bar.all = day, int64(steps)
+		p.bar.set(int64(step))
 	} else if day != p.day {
 		fmt.Fprintf(stderr(), "%s: from step %d of %d\n", day, step, steps)
 	}
@@ -46,16 +34,12 @@ func (p *playProgress) step(step, steps int, at time.Time) {
 }
 
 func (p *playProgress) say(text string) {
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
+	p.bar.clear()
 	fmt.Fprintln(stderr(), "nems:", text)
 }
 
 func (p *playProgress) done() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
-	}
+	p.bar.clear()
 }
 
 // show prints a summary, or what there is to play.

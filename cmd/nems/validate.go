@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"nems/internal/catalogue"
@@ -60,7 +59,7 @@ func (v *validateCmd) Run() error {
 	}
 	bar := fileProgress(len(files))
 	invalid := 0
-	for _, file := range files {
+	for i, file := range files {
 		raw, err := readFile(file)
 		if err != nil {
 			return err
@@ -72,9 +71,9 @@ func (v *validateCmd) Run() error {
 		if err := report(os.Stdout, result); err != nil {
 			return err
 		}
-		_ = bar.Add(1)
+		bar.set(int64(i + 1))
 	}
-	_ = bar.Finish()
+	bar.clear()
 	if v.Format == "text" && len(files) > 1 {
 		fmt.Fprintf(stdout(), "%d of %d files are valid at level %s\n", len(files)-invalid, len(files), v.Level)
 	}
@@ -164,8 +163,9 @@ func reportText(w io.Writer, v verdict) error {
 }
 
 // fileProgress draws a bar when many files are checked on a terminal.
-func fileProgress(n int) *progressbar.ProgressBar {
-	visible := n >= 20 && term.IsTerminal(int(os.Stderr.Fd())) && !term.IsTerminal(int(os.Stdout.Fd()))
-	return progressbar.NewOptions(n, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetVisibility(visible),
-		progressbar.OptionSetDescription("validating"), progressbar.OptionClearOnFinish())
+func fileProgress(n int) *progress {
+	if n < 20 || term.IsTerminal(int(os.Stdout.Fd())) {
+		return nil
+	}
+	return newProgress("validating", int64(n))
 }

@@ -1,11 +1,9 @@
 package postgres
 
 import (
-	"context"
-	"database/sql"
 	"testing"
 
-	"github.com/pressly/goose/v3"
+	"github.com/jackc/pgx/v5"
 
 	"nems/internal/audit"
 	"nems/internal/store"
@@ -29,33 +27,33 @@ func TestSubscriptionsAreRefiled(t *testing.T) {
 	dsn := pgtest.Shared(t).Database(t)
 	earlier := storetest.EarlierSubscriptions(t)
 	before, meanwhile := earlier[:10], earlier[10:]
-	old := func(f func(db *sql.DB, p *goose.Provider) error) {
+	old := func(f func(conn *pgx.Conn, known []migration) error) {
 		t.Helper()
-		if err := withProvider(dsn, f); err != nil {
+		if err := withSchema(t.Context(), dsn, f); err != nil {
 			t.Fatal(err)
 		}
 	}
-	file := func(db *sql.DB, all []storetest.Earlier) error {
+	file := func(conn *pgx.Conn, all []storetest.Earlier) error {
 		for _, e := range all {
-			if _, err := db.Exec("INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, '', 'RR8', 'p', false)", e.Mailbox); err != nil {
+			if _, err := conn.Exec(t.Context(), "INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, '', 'RR8', 'p', false)", e.Mailbox); err != nil {
 				return err
 			}
-			_, err := db.Exec(keepEarlier, e.ID[:], string(e.ASID), string(e.ODS), e.Box, e.Mailbox, e.Criteria.Text, e.Hash, e.Box, store.StatusNumber(e.Status))
+			_, err := conn.Exec(t.Context(), keepEarlier, e.ID[:], string(e.ASID), string(e.ODS), e.Box, e.Mailbox, e.Criteria.Text, e.Hash, e.Box, store.StatusNumber(e.Status))
 			if err != nil {
 				return err
 			}
-			if _, err := db.Exec(fileEarlier, e.Hash, codeNumber(e.Criteria.Events[0]), e.ID[:], e.Packed); err != nil {
+			if _, err := conn.Exec(t.Context(), fileEarlier, e.Hash, codeNumber(e.Criteria.Events[0]), e.ID[:], e.Packed); err != nil {
 				return err
 			}
 		}
-		_, err := db.Exec("UPDATE version SET boxes = boxes + 1")
+		_, err := conn.Exec(t.Context(), "UPDATE version SET boxes = boxes + 1")
 		return err
 	}
-	old(func(db *sql.DB, p *goose.Provider) error {
-		if _, err := p.UpTo(context.Background(), 10); err != nil {
+	old(func(conn *pgx.Conn, known []migration) error {
+		if err := apply(t.Context(), conn, known[:10]); err != nil {
 			return err
 		}
-		return file(db, before)
+		return file(conn, before)
 	})
 	db, err := Open(t.Context(), dsn, Options{Migrate: true})
 	if err != nil {
@@ -74,7 +72,7 @@ func TestSubscriptionsAreRefiled(t *testing.T) {
 	}
 	refiled("5", "4")
 	storetest.WantMatched(t, db, before)
-	old(func(db *sql.DB, _ *goose.Provider) error { return file(db, meanwhile) })
+	old(func(conn *pgx.Conn, _ []migration) error { return file(conn, meanwhile) })
 	storetest.WantMatched(t, db, earlier)
 	for i := range earlier {
 		if e := &earlier[i]; e.Status == subscription.Requested {
@@ -87,9 +85,9 @@ func TestSubscriptionsAreRefiled(t *testing.T) {
 	storetest.WantMatched(t, db, earlier)
 	refiled("16", "14")
 	storetest.WantMatched(t, db, earlier)
-	old(func(db *sql.DB, _ *goose.Provider) error {
+	old(func(conn *pgx.Conn, _ []migration) error {
 		for _, e := range earlier {
-			if _, err := db.Exec("DELETE FROM route WHERE id = $1", e.ID[:]); err != nil {
+			if _, err := conn.Exec(t.Context(), "DELETE FROM route WHERE id = $1", e.ID[:]); err != nil {
 				return err
 			}
 		}

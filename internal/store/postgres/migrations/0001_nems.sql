@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Numbers of enumerations are those of the Go types and never change. Moments
 -- are microseconds since 1970, unless they are event ids (store.EventID), which
 -- carry their moment in the upper bits: what is partitioned is partitioned on
@@ -304,7 +302,3 @@ CREATE TABLE leader (
   owner   text NOT NULL,
   expires timestamptz NOT NULL
 );
-
--- +goose Down
-DROP TABLE leader, node, nonce, audit_chain, audit_link, version, life_cycle, system, quarantine, route, subscription, idempotency, upload,
-  chunk, piece, message, lane, delivery, collected, inbox, workflow, mailbox, pending, fanout, event_piece, event, event_code, event_type;

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- The secret that seals the links of search pages, so that every node reads the
 -- links of the others. Two random UUIDs are 32 bytes, 244 bits of them chance.
 ALTER TABLE version ADD COLUMN search_key bytea NOT NULL

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Events that change patients' records, for the directories of the nodes, which
 -- learn from them. since is the transaction that accepted the event: a reader
 -- that goes on from the oldest that is still running misses none.

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- What owners have of what quotas limit, kept in the transaction of each change:
 -- messages by the triggers below, subscriptions by the nodes, once a commit.
 -- Copies of events are not counted: publishing touches no row here. A use is the
@@ -32,7 +30,6 @@ CREATE VIEW quota_due AS
   UNION ALL SELECT 5::smallint, mailbox::text, sum(size)::bigint FROM (
     SELECT mailbox, size FROM message WHERE status IN ('uploading', 'accepted') UNION ALL SELECT mailbox, size FROM upload) held GROUP BY mailbox;
 
--- +goose StatementBegin
 CREATE FUNCTION count_messages() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'INSERT' THEN
@@ -54,12 +51,10 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
--- +goose StatementEnd
 CREATE TRIGGER message_sent AFTER INSERT ON message REFERENCING NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION count_messages();
 CREATE TRIGGER message_changed AFTER UPDATE ON message REFERENCING OLD TABLE AS was NEW TABLE AS made FOR EACH STATEMENT EXECUTE FUNCTION count_messages();
 CREATE TRIGGER message_deleted AFTER DELETE ON message REFERENCING OLD TABLE AS was FOR EACH STATEMENT EXECUTE FUNCTION count_messages();
 
--- +goose StatementBegin
 CREATE FUNCTION count_upload() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
   box  bigint := CASE WHEN TG_OP = 'DELETE' THEN OLD.mailbox ELSE NEW.mailbox END;
@@ -71,7 +66,6 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
--- +goose StatementEnd
 CREATE TRIGGER upload_changed AFTER INSERT OR UPDATE OR DELETE ON upload FOR EACH ROW EXECUTE FUNCTION count_upload();
 
 INSERT INTO quota_use SELECT quota, owner, 0, used FROM quota_due WHERE quota IN (4, 5);

@@ -1,6 +1,4 @@
--- +goose NO TRANSACTION
--- +goose Up
-
+-- Outside a transaction.
 -- All of this goes on while others write, and may be done again after it was
 -- broken off. What nodes of an earlier version create meanwhile is found by the
 -- next recount.

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Where the clock was set: store.Shift. Positions from "first" on lead the moments
 -- at which they were handed out by "ahead" microseconds.
 CREATE TABLE clock_shift (

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- What nodes have seen of files outside the database, under names of their own:
 -- so that they notice when such a file is emptied, or an older one put in its
 -- place.

@@ -1,6 +1,4 @@
--- +goose NO TRANSACTION
--- +goose Up
-
+-- Outside a transaction.
 -- All of this goes on while others write, and may be done again after it was
 -- broken off.
 

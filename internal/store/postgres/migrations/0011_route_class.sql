@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Subscriptions are found under what their filters let pass, by the mailboxes
 -- that ask: an event reads none that its filters drop, and of each mailbox no more
 -- than a copy names. What a version before this one has filed, or files meanwhile,

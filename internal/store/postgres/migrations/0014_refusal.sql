@@ -1,4 +1,3 @@
--- +goose Up
 -- Requests that were refused, for a while: so that their senders can be told why.
 CREATE TABLE refusal (
   n           bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Which links of the audit name which patient: an index that housekeeping makes
 -- behind accepting, a segment of some ten thousand entries at a time. A row is
 -- the part of a segment that one of 64 buckets of patients has. Links behind the

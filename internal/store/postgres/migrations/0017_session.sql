@@ -1,4 +1,3 @@
--- +goose Up
 -- Who has signed in to the console, and the links that let somebody in once. The
 -- keys are hashes of secrets that browsers hold.
 CREATE TABLE session (

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- How much happened in each minute, hour and day: housekeeping counts the minutes,
 -- and adds to the other rows by how much a minute's row has changed.
 CREATE TABLE count_bar (

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Why an operator rejected or ended a subscription, for its owner to read, and
 -- whether it never was active.
 ALTER TABLE subscription

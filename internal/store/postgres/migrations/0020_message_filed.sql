@@ -1,5 +1,3 @@
--- +goose Up
-
 -- Which events have which MessageHeader.id: an index that housekeeping makes behind
 -- accepting, a segment of some thousand events at a time. A row is the part of a
 -- segment that one of 64 buckets of ids has. Events behind the last segment are looked

@@ -1,5 +1,3 @@
--- +goose Up
-
 -- What is known about patients, where this service keeps it. patient_record has the
 -- version that counts, with what people search by; patient_version those before it,
 -- for as long as events are kept.
