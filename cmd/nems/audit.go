@@ -37,6 +37,7 @@ type showAudit struct {
 	Patient string  `env:"-" help:"About this patient: an NHS number; - reads it from standard input, so that it does not appear in the shell's history."`
 	Action  string  `env:"-" help:"With this action: publish, subscribe, read, delete, search, system-put, ..."`
 	Outcome string  `env:"-" help:"With this outcome: ok, refused, or a Spine code such as ACCESS_DENIED."`
+	Request string  `env:"-" help:"Of the request with this id: the X-Request-ID of its answer, request in the log."`
 	Last    int     `default:"50" env:"-" help:"Show at most this many, the last ones; 0 shows all."`
 	operated
 	formatted
@@ -44,7 +45,7 @@ type showAudit struct {
 
 // Run prints the entries, oldest first; as JSON one per line.
 func (s *showAudit) Run(ctx context.Context) error {
-	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: audit.Action(s.Action), Outcome: s.Outcome}
+	f := operator.Filter{From: s.From.Time, To: s.To.Time, ASID: nhs.ASID(s.ASID), Patient: s.Patient, Action: audit.Action(s.Action), Outcome: s.Outcome, Request: s.Request}
 	if s.Last < 0 || s.Last > mostLast {
 		return fmt.Errorf("refused: last: expected 0 (all) to %d", mostLast)
 	}

@@ -3,6 +3,8 @@ package access
 import (
 	"slices"
 
+	"github.com/google/uuid"
+
 	"nems/internal/nhs"
 	"nems/internal/refuse"
 )
@@ -32,6 +34,8 @@ type Caller struct {
 	// a verified signature.
 	TokenID string
 	Signed  bool
+	// Request is the id of the request, for the audit; zero where there is none.
+	Request uuid.UUID
 	// Body is the format of the request's body, Answer the format of the answer.
 	Body, Answer Media
 }

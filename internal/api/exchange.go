@@ -159,7 +159,7 @@ func (a *API) admit(x *exchange) (err error) {
 	x.caller, err = a.Door.Enter(x.r.Context(), spine.Request{
 		Endpoint: x.route.endpoint, Header: x.r.Header, Format: x.view.format, Certificate: spine.PeerNames(x.r),
 	})
-	x.media = x.caller.Answer
+	x.media, x.caller.Request = x.caller.Answer, requestid.ID(x.r.Context())
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
 	"nems/internal/nhs"
@@ -42,6 +43,9 @@ func TestEntryComesBack(t *testing.T) {
 		if rapid.Bool().Draw(t, "patient") {
 			e.Patient = number
 		}
+		if rapid.Bool().Draw(t, "request") {
+			e.Request = uuid.New()
+		}
 		b := e.Encode()
 		got, err := Decode(b)
 		if err != nil || got != e {
@@ -58,6 +62,7 @@ func TestEntryComesBack(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add(Entry{At: at, Action: "publish", Patient: jack(f), Status: 202}.Encode())
+	f.Add(Entry{At: at, Action: "publish", Status: 202, Request: uuid.Max}.Encode())
 	f.Add([]byte{encodingVersion, 0xff, 0xff})
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {

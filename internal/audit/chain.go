@@ -79,10 +79,13 @@ func (c *Chain) Next(at time.Time, entries []Sealed) Link {
 // Extend makes a committed link the end of the chain.
 func (c *Chain) Extend(l Link) { c.head = l.Head() }
 
+// linkVersion is the first byte that is hashed of every link.
+const linkVersion = 1
+
 // linkHash binds the whole content of a link to the link before it.
 func linkHash(l *Link, prev, root Hash) Hash {
 	b := make([]byte, 0, 128)
-	b = append(b, encodingVersion)
+	b = append(b, linkVersion)
 	for _, n := range []int64{l.Chain, l.Seq, l.At.UnixMicro(), int64(len(l.Heads))} {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}

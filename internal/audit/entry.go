@@ -5,6 +5,8 @@ package audit
 import (
 	"time"
 
+	"github.com/google/uuid"
+
 	"nems/internal/nhs"
 )
 
@@ -25,4 +27,7 @@ type Entry struct {
 	Outcome     string // Spine code of a refusal, "" when it succeeded
 	Status      int    // HTTP status of the answer
 	Count       int    // how many equal events this entry stands for; 0 and 1 mean one
+	// Request is the id of the request, which its answer and the log have too
+	// (X-Request-ID); zero where there was none, and in entries of earlier versions.
+	Request uuid.UUID
 }

@@ -19,7 +19,7 @@ func (l Link) Patients(each func(entry int, digits []byte)) error {
 	d := decoder{rest: l.Entries}
 	for n := 0; len(d.rest) > 0; n++ {
 		e := decoder{rest: d.bytes()}
-		if version, ok := e.byte(); !ok || version != encodingVersion {
+		if version, ok := e.byte(); !ok || !known(version) {
 			return ErrEncoding
 		}
 		e.varint() // the moment

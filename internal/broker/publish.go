@@ -264,6 +264,6 @@ func (p *publication) entry(id store.EventID, at time.Time) audit.Entry {
 func Entry(c access.Caller, action audit.Action) audit.Entry {
 	return audit.Entry{
 		Action: action, Certificate: c.Certificate, ASID: c.ASID, ODS: c.ODS,
-		User: c.User, Reason: c.Reason, Interaction: c.Interaction.ID,
+		User: c.User, Reason: c.Reason, Interaction: c.Interaction.ID, Request: c.Request,
 	}
 }

@@ -44,7 +44,7 @@ func auditFilter(v *visit) (f operator.Filter, err error) {
 	asked := auditSearch{Action: v.text("action")}
 	f = operator.Filter{
 		ASID: nhs.ASID(v.text("asid")), Patient: strings.ReplaceAll(v.text("patient"), " ", ""),
-		Action: audit.Action(asked.Action), Outcome: v.text("outcome"), Newest: true,
+		Action: audit.Action(asked.Action), Outcome: v.text("outcome"), Request: strings.TrimSpace(v.text("request")), Newest: true,
 	}
 	if f.From, f.To, err = between(v); err == nil && v.text("from") == "" && v.text("to") == "" {
 		f.From = v.Now().Add(-24 * time.Hour)

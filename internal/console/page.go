@@ -18,6 +18,7 @@ import (
 
 	"nems/internal/operator"
 	"nems/internal/plain"
+	"nems/internal/requestid"
 	"nems/internal/signin"
 	"nems/internal/store"
 	"nems/internal/subscription"
@@ -99,6 +100,10 @@ type visit struct {
 
 func (c *Console) visit(r *http.Request, who Visitor) *visit {
 	v := &visit{Context: r.Context(), Console: c, Request: r, Roles: who.Roles, Who: who.Name, who: who, form: url.Values{}, shown: c.Dev}
+	if desk, ok := who.Desk.(operator.Desk); ok {
+		desk.Request = requestid.ID(r.Context())
+		who.Desk = desk
+	}
 	if who.Desk != nil {
 		v.Desk = operator.Recorded(who.Desk, func(a operator.Asked) { v.asked = append(v.asked, a) })
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"nems/internal/operator"
+	"nems/internal/requestid"
 )
 
 // Visitor is somebody who looks at the console.
@@ -48,6 +49,7 @@ func (c *Console) who(r *http.Request) (Visitor, error) {
 // for; those who have not signed in are led to where they can.
 func (c *Console) admitted(p page, next func(http.ResponseWriter, *visit)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = r.WithContext(requestid.Give(r.Context(), w, r))
 		who, err := c.who(r)
 		v := c.visit(r, who)
 		switch {

@@ -7,6 +7,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/mesh"
+	"nems/internal/requestid"
 	"nems/internal/store"
 )
 
@@ -43,6 +44,7 @@ func (c *call) entry(status int) audit.Entry {
 	e := audit.Entry{
 		At: c.Now().UTC(), Action: c.action, Mailbox: c.asked.ID, ODS: c.asked.ODS, Outcome: c.outcome, Status: status,
 		Object: c.object, EventType: c.about.EventCode, Patient: c.about.Patient,
+		Request: requestid.ID(c.r.Context()),
 	}
 	if c.Certificate != nil {
 		e.Certificate = c.Certificate(c.r)

@@ -11,6 +11,7 @@ import (
 	"nems/internal/fhir"
 	"nems/internal/jwt"
 	"nems/internal/nhs"
+	"nems/internal/requestid"
 	"nems/internal/subscription"
 )
 
@@ -55,6 +56,9 @@ func (n *node) through(ctx context.Context, path, interaction string, body []byt
 		"Accept": "application/fhir+xml", "Content-Type": "application/fhir+xml", "Prefer": "return=OperationOutcome",
 	} {
 		r.Header.Set(name, value)
+	}
+	if id := requestid.Of(ctx); id != "" { // of the person's request
+		r.Header.Set(requestid.Header, id)
 	}
 	n.fhir.ServeHTTP(out, r)
 	return out, nil

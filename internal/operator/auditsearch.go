@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	"nems/internal/audit"
 	"nems/internal/nhs"
 	"nems/internal/store"
@@ -24,6 +26,8 @@ type Filter struct {
 	Action  audit.Action `json:"action,omitempty" jsonschema:"publish, subscribe, read, system-put, ..."`
 	// Outcome is a Spine code, or ok for successes, or refused for all others.
 	Outcome string `json:"outcome,omitempty" jsonschema:"a Spine code, ok, or refused for all that is not ok"`
+	// Request is the id of one request: its answer's X-Request-ID, "request" in the log.
+	Request string `json:"request,omitempty" jsonschema:"the id of a request (X-Request-ID), a UUID"`
 	// Newest begins with the newest entry; otherwise the oldest comes first.
 	Newest bool `json:"newest,omitempty" jsonschema:"begin with the newest; otherwise the oldest comes first"`
 }
@@ -77,10 +81,17 @@ func (f Filter) compile() (func(audit.Entry) bool, error) {
 			return nil, invalid("patient", "patient: %s", err)
 		}
 	}
+	var request uuid.UUID
+	if f.Request != "" {
+		var err error
+		if request, err = uuid.Parse(f.Request); err != nil || request == uuid.Nil {
+			return nil, invalid("request", "request: expected a UUID, as the header X-Request-ID of an answer and the lines of the log have it")
+		}
+	}
 	return func(e audit.Entry) bool {
 		return (f.From.IsZero() || !e.At.Before(f.From)) && (f.To.IsZero() || e.At.Before(f.To)) &&
 			(f.ASID == "" || e.ASID == f.ASID) && (patient.IsZero() || e.Patient == patient) &&
-			(f.Action == "" || e.Action == f.Action) && f.outcome(e)
+			(f.Action == "" || e.Action == f.Action) && (request == uuid.Nil || e.Request == request) && f.outcome(e)
 	}, nil
 }
 

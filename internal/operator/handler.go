@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"nems/internal/requestid"
 	"nems/internal/spine"
 )
 
@@ -45,8 +46,9 @@ func (h Handler) Mount(mux *http.ServeMux) {
 		s := a.about()
 		mux.HandleFunc(s.method+" "+Prefix+s.path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "no-store")
+			r = r.WithContext(requestid.Give(r.Context(), w, r))
 			if err := h.serve(room, a, w, r); err != nil {
-				h.fail(w, a, err)
+				h.fail(r.Context(), w, a, err)
 			}
 		})
 	}
@@ -64,6 +66,7 @@ func (h Handler) serve(room chan struct{}, a act, w http.ResponseWriter, r *http
 	if desk.Caller, err = h.Admit(r); err != nil {
 		return err
 	}
+	desk.Request = requestid.ID(r.Context())
 	select {
 	case room <- struct{}{}:
 		defer func() { <-room }()
@@ -101,10 +104,10 @@ func guarded(ctx context.Context, d Desk, a act, request, answer any) (err error
 }
 
 // fail answers with an error and logs those that are nobody's request.
-func (h Handler) fail(w http.ResponseWriter, a act, err error) {
+func (h Handler) fail(ctx context.Context, w http.ResponseWriter, a act, err error) {
 	e := asError(err)
 	if e.Code == Internal {
-		h.Log.Error("operator request", "verb", a.about().name, "error", errors.Join(e, e.cause))
+		h.Log.ErrorContext(ctx, "operator request", "verb", a.about().name, "error", errors.Join(e, e.cause))
 	}
 	writeProblem(w, e)
 }

@@ -169,5 +169,5 @@ type Desk struct {
 
 // entry starts the audit entry of something that the operator does.
 func (d Desk) entry(action audit.Action, object string) audit.Entry {
-	return audit.Entry{At: d.Now(), Action: action, Object: object, User: d.User, Certificate: d.Certificate, Interaction: d.Proof}
+	return audit.Entry{At: d.Now(), Action: action, Object: object, User: d.User, Certificate: d.Certificate, Interaction: d.Proof, Request: d.Request}
 }

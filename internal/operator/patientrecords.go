@@ -249,7 +249,7 @@ func requestID(text string) (id uuid.UUID, err error) {
 
 // recordCaller is who changes a record, for the audit.
 func (d Desk) recordCaller() access.Caller {
-	return access.Caller{User: d.User, Certificate: d.Certificate, Interaction: access.Interaction{ID: d.Proof}}
+	return access.Caller{User: d.User, Certificate: d.Certificate, Interaction: access.Interaction{ID: d.Proof}, Request: d.Request}
 }
 
 var errNoRecords = conflict("the records of patients are asked of a service that runs: start it")

@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"nems/internal/audit"
 	"nems/internal/nhs"
 )
@@ -31,6 +33,7 @@ type Record struct {
 	Outcome     string       `json:"outcome,omitempty"`
 	Status      int          `json:"status,omitempty"`
 	Count       int          `json:"count,omitempty"`
+	Request     string       `json:"request,omitempty" jsonschema:"the id of the request (X-Request-ID)"`
 }
 
 // texts lists the fields that are text, for what is done to all of them.
@@ -47,6 +50,9 @@ func newRecord(e audit.Entry) Record {
 	r := Record{At: e.At, Action: e.Action, Certificate: e.Certificate, ASID: e.ASID, ODS: e.ODS, User: e.User,
 		Reason: e.Reason, Interaction: e.Interaction, Object: e.Object, EventType: e.EventType, Patient: e.Patient.Digits(),
 		Mailbox: e.Mailbox, Outcome: e.Outcome, Status: e.Status, Count: e.Count}
+	if e.Request != uuid.Nil {
+		r.Request = e.Request.String()
+	}
 	for _, s := range r.texts() {
 		if !utf8.ValidString(*s) || strings.HasPrefix(*s, escape) {
 			*s = escape + hex.EncodeToString([]byte(*s))
@@ -69,10 +75,15 @@ func (r Record) entry() (audit.Entry, error) {
 	e := audit.Entry{At: r.At, Action: r.Action, Certificate: r.Certificate, ASID: r.ASID, ODS: r.ODS, User: r.User,
 		Reason: r.Reason, Interaction: r.Interaction, Object: r.Object, EventType: r.EventType,
 		Mailbox: r.Mailbox, Outcome: r.Outcome, Status: r.Status, Count: r.Count}
+	var err error
+	if r.Request != "" {
+		if e.Request, err = uuid.Parse(r.Request); err != nil {
+			return audit.Entry{}, errors.New("request: expected a UUID")
+		}
+	}
 	if r.Patient == "" {
 		return e, nil
 	}
-	var err error
 	e.Patient, err = nhs.ParseNHSNumber(r.Patient)
 	return e, err
 }

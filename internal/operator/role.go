@@ -3,6 +3,8 @@ package operator
 import (
 	"slices"
 	"strings"
+
+	"github.com/google/uuid"
 )
 
 // Role is what somebody may do at the desk.
@@ -30,7 +32,9 @@ type Caller struct {
 	// "sign-in:link". "" says that User is only what somebody claimed. In the audit
 	// it stands where calls of systems have their interaction.
 	Proof string
-	Roles []Role
+	// Request is the id of what they send, for the audit; zero where nothing is sent.
+	Request uuid.UUID
+	Roles   []Role
 }
 
 // may returns a Forbidden error unless the caller has the role.

@@ -57,6 +57,7 @@ var auditColumns = []csvColumn[Record]{
 	{"mailbox", func(r *Record) string { return r.Mailbox }},
 	{"object", func(r *Record) string { return r.Object }},
 	{"count", func(r *Record) string { return csvNumber(int64(r.Count)) }},
+	{"request", func(r *Record) string { return r.Request }},
 	{"audit chain", func(r *Record) string { return csvNumber(r.Chain) }},
 	{"audit link", func(r *Record) string { return csvNumber(r.Link) }},
 }

@@ -190,7 +190,9 @@ func (a *API) serve(x *exchange) error {
 	} else if len(parts) == 1 {
 		x.action = audit.ActionFindRecords
 	}
-	if err := a.admit(x); err != nil {
+	err := a.admit(x)
+	x.caller.Request, _ = uuid.Parse(x.r.Header.Get("X-Request-ID")) // which requestID checks
+	if err != nil {
 		return err
 	}
 	if fault := x.requestID(); fault != nil {

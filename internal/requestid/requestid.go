@@ -24,20 +24,39 @@ type key struct{}
 // Nothing but a UUID is accepted, because the id is logged, and anything else might be a
 // patient's number.
 func Give(ctx context.Context, w http.ResponseWriter, r *http.Request) context.Context {
-	id := r.Header.Get(Header)
-	if parsed, err := uuid.Parse(id); err != nil || len(id) != 36 {
-		id = uuid.NewString()
-	} else {
-		id = parsed.String()
+	id, ok := sent(r.Header)
+	if !ok {
+		id = uuid.New()
 	}
-	w.Header()[Header] = []string{id}
+	w.Header()[Header] = []string{id.String()}
+	return With(ctx, id)
+}
+
+// sent returns the id that a request brings, if it brings one.
+func sent(h http.Header) (uuid.UUID, bool) {
+	text := h.Get(Header)
+	id, err := uuid.Parse(text)
+	return id, err == nil && len(text) == 36 && id != uuid.Nil
+}
+
+// With returns a context that belongs to the request with an id.
+func With(ctx context.Context, id uuid.UUID) context.Context {
 	return context.WithValue(ctx, key{}, id)
 }
 
-// Of returns the id of the request that a context belongs to; "" if there is none.
-func Of(ctx context.Context) string {
-	id, _ := ctx.Value(key{}).(string)
+// ID returns the id of the request that a context belongs to, as the audit has it;
+// zero if there is none.
+func ID(ctx context.Context) uuid.UUID {
+	id, _ := ctx.Value(key{}).(uuid.UUID)
 	return id
+}
+
+// Of returns that id as text; "" if there is none.
+func Of(ctx context.Context) string {
+	if id := ID(ctx); id != uuid.Nil {
+		return id.String()
+	}
+	return ""
 }
 
 // Handler returns a handler that adds the id of the request to every line that is logged

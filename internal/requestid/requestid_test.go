@@ -17,7 +17,7 @@ func TestOnlyUUIDsAreAccepted(t *testing.T) {
 	t.Parallel()
 	for sent, accepted := range map[string]bool{
 		"6ba7b810-9dad-11d1-80b4-00c04fd430c8": true, "6BA7B810-9DAD-11D1-80B4-00C04FD430C8": true,
-		"": false, "9912003888": false, "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}": false, "6ba7b8109dad11d180b400c04fd430c8": false,
+		"": false, "00000000-0000-0000-0000-000000000000": false, "9912003888": false, "{6ba7b810-9dad-11d1-80b4-00c04fd430c8}": false, "6ba7b8109dad11d180b400c04fd430c8": false,
 		"urn:uuid:6ba7b810-9dad-11d1-80b4-00c04fd430c8": false, "a\nb": false,
 	} {
 		w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
