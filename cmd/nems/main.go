@@ -43,6 +43,7 @@ type cli struct {
 	Counts        countsCmd        `cmd:"" help:"Show how much was published, refused, matched and collected over time."`
 	Play          playCmd          `cmd:"" help:"Let a scenario happen to a development service, with faults if you want; record a mailbox, and play it again."`
 	Attention     attentionCmd     `cmd:"" help:"Show what a person should look at; fails when there is something."`
+	Health        healthCmd        `cmd:"" help:"Ask whether a service is ready to take work; fails when it is not. For container health checks."`
 	Lookup        lookupCmd        `cmd:"" help:"Look up organisations, postcodes and patients in the directory."`
 	Refusals      refusalsCmd      `cmd:"" help:"Show why requests were refused."`
 	Explain       explainCmd       `cmd:"" help:"Say which subscriptions an event reached, which not, and why."`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"nems/internal/datafolder"
+	"nems/internal/node"
 )
 
 // migrateCmd brings a database's schema up to date, before the first node of a
@@ -16,7 +17,11 @@ type migrateCmd struct {
 
 // Run migrates. A database that is up to date stays as it is.
 func (m *migrateCmd) Run(ctx context.Context) error {
-	from, to, err := datafolder.Migrate(ctx, m.Data, m.Database)
+	database, err := node.ReadSecret("database", m.Database)
+	if err != nil {
+		return err
+	}
+	from, to, err := datafolder.Migrate(ctx, m.Data, database)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nems/internal/datafolder"
+	"nems/internal/node"
 	"nems/internal/operator"
 )
 
@@ -30,6 +31,13 @@ type formatted struct {
 // with runs a command's work on the service's desk: directly on the database of
 // a stopped service, or by asking a running one.
 func (o operated) with(work func(operator.Face) error) error {
+	var unreadable error
+	if o.OperatorToken, unreadable = node.ReadSecret("operator-token", o.OperatorToken); unreadable == nil {
+		o.Database, unreadable = node.ReadSecret("database", o.Database)
+	}
+	if unreadable != nil {
+		return unreadable
+	}
 	if o.URL != "" {
 		return o.ask(operator.Access{URL: o.URL, Token: o.OperatorToken}, work)
 	}

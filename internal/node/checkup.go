@@ -39,7 +39,7 @@ func CheckUp(ctx context.Context, c Config, env Environment) []Finding {
 		env.Now = time.Now
 	}
 	u := checkUp{Config: c, Environment: env}
-	if err := cmp.Or(c.readSecrets(), c.Validate()); err != nil {
+	if err := cmp.Or(u.readSecrets(), u.Validate()); err != nil {
 		u.wrong("configuration", err)
 		return u.found // other checks would only repeat it
 	}

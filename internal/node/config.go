@@ -5,6 +5,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"nems/internal/datafolder"
@@ -192,7 +193,8 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("tls-cert and tls-key go together")
 	}
-	if err := datafolder.CheckURL(c.Database); err != nil {
+	// The command line is checked before files are read, and the whole once more after that.
+	if err := datafolder.CheckURL(c.Database); err != nil && !strings.HasPrefix(c.Database, secretFile) {
 		wrong = append(wrong, err)
 	}
 	if _, err := parseNetworks(c.ForwardedFrom); err != nil {

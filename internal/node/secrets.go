@@ -38,23 +38,31 @@ func IsSecret(name string) bool {
 	return false
 }
 
-// readSecrets replaces file:PATH with the content of that file, without the
-// white space around it.
-func (c *Config) readSecrets() error {
+// readSecrets replaces file:PATH with the content of that file.
+func (c *Config) readSecrets() (err error) {
 	for _, s := range c.secrets() {
-		path, ok := strings.CutPrefix(*s.value, secretFile)
-		if !ok {
-			continue
-		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		if *s.value = strings.TrimSpace(string(content)); *s.value == "" {
-			return fmt.Errorf("%s: %s is empty", s.name, path)
+		if *s.value, err = ReadSecret(s.name, *s.value); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// ReadSecret returns the value of a secret setting: what it is, or if that is file:PATH
+// the content of the file, without the white space around it. An empty file is an error.
+func ReadSecret(name, value string) (string, error) {
+	path, ok := strings.CutPrefix(value, secretFile)
+	if !ok {
+		return value, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	if value = strings.TrimSpace(string(content)); value == "" {
+		return "", fmt.Errorf("%s: %s is empty", name, path)
+	}
+	return value, nil
 }
 
 // placeholders returns an error for each secret that is still as in the
