@@ -16,6 +16,9 @@
 # make packages  builds .deb, .rpm and image, installs and starts each in a throwaway root
 # make alerts    the Prometheus alerts and the dashboard's queries, tried with Prometheus's
 #                own libraries (a module of its own: deploy/prometheus/test)
+# make deployments   deploy/compose*.yaml and deploy/kubernetes against the schemas of Compose,
+#                Kubernetes and the operators (a module of its own: deploy/test), and what
+#                Compose would run, as plain processes; UPDATE=1 writes the operator's alerts
 # make screenshots   docs/pictures: the console's pages, for README and handbook
 # make simulate  seeds of the simulator (SEEDS=10000)
 # make docs      site/: the handbook as a site of plain files, with search; dead links fail
@@ -38,7 +41,7 @@ VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null 
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots docs rename-module packages
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots docs rename-module packages alerts deployments
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -135,3 +138,7 @@ packages:
 
 alerts:
 	cd deploy/prometheus/test && $(GO) vet . && $(GO) test .
+
+deployments:
+	cd deploy/test && $(GO) vet . && $(GO) test . $(if $(UPDATE),-update)
+	$(GO) test -v ./deploy
