@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/world"},
 	{"internal/scenario"},
 	{"internal/store"},
-	{"internal/store/ledger"},
+	{"internal/store/ledger", "internal/store/portable"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker", "internal/lane"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls", "internal/pdsapi"},

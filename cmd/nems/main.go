@@ -30,7 +30,7 @@ type cli struct {
 	Patients      patientsCmd      `cmd:"" help:"Look after patients' records: every change makes the events that PDS makes of it."`
 	Bench         benchCmd         `cmd:"" help:"Put the load of a nation on a NEMS, and report what it came to."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
-	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date."`
+	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date, or move the service to another database."`
 	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
 	Restore       restoreCmd       `cmd:"" help:"Make a data folder from a backup, and check it."`
 	Check         checkCmd         `cmd:"" help:"Check the whole embedded database: file, messages, audit."`

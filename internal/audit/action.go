@@ -87,6 +87,7 @@ const (
 	ActionStart          Action = "start"          // a node was started
 	ActionSeed           Action = "seed"           // the systems of the dev world are registered
 	ActionAcceptLostTail Action = "lost-tail"      // started, by an operator's choice, on a database that ends before its last checkpoint
+	ActionMoveDatabase   Action = "database-move"  // the service was moved here from another database
 	ActionAcceptOlderCRL Action = "older-crl"      // started, by an operator's choice, with older revocation lists
 )
 
@@ -156,5 +157,6 @@ var Actions = []Action{
 	ActionStart,
 	ActionSeed,
 	ActionAcceptLostTail,
+	ActionMoveDatabase,
 	ActionAcceptOlderCRL,
 }

@@ -14,6 +14,7 @@ import (
 
 	"nems/internal/crashpoint"
 	"nems/internal/store"
+	"nems/internal/store/portable"
 )
 
 //go:embed migrations/*.sql
@@ -65,6 +66,13 @@ func Migrate(ctx context.Context, dsn string) (from, to int64, err error) {
 	return from, to, nil
 }
 
+// errEmpty: there is no schema yet.
+var errEmpty = fmt.Errorf("%w: it is empty: run nems migrate", store.ErrSchema)
+
+// unfinishedTable marks a database into which a service is being moved. No migration
+// makes it: it is there during the move alone.
+const unfinishedTable = "unfinished_move"
+
 // prepareSchema migrates, or refuses a schema that is not this program's.
 func prepareSchema(ctx context.Context, dsn string, migrate bool) error {
 	return withSchema(ctx, dsn, func(conn *pgx.Conn, known []migration) error {
@@ -73,7 +81,7 @@ func prepareSchema(ctx context.Context, dsn string, migrate bool) error {
 			return err
 		}
 		if !migrate && from == 0 {
-			return fmt.Errorf("%w: it is empty: run nems migrate", store.ErrSchema)
+			return errEmpty
 		}
 		if !migrate {
 			return fmt.Errorf("%w: it has version %d, this program needs %d: run nems migrate", store.ErrSchema, from, to)
@@ -130,12 +138,12 @@ func readMigrations() (known []migration, err error) {
 // versions returns what the database has and what this program needs.
 func versions(ctx context.Context, conn *pgx.Conn, known []migration) (has, needs int64, err error) {
 	needs = known[len(known)-1].version
-	var ours, may bool
+	var ours, may, unfinished bool
 	var schema string
 	var others int
 	err = conn.QueryRow(ctx, `SELECT to_regclass($1) IS NOT NULL, coalesce(current_schema(), 'public'), coalesce(has_schema_privilege(current_schema(), 'CREATE'), false),
-		(SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p'))`,
-		versionTable).Scan(&ours, &schema, &may, &others)
+		(SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')),
+		to_regclass($2) IS NOT NULL`, versionTable, unfinishedTable).Scan(&ours, &schema, &may, &others, &unfinished)
 	switch {
 	case err != nil:
 		return 0, 0, plain(err)
@@ -145,6 +153,8 @@ func versions(ctx context.Context, conn *pgx.Conn, known []migration) (has, need
 		return 0, 0, fmt.Errorf("permission denied: the role may not make tables; GRANT CREATE ON SCHEMA %s to it", schema)
 	case !ours:
 		return 0, needs, nil
+	case unfinished:
+		return 0, 0, fmt.Errorf("%w: %w", store.ErrSchema, portable.ErrUnfinished)
 	}
 	if has, err = applied(ctx, conn); err != nil {
 		return 0, 0, err

@@ -2,29 +2,21 @@ package postgres
 
 import (
 	"cmp"
-	"hash/fnv"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"nems/internal/store/portable"
 )
 
 // eventType is a row of the table event_type.
 type eventType struct{ code, workflow string }
 
 // number stands for the event type in rows.
-func (t eventType) number() int32 { return number(t.code + "|" + t.workflow) }
+func (t eventType) number() int32 { return portable.TypeNumber(t.code, t.workflow) }
 
 // codeNumber stands for an event code in route.
-func codeNumber(code string) int32 { return number(code) }
-
-// number is a hash, so that it needs no look-up, and what is lost in a failover
-// gives nothing else its number. There are a few dozen names: should two have
-// one hash, the row of the second is refused, and with it whatever needs it.
-func number(name string) int32 {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(name)) // never fails
-	return int32(hash.Sum32()>>1 | 1)
-}
+func codeNumber(code string) int32 { return portable.CodeNumber(code) }
 
 // listTypes makes sure that the types of events have their rows, in the order
 // of their numbers: two nodes may do so at once. What this connection has

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 )
 
@@ -37,7 +38,7 @@ func lockFile(database string) (*lock, error) {
 		return nil, err
 	}
 	if err := tryLock(int(beside.Fd()), database); err != nil {
-		return nil, errors.Join(err, beside.Close())
+		return nil, errors.Join(whoHas(err, beside), beside.Close())
 	}
 	fd, err := syscall.Open(real, syscall.O_RDWR|syscall.O_CREAT|syscall.O_CLOEXEC, fileMode)
 	if err != nil {
@@ -47,7 +48,21 @@ func lockFile(database string) (*lock, error) {
 		// The descriptor stays open: who has the lock may be in this process.
 		return nil, errors.Join(err, beside.Close())
 	}
+	// For whoever finds the database locked: nothing depends on it.
+	if beside.Truncate(0) == nil {
+		_, _ = beside.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
+	}
 	return &lock{beside, fd}, nil
+}
+
+// whoHas adds the number of the process that has the lock, which it has written.
+func whoHas(err error, beside *os.File) error {
+	b := make([]byte, 20)
+	n, _ := beside.ReadAt(b, 0)
+	if pid, wrong := strconv.Atoi(string(b[:n])); wrong == nil && errors.Is(err, ErrLocked) {
+		return fmt.Errorf("%w (process %d)", err, pid)
+	}
+	return err
 }
 
 // tryLock takes flock(2)'s lock, of which SQLite takes no notice.

@@ -13,6 +13,7 @@ import (
 
 	"nems/internal/crashpoint"
 	"nems/internal/store"
+	"nems/internal/store/portable"
 	"nems/internal/subscription"
 )
 
@@ -86,7 +87,8 @@ func notNewer(version int64, known int) error {
 }
 
 // recognise returns the version of a database, 0 of an empty one, or
-// store.ErrSchema for another program's.
+// store.ErrSchema for another program's, and for one into which a service is being
+// moved.
 func recognise(conn *sqlite.Conn, appID int32) (version int64, err error) {
 	id, err := number(conn, "PRAGMA application_id")
 	if err != nil {
@@ -94,6 +96,9 @@ func recognise(conn *sqlite.Conn, appID int32) (version int64, err error) {
 	}
 	if version, err = number(conn, "PRAGMA user_version"); err != nil {
 		return 0, err
+	}
+	if id == unfinishedAppID && appID != unfinishedAppID {
+		return version, fmt.Errorf("%w: %w", store.ErrSchema, portable.ErrUnfinished)
 	}
 	tables, err := number(conn, "SELECT count(*) FROM sqlite_schema")
 	if err == nil && id != int64(appID) && (id != 0 || version != 0 || tables != 0) {

@@ -18,7 +18,7 @@ import (
 // What a node asks of its database, some case of the suite calls: a method that
 // no case calls would be one that only a comment holds the stores to.
 func TestEveryMethodIsCalled(t *testing.T) {
-	called := calledFrom(t, "Run", "Serve")
+	called := calledFrom(t, "suite", "RunSome", "Serve")
 	asked := reflect.TypeFor[Store]()
 	for i := range asked.NumMethod() {
 		if name := asked.Method(i).Name; !called[name] {

@@ -5,6 +5,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -39,11 +40,36 @@ type Fixture interface {
 }
 
 // Run runs the suite; each test gets a fixture of its own.
-func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
-	for _, test := range []struct {
-		name string
-		run  func(t *testing.T, th *harness)
-	}{
+func Run(t *testing.T, fresh func(t *testing.T) Fixture) { RunSome(t, fresh) }
+
+// RunSome runs the tests of these names; without any, the whole suite.
+func RunSome(t *testing.T, fresh func(t *testing.T) Fixture, names ...string) {
+	t.Helper()
+	missing := slices.Clone(names)
+	for _, test := range suite() {
+		missing = slices.DeleteFunc(missing, func(name string) bool { return name == test.name })
+		if len(names) > 0 && !slices.Contains(names, test.name) {
+			continue
+		}
+		t.Run(test.name, func(t *testing.T) {
+			th := &harness{T: t, fixture: fresh(t), clock: &Clock{at: epoch}}
+			th.reopen()
+			test.run(t, th)
+		})
+	}
+	if len(missing) > 0 {
+		t.Errorf("the suite has no tests %v", missing)
+	}
+}
+
+// member is a test of the suite.
+type member struct {
+	name string
+	run  func(t *testing.T, th *harness)
+}
+
+func suite() []member {
+	return []member{
 		{"EventIsDeliveredUnchanged", eventIsDeliveredUnchanged},
 		{"MatchingSituations", matchingSituations},
 		{"MatchingTogether", matchingTogether},
@@ -132,12 +158,6 @@ func Run(t *testing.T, fresh func(t *testing.T) Fixture) {
 		{"Histories", histories},
 		{"WaitingEnds", waitingEnds},
 		{"ClosedStore", closedStore},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			th := &harness{T: t, fixture: fresh(t), clock: &Clock{at: epoch}}
-			th.reopen()
-			test.run(t, th)
-		})
 	}
 }
 
