@@ -31,9 +31,9 @@ type cli struct {
 	Bench         benchCmd         `cmd:"" help:"Put the load of a nation on a NEMS, and report what it came to."`
 	Import        importCmd        `cmd:"" help:"Fill the directory from files, as NHS and ONS publish them."`
 	Migrate       migrateCmd       `cmd:"" help:"Bring the schema of the database up to date, or move the service to another database."`
-	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs."`
-	Restore       restoreCmd       `cmd:"" help:"Make a data folder from a backup, and check it."`
-	Check         checkCmd         `cmd:"" help:"Check the whole embedded database: file, messages, audit."`
+	Backup        backupCmd        `cmd:"" help:"Copy the embedded database while the service runs; of PostgreSQL, say what copies it."`
+	Restore       restoreCmd       `cmd:"" help:"Make a data folder from a backup, or a restored dump of PostgreSQL ready for nodes, and check it."`
+	Check         checkCmd         `cmd:"" help:"Check the whole database: file or rows, messages, audit, settings of PostgreSQL."`
 	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call the service."`
 	Mailboxes     mailboxesCmd     `cmd:"" help:"Manage the MESH mailboxes that copies can be sent to."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"List, approve, reject, end and delete the subscriptions of all owners."`

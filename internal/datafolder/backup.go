@@ -9,12 +9,18 @@ import (
 	"path/filepath"
 	"strings"
 
+	"nems/internal/store"
+	"nems/internal/store/postgres"
 	"nems/internal/store/sqlite"
 )
 
 // ErrNotEmbedded says that the database is PostgreSQL's, which has its own
 // tools for backups (pg_basebackup, pg_dump).
 var ErrNotEmbedded = errors.New("this works on the embedded database; back PostgreSQL up with its own tools (pg_basebackup, pg_dump)")
+
+// Adopt makes a dump that was restored into PostgreSQL a database that nodes can run
+// on; see postgres.Adopt.
+func Adopt(ctx context.Context, url string) error { return postgres.Adopt(ctx, url) }
 
 // The files of a data folder that a backup contains. The directory may be
 // missing. Used MESH tokens are not included, because they are valid for only
@@ -109,14 +115,14 @@ func copyFiles(ctx context.Context, events, folder, to string, progress func(fil
 	return nil
 }
 
-// Check reads the database of events completely; see sqlite.Check.
-func Check(ctx context.Context, folder, url string, progress func(file string, done, all int)) (sqlite.Health, error) {
+// Check reads the database of events completely; see sqlite.Check and postgres.Check.
+func Check(ctx context.Context, folder, url string, progress func(file string, done, all int)) (store.Health, error) {
 	if IsPostgres(url) {
-		return sqlite.Health{}, ErrNotEmbedded
+		return postgres.Check(ctx, url, func(done, all int) { progress("messages", done, all) })
 	}
 	path, err := Path(folder, url)
 	if err != nil {
-		return sqlite.Health{}, err
+		return store.Health{}, err
 	}
 	return sqlite.Check(ctx, path, func(done, all int) { progress(eventsFile, done, all) })
 }

@@ -60,7 +60,9 @@ func TestTablesOfMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Run("sqlite", func(t *testing.T) { wantMoved(t, all, []string{"event.copies", "fanout.next", "pending.rank", "route.rank", "event.filed"}) })
+	t.Run("sqlite", func(t *testing.T) {
+		wantMoved(t, all, []string{"event.copies", "fanout.next", "pending.rank", "route.rank", "event.filed"})
+	})
 	t.Run("postgres", func(t *testing.T) {
 		dsn := pgtest.Shared(t).Database(t)
 		if _, _, err := postgres.Migrate(t.Context(), dsn); err != nil {

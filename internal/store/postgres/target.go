@@ -368,7 +368,7 @@ func (t *target) Settle(ctx context.Context) error {
 		}
 		b.Queue("TRUNCATE quota_use") // what triggers have counted is counted here at once
 		b.Queue("INSERT INTO quota_use (quota, owner, slot, used) SELECT quota, owner, 0, used FROM quota_due")
-		for _, s := range []struct{ table, column string }{{"mailbox", "row"}, {"audit_link", "id"}, {"refusal", "n"}, {"session", "n"}} {
+		for _, s := range sequences {
 			b.Queue(fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%[1]s', '%[2]s'), coalesce(max(%[2]s), 1), max(%[2]s) IS NOT NULL) FROM %[1]s", s.table, s.column))
 		}
 		return tx.SendBatch(ctx, b).Close()

@@ -9,21 +9,10 @@ import (
 	"nems/internal/store"
 )
 
-// Health is what Check found of a database.
-type Health struct {
-	// Damage is what SQLite says of the file itself; none when it is whole.
-	Damage []string
-	Events int // messages that were unpacked
-	// Damaged are the events whose message no longer has its SHA-256.
-	Damaged []int64
-	// Drift are the counters of quotas that do not agree with the tables.
-	Drift []store.QuotaDrift
-}
-
 // Check reads a database from end to end: the file's structure, and that every
 // message has the SHA-256 taken when it was published. It writes nothing; the
 // service may be running on it. progress, if not nil, is told of events.
-func Check(ctx context.Context, path string, progress func(done, all int)) (h Health, err error) {
+func Check(ctx context.Context, path string, progress func(done, all int)) (h store.Health, err error) {
 	r, err := OpenReader(path)
 	if err != nil {
 		return h, err
