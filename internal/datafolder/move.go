@@ -186,6 +186,7 @@ func (m *Move) Run(ctx context.Context, by string, progress MoveProgress) error 
 func (m *Move) verify(ctx context.Context, s portable.Source, name string, progress MoveProgress) error {
 	i := slices.IndexFunc(m.Tables, func(t MovedTable) bool { return t.Name == "audit_link" })
 	done, all := int64(0), m.Tables[i].Rows
+	progress(VerifyingSource, "audit_link", done, all)
 	report, err := audit.Verify(func(yield func(audit.Link, error) bool) {
 		for l, err := range portable.Links(s.Rows(ctx, "audit_link")) {
 			if done++; done%1000 == 0 {
