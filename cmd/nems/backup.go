@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nems/internal/datafolder"
+	"nems/internal/node"
 	"nems/internal/plain"
 )
 
@@ -22,6 +23,10 @@ type backupCmd struct {
 // Run makes the backup, as of the moment at which it begins. Of PostgreSQL it says
 // what makes one.
 func (b *backupCmd) Run(ctx context.Context) error {
+	var err error
+	if b.Database, err = node.ReadSecret("database", b.Database); err != nil {
+		return err
+	}
 	if datafolder.IsPostgres(b.Database) {
 		fmt.Fprint(stdout(), backupAdvice(b.Database, b.To))
 		return errFailed
@@ -47,6 +52,10 @@ type restoreCmd struct {
 
 // Run restores and checks what it restored.
 func (r *restoreCmd) Run(ctx context.Context) error {
+	var err error
+	if r.Database, err = node.ReadSecret("database", r.Database); err != nil {
+		return err
+	}
 	if datafolder.IsPostgres(r.Database) {
 		return r.adopt(ctx)
 	}
@@ -96,6 +105,9 @@ func (c *checkCmd) Run(ctx context.Context) error {
 
 // check reports whether the file is damaged, separately from everything else that can be wrong.
 func (c *checkCmd) check(ctx context.Context) (damaged bool, err error) {
+	if c.Database, err = node.ReadSecret("database", c.Database); err != nil {
+		return false, err
+	}
 	checkpoints, err := c.read(c.Data) // first, because those of a running service continue to grow
 	if err != nil {
 		return false, err

@@ -99,6 +99,9 @@ func (m *migrateCmd) next(move *datafolder.Move) {
 
 // shownURL is the URL as it was given, without its password.
 func shownURL(given, name string) string {
+	if strings.HasPrefix(given, "file:") { // a file with the URL
+		return given
+	}
 	u, err := url.Parse(given)
 	if err != nil || u.User == nil {
 		return name
