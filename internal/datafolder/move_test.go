@@ -220,7 +220,16 @@ func TestRefusedMoves(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "empty.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(folder, "text.db"), []byte(strings.Repeat("a text\n", 200)), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct{ from, to, says string }{
+		{path("text.db"), server.Database(t), "it is no database of a service"},
+		{path("service.db"), path("text.db"), "it is no database of a service"},
+		{path("service.db"), server.DSN("postgres", "nosuch"), "look at the database's name"},
+		{path("service.db"), server.DSN("nobody", "nosuch"), "look at the user"},
+		{path("service.db"), "postgres://nems:geheim@nosuch.invalid/nems", "look at the host"},
+		{path("service.db"), server.DSN("postgres", "postgres") + "&sslmod=disable", "look at the parameters"},
 		{path("running.db"), server.Database(t), fmt.Sprintf("another process uses this database (process %d): stop it first", os.Getpid())},
 		{running, path("new.db"), "node 0 (its lease ends within"},
 		{path("service.db"), running, "stop it first"},
@@ -234,7 +243,7 @@ func TestRefusedMoves(t *testing.T) {
 		{"sqlite:" + t.TempDir(), server.Database(t), "there is no database of a service"},
 		{path("service.db"), "sqlite:" + filepath.Join(folder, "none", "nems.db"), "make the folder first"},
 		{path("service.db"), "mysql://host/nems", "expected sqlite:PATH or postgres://"},
-		{path("service.db"), "postgres://nems:geheim@127.0.0.1:1/nems?connect_timeout=1", "refused"},
+		{path("service.db"), "postgres://nems:geheim@127.0.0.1:1/nems?connect_timeout=1", "look at the host and the port"},
 	} {
 		_, err := move(t.Context(), c.from, c.to, time.Now())
 		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "geheim") {

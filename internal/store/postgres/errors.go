@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -127,13 +129,41 @@ func (a *answer) Error() string { return fmt.Sprintf("%s (SQLSTATE %s)", a.messa
 func plain(err error) error {
 	var answered *pgconn.PgError
 	if errors.As(err, &answered) {
-		return &answer{answered.Message, answered.Code}
+		return &answer{answered.Message + blamed(err), answered.Code}
 	}
 	var connecting *pgconn.ConnectError
 	if errors.As(err, &connecting) {
-		return errors.New(oneLine(connecting.Error()))
+		return errors.New(oneLine(connecting.Error()) + blamed(err))
 	}
 	return err
+}
+
+// blamed names the part of the URL that an error of connecting is about; "" for others.
+func blamed(err error) string {
+	var answered *pgconn.PgError
+	var name *net.DNSError
+	var issuer x509.UnknownAuthorityError
+	var other x509.HostnameError
+	switch {
+	case errors.As(err, &answered):
+		return map[string]string{
+			"28P01": "; look at the user and the password: in the URL, PGPASSWORD or ~/.pgpass",
+			"28000": "; look at the user in the URL, and at pg_hba.conf on the server",
+			"3D000": "; look at the database's name in the URL: createdb makes one",
+			"42704": "; look at the parameters of the URL, behind the question mark",
+		}[answered.Code]
+	case errors.As(err, &name):
+		return "; look at the host in the URL"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "; look at the host and the port in the URL: nothing listens there"
+	case errors.As(err, &issuer):
+		return "; give the file of the server's CA: sslrootcert=FILE in the URL"
+	case errors.As(err, &other):
+		return "; look at the host in the URL: it must be a name in the server's certificate"
+	case strings.Contains(err.Error(), "server refused TLS connection"):
+		return "; the server has no TLS: set it up there, or look at sslmode in the URL"
+	}
+	return ""
 }
 
 // oneLine makes one line of what pgx says of several attempts to connect. With

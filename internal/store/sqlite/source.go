@@ -36,9 +36,17 @@ func OpenSource(path string, o portable.Options) (portable.Source, error) {
 	}
 	s := &source{exchange: exchange{options: o}, lock: lock}
 	if err := s.open(path); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, foreign(err)), s.Close())
 	}
 	return s, nil
+}
+
+// foreign says what a file is not that SQLite cannot read.
+func foreign(err error) error {
+	if sqlite.ErrCode(err) == sqlite.ResultNotADB {
+		return errors.New("it is no database of a service: expected the file nems.db of a data folder")
+	}
+	return err
 }
 
 // inUse says what to do about a database that is locked.

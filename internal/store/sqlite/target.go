@@ -51,7 +51,7 @@ func OpenTarget(ctx context.Context, path string, o portable.Options) (portable.
 	}
 	t := &target{exchange: exchange{options: o}, path: path, lock: lock}
 	if err := t.look(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), t.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, foreign(err)), t.Close())
 	}
 	return t, nil
 }
