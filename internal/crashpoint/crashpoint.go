@@ -33,18 +33,7 @@ const (
 	Checkpoint    = "checkpoint"     // the ends of the audit are about to be signed
 )
 
-// The points of a move between databases. Moves lists them in their order.
-const (
-	MoveMarked   = "move-marked"   // the target has its mark and nothing else
-	MoveTable    = "move-table"    // another table is copied
-	MoveCopied   = "move-copied"   // everything is copied, and not compared
-	MoveCompared = "move-compared" // everything is compared, and the mark is still there
-)
-
-// Moves is described at MoveMarked.
-var Moves = []string{MoveMarked, MoveTable, MoveCopied, MoveCompared}
-
-// Names lists every point of a node, in the order in which an event reaches them.
+// Names lists every point, in the order in which an event reaches them.
 var Names = []string{Migrate, BeforeCommit, AfterCommit, Learn, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
 
 // armed is the point that kills the process; nil except under torture.

@@ -92,18 +92,29 @@ var Elsewhere = map[string]string{
 	"route_class":      "route",
 }
 
+// directory says why the directory of PostgreSQL does not move.
+const directory = "the directory: an embedded service has it in directory.db, which a node on PostgreSQL takes over; the way back is an import"
+
 // NotMoved are the tables that deliberately stay behind, each with the reason.
 var NotMoved = map[string]string{
-	"node":                "leases of running nodes, and none runs",
-	"leader":              "leases of running nodes, and none runs",
-	"nonce":               "used MESH tokens are valid for two hours; a backup leaves them out too",
-	"audit_filed":         "an index of the audit by patient: housekeeping makes it again",
-	"audit_chain":         "the ends of the chains follow from their links",
-	"quota_use":           "counters: they follow from what they count",
-	"event_count":         "a counter: it follows from the events",
-	"progress":            "how far sweeps have come: the next ones begin anew",
-	"sqlite_sequence":     "numbers of SQLite's own: they follow from the rows",
-	"sqlite_stat1":        "statistics of SQLite's own",
-	"nems_schema_version": "the schema's, not the service's",
-	"unfinished_move":     "the mark of the move itself",
+	"node":                      "leases of running nodes, and none runs",
+	"leader":                    "leases of running nodes, and none runs",
+	"nonce":                     "used MESH tokens are valid for two hours; a backup leaves them out too",
+	"audit_filed":               "an index of the audit by patient: housekeeping makes it again",
+	"audit_chain":               "the ends of the chains follow from their links",
+	"quota_use":                 "counters: they follow from what they count",
+	"event_count":               "a counter: it follows from the events",
+	"progress":                  "how far sweeps have come: the next ones begin anew",
+	"sqlite_sequence":           "numbers of SQLite's own: they follow from the rows",
+	"sqlite_stat1":              "statistics of SQLite's own",
+	"nems_schema_version":       "the schema's, not the service's",
+	"unfinished_move":           "the mark of the move itself",
+	"directory_part":            directory,
+	"directory_patients_1":      directory,
+	"directory_organisations_1": directory,
+	"directory_postcodes_1":     directory,
+	"directory_learnt":          directory,
+	"directory_state":           directory,
+	"directory_import":          directory,
+	"directory_chunk":           directory,
 }
