@@ -22,6 +22,7 @@ const (
 	BeforeCommit  = "before-commit"  // all statements are done, COMMIT is not
 	AfterCommit   = "after-commit"   // on disk, but nobody has been answered
 	Learn         = "learn"          // an event of the Spine is on disk, but not yet in the directory
+	Import        = "import"         // a file is in the database, but does not count yet
 	SpreadStep    = "spread-step"    // some copies of a large fan-out have their inbox rows
 	BeforeSend    = "before-send"    // a lane is claimed, but the MESH has nothing
 	AfterSend     = "after-send"     // the MESH has the copy, but the row does not say so
@@ -33,7 +34,7 @@ const (
 	Checkpoint    = "checkpoint"     // the ends of the audit are about to be signed
 )
 
-// Names lists every point, in the order in which an event reaches them.
+// Names lists the points of a service, in the order in which an event reaches them.
 var Names = []string{Migrate, BeforeCommit, AfterCommit, Learn, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
 
 // armed is the point that kills the process; nil except under torture.

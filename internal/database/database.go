@@ -156,6 +156,9 @@ type Directory interface {
 	directory.Sink
 	broker.Learner
 
+	// Follow keeps what is remembered up to date with what others write, until ctx ends:
+	// a change reaches every node within a second.
+	Follow(ctx context.Context) error
 	// Has reports whether there is anything of each kind, without counting.
 	Has(ctx context.Context) (directory.Contents, error)
 	Close() error

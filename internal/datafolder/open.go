@@ -81,6 +81,26 @@ func Path(folder, url string) (string, error) {
 	return url, nil
 }
 
+// Directory opens the directory of a service whose database is open. With PostgreSQL the
+// nodes share it, and each remembers that many patients; otherwise it is a file of the
+// data folder.
+func Directory(db database.Store, folder string, patients int) (database.Directory, error) {
+	if shared, ok := db.(*postgres.DB); ok {
+		return shared.Directory(patients), nil
+	}
+	return OpenDirectory(folder)
+}
+
+// OpenShared opens the directory in a PostgreSQL database; done closes it.
+func OpenShared(ctx context.Context, url string, options store.Options) (d database.Directory, done func(), err error) {
+	db, err := postgres.Open(ctx, url, postgres.Options{Options: options})
+	if err != nil {
+		return nil, nil, err
+	}
+	d = db.Directory(0)
+	return d, func() { _, _ = d.Close(), db.Close() }, nil
+}
+
 // OpenDirectory opens the directory of a data folder, and makes both if they
 // are missing. A service and an import may have it open at the same time.
 func OpenDirectory(folder string) (database.Directory, error) {

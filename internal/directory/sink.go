@@ -1,6 +1,12 @@
 package directory
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// ErrImporting is returned while an import into the same directory is under way.
+var ErrImporting = errors.New("another import into the directory is under way")
 
 // PostcodePlaces says where one postcode lies. The postcode is written as
 // NormalPostcode does ("LS17 7DF").

@@ -16,6 +16,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/catalogue"
+	"nems/internal/database"
 	"nems/internal/datafolder"
 	"nems/internal/mtls"
 	"nems/internal/operator"
@@ -246,20 +247,16 @@ func (u *checkUp) postgres(ctx context.Context) {
 // they are not at PDS. Without them every publish or subscription is refused.
 func (u *checkUp) directory(ctx context.Context) {
 	const what = "directory"
-	if _, err := os.Stat(filepath.Join(u.Data, datafolder.DirectoryFile)); err != nil {
-		if !u.Dev {
-			u.wrong(what, fmt.Errorf("%s: nothing was imported: nems import patients, organisations, postcodes", filepath.Join(u.Data, datafolder.DirectoryFile)))
-		} else {
-			u.note(what, "will be seeded")
-		}
-		return
-	}
-	d, err := datafolder.OpenDirectory(u.Data)
+	d, done, err := u.openDirectory(ctx)
 	if err != nil {
 		u.wrong(what, err)
 		return
 	}
-	defer func() { _ = d.Close() }()
+	if d == nil {
+		u.note(what, "will be seeded")
+		return
+	}
+	defer done()
 	has, err := d.Has(ctx)
 	if err != nil {
 		u.wrong(what, err)
@@ -273,10 +270,28 @@ func (u *checkUp) directory(ctx context.Context) {
 		switch {
 		case kind.there:
 			u.note(what, "has %s", kind.name)
-		case kind.needed:
-			u.wrong(what, fmt.Errorf("has no %s: nems import %s", kind.name, kind.name))
+		case kind.needed && !u.Dev:
+			u.wrong(what, fmt.Errorf("has no %s: %s", kind.name, importing(kind.name, u.Database)))
 		}
 	}
+}
+
+// openDirectory opens the directory that the node will use. It is nil if the dev world will
+// make it.
+func (u *checkUp) openDirectory(ctx context.Context) (d database.Directory, done func(), err error) {
+	if datafolder.IsPostgres(u.Database) {
+		return datafolder.OpenShared(ctx, u.Database, store.Options{Now: u.Now, Log: u.Log})
+	}
+	if _, err := os.Stat(filepath.Join(u.Data, datafolder.DirectoryFile)); err != nil {
+		if u.Dev {
+			return nil, nil, nil
+		}
+		return nil, nil, fmt.Errorf("%s: nothing was imported: nems import patients, organisations, postcodes", filepath.Join(u.Data, datafolder.DirectoryFile))
+	}
+	if d, err = datafolder.OpenDirectory(u.Data); err != nil {
+		return nil, nil, err
+	}
+	return d, func() { _ = d.Close() }, nil
 }
 
 func (u *checkUp) eventTypes() {

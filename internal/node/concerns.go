@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"nems/internal/datafolder"
 	"nems/internal/operator"
 )
 
@@ -29,10 +30,18 @@ func (n *node) concerns(ctx context.Context) (out []operator.Concern, err error)
 }
 
 // lack is a part of the directory that is empty.
-type lack struct{ part, means string }
+type lack struct{ part, means, how string }
 
 func (l lack) text() string {
-	return fmt.Sprintf("The directory has no %s: %s. nems import %s FILE fills it.", l.part, l.means, l.part)
+	return fmt.Sprintf("The directory has no %s: %s. %s fills it.", l.part, l.means, l.how)
+}
+
+// importing is the command that fills a part of the directory.
+func importing(part, url string) string {
+	if datafolder.IsPostgres(url) {
+		return "nems import " + part + " FILE --database URL, once for all nodes,"
+	}
+	return "nems import " + part + " FILE"
 }
 
 // lacking lists the parts of the directory that this node would need and does not have.
@@ -45,11 +54,12 @@ func (n *node) lacking(ctx context.Context) (lacks []lack, err error) {
 		there bool
 		lack
 	}{
-		{has.Patients || n.PDS.URL != "" || n.UnknownPatients == "accept", lack{"patients", "every event about one is refused"}},
-		{has.Organisations, lack{"organisations", "no subscription by place can be created"}},
-		{has.Postcodes, lack{"postcodes", "no event finds a subscription by postcode"}},
+		{has.Patients || n.PDS.URL != "" || n.UnknownPatients == "accept", lack{part: "patients", means: "every event about one is refused"}},
+		{has.Organisations, lack{part: "organisations", means: "no subscription by place can be created"}},
+		{has.Postcodes, lack{part: "postcodes", means: "no event finds a subscription by postcode"}},
 	} {
 		if !part.there {
+			part.how = importing(part.part, n.Database)
 			lacks = append(lacks, part.lack)
 		}
 	}

@@ -69,6 +69,9 @@ type Config struct {
 	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on the content of the message."`
 	// ReadyWithout names parts of the directory that may be empty.
 	ReadyWithout []string `name:"ready-without" enum:"patients,organisations,postcodes" help:"Parts of the directory that may be empty although the node takes work: patients, organisations, postcodes. Without this a node whose directory lacks one is not ready."`
+	// DirectoryCache is how many patients a node remembers of the directory that the nodes
+	// of a PostgreSQL database share.
+	DirectoryCache int `name:"directory-cache" default:"100000" help:"Patients that a node with PostgreSQL remembers of the shared directory, at about half a KiB each; 0 remembers none. An embedded directory needs no such memory."`
 	// Learning says whether the directory of patients follows the accepted
 	// events of the Spine. For patients at PDS this is not needed.
 	Learning string `name:"directory-from-events" enum:"on,off" default:"on" help:"Imported patients: follow what accepted events of the Spine say about name, birth date, address and practice (on), or change only by import (off)."`
@@ -178,7 +181,7 @@ func DevConfig(data string) Config {
 	return Config{
 		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: data,
 		ASID: string(devworld.NEMS), Mailbox: devworld.Mailbox,
-		Profile: "strict", Level: "standard", UnknownPatients: "reject", Learning: "on", Activation: "automatic",
+		Profile: "strict", Level: "standard", UnknownPatients: "reject", Learning: "on", Activation: "automatic", DirectoryCache: 100_000,
 		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 }
@@ -202,6 +205,9 @@ func (c *Config) Validate() error {
 	}
 	if (c.RateLimit < 0 && c.RateLimit != -1) || (c.ConcurrencyLimit < 0 && c.ConcurrencyLimit != -1) {
 		add("rate-limit and concurrency-limit: expected a number above 0, 0 for the default or -1 for no limit")
+	}
+	if c.DirectoryCache < 0 {
+		add("directory-cache: expected 0 or more; received %d", c.DirectoryCache)
 	}
 	if c.Drain < 0 || c.Drain > 10*time.Second {
 		add("drain: expected 0 to 10s; received %s", c.Drain)

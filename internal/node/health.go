@@ -41,7 +41,7 @@ func (n *node) unready(ctx context.Context) (word string, why []string, err erro
 		return "unavailable", nil, err
 	}
 	if lacks := n.unfit(ctx); len(lacks) > 0 {
-		return "directory incomplete", lacks, nil
+		return "directory incomplete", append(lacks, n.adopting()...), nil
 	}
 	return "", nil, nil
 }

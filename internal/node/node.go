@@ -58,7 +58,9 @@ type node struct {
 	Environment
 	db        database.Store
 	directory database.Directory
-	patients  directory.Patients // the directory or PDS; if it is PDS, endPDS is set
+	adoption  *datafolder.Adoption // of the directory in the data folder; nil if there is nothing to take over
+	adopted   atomic.Bool          // all of it
+	patients  directory.Patients   // the directory or PDS; if it is PDS, endPDS is set
 	endPDS    func()
 	broker    *broker.Broker
 	fhir      http.Handler // the FHIR API
@@ -144,8 +146,10 @@ func (n *node) open(ctx context.Context) error {
 	if n.db, err = datafolder.Open(ctx, n.Data, n.Database, options, n.Dev); err != nil {
 		return err
 	}
-	n.directory, err = datafolder.OpenDirectory(n.Data)
-	return err
+	if n.directory, err = datafolder.Directory(n.db, n.Data, n.DirectoryCache); err != nil {
+		return err
+	}
+	return n.findAdoption(ctx)
 }
 
 func (n *node) close() {
@@ -157,6 +161,9 @@ func (n *node) close() {
 	}
 	if n.endPDS != nil {
 		n.endPDS()
+	}
+	if n.adoption != nil {
+		_ = n.adoption.Close()
 	}
 	if n.directory != nil {
 		_ = n.directory.Close()
@@ -246,6 +253,8 @@ func (n *node) serve(ctx context.Context) error {
 		g.Go(func() error { return n.repeat(ctx, t) })
 	}
 	g.Go(func() error { return n.carry(ctx) })
+	g.Go(func() error { return n.directory.Follow(ctx) })
+	g.Go(func() error { return n.adopt(ctx) })
 	g.Go(func() error { return n.learn(ctx) })
 	g.Go(func() error { return n.firstCheckpoint(ctx) })
 	g.Go(func() error { return n.recorder.follow(ctx, n.Now) })

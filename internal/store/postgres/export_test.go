@@ -69,3 +69,17 @@ func (db *DB) MakeDay(ctx context.Context, number int64) error {
 }
 
 func (db *DB) DropDay(ctx context.Context, number int64) error { return db.dropDay(ctx, number) }
+
+// Lookups makes what remembers that many rows, and returns how to get and to forget one.
+func Lookups[K comparable, V any](size int, read func(context.Context, []K) (map[K]V, error)) (get func(context.Context, K) (V, error), forget func(K)) {
+	l := newLookups(size, read)
+	return l.get, func(key K) { l.forget(key) }
+}
+
+// Trace lets a test see the statements that the pool sends from now on.
+func (db *DB) Trace(ctx context.Context, tracer pgx.QueryTracer) (err error) {
+	db.pool.Close()
+	db.servers.config.ConnConfig.Tracer = tracer
+	db.pool, err = db.servers.pool(ctx)
+	return err
+}

@@ -138,7 +138,7 @@ func TestQuotaMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	earlier := []string{
-		"DROP TABLE session, sign_in_link, clock_shift, witness, route_class, refusal, audit_filed, count_bar, message_filed, patient_record, patient_version, patient_key", "DROP INDEX collected_at", // of later versions
+		"DROP TABLE session, sign_in_link, clock_shift, witness, route_class, refusal, audit_filed, count_bar, message_filed, patient_record, patient_version, patient_key, directory_part, directory_patients_1, directory_organisations_1, directory_postcodes_1, directory_learnt, directory_state, directory_import, directory_chunk", "DROP SEQUENCE directory_generation", "DROP INDEX collected_at", // of later versions
 		"DROP TABLE quota_use", "DROP VIEW quota_due", "DROP FUNCTION count_messages CASCADE", "DROP FUNCTION count_upload CASCADE",
 		"ALTER TABLE event DROP COLUMN facts", "ALTER TABLE subscription DROP COLUMN error, DROP COLUMN rejected",
 		"ALTER TABLE message DROP COLUMN size", "ALTER TABLE upload DROP COLUMN mailbox, DROP COLUMN size", "DROP INDEX upload_position, subscription_route",

@@ -271,6 +271,13 @@ func (d *Directory) organisation(ctx context.Context, code nhs.ODSCode) (directo
 	return o, nil
 }
 
+// Follow is database.Directory's. Look-ups ask by themselves whether another process has
+// written.
+func (*Directory) Follow(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
 // Has looks whether there is anything of each kind, without counting.
 func (d *Directory) Has(ctx context.Context) (c directory.Contents, err error) {
 	err = d.readers.one(ctx, func(conn *sqlite.Conn) error {

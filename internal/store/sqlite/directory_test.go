@@ -8,19 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"nems/internal/database"
 	"nems/internal/directory"
 	"nems/internal/nhs"
 	"nems/internal/store/sqlite"
 	"nems/internal/store/storetest"
-)
-
-var (
-	_ directory.Patients      = (*sqlite.Directory)(nil)
-	_ directory.Organisations = (*sqlite.Directory)(nil)
-	_ directory.Postcodes     = (*sqlite.Directory)(nil)
-	_ directory.Sink          = (*sqlite.Directory)(nil)
 )
 
 func openDirectory(t *testing.T, path string) *sqlite.Directory {
@@ -39,89 +31,11 @@ func closed(t *testing.T, d *sqlite.Directory) {
 	}
 }
 
-func TestDirectoryKeepsWhatItIsGiven(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "directory.db")
-	d := openDirectory(t, path)
-	ctx := t.Context()
-	one, two, three := storetest.Numbered(1), storetest.Numbered(2), storetest.Numbered(3)
-	patients := []directory.Patient{
-		{NHSNumber: one, Family: "DAWKINS", Given: []string{"Jack", "Toby"}, BirthDate: time.Date(2017, 10, 2, 0, 0, 0, 0, time.UTC), Postcode: "LS17 7DF", GP: "B86056"},
-		{NHSNumber: two, SupersededBy: one, BirthDate: time.Date(1911, 2, 28, 0, 0, 0, 0, time.UTC), Sensitive: true},
-		{NHSNumber: three, Invalid: true},
-	}
-	if err := d.PutPatients(ctx, patients); err != nil {
-		t.Fatal(err)
-	}
-	patients[2].Family = "LATER"
-	if err := d.PutPatients(ctx, patients[2:]); err != nil {
-		t.Fatal(err)
-	}
-	organisations := []directory.Organisation{{Code: "B86056", Name: "Surgery", SubICB: "02V", Practice: true}, {Code: "RR8", Name: "Trust", Closed: true}}
-	if err := d.PutOrganisations(ctx, organisations); err != nil {
-		t.Fatal(err)
-	}
-	leeds := directory.Places{SubICB: "15F", LocalAuthority: "E08000035", Country: "E92000001"}
-	cardiff := directory.Places{LocalAuthority: "W06000015", Country: "W92000004"}
-	if err := d.PutPostcodes(ctx, []directory.PostcodePlaces{{Postcode: "LS17 7DF", Places: leeds}, {Postcode: "CF10 1AA", Places: cardiff}, {Postcode: "LS17 7DG", Places: leeds}}); err != nil {
-		t.Fatal(err)
-	}
-	// A superseded number answers with the record that supersedes it.
-	patients[1] = patients[0]
-	patients[1].NHSNumber, patients[1].SupersededBy = two, one
-	for range 2 { // also when it is opened again
-		for _, want := range patients {
-			got, err := d.Patient(ctx, want.NHSNumber)
-			if diff := cmp.Diff(want, got, cmp.AllowUnexported(nhs.NHSNumber{})); diff != "" || err != nil {
-				t.Errorf("patient: %v %s", err, diff)
-			}
-		}
-		for _, want := range organisations {
-			if got, err := d.Organisation(ctx, want.Code); got != want || err != nil {
-				t.Errorf("expected %+v, got %+v, %v", want, got, err)
-			}
-		}
-		for postcode, want := range map[string]directory.Places{"LS17 7DF": leeds, "ls177dg": leeds, "CF101AA": cardiff} {
-			if got, err := d.Places(ctx, postcode); got != want || err != nil {
-				t.Errorf("%s: %+v, %v", postcode, got, err)
-			}
-		}
-		closed(t, d)
-		d = openDirectory(t, path)
-	}
-	defer closed(t, d)
-	_, err := d.Patient(ctx, storetest.Numbered(77))
-	_, err2 := d.Organisation(ctx, "NONE")
-	_, err3 := d.Places(ctx, "ZZ1 1ZZ")
-	_, err4 := d.Places(ctx, "%")
-	for _, err := range []error{err, err2, err3, err4} {
-		if !errors.Is(err, directory.ErrNotFound) {
-			t.Errorf("expected ErrNotFound, got %v", err)
-		}
-	}
-}
-
-func TestDirectoryBatchIsAllOrNothing(t *testing.T) {
-	d := openDirectory(t, filepath.Join(t.TempDir(), "directory.db"))
-	defer closed(t, d)
-	places := directory.Places{SubICB: "15F", LocalAuthority: "E08000035", Country: "E92000001"}
-	err := d.PutPostcodes(t.Context(), []directory.PostcodePlaces{{Postcode: "LS17 7DF", Places: places}, {Postcode: "?", Places: places}})
-	if err == nil {
-		t.Error("a bad postcode was taken")
-	}
-	if _, err := d.Places(t.Context(), "LS17 7DF"); !errors.Is(err, directory.ErrNotFound) {
-		t.Errorf("half a batch: %v", err)
-	}
-	if err := d.PutPostcodes(t.Context(), []directory.PostcodePlaces{{Postcode: "LS17 7DF", Places: places}}); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := d.Places(t.Context(), "LS17 7DF"); got != places || err != nil {
-		t.Errorf("afterwards: %+v, %v", got, err)
-	}
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := d.PutPatients(ended, nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("a context that ended: %v", err)
-	}
+func TestDirectorySuite(t *testing.T) {
+	storetest.RunDirectory(t, func(t *testing.T) func() database.Directory {
+		path := filepath.Join(t.TempDir(), "directory.db")
+		return func() database.Directory { return openDirectory(t, path) }
+	})
 }
 
 // What was looked up is remembered until something is written: at once in this
