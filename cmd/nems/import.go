@@ -11,6 +11,7 @@ import (
 
 	"nems/internal/datafolder"
 	"nems/internal/directory"
+	"nems/internal/node"
 	"nems/internal/operator"
 	"nems/internal/plain"
 )
@@ -90,8 +91,12 @@ func (i *importCmd) Run(ctx context.Context) error {
 	return i.report(summary, err)
 }
 
-// whose refuses to fill a file that the service of the data folder does not read.
-func (i *importCmd) whose() error {
+// whose reads the URL of the database, and refuses to fill a file that the service of the
+// data folder does not read.
+func (i *importCmd) whose() (err error) {
+	if i.Database, err = node.ReadSecret("database", i.Database); err != nil {
+		return err
+	}
 	if err := datafolder.CheckURL(i.Database); err != nil {
 		return err
 	}

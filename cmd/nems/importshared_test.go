@@ -38,7 +38,7 @@ func TestImportIntoTheSharedDirectory(t *testing.T) {
 	there(false)
 	does(t, "2 postcodes imported, 1 lines left out", "import", "postcodes", csv, "--data", data, "--database", url)
 	there(true)
-	does(t, "1 postcodes imported", "import", "postcodes", file(t, "q.csv", "postcode\nAB1 1AB\n"), "--replace", "--data", data, "--database", url)
+	does(t, "1 postcodes imported", "import", "postcodes", file(t, "q.csv", "postcode\nAB1 1AB\n"), "--replace", "--data", data, "--database", "file:"+file(t, "url", url))
 	there(false)
 	if _, err := os.Stat(filepath.Join(data, datafolder.DirectoryFile)); !os.IsNotExist(err) {
 		t.Errorf("an embedded directory was made: %v", err)
