@@ -26,10 +26,10 @@ func TestLookupsShareQueries(t *testing.T) {
 		var mu sync.Mutex
 		var asked [][]int
 		get, forget := postgres.Lookups(3, func(_ context.Context, keys []int) (map[int]string, error) {
-			time.Sleep(time.Millisecond)
 			mu.Lock()
-			defer mu.Unlock()
 			asked = append(asked, slices.Sorted(slices.Values(keys)))
+			mu.Unlock()
+			time.Sleep(time.Millisecond)
 			rows := map[int]string{}
 			for _, k := range keys {
 				if k != 7 {
