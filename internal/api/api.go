@@ -52,7 +52,8 @@ type Config struct {
 	Now  func() time.Time
 	// Answered is called with every answer's Spine code ("" for a success), and the
 	// time since the request's head had arrived, for the metrics; nil means no calls.
-	Answered func(action, code string, status int, took time.Duration)
+	// The context is the request's.
+	Answered func(ctx context.Context, action, code string, status int, took time.Duration)
 	// Took is told how long reading and answering took in each publish; nil: nobody
 	// is told. The broker tells of the stages in between.
 	Took func(broker.Stage, time.Duration)

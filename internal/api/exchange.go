@@ -201,7 +201,7 @@ func (a *API) finish(x *exchange, err error) {
 	a.Log.LogAttrs(x.r.Context(), slog.LevelDebug, "fhir request",
 		slog.String("action", action), slog.String("asid", string(x.caller.ASID)), slog.Int("status", x.status), slog.String("code", code))
 	if a.Answered != nil {
-		a.Answered(action, code, x.status, time.Since(x.begun))
+		a.Answered(x.r.Context(), action, code, x.status, time.Since(x.begun))
 	}
 }
 

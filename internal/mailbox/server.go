@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -62,7 +63,7 @@ type Config struct {
 	// Answered is told of every answer: the action of the audit, or the endpoint's
 	// name, "none" for an unknown path; the status; the time since the head of the
 	// request had arrived. nil: nobody is told.
-	Answered func(action string, status int, took time.Duration)
+	Answered func(ctx context.Context, action string, status int, took time.Duration)
 	// Share is how many requests one mailbox may have at a time.
 	Share Share
 	// Pace is how fast bodies must arrive and answers must be received; zero
@@ -125,7 +126,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(requestid.Give(r.Context(), w, r))
 	c := &call{Server: s, r: r, version: mesh.V1}
 	if s.Answered != nil { // of what was broken off too
-		defer func() { s.Answered(cmp.Or(c.name, "none"), c.w.status, time.Since(begun)) }()
+		defer func() { s.Answered(r.Context(), cmp.Or(c.name, "none"), c.w.status, time.Since(begun)) }()
 	}
 	c.w = &answer{ResponseWriter: wire.NewResponse(w, s.Pace), begins: c.record}
 	c.body = wire.NewBody(w, r, s.Pace)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/broker"
+	"nems/internal/requestid"
 	"nems/internal/store"
 )
 
@@ -114,18 +116,29 @@ func (m *metrics) copyFates() {
 }
 
 // answered counts one answer of the FHIR API.
-func (m *metrics) answered(action, code string, status int, took time.Duration) {
+func (m *metrics) answered(ctx context.Context, action, code string, status int, took time.Duration) {
 	m.answers.WithLabelValues(action, code, strconv.Itoa(status)).Inc()
-	m.took.WithLabelValues(action).Observe(took.Seconds())
+	observe(ctx, m.took.WithLabelValues(action), took)
 }
 
 // meshAnswered counts one answer of the MESH API.
-func (m *metrics) meshAnswered(action string, status int, took time.Duration) {
+func (m *metrics) meshAnswered(ctx context.Context, action string, status int, took time.Duration) {
 	m.meshAnswers.WithLabelValues(action, strconv.Itoa(status)).Inc()
-	m.meshTook.WithLabelValues(action).Observe(took.Seconds())
+	observe(ctx, m.meshTook.WithLabelValues(action), took)
 	if action == string(audit.ActionAcknowledge) && status == http.StatusOK {
 		m.copies[copyCollected].Inc()
 	}
+}
+
+// observe adds the time of a request to a histogram. The request's id is the exemplar
+// of its bucket: it leads from a slow answer to the log and to the audit.
+func observe(ctx context.Context, times prometheus.Observer, took time.Duration) {
+	id := requestid.Of(ctx)
+	if with, ok := times.(prometheus.ExemplarObserver); ok && id != "" {
+		with.ObserveWithExemplar(took.Seconds(), prometheus.Labels{"request_id": id})
+		return
+	}
+	times.Observe(took.Seconds())
 }
 
 // stageTook counts one stage of a publish.
@@ -141,8 +154,9 @@ func (m *metrics) accepted(r store.Receipt) {
 	}
 }
 
-// handler serves the metrics in the Prometheus text format. While the store
+// handler serves the metrics in the Prometheus text format, or as OpenMetrics, which has
+// the exemplars, to a Prometheus that asks for it. While the store
 // does not answer, it serves those that are available.
 func (m *metrics) handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true})
 }

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"io"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -22,6 +23,38 @@ func figure(t *testing.T, metrics, series string) float64 {
 		t.Fatalf("%s: %v", series, err)
 	}
 	return value
+}
+
+// TestSlowAnswersLeadToTheirRequests: to a Prometheus that asks for OpenMetrics, the times
+// of FHIR and of MESH have ids of requests as exemplars.
+func TestSlowAnswersLeadToTheirRequests(t *testing.T) {
+	t.Parallel()
+	s := nodetest.Boot(t)
+	published := s.Send(s.PublishRequest(nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)))
+	pinged := s.Get("/messageexchange/_ping")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	metrics, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, id := range map[string]string{
+		`nems_answer_seconds_bucket{action="publish"`:   published.Header.Get("X-Request-ID"),
+		`nems_mesh_answer_seconds_bucket{action="ping"`: pinged.Header.Get("X-Request-ID"),
+	} {
+		line := regexp.MustCompile(regexp.QuoteMeta(what) + `[^\n]* # {request_id="` + id + `"}`)
+		if id == "" || !line.Match(metrics) {
+			t.Errorf("%s has no exemplar with the id %q", what, id)
+		}
+	}
 }
 
 // TestEveryStageIsTimed publishes once and fails once, collects the copy, and looks at
