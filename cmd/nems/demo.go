@@ -28,6 +28,31 @@ const (
 	demoEvent     = "vaccinations-1"
 )
 
+// What to do next: commands that work where the demonstration was started.
+const (
+	afterDemo = `
+Next, keep one running, with a console at http://localhost:8880/console/ :
+
+  %[1]s serve --dev
+
+and in a second terminal, here:
+
+  %[1]s subscribe --nhs-number 9912003888 --event vaccinations-1
+  %[1]s example vaccinations-1 > message.xml
+  %[1]s publish message.xml
+  %[1]s inbox MAILBOX1234
+`
+	afterStay = `
+Still serving, with a console at %[1]s/console/ . In a second terminal, here:
+
+  %[2]s example vaccinations-1 > message.xml
+  %[2]s publish --url %[1]s message.xml
+  %[2]s inbox --url %[1]s MAILBOX1234
+
+Ctrl-C stops it and removes its data.
+`
+)
+
 // Run starts a NEMS, subscribes two organisations, publishes one message and
 // collects both copies.
 func (d *demoCmd) Run(ctx context.Context) error {
@@ -59,10 +84,10 @@ func (d *demoCmd) Run(ctx context.Context) error {
 	}
 	fmt.Fprintf(stdout(), "\nThat took %s. A 202 means: on disk, matched, delivered.\n", time.Since(started).Round(10*time.Millisecond))
 	if d.Stay {
-		fmt.Fprintf(stdout(), "Still serving at %s - open it in a browser. Ctrl-C stops it and removes its data.\n", url)
+		fmt.Fprintf(stdout(), afterStay, url, itself())
 		<-ctx.Done()
 	} else {
-		fmt.Fprintln(stdout(), "Next: nems serve --dev keeps one running; nems --help shows the rest.")
+		fmt.Fprintf(stdout(), afterDemo, itself())
 	}
 	stop()
 	return <-done

@@ -5,20 +5,23 @@ import (
 	"io"
 )
 
-// greeting is the output of nems without arguments.
+// greeting is the output of nems without arguments; %[1]s is what starts it.
 const greeting = `nems is a National Events Management Service that anyone can run: publishers
 post FHIR STU3 event messages, subscribers get copies in their MESH mailboxes.
 
-  nems demo           a complete demonstration, in a few seconds; leaves nothing
-  nems serve --dev    a service on this machine, with synthetic systems and
-                      patients to try it with
-  nems example vaccinations-1 | nems publish -
-                      publish an event to it; then nems inbox MAILBOX1234
+  %[1]s demo
+      a complete demonstration, in a few seconds; leaves nothing
+  %[1]s serve --dev
+      a service on this machine, with synthetic systems and patients to try
+  %[1]s subscribe --nhs-number 9912003888 --event vaccinations-1
+  %[1]s example vaccinations-1 | %[1]s publish -
+  %[1]s inbox MAILBOX1234
+      subscribe to a patient there, publish an event, see the copy
 
-nems help lists all commands, nems help COMMAND explains one.
+%[1]s help lists all commands, help COMMAND explains one.
 `
 
-func greet(w io.Writer) { fmt.Fprint(w, greeting) }
+func greet(w io.Writer) { fmt.Fprintf(w, greeting, itself()) }
 
 // asUsual translates the spellings that people try first into those that the
 // parser knows: help, help COMMAND, --version.
