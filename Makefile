@@ -13,7 +13,8 @@
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
 # make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
-# make packages  builds .deb, .rpm and image, installs and starts each in a throwaway root
+# make packages  builds .deb, .rpm and image, installs and starts each in a throwaway root,
+#                and goes through docs/two-nodes.md with two machines of its own
 # make alerts    the Prometheus alerts and the dashboard's queries, tried with Prometheus's
 #                own libraries (a module of its own: deploy/prometheus/test)
 # make deployments   deploy/compose*.yaml and deploy/kubernetes against the schemas of Compose,

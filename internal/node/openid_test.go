@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,60 +9,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/zitadel/oidc/v3/example/server/exampleop"
-	"github.com/zitadel/oidc/v3/example/server/storage"
-	"github.com/zitadel/oidc/v3/pkg/oidc"
-	"github.com/zitadel/oidc/v3/pkg/op"
-
 	"nems/internal/audit"
 	"nems/internal/node"
 	"nems/internal/signin"
+	"nems/internal/signin/providertest"
 )
 
 const (
 	clientID     = "nems"
 	clientSecret = "the secret of this client"
-	password     = "verysecure" // of all people of the provider
 )
 
-// people is the storage of the provider, which also says who is in which group.
-type people struct {
-	*storage.Storage
-	groups map[string]any
-	home   string // the address of the console
-}
-
-// SetUserinfoFromToken is op.Storage's.
-func (p *people) SetUserinfoFromToken(ctx context.Context, info *oidc.UserInfo, token, subject, origin string) error {
-	if err := p.Storage.SetUserinfoFromToken(ctx, info, token, subject, origin); err != nil {
-		return err
-	}
-	info.AppendClaims("realm_access", map[string]any{"roles": p.groups[info.PreferredUsername]})
-	return nil
-}
-
-// GetClientByClientID is op.Storage's.
-func (p *people) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
-	c, err := p.Storage.GetClientByClientID(ctx, id)
-	return leaving{c, p.home}, err
-}
-
-// leaving is a client that is led back to after signing out.
-type leaving struct {
-	op.Client
-	home string
-}
-
-func (l leaving) PostLogoutRedirectURIs() []string { return []string{l.home + "/console/sign-in"} }
-
-// newProvider serves the example provider of zitadel/oidc.
-func newProvider(t *testing.T, groups map[string]any) (*people, *httptest.Server) {
+// newProvider serves a provider at this machine.
+func newProvider(t *testing.T, groups map[string]any) (*providertest.Provider, *httptest.Server) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String() + "/"
-	all := &people{storage.NewStorage(storage.NewUserStore(issuer)), groups, ""}
 	before := slog.Default()
-	server.Config.Handler = exampleop.SetupServer(issuer, all, slog.New(slog.DiscardHandler), false)
+	all, handler := providertest.New(issuer, groups)
+	server.Config.Handler = handler
 	server.Start()
 	t.Cleanup(func() { server.Close(); slog.SetDefault(before) })
 	server.URL = issuer
@@ -80,8 +44,8 @@ func bootWithProvider(t *testing.T, groups map[string]any) (*production, *httpte
 			RolesClaim: "realm_access.roles", Roles: "viewer=staff, administrator=lead, governance=lead",
 		}
 	})
-	all.home = p.operator.URL
-	storage.RegisterClients(storage.WebClient(clientID, clientSecret, p.operator.URL+signin.CallbackPath))
+	all.Home = p.operator.URL
+	providertest.Register(clientID, clientSecret, p.operator.URL+signin.CallbackPath)
 	p.Clock.Set(time.Now()) // the provider's
 	return p, provider
 }
@@ -113,7 +77,7 @@ func (b *browser) atProvider(back, user string) (callback string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	form := url.Values{"id": {at.Query().Get("authRequestID")}, "username": {user}, "password": {password}}
+	form := url.Values{"id": {at.Query().Get("authRequestID")}, "username": {user}, "password": {providertest.Password}}
 	a := (&browser{b.t, b.http, at.Scheme + "://" + at.Host}).do(http.MethodPost, "/login/username", form)
 	if a.Status != http.StatusFound {
 		b.t.Fatalf("at the provider: %d %s", a.Status, a.Body)

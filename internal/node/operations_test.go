@@ -34,7 +34,8 @@ import (
 	"nems/internal/store"
 )
 
-// TestRegistrationsAreFollowed revokes and reinstates a system while it calls.
+// TestRegistrationsAreFollowed revokes and reinstates a system while it calls: both are in
+// force on this node at once.
 func TestRegistrationsAreFollowed(t *testing.T) {
 	t.Parallel()
 	p := bootProduction(t)
@@ -46,18 +47,15 @@ func TestRegistrationsAreFollowed(t *testing.T) {
 	if err := operator.RevokeSystem.Run(ctx, p.operator, operator.SystemRef{ASID: nodetest.PublisherID}); err != nil {
 		t.Fatal(err)
 	}
-	revoked := time.Now()
-	p.eventually("revoked", func() bool { return p.publish().Status == 403 })
-	if took := time.Since(revoked); took > time.Second {
-		t.Errorf("the revocation took %s; at most a second is allowed", took)
-	}
 	if code := p.code(p.publish()); code != "ASID_CHECK_FAILED" {
 		t.Errorf("expected ASID_CHECK_FAILED; received %s", code)
 	}
 	if err := operator.PutSystems.Run(ctx, p.operator, []spine.Registration{before}); err != nil {
 		t.Fatal(err)
 	}
-	p.eventually("reinstated", func() bool { return p.publish().Status == 202 })
+	if a := p.publish(); a.Status != 202 {
+		t.Errorf("reinstated: expected 202; received %d", a.Status)
+	}
 	if err := operator.RevokeSystem.Run(ctx, p.operator, operator.SystemRef{ASID: "999999999999"}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("revoking an unknown system: expected %v; received %v", store.ErrNotFound, err)
 	}

@@ -3,7 +3,13 @@ package node
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
+
+	"nems/internal/audit"
+	"nems/internal/database"
+	"nems/internal/nhs"
+	"nems/internal/store"
 )
 
 // refresh is how often the registry is checked for changes made elsewhere, and
@@ -19,12 +25,16 @@ type registry struct {
 	// loaders read everything again.
 	loaders []func(ctx context.Context) error
 	log     *slog.Logger
+
+	loading sync.Mutex
 	loaded  int64 // version that was read last; -1 before the first
 }
 
 // load reads everything if it has changed. The version is read first, so that a
 // change in between is read twice, and never missed.
 func (r *registry) load(ctx context.Context) error {
+	r.loading.Lock()
+	defer r.loading.Unlock()
 	version, err := r.version(ctx)
 	if err != nil || version == r.loaded {
 		return err
@@ -52,4 +62,35 @@ func (r *registry) follow(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// registering is the store of this node's desk: what an operator changes is in force
+// on this node before he has his answer. The other nodes follow.
+type registering struct {
+	database.Store
+	registry *registry
+}
+
+// PutSystem is operator.Registry's.
+func (r registering) PutSystem(ctx context.Context, s store.System, e audit.Entry) error {
+	return r.follow(ctx, r.Store.PutSystem(ctx, s, e))
+}
+
+// RevokeSystem is operator.Registry's.
+func (r registering) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.Entry) error {
+	return r.follow(ctx, r.Store.RevokeSystem(ctx, asid, e))
+}
+
+// PutLifeCycle is operator.Cycles'.
+func (r registering) PutLifeCycle(ctx context.Context, c store.LifeCycle, e audit.Entry) error {
+	return r.follow(ctx, r.Store.PutLifeCycle(ctx, c, e))
+}
+
+// follow reads what has changed. That it could not be read is no failure of the change,
+// which is stored: the registry tries again, and logs why it fails.
+func (r registering) follow(ctx context.Context, err error) error {
+	if err == nil {
+		_ = r.registry.load(ctx)
+	}
+	return err
 }

@@ -18,6 +18,7 @@ import (
 type machine struct {
 	root      string
 	namespace string // file of the mount namespace
+	network   string // file of the network namespace; empty: network and name are the test's own
 	chroot    string // path of that tool, which the environment of an image does not find
 }
 
@@ -25,6 +26,14 @@ type machine struct {
 // the machine's root. What is mounted is gone when the test ends, however it ends: the
 // namespace lasts as long as its process, which ends with the test's pipe.
 func newMachine(t *testing.T, folder, script string) machine {
+	t.Helper()
+	m, _ := holdMachine(t, folder, script)
+	return m
+}
+
+// holdMachine is newMachine with further namespaces, and returns the process that
+// holds them.
+func holdMachine(t *testing.T, folder, script string, namespaces ...string) (machine, int) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("only root may mount: not tried")
@@ -36,7 +45,7 @@ func newMachine(t *testing.T, folder, script string) machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	holder := exec.Command("unshare", "--mount", "sh", "-ec", script+"\necho mounted\nexec cat", "sh", folder)
+	holder := exec.Command("unshare", append(append([]string{"--mount"}, namespaces...), "sh", "-ec", script+"\necho mounted\nexec cat", "sh", folder)...)
 	in, err := holder.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,12 +67,16 @@ func newMachine(t *testing.T, folder, script string) machine {
 		_ = holder.Wait()
 		t.Skipf("this machine does not let the test mount a root folder: %s: not tried", said.String())
 	}
-	return machine{filepath.Join(folder, "root"), fmt.Sprintf("/proc/%d/ns/mnt", holder.Process.Pid), chroot}
+	return machine{root: filepath.Join(folder, "root"), namespace: fmt.Sprintf("/proc/%d/ns/mnt", holder.Process.Pid), chroot: chroot}, holder.Process.Pid
 }
 
 // command prepares a program of the machine, which runs as user (uid:gid or a name).
 func (m machine) command(t *testing.T, user string, args ...string) *exec.Cmd {
-	args = append([]string{"--mount=" + m.namespace, m.chroot, "--userspec=" + user, m.root}, args...)
+	enter := []string{"--mount=" + m.namespace}
+	if m.network != "" {
+		enter = append(enter, "--net="+m.network, "--uts="+strings.Replace(m.network, "ns/net", "ns/uts", 1))
+	}
+	args = append(append(enter, m.chroot, "--userspec="+user, m.root), args...)
 	c := exec.CommandContext(t.Context(), "nsenter", args...)
 	c.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/", "LC_ALL=C.UTF-8"}
 	return c

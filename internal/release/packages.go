@@ -109,6 +109,7 @@ func (p product) writeStage(stage, native string) error {
 	copies := map[string]string{
 		"nems.service": "deploy/systemd/nems.service", "nems.sysusers": "deploy/systemd/nems.sysusers", "nems.tmpfiles": "deploy/systemd/nems.tmpfiles",
 		"LICENSE": "LICENSE", "NOTICE": "NOTICE", "nems.yaml": "docs/nems.example.yaml",
+		"nems.rules.yaml": "deploy/prometheus/nems.rules.yaml", "nems.json": "deploy/grafana/nems.json",
 	}
 	for name, from := range copies {
 		content, err := os.ReadFile(filepath.Join(p.source, from))

@@ -60,6 +60,7 @@ func TestPackages(t *testing.T) {
 	t.Run("deb", func(t *testing.T) { installDeb(t, deb) })
 	t.Run("rpm", func(t *testing.T) { installRPM(t, rpm) })
 	t.Run("image", func(t *testing.T) { runImage(t, image) })
+	t.Run("two nodes", func(t *testing.T) { twoNodes(t, deb) })
 }
 
 // sameBytes makes packages and image twice in different folders, of a small program.
@@ -148,15 +149,17 @@ func provenanceIsRight(t *testing.T, folder string) {
 
 // thisMachine is a machine whose files are this one's until they are changed.
 func thisMachine(t *testing.T) machine {
-	folder := t.TempDir()
-	return newMachine(t, folder, `mount -t tmpfs nems "$1"
+	return newMachine(t, t.TempDir(), overlaid)
+}
+
+// overlaid is the script of thisMachine.
+const overlaid = `mount -t tmpfs nems "$1"
 mkdir "$1/changes" "$1/work" "$1/root"
 mount -t overlay nems -o "lowerdir=/,upperdir=$1/changes,workdir=$1/work" "$1/root"
 mount --rbind /proc "$1/root/proc"
 mount --rbind /dev "$1/root/dev"
 mount -t tmpfs nems "$1/root/run"
-mount -t tmpfs nems "$1/root/tmp"`)
-}
+mount -t tmpfs nems "$1/root/tmp"`
 
 // copyIn copies a file into the machine's folder /tmp, under the name given.
 func (m machine) copyIn(t *testing.T, file, name string) {
