@@ -27,6 +27,7 @@ var floors = [][]string{
 	{"internal/store/ledger", "internal/store/portable"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker", "internal/lane"},
+	{"internal/webhook"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls", "internal/pdsapi"},
 	{"internal/signin", "internal/console/readable", "internal/console/handbook"},
 	{"internal/console", "internal/database", "internal/site"},

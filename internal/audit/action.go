@@ -48,6 +48,8 @@ const (
 	ActionPutSystem           Action = "system-put"
 	ActionRevokeSystem        Action = "system-revoke"
 	ActionPutMailbox          Action = "mailbox-put"
+	ActionPutEndpoint         Action = "endpoint-put"
+	ActionTestEndpoint        Action = "endpoint-test"
 	ActionPutWorkflow         Action = "workflow-put"
 	ActionSetEventType        Action = "event-type-set"
 	ActionApproveSubscription Action = "subscription-approve"
@@ -80,6 +82,7 @@ const (
 const (
 	ActionRoute          Action = "route"          // an event that had waited for the patient directory
 	ActionDirectory      Action = "directory"      // an event changed records of the patient directory
+	ActionEndpointGone   Action = "endpoint-gone"  // a webhook has answered 410 and is off
 	ActionPark           Action = "park"           // a delivery that cannot be made is set aside
 	ActionWithhold       Action = "withhold"       // a delivery about a patient who was flagged after acceptance
 	ActionPartnerIDCut   Action = "partner-id-cut" // a MESH accepts fewer subscriptions than a copy names
@@ -122,6 +125,8 @@ var Actions = []Action{
 	ActionPutSystem,
 	ActionRevokeSystem,
 	ActionPutMailbox,
+	ActionPutEndpoint,
+	ActionTestEndpoint,
 	ActionPutWorkflow,
 	ActionSetEventType,
 	ActionApproveSubscription,
@@ -150,6 +155,7 @@ var Actions = []Action{
 	ActionSetClock,
 	ActionRoute,
 	ActionDirectory,
+	ActionEndpointGone,
 	ActionPark,
 	ActionWithhold,
 	ActionPartnerIDCut,

@@ -22,6 +22,7 @@ import (
 	"nems/internal/operator"
 	"nems/internal/signin"
 	"nems/internal/store"
+	"nems/internal/webhook"
 )
 
 // Store is everything that a node requires of its database. Methods are safe for
@@ -35,6 +36,7 @@ type Store interface {
 	mailbox.Recorder
 	api.Recorder
 	courier.Outbox
+	webhook.Endpoints
 	operator.Store
 	signin.Sessions
 

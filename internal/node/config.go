@@ -39,6 +39,9 @@ type Config struct {
 	// RemoteMESH is the MESH that serves the mailboxes marked remote.
 	RemoteMESH RemoteMESH `embed:"" prefix:"mesh-remote-"`
 
+	// Webhooks is how copies go to the HTTPS endpoints of subscribers.
+	Webhooks Webhooks `embed:"" prefix:"webhooks-"`
+
 	// PDS is where patients are looked up, if not in the directory.
 	PDS PDS `embed:"" prefix:"pds-"`
 	// PDSAPI is where others look up, and change, the patients of this service.
@@ -213,6 +216,7 @@ func (c *Config) Validate() error {
 		add("drain: expected 0 to 10s; received %s", c.Drain)
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
+	wrong = append(wrong, c.Webhooks.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.PDSAPI.validate(c)...)
 	wrong = append(wrong, c.Quotas.validate()...)

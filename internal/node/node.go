@@ -25,6 +25,7 @@ import (
 	"nems/internal/datafolder"
 	"nems/internal/directory"
 	"nems/internal/directory/devworld"
+	"nems/internal/lane"
 	"nems/internal/mailbox"
 	"nems/internal/mesh"
 	"nems/internal/mtls"
@@ -35,6 +36,7 @@ import (
 	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
+	"nems/internal/webhook"
 )
 
 // Environment is what a node takes from the process that runs it.
@@ -90,6 +92,9 @@ type node struct {
 	// nil when there is none.
 	courier    *courier.Courier
 	meshClient *mesh.Client
+	// webhooks sends to the endpoints of subscribers; both are nil when that is off.
+	webhooks     *webhook.Sender
+	webhookLanes *lane.Runner
 	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
@@ -225,6 +230,9 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
 	}
+	if err := n.newWebhooks(); err != nil {
+		return err
+	}
 	n.fhir = n.fhirAPI()
 	if n.pds, err = n.pdsAPI(); err != nil {
 		return err
@@ -258,6 +266,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.learn(ctx) })
 	g.Go(func() error { return n.firstCheckpoint(ctx) })
 	g.Go(func() error { return n.recorder.follow(ctx, n.Now) })
+	g.Go(func() error { return n.carryWebhooks(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}

@@ -51,6 +51,7 @@ type Delivery struct {
 	ErrorCode     string      `json:"errorCode,omitempty"`
 	Error         string      `json:"error,omitempty"`
 	Subscriptions []string    `json:"subscriptions"`
+	Log           []Attempt   `json:"log,omitempty"` // the last attempts, where the channel keeps them
 }
 
 func newDelivery(d store.Delivery) Delivery {
@@ -61,6 +62,9 @@ func newDelivery(d store.Delivery) Delivery {
 	}
 	for _, id := range d.Subscriptions {
 		out.Subscriptions = append(out.Subscriptions, id.String())
+	}
+	for _, a := range d.Tries {
+		out.Log = append(out.Log, newAttempt(a))
 	}
 	return out
 }

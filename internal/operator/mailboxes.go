@@ -66,6 +66,13 @@ func (d Desk) putMailboxes(ctx context.Context, boxes []Mailbox) (none None, err
 		}
 	}
 	for i, box := range boxes {
+		if _, err := d.findEndpoint(ctx, box.ID); err == nil {
+			return none, conflict("mailbox %d: %s is the id of a webhook: expected another id", i+1, box.ID)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			return none, err
+		}
+	}
+	for i, box := range boxes {
 		shown := box
 		shown.Password = ""
 		value, err := json.Marshal(shown)

@@ -114,6 +114,7 @@ type Store interface {
 	Visitors
 	Registry
 	Boxes
+	Endpoints
 	Cycles
 	Subscriptions
 	Outgoing
@@ -159,6 +160,8 @@ type Desk struct {
 	Signed func() (audit.Checkpoint, error)
 	// Clock is the clock of a dev world; nil where time cannot be set.
 	Clock Clock
+	// Webhooks are sent by a running service; nil where none are.
+	Webhooks *Webhooks
 	// Notices are what people should read before all else; nil for none.
 	Notices func() []string
 	// CursorKey is the secret that seals cursors, the same on all nodes of a

@@ -12,6 +12,14 @@ var (
 	PutMailboxes  = verb("putMailboxes", "POST mailboxes", Administrator, "Keep mailboxes, replacing those with the same id. All are checked before the first is kept.", Desk.putMailboxes)
 	PutWorkflows  = verb("putWorkflows", "POST workflows", Administrator, "Say which mailboxes may send and receive workflow ids.", Desk.putWorkflows)
 
+	ListEndpoints   = verb("listEndpoints", "GET endpoints", Viewer, "List the webhooks, without their secrets.", Desk.endpoints)
+	ShowEndpoint    = verb("showEndpoint", "GET endpoints/{id}", Viewer, "Show one webhook, without its secrets.", Desk.showEndpoint)
+	PutEndpoint     = verb("putEndpoint", "POST endpoints", Administrator, "Register a webhook, or change one. The secret of a new one is shown once.", Desk.putEndpoint)
+	RotateEndpoint  = verb("rotateEndpoint", "POST endpoints/{id}/rotate", Administrator, "Give a webhook a new secret, which is shown once. The previous one signs too for a day.", Desk.rotateEndpoint)
+	EnableEndpoint  = verb("enableEndpoint", "POST endpoints/{id}/enable", Operator, "Send to a webhook again, at once.", Desk.enableEndpoint)
+	DisableEndpoint = verb("disableEndpoint", "POST endpoints/{id}/disable", Operator, "Send nothing to a webhook any more. Copies wait for five days.", Desk.disableEndpoint)
+	TestEndpoint    = verb("testEndpoint", "POST endpoints/{id}/test", Operator, "Send a test event to a webhook now, and say what came of it.", Desk.testEndpoint)
+
 	ListEventTypes = verb("listEventTypes", "GET event-types", Viewer, "List the event types by code, each with its life cycle.", Desk.eventTypes)
 	SetLifeCycle   = verb("setLifeCycle", "PUT event-types/{code}", Administrator, "Move an event type to another state, on every node within a second.", Desk.setLifeCycle)
 

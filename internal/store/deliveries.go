@@ -1,6 +1,7 @@
 package store
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -26,7 +27,22 @@ const MostUncertain = 128
 // that time.
 const LongestPause = time.Hour
 
-// Lane is the right to send to one remote mailbox until Expires, by the store's
+// LongestEndpointPause is LongestPause for endpoints.
+const LongestEndpointPause = 25 * time.Hour
+
+// LaneKind says whose lanes are claimed: each channel claims its own.
+type LaneKind struct {
+	Endpoints bool          // of endpoints, not of mailboxes at a remote MESH
+	Longest   time.Duration // the longest pause
+}
+
+// The kinds.
+var (
+	MailboxLanes  = LaneKind{Longest: LongestPause}
+	EndpointLanes = LaneKind{Endpoints: true, Longest: LongestEndpointPause}
+)
+
+// Lane is the right to send to one remote mailbox or endpoint until Expires, by the store's
 // clock. A claim that nobody released lapses then, and the next claim has a
 // higher generation.
 type Lane struct {
@@ -67,6 +83,8 @@ type Delivery struct {
 	MESHID    string // the MESH's message id
 	// Why it is parked, withheld, undeliverable or still waiting.
 	ErrorCode, ErrorEvent, ErrorText string
+	Tries                            []Attempt // the last ones, where the channel keeps them
+	Anew                             bool      // an operator or its subscriber had it sent again
 }
 
 // DeliveryColumns are the parts of a Delivery that its row holds in another form.
@@ -75,6 +93,7 @@ type DeliveryColumns struct {
 	Round int64  // how often it was sent anew
 	At    int64  // of a state other than Waiting, in microseconds
 	Fault []byte
+	Tries []byte // as PackTries writes them
 }
 
 // Complete fills in the fields that follow from the columns and from the fields
@@ -88,6 +107,12 @@ func (d *Delivery) Complete(c DeliveryColumns) error {
 	}
 	if d.ID = DeliveryID(d.Event, d.Mailbox); c.Round > 0 {
 		d.ID += "-" + strconv.FormatInt(c.Round, 36)
+	}
+	d.Anew = c.Round > 0
+	if c.Tries != nil {
+		if err := json.Unmarshal(c.Tries, &d.Tries); err != nil {
+			return err
+		}
 	}
 	f, err := unpackFault(c.Fault)
 	d.ErrorCode, d.ErrorEvent, d.ErrorText = f.ErrorCode, f.ErrorEvent, f.ErrorText

@@ -39,9 +39,9 @@ func (o settle) Apply(tx Tx) (any, error) {
 			return nil, err
 		}
 	}
-	tx.Later(`INSERT INTO delivery (mailbox, position, attempts, refusals, first, uncertain, mesh_id, fault) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (mailbox, position) DO UPDATE SET attempts = $3, refusals = $4, first = $5, uncertain = $6, mesh_id = $7, fault = $8`,
-		o.Mailbox, o.Event, o.Attempts, o.Refusals, instant(o.First), o.Uncertain, orNull(o.MESHID), o.fault)
+	tx.Later(`INSERT INTO delivery (mailbox, position, attempts, refusals, first, uncertain, mesh_id, fault, tries) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (mailbox, position) DO UPDATE SET attempts = $3, refusals = $4, first = $5, uncertain = $6, mesh_id = $7, fault = $8, tries = $9`,
+		o.Mailbox, o.Event, o.Attempts, o.Refusals, instant(o.First), o.Uncertain, orNull(o.MESHID), o.fault, o.PackTries())
 	return nil, nil
 }
 

@@ -23,8 +23,17 @@ func (db *DB) leaseNow() *int64 {
 const leaseClock = `coalesce($1::bigint, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)`
 
 // ClaimLanes is lane.Outbox's.
-func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
-	due, err := db.dueLanes(ctx, max)
+func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return db.claimLanes(ctx, store.MailboxLanes, owner, lease, max)
+}
+
+// ClaimEndpoints is webhook.Endpoints'.
+func (db *DB) ClaimEndpoints(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return db.claimLanes(ctx, store.EndpointLanes, owner, lease, max)
+}
+
+func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
+	due, err := db.dueLanes(ctx, kind, max)
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -33,7 +42,7 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 		if err != nil {
 			return err
 		}
-		lanes, err = claimFree(ctx, tx, db.leaseNow(), due, owner, lease)
+		lanes, err = claimFree(ctx, tx, kind, db.leaseNow(), due, owner, lease)
 		return err
 	})
 	if err != nil || len(lanes) == 0 {
@@ -50,13 +59,13 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 }
 
 // dueLanes looks for lanes to claim.
-func (db *DB) dueLanes(ctx context.Context, max int) (due []int64, err error) {
+func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, max int) (due []int64, err error) {
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row
 			FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
+			WHERE m.remote AND EXISTS (SELECT FROM endpoint e WHERE e.mailbox = m.row) = $4 AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
 			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row)
-			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, store.LongestPause.Microseconds())
+			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), kind.Endpoints)
 		return err
 	})
 	return due, err
@@ -64,7 +73,7 @@ func (db *DB) dueLanes(ctx context.Context, max int) (due []int64, err error) {
 
 // claimFree takes those of the lanes that are still free; another node's
 // transaction that is just taking one is not waited for.
-func claimFree(ctx context.Context, tx pgx.Tx, now *int64, due []int64, owner string, lease time.Duration) ([]store.Lane, error) {
+func claimFree(ctx context.Context, tx pgx.Tx, kind store.LaneKind, now *int64, due []int64, owner string, lease time.Duration) ([]store.Lane, error) {
 	type claimed struct {
 		store.Lane
 		lapsed bool
@@ -79,7 +88,7 @@ func claimFree(ctx context.Context, tx pgx.Tx, now *int64, due []int64, owner st
 				AND next_attempt NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $5 FOR UPDATE SKIP LOCKED)
 		UPDATE lane l SET owner = $3, generation = generation + 1, expires = `+leaseClock+` + $4
 		FROM free f WHERE f.mailbox = l.mailbox RETURNING l.mailbox, l.generation, l.failures, l.expires, f.lapsed`,
-		now, due, owner, lease.Microseconds(), store.LongestPause.Microseconds())
+		now, due, owner, lease.Microseconds(), kind.Longest.Microseconds())
 	if err != nil {
 		return nil, err
 	}

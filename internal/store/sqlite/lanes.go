@@ -26,8 +26,17 @@ type claimLanes struct {
 
 // ClaimLanes is lane.Outbox's.
 func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return db.claimLanes(ctx, store.MailboxLanes, owner, lease, max)
+}
+
+// ClaimEndpoints is webhook.Endpoints'.
+func (db *DB) ClaimEndpoints(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return db.claimLanes(ctx, store.EndpointLanes, owner, lease, max)
+}
+
+func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string, lease time.Duration, max int) ([]store.Lane, error) {
 	now := db.leaseNow()
-	due, err := db.dueLanes(ctx, now, max)
+	due, err := db.dueLanes(ctx, kind, now, max)
 	if err != nil || len(due) == 0 {
 		return nil, err
 	}
@@ -43,16 +52,16 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 }
 
 // dueLanes looks for lanes to claim without keeping the writer from its work.
-func (db *DB) dueLanes(ctx context.Context, now time.Time, max int) (due []int64, err error) {
+func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, now time.Time, max int) (due []int64, err error) {
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		// The parameters have a sign, as in List: this is asked several times a second.
 		return rows(conn, `SELECT m.row FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
+			WHERE m.remote AND EXISTS (SELECT 1 FROM endpoint e WHERE e.mailbox = m.row) = ?4 AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
 			AND EXISTS (SELECT 1 FROM inbox i WHERE i.mailbox = m.row)
 			ORDER BY ifnull(l.next_attempt, 0), m.row LIMIT +?2`, func(s *sqlite.Stmt) error {
 			due = append(due, s.ColumnInt64(0))
 			return nil
-		}, now.UnixMicro(), max, now.Add(store.LongestPause).UnixMicro())
+		}, now.UnixMicro(), max, now.Add(kind.Longest).UnixMicro(), kind.Endpoints)
 	})
 	return due, err
 }

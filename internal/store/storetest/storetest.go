@@ -113,6 +113,8 @@ func suite() []member {
 		{"ClockPutRight", clockPutRight},
 		{"Resetting", resetting},
 		{"Claims", claims},
+		{"EndpointLanes", endpointLanes},
+		{"EndpointChanges", endpointChanges},
 		{"LapsedClaims", lapsedClaims},
 		{"MostUncertain", mostUncertain},
 		{"DueFirst", dueFirst},

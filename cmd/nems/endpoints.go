@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"nems/internal/nhs"
+	"nems/internal/operator"
+	"nems/internal/webhook"
+)
+
+// endpointsCmd manages the webhooks that copies can be sent to.
+type endpointsCmd struct {
+	Add     addEndpoint     `cmd:"" help:"Register a webhook and print the secret that signs its requests, once; or change the URL, name or form of one."`
+	List    listEndpoints   `cmd:"" help:"List the webhooks, without their secrets."`
+	Show    showEndpoint    `cmd:"" help:"Print everything known about one webhook, but its secrets."`
+	Test    testEndpoint    `cmd:"" help:"Send a test event now, and say what the receiver answered."`
+	Rotate  rotateEndpoint  `cmd:"" help:"Make a new secret and print it, once. The previous one signs too for a day."`
+	Enable  enableEndpoint  `cmd:"" help:"Send again to a webhook that is off, or try again at once."`
+	Disable disableEndpoint `cmd:"" help:"Send nothing any more. Copies wait for five days."`
+}
+
+type addEndpoint struct {
+	ID   string       `arg:"" help:"Id of the webhook, by which subscriptions name it as they name a mailbox."`
+	ODS  string       `name:"ods" required:"" env:"-" help:"ODS code of the organisation that it belongs to."`
+	URL  string       `name:"url" required:"" env:"-" help:"Where events are posted: https, port 443 or 8443."`
+	Name string       `env:"-" help:"Name, for people."`
+	Form webhook.Form `env:"-" enum:"signal,message" default:"signal" help:"What it is sent: signal (which event happened, nothing about the patient) or message (the whole message)."`
+	operated
+}
+
+// Run registers it.
+func (a *addEndpoint) Run(ctx context.Context) error {
+	ods, err := nhs.ParseODSCode(a.ODS)
+	if err != nil {
+		return fmt.Errorf("--ods: %w", err)
+	}
+	return a.with(func(d operator.Face) error {
+		out, err := operator.PutEndpoint.Do(ctx, d, operator.Endpoint{ID: a.ID, ODS: ods, URL: a.URL, Name: a.Name, Form: a.Form})
+		if err != nil {
+			return err
+		}
+		if out.Secret == "" {
+			fmt.Fprintf(stdout(), "%s changed; its secret stays\n", a.ID)
+			return nil
+		}
+		fmt.Fprintf(stdout(), "%s added. Its secret, which is not shown again: %s\n", a.ID, out.Secret)
+		return nil
+	})
+}
+
+type listEndpoints struct {
+	operated
+	formatted
+}
+
+// Run prints them.
+func (l *listEndpoints) Run(ctx context.Context) error {
+	return l.with(func(d operator.Face) error {
+		all, err := operator.All(ctx, d, operator.ListEndpoints, operator.Paging{})
+		if err != nil {
+			return err
+		}
+		var rows [][]string
+		for _, e := range all {
+			state := "no consent yet"
+			switch {
+			case e.Off:
+				state = "off since " + e.Since.Format(time.RFC3339) + ": " + e.Why
+			case !e.Consented.IsZero():
+				state = "on"
+			}
+			rows = append(rows, []string{e.ID, string(e.ODS), string(e.Form), e.URL, state})
+		}
+		return l.print(all, "ENDPOINT ODS FORM URL STATE", rows)
+	})
+}
+
+// oneEndpoint names a webhook.
+type oneEndpoint struct {
+	ID string `arg:"" help:"Id of the webhook."`
+	operated
+}
+
+func (o *oneEndpoint) ref() operator.EndpointRef { return operator.EndpointRef{ID: o.ID} }
+
+type showEndpoint struct{ oneEndpoint }
+
+// Run prints it as JSON.
+func (s *showEndpoint) Run(ctx context.Context) error {
+	return s.with(func(d operator.Face) error {
+		e, err := operator.ShowEndpoint.Do(ctx, d, s.ref())
+		if err != nil {
+			return err
+		}
+		return printJSON(e)
+	})
+}
+
+type testEndpoint struct{ oneEndpoint }
+
+// Run sends a test event.
+func (t *testEndpoint) Run(ctx context.Context) error {
+	return t.with(func(d operator.Face) error {
+		a, err := operator.TestEndpoint.Do(ctx, d, t.ref())
+		switch {
+		case err != nil:
+			return err
+		case a.Why != "":
+			return fmt.Errorf("the test event was not taken: %s", a.Why)
+		}
+		fmt.Fprintf(stdout(), "the receiver took the test event, within %d ms\n", a.Milliseconds)
+		return nil
+	})
+}
+
+type rotateEndpoint struct{ oneEndpoint }
+
+// Run makes a new secret.
+func (r *rotateEndpoint) Run(ctx context.Context) error {
+	return r.with(func(d operator.Face) error {
+		out, err := operator.RotateEndpoint.Do(ctx, d, r.ref())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout(), "The new secret of %s, which is not shown again: %s\nThe previous one signs too for a day.\n", r.ID, out.Secret)
+		return nil
+	})
+}
+
+type enableEndpoint struct{ oneEndpoint }
+
+// Run has it sent to again.
+func (e *enableEndpoint) Run(ctx context.Context) error {
+	return e.with(func(d operator.Face) error { return operator.EnableEndpoint.Run(ctx, d, e.ref()) })
+}
+
+type disableEndpoint struct{ oneEndpoint }
+
+// Run stops sending.
+func (e *disableEndpoint) Run(ctx context.Context) error {
+	return e.with(func(d operator.Face) error { return operator.DisableEndpoint.Run(ctx, d, e.ref()) })
+}

@@ -1,0 +1,63 @@
+package ledger
+
+import (
+	"context"
+
+	"nems/internal/audit"
+	"nems/internal/store"
+)
+
+// putEndpoint stores an endpoint, if its version is still the one that was read.
+type putEndpoint struct {
+	store.Endpoint
+	due   bool // its lane is due at once
+	entry *audit.Entry
+}
+
+// PutEndpoint is operator.Endpoints'.
+func (l *Ledger) PutEndpoint(ctx context.Context, e store.Endpoint, entry audit.Entry) error {
+	_, err := l.engine.Commit(ctx, putEndpoint{e, true, &entry})
+	return err
+}
+
+// NoteEndpoint is webhook.Endpoints'.
+func (l *Ledger) NoteEndpoint(ctx context.Context, e store.Endpoint) error {
+	_, err := l.engine.Change(ctx, putEndpoint{e, false, nil})
+	return err
+}
+
+func (o putEndpoint) Apply(tx Tx) (any, error) {
+	statement := "UPDATE endpoint SET value = $2, version = version + 1 WHERE mailbox = $1 AND version = $3"
+	if o.Version == 0 {
+		statement = "INSERT INTO endpoint (mailbox, value, version) VALUES ($1, $2, $3 + 1) ON CONFLICT (mailbox) DO NOTHING"
+	}
+	n, err := tx.Exec(statement, o.Mailbox.Row, notNull(o.Value), o.Version)
+	switch {
+	case err != nil:
+		return nil, err
+	case n == 0:
+		return nil, refuse(store.ErrChanged)
+	}
+	record(tx, o.entry)
+	if o.due {
+		tx.Later("UPDATE lane SET next_attempt = 0, failures = 0 WHERE mailbox = $1", o.Mailbox.Row)
+	}
+	return nil, nil
+}
+
+// EndpointsAfter is operator.Endpoints'.
+func (l *Ledger) EndpointsAfter(ctx context.Context, row int64, max int) ([]store.Endpoint, error) {
+	return l.endpoints(ctx, "e.mailbox > $1 ORDER BY e.mailbox LIMIT $2", row, max)
+}
+
+// Endpoint is webhook.Endpoints'.
+func (l *Ledger) Endpoint(ctx context.Context, row int64) (store.Endpoint, error) {
+	return store.First(l.endpoints(ctx, "e.mailbox = $1", row))
+}
+
+func (l *Ledger) endpoints(ctx context.Context, condition string, args ...any) ([]store.Endpoint, error) {
+	return read(ctx, l.engine.Read, func(r Row) (e store.Endpoint, err error) {
+		m := &e.Mailbox
+		return e, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Remote, &e.Value, &e.Version)
+	}, "SELECT m.row, m.id, m.name, m.ods, m.remote, e.value, e.version FROM endpoint e JOIN mailbox m ON m.row = e.mailbox WHERE "+condition, args...)
+}

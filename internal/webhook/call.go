@@ -1,0 +1,128 @@
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// failure is why a request was not a success, in words of our own: nothing of an
+// answer is shown, since it could be that of a server inside our network.
+type failure struct {
+	status int // of the answer; 0 when there was none
+	why    string
+	pause  time.Duration // that the receiver or the state of the endpoint asks for; 0: the schedule's
+}
+
+func (f *failure) Error() string { return f.why }
+
+// content reports whether the receiver refuses this copy, not any.
+func (f *failure) content() bool {
+	switch f.status {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+const (
+	// mostRetryAfter is the longest pause that a receiver can ask for.
+	mostRetryAfter = 24 * time.Hour
+	// An answer's body is read up to mostAnswer bytes, for mostReading, so that its
+	// connection can be used again. It says nothing to us.
+	mostAnswer  = 16 << 10
+	mostReading = time.Second
+)
+
+// call makes one request. A nil failure is a success.
+func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Header, body []byte) (http.Header, *failure) {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	if strings.HasPrefix(e.URL, "http:") {
+		ctx = context.WithValue(ctx, plain{}, true)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, e.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, &failure{why: "the URL of the endpoint cannot be used"}
+	}
+	r.Header = h
+	h.Set("User-Agent", "nems")
+	answer, err := s.client.Do(r)
+	if err != nil {
+		return nil, &failure{why: unanswered(err)}
+	}
+	defer answer.Body.Close()
+	slow := time.AfterFunc(mostReading, cancel)
+	_, _ = io.CopyN(io.Discard, answer.Body, mostAnswer)
+	slow.Stop()
+	return answer.Header, s.verdict(answer)
+}
+
+// unanswered says why there was no answer, in one of few texts.
+func unanswered(err error) string {
+	var certificate *tls.CertificateVerificationError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, errAddress):
+		return errAddress.Error()
+	case errors.As(err, &certificate):
+		return "the certificate of the endpoint is not valid"
+	case errors.Is(err, context.Canceled):
+		return "the request was cut off here"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	}
+	return "no connection, or no answer in HTTP"
+}
+
+// verdict judges the status of an answer.
+func (s *Sender) verdict(answer *http.Response) *failure {
+	status := answer.StatusCode
+	f := &failure{status: status, why: fmt.Sprintf("answered %d", status)}
+	switch {
+	case status >= 200 && status < 300:
+		return nil
+	case status >= 300 && status < 400:
+		f.why += ", a redirect, which is not followed"
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		f.pause = retryAfter(answer.Header.Get("Retry-After"), s.Now())
+	}
+	return f
+}
+
+// retryAfter reads the header of that name: seconds, or a moment.
+func retryAfter(text string, now time.Time) time.Duration {
+	var pause time.Duration
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		pause = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(text); err == nil {
+		pause = at.Sub(now)
+	}
+	return min(max(pause, 0), mostRetryAfter)
+}
+
+// consent asks whether the receiver takes requests of this origin (CloudEvents,
+// HTTP 1.1 Web Hooks, section 4): an URL that somebody else was registered with
+// must not be flooded.
+func (s *Sender) consent(ctx context.Context, e *Endpoint) *failure {
+	answer, failed := s.call(ctx, http.MethodOptions, *e, http.Header{"Webhook-Request-Origin": {s.Origin}}, nil)
+	if failed != nil {
+		failed.why = "asked for consent (OPTIONS): " + failed.why
+		return failed
+	}
+	if allowed := answer.Get("WebHook-Allowed-Origin"); allowed != "*" && !strings.EqualFold(allowed, s.Origin) {
+		return &failure{why: "asked for consent (OPTIONS): expected WebHook-Allowed-Origin with " + s.Origin + " or *; received another or none"}
+	}
+	e.Consented, e.Rate = s.Now().UTC(), 0
+	if rate, err := strconv.ParseUint(answer.Get("WebHook-Allowed-Rate"), 10, 31); err == nil {
+		e.Rate = int(max(rate, 1))
+	}
+	return nil
+}

@@ -1,0 +1,265 @@
+package webhook
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/google/uuid"
+
+	"nems/internal/audit"
+	"nems/internal/lane"
+	"nems/internal/store"
+)
+
+// Endpoints keeps the endpoints. Safe for concurrent use.
+type Endpoints interface {
+	// ClaimEndpoints claims lanes of endpoints, in all else as ClaimLanes of lane.Outbox
+	// claims those of mailboxes.
+	ClaimEndpoints(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
+	// Endpoint returns the one with the row of a mailbox, or store.ErrNotFound.
+	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
+	// NoteEndpoint stores what was learnt of an endpoint, in place of the version
+	// that was read; store.ErrChanged when there is another one.
+	NoteEndpoint(ctx context.Context, e store.Endpoint) error
+}
+
+// schedule is how long a lane pauses after its first, second, ... failure in a row
+// (Standard Webhooks, "Retry schedule"); after later ones as long as after the last.
+var schedule = []time.Duration{
+	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+}
+
+const (
+	// giveUp is how old a copy may become, as in a mailbox that nobody collects.
+	giveUp = 5 * 24 * time.Hour
+	// mostRefusals is how often a receiver may refuse a copy for its content before
+	// those behind it get their turn.
+	mostRefusals = 5
+	// offPause is how long a lane waits whose endpoint is off. Enabling ends it.
+	offPause = time.Hour
+)
+
+// Config is what a Sender needs.
+type Config struct {
+	Endpoints Endpoints
+	// Allowed are networks that connections may go to although they are not
+	// public; also without TLS, and to any port.
+	Allowed []netip.Prefix
+	TLS     *tls.Config   // of the connections; nil for the system's issuers
+	Origin  string        // DNS name of this service, for the receivers' consent
+	Timeout time.Duration // of a request; default 20 s
+	// Now is the clock of business time, Settled the one by which copies are given up,
+	// Machine the one that receivers share, for the time of a signature.
+	Now, Settled, Machine func() time.Time
+	Record                func(audit.Entry)
+	Log                   *slog.Logger
+}
+
+// Sender sends copies to endpoints. It is a lane.Sender, safe for concurrent use.
+type Sender struct {
+	Config
+	client *http.Client
+}
+
+// New returns a Sender.
+func New(c Config) *Sender {
+	if c.Timeout == 0 {
+		c.Timeout = 20 * time.Second
+	}
+	if c.TLS == nil {
+		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	return &Sender{Config: c, client: newClient(c.Allowed, c.TLS)}
+}
+
+// Close closes the connections that nobody uses.
+func (s *Sender) Close() { s.client.CloseIdleConnections() }
+
+// Open is lane.Sender's: endpoints have nothing in common that could be down.
+func (s *Sender) Open(slots int) int { return slots }
+
+// Pause is lane.Sender's.
+func (s *Sender) Pause(l store.Lane, err error) time.Duration {
+	var f *failure
+	if errors.As(err, &f) && f.pause > 0 {
+		return f.pause
+	}
+	d := schedule[min(max(l.Failures, 1), len(schedule))-1]
+	return d - time.Duration(rand.Int64N(int64(d)/8+1)) //nolint:gosec // only spreads load, is not used for security
+}
+
+// Send is lane.Sender's.
+func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e store.Event) (store.Delivery, error) {
+	row, err := s.Endpoints.Endpoint(ctx, d.Mailbox)
+	if err != nil {
+		return d, err
+	}
+	to, err := Read(row)
+	if err != nil {
+		return d, err
+	}
+	if s.expired(d) && (to.Off || l.Failures > 0 || d.Attempts > 0) {
+		d.State, d.ErrorCode = store.Undeliverable, "expired"
+		if d.ErrorText == "" {
+			d.ErrorText = "it was not delivered within five days"
+		}
+		return d, nil
+	}
+	if to.Off {
+		f := &failure{why: "the endpoint is off", pause: offPause}
+		d.ErrorCode, d.ErrorText = "off", f.why
+		return d, f
+	}
+	if d.First.IsZero() {
+		d.First = s.Settled().UTC()
+	}
+	begun := time.Now()
+	failed := s.deliver(ctx, row, to, d, e.Message)
+	d.Attempts++
+	attempt := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
+	if failed == nil {
+		d.Tried(attempt)
+		d.State = store.Sent
+		return d, nil
+	}
+	attempt.Status, attempt.Why = failed.status, failed.why
+	d.Tried(attempt)
+	d.ErrorCode, d.ErrorEvent, d.ErrorText = "", "", failed.why
+	if failed.content() {
+		d.Refusals++
+	}
+	if d.Refusals >= mostRefusals || s.expired(d) {
+		d.State = store.Undeliverable
+	}
+	return d, failed
+}
+
+// expired reports whether a copy is too old: since its event was accepted or, if
+// somebody had it sent again, since the first attempt after that.
+func (s *Sender) expired(d store.Delivery) bool {
+	since := d.Accepted
+	if d.Anew {
+		since = d.First
+	}
+	return !since.IsZero() && s.Settled().Sub(since) >= giveUp
+}
+
+// deliver asks for consent where it is missing, and sends a copy.
+func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, d store.Delivery, message []byte) *failure {
+	if failed := s.agreed(ctx, row, &to); failed != nil {
+		return failed
+	}
+	if to.Rate > 0 && !hold(ctx, time.Minute/time.Duration(to.Rate)) {
+		return &failure{why: "the request was cut off here"}
+	}
+	headers, body, err := to.render(d, message)
+	if err != nil {
+		return &failure{why: err.Error()}
+	}
+	failed := s.post(ctx, to, d.ID, headers, body)
+	if failed != nil && failed.status == http.StatusGone {
+		s.end(ctx, row.Mailbox.Row, d)
+		failed.pause = offPause
+	}
+	return failed
+}
+
+// post signs and sends.
+func (s *Sender) post(ctx context.Context, to Endpoint, id string, h http.Header, body []byte) *failure {
+	if err := to.sign(h, id, s.Machine(), body); err != nil {
+		return &failure{why: err.Error()}
+	}
+	h.Set("Webhook-Request-Origin", s.Origin)
+	_, failed := s.call(ctx, http.MethodPost, to, h, body)
+	return failed
+}
+
+// hold waits, and reports whether it waited to the end.
+func hold(ctx context.Context, while time.Duration) bool {
+	timer := time.NewTimer(while)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// agreed asks for consent unless the receiver has given it, and keeps the answer.
+func (s *Sender) agreed(ctx context.Context, row store.Endpoint, to *Endpoint) *failure {
+	if !to.Consented.IsZero() {
+		return nil
+	}
+	if failed := s.consent(ctx, to); failed != nil {
+		return failed
+	}
+	row.Value = to.Pack()
+	if err := s.Endpoints.NoteEndpoint(ctx, row); err != nil { // the receiver is asked again next time
+		s.Log.Warn("consent of an endpoint", "mailbox", row.Mailbox.ID, "error", err)
+	}
+	return nil
+}
+
+// end switches an endpoint off that says it is gone (410).
+func (s *Sender) end(ctx context.Context, mailbox int64, d store.Delivery) {
+	row, err := s.Endpoints.Endpoint(ctx, mailbox)
+	var e Endpoint
+	if err == nil {
+		e, err = Read(row)
+	}
+	if err == nil && !e.Off {
+		e.Off, e.Why, e.Since = true, "answered 410: the receiver wants nothing more", s.Now().UTC()
+		row.Value = e.Pack()
+		err = s.Endpoints.NoteEndpoint(ctx, row)
+	}
+	if err != nil { // the next copy meets the same answer
+		s.Log.Warn("switching an endpoint off", "mailbox", d.MailboxID, "error", err)
+		return
+	}
+	s.Record(audit.Entry{At: s.Now().UTC(), Action: audit.ActionEndpointGone, Object: d.MailboxID, Mailbox: d.MailboxID})
+	s.Log.Warn("an endpoint is off: it answered 410", "mailbox", d.MailboxID)
+}
+
+// testType is the type of test events.
+const testType = "uk.nhs.nems.test-1"
+
+// Test asks for consent and sends a test event, once, and says what came of it.
+// It does so for an endpoint that is off too.
+func (s *Sender) Test(ctx context.Context, row store.Endpoint) (store.Attempt, error) {
+	to, err := Read(row)
+	if err != nil {
+		return store.Attempt{}, err
+	}
+	begun, id := time.Now(), "test_"+uuid.NewString()
+	failed := s.agreed(ctx, row, &to)
+	if failed == nil {
+		body := []byte(`{"id":"` + id + `","type":"` + testType + `"}`)
+		h := signal{ID: id, Source: "urn:nhs-uk:nems", Type: testType, Time: s.Now()}.headers("application/json")
+		failed = s.post(ctx, to, id, h, body)
+	}
+	out := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
+	if failed != nil {
+		out.Status, out.Why = failed.status, failed.why
+	}
+	return out, nil
+}
+
+// Outbox returns the outbox of endpoints' lanes over that of mailboxes'.
+func Outbox(o lane.Outbox, e Endpoints) lane.Outbox { return outbox{o, e} }
+
+type outbox struct {
+	lane.Outbox
+	endpoints Endpoints
+}
+
+// ClaimLanes is lane.Outbox's.
+func (o outbox) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return o.endpoints.ClaimEndpoints(ctx, owner, lease, max)
+}
