@@ -26,6 +26,7 @@ type Broker interface {
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Count(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (store.Count, error)
 	Explain(ctx context.Context, c access.Caller, id, messageID string) (broker.Explained, error)
+	Deliveries(ctx context.Context, c access.Caller, id string, from time.Time, after store.EventID) (broker.Delivered, error)
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
@@ -84,6 +85,7 @@ func New(c Config) *API {
 		{method: "GET", path: "/STU3/Subscription/{id}", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.read},
 		{method: "DELETE", path: "/STU3/Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: a.unsubscribe},
 		{method: "GET", path: "/STU3/Subscription/{id}/$explain", action: audit.ActionExplain, endpoint: spine.EndpointRead, handle: a.explain},
+		{method: "GET", path: "/STU3/Subscription/{id}/$deliveries", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.deliveries},
 		{method: "POST", path: "/STU3", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "POST", path: "/STU3/", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "OPTIONS", path: "/STU3", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},

@@ -66,6 +66,8 @@ type Config struct {
 	Mailboxes Mailboxes
 	// Events finds what Explain explains.
 	Events Events
+	// Copies tells what became of copies.
+	Copies Copies
 	// Catalogue returns the current event types, because life cycles change
 	// while the service runs.
 	Catalogue     func() *catalogue.Catalogue

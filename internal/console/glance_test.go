@@ -32,6 +32,9 @@ func (quiet) DeliveryPage(context.Context, store.DeliveryQuery) (store.DeliveryP
 }
 func (quiet) Unrouted(context.Context) (store.Unrouted, error)              { return store.Unrouted{}, nil }
 func (quiet) Uncollected(context.Context, int) ([]store.Uncollected, error) { return nil, nil }
+func (quiet) EndpointsAfter(context.Context, int64, int) ([]store.Endpoint, error) {
+	return nil, nil
+}
 func (quiet) Counts(context.Context, store.CountUnit, time.Time, time.Time) (store.Counts, error) {
 	return store.Counts{}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"nems/internal/courier"
 	"nems/internal/mesh"
 	"nems/internal/mtls"
+	"nems/internal/store"
 )
 
 // RemoteMESH is the MESH that deliveries to remote mailboxes are sent to.
@@ -92,13 +93,17 @@ func (n *node) carry(ctx context.Context) error {
 		return n.courier.Run(ctx)
 	}
 	boxes, err := n.db.Mailboxes(ctx)
+	var endpoints []store.Endpoint
+	if err == nil {
+		endpoints, err = n.db.EndpointsAfter(ctx, 0, len(boxes))
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil // it was told to stop as soon as it had begun
 		}
 		return err
 	}
-	remote := 0
+	remote := -len(endpoints) // they have mailboxes, but none at a MESH
 	for _, box := range boxes {
 		if box.Remote {
 			remote++

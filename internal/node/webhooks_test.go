@@ -113,6 +113,7 @@ func TestWebhooks(t *testing.T) {
 			t.Errorf("received %+v", g)
 		}
 	}
+	off(t, desk, "UP")
 	failed := len(down.got(http.StatusOK))
 	here.Eventually("its copies come", func() bool {
 		here.Clock.Set(here.Clock.Now().Add(10 * time.Minute)) // makes pauses short
@@ -129,6 +130,25 @@ func TestWebhooks(t *testing.T) {
 	}
 	if strings.Contains(here.Log.String(), secret) {
 		t.Error("the log has the secret")
+	}
+}
+
+// off switches a webhook off: a person is told, until it is on again.
+func off(t *testing.T, desk operator.Face, id string) {
+	t.Helper()
+	ref := operator.EndpointRef{ID: id}
+	told := func() bool {
+		a, err := operator.ShowAttention.Do(context.Background(), desk, operator.None{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(a.Concerns, func(c operator.Concern) bool { return strings.Contains(c.Text, "The webhook "+id+" is off") })
+	}
+	if err := operator.DisableEndpoint.Run(context.Background(), desk, ref); err != nil || !told() {
+		t.Errorf("off: %v", err)
+	}
+	if err := operator.EnableEndpoint.Run(context.Background(), desk, ref); err != nil || told() {
+		t.Errorf("on again: %v", err)
 	}
 }
 

@@ -72,7 +72,7 @@ func (d Desk) attention(ctx context.Context, _ None) (out Attention, err error) 
 		}
 		out.Concerns = append(out.Concerns, some...)
 	}
-	for _, part := range []func(context.Context, *Attention) error{d.concernedSubscriptions, d.concernedCopies, d.concernedEvents, d.concernedMailboxes} {
+	for _, part := range []func(context.Context, *Attention) error{d.concernedSubscriptions, d.concernedCopies, d.concernedEvents, d.concernedMailboxes, d.concernedEndpoints} {
 		if err := part(ctx, &out); err != nil {
 			return out, err
 		}
@@ -158,6 +158,24 @@ func (d Desk) concernedMailboxes(ctx context.Context, a *Attention) error {
 	for _, m := range boxes {
 		if a.At.Sub(m.Oldest) >= longWait {
 			a.Concerns = append(a.Concerns, Concern{ConcernBacklog, fmt.Sprintf("The mailbox %s is not collected.", m.MailboxID), m.Oldest, Figure{}, "mailboxes/" + m.MailboxID})
+		}
+	}
+	return nil
+}
+
+// concernedEndpoints looks at the first webhooks for those that are off.
+func (d Desk) concernedEndpoints(ctx context.Context, a *Attention) error {
+	rows, err := d.Store.EndpointsAfter(ctx, 0, mostConcerned)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		e, err := newEndpoint(row)
+		if err != nil {
+			return err
+		}
+		if e.Off {
+			a.Concerns = append(a.Concerns, Concern{ConcernBacklog, fmt.Sprintf("The webhook %s is off: %s.", e.ID, e.Why), e.Since, Figure{}, "mailboxes/" + e.ID})
 		}
 	}
 	return nil
