@@ -114,7 +114,7 @@ func wrapped(text string) (lines []string) {
 
 // Sizes in pixels, of a text that is 13 pixels high.
 const (
-	letter = 6.9
+	letter = 7.2
 	lineUp = 18.0
 	margin = 12.0
 	apart  = 20.0 // between boxes of one rank
@@ -153,8 +153,12 @@ func (f *flowchart) svg() string {
 		names = append(names, b.id)
 		f.rectangle(&out, b)
 	}
-	return fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="Picture"><svg class="flowchart" role="img" aria-label="Flowchart of %s" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">%s</svg></div>`+"\n",
-		html.EscapeString(strings.Join(names, ", ")), width, height, width, height, out.String())
+	kind := "flowchart"
+	if f.right {
+		kind += " right"
+	}
+	return fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="Picture"><svg class="%s" role="img" aria-label="Flowchart of %s" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">%s</svg></div>`+"\n",
+		kind, html.EscapeString(strings.Join(names, ", ")), width, height, width, height, out.String())
 }
 
 func (f *flowchart) rectangle(out *strings.Builder, b *box) {

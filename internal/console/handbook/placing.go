@@ -43,9 +43,12 @@ func (f *flowchart) place() (long, wide float64) {
 			long += f.gap()
 		}
 		for _, b := range rank {
-			b.along = long + deep/2
-			if b.id == "" {
+			if b.id == "" { // an edge passes
 				b.long = deep
+			}
+			b.along = long + b.long/2
+			if f.right {
+				b.along = long + deep/2
 			}
 		}
 		long += deep
