@@ -21,8 +21,10 @@ type block struct {
 type command struct{ text, shown, output string }
 
 var (
-	notRun  = regexp.MustCompile(`^<!-- not run: (.+) -->$`)
-	serving = regexp.MustCompile(`(?m)^nems serve .*$`)
+	notRun = regexp.MustCompile(`^<!-- not run: (.+) -->$`)
+	// elsewhere are programs that install, or need, what a machine for tests lacks.
+	elsewhere = regexp.MustCompile(`(?m)^\s*(?:sudo )?(apt|apt-get|rpm|dnf|docker|podman|kubectl|kustomize|helm|skopeo|systemctl|runuser|psql|pg_basebackup)\b`)
+	serving   = regexp.MustCompile(`(?m)^nems serve .*$`)
 )
 
 // blocksOf returns the blocks of commands on a page. Every block of a page says what
@@ -36,6 +38,9 @@ func blocksOf(t *testing.T, page, source string) (out []block) {
 		switch {
 		case inside != nil && isFence:
 			if language == "sh" || language == "console" {
+				if m := elsewhere.FindStringSubmatch(inside.text); m != nil && inside.reason == "" {
+					inside.reason = "needs " + m[1]
+				}
 				if language == "console" {
 					inside.commands = commandsOf(inside.text)
 				}
