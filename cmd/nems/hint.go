@@ -5,21 +5,29 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
 	"syscall"
 )
 
-// withHint adds advice to the error of a connection that could not be made.
-// Other errors stay as they are.
+// withHint adds advice to the error of a connection that could not be made, and of a
+// file that could not be used. Other errors stay as they are.
 func withHint(err error) error {
 	var call *url.Error
-	if !errors.As(err, &call) {
-		return err
+	var file *fs.PathError
+	hint := ""
+	switch {
+	case errors.As(err, &call):
+		hint = hintFor(call)
+	case errors.As(err, &file):
+		hint = fileHint(file)
 	}
-	hint := hintFor(call)
 	if hint == "" {
 		return err
 	}
@@ -46,6 +54,24 @@ func hintFor(call *url.Error) string {
 		return "The service refused the TLS connection: it may want a client certificate (--cert, --key) of an issuer that it trusts."
 	case errors.Is(call, os.ErrDeadlineExceeded), call.Timeout():
 		return "The service did not answer in time: see whether it runs (its /health/ready says), and try again."
+	}
+	return ""
+}
+
+// fileHint says what to do about a file or folder that is not there, or that the
+// account may not use.
+func fileHint(failed *fs.PathError) string {
+	switch {
+	case errors.Is(failed, fs.ErrNotExist) && slices.Contains([]string{".pem", ".crt", ".cer", ".key", ".p12"}, filepath.Ext(failed.Path)):
+		return "There is no such file: correct the path. nems certs DIR makes certificates and keys for trying."
+	case errors.Is(failed, fs.ErrNotExist):
+		return "There is no such file or folder: correct the path, or make it first."
+	case errors.Is(failed, fs.ErrPermission):
+		account := fmt.Sprintf("number %d", os.Getuid())
+		if u, err := user.Current(); err == nil {
+			account = u.Username
+		}
+		return fmt.Sprintf("The account %s may not do this there. ls -ld %s shows who may: change that, run the command as the other account, or name another place.", account, filepath.Dir(failed.Path))
 	}
 	return ""
 }

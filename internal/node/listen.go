@@ -36,7 +36,7 @@ type endpoint struct {
 func bind(ctx context.Context, name string, l Listener, handler http.Handler, watch *mtls.Watch, memory mtls.Memory) (*endpoint, error) {
 	socket, err := net.Listen("tcp", l.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("%s listener: %w", name, err)
+		return nil, fmt.Errorf("%s listener: %w", name, occupied(err, settingOf(name), l.Listen))
 	}
 	e := &endpoint{name: name, socket: socket, scheme: "http", server: &http.Server{
 		Handler: handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout,
@@ -52,6 +52,14 @@ func bind(ctx context.Context, name string, l Listener, handler http.Handler, wa
 		e.tls.Guard(e.server)
 	}
 	return e, nil
+}
+
+// settingOf names the setting that has the address of a listener.
+func settingOf(name string) string {
+	if name == "dev" {
+		return "listen"
+	}
+	return name + "-listen"
 }
 
 // address returns where the endpoint can be reached, with port 0 resolved.
