@@ -142,7 +142,7 @@ func TestEventTypesPage(t *testing.T) {
 		t.Fatalf("%d event types, %v", len(files), err)
 	}
 	page := "# Event types and their rules\n\nWritten by `go test ./docs -run TestEventTypesPage -update` from the catalogue. `nems validate` checks these rules, those of STU3, and what all messages must have. A rule's id, which findings\n" +
-		"quote, is the code of the event type, the resource and the element: `vaccinations-1/Immunization.notGiven`. Rules marked *strict* are errors with `--level strict` and warnings otherwise.\n\n" +
+		"quote, is the code of the event type, the resource and the element: `vaccinations-1/Immunization.notGiven`. Rules are errors at both levels (`--level standard` and `strict`), unless they say otherwise.\n\n" +
 		"| event type | interaction | workflow | publishers |\n| --- | --- | --- | --- |\n"
 	rules := ""
 	for _, file := range append(files, "../internal/catalogue/requirements.yaml") {
@@ -237,8 +237,11 @@ func demand(e map[string]any) string {
 	if when, is := e["when"].(map[string]any); is {
 		out = append(out, fmt.Sprintf("where `%v` is %v", when["path"], strings.Trim(fmt.Sprint(when["values"]), "[]")))
 	}
-	if e["from"] == "harness" || e["broken-by"] != nil {
-		out = append(out, "*strict*")
+	if e["from"] == "harness" {
+		out = append(out, "*at strict only*")
+	}
+	if e["broken-by"] != nil {
+		out = append(out, "*a warning at standard*")
 	}
 	return strings.Join(out, "; ")
 }
