@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"regexp"
@@ -23,7 +24,7 @@ type command struct{ text, shown, output string }
 var (
 	notRun = regexp.MustCompile(`^<!-- not run: (.+) -->$`)
 	// elsewhere are programs that install, or need, what a machine for tests lacks.
-	elsewhere = regexp.MustCompile(`(?m)^\s*(?:sudo )?(apt|apt-get|rpm|dnf|docker|podman|kubectl|kustomize|helm|skopeo|systemctl|runuser|psql|pg_basebackup)\b`)
+	elsewhere = regexp.MustCompile(`(?m)^\s*(?:sudo )?(apt|apt-get|rpm|dnf|docker|podman|kubectl|kustomize|helm|skopeo|systemctl|runuser|psql|createdb|pg_\w+)\b|(postgres://)`)
 	serving   = regexp.MustCompile(`(?m)^nems serve .*$`)
 )
 
@@ -39,7 +40,7 @@ func blocksOf(t *testing.T, page, source string) (out []block) {
 		case inside != nil && isFence:
 			if language == "sh" || language == "console" {
 				if m := elsewhere.FindStringSubmatch(inside.text); m != nil && inside.reason == "" {
-					inside.reason = "needs " + m[1]
+					inside.reason = "needs " + cmp.Or(m[1], "a PostgreSQL server")
 				}
 				if language == "console" {
 					inside.commands = commandsOf(inside.text)
