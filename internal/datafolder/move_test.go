@@ -42,7 +42,7 @@ func TestMovedService(t *testing.T) {
 	if _, _, err := postgres.Migrate(t.Context(), empty); err != nil {
 		t.Fatal(err)
 	}
-	filled := map[string]int64{}
+	filled, ran := map[string]int64{}, 0
 	for first, names := range map[string][]string{
 		"sqlite": moved, "postgres": {"DeferredAsOfAcceptance", "FanOutSurvivesCrash", "Filters", "PatientRecords", "SendingInChunks", "Reopening"},
 	} {
@@ -52,6 +52,7 @@ func TestMovedService(t *testing.T) {
 					false: func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "nems.db") },
 					true:  func(t *testing.T) string { return server.Clone(t, empty) },
 				}}
+				ran++
 				t.TempDir() // which is to be there until thereAndBack is done
 				f.url = f.fresh[first == "postgres"](t)
 				t.Cleanup(func() { f.thereAndBack(t, filled) })
@@ -60,7 +61,7 @@ func TestMovedService(t *testing.T) {
 		})
 	}
 	for _, table := range portable.Tables {
-		if filled[table.Name] == 0 && !t.Failed() {
+		if filled[table.Name] == 0 && ran > len(moved) { // not with -run of some
 			t.Errorf("%s: no test has a row of it; add one to the list", table.Name)
 		}
 	}
@@ -108,6 +109,11 @@ func (f *movingFixture) Spoil(t *testing.T, what storetest.Spoiled) {
 		storetest.SpoiledCriteria:   "UPDATE subscription SET criteria = 'written by a version that never was'",
 		storetest.SpoiledCandidates: "UPDATE route SET candidate = 'c'",
 	}[what]
+	f.sql(t, statement)
+}
+
+func (f *movingFixture) sql(t *testing.T, statement string) {
+	t.Helper()
 	if datafolder.IsPostgres(f.url) {
 		pgtest.SQL(t, f.url, statement)
 		return
@@ -152,6 +158,12 @@ func move(ctx context.Context, from, to string, at time.Time) (all []datafolder.
 func (f *movingFixture) thereAndBack(t *testing.T, filled map[string]int64) {
 	if t.Failed() || f.clock == nil {
 		return
+	}
+	if !datafolder.IsPostgres(f.url) { // a stop waits until all copies are filed
+		f.sql(t, "INSERT INTO spread SELECT event, 0 FROM fanout")
+		f.sql(t, "INSERT OR IGNORE INTO pending (event, since) SELECT id, id FROM event ORDER BY id LIMIT 3")
+		f.sql(t, "INSERT INTO sign_in_link VALUES (x'01', 'a user', 'auditor', 1)") // one that was used, or ended, is gone
+		f.sql(t, "INSERT INTO session (key, user, proof, certificate, roles, begun, seen, ends) VALUES (x'02', 'a user', 'a proof', '', 'auditor', 1, 2, 3)")
 	}
 	before := f.rows(t)
 	for _, m := range f.move(t) {
