@@ -12,6 +12,9 @@
 # make torture   the real program killed, cut off and starved of disk, on SQLite and
 #                as two nodes on PostgreSQL, whose primary fails over: nothing is
 #                lost (minutes; SECONDS=600 stretches it, STORE=postgres runs that alone)
+# make cluster   the reference cluster: three PostgreSQL with Patroni and etcd, three nodes and
+#                a proxy in network namespaces; each dies in turn under load: how long nothing
+#                is accepted, and that nothing is lost (minutes; as root; ONLY=FAULT runs one)
 # make fuzz      every fuzz test for a minute (FUZZ=1h before a release)
 # make packages  builds .deb, .rpm and image, installs and starts each in a throwaway root,
 #                and goes through docs/two-nodes.md with two machines of its own
@@ -43,7 +46,7 @@ VERSION ?= $(shell git describe --tags --always --dirty --abbrev=12 2>/dev/null 
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 
-.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots docs rename-module packages alerts deployments
+.PHONY: help quick test lint bench build release reproducible tools torture fuzz simulate screenshots docs rename-module packages alerts deployments cluster
 
 help:
 	@sed -n '/^# make/,/^$$/{/^#/s/^# //p;}' Makefile
@@ -98,6 +101,16 @@ bench:
 
 torture: tools
 	$(GO) run ./internal/proof/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)
+
+# Where they are missing and can be installed, they are; their own services are not needed.
+cluster: tools
+	@missing=; \
+	for one in patroni:patroni etcd:etcd-server haproxy:haproxy ip:iproute2; do command -v $${one%:*} >/dev/null 2>&1 || missing="$$missing $${one#*:}"; done; \
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "make: installing$$missing"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null || echo "make: could not install$$missing"; \
+	fi
+	$(GO) run ./internal/proof/cluster $(if $(ONLY),-only $(ONLY))
 
 fuzz:
 	@grep -rl '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \

@@ -15,7 +15,7 @@ import (
 // floors is the house of docs/architecture.md, lowest floor first. A package
 // imports only from floors below its own. What is not listed stands on top.
 var floors = [][]string{
-	{"internal/plain", "internal/nhs", "internal/refuse", "internal/requestid", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire", "internal/yamltree", "internal/signin/providertest", "docs"},
+	{"internal/plain", "internal/nhs", "internal/refuse", "internal/requestid", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire", "internal/yamltree", "internal/signin/providertest", "docs", "deploy"},
 	{"internal/fhir", "internal/access", "internal/jwt"},
 	{"internal/event", "internal/spine", "internal/mesh", "message"},
 	{"internal/subscription"},
@@ -37,7 +37,7 @@ var floors = [][]string{
 	{"internal/node/nodetest", "internal/play", "publisher"},
 	{"publisher/embedded", "publisher/pds"},
 	{"internal/nation"},
-	{"nemstest", "cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture"},
+	{"nemstest", "cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture", "internal/proof/cluster"},
 }
 
 // engines are the packages that no other package than datafolder may import: SQL

@@ -91,6 +91,9 @@ func newServers(dsn string, log *slog.Logger, takenOver func()) (*servers, error
 	}
 	config.MaxConns = max(config.MaxConns, poolSize)
 	config.MaxConnLifetime = time.Hour
+	// A server without a network is silent: each idle connection to it would use up the
+	// whole time of whoever gets it.
+	config.PingTimeout = pingWait
 	config.PrepareConn = func(_ context.Context, conn *pgx.Conn) (bool, error) { return s.current(conn), nil }
 	return s, nil
 }
