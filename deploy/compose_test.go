@@ -190,14 +190,16 @@ func TestComposeRuns(t *testing.T) {
 	if said := s.run(t, "migrate", s.services["migrate"].Command...); !strings.Contains(said, "schema") {
 		t.Errorf("migrate: %s", said)
 	}
-	for _, name := range []string{"nems1", "nems2"} {
+	for i, name := range []string{"nems1", "nems2"} {
 		s.boot(t, name)
 		health := s.services[name].HealthCheck.Test[2:]
-		if out, err := s.command(t, name, health...).CombinedOutput(); err == nil || !strings.Contains(string(out), "directory incomplete") {
-			t.Errorf("%s: a node without a directory: %v, %s", name, err, out)
-		}
-		for _, kind := range []string{"organisations", "postcodes", "patients"} {
-			s.run(t, name, "import", kind, s.at("world", kind+".csv"))
+		if i == 0 { // the nodes share one directory
+			if out, err := s.command(t, name, health...).CombinedOutput(); err == nil || !strings.Contains(string(out), "directory incomplete") {
+				t.Errorf("%s: a node without a directory: %v, %s", name, err, out)
+			}
+			for _, kind := range []string{"organisations", "postcodes", "patients"} {
+				s.run(t, name, "import", kind, s.at("world", kind+".csv"))
+			}
 		}
 		if said := s.run(t, name, health...); !strings.HasPrefix(said, "ok") {
 			t.Errorf("%s: %s", name, said)
