@@ -4,7 +4,7 @@
 #                those that import them, but for tests of the whole program (internal/node,
 #                cmd/nems, ...) that did not change; without the race detector (BASE=main)
 # make lint      formatting, vet, staticcheck, known vulnerabilities
-# make bench     benchmarks of the packages, then publishing over HTTP end to end
+# make bench     benchmarks of the packages, then publishing over HTTP end to end, and starting
 # make build     bin/nems, one static binary
 # make release   dist/: binaries for all platforms, the modules in each (CycloneDX), .deb, .rpm
 #                and container images, their provenance, SHA256SUMS; without Docker
@@ -98,6 +98,7 @@ bench:
 	$(GO) run ./internal/proof/bench -case deep-inbox
 	$(GO) run ./internal/proof/bench -case purge
 	$(GO) run ./internal/proof/bench -case records
+	$(GO) run ./internal/proof/bench -case start
 
 torture: tools
 	$(GO) run ./internal/proof/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)

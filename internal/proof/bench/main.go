@@ -35,6 +35,7 @@ var cases = map[string]func(load) error{
 	"deep-inbox":   measureDeepInbox,
 	"purge":        measurePurge,
 	"records":      measureRecords,
+	"start":        measureStart,
 }
 
 func main() {

@@ -62,13 +62,22 @@ func startServer(flags ...string) (*server, error) {
 }
 
 func (s *server) start(flags []string) error {
-	binary := filepath.Join(s.folder, "nems")
-	build := exec.Command("go", "build", "-o", binary, "nems/cmd/nems")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
+	if err := s.build(); err != nil {
 		return err
 	}
-	cmd := exec.Command(binary, append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--data", s.data(), "--log-level", "error"}, flags...)...)
+	return s.serve(flags)
+}
+
+func (s *server) binary() string { return filepath.Join(s.folder, "nems") }
+
+func (s *server) build() error {
+	build := exec.Command("go", "build", "-o", s.binary(), "nems/cmd/nems")
+	build.Stderr = os.Stderr
+	return build.Run()
+}
+
+func (s *server) serve(flags []string) error {
+	cmd := exec.Command(s.binary(), append([]string{"serve", "--dev", "--listen", "127.0.0.1:0", "--data", s.data(), "--log-level", "error"}, flags...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -89,11 +98,17 @@ func (s *server) start(flags []string) error {
 func (s *server) data() string { return filepath.Join(s.folder, "data") }
 
 func (s *server) stop() {
+	s.end()
+	_ = os.RemoveAll(s.folder)
+}
+
+// end ends the process; the folder stays.
+func (s *server) end() {
 	if s.cmd != nil {
 		_ = s.cmd.Process.Signal(syscall.SIGTERM)
 		_ = s.cmd.Wait()
+		s.cmd = nil
 	}
-	_ = os.RemoveAll(s.folder)
 }
 
 // cpu is the processor time that the server has used.
