@@ -62,7 +62,7 @@ const spareThreads = 2
 
 // Run serves until the context ends (SIGTERM, Ctrl-C), then drains.
 func (s *serveCmd) Run(ctx context.Context) error {
-	var level slog.Level
+	level := new(slog.LevelVar)
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return err
 	}
@@ -80,8 +80,10 @@ func (s *serveCmd) Run(ctx context.Context) error {
 		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareThreads)
 	}
 	return node.Run(ctx, s.Config, node.Environment{
-		Log:     newLog(level, s.LogFormat),
-		Program: named(),
+		Log:       newLog(level, s.LogFormat),
+		Verbosity: level,
+		Reload:    reloads(ctx),
+		Program:   named(),
 		Ready: func(url string) {
 			fmt.Fprintf(stdout(), "nems is ready at %s\n", url)
 		},

@@ -148,6 +148,9 @@ func (c *configExplain) Run(parsed *kong.Context) error {
 		fmt.Fprintf(stdout(), "%s\n  %s\n", flag.Name, flag.Help)
 		fmt.Fprintf(stdout(), "  default: %s\n", orDash(flag.Default))
 		fmt.Fprintf(stdout(), "  --%s, %s, in the file %s\n", flag.Name, strings.Join(flag.Envs, " "), fileKey(flag.Name))
+		if reloadable(flag) {
+			fmt.Fprintln(stdout(), "  A reload (SIGHUP) puts a new value in force.")
+		}
 	}
 	return nil
 }
@@ -176,13 +179,21 @@ func fileKey(name string) string {
 // settingsPage writes the reference: a table row for each setting.
 func settingsPage(all []*kong.Flag) error {
 	fmt.Fprint(stdout(), "# Settings\n\nWritten by `nems config explain --format markdown`. Each setting is a flag of `nems serve`, an environment variable and a key of the\n"+
-		"configuration file; an earlier one of these overrides a later one. `nems config show` prints the values in force and their sources. A secret may be `file:PATH`.\n\n"+
+		"configuration file; an earlier one of these overrides a later one. `nems config show` prints the values in force and their sources. A secret may be `file:PATH`.\n"+
+		"A reload (SIGHUP, `systemctl reload nems`) puts those in force that are marked *reload*; the others need a restart.\n\n"+
 		"| setting | environment | default | meaning |\n| --- | --- | --- | --- |\n")
 	for _, flag := range all {
-		fmt.Fprintf(stdout(), "| `%s` | `%s` | %s | %s |\n", flag.Name, strings.Join(flag.Envs, " "), code(flag.Default), strings.ReplaceAll(flag.Help, "|", `\|`))
+		mark := ""
+		if reloadable(flag) {
+			mark = " *reload*"
+		}
+		fmt.Fprintf(stdout(), "| `%s` | `%s` | %s | %s |\n", flag.Name, strings.Join(flag.Envs, " "), code(flag.Default), strings.ReplaceAll(flag.Help, "|", `\|`)+mark)
 	}
 	return nil
 }
+
+// reloadable reports whether a service that runs can take up another value.
+func reloadable(flag *kong.Flag) bool { return flag.Tag.Has("reload") }
 
 func code(s string) string {
 	if s == "" {

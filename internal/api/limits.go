@@ -107,6 +107,25 @@ func (f *fairness) newBucket() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(f.Rate), max(1, int(f.Rate)))
 }
 
+// Limit changes what one system may take, Rate and Concurrent, from now on.
+func (a *API) Limit(l Limits) {
+	f := a.fair
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.Rate, f.Concurrent = l.Rate, l.Concurrent
+	now := a.Now()
+	for _, s := range f.shares {
+		f.refit(s, now)
+	}
+	f.refit(&f.others, now)
+}
+
+// refit gives a system's bucket the limits as they are now.
+func (f *fairness) refit(s *share, now time.Time) {
+	s.bucket.SetLimitAt(now, rate.Limit(f.Rate))
+	s.bucket.SetBurstAt(now, max(1, int(f.Rate)))
+}
+
 // enter admits a request, whoever sends it, or refuses it at once. leave must
 // follow either way.
 func (f *fairness) enter() *refuse.Refusal {

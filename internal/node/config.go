@@ -71,7 +71,7 @@ type Config struct {
 	// in the directory.
 	UnknownPatients string `name:"unknown-patients" enum:"reject,accept" default:"reject" help:"Events about patients the directory does not have: reject, or accept and match on the content of the message."`
 	// ReadyWithout names parts of the directory that may be empty.
-	ReadyWithout []string `name:"ready-without" enum:"patients,organisations,postcodes" help:"Parts of the directory that may be empty although the node takes work: patients, organisations, postcodes. Without this a node whose directory lacks one is not ready."`
+	ReadyWithout []string `name:"ready-without" reload:"" enum:"patients,organisations,postcodes" help:"Parts of the directory that may be empty although the node takes work: patients, organisations, postcodes. Without this a node whose directory lacks one is not ready."`
 	// DirectoryCache is how many patients a node remembers of the directory that the nodes
 	// of a PostgreSQL database share.
 	DirectoryCache int `name:"directory-cache" default:"100000" help:"Patients that a node with PostgreSQL remembers of the shared directory, at about half a KiB each; 0 remembers none. An embedded directory needs no such memory."`
@@ -111,8 +111,8 @@ type Config struct {
 
 	// RateLimit and ConcurrencyLimit keep one system from using the capacity of
 	// all. 0 means the default in production, and no limit in the dev world.
-	RateLimit        float64 `name:"rate-limit" help:"FHIR requests a second that one system may make; 0 for 1000 (in --dev: no limit), -1 for no limit."`
-	ConcurrencyLimit int     `name:"concurrency-limit" help:"FHIR requests of one system that are served at the same time; 0 for 256 (in --dev: no limit), -1 for no limit."`
+	RateLimit        float64 `name:"rate-limit" reload:"" help:"FHIR requests a second that one system may make; 0 for 1000 (in --dev: no limit), -1 for no limit."`
+	ConcurrencyLimit int     `name:"concurrency-limit" reload:"" help:"FHIR requests of one system that are served at the same time; 0 for 256 (in --dev: no limit), -1 for no limit."`
 
 	// Quotas limit what is stored for one owner.
 	Quotas Quotas `embed:"" prefix:"quota-"`
@@ -122,7 +122,7 @@ type Config struct {
 	// Drain is how long a stop waits for requests that are under way.
 	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests that are under way; at most 10s."`
 	// LogLevel selects what is logged to standard error.
-	LogLevel string `name:"log-level" enum:"debug,info,warn,error" default:"info" help:"What is logged to standard error: debug, info, warn or error."`
+	LogLevel string `name:"log-level" reload:"" enum:"debug,info,warn,error" default:"info" help:"What is logged to standard error: debug, info, warn or error."`
 	// LogFormat is the form of the lines.
 	LogFormat string `name:"log-format" enum:"text,json" default:"text" help:"Form of the log's lines: text (key=value) or json."`
 }

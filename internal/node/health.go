@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -56,7 +55,7 @@ func (n *node) unfit(ctx context.Context) (out []string) {
 		return []string{"The directory cannot be read."}
 	}
 	for _, l := range lacks {
-		if !slices.Contains(n.ReadyWithout, l.part) {
+		if !n.needless(l.part) {
 			out = append(out, l.text())
 		}
 	}

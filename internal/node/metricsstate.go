@@ -64,7 +64,7 @@ func (s stateOf) directory(ctx context.Context, gauge func(d *prometheus.Desc, v
 	}
 	for _, part := range []string{"patients", "organisations", "postcodes"} {
 		lacked := slices.ContainsFunc(lacks, func(l lack) bool { return l.part == part })
-		gauge(directoryDesc, truth(!lacked || slices.Contains(s.n.ReadyWithout, part)), part)
+		gauge(directoryDesc, truth(!lacked || s.n.needless(part)), part)
 	}
 }
 

@@ -47,6 +47,10 @@ type Environment struct {
 	// Steady returns how much time has passed since some fixed moment, whatever
 	// Now is set to; nil means the machine's monotonic clock.
 	Steady func() time.Duration
+	// Verbosity is what the log follows, so that a reload can change it; nil if it cannot.
+	Verbosity *slog.LevelVar
+	// Reload gives configurations that were read again; nil where that does not happen.
+	Reload <-chan Config
 	// Program is the version of the program, for log and metrics; "" if it is not known.
 	Program string
 	// Ready is called with the address of the first listener when everything
@@ -65,7 +69,7 @@ type node struct {
 	patients  directory.Patients   // the directory or PDS; if it is PDS, endPDS is set
 	endPDS    func()
 	broker    *broker.Broker
-	fhir      http.Handler // the FHIR API
+	fhir      *api.API
 	pds       http.Handler // the PDS FHIR API; nil if the records are kept elsewhere
 	systems   *systems
 	types     *eventTypes
@@ -83,6 +87,8 @@ type node struct {
 	recorder  *recorder
 	endpoints []*endpoint
 	draining  atomic.Bool
+	mayLack   atomic.Pointer[[]string] // ReadyWithout, as it is in force
+	reloading reloading
 	begun     time.Duration // when it started to serve, by lasting
 	ending    chan struct{} // closed when draining begins
 	recounted time.Time     // of quotas: the last recount
@@ -119,6 +125,8 @@ func Run(ctx context.Context, c Config, env Environment) error {
 	}
 	env.Log = slog.New(requestid.Handler(plain.Handler(env.Log.Handler())))
 	n := &node{Config: c, Environment: env, owner: uuid.NewString(), machine: env.Now, lasting: env.Steady, ending: make(chan struct{})}
+	n.mayLack.Store(&c.ReadyWithout)
+	n.reloading = reloading{n, c, c}
 	defer n.close()
 	if err := n.startClock(); err != nil {
 		return err
@@ -255,6 +263,7 @@ func (n *node) serve(ctx context.Context) error {
 		}
 	}
 	g.Go(func() error { return n.registry.follow(ctx) })
+	g.Go(func() error { return n.reloading.follow(ctx) })
 	g.Go(func() error { return n.away.follow(ctx) })
 	g.Go(func() error { return n.watchClock(ctx) })
 	for _, t := range n.housekeeping() {
@@ -335,7 +344,7 @@ func (n *node) everything() http.Handler {
 }
 
 // fhirAPI wires the door and the API.
-func (n *node) fhirAPI() http.Handler {
+func (n *node) fhirAPI() *api.API {
 	profile := spine.Strict
 	if n.Profile == "observed" {
 		profile = spine.Observed

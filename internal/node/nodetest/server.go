@@ -38,9 +38,10 @@ type Server struct {
 	// HTTP is what all helpers call it with.
 	HTTP *http.Client
 
-	t      testing.TB
-	cancel context.CancelFunc
-	done   chan error
+	t           testing.TB
+	environment node.Environment
+	cancel      context.CancelFunc
+	done        chan error
 }
 
 // Boot starts a server and stops it when the test ends. The test fails when it
@@ -48,11 +49,17 @@ type Server struct {
 // patient.
 func Boot(t testing.TB, change ...func(*node.Config)) *Server {
 	t.Helper()
+	return BootIn(t, node.Environment{}, change...)
+}
+
+// BootIn is Boot with what an environment has beside log, clocks and Ready.
+func BootIn(t testing.TB, environment node.Environment, change ...func(*node.Config)) *Server {
+	t.Helper()
 	c := node.DevConfig(t.TempDir())
 	for _, f := range change {
 		f(&c)
 	}
-	s := &Server{Config: c, Clock: NewClock(Start), Log: &Log{}, t: t}
+	s := &Server{Config: c, Clock: NewClock(Start), Log: &Log{}, t: t, environment: environment}
 	s.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32, DisableCompression: true}, Timeout: time.Minute,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	s.Run()
@@ -80,11 +87,11 @@ func (s *Server) Run() {
 	s.cancel, s.done = cancel, make(chan error, 1)
 	ready := make(chan string, 1)
 	go func(done chan<- error) {
-		done <- node.Run(ctx, s.Config, node.Environment{
-			Log: slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-			Now: s.Clock.Now, Steady: s.Clock.Steady,
-			Ready: func(url string) { ready <- url },
-		})
+		e := s.environment
+		e.Log = slog.New(slog.NewTextHandler(s.Log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		e.Now, e.Steady = s.Clock.Now, s.Clock.Steady
+		e.Ready = func(url string) { ready <- url }
+		done <- node.Run(ctx, s.Config, e)
 	}(s.done)
 	select {
 	case s.URL = <-ready:
