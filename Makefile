@@ -57,7 +57,7 @@ quick:
 	if [ -z "$$packages" ]; then echo "make quick: nothing has changed against $(or $(BASE),main)"; else $(GO) test -short $$packages; fi
 
 # vet, the tests, and the go commands that tests run, all have the same flags, so that
-# everything is compiled once. Test binaries have no tables for debuggers: there are 70.
+# everything is compiled once. Test binaries have no tables for debuggers: there are some 60.
 # go test has its own vet left out, of which go vet does more.
 OWNFLAGS := $(shell $(GO) env GOFLAGS)
 test: export GOFLAGS := $(OWNFLAGS) $(RACE) -ldflags=-w

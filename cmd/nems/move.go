@@ -94,7 +94,7 @@ func (m *migrateCmd) next(move *datafolder.Move) {
 		fmt.Fprintf(stdout(), "these stay where they are, in %s, and every node needs them: %s\n", folder, strings.Join(beside, ", "))
 	}
 	if _, embedded := strings.CutPrefix(move.To(), "sqlite:"); embedded {
-		fmt.Fprintf(stdout(), "the directory of patients, organisations and postcodes is not moved from PostgreSQL: import it into %s (nems import), or copy a node's directory.db\n", into)
+		fmt.Fprintf(stdout(), "the directory of patients, organisations and postcodes is not moved from PostgreSQL: import it into %s (nems import)\n", into)
 	}
 	fmt.Fprintf(stdout(), "also not in a database: the configuration file, certificates and keys that it names, and files of passwords\n")
 	fmt.Fprintf(stdout(), "%s is as it was; serve no node on it again, since it does not hear of what happens from now on\n", move.From())

@@ -123,7 +123,7 @@ func TestRemoteMESH(t *testing.T) {
 	becomes("withheld", store.Withheld)
 	shut.Store(false)
 	becomes("sent", store.Sent)
-	for patient, text := range map[string]string{nodetest.Alex: "was withheld: the record was flagged", nodetest.Jack: "was given to the MESH for the mailbox "} {
+	for patient, text := range map[string]string{nodetest.Alex: "was withheld: the record was flagged", nodetest.Jack: "was sent to "} {
 		here.Eventually("the patient's story has "+text, func() bool { return toldInOrder(storyOf(t, desk, patient), text) == "" })
 	}
 	copies := there.Collect(leeds)

@@ -163,7 +163,7 @@ func (c *ExplainedCopy) told(mailbox string) string {
 	switch c.State {
 	case store.Waiting:
 		if c.Remote {
-			return "waits to be sent to the MESH mailbox " + mailbox + reason
+			return "waits to be sent to " + mailbox + reason
 		}
 		return "waits in the mailbox " + mailbox
 	case store.Acknowledged:
@@ -172,7 +172,7 @@ func (c *ExplainedCopy) told(mailbox string) string {
 		}
 		return "was collected from the mailbox " + mailbox + " at " + at + " by " + c.Collected
 	case store.Sent:
-		return "was given to the MESH for the mailbox " + mailbox + " at " + at
+		return "was sent to " + mailbox + " at " + at
 	case store.Parked:
 		return "was parked for an operator at " + at + reason
 	case store.Withheld:
