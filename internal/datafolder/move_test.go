@@ -31,7 +31,7 @@ import (
 var moved = []string{
 	"LargeBody", "Withheld", "Idempotency", "DeferredAsOfAcceptance", "DeferredToMany", "PatientRecords", "RecordsWaiting", "FanOutSurvivesCrash", "EndedSubscriptions",
 	"Filters", "Approval", "MailboxesAndWorkflows", "SendingInChunks", "BrokenUploads", "Reports", "ClockSetBack", "MovingDeliveries", "NotRegistered",
-	"Registry", "Witnesses", "Refusals", "Sessions", "MessageIDs", "CountsOverTime", "OperatorsPages", "Interactions", "Reopening",
+	"Registry", "Witnesses", "Refusals", "Sessions", "MessageIDs", "CountsOverTime", "OperatorsPages", "Interactions", "EndpointChanges", "Reopening",
 }
 
 // TestMovedService runs tests of the suite on a service that moves whenever they stop
@@ -162,6 +162,7 @@ func (f *movingFixture) thereAndBack(t *testing.T, filled map[string]int64) {
 	if !datafolder.IsPostgres(f.url) { // a stop waits until all copies are filed
 		f.sql(t, "INSERT INTO spread SELECT event, 0 FROM fanout")
 		f.sql(t, "INSERT OR IGNORE INTO pending (event, since) SELECT id, id FROM event ORDER BY id LIMIT 3")
+		f.sql(t, "INSERT OR IGNORE INTO message_filed VALUES (1, 1, 2, x'04')")     // housekeeping files after some minutes
 		f.sql(t, "INSERT INTO sign_in_link VALUES (x'01', 'a user', 'auditor', 1)") // one that was used, or ended, is gone
 		f.sql(t, "INSERT INTO session (key, user, proof, certificate, roles, begun, seen, ends) VALUES (x'02', 'a user', 'a proof', '', 'auditor', 1, 2, 3)")
 	}

@@ -157,8 +157,9 @@ func (f *flowchart) svg() string {
 	if f.right {
 		kind += " right"
 	}
-	return fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="Picture"><svg class="%s" role="img" aria-label="Flowchart of %s" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">%s</svg></div>`+"\n",
-		kind, html.EscapeString(strings.Join(names, ", ")), width, height, width, height, out.String())
+	label := html.EscapeString(strings.Join(names, ", "))
+	return fmt.Sprintf(`<div class="scroll" tabindex="0" role="region" aria-label="Picture: %s"><svg class="%s" role="img" aria-label="Flowchart of %s" width="%.0f" height="%.0f" viewBox="0 0 %.0f %.0f">%s</svg></div>`+"\n",
+		label, kind, label, width, height, width, height, out.String())
 }
 
 func (f *flowchart) rectangle(out *strings.Builder, b *box) {
