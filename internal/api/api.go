@@ -57,7 +57,7 @@ type Config struct {
 	Answered func(ctx context.Context, action, code string, status int, took time.Duration)
 	// Took is told how long reading and answering took in each publish; nil: nobody
 	// is told. The broker tells of the stages in between.
-	Took func(broker.Stage, time.Duration)
+	Took func(context.Context, broker.Stage, time.Duration)
 	// Limits prevent callers from taking more than their share.
 	Limits Limits
 	// SearchKey seals the links of search pages: 32 bytes, secret. APIs with

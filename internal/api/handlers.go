@@ -18,7 +18,7 @@ func (a *API) publish(x *exchange) error {
 	}
 	begun := time.Now()
 	body, err := a.body(x, MaxBody)
-	a.took(broker.StageRead, begun)
+	a.took(x, broker.StageRead, begun)
 	if err != nil {
 		return err
 	}
@@ -29,7 +29,7 @@ func (a *API) publish(x *exchange) error {
 		return err
 	}
 	x.recorded = true
-	defer a.took(broker.StageAnswer, time.Now())
+	defer a.took(x, broker.StageAnswer, time.Now())
 	issues := published.Notices
 	if wants(x.r.Header, "OperationOutcome") {
 		issues = append(issues, broker.Issues(published.Warnings)...)
@@ -38,9 +38,9 @@ func (a *API) publish(x *exchange) error {
 }
 
 // took tells how long a stage of a publish took.
-func (a *API) took(stage broker.Stage, begun time.Time) {
+func (a *API) took(x *exchange, stage broker.Stage, begun time.Time) {
 	if a.Took != nil {
-		a.Took(stage, time.Since(begun))
+		a.Took(x.r.Context(), stage, time.Since(begun))
 	}
 }
 

@@ -93,7 +93,7 @@ type Config struct {
 	Now func() time.Time
 	// Took is told how long each stage of a publish took, one that refused too. It
 	// must be quick, and safe for concurrent use; nil: nobody is told.
-	Took func(Stage, time.Duration)
+	Took func(context.Context, Stage, time.Duration)
 }
 
 // Broker publishes and subscribes. Safe for concurrent use.

@@ -70,7 +70,7 @@ func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte,
 	if err := b.checkAndFind(ctx, &p); err != nil {
 		return b.named(&p, Published{}), err
 	}
-	watch := b.start()
+	watch := b.start(ctx)
 	published, err := b.accept(ctx, &p, key)
 	watch.ended(StageCommit)
 	published = b.named(&p, published)
@@ -82,7 +82,7 @@ func (b *Broker) Publish(ctx context.Context, caller access.Caller, body []byte,
 
 // checkAndFind checks a message and finds its patient.
 func (b *Broker) checkAndFind(ctx context.Context, p *publication) error {
-	watch := b.start()
+	watch := b.start(ctx)
 	for _, check := range []func(context.Context, *publication) error{
 		b.entitled, b.parse, b.readFacts, b.fitInteraction, b.checkNumber, b.judge, b.lifeCycle,
 	} {

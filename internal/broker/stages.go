@@ -1,6 +1,9 @@
 package broker
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Stage is a part of publishing that is timed.
 type Stage string
@@ -20,16 +23,17 @@ var Stages = []Stage{StageRead, StageCheck, StagePatient, StageCommit, StageAnsw
 
 // stopwatch times stages one after the other.
 type stopwatch struct {
-	took  func(Stage, time.Duration)
+	ctx   context.Context
+	took  func(context.Context, Stage, time.Duration)
 	begun time.Time
 }
 
 // start returns a stopwatch that runs, unless nobody wants to know.
-func (b *Broker) start() stopwatch {
+func (b *Broker) start(ctx context.Context) stopwatch {
 	if b.Took == nil {
 		return stopwatch{}
 	}
-	return stopwatch{b.Took, time.Now()}
+	return stopwatch{ctx, b.Took, time.Now()}
 }
 
 // ended says that a stage has ended, and begins the next one.
@@ -38,6 +42,6 @@ func (s *stopwatch) ended(stage Stage) {
 		return
 	}
 	now := time.Now()
-	s.took(stage, now.Sub(s.begun))
+	s.took(s.ctx, stage, now.Sub(s.begun))
 	s.begun = now
 }

@@ -9,6 +9,7 @@ import (
 	"nems/internal/mesh"
 	"nems/internal/requestid"
 	"nems/internal/store"
+	"nems/internal/tracing"
 )
 
 // Recorder writes audit entries of what callers did. Safe for concurrent use.
@@ -84,4 +85,7 @@ func outcomeOf(err error) string {
 
 // concerns records which message the call is about. The id is the store's, not
 // what the caller wrote.
-func (c *call) concerns(m store.Message) { c.about, c.object = m, messageID(m) }
+func (c *call) concerns(m store.Message) {
+	c.about, c.object = m, messageID(m)
+	tracing.Event(c.r.Context(), int64(m.Position))
+}

@@ -31,6 +31,8 @@ type ClientConfig struct {
 	TLS *tls.Config
 	// Transport carries the requests; nil means that the client makes its own.
 	Transport http.RoundTripper
+	// Around is put around the transport, such as for tracing; nil for nothing.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Now is the clock used for tokens; nil means time.Now.
 	Now func() time.Time
 	// Version is the requested API version; 0 means 2.
@@ -84,6 +86,9 @@ func NewClient(c ClientConfig) (*Client, error) {
 		t.ResponseHeaderTimeout = answerWithin
 		t.MaxResponseHeaderBytes = maxHead
 		c.Transport = t
+	}
+	if c.Around != nil {
+		c.Transport = c.Around(c.Transport)
 	}
 	return &Client{
 		config: c, base: strings.TrimRight(u.String(), "/") + "/messageexchange",

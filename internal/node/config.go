@@ -42,6 +42,9 @@ type Config struct {
 	// Webhooks is how copies go to the HTTPS endpoints of subscribers.
 	Webhooks Webhooks `embed:"" prefix:"webhooks-"`
 
+	// Traces is where it is told what happens to requests.
+	Traces Traces `embed:"" prefix:"traces-"`
+
 	// PDS is where patients are looked up, if not in the directory.
 	PDS PDS `embed:"" prefix:"pds-"`
 	// PDSAPI is where others look up, and change, the patients of this service.
@@ -217,6 +220,7 @@ func (c *Config) Validate() error {
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.Webhooks.validate()...)
+	wrong = append(wrong, c.Traces.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.PDSAPI.validate(c)...)
 	wrong = append(wrong, c.Quotas.validate()...)

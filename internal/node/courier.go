@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"time"
 
@@ -74,6 +75,7 @@ func (n *node) newCourier() (*courier.Courier, error) {
 	if n.meshClient, err = mesh.NewClient(mesh.ClientConfig{
 		URL: n.RemoteMESH.URL, Mailbox: n.Mailbox, Password: n.RemoteMESH.Password,
 		SharedKey: []byte(n.RemoteMESH.SharedKey), TLS: secure, Now: n.machine,
+		Around: func(t http.RoundTripper) http.RoundTripper { return n.tracer.Transport("mesh", t) },
 	}); err != nil {
 		return nil, err
 	}

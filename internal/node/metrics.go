@@ -15,6 +15,7 @@ import (
 	"nems/internal/broker"
 	"nems/internal/requestid"
 	"nems/internal/store"
+	"nems/internal/tracing"
 )
 
 // metrics counts what the node does. Labels come only from closed sets
@@ -119,12 +120,14 @@ func (m *metrics) copyFates() {
 func (m *metrics) answered(ctx context.Context, action, code string, status int, took time.Duration) {
 	m.answers.WithLabelValues(action, code, strconv.Itoa(status)).Inc()
 	observe(ctx, m.took.WithLabelValues(action), took)
+	tracing.Answered(ctx, action, code, status, requestid.Of(ctx))
 }
 
 // meshAnswered counts one answer of the MESH API.
 func (m *metrics) meshAnswered(ctx context.Context, action string, status int, took time.Duration) {
 	m.meshAnswers.WithLabelValues(action, strconv.Itoa(status)).Inc()
 	observe(ctx, m.meshTook.WithLabelValues(action), took)
+	tracing.Answered(ctx, action, "", status, requestid.Of(ctx))
 	if action == string(audit.ActionAcknowledge) && status == http.StatusOK {
 		m.copies[copyCollected].Inc()
 	}
@@ -142,12 +145,14 @@ func observe(ctx context.Context, times prometheus.Observer, took time.Duration)
 }
 
 // stageTook counts one stage of a publish.
-func (m *metrics) stageTook(stage broker.Stage, took time.Duration) {
+func (m *metrics) stageTook(ctx context.Context, stage broker.Stage, took time.Duration) {
+	tracing.Stage(ctx, string(stage), took)
 	m.stages[stage].Observe(took.Seconds())
 }
 
 // accepted counts an event that was accepted, unless it had been before.
-func (m *metrics) accepted(r store.Receipt) {
+func (m *metrics) accepted(ctx context.Context, r store.Receipt) {
+	tracing.Event(ctx, int64(r.Event))
 	if !r.Repeated {
 		m.events.Add(1)
 		m.copies[copyMade].Add(float64(r.Copies))

@@ -19,9 +19,9 @@ func BenchmarkMetricsOfAPublish(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for _, stage := range broker.Stages {
-			m.stageTook(stage, time.Millisecond)
+			m.stageTook(ctx, stage, time.Millisecond)
 		}
-		m.accepted(store.Receipt{Copies: 3})
+		m.accepted(ctx, store.Receipt{Copies: 3})
 		m.answered(ctx, "publish", "", 202, 5*time.Millisecond)
 	}
 }

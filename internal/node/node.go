@@ -36,6 +36,7 @@ import (
 	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
+	"nems/internal/tracing"
 	"nems/internal/webhook"
 )
 
@@ -89,11 +90,12 @@ type node struct {
 	draining  atomic.Bool
 	mayLack   atomic.Pointer[[]string] // ReadyWithout, as it is in force
 	reloading reloading
-	begun     time.Duration // when it started to serve, by lasting
-	ending    chan struct{} // closed when draining begins
-	recounted time.Time     // of quotas: the last recount
-	searchKey []byte        // shared by all nodes; nil if there is only one
-	owner     string        // distinguishes this run of the node from all others
+	tracer    *tracing.Tracer // nil if nothing is traced
+	begun     time.Duration   // when it started to serve, by lasting
+	ending    chan struct{}   // closed when draining begins
+	recounted time.Time       // of quotas: the last recount
+	searchKey []byte          // shared by all nodes; nil if there is only one
+	owner     string          // distinguishes this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both are
 	// nil when there is none.
 	courier    *courier.Courier
@@ -178,6 +180,7 @@ func (n *node) close() {
 	if n.adoption != nil {
 		_ = n.adoption.Close()
 	}
+	n.endTracing()
 	if n.directory != nil {
 		_ = n.directory.Close()
 	}
@@ -193,6 +196,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.metrics = newMetrics(n.db.Stats)
+	n.startTracing()
 	n.away = newTurnedAway(n.Log)
 	n.tls = mtls.NewWatch(n.Log, n.metrics.registry, n.machine, n.away.tlsPeer)
 	n.clock.register(n.metrics.registry)
@@ -301,8 +305,8 @@ func (n *node) bind(ctx context.Context) error {
 		Listener
 		handler http.Handler
 	}{
-		{"fhir", n.FHIR, n.fhir},
-		{"mesh", n.MESH, n.mesh},
+		{"fhir", n.FHIR, n.tracer.Handler("fhir", n.fhir)},
+		{"mesh", n.MESH, n.tracer.Handler("mesh", n.mesh)},
 		{"operations", n.Operations, operations},
 		{"pds-server", n.PDSAPI.Listener, n.pds},
 	} {
@@ -320,7 +324,7 @@ func (n *node) bind(ctx context.Context) error {
 
 // everything returns the single handler of the dev world.
 func (n *node) everything() http.Handler {
-	fhir, rest := n.fhir, http.NewServeMux()
+	fhir, mesh, rest := n.tracer.Handler("fhir", n.fhir), n.tracer.Handler("mesh", n.mesh), http.NewServeMux()
 	n.operations(rest)
 	rest.Handle("/", fhir) // which answers that there is no such path
 	// Not one mux for all, because it would redirect paths that are not clean
@@ -330,7 +334,7 @@ func (n *node) everything() http.Handler {
 		case strings.HasPrefix(p, "/STU3/"):
 			fhir.ServeHTTP(w, r)
 		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
-			n.mesh.ServeHTTP(w, r)
+			mesh.ServeHTTP(w, r)
 		case n.pds != nil && pdsapi.Owns(p):
 			n.pds.ServeHTTP(w, r)
 		case strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/"):

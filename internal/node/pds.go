@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -82,7 +83,8 @@ func (n *node) findPatients() error {
 	client, err := pds.New(pds.Config{
 		Base: c.URL, TokenURL: c.TokenURL, APIKey: c.APIKey, KeyID: c.KeyID, Key: key, Organisation: nhs.ODSCode(c.Organisation),
 		Now: n.machine, Log: n.Log, Rate: c.Rate,
-		TTL: keptFor(c.CacheTTL), NegativeTTL: keptFor(min(c.CacheTTL, negativeTTL)),
+		Around: func(t http.RoundTripper) http.RoundTripper { return n.tracer.Transport("pds", t) },
+		TTL:    keptFor(c.CacheTTL), NegativeTTL: keptFor(min(c.CacheTTL, negativeTTL)),
 		Observe: func(o pds.Outcome, took time.Duration) { lookups.WithLabelValues(string(o)).Observe(took.Seconds()) },
 	})
 	if err != nil {

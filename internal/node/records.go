@@ -25,7 +25,7 @@ type countedJournal struct {
 func (c countedJournal) AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error) {
 	r, err := c.Journal.AcceptEvent(ctx, a)
 	if err == nil {
-		c.metrics.accepted(r)
+		c.metrics.accepted(ctx, r)
 	}
 	return r, err
 }
@@ -50,7 +50,7 @@ func (c countedRecords) ChangeRecord(ctx context.Context, change *store.RecordCh
 	all, err := c.RecordKeeper.ChangeRecord(ctx, change)
 	if err == nil {
 		for _, r := range all {
-			c.metrics.accepted(r)
+			c.metrics.accepted(ctx, r)
 		}
 	}
 	return all, err

@@ -23,7 +23,7 @@ func (c *Config) secrets() []secret {
 	return []secret{
 		{"database", &c.Database}, {"mesh-shared-key", &c.MESHSharedKey}, {"mesh-remote-shared-key", &c.RemoteMESH.SharedKey},
 		{"mesh-remote-password", &c.RemoteMESH.Password}, {"pds-api-key", &c.PDS.APIKey}, {"operator-token", &c.OperatorToken},
-		{"console-oidc-client-secret", &c.Console.OIDC.ClientSecret},
+		{"console-oidc-client-secret", &c.Console.OIDC.ClientSecret}, {"traces-headers", &c.Traces.Headers},
 	}
 }
 

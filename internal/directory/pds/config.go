@@ -38,6 +38,8 @@ type Config struct {
 	// HTTP carries the requests; nil means a client of its own. Redirects are
 	// never followed, since they would repeat the NHS number.
 	HTTP *http.Client
+	// Around is put around the transport, such as for tracing; nil for nothing.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Now is the clock of the cache, of tokens and of Retry-After. Timeouts, the
 	// rate and the breaker use the machine's clock.
 	Now func() time.Time
@@ -143,6 +145,9 @@ func (c *Config) client() *http.Client {
 		own.MaxIdleConnsPerHost, own.MaxConnsPerHost = c.Concurrency, c.Concurrency
 		own.MaxResponseHeaderBytes = 64 << 10
 		transport = own
+	}
+	if c.Around != nil {
+		transport = c.Around(transport)
 	}
 	return &http.Client{
 		Transport:     transport,
