@@ -41,7 +41,7 @@ func hintFor(call *url.Error) string {
 	var alert tls.AlertError
 	switch {
 	case errors.Is(call, syscall.ECONNREFUSED):
-		return "Nothing listens there. Start a service with " + itself() + " serve --dev, or give the address of one with --url."
+		return "Nothing listens there. Start a service with " + itself() + " serve --dev, or give the address of one (--url, for operators' commands --operations-url)."
 	case errors.As(call, &unknownName):
 		return "No host has this name: correct --url."
 	case errors.As(call, &unknownIssuer):

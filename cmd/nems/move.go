@@ -97,10 +97,10 @@ func (m *migrateCmd) next(move *datafolder.Move) {
 		fmt.Fprintf(stdout(), "the directory of patients, organisations and postcodes is not moved from PostgreSQL: import it into %s (nems import)\n", into)
 	}
 	fmt.Fprintf(stdout(), "also not in a database: the configuration file, certificates and keys that it names, and files of passwords\n")
-	fmt.Fprintf(stdout(), "%s is as it was; serve no node on it again, since it does not hear of what happens from now on\n", move.From())
+	fmt.Fprintf(stdout(), "%s is as it was, and is not opened again: a file beside it says that its service has moved\n", move.From())
 }
 
-// shownURL is the URL as it was given, without its password.
+// shownURL is the URL as it was given, for a shell, without its password.
 func shownURL(given, name string) string {
 	if strings.HasPrefix(given, "file:") { // a file with the URL
 		return given
@@ -109,7 +109,13 @@ func shownURL(given, name string) string {
 	if err != nil || u.User == nil {
 		return name
 	}
-	return u.Scheme + "://" + u.User.Username() + "@" + u.Host + u.Path
+	shown := url.URL{Scheme: u.Scheme, User: url.User(u.User.Username()), Host: u.Host, Path: u.Path}
+	if with := u.Query(); len(with) > 0 { // how to connect, such as sslmode, which must not be lost
+		with.Del("password")
+		shown.RawQuery = with.Encode()
+		return "'" + shown.String() + "'"
+	}
+	return shown.String()
 }
 
 // moveProgress shows how far a move is: a bar on a terminal, otherwise a line now

@@ -36,7 +36,13 @@ func TestMovedServiceServes(t *testing.T) {
 	fails(t, "migrate", "--from", embedded, "--to", dsn) // while it runs
 	s.Stop()
 	does(t, "nothing was changed", "migrate", "--from", embedded, "--to", dsn, "--dry-run")
-	does(t, "next: nems serve --data "+data+" --database postgres://", "migrate", "--from", embedded, "--to", dsn)
+	does(t, "next: nems serve --data "+data+" --database ", "migrate", "--from", embedded, "--to", dsn)
+	// Nobody goes on with the old database unawares.
+	for _, args := range [][]string{{"backup", filepath.Join(t.TempDir(), "backup")}, {"check"}, {"events"}, {"audit", "verify"}, {"serve", "--dev", "--listen", "127.0.0.1:0"}} {
+		if text, code := printed(t, append(args, "--data", data)...); code != 1 {
+			t.Errorf("nems %s on the folder whose service has moved: expected exit code 1; received %d: %s", args[0], code, text)
+		}
+	}
 
 	s.Config.Database = dsn
 	s.Run()

@@ -118,7 +118,7 @@ func openTarget(ctx context.Context, url string, o portable.Options) (name strin
 
 // movePath is the file of sqlite:PATH. A data folder stands for its nems.db.
 func movePath(url string) (string, error) {
-	path, err := Path(".", url)
+	path, err := file(".", url)
 	if err != nil || url == "" {
 		return "", errKind
 	}
@@ -179,7 +179,10 @@ func (m *Move) Run(ctx context.Context, by string, progress MoveProgress) error 
 		return err
 	}
 	crashpoint.Hit(crashpoint.MoveCompared)
-	return m.target.Finish(ctx, audit.Entry{At: m.at, Action: audit.ActionMoveDatabase, User: by, Object: m.fromName})
+	if err := m.target.Finish(ctx, audit.Entry{At: m.at, Action: audit.ActionMoveDatabase, User: by, Object: m.fromName}); err != nil {
+		return err
+	}
+	return m.leaveSign()
 }
 
 // verify checks the audit's chains: what is broken is not carried along unnoticed.

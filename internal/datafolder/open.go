@@ -65,11 +65,20 @@ func CheckURL(url string) error {
 	return errKind
 }
 
-// Path returns the file of the embedded database: the path after sqlite:, the
-// path of an existing file, or nems.db in the data folder. It returns errKind
-// for anything else, so that a mistake in a URL of another kind is not taken
-// for the name of a file.
+// Path returns the file of the embedded database. It refuses one whose service has
+// moved to another database: it is no longer what the service knows.
 func Path(folder, url string) (string, error) {
+	path, err := file(folder, url)
+	if err != nil {
+		return "", err
+	}
+	return path, hasMoved(path)
+}
+
+// file returns the path after sqlite:, the path of an existing file, or nems.db in the
+// data folder. It returns errKind for anything else, so that a mistake in a URL of
+// another kind is not taken for the name of a file.
+func file(folder, url string) (string, error) {
 	if path := strings.TrimPrefix(url, "sqlite:"); path == "" {
 		return filepath.Join(folder, eventsFile), nil
 	} else if path != url {

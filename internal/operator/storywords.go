@@ -102,7 +102,11 @@ func (t *telling) tell(e audit.Entry) StoryEntry {
 	}
 	out.Kind, out.Who = d.kind, d.by.name(&r)
 	d.refer(e.Object, &out)
-	words := strings.NewReplacer("%m", r.Mailbox, "%e", strconv.FormatInt(out.Event, 10), "%t", t.typeName(r.EventType))
+	event := "An event" // what a record followed names none
+	if out.Event != 0 {
+		event = "Event " + strconv.FormatInt(out.Event, 10)
+	}
+	words := strings.NewReplacer("%m", r.Mailbox, "Event %e", event, "%e", strconv.FormatInt(out.Event, 10), "%t", t.typeName(r.EventType))
 	switch {
 	case e.Outcome == "":
 		out.Text = words.Replace(d.done)

@@ -172,7 +172,7 @@ func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, d
 
 // post signs and sends.
 func (s *Sender) post(ctx context.Context, to Endpoint, id string, h http.Header, body []byte) *failure {
-	if err := to.sign(h, id, s.Machine(), body); err != nil {
+	if err := to.sign(h, id, s.Machine(), s.Now(), body); err != nil {
 		return &failure{why: err.Error()}
 	}
 	h.Set("Webhook-Request-Origin", s.Origin)

@@ -25,14 +25,15 @@ func signature(secret, id, timestamp string, body []byte) (string, error) {
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)), nil
 }
 
-// sign sets the headers of Standard Webhooks. During a rotation both secrets sign.
-func (e Endpoint) sign(h http.Header, id string, at time.Time, body []byte) error {
+// sign sets the headers of Standard Webhooks. During a rotation both secrets sign: that is
+// judged at now, by the clock of the service, which may be another than that of at.
+func (e Endpoint) sign(h http.Header, id string, at, now time.Time, body []byte) error {
 	timestamp := strconv.FormatInt(at.Unix(), 10)
 	entry, err := signature(e.Secret, id, timestamp, body)
 	if err != nil {
 		return err
 	}
-	if e.Previous != "" && at.Before(e.PreviousUntil) {
+	if e.Previous != "" && now.Before(e.PreviousUntil) {
 		if earlier, err := signature(e.Previous, id, timestamp, body); err == nil {
 			entry += " " + earlier
 		}

@@ -34,7 +34,7 @@ func TestRotation(t *testing.T) {
 	}
 	for after, want := range map[time.Duration]int{0: 2, RotationTime - time.Second: 2, RotationTime: 1} {
 		h := http.Header{}
-		if err := e.sign(h, "id", now.Add(after), []byte("body")); err != nil {
+		if err := e.sign(h, "id", now.Add(1000*time.Hour), now.Add(after), []byte("body")); err != nil {
 			t.Fatal(err)
 		}
 		entries := strings.Fields(h.Get("webhook-signature"))
