@@ -181,13 +181,13 @@ func settingsPage(all []*kong.Flag) error {
 	fmt.Fprint(stdout(), "# Settings\n\nWritten by `nems config explain --format markdown`. Each setting is a flag of `nems serve`, an environment variable and a key of the\n"+
 		"configuration file; an earlier one of these overrides a later one. `nems config show` prints the values in force and their sources. A secret may be `file:PATH`.\n"+
 		"A reload (SIGHUP, `systemctl reload nems`) puts those in force that are marked *reload*; the others need a restart.\n\n"+
-		"| setting | environment | default | meaning |\n| --- | --- | --- | --- |\n")
+		"| setting, environment | default | meaning |\n| --- | --- | --- |\n")
 	for _, flag := range all {
 		mark := ""
 		if reloadable(flag) {
 			mark = " *reload*"
 		}
-		fmt.Fprintf(stdout(), "| `%s` | `%s` | %s | %s |\n", flag.Name, strings.Join(flag.Envs, " "), code(flag.Default), strings.ReplaceAll(flag.Help, "|", `\|`)+mark)
+		fmt.Fprintf(stdout(), "| `%s` `%s` | %s | %s |\n", flag.Name, strings.Join(flag.Envs, "` `"), code(flag.Default), strings.ReplaceAll(flag.Help, "|", `\|`)+mark)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -27,7 +28,9 @@ const foreignTables = `SELECT name FROM (
 // whose own numbers are lower would show such rows to no reader. It returns
 // portable.ErrInUse while nodes run. To adopt again does no harm.
 func Adopt(ctx context.Context, dsn string) error {
-	if err := prepareSchema(ctx, dsn, false); err != nil {
+	if err := prepareSchema(ctx, dsn, false); errors.Is(err, errEmpty) {
+		return errors.New("PostgreSQL: there is nothing in this database yet: restore the dump first (pg_restore)")
+	} else if err != nil {
 		return fmt.Errorf("PostgreSQL: %w", err)
 	}
 	conn, err := connectToMove(ctx, dsn)

@@ -93,7 +93,7 @@ func alone(ctx context.Context, q querier) error {
 	if err != nil {
 		return plain(err)
 	}
-	where := "; nothing is connected now: one that was killed is forgotten when its lease ends"
+	where := "; nothing is connected now: a node that was killed, or whose lease came with a dump, is forgotten when the lease ends, so try again then"
 	if len(from) > 0 {
 		where = "; connected from " + strings.Join(from, ", ")
 	}
