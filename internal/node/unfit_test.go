@@ -18,6 +18,7 @@ func TestUnfitWithoutADirectory(t *testing.T) {
 	}
 	defer d.Close()
 	n := &node{directory: d}
+	n.mayLack.Store(new([]string))
 	n.Log = slog.New(slog.DiscardHandler)
 	says := func() string { return strings.Join(n.unfit(t.Context()), " ") }
 	for _, part := range []string{"patients", "organisations", "postcodes"} {
@@ -29,11 +30,12 @@ func TestUnfitWithoutADirectory(t *testing.T) {
 	if got := says(); strings.Contains(got, "patients") {
 		t.Errorf("unknown patients are accepted: %q", got)
 	}
-	n.ReadyWithout = []string{"organisations", "postcodes"}
+	n.mayLack.Store(&[]string{"organisations", "postcodes"})
 	if got := says(); got != "" {
 		t.Errorf("allowed to be empty: %q", got)
 	}
-	n.UnknownPatients, n.ReadyWithout = "reject", nil
+	n.UnknownPatients = "reject"
+	n.mayLack.Store(new([]string))
 	if err := devworld.Seed(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
