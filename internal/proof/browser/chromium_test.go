@@ -129,7 +129,11 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 			ctx, cancel = context.WithTimeout(ctx, patience)
 			defer cancel()
 		}
-		b.must(chromedp.Do(ctx, step))
+		err := chromedp.Do(ctx, step)
+		for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "No node with given id") { // the page changed between finding and touching
+			err = chromedp.Do(ctx, step)
+		}
+		b.must(err)
 	}
 }
 
