@@ -85,9 +85,9 @@ func nanoseconds(at time.Time) string { return strconv.FormatInt(at.UnixNano(), 
 // keyValues has texts and whole numbers, which is all that this package records.
 func keyValues(all []attribute.KeyValue) (out []keyValue) {
 	for _, a := range all {
-		value := map[string]any{"stringValue": a.Value.Emit()}
+		value := map[string]any{"stringValue": a.Value.String()}
 		if a.Value.Type() == attribute.INT64 {
-			value = map[string]any{"intValue": a.Value.Emit()}
+			value = map[string]any{"intValue": a.Value.String()}
 		}
 		out = append(out, keyValue{string(a.Key), value})
 	}
