@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/guard"
 	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/webhook"
@@ -160,7 +161,7 @@ func (d Desk) mayPut(e Endpoint) error {
 	}
 	_, wrongID := store.MailboxKey(e.ID)
 	ods, wrongODS := nhs.ParseODSCode(string(e.ODS))
-	wrongURL := webhook.CheckURL(e.URL, d.Webhooks.Plain)
+	wrongURL := guard.CheckURL(e.URL, d.Webhooks.Plain)
 	switch {
 	case wrongID != nil:
 		return invalid("id", "id: %s", wrongID)

@@ -3,14 +3,14 @@ package webhook
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"nems/internal/guard"
 )
 
 // failure is why a request was not a success, in words of our own: nothing of an
@@ -45,10 +45,7 @@ const (
 func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Header, body []byte) (http.Header, *failure) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	if strings.HasPrefix(e.URL, "http:") {
-		ctx = context.WithValue(ctx, plain{}, true)
-	}
-	r, err := http.NewRequestWithContext(ctx, method, e.URL, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(guard.For(ctx, e.URL), method, e.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, &failure{why: "the URL of the endpoint cannot be used"}
 	}
@@ -56,30 +53,13 @@ func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Hea
 	h.Set("User-Agent", "nems")
 	answer, err := s.client.Do(r)
 	if err != nil {
-		return nil, &failure{why: unanswered(err)}
+		return nil, &failure{why: guard.Unanswered(err)}
 	}
 	defer answer.Body.Close()
 	slow := time.AfterFunc(mostReading, cancel)
 	_, _ = io.CopyN(io.Discard, answer.Body, mostAnswer)
 	slow.Stop()
 	return answer.Header, s.verdict(answer)
-}
-
-// unanswered says why there was no answer, in one of few texts.
-func unanswered(err error) string {
-	var certificate *tls.CertificateVerificationError
-	var timeout interface{ Timeout() bool }
-	switch {
-	case errors.Is(err, errAddress):
-		return errAddress.Error()
-	case errors.As(err, &certificate):
-		return "the certificate of the endpoint is not valid"
-	case errors.Is(err, context.Canceled):
-		return "the request was cut off here"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
-	}
-	return "no connection, or no answer in HTTP"
 }
 
 // verdict judges the status of an answer.

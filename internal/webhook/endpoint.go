@@ -10,10 +10,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
 
 	"nems/internal/store"
@@ -80,26 +77,4 @@ func NewSecret() string {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // never fails
 	return secretPrefix + base64.StdEncoding.EncodeToString(key)
-}
-
-// mostURL is the length of the longest URL, in bytes.
-const mostURL = 2048
-
-// CheckURL says what is wrong with the URL of a webhook, as far as its text
-// shows. plain allows http, for networks of tests.
-func CheckURL(text string, plain bool) error {
-	u, err := url.Parse(text)
-	switch {
-	case err != nil || len(text) > mostURL || u.Host == "" || u.Hostname() == "":
-		return errors.New("expected an https URL with a host")
-	case u.Scheme != "https" && (u.Scheme != "http" || !plain):
-		return errors.New("expected an https URL; received another scheme")
-	case u.User != nil:
-		return errors.New("expected a URL without a user name or password")
-	case u.Fragment != "":
-		return errors.New("expected a URL without a fragment")
-	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return errors.New("expected a URL in ASCII, without blanks")
-	}
-	return nil
 }

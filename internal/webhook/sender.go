@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"nems/internal/audit"
+	"nems/internal/guard"
 	"nems/internal/lane"
 	"nems/internal/store"
 )
@@ -75,7 +76,7 @@ func New(c Config) *Sender {
 	if c.TLS == nil {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return &Sender{Config: c, client: newClient(c.Allowed, c.TLS)}
+	return &Sender{Config: c, client: guard.NewClient(c.Allowed, c.TLS, 1)}
 }
 
 // Close closes the connections that nobody uses.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/guard"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -183,14 +184,14 @@ func TestHostileReceivers(t *testing.T) {
 		}, why: "answered 503", pause: 24 * time.Hour},
 		"another's consent": {change: func(fx *fixture) { fx.consent = "else.example.nhs.uk" }, why: "expected WebHook-Allowed-Origin"},
 		"no consent":        {change: func(fx *fixture) { fx.consent = "" }, why: "expected WebHook-Allowed-Origin"},
-		"private address":   {change: func(fx *fixture) { fx.client = newClient(nil, nil) }, why: errAddress.Error()},
+		"private address":   {change: func(fx *fixture) { fx.client = guard.NewClient(nil, nil, 1) }, why: guard.ErrAddress.Error()},
 		"name of this machine": {change: func(fx *fixture) {
-			fx.client = newClient(nil, nil)
+			fx.client = guard.NewClient(nil, nil, 1)
 			fx.put(func(e *Endpoint) {
 				e.URL = strings.Replace(strings.Replace(e.URL, "127.0.0.1", "localhost", 1), "http:", "https:", 1)
 			})
-		}, why: errAddress.Error()},
-		"metadata": {change: func(fx *fixture) { fx.put(func(e *Endpoint) { e.URL = "http://169.254.169.254/latest/meta-data/" }) }, why: errAddress.Error()},
+		}, why: guard.ErrAddress.Error()},
+		"metadata": {change: func(fx *fixture) { fx.put(func(e *Endpoint) { e.URL = "http://169.254.169.254/latest/meta-data/" }) }, why: guard.ErrAddress.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if c.answer == nil {

@@ -1,4 +1,6 @@
-package webhook
+// Package guard makes calls to addresses that others have chosen, and keeps them
+// from reaching into our own network.
+package guard
 
 import (
 	"context"
@@ -7,12 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// errAddress says that an endpoint's name leads to where nothing is sent.
-var errAddress = errors.New("the address of the endpoint is not allowed: expected a public one, at port 443 or 8443")
+// ErrAddress says that an endpoint's name leads to where nothing is sent.
+var ErrAddress = errors.New("the address of the endpoint is not allowed: expected a public one, at port 443 or 8443")
 
 // refused are the networks that are not public (IANA's registries of special
 // purpose addresses), and those that wrap an address of the other family.
@@ -39,10 +42,18 @@ type guard struct{ allowed []netip.Prefix }
 // plain marks the context of a request without TLS.
 type plain struct{}
 
+// For returns the context in which a client of NewClient makes a request to a URL.
+func For(ctx context.Context, url string) context.Context {
+	if strings.HasPrefix(url, "http:") {
+		return context.WithValue(ctx, plain{}, true)
+	}
+	return ctx
+}
+
 func (g guard) control(ctx context.Context, _, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return errAddress
+		return ErrAddress
 	}
 	ip := at.Addr().Unmap().WithZone("")
 	for _, p := range g.allowed {
@@ -51,26 +62,26 @@ func (g guard) control(ctx context.Context, _, address string, _ syscall.RawConn
 		}
 	}
 	if ctx.Value(plain{}) != nil || at.Port() != 443 && at.Port() != 8443 {
-		return errAddress
+		return ErrAddress
 	}
 	for _, p := range refused {
 		if p.Contains(ip) {
-			return errAddress
+			return ErrAddress
 		}
 	}
 	return nil
 }
 
-// newClient returns the client of all requests: no proxy, no redirects, and
-// little room for headers.
-func newClient(allowed []netip.Prefix, secure *tls.Config) *http.Client {
+// NewClient returns the client of all requests: no proxy, no redirects, and
+// little room for headers. It keeps some idle connections to each host.
+func NewClient(allowed []netip.Prefix, secure *tls.Config, idle int) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, ControlContext: guard{allowed}.control}
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: nil, DialContext: dialer.DialContext, TLSClientConfig: secure, ForceAttemptHTTP2: true,
 			TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true, MaxResponseHeaderBytes: 16 << 10,
-			MaxIdleConnsPerHost: 1, MaxIdleConns: 256, IdleConnTimeout: 90 * time.Second,
+			MaxIdleConnsPerHost: idle, MaxIdleConns: 256, IdleConnTimeout: 90 * time.Second,
 		},
 	}
 }
