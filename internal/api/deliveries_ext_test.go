@@ -18,7 +18,7 @@ func TestDeliveriesToTheSubscriber(t *testing.T) {
 	fx := newFixture(t)
 	row, err := fx.db.PutMailbox(t.Context(), store.Mailbox{ID: "HOOK", ODS: "RR8", Remote: true})
 	must(t, err)
-	must(t, fx.db.PutEndpoint(t.Context(), store.Endpoint{Mailbox: store.Mailbox{Row: row}, Value: []byte("{}")}, audit.Entry{Action: audit.ActionPutEndpoint}))
+	must(t, fx.db.PutEndpoint(t.Context(), store.Endpoint{Mailbox: store.Mailbox{Row: row}, Channel: store.WebhookChannel, Value: []byte("{}")}, audit.Entry{Action: audit.ActionPutEndpoint}))
 	patient := storetest.Numbered(1)
 	own := fx.subscribe(leeds, "HOOK", about(patient.Digits(), "vaccinations-1"))
 	for range 3 {
@@ -26,7 +26,7 @@ func TestDeliveriesToTheSubscriber(t *testing.T) {
 		_, err := fx.db.AcceptEvent(t.Context(), storetest.EventAbout(fx.db.NextPosition(), patient, body))
 		must(t, err)
 	}
-	lanes, err := fx.db.ClaimEndpoints(t.Context(), "one", time.Minute, 1)
+	lanes, err := fx.db.ClaimEndpoints(t.Context(), store.WebhookChannel, "one", time.Minute, 1)
 	must(t, err)
 	waiting, err := fx.db.WaitingDeliveries(t.Context(), lanes[0], 10)
 	must(t, err)

@@ -68,6 +68,8 @@ type Config struct {
 	Events Events
 	// Copies tells what became of copies.
 	Copies Copies
+	// Numbers tells what subscriptions have counted.
+	Numbers Numbers
 	// Catalogue returns the current event types, because life cycles change
 	// while the service runs.
 	Catalogue     func() *catalogue.Catalogue

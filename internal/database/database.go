@@ -18,6 +18,7 @@ import (
 	"nems/internal/broker"
 	"nems/internal/courier"
 	"nems/internal/directory"
+	"nems/internal/lane"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
 	"nems/internal/signin"
@@ -36,6 +37,9 @@ type Store interface {
 	mailbox.Recorder
 	api.Recorder
 	courier.Outbox
+	lane.Endpoints
+	lane.Numbers
+	broker.Numbers
 	webhook.Endpoints
 	operator.Store
 	signin.Sessions

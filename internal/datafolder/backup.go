@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"nems/internal/store"
 	"nems/internal/store/postgres"
@@ -57,7 +58,10 @@ func Restore(ctx context.Context, from, data string, progress func(file string, 
 			return fmt.Errorf("%s: %w; restore into a folder without databases, or what is left of some", filepath.Join(data, e.Name()), os.ErrExist)
 		}
 	}
-	return copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress)
+	if err := copyFiles(ctx, filepath.Join(from, eventsFile), from, data, progress); err != nil {
+		return err
+	}
+	return sqlite.BeginEpoch(filepath.Join(data, eventsFile), time.Now())
 }
 
 // Discard removes what Restore has just made. The folder contained no other file of

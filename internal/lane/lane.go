@@ -39,6 +39,15 @@ type Outbox interface {
 	ReleaseLane(ctx context.Context, l store.Lane, next time.Time) error
 }
 
+// Numbers numbers copies. Safe for concurrent use.
+type Numbers interface {
+	// NumberDeliveries has each subscription of up to store.MostNumbered copies of a lane
+	// count them, in their order, and returns them with their numbers. A copy
+	// that was numbered before keeps its numbers. They are on disk when it returns.
+	// When another node holds the claim, it stores nothing and returns store.ErrClaimLost.
+	NumberDeliveries(ctx context.Context, l store.Lane, whose []store.Delivery) ([]store.Delivery, error)
+}
+
 // ErrHeld says that a channel is not called for now, and that the delivery was
 // not touched.
 var ErrHeld = errors.New("the channel is down and is not called for a while")
@@ -63,6 +72,9 @@ type Sender interface {
 type Config struct {
 	Outbox Outbox
 	Sender Sender
+	// Numbers has the subscriptions of copies count them before they are sent; nil
+	// where nobody reads the numbers.
+	Numbers Numbers
 	// Owner names this process among those that share the store. Each start
 	// needs a new name.
 	Owner string

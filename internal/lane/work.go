@@ -48,15 +48,15 @@ func (r *Runner) work(ctx, calls context.Context, lane store.Lane, claimed time.
 // An error says why the lane must wait. claimed is when the lease began, by the
 // machine's clock.
 func (r *Runner) batch(ctx, calls context.Context, lane store.Lane, claimed time.Time) (store.Lane, error) {
-	waiting, err := r.Outbox.WaitingDeliveries(calls, lane, r.Batch)
+	waiting, err := r.next(calls, lane)
 	if err != nil {
 		return lane, err
 	}
-	for _, d := range waiting {
+	for _, d := range waiting.copies {
 		if ctx.Err() != nil {
 			return lane, nil
 		}
-		d, failed := r.attemptWithin(calls, lane, d, claimed)
+		d, failed := r.attemptWithin(calls, lane, waiting, d, claimed)
 		if errors.Is(failed, ErrHeld) {
 			return lane, ErrHeld
 		}
@@ -81,15 +81,15 @@ func (r *Runner) batch(ctx, calls context.Context, lane store.Lane, claimed time
 // attemptWithin cuts an attempt off while an eighth of the lease is left for
 // storing its outcome: an attempt must not go on once another node may have the
 // lane.
-func (r *Runner) attemptWithin(ctx context.Context, lane store.Lane, d store.Delivery, claimed time.Time) (store.Delivery, error) {
+func (r *Runner) attemptWithin(ctx context.Context, lane store.Lane, b batch, d store.Delivery, claimed time.Time) (store.Delivery, error) {
 	ctx, cancel := context.WithDeadline(ctx, claimed.Add(r.Lease-r.Lease/8))
 	defer cancel()
-	return r.attempt(ctx, lane, d)
+	return r.attempt(ctx, lane, b, d)
 }
 
 // attempt tries to deliver once. It returns what Sender.Send does.
-func (r *Runner) attempt(ctx context.Context, lane store.Lane, d store.Delivery) (store.Delivery, error) {
-	event, err := r.Outbox.Event(ctx, d.Event)
+func (r *Runner) attempt(ctx context.Context, lane store.Lane, b batch, d store.Delivery) (store.Delivery, error) {
+	event, err := r.event(ctx, b, d)
 	if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound) {
 		d.State, d.ErrorCode, d.ErrorEvent, d.ErrorText = store.Parked, "", "", err.Error()
 		return r.parked(d, err), nil

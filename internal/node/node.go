@@ -352,7 +352,7 @@ func (n *node) addresses() addresses {
 // newBroker wires the broker.
 func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
-		Journal: countedJournal{n.db, n.metrics}, Mailboxes: n.db, Events: n.db, Copies: n.db, Catalogue: n.types.now,
+		Journal: countedJournal{n.db, n.metrics}, Mailboxes: n.db, Events: n.db, Copies: n.db, Numbers: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
 		Records: n.records(), Learner: n.learner(), Record: n.db.Record,
 		Level:                 catalogue.Level(n.Level),

@@ -85,7 +85,7 @@ func (n *node) newWebhooks() error {
 	}, []string{"state"})
 	n.metrics.registry.MustRegister(settled)
 	n.webhookLanes = lane.New(lane.Config{
-		Outbox: webhook.Outbox(n.db, n.db), Sender: n.webhooks, Owner: n.owner, Now: n.Now, Log: n.Log, Withheld: n.broker.Flagged, Record: n.db.Record,
+		Outbox: lane.OfChannel(n.db, n.db, store.WebhookChannel), Numbers: n.db, Sender: n.webhooks, Owner: n.owner, Now: n.Now, Log: n.Log, Withheld: n.broker.Flagged, Record: n.db.Record,
 		Count:    func(d store.Delivery) { settled.WithLabelValues(string(d.State)).Inc() },
 		Parallel: 128, Batch: 20, Lease: 2 * time.Minute, Poll: 250 * time.Millisecond, Grace: 8 * time.Second,
 	})

@@ -141,7 +141,7 @@ func (d Desk) putEndpoint(ctx context.Context, e Endpoint) (none EndpointSecret,
 	if box.Row, err = d.Store.PutMailbox(ctx, box); err != nil {
 		return none, err
 	}
-	row.Mailbox = box
+	row.Mailbox, row.Channel = box, store.WebhookChannel
 	if kept.URL != e.URL {
 		kept.Consented = time.Time{}
 	}

@@ -32,15 +32,15 @@ const LongestEndpointPause = 25 * time.Hour
 
 // LaneKind says whose lanes are claimed: each channel claims its own.
 type LaneKind struct {
-	Endpoints bool          // of endpoints, not of mailboxes at a remote MESH
-	Longest   time.Duration // the longest pause
+	Channel Channel       // of endpoints; "": mailboxes at a remote MESH
+	Longest time.Duration // the longest pause
 }
 
-// The kinds.
-var (
-	MailboxLanes  = LaneKind{Longest: LongestPause}
-	EndpointLanes = LaneKind{Endpoints: true, Longest: LongestEndpointPause}
-)
+// MailboxLanes are the lanes of mailboxes at a remote MESH.
+var MailboxLanes = LaneKind{Longest: LongestPause}
+
+// EndpointLanes are the lanes of the endpoints of a channel.
+func EndpointLanes(c Channel) LaneKind { return LaneKind{c, LongestEndpointPause} }
 
 // Lane is the right to send to one remote mailbox or endpoint until Expires, by the store's
 // clock. A claim that nobody released lapses then, and the next claim has a
@@ -71,6 +71,7 @@ type Delivery struct {
 	Size          int64
 	PartnerID     string
 	Subscriptions []subscription.ID // that selected the event
+	Numbers       []uint64          // by which each of those counts it, where copies are numbered
 
 	State State
 	At    time.Time // of the state; of acceptance while it waits

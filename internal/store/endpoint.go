@@ -10,12 +10,24 @@ import (
 // was stored.
 var ErrChanged = errors.New("it was changed in the meantime")
 
+// Channel is how copies go to an endpoint. Its names are stored.
+type Channel string
+
+// The channels.
+const (
+	WebhookChannel Channel = "webhook" // HTTPS requests
+	StreamChannel  Channel = "stream"  // nothing is sent: subscribers read what was numbered
+	QueueChannel   Channel = "sqs"     // messages to a queue of the Simple Queue Service's kind
+	SignalChannel  Channel = "signal"  // signals of the MNS to a MESH mailbox
+)
+
 // Endpoint is an address other than a mailbox to which copies go. It has the row
 // of a remote mailbox, by which deliveries and subscriptions name it.
 type Endpoint struct {
 	Mailbox Mailbox
-	Value   []byte // what the channel knows of it; opaque to a store
-	Version int64  // counts the changes; 0 before it is first put
+	Channel Channel // stays what it was when the endpoint was first put
+	Value   []byte  // what the channel knows of it; opaque to a store
+	Version int64   // counts the changes; 0 before it is first put
 }
 
 // Attempt is one attempt to deliver: what its subscriber and operators may see.

@@ -14,15 +14,11 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/guard"
-	"nems/internal/lane"
 	"nems/internal/store"
 )
 
 // Endpoints keeps the endpoints. Safe for concurrent use.
 type Endpoints interface {
-	// ClaimEndpoints claims lanes of endpoints, in all else as ClaimLanes of lane.Outbox
-	// claims those of mailboxes.
-	ClaimEndpoints(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error)
 	// Endpoint returns the one with the row of a mailbox, or store.ErrNotFound.
 	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
 	// NoteEndpoint stores what was learnt of an endpoint, in place of the version
@@ -250,17 +246,4 @@ func (s *Sender) Test(ctx context.Context, row store.Endpoint) (store.Attempt, e
 		out.Status, out.Why = failed.status, failed.why
 	}
 	return out, nil
-}
-
-// Outbox returns the outbox of endpoints' lanes over that of mailboxes'.
-func Outbox(o lane.Outbox, e Endpoints) lane.Outbox { return outbox{o, e} }
-
-type outbox struct {
-	lane.Outbox
-	endpoints Endpoints
-}
-
-// ClaimLanes is lane.Outbox's.
-func (o outbox) ClaimLanes(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
-	return o.endpoints.ClaimEndpoints(ctx, owner, lease, max)
 }

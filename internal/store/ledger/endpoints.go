@@ -27,11 +27,13 @@ func (l *Ledger) NoteEndpoint(ctx context.Context, e store.Endpoint) error {
 }
 
 func (o putEndpoint) Apply(tx Tx) (any, error) {
+	args := []any{o.Mailbox.Row, notNull(o.Value), o.Version}
 	statement := "UPDATE endpoint SET value = $2, version = version + 1 WHERE mailbox = $1 AND version = $3"
 	if o.Version == 0 {
-		statement = "INSERT INTO endpoint (mailbox, value, version) VALUES ($1, $2, $3 + 1) ON CONFLICT (mailbox) DO NOTHING"
+		statement = "INSERT INTO endpoint (mailbox, value, version, channel) VALUES ($1, $2, $3 + 1, $4) ON CONFLICT (mailbox) DO NOTHING"
+		args = append(args, string(o.Channel))
 	}
-	n, err := tx.Exec(statement, o.Mailbox.Row, notNull(o.Value), o.Version)
+	n, err := tx.Exec(statement, args...)
 	switch {
 	case err != nil:
 		return nil, err
@@ -58,6 +60,6 @@ func (l *Ledger) Endpoint(ctx context.Context, row int64) (store.Endpoint, error
 func (l *Ledger) endpoints(ctx context.Context, condition string, args ...any) ([]store.Endpoint, error) {
 	return read(ctx, l.engine.Read, func(r Row) (e store.Endpoint, err error) {
 		m := &e.Mailbox
-		return e, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Remote, &e.Value, &e.Version)
-	}, "SELECT m.row, m.id, m.name, m.ods, m.remote, e.value, e.version FROM endpoint e JOIN mailbox m ON m.row = e.mailbox WHERE "+condition, args...)
+		return e, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Remote, &e.Value, &e.Version, &e.Channel)
+	}, "SELECT m.row, m.id, m.name, m.ods, m.remote, e.value, e.version, e.channel FROM endpoint e JOIN mailbox m ON m.row = e.mailbox WHERE "+condition, args...)
 }

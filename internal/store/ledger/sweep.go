@@ -20,6 +20,9 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		fileSearchGroups{},
 		l.outdated("idempotency", "digest", "event < $1 ORDER BY event", position(store.KeyLife)),
 		l.outdated("subscription", "id", "ends IS NOT NULL AND ends <= $1 AND status = 3", now.Add(-l.options.Retention).UnixMicro()),
+		l.outdated("numbered", "rowid", "position < $1 ORDER BY position", position(l.options.Retention)),
+		l.outdated("numbering", "subscription", "changed < $1 AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.id = numbering.subscription)"+
+			" AND NOT EXISTS (SELECT 1 FROM numbered d WHERE d.subscription = numbering.subscription)", now.Add(-l.options.Retention).UnixMicro()),
 		l.outdated("refusal", "n", "at < $1 OR n <= (SELECT max(n) FROM refusal) - "+strconv.Itoa(mostRefusals), now.Add(-RefusalLife).UnixMicro()),
 		l.outdated("session", "n", "ends <= $1", now.UnixMicro()),
 		l.outdated("sign_in_link", "key", "ends <= $1", now.UnixMicro()),

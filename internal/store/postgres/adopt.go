@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"nems/internal/store/ledger"
 	"nems/internal/store/portable"
 )
 
@@ -70,6 +72,7 @@ func (t *target) adopt(ctx context.Context, tx pgx.Tx) error {
 	} {
 		b.Queue(statement)
 	}
+	b.Queue(ledger.BeginEpoch, time.Now().Unix())
 	return tx.SendBatch(ctx, b).Close()
 }
 

@@ -27,9 +27,9 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 	return db.claimLanes(ctx, store.MailboxLanes, owner, lease, max)
 }
 
-// ClaimEndpoints is webhook.Endpoints'.
-func (db *DB) ClaimEndpoints(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
-	return db.claimLanes(ctx, store.EndpointLanes, owner, lease, max)
+// ClaimEndpoints is lane.Endpoints'.
+func (db *DB) ClaimEndpoints(ctx context.Context, c store.Channel, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return db.claimLanes(ctx, store.EndpointLanes(c), owner, lease, max)
 }
 
 func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string, lease time.Duration, max int) (lanes []store.Lane, err error) {
@@ -63,9 +63,9 @@ func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, max int) (due [
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row
 			FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND EXISTS (SELECT FROM endpoint e WHERE e.mailbox = m.row) = $4 AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
+			WHERE m.remote AND coalesce((SELECT channel FROM endpoint e WHERE e.mailbox = m.row), '') = $4 AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
 			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row)
-			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), kind.Endpoints)
+			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), string(kind.Channel))
 		return err
 	})
 	return due, err

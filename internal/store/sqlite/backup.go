@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
+
+	"nems/internal/store/ledger"
 )
 
 // backupStep is how many pages are copied between two looks at the context.
@@ -104,4 +107,19 @@ func syncPath(path string) error {
 		return err
 	}
 	return errors.Join(f.Sync(), f.Close())
+}
+
+// BeginEpoch begins a new epoch of numbers (store.Counting) in a database that was
+// just restored and that nobody has opened yet.
+func BeginEpoch(path string, now time.Time) (err error) {
+	conn, err := open(path, sqlite.OpenReadWrite)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	there, err := number(conn, "SELECT count(*) FROM sqlite_schema WHERE name = 'numbering'")
+	if err != nil || there == 0 { // a backup of an earlier version
+		return err
+	}
+	return exec(conn, ledger.BeginEpoch, now.Unix())
 }

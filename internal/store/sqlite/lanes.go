@@ -29,9 +29,9 @@ func (db *DB) ClaimLanes(ctx context.Context, owner string, lease time.Duration,
 	return db.claimLanes(ctx, store.MailboxLanes, owner, lease, max)
 }
 
-// ClaimEndpoints is webhook.Endpoints'.
-func (db *DB) ClaimEndpoints(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Lane, error) {
-	return db.claimLanes(ctx, store.EndpointLanes, owner, lease, max)
+// ClaimEndpoints is lane.Endpoints'.
+func (db *DB) ClaimEndpoints(ctx context.Context, c store.Channel, owner string, lease time.Duration, max int) ([]store.Lane, error) {
+	return db.claimLanes(ctx, store.EndpointLanes(c), owner, lease, max)
 }
 
 func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string, lease time.Duration, max int) ([]store.Lane, error) {
@@ -56,12 +56,12 @@ func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, now time.Time, 
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		// The parameters have a sign, as in List: this is asked several times a second.
 		return rows(conn, `SELECT m.row FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND EXISTS (SELECT 1 FROM endpoint e WHERE e.mailbox = m.row) = ?4 AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
+			WHERE m.remote AND ifnull((SELECT channel FROM endpoint e WHERE e.mailbox = m.row), '') = ?4 AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
 			AND EXISTS (SELECT 1 FROM inbox i WHERE i.mailbox = m.row)
 			ORDER BY ifnull(l.next_attempt, 0), m.row LIMIT +?2`, func(s *sqlite.Stmt) error {
 			due = append(due, s.ColumnInt64(0))
 			return nil
-		}, now.UnixMicro(), max, now.Add(kind.Longest).UnixMicro(), kind.Endpoints)
+		}, now.UnixMicro(), max, now.Add(kind.Longest).UnixMicro(), string(kind.Channel))
 	})
 	return due, err
 }

@@ -11,7 +11,7 @@ import (
 // endpoint makes an endpoint that hears of jack.
 func (th *harness) endpoint(id string) store.Endpoint {
 	th.Helper()
-	e := store.Endpoint{Mailbox: store.Mailbox{Row: th.remote(id), ID: id, ODS: "RR8", Remote: true}, Value: []byte(`{"url":"one"}`)}
+	e := store.Endpoint{Mailbox: store.Mailbox{Row: th.remote(id), ID: id, ODS: "RR8", Remote: true}, Channel: store.WebhookChannel, Value: []byte(`{"url":"one"}`)}
 	th.must(th.PutEndpoint(th.ctx(), e, audit.Entry{Action: audit.ActionPutEndpoint}))
 	e.Version++
 	return e
@@ -27,7 +27,7 @@ func endpointLanes(t *testing.T, th *harness) {
 	}
 	claim := func() []store.Lane {
 		t.Helper()
-		lanes, err := th.ClaimEndpoints(th.ctx(), "hooks", lease, 10)
+		lanes, err := th.ClaimEndpoints(th.ctx(), store.WebhookChannel, "hooks", lease, 10)
 		th.must(err)
 		return lanes
 	}
@@ -79,13 +79,13 @@ func endpointChanges(t *testing.T, th *harness) {
 	th.wantError("an old version", th.PutEndpoint(th.ctx(), e, audit.Entry{}), store.ErrChanged)
 
 	th.publish()
-	lanes, err := th.ClaimEndpoints(th.ctx(), "hooks", lease, 1)
+	lanes, err := th.ClaimEndpoints(th.ctx(), store.WebhookChannel, "hooks", lease, 1)
 	th.must(err)
 	lanes[0].Failures = 7
 	th.must(th.ReleaseLane(th.ctx(), lanes[0], th.clock.Now().Add(time.Hour)))
 	e.Version++
 	th.must(th.PutEndpoint(th.ctx(), e, audit.Entry{Action: audit.ActionPutEndpoint}))
-	if lanes, err = th.ClaimEndpoints(th.ctx(), "hooks", lease, 1); err != nil || len(lanes) != 1 || lanes[0].Failures != 0 {
+	if lanes, err = th.ClaimEndpoints(th.ctx(), store.WebhookChannel, "hooks", lease, 1); err != nil || len(lanes) != 1 || lanes[0].Failures != 0 {
 		t.Errorf("not due at once: %+v, %v", lanes, err)
 	}
 	th.endpoint("OTHER")
