@@ -38,6 +38,10 @@ type Journal interface {
 	// criteria cannot be read, it has only their text, and matches nothing any
 	// more.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
+	// Replace puts a subscription in the place of the live one of its id: an event is
+	// matched against either the one or the other. Errors are those of Subscribe and of
+	// Delete.
+	Replace(ctx context.Context, s subscription.Subscription, entry audit.Entry) error
 	// Delete removes a subscription; store.ErrNotFound when there is none.
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
 	// NextPosition returns the id of the next event. It is unique in the system,

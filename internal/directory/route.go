@@ -64,7 +64,11 @@ type Route struct {
 // Facts returns what subscription.Match needs about an event of that type that
 // was accepted at that time.
 func (r Route) Facts(eventCode string, at time.Time) subscription.Facts {
-	return subscription.Facts{EventCode: eventCode, Keys: r.Keys, BirthDate: r.BirthDate, Registered: r.Registered, At: at}
+	keys := r.Keys
+	if subscription.MNSType(eventCode) != "" { // others nobody can want about everybody
+		keys = append(slices.Clip(keys), subscription.Everybody)
+	}
+	return subscription.Facts{EventCode: eventCode, Keys: keys, BirthDate: r.BirthDate, Registered: r.Registered, At: at}
 }
 
 // Route looks the subject up. It returns ErrNotFound for a patient that PDS does

@@ -167,6 +167,13 @@ func checkFacts(t *testing.T, got directory.Route, registered, born string, with
 	}
 	at := time.Now()
 	f := got.Facts("vaccinations-1", at)
+	if n := len(f.Keys) - 1; n < 0 || f.Keys[n] != subscription.Everybody {
+		t.Fatalf("what the MNS signals too, subscriptions to everybody want: %v", f.Keys)
+	}
+	if other := got.Facts("pds-change-of-address-1", at); spelt(other.Keys) != spelt(got.Keys) {
+		t.Errorf("another event is looked for under more keys than it has: %v", other.Keys)
+	}
+	f.Keys = f.Keys[:len(f.Keys)-1]
 	if f.EventCode != "vaccinations-1" || !f.At.Equal(at) || spelt(f.Keys) != spelt(got.Keys) || f.BirthDate != got.BirthDate || f.Registered != got.Registered {
 		t.Errorf("Facts lost something: %v", f)
 	}

@@ -18,6 +18,8 @@ type Criteria struct {
 	Registration Registration
 	ServiceType  string
 	Tag          string
+	// MNS is set if these are criteria of the MNS.
+	MNS MNS
 	// Text is the string as the subscriber wrote it. It is returned when the subscription is read.
 	Text string
 }
@@ -37,6 +39,7 @@ var ruleKinds = map[string]Kind{
 	RuleSubICBPostcode: BySubICBPostcode,
 	RuleLocalAuthority: ByLocalAuthority,
 	RuleCountry:        ByCountry,
+	RuleEverybody:      ByEverybody,
 }
 
 // The countries that the rule COUNTRYCODE accepts, by their ONS codes.

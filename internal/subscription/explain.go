@@ -25,11 +25,12 @@ const (
 	ByHomeCountry    Criterion = "country"
 	ByAge            Criterion = "age"
 	ByGPRegistration Criterion = "registration"
+	ByNothing        Criterion = "everybody" // criteria of the MNS that name neither patient nor practice
 )
 
 var keyCriteria = map[Kind]Criterion{
 	ByPatient: ByPatientNumber, ByPractice: ByGPPractice, BySubICBOfGP: ByGPArea, BySubICBPostcode: ByHomeArea,
-	ByLocalAuthority: ByAuthority, ByCountry: ByHomeCountry,
+	ByLocalAuthority: ByAuthority, ByCountry: ByHomeCountry, ByEverybody: ByNothing,
 }
 
 // Finding is one criterion held against an event: what the subscription wants,
@@ -109,6 +110,8 @@ func explainKey(want RouteKey, f *Facts) Finding {
 	}
 	out.Found = strings.Join(found, " and ")
 	switch {
+	case want.Kind == ByEverybody:
+		out.Wanted, out.Found = "everybody", "everybody"
 	case want.Kind != ByPatient && len(found) == 0:
 		out.Found = "not known"
 	case want.Kind == ByPatient:
@@ -180,7 +183,7 @@ type Fact struct {
 func (f *Facts) InWords() []Fact {
 	var out []Fact
 	for _, k := range f.Keys {
-		if k.Kind != ByPatient {
+		if k.Kind != ByPatient && k.Kind != ByEverybody {
 			out = append(out, Fact{keyCriteria[k.Kind], k.Value})
 		}
 	}

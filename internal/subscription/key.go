@@ -29,6 +29,8 @@ func (k RouteKey) String() string {
 		return fmt.Sprintf("kind %d", byte(k.Kind))
 	case k.Kind == ByPatient:
 		return name + " [NHS number]"
+	case k.Kind == ByEverybody:
+		return name
 	}
 	return name + " " + k.Value
 }
@@ -44,4 +46,5 @@ var kindNames = map[Kind]string{
 	BySubICBPostcode: "ICB sub-location by postcode",
 	ByLocalAuthority: "local authority",
 	ByCountry:        "country",
+	ByEverybody:      "everybody",
 }

@@ -18,6 +18,9 @@ const (
 //
 // It contains the NHS number of an explicit subscription: keep it out of logs.
 func (c Criteria) Normal() string {
+	if c.MNS.Type != "" {
+		return c.MNS.normal()
+	}
 	b := make([]byte, 0, 256)
 	b = append(b, criteriaPrefix...)
 	add := func(name, value string) {

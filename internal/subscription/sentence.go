@@ -38,11 +38,25 @@ func (n Names) event(code string) string {
 // Sentence says in plain English what criteria ask for: "children under 5 living in
 // Leeds, any GP practice: vaccinations". It names no patient.
 func Sentence(c Criteria, names Names) string {
+	if c.MNS.Type != "" {
+		return mnsSentence(c, names)
+	}
 	events := c.EventCodes()
 	for i, code := range events {
 		events[i] = names.event(code)
 	}
 	return whom(c, names) + ": " + strings.Join(events, ", ")
+}
+
+// mnsSentence says the same of criteria of the MNS.
+func mnsSentence(c Criteria, names Names) string {
+	out := whom(c, names) + ": " + c.MNS.Type
+	for _, f := range c.MNS.Filters {
+		if f.Name != FilterNHSNumber {
+			out += ", " + f.Name + " " + f.Value
+		}
+	}
+	return out
 }
 
 func whom(c Criteria, names Names) string {
@@ -52,6 +66,9 @@ func whom(c Criteria, names Names) string {
 			who += ", of the age: " + agesInWords(c.Ages)
 		}
 		return who + registeredOrNot(c.Registration, "")
+	}
+	if c.Rule == RuleEverybody {
+		return "everybody"
 	}
 	who := people(c.Ages) + " " + fmt.Sprintf(placePhrases[c.Key().Kind], names.place(c.Key()))
 	switch c.Key().Kind {

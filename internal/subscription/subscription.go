@@ -88,6 +88,7 @@ const (
 	BySubICBPostcode Kind = 4 // CHO_POSTCODE_CCG: ICB sub-location of the home postcode
 	ByLocalAuthority Kind = 5 // UHV_POSTCODE_LACODE: local authority of the home postcode
 	ByCountry        Kind = 6 // COUNTRYCODE: country of the home postcode
+	ByEverybody      Kind = 7 // EVERYBODY: all events, without a value (MNS)
 )
 
 // RouteKey is a key by which an event finds subscriptions: every subscription

@@ -48,10 +48,15 @@ func (r *replica) Subscription(_ context.Context, id subscription.ID) (subscript
 	return subscription.Subscription{}, store.ErrNotFound
 }
 
-// SubscribeAll, DeleteAll and Subscriptions belong to batches and searches,
-// which the actors do not use.
+// SubscribeAll, DeleteAll and Subscriptions belong to batches and searches, and Replace
+// to the MNS, which the actors do not use.
 func (r *replica) SubscribeAll(context.Context, []store.Creation) ([]error, error) {
 	return nil, errors.ErrUnsupported
+}
+
+// Replace: see SubscribeAll.
+func (r *replica) Replace(context.Context, subscription.Subscription, audit.Entry) error {
+	return errors.ErrUnsupported
 }
 
 // DeleteAll: see SubscribeAll.

@@ -28,7 +28,7 @@ func scanSubscription(row Row) (s storedSubscription, err error) {
 		return s, err
 	}
 	copy(s.ID[:], id)
-	if s.Criteria, err = subscription.ParseCriteria(criteria); err != nil {
+	if s.Criteria, err = subscription.ReadCriteria(criteria); err != nil {
 		s.broken, s.Criteria = true, subscription.Criteria{Text: criteria}
 	}
 	s.Status, s.End, s.Created = store.NumberedStatus(status), moment(ends), moment(&created)

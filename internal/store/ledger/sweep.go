@@ -73,7 +73,7 @@ func (fileSearchGroups) Apply(tx Tx) (any, error) {
 	found, err := all(tx, func(r Row) (u ungrouped, err error) {
 		var mailbox, text string
 		err = r.Scan(&u.id, &mailbox, &text)
-		criteria, _ := subscription.ParseCriteria(text) // what cannot be read has no events
+		criteria, _ := subscription.ReadCriteria(text) // what cannot be read has no events
 		u.group = store.SearchGroupNumber(mailbox, criteria.Events)
 		return u, err
 	}, "SELECT id, endpoint, criteria FROM subscription WHERE class = 0 ORDER BY id LIMIT $1"+tx.LockFree("subscription"), SweptStep)

@@ -66,7 +66,7 @@ func (dialect) SearchGroups(r ledger.Reader, ods string) (out []store.SearchGrou
 		var g store.SearchGroup
 		err := row.Scan(&owner, &g.Number, &g.Any.Mailbox, &criteria)
 		g.ODS = nhs.ODSCode(owner)
-		g.Any.Criteria, _ = subscription.ParseCriteria(criteria)
+		g.Any.Criteria, _ = subscription.ReadCriteria(criteria)
 		out = append(out, g)
 		return err
 	}, statement, args...)

@@ -90,7 +90,7 @@ func groupsOf(r ledger.Reader, ods string) (out []store.SearchGroup, err error) 
 			var g store.SearchGroup
 			err := row.Scan(&owner, &g.Number, &g.Any.Mailbox, &criteria)
 			g.ODS = nhs.ODSCode(owner)
-			g.Any.Criteria, _ = subscription.ParseCriteria(criteria)
+			g.Any.Criteria, _ = subscription.ReadCriteria(criteria)
 			found, last, out = true, g.Number, append(out, g)
 			return err
 		}, nextGroup, ods, last)

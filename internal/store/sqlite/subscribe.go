@@ -105,7 +105,7 @@ func (c *creation) duplicate(w *writer, mailbox int64) (twin subscription.ID, fo
 		if ends := s.ColumnInt64(3); found || !s.ColumnIsNull(3) && ends <= c.Now.UnixMicro() {
 			return nil
 		}
-		other, err := subscription.ParseCriteria(s.ColumnText(2))
+		other, err := subscription.ReadCriteria(s.ColumnText(2))
 		if err == nil && s.ColumnText(1) == string(c.ODS) && other.Normal() == c.Normal {
 			found = true
 			s.ColumnBytes(0, twin[:])
@@ -172,7 +172,7 @@ func (w *writer) unroute(id subscription.ID) error {
 	if err != nil || !found {
 		return err
 	}
-	criteria, err := subscription.ParseCriteria(text)
+	criteria, err := subscription.ReadCriteria(text)
 	if err != nil { // where it is filed is looked for
 		return exec(w.conn, "DELETE FROM route WHERE hash = ? AND code IN (SELECT id FROM event_code) AND id = ?", hash, id[:])
 	}

@@ -94,6 +94,8 @@ func suite() []member {
 		{"EndedSubscriptions", endedSubscriptions},
 		{"Approval", approval},
 		{"Endings", endings},
+		{"Replaced", replaced},
+		{"Everybody", everybody},
 		{"ListingSubscriptions", listingSubscriptions},
 		{"Quarantined", quarantined},
 		{"Searches", searches},
