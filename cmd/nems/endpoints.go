@@ -7,26 +7,27 @@ import (
 
 	"nems/internal/nhs"
 	"nems/internal/operator"
-	"nems/internal/webhook"
+	"nems/internal/store"
 )
 
-// endpointsCmd manages the webhooks that copies can be sent to.
+// endpointsCmd manages the endpoints that copies can be sent to.
 type endpointsCmd struct {
-	Add     addEndpoint     `cmd:"" help:"Register a webhook and print the secret that signs its requests, once; or change the URL, name or form of one."`
-	List    listEndpoints   `cmd:"" help:"List the webhooks, without their secrets."`
-	Show    showEndpoint    `cmd:"" help:"Print everything known about one webhook, but its secrets."`
+	Add     addEndpoint     `cmd:"" help:"Register an endpoint, and print the secret that signs requests to a webhook, once; or change the URL, name or form of one."`
+	List    listEndpoints   `cmd:"" help:"List the endpoints, without their secrets."`
+	Show    showEndpoint    `cmd:"" help:"Print everything known about one endpoint, but its secrets."`
 	Test    testEndpoint    `cmd:"" help:"Send a test event now, and say what the receiver answered."`
-	Rotate  rotateEndpoint  `cmd:"" help:"Make a new secret and print it, once. The previous one signs too for a day."`
-	Enable  enableEndpoint  `cmd:"" help:"Send again to a webhook that is off, or try again at once."`
+	Rotate  rotateEndpoint  `cmd:"" help:"Make a new secret for a webhook and print it, once. The previous one signs too for a day."`
+	Enable  enableEndpoint  `cmd:"" help:"Send again to an endpoint that is off, or try again at once."`
 	Disable disableEndpoint `cmd:"" help:"Send nothing any more. Copies wait for five days."`
 }
 
 type addEndpoint struct {
-	ID   string       `arg:"" help:"Id of the webhook, by which subscriptions name it as they name a mailbox."`
-	ODS  string       `name:"ods" required:"" env:"-" help:"ODS code of the organisation that it belongs to."`
-	URL  string       `name:"url" required:"" env:"-" help:"Where events are posted: https, port 443 or 8443."`
-	Name string       `env:"-" help:"Name, for people."`
-	Form webhook.Form `env:"-" enum:"signal,message" default:"signal" help:"What it is sent: signal (which event happened, nothing about the patient) or message (the whole message)."`
+	ID      string        `arg:"" help:"Id of the endpoint, by which subscriptions name it as they name a mailbox."`
+	ODS     string        `name:"ods" required:"" env:"-" help:"ODS code of the organisation that it belongs to."`
+	Channel store.Channel `env:"-" enum:"webhook" default:"webhook" help:"How copies go there: webhook."`
+	URL     string        `name:"url" env:"-" help:"Where events are posted: https, port 443 or 8443."`
+	Name    string        `env:"-" help:"Name, for people."`
+	Form    string        `env:"-" enum:",signal,message" default:"" help:"What it is sent: signal (the default: which event happened, nothing about the patient) or message (the whole message)."`
 	operated
 }
 
@@ -37,12 +38,12 @@ func (a *addEndpoint) Run(ctx context.Context) error {
 		return fmt.Errorf("--ods: %w", err)
 	}
 	return a.with(func(d operator.Face) error {
-		out, err := operator.PutEndpoint.Do(ctx, d, operator.Endpoint{ID: a.ID, ODS: ods, URL: a.URL, Name: a.Name, Form: a.Form})
+		out, err := operator.PutEndpoint.Do(ctx, d, operator.Endpoint{ID: a.ID, ODS: ods, Channel: a.Channel, URL: a.URL, Name: a.Name, Form: a.Form})
 		if err != nil {
 			return err
 		}
 		if out.Secret == "" {
-			fmt.Fprintf(stdout(), "%s changed; its secret stays\n", a.ID)
+			fmt.Fprintf(stdout(), "%s is registered; a secret that it had stays\n", a.ID)
 			return nil
 		}
 		fmt.Fprintf(stdout(), "%s added. Its secret, which is not shown again: %s\n", a.ID, out.Secret)
@@ -64,22 +65,22 @@ func (l *listEndpoints) Run(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, e := range all {
-			state := "no consent yet"
+			state := "on"
 			switch {
 			case e.Off:
 				state = "off since " + e.Since.Format(time.RFC3339) + ": " + e.Why
-			case !e.Consented.IsZero():
-				state = "on"
+			case e.Channel == store.WebhookChannel && e.Consented.IsZero():
+				state = "no consent yet"
 			}
-			rows = append(rows, []string{e.ID, string(e.ODS), string(e.Form), e.URL, state})
+			rows = append(rows, []string{e.ID, string(e.ODS), string(e.Channel), e.Form, e.URL, state})
 		}
-		return l.print(all, "ENDPOINT ODS FORM URL STATE", rows)
+		return l.print(all, "ENDPOINT ODS CHANNEL FORM URL STATE", rows)
 	})
 }
 
-// oneEndpoint names a webhook.
+// oneEndpoint names an endpoint.
 type oneEndpoint struct {
-	ID string `arg:"" help:"Id of the webhook."`
+	ID string `arg:"" help:"Id of the endpoint."`
 	operated
 }
 

@@ -102,10 +102,11 @@ func (n *node) carryWebhooks(ctx context.Context) error {
 	return nil
 }
 
-// deskWebhooks is what the desk does with them; nil when none are sent.
-func (n *node) deskWebhooks() *operator.Webhooks {
-	if n.webhooks == nil {
-		return nil
+// channels is what the desk may do with endpoints: a channel that is off is left out.
+func (n *node) channels() map[store.Channel]*operator.Running {
+	on := map[store.Channel]*operator.Running{}
+	if n.webhooks != nil {
+		on[store.WebhookChannel] = &operator.Running{Test: n.webhooks.Test, Plain: len(n.webhookNetworks()) > 0}
 	}
-	return &operator.Webhooks{Test: n.webhooks.Test, Plain: len(n.webhookNetworks()) > 0}
+	return on
 }

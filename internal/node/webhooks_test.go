@@ -79,7 +79,7 @@ func (g received) verified(t *testing.T, secret string) bool {
 // hook registers a webhook and returns its secret.
 func hook(t *testing.T, desk operator.Face, id, url string, form webhook.Form) string {
 	t.Helper()
-	out, err := operator.PutEndpoint.Do(context.Background(), desk, operator.Endpoint{ID: id, ODS: "RR8", URL: url, Form: form})
+	out, err := operator.PutEndpoint.Do(context.Background(), desk, operator.Endpoint{ID: id, ODS: "RR8", URL: url, Form: string(form)})
 	if err != nil || !strings.HasPrefix(out.Secret, "whsec_") {
 		t.Fatalf("%s: %+v, %v", id, out, err)
 	}
@@ -148,7 +148,7 @@ func off(t *testing.T, desk operator.Face, id string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return slices.ContainsFunc(a.Concerns, func(c operator.Concern) bool { return strings.Contains(c.Text, "The webhook "+id+" is off") })
+		return slices.ContainsFunc(a.Concerns, func(c operator.Concern) bool { return strings.Contains(c.Text, "The endpoint "+id+" is off") })
 	}
 	if err := operator.DisableEndpoint.Run(context.Background(), desk, ref); err != nil || !told() {
 		t.Errorf("off: %v", err)

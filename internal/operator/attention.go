@@ -163,7 +163,7 @@ func (d Desk) concernedMailboxes(ctx context.Context, a *Attention) error {
 	return nil
 }
 
-// concernedEndpoints looks at the first webhooks for those that are off.
+// concernedEndpoints looks at the first endpoints for those that are off.
 func (d Desk) concernedEndpoints(ctx context.Context, a *Attention) error {
 	rows, err := d.Store.EndpointsAfter(ctx, 0, mostConcerned)
 	if err != nil {
@@ -175,7 +175,7 @@ func (d Desk) concernedEndpoints(ctx context.Context, a *Attention) error {
 			return err
 		}
 		if e.Off {
-			a.Concerns = append(a.Concerns, Concern{ConcernBacklog, fmt.Sprintf("The webhook %s is off: %s.", e.ID, e.Why), e.Since, Figure{}, "mailboxes/" + e.ID})
+			a.Concerns = append(a.Concerns, Concern{ConcernBacklog, fmt.Sprintf("The endpoint %s is off: %s.", e.ID, e.Why), e.Since, Figure{}, "mailboxes/" + e.ID})
 		}
 	}
 	return nil

@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"nems/internal/audit"
-	"nems/internal/guard"
 	"nems/internal/nhs"
 	"nems/internal/store"
-	"nems/internal/webhook"
 )
 
 // Endpoints keeps the addresses other than mailboxes that copies go to. Safe for
@@ -18,7 +16,7 @@ type Endpoints interface {
 	// EndpointsAfter lists the first max behind the row of a mailbox, in the order
 	// of the rows.
 	EndpointsAfter(ctx context.Context, row int64, max int) ([]store.Endpoint, error)
-	// Endpoint is webhook.Endpoints'.
+	// Endpoint returns the one with the row of a mailbox, or store.ErrNotFound.
 	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
 	// PutEndpoint stores an endpoint in place of the version that was read (0: of
 	// none), with its audit entry, and makes its lane due at once. store.ErrChanged
@@ -26,22 +24,15 @@ type Endpoints interface {
 	PutEndpoint(ctx context.Context, e store.Endpoint, entry audit.Entry) error
 }
 
-// Webhooks is what a running service does with endpoints.
-type Webhooks struct {
-	// Test sends a test event, once, and says what came of it.
-	Test func(ctx context.Context, e store.Endpoint) (store.Attempt, error)
-	// Plain allows URLs without TLS.
-	Plain bool
-}
-
-// Endpoint is a webhook as operators see it, without its secrets. ID, name,
-// organisation, URL and form are what they say of it.
+// Endpoint is an endpoint as operators see it, without its secrets. ID, name,
+// organisation, channel and what the channel needs to know are what they say of it.
 type Endpoint struct {
-	ID   string       `json:"id"` // by which subscriptions name it, like a mailbox
-	Name string       `json:"name,omitempty"`
-	ODS  nhs.ODSCode  `json:"ods"` // organisation that it belongs to
-	URL  string       `json:"url"`
-	Form webhook.Form `json:"form,omitempty"` // signal (the default) or message
+	ID      string        `json:"id"` // by which subscriptions name it, like a mailbox
+	Name    string        `json:"name,omitempty"`
+	ODS     nhs.ODSCode   `json:"ods"`               // organisation that it belongs to
+	Channel store.Channel `json:"channel,omitempty"` // webhook (the default); it stays as it is
+	URL     string        `json:"url,omitempty"`
+	Form    string        `json:"form,omitempty"` // what it is sent; the channel says which forms there are
 	// What the service says of it.
 	Off       bool      `json:"off,omitempty"` // nothing is sent
 	Why       string    `json:"why,omitempty"` // it is off
@@ -51,10 +42,14 @@ type Endpoint struct {
 	Rotating  time.Time `json:"rotating,omitzero"`  // until then the previous secret signs too
 }
 
-func newEndpoint(row store.Endpoint) (Endpoint, error) {
-	e, err := webhook.Read(row)
-	return Endpoint{ID: row.Mailbox.ID, Name: row.Mailbox.Name, ODS: row.Mailbox.ODS, URL: e.URL, Form: e.Form, Off: e.Off, Why: e.Why, Since: e.Since,
-		Consented: e.Consented, Rate: e.Rate, Rotating: e.PreviousUntil}, err
+func newEndpoint(row store.Endpoint) (e Endpoint, err error) {
+	kept, err := keptOf(row)
+	if err != nil {
+		return e, err
+	}
+	e = Endpoint{ID: row.Mailbox.ID, Name: row.Mailbox.Name, ODS: row.Mailbox.ODS, Channel: row.Channel}
+	kept.show(&e)
+	return e, nil
 }
 
 // EndpointRef names an endpoint.
@@ -114,73 +109,65 @@ func (d Desk) showEndpoint(ctx context.Context, ref EndpointRef) (none Endpoint,
 	return newEndpoint(row)
 }
 
-// putEndpoint registers a webhook, or changes one of its organisation: another
-// URL needs the receiver's consent anew.
+// putEndpoint registers an endpoint, or changes one of its organisation.
 func (d Desk) putEndpoint(ctx context.Context, e Endpoint) (none EndpointSecret, err error) {
-	if e.Form == "" {
-		e.Form = webhook.Signal
+	if e.Channel == "" {
+		e.Channel = store.WebhookChannel
 	}
 	if err := d.mayPut(e); err != nil {
 		return none, err
 	}
 	row, err := d.findEndpoint(ctx, e.ID)
-	var kept webhook.Endpoint
 	switch {
 	case err == nil && row.Mailbox.ODS != e.ODS:
 		return none, conflict("the endpoint %s belongs to another organisation", e.ID)
-	case err == nil:
-		if kept, err = webhook.Read(row); err != nil {
-			return none, err
-		}
-	case !errors.Is(err, store.ErrNotFound):
+	case err == nil && row.Channel != e.Channel:
+		return none, conflict("the endpoint %s has the channel %s, which stays: expected another id", e.ID, row.Channel)
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return none, err
-	case row.Mailbox.Row != 0:
+	case err != nil && row.Mailbox.Row != 0:
 		return none, conflict("%s is the id of a mailbox: expected another id", e.ID)
 	}
-	box := store.Mailbox{ID: e.ID, Name: e.Name, ODS: e.ODS, Remote: true}
-	if box.Row, err = d.Store.PutMailbox(ctx, box); err != nil {
+	row.Channel = e.Channel
+	kept, err := keptOf(row)
+	if err != nil {
 		return none, err
 	}
-	row.Mailbox, row.Channel = box, store.WebhookChannel
-	if kept.URL != e.URL {
-		kept.Consented = time.Time{}
+	row.Mailbox = store.Mailbox{ID: e.ID, Name: e.Name, ODS: e.ODS, Remote: true}
+	if row.Mailbox.Row, err = d.Store.PutMailbox(ctx, row.Mailbox); err != nil {
+		return none, err
 	}
-	out := EndpointSecret{ID: e.ID}
-	kept.URL, kept.Form = e.URL, e.Form
-	if kept.Secret == "" {
-		kept.Rotate(d.Now())
-		out.Secret = kept.Secret
-	}
-	return out, d.keepEndpoint(ctx, row, kept, e.ODS)
+	out := EndpointSecret{ID: e.ID, Secret: kept.put(e, d.Now())}
+	return out, d.keepEndpoint(ctx, row, kept)
 }
 
 // mayPut says what is wrong with an endpoint.
 func (d Desk) mayPut(e Endpoint) error {
-	if d.Webhooks == nil {
-		return conflict("webhooks are off: start the service with the setting webhooks: on")
+	channel, known := channels[e.Channel]
+	if !known {
+		return expected("channel", knownChannels(), string(e.Channel))
+	}
+	running, err := d.running(e.Channel)
+	if err != nil {
+		return err
 	}
 	_, wrongID := store.MailboxKey(e.ID)
 	ods, wrongODS := nhs.ParseODSCode(string(e.ODS))
-	wrongURL := guard.CheckURL(e.URL, d.Webhooks.Plain)
 	switch {
 	case wrongID != nil:
 		return invalid("id", "id: %s", wrongID)
 	case wrongODS != nil || ods != e.ODS:
 		return invalid("ods", "ods: %s", nhs.ErrODSCode)
-	case wrongURL != nil:
-		return invalid("url", "url: %s", wrongURL)
-	case e.Form != webhook.Signal && e.Form != webhook.Message:
-		return expected("form", "signal or message", string(e.Form))
 	}
-	return nil
+	return channel.check(e, running)
 }
 
-// keepEndpoint stores what became of an endpoint. The audit binds its URL and form,
-// and not its secrets.
-func (d Desk) keepEndpoint(ctx context.Context, row store.Endpoint, e webhook.Endpoint, ods nhs.ODSCode) error {
-	entry := d.entry(audit.ActionPutEndpoint, digest(row.Mailbox.ID, []byte(string(e.Form)+" "+e.URL)))
-	entry.Mailbox, entry.ODS = row.Mailbox.ID, ods
-	row.Value = e.Pack()
+// keepEndpoint stores what became of an endpoint. The audit binds where it is and
+// what it is sent, and not its secrets.
+func (d Desk) keepEndpoint(ctx context.Context, row store.Endpoint, kept keptEndpoint) error {
+	entry := d.entry(audit.ActionPutEndpoint, digest(row.Mailbox.ID, []byte(kept.bound())))
+	entry.Mailbox, entry.ODS = row.Mailbox.ID, row.Mailbox.ODS
+	row.Value = kept.Pack()
 	err := d.Store.PutEndpoint(ctx, row, entry)
 	if errors.Is(err, store.ErrChanged) {
 		return conflict("the endpoint %s was changed by somebody else at this moment: look at it, and try again", row.Mailbox.ID)
@@ -189,52 +176,62 @@ func (d Desk) keepEndpoint(ctx context.Context, row store.Endpoint, e webhook.En
 }
 
 // changeEndpoint changes an endpoint that is there.
-func (d Desk) changeEndpoint(ctx context.Context, id string, change func(*webhook.Endpoint)) (e webhook.Endpoint, err error) {
+func (d Desk) changeEndpoint(ctx context.Context, id string, change func(keptEndpoint) error) error {
 	row, err := d.findEndpoint(ctx, id)
 	if err != nil {
-		return e, err
+		return err
 	}
-	if e, err = webhook.Read(row); err != nil {
-		return e, err
+	kept, err := keptOf(row)
+	if err != nil {
+		return err
 	}
-	change(&e)
-	return e, d.keepEndpoint(ctx, row, e, row.Mailbox.ODS)
+	if err := change(kept); err != nil {
+		return err
+	}
+	return d.keepEndpoint(ctx, row, kept)
 }
 
 // rotateEndpoint gives an endpoint a new secret. The previous one signs too for a day.
 func (d Desk) rotateEndpoint(ctx context.Context, ref EndpointRef) (none EndpointSecret, err error) {
-	e, err := d.changeEndpoint(ctx, ref.ID, func(e *webhook.Endpoint) { e.Rotate(d.Now()) })
+	out := EndpointSecret{ID: ref.ID}
+	err = d.changeEndpoint(ctx, ref.ID, func(kept keptEndpoint) error {
+		signing, ok := kept.(rotatable)
+		if !ok {
+			return conflict("the endpoint %s has no secret of this service", ref.ID)
+		}
+		out.Secret = signing.rotate(d.Now())
+		return nil
+	})
 	if err != nil {
 		return none, err
 	}
-	return EndpointSecret{ID: ref.ID, Secret: e.Secret}, nil
+	return out, nil
 }
 
-// enableEndpoint has an endpoint sent to again, at once; the receiver is asked for
-// its consent anew.
+// enableEndpoint has an endpoint sent to again, at once.
 func (d Desk) enableEndpoint(ctx context.Context, ref EndpointRef) (none None, err error) {
-	_, err = d.changeEndpoint(ctx, ref.ID, func(e *webhook.Endpoint) {
-		e.Off, e.Why, e.Since, e.Consented = false, "", time.Time{}, time.Time{}
-	})
-	return none, err
+	return none, d.changeEndpoint(ctx, ref.ID, func(kept keptEndpoint) error { kept.enable(); return nil })
 }
 
 // disableEndpoint stops sending. Copies wait for five days.
 func (d Desk) disableEndpoint(ctx context.Context, ref EndpointRef) (none None, err error) {
-	_, err = d.changeEndpoint(ctx, ref.ID, func(e *webhook.Endpoint) { e.Off, e.Why, e.Since = true, "switched off by an operator", d.Now() })
-	return none, err
+	return none, d.changeEndpoint(ctx, ref.ID, func(kept keptEndpoint) error { kept.disable("switched off by an operator", d.Now()); return nil })
 }
 
 // testEndpoint sends a test event and says what came of it.
 func (d Desk) testEndpoint(ctx context.Context, ref EndpointRef) (none Attempt, err error) {
-	if d.Webhooks == nil {
-		return none, conflict("webhooks are off: start the service with the setting webhooks: on")
-	}
 	row, err := d.findEndpoint(ctx, ref.ID)
 	if err != nil {
 		return none, err
 	}
-	a, err := d.Webhooks.Test(ctx, row)
+	running, err := d.running(row.Channel)
+	switch {
+	case err != nil:
+		return none, err
+	case running.Test == nil:
+		return none, conflict("nothing is sent to an endpoint with the channel %s", row.Channel)
+	}
+	a, err := running.Test(ctx, row)
 	if err != nil {
 		return none, err
 	}

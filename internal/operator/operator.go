@@ -160,8 +160,9 @@ type Desk struct {
 	Signed func() (audit.Checkpoint, error)
 	// Clock is the clock of a dev world; nil where time cannot be set.
 	Clock Clock
-	// Webhooks are sent by a running service; nil where none are.
-	Webhooks *Webhooks
+	// Channels is what a running service does with endpoints: none of a channel that
+	// is off.
+	Channels map[store.Channel]*Running
 	// Notices are what people should read before all else; nil for none.
 	Notices func() []string
 	// CursorKey is the secret that seals cursors, the same on all nodes of a
