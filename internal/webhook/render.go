@@ -2,28 +2,12 @@ package webhook
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"regexp"
-	"strings"
 	"time"
 
-	"nems/internal/event"
-	"nems/internal/fhir"
+	"nems/internal/form"
 	"nems/internal/store"
 )
-
-// asidSource precedes the ASID of a publisher in ce-source.
-const asidSource = "https://fhir.nhs.uk/Id/nhsSpineASID/"
-
-// signals are the names under which MNS signals events that NEMS has too. A whole
-// message has NEMS's own name, because its type says what the data is.
-var signals = map[string]string{
-	"pds-record-change-1":      "pds-record-change-2",
-	"pds-change-of-gp-1":       "pds-change-of-gp-2",
-	"pds-death-notification-1": "pds-death-notification-2",
-	"vaccinations-1":           "imms-vaccination-record-change-1",
-}
 
 // signal is the body of the form Signal. It repeats the attributes of the headers,
 // because only the body is signed. It holds nothing about the patient.
@@ -35,72 +19,26 @@ type signal struct {
 	EventType     string    `json:"eventType"`
 	Kind          string    `json:"kind,omitempty"`
 	Subscriptions []string  `json:"subscriptions"`
+	// Numbers say, for each of Subscriptions, which of its events this is.
+	Numbers []uint64 `json:"numbers"`
 }
 
-var asid = regexp.MustCompile(`[0-9]{12}$`)
-
-// describe reads the attributes of an event from its message.
-func describe(d store.Delivery, message []byte) signal {
-	out := signal{ID: d.ID, Source: "urn:nhs-uk:nems", Type: d.Code, Time: d.Accepted, EventType: d.Code, Subscriptions: []string{}}
-	for _, id := range d.Subscriptions {
-		out.Subscriptions = append(out.Subscriptions, id.String())
+func newSignal(e form.Event) signal {
+	out := signal{ID: e.ID, Source: e.Source, Type: form.Signal(e.Code), Time: e.Time, EventType: e.Code, Kind: e.Kind, Subscriptions: []string{}, Numbers: []uint64{}}
+	for _, s := range e.Subscriptions {
+		out.Subscriptions, out.Numbers = append(out.Subscriptions, s.ID.String()), append(out.Numbers, s.Number)
 	}
-	doc, _, err := fhir.ParseXML(message)
-	if err != nil {
-		return out
-	}
-	e, _ := event.Read(doc)
-	if e.MessageID != "" {
-		out.ID = e.MessageID
-	}
-	if number := asid.FindString(e.Source); number != "" {
-		out.Source = asidSource + number
-	}
-	if at, err := time.Parse(time.RFC3339Nano, e.LastUpdated); err == nil {
-		out.Time = at
-	}
-	out.Kind = string(e.Kind)
 	return out
 }
 
-// render makes the headers and the body of a copy, all but the signature.
+// render makes the headers and the body of a copy, all but the signature. A whole
+// message has NEMS's own name of its type, because that says what the data is.
 func (e Endpoint) render(d store.Delivery, message []byte) (http.Header, []byte, error) {
-	s := describe(d, message)
-	body, media := message, "application/fhir+xml"
-	if e.Form != Message {
-		if name := signals[d.Code]; name != "" {
-			s.Type = name
-		}
-		var err error
-		if body, err = json.Marshal(s); err != nil {
-			return nil, nil, err
-		}
-		media = "application/json"
+	about := form.Describe(d, message)
+	if e.Form == Message {
+		return about.CloudEvent(about.Code).Headers("application/fhir+xml"), message, nil
 	}
-	return s.headers(media), body, nil
-}
-
-// headers returns the attributes in binary mode (CloudEvents, HTTP protocol
-// binding, section 3.1).
-func (s signal) headers(media string) http.Header {
-	h := http.Header{"Content-Type": {media}}
-	for name, value := range map[string]string{
-		"ce-specversion": "1.0", "ce-id": s.ID, "ce-source": s.Source, "ce-type": s.Type, "ce-time": s.Time.UTC().Format(time.RFC3339Nano),
-	} {
-		h.Set(name, encoded(value))
-	}
-	return h
-}
-
-// encoded percent-encodes what a header's value must not hold.
-func encoded(value string) string {
-	var out strings.Builder
-	for _, c := range []byte(value) {
-		if c <= ' ' || c > '~' || c == '"' || c == '%' {
-			fmt.Fprintf(&out, "%%%02X", c)
-			continue
-		}
-		out.WriteByte(c)
-	}
-	return out.String()
+	s := newSignal(about)
+	body, err := json.Marshal(s)
+	return about.CloudEvent(s.Type).Headers("application/json"), body, err
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"nems/internal/audit"
+	"nems/internal/form"
 	"nems/internal/guard"
 	"nems/internal/store"
 )
@@ -238,7 +239,7 @@ func (s *Sender) Test(ctx context.Context, row store.Endpoint) (store.Attempt, e
 	failed := s.agreed(ctx, row, &to)
 	if failed == nil {
 		body := []byte(`{"id":"` + id + `","type":"` + testType + `"}`)
-		h := signal{ID: id, Source: "urn:nhs-uk:nems", Type: testType, Time: s.Now()}.headers("application/json")
+		h := form.CloudEvent{ID: id, Source: form.Own, Type: testType, Time: s.Now()}.Headers("application/json")
 		failed = s.post(ctx, to, id, h, body)
 	}
 	out := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}

@@ -1,0 +1,91 @@
+// Package form says what an event looks like in each form in which it leaves: the
+// facts that every form has, and the forms that more than one channel can carry.
+package form
+
+import (
+	"regexp"
+	"time"
+
+	"nems/internal/event"
+	"nems/internal/fhir"
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// asidSource precedes the ASID of a publisher in Event.Source.
+const asidSource = "https://fhir.nhs.uk/Id/nhsSpineASID/"
+
+// Own is the source of what this service says itself, or whose publisher is not known.
+const Own = "urn:nhs-uk:nems"
+
+// signals are the names under which the MNS signals events that NEMS has too.
+var signals = map[string]string{
+	"pds-record-change-1":      "pds-record-change-2",
+	"pds-change-of-gp-1":       "pds-change-of-gp-2",
+	"pds-death-notification-1": "pds-death-notification-2",
+	"vaccinations-1":           "imms-vaccination-record-change-1",
+}
+
+// Signal returns the name under which an event of a code is signalled: the MNS's
+// where it has one.
+func Signal(code string) string {
+	if name := signals[code]; name != "" {
+		return name
+	}
+	return code
+}
+
+// Event is what is known of the event of a copy.
+type Event struct {
+	ID     string    // MessageHeader.id, or the delivery's where there is none
+	Source string    // a URI that names its publisher
+	Code   string    // NEMS's name of its type
+	Time   time.Time // when it happened: meta.lastUpdated, or else its acceptance
+	Kind   string    // new, update or delete; "" where there is none
+	// Patient is the one whom it is routed by. No form that is logged, such as a
+	// header, may name them.
+	Patient       nhs.NHSNumber
+	Subscriptions []Counted
+}
+
+// Counted is a subscription that selected the event, and which of its events this is.
+type Counted struct {
+	ID     subscription.ID
+	Number uint64 // 0 where nothing was counted
+}
+
+var asid = regexp.MustCompile(`[0-9]{12}$`)
+
+// Describe reads what is known of a copy's event from its message.
+func Describe(d store.Delivery, message []byte) Event {
+	out := Event{ID: d.ID, Source: Own, Code: d.Code, Time: d.Accepted, Subscriptions: counted(d)}
+	doc, _, err := fhir.ParseXML(message)
+	if err != nil {
+		return out
+	}
+	e, _ := event.Read(doc)
+	if e.MessageID != "" {
+		out.ID = e.MessageID
+	}
+	if number := asid.FindString(e.Source); number != "" {
+		out.Source = asidSource + number
+	}
+	if at, err := time.Parse(time.RFC3339Nano, e.LastUpdated); err == nil {
+		out.Time = at
+	}
+	out.Kind = string(e.Kind)
+	out.Patient, _ = nhs.ParseNHSNumber(e.Routing.NHSNumber)
+	return out
+}
+
+func counted(d store.Delivery) []Counted {
+	out := make([]Counted, len(d.Subscriptions))
+	for i, id := range d.Subscriptions {
+		out[i].ID = id
+		if i < len(d.Numbers) {
+			out[i].Number = d.Numbers[i]
+		}
+	}
+	return out
+}
