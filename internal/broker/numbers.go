@@ -22,6 +22,11 @@ type Numbers interface {
 	// numbers from one to another, both included, in their order. What retention
 	// removed is missing.
 	NumberedEvents(ctx context.Context, id subscription.ID, from, to uint64, max int) ([]store.Numbered, error)
+	// NumberKept has subscriptions count copies for one mailbox, in their order, up to
+	// store.MostNumbered, as lane.Numbers does; the claim of a lane is not needed.
+	NumberKept(ctx context.Context, whose []store.Delivery) error
+	// Endpoint is webhook.Endpoints'.
+	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
 	// CountedWithin lists up to max subscriptions that have counted within a time
 	// until now, by the store's clock, the latest first. What is counted in a
 	// transaction shows when it commits: who polls asks for two seconds more than
@@ -54,6 +59,9 @@ func (b *Broker) Status(ctx context.Context, caller access.Caller, id string) (o
 	if out.Subscription, err = b.Read(ctx, caller, id); err != nil {
 		return out, err
 	}
+	if err = b.catchUp(ctx, out.Subscription); err != nil {
+		return out, err
+	}
 	out.Counting, err = b.Numbers.Counting(ctx, out.ID)
 	return out, err
 }
@@ -63,6 +71,9 @@ func (b *Broker) Status(ctx context.Context, caller access.Caller, id string) (o
 func (b *Broker) NumberedEvents(ctx context.Context, caller access.Caller, id string, from, to uint64, max int) ([]NumberedEvent, error) {
 	s, err := b.Read(ctx, caller, id)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.catchUp(ctx, s); err != nil {
 		return nil, err
 	}
 	return b.Released(ctx, s.ID, from, to, max)

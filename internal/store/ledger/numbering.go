@@ -20,7 +20,7 @@ type number struct {
 	list  Dialect
 	epoch int64 // of those that have counted nothing yet
 	at    int64
-	lane  store.Lane // nil Owner: no claim is held
+	lane  store.Lane // without an owner: no claim is needed
 	whose []store.Delivery
 }
 
@@ -61,8 +61,24 @@ func (o number) Apply(tx Tx) (any, error) {
 	return out, nil
 }
 
+// NumberKept is broker.Numbers'.
+func (l *Ledger) NumberKept(ctx context.Context, whose []store.Delivery) error {
+	if len(whose) == 0 {
+		return nil
+	}
+	_, err := l.NumberDeliveries(ctx, store.Lane{Mailbox: whose[0].Mailbox}, whose)
+	return err
+}
+
 // hold keeps others from numbering the same copies.
 func (o number) hold(tx Tx) error {
+	if o.lane.Owner == "" {
+		if _, err := tx.Exec("INSERT INTO lane (mailbox, owner, generation, expires, next_attempt, failures) VALUES ($1, '', 0, 0, 0, 0) ON CONFLICT (mailbox) DO NOTHING", o.lane.Mailbox); err != nil {
+			return err
+		}
+		_, err := column[int64](tx, "SELECT mailbox FROM lane WHERE mailbox = $1"+tx.Lock("lane"), o.lane.Mailbox)
+		return err
+	}
 	held, err := column[int64](tx, "SELECT mailbox FROM lane WHERE mailbox = $1 AND owner = $2 AND generation = $3"+tx.Lock("lane"), o.lane.Mailbox, o.lane.Owner, o.lane.Generation)
 	if err == nil && len(held) == 0 {
 		return refuse(store.ErrClaimLost)

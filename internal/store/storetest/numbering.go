@@ -140,3 +140,20 @@ func (th *harness) wantNumbered(l store.Lane, copies []store.Delivery) {
 		}
 	}
 }
+
+// What a mailbox keeps is counted without a lane, and each copy once.
+func numberingKept(t *testing.T, th *harness) {
+	th.mailbox("A")
+	s := th.subscribe("A", ofPatient(jack, vaccination))
+	th.publish()
+	th.publish()
+	copies, err := th.deliveries(store.DeliveryQuery{Mailbox: "A", Max: 10})
+	th.must(err)
+	th.must(th.NumberKept(th.ctx(), copies[:1]))
+	th.must(th.NumberKept(th.ctx(), copies))
+	th.must(th.NumberKept(th.ctx(), nil))
+	got, err := th.NumberedEvents(th.ctx(), s.ID, 1, 9, 9)
+	if err != nil || len(got) != 2 || got[0].Event != copies[0].Event || got[1].Event != copies[1].Event {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

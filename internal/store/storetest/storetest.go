@@ -120,6 +120,7 @@ func suite() []member {
 		{"Numbering", numbering},
 		{"NumberingAtOnce", numberingAtOnce},
 		{"NumbersRetained", numbersRetained},
+		{"NumberingKept", numberingKept},
 		{"LapsedClaims", lapsedClaims},
 		{"MostUncertain", mostUncertain},
 		{"DueFirst", dueFirst},
