@@ -43,7 +43,11 @@ const (
 
 // call makes one request. A nil failure is a success.
 func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Header, body []byte) (http.Header, *failure) {
-	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	timeout := s.Timeout
+	if e.RestHook != nil && e.RestHook.Timeout > 0 {
+		timeout = time.Duration(e.RestHook.Timeout) * time.Second
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(guard.For(ctx, e.URL), method, e.URL, bytes.NewReader(body))
 	if err != nil {

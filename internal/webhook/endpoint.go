@@ -42,6 +42,8 @@ type Endpoint struct {
 	Off   bool      `json:"off,omitempty"`
 	Why   string    `json:"why,omitempty"`
 	Since time.Time `json:"since,omitzero"`
+	// RestHook is set where an R4 subscription has brought the endpoint along.
+	RestHook *RestHook `json:"restHook,omitempty"`
 }
 
 // Read reads what a store keeps.

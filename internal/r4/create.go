@@ -1,0 +1,173 @@
+package r4
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"nems/internal/audit"
+	"nems/internal/broker"
+	"nems/internal/catalogue"
+	"nems/internal/form"
+	"nems/internal/nhs"
+	"nems/internal/refuse"
+	"nems/internal/store"
+	"nems/internal/subscription"
+	"nems/internal/webhook"
+)
+
+// idPrefix begins the ids of endpoints that subscriptions bring along.
+const idPrefix = "R4-"
+
+// settling is how long the handshake is left to the request that makes the endpoint.
+const settling = 10 * time.Second
+
+// create makes a subscription with its endpoint, which waits for its handshake.
+func (a *API) create(x *exchange) error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+	want, refusal := readResource(body, a.codeOf, a.Plain)
+	switch {
+	case refusal != nil:
+		return refusal
+	case want.id != "":
+		return refuse.ResourceIDNotAllowed()
+	case want.status != requested:
+		return invalid("Subscription.status", "value", "requested: the handshake makes it active", refuse.Show(want.status))
+	}
+	if err := a.mayCarry(x, want); err != nil {
+		return err
+	}
+	h := held{hook: webhook.Endpoint{URL: want.url, Form: webhook.Notification, RestHook: &want.hook}}
+	h.hook.RestHook.Topic, h.hook.RestHook.Base = want.topic, x.base
+	id := endpointID(x.caller.ODS, want)
+	made, err := a.Broker.SubscribeAt(x.r.Context(), x.caller, subscription.Resource{
+		Contact: x.caller.ODS, End: want.end, Reason: want.reason, Criteria: want.criteria, Mailbox: id,
+	}, func(ctx context.Context, s subscription.Subscription) error { return a.putEndpoint(ctx, x, s, &h) })
+	if err != nil {
+		return err
+	}
+	x.recorded, h.Subscription = true, made.Subscription
+	a.Created()
+	x.w.Header().Set("Location", x.base+"/Subscription/"+h.ID.String())
+	return x.show(http.StatusCreated, resourceOf(h))
+}
+
+// invalid refuses one element.
+func invalid(at, kind, expected, received string) *refuse.Refusal {
+	return refuse.InvalidResource(refuse.ResourceIssue("", kind, at+": expected "+expected+"; received "+received, at, ""))
+}
+
+// codeOf finds the event code of a topic.
+func (a *API) codeOf(topic string) (string, bool) {
+	code, found := strings.CutPrefix(topic, topicBase)
+	t, known := a.Catalogue().Type(code)
+	return code, found && known && t.LifeCycle.State != catalogue.Withdrawn
+}
+
+// endpointID names the endpoint of a subscription: the same for an equal one, which
+// is how a repeated request is recognised. Headers and periods do not count.
+func endpointID(ods nhs.ODSCode, want resource) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{string(ods), want.url, want.media, string(want.hook.Content), want.criteria}, "\x00")))
+	return idPrefix + strings.ToUpper(hex.EncodeToString(sum[:12]))
+}
+
+// mayCarry refuses messages to an URL that no operator has registered for them:
+// patients' data goes to addresses that somebody has agreed to.
+func (a *API) mayCarry(x *exchange, want resource) error {
+	if want.hook.Content != form.Full {
+		return nil
+	}
+	for last := int64(0); ; {
+		page, err := a.Endpoints.EndpointsAfter(x.r.Context(), last, 500)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			const at = "Subscription.channel.payload.extension('" + contentURL + "').value"
+			return invalid(at, "forbidden", "empty or id-only: full-resource needs an operator who has registered this URL for this organisation with the form message", "full-resource")
+		}
+		for _, row := range page {
+			if row.Mailbox.ODS != x.caller.ODS || row.Channel != store.WebhookChannel {
+				continue
+			}
+			if e, err := webhook.Read(row); err == nil && e.URL == want.url && e.Form == webhook.Message && !e.Off {
+				return nil
+			}
+		}
+		last = page[len(page)-1].Mailbox.Row
+	}
+}
+
+// putEndpoint makes the endpoint of a subscription, or takes that of an equal one
+// that is over.
+func (a *API) putEndpoint(ctx context.Context, x *exchange, s subscription.Subscription, h *held) error {
+	box, err := a.Endpoints.Mailbox(ctx, s.Mailbox)
+	switch {
+	case err == nil:
+		if h.row, err = a.Endpoints.Endpoint(ctx, box.Row); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if live := a.live(ctx, x, h.row); live != "" {
+			return refuse.DuplicateRejected(live)
+		}
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
+	box = store.Mailbox{ID: s.Mailbox, Name: "R4 subscription", ODS: s.ODS, Remote: true}
+	if box.Row, err = a.Endpoints.PutMailbox(ctx, box); err != nil {
+		return err
+	}
+	h.row.Mailbox, h.row.Channel = box, store.RestHookChannel
+	hook := h.hook.RestHook
+	hook.Subscription, hook.Beat = s.ID.String(), s.Created
+	return a.keep(ctx, x, h, audit.ActionPutEndpoint)
+}
+
+// live returns the id of the subscription that an endpoint has already; "" for none.
+func (a *API) live(ctx context.Context, x *exchange, row store.Endpoint) string {
+	e, err := webhook.Read(row)
+	if row.Version == 0 || err != nil || e.RestHook == nil {
+		return ""
+	}
+	s, err := a.Broker.Read(ctx, x.caller, e.RestHook.Subscription)
+	if err != nil || s.Status == subscription.Off {
+		return ""
+	}
+	return s.ID.String()
+}
+
+// keep stores the endpoint, with an entry in the audit.
+func (a *API) keep(ctx context.Context, x *exchange, h *held, action audit.Action) error {
+	h.row.Value = h.hook.Pack()
+	e := broker.Entry(x.caller, action)
+	e.At, e.Object, e.Mailbox, e.Status = a.Now(), h.hook.RestHook.Subscription, h.row.Mailbox.ID, http.StatusOK
+	if err := a.Endpoints.PutEndpoint(ctx, h.row, e); err != nil {
+		return err
+	}
+	h.row.Version++
+	return nil
+}
+
+// body reads the request's body.
+func (x *exchange) body() ([]byte, error) {
+	if e := x.r.Header.Get("Content-Encoding"); e != "" && e != "identity" {
+		return nil, refuse.UnsupportedMediaType("Content-Encoding HTTP Header: expected none, received another encoding")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, refuse.TooLarge(maxBody)
+	case err != nil:
+		return nil, refuse.BadRequest("the body ended before it was complete")
+	}
+	return body, nil
+}

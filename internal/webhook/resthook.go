@@ -1,0 +1,174 @@
+package webhook
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"nems/internal/audit"
+	"nems/internal/form"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// Notification is the form of HL7's R4 backport: bundles, to the endpoint that one
+// R4 subscription has brought along.
+const Notification Form = "notification"
+
+// RestHook is what the endpoint of an R4 subscription has beside what all have. Its
+// subscription is requested while the endpoint has not Consented, which here means
+// that it took the handshake; active; or error while the endpoint is Off.
+type RestHook struct {
+	Subscription string         `json:"subscription"` // its only one
+	Topic        string         `json:"topic"`
+	Base         string         `json:"base"`    // address of the R4 API that the subscriber uses
+	Content      form.Content   `json:"content"` // of notifications
+	Media        string         `json:"media"`   // Content-Type of notifications
+	Headers      []string       `json:"headers,omitempty"`   // NAME: VALUE of each request; secret
+	Heartbeat    int            `json:"heartbeat,omitempty"` // seconds without a notification before a heartbeat; 0: none
+	Timeout      int            `json:"timeout,omitempty"`   // seconds; 0: the sender's
+	MaxCount     int            `json:"maxCount,omitempty"`  // events in a notification; all have one
+	Contact      jsontext.Value `json:"contact,omitempty"`   // as the subscriber wrote it
+	// Beat is when the endpoint is to be called next although no copy waits; Missed
+	// counts heartbeats that failed in a row.
+	Beat   time.Time `json:"beat,omitzero"`
+	Missed int       `json:"missed,omitempty"`
+	// Failed says that the endpoint is Off because of how it answered, so that its
+	// subscriber may have it called again.
+	Failed bool `json:"failed,omitempty"`
+}
+
+// RestHooks knows the subscriptions behind endpoints. Safe for concurrent use.
+type RestHooks interface {
+	// EndpointsAfter and PutEndpoint are operator.Endpoints'.
+	EndpointsAfter(ctx context.Context, row int64, max int) ([]store.Endpoint, error)
+	PutEndpoint(ctx context.Context, e store.Endpoint, entry audit.Entry) error
+	// Subscription is broker.Journal's.
+	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
+	// Counting is broker.Numbers'.
+	Counting(ctx context.Context, id subscription.ID) (store.Counting, error)
+}
+
+// lasting is after how many failures in a row an R4 subscription has the status
+// error: by then its receiver has had half an hour.
+const lasting = 3
+
+// says returns what all notifications of the endpoint's subscription have.
+func (h RestHook) says(kind form.NotificationType, status string, at time.Time) form.Notification {
+	return form.Notification{Base: h.Base, Subscription: h.Subscription, Topic: h.Topic, Status: status, Type: kind, Content: h.Content, At: at}
+}
+
+// notify sends a copy as an event notification, after the handshake.
+func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, message []byte) *failure {
+	if to.Consented.IsZero() {
+		if failed := s.handshake(ctx, row, &to); failed != nil {
+			failed.pause = offPause
+			return failed
+		}
+	}
+	n := to.RestHook.says(form.EventNotification, string(subscription.Active), s.Now())
+	e := form.Describe(d, message)
+	one := form.Occurrence{Number: to.RestHook.number(d), At: d.Accepted, MessageID: e.ID, Publisher: e.Publisher(), Message: message}
+	n.Total, n.Events = one.Number, []form.Occurrence{one}
+	failed := s.bundle(ctx, to, d.ID, n)
+	if failed != nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
+		failed.pause = offPause
+		s.fail(ctx, row.Mailbox.Row, d.MailboxID, failed)
+	}
+	return failed
+}
+
+// number is what the endpoint's subscription calls the event of a copy.
+func (h RestHook) number(d store.Delivery) uint64 {
+	i := slices.IndexFunc(d.Subscriptions, func(id subscription.ID) bool { return id.String() == h.Subscription })
+	if i < 0 || i >= len(d.Numbers) {
+		return 0
+	}
+	return d.Numbers[i]
+}
+
+// owed reports whether a copy is one of the endpoint's subscription, and not of an
+// equal one before it that was deleted.
+func (h RestHook) owed(d store.Delivery) bool {
+	return slices.ContainsFunc(d.Subscriptions, func(id subscription.ID) bool { return id.String() == h.Subscription })
+}
+
+// bundle posts a notification. It is signed where an operator has given the endpoint
+// a secret; otherwise it is known by the subscriber's own headers.
+func (s *Sender) bundle(ctx context.Context, to Endpoint, id string, n form.Notification) *failure {
+	body := n.Bundle()
+	h := http.Header{"Content-Type": {to.RestHook.Media}}
+	for _, line := range to.RestHook.Headers {
+		name, value, _ := strings.Cut(line, ": ")
+		h.Add(name, value)
+	}
+	if to.Secret != "" {
+		if err := to.sign(h, id, s.Machine(), s.Now(), body); err != nil {
+			return &failure{why: err.Error()}
+		}
+	}
+	_, failed := s.call(ctx, http.MethodPost, to, h, body)
+	return failed
+}
+
+// handshake offers the subscription to its endpoint. A success makes it active, and
+// its lane due; anything else is its error (channels page, "REST-Hook").
+func (s *Sender) handshake(ctx context.Context, row store.Endpoint, to *Endpoint) *failure {
+	hook := *to.RestHook
+	n := hook.says(form.Handshake, string(subscription.Requested), s.Now())
+	n.Total = s.counted(ctx, hook)
+	failed := s.bundle(ctx, *to, "handshake_"+hook.Subscription, n)
+	entry := audit.Entry{At: s.Now().UTC(), Action: audit.ActionEndpointHandshake, Object: hook.Subscription, Mailbox: row.Mailbox.ID, Status: http.StatusOK}
+	if failed != nil {
+		failed.why = "handshake: " + failed.why
+		to.Off, to.Why, to.Since, hook.Failed = true, failed.why, s.Now().UTC(), true
+		entry.Status, entry.Outcome = failed.status, "error"
+	} else {
+		to.Consented, hook.Failed, hook.Missed = s.Now().UTC(), false, 0
+	}
+	hook.Beat = s.Now().UTC().Add(time.Duration(hook.Heartbeat) * time.Second)
+	to.RestHook, row.Value = &hook, nil
+	row.Value = to.Pack()
+	if err := s.RestHooks.PutEndpoint(ctx, row, entry); err != nil { // somebody else has changed it: the next call sees what
+		s.Log.Warn("handshake of an endpoint", "mailbox", row.Mailbox.ID, "error", err)
+	}
+	return failed
+}
+
+// counted is how many events a subscription has had.
+func (s *Sender) counted(ctx context.Context, h RestHook) uint64 {
+	id, err := subscription.ParseID(h.Subscription)
+	if err != nil {
+		return 0
+	}
+	c, err := s.RestHooks.Counting(ctx, id)
+	if err != nil {
+		s.Log.Warn("reading how far a subscription has counted", "subscription", h.Subscription, "error", err)
+	}
+	return c.Last
+}
+
+// fail gives the subscription of an endpoint the status error. Its copies wait until
+// the subscriber asks for another handshake, for five days.
+func (s *Sender) fail(ctx context.Context, mailbox int64, id string, because *failure) {
+	row, err := s.Endpoints.Endpoint(ctx, mailbox)
+	var e Endpoint
+	if err == nil {
+		e, err = Read(row)
+	}
+	if err == nil && !e.Off && e.RestHook != nil {
+		e.Off, e.Why, e.Since, e.RestHook.Failed = true, because.why, s.Now().UTC(), true
+		row.Value = e.Pack()
+		err = s.Endpoints.NoteEndpoint(ctx, row)
+	}
+	if err != nil { // the next copy meets the same answer
+		s.Log.Warn("switching an endpoint off", "mailbox", id, "error", err)
+		return
+	}
+	s.Record(audit.Entry{At: s.Now().UTC(), Action: audit.ActionEndpointGone, Object: id, Mailbox: id, Status: because.status})
+	s.Log.Warn("an endpoint of an R4 subscription is off", "mailbox", id, "status", because.status)
+}
