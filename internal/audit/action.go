@@ -7,12 +7,13 @@ type Action string
 
 // What callers of the FHIR API do.
 const (
-	ActionPublish   Action = "publish"
-	ActionSubscribe Action = "subscribe"
-	ActionRead      Action = "read"
-	ActionSearch    Action = "search"
-	ActionDelete    Action = "delete"
-	ActionBatch     Action = "batch" // a whole batch, or an entry of it whose interaction is unknown
+	ActionPublish    Action = "publish"
+	ActionSubscribe  Action = "subscribe"
+	ActionRead       Action = "read"
+	ActionSearch     Action = "search"
+	ActionDelete     Action = "delete"
+	ActionReactivate Action = "reactivate" // an R4 subscription, or how its endpoint is called
+	ActionBatch      Action = "batch"      // a whole batch, or an entry of it whose interaction is unknown
 )
 
 // What callers of the MESH API do.
@@ -80,18 +81,19 @@ const (
 
 // What the service does by itself.
 const (
-	ActionRoute          Action = "route"          // an event that had waited for the patient directory
-	ActionDirectory      Action = "directory"      // an event changed records of the patient directory
-	ActionEndpointGone   Action = "endpoint-gone"  // a webhook has answered 410 and is off
-	ActionPark           Action = "park"           // a delivery that cannot be made is set aside
-	ActionWithhold       Action = "withhold"       // a delivery about a patient who was flagged after acceptance
-	ActionPartnerIDCut   Action = "partner-id-cut" // a MESH accepts fewer subscriptions than a copy names
-	ActionAuditOverflow  Action = "audit-overflow" // there was no room for Count entries, and they are lost
-	ActionStart          Action = "start"          // a node was started
-	ActionSeed           Action = "seed"           // the systems of the dev world are registered
-	ActionAcceptLostTail Action = "lost-tail"      // started, by an operator's choice, on a database that ends before its last checkpoint
-	ActionMoveDatabase   Action = "database-move"  // the service was moved here from another database
-	ActionAcceptOlderCRL Action = "older-crl"      // started, by an operator's choice, with older revocation lists
+	ActionRoute             Action = "route"              // an event that had waited for the patient directory
+	ActionDirectory         Action = "directory"          // an event changed records of the patient directory
+	ActionEndpointHandshake Action = "endpoint-handshake" // an R4 subscription was offered to its endpoint
+	ActionEndpointGone      Action = "endpoint-gone"      // a webhook is off: it answered 410, or that of an R4 subscription failed
+	ActionPark              Action = "park"               // a delivery that cannot be made is set aside
+	ActionWithhold          Action = "withhold"           // a delivery about a patient who was flagged after acceptance
+	ActionPartnerIDCut      Action = "partner-id-cut"     // a MESH accepts fewer subscriptions than a copy names
+	ActionAuditOverflow     Action = "audit-overflow"     // there was no room for Count entries, and they are lost
+	ActionStart             Action = "start"              // a node was started
+	ActionSeed              Action = "seed"               // the systems of the dev world are registered
+	ActionAcceptLostTail    Action = "lost-tail"          // started, by an operator's choice, on a database that ends before its last checkpoint
+	ActionMoveDatabase      Action = "database-move"      // the service was moved here from another database
+	ActionAcceptOlderCRL    Action = "older-crl"          // started, by an operator's choice, with older revocation lists
 )
 
 // Actions lists all of them, in the order above.
@@ -101,6 +103,7 @@ var Actions = []Action{
 	ActionRead,
 	ActionSearch,
 	ActionDelete,
+	ActionReactivate,
 	ActionBatch,
 	ActionHandshake,
 	ActionLookup,
@@ -155,6 +158,7 @@ var Actions = []Action{
 	ActionSetClock,
 	ActionRoute,
 	ActionDirectory,
+	ActionEndpointHandshake,
 	ActionEndpointGone,
 	ActionPark,
 	ActionWithhold,

@@ -2,10 +2,13 @@ package form
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
+
+	"nems/internal/store"
 )
 
 // This file makes the bundles of HL7's Subscriptions R5 Backport for FHIR R4.
@@ -68,6 +71,16 @@ type Occurrence struct {
 	MessageID string // MessageHeader.id
 	Publisher string // ASID of the system that published it
 	Message   []byte // XML; sent in full-resource alone
+}
+
+// OccurrenceOf is the event of a copy as one of a subscription's.
+func OccurrenceOf(number uint64, d store.Delivery, message []byte) Occurrence {
+	e := Describe(d, message)
+	asid, _ := strings.CutPrefix(e.Source, asidSource)
+	if asid == e.Source {
+		asid = ""
+	}
+	return Occurrence{Number: number, At: d.Accepted, MessageID: e.ID, Publisher: asid, Message: message}
 }
 
 type (
@@ -208,7 +221,7 @@ func (n Notification) event(e Occurrence) parameter {
 	focus := n.focus(e)
 	add(parameter{Name: "focus", ValueReference: &focus})
 	if e.Publisher != "" {
-		add(parameter{Name: "additional-context", ValueReference: &reference{Type: "Device", Identifier: &identifier{"https://fhir.nhs.uk/Id/nhsSpineASID", e.Publisher}}})
+		add(parameter{Name: "additional-context", ValueReference: &reference{Type: "Device", Identifier: &identifier{strings.TrimSuffix(asidSource, "/"), e.Publisher}}})
 	}
 	if n.Content == IDOnly {
 		add(parameter{Name: "related-query", Part: []parameter{

@@ -41,6 +41,9 @@ type Config struct {
 
 	// Webhooks is how copies go to the HTTPS endpoints of subscribers.
 	Webhooks Webhooks `embed:"" prefix:"webhooks-"`
+	// R4 serves topic-based subscriptions in FHIR R4, whose notifications go out as
+	// webhooks do: in auto, in the dev world only.
+	R4 string `name:"r4" enum:"auto,on,off" default:"auto" help:"Serve topic-based subscriptions in FHIR R4 at /R4: on, off, or auto (in --dev only). Needs webhooks."`
 
 	// Traces is where it is told what happens to requests.
 	Traces Traces `embed:"" prefix:"traces-"`
@@ -220,6 +223,7 @@ func (c *Config) Validate() error {
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.Webhooks.validate()...)
+	wrong = append(wrong, c.validateR4()...)
 	wrong = append(wrong, c.Traces.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.PDSAPI.validate(c)...)

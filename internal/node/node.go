@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"nems/internal/api"
@@ -33,6 +34,7 @@ import (
 	"nems/internal/operator"
 	"nems/internal/pdsapi"
 	"nems/internal/plain"
+	"nems/internal/r4"
 	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -84,6 +86,13 @@ type node struct {
 	// webhooks sends to the endpoints of subscribers; both are nil when that is off.
 	webhooks     *webhook.Sender
 	webhookLanes *lane.Runner
+	// webhooksSettled counts what became of attempts.
+	webhooksSettled *prometheus.CounterVec
+	// r4 serves topic-based subscriptions, restHookLanes and pulse call their endpoints;
+	// all are nil when that is off.
+	r4            *r4.API
+	restHookLanes *lane.Runner
+	pulse         *webhook.Pulse
 	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
@@ -227,6 +236,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.fhir = n.fhirAPI()
+	n.newR4()
 	if n.pds, err = n.pdsAPI(); err != nil {
 		return err
 	}
@@ -261,6 +271,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.firstCheckpoint(ctx) })
 	g.Go(func() error { return n.recorder.follow(ctx, n.Now) })
 	g.Go(func() error { return n.carryWebhooks(ctx) })
+	g.Go(func() error { return n.carryRestHooks(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
@@ -286,7 +297,7 @@ func (n *node) bind(ctx context.Context) error {
 		Listener
 		handler http.Handler
 	}{
-		{"fhir", n.FHIR, n.tracer.Handler("fhir", n.fhir)},
+		{"fhir", n.FHIR, n.fhirDoors()},
 		{"mesh", n.MESH, n.tracer.Handler("mesh", n.mesh)},
 		{"operations", n.Operations, operations},
 		{"pds-server", n.PDSAPI.Listener, n.pds},
@@ -305,14 +316,14 @@ func (n *node) bind(ctx context.Context) error {
 
 // everything returns the single handler of the dev world.
 func (n *node) everything() http.Handler {
-	fhir, mesh, rest := n.tracer.Handler("fhir", n.fhir), n.tracer.Handler("mesh", n.mesh), http.NewServeMux()
+	fhir, mesh, rest := n.fhirDoors(), n.tracer.Handler("mesh", n.mesh), http.NewServeMux()
 	n.operations(rest)
 	rest.Handle("/", fhir) // which answers that there is no such path
 	// Not one mux for all, because it would redirect paths that are not clean
 	// before the FHIR and MESH handlers can answer in their own forms.
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
-		case strings.HasPrefix(p, "/STU3/"):
+		case strings.HasPrefix(p, "/STU3/"), r4.Owns(p):
 			fhir.ServeHTTP(w, r)
 		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
 			mesh.ServeHTTP(w, r)
@@ -328,17 +339,19 @@ func (n *node) everything() http.Handler {
 	})
 }
 
-// fhirAPI wires the door and the API.
-func (n *node) fhirAPI() *api.API {
+// door checks who is calling.
+func (n *node) door() *spine.Door {
 	profile := spine.Strict
 	if n.Profile == "observed" {
 		profile = spine.Observed
 	}
+	return &spine.Door{NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.machine, Systems: n.systems}
+}
+
+// fhirAPI wires the door and the API.
+func (n *node) fhirAPI() *api.API {
 	return api.New(api.Config{
-		Broker: n.broker,
-		Door: &spine.Door{
-			NEMS: nhs.ASID(n.ASID), Profile: profile, AllowUnsigned: n.Dev, Certified: !n.Dev, Now: n.machine, Systems: n.systems,
-		},
+		Broker: n.broker, Door: n.door(),
 		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered, Took: n.metrics.stageTook,
 		Limits: n.limits(), SearchKey: n.searchKey,
 	})

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -78,17 +77,13 @@ func (n *node) newWebhooks() error {
 		return fmt.Errorf("webhooks: %w", err)
 	}
 	n.webhooks = webhook.New(webhook.Config{
-		Endpoints: n.db, Allowed: n.webhookNetworks(), TLS: secure, Origin: n.webhookOrigin(), Now: n.Now, Settled: n.clock.Settled, Machine: n.machine, Record: n.db.Record, Log: n.Log,
+		Endpoints: n.db, RestHooks: n.db, Allowed: n.webhookNetworks(), TLS: secure, Origin: n.webhookOrigin(), Now: n.Now, Settled: n.clock.Settled, Machine: n.machine, Record: n.db.Record, Log: n.Log,
 	})
-	settled := prometheus.NewCounterVec(prometheus.CounterOpts{
+	n.webhooksSettled = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nems_webhook_deliveries_total", Help: "Attempts to deliver to webhooks by the state that they led to.",
 	}, []string{"state"})
-	n.metrics.registry.MustRegister(settled)
-	n.webhookLanes = lane.New(lane.Config{
-		Outbox: lane.OfChannel(n.db, n.db, store.WebhookChannel), Numbers: n.db, Sender: n.webhooks, Owner: n.owner, Now: n.Now, Log: n.Log, Withheld: n.broker.Flagged, Record: n.db.Record,
-		Count:    func(d store.Delivery) { settled.WithLabelValues(string(d.State)).Inc() },
-		Parallel: 128, Batch: 20, Lease: 2 * time.Minute, Poll: 250 * time.Millisecond, Grace: 8 * time.Second,
-	})
+	n.metrics.registry.MustRegister(n.webhooksSettled)
+	n.webhookLanes = lane.New(n.webhookLane(store.WebhookChannel))
 	return nil
 }
 
@@ -107,6 +102,7 @@ func (n *node) channels() map[store.Channel]*operator.Running {
 	on := map[store.Channel]*operator.Running{}
 	if n.webhooks != nil {
 		on[store.WebhookChannel] = &operator.Running{Test: n.webhooks.Test, Plain: len(n.webhookNetworks()) > 0}
+		on[store.RestHookChannel] = on[store.WebhookChannel]
 	}
 	return on
 }

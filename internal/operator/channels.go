@@ -25,19 +25,23 @@ type channel struct {
 	setting string
 	// read reads what is kept of an endpoint; of a new one nothing is.
 	read func(store.Endpoint) (keptEndpoint, error)
-	// check says what is wrong with an endpoint that is to be put.
+	// check says what is wrong with an endpoint that is to be put; nil where operators
+	// register none.
 	check func(Endpoint, *Running) error
 }
 
-// channels are those whose endpoints operators register.
+// channels are those whose endpoints operators see.
 var channels = map[store.Channel]channel{
-	store.WebhookChannel: {"webhooks-send: on", readWebhook, checkWebhook},
+	store.WebhookChannel:  {"webhooks-send: on", readWebhook, checkWebhook},
+	store.RestHookChannel: {"r4: on", readWebhook, nil}, // R4 subscriptions bring them along
 }
 
 func knownChannels() string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(channels)) {
-		names = append(names, string(name))
+		if channels[name].check != nil {
+			names = append(names, string(name))
+		}
 	}
 	return strings.Join(names, " or ")
 }

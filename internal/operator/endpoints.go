@@ -144,7 +144,7 @@ func (d Desk) putEndpoint(ctx context.Context, e Endpoint) (none EndpointSecret,
 // mayPut says what is wrong with an endpoint.
 func (d Desk) mayPut(e Endpoint) error {
 	channel, known := channels[e.Channel]
-	if !known {
+	if !known || channel.check == nil {
 		return expected("channel", knownChannels(), string(e.Channel))
 	}
 	running, err := d.running(e.Channel)

@@ -44,12 +44,13 @@ const (
 const theService = "the service"
 
 var deeds = map[audit.Action]deed{
-	audit.ActionPublish:   {StoryPublished, "Event %e was published: %t.", "A message was refused", bySystem, anEvent},
-	audit.ActionSubscribe: {StorySubscription, "A subscription was created for the mailbox %m.", "A subscription was refused", bySystem, aSubscription},
-	audit.ActionRead:      {StoryLookUp, "A subscription to the patient was read.", "Reading a subscription was refused", bySystem, aSubscription},
-	audit.ActionSearch:    {StoryLookUp, "Subscriptions to the patient were looked for.", "Looking for subscriptions was refused", bySystem, nothing},
-	audit.ActionDelete:    {StorySubscription, "A subscription of the mailbox %m was deleted by its owner.", "Deleting a subscription was refused", bySystem, aSubscription},
-	audit.ActionExplain:   {StoryLookUp, "It was explained whom an event about the patient reached, and why.", "Explaining was refused", bySystem, nothing},
+	audit.ActionPublish:    {StoryPublished, "Event %e was published: %t.", "A message was refused", bySystem, anEvent},
+	audit.ActionSubscribe:  {StorySubscription, "A subscription was created for the mailbox %m.", "A subscription was refused", bySystem, aSubscription},
+	audit.ActionRead:       {StoryLookUp, "A subscription to the patient was read.", "Reading a subscription was refused", bySystem, aSubscription},
+	audit.ActionSearch:     {StoryLookUp, "Subscriptions to the patient were looked for.", "Looking for subscriptions was refused", bySystem, nothing},
+	audit.ActionDelete:     {StorySubscription, "A subscription of the mailbox %m was deleted by its owner.", "Deleting a subscription was refused", bySystem, aSubscription},
+	audit.ActionReactivate: {StorySubscription, "How the endpoint %m of a subscription is called was changed by its owner.", "Changing a subscription was refused", bySystem, aSubscription},
+	audit.ActionExplain:    {StoryLookUp, "It was explained whom an event about the patient reached, and why.", "Explaining was refused", bySystem, nothing},
 
 	audit.ActionHead:          {StoryRead, "The headers of a copy in the mailbox %m were read.", "Reading the headers of a copy was refused", bySystem, aMessage},
 	audit.ActionDownload:      {StoryRead, "A copy was downloaded from the mailbox %m.", "Downloading a copy was refused", bySystem, aMessage},

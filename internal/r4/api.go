@@ -42,6 +42,8 @@ type Broker interface {
 	Read(ctx context.Context, c access.Caller, id string) (subscription.Subscription, error)
 	Unsubscribe(ctx context.Context, c access.Caller, id string) error
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
+	Status(ctx context.Context, c access.Caller, id string) (broker.Counted, error)
+	NumberedEvents(ctx context.Context, c access.Caller, id string, from, to uint64, max int) ([]broker.NumberedEvent, error)
 }
 
 // Endpoints keeps the endpoints that subscriptions bring along. Safe for concurrent use.

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"nems/internal/form"
+	"nems/internal/guard"
 	"nems/internal/refuse"
 	"nems/internal/webhook"
 )
@@ -35,9 +36,9 @@ const (
 	mostHeaders   = 10
 	mostHeader    = 2 << 10
 	mostFilters   = 10
-	leastBeat     = 10           // seconds
+	leastBeat     = 10            // seconds
 	mostBeat      = 7 * 24 * 3600 // seconds
-	mostTimeout   = 60           // seconds
+	mostTimeout   = 60            // seconds
 	mostMaxCount  = 1000
 	notShown      = "[not shown]" // stands for the value of a header
 	deliveredJSON = "application/fhir+json"
@@ -125,7 +126,7 @@ func (r *reader) channel(v any, out *resource, plain bool) {
 	}
 	out.url = r.needed(at+".endpoint", o["endpoint"], 2048, "an https URL")
 	if out.url != "" {
-		if err := webhook.CheckURL(out.url, plain); err != nil {
+		if err := guard.CheckURL(out.url, plain); err != nil {
 			r.wrong(at+".endpoint", "value", "an https URL with a host, in ASCII, without user name, password and fragment", "another")
 		}
 	}

@@ -29,6 +29,14 @@ var routes = withAllow([]route{
 	{method: "POST", path: "Subscription/_search", action: audit.ActionSearch, endpoint: spine.EndpointSearch, handle: (*API).search},
 	{method: "GET", path: "Subscription/{id}", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).read},
 	{method: "PUT", path: "Subscription/{id}", action: audit.ActionReactivate, endpoint: spine.EndpointCreate, handle: (*API).update},
+	{method: "GET", path: "$status", action: audit.ActionRead, endpoint: spine.EndpointSearch, handle: (*API).status},
+	{method: "POST", path: "$status", action: audit.ActionRead, endpoint: spine.EndpointSearch, handle: (*API).status},
+	{method: "GET", path: "Subscription/$status", action: audit.ActionRead, endpoint: spine.EndpointSearch, handle: (*API).status},
+	{method: "POST", path: "Subscription/$status", action: audit.ActionRead, endpoint: spine.EndpointSearch, handle: (*API).status},
+	{method: "GET", path: "Subscription/{id}/$status", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).status},
+	{method: "POST", path: "Subscription/{id}/$status", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).status},
+	{method: "GET", path: "Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).events},
+	{method: "POST", path: "Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).events},
 	{method: "DELETE", path: "Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: (*API).delete},
 })
 

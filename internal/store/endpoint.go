@@ -15,10 +15,11 @@ type Channel string
 
 // The channels.
 const (
-	WebhookChannel Channel = "webhook" // HTTPS requests
-	StreamChannel  Channel = "stream"  // nothing is sent: subscribers read what was numbered
-	QueueChannel   Channel = "sqs"     // messages to a queue of the Simple Queue Service's kind
-	SignalChannel  Channel = "signal"  // signals of the MNS to a MESH mailbox
+	WebhookChannel  Channel = "webhook"   // HTTPS requests
+	RestHookChannel Channel = "rest-hook" // HTTPS requests to what R4 subscriptions brought along
+	StreamChannel   Channel = "stream"    // nothing is sent: subscribers read what was numbered
+	QueueChannel    Channel = "sqs"       // messages to a queue of the Simple Queue Service's kind
+	SignalChannel   Channel = "signal"    // signals of the MNS to a MESH mailbox
 )
 
 // Endpoint is an address other than a mailbox to which copies go. It has the row

@@ -6,7 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"nems/internal/form"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -131,10 +130,7 @@ func (p *Pulse) beat(ctx context.Context, row store.Endpoint, e Endpoint) error 
 		p.handshake(ctx, row, &e)
 		return nil
 	}
-	n := e.RestHook.says(form.Heartbeat, string(s.Status), now)
-	n.Total = counting.Last
-	failed := p.bundle(ctx, e, "heartbeat_"+e.RestHook.Subscription, n)
-	return p.beaten(ctx, row, e, failed, now.Add(period))
+	return p.beaten(ctx, row, e, p.heartbeat(ctx, e), now.Add(period))
 }
 
 // beaten writes down how a heartbeat ended, and when the next one is due.

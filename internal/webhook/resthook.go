@@ -25,9 +25,9 @@ const Notification Form = "notification"
 type RestHook struct {
 	Subscription string         `json:"subscription"` // its only one
 	Topic        string         `json:"topic"`
-	Base         string         `json:"base"`    // address of the R4 API that the subscriber uses
-	Content      form.Content   `json:"content"` // of notifications
-	Media        string         `json:"media"`   // Content-Type of notifications
+	Base         string         `json:"base"`                // address of the R4 API that the subscriber uses
+	Content      form.Content   `json:"content"`             // of notifications
+	Media        string         `json:"media"`               // Content-Type of notifications
 	Headers      []string       `json:"headers,omitempty"`   // NAME: VALUE of each request; secret
 	Heartbeat    int            `json:"heartbeat,omitempty"` // seconds without a notification before a heartbeat; 0: none
 	Timeout      int            `json:"timeout,omitempty"`   // seconds; 0: the sender's
@@ -71,8 +71,7 @@ func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l 
 		}
 	}
 	n := to.RestHook.says(form.EventNotification, string(subscription.Active), s.Now())
-	e := form.Describe(d, message)
-	one := form.Occurrence{Number: to.RestHook.number(d), At: d.Accepted, MessageID: e.ID, Publisher: e.Publisher(), Message: message}
+	one := form.OccurrenceOf(to.RestHook.number(d), d, message)
 	n.Total, n.Events = one.Number, []form.Occurrence{one}
 	failed := s.bundle(ctx, to, d.ID, n)
 	if failed != nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
@@ -129,9 +128,9 @@ func (s *Sender) handshake(ctx context.Context, row store.Endpoint, to *Endpoint
 		entry.Status, entry.Outcome = failed.status, "error"
 	} else {
 		to.Consented, hook.Failed, hook.Missed = s.Now().UTC(), false, 0
+		hook.Beat = s.Now().UTC().Add(time.Duration(hook.Heartbeat) * time.Second)
 	}
-	hook.Beat = s.Now().UTC().Add(time.Duration(hook.Heartbeat) * time.Second)
-	to.RestHook, row.Value = &hook, nil
+	to.RestHook = &hook
 	row.Value = to.Pack()
 	if err := s.RestHooks.PutEndpoint(ctx, row, entry); err != nil { // somebody else has changed it: the next call sees what
 		s.Log.Warn("handshake of an endpoint", "mailbox", row.Mailbox.ID, "error", err)
@@ -150,6 +149,13 @@ func (s *Sender) counted(ctx context.Context, h RestHook) uint64 {
 		s.Log.Warn("reading how far a subscription has counted", "subscription", h.Subscription, "error", err)
 	}
 	return c.Last
+}
+
+// heartbeat says that the service is there.
+func (s *Sender) heartbeat(ctx context.Context, to Endpoint) *failure {
+	n := to.RestHook.says(form.Heartbeat, string(subscription.Active), s.Now())
+	n.Total = s.counted(ctx, *to.RestHook)
+	return s.bundle(ctx, to, "heartbeat_"+to.RestHook.Subscription, n)
 }
 
 // fail gives the subscription of an endpoint the status error. Its copies wait until

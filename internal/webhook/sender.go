@@ -46,6 +46,8 @@ const (
 // Config is what a Sender needs.
 type Config struct {
 	Endpoints Endpoints
+	// RestHooks knows the subscriptions of endpoints that these have brought along.
+	RestHooks RestHooks
 	// Allowed are networks that connections may go to although they are not
 	// public; also without TLS, and to any port.
 	Allowed []netip.Prefix
@@ -114,11 +116,15 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 		d.ErrorCode, d.ErrorText = "off", f.why
 		return d, f
 	}
+	if to.RestHook != nil && !to.RestHook.owed(d) {
+		d.State, d.ErrorCode, d.ErrorText = store.Undeliverable, "ended", "its subscription was deleted"
+		return d, nil
+	}
 	if d.First.IsZero() {
 		d.First = s.Settled().UTC()
 	}
 	begun := time.Now()
-	failed := s.deliver(ctx, row, to, d, e.Message)
+	failed := s.deliver(ctx, row, to, l, d, e.Message)
 	d.Attempts++
 	attempt := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
 	if failed == nil {
@@ -149,7 +155,10 @@ func (s *Sender) expired(d store.Delivery) bool {
 }
 
 // deliver asks for consent where it is missing, and sends a copy.
-func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, d store.Delivery, message []byte) *failure {
+func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, message []byte) *failure {
+	if to.RestHook != nil {
+		return s.notify(ctx, row, to, l, d, message)
+	}
 	if failed := s.agreed(ctx, row, &to); failed != nil {
 		return failed
 	}
@@ -236,8 +245,10 @@ func (s *Sender) Test(ctx context.Context, row store.Endpoint) (store.Attempt, e
 		return store.Attempt{}, err
 	}
 	begun, id := time.Now(), "test_"+uuid.NewString()
-	failed := s.agreed(ctx, row, &to)
-	if failed == nil {
+	var failed *failure
+	if to.RestHook != nil {
+		failed = s.heartbeat(ctx, to)
+	} else if failed = s.agreed(ctx, row, &to); failed == nil {
 		body := []byte(`{"id":"` + id + `","type":"` + testType + `"}`)
 		h := form.CloudEvent{ID: id, Source: form.Own, Type: testType, Time: s.Now()}.Headers("application/json")
 		failed = s.post(ctx, to, id, h, body)

@@ -1,0 +1,34 @@
+package broker
+
+import (
+	"context"
+
+	"nems/internal/access"
+	"nems/internal/nhs"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// SubscribeAt creates a subscription from a resource that a door has read itself, with
+// an endpoint that is made for it. put makes the endpoint, after all else was checked.
+// If the store then refuses the subscription, the endpoint is one that nothing goes to.
+func (b *Broker) SubscribeAt(ctx context.Context, caller access.Caller, resource subscription.Resource, put func(context.Context, subscription.Subscription) error) (Subscribed, error) {
+	planning := *b
+	planning.Mailboxes = planned{resource.Contact}
+	s, notices, err := planning.draft(ctx, caller, resource, b.Now())
+	if err != nil {
+		return Subscribed{}, err
+	}
+	if err := put(ctx, s); err != nil {
+		return Subscribed{}, err
+	}
+	return b.commit(ctx, caller, s, notices)
+}
+
+// planned are mailboxes that an organisation is about to have.
+type planned struct{ ods nhs.ODSCode }
+
+// Mailbox is Mailboxes'.
+func (p planned) Mailbox(_ context.Context, id string) (store.Mailbox, error) {
+	return store.Mailbox{ID: id, ODS: p.ods, Remote: true}, nil
+}

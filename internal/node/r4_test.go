@@ -1,0 +1,361 @@
+package node_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"nems/internal/access"
+	"nems/internal/jwt"
+	"nems/internal/node/nodetest"
+	"nems/internal/operator"
+	"nems/internal/webhook"
+)
+
+// r4Caller is a system that calls the R4 API.
+type r4Caller struct {
+	s         *nodetest.Server
+	asid, ods string
+}
+
+func r4Leeds(s *nodetest.Server) r4Caller { return r4Caller{s, nodetest.LeedsID, "RR8"} }
+
+// ask sends a request and returns the status, the Location and the resource.
+func (c r4Caller) ask(t *testing.T, method, path, body string) (int, string, map[string]any) {
+	t.Helper()
+	interaction, scope := access.ReadInteraction, jwt.ScopeRead
+	operation := strings.Contains(path, "$") || strings.Contains(path, "_search")
+	switch {
+	case method == http.MethodDelete:
+		interaction, scope = access.DeleteInteraction, jwt.ScopeWrite
+	case method == http.MethodPut, method == http.MethodPost && !operation:
+		interaction, scope = access.CreateInteraction, jwt.ScopeWrite
+	}
+	a := c.s.Send(&nodetest.Request{Method: method, Path: "/R4" + path, Body: []byte(body), Header: http.Header{
+		"Authorization": {"Bearer " + c.s.Token(c.asid, c.ods, scope).Unsigned()}, "Fromasid": {c.asid}, "Toasid": {nodetest.NEMS},
+		"Interactionid": {interaction}, "Accept": {"application/fhir+json"}, "Content-Type": {"application/fhir+json"},
+	}})
+	var v map[string]any
+	if len(a.Body) > 0 {
+		if err := json.Unmarshal(a.Body, &v); err != nil {
+			t.Fatalf("%s %s: %d, not JSON: %q", method, path, a.Status, a.Body)
+		}
+	}
+	return a.Status, a.Header.Get("Location"), v
+}
+
+// r4Body is a subscription to the vaccinations of a patient.
+func r4Body(url, content string, more ...string) string {
+	body := `{"resourceType":"Subscription","status":"requested","reason":"A test","criteria":"urn:nhs-uk:nems:topic:vaccinations-1",
+"_criteria":{"extension":[{"url":"` + backport + `backport-filter-criteria","valueString":"patient=https://fhir.nhs.uk/Id/nhs-number|` + nodetest.Jack + `"}]},
+"channel":{"extension":[{"url":"` + backport + `backport-heartbeat-period","valueUnsignedInt":60},{"url":"` + backport + `backport-timeout","valueUnsignedInt":2}],
+"type":"rest-hook","endpoint":"` + url + `","payload":"application/fhir+json","_payload":{"extension":[{"url":"` + backport + `backport-payload-content","valueCode":"` + content + `"}]},
+"header":["Authorization: Bearer one-two-three"]}}`
+	return strings.NewReplacer(more...).Replace(body)
+}
+
+const backport = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/"
+
+// restHook takes notifications.
+type restHook struct {
+	*httptest.Server
+	mu     sync.Mutex
+	answer int
+	slow   time.Duration
+	got    []note
+}
+
+// note is a notification as it came.
+type note struct {
+	kind, status, since string
+	numbers             []string
+	header              http.Header
+	body                map[string]any
+	text                string
+}
+
+func newRestHook(t *testing.T, answer int) *restHook {
+	r := &restHook{answer: answer}
+	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		text, _ := io.ReadAll(q.Body)
+		n := note{header: q.Header, text: string(text)}
+		_ = json.Unmarshal(text, &n.body)
+		n.read()
+		r.mu.Lock()
+		r.got = append(r.got, n)
+		answer, slow := r.answer, r.slow
+		r.mu.Unlock()
+		time.Sleep(slow)
+		w.WriteHeader(answer)
+	}))
+	t.Cleanup(r.Close)
+	return r
+}
+
+// read takes out what tests look at.
+func (n *note) read() {
+	for _, p := range statusOf(n.body) {
+		value, _ := p["valueCode"].(string)
+		switch p["name"] {
+		case "type":
+			n.kind = value
+		case "status":
+			n.status = value
+		case "events-since-subscription-start":
+			n.since, _ = p["valueString"].(string)
+		case "notification-event":
+			for _, part := range p["part"].([]any) {
+				if part := part.(map[string]any); part["name"] == "event-number" {
+					n.numbers = append(n.numbers, part["valueString"].(string))
+				}
+			}
+		}
+	}
+}
+
+// statusOf returns the parameters of a bundle's first entry.
+func statusOf(bundle map[string]any) (out []map[string]any) {
+	entries, _ := bundle["entry"].([]any)
+	if len(entries) == 0 {
+		return nil
+	}
+	resource, _ := entries[0].(map[string]any)["resource"].(map[string]any)
+	list, _ := resource["parameter"].([]any)
+	for _, p := range list {
+		out = append(out, p.(map[string]any))
+	}
+	return out
+}
+
+func (r *restHook) answers(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.answer = status
+}
+
+// of returns what came of a type.
+func (r *restHook) of(kind string) (out []note) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.got {
+		if n.kind == kind {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// has waits until a subscription has a status, and returns it.
+func (c r4Caller) has(t *testing.T, id, status string) (found map[string]any) {
+	t.Helper()
+	c.s.Eventually("the status "+status, func() bool {
+		_, _, found = c.ask(t, "GET", "/Subscription/"+id, "")
+		return found["status"] == status
+	})
+	return found
+}
+
+// made creates a subscription.
+func (c r4Caller) made(t *testing.T, body string) string {
+	t.Helper()
+	status, location, v := c.ask(t, "POST", "/Subscription", body)
+	if status != http.StatusCreated || !strings.HasSuffix(location, "/R4/Subscription/"+v["id"].(string)) || v["status"] != "requested" {
+		t.Fatalf("%d %s %v", status, location, v)
+	}
+	return v["id"].(string)
+}
+
+// TestR4 is the life of a subscription: handshake, events, a heartbeat, a failing
+// receiver, error, another handshake, and what waited meanwhile.
+func TestR4(t *testing.T) {
+	here := nodetest.Boot(t)
+	leeds, to := r4Leeds(here), newRestHook(t, http.StatusOK)
+	id := leeds.made(t, r4Body(to.URL, "id-only"))
+	found := leeds.has(t, id, "active")
+	if header := found["channel"].(map[string]any)["header"]; len(header.([]any)) != 1 || header.([]any)[0] != "Authorization: [not shown]" {
+		t.Errorf("headers: %v", header)
+	}
+	if hands := to.of("handshake"); len(hands) != 1 || hands[0].status != "requested" || hands[0].since != "0" || hands[0].header.Get("Authorization") != "Bearer one-two-three" {
+		t.Errorf("handshakes: %+v", hands)
+	}
+	publish := func() string {
+		m := nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
+		here.Publish(here.Publisher(), m)
+		return string(m)
+	}
+	publish()
+	publish()
+	here.Eventually("two events", func() bool { return len(to.of("event-notification")) == 2 })
+	for i, n := range to.of("event-notification") {
+		if want := []string{"1", "2"}[i]; !slices.Equal(n.numbers, []string{want}) || n.since != want || n.status != "active" || strings.Contains(n.text, nodetest.Jack) {
+			t.Errorf("event %d: %+v", i, n)
+		}
+		if n.header.Get("Content-Type") != "application/fhir+json" {
+			t.Errorf("media type %q", n.header.Get("Content-Type"))
+		}
+	}
+	here.Clock.Set(here.Clock.Now().Add(2 * time.Minute))
+	here.Eventually("a heartbeat", func() bool { return len(to.of("heartbeat")) == 1 })
+	if beat := to.of("heartbeat")[0]; beat.since != "2" || len(beat.numbers) != 0 {
+		t.Errorf("heartbeat: %+v", beat)
+	}
+	to.answers(http.StatusInternalServerError)
+	publish()
+	here.Eventually("the status is error", func() bool {
+		here.Clock.Set(here.Clock.Now().Add(10 * time.Minute)) // makes pauses short
+		_, _, found = leeds.ask(t, "GET", "/Subscription/"+id, "")
+		return found["status"] == "error"
+	})
+	if text, _ := found["error"].(string); !strings.Contains(text, "answered 500") {
+		t.Errorf("error: %q", text)
+	}
+	publish()
+	to.answers(http.StatusOK)
+	before := len(to.of("event-notification"))
+	status, _, v := leeds.ask(t, "PUT", "/Subscription/"+id, r4Body(to.URL, "id-only", `"resourceType"`, `"id":"`+id+`","resourceType"`, "one-two-three", "four"))
+	if status != http.StatusOK || v["status"] != "requested" {
+		t.Fatalf("%d %v", status, v)
+	}
+	leeds.has(t, id, "active")
+	here.Eventually("what waited comes", func() bool {
+		got := to.of("event-notification")[before:]
+		return len(got) == 2 && got[0].numbers[0] == "3" && got[1].numbers[0] == "4" && got[1].header.Get("Authorization") == "Bearer four"
+	})
+	if hands := to.of("handshake"); len(hands) != 2 {
+		t.Errorf("%d handshakes", len(hands))
+	}
+	if status, _, v := leeds.ask(t, "DELETE", "/Subscription/"+id, ""); status != http.StatusNoContent {
+		t.Errorf("delete: %d %v", status, v)
+	}
+	if status, _, _ := leeds.ask(t, "GET", "/Subscription/"+id, ""); status != http.StatusNotFound {
+		t.Errorf("after it was deleted: %d", status)
+	}
+	if strings.Contains(here.Log.String(), "one-two-three") || strings.Contains(here.Log.String(), "Bearer four") {
+		t.Error("the log has the subscriber's header")
+	}
+}
+
+// TestR4Handshake: anything but a success is the subscription's error, which says why.
+func TestR4Handshake(t *testing.T) {
+	t.Parallel()
+	here := nodetest.Boot(t)
+	leeds := r4Leeds(here)
+	refused, slow := newRestHook(t, http.StatusForbidden), newRestHook(t, http.StatusOK)
+	slow.slow = 3 * time.Second
+	for want, to := range map[string]string{"handshake: answered 403": refused.URL, "handshake: no answer in time": slow.URL, "handshake: no connection, or no answer in HTTP": "http://127.0.0.1:1/"} {
+		id := leeds.made(t, r4Body(to, "empty"))
+		if found := leeds.has(t, id, "error"); found["error"] != want {
+			t.Errorf("expected %q; received %v", want, found["error"])
+		}
+		status, _, v := leeds.ask(t, "GET", "/Subscription/"+id+"/$status", "")
+		if p := statusOf(v); status != http.StatusOK || v["type"] != "searchset" || !slices.ContainsFunc(p, func(p map[string]any) bool { return p["name"] == "error" }) {
+			t.Errorf("%d %v", status, v)
+		}
+	}
+	if len(refused.of("event-notification")) != 0 {
+		t.Error("events come without a handshake")
+	}
+}
+
+// TestR4Events asks for what has been counted, as its owner and as somebody else.
+func TestR4Events(t *testing.T) {
+	t.Parallel()
+	here := nodetest.Boot(t)
+	leeds, to := r4Leeds(here), newRestHook(t, http.StatusOK)
+	id := leeds.made(t, r4Body(to.URL, "empty"))
+	var last []byte
+	for range 3 {
+		last = nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
+		here.Publish(here.Publisher(), last)
+	}
+	here.Eventually("three events", func() bool { return len(to.of("event-notification")) == 3 })
+	ask := func(query string) note {
+		t.Helper()
+		status, _, v := leeds.ask(t, "GET", "/Subscription/"+id+"/$events"+query, "")
+		n := note{body: v}
+		if n.read(); status != http.StatusOK || v["type"] != "history" || n.kind != "query-event" {
+			t.Fatalf("%s: %d %v", query, status, v)
+		}
+		return n
+	}
+	for query, want := range map[string]string{
+		"": "1 2 3", "?eventsSinceNumber=2": "2 3", "?eventsUntilNumber=2": "1 2", "?eventsSinceNumber=2&eventsUntilNumber=2": "2", "?eventsSinceNumber=4": "", "?eventsSinceNumber=3&eventsUntilNumber=2": "",
+	} {
+		if n := ask(query); strings.Join(n.numbers, " ") != want || n.since != "3" || len(n.body["entry"].([]any)) != 1 {
+			t.Errorf("%s: %v of %s", query, n.numbers, n.since)
+		}
+	}
+	whole := ask("?eventsSinceNumber=3&content=full-resource").body["entry"].([]any)
+	if len(whole) != 2 {
+		t.Fatalf("%d entries", len(whole))
+	}
+	var binary struct {
+		Resource struct {
+			ResourceType string
+			Data         []byte
+		}
+	}
+	text, _ := json.Marshal(whole[1])
+	if err := json.Unmarshal(text, &binary); err != nil || binary.Resource.ResourceType != "Binary" || string(binary.Resource.Data) != string(last) {
+		t.Errorf("the message: %v %.80s", err, text)
+	}
+	parameters := `{"resourceType":"Parameters","parameter":[{"name":"eventsSinceNumber","valueString":"3"}]}`
+	if status, _, v := leeds.ask(t, "POST", "/Subscription/"+id+"/$events", parameters); status != http.StatusOK || len(v["entry"].([]any)) != 1 {
+		t.Errorf("POST: %d %v", status, v)
+	}
+	for _, wrong := range []string{"?eventsSinceNumber=x", "?eventsSinceNumber=-1", "?eventsSinceNumber=1&eventsSinceNumber=2", "?content=all", "?since=2"} {
+		if status, _, v := leeds.ask(t, "GET", "/Subscription/"+id+"/$events"+wrong, ""); status != http.StatusBadRequest || v["resourceType"] != "OperationOutcome" {
+			t.Errorf("%s: %d %v", wrong, status, v)
+		}
+	}
+	other := r4Caller{here, nodetest.NationalID, "X26"}
+	for _, path := range []string{"", "/$status", "/$events"} {
+		if status, _, v := other.ask(t, "GET", "/Subscription/"+id+path, ""); status != http.StatusForbidden || v["resourceType"] != "OperationOutcome" {
+			t.Errorf("another organisation, %q: %d %v", path, status, v)
+		}
+	}
+	if status, _, v := other.ask(t, "DELETE", "/Subscription/"+id, ""); status != http.StatusForbidden {
+		t.Errorf("another organisation deletes: %d %v", status, v)
+	}
+	if _, _, v := other.ask(t, "GET", "/Subscription", ""); v["entry"] != nil {
+		t.Errorf("another organisation finds %v", v["entry"])
+	}
+}
+
+// TestR4Full: a message goes to a URL that an operator has registered for messages,
+// and to no other.
+func TestR4Full(t *testing.T) {
+	t.Parallel()
+	here := nodetest.Boot(t)
+	leeds, to := r4Leeds(here), newRestHook(t, http.StatusOK)
+	status, _, v := leeds.ask(t, "POST", "/Subscription", r4Body(to.URL, "full-resource"))
+	if text, _ := json.Marshal(v); status != http.StatusUnprocessableEntity || !strings.Contains(string(text), "needs an operator") {
+		t.Fatalf("%d %v", status, v)
+	}
+	hook(t, here.Desk(), "SIGNALS", to.URL, webhook.Signal)
+	if status, _, _ := leeds.ask(t, "POST", "/Subscription", r4Body(to.URL, "full-resource")); status != http.StatusUnprocessableEntity {
+		t.Errorf("registered for signals: %d", status)
+	}
+	hook(t, here.Desk(), "MESSAGES", to.URL, webhook.Message)
+	leeds.made(t, r4Body(to.URL, "full-resource"))
+	m := nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
+	here.Publish(here.Publisher(), m)
+	here.Eventually("the message", func() bool { return len(to.of("event-notification")) == 1 })
+	if n := to.of("event-notification")[0]; len(n.body["entry"].([]any)) != 2 {
+		t.Errorf("received %s", n.text)
+	}
+	status, _, v = leeds.ask(t, "POST", "/Subscription", r4Body(to.URL, "full-resource"))
+	if text, _ := json.Marshal(v); status != http.StatusUnprocessableEntity || !strings.Contains(string(text), "DUPLICATE_REJECTED") {
+		t.Errorf("a duplicate: %d %v", status, v)
+	}
+	concerns, err := operator.ShowAttention.Do(t.Context(), here.Desk(), operator.None{})
+	if err != nil || slices.ContainsFunc(concerns.Concerns, func(c operator.Concern) bool { return strings.Contains(c.Text, "R4-") }) {
+		t.Errorf("attention: %+v %v", concerns.Concerns, err)
+	}
+}
