@@ -99,6 +99,7 @@ bench:
 	$(GO) run ./internal/proof/bench -case purge
 	$(GO) run ./internal/proof/bench -case records
 	$(GO) run ./internal/proof/bench -case start
+	$(GO) run ./internal/proof/bench -case webhooks
 
 torture: tools
 	$(GO) run ./internal/proof/torture -seconds $(or $(SECONDS),360) -store $(or $(STORE),both)

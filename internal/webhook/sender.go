@@ -39,6 +39,9 @@ const (
 	// mostRefusals is how often a receiver may refuse a copy for its content before
 	// those behind it get their turn.
 	mostRefusals = 5
+	// idlePerHost is how many connections to one host wait for the next copy: several
+	// endpoints of one organisation are often at one host.
+	idlePerHost = 32
 	// offPause is how long a lane waits whose endpoint is off. Enabling ends it.
 	offPause = time.Hour
 )
@@ -75,7 +78,7 @@ func New(c Config) *Sender {
 	if c.TLS == nil {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return &Sender{Config: c, client: guard.NewClient(c.Allowed, c.TLS, 1)}
+	return &Sender{Config: c, client: guard.NewClient(c.Allowed, c.TLS, idlePerHost)}
 }
 
 // Close closes the connections that nobody uses.

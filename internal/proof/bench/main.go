@@ -36,6 +36,7 @@ var cases = map[string]func(load) error{
 	"purge":        measurePurge,
 	"records":      measureRecords,
 	"start":        measureStart,
+	"webhooks":     measureWebhooks,
 }
 
 func main() {
