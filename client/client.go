@@ -104,17 +104,43 @@ type call struct {
 	contentType  string
 	header       map[string]string
 	body         []byte
+	most         int64 // bytes of the answer, if that is more than maxAnswer
 }
 
 // do sends a call and returns the answer, or an *Error when the service refuses.
 func (c *Client) do(ctx context.Context, call call) (*http.Response, []byte, error) {
-	r, err := http.NewRequestWithContext(ctx, call.method, strings.TrimSuffix(c.URL, "/")+call.path, bytes.NewReader(call.body))
+	r, err := c.request(ctx, call)
 	if err != nil {
 		return nil, nil, err
 	}
-	token, err := c.token(call.scope)
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	answer, err := client.Do(r)
 	if err != nil {
 		return nil, nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, max(maxAnswer, call.most)))
+	if err != nil {
+		return nil, nil, err
+	}
+	if answer.StatusCode >= 300 {
+		return nil, nil, refusal(answer, body)
+	}
+	return answer, body, nil
+}
+
+// request makes the request of a call.
+func (c *Client) request(ctx context.Context, call call) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, call.method, strings.TrimSuffix(c.URL, "/")+call.path, bytes.NewReader(call.body))
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.token(call.scope)
+	if err != nil {
+		return nil, err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("fromASID", c.ASID)
@@ -127,23 +153,7 @@ func (c *Client) do(ctx context.Context, call call) (*http.Response, []byte, err
 	for name, value := range call.header {
 		r.Header.Set(name, value)
 	}
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	answer, err := client.Do(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
-	if err != nil {
-		return nil, nil, err
-	}
-	if answer.StatusCode >= 300 {
-		return nil, nil, refusal(answer, body)
-	}
-	return answer, body, nil
+	return r, nil
 }
 
 // token makes the token of a call.

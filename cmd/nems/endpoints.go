@@ -24,7 +24,7 @@ type endpointsCmd struct {
 type addEndpoint struct {
 	ID      string        `arg:"" help:"Id of the endpoint, by which subscriptions name it as they name a mailbox."`
 	ODS     string        `name:"ods" required:"" env:"-" help:"ODS code of the organisation that it belongs to."`
-	Channel store.Channel `env:"-" enum:"webhook" default:"webhook" help:"How copies go there: webhook."`
+	Channel store.Channel `env:"-" enum:"webhook,stream" default:"webhook" help:"How copies go there: webhook (they are posted), or stream (subscribers read them)."`
 	URL     string        `name:"url" env:"-" help:"Where events are posted: https, port 443 or 8443."`
 	Name    string        `env:"-" help:"Name, for people."`
 	Form    string        `env:"-" enum:",signal,message" default:"" help:"What it is sent: signal (the default: which event happened, nothing about the patient) or message (the whole message)."`

@@ -30,6 +30,17 @@ type Broker interface {
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
+// Streams serves those who read the events of a subscription over a channel of their
+// own. *stream.Service implements it.
+type Streams interface {
+	// Follow and Pull answer, or refuse. Where they return then, it must be called: it
+	// goes on answering for as long as it takes, after the limits have been left.
+	Follow(w http.ResponseWriter, r *http.Request, c access.Caller, id string) (then func(context.Context), err error)
+	Pull(w http.ResponseWriter, r *http.Request, c access.Caller, id string) (then func(context.Context) error, err error)
+	// Acknowledge answers how far the events of a subscription were taken.
+	Acknowledge(ctx context.Context, w http.ResponseWriter, c access.Caller, id string, body []byte) error
+}
+
 // Recorder writes audit entries of what the broker does not record itself:
 // reads and refusals. It never blocks.
 type Recorder interface {
@@ -43,6 +54,7 @@ type Recorder interface {
 // Config is what the API needs.
 type Config struct {
 	Broker   Broker
+	Streams  Streams // nil: there are none
 	Door     *spine.Door
 	Recorder Recorder
 	// Base returns the address to which a request was sent: scheme and host,
@@ -86,6 +98,9 @@ func New(c Config) *API {
 		{method: "DELETE", path: "/STU3/Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: a.unsubscribe},
 		{method: "GET", path: "/STU3/Subscription/{id}/$explain", action: audit.ActionExplain, endpoint: spine.EndpointRead, handle: a.explain},
 		{method: "GET", path: "/STU3/Subscription/{id}/$deliveries", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.deliveries},
+		{method: "GET", path: "/STU3/Subscription/{id}/$stream", action: audit.ActionFollow, endpoint: spine.EndpointEvents, handle: a.follow},
+		{method: "GET", path: "/STU3/Subscription/{id}/$pull", action: audit.ActionFollow, endpoint: spine.EndpointEvents, handle: a.pull},
+		{method: "POST", path: "/STU3/Subscription/{id}/$ack", action: audit.ActionTake, endpoint: spine.EndpointEvents, handle: a.acknowledge},
 		{method: "POST", path: "/STU3", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "POST", path: "/STU3/", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "OPTIONS", path: "/STU3", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},

@@ -54,6 +54,10 @@ type exchange struct {
 	worked  int    // the size of the body for which it has the place
 	split   bool   // the answer may be sent before the body has arrived
 	whole   bool   // all of the body was read
+
+	// then goes on when all that is recorded, and the request has given back what it
+	// holds of the limits: it may last for hours.
+	then func(context.Context)
 }
 
 // Limits on how long a request may take to arrive, to be served, and until its
@@ -69,7 +73,15 @@ const lingerMost = 16 << 20
 
 // ServeHTTP answers one request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(requestid.Give(r.Context(), w, r), serveWithin)
+	ctx := requestid.Give(r.Context(), w, r)
+	if then := a.answer(ctx, w, r); then != nil {
+		then(ctx)
+	}
+}
+
+// answer answers a request, but for what then does.
+func (a *API) answer(ctx context.Context, w http.ResponseWriter, r *http.Request) (then func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, serveWithin)
 	defer cancel()
 	x := &exchange{w: w, r: r.WithContext(ctx), media: access.DefaultMedia, status: http.StatusOK, begun: time.Now()}
 	defer a.recover(x)
@@ -81,10 +93,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer a.fair.leave()
 	if refusal != nil {
 		a.finish(x, refusal)
-		return
+		return nil
 	}
 	defer a.release(x)
 	a.finish(x, a.serve(x))
+	return x.then
 }
 
 // release gives back what the request has reserved.

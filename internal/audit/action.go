@@ -12,6 +12,8 @@ const (
 	ActionRead       Action = "read"
 	ActionSearch     Action = "search"
 	ActionDelete     Action = "delete"
+	ActionFollow     Action = "follow"     // the events of a subscription: its stream, or a page of them
+	ActionTake       Action = "take"       // says up to which event of a subscription it has them
 	ActionReactivate Action = "reactivate" // an R4 subscription, or how its endpoint is called
 	ActionBatch      Action = "batch"      // a whole batch, or an entry of it whose interaction is unknown
 )
@@ -104,6 +106,8 @@ var Actions = []Action{
 	ActionSearch,
 	ActionDelete,
 	ActionReactivate,
+	ActionFollow,
+	ActionTake,
 	ActionBatch,
 	ActionHandshake,
 	ActionLookup,

@@ -23,6 +23,7 @@ import (
 	"nems/internal/operator"
 	"nems/internal/signin"
 	"nems/internal/store"
+	"nems/internal/stream"
 	"nems/internal/webhook"
 )
 
@@ -41,6 +42,7 @@ type Store interface {
 	lane.Numbers
 	broker.Numbers
 	webhook.Endpoints
+	stream.Store
 	operator.Store
 	signin.Sessions
 

@@ -45,6 +45,9 @@ type Config struct {
 	// webhooks do: in auto, in the dev world only.
 	R4 string `name:"r4" enum:"auto,on,off" default:"auto" help:"Serve topic-based subscriptions in FHIR R4 at /R4: on, off, or auto (in --dev only). Needs webhooks."`
 
+	// Streams is how many may read events at a time.
+	Streams Streams `embed:"" prefix:"streams-"`
+
 	// Traces is where it is told what happens to requests.
 	Traces Traces `embed:"" prefix:"traces-"`
 
@@ -224,6 +227,7 @@ func (c *Config) Validate() error {
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.Webhooks.validate()...)
 	wrong = append(wrong, c.validateR4()...)
+	wrong = append(wrong, c.Streams.validate()...)
 	wrong = append(wrong, c.Traces.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.PDSAPI.validate(c)...)

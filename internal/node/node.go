@@ -38,6 +38,7 @@ import (
 	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
+	"nems/internal/stream"
 	"nems/internal/tracing"
 	"nems/internal/webhook"
 )
@@ -93,6 +94,9 @@ type node struct {
 	r4            *r4.API
 	restHookLanes *lane.Runner
 	pulse         *webhook.Pulse
+	// streams serves those who read events here, and streamLanes has the events counted.
+	streams     *stream.Service
+	streamLanes *lane.Runner
 	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
@@ -235,6 +239,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if err := n.newWebhooks(); err != nil {
 		return err
 	}
+	n.newStreams()
 	n.fhir = n.fhirAPI()
 	n.newR4()
 	if n.pds, err = n.pdsAPI(); err != nil {
@@ -272,6 +277,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.recorder.follow(ctx, n.Now) })
 	g.Go(func() error { return n.carryWebhooks(ctx) })
 	g.Go(func() error { return n.carryRestHooks(ctx) })
+	g.Go(func() error { return n.carryStreams(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
@@ -351,7 +357,7 @@ func (n *node) door() *spine.Door {
 // fhirAPI wires the door and the API.
 func (n *node) fhirAPI() *api.API {
 	return api.New(api.Config{
-		Broker: n.broker, Door: n.door(),
+		Broker: n.broker, Streams: n.streams, Door: n.door(),
 		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered, Took: n.metrics.stageTook,
 		Limits: n.limits(), SearchKey: n.searchKey,
 	})

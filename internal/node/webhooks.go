@@ -99,7 +99,7 @@ func (n *node) carryWebhooks(ctx context.Context) error {
 
 // channels is what the desk may do with endpoints: a channel that is off is left out.
 func (n *node) channels() map[store.Channel]*operator.Running {
-	on := map[store.Channel]*operator.Running{}
+	on := map[store.Channel]*operator.Running{store.StreamChannel: {}}
 	if n.webhooks != nil {
 		on[store.WebhookChannel] = &operator.Running{Test: n.webhooks.Test, Plain: len(n.webhookNetworks()) > 0}
 		on[store.RestHookChannel] = on[store.WebhookChannel]

@@ -33,7 +33,8 @@ type channel struct {
 // channels are those whose endpoints operators see.
 var channels = map[store.Channel]channel{
 	store.WebhookChannel:  {"webhooks-send: on", readWebhook, checkWebhook},
-	store.RestHookChannel: {"r4: on", readWebhook, nil}, // R4 subscriptions bring them along
+	store.RestHookChannel: {"r4: on", readWebhook, nil},  // R4 subscriptions bring them along
+	store.StreamChannel:   {"", readStream, checkStream}, // it is never off
 }
 
 func knownChannels() string {

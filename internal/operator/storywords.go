@@ -51,6 +51,8 @@ var deeds = map[audit.Action]deed{
 	audit.ActionDelete:     {StorySubscription, "A subscription of the mailbox %m was deleted by its owner.", "Deleting a subscription was refused", bySystem, aSubscription},
 	audit.ActionReactivate: {StorySubscription, "How the endpoint %m of a subscription is called was changed by its owner.", "Changing a subscription was refused", bySystem, aSubscription},
 	audit.ActionExplain:    {StoryLookUp, "It was explained whom an event about the patient reached, and why.", "Explaining was refused", bySystem, nothing},
+	audit.ActionFollow:     {StoryRead, "The events of a subscription to the patient were read from its stream.", "Reading the stream of a subscription was refused", bySystem, aSubscription},
+	audit.ActionTake:       {StoryCollected, "The events of a subscription to the patient were acknowledged.", "Acknowledging the events of a subscription was refused", bySystem, aSubscription},
 
 	audit.ActionHead:          {StoryRead, "The headers of a copy in the mailbox %m were read.", "Reading the headers of a copy was refused", bySystem, aMessage},
 	audit.ActionDownload:      {StoryRead, "A copy was downloaded from the mailbox %m.", "Downloading a copy was refused", bySystem, aMessage},

@@ -7,8 +7,8 @@ import (
 // Endpoint is what a request addresses: a path together with a method.
 type Endpoint byte
 
-// The endpoints. Search and Batch are extensions: searching uses the
-// interaction and scope of reading, a batch those of creating.
+// The endpoints. Search, Batch and Events are extensions: searching and following
+// events use the interaction and scope of reading, a batch those of creating.
 const (
 	EndpointPublish Endpoint = iota + 1
 	EndpointCreate
@@ -16,6 +16,7 @@ const (
 	EndpointDelete
 	EndpointSearch
 	EndpointBatch
+	EndpointEvents
 )
 
 // kind returns the kind of interaction that the endpoint serves.
@@ -36,6 +37,10 @@ func (e Endpoint) kind() access.Kind {
 func (e Endpoint) hasBody() bool {
 	return e == EndpointPublish || e == EndpointCreate || e == EndpointBatch
 }
+
+// ownForm reports whether the endpoint answers in a form of its own, which no media
+// type of FHIR names. Refusals are in the form that the caller accepts, if it does.
+func (e Endpoint) ownForm() bool { return e == EndpointEvents }
 
 // expected returns the interaction ids that are valid for the endpoint.
 func (e Endpoint) expected() string {

@@ -102,7 +102,7 @@ func accepted(h http.Header, e Endpoint) (access.Media, *refuse.Refusal) {
 			}
 		}
 	}
-	if empty || bestQuality > 0 {
+	if empty || bestQuality > 0 || e.ownForm() {
 		return best, nil
 	}
 	return access.DefaultMedia, unsupported("Accept", e, refuse.Show(strings.Join(h["Accept"], ", ")))

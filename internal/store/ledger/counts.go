@@ -189,7 +189,8 @@ func (l *Ledger) countSpan(ctx context.Context, c *store.Counted, from, to time.
 	found, err := read(ctx, l.engine.Read, func(r Row) (o store.Counted, err error) {
 		return o, r.Scan(&o.Published, &o.Matched, &o.Copies, &o.Refused, &o.Collected)
 	}, `SELECT n, matched, copies, (SELECT count(*) FROM refusal WHERE action = 'publish' AND at >= $4 AND at < $5),
-			(SELECT count(*) FROM collected WHERE type <> 0 AND status IN ('acknowledged', 'sent') AND at >= $4 AND at < $5)
+			(SELECT count(*) FROM collected WHERE type <> 0 AND (status = 'acknowledged' OR status = 'sent'
+				AND mailbox NOT IN (SELECT mailbox FROM endpoint WHERE channel = 'stream')) AND at >= $4 AND at < $5)
 		FROM (SELECT count(*) AS n, coalesce(sum(CASE WHEN `+copies.Any+` THEN 1 ELSE 0 END), 0) AS matched, coalesce(sum(`+copies.Count+`), 0) AS copies
 			FROM (SELECT e.id, `+copies.Columns+` FROM event e WHERE e.id >= $1 AND e.id < $2 ORDER BY e.id LIMIT $3) w`+copies.Join+`) events`,
 		l.engine.Moments().Position(from), l.engine.Moments().Position(to), most, from.UnixMicro(), to.UnixMicro())

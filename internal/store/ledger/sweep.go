@@ -23,6 +23,8 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		l.outdated("numbered", "rowid", "position < $1 ORDER BY position", position(l.options.Retention)),
 		l.outdated("numbering", "subscription", "changed < $1 AND NOT EXISTS (SELECT 1 FROM subscription s WHERE s.id = numbering.subscription)"+
 			" AND NOT EXISTS (SELECT 1 FROM numbered d WHERE d.subscription = numbering.subscription)", now.Add(-l.options.Retention).UnixMicro()),
+		l.outdated("cursor", "subscription", "at < $1 AND NOT EXISTS (SELECT 1 FROM numbering n WHERE n.subscription = cursor.subscription)",
+			now.Add(-l.options.Retention).UnixMicro()),
 		l.outdated("refusal", "n", "at < $1 OR n <= (SELECT max(n) FROM refusal) - "+strconv.Itoa(mostRefusals), now.Add(-RefusalLife).UnixMicro()),
 		l.outdated("session", "n", "ends <= $1", now.UnixMicro()),
 		l.outdated("sign_in_link", "key", "ends <= $1", now.UnixMicro()),

@@ -52,6 +52,7 @@ var Tables = []Table{
 	table("endpoint", ints("mailbox"), blobs("value"), ints("version"), texts("channel")),
 	table("numbering", blobs("subscription"), ints("epoch", "last", "changed")),
 	table("numbered", blobs("subscription"), ints("number", "mailbox", "position", "at")),
+	table("cursor", blobs("subscription"), ints("epoch", "number", "at")),
 	table("message", ints("position", "mailbox"), texts("sender", "local_id", "status"), ints("status_at", "expires"), blobs("headers"), ints("size")),
 	table("piece", ints("position", "chunk", "generation", "n"), blobs("data"), ints("codec")),
 	table("chunk", ints("position", "chunk", "generation", "pieces", "size")),
