@@ -19,18 +19,13 @@ const asidSource = "https://fhir.nhs.uk/Id/nhsSpineASID/"
 // Own is the source of what this service says itself, or whose publisher is not known.
 const Own = "urn:nhs-uk:nems"
 
-// signals are the names under which the MNS signals events that NEMS has too.
-var signals = map[string]string{
-	"pds-record-change-1":      "pds-record-change-2",
-	"pds-change-of-gp-1":       "pds-change-of-gp-2",
-	"pds-death-notification-1": "pds-death-notification-2",
-	"vaccinations-1":           "imms-vaccination-record-change-1",
-}
-
 // Signal returns the name under which an event of a code is signalled: the MNS's
 // where it has one.
 func Signal(code string) string {
-	if name := signals[code]; name != "" {
+	if name, published := subscription.PublishedAtMNS(code); published {
+		return name
+	}
+	if name := subscription.MNSType(code); name != "" {
 		return name
 	}
 	return code
@@ -42,7 +37,9 @@ type Event struct {
 	Source string    // a URI that names its publisher
 	Code   string    // NEMS's name of its type
 	Time   time.Time // when it happened: meta.lastUpdated, or else its acceptance
-	Kind   string    // new, update or delete; "" where there is none
+	// Version is that of the patient's record (meta.versionId), "" where there is none.
+	Version string
+	Kind    string // new, update or delete; "" where there is none
 	// Patient is the one whom it is routed by. No form that is logged, such as a
 	// header, may name them.
 	Patient       nhs.NHSNumber
@@ -60,6 +57,9 @@ var asid = regexp.MustCompile(`[0-9]{12}$`)
 // Describe reads what is known of a copy's event from its message.
 func Describe(d store.Delivery, message []byte) Event {
 	out := Event{ID: d.ID, Source: Own, Code: d.Code, Time: d.Accepted, Subscriptions: counted(d)}
+	if _, published := subscription.PublishedAtMNS(d.Code); published {
+		return out.published(message)
+	}
 	doc, _, err := fhir.ParseXML(message)
 	if err != nil {
 		return out
@@ -74,7 +74,7 @@ func Describe(d store.Delivery, message []byte) Event {
 	if at, err := time.Parse(time.RFC3339Nano, e.LastUpdated); err == nil {
 		out.Time = at
 	}
-	out.Kind = string(e.Kind)
+	out.Kind, out.Version = string(e.Kind), e.VersionID
 	out.Patient, _ = nhs.ParseNHSNumber(e.Routing.NHSNumber)
 	return out
 }

@@ -52,6 +52,9 @@ type Numbers interface {
 // not touched.
 var ErrHeld = errors.New("the channel is down and is not called for a while")
 
+// Unselected is the code of copies that are kept here because of Config.Selects.
+const Unselected = "unselected"
+
 // Sender hands copies over on one channel. It is called for several lanes at a
 // time, but for each lane one call after the other.
 type Sender interface {
@@ -84,6 +87,10 @@ type Config struct {
 	// its patient was flagged after it was accepted; nil means that nothing is
 	// withheld.
 	Withheld func(ctx context.Context, e store.Event) (bool, error)
+	// Selects reports whether a copy is what its subscription asked for, where the
+	// event's route keys alone do not decide that; nil where they do. What is not
+	// selected is neither counted nor sent.
+	Selects func(ctx context.Context, d store.Delivery, e store.Event) (bool, error)
 	// Record adds entries to the audit; nil discards them.
 	Record func(audit.Entry)
 	// Count is told of each stored outcome, for the metrics; nil means nobody is.

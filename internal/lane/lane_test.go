@@ -109,7 +109,7 @@ func (w *wire) Send(_ context.Context, _ store.Lane, d store.Delivery, _ store.E
 
 const damaged = 66
 
-// run works on the lane once. Event 13 is one that must not be delivered, 99 one of
+// run works on the lane once. Event 13 is one that must not be delivered, 17 one that its subscription filters out, 99 one of
 // which that cannot be said.
 func run(ctx context.Context, b *book, w *wire) {
 	lane.New(lane.Config{
@@ -120,6 +120,7 @@ func run(ctx context.Context, b *book, w *wire) {
 			}
 			return e.Message[0] == 13, nil
 		},
+		Selects: func(_ context.Context, _ store.Delivery, e store.Event) (bool, error) { return e.Message[0] != 17, nil },
 	}).Run(ctx)
 }
 
@@ -136,10 +137,10 @@ func (b *book) want(t *testing.T, w *wire, numbers []uint64, states ...store.Sta
 
 // What may not be sent is not counted, so that its subscriber sees no gap.
 func TestOnlyWhatMayBeSentIsCounted(t *testing.T) {
-	b, ctx := newBook(t, 1, 13, damaged, 4)
+	b, ctx := newBook(t, 1, 13, damaged, 17, 4)
 	w := &wire{}
 	run(ctx, b, w)
-	b.want(t, w, []uint64{1, 2}, store.Sent, store.Withheld, store.Parked, store.Sent)
+	b.want(t, w, []uint64{1, 2}, store.Sent, store.Withheld, store.Parked, store.Withheld, store.Sent)
 	if len(b.counted) != 2 || b.released[0].Failures != 0 {
 		t.Errorf("%v, %+v", b.counted, b.released)
 	}

@@ -53,9 +53,9 @@ func (b *batch) judge(ctx context.Context, r *Runner) (releasable []store.Delive
 		if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound) {
 			continue // it is parked when its turn comes
 		}
-		withheld := false
-		if err == nil && r.Withheld != nil {
-			withheld, err = r.Withheld(ctx, event)
+		kept := released
+		if err == nil {
+			kept, err = r.keeps(ctx, d, event)
 		}
 		if err != nil {
 			b.copies = b.copies[:i+1]
@@ -64,7 +64,7 @@ func (b *batch) judge(ctx context.Context, r *Runner) (releasable []store.Delive
 		if held += len(event.Message); held <= heldBytes {
 			b.events[d.Event] = event
 		}
-		if !withheld {
+		if kept == released {
 			releasable = append(releasable, d)
 		}
 	}
@@ -77,4 +77,28 @@ func (r *Runner) event(ctx context.Context, b batch, d store.Delivery) (store.Ev
 		return e, nil
 	}
 	return r.Outbox.Event(ctx, d.Event)
+}
+
+// verdict is what keeps a copy here.
+type verdict int
+
+const (
+	released verdict = iota
+	withheld
+	unselected
+)
+
+// keeps judges whether a copy may be sent, by what is known now.
+func (r *Runner) keeps(ctx context.Context, d store.Delivery, e store.Event) (verdict, error) {
+	if r.Withheld != nil {
+		if flagged, err := r.Withheld(ctx, e); err != nil || flagged {
+			return withheld, err
+		}
+	}
+	if r.Selects != nil {
+		if selected, err := r.Selects(ctx, d, e); err != nil || !selected {
+			return unselected, err
+		}
+	}
+	return released, nil
 }

@@ -98,14 +98,14 @@ func (r *Runner) attempt(ctx context.Context, lane store.Lane, b batch, d store.
 		return d, err
 	}
 	d.Patient = patientOf(event)
-	if r.Withheld != nil {
-		withheld, err := r.Withheld(ctx, event)
-		if err != nil {
-			return d, err
-		}
-		if withheld {
-			return r.withhold(d), nil
-		}
+	switch kept, err := r.keeps(ctx, d, event); {
+	case err != nil:
+		return d, err
+	case kept == withheld:
+		return r.withhold(d), nil
+	case kept == unselected:
+		d.State, d.At, d.ErrorCode, d.ErrorText = store.Withheld, r.Now().UTC(), Unselected, "it is not what the filters of its subscription ask for"
+		return d, nil
 	}
 	crashpoint.Hit(crashpoint.BeforeSend)
 	d, err = r.Sender.Send(ctx, lane, d, event)

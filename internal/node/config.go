@@ -47,6 +47,9 @@ type Config struct {
 
 	// Streams is how many may read events at a time.
 	Streams Streams `embed:"" prefix:"streams-"`
+	// MNS is where the events are published and subscribed to as the Multicast
+	// Notification Service has them.
+	MNS MNS `embed:"" prefix:"mns-"`
 
 	// Traces is where it is told what happens to requests.
 	Traces Traces `embed:"" prefix:"traces-"`
@@ -228,6 +231,7 @@ func (c *Config) Validate() error {
 	wrong = append(wrong, c.Webhooks.validate()...)
 	wrong = append(wrong, c.validateR4()...)
 	wrong = append(wrong, c.Streams.validate()...)
+	wrong = append(wrong, c.MNS.validate(c)...)
 	wrong = append(wrong, c.Traces.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.PDSAPI.validate(c)...)

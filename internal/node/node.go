@@ -29,6 +29,7 @@ import (
 	"nems/internal/lane"
 	"nems/internal/mailbox"
 	"nems/internal/mesh"
+	"nems/internal/mns"
 	"nems/internal/mtls"
 	"nems/internal/nhs"
 	"nems/internal/operator"
@@ -79,6 +80,7 @@ type node struct {
 	ending    chan struct{}   // closed when draining begins
 	recounted time.Time       // of quotas: the last recount
 	searchKey []byte          // shared by all nodes; nil if there is only one
+	tokenKey  []byte          // of access tokens, if there is only one
 	owner     string          // distinguishes this run of the node from all others
 	// courier carries deliveries to the remote MESH through meshClient; both are
 	// nil when there is none.
@@ -97,6 +99,11 @@ type node struct {
 	// streams serves those who read events here, and streamLanes has the events counted.
 	streams     *stream.Service
 	streamLanes *lane.Runner
+	// mns is the API of the MNS, tokens are for it, and signalLanes carry its signals to
+	// MESH mailboxes; all are nil when that is off.
+	mns         *mns.API
+	tokens      *pdsapi.API
+	signalLanes *lane.Runner
 	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
@@ -240,6 +247,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	n.newStreams()
+	n.newMNS()
 	n.fhir = n.fhirAPI()
 	n.newR4()
 	if n.pds, err = n.pdsAPI(); err != nil {
@@ -278,6 +286,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.carryWebhooks(ctx) })
 	g.Go(func() error { return n.carryRestHooks(ctx) })
 	g.Go(func() error { return n.carryStreams(ctx) })
+	g.Go(func() error { return n.carrySignals(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
@@ -307,6 +316,7 @@ func (n *node) bind(ctx context.Context) error {
 		{"mesh", n.MESH, n.tracer.Handler("mesh", n.mesh)},
 		{"operations", n.Operations, operations},
 		{"pds-server", n.PDSAPI.Listener, n.pds},
+		{"mns", n.MNS.Listener, n.mnsHandler()},
 	} {
 		if l.Listen == "" {
 			continue
@@ -323,6 +333,7 @@ func (n *node) bind(ctx context.Context) error {
 // everything returns the single handler of the dev world.
 func (n *node) everything() http.Handler {
 	fhir, mesh, rest := n.fhirDoors(), n.tracer.Handler("mesh", n.mesh), http.NewServeMux()
+	signals := n.mnsHandler()
 	n.operations(rest)
 	rest.Handle("/", fhir) // which answers that there is no such path
 	// Not one mux for all, because it would redirect paths that are not clean
@@ -335,6 +346,8 @@ func (n *node) everything() http.Handler {
 			mesh.ServeHTTP(w, r)
 		case n.pds != nil && pdsapi.Owns(p):
 			n.pds.ServeHTTP(w, r)
+		case signals != nil && (mns.Owns(p) || p == pdsapi.TokenPath):
+			signals.ServeHTTP(w, r)
 		case strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/"):
 			fhir.ServeHTTP(w, r) // the mux would redirect it
 		default:

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -60,15 +61,19 @@ func (n *node) pdsAPI() (http.Handler, error) {
 	used.known = mtls.ViaProxy
 	return pdsapi.New(pdsapi.Config{
 		Records: records, Organisations: n.directory, Systems: n.systems, Record: n.recorder.Record, Base: used.of,
-		Open: n.Dev, TokenKey: n.pdsTokenKey(), Now: n.Now, TokenTime: n.machine, Log: n.Log,
+		Also: n.mnsTokens(), Open: n.Dev, TokenKey: n.accessTokenKey(), Now: n.Now, TokenTime: n.machine, Log: n.Log,
 	}), nil
 }
 
-// pdsTokenKey is the key of access tokens, the same on all nodes; nil if there is
-// only one node, which then makes a key of its own.
-func (n *node) pdsTokenKey() []byte {
+// accessTokenKey is the key of access tokens, the same on all nodes. If there is only
+// one node, it makes a new one.
+func (n *node) accessTokenKey() []byte {
 	if len(n.searchKey) == 0 {
-		return nil
+		if n.tokenKey == nil {
+			n.tokenKey = make([]byte, 32)
+			_, _ = rand.Read(n.tokenKey) // never fails
+		}
+		return n.tokenKey
 	}
 	mac := hmac.New(sha256.New, n.searchKey)
 	mac.Write([]byte("nems PDS API tokens"))

@@ -69,7 +69,7 @@ func (n *node) fhirDoors() http.Handler {
 // webhookLane configures the lanes of a channel that sends as webhooks do.
 func (n *node) webhookLane(c store.Channel) lane.Config {
 	return lane.Config{
-		Outbox: lane.OfChannel(n.db, n.db, c), Numbers: n.db, Sender: n.webhooks, Owner: n.owner, Now: n.Now, Log: n.Log, Withheld: n.broker.Flagged, Record: n.db.Record,
+		Outbox: lane.OfChannel(n.db, n.db, c), Numbers: n.db, Sender: n.webhooks, Owner: n.owner, Now: n.Now, Log: n.Log, Withheld: n.broker.Flagged, Selects: n.selects, Record: n.db.Record,
 		Count:    func(d store.Delivery) { n.webhooksSettled.WithLabelValues(string(d.State)).Inc() },
 		Parallel: 128, Batch: 20, Lease: 2 * time.Minute, Poll: 250 * time.Millisecond, Grace: 8 * time.Second,
 	}

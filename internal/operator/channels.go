@@ -33,8 +33,9 @@ type channel struct {
 // channels are those whose endpoints operators see.
 var channels = map[store.Channel]channel{
 	store.WebhookChannel:  {"webhooks-send: on", readWebhook, checkWebhook},
-	store.RestHookChannel: {"r4: on", readWebhook, nil},  // R4 subscriptions bring them along
-	store.StreamChannel:   {"", readStream, checkStream}, // it is never off
+	store.RestHookChannel: {"r4: on", readWebhook, nil},       // R4 subscriptions bring them along
+	store.StreamChannel:   {"", readStream, checkStream},      // it is never off
+	store.SignalChannel:   {"mns-serve: on", readSignal, nil}, // and so do the MNS's
 }
 
 func knownChannels() string {

@@ -176,6 +176,9 @@ func (c *ExplainedCopy) told(mailbox string) string {
 	case store.Parked:
 		return "was parked for an operator at " + at + reason
 	case store.Withheld:
+		if c.Error != "" {
+			return "was withheld at " + at + reason
+		}
 		return "was withheld at " + at + ": the patient was flagged after the event was accepted"
 	}
 	return fmt.Sprintf("is %s since %s%s", c.State, at, reason)

@@ -60,6 +60,9 @@ type Config struct {
 	Base func(*http.Request) string
 	// Open serves callers without a token, or with any: the dev world.
 	Open bool
+	// Also tells of a system without a right to records whether it gets a token all the
+	// same, for another API; nil: none does.
+	Also func(access.System) bool
 	// TokenKey seals access tokens: 32 bytes, secret, the same on all nodes; nil
 	// makes a new key.
 	TokenKey []byte

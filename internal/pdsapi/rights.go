@@ -97,7 +97,7 @@ func (a *API) bearer(header string) (nhs.ASID, *Fault) {
 	case token == "":
 		return "", unauthorised("Missing access token")
 	}
-	asid, ok := a.opened(token)
+	asid, ok := a.Opened(token)
 	if !ok {
 		return "", unauthorised("Invalid Access Token")
 	}

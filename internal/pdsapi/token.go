@@ -131,7 +131,7 @@ func (a *API) assertion(x *exchange, form url.Values) (c assertionClaims, asid n
 	switch {
 	case err != nil:
 		return c, "", &oauthError{http.StatusServiceUnavailable, "temporarily_unavailable", "try again"}
-	case !ok || system.Revoked || !rightsOf(system.System).Read:
+	case !ok || system.Revoked || !rightsOf(system.System).Read && (a.Also == nil || !a.Also(system.System)):
 		return c, "", &oauthError{http.StatusUnauthorized, "invalid_client", "Invalid 'iss'/'sub' claims in client_assertion JWT: no system with that ASID and a right under demographics is registered"}
 	case !system.Keys.Verify(compact):
 		return c, "", &oauthError{http.StatusUnauthorized, "invalid_client", "JWT signature verification failed: expected RS512 (or ES256) with a key of the registration, named by its 'kid'"}
@@ -209,8 +209,9 @@ func (a *API) proof(text []byte) []byte {
 	return mac.Sum(nil)
 }
 
-// opened reads an access token of ours that has not expired.
-func (a *API) opened(token string) (nhs.ASID, bool) {
+// Opened reads an access token of ours that has not expired. It is "" for a caller of
+// the dev world whom nobody knows.
+func (a *API) Opened(token string) (nhs.ASID, bool) {
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < 8+sha256.Size {
 		return "", false

@@ -13,7 +13,7 @@ const (
 	Waiting       State = "waiting"       // in the inbox here, or waiting for the courier
 	Sent          State = "sent"          // a remote MESH has it
 	Parked        State = "parked"        // waits for an operator
-	Withheld      State = "withheld"      // the patient was flagged after acceptance
+	Withheld      State = "withheld"      // the patient was flagged after acceptance, or a filter that is judged late leaves it out
 	Acknowledged  State = "acknowledged"  // removed from an inbox here
 	Undeliverable State = "undeliverable" // expired or refused: a report was sent back, or came from a remote MESH
 )

@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"crypto/rand"
 	"slices"
 	"strings"
 
@@ -236,3 +237,15 @@ func (m *MNS) Fits(attributes map[string][]string) bool {
 	}
 	return true
 }
+
+// NewMNSID issues an id as the MNS has them: a UUID of version 4.
+func NewMNSID() ID {
+	var id ID
+	_, _ = rand.Read(id[:]) // as in NewID
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// OfMNS reports whether an id is one that NewMNSID issued.
+func (id ID) OfMNS() bool { return id[6]>>4 == 4 }

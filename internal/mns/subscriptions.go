@@ -1,0 +1,246 @@
+package mns
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"nems/internal/access"
+	"nems/internal/form"
+	"nems/internal/refuse"
+	"nems/internal/store"
+	"nems/internal/subscription"
+)
+
+// subscribe answers POST /subscriptions.
+func (a *API) subscribe(x *exchange) error {
+	if err := x.may(access.CreateInteraction); err != nil {
+		return err
+	}
+	w, err := a.readResource(x, "requested")
+	if err != nil {
+		return err
+	}
+	now := a.Now()
+	s := subscription.Subscription{ID: subscription.NewMNSID(), Created: now, Version: 1}
+	if err := a.draft(x, &w, &s); err != nil {
+		return err
+	}
+	if err := a.Broker.SubscribeMNS(x.r.Context(), x.caller, s); err != nil {
+		return err
+	}
+	x.write(http.StatusCreated, asJSON, map[string]string{"id": uuid.UUID(s.ID).String()})
+	return nil
+}
+
+// draft fills in what is wanted of a subscription.
+func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error {
+	box, err := a.open(x.r.Context(), x.caller, w)
+	if err != nil {
+		return err
+	}
+	if w.channel != store.SignalChannel {
+		if err := a.unique(x, box, s.ID, w.channel); err != nil {
+			return err
+		}
+	}
+	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, x.caller.ODS, box
+	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
+	return nil
+}
+
+// unique refuses a second subscription for a queue or a webhook and an event type.
+func (a *API) unique(x *exchange, box string, but subscription.ID, c store.Channel) error {
+	found, err := a.Broker.Search(x.r.Context(), x.caller, store.SubscriptionQuery{
+		Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Active, subscription.Requested}, Max: 2,
+	})
+	if err != nil {
+		return err
+	}
+	kind := ""
+	if c == store.QueueChannel {
+		kind = "SQS "
+	}
+	for _, s := range found.Subscriptions {
+		if s.ID != but {
+			return failed(http.StatusConflict, "A matching "+kind+"subscription already exists with id: "+uuid.UUID(s.ID).String())
+		}
+	}
+	return nil
+}
+
+// own returns a subscription of the caller's organisation. Those of others are not
+// found.
+func (a *API) own(x *exchange, id string) (subscription.Subscription, error) {
+	s, err := a.Broker.Read(x.r.Context(), x.caller, id)
+	var refusal *refuse.Refusal
+	if errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError {
+		return s, notFound
+	}
+	return s, err
+}
+
+// read answers GET /subscriptions/{id}.
+func (a *API) read(x *exchange, id string) error {
+	if err := x.may(access.ReadInteraction); err != nil {
+		return err
+	}
+	s, err := a.own(x, id)
+	if err != nil {
+		return err
+	}
+	t, err := a.target(x.r.Context(), &s)
+	if err != nil {
+		return err
+	}
+	x.write(http.StatusOK, asFHIR, shownAs(&s, t))
+	return nil
+}
+
+// target finds where the signals of a subscription go.
+func (a *API) target(ctx context.Context, s *subscription.Subscription) (form.Target, error) {
+	box, err := a.Channels.Endpoints.Mailbox(ctx, s.Mailbox)
+	if err != nil {
+		return form.Target{}, err
+	}
+	e, err := a.Channels.Endpoints.Endpoint(ctx, box.Row)
+	if err != nil {
+		return form.Target{}, err
+	}
+	return form.ReadTarget(e)
+}
+
+// replace answers PUT /subscriptions/{id}. No event is lost between the old and the new
+// one.
+func (a *API) replace(x *exchange, id string) error {
+	if err := x.may(access.CreateInteraction); err != nil {
+		return err
+	}
+	s, err := a.own(x, id)
+	if err != nil {
+		return err
+	}
+	w, err := a.readResource(x, "requested", "active")
+	if err != nil {
+		return err
+	}
+	if err := a.draft(x, &w, &s); err != nil {
+		return err
+	}
+	if err := a.Broker.ReplaceMNS(x.r.Context(), x.caller, s); err != nil {
+		return err
+	}
+	x.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// unsubscribe answers DELETE /subscriptions/{id}. No event that is accepted later is
+// signalled.
+func (a *API) unsubscribe(x *exchange, id string) error {
+	if err := x.may(access.DeleteInteraction); err != nil {
+		return err
+	}
+	if _, err := a.own(x, id); err != nil {
+		return err
+	}
+	if err := a.Broker.Unsubscribe(x.r.Context(), x.caller, id); err != nil {
+		return err
+	}
+	x.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// Sizes of a list. An organisation's subscriptions at the NEMS are passed over; a page
+// that has looked at enough of them ends early, even empty, and says where to read on.
+const (
+	pageSize   = 50
+	lookedAt   = 500
+	mostLooked = 10
+)
+
+// list answers GET /subscriptions.
+func (a *API) list(x *exchange) error {
+	if err := x.may(access.ReadInteraction); err != nil {
+		return err
+	}
+	self, q := "/subscriptions", store.SubscriptionQuery{Max: lookedAt}
+	if from, is := x.r.URL.Query()["continue_from"]; is {
+		after, ok := place(from[0])
+		if !ok {
+			return badContinueFrom
+		}
+		q.After, self = after, self+"?continue_from="+url.QueryEscape(from[0])
+	}
+	found, more, err := a.page(x, q)
+	if err != nil {
+		return err
+	}
+	links := []link{{"self", self}}
+	if !more.IsZero() {
+		links = append(links, link{"next", "/subscriptions?continue_from=" + url.QueryEscape(base64.StdEncoding.EncodeToString(more[:]))})
+	}
+	wrap := validFHIR(x.r.Header)
+	entries := make([]any, 0, len(found))
+	for i := range found {
+		t, err := a.target(x.r.Context(), &found[i])
+		if err != nil {
+			return err
+		}
+		var entry any = shownAs(&found[i], t)
+		if wrap {
+			entry = map[string]any{"resource": entry}
+		}
+		entries = append(entries, entry)
+	}
+	x.write(http.StatusOK, asFHIR, bundle{"Bundle", "searchset", links, entries})
+	return nil
+}
+
+type bundle struct {
+	ResourceType string `json:"resourceType"`
+	Type         string `json:"type"`
+	Link         []link `json:"link"`
+	Entry        []any  `json:"entry"`
+}
+
+type link struct {
+	Relation string `json:"relation"`
+	URL      string `json:"url"`
+}
+
+// place reads continue_from: the id behind which a list goes on.
+func place(token string) (id subscription.ID, ok bool) {
+	raw, err := base64.StdEncoding.DecodeString(token)
+	if err != nil || len(raw) != len(id) {
+		return id, false
+	}
+	return subscription.ID(raw), true
+}
+
+// page reads the next subscriptions of the MNS; more is behind which to go on, zero at
+// the end.
+func (a *API) page(x *exchange, q store.SubscriptionQuery) (found []subscription.Subscription, more subscription.ID, err error) {
+	for range mostLooked {
+		some, err := a.Broker.Search(x.r.Context(), x.caller, q)
+		if err != nil {
+			return nil, more, err
+		}
+		for _, s := range some.Subscriptions {
+			if q.After = s.ID; !s.ID.OfMNS() {
+				continue
+			}
+			if len(found) == pageSize {
+				return found, found[pageSize-1].ID, nil
+			}
+			found = append(found, s)
+		}
+		if !some.More {
+			return found, subscription.ID{}, nil
+		}
+	}
+	return found, q.After, nil
+}

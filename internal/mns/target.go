@@ -1,0 +1,155 @@
+package mns
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"mime"
+	"net/http"
+	"regexp"
+
+	"nems/internal/access"
+	"nems/internal/audit"
+	"nems/internal/broker"
+	"nems/internal/form"
+	"nems/internal/nhs"
+	"nems/internal/store"
+)
+
+// parseMedia reads a media type with its parameters.
+func parseMedia(text string) (string, map[string]string, error) { return mime.ParseMediaType(text) }
+
+// The forms of an endpoint. Those of a MESH mailbox and of a queue are the MNS's
+// (specification, create-or-update-subscription-body.yaml); queues elsewhere than in
+// its region, and webhooks, are ours.
+var (
+	meshTarget  = regexp.MustCompile(`^mesh://(\w+)\?workflow_id=([\w.-]{1,300})$`)
+	queueTarget = regexp.MustCompile(`^arn:aws:sqs:[a-z0-9-]+:\d{0,12}:[\w.-]{1,80}$`)
+	urlTarget   = regexp.MustCompile(`^https?://[!-~]+$`)
+)
+
+// parseTarget reads where signals are to go, and on which channel: "" for nowhere.
+func parseTarget(endpoint string) (t form.Target, c store.Channel) {
+	t.Endpoint = endpoint
+	if len(endpoint) > mostText {
+		return t, ""
+	}
+	if m := meshTarget.FindStringSubmatch(endpoint); m != nil {
+		t.Mailbox, t.Workflow = m[1], m[2]
+		return t, store.SignalChannel
+	}
+	switch {
+	case queueTarget.MatchString(endpoint):
+		c = store.QueueChannel
+	case urlTarget.MatchString(endpoint):
+		c = store.WebhookChannel
+	}
+	return t, c
+}
+
+// Endpoints keeps where copies go. Safe for concurrent use.
+type Endpoints interface {
+	// Mailbox, PutMailbox, Endpoint and PutEndpoint have the contracts of package
+	// operator.
+	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
+	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
+	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
+	PutEndpoint(ctx context.Context, e store.Endpoint, entry audit.Entry) error
+}
+
+// Channels are the ways on which signals can go.
+type Channels struct {
+	Endpoints Endpoints
+	// Remote says that mailboxes of a remote MESH are reached.
+	Remote bool
+	// Others make the values of endpoints of other channels, or return an error that
+	// says in words for the subscriber why there is no such endpoint for its
+	// organisation. A channel that is not here is not offered.
+	Others map[store.Channel]Opener
+}
+
+// Opener makes the value of an endpoint for a target of an organisation.
+type Opener func(ctx context.Context, owner nhs.ODSCode, t form.Target) ([]byte, error)
+
+// NoEndpoint says in words for the subscriber why a target cannot be one of its.
+type NoEndpoint string
+
+func (e NoEndpoint) Error() string { return string(e) }
+
+// id is by which subscriptions name the endpoint of a target. A queue or a webhook has
+// one for each type, so that there is one subscription; a MESH mailbox one for each
+// criteria.
+func (w *wanted) id(owner nhs.ODSCode) string {
+	key := string(owner) + "\n" + w.target.Endpoint + "\n" + w.target.Type
+	if w.channel == store.SignalChannel {
+		key += "\n" + w.target.Payload + "\n" + w.criteria.Normal()
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "MNS-" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
+}
+
+// open makes the endpoint of a target, or finds it, and returns its id.
+func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string, error) {
+	value, err := a.value(ctx, caller, w)
+	var none NoEndpoint
+	if errors.As(err, &none) {
+		return "", invalid{"channel.endpoint": string(none)}.fault()
+	}
+	if err != nil {
+		return "", err
+	}
+	c, id := a.Channels.Endpoints, w.id(caller.ODS)
+	box, err := c.Mailbox(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		box = store.Mailbox{ID: id, Name: "MNS: " + w.target.Type, ODS: caller.ODS, Remote: true}
+		box.Row, err = c.PutMailbox(ctx, box)
+	}
+	if err != nil {
+		return "", err
+	}
+	e, err := c.Endpoint(ctx, box.Row)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	}
+	if err == nil && string(e.Value) == string(value) {
+		return id, nil
+	}
+	e.Mailbox, e.Channel, e.Value = box, w.channel, value
+	entry := broker.Entry(caller, audit.ActionPutEndpoint)
+	entry.At, entry.Object, entry.Mailbox, entry.Status = a.Now(), id, id, http.StatusCreated
+	err = c.PutEndpoint(ctx, e, entry)
+	if errors.Is(err, store.ErrChanged) { // by the same request at another node
+		err = store.ErrBusy
+	}
+	return id, err
+}
+
+// value makes the value of a target's endpoint, if the caller may have it.
+func (a *API) value(ctx context.Context, caller access.Caller, w *wanted) ([]byte, error) {
+	t := w.target
+	if w.channel != store.SignalChannel {
+		opener := a.Channels.Others[w.channel]
+		if opener == nil {
+			return nil, NoEndpoint("Endpoints of this kind are not served here")
+		}
+		return opener(ctx, caller.ODS, t)
+	}
+	box, err := a.Channels.Endpoints.Mailbox(ctx, t.Mailbox)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if caller.MayOwn(caller.ODS, t.Mailbox, box.ODS) != nil {
+		return nil, NoEndpoint("Please provide a MESH mailbox that is registered for your organisation and application")
+	}
+	if _, err := a.Channels.Endpoints.Endpoint(ctx, box.Row); !errors.Is(err, store.ErrNotFound) {
+		if err == nil {
+			err = NoEndpoint("Please provide a MESH mailbox: this is the name of another endpoint")
+		}
+		return nil, err
+	}
+	if box.Remote && !a.Channels.Remote {
+		return nil, NoEndpoint("This service has no connection to the MESH of that mailbox")
+	}
+	return t.Pack(), nil
+}

@@ -1,0 +1,139 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"nems/internal/form"
+	"nems/internal/lane"
+	"nems/internal/mns"
+	"nems/internal/pdsapi"
+	"nems/internal/store"
+)
+
+// MNS is the API of the Multicast Notification Service over this service's events. In
+// dev mode it is on the development listener.
+type MNS struct {
+	// Serve turns it on: in auto, in the dev world only.
+	Serve    string `name:"serve" enum:"auto,on,off" default:"auto" help:"Serve the API of the Multicast Notification Service, and deliver its signals: on, off, or auto (in --dev only)."`
+	Listener `embed:""`
+	// PublicURL is the address that signals name.
+	PublicURL string `name:"public-url" help:"Scheme and host of that API, as signals and the tokens of clients name them; default: public-url."`
+	// EventNumbers tells subscribers how many signals they should have.
+	EventNumbers bool `name:"event-numbers" help:"Signals say which one of their subscription they are, where the MNS always says 1: gaps can be seen, but the MNS's own schema does not allow it."`
+}
+
+// serves reports whether the API is served.
+func (m MNS) serves(dev bool) bool { return m.Serve == "on" || m.Serve != "off" && dev }
+
+func (m MNS) validate(c *Config) []error {
+	wrong := m.Listener.validate("mns", false)
+	if u, err := url.Parse(m.PublicURL); m.PublicURL != "" && (err != nil || u.Host == "") {
+		wrong = append(wrong, errors.New("mns-public-url: expected scheme and host, such as https://mns.example.org"))
+	}
+	switch {
+	case c.Dev || !m.serves(false):
+		if m.Listen != "" {
+			wrong = append(wrong, errors.New("mns-listen: the API has a listener of its own in production, with mns-serve: on"))
+		}
+	case m.Listen == "" || m.Cert == "":
+		wrong = append(wrong, errors.New("mns-listen, mns-cert and mns-key are needed with mns-serve: on, because tokens and NHS numbers are sent"))
+	case m.PublicURL == "" && c.PublicURL == "":
+		wrong = append(wrong, errors.New("mns-public-url: needed with mns-serve: on, because signals name it"))
+	}
+	return wrong
+}
+
+// newMNS makes the API and what carries its signals to MESH mailboxes; they are nil
+// when it is off.
+func (n *node) newMNS() {
+	if !n.MNS.serves(n.Dev) {
+		return
+	}
+	n.tokens = n.newTokens()
+	n.mns = mns.New(mns.Config{
+		Broker: n.broker, Caller: n.mnsCaller, AnyType: n.Dev, Version: n.Program, Now: n.Now, Log: n.Log,
+		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil},
+	})
+	settled := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "nems_signal_deliveries_total", Help: "Attempts to put signals of the MNS into MESH mailboxes by the state that they led to.",
+	}, []string{"state"})
+	n.metrics.registry.MustRegister(settled)
+	n.signalLanes = lane.New(lane.Config{
+		Outbox: lane.OfChannel(n.db, n.db, store.SignalChannel), Numbers: n.db, Owner: n.owner, Now: n.Now, Log: n.Log,
+		Sender: mns.NewSender(mns.SenderConfig{
+			Boxes: n.db, Body: n.signalBody, NEMS: n.Mailbox, Remote: n.meshClient, Now: n.clock.Settled, Log: n.Log,
+		}),
+		Withheld: n.broker.Flagged, Selects: n.selects, Record: n.db.Record,
+		Count:    func(d store.Delivery) { settled.WithLabelValues(string(d.State)).Inc() },
+		Parallel: 32, Batch: 50, Lease: 2 * time.Minute, Poll: 250 * time.Millisecond, Grace: 8 * time.Second,
+	})
+}
+
+// carrySignals sends signals until ctx ends.
+func (n *node) carrySignals(ctx context.Context) error {
+	if n.signalLanes != nil {
+		n.signalLanes.Run(ctx)
+	}
+	return nil
+}
+
+// selects is lane.Config's: the filters of subscriptions of the MNS.
+func (n *node) selects(ctx context.Context, d store.Delivery, e store.Event) (bool, error) {
+	if e.Patient != nil {
+		d.Patient = *e.Patient
+	}
+	return n.broker.Selected(ctx, d, func() map[string][]string { return mns.Attributes(e.Message) })
+}
+
+// signalBody is mns.Body.
+func (n *node) signalBody(d store.Delivery, e store.Event, t form.Target) ([]byte, error) {
+	return mns.Bodies(n.mnsAddress()+mns.Base, n.MNS.EventNumbers, n.dataRef)(d, e, t)
+}
+
+// mnsAddress is scheme and host of the API.
+func (n *node) mnsAddress() string {
+	for _, public := range []string{n.MNS.PublicURL, n.PublicURL} {
+		if public != "" {
+			return strings.TrimSuffix(public, "/")
+		}
+	}
+	return n.endpoints[0].local() // of the dev world: nobody sends before it is bound
+}
+
+// dataRef is where a subscriber reads the record that an event of PDS is about, where
+// this service keeps the records itself.
+func (n *node) dataRef(eventType, subject string) string {
+	base := strings.TrimSuffix(n.PDSAPI.PublicURL, "/")
+	if base == "" && n.Dev {
+		base = n.mnsAddress()
+	}
+	switch eventType {
+	case "pds-change-of-gp-2", "pds-death-notification-2", "nhs-number-change-2":
+		if n.pds != nil && base != "" && subject != "" {
+			return base + pdsapi.Base + "/Patient/" + subject
+		}
+	}
+	return ""
+}
+
+// mnsHandler serves the API and the tokens for it.
+func (n *node) mnsHandler() http.Handler {
+	if n.mns == nil {
+		return nil
+	}
+	api := n.tracer.Handler("mns", n.mns)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == pdsapi.TokenPath {
+			n.tokens.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
+}
