@@ -80,6 +80,11 @@ func (s site) fill() {
 	waiting := storetest.AboutPatient(s.T, storetest.Numbered(1), "A")
 	waiting.Status, waiting.Reason = "requested", hostile
 	s.must(s.db.Subscribe(s.Context(), waiting, audit.Entry{}))
+	row, err := s.db.PutMailbox(s.Context(), store.Mailbox{ID: "HOOK", Name: hostile, ODS: "RR8", Remote: true})
+	s.must(err)
+	s.must(s.db.PutEndpoint(s.Context(), store.Endpoint{
+		Mailbox: store.Mailbox{Row: row}, Channel: store.WebhookChannel, Value: []byte(`{"url":"https://hooks.example/?<script>","form":"signal"}`),
+	}, audit.Entry{Action: audit.ActionPutEndpoint}))
 	s.db.Refused(store.Refused{At: time.Now(), Action: "publish", Reason: hostile, Code: "BAD_REQUEST", Status: 400})
 	storetest.Eventually(s.T, "the refusal is kept", func() bool { return s.db.Rows(s.T, "refusal") == 1 })
 }
@@ -91,7 +96,7 @@ func TestPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, roles...)
 			s.fill()
-			for _, path := range []string{"", "subscriptions", "mailboxes", "deliveries", "refused", "systems", "event-types", "help"} {
+			for _, path := range []string{"", "subscriptions", "mailboxes", "endpoints", "endpoints/HOOK", "deliveries", "refused", "systems", "event-types", "help"} {
 				status, body := s.get(path)
 				if status != http.StatusOK || !strings.Contains(body, "</html>") {
 					t.Errorf("%q: status %d: %s", path, status, body)

@@ -38,12 +38,15 @@ var channels = map[store.Channel]channel{
 	store.SignalChannel:   {"mns-serve: on", readSignal, nil}, // and so do the MNS's
 }
 
+// RegisteredChannels are those whose endpoints operators register.
+func RegisteredChannels() []store.Channel {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(channels)), func(c store.Channel) bool { return channels[c].check == nil })
+}
+
 func knownChannels() string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(channels)) {
-		if channels[name].check != nil {
-			names = append(names, string(name))
-		}
+	for _, c := range RegisteredChannels() {
+		names = append(names, string(c))
 	}
 	return strings.Join(names, " or ")
 }

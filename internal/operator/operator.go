@@ -37,7 +37,7 @@ type Registry interface {
 // on disk when the method returns. Safe for concurrent use.
 type Boxes interface {
 	// MailboxesAfter lists the first max behind a row, in the order of their rows,
-	// in which they were first put. They come without their passwords.
+	// in which they were first put; endpoints are none. They come without their passwords.
 	MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error)
 	// Mailbox is broker.Mailboxes'.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)

@@ -74,7 +74,7 @@ func (l *Ledger) SystemsAfter(ctx context.Context, asid nhs.ASID, max int) ([]st
 func (l *Ledger) MailboxesAfter(ctx context.Context, row int64, max int) ([]store.Mailbox, error) {
 	return read(ctx, l.engine.View, func(r Row) (m store.Mailbox, err error) {
 		return m, r.Scan(&m.Row, &m.ID, &m.Name, &m.ODS, &m.Remote)
-	}, "SELECT row, id, name, ods, remote FROM mailbox WHERE row > $1 ORDER BY row LIMIT $2", row, max)
+	}, "SELECT m.row, m.id, m.name, m.ods, m.remote FROM mailbox m WHERE m.row > $1 AND NOT EXISTS (SELECT 1 FROM endpoint e WHERE e.mailbox = m.row) ORDER BY m.row LIMIT $2", row, max)
 }
 
 // PutLifeCycle is operator.Cycles'.

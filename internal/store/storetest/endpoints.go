@@ -96,5 +96,9 @@ func endpointChanges(t *testing.T, th *harness) {
 	if rest, err := th.EndpointsAfter(th.ctx(), all[0].Mailbox.Row, 1); err != nil || len(rest) != 1 || rest[0].Mailbox.ID != "OTHER" {
 		t.Errorf("the rest: %+v, %v", rest, err)
 	}
+	boxes, err := th.MailboxesAfter(th.ctx(), 0, 10)
+	if err != nil || len(boxes) != 1 || boxes[0].ID != "FAR" {
+		t.Errorf("mailboxes: %+v, %v", boxes, err)
+	}
 	th.verify()
 }
