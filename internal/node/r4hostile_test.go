@@ -222,4 +222,3 @@ func TestR4Front(t *testing.T) {
 		t.Errorf("a large body: %d", status)
 	}
 }
-

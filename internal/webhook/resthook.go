@@ -66,7 +66,7 @@ func (h RestHook) says(kind form.NotificationType, status string, at time.Time) 
 func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, message []byte) *failure {
 	if to.Consented.IsZero() {
 		if failed := s.handshake(ctx, row, &to); failed != nil {
-			failed.pause = offPause
+			failed.pause = errorPause
 			return failed
 		}
 	}
@@ -75,7 +75,7 @@ func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l 
 	n.Total, n.Events = one.Number, []form.Occurrence{one}
 	failed := s.bundle(ctx, to, d.ID, n)
 	if failed != nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
-		failed.pause = offPause
+		failed.pause = errorPause
 		s.fail(ctx, row.Mailbox.Row, d.MailboxID, failed)
 	}
 	return failed

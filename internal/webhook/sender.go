@@ -44,7 +44,17 @@ const (
 	idlePerHost = 32
 	// offPause is how long a lane waits whose endpoint is off. Enabling ends it.
 	offPause = time.Hour
+	// errorPause is the same for R4 subscriptions, which go on counting what waits.
+	errorPause = time.Minute
 )
+
+// offPause is how long the endpoint's lane waits while it is off.
+func (e Endpoint) offPause() time.Duration {
+	if e.RestHook != nil {
+		return errorPause
+	}
+	return offPause
+}
 
 // Config is what a Sender needs.
 type Config struct {
@@ -115,7 +125,7 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 		return d, nil
 	}
 	if to.Off {
-		f := &failure{why: "the endpoint is off", pause: offPause}
+		f := &failure{why: "the endpoint is off", pause: to.offPause()}
 		d.ErrorCode, d.ErrorText = "off", f.why
 		return d, f
 	}
