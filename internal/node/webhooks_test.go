@@ -205,7 +205,7 @@ func TestWebhookSettings(t *testing.T) {
 	}
 	here := nodetest.Boot(t, func(c *node.Config) { c.Webhooks.Send = "off" })
 	desk := here.Desk()
-	if _, err := operator.PutEndpoint.Do(t.Context(), desk, operator.Endpoint{ID: "HOOK", ODS: "RR8", URL: "https://rr8.example.nhs.uk/"}); err == nil || !strings.Contains(err.Error(), "webhooks are off") {
+	if _, err := operator.PutEndpoint.Do(t.Context(), desk, operator.Endpoint{ID: "HOOK", ODS: "RR8", URL: "https://rr8.example.nhs.uk/"}); err == nil || !strings.Contains(err.Error(), "the channel webhook is off") {
 		t.Errorf("off: %v", err)
 	}
 }
