@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"internal/store/ledger", "internal/store/portable", "internal/form"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker", "internal/lane"},
-	{"internal/webhook", "internal/stream"},
+	{"internal/webhook", "internal/stream", "internal/sqs"},
 	{"internal/api", "internal/mailbox", "internal/courier", "internal/operator", "internal/mtls", "internal/pdsapi", "internal/r4", "internal/mns"},
 	{"internal/signin", "internal/console/readable", "internal/console/handbook"},
 	{"internal/console", "internal/database", "internal/site"},

@@ -22,6 +22,7 @@ import (
 	"nems/internal/mailbox"
 	"nems/internal/operator"
 	"nems/internal/signin"
+	"nems/internal/sqs"
 	"nems/internal/store"
 	"nems/internal/stream"
 	"nems/internal/webhook"
@@ -43,6 +44,7 @@ type Store interface {
 	broker.Numbers
 	webhook.Endpoints
 	stream.Store
+	sqs.Queues
 	operator.Store
 	signin.Sessions
 

@@ -46,6 +46,9 @@ type Message struct {
 	Chunks          int         `json:",omitzero"` // at least 1
 	Size            int64       `json:",omitzero"` // bytes over all chunks, as sent
 	Expires         time.Time   `json:",omitzero"`
+	// Attributes stand beside the body of what came through a queue, as JSON; ""
+	// for none.
+	Attributes string `json:",omitzero"`
 	// Linked, ErrorCode, ErrorEvent and ErrorText are set on reports and on
 	// messages that could not be delivered.
 	LinkedID   string `json:",omitzero"`

@@ -106,6 +106,7 @@ var NotMoved = map[string]string{
 	"nonce":                     "used MESH tokens are valid for two hours; a backup leaves them out too",
 	"audit_filed":               "an index of the audit by patient: housekeeping makes it again",
 	"audit_chain":               "the ends of the chains follow from their links",
+	"held":                      "what consumers of queues hold: they are given it again",
 	"quota_use":                 "counters: they follow from what they count",
 	"event_count":               "a counter: it follows from the events",
 	"progress":                  "how far sweeps have come: the next ones begin anew",

@@ -124,6 +124,7 @@ func suite() []member {
 		{"TakingEvents", takingEvents},
 		{"TakingAtOnce", takingAtOnce},
 		{"Standing", standing},
+		{"Held", held},
 		{"LapsedClaims", lapsedClaims},
 		{"MostUncertain", mostUncertain},
 		{"DueFirst", dueFirst},
