@@ -73,7 +73,7 @@ func (u *checkUp) listeners(ctx context.Context) {
 	all := []struct {
 		name string
 		Listener
-	}{{"fhir", u.FHIR}, {"mesh", u.MESH}, {"operations", u.Operations}, {"pds-server", u.PDSAPI.Listener}}
+	}{{"fhir", u.FHIR}, {"mesh", u.MESH}, {"operations", u.Operations}, {"pds-server", u.PDSAPI.Listener}, {"sqs", u.SQS.Listener}}
 	if u.Dev {
 		all = all[:1]
 		all[0].name, all[0].Listener = "dev", Listener{Listen: u.Listen, Cert: u.TLSCert, Key: u.TLSKey}

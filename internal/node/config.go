@@ -50,6 +50,8 @@ type Config struct {
 	// MNS is where the events are published and subscribed to as the Multicast
 	// Notification Service has them.
 	MNS MNS `embed:"" prefix:"mns-"`
+	// SQS is how hosted mailboxes are queues too, and how copies go to queues.
+	SQS SQS `embed:"" prefix:"sqs-"`
 
 	// Traces is where it is told what happens to requests.
 	Traces Traces `embed:"" prefix:"traces-"`
@@ -232,6 +234,7 @@ func (c *Config) Validate() error {
 	wrong = append(wrong, c.validateR4()...)
 	wrong = append(wrong, c.Streams.validate()...)
 	wrong = append(wrong, c.MNS.validate(c)...)
+	wrong = append(wrong, c.SQS.validate(c)...)
 	wrong = append(wrong, c.Traces.validate()...)
 	wrong = append(wrong, c.PDS.validate()...)
 	wrong = append(wrong, c.PDSAPI.validate(c)...)

@@ -26,6 +26,7 @@ func (n *node) housekeeping() []task {
 		{"mailboxes", time.Minute, n.retireMessages},
 		{"deferred", time.Second, n.routeDeferred},
 		{"quotas", recountLook, n.recountQuotas},
+		{"queues", time.Minute, n.sweepQueues},
 		// The rest is counted anew for every page that shows counts.
 		{"counts", 20 * time.Second, n.db.CountMinutes},
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,7 +24,6 @@ import (
 	"nems/internal/database"
 	"nems/internal/datafolder"
 	"nems/internal/directory"
-	"nems/internal/directory/devworld"
 	"nems/internal/lane"
 	"nems/internal/mailbox"
 	"nems/internal/mesh"
@@ -104,6 +102,7 @@ type node struct {
 	mns         *mns.API
 	tokens      *pdsapi.API
 	signalLanes *lane.Runner
+	queues      queues
 	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
@@ -243,7 +242,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if n.courier, err = n.newCourier(); err != nil {
 		return err
 	}
-	if err := n.newWebhooks(); err != nil {
+	if err := cmp.Or(n.newWebhooks(), n.newQueues()); err != nil {
 		return err
 	}
 	n.newStreams()
@@ -287,75 +286,11 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.carryRestHooks(ctx) })
 	g.Go(func() error { return n.carryStreams(ctx) })
 	g.Go(func() error { return n.carrySignals(ctx) })
+	g.Go(func() error { return n.carryQueues(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
 	return g.Wait()
-}
-
-// bind makes the handlers and opens the addresses.
-func (n *node) bind(ctx context.Context) error {
-	if n.Dev {
-		e, err := bind(ctx, "dev", Listener{Listen: n.Listen, Cert: n.TLSCert, Key: n.TLSKey}, nil, n.tls, nil)
-		if err != nil {
-			return err
-		}
-		n.endpoints = append(n.endpoints, e)
-		e.server.Handler = n.localOnly(e.socket.Addr(), n.everything())
-		return nil
-	}
-	memory := n.listMemory()
-	operations := http.NewServeMux()
-	n.operations(operations)
-	for _, l := range []struct {
-		name string
-		Listener
-		handler http.Handler
-	}{
-		{"fhir", n.FHIR, n.fhirDoors()},
-		{"mesh", n.MESH, n.tracer.Handler("mesh", n.mesh)},
-		{"operations", n.Operations, operations},
-		{"pds-server", n.PDSAPI.Listener, n.pds},
-		{"mns", n.MNS.Listener, n.mnsHandler()},
-	} {
-		if l.Listen == "" {
-			continue
-		}
-		e, err := bind(ctx, l.name, l.Listener, l.handler, n.tls, memory)
-		if err != nil {
-			return err
-		}
-		n.endpoints = append(n.endpoints, e)
-	}
-	return nil
-}
-
-// everything returns the single handler of the dev world.
-func (n *node) everything() http.Handler {
-	fhir, mesh, rest := n.fhirDoors(), n.tracer.Handler("mesh", n.mesh), http.NewServeMux()
-	signals := n.mnsHandler()
-	n.operations(rest)
-	rest.Handle("/", fhir) // which answers that there is no such path
-	// Not one mux for all, because it would redirect paths that are not clean
-	// before the FHIR and MESH handlers can answer in their own forms.
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch p := r.URL.Path; {
-		case strings.HasPrefix(p, "/STU3/"), r4.Owns(p):
-			fhir.ServeHTTP(w, r)
-		case strings.HasPrefix(p, "/messageexchange/"), strings.HasPrefix(p, "/admin/"):
-			mesh.ServeHTTP(w, r)
-		case n.pds != nil && pdsapi.Owns(p):
-			n.pds.ServeHTTP(w, r)
-		case signals != nil && (mns.Owns(p) || p == pdsapi.TokenPath):
-			signals.ServeHTTP(w, r)
-		case strings.TrimSuffix(p, "/") != strings.TrimSuffix(path.Clean(p), "/"):
-			fhir.ServeHTTP(w, r) // the mux would redirect it
-		default:
-			// The other two have left deadlines on the connection.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
-			rest.ServeHTTP(w, r)
-		}
-	})
 }
 
 // door checks who is calling.
@@ -393,28 +328,6 @@ func (n *node) newBroker() *broker.Broker {
 		Now:                   n.Now,
 		Took:                  n.metrics.stageTook,
 	})
-}
-
-// mailboxes wires the MESH server.
-func (n *node) mailboxes() *mailbox.Server {
-	key := n.MESHSharedKey
-	if key == "" && n.Dev {
-		key = devworld.SharedKey
-	}
-	c := mailbox.Config{Boxes: n.db, SharedKey: []byte(key), Now: n.Now, TokenTime: n.machine, Dev: n.Dev, Logger: n.Log,
-		Recorder: n.recorder, Certificate: n.systems.certificate, TurnedAway: n.meshTurnedAway,
-		NEMS: n.Mailbox, Reserved: n.reserves, Answered: n.metrics.meshAnswered}
-	if !n.Dev {
-		c.Allowed = n.systems.opens
-	}
-	return mailbox.New(c)
-}
-
-// meshTurnedAway reports to operators the callers that the MESH server turned away.
-func (n *node) meshTurnedAway(r *http.Request, box string, why mailbox.Reason) {
-	n.metrics.meshRefused.WithLabelValues(string(why)).Inc()
-	n.away.note(refusal{what: "a MESH caller was turned away", listener: "mesh", peer: host(r.RemoteAddr),
-		certificate: n.systems.certificate(r), mailbox: box, reason: string(why)})
 }
 
 // operations adds health, metrics, the operators' API and the console.
