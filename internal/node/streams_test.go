@@ -300,3 +300,69 @@ func TestPull(t *testing.T) {
 		}
 	}
 }
+
+// TestStreamOverNodes publishes on two nodes at once and reads on one of them, then on the
+// other when the first has ended: all events come, once, in the order of their numbers.
+func TestStreamOverNodes(t *testing.T) {
+	url := pgtest.Shared(t).Database(t)
+	shared := func(c *node.Config) { c.Database = url }
+	here, there := nodetest.Boot(t, shared), nodetest.Boot(t, shared)
+	id := feed(t, here, "message")
+	const each = 40
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	sent := map[string]bool{}
+	for i, s := range []*nodetest.Server{here, there, here, there} {
+		all.Go(func() {
+			for range each {
+				m := nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack)
+				mu.Lock()
+				sent[string(m)] = true
+				mu.Unlock()
+				if _, err := s.Publisher().Publish(context.Background(), m); err != nil {
+					t.Errorf("publisher %d: %v", i, err)
+				}
+			}
+		})
+	}
+	got := take(t, there.Leeds(), id, "", each)
+	open := open(t, there, id, "", got[each-1].Place) // and nobody reads it
+	all.Wait()
+	begun := time.Now()
+	there.Stop()
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("with a stream open it ended after %s", took)
+	}
+	if rest, err := io.ReadAll(open.lines); err != nil || !strings.Contains(string(rest), "\nretry: ") {
+		t.Errorf("its stream ended with %q, %v", rest[max(0, len(rest)-80):], err)
+	}
+	got = append(got, take(t, here.Leeds(), id, got[each-1].Place, 3*each)...)
+	for i, n := range got {
+		if n.Number != uint64(i+1) || n.Event == nil || !sent[n.Event.Data] {
+			t.Fatalf("%d: %+v", i, n)
+		}
+		delete(sent, n.Event.Data)
+	}
+	if len(sent) != 0 {
+		t.Errorf("%d are missing", len(sent))
+	}
+}
+
+// TestStreamsAreNoRequests: streams and waiting pulls leave the limits of requests.
+func TestStreamsAreNoRequests(t *testing.T) {
+	here := nodetest.Boot(t, func(c *node.Config) { c.ConcurrencyLimit, c.Streams.Share = 1, 3 })
+	id := feed(t, here, "signal")
+	for range 3 {
+		open(t, here, id, "", "")
+	}
+	if o := open(t, here, id, "", ""); o.answer.StatusCode != 429 || o.answer.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %d", o.answer.StatusCode)
+	}
+	if a := here.Send(here.ReadRequest(id + "/$pull?wait=20")); a.Status != 429 {
+		t.Errorf("a pull that waits: %d", a.Status)
+	}
+	publishes(t, here, 1)
+	if a := here.Send(here.ReadRequest(id)); a.Status != 200 {
+		t.Errorf("reading the subscription: %d %s", a.Status, a.Body)
+	}
+}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"nems/internal/access"
@@ -35,11 +38,46 @@ func (s *Service) Follow(w http.ResponseWriter, r *http.Request, caller access.C
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	return func(ctx context.Context) {
-		defer s.leave(caller.ODS)
-		defer s.recover(ctx)
-		reading.follow(ctx, &lines{w: w, connection: http.NewResponseController(w)})
-	}, nil
+	return func(ctx context.Context) { s.serve(ctx, w, reading) }, nil
+}
+
+// serve writes a stream. It takes the connection away from the server if it can: what
+// package net/http keeps for a request, its buffers and two goroutines with what they have
+// on their stacks, is several times what a stream needs that waits.
+func (s *Service) serve(ctx context.Context, w http.ResponseWriter, r *reader) {
+	conn, head := detach(w)
+	if conn == nil { // HTTP/2, which has a connection for many requests
+		control := http.NewResponseController(w)
+		_ = control.SetReadDeadline(time.Time{}) // nothing more is read, for as long as it lasts
+		s.run(ctx, r, &lines{Writer: w, deadline: control.SetWriteDeadline, flush: control.Flush})
+		return
+	}
+	ctx = context.WithoutCancel(ctx) // it ends with the request; the stream, when nothing can be written
+	s.detached.Go(func() {
+		defer conn.Close()
+		s.run(ctx, r, &lines{Writer: conn, deadline: conn.SetWriteDeadline, flush: func() error { return nil }, head: head})
+	})
+}
+
+// detach takes the connection of a request, and returns the head of the answer; nil where
+// that cannot be done.
+func detach(w http.ResponseWriter) (net.Conn, string) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, ""
+	}
+	var head strings.Builder
+	head.WriteString("HTTP/1.1 200 OK\r\nConnection: close\r\n")
+	_ = w.Header().Write(&head) // into memory
+	head.WriteString("\r\n")
+	return conn, head.String()
+}
+
+// run follows a subscription for a reader that was let in.
+func (s *Service) run(ctx context.Context, r *reader, out *lines) {
+	defer s.leave(r.caller.ODS)
+	defer s.recover(ctx)
+	r.follow(ctx, out)
 }
 
 // open finds the subscription and the place where reading begins.
@@ -125,17 +163,30 @@ func joined(names []string) (out string) {
 // lines writes server-sent events. A reader that does not make room in time is cut off:
 // it comes back and goes on where it was.
 type lines struct {
-	w          http.ResponseWriter
-	connection *http.ResponseController
+	io.Writer
+	deadline func(time.Time) error
+	flush    func() error
+	head     string // of the answer, if it is still to be written
 }
 
 // write writes some lines and sends them.
 func (l *lines) write(format string, args ...any) error {
-	_ = l.connection.SetWriteDeadline(time.Now().Add(writeWithin)) // not every writer supports deadlines
-	if _, err := fmt.Fprintf(l.w, format, args...); err != nil {
+	_ = l.deadline(time.Now().Add(writeWithin)) // not every writer supports deadlines
+	if _, err := fmt.Fprintf(l, format, args...); err != nil {
 		return err
 	}
-	return l.connection.Flush()
+	return l.flush()
+}
+
+// begin writes what comes before all events.
+func (l *lines) begin() error {
+	head := l.head
+	if l.head = ""; head != "" {
+		if err := l.write("%s", head); err != nil {
+			return err
+		}
+	}
+	return l.retry()
 }
 
 // retry tells the reader when to come back, should the stream end: some seconds, and not
@@ -151,21 +202,20 @@ var errEnded = errors.New("the stream is over")
 func (r *reader) follow(ctx context.Context, out *lines) {
 	bell := r.watch.join(r.id)
 	defer r.watch.leave(bell)
-	_ = out.connection.SetReadDeadline(time.Time{}) // nothing more is read, for as long as it lasts
 	beat := time.NewTimer(heartbeat)
 	defer beat.Stop()
-	err := out.retry()
+	err := out.begin()
+	if err == nil {
+		err = r.catchUp(ctx, out)
+	}
 	for beats := 0; err == nil && beats < mostBeats; {
-		if err = r.catchUp(ctx, out); err != nil {
-			break
-		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-r.ending:
 			err = errEnded
 		case <-bell.rang:
-			continue
+			err = r.catchUp(ctx, out)
 		case <-beat.C:
 			beats++
 			beat.Reset(heartbeat)
@@ -199,7 +249,8 @@ func (r *reader) catchUp(ctx context.Context, out *lines) error {
 }
 
 // step writes a page, and says whether there is more. Only so many readers hold pages
-// at a time.
+// at a time. It does so on a stack of its own: one on which the database was read is
+// large, and a goroutine that waits for hours would keep it.
 func (r *reader) step(ctx context.Context, out *lines) (more bool, err error) {
 	select {
 	case r.places <- struct{}{}:
@@ -207,6 +258,22 @@ func (r *reader) step(ctx context.Context, out *lines) (more bool, err error) {
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
+	err = errBroken // if it panics
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer r.recover(ctx)
+		more, err = r.page(ctx, out)
+	}()
+	<-done
+	return more, err
+}
+
+// errBroken says that a defect has ended a stream.
+var errBroken = errors.New("a defect")
+
+// page writes a page.
+func (r *reader) page(ctx context.Context, out *lines) (more bool, err error) {
 	found, err := r.next(ctx)
 	if err != nil {
 		return false, err

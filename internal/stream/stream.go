@@ -70,7 +70,7 @@ const (
 	// once an hour.
 	mostBeats = int(time.Hour / heartbeat)
 	// writeWithin is how long a reader may take to make room for an event.
-	writeWithin = 10 * time.Second
+	writeWithin = 5 * time.Second
 	// page is how many events are in memory for one reader, and places how many readers
 	// read the database and write at a time.
 	page   = 8
@@ -86,6 +86,8 @@ type Service struct {
 	watch  *watch
 	ending chan struct{} // closed when the service is about to end
 	places chan struct{} // one element for each reader that is busy
+	// detached are the streams whose connections are the service's own.
+	detached sync.WaitGroup
 
 	mu      sync.Mutex
 	readers int
@@ -99,8 +101,10 @@ func New(c Config) *Service {
 	}
 }
 
-// Run wakes readers until ctx ends. Then it tells them to come back, to another node.
+// Run wakes readers until ctx ends. Then it tells them to come back, to another node, and
+// returns when the streams have ended.
 func (s *Service) Run(ctx context.Context) {
+	defer s.detached.Wait()
 	defer close(s.ending)
 	s.watch.run(ctx, func(err error) { s.Log.Warn("looking for events for streams", "error", err) })
 }
