@@ -30,9 +30,10 @@ type deployment struct {
 	ledger      *ledger
 	good, bad   []byte // a message that is accepted, one that is refused
 	rounds      int
-	remote      string   // the mailbox of this round at the other MESH
-	wide        []string // further mailboxes of its own
-	poisoned    []string // subscriptions whose mailbox does not exist
+	remote      string       // the mailbox of this round at the other MESH
+	wide        []string     // further mailboxes of its own
+	also        func() error // collects what is in no mailbox; nil for nothing
+	poisoned    []string     // subscriptions whose mailbox does not exist
 	slowest     time.Duration
 	note        string    // about the present fault, for the table
 	healed      time.Time // when healing began; zero means just now

@@ -36,6 +36,7 @@ var faults = append([]fault{
 	{name: "mesh-away-6d", alone: meshAway},
 	{name: "poison", alone: poisonCopies},
 	{name: "uncollected", alone: uncollected},
+	{name: "channels", alone: channels},
 	{name: "damaged-file", alone: damaged},
 	{name: "power-cut", alone: powerCut},
 }, points()...)

@@ -176,6 +176,9 @@ func (dep *deployment) drain() error {
 				return nil
 			})
 		}
+		if dep.also != nil {
+			all.Go(dep.also)
+		}
 		err := all.Wait() // the error may be that of a connection that its server has just closed
 		missing := dep.ledger.missing()
 		if missing < least { // a backlog takes time

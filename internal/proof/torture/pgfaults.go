@@ -31,6 +31,7 @@ var postgresFaults = append([]fault{
 	{name: "database-half-open", round: wireFault(2*time.Second, wireImpairment{vanish: true}), most: 10, within: time.Minute},
 	{name: "failover", alone: failedOver},
 	{name: "cancelled-wait", alone: waitsCancelled},
+	{name: "channels", alone: channels},
 	{name: "overload", alone: overload()},
 	{name: "allowance", alone: overload("--rate-limit", "1000")},
 	{name: "latency-5s", alone: impaired(&impairment{latency: 5 * time.Second})},

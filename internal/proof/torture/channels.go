@@ -1,0 +1,165 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"nems/client"
+	"nems/internal/directory/devworld"
+	"nems/internal/operator"
+	"nems/internal/store"
+)
+
+const (
+	hookBox, shelfBox = "RR8HOOK", "RR8SHELF"
+	// channelKills is how often a node is killed.
+	channelKills = 4
+)
+
+// counted is what one subscription has received over a channel: which copy each
+// number stands for.
+type counted struct {
+	mu     sync.Mutex
+	copies map[uint64]string
+	last   uint64 // the newest number that came for the first time
+	wrong  error  // the first thing that must not happen
+}
+
+// came records a copy with a number. A number that comes for the first time is the next
+// one, and one that comes again stands for the same copy.
+func (c *counted) came(number uint64, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before, again := c.copies[number]
+	switch {
+	case again && before != id:
+		c.wrong = errors.Join(c.wrong, fmt.Errorf("number %d stands for %s and for %s", number, before, id))
+	case !again && number != c.last+1:
+		c.wrong = errors.Join(c.wrong, fmt.Errorf("number %d came behind %d", number, c.last))
+	}
+	if !again {
+		c.copies[number], c.last = id, number
+	}
+}
+
+// channels sends copies to a webhook and a stream while nodes are killed: nothing
+// is lost, first comers come in the order of their numbers, and no number is missing or
+// stands for two events.
+func channels(r *run) (line row, err error) {
+	dep, err := r.newDeployment(filepath.Join(r.folder, "channels"))
+	if err != nil {
+		return line, err
+	}
+	defer dep.end()
+	hook, shelf := &counted{copies: map[uint64]string{}}, &counted{copies: map[uint64]string{}}
+	receiver, err := dep.receive(hook)
+	if err != nil {
+		return line, err
+	}
+	defer receiver.Close()
+	id, err := dep.openChannels(receiver.Addr)
+	if err != nil {
+		return line, err
+	}
+	dep.also = func() error { return dep.pullAll(id, shelf) }
+	dep.ledger.begin("channels", leeds, national, hookBox, shelfBox)
+	for ; line.Rounds < channelKills; line.Rounds++ {
+		dep.startLoad()
+		dep.wait(500*time.Millisecond + time.Duration(dep.r.random()%1000)*time.Millisecond)
+		p := dep.anyNode()
+		p.kill()
+		err := dep.revive(p)
+		if err == nil {
+			err = dep.recover(recoverWithin)
+		}
+		dep.endLoad()
+		if err != nil {
+			return line, err
+		}
+	}
+	line, err = dep.finish(line)
+	line.note(fmt.Sprintf("webhook: %d numbers, stream: %d", hook.last, shelf.last))
+	if hook.last == 0 || hook.last != shelf.last {
+		err = errors.Join(err, fmt.Errorf("the webhook has %d numbers and the stream %d", hook.last, shelf.last))
+	}
+	return line, errors.Join(err, hook.wrong, shelf.wrong)
+}
+
+// receive starts a receiver of webhooks, which agrees to everything.
+func (dep *deployment) receive(c *counted) (*http.Server, error) {
+	socket, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &http.Server{Addr: socket.Addr().String(), ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			w.Header().Set("WebHook-Allowed-Origin", "*")
+			return
+		}
+		body, err := io.ReadAll(r.Body)
+		number, wrong := strconv.ParseUint(r.Header.Get("ce-sequence"), 10, 64)
+		if err != nil || wrong != nil { // the sender died: it comes again
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		c.came(number, r.Header.Get("webhook-id"))
+		dep.ledger.received(hookBox, r.Header.Get("webhook-id"), body)
+		w.WriteHeader(http.StatusNoContent)
+	})}
+	go func() { _ = s.Serve(socket) }()
+	return s, nil
+}
+
+// openChannels registers a webhook and a stream, each with a subscription, and returns
+// that of the stream.
+func (dep *deployment) openChannels(receiver string) (id string, err error) {
+	access, err := operator.ReadAccess(dep.here.data)
+	if err != nil {
+		return "", err
+	}
+	desk := &operator.Client{Access: access, User: "torture", HTTP: dep.here.http}
+	for _, e := range []operator.Endpoint{
+		{ID: hookBox, ODS: "RR8", Channel: store.WebhookChannel, URL: "http://" + receiver, Form: "message"},
+		{ID: shelfBox, ODS: "RR8", Channel: store.StreamChannel, Form: "message"},
+	} {
+		if _, err := operator.PutEndpoint.Do(context.Background(), desk, e); err != nil {
+			return "", err
+		}
+		if id, err = dep.subscribe(aboutJack, e.ID); err != nil {
+			return "", err
+		}
+	}
+	return id, nil
+}
+
+// pullAll reads what a stream has that was not read before, at any node, and acknowledges it.
+func (dep *deployment) pullAll(id string, c *counted) error {
+	at := dep.anyNode()
+	reader := client.Client{URL: at.url, ASID: "200000000115", ODS: "RR8", NEMS: string(devworld.NEMS), HTTP: at.http, Now: at.now}
+	for {
+		page, err := reader.Pull(context.Background(), id, client.Pull{})
+		if err != nil || len(page.Events) == 0 {
+			return err
+		}
+		for _, e := range page.Events {
+			if e.Event == nil {
+				return fmt.Errorf("the stream has no event for number %d", e.Number)
+			}
+			c.came(e.Number, e.Place)
+			dep.ledger.received(shelfBox, e.Place, []byte(e.Event.Data))
+		}
+		if _, err := reader.Ack(context.Background(), id, page.Epoch, page.Number); err != nil {
+			return err
+		}
+	}
+}
