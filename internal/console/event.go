@@ -97,8 +97,12 @@ func downloadMessage(v *visit, w http.ResponseWriter) error {
 		return err
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/fhir+xml")
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="event-%d.xml"`, read.Event))
+	media, ending := "application/fhir+xml", "xml"
+	if strings.HasPrefix(read.Message, "{") {
+		media, ending = "application/json", "json"
+	}
+	h.Set("Content-Type", media)
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="event-%d.%s"`, read.Event, ending))
 	h.Set("Content-Length", strconv.Itoa(len(read.Message)))
 	_, err = io.WriteString(w, read.Message)
 	return err
@@ -162,6 +166,8 @@ type messageView struct {
 	Findings []fhir.Finding
 	Cut      bool // there are more lines, or longer ones
 	Laid     bool // the message itself has other lines
+	// Published: it is an event that was published at the API of the MNS.
+	Published bool
 
 	patient string // whom it is about
 }
@@ -184,6 +190,9 @@ const (
 func newMessageView(types *catalogue.Catalogue, message []byte, level catalogue.Level) messageView {
 	if level != catalogue.Schema && level != catalogue.Strict {
 		level = catalogue.Standard
+	}
+	if out, is := publishedView(message); is {
+		return out
 	}
 	out := messageView{Level: level}
 	message, out.Laid = laidOut(message)
