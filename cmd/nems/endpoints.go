@@ -27,7 +27,7 @@ type addEndpoint struct {
 	Channel store.Channel `env:"-" enum:"webhook,stream" default:"webhook" help:"How copies go there: webhook (they are posted), or stream (subscribers read them)."`
 	URL     string        `name:"url" env:"-" help:"Where events are posted: https, port 443 or 8443."`
 	Name    string        `env:"-" help:"Name, for people."`
-	Form    string        `env:"-" enum:",signal,message" default:"" help:"What it is sent: signal (the default: which event happened, nothing about the patient) or message (the whole message)."`
+	Form    string        `env:"-" enum:",signal,message,mns" default:"" help:"What it is sent: signal (the default: which event happened, nothing about the patient), message (the whole message), or mns (signals as the MNS sends them, which name the patient)."`
 	operated
 }
 

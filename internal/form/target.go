@@ -10,8 +10,8 @@ import (
 )
 
 // Target is where the signals of a subscription of the MNS go, and as what. A store
-// keeps it as the value of an endpoint; of other channels than signal, beside what the
-// channel itself keeps.
+// keeps it as the value of an endpoint of the channel signal. Endpoints of other
+// channels keep it as the member target.
 type Target struct {
 	Endpoint string `json:"endpoint"` // as the subscriber wrote it
 	Payload  string `json:"payload"`  // media type of what is sent
@@ -27,7 +27,15 @@ type Target struct {
 
 // ReadTarget reads the value of an endpoint.
 func ReadTarget(e store.Endpoint) (t Target, err error) {
-	if err = json.Unmarshal(e.Value, &t); err != nil {
+	var kept struct {
+		Target *Target `json:"target"`
+	}
+	if kept.Target = &t; e.Channel == store.SignalChannel {
+		err = json.Unmarshal(e.Value, &t)
+	} else {
+		err = json.Unmarshal(e.Value, &kept)
+	}
+	if err != nil {
 		err = fmt.Errorf("endpoint %s cannot be read: %w", e.Mailbox.ID, err)
 	}
 	return t, err

@@ -13,8 +13,10 @@ import (
 	"nems/internal/form"
 	"nems/internal/lane"
 	"nems/internal/mns"
+	"nems/internal/nhs"
 	"nems/internal/pdsapi"
 	"nems/internal/store"
+	"nems/internal/webhook"
 )
 
 // MNS is the API of the Multicast Notification Service over this service's events. In
@@ -59,7 +61,7 @@ func (n *node) newMNS() {
 	n.tokens = n.newTokens()
 	n.mns = mns.New(mns.Config{
 		Broker: n.broker, Caller: n.mnsCaller, AnyType: n.Dev, Version: n.Program, Now: n.Now, Log: n.Log,
-		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil},
+		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil, Others: map[store.Channel]mns.Opener{store.WebhookChannel: n.webhookTarget}},
 	})
 	settled := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nems_signal_deliveries_total", Help: "Attempts to put signals of the MNS into MESH mailboxes by the state that they led to.",
@@ -136,4 +138,36 @@ func (n *node) mnsHandler() http.Handler {
 		}
 		api.ServeHTTP(w, r)
 	})
+}
+
+// mostHooks is how many endpoints are looked at for one with an URL.
+const mostHooks = 10_000
+
+// webhookTarget is mns.Opener for webhooks: those that an operator has registered for
+// the organisation, for signals. The operator agrees that patients' numbers go there,
+// and hands the secret over.
+func (n *node) webhookTarget(ctx context.Context, owner nhs.ODSCode, t form.Target) ([]byte, error) {
+	none := mns.NoEndpoint("Please provide the URL of a webhook that is registered for your organisation, for signals of the MNS")
+	if n.webhooks == nil {
+		return nil, none
+	}
+	for after, looked := int64(0), 0; looked < mostHooks; {
+		rows, err := n.db.EndpointsAfter(ctx, after, 500)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			after = row.Mailbox.Row
+			if row.Channel != store.WebhookChannel || row.Mailbox.ODS != owner {
+				continue
+			}
+			if e, err := webhook.Read(row); err == nil && e.URL == t.Endpoint && e.Signals() {
+				return webhook.Endpoint{URL: e.URL, Form: webhook.MNS, Via: row.Mailbox.Row, Target: &t}.Pack(), nil
+			}
+		}
+		if looked += len(rows); len(rows) == 0 {
+			break
+		}
+	}
+	return nil, none
 }

@@ -77,7 +77,7 @@ func (n *node) newWebhooks() error {
 		return fmt.Errorf("webhooks: %w", err)
 	}
 	n.webhooks = webhook.New(webhook.Config{
-		Endpoints: n.db, RestHooks: n.db, Allowed: n.webhookNetworks(), TLS: secure, Origin: n.webhookOrigin(), Now: n.Now, Settled: n.clock.Settled, Machine: n.machine, Record: n.db.Record, Log: n.Log,
+		Endpoints: n.db, RestHooks: n.db, Signal: n.signalBody, Allowed: n.webhookNetworks(), TLS: secure, Origin: n.webhookOrigin(), Now: n.Now, Settled: n.clock.Settled, Machine: n.machine, Record: n.db.Record, Log: n.Log,
 	})
 	n.webhooksSettled = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nems_webhook_deliveries_total", Help: "Attempts to deliver to webhooks by the state that they led to.",

@@ -23,8 +23,8 @@ func checkWebhook(e Endpoint, running *Running) error {
 	if err := guard.CheckURL(e.URL, running.Plain); err != nil {
 		return invalid("url", "url: %s", err)
 	}
-	if form := webhook.Form(e.Form); form != "" && form != webhook.Signal && form != webhook.Message {
-		return expected("form", "signal or message", e.Form)
+	if form := webhook.Form(e.Form); form != "" && form != webhook.Signal && form != webhook.Message && form != webhook.MNS {
+		return expected("form", "signal, message or mns", e.Form)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"time"
 
+	"nems/internal/form"
 	"nems/internal/store"
 )
 
@@ -44,6 +45,12 @@ type Endpoint struct {
 	Since time.Time `json:"since,omitzero"`
 	// RestHook is set where an R4 subscription has brought the endpoint along.
 	RestHook *RestHook `json:"restHook,omitempty"`
+	// Via is the row of the endpoint through which the signals of a subscription of the
+	// MNS are sent, and Target what it is sent; 0 and nil for all others.
+	Via    int64        `json:"via,omitempty"`
+	Target *form.Target `json:"target,omitempty"`
+
+	signals *form.Target // that are sent now
 }
 
 // Read reads what a store keeps.

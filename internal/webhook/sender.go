@@ -67,6 +67,8 @@ type Config struct {
 	TLS     *tls.Config   // of the connections; nil for the system's issuers
 	Origin  string        // DNS name of this service, for the receivers' consent
 	Timeout time.Duration // of a request; default 20 s
+	// Signal makes signals of the MNS.
+	Signal func(d store.Delivery, e store.Event, t form.Target) ([]byte, error)
 	// Now is the clock of business time, Settled the one by which copies are given up,
 	// Machine the one that receivers share, for the time of a signature.
 	Now, Settled, Machine func() time.Time
@@ -117,6 +119,11 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 	if err != nil {
 		return d, err
 	}
+	if to.Via != 0 && !to.Off {
+		if row, to, err = s.through(ctx, to); err != nil {
+			return d, err
+		}
+	}
 	if s.expired(d) && (to.Off || l.Failures > 0 || d.Attempts > 0) {
 		d.State, d.ErrorCode = store.Undeliverable, "expired"
 		if d.ErrorText == "" {
@@ -137,7 +144,7 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 		d.First = s.Settled().UTC()
 	}
 	begun := time.Now()
-	failed := s.deliver(ctx, row, to, l, d, e.Message)
+	failed := s.deliver(ctx, row, to, l, d, e)
 	d.Attempts++
 	attempt := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
 	if failed == nil {
@@ -168,9 +175,9 @@ func (s *Sender) expired(d store.Delivery) bool {
 }
 
 // deliver asks for consent where it is missing, and sends a copy.
-func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, message []byte) *failure {
+func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, e store.Event) *failure {
 	if to.RestHook != nil {
-		return s.notify(ctx, row, to, l, d, message)
+		return s.notify(ctx, row, to, l, d, e.Message)
 	}
 	if failed := s.agreed(ctx, row, &to); failed != nil {
 		return failed
@@ -178,7 +185,7 @@ func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l
 	if to.Rate > 0 && !hold(ctx, time.Minute/time.Duration(to.Rate)) {
 		return &failure{why: "the request was cut off here"}
 	}
-	headers, body, err := to.render(d, message)
+	headers, body, err := s.made(to, d, e)
 	if err != nil {
 		return &failure{why: err.Error()}
 	}
