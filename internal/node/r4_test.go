@@ -359,3 +359,97 @@ func TestR4Full(t *testing.T) {
 		t.Errorf("attention: %+v %v", concerns.Concerns, err)
 	}
 }
+
+// TestR4Restart: what a subscription is, and how far it has counted, outlives the node.
+// Nobody is asked for another handshake. Heartbeats that fail are an error too.
+func TestR4Restart(t *testing.T) {
+	here := nodetest.Boot(t)
+	leeds, to := r4Leeds(here), newRestHook(t, http.StatusOK)
+	id := leeds.made(t, r4Body(to.URL, "id-only"))
+	leeds.has(t, id, "active")
+	here.Publish(here.Publisher(), nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+	here.Eventually("an event", func() bool { return len(to.of("event-notification")) == 1 })
+	here.Stop()
+	here.Run()
+	leeds.has(t, id, "active")
+	here.Publish(here.Publisher(), nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+	here.Eventually("another event", func() bool { got := to.of("event-notification"); return len(got) == 2 && got[1].numbers[0] == "2" })
+	if hands := to.of("handshake"); len(hands) != 1 {
+		t.Errorf("%d handshakes", len(hands))
+	}
+	to.answers(http.StatusBadGateway)
+	var found map[string]any
+	here.Eventually("heartbeats fail", func() bool {
+		here.Clock.Set(here.Clock.Now().Add(2 * time.Minute))
+		_, _, found = leeds.ask(t, "GET", "/Subscription/"+id, "")
+		return found["status"] == "error"
+	})
+	if text, _ := found["error"].(string); text != "heartbeat: answered 502" {
+		t.Errorf("error: %q", text)
+	}
+	if status, _, v := leeds.ask(t, "GET", "/Subscription/$status?status=error", ""); status != http.StatusOK || len(v["entry"].([]any)) != 1 {
+		t.Errorf("$status: %d %v", status, v)
+	}
+	if status, _, v := leeds.ask(t, "POST", "/$status", `{"resourceType":"Parameters","parameter":[{"name":"status","valueCode":"active"}]}`); status != http.StatusOK || v["entry"] != nil {
+		t.Errorf("$status of active ones: %d %v", status, v)
+	}
+}
+
+// TestR4Update: what cannot be changed is refused, with the element.
+func TestR4Update(t *testing.T) {
+	t.Parallel()
+	here := nodetest.Boot(t)
+	leeds, to := r4Leeds(here), newRestHook(t, http.StatusOK)
+	id := leeds.made(t, r4Body(to.URL, "id-only"))
+	leeds.has(t, id, "active")
+	own := []string{`"resourceType"`, `"id":"` + id + `","resourceType"`}
+	for name, change := range map[string][]string{
+		"Subscription.id":               {`"resourceType"`, `"resourceType"`},
+		"Subscription.status":           append([]string{`"requested"`, `"off"`}, own...),
+		"Subscription.reason":           append([]string{`A test`, `Another`}, own...),
+		"Subscription.criteria":         append([]string{`vaccinations-1`, `pds-death-notification-1`}, own...),
+		"Subscription.channel.endpoint": append([]string{to.URL, to.URL + "/other"}, own...),
+		"Subscription.channel.payload":  append([]string{`"id-only"`, `"empty"`}, own...),
+		"Subscription.end":              append([]string{`"reason"`, `"end":"2101-01-01T00:00:00Z","reason"`}, own...),
+		"Subscription.channel.header":   append([]string{`Authorization: Bearer one-two-three`, `X-Other: [not shown]`}, own...),
+		"Subscription.criteria.extension('" + backport + "backport-filter-criteria').value": append([]string{`number|` + nodetest.Jack, `number|` + nodetest.Jack + `0`}, own...),
+	} {
+		status, _, v := leeds.ask(t, "PUT", "/Subscription/"+id, r4Body(to.URL, "id-only", change...))
+		text, _ := json.Marshal(v)
+		if status != http.StatusUnprocessableEntity || !strings.Contains(string(text), `"expression":["`+name+`"]`) {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+	}
+	read := func() string {
+		_, _, v := leeds.ask(t, "GET", "/Subscription/"+id, "")
+		b, _ := json.Marshal(v)
+		return string(b)
+	}
+	if status, _, v := leeds.ask(t, "PUT", "/Subscription/"+id, strings.Replace(read(), `"valueUnsignedInt":60`, `"valueUnsignedInt":600`, 1)); status != http.StatusOK || v["status"] != "active" {
+		t.Errorf("as it was read: %d %v", status, v)
+	}
+	if !strings.Contains(read(), `"valueUnsignedInt":600`) {
+		t.Errorf("nothing changed: %s", read())
+	}
+	here.Publish(here.Publisher(), nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
+	here.Eventually("an event, with the header that was kept", func() bool {
+		got := to.of("event-notification")
+		return len(got) == 1 && got[0].header.Get("Authorization") == "Bearer one-two-three"
+	})
+	if err := operator.DisableEndpoint.Run(t.Context(), here.Desk(), operator.EndpointRef{ID: endpointOf(t, here)}); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, v := leeds.ask(t, "PUT", "/Subscription/"+id, r4Body(to.URL, "id-only", own...)); status != http.StatusUnprocessableEntity {
+		t.Errorf("switched off by an operator: %d %v", status, v)
+	}
+}
+
+// endpointOf returns the id of the only endpoint.
+func endpointOf(t *testing.T, s *nodetest.Server) string {
+	t.Helper()
+	found, err := operator.ListEndpoints.Do(t.Context(), s.Desk(), operator.Paging{})
+	if err != nil || len(found.Items) != 1 || found.Items[0].Form != string(webhook.Notification) {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	return found.Items[0].ID
+}

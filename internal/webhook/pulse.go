@@ -71,6 +71,9 @@ func (p *Pulse) round(ctx context.Context) error {
 		}
 		last = page[len(page)-1].Mailbox.Row
 		for _, row := range page {
+			if row.Channel != store.RestHookChannel {
+				continue
+			}
 			e, err := Read(row)
 			if err != nil || !e.due(p.Now()) {
 				continue
@@ -135,6 +138,9 @@ func (p *Pulse) beat(ctx context.Context, row store.Endpoint, e Endpoint) error 
 
 // beaten writes down how a heartbeat ended, and when the next one is due.
 func (p *Pulse) beaten(ctx context.Context, row store.Endpoint, e Endpoint, failed *failure, next time.Time) error {
+	if failed != nil && ctx.Err() != nil { // we end
+		return ctx.Err()
+	}
 	hook := *e.RestHook
 	e.RestHook = &hook
 	hook.Missed++

@@ -74,7 +74,7 @@ func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l 
 	one := form.OccurrenceOf(to.RestHook.number(d), d, message)
 	n.Total, n.Events = one.Number, []form.Occurrence{one}
 	failed := s.bundle(ctx, to, d.ID, n)
-	if failed != nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
+	if failed != nil && ctx.Err() == nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
 		failed.pause = errorPause
 		s.fail(ctx, row.Mailbox.Row, d.MailboxID, failed)
 	}
@@ -121,6 +121,9 @@ func (s *Sender) handshake(ctx context.Context, row store.Endpoint, to *Endpoint
 	n := hook.says(form.Handshake, string(subscription.Requested), s.Now())
 	n.Total = s.counted(ctx, hook)
 	failed := s.bundle(ctx, *to, "handshake_"+hook.Subscription, n)
+	if failed != nil && ctx.Err() != nil { // we end, which is not the receiver's doing
+		return failed
+	}
 	entry := audit.Entry{At: s.Now().UTC(), Action: audit.ActionEndpointHandshake, Object: hook.Subscription, Mailbox: row.Mailbox.ID, Status: http.StatusOK}
 	if failed != nil {
 		failed.why = "handshake: " + failed.why
