@@ -26,6 +26,8 @@ type Broker interface {
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Count(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (store.Count, error)
 	Explain(ctx context.Context, c access.Caller, id, messageID string) (broker.Explained, error)
+	Status(ctx context.Context, c access.Caller, id string) (broker.Counted, error)
+	NumberedEvents(ctx context.Context, c access.Caller, id string, from, to uint64, max int) ([]broker.NumberedEvent, error)
 	Deliveries(ctx context.Context, c access.Caller, id string, from time.Time, after store.EventID) (broker.Delivered, error)
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
@@ -97,6 +99,8 @@ func New(c Config) *API {
 		{method: "GET", path: "/STU3/Subscription/{id}", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.read},
 		{method: "DELETE", path: "/STU3/Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: a.unsubscribe},
 		{method: "GET", path: "/STU3/Subscription/{id}/$explain", action: audit.ActionExplain, endpoint: spine.EndpointRead, handle: a.explain},
+		{method: "GET", path: "/STU3/Subscription/{id}/$status", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.status},
+		{method: "GET", path: "/STU3/Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.events},
 		{method: "GET", path: "/STU3/Subscription/{id}/$deliveries", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.deliveries},
 		{method: "GET", path: "/STU3/Subscription/{id}/$stream", action: audit.ActionFollow, endpoint: spine.EndpointEvents, handle: a.follow},
 		{method: "GET", path: "/STU3/Subscription/{id}/$pull", action: audit.ActionFollow, endpoint: spine.EndpointEvents, handle: a.pull},
