@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"nems/internal/form"
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -42,6 +43,7 @@ type wanted struct {
 	criteria subscription.Criteria
 	end      time.Time
 	reason   string
+	owner    nhs.ODSCode
 	target   form.Target
 	channel  store.Channel
 }

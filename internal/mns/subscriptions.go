@@ -48,7 +48,7 @@ func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error 
 			return err
 		}
 	}
-	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, x.caller.ODS, box
+	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, box
 	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
 	return nil
 }

@@ -63,14 +63,17 @@ type Channels struct {
 	Endpoints Endpoints
 	// Remote says that mailboxes of a remote MESH are reached.
 	Remote bool
-	// Others make the values of endpoints of other channels, or return an error that
-	// says in words for the subscriber why there is no such endpoint for its
-	// organisation. A channel that is not here is not offered.
+	// LocalQueue returns the mailbox that is served here as the queue of an ARN; ""
+	// for a queue elsewhere.
+	LocalQueue func(arn string) (mailbox string)
+	// Others make the values of endpoints of other channels. A channel that is not here
+	// is not offered.
 	Others map[store.Channel]Opener
 }
 
-// Opener makes the value of an endpoint for a target of an organisation.
-type Opener func(ctx context.Context, owner nhs.ODSCode, t form.Target) ([]byte, error)
+// Opener makes the value of an endpoint for a target of one of some organisations, and
+// says of which. It returns NoEndpoint where none of them has such an endpoint.
+type Opener func(ctx context.Context, owners []nhs.ODSCode, t form.Target) ([]byte, nhs.ODSCode, error)
 
 // NoEndpoint says in words for the subscriber why a target cannot be one of its.
 type NoEndpoint string
@@ -80,8 +83,8 @@ func (e NoEndpoint) Error() string { return string(e) }
 // id is by which subscriptions name the endpoint of a target. A queue or a webhook has
 // one for each type, so that there is one subscription; a MESH mailbox one for each
 // criteria.
-func (w *wanted) id(owner nhs.ODSCode) string {
-	key := string(owner) + "\n" + w.target.Endpoint + "\n" + w.target.Type
+func (w *wanted) id() string {
+	key := string(w.owner) + "\n" + w.target.Endpoint + "\n" + w.target.Type
 	if w.channel == store.SignalChannel {
 		key += "\n" + w.target.Payload + "\n" + w.criteria.Normal()
 	}
@@ -89,9 +92,11 @@ func (w *wanted) id(owner nhs.ODSCode) string {
 	return "MNS-" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
 }
 
-// open makes the endpoint of a target, or finds it, and returns its id.
+// open makes the endpoint of a target, or finds it, and returns its id. It belongs to
+// the organisation that the caller acts for, or to that of the mailbox if the caller
+// acts for several.
 func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string, error) {
-	value, err := a.value(ctx, caller, w)
+	made, err := a.endpoint(ctx, caller, w)
 	var none NoEndpoint
 	if errors.As(err, &none) {
 		return "", invalid{"channel.endpoint": string(none)}.fault()
@@ -99,10 +104,10 @@ func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string
 	if err != nil {
 		return "", err
 	}
-	c, id := a.Channels.Endpoints, w.id(caller.ODS)
+	c, id := a.Channels.Endpoints, w.id()
 	box, err := c.Mailbox(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		box = store.Mailbox{ID: id, Name: "MNS: " + w.target.Type, ODS: caller.ODS, Remote: true}
+		box = store.Mailbox{ID: id, Name: "MNS: " + w.target.Type, ODS: w.owner, Remote: true}
 		box.Row, err = c.PutMailbox(ctx, box)
 	}
 	if err != nil {
@@ -112,10 +117,10 @@ func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
-	if err == nil && string(e.Value) == string(value) {
+	if err == nil && string(e.Value) == string(made.Value) {
 		return id, nil
 	}
-	e.Mailbox, e.Channel, e.Value = box, w.channel, value
+	e.Mailbox, e.Channel, e.Value = box, made.Channel, made.Value
 	entry := broker.Entry(caller, audit.ActionPutEndpoint)
 	entry.At, entry.Object, entry.Mailbox, entry.Status = a.Now(), id, id, http.StatusCreated
 	err = c.PutEndpoint(ctx, e, entry)
@@ -125,31 +130,56 @@ func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string
 	return id, err
 }
 
-// value makes the value of a target's endpoint, if the caller may have it.
-func (a *API) value(ctx context.Context, caller access.Caller, w *wanted) ([]byte, error) {
-	t := w.target
-	if w.channel != store.SignalChannel {
-		opener := a.Channels.Others[w.channel]
-		if opener == nil {
-			return nil, NoEndpoint("Endpoints of this kind are not served here")
+// endpoint makes the endpoint of a target, if the caller may have it, and fills in whose
+// it is.
+func (a *API) endpoint(ctx context.Context, caller access.Caller, w *wanted) (e store.Endpoint, err error) {
+	t := &w.target
+	if w.channel == store.QueueChannel && a.Channels.LocalQueue != nil {
+		if t.Mailbox = a.Channels.LocalQueue(t.Endpoint); t.Mailbox != "" {
+			t.Workflow = t.Type
 		}
-		return opener(ctx, caller.ODS, t)
 	}
+	if t.Mailbox != "" {
+		e.Channel = store.SignalChannel
+		w.owner, err = a.mailbox(ctx, caller, t)
+		e.Value = t.Pack()
+		return e, err
+	}
+	opener := a.Channels.Others[w.channel]
+	if opener == nil {
+		return e, NoEndpoint("Endpoints of this kind are not served here")
+	}
+	e.Channel = w.channel
+	e.Value, w.owner, err = opener(ctx, actsFor(caller), *t)
+	return e, err
+}
+
+// actsFor lists the organisations that a caller acts for.
+func actsFor(caller access.Caller) []nhs.ODSCode {
+	if caller.Claimed {
+		return []nhs.ODSCode{caller.ODS}
+	}
+	return caller.System.ODSCodes
+}
+
+// mailbox checks that a caller may have signals put into a MESH mailbox, and returns
+// whose it is.
+func (a *API) mailbox(ctx context.Context, caller access.Caller, t *form.Target) (nhs.ODSCode, error) {
 	box, err := a.Channels.Endpoints.Mailbox(ctx, t.Mailbox)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
+		return "", err
 	}
-	if caller.MayOwn(caller.ODS, t.Mailbox, box.ODS) != nil {
-		return nil, NoEndpoint("Please provide a MESH mailbox that is registered for your organisation and application")
+	if err != nil || caller.MayOwn(box.ODS, t.Mailbox, box.ODS) != nil {
+		return "", NoEndpoint("Please provide a MESH mailbox, or a queue, that is registered for your organisation and application")
 	}
 	if _, err := a.Channels.Endpoints.Endpoint(ctx, box.Row); !errors.Is(err, store.ErrNotFound) {
 		if err == nil {
 			err = NoEndpoint("Please provide a MESH mailbox: this is the name of another endpoint")
 		}
-		return nil, err
+		return "", err
 	}
 	if box.Remote && !a.Channels.Remote {
-		return nil, NoEndpoint("This service has no connection to the MESH of that mailbox")
+		return "", NoEndpoint("This service has no connection to the MESH of that mailbox")
 	}
-	return t.Pack(), nil
+	return box.ODS, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"nems/internal/mns"
 	"nems/internal/nhs"
 	"nems/internal/pdsapi"
+	"nems/internal/sqs"
 	"nems/internal/store"
 	"nems/internal/webhook"
 )
@@ -61,7 +63,7 @@ func (n *node) newMNS() {
 	n.tokens = n.newTokens()
 	n.mns = mns.New(mns.Config{
 		Broker: n.broker, Caller: n.mnsCaller, AnyType: n.Dev, Version: n.Program, Now: n.Now, Log: n.Log,
-		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil, Others: map[store.Channel]mns.Opener{store.WebhookChannel: n.webhookTarget}},
+		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil, LocalQueue: n.localQueue, Others: map[store.Channel]mns.Opener{store.WebhookChannel: n.webhookTarget}},
 	})
 	settled := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nems_signal_deliveries_total", Help: "Attempts to put signals of the MNS into MESH mailboxes by the state that they led to.",
@@ -144,30 +146,39 @@ func (n *node) mnsHandler() http.Handler {
 const mostHooks = 10_000
 
 // webhookTarget is mns.Opener for webhooks: those that an operator has registered for
-// the organisation, for signals. The operator agrees that patients' numbers go there,
+// an organisation, for signals. The operator agrees that patients' numbers go there,
 // and hands the secret over.
-func (n *node) webhookTarget(ctx context.Context, owner nhs.ODSCode, t form.Target) ([]byte, error) {
+func (n *node) webhookTarget(ctx context.Context, owners []nhs.ODSCode, t form.Target) ([]byte, nhs.ODSCode, error) {
 	none := mns.NoEndpoint("Please provide the URL of a webhook that is registered for your organisation, for signals of the MNS")
 	if n.webhooks == nil {
-		return nil, none
+		return nil, "", none
 	}
 	for after, looked := int64(0), 0; looked < mostHooks; {
 		rows, err := n.db.EndpointsAfter(ctx, after, 500)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		for _, row := range rows {
 			after = row.Mailbox.Row
-			if row.Channel != store.WebhookChannel || row.Mailbox.ODS != owner {
+			if row.Channel != store.WebhookChannel || !slices.Contains(owners, row.Mailbox.ODS) {
 				continue
 			}
 			if e, err := webhook.Read(row); err == nil && e.URL == t.Endpoint && e.Signals() {
-				return webhook.Endpoint{URL: e.URL, Form: webhook.MNS, Via: row.Mailbox.Row, Target: &t}.Pack(), nil
+				return webhook.Endpoint{URL: e.URL, Form: webhook.MNS, Via: row.Mailbox.Row, Target: &t}.Pack(), row.Mailbox.ODS, nil
 			}
 		}
 		if looked += len(rows); len(rows) == 0 {
 			break
 		}
 	}
-	return nil, none
+	return nil, "", none
+}
+
+// localQueue is mns.Channels'. In the dev world a queue of any account is one of here.
+func (n *node) localQueue(arn string) string {
+	name, ours := sqs.Queue(arn)
+	if !ours && !n.Dev {
+		return ""
+	}
+	return name
 }

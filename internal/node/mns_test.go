@@ -180,3 +180,32 @@ func TestMNSSubscriptions(t *testing.T) {
 		}
 	}
 }
+
+// TestMNSQueues has signals go to a queue that is served here, as clients of the MNS
+// name it.
+func TestMNSQueues(t *testing.T) {
+	here := nodetest.Boot(t)
+	queue := "arn:aws:sqs:eu-west-2:123456789012:MAILBOX1234"
+	id := subscribeMNS(t, here, "eventType=nhs-number-change-2", queue, "application/json")
+	subscribeMNS(t, here, "eventType=pds-death-notification-2", queue, "application/json")
+	status, answer := askMNS(t, here, http.MethodPost, "/subscriptions", "", signalled("eventType=nhs-number-change-2", queue, "application/fhir+json"))
+	if status != http.StatusConflict || answer != `{"errors":"A matching SQS subscription already exists with id: `+id+`"}` {
+		t.Errorf("a second one of the type: %d %s", status, answer)
+	}
+	publishMNS(t, here, cloudEvent("1", "nhs-number-change-2", ""))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, here.URL+"/", strings.NewReader(`{"QueueUrl":"MAILBOX1234","WaitTimeSeconds":20}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Amz-Target", "AmazonSQS.ReceiveMessage")
+	r.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	response, err := here.HTTP.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var got struct{ Messages []struct{ Body string } }
+	if err := json.NewDecoder(response.Body).Decode(&got); err != nil || len(got.Messages) != 1 || !strings.Contains(got.Messages[0].Body, `"type":"nhs-number-change-2"`) {
+		t.Errorf("received %+v, %v", got, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -36,8 +37,8 @@ func (n *node) mnsTokens() func(access.System) bool {
 	return func(s access.System) bool { return len(s.Interactions) > 0 }
 }
 
-// mnsCaller finds out who sent a request to the API of the MNS. A system acts for the
-// first organisation of its registration. The dev world believes an unsigned token
+// mnsCaller finds out who sent a request to the API of the MNS. A system acts for all
+// organisations of its registration. The dev world believes an unsigned token
 // (nems token), and takes whoever has none that it knows for mnsDeveloper.
 func (n *node) mnsCaller(r *http.Request) (access.Caller, error) {
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -62,17 +63,21 @@ func (n *node) mnsCaller(r *http.Request) (access.Caller, error) {
 	if !ok || !known || system.Revoked || len(system.ODSCodes) == 0 {
 		return access.Caller{}, mns.Unauthorised(false)
 	}
-	return access.Caller{System: system.System, ASID: asid, ODS: cmp.Or(ods, system.ODSCodes[0]), Claimed: true, Signed: true}, nil
+	if ods != "" && !slices.Contains(system.ODSCodes, ods) {
+		return access.Caller{}, mns.Unauthorised(false)
+	}
+	return access.Caller{System: system.System, ASID: asid, ODS: cmp.Or(ods, system.ODSCodes[0]), Claimed: ods != ""}, nil
 }
 
 // mnsDeveloper is who calls in the dev world without a token of a registered system:
-// an application of Leeds that may publish everything.
+// an application that may publish everything, for all organisations that have a
+// mailbox.
 var mnsDeveloper = access.Caller{
 	System: access.System{
-		ASID: "200000000115", Name: "MNS, without a token", ODSCodes: []nhs.ODSCode{"RR8"}, Interactions: []string{"*"},
+		ASID: "200000000115", Name: "MNS, without a token", ODSCodes: []nhs.ODSCode{"RR8", "X26", "X27"}, Interactions: []string{"*"},
 		Kinds: []access.SubscriptionKind{access.Explicit, access.Generic}, Mailboxes: []string{"*"}, Spine: true,
 	},
-	ASID: "200000000115", ODS: "RR8", Claimed: true, User: "MNS API, without a token",
+	ASID: "200000000115", ODS: "RR8", User: "MNS API, without a token",
 }
 
 // unsigned reads whom a token without a signature claims to be.
