@@ -39,16 +39,24 @@ func (a *API) subscribe(x *exchange) error {
 
 // draft fills in what is wanted of a subscription.
 func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error {
-	box, err := a.open(x.r.Context(), x.caller, w)
+	e, err := a.endpoint(x.r.Context(), x.caller, w)
+	var none NoEndpoint
+	if errors.As(err, &none) {
+		return invalid{"channel.endpoint": string(none)}.fault()
+	}
 	if err != nil {
 		return err
 	}
+	e.Mailbox.ID = w.id()
 	if w.channel != store.SignalChannel {
-		if err := a.unique(x, box, s.ID, w.channel); err != nil {
+		if err := a.unique(x, e.Mailbox.ID, s.ID, w.channel); err != nil {
 			return err
 		}
 	}
-	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, box
+	if err := a.open(x.r.Context(), x.caller, w, e); err != nil {
+		return err
+	}
+	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, e.Mailbox.ID
 	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
 	return nil
 }

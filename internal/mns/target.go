@@ -92,33 +92,25 @@ func (w *wanted) id() string {
 	return "MNS-" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
 }
 
-// open makes the endpoint of a target, or finds it, and returns its id. It belongs to
-// the organisation that the caller acts for, or to that of the mailbox if the caller
-// acts for several.
-func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string, error) {
-	made, err := a.endpoint(ctx, caller, w)
-	var none NoEndpoint
-	if errors.As(err, &none) {
-		return "", invalid{"channel.endpoint": string(none)}.fault()
-	}
-	if err != nil {
-		return "", err
-	}
-	c, id := a.Channels.Endpoints, w.id()
+// open stores the endpoint of a target, unless it is there as it is. It belongs to the
+// organisation that the caller acts for, or to that of the mailbox if the caller acts
+// for several.
+func (a *API) open(ctx context.Context, caller access.Caller, w *wanted, made store.Endpoint) error {
+	c, id := a.Channels.Endpoints, made.Mailbox.ID
 	box, err := c.Mailbox(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
 		box = store.Mailbox{ID: id, Name: "MNS: " + w.target.Type, ODS: w.owner, Remote: true}
 		box.Row, err = c.PutMailbox(ctx, box)
 	}
 	if err != nil {
-		return "", err
+		return err
 	}
 	e, err := c.Endpoint(ctx, box.Row)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", err
+		return err
 	}
 	if err == nil && string(e.Value) == string(made.Value) {
-		return id, nil
+		return nil
 	}
 	e.Mailbox, e.Channel, e.Value = box, made.Channel, made.Value
 	entry := broker.Entry(caller, audit.ActionPutEndpoint)
@@ -127,7 +119,7 @@ func (a *API) open(ctx context.Context, caller access.Caller, w *wanted) (string
 	if errors.Is(err, store.ErrChanged) { // by the same request at another node
 		err = store.ErrBusy
 	}
-	return id, err
+	return err
 }
 
 // endpoint makes the endpoint of a target, if the caller may have it, and fills in whose
