@@ -21,7 +21,7 @@ import (
 // Numbered is what a subscription with a stream has for one number, or a gap in the
 // numbers.
 type Numbered struct {
-	// Place is behind this event: Stream and Pull go on from there. It is opaque.
+	// Place is behind this event: Stream and Pull go on from there.
 	Place  string
 	Number uint64
 	Time   time.Time // when it was numbered
@@ -34,15 +34,15 @@ type Numbered struct {
 // Event is an event as a stream has it.
 type Event struct {
 	ID     string `json:"id"` // MessageHeader.id: the same on every channel, and for every repeat
-	Source string `json:"source"`
+	Source string `json:"source,omitempty"`
 	// Type is the name under which the event is signalled, EventType the event code.
-	Type         string    `json:"type"`
-	EventType    string    `json:"eventtype"`
-	Time         time.Time `json:"time"`
-	Kind         string    `json:"kind"` // new, update or delete
-	Subscription string    `json:"subscription"`
+	Type         string    `json:"type,omitempty"`
+	EventType    string    `json:"eventtype,omitempty"`
+	Time         time.Time `json:"time,omitzero"`
+	Kind         string    `json:"kind,omitempty"` // new, update or delete
+	Subscription string    `json:"subscription,omitempty"`
 	// Data is the message; "" if the endpoint has the form signal.
-	Data string `json:"data"`
+	Data string `json:"data,omitempty"`
 }
 
 // Gap says why events are missing, and which.
@@ -51,8 +51,8 @@ type Gap struct {
 	// that was not given yet) or epoch (a backup was restored, and numbers were given
 	// again).
 	Reason string `json:"reason"`
-	From   uint64 `json:"from"` // the first that is missing; 0 where nobody knows
-	Next   uint64 `json:"next"` // the first that is there, or will be
+	From   uint64 `json:"from,omitempty"` // the first that is missing; 0 where nobody knows
+	Next   uint64 `json:"next"`           // the first that is there, or will be
 }
 
 const (
@@ -280,6 +280,14 @@ func (c *Client) Pull(ctx context.Context, id string, p Pull) (out Pulled, err e
 		out.Events = append(out.Events, n)
 	}
 	return out, nil
+}
+
+// ReadPlace reads the epoch and the number of a Place, for Ack.
+func ReadPlace(place string) (epoch uint32, number uint64, err error) {
+	if _, err = fmt.Sscanf(place, "%d-%d", &epoch, &number); err != nil {
+		err = fmt.Errorf("a place, such as 1-42, was expected: %w", err)
+	}
+	return epoch, number, err
 }
 
 func place(epoch uint32, number uint64) string { return fmt.Sprintf("%d-%d", epoch, number) }

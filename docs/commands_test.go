@@ -30,6 +30,7 @@ for box in BOX1 BOX2 BOX3; do NEMS_MAILBOX_PASSWORD=invented nems mailboxes add 
 mkdir backups`,
 	"publishing": `
 cp "$DOCS"/examples/* . && nems example vaccinations-1 --compact > message.xml && nems example vaccinations-1 --kind update --compact > correction.xml`,
+	"streams":   `cp "$DOCS"/examples/*.py .`,
 	"scenarios": `cp "$DOCS"/../internal/scenario/scenarios/family-moves.yaml my.yaml`,
 	"imports": `
 printf 'code,name\nA99001,Practice\n' > epraccur.csv; printf 'pcds,ccg\nLS1 4AP,15F\n' > gridall.csv; printf 'nhs_number\n9990000026\n' > patients.csv
@@ -85,7 +86,7 @@ func TestCommands(t *testing.T) {
 
 // runPage runs the blocks of a page in one shell, in a folder of their own.
 func runPage(t *testing.T, name, bin string, blocks []block) {
-	if name == "publishing" || name == "subscriber" {
+	if name == "publishing" || name == "streams" || name == "subscriber" {
 		missing(t, "python3")
 	}
 	home := t.TempDir()

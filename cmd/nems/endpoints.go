@@ -43,7 +43,11 @@ func (a *addEndpoint) Run(ctx context.Context) error {
 			return err
 		}
 		if out.Secret == "" {
-			fmt.Fprintf(stdout(), "%s is registered; a secret that it had stays\n", a.ID)
+			stays := ""
+			if a.Channel == store.WebhookChannel {
+				stays = "; its secret stays"
+			}
+			fmt.Fprintf(stdout(), "%s is registered%s\n", a.ID, stays)
 			return nil
 		}
 		fmt.Fprintf(stdout(), "%s added. Its secret, which is not shown again: %s\n", a.ID, out.Secret)

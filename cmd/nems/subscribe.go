@@ -29,6 +29,7 @@ type subscribeCmd struct {
 	ASID         string    `name:"asid" env:"-" default:"200000000115" help:"ASID of the subscribing system."`
 	ODS          string    `name:"ods" env:"-" default:"RR8" help:"ODS code of the subscribing organisation."`
 	Format       string    `enum:"text,json" default:"text" help:"text: only the id on standard output; json: an object."`
+	streamFlags
 	connection
 }
 
@@ -44,7 +45,11 @@ func (s *subscribeCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	created, err := c.Subscribe(ctx, client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End})
+	wanted := client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End}
+	if s.Stream {
+		return s.follow(ctx, c, wanted)
+	}
+	created, err := c.Subscribe(ctx, wanted)
 	if s.Format == "json" {
 		o := outcome{err: err}
 		if created != nil {
