@@ -19,15 +19,20 @@ const (
 	catchUpEffort = 20_000
 )
 
-// catchUp has a subscription to a mailbox count what is kept of its copies. Lanes
-// count what they send; a mailbox of the MESH needs no numbers until somebody asks,
+// catchUp has a subscription count what is kept of its copies. Lanes count what they
+// send; a mailbox of the MESH needs no numbers until somebody asks,
 // and most never do.
 func (b *Broker) catchUp(ctx context.Context, s subscription.Subscription) error {
 	box, err := b.Mailboxes.Mailbox(ctx, s.Mailbox)
 	if err != nil {
 		return err
 	}
-	if _, err := b.Numbers.Endpoint(ctx, box.Row); !errors.Is(err, store.ErrNotFound) {
+	// What waits for an R4 subscription that is in error is counted too, which its lane
+	// does as far as it looks ahead.
+	switch e, err := b.Numbers.Endpoint(ctx, box.Row); {
+	case err == nil && e.Channel != store.RestHookChannel:
+		return nil
+	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
 	}
 	from, err := b.lastCounted(ctx, s.ID)

@@ -24,7 +24,7 @@ func TestEventsOfAMailbox(t *testing.T) {
 	}
 	ask := func(path, format string) string {
 		t.Helper()
-		a := here.Send(here.ReadRequest(id + path).Set("Accept", format))
+		a := here.Send(here.ReadRequest(id+path).Set("Accept", format))
 		if a.Status != http.StatusOK {
 			t.Fatalf("%s: %d %s", path, a.Status, a.Body)
 		}

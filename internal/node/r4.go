@@ -35,9 +35,7 @@ func (n *node) newR4() {
 		Broker: n.broker, Endpoints: n.db, Catalogue: n.types.now, Door: n.door(), Recorder: n.recorder, Base: n.addresses().of,
 		Plain: len(n.webhookNetworks()) > 0, Created: n.pulse.Wake, Now: n.Now, Log: n.Log,
 	})
-	lanes := n.webhookLane(store.RestHookChannel)
-	lanes.Batch = store.MostNumbered // so many are counted although the first of them cannot be sent
-	n.restHookLanes = lane.New(lanes)
+	n.restHookLanes = lane.New(n.webhookLane(store.RestHookChannel))
 }
 
 // carryRestHooks sends to the endpoints of R4 subscriptions until ctx ends.

@@ -216,6 +216,11 @@ func TestR4(t *testing.T) {
 		t.Errorf("error: %q", text)
 	}
 	publish()
+	_, _, v := leeds.ask(t, "GET", "/Subscription/"+id+"/$status", "")
+	counted := note{body: v}
+	if counted.read(); counted.since != "4" || counted.status != "error" {
+		t.Errorf("counting goes on: %+v", counted)
+	}
 	to.answers(http.StatusOK)
 	before := len(to.of("event-notification"))
 	status, _, v := leeds.ask(t, "PUT", "/Subscription/"+id, r4Body(to.URL, "id-only", `"resourceType"`, `"id":"`+id+`","resourceType"`, "one-two-three", "four"))
