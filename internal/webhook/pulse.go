@@ -16,14 +16,17 @@ import (
 type Pulse struct {
 	*Sender
 	wake chan struct{}
+	next time.Time // when the first of the endpoints is due that were not at the last look
 }
 
 // NewPulse returns the Pulse of a Sender that has RestHooks. It starts nothing.
-func NewPulse(s *Sender) *Pulse { return &Pulse{s, make(chan struct{}, 1)} }
+func NewPulse(s *Sender) *Pulse { return &Pulse{Sender: s, wake: make(chan struct{}, 1)} }
 
 const (
-	// pulse is how often is looked for endpoints that are due.
-	pulse = 2 * time.Second
+	// pulse is how often is looked for endpoints that are due where one may be, and
+	// rounds how many of these pass, at most, without a look: others may have made one.
+	pulse  = 2 * time.Second
+	rounds = 10
 	// calling is how many are called at once.
 	calling = 32
 	// pulsePage is how many endpoints are read at once.
@@ -46,15 +49,19 @@ func (p *Pulse) Wake() {
 func (p *Pulse) Run(ctx context.Context) {
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
-	for {
-		if err := p.round(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Warn("calling endpoints", "error", err)
+	for passed := rounds; ; {
+		if passed++; passed > rounds || !p.Now().Before(p.next) {
+			passed = 0
+			if err := p.round(ctx); err != nil && ctx.Err() == nil {
+				p.Log.Warn("calling endpoints", "error", err)
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		case <-p.wake:
+			passed = rounds
 		}
 	}
 }
@@ -64,6 +71,7 @@ func (p *Pulse) round(ctx context.Context) error {
 	var busy sync.WaitGroup
 	defer busy.Wait()
 	slots := make(chan struct{}, calling)
+	p.next = p.Now().Add(time.Hour)
 	for last := int64(0); ; {
 		page, err := p.RestHooks.EndpointsAfter(ctx, last, pulsePage)
 		if err != nil || len(page) == 0 {
@@ -75,9 +83,16 @@ func (p *Pulse) round(ctx context.Context) error {
 				continue
 			}
 			e, err := Read(row)
-			if err != nil || !e.due(p.Now()) {
+			if err != nil || !e.beats() {
 				continue
 			}
+			if e.RestHook.Beat.After(p.Now()) {
+				if e.RestHook.Beat.Before(p.next) {
+					p.next = e.RestHook.Beat
+				}
+				continue
+			}
+			p.next = time.Time{} // what comes of it is seen at the next look
 			select {
 			case slots <- struct{}{}:
 			case <-ctx.Done():
@@ -91,10 +106,10 @@ func (p *Pulse) round(ctx context.Context) error {
 	}
 }
 
-// due reports whether an endpoint is to be called at a moment.
-func (e Endpoint) due(now time.Time) bool {
+// beats reports whether an endpoint is to be called at some moment.
+func (e Endpoint) beats() bool {
 	h := e.RestHook
-	return h != nil && !e.Off && (e.Consented.IsZero() || h.Heartbeat > 0) && !h.Beat.After(now)
+	return h != nil && !e.Off && (e.Consented.IsZero() || h.Heartbeat > 0)
 }
 
 // call does what is due for an endpoint.
