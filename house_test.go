@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"internal/world"},
 	{"internal/scenario"},
 	{"internal/store"},
-	{"internal/store/ledger", "internal/store/portable", "internal/form"},
+	{"internal/store/ledger", "internal/store/portable", "internal/form", "internal/replay"},
 	{"internal/store/postgres/pgtest"},
 	{"internal/store/sqlite", "internal/store/postgres", "internal/broker", "internal/lane"},
 	{"internal/webhook", "internal/stream", "internal/sqs"},

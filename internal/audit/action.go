@@ -62,6 +62,11 @@ const (
 	ActionRetryDelivery       Action = "delivery-retry"
 	ActionParkDelivery        Action = "delivery-park"
 	ActionResendDelivery      Action = "delivery-resend"
+	ActionStartReplay         Action = "replay-start" // owners of subscriptions do so too
+	ActionPauseReplay         Action = "replay-pause"
+	ActionResumeReplay        Action = "replay-resume"
+	ActionCancelReplay        Action = "replay-cancel"
+	ActionPaceReplay          Action = "replay-pace" // another rate
 	ActionReadAudit           Action = "audit-read"
 	ActionExportAudit         Action = "audit-export"
 	ActionSignIn              Action = "sign-in"
@@ -88,6 +93,7 @@ const (
 	ActionEndpointHandshake Action = "endpoint-handshake" // an R4 subscription was offered to its endpoint
 	ActionEndpointGone      Action = "endpoint-gone"      // a webhook is off: it answered 410, or that of an R4 subscription failed
 	ActionPark              Action = "park"               // a delivery that cannot be made is set aside
+	ActionEndReplay         Action = "replay-end"         // a replay came to its end
 	ActionWithhold          Action = "withhold"           // a delivery about a patient who was flagged after acceptance
 	ActionPartnerIDCut      Action = "partner-id-cut"     // a MESH accepts fewer subscriptions than a copy names
 	ActionAuditOverflow     Action = "audit-overflow"     // there was no room for Count entries, and they are lost
@@ -143,6 +149,11 @@ var Actions = []Action{
 	ActionRetryDelivery,
 	ActionParkDelivery,
 	ActionResendDelivery,
+	ActionStartReplay,
+	ActionPauseReplay,
+	ActionResumeReplay,
+	ActionCancelReplay,
+	ActionPaceReplay,
 	ActionReadAudit,
 	ActionExportAudit,
 	ActionSignIn,
@@ -165,6 +176,7 @@ var Actions = []Action{
 	ActionEndpointHandshake,
 	ActionEndpointGone,
 	ActionPark,
+	ActionEndReplay,
 	ActionWithhold,
 	ActionPartnerIDCut,
 	ActionAuditOverflow,

@@ -24,6 +24,7 @@ const (
 	Learn         = "learn"          // an event of the Spine is on disk, but not yet in the directory
 	Import        = "import"         // a file is in the database, but does not count yet
 	SpreadStep    = "spread-step"    // some copies of a large fan-out have their inbox rows
+	ReplayStep    = "replay-step"    // the next copies of a replay are chosen, but not moved
 	BeforeSend    = "before-send"    // a lane is claimed, but the MESH has nothing
 	AfterSend     = "after-send"     // the MESH has the copy, but the row does not say so
 	BeforeSettle  = "before-settle"  // the outcome is known, but not stored
@@ -35,7 +36,7 @@ const (
 )
 
 // Names lists the points of a service, in the order in which an event reaches them.
-var Names = []string{Migrate, BeforeCommit, AfterCommit, Learn, SpreadStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
+var Names = []string{Migrate, BeforeCommit, AfterCommit, Learn, SpreadStep, ReplayStep, BeforeSend, AfterSend, BeforeSettle, AfterSettle, BeforeRelease, DeadLetter, Report, Checkpoint}
 
 // armed is the point that kills the process; nil except under torture.
 var armed = parse(os.Getenv(Variable))

@@ -21,6 +21,7 @@ import (
 	"nems/internal/lane"
 	"nems/internal/mailbox"
 	"nems/internal/operator"
+	"nems/internal/replay"
 	"nems/internal/signin"
 	"nems/internal/sqs"
 	"nems/internal/store"
@@ -45,6 +46,8 @@ type Store interface {
 	webhook.Endpoints
 	stream.Store
 	sqs.Queues
+	replay.Store
+	replay.Queue
 	operator.Store
 	signin.Sessions
 

@@ -20,7 +20,7 @@ func (c *call) describe(m store.Message, n int) {
 		Chunk: mesh.ChunkRange{Number: n, Total: m.Chunks}, TotalChunks: strconv.Itoa(m.Chunks),
 		Compressed: m.Compressed || m.ContentEncoding == "gzip", Encrypted: m.Encrypted,
 		Checksum: m.Checksum, ContentType: m.ContentType,
-		AddressType: "ALL", Version: "1.0", StatusTime: m.StatusAt,
+		AddressType: "ALL", Version: "1.0", StatusTime: m.StatusAt, Replay: m.Replay,
 	}
 	switch {
 	case m.Type == store.Report:

@@ -36,6 +36,8 @@ const (
 	HeaderClientVersion     = "mex-clientversion"
 	HeaderOSName            = "mex-osname"
 	HeaderOSVersion         = "mex-osversion"
+	// HeaderReplay is our own: the replay that has a message delivered again.
+	HeaderReplay = "mex-replay"
 )
 
 // StatusTime is the layout of mex-statustimestamp, in UTC.
@@ -56,7 +58,7 @@ type Headers struct {
 	StatusSuccess            string // SUCCESS or ERROR
 	StatusTime               time.Time
 	LinkedMsgID, AddressType string
-	Version                  string
+	Version, Replay          string
 }
 
 // textHeader is a plain text header: its name, its field, and how many of its
@@ -68,7 +70,7 @@ type textHeader struct {
 }
 
 // texts returns all plain text headers.
-func (h *Headers) texts() [19]textHeader {
+func (h *Headers) texts() [20]textHeader {
 	return [...]textHeader{
 		{HeaderFrom, &h.From, mostID}, {HeaderTo, &h.To, mostID}, {HeaderWorkflowID, &h.WorkflowID, mostName},
 		{HeaderMessageType, &h.MessageType, mostCode}, {HeaderMessageID, &h.MessageID, mostName},
@@ -79,6 +81,7 @@ func (h *Headers) texts() [19]textHeader {
 		{HeaderStatusEvent, &h.StatusEvent, mostCode}, {HeaderStatusDescription, &h.StatusDescription, mostText},
 		{HeaderStatusSuccess, &h.StatusSuccess, mostCode}, {HeaderLinkedMsgID, &h.LinkedMsgID, mostName},
 		{HeaderAddressType, &h.AddressType, mostCode}, {HeaderVersion, &h.Version, mostCode},
+		{HeaderReplay, &h.Replay, mostCode},
 	}
 }
 

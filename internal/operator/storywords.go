@@ -68,6 +68,11 @@ var deeds = map[audit.Action]deed{
 	audit.ActionRetryDelivery:       {StoryCopy, "A parked copy was made to wait again.", "", byOperator, aDelivery},
 	audit.ActionParkDelivery:        {StoryCopy, "A waiting copy was set aside.", "", byOperator, aDelivery},
 	audit.ActionResendDelivery:      {StoryCopy, "A copy was given to its mailbox again.", "", byOperator, aDelivery},
+	audit.ActionStartReplay:         {StoryCopy, "A replay was started: copies were to be given to the mailbox %m again.", "Starting a replay was refused", byOperator, nothing},
+	audit.ActionPauseReplay:         {StoryCopy, "A replay for the mailbox %m was paused.", "", byOperator, nothing},
+	audit.ActionResumeReplay:        {StoryCopy, "A replay for the mailbox %m went on.", "", byOperator, nothing},
+	audit.ActionCancelReplay:        {StoryCopy, "A replay for the mailbox %m was cancelled.", "", byOperator, nothing},
+	audit.ActionPaceReplay:          {StoryCopy, "A replay for the mailbox %m was given another rate.", "", byOperator, nothing},
 	audit.ActionReadAudit:           {StoryLookUp, "The audit was searched for the patient.", "", byOperator, nothing},
 	audit.ActionFindEvents:          {StoryLookUp, "Events about the patient were looked for.", "", byOperator, nothing},
 	audit.ActionLookUpPatient:       {StoryLookUp, "The patient was looked up in the directory.", "", byOperator, nothing},
@@ -82,6 +87,7 @@ var deeds = map[audit.Action]deed{
 	audit.ActionRoute:        {StoryMatched, "Event %e, which had waited for the patient directory, was matched.", "Event %e, which had waited for the patient directory, cannot be matched", byService, anEvent},
 	audit.ActionDirectory:    {StoryDirectory, "Event %e changed the record in the patient directory.", "", byService, anEvent},
 	audit.ActionPark:         {StoryCopy, "A copy for the mailbox %m could not be delivered and was set aside.", "A copy for the mailbox %m could not be delivered and was set aside", byService, aDelivery},
+	audit.ActionEndReplay:    {StoryCopy, "A replay for the mailbox %m came to its end.", "A replay for the mailbox %m came to its end", byService, nothing},
 	audit.ActionWithhold:     {StoryCopy, "A copy for the mailbox %m was withheld: the record was flagged after the event was accepted.", "", byService, aDelivery},
 	audit.ActionPartnerIDCut: {StoryCopy, "The MESH of the mailbox %m accepts fewer subscriptions than a copy names: the rest was left out.", "", byService, aDelivery},
 }
@@ -102,6 +108,9 @@ func (t *telling) tell(e audit.Entry) StoryEntry {
 	}
 	if e.Action == audit.ActionExplain && e.ASID == "" {
 		d.by, d.object = byOperator, anEvent
+	}
+	if d.by == byOperator && strings.HasPrefix(e.Interaction, "urn:") { // what both may do, and a system did
+		d.by = bySystem
 	}
 	out.Kind, out.Who = d.kind, d.by.name(&r)
 	d.refer(e.Object, &out)

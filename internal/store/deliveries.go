@@ -86,6 +86,7 @@ type Delivery struct {
 	ErrorCode, ErrorEvent, ErrorText string
 	Tries                            []Attempt // the last ones, where the channel keeps them
 	Anew                             bool      // an operator or its subscriber had it sent again
+	Replay                           string    // id of the replay that had it sent again, the last one; "" if none had
 }
 
 // DeliveryColumns are the parts of a Delivery that its row holds in another form.
@@ -95,6 +96,8 @@ type DeliveryColumns struct {
 	At    int64  // of a state other than Waiting, in microseconds
 	Fault []byte
 	Tries []byte // as PackTries writes them
+	// Replay is the number of the replay that moved it last.
+	Replay int64
 }
 
 // Complete fills in the fields that follow from the columns and from the fields
@@ -109,7 +112,7 @@ func (d *Delivery) Complete(c DeliveryColumns) error {
 	if d.ID = DeliveryID(d.Event, d.Mailbox); c.Round > 0 {
 		d.ID += "-" + strconv.FormatInt(c.Round, 36)
 	}
-	d.Anew = c.Round > 0
+	d.Anew, d.Replay = c.Round > 0, ReplayID(c.Replay)
 	if c.Tries != nil {
 		if err := json.Unmarshal(c.Tries, &d.Tries); err != nil {
 			return err

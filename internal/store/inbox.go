@@ -58,6 +58,8 @@ type Message struct {
 	// EventCode is set for the copy of an event. The body is then stored with
 	// the event, and its SHA-256 is checked before it is handed out.
 	EventCode string `json:",omitzero"`
+	// Replay is Delivery.Replay of an event's copy.
+	Replay string `json:"-"`
 	// Patient is the patient of the copied event, for the audit. Only DB.Chunk,
 	// which reads the event, fills it in. Zero means nobody, or not known.
 	Patient nhs.NHSNumber `json:"-"`
@@ -73,6 +75,7 @@ type Copy struct {
 	Status    State
 	At        int64 // of a status other than Waiting, in microseconds
 	Fault     []byte
+	Replay    int64 // number of the replay that moved it last
 }
 
 // Message returns the copy of an event that was accepted at a moment, as its
@@ -83,7 +86,7 @@ func (c Copy) Message(o *Options, accepted time.Time, to Mailbox) (Message, erro
 		EventCode: c.Code, Workflow: c.Workflow, Type: Data, Status: c.Status, StatusAt: accepted,
 		LocalID: DeliveryID(c.Event, to.Row), PartnerID: c.PartnerID, ContentType: "application/fhir+xml",
 		FileName: c.Code + "_" + strconv.FormatInt(int64(c.Event), 10) + ".xml",
-		Chunks:   1, Size: c.Size, Expires: accepted.Add(o.Expiry),
+		Chunks:   1, Size: c.Size, Expires: accepted.Add(o.Expiry), Replay: ReplayID(c.Replay),
 	}
 	if m.Status != Waiting {
 		m.StatusAt = time.UnixMicro(c.At).UTC()

@@ -95,12 +95,24 @@ func merge(cs []Candidate, hits []int) Copy {
 			if len(partner) > 0 {
 				partner = append(partner, partnerSeparator...)
 			}
-			partner = append(hex.AppendEncode(partner, id[:]), '|')
-			partner = append(partner, tag...)
+			partner = appendTag(partner, id, tag)
 		}
 	}
 	c.PartnerID = string(partner)
 	return c
+}
+
+func appendTag(to []byte, id ID, tag string) []byte {
+	to = append(hex.AppendEncode(to, id[:]), '|')
+	return append(to, tag...)
+}
+
+// PartnerID is the partner id of a copy for one subscription, "" without a tag.
+func PartnerID(id ID, tag string) string {
+	if tag == "" {
+		return ""
+	}
+	return string(appendTag(nil, id, tag))
 }
 
 // CapPartnerID shortens a partner id to at most max bytes, for a MESH that

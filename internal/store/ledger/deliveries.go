@@ -9,7 +9,7 @@ import (
 
 const (
 	deliveryColumns = `c.mailbox, c.position, t.code, t.workflow, c.size, c.asked, c.partner,
-		d.attempts, d.refusals, d.first, d.uncertain, d.round, d.mesh_id, d.tries`
+		d.attempts, d.refusals, d.first, d.uncertain, d.round, d.mesh_id, d.tries, d.replay`
 	deliveryJoins = ` JOIN event_type t ON t.id = c.type
 		LEFT JOIN delivery d ON d.mailbox = c.mailbox AND d.position = c.position`
 	waitingRows       = `SELECT ` + deliveryColumns + `, d.fault, 'accepted', CAST(NULL AS bigint) FROM inbox c` + deliveryJoins
@@ -24,7 +24,7 @@ func (l *Ledger) scanDelivery(r Row) (d store.Delivery, err error) {
 	var first *int64
 	var state string
 	err = r.Scan(&d.Mailbox, &d.Event, &d.Code, &d.Workflow, &d.Size, &c.Asked, &d.PartnerID, &d.Attempts, &d.Refusals, &first, &d.Uncertain, &c.Round,
-		&d.MESHID, &c.Tries, &c.Fault, &state, &c.At)
+		&d.MESHID, &c.Tries, &c.Replay, &c.Fault, &state, &c.At)
 	if err != nil {
 		return d, err
 	}

@@ -37,7 +37,7 @@ type Reader interface {
 // Tx is a transaction, which other operations may share.
 //
 // Where several transactions run at once, they must not wait for each other. So all
-// that a verb locks, also by reading, it takes in this order: lane, event,
+// that a verb locks, also by reading, it takes in this order: replay, lane, event,
 // event_piece, inbox, collected, delivery, message, chunk, piece, upload; and rows of
 // one table in the order of their keys.
 type Tx interface {
@@ -63,6 +63,9 @@ type Tx interface {
 	Collect(mailbox int64, position store.EventID, to store.State, at int64, why []byte) (bool, error)
 	// Refuses tells whether a mailbox must not be given a workflow.
 	Refuses(workflow string, mailbox int64) (bool, error)
+	// CopiedTo notes that events now have a copy for a mailbox to which they were
+	// not routed.
+	CopiedTo(mailbox int64, positions []int64) error
 	// Route files an active subscription for matching under its route key's hash,
 	// Unroute takes one out of matching.
 	Route(s *subscription.Subscription, mailbox, hash int64) error
@@ -158,6 +161,9 @@ type Dialect interface {
 	// Apart keeps a condition on a column from choosing the index by which the
 	// rows are read.
 	Apart(column string) string
+	// Unspread is the table that has a row for each event of which copies are still to
+	// be filed.
+	Unspread() string
 	// EventCopies tells how many copies an event had when it was routed.
 	EventCopies() EventCopies
 }

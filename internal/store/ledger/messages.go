@@ -41,12 +41,13 @@ func (l *Ledger) sent(s *sentMessage) (m store.Message, err error) {
 	return m, err
 }
 
-// The columns of a message wherever it stands. A copy of an event needs no
-// look-up beyond event_type; a message that was sent has its row in message.
+// The columns of a message wherever it stands. A copy of an event needs
+// event_type, and delivery for whether it was replayed; a message that was sent has its row in message.
 const (
-	messageColumns = `c.position, c.type, c.size, c.partner, t.code, t.workflow, ` + sentColumns
+	messageColumns = `c.position, c.type, c.size, c.partner, t.code, t.workflow, d.replay, ` + sentColumns
 	messageJoins   = ` LEFT JOIN event_type t ON t.id = c.type
-		LEFT JOIN message m ON c.type = 0 AND m.position = c.position`
+		LEFT JOIN message m ON c.type = 0 AND m.position = c.position
+		LEFT JOIN delivery d ON d.mailbox = c.mailbox AND d.position = c.position`
 	fromInbox     = `SELECT ` + messageColumns + `, 'accepted', CAST(NULL AS bigint), NULL FROM inbox c` + messageJoins
 	fromCollected = `SELECT ` + messageColumns + `, c.status, c.at, c.fault FROM collected c` + messageJoins
 )
@@ -57,7 +58,7 @@ func (l *Ledger) scanMessage(r Row, box store.Mailbox) (store.Message, error) {
 	var s sentMessage
 	var kind int64
 	var state string
-	err := r.Scan(&c.Event, &kind, &c.Size, &c.PartnerID, &c.Code, &c.Workflow, &s.headers, &s.status, &s.at, &s.expires, &state, &c.At, &c.Fault)
+	err := r.Scan(&c.Event, &kind, &c.Size, &c.PartnerID, &c.Code, &c.Workflow, &c.Replay, &s.headers, &s.status, &s.at, &s.expires, &state, &c.At, &c.Fault)
 	switch {
 	case err != nil:
 		return store.Message{}, err

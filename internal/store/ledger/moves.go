@@ -70,7 +70,7 @@ func (o move) Apply(tx Tx) (any, error) {
 	}
 	if o.Anew {
 		tx.Later(`INSERT INTO delivery AS d (mailbox, position, round) VALUES ($1, $2, 1) ON CONFLICT (mailbox, position) DO UPDATE SET
-			round = d.round + 1, attempts = 0, refusals = 0, first = NULL, uncertain = false, mesh_id = NULL, fault = NULL`, o.mailbox, o.position)
+			round = d.round + 1, replay = NULL, attempts = 0, refusals = 0, first = NULL, uncertain = false, mesh_id = NULL, fault = NULL`, o.mailbox, o.position)
 	} else {
 		// Its age counts anew; whether the MESH may have it stays true.
 		tx.Later(`INSERT INTO delivery (mailbox, position) VALUES ($1, $2) ON CONFLICT (mailbox, position) DO UPDATE SET

@@ -92,7 +92,8 @@ type place struct {
 	event store.EventID
 }
 
-// known reads the numbers that the copies have already.
+// known reads the numbers that the copies have already, also those that a replay
+// gave to this mailbox and that were counted for another.
 func (o number) known(tx Tx) (map[place]int64, error) {
 	positions := make([]int64, len(o.whose))
 	for i, d := range o.whose {
@@ -109,7 +110,7 @@ func (o number) known(tx Tx) (map[place]int64, error) {
 		p.id = subscription.ID(id)
 		out[p] = n
 		return nil
-	}, "SELECT subscription, position, number FROM numbered WHERE mailbox = $1 AND "+o.list.In("position", "$2", Numbers), o.lane.Mailbox, positions)
+	}, "SELECT subscription, position, number FROM numbered WHERE mailbox IN (SELECT CAST($1 AS bigint) UNION SELECT source FROM replay WHERE target = $1) AND "+o.list.In("position", "$2", Numbers), o.lane.Mailbox, positions)
 	return out, err
 }
 

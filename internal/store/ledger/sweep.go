@@ -28,6 +28,7 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 		l.outdated("refusal", "n", "at < $1 OR n <= (SELECT max(n) FROM refusal) - "+strconv.Itoa(mostRefusals), now.Add(-RefusalLife).UnixMicro()),
 		l.outdated("session", "n", "ends <= $1", now.UnixMicro()),
 		l.outdated("sign_in_link", "key", "ends <= $1", now.UnixMicro()),
+		l.outdated("replay", "id", "ended < $1 ORDER BY ended", now.Add(-l.options.Retention).UnixMicro()),
 		l.outdated("patient_version", "rowid", "replaced < $1 ORDER BY replaced", now.Add(-l.options.Retention).UnixMicro()),
 		purgeMessages{l.dialect, position(uploadLife), SweptStep, " AND status = 'uploading'"},
 		purgeUploads{l.dialect, position(uploadLife)},

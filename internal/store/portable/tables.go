@@ -47,12 +47,14 @@ var Tables = []Table{
 	table("pending", ints("event", "rank"), texts("refusal")), // rank: see Ranks
 	table("inbox", ints("mailbox", "position", "type", "size"), blobs("asked"), texts("partner", "workflow")),
 	table("collected", ints("mailbox", "position", "type", "size"), blobs("asked"), texts("partner", "status"), ints("at"), blobs("fault")),
-	table("delivery", ints("mailbox", "position", "attempts", "refusals", "first"), bools("uncertain"), ints("round"), texts("mesh_id"), blobs("fault", "tries")),
+	table("delivery", ints("mailbox", "position", "attempts", "refusals", "first"), bools("uncertain"), ints("round"), texts("mesh_id"), blobs("fault", "tries"), ints("replay")),
 	table("lane", ints("mailbox", "generation", "next_attempt", "failures")), // who is busy with it is not moved: nobody is
 	table("endpoint", ints("mailbox"), blobs("value"), ints("version"), texts("channel")),
 	table("numbering", blobs("subscription"), ints("epoch", "last", "changed")),
 	table("numbered", blobs("subscription"), ints("number", "mailbox", "position", "at")),
 	table("cursor", blobs("subscription"), ints("epoch", "number", "at")),
+	table("replay", ints("id"), blobs("subscription"), texts("ods"), ints("source", "target", "first", "mark", "cursor"), texts("mode", "state"), ints("rate"), bools("earlier"),
+		ints("total", "sent", "withheld", "expired", "passed"), texts("basis", "who"), ints("began", "ended"), texts("reason"), ints("generation")), // as for lanes
 	table("message", ints("position", "mailbox"), texts("sender", "local_id", "status"), ints("status_at", "expires"), blobs("headers"), ints("size")),
 	table("piece", ints("position", "chunk", "generation", "n"), blobs("data"), ints("codec")),
 	table("chunk", ints("position", "chunk", "generation", "pieces", "size")),

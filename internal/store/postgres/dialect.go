@@ -32,6 +32,8 @@ func (dialect) First(table, _, condition, limit string) string {
 
 func (dialect) Apart(column string) string { return column + " || ''" }
 
+func (dialect) Unspread() string { return "fanout" }
+
 // EventCopies is a column of the event.
 func (dialect) EventCopies() ledger.EventCopies {
 	return ledger.EventCopies{Columns: "e.copies", Any: "w.copies > 0", Count: "w.copies", InOrder: " ORDER BY w.id DESC"}

@@ -148,6 +148,9 @@ func (t *tx) Refuses(workflow string, mailbox int64) (bool, error) {
 	return refused, nil
 }
 
+// CopiedTo has nothing to do: a copy is found by its position.
+func (*tx) CopiedTo(int64, []int64) error { return nil }
+
 func (t *tx) Route(s *subscription.Subscription, mailbox, hash int64) error {
 	queueCodes(&t.later, s.Criteria.Events)
 	queueRoutes(&t.later, s, mailbox, hash)

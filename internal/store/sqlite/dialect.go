@@ -35,6 +35,8 @@ func (dialect) First(table, key, condition, limit string) string {
 
 func (dialect) Apart(column string) string { return "+" + column }
 
+func (dialect) Unspread() string { return "spread" }
+
 // EventCopies counts the mailboxes in the event's row, or where there are none in it the
 // copies of a fan-out. A selection of a subquery yields its rows as they come; asked for
 // an order, SQLite would read all of them first.

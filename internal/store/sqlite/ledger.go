@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -107,6 +108,21 @@ func (t *tx) Refuses(workflow string, mailbox int64) (bool, error) {
 		return false, err
 	}
 	return known.receivers.Refuse(workflow, known.byRow[mailbox]), nil
+}
+
+// CopiedTo adds the mailbox to those by which sweeps find an event's copies.
+func (t *tx) CopiedTo(mailbox int64, positions []int64) error {
+	packed := store.PackCopies([]subscription.Copy{{Mailbox: mailbox}})[1:] // without the version
+	for _, p := range positions {
+		n, err := t.Exec("UPDATE event SET mailboxes = CAST(mailboxes || $2 AS BLOB) WHERE id = $1 AND mailboxes IS NOT NULL", p, binary.AppendUvarint(nil, uint64(mailbox)))
+		if err == nil && n == 0 {
+			_, err = t.Exec("UPDATE fanout SET copies = CAST(copies || $2 AS BLOB) WHERE event = $1", p, packed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *tx) Route(s *subscription.Subscription, mailbox, hash int64) error {
