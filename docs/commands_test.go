@@ -22,6 +22,7 @@ var update = flag.Bool("update", false, "write what the commands of the handbook
 // a reader fills in. It is run in the shell, before a page's first command.
 var prepared = map[string]string{
 	"extensions": subscribed,
+	"replay":     subscribed,
 	"operating": subscribed + `
 echo 9912003888 > number.txt; cp m.xml message.xml; USER=reader
 EVENT=$(nems events --format json | grep -oE '[0-9]{18,19}' | head -1)

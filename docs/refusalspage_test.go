@@ -47,6 +47,8 @@ var situations = []situation{
 	{"DuplicateRejected", refuse.DuplicateRejected("019cae6b6600762b8b4880b9dfadeb75"), "The subscription exists already.", "Use the one whose id is in the answer."},
 	{"QuotaUsedUp", refuse.QuotaUsedUp(1000, "of this system"), "There are as many subscriptions as are allowed.", "Delete those that nobody needs, or ask the operator (`nems systems quota`)."},
 	{"IdempotencyKeyReused", refuse.IdempotencyKeyReused(), "The key was used for other bytes.", "A new key for every new message; the same only to repeat the same bytes."},
+	{"ReplayRunning", refuse.ReplayRunning("2jz1"), "The subscription has a replay that is not over.", "Wait for its end (`$replay-status`), or cancel it."},
+	{"ReplayGone", refuse.ReplayGone("..."), "The replay begins before what is kept.", "Begin where the answer says, or with `oldest`. What is older lies in the publishers' systems."},
 	{"NoRecordFound", refuse.NoRecordFound("..."), "There is no subscription with this id, or it is another organisation's.", "List yours: `GET /STU3/Subscription`."},
 	{"BadRequest", refuse.BadRequest("..."), "A parameter or the URL is wrong.", "The answer names it."},
 	{"MethodNotAllowed", refuse.MethodNotAllowed("GET, DELETE"), "The resource does not have this method.", "Use one of those in `Allow`."},

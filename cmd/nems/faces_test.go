@@ -114,6 +114,17 @@ func requests() []asked {
 		ask("moveDeliveries", operator.MoveDeliveries, just(operator.Moving{Move: "drop"})),
 		ask("showDelivery", operator.ShowDelivery, func(p planted) operator.DeliveryRef { return operator.DeliveryRef{ID: p.deliveries[0]} }),
 		ask("showDelivery", operator.ShowDelivery, just(operator.DeliveryRef{ID: "none"})),
+		ask("startReplay", operator.StartReplay, just(operator.ReplayWish{Subscription: "none"})),
+		ask("startReplay", operator.StartReplay, func(p planted) operator.ReplayWish {
+			return operator.ReplayWish{Subscription: p.requested, From: "oldest", Basis: "agreed"}
+		}),
+		ask("tryReplay", operator.TryReplay, func(p planted) operator.ReplayWish {
+			return operator.ReplayWish{Subscription: p.requested, From: "oldest"}
+		}),
+		ask("findReplays", operator.FindReplays, just(operator.Matching(operator.ReplayFilter{}))),
+		ask("showReplay", operator.ShowReplay, just(operator.ReplayRef{ID: "none"})),
+		ask("changeReplay", operator.ChangeReplay, just(operator.ReplayChange{ID: "none", Deed: "stop"})),
+		ask("changeReplay", operator.ChangeReplay, just(operator.ReplayChange{ID: "none", Deed: "pace", Rate: 3})),
 		ask("checkMessage", operator.CheckMessage, just(operator.MessageCheck{Message: "<Bundle/>"})),
 		ask("composeMessage", operator.ComposeMessage, just(operator.Composition{EventType: "none-1"})),
 		ask("composeMessage", operator.ComposeMessage, just(operator.Composition{EventType: "vaccinations-1", Patient: "1234567890"})),

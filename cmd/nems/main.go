@@ -40,6 +40,7 @@ type cli struct {
 	Subscriptions subscriptionsCmd `cmd:"" help:"List, approve, reject, end and delete the subscriptions of all owners."`
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
+	Replay        replayCmd        `cmd:"" help:"Give subscriptions the events again that they had: start, watch, pause and cancel replays."`
 	Events        eventsCmd        `cmd:"" help:"Find the events that were accepted."`
 	Counts        countsCmd        `cmd:"" help:"Show how much was published, refused, matched and collected over time."`
 	Play          playCmd          `cmd:"" help:"Let a scenario happen to a development service, with faults if you want; record a mailbox, and play it again."`

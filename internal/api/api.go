@@ -12,6 +12,7 @@ import (
 	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/broker"
+	"nems/internal/replay"
 	"nems/internal/spine"
 	"nems/internal/store"
 	"nems/internal/subscription"
@@ -29,6 +30,10 @@ type Broker interface {
 	Status(ctx context.Context, c access.Caller, id string) (broker.Counted, error)
 	NumberedEvents(ctx context.Context, c access.Caller, id string, from, to uint64, max int) ([]broker.NumberedEvent, error)
 	Deliveries(ctx context.Context, c access.Caller, id string, from time.Time, after store.EventID) (broker.Delivered, error)
+	Replay(ctx context.Context, c access.Caller, id string, w replay.Wish) (store.Replay, error)
+	TryReplay(ctx context.Context, c access.Caller, id string, w replay.Wish) (replay.Tally, error)
+	ReplayStatus(ctx context.Context, c access.Caller, id, replayID string) ([]store.Replay, error)
+	CancelReplay(ctx context.Context, c access.Caller, id, replayID string) error
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
@@ -105,6 +110,9 @@ func New(c Config) *API {
 		{method: "GET", path: "/STU3/Subscription/{id}/$stream", action: audit.ActionFollow, endpoint: spine.EndpointEvents, handle: a.follow},
 		{method: "GET", path: "/STU3/Subscription/{id}/$pull", action: audit.ActionFollow, endpoint: spine.EndpointEvents, handle: a.pull},
 		{method: "POST", path: "/STU3/Subscription/{id}/$ack", action: audit.ActionTake, endpoint: spine.EndpointEvents, handle: a.acknowledge},
+		{method: "POST", path: "/STU3/Subscription/{id}/$replay", action: audit.ActionStartReplay, endpoint: spine.EndpointCreate, handle: a.replay},
+		{method: "GET", path: "/STU3/Subscription/{id}/$replay-status", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.replayStatus},
+		{method: "POST", path: "/STU3/Subscription/{id}/$replay-cancel", action: audit.ActionCancelReplay, endpoint: spine.EndpointCreate, handle: a.cancelReplay},
 		{method: "POST", path: "/STU3", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "POST", path: "/STU3/", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "OPTIONS", path: "/STU3", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},

@@ -99,7 +99,7 @@ func newFixture(t testing.TB, change ...func(*api.Config)) *fixture {
 	must(t, err)
 	c := api.Config{
 		Broker: broker.New(broker.Config{
-			Journal: journal{fx.db, fx}, Mailboxes: fx.db, Events: fx.db, Copies: fx.db, Numbers: fx.db, Catalogue: func() *catalogue.Catalogue { return types },
+			Journal: journal{fx.db, fx}, Mailboxes: fx.db, Events: fx.db, Copies: fx.db, Numbers: fx.db, Replays: fx.db, Catalogue: func() *catalogue.Catalogue { return types },
 			Patients: dev, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"),
 			AcceptUnknownPatients: true, Now: fx.clock,
 		}),

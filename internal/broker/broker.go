@@ -14,6 +14,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/catalogue"
 	"nems/internal/directory"
+	"nems/internal/replay"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -74,6 +75,8 @@ type Config struct {
 	Copies Copies
 	// Numbers tells what subscriptions have counted.
 	Numbers Numbers
+	// Replays keeps replays.
+	Replays replay.Store
 	// Catalogue returns the current event types, because life cycles change
 	// while the service runs.
 	Catalogue     func() *catalogue.Catalogue

@@ -17,11 +17,13 @@ type CloudEvent struct {
 	// Sequence orders the events of one subscription (extension sequence); 0: none,
 	// also where an event stands for several subscriptions.
 	Sequence uint64
+	// Replay says that the event comes again, by this replay (our extension replay).
+	Replay string
 }
 
 // CloudEvent returns the event's attributes under the name of a type.
 func (e Event) CloudEvent(name string) CloudEvent {
-	out := CloudEvent{ID: e.ID, Source: e.Source, Type: name, Time: e.Time}
+	out := CloudEvent{ID: e.ID, Source: e.Source, Type: name, Time: e.Time, Replay: e.Replay}
 	if len(e.Subscriptions) == 1 {
 		out.Sequence = e.Subscriptions[0].Number
 	}
@@ -39,6 +41,9 @@ func (c CloudEvent) Headers(media string) http.Header {
 	}
 	if c.Sequence > 0 {
 		h.Set("ce-sequence", Sequence(c.Sequence))
+	}
+	if c.Replay != "" {
+		h.Set("ce-replay", c.Replay)
 	}
 	return h
 }

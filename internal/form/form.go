@@ -44,6 +44,7 @@ type Event struct {
 	// header, may name them.
 	Patient       nhs.NHSNumber
 	Subscriptions []Counted
+	Replay        string // id of the replay by which it comes again; "" where none has
 }
 
 // Counted is a subscription that selected the event, and which of its events this is.
@@ -56,7 +57,7 @@ var asid = regexp.MustCompile(`[0-9]{12}$`)
 
 // Describe reads what is known of a copy's event from its message.
 func Describe(d store.Delivery, message []byte) Event {
-	out := Event{ID: d.ID, Source: Own, Code: d.Code, Time: d.Accepted, Subscriptions: counted(d)}
+	out := Event{ID: d.ID, Source: Own, Code: d.Code, Time: d.Accepted, Subscriptions: counted(d), Replay: d.Replay}
 	if _, published := subscription.PublishedAtMNS(d.Code); published {
 		return out.published(message)
 	}

@@ -287,6 +287,7 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.carryStreams(ctx) })
 	g.Go(func() error { return n.carrySignals(ctx) })
 	g.Go(func() error { return n.carryQueues(ctx) })
+	g.Go(func() error { return n.replay(ctx) })
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
@@ -319,7 +320,7 @@ func (n *node) addresses() addresses {
 // newBroker wires the broker.
 func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
-		Journal: countedJournal{n.db, n.metrics}, Mailboxes: n.db, Events: n.db, Copies: n.db, Numbers: n.db, Catalogue: n.types.now,
+		Journal: countedJournal{n.db, n.metrics}, Mailboxes: n.db, Events: n.db, Copies: n.db, Numbers: n.db, Replays: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
 		Records: n.records(), Learner: n.learner(), Record: n.db.Record,
 		Level:                 catalogue.Level(n.Level),

@@ -14,6 +14,7 @@ import (
 	"nems/internal/catalogue"
 	"nems/internal/directory"
 	"nems/internal/nhs"
+	"nems/internal/replay"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -96,6 +97,13 @@ type Sight interface {
 	Counts(ctx context.Context, per store.CountUnit, from, to time.Time) (store.Counts, error)
 }
 
+// Replays keeps replays. Safe for concurrent use.
+type Replays interface {
+	replay.Store
+	// Moment is broker.Journal's.
+	Moment(id store.EventID) time.Time
+}
+
 // Visitors are those who have signed in to the console, or may. Every change is on
 // disk, with its audit entry, when the method returns. Safe for concurrent use.
 type Visitors interface {
@@ -123,6 +131,7 @@ type Store interface {
 	Sight
 	Refusals
 	Events
+	Replays
 }
 
 // Desk does an operator's work on a store. It is a value: each caller has a copy

@@ -36,6 +36,12 @@ var (
 	ShowDelivery   = verb("showDelivery", "GET deliveries/{id}", Viewer, "Show one delivery.", Desk.delivery)
 	MoveDeliveries = verb("moveDeliveries", "POST deliveries/move/{move}", Operator, "Retry, park or resend deliveries, as far as they are in a state for it.", Desk.moveDeliveries)
 
+	StartReplay  = verb("startReplay", "POST replays", Operator, "Give a subscription the events again that it had, as they were matched. The basis is recorded.", Desk.startReplay)
+	TryReplay    = verb("tryReplay", "POST replays/try", Operator, "Say what a replay would look at: how many copies of which event types on which days. Nothing is sent.", Desk.tryReplay)
+	FindReplays  = verb("findReplays", "POST replays/search", Viewer, "Find replays, the newest first. No patient is shown.", Desk.replays)
+	ShowReplay   = verb("showReplay", "GET replays/{id}", Viewer, "Show one replay and how far it has come.", Desk.showReplay)
+	ChangeReplay = verb("changeReplay", "POST replays/{id}/{deed}", Operator, "Pause, resume or cancel a replay, or pace it: give it another rate.", Desk.changeReplay)
+
 	FindRefusals = verb("findRefusals", "POST refusals/search", Viewer, "Find requests that were refused within the last two weeks, with their reasons, the newest first. No patient is shown.", Desk.refusals)
 
 	FindEvents = verb("findEvents", "POST events/search", Viewer, "Find accepted events, the newest first. No patient is shown; to search for one needs the role governance, and is recorded.", Desk.events)

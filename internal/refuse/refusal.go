@@ -131,6 +131,8 @@ var meanings = map[Code]meaning{
 // refuses depend on a web server.
 const (
 	methodNotAllowed = 405
+	conflict         = 409
+	gone             = 410
 	tooLarge         = 413
 	tooManyRequests  = 429
 	unavailable      = 503

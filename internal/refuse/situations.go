@@ -195,6 +195,20 @@ func IdempotencyKeyReused() *Refusal {
 	return of(DuplicateRejectedCode, "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message")
 }
 
+// ReplayRunning refuses a replay of a subscription that has one: id is its own.
+func ReplayRunning(id string) *Refusal {
+	r := of(DuplicateRejectedCode, "the replay "+id+" of this subscription is not over: wait for its end, or cancel it")
+	r.Status = conflict
+	return r
+}
+
+// ReplayGone refuses a replay that begins before what is kept.
+func ReplayGone(diagnostics string) *Refusal {
+	r := of(NoRecordFoundCode, diagnostics)
+	r.Status = gone
+	return r
+}
+
 // NoRecordFound refuses a subscription id that is unknown or deleted.
 func NoRecordFound(diagnostics string) *Refusal { return of(NoRecordFoundCode, diagnostics) }
 

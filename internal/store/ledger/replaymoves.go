@@ -24,7 +24,7 @@ const copiesBetween = `SELECT c.position, t.code, t.workflow, c.status, c.asked,
 	UNION ALL SELECT position, type, asked, 'accepted' FROM inbox WHERE mailbox = CAST($1 AS bigint) AND position BETWEEN CAST($2 AS bigint) AND CAST($3 AS bigint) AND type <> 0
 	ORDER BY 1 LIMIT $4) c JOIN event_type t ON t.id = c.type LEFT JOIN event e ON e.id = c.position ORDER BY 1`
 
-// ReplayPage is replay.Store's.
+// ReplayPage is replay.Pages'.
 func (l *Ledger) ReplayPage(ctx context.Context, r store.Replay, max int) (page store.ReplayPage, err error) {
 	page.Cursor = r.Cursor
 	for looked := 0; looked < mostReplayed && len(page.Copies) < max; {
@@ -91,7 +91,7 @@ type replayStep struct {
 	store.ReplayStep
 }
 
-// Replayed is replay.Store's.
+// Replayed is replay.Queue's.
 func (l *Ledger) Replayed(ctx context.Context, r store.Replay, s store.ReplayStep, lease time.Duration) (store.Replay, error) {
 	if err := l.engine.KnowWorkflows(ctx); err != nil {
 		return r, err

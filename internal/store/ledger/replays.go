@@ -147,7 +147,7 @@ type claimReplays struct {
 	max   int
 }
 
-// ClaimReplays is replay.Store's.
+// ClaimReplays is replay.Queue's.
 func (l *Ledger) ClaimReplays(ctx context.Context, owner string, lease time.Duration, max int) ([]store.Replay, error) {
 	clock, now := l.dialect.LeaseClock()
 	const free = " WHERE ended IS NULL AND state <> 'PAUSED' AND (owner = '' OR expires <= "
