@@ -179,8 +179,10 @@ func TestStreamPlaces(t *testing.T) {
 	if h := o.answer.Header; o.answer.StatusCode != 200 || h.Get("Content-Type") != "text/event-stream; charset=utf-8" || h.Get("Cache-Control") != "no-store" {
 		t.Errorf("%d %v", o.answer.StatusCode, h)
 	}
+	if got := o.next(t); !strings.HasPrefix(got, "id: "+epoch+"-1\nevent: message\ndata: {\"number\":1,") {
+		t.Errorf("from the beginning: %q", got)
+	}
 	for name, c := range map[string]struct{ query, last, want string }{
-		"from the beginning":     {"", "", "id: " + epoch + "-1\nevent: message\ndata: {\"number\":1,"},
 		"by the header":          {"", epoch + "-1", "id: " + epoch + "-2\nevent: message\ndata: {\"number\":2,"},
 		"by the query":           {"?lastEventId=" + epoch + "-2", "", "id: " + epoch + "-3\nevent: message\ndata: {\"number\":3,"},
 		"the header comes first": {"?lastEventId=" + epoch + "-2&form=signal", epoch + "-0", "id: " + epoch + "-1\nevent: message\ndata: {\"number\":1,"},
