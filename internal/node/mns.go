@@ -63,7 +63,7 @@ func (n *node) newMNS() {
 	n.tokens = n.newTokens()
 	n.mns = mns.New(mns.Config{
 		Broker: n.broker, Caller: n.mnsCaller, AnyType: n.Dev, Version: n.Program, Now: n.Now, Log: n.Log,
-		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil, LocalQueue: n.localQueue, Others: map[store.Channel]mns.Opener{store.WebhookChannel: n.webhookTarget}},
+		Channels: mns.Channels{Endpoints: n.db, Remote: n.meshClient != nil, LocalQueue: n.localQueue, Others: map[store.Channel]mns.Opener{store.WebhookChannel: n.webhookTarget, store.QueueChannel: n.queueTarget}},
 	})
 	settled := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "nems_signal_deliveries_total", Help: "Attempts to put signals of the MNS into MESH mailboxes by the state that they led to.",
@@ -153,6 +153,17 @@ func (n *node) webhookTarget(ctx context.Context, owners []nhs.ODSCode, t form.T
 	if n.webhooks == nil {
 		return nil, "", none
 	}
+	return n.registeredFor(ctx, store.WebhookChannel, owners, none, func(row store.Endpoint) []byte {
+		if e, err := webhook.Read(row); err == nil && e.URL == t.Endpoint && e.Signals() {
+			return webhook.Endpoint{URL: e.URL, Form: webhook.MNS, Via: row.Mailbox.Row, Target: &t}.Pack()
+		}
+		return nil
+	})
+}
+
+// registeredFor looks through the endpoints that operators have registered for some
+// organisations on a channel, until one gives a value. It returns none if none does.
+func (n *node) registeredFor(ctx context.Context, c store.Channel, owners []nhs.ODSCode, none error, value func(store.Endpoint) []byte) ([]byte, nhs.ODSCode, error) {
 	for after, looked := int64(0), 0; looked < mostHooks; {
 		rows, err := n.db.EndpointsAfter(ctx, after, 500)
 		if err != nil {
@@ -160,11 +171,11 @@ func (n *node) webhookTarget(ctx context.Context, owners []nhs.ODSCode, t form.T
 		}
 		for _, row := range rows {
 			after = row.Mailbox.Row
-			if row.Channel != store.WebhookChannel || !slices.Contains(owners, row.Mailbox.ODS) {
+			if row.Channel != c || !slices.Contains(owners, row.Mailbox.ODS) {
 				continue
 			}
-			if e, err := webhook.Read(row); err == nil && e.URL == t.Endpoint && e.Signals() {
-				return webhook.Endpoint{URL: e.URL, Form: webhook.MNS, Via: row.Mailbox.Row, Target: &t}.Pack(), row.Mailbox.ODS, nil
+			if v := value(row); v != nil {
+				return v, row.Mailbox.ODS, nil
 			}
 		}
 		if looked += len(rows); len(rows) == 0 {

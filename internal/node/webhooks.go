@@ -104,5 +104,8 @@ func (n *node) channels() map[store.Channel]*operator.Running {
 		on[store.WebhookChannel] = &operator.Running{Test: n.webhooks.Test, Plain: len(n.webhookNetworks()) > 0}
 		on[store.RestHookChannel] = on[store.WebhookChannel]
 	}
+	if n.queues.sender != nil {
+		on[store.QueueChannel] = &operator.Running{Test: n.queues.sender.Test, Fits: n.queueFits}
+	}
 	return on
 }

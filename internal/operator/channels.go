@@ -17,6 +17,9 @@ type Running struct {
 	Test func(ctx context.Context, e store.Endpoint) (store.Attempt, error)
 	// Plain allows URLs without TLS.
 	Plain bool
+	// Fits says what is wrong with where an endpoint is, as far as only the service
+	// knows it; nil where the desk knows all.
+	Fits func(ctx context.Context, e Endpoint) error
 }
 
 // channel is what the desk knows of a channel.
@@ -33,8 +36,9 @@ type channel struct {
 // channels are those whose endpoints operators see.
 var channels = map[store.Channel]channel{
 	store.WebhookChannel:  {"webhooks-send: on", readWebhook, checkWebhook},
-	store.RestHookChannel: {"r4: on", readWebhook, nil},       // R4 subscriptions bring them along
-	store.StreamChannel:   {"", readStream, checkStream},      // it is never off
+	store.RestHookChannel: {"r4: on", readWebhook, nil},  // R4 subscriptions bring them along
+	store.StreamChannel:   {"", readStream, checkStream}, // it is never off
+	store.QueueChannel:    {"sqs-send: on", readQueue, checkQueue},
 	store.SignalChannel:   {"mns-serve: on", readSignal, nil}, // and so do the MNS's
 }
 

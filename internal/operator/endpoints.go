@@ -32,7 +32,9 @@ type Endpoint struct {
 	ODS     nhs.ODSCode   `json:"ods"`               // organisation that it belongs to
 	Channel store.Channel `json:"channel,omitempty"` // webhook (the default); it stays as it is
 	URL     string        `json:"url,omitempty"`
-	Form    string        `json:"form,omitempty"` // what it is sent; the channel says which forms there are
+	Region  string        `json:"region,omitempty"` // of a queue
+	Key     string        `json:"key,omitempty"`    // name of the access key that signs what a queue is sent
+	Form    string        `json:"form,omitempty"`   // what it is sent; the channel says which forms there are
 	// What the service says of it.
 	Off       bool      `json:"off,omitempty"` // nothing is sent
 	Why       string    `json:"why,omitempty"` // it is off
@@ -114,7 +116,7 @@ func (d Desk) putEndpoint(ctx context.Context, e Endpoint) (none EndpointSecret,
 	if e.Channel == "" {
 		e.Channel = store.WebhookChannel
 	}
-	if err := d.mayPut(e); err != nil {
+	if err := d.mayPut(ctx, e); err != nil {
 		return none, err
 	}
 	row, err := d.findEndpoint(ctx, e.ID)
@@ -142,7 +144,7 @@ func (d Desk) putEndpoint(ctx context.Context, e Endpoint) (none EndpointSecret,
 }
 
 // mayPut says what is wrong with an endpoint.
-func (d Desk) mayPut(e Endpoint) error {
+func (d Desk) mayPut(ctx context.Context, e Endpoint) error {
 	channel, known := channels[e.Channel]
 	if !known || channel.check == nil {
 		return expected("channel", knownChannels(), string(e.Channel))
@@ -159,7 +161,14 @@ func (d Desk) mayPut(e Endpoint) error {
 	case wrongODS != nil || ods != e.ODS:
 		return invalid("ods", "ods: %s", nhs.ErrODSCode)
 	}
-	return channel.check(e, running)
+	if err := channel.check(e, running); err != nil || running.Fits == nil {
+		return err
+	}
+	err = running.Fits(ctx, e)
+	if err == nil || store.Temporary(err) {
+		return err
+	}
+	return invalid("url", "url: %s", err)
 }
 
 // keepEndpoint stores what became of an endpoint. The audit binds where it is and

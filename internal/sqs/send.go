@@ -1,7 +1,6 @@
 package sqs
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"time"
@@ -75,7 +74,7 @@ func (c *call) send(in struct {
 	if err != nil {
 		return none, err
 	}
-	return c.put(box, in.sending)
+	return c.store(box, in.sending)
 }
 
 // sendable finds a queue that the caller may send to. The rules are those of MESH.
@@ -100,8 +99,8 @@ func among(mailboxes []string, id string) bool {
 	return false
 }
 
-// put stores a message in a queue.
-func (c *call) put(box store.Mailbox, s sending) (none sent, err error) {
+// store stores a message in a queue.
+func (c *call) store(box store.Mailbox, s sending) (none sent, err error) {
 	if err := s.check(); err != nil {
 		return none, err
 	}
@@ -136,23 +135,6 @@ func (s *Server) newMessage(from, to store.Mailbox, body []byte, attributes map[
 	packed, err := json.Marshal(attributes)
 	m.Attributes = string(packed)
 	return m, err
-}
-
-// Put sends a message of the service itself to a queue here. It returns
-// store.ErrNotFound if there is no such queue.
-func (s *Server) Put(ctx context.Context, queue string, body []byte, attributes map[string]string) error {
-	box, err := s.Boxes.Mailbox(ctx, queue)
-	if err == nil && box.Remote {
-		err = store.ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	m, err := s.newMessage(store.Mailbox{ID: s.NEMS}, box, body, texts(attributes))
-	if err != nil {
-		return err
-	}
-	return s.Boxes.Send(ctx, m, body, nil)
 }
 
 // texts makes attributes of texts.
@@ -242,5 +224,5 @@ func (c *call) sendBatch(in entries[sending]) (none batched[sent], err error) {
 	if total > MostBytes && len(in.Entries) <= mostEntries {
 		return none, longBatch
 	}
-	return each(in.Entries, func(s sending) string { return s.Id }, func(s sending) (sent, error) { return c.put(box, s) })
+	return each(in.Entries, func(s sending) string { return s.Id }, func(s sending) (sent, error) { return c.store(box, s) })
 }

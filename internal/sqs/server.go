@@ -32,6 +32,7 @@ type Boxes interface {
 	Acknowledge(ctx context.Context, mailbox int64, position store.EventID, at time.Time, e *audit.Entry) error
 	Send(ctx context.Context, m store.Message, first []byte, e *audit.Entry) error
 	Restricted(ctx context.Context, workflow string) (w store.Workflow, ok bool, err error)
+	SentByLocalID(ctx context.Context, sender, localID string) ([]store.Message, error)
 	NextPosition() store.EventID
 	Reset(ctx context.Context, row int64) error
 	// Mailboxes lists all, remote ones too.

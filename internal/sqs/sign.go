@@ -1,12 +1,14 @@
 package sqs
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -60,10 +62,11 @@ func (s signature) compute(r *http.Request, body []byte, stamp, secret string) s
 	lines.WriteString(r.Method + "\n" + canonicalPath(r.URL) + "\n" + canonicalQuery(r.URL.Query()) + "\n")
 	for _, name := range s.headers {
 		value := strings.Join(r.Header.Values(name), ",")
-		if name == "host" {
-			if value = r.Host; value == "" {
-				value = r.URL.Host
-			}
+		switch name {
+		case "host":
+			value = cmp.Or(r.Host, r.URL.Host)
+		case "content-length": // which package net/http keeps apart
+			value = strconv.FormatInt(r.ContentLength, 10)
 		}
 		lines.WriteString(name + ":" + strings.Join(strings.Fields(value), " ") + "\n")
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"nems/internal/audit"
 	"nems/internal/form"
 	"nems/internal/guard"
+	"nems/internal/lane"
 	"nems/internal/store"
 )
 
@@ -27,18 +27,7 @@ type Endpoints interface {
 	NoteEndpoint(ctx context.Context, e store.Endpoint) error
 }
 
-// schedule is how long a lane pauses after its first, second, ... failure in a row
-// (Standard Webhooks, "Retry schedule"); after later ones as long as after the last.
-var schedule = []time.Duration{
-	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
-}
-
 const (
-	// giveUp is how old a copy may become, as in a mailbox that nobody collects.
-	giveUp = 5 * 24 * time.Hour
-	// mostRefusals is how often a receiver may refuse a copy for its content before
-	// those behind it get their turn.
-	mostRefusals = 5
 	// idlePerHost is how many connections to one host wait for the next copy: several
 	// endpoints of one organisation are often at one host.
 	idlePerHost = 32
@@ -105,8 +94,7 @@ func (s *Sender) Pause(l store.Lane, err error) time.Duration {
 	if errors.As(err, &f) && f.pause > 0 {
 		return f.pause
 	}
-	d := schedule[min(max(l.Failures, 1), len(schedule))-1]
-	return d - time.Duration(rand.Int64N(int64(d)/8+1)) //nolint:gosec // only spreads load, is not used for security
+	return lane.Scheduled(l.Failures)
 }
 
 // Send is lane.Sender's.
@@ -158,7 +146,7 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 	if failed.content() {
 		d.Refusals++
 	}
-	if d.Refusals >= mostRefusals || s.expired(d) {
+	if d.Refusals >= lane.MostRefusals || s.expired(d) {
 		d.State = store.Undeliverable
 	}
 	return d, failed
@@ -171,7 +159,7 @@ func (s *Sender) expired(d store.Delivery) bool {
 	if d.Anew {
 		since = d.First
 	}
-	return !since.IsZero() && s.Settled().Sub(since) >= giveUp
+	return !since.IsZero() && s.Settled().Sub(since) >= lane.GiveUp
 }
 
 // deliver asks for consent where it is missing, and sends a copy.

@@ -15,6 +15,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/guard"
+	"nems/internal/lane"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -239,7 +240,7 @@ func TestGone(t *testing.T) {
 	if len(fx.received) != 1 || d.State != store.Waiting || d.Attempts != 1 || fx.Pause(store.Lane{Failures: 2}, err) != offPause {
 		t.Errorf("it is off: %+v, %v, %d requests", d, err, len(fx.received))
 	}
-	fx.now = noon.Add(giveUp)
+	fx.now = noon.Add(lane.GiveUp)
 	if d, err = fx.send(2, d); d.State != store.Undeliverable || err != nil {
 		t.Errorf("too old: %+v, %v", d, err)
 	}
@@ -251,24 +252,24 @@ func TestGivesUp(t *testing.T) {
 	status := http.StatusBadRequest
 	fx := newFixture(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 	d := copyOf("abc")
-	for n := range mostRefusals {
+	for n := range lane.MostRefusals {
 		if d.State != store.Waiting {
 			t.Fatalf("given up after %d", n)
 		}
 		d, _ = fx.send(n, d)
 	}
-	if d.State != store.Undeliverable || len(fx.received) != mostRefusals {
+	if d.State != store.Undeliverable || len(fx.received) != lane.MostRefusals {
 		t.Errorf("%+v after %d requests", d, len(fx.received))
 	}
 	status, fx.received = http.StatusBadGateway, nil
 	d = copyOf("abc")
-	for range 3 * mostRefusals { // an endpoint that is down refuses nothing for its content
+	for range 3 * lane.MostRefusals { // an endpoint that is down refuses nothing for its content
 		d, _ = fx.send(1, d)
 	}
-	if d.State != store.Waiting || len(d.Tries) != 3*mostRefusals {
+	if d.State != store.Waiting || len(d.Tries) != 3*lane.MostRefusals {
 		t.Errorf("%+v", d)
 	}
-	fx.now, fx.received = noon.Add(giveUp), nil
+	fx.now, fx.received = noon.Add(lane.GiveUp), nil
 	if d, _ = fx.send(1, copyOf("old")); d.State != store.Undeliverable || len(fx.received) != 0 {
 		t.Errorf("too old: %+v after %d requests", d, len(fx.received))
 	}
