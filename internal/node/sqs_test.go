@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
@@ -20,24 +21,27 @@ import (
 
 // queueClient is Amazon's own client of a service, with some key.
 func queueClient(here *nodetest.Server) *sqs.Client {
-	return keyedClient(here.URL, "anybody", "anything", nil)
+	return keyedClient(here, here.URL, "anybody", "anything", &http.Client{})
 }
 
-func keyedClient(url, id, secret string, over *http.Client) *sqs.Client {
+// keyedClient is a client with a key. It signs by the clock of the service.
+func keyedClient(here *nodetest.Server, url, id, secret string, over *http.Client) *sqs.Client {
 	return sqs.New(sqs.Options{
-		BaseEndpoint: aws.String(url), Region: "eu-west-2", RetryMaxAttempts: 1,
+		BaseEndpoint: aws.String(url), Region: "eu-west-2", RetryMaxAttempts: 1, HTTPClient: over, HTTPSignerV4: clockSigner{v4.NewSigner(), here.Clock},
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, nil
 		}),
-		HTTPClient: httpClient(over),
 	})
 }
 
-func httpClient(c *http.Client) *http.Client {
-	if c != nil {
-		return c
-	}
-	return &http.Client{}
+// clockSigner is Amazon's signer with another clock.
+type clockSigner struct {
+	*v4.Signer
+	clock *nodetest.Clock
+}
+
+func (s clockSigner) SignHTTP(ctx context.Context, c aws.Credentials, r *http.Request, hash, service, region string, _ time.Time, options ...func(*v4.SignerOptions)) error {
+	return s.Signer.SignHTTP(ctx, c, r, hash, service, region, s.clock.Now(), options...)
 }
 
 // queueOf is a queue with a client of it.
