@@ -22,14 +22,14 @@ type endpointsCmd struct {
 }
 
 type addEndpoint struct {
-	ID      string        `arg:"" help:"Id of the endpoint, by which subscriptions name it as they name a mailbox."`
-	ODS     string        `name:"ods" required:"" env:"-" help:"ODS code of the organisation that it belongs to."`
-	Channel store.Channel `env:"-" enum:"webhook,stream,sqs" default:"webhook" help:"How copies go there: webhook (they are posted), stream (subscribers read them), or sqs (they are messages of a queue)."`
-	URL     string        `name:"url" env:"-" help:"Where events are posted: https, port 443 or 8443; or the ARN or URL of a queue."`
-	Region  string        `env:"-" help:"Region of a queue, where its address does not say it."`
-	Key     string        `env:"-" help:"Access key that signs what a queue elsewhere is sent: a profile of the file of the setting sqs-credentials; default: the profile default."`
-	Name    string        `env:"-" help:"Name, for people."`
-	Form    string        `env:"-" enum:",signal,message,mns" default:"" help:"What it is sent: signal (the default: which event happened, nothing about the patient), message (the whole message), or mns (signals as the MNS sends them, which name the patient)."`
+	ID        string        `arg:"" help:"Id of the endpoint, by which subscriptions name it as they name a mailbox."`
+	ODS       string        `name:"ods" required:"" env:"-" help:"ODS code of the organisation that it belongs to."`
+	Channel   store.Channel `env:"-" enum:"webhook,stream,sqs" default:"webhook" help:"How copies go there: webhook (they are posted), stream (subscribers read them), or sqs (they are messages of a queue)."`
+	URL       string        `name:"url" env:"-" help:"Where events are posted: https, port 443 or 8443; or the ARN or URL of a queue."`
+	Region    string        `env:"-" help:"Region of a queue, where its address does not say it."`
+	AccessKey string        `env:"-" help:"Access key that signs what a queue elsewhere is sent: a profile of the file of the setting sqs-credentials; default: the profile default."`
+	Name      string        `env:"-" help:"Name, for people."`
+	Form      string        `env:"-" enum:",signal,message,mns" default:"" help:"What it is sent: signal (the default: which event happened, nothing about the patient), message (the whole message), or mns (signals as the MNS sends them, which name the patient)."`
 	operated
 }
 
@@ -40,7 +40,7 @@ func (a *addEndpoint) Run(ctx context.Context) error {
 		return fmt.Errorf("--ods: %w", err)
 	}
 	return a.with(func(d operator.Face) error {
-		out, err := operator.PutEndpoint.Do(ctx, d, operator.Endpoint{ID: a.ID, ODS: ods, Channel: a.Channel, URL: a.URL, Region: a.Region, Key: a.Key, Name: a.Name, Form: a.Form})
+		out, err := operator.PutEndpoint.Do(ctx, d, operator.Endpoint{ID: a.ID, ODS: ods, Channel: a.Channel, URL: a.URL, Region: a.Region, Key: a.AccessKey, Name: a.Name, Form: a.Form})
 		if err != nil {
 			return err
 		}
