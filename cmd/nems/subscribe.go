@@ -30,6 +30,7 @@ type subscribeCmd struct {
 	ODS          string    `name:"ods" env:"-" default:"RR8" help:"ODS code of the subscribing organisation."`
 	Format       string    `enum:"text,json" default:"text" help:"text: only the id on standard output; json: an object."`
 	streamFlags
+	hookFlags
 	connection
 }
 
@@ -46,8 +47,15 @@ func (s *subscribeCmd) Run(ctx context.Context) error {
 		return err
 	}
 	wanted := client.Subscription{Criteria: criteria, Mailbox: s.Mailbox, Reason: s.Reason, End: s.End}
-	if s.Stream {
+	switch {
+	case s.Stream && s.Webhook != "":
+		return errors.New("give either --stream or --webhook: each is a subscription of its own")
+	case s.Stream:
 		return s.follow(ctx, c, wanted)
+	case s.Webhook != "":
+		if wanted.Mailbox, err = s.registerHook(ctx); err != nil {
+			return err
+		}
 	}
 	created, err := c.Subscribe(ctx, wanted)
 	if s.Format == "json" {

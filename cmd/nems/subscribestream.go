@@ -21,7 +21,7 @@ import (
 // streamFlags are what subscribe --stream needs to know.
 type streamFlags struct {
 	Stream bool   `env:"-" help:"Print the events as they come, until interrupted, instead of having copies put into a mailbox. On the service's own machine the endpoint that this needs is registered if it is not there."`
-	Data   string `default:"nems-data" type:"path" help:"Data folder of the service, for --stream."`
+	Data   string `default:"nems-data" type:"path" help:"Data folder of the service, for --stream and --webhook."`
 }
 
 // feed is the id of the endpoint that an organisation reads with --stream.
