@@ -40,6 +40,9 @@ type Copy struct {
 	// PartnerID names the tagged subscriptions for which the copy was made:
 	// `id|tag~~~id|tag`.
 	PartnerID string
+	// Replay is the replay by which the message comes again, "" if none: an
+	// extension of this NEMS. The message is as it was.
+	Replay string
 	// Body is the message, byte for byte as it was published.
 	Body []byte
 }
@@ -90,7 +93,7 @@ func (m *Mailbox) Download(ctx context.Context, id string) (Copy, error) {
 	}
 	return Copy{
 		MessageID: id, From: d.From, To: d.To, WorkflowID: d.WorkflowID, MessageType: d.MessageType,
-		LocalID: d.LocalID, FileName: d.FileName, PartnerID: d.PartnerID, Body: body,
+		LocalID: d.LocalID, FileName: d.FileName, PartnerID: d.PartnerID, Replay: d.Replay, Body: body,
 	}, nil
 }
 

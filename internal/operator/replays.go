@@ -60,12 +60,22 @@ func (d Desk) newReplay(ctx context.Context, r store.Replay) (Replay, error) {
 	if r.Cursor >= r.First {
 		out.Reached = d.Store.Moment(r.Cursor)
 	}
-	// The list of mailboxes goes by rows: the one behind the row before is this one.
-	boxes, err := d.Store.MailboxesAfter(ctx, r.Target-1, 1)
-	if err == nil && len(boxes) == 1 && boxes[0].Row == r.Target {
-		out.To = boxes[0].ID
-	}
+	target, err := d.addressOf(ctx, r.Target)
+	out.To = target
 	return out, err
+}
+
+// addressOf is the id of the mailbox or endpoint with a row.
+func (d Desk) addressOf(ctx context.Context, row int64) (string, error) {
+	e, err := d.Store.Endpoint(ctx, row)
+	if err == nil || !errors.Is(err, store.ErrNotFound) {
+		return e.Mailbox.ID, err
+	}
+	boxes, err := d.Store.MailboxesAfter(ctx, row-1, 1)
+	if err != nil || len(boxes) == 0 || boxes[0].Row != row {
+		return "", err
+	}
+	return boxes[0].ID, nil
 }
 
 // planReplay makes a replay of a wish.

@@ -247,14 +247,17 @@ func (r *Runner) advance(ctx context.Context, rep store.Replay, only *latest) (s
 	if err != nil {
 		return rep, err
 	}
-	step := store.ReplayStep{Cursor: page.Cursor}
+	step, alive := store.ReplayStep{Cursor: page.Cursor}, r.pulse(ctx, &rep) // a directory elsewhere may take long
 	for _, c := range page.Copies {
 		passed := passes(&rep, &c)
 		if passed == nil && only != nil && !only.keep[c.Event] {
 			passed = &store.ReplayCounts{Passed: 1}
 		}
 		if passed == nil {
-			if passed, err = r.judge(ctx, c); err != nil {
+			if passed, err = r.judge(ctx, c); err == nil {
+				err = alive()
+			}
+			if err != nil {
 				return rep, err
 			}
 		}
