@@ -44,7 +44,8 @@ type listener struct {
 	url       string
 
 	mu      sync.Mutex
-	reasons []string // why peers were turned away
+	reasons []string        // why peers were turned away
+	latest  context.Context //nolint:containedctx // of the last request that was admitted
 }
 
 func listen(t *testing.T) *listener {
@@ -91,7 +92,11 @@ func (l *listener) serve() {
 		l.Fatal(err)
 	}
 	l.url = "https://" + socket.Addr().String()
-	server := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), ErrorLog: l.watch.ErrorLog("test")}
+	server := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.latest = context.WithoutCancel(r.Context())
+	}), ErrorLog: l.watch.ErrorLog("test")}
 	l.Guard(server)
 	ended := make(chan struct{})
 	go func() {
@@ -169,8 +174,15 @@ func TestRevocationEndsOpenConnections(t *testing.T) {
 	if err := request(); err != nil {
 		t.Fatal(err)
 	}
+	long := l.latest
+	if !Accepted(long) || !Accepted(t.Context()) {
+		t.Error("an answer that takes long would end")
+	}
 	l.revoke(l.now.Add(time.Minute), revoked)
 	l.trust.renew(t.Context())
+	if Accepted(long) {
+		t.Error("an answer that takes long would go on")
+	}
 	if err := request(); err == nil {
 		t.Error("a request with a revoked certificate was answered on the open connection")
 	}

@@ -3,6 +3,7 @@ package mtls
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -102,33 +103,57 @@ func (t *trust) admit(state tls.ConnectionState) error {
 	return nil
 }
 
-// checkedKey is the key, in the context of a connection's requests, of the
-// generation of anchors that its certificate was last checked against.
+// checkedKey is the key, in the context of a connection's requests, of what is known of
+// its certificate.
 type checkedKey struct{}
+
+// checked is what is known of the certificate of a connection.
+type checked struct {
+	trust        *trust
+	generation   atomic.Int64 // of the anchors that it was last checked against
+	certificates atomic.Pointer[[]*x509.Certificate]
+}
 
 // guard checks the certificate of each request against the present anchors,
 // because a connection may outlive the right to it. Such a connection is ended
 // without an answer, as a new one would be. server must be the handler's.
 func (t *trust) guard(server *http.Server, next http.Handler) http.Handler {
 	server.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
-		return context.WithValue(ctx, checkedKey{}, new(atomic.Int64))
+		return context.WithValue(ctx, checkedKey{}, &checked{trust: t})
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		current, now := t.current.Load(), t.watch.now()
-		checked := r.Context().Value(checkedKey{}).(*atomic.Int64)
-		if checked.Load() != current.generation {
-			if err := current.verify(r.TLS.PeerCertificates, now); err != nil {
-				t.watch.turnAway(t.listener, r.RemoteAddr, handshakeReason(err.Error()), "on an open connection")
-				panic(http.ErrAbortHandler)
-			}
-			checked.Store(current.generation)
+		known := r.Context().Value(checkedKey{}).(*checked)
+		if known.certificates.Load() == nil {
+			known.certificates.Store(&r.TLS.PeerCertificates)
 		}
-		if now.After(r.TLS.PeerCertificates[0].NotAfter) {
-			t.watch.turnAway(t.listener, r.RemoteAddr, "expired", "on an open connection")
+		if reason := known.wrong(); reason != "" {
+			t.watch.turnAway(t.listener, r.RemoteAddr, reason, "on an open connection")
 			panic(http.ErrAbortHandler)
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// wrong says why the certificate is not accepted at this moment; "" if it is.
+func (c *checked) wrong() string {
+	current, now, certificates := c.trust.current.Load(), c.trust.watch.now(), *c.certificates.Load()
+	if c.generation.Load() != current.generation {
+		if err := current.verify(certificates, now); err != nil {
+			return handshakeReason(err.Error())
+		}
+		c.generation.Store(current.generation)
+	}
+	if now.After(certificates[0].NotAfter) {
+		return "expired"
+	}
+	return ""
+}
+
+// Accepted reports whether the certificate of the connection behind a request is still
+// accepted, for answers that take long. It is true where no certificate is asked for.
+func Accepted(ctx context.Context) bool {
+	known, guarded := ctx.Value(checkedKey{}).(*checked)
+	return !guarded || known.wrong() == ""
 }
 
 // renew reads changed files again, and says when a revocation list has expired.

@@ -10,6 +10,7 @@ import (
 
 	"nems/internal/access"
 	"nems/internal/lane"
+	"nems/internal/mtls"
 	"nems/internal/store"
 	"nems/internal/stream"
 )
@@ -53,10 +54,10 @@ func (n *node) newStreams() {
 }
 
 // admitted reports whether a caller is still registered for the organisation that it
-// acts for.
-func (n *node) admitted(c access.Caller) bool {
-	system, known, err := n.systems.System(context.Background(), c.ASID)
-	return err == nil && known && !system.Revoked && slices.Contains(system.ODSCodes, c.ODS)
+// acts for, and its certificate still accepted.
+func (n *node) admitted(ctx context.Context, c access.Caller) bool {
+	system, known, err := n.systems.System(ctx, c.ASID)
+	return mtls.Accepted(ctx) && err == nil && known && !system.Revoked && slices.Contains(system.ODSCodes, c.ODS)
 }
 
 // carryStreams has events counted, and wakes readers, until ctx ends.

@@ -219,7 +219,7 @@ func (r *reader) follow(ctx context.Context, out *lines) {
 		case <-beat.C:
 			beats++
 			beat.Reset(heartbeat)
-			if !r.Admitted(r.caller) {
+			if !r.Admitted(ctx, r.caller) {
 				err = errEnded
 				break
 			}

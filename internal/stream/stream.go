@@ -55,8 +55,9 @@ type Config struct {
 	Store  Store
 	Now    func() time.Time
 	Log    *slog.Logger
-	// Admitted reports whether a caller may still come in, who came in earlier.
-	Admitted func(access.Caller) bool
+	// Admitted reports whether a caller may still come in, who came in earlier with the
+	// request of a context.
+	Admitted func(context.Context, access.Caller) bool
 	// Most is how many readers may be there at a time, Share how many of one
 	// organisation.
 	Most, Share int

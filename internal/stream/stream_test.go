@@ -109,7 +109,7 @@ func follow(t *testing.T, begin store.Counting, at Place, test func(t *testing.T
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{journal: &journal{counting: begin}, admitted: true, ended: make(chan struct{})}
-		b.Service = New(Config{Broker: b.journal, Store: b.journal, Now: time.Now, Log: slog.New(slog.DiscardHandler), Admitted: func(access.Caller) bool { return b.admitted }, Most: 2, Share: 1})
+		b.Service = New(Config{Broker: b.journal, Store: b.journal, Now: time.Now, Log: slog.New(slog.DiscardHandler), Admitted: func(context.Context, access.Caller) bool { return b.admitted }, Most: 2, Share: 1})
 		var ctx context.Context
 		ctx, b.cancel = context.WithCancel(t.Context())
 		ran := make(chan struct{})
