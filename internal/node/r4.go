@@ -33,7 +33,7 @@ func (n *node) newR4() {
 	n.pulse = webhook.NewPulse(n.webhooks)
 	n.r4 = r4.New(r4.Config{
 		Broker: n.broker, Endpoints: n.db, Catalogue: n.types.now, Door: n.door(), Recorder: n.recorder, Base: n.addresses().of,
-		Plain: len(n.webhookNetworks()) > 0, Created: n.pulse.Wake, Now: n.Now, Log: n.Log,
+		Plain: len(n.webhookNetworks()) > 0, Made: n.pulse.Made, Now: n.Now, Log: n.Log,
 	})
 	n.restHookLanes = lane.New(n.webhookLane(store.RestHookChannel))
 }

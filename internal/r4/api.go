@@ -74,10 +74,10 @@ type Config struct {
 	Base func(*http.Request) string
 	// Plain allows URLs without TLS: networks for tests are configured.
 	Plain bool
-	// Created is told that an endpoint waits for its handshake. It must not block.
-	Created func()
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Made is told which endpoint waits for its handshake. It must not block.
+	Made func(row int64)
+	Now  func() time.Time
+	Log  *slog.Logger
 }
 
 // API serves Base.

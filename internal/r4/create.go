@@ -24,8 +24,9 @@ import (
 // idPrefix begins the ids of endpoints that subscriptions bring along.
 const idPrefix = "R4-"
 
-// settling is how long the handshake is left to the request that makes the endpoint.
-const settling = 10 * time.Second
+// settling is how long after an endpoint was made its handshake is left to the request
+// that makes it: until that has ended, the subscription is not there.
+const settling = serveWithin
 
 // create makes a subscription with its endpoint, which waits for its handshake.
 func (a *API) create(x *exchange) error {
@@ -55,7 +56,7 @@ func (a *API) create(x *exchange) error {
 		return err
 	}
 	x.recorded, h.Subscription = true, made.Subscription
-	a.Created()
+	a.Made(h.row.Mailbox.Row)
 	x.w.Header().Set("Location", x.base+"/Subscription/"+h.ID.String())
 	return x.show(http.StatusCreated, resourceOf(h))
 }
@@ -127,7 +128,7 @@ func (a *API) putEndpoint(ctx context.Context, x *exchange, s subscription.Subsc
 	}
 	h.row.Mailbox, h.row.Channel = box, store.RestHookChannel
 	hook := h.hook.RestHook
-	hook.Subscription, hook.Beat = s.ID.String(), s.Created
+	hook.Subscription, hook.Beat = s.ID.String(), s.Created.Add(settling)
 	return a.keep(ctx, x, h, audit.ActionPutEndpoint)
 }
 

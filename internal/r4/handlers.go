@@ -115,7 +115,7 @@ func (a *API) update(x *exchange) error {
 		return err
 	}
 	x.recorded = true
-	a.Created()
+	a.Made(h.row.Mailbox.Row)
 	return x.show(http.StatusOK, resourceOf(h))
 }
 

@@ -15,20 +15,24 @@ import (
 // down when the next one is due, which only one of them can.
 type Pulse struct {
 	*Sender
-	wake chan struct{}
-	next time.Time // when the first of the endpoints is due that were not at the last look
+	made  chan int64    // rows of endpoints that wait for their handshake
+	next  time.Time     // when the first of the endpoints is due that were not at the last look
+	slots chan struct{} // one for each that is called
+	busy  sync.WaitGroup
 }
 
 // NewPulse returns the Pulse of a Sender that has RestHooks. It starts nothing.
-func NewPulse(s *Sender) *Pulse { return &Pulse{Sender: s, wake: make(chan struct{}, 1)} }
+func NewPulse(s *Sender) *Pulse {
+	return &Pulse{Sender: s, made: make(chan int64, calling), slots: make(chan struct{}, calling)}
+}
 
 const (
 	// pulse is how often is looked for endpoints that are due where one may be, and
 	// rounds how many of these pass, at most, without a look: others may have made one.
 	pulse  = 2 * time.Second
 	rounds = 10
-	// calling is how many are called at once.
-	calling = 32
+	// calling is how many are called at once. Some may be slow.
+	calling = 256
 	// pulsePage is how many endpoints are read at once.
 	pulsePage = 500
 	// taken is how long another node leaves an endpoint alone that one has begun to call.
@@ -37,40 +41,40 @@ const (
 	mostMissed = 3
 )
 
-// Wake has it looked at once. It does not block.
-func (p *Pulse) Wake() {
+// Made has an endpoint called at once. It does not block: if too many wait, this one
+// is found at the next look.
+func (p *Pulse) Made(row int64) {
 	select {
-	case p.wake <- struct{}{}:
-	default: // it is about to look
+	case p.made <- row:
+	default:
 	}
 }
 
 // Run looks for due endpoints until ctx ends, and returns when the last call has ended.
 func (p *Pulse) Run(ctx context.Context) {
+	defer p.busy.Wait()
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
 	for passed := rounds; ; {
-		if passed++; passed > rounds || !p.Now().Before(p.next) {
-			passed = 0
-			if err := p.round(ctx); err != nil && ctx.Err() == nil {
-				p.Log.Warn("calling endpoints", "error", err)
-			}
-		}
+		var err error
 		select {
 		case <-ctx.Done():
 			return
+		case row := <-p.made:
+			err = p.one(ctx, row)
 		case <-tick.C:
-		case <-p.wake:
-			passed = rounds
+			if passed++; passed > rounds || !p.Now().Before(p.next) {
+				passed, err = 0, p.round(ctx)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			p.Log.Warn("calling endpoints", "error", err)
 		}
 	}
 }
 
-// round calls all that are due.
+// round begins to call all that are due.
 func (p *Pulse) round(ctx context.Context) error {
-	var busy sync.WaitGroup
-	defer busy.Wait()
-	slots := make(chan struct{}, calling)
 	p.next = p.Now().Add(time.Hour)
 	for last := int64(0); ; {
 		page, err := p.RestHooks.EndpointsAfter(ctx, last, pulsePage)
@@ -79,31 +83,46 @@ func (p *Pulse) round(ctx context.Context) error {
 		}
 		last = page[len(page)-1].Mailbox.Row
 		for _, row := range page {
-			if row.Channel != store.RestHookChannel {
-				continue
-			}
-			e, err := Read(row)
-			if err != nil || !e.beats() {
-				continue
-			}
-			if e.RestHook.Beat.After(p.Now()) {
-				if e.RestHook.Beat.Before(p.next) {
-					p.next = e.RestHook.Beat
-				}
-				continue
-			}
-			p.next = time.Time{} // what comes of it is seen at the next look
-			select {
-			case slots <- struct{}{}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			busy.Go(func() {
-				defer func() { <-slots }()
-				p.call(ctx, row, e)
-			})
+			p.start(ctx, row, false)
 		}
 	}
+}
+
+// one begins to call one endpoint, for its handshake at once.
+func (p *Pulse) one(ctx context.Context, row int64) error {
+	e, err := p.Endpoints.Endpoint(ctx, row)
+	if err == nil {
+		p.start(ctx, e, true)
+	}
+	return err
+}
+
+// start begins to call an endpoint if it is due, or has just been made, and notes when
+// it is if that is later. It waits while as many as may be are called.
+func (p *Pulse) start(ctx context.Context, row store.Endpoint, made bool) {
+	if row.Channel != store.RestHookChannel {
+		return
+	}
+	e, err := Read(row)
+	if err != nil || !e.beats() {
+		return
+	}
+	if beat := e.RestHook.Beat; beat.After(p.Now()) && !(made && e.Consented.IsZero()) {
+		if beat.Before(p.next) {
+			p.next = beat
+		}
+		return
+	}
+	p.next = time.Time{} // what comes of it is seen at the next look
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return
+	}
+	p.busy.Go(func() {
+		defer func() { <-p.slots }()
+		p.call(ctx, row, e)
+	})
 }
 
 // beats reports whether an endpoint is to be called at some moment.

@@ -60,6 +60,13 @@ func (h *hooks) Counting(context.Context, subscription.ID) (store.Counting, erro
 	return h.counting, nil
 }
 
+// look is round, with all calls made.
+func (p *Pulse) look(ctx context.Context) error {
+	err := p.round(ctx)
+	p.busy.Wait()
+	return err
+}
+
 // hookFixture is an endpoint that waits for its handshake.
 func hookFixture(t *testing.T, answer http.HandlerFunc) (*fixture, *hooks) {
 	fx := newFixture(t, answer)
@@ -92,16 +99,16 @@ func TestPulseOnce(t *testing.T) {
 	if e := fx.endpoint(); e.Consented.IsZero() || e.Off || !e.RestHook.Beat.Equal(noon.Add(time.Minute)) {
 		t.Errorf("%+v %+v", e, e.RestHook)
 	}
-	if err := first.round(t.Context()); err != nil || len(fx.bodies) != 1 {
+	if err := first.look(t.Context()); err != nil || len(fx.bodies) != 1 {
 		t.Errorf("before it is due: %d, %v", len(fx.bodies), err)
 	}
 	fx.now = noon.Add(time.Minute)
 	h.counting = store.Counting{Last: 4, Changed: noon.Add(30 * time.Second)}
-	if err := first.round(t.Context()); err != nil || len(fx.bodies) != 1 {
+	if err := first.look(t.Context()); err != nil || len(fx.bodies) != 1 {
 		t.Errorf("an event went out in the meantime: %d, %v", len(fx.bodies), err)
 	}
 	fx.now = noon.Add(90 * time.Second)
-	if err := first.round(t.Context()); err != nil || len(fx.bodies) != 2 || !strings.Contains(fx.bodies[1], `"heartbeat"`) || !strings.Contains(fx.bodies[1], `"valueString":"4"`) {
+	if err := first.look(t.Context()); err != nil || len(fx.bodies) != 2 || !strings.Contains(fx.bodies[1], `"heartbeat"`) || !strings.Contains(fx.bodies[1], `"valueString":"4"`) {
 		t.Errorf("a heartbeat: %v, %v", fx.bodies, err)
 	}
 }
@@ -112,7 +119,7 @@ func TestPulseWithoutSubscription(t *testing.T) {
 	for status, off := range map[subscription.Status]bool{"": true, subscription.Off: true, subscription.Requested: false} {
 		fx, h := hookFixture(t, func(http.ResponseWriter, *http.Request) {})
 		h.status = status
-		if err := NewPulse(fx.Sender).round(t.Context()); err != nil {
+		if err := NewPulse(fx.Sender).look(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if e := fx.endpoint(); e.Off != off || len(fx.bodies) != 0 || e.RestHook.Failed {
@@ -125,7 +132,7 @@ func TestPulseWithoutSubscription(t *testing.T) {
 func TestPulseEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	fx, _ := hookFixture(t, func(http.ResponseWriter, *http.Request) { cancel(); <-ctx.Done() })
-	_ = NewPulse(fx.Sender).round(ctx)
+	_ = NewPulse(fx.Sender).look(ctx)
 	if e := fx.endpoint(); e.Off || !e.Consented.IsZero() {
 		t.Errorf("%+v", e)
 	}
