@@ -319,6 +319,22 @@ func TestR4Events(t *testing.T) {
 			t.Errorf("%s: %d %v", wrong, status, v)
 		}
 	}
+	status, location, v := leeds.ask(t, "POST", "/Subscription/"+id+"/$resend", `{"resourceType":"Parameters","parameter":[{"name":"eventsSinceNumber","valueString":"2"}]}`)
+	if status != http.StatusAccepted || v["resourceType"] != "OperationOutcome" || !strings.Contains(location, "/$replay-status?id=") {
+		t.Fatalf("$resend: %d %s %v", status, location, v)
+	}
+	here.Eventually("two events again", func() bool { return len(to.of("query-event")) == 2 })
+	for i, n := range to.of("query-event") {
+		if want := []string{"2", "3"}[i]; n.numbers[0] != want || n.since != "3" {
+			t.Errorf("again: %+v", n)
+		}
+	}
+	for _, wrong := range []string{"?eventsSinceNumber=9", "?eventsSinceNumber=3&eventsUntilNumber=2", "?eventsSinceNumber=1&eventsSinceInstant=2026-03-01T09:00:00Z", "?eventsSinceInstant=today", "?content=empty",
+		"?eventsSinceInstant=2001-01-01T00:00:00Z"} {
+		if status, _, v := leeds.ask(t, "POST", "/Subscription/"+id+"/$resend"+wrong, ""); status < 400 || status >= 500 || v["resourceType"] != "OperationOutcome" {
+			t.Errorf("$resend%s: %d %v", wrong, status, v)
+		}
+	}
 	other := r4Caller{here, nodetest.NationalID, "X26"}
 	for _, path := range []string{"", "/$status", "/$events"} {
 		if status, _, v := other.ask(t, "GET", "/Subscription/"+id+path, ""); status != http.StatusForbidden || v["resourceType"] != "OperationOutcome" {

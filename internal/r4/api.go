@@ -23,6 +23,7 @@ import (
 	"nems/internal/catalogue"
 	"nems/internal/nhs"
 	"nems/internal/refuse"
+	"nems/internal/replay"
 	"nems/internal/requestid"
 	"nems/internal/spine"
 	"nems/internal/store"
@@ -43,6 +44,7 @@ type Broker interface {
 	Unsubscribe(ctx context.Context, c access.Caller, id string) error
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Status(ctx context.Context, c access.Caller, id string) (broker.Counted, error)
+	Replay(ctx context.Context, c access.Caller, id string, w replay.Wish) (store.Replay, error)
 	NumberedEvents(ctx context.Context, c access.Caller, id string, from, to uint64, max int) ([]broker.NumberedEvent, error)
 }
 

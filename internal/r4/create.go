@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"nems/internal/audit"
 	"nems/internal/broker"

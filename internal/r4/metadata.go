@@ -99,4 +99,4 @@ func (a *API) metadata(x *exchange) error {
 }
 
 // operations are those of the guide that there are.
-var operations = []string{"status", "events"}
+var operations = []string{"status", "events", "resend"}

@@ -37,6 +37,7 @@ var routes = withAllow([]route{
 	{method: "POST", path: "Subscription/{id}/$status", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).status},
 	{method: "GET", path: "Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).events},
 	{method: "POST", path: "Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).events},
+	{method: "POST", path: "Subscription/{id}/$resend", action: audit.ActionStartReplay, endpoint: spine.EndpointRead, handle: (*API).resend},
 	{method: "DELETE", path: "Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: (*API).delete},
 })
 

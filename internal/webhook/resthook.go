@@ -73,6 +73,9 @@ func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l 
 	n := to.RestHook.says(form.EventNotification, string(subscription.Active), s.Now())
 	one := form.OccurrenceOf(to.RestHook.number(d), d, message)
 	n.Total, n.Events = one.Number, []form.Occurrence{one}
+	if d.Replay != "" { // somebody has asked for it
+		n.Type, n.Total = form.QueryEvent, s.counted(ctx, *to.RestHook)
+	}
 	failed := s.bundle(ctx, to, d.ID, n)
 	if failed != nil && ctx.Err() == nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
 		failed.pause = errorPause
