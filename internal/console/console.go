@@ -82,6 +82,7 @@ func New(c Config) *Console {
 		out.subscriptions(),
 		out.subscribe(),
 		out.subscription(),
+		out.replays(),
 		out.explainTo(),
 		out.mailboxes(),
 		out.mailbox(),

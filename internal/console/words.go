@@ -95,11 +95,11 @@ func noun(f operator.Figure, one, more string) string {
 func tag(state any) string {
 	colour := "grey"
 	switch fmt.Sprint(state) {
-	case "active", "acknowledged", "sent", "collected", "live", "matched":
+	case "active", "acknowledged", "sent", "collected", "live", "matched", "COMPLETED", "RUNNING":
 		colour = "green"
-	case "requested", "waiting", "withheld", "deprecated", "paused":
+	case "requested", "waiting", "withheld", "deprecated", "paused", "PAUSED", "STARTING", "CANCELLING":
 		colour = "orange"
-	case "parked", "undeliverable", "withdrawn", "revoked", "refused":
+	case "parked", "undeliverable", "withdrawn", "revoked", "refused", "FAILED":
 		colour = "red"
 	}
 	return "nhsuk-tag--" + colour

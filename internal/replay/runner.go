@@ -9,6 +9,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/crashpoint"
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -237,8 +238,8 @@ func (r *Runner) latestOf(ctx context.Context, rep store.Replay) (*latest, store
 // A step moves so many copies that there are some steps a second, and so few that
 // publishes that share its commit do not wait for long.
 const (
-	stepsASecond = 40
-	mostMoved    = 100
+	stepsASecond = 100
+	mostMoved    = 50
 )
 
 // advance judges the next copies and gives them again.
@@ -247,6 +248,7 @@ func (r *Runner) advance(ctx context.Context, rep store.Replay, only *latest) (s
 	if err != nil {
 		return rep, err
 	}
+	flagged := map[nhs.NHSNumber]bool{}                                      // whom this step has asked for
 	step, alive := store.ReplayStep{Cursor: page.Cursor}, r.pulse(ctx, &rep) // a directory elsewhere may take long
 	for _, c := range page.Copies {
 		passed := passes(&rep, &c)
@@ -254,7 +256,7 @@ func (r *Runner) advance(ctx context.Context, rep store.Replay, only *latest) (s
 			passed = &store.ReplayCounts{Passed: 1}
 		}
 		if passed == nil {
-			if passed, err = r.judge(ctx, c); err == nil {
+			if passed, err = r.judge(ctx, c, flagged); err == nil {
 				err = alive()
 			}
 			if err != nil {
@@ -277,7 +279,7 @@ func (r *Runner) advance(ctx context.Context, rep store.Replay, only *latest) (s
 }
 
 // judge withholds a copy whose patient is flagged today.
-func (r *Runner) judge(ctx context.Context, c store.ReplayCopy) (*store.ReplayCounts, error) {
+func (r *Runner) judge(ctx context.Context, c store.ReplayCopy, known map[nhs.NHSNumber]bool) (*store.ReplayCounts, error) {
 	e := store.Event{Patient: c.Patient}
 	if e.Patient == nil {
 		var err error
@@ -286,12 +288,21 @@ func (r *Runner) judge(ctx context.Context, c store.ReplayCopy) (*store.ReplayCo
 		} else if err != nil {
 			return nil, err
 		}
+	} else if withheld, asked := known[*e.Patient]; asked {
+		return withholding(withheld), nil
 	}
 	withheld, err := r.Flagged(ctx, e)
-	if err != nil || !withheld {
-		return nil, err
+	if err == nil && e.Patient != nil {
+		known[*e.Patient] = withheld
 	}
-	return &store.ReplayCounts{Withheld: 1}, nil
+	return withholding(withheld), err
+}
+
+func withholding(withheld bool) *store.ReplayCounts {
+	if withheld {
+		return &store.ReplayCounts{Withheld: 1}
+	}
+	return nil
 }
 
 func (r *Runner) fail(ctx context.Context, rep store.Replay, why string) (store.Replay, error) {

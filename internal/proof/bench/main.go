@@ -37,6 +37,7 @@ var cases = map[string]func(load) error{
 	"records":      measureRecords,
 	"start":        measureStart,
 	"webhooks":     measureWebhooks,
+	"replay":       measureReplay,
 }
 
 func main() {

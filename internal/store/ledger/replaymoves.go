@@ -27,8 +27,9 @@ const copiesBetween = `SELECT c.position, t.code, t.workflow, c.status, c.asked,
 // ReplayPage is replay.Pages'.
 func (l *Ledger) ReplayPage(ctx context.Context, r store.Replay, max int) (page store.ReplayPage, err error) {
 	page.Cursor = r.Cursor
-	for looked := 0; looked < mostReplayed && len(page.Copies) < max; {
-		step, last := min(replayedStep, mostReplayed-looked), page.Cursor
+	// As many rows as are wanted, and more where few are the subscription's.
+	for looked, step := 0, min(max, replayedStep); looked < mostReplayed && len(page.Copies) < max; step = min(2*step, replayedStep) {
+		last := page.Cursor
 		rows := 0
 		err := l.engine.Read(ctx, func(reader Reader) error {
 			kept := len(page.Copies)
