@@ -44,9 +44,10 @@ func (n *node) newStreams() {
 		share = defaultStreamsShare
 	}
 	n.streams = stream.New(stream.Config{Broker: n.broker, Store: n.db, Now: n.Now, Log: n.Log, Admitted: n.admitted, Most: most, Share: share})
+	// The lease is short, because nothing is sent: another node soon counts on for one that died.
 	n.streamLanes = lane.New(lane.Config{
 		Outbox: lane.OfChannel(n.db, n.db, store.StreamChannel), Numbers: n.db, Sender: stream.Sender{}, Owner: n.owner, Now: n.Now, Log: n.Log, Withheld: n.broker.Flagged, Record: n.db.Record,
-		Parallel: 32, Batch: store.MostNumbered, Lease: time.Minute, Poll: 250 * time.Millisecond, Grace: time.Second,
+		Parallel: 32, Batch: store.MostNumbered, Lease: 15 * time.Second, Poll: 250 * time.Millisecond, Grace: time.Second,
 	})
 	n.metrics.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "nems_streams", Help: "Readers of subscriptions' events: streams, and requests that wait for an event.",
