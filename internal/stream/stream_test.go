@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,18 +99,18 @@ func (j *journal) set(change func(*journal)) {
 type bench struct {
 	*journal
 	*Service
-	admitted bool
-	stream   net.Conn
-	ended    chan struct{}
-	cancel   context.CancelFunc
+	revoked atomic.Bool
+	stream  net.Conn
+	ended   chan struct{}
+	cancel  context.CancelFunc
 }
 
 // follow runs a test against a stream that begins at a place.
 func follow(t *testing.T, begin store.Counting, at Place, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := &bench{journal: &journal{counting: begin}, admitted: true, ended: make(chan struct{})}
-		b.Service = New(Config{Broker: b.journal, Store: b.journal, Now: time.Now, Log: slog.New(slog.DiscardHandler), Admitted: func(context.Context, access.Caller) bool { return b.admitted }, Most: 2, Share: 1})
+		b := &bench{journal: &journal{counting: begin}, ended: make(chan struct{})}
+		b.Service = New(Config{Broker: b.journal, Store: b.journal, Now: time.Now, Log: slog.New(slog.DiscardHandler), Admitted: func(context.Context, access.Caller) bool { return !b.revoked.Load() }, Most: 2, Share: 1})
 		var ctx context.Context
 		ctx, b.cancel = context.WithCancel(t.Context())
 		ran := make(chan struct{})
@@ -193,7 +194,7 @@ func TestStreamsEnd(t *testing.T) {
 		within time.Duration
 	}{
 		"by its age":   {func(*bench) {}, time.Hour},
-		"revoked":      {func(b *bench) { b.admitted = false }, heartbeat},
+		"revoked":      {func(b *bench) { b.revoked.Store(true) }, heartbeat},
 		"shutdown":     {func(b *bench) { b.cancel() }, 0},
 		"database":     {func(b *bench) { b.set(func(j *journal) { j.counting.Last, j.down = 2, store.ErrBusy }) }, watchPoll},
 		"disconnected": {func(b *bench) { _ = b.stream.Close() }, heartbeat},
