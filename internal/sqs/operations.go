@@ -168,7 +168,7 @@ func (c *call) create(in struct {
 	case !isName(in.QueueName, mostQueueName, "-_"):
 		return none, badValue.because("QueueName: expected 1 to 80 letters, digits, dashes or underscores.")
 	}
-	box := store.Mailbox{ID: strings.ToUpper(in.QueueName), Name: "queue " + in.QueueName, ODS: developers, Password: "password"}
+	box := store.Mailbox{ID: in.QueueName, Name: "queue " + in.QueueName, ODS: developers, Password: "password"}
 	if box.Row, err = c.Boxes.PutMailbox(c.r.Context(), box); err != nil {
 		return none, err
 	}

@@ -2,7 +2,9 @@ package sqs
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"nems/internal/audit"
@@ -74,7 +76,7 @@ func (c *call) send(in struct {
 	if err != nil {
 		return none, err
 	}
-	return c.store(box, in.sending)
+	return c.storing(box, in.sending)()
 }
 
 // sendable finds a queue that the caller may send to. The rules are those of MESH.
@@ -99,25 +101,29 @@ func among(mailboxes []string, id string) bool {
 	return false
 }
 
-// store stores a message in a queue.
-func (c *call) store(box store.Mailbox, s sending) (none sent, err error) {
-	if err := s.check(); err != nil {
-		return none, err
+// storing gives a message its place in a queue, and returns what stores it.
+func (c *call) storing(box store.Mailbox, s sending) func() (sent, error) {
+	err := s.check()
+	var m store.Message
+	if err == nil {
+		m, err = c.newMessage(c.caller, box, []byte(*s.MessageBody), s.MessageAttributes)
 	}
-	m, err := c.newMessage(c.caller, box, []byte(*s.MessageBody), s.MessageAttributes)
-	if err != nil {
-		return none, err
-	}
-	if s.DelaySeconds > 0 { // before the message is there, which would be given otherwise
-		if err := c.Queues.Delay(c.r.Context(), box.Row, m.Position, time.Duration(s.DelaySeconds)*time.Second); err != nil {
+	return func() (none sent, _ error) {
+		if err != nil {
 			return none, err
 		}
+		ctx, body := c.r.Context(), []byte(*s.MessageBody)
+		if s.DelaySeconds > 0 { // before the message is there, which would be given otherwise
+			if err := c.Queues.Delay(ctx, box.Row, m.Position, time.Duration(s.DelaySeconds)*time.Second); err != nil {
+				return none, err
+			}
+		}
+		e := c.entry(audit.ActionSend, m, http.StatusOK)
+		if err := c.Boxes.Send(ctx, m, body, &e); err != nil {
+			return none, err
+		}
+		return sent{Id: s.Id, MessageId: messageID(m), MD5OfMessageBody: digestOf(body), MD5OfMessageAttributes: digestAttributes(s.MessageAttributes)}, nil
 	}
-	e := c.entry(audit.ActionSend, m, http.StatusOK)
-	if err := c.Boxes.Send(c.r.Context(), m, []byte(*s.MessageBody), &e); err != nil {
-		return none, err
-	}
-	return sent{Id: s.Id, MessageId: messageID(m), MD5OfMessageBody: digestOf([]byte(*s.MessageBody)), MD5OfMessageAttributes: digestAttributes(s.MessageAttributes)}, nil
 }
 
 // newMessage makes a message for a queue. Its body is that of the mailbox's
@@ -179,9 +185,9 @@ type failed struct {
 	SenderFault       bool
 }
 
-// each does something with the entries of a batch, one after the other, and
-// answers for each.
-func each[In, Out any](all []In, id func(In) string, do func(In) (Out, error)) (out batched[Out], err error) {
+// each begins something with the entries of a batch in their order, does the rest of
+// it for all at once, so that they share a commit, and answers for each.
+func each[In, Out any](c *call, all []In, id func(In) string, begin func(In) func() (Out, error)) (out batched[Out], err error) {
 	switch {
 	case len(all) == 0:
 		return out, noEntries
@@ -200,14 +206,30 @@ func each[In, Out any](all []In, id func(In) string, do func(In) (Out, error)) (
 		}
 	}
 	out.Successful, out.Failed = []Out{}, []failed{}
-	for _, entry := range all {
-		one, err := do(entry)
+	outs, errs := make([]Out, len(all)), make([]error, len(all))
+	var busy sync.WaitGroup
+	for i, entry := range all {
+		finish := begin(entry)
+		busy.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("panic: %v", p)
+				}
+			}()
+			outs[i], errs[i] = finish()
+		})
+	}
+	busy.Wait()
+	for i, err := range errs {
 		if err != nil {
 			p := problemOf(err)
-			out.Failed = append(out.Failed, failed{Id: id(entry), Code: p.code(), Message: p.message, SenderFault: p.status < http.StatusInternalServerError})
+			if p == internalError {
+				c.Log.ErrorContext(c.r.Context(), "an entry of an SQS batch failed", "operation", c.name, "error", err)
+			}
+			out.Failed = append(out.Failed, failed{Id: id(all[i]), Code: p.code(), Message: p.message, SenderFault: p.status < http.StatusInternalServerError})
 			continue
 		}
-		out.Successful = append(out.Successful, one)
+		out.Successful = append(out.Successful, outs[i])
 	}
 	return out, nil
 }
@@ -224,5 +246,5 @@ func (c *call) sendBatch(in entries[sending]) (none batched[sent], err error) {
 	if total > MostBytes && len(in.Entries) <= mostEntries {
 		return none, longBatch
 	}
-	return each(in.Entries, func(s sending) string { return s.Id }, func(s sending) (sent, error) { return c.store(box, s) })
+	return each(c, in.Entries, func(s sending) string { return s.Id }, func(s sending) func() (sent, error) { return c.storing(box, s) })
 }

@@ -45,7 +45,7 @@ func (c *call) removeBatch(in entries[receipt]) (none batched[done], err error) 
 	if err != nil {
 		return none, err
 	}
-	return each(in.Entries, receipt.id, func(r receipt) (done, error) { return c.removeOne(box, r) })
+	return each(c, in.Entries, receipt.id, func(r receipt) func() (done, error) { return func() (done, error) { return c.removeOne(box, r) } })
 }
 
 // removeOne acknowledges a message. An earlier receipt will do, too: whoever has it
@@ -80,7 +80,7 @@ func (c *call) changeBatch(in entries[receipt]) (none batched[done], err error) 
 	if err != nil {
 		return none, err
 	}
-	return each(in.Entries, receipt.id, func(r receipt) (done, error) { return c.changeOne(box, r) })
+	return each(c, in.Entries, receipt.id, func(r receipt) func() (done, error) { return func() (done, error) { return c.changeOne(box, r) } })
 }
 
 // changeOne holds a message for longer, or gives it back.
