@@ -174,3 +174,20 @@ func TestPublishedEvents(t *testing.T) {
 		t.Error("what cannot be read became a signal")
 	}
 }
+
+// TestTargets are read back from endpoints of every channel that has them.
+func TestTargets(t *testing.T) {
+	to := form.Target{Endpoint: "mesh://A?workflow_id=W", Payload: "application/json", Type: "a-1", Mailbox: "A", Workflow: "W"}
+	for channel, value := range map[store.Channel]string{
+		store.SignalChannel:  string(to.Pack()),
+		store.QueueChannel:   strings.Replace(string(to.Pack()), "{", `{"region":"eu-west-2",`, 1),
+		store.WebhookChannel: `{"url":"https://a.example/","target":` + string(to.Pack()) + `}`,
+	} {
+		if got, err := form.ReadTarget(store.Endpoint{Channel: channel, Value: []byte(value)}); err != nil || got != to {
+			t.Errorf("%s: %+v, %v", channel, got, err)
+		}
+	}
+	if _, err := form.ReadTarget(store.Endpoint{Value: []byte("no JSON")}); err == nil {
+		t.Error("what cannot be read became a target")
+	}
+}

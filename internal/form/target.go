@@ -10,8 +10,8 @@ import (
 )
 
 // Target is where the signals of a subscription of the MNS go, and as what. A store
-// keeps it as the value of an endpoint of the channel signal. Endpoints of other
-// channels keep it as the member target.
+// keeps it as the value of an endpoint, where a queue's has more members. A webhook's
+// has it as the member target.
 type Target struct {
 	Endpoint string `json:"endpoint"` // as the subscriber wrote it
 	Payload  string `json:"payload"`  // media type of what is sent
@@ -30,10 +30,10 @@ func ReadTarget(e store.Endpoint) (t Target, err error) {
 	var kept struct {
 		Target *Target `json:"target"`
 	}
-	if kept.Target = &t; e.Channel == store.SignalChannel {
-		err = json.Unmarshal(e.Value, &t)
-	} else {
+	if kept.Target = &t; e.Channel == store.WebhookChannel {
 		err = json.Unmarshal(e.Value, &kept)
+	} else {
+		err = json.Unmarshal(e.Value, &t)
 	}
 	if err != nil {
 		err = fmt.Errorf("endpoint %s cannot be read: %w", e.Mailbox.ID, err)

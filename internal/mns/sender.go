@@ -138,8 +138,11 @@ func (s *Sender) local(ctx context.Context, d *store.Delivery, box store.Mailbox
 		ContentType: to.Payload, Chunks: 1, Size: int64(len(body)), Expires: now.Add(stays),
 	}, body, nil)
 	var full *store.QuotaError
-	if errors.As(err, &full) {
+	switch {
+	case errors.As(err, &full):
 		return "", errors.New("the mailbox has no room")
+	case err != nil && !errors.Is(err, store.ErrBusy):
+		d.Uncertain = true // it may be there all the same
 	}
 	return "", err
 }
