@@ -29,6 +29,7 @@ type startReplay struct {
 	Mode         string `env:"-" enum:"all,latest" default:"all" help:"all, or latest: of each thing the newest event alone, withdrawals too."`
 	To           string `env:"-" help:"Another mailbox or endpoint of the same organisation. Default: the subscription's own."`
 	Rate         int    `env:"-" default:"500" help:"Copies a second, at most: 1 to 10,000."`
+	Earlier      bool   `env:"-" help:"Grant what was before the subscription's start, as it would have matched then. Needs the role governance too."`
 	Basis        string `required:"" env:"-" help:"Why it may be done. The audit keeps it, and the owner of the subscription reads it."`
 	DryRun       bool   `env:"-" help:"Send nothing: say how many copies there are of each event type on each day."`
 	Wait         bool   `env:"-" help:"Show how far it is until it is over; fail unless it is completed."`
@@ -38,7 +39,7 @@ type startReplay struct {
 
 // Run starts a replay, or counts what it would look at.
 func (s *startReplay) Run(ctx context.Context) error {
-	wish := operator.ReplayWish{Subscription: s.Subscription, From: s.From, Until: s.Until, Mode: s.Mode, To: s.To, Rate: s.Rate, Basis: s.Basis}
+	wish := operator.ReplayWish{Subscription: s.Subscription, From: s.From, Until: s.Until, Mode: s.Mode, To: s.To, Rate: s.Rate, Earlier: s.Earlier, Basis: s.Basis}
 	return s.with(func(d operator.Face) error {
 		if s.DryRun {
 			tally, err := operator.TryReplay.Do(ctx, d, wish)

@@ -21,11 +21,12 @@ type ReplayWish struct {
 	Mode         string `json:"mode,omitempty" jsonschema:"all (the default), or latest: of each thing the newest event alone"`
 	To           string `json:"to,omitempty" jsonschema:"another mailbox or endpoint of the same organisation"`
 	Rate         int    `json:"rate,omitempty" jsonschema:"copies a second, at most: 1 to 10,000, by default 500"`
+	Earlier      bool   `json:"earlier,omitempty" jsonschema:"also from before the subscription's start, as it would have matched then: needs the role governance too"`
 	Basis        string `json:"basis" jsonschema:"why it may be done: 1 to 200 characters on one line that name no patient; the audit keeps it, and the owner reads it"`
 }
 
 func (w ReplayWish) wish() replay.Wish {
-	return replay.Wish{From: w.From, Until: w.Until, Mode: store.ReplayMode(w.Mode), To: w.To, Rate: w.Rate, Basis: w.Basis}
+	return replay.Wish{From: w.From, Until: w.Until, Mode: store.ReplayMode(w.Mode), To: w.To, Rate: w.Rate, Basis: w.Basis, Earlier: w.Earlier}
 }
 
 // Replay is a replay as operators see it: counts, and nothing of a patient.
@@ -40,7 +41,8 @@ type Replay struct {
 	Mode         store.ReplayMode  `json:"mode"`
 	State        store.ReplayState `json:"state"`
 	Rate         int               `json:"rate"`
-	Of           int64             `json:"of"` // copies that there are to look at
+	Earlier      bool              `json:"earlier,omitempty"` // granted from before the subscription's start
+	Of           int64             `json:"of"`                // copies that there are to look at
 	Sent         int64             `json:"sent"`
 	Withheld     int64             `json:"withheld,omitempty"` // flagged then, or today
 	Expired      int64             `json:"expired,omitempty"`  // the message is no longer kept
@@ -55,7 +57,7 @@ type Replay struct {
 // newReplay shows a replay.
 func (d Desk) newReplay(ctx context.Context, r store.Replay) (Replay, error) {
 	out := Replay{ID: r.ID, Subscription: r.Subscription.String(), ODS: r.ODS, From: d.Store.Moment(r.First), Until: d.Store.Moment(r.Mark), Mode: r.Mode,
-		State: r.State, Rate: r.Rate, Of: r.Counts.Of, Sent: r.Counts.Sent, Withheld: r.Counts.Withheld, Expired: r.Counts.Expired, Passed: r.Counts.Passed,
+		State: r.State, Rate: r.Rate, Earlier: r.Earlier, Of: r.Counts.Of, Sent: r.Counts.Sent, Withheld: r.Counts.Withheld, Expired: r.Counts.Expired, Passed: r.Counts.Passed,
 		Basis: r.Basis, Who: r.Who, Began: r.Began, Ended: r.Ended, Reason: r.Reason}
 	if r.Cursor >= r.First {
 		out.Reached = d.Store.Moment(r.Cursor)
@@ -80,6 +82,11 @@ func (d Desk) addressOf(ctx context.Context, row int64) (string, error) {
 
 // planReplay makes a replay of a wish.
 func (d Desk) planReplay(ctx context.Context, w ReplayWish) (s subscription.Subscription, r store.Replay, err error) {
+	if w.Earlier { // the owner had no right to it then
+		if err := d.may(Governance); err != nil {
+			return s, r, err
+		}
+	}
 	id, err := subscription.ParseID(w.Subscription)
 	if err != nil {
 		return s, r, invalid("subscription", "subscription: %s", err)
@@ -101,6 +108,9 @@ func (d Desk) startReplay(ctx context.Context, w ReplayWish) (none Replay, err e
 	r.Who = d.User
 	entry := d.entry(audit.ActionStartReplay, "")
 	entry.ASID, entry.ODS, entry.Mailbox, entry.Patient, entry.Reason = s.ASID, s.ODS, s.Mailbox, s.Criteria.Patient, fmt.Sprintf("subscription %s; basis: %s", s.ID, r.Basis)
+	if r.Earlier {
+		entry.Reason += "; granted from before its start"
+	}
 	if r, err = d.Store.StartReplay(ctx, r, entry); err != nil {
 		return none, replayError(err)
 	}

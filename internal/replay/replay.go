@@ -47,7 +47,8 @@ type Store interface {
 // Pages is what a replay looks at. Safe for concurrent use.
 type Pages interface {
 	// ReplayPage returns the next copies, at most max, that a replay looks at: those
-	// that its subscription selected, in whichever state, behind its cursor.
+	// that its subscription selected, in whichever state, behind its cursor. With
+	// Earlier, before its start what it would have selected.
 	ReplayPage(ctx context.Context, r store.Replay, max int) (store.ReplayPage, error)
 }
 

@@ -27,6 +27,9 @@ type Queue interface {
 	// replay as it is then, and store.ErrClaimLost, having done nothing, when
 	// somebody else has it or has changed it.
 	Replayed(ctx context.Context, r store.Replay, s store.ReplayStep, lease time.Duration) (store.Replay, error)
+	// MostReplayed is how many copies a step moves at most, so that publishes do not
+	// wait for it.
+	MostReplayed() int
 	// Subscription is broker.Journal's, EventMessage broker.Backlog's.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	EventMessage(ctx context.Context, event store.EventID) ([]byte, error)
@@ -235,16 +238,13 @@ func (r *Runner) latestOf(ctx context.Context, rep store.Replay) (*latest, store
 	return found, rep, nil
 }
 
-// A step moves so many copies that there are some steps a second, and so few that
-// publishes that share its commit do not wait for long.
-const (
-	stepsASecond = 100
-	mostMoved    = 50
-)
+// stepsASecond is how many steps there are in a second at least, so that a replay is
+// even, where Queue.MostReplayed does not ask for more.
+const stepsASecond = 20
 
 // advance judges the next copies and gives them again.
 func (r *Runner) advance(ctx context.Context, rep store.Replay, only *latest) (store.Replay, error) {
-	page, err := r.Queue.ReplayPage(ctx, rep, min(max(1, rep.Rate/stepsASecond), mostMoved))
+	page, err := r.Queue.ReplayPage(ctx, rep, min(max(1, rep.Rate/stepsASecond), r.Queue.MostReplayed()))
 	if err != nil {
 		return rep, err
 	}
@@ -267,7 +267,7 @@ func (r *Runner) advance(ctx context.Context, rep store.Replay, only *latest) (s
 			step.Counts.Add(*passed)
 			continue
 		}
-		c.Anew = rep.Target != rep.Source
+		c.Anew = c.Anew || rep.Target != rep.Source
 		step.Move = append(step.Move, c)
 	}
 	crashpoint.Hit(crashpoint.ReplayStep)

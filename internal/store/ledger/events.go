@@ -15,10 +15,12 @@ import (
 // a page of its own, for a question that is seldom asked.
 const mostSearched = 200_000
 
+const selectAccepted = `SELECT e.id, t.code, t.workflow, e.kind, e.message_id, e.publisher, e.size, e.withheld, e.patient, e.facts, p.event, p.refusal
+	FROM event e JOIN event_type t ON t.id = e.type LEFT JOIN pending p ON p.event = e.id`
+
 // AcceptedEvent is broker.Events'.
 func (l *Ledger) AcceptedEvent(ctx context.Context, event store.EventID) (store.AcceptedEvent, error) {
-	found, err := read(ctx, l.engine.Read, l.scanAccepted, `SELECT e.id, t.code, t.workflow, e.kind, e.message_id, e.publisher, e.size, e.withheld, e.patient, e.facts,
-		p.event, p.refusal FROM event e JOIN event_type t ON t.id = e.type LEFT JOIN pending p ON p.event = e.id WHERE e.id = $1`, event)
+	found, err := read(ctx, l.engine.Read, l.scanAccepted, selectAccepted+" WHERE e.id = $1", event)
 	return store.First(found, err)
 }
 

@@ -161,6 +161,8 @@ type Dialect interface {
 	// Apart keeps a condition on a column from choosing the index by which the
 	// rows are read.
 	Apart(column string) string
+	// MostReplayed is replay.Queue's.
+	MostReplayed() int
 	// Unspread is the table that has a row for each event of which copies are still to
 	// be filed.
 	Unspread() string

@@ -26,6 +26,11 @@ const copiesBetween = `SELECT c.position, t.code, t.workflow, c.status, c.asked,
 
 // ReplayPage is replay.Pages'.
 func (l *Ledger) ReplayPage(ctx context.Context, r store.Replay, max int) (page store.ReplayPage, err error) {
+	if r.Earlier {
+		if page, err = l.earlierPage(ctx, r, max); err != nil || page.Cursor > 0 {
+			return page, err
+		}
+	}
 	page.Cursor = r.Cursor
 	// As many rows as are wanted, and more where few are the subscription's.
 	for looked, step := 0, min(max, replayedStep); looked < mostReplayed && len(page.Copies) < max; step = min(2*step, replayedStep) {
@@ -56,6 +61,41 @@ func (l *Ledger) ReplayPage(ctx context.Context, r store.Replay, max int) (page 
 	}
 	return page, nil
 }
+
+// earlierPage is the part of ReplayPage before the subscription's start: the events
+// that would have matched it by what was known of them when they were accepted. Its
+// cursor is 0 behind that part.
+func (l *Ledger) earlierPage(ctx context.Context, r store.Replay, max int) (page store.ReplayPage, err error) {
+	found, err := read(ctx, l.engine.Read, scanSubscription, selectSubscription+" WHERE id = $1", r.Subscription[:])
+	if err != nil || len(found) == 0 {
+		return page, err
+	}
+	s := found[0].Subscription
+	last := min(l.Position(s.Created)-1, r.Mark)
+	if r.Cursor >= last {
+		return page, nil
+	}
+	events, err := read(ctx, l.engine.Read, l.scanAccepted, selectAccepted+" WHERE e.id > $1 AND e.id <= $2 ORDER BY e.id LIMIT $3", r.Cursor, last, max)
+	if err != nil {
+		return page, err
+	}
+	s.Created, s.Status = time.Time{}, subscription.Active
+	for i := range events {
+		e := &events[i]
+		page.Cursor = e.Event
+		if e.Facts == nil || e.Withheld || e.Waiting || !subscription.Explain(&s, e.Facts).Matched {
+			continue
+		}
+		page.Copies = append(page.Copies, store.ReplayCopy{Event: e.Event, Code: e.Code, Workflow: e.Workflow, State: store.Sent, Patient: &e.Patient, Anew: true})
+	}
+	if len(events) < max {
+		page.Cursor, page.End = last, last == r.Mark
+	}
+	return page, nil
+}
+
+// MostReplayed is replay.Queue's.
+func (l *Ledger) MostReplayed() int { return l.dialect.MostReplayed() }
 
 func scanReplayCopy(row Row) (c store.ReplayCopy, asked []byte, err error) {
 	var state string

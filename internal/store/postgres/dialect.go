@@ -32,6 +32,9 @@ func (dialect) First(table, _, condition, limit string) string {
 
 func (dialect) Apart(column string) string { return column + " || ''" }
 
+// MostReplayed is what makes a transaction of its own worth its flush.
+func (dialect) MostReplayed() int { return 500 }
+
 func (dialect) Unspread() string { return "fanout" }
 
 // EventCopies is a column of the event.

@@ -35,6 +35,9 @@ func (dialect) First(table, key, condition, limit string) string {
 
 func (dialect) Apart(column string) string { return "+" + column }
 
+// MostReplayed is few: publishes share the commit.
+func (dialect) MostReplayed() int { return 50 }
+
 func (dialect) Unspread() string { return "spread" }
 
 // EventCopies counts the mailboxes in the event's row, or where there are none in it the

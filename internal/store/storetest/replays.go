@@ -79,6 +79,9 @@ func replayMoves(t *testing.T, th *harness) {
 		t.Errorf("started: %+v", r)
 	}
 
+	if n := th.MostReplayed(); n < 1 {
+		t.Errorf("a step moves %d", n)
+	}
 	r = th.claimReplay("one")
 	step := th.page(r, 2)
 	if len(step.Move) != 2 || step.Move[0].Event != events[0] || step.Move[0].State != store.Acknowledged || step.Move[0].Patient == nil || step.Move[0].Code != vaccination {
@@ -165,6 +168,29 @@ func replayElsewhere(t *testing.T, th *harness) {
 	th.wantInbox("retention removes them", b)
 	if all, err := th.deliveries(store.DeliveryQuery{Mailbox: "B", Max: 10}); err != nil || len(all) != 0 {
 		t.Errorf("left behind: %+v, %v", all, err)
+	}
+	th.verify()
+}
+
+// By a grant a subscription gets what it would have matched before its start, in one
+// go with what it had.
+func replayEarlier(t *testing.T, th *harness) {
+	a := th.mailbox("A")
+	before := []store.EventID{th.publish().Event, th.publish().Event}
+	th.publish(func(x *store.Acceptance) { *x = th.acceptance(other, message(2)) })
+	th.clock.advance(time.Minute)
+	s := th.subscribe("A", ofPatient(jack, vaccination))
+	had := th.collected(a, 2)
+	r, err := th.StartReplay(th.ctx(), store.Replay{
+		Subscription: s.ID, ODS: s.ODS, Source: a, Target: a, First: before[0], Mark: th.NextPosition(), Mode: store.ReplayAll, Rate: 100, Earlier: true, Began: th.clock.Now(),
+	}, entry(audit.ActionStartReplay))
+	th.must(err)
+	for r = th.claimReplay("one"); r.State != store.ReplayCompleted; {
+		r = th.replayed(r, th.page(r, 2))
+	}
+	th.wantInbox("all of its patient", a, append(before, had...)...)
+	if m := th.inbox(a)[0]; m.Replay != r.ID || string(th.download(m, 1)) != string(message(1)) {
+		t.Errorf("the first: %+v", m)
 	}
 	th.verify()
 }

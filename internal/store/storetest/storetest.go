@@ -136,6 +136,7 @@ func suite() []member {
 		{"ResendHere", resendHere},
 		{"ReplayMoves", replayMoves},
 		{"ReplayElsewhere", replayElsewhere},
+		{"ReplayEarlier", replayEarlier},
 		{"ReplayClaims", replayClaims},
 		{"ReplayChanges", replayChanges},
 		{"ReplaysKept", replaysKept},
