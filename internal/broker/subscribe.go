@@ -170,6 +170,9 @@ func (b *Broker) mayOwn(ctx context.Context, caller access.Caller, s subscriptio
 	if refusal := caller.MayOwn(s.ODS, s.Mailbox, mailboxODS); refusal != nil {
 		return refusal
 	}
+	if err := b.shared(ctx, mailbox); err != nil {
+		return err
+	}
 	kind := access.Explicit
 	if s.Criteria.Rule != "" {
 		kind = access.Generic

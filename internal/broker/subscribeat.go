@@ -2,9 +2,11 @@ package broker
 
 import (
 	"context"
+	"errors"
 
 	"nems/internal/access"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -25,10 +27,26 @@ func (b *Broker) SubscribeAt(ctx context.Context, caller access.Caller, resource
 	return b.commit(ctx, caller, s, notices)
 }
 
+// shared refuses the endpoint that a subscription has brought along: it carries no
+// other's copies.
+func (b *Broker) shared(ctx context.Context, box store.Mailbox) error {
+	if !box.Remote {
+		return nil
+	}
+	e, err := b.Numbers.Endpoint(ctx, box.Row)
+	switch {
+	case err == nil && e.Channel == store.RestHookChannel:
+		return refuse.AccessDenied("the endpoint is that of a subscription made in R4, and of no other")
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	}
+	return err
+}
+
 // planned are mailboxes that an organisation is about to have.
 type planned struct{ ods nhs.ODSCode }
 
 // Mailbox is Mailboxes'.
 func (p planned) Mailbox(_ context.Context, id string) (store.Mailbox, error) {
-	return store.Mailbox{ID: id, ODS: p.ods, Remote: true}, nil
+	return store.Mailbox{ID: id, ODS: p.ods}, nil
 }

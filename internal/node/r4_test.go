@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"nems/client"
 	"nems/internal/access"
 	"nems/internal/jwt"
 	"nems/internal/node/nodetest"
@@ -457,6 +458,17 @@ func TestR4Update(t *testing.T) {
 		got := to.of("event-notification")
 		return len(got) == 1 && got[0].header.Get("Authorization") == "Bearer one-two-three"
 	})
+	if _, err := here.Leeds().Subscribe(t.Context(), client.Subscription{Criteria: about(nodetest.Jack) + vaccinations, Mailbox: endpointOf(t, here), Reason: "A test"}); err == nil || !strings.Contains(err.Error(), "made in R4") {
+		t.Errorf("another subscription to its endpoint: %v", err)
+	}
+	for query, want := range map[string]int{"?_id=" + id: 1, "?_id=" + id + "," + strings.Repeat("0", 32): 1, "?_id=x": 0, "?url=" + to.URL: 1, "?url=https://other": 0, "?status=active": 1, "?status=off": 0,
+		"?topic=urn:nhs-uk:nems:topic:vaccinations-1": 1, "?topic=urn:nhs-uk:nems:topic:other-1": 0, "?_count=1": 1} {
+		status, _, v := leeds.ask(t, "GET", "/Subscription"+query, "")
+		entries, _ := v["entry"].([]any)
+		if status != http.StatusOK || len(entries) != want {
+			t.Errorf("search %s: %d %v", query, status, v)
+		}
+	}
 	if err := operator.DisableEndpoint.Run(t.Context(), here.Desk(), operator.EndpointRef{ID: endpointOf(t, here)}); err != nil {
 		t.Fatal(err)
 	}

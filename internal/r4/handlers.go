@@ -101,6 +101,9 @@ func (a *API) update(x *exchange) error {
 	if refusal := changes(h, want); refusal != nil {
 		return refusal
 	}
+	if err := a.mayCarry(x, want); err != nil { // it may have been long ago
+		return err
+	}
 	hook := want.hook
 	was := h.hook.RestHook
 	if hook.Headers, refusal = merged(hook.Headers, was.Headers); refusal != nil {

@@ -1,6 +1,7 @@
 package r4
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -142,6 +143,10 @@ func readQuery(values url.Values) (q query, refusal *refuse.Refusal) {
 // select4 returns a page of what a query selects. A page that has looked at enough
 // ends early, even empty.
 func (a *API) select4(x *exchange, q query) (out []held, next string, err error) {
+	if len(q.ids) > 0 {
+		out, err = a.named(x, q)
+		return out, "", err
+	}
 	ctx := x.r.Context()
 	by := store.SubscriptionQuery{After: q.after, Max: pageSize}
 	for _, t := range q.topics {
@@ -175,6 +180,26 @@ func (a *API) select4(x *exchange, q query) (out []held, next string, err error)
 		}
 	}
 	return out, by.After.String(), nil
+}
+
+// named returns those of the ids of a query that it selects. An id of nobody's, or of
+// another organisation's, selects nothing.
+func (a *API) named(x *exchange, q query) (out []held, err error) {
+	if len(q.ids) > pageSize {
+		return nil, refuse.BadRequest("expected at most " + strconv.Itoa(pageSize) + " ids; received " + strconv.Itoa(len(q.ids)))
+	}
+	for _, id := range q.ids {
+		h, err := a.find(x.r.Context(), x, id)
+		var refusal *refuse.Refusal
+		switch {
+		case errors.As(err, &refusal):
+		case err != nil:
+			return nil, err
+		case q.selects(h):
+			out = append(out, h)
+		}
+	}
+	return out, nil
 }
 
 func (q query) selects(h held) bool {
