@@ -194,6 +194,12 @@ func TestStreamPlaces(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+}
+
+// TestStreamRefusals asks for what cannot be had.
+func TestStreamRefusals(t *testing.T) {
+	here := nodetest.Boot(t)
+	id := feed(t, here, "signal")
 	for name, c := range map[string]struct {
 		query, last, says string
 		status            int
@@ -289,11 +295,17 @@ func TestPull(t *testing.T) {
 	if states[store.Acknowledged] != 4 || states[store.Sent] != 1 {
 		t.Errorf("%v", states)
 	}
+	wrongAcks(t, here, id, got.Epoch)
+}
+
+// wrongAcks acknowledges what cannot be acknowledged, of five events.
+func wrongAcks(t *testing.T, here *nodetest.Server, id string, epoch uint32) {
+	t.Helper()
 	for name, c := range map[string]struct{ body, says string }{
 		"nothing":        {"", "expected {"},
 		"no number":      {`{"epoch":1}`, "expected {"},
-		"another epoch":  {fmt.Sprintf(`{"epoch":%d,"number":1}`, got.Epoch-1), "a backup was restored"},
-		"beyond the end": {fmt.Sprintf(`{"epoch":%d,"number":6}`, got.Epoch), "number: expected 5, the last one that was given, or less; received 6"},
+		"another epoch":  {fmt.Sprintf(`{"epoch":%d,"number":1}`, epoch-1), "a backup was restored"},
+		"beyond the end": {fmt.Sprintf(`{"epoch":%d,"number":6}`, epoch), "number: expected 5, the last one that was given, or less; received 6"},
 	} {
 		r := here.ReadRequest(id + "/$ack")
 		r.Method, r.Body = http.MethodPost, []byte(c.body)
