@@ -60,10 +60,12 @@ func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string,
 
 // dueLanes looks for lanes to claim.
 func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, max int) (due []int64, err error) {
+	of := "mailbox m LEFT JOIN lane l ON l.mailbox = m.row WHERE m.remote AND $4 = '' AND NOT EXISTS (SELECT FROM endpoint e WHERE e.mailbox = m.row)"
+	if kind.Channel != "" {
+		of = "endpoint e JOIN mailbox m ON m.row = e.mailbox LEFT JOIN lane l ON l.mailbox = m.row WHERE e.channel = $4"
+	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row
-			FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND coalesce((SELECT channel FROM endpoint e WHERE e.mailbox = m.row), '') = $4 AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
+		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row FROM `+of+` AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
 			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row)
 			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), string(kind.Channel))
 		return err

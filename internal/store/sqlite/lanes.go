@@ -55,8 +55,11 @@ func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string,
 func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, now time.Time, max int) (due []int64, err error) {
 	err = db.readers.one(ctx, func(conn *sqlite.Conn) error {
 		// The parameters have a sign, as in List: this is asked several times a second.
-		return rows(conn, `SELECT m.row FROM mailbox m LEFT JOIN lane l ON l.mailbox = m.row
-			WHERE m.remote AND ifnull((SELECT channel FROM endpoint e WHERE e.mailbox = m.row), '') = ?4 AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
+		of := "mailbox m LEFT JOIN lane l ON l.mailbox = m.row WHERE m.remote AND ?4 = '' AND NOT EXISTS (SELECT 1 FROM endpoint e WHERE e.mailbox = m.row)"
+		if kind.Channel != "" {
+			of = "endpoint e CROSS JOIN mailbox m ON m.row = e.mailbox LEFT JOIN lane l ON l.mailbox = m.row WHERE e.channel = ?4"
+		}
+		return rows(conn, `SELECT m.row FROM `+of+` AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
 			AND EXISTS (SELECT 1 FROM inbox i WHERE i.mailbox = m.row)
 			ORDER BY ifnull(l.next_attempt, 0), m.row LIMIT +?2`, func(s *sqlite.Stmt) error {
 			due = append(due, s.ColumnInt64(0))

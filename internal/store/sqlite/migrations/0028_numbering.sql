@@ -1,5 +1,6 @@
 -- How copies go to an endpoint: each channel claims its own.
 ALTER TABLE endpoint ADD COLUMN channel TEXT NOT NULL DEFAULT 'webhook';
+CREATE INDEX endpoint_channel ON endpoint (channel);
 
 -- How far a subscription has counted its events, and when it last did, by the
 -- clock of leases. A new epoch says that numbers may have been given twice.
