@@ -36,7 +36,7 @@ func (dialect) First(table, key, condition, limit string) string {
 func (dialect) Apart(column string) string { return "+" + column }
 
 // MostReplayed is few: publishes share the commit.
-func (dialect) MostReplayed() int { return 50 }
+func (dialect) MostReplayed() int { return 20 }
 
 func (dialect) Unspread() string { return "spread" }
 

@@ -195,6 +195,48 @@ func replayEarlier(t *testing.T, th *harness) {
 	th.verify()
 }
 
+// An event keeps the number that its subscription gave it, wherever it is sent again.
+func replayNumbers(t *testing.T, th *harness) {
+	far := th.remote("FAR")
+	first, second := th.publish().Event, th.publish().Event
+	l := th.claim("one")
+	waiting := th.next(l)
+	_, err := th.NumberDeliveries(th.ctx(), l, waiting)
+	th.must(err)
+	for _, d := range waiting {
+		d.State, d.At = store.Sent, th.clock.Now()
+		th.must(th.Settle(th.ctx(), l, d, lease))
+	}
+	th.must(th.ReleaseLane(th.ctx(), l, th.clock.Now()))
+	s, err := th.Subscription(th.ctx(), waiting[0].Subscriptions[0])
+	th.must(err)
+	span, err := th.NumberedSpan(th.ctx(), s.ID, 2, 100)
+	if err != nil || span != (store.NumberedSpan{Least: 2, First: second, Last: second}) {
+		t.Errorf("from 2 on: %+v, %v", span, err)
+	}
+	if span, err = th.NumberedSpan(th.ctx(), s.ID, 1, 100); err != nil || span != (store.NumberedSpan{Least: 1, First: first, Last: second}) {
+		t.Errorf("from 1 on: %+v, %v", span, err)
+	}
+	another, err := th.PutMailbox(th.ctx(), store.Mailbox{ID: "NEW", ODS: "RR8", Remote: true})
+	th.must(err)
+	th.replay(s, far, another)
+	r := th.claimReplay("one")
+	step := th.page(r, 10)
+	for i := range step.Move {
+		step.Move[i].Anew = true
+	}
+	th.replayed(r, step)
+	l = th.claim("one")
+	again, err := th.NumberDeliveries(th.ctx(), l, th.next(l))
+	if err != nil || len(again) != 2 || again[0].Numbers[0] != 1 || again[1].Numbers[0] != 2 || again[0].MailboxID != "NEW" {
+		t.Errorf("elsewhere: %+v, %v", again, err)
+	}
+	if c, err := th.Counting(th.ctx(), s.ID); err != nil || c.Last != 2 {
+		t.Errorf("counted: %+v, %v", c, err)
+	}
+	th.verify()
+}
+
 // One node at a time works on a replay, and a subscription has one at a time.
 func replayClaims(t *testing.T, th *harness) {
 	a := th.mailbox("A")

@@ -137,6 +137,7 @@ func suite() []member {
 		{"ReplayMoves", replayMoves},
 		{"ReplayElsewhere", replayElsewhere},
 		{"ReplayEarlier", replayEarlier},
+		{"ReplayNumbers", replayNumbers},
 		{"ReplayClaims", replayClaims},
 		{"ReplayChanges", replayChanges},
 		{"ReplaysKept", replaysKept},
