@@ -167,4 +167,3 @@ func (c r4Caller) made(t *testing.T, body string) string {
 	}
 	return v["id"].(string)
 }
-
