@@ -33,6 +33,8 @@ var translated = map[string]string{
 	"patient_change.since": "in this order, above every mark",
 	"lane.owner":           "a lease, and no node runs",
 	"lane.expires":         "a lease, and no node runs",
+	"replay.owner":         "a lease, and no node runs",
+	"replay.expires":       "a lease, and no node runs",
 	"audit_link.xid":       "the transaction, for readers beside running nodes",
 	"registry.only":        "a constant",
 	"registry.single":      "a constant",
