@@ -36,7 +36,7 @@ type cli struct {
 	Check         checkCmd         `cmd:"" help:"Check the whole database: file or rows, messages, audit, settings of PostgreSQL."`
 	Systems       systemsCmd       `cmd:"" help:"Register the systems that may call the service."`
 	Mailboxes     mailboxesCmd     `cmd:"" help:"Manage the MESH mailboxes that copies can be sent to."`
-	Endpoints     endpointsCmd     `cmd:"" help:"Manage the endpoints that copies can be sent to: webhooks."`
+	Endpoints     endpointsCmd     `cmd:"" help:"Manage the endpoints that events go to beside mailboxes: webhooks, streams, queues."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"List, approve, reject, end and delete the subscriptions of all owners."`
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`

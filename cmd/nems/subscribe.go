@@ -58,6 +58,9 @@ func (s *subscribeCmd) Run(ctx context.Context) error {
 		}
 	}
 	created, err := c.Subscribe(ctx, wanted)
+	if id := existing(err); id != "" && s.Webhook != "" { // as it was the last time
+		created, err = &client.Subscribed{ID: id}, nil
+	}
 	if s.Format == "json" {
 		o := outcome{err: err}
 		if created != nil {

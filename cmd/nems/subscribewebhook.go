@@ -39,12 +39,16 @@ func (s *subscribeCmd) registerHook(ctx context.Context) (id string, err error) 
 		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return err
 		case err == nil && kept.Form == s.Form:
+			fmt.Fprintf(stderr(), "endpoint %[1]s is there already; nems endpoints show %[1]s tells its state, nems endpoints rotate %[1]s gives it a new secret\n", plain.Line(id))
 			return nil
 		}
 		out, err := operator.PutEndpoint.Do(ctx, d, operator.Endpoint{ID: id, ODS: ods, Channel: store.WebhookChannel, URL: s.Webhook, Form: s.Form, Name: "nems subscribe --webhook"})
 		if err == nil && out.Secret != "" {
-			fmt.Fprintf(stderr(), "endpoint %s is registered. Its secret, which is not shown again: %s\n", plain.Line(id), out.Secret)
+			fmt.Fprintf(stderr(), "endpoint %[1]s is registered. Its secret, which is not shown again: %[2]s\nStart your receiver with it. It is asked for its consent first; try that, and a test event, with: nems endpoints test %[1]s\n", plain.Line(id), out.Secret)
 		}
-		return err
+		if err != nil {
+			return fmt.Errorf("--webhook: %w", err)
+		}
+		return nil
 	})
 }

@@ -27,8 +27,9 @@ func TestSubscribeWebhook(t *testing.T) {
 	n.Clock.Set(time.Now()) // that of the commands
 	s := &subscribeCmd{NHSNumber: "9912003888", Events: []string{"vaccinations-1"}, ASID: "200000000115", ODS: "RR8", Reason: "Trying", Format: "text",
 		streamFlags: streamFlags{Data: data}, hookFlags: hookFlags{Webhook: receiver.URL, Form: "signal"}, connection: connection{URL: n.URL, ToASID: "111111111111"}}
-	if id := captured(t, func() error { return s.Run(t.Context()) }); len(strings.TrimSpace(id)) != 32 {
-		t.Errorf("the subscription: %q", id)
+	id := captured(t, func() error { return s.Run(t.Context()) })
+	if again := captured(t, func() error { return s.Run(t.Context()) }); len(strings.TrimSpace(id)) != 32 || again != id {
+		t.Errorf("the subscription: %q, and again %q", id, again)
 	}
 	message, err := example.Message("vaccinations-1", "new", example.Patient{})
 	if err != nil {

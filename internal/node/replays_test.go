@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -245,5 +246,18 @@ func (c *child) empty(ctx context.Context, id string) map[string]int {
 				c.t.Fatal(err)
 			}
 		}
+	}
+}
+
+// Nothing is put into a stream again, because nobody would read it.
+func TestReplayOfStream(t *testing.T) {
+	here := nodetest.Boot(t)
+	if _, err := operator.PutEndpoint.Do(t.Context(), here.Desk(), operator.Endpoint{ID: "FEED", ODS: "RR8", Channel: store.StreamChannel}); err != nil {
+		t.Fatal(err)
+	}
+	id := here.Subscribe(here.Leeds(), about(nodetest.Jack)+vaccinations, "FEED")
+	_, err := operator.TryReplay.Do(t.Context(), here.Desk(), operator.ReplayWish{Subscription: id, From: "oldest", Basis: "a test"})
+	if err == nil || !strings.Contains(err.Error(), "can be read again without a replay") {
+		t.Errorf("%v", err)
 	}
 }

@@ -86,6 +86,9 @@ func Plan(ctx context.Context, s Store, of subscription.Subscription, w Wish, no
 			return r, err
 		}
 	}
+	if err := readable(ctx, s, r.Target); err != nil {
+		return r, err
+	}
 	if r.First, err = first(ctx, s, of, w); err != nil {
 		return r, err
 	}
@@ -129,6 +132,19 @@ func target(ctx context.Context, s Store, of subscription.Subscription, id strin
 		return 0, &WishError{"to", "a mailbox or endpoint of the subscription's organisation"}
 	}
 	return box.Row, nil
+}
+
+// readable refuses a stream: its readers have all that is kept, by its number, and
+// nothing that was put there again would reach them.
+func readable(ctx context.Context, s Store, target int64) error {
+	e, err := s.Endpoint(ctx, target)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil // a mailbox
+	case err == nil && e.Channel == store.StreamChannel:
+		return &StateError{"the events of a stream can be read again without a replay: its reader names the place to begin behind, in Last-Event-ID or in after"}
+	}
+	return err
 }
 
 // first is where the range begins.

@@ -29,6 +29,8 @@ type Store interface {
 	// Replays lists the first max that are older than one ("": any), of a
 	// subscription or of all, the newest first.
 	Replays(ctx context.Context, of subscription.ID, before string, max int) ([]store.Replay, error)
+	// Endpoint returns the endpoint with the row of a mailbox, or store.ErrNotFound.
+	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
 	// KeptSince is the moment since which accepted events are kept: of earlier ones
 	// retention may have removed any.
 	KeptSince() time.Time
