@@ -17,15 +17,12 @@ func (p Place) String() string {
 	return strconv.FormatUint(uint64(p.Epoch), 10) + "-" + strconv.FormatUint(p.Number, 10)
 }
 
-var errPlace = errors.New("expected the id of an event of this subscription, such as 1-42")
-
-// mostNumber is the highest number that a store can keep.
-const mostNumber = 1<<63 - 1
+var errPlace = errors.New("expected the id of an event of this subscription, such as 1773000000-42")
 
 // ParsePlace reads the text of a Place.
 func ParsePlace(text string) (Place, error) {
 	epoch, number, found := strings.Cut(text, "-")
-	e, wrongEpoch := strconv.ParseUint(epoch, 10, 31)
+	e, wrongEpoch := strconv.ParseUint(epoch, 10, 32)
 	n, wrongNumber := strconv.ParseUint(number, 10, 63)
 	if !found || wrongEpoch != nil || wrongNumber != nil {
 		return Place{}, errPlace

@@ -136,8 +136,8 @@ func replayElsewhere(t *testing.T, th *harness) {
 	events := th.collected(a, 2)
 	waits := th.publish().Event
 	for range 2 {
-		r := th.replay(s, a, b)
-		r = th.claimReplay("one")
+		th.replay(s, a, b)
+		r := th.claimReplay("one")
 		step := th.page(r, 100)
 		for i := range step.Move {
 			step.Move[i].Anew = true
@@ -150,8 +150,8 @@ func replayElsewhere(t *testing.T, th *harness) {
 		t.Errorf("the copy: %+v, %v", d, err)
 	}
 	th.must(th.Acknowledge(th.ctx(), b, events[0], th.clock.Now(), nil))
-	r := th.replay(s, a, b)
-	r = th.claimReplay("one")
+	th.replay(s, a, b)
+	r := th.claimReplay("one")
 	step := th.page(r, 100)
 	for i := range step.Move {
 		step.Move[i].Anew = true
