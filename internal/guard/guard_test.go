@@ -24,6 +24,7 @@ func TestGuard(t *testing.T) {
 		{address: "169.254.169.254:443"}, {address: "[fd00:ec2::254]:443"}, {address: "[fe80::1%eth0]:443"},
 		{address: "10.1.2.3:443"}, {address: "172.31.0.1:443"}, {address: "192.168.1.1:443"}, {address: "100.64.0.1:443"},
 		{address: "[::ffff:169.254.169.254]:443"}, {address: "[64:ff9b::a9fe:a9fe]:443"}, {address: "[2002:7f00:1::]:443"},
+		{address: "[::ffff:0:169.254.169.254]:443"},
 		{address: "224.0.0.1:443"}, {address: "255.255.255.255:443"}, {address: "[ff02::1]:443"}, {address: "no address"},
 		{address: "10.1.2.3:8080", plain: true, allowed: lan, goes: true},
 		{address: "[::ffff:10.1.2.3]:443", allowed: lan, goes: true},
