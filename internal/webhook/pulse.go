@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"nems/internal/store"
@@ -15,15 +14,14 @@ import (
 // down when the next one is due, which only one of them can.
 type Pulse struct {
 	*Sender
-	made  chan int64    // rows of endpoints that wait for their handshake
-	next  time.Time     // when the first of the endpoints is due that were not at the last look
-	slots chan struct{} // one for each that is called
-	busy  sync.WaitGroup
+	made  chan int64 // rows of endpoints that wait for their handshake
+	next  time.Time  // when the first of the endpoints is due that were not at the last look
+	calls *calls
 }
 
 // NewPulse returns the Pulse of a Sender that has RestHooks. It starts nothing.
 func NewPulse(s *Sender) *Pulse {
-	return &Pulse{Sender: s, made: make(chan int64, calling), slots: make(chan struct{}, calling)}
+	return &Pulse{Sender: s, made: make(chan int64, calling), calls: newCalls()}
 }
 
 const (
@@ -31,8 +29,6 @@ const (
 	// rounds how many of these pass, at most, without a look: others may have made one.
 	pulse  = 2 * time.Second
 	rounds = 10
-	// calling is how many are called at once. Some may be slow.
-	calling = 256
 	// pulsePage is how many endpoints are read at once.
 	pulsePage = 500
 	// taken is how long another node leaves an endpoint alone that one has begun to call.
@@ -52,7 +48,7 @@ func (p *Pulse) Made(row int64) {
 
 // Run looks for due endpoints until ctx ends, and returns when the last call has ended.
 func (p *Pulse) Run(ctx context.Context) {
-	defer p.busy.Wait()
+	defer p.calls.busy.Wait()
 	tick := time.NewTicker(pulse)
 	defer tick.Stop()
 	for passed := rounds; ; {
@@ -73,7 +69,7 @@ func (p *Pulse) Run(ctx context.Context) {
 	}
 }
 
-// round begins to call all that are due.
+// round begins to call all that are due, and waits for none of them.
 func (p *Pulse) round(ctx context.Context) error {
 	p.next = p.Now().Add(time.Hour)
 	for last := int64(0); ; {
@@ -97,8 +93,8 @@ func (p *Pulse) one(ctx context.Context, row int64) error {
 	return err
 }
 
-// start begins to call an endpoint if it is due, or has just been made, and notes when
-// it is if that is later. It waits while as many as may be are called.
+// start has an endpoint called if it is due, or has just been made, and notes when it
+// is if that is later.
 func (p *Pulse) start(ctx context.Context, row store.Endpoint, made bool) {
 	if row.Channel != store.RestHookChannel {
 		return
@@ -114,14 +110,10 @@ func (p *Pulse) start(ctx context.Context, row store.Endpoint, made bool) {
 		return
 	}
 	p.next = time.Time{} // what comes of it is seen at the next look
-	select {
-	case p.slots <- struct{}{}:
-	case <-ctx.Done():
-		return
-	}
-	p.busy.Go(func() {
-		defer func() { <-p.slots }()
-		p.call(ctx, row, e)
+	p.calls.add(row.Mailbox, e.Consented.IsZero(), func() {
+		if ctx.Err() == nil {
+			p.call(ctx, row, e)
+		}
 	})
 }
 

@@ -57,6 +57,20 @@ type RestHooks interface {
 // error: by then its receiver has had half an hour.
 const lasting = 3
 
+// mostGreeting is how long a receiver has for a handshake or a heartbeat, in seconds:
+// neither asks for work, and others of its organisation wait meanwhile.
+const mostGreeting = 10
+
+// briefly is the endpoint as it is called with what nobody needs time for.
+func (e Endpoint) briefly() Endpoint {
+	hook := *e.RestHook
+	if hook.Timeout == 0 || hook.Timeout > mostGreeting {
+		hook.Timeout = mostGreeting
+	}
+	e.RestHook = &hook
+	return e
+}
+
 // says returns what all notifications of the endpoint's subscription have.
 func (h RestHook) says(kind form.NotificationType, status string, at time.Time) form.Notification {
 	return form.Notification{Base: h.Base, Subscription: h.Subscription, Topic: h.Topic, Status: status, Type: kind, Content: h.Content, At: at}
@@ -123,7 +137,7 @@ func (s *Sender) handshake(ctx context.Context, row store.Endpoint, to *Endpoint
 	hook := *to.RestHook
 	n := hook.says(form.Handshake, string(subscription.Requested), s.Now())
 	n.Total = s.counted(ctx, hook)
-	failed := s.bundle(ctx, *to, "handshake_"+hook.Subscription, n)
+	failed := s.bundle(ctx, to.briefly(), "handshake_"+hook.Subscription, n)
 	if failed != nil && ctx.Err() != nil { // we end, which is not the receiver's doing
 		return failed
 	}
@@ -161,7 +175,7 @@ func (s *Sender) counted(ctx context.Context, h RestHook) uint64 {
 func (s *Sender) heartbeat(ctx context.Context, to Endpoint) *failure {
 	n := to.RestHook.says(form.Heartbeat, string(subscription.Active), s.Now())
 	n.Total = s.counted(ctx, *to.RestHook)
-	return s.bundle(ctx, to, "heartbeat_"+to.RestHook.Subscription, n)
+	return s.bundle(ctx, to.briefly(), "heartbeat_"+to.RestHook.Subscription, n)
 }
 
 // fail gives the subscription of an endpoint the status error. Its copies wait until

@@ -63,7 +63,7 @@ func (h *hooks) Counting(context.Context, subscription.ID) (store.Counting, erro
 // look is round, with all calls made.
 func (p *Pulse) look(ctx context.Context) error {
 	err := p.round(ctx)
-	p.busy.Wait()
+	p.calls.busy.Wait()
 	return err
 }
 
@@ -173,5 +173,15 @@ func TestNotifies(t *testing.T) {
 	one.Subscriptions = []subscription.ID{{2}}
 	if d, err = fx.send(0, one); err != nil || d.State != store.Undeliverable || d.ErrorCode != "ended" {
 		t.Errorf("another subscription's: %+v %v", d, err)
+	}
+}
+
+// TestBriefly: a subscriber's timeout is not that of handshakes and heartbeats.
+func TestBriefly(t *testing.T) {
+	for given, want := range map[int]int{0: mostGreeting, 2: 2, 60: mostGreeting} {
+		e := Endpoint{RestHook: &RestHook{Timeout: given}}
+		if got := e.briefly(); got.RestHook.Timeout != want || e.RestHook.Timeout != given {
+			t.Errorf("%d: %d, and %d is kept", given, got.RestHook.Timeout, e.RestHook.Timeout)
+		}
 	}
 }
