@@ -285,7 +285,7 @@ func (c *Client) Pull(ctx context.Context, id string, p Pull) (out Pulled, err e
 // ReadPlace reads the epoch and the number of a Place, for Ack.
 func ReadPlace(place string) (epoch uint32, number uint64, err error) {
 	if _, err = fmt.Sscanf(place, "%d-%d", &epoch, &number); err != nil {
-		err = fmt.Errorf("a place, such as 1-42, was expected: %w", err)
+		err = fmt.Errorf("a place, such as 1773000000-42, was expected: %w", err)
 	}
 	return epoch, number, err
 }

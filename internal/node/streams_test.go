@@ -204,7 +204,7 @@ func TestStreamRefusals(t *testing.T) {
 		query, last, says string
 		status            int
 	}{
-		"no place":          {"", "yesterday", "Last-Event-ID: expected the id of an event of this subscription, such as 1-42", 400},
+		"no place":          {"", "yesterday", "Last-Event-ID: expected the id of an event of this subscription, such as 1773000000-42", 400},
 		"half a place":      {"?lastEventId=1", "", "lastEventId: expected", 400},
 		"twice":             {"?lastEventId=1-1&lastEventId=1-2", "", "expected each parameter once", 400},
 		"another parameter": {"?since=1", "", "expected each parameter once, and of these: lastEventId, form", 400},

@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	hookBox, shelfBox = "RR8HOOK", "RR8SHELF"
+	hookBox, shelfBox, queueBox = "RR8HOOK", "RR8SHELF", "RR8QUEUE"
 	// channelKills is how often a node is killed.
 	channelKills = 4
 )
@@ -34,6 +34,8 @@ type counted struct {
 	last   uint64 // the newest number that came for the first time
 	wrong  error  // the first thing that must not happen
 }
+
+func newCounted() *counted { return &counted{copies: map[uint64]string{}} }
 
 // came records a copy with a number. A number that comes for the first time is the next
 // one, and one that comes again stands for the same copy.
@@ -52,17 +54,17 @@ func (c *counted) came(number uint64, id string) {
 	}
 }
 
-// channels sends copies to a webhook and a stream while nodes are killed: nothing
-// is lost, first comers come in the order of their numbers, and no number is missing or
-// stands for two events.
+// channels sends copies to a webhook, a stream, a queue and a receiver of FHIR R4 while
+// nodes are killed: nothing is lost, first comers come in the order of their numbers, and
+// no number is missing or stands for two events.
 func channels(r *run) (line row, err error) {
 	dep, err := r.newDeployment(filepath.Join(r.folder, "channels"))
 	if err != nil {
 		return line, err
 	}
 	defer dep.end()
-	hook, shelf := &counted{copies: map[uint64]string{}}, &counted{copies: map[uint64]string{}}
-	receiver, err := dep.receive(hook)
+	hook, shelf, notified := newCounted(), newCounted(), newCounted()
+	receiver, err := dep.receive(hook, notified)
 	if err != nil {
 		return line, err
 	}
@@ -72,7 +74,8 @@ func channels(r *run) (line row, err error) {
 		return line, err
 	}
 	dep.also = func() error { return dep.pullAll(id, shelf) }
-	dep.ledger.begin("channels", leeds, national, hookBox, shelfBox)
+	dep.wide = []string{queueBox}
+	dep.ledger.begin("channels", leeds, national, hookBox, shelfBox, queueBox)
 	for ; line.Rounds < channelKills; line.Rounds++ {
 		dep.startLoad()
 		dep.wait(500*time.Millisecond + time.Duration(dep.r.random()%1000)*time.Millisecond)
@@ -88,15 +91,15 @@ func channels(r *run) (line row, err error) {
 		}
 	}
 	line, err = dep.finish(line)
-	line.note(fmt.Sprintf("webhook: %d numbers, stream: %d", hook.last, shelf.last))
-	if hook.last == 0 || hook.last != shelf.last {
-		err = errors.Join(err, fmt.Errorf("the webhook has %d numbers and the stream %d", hook.last, shelf.last))
+	line.note(fmt.Sprintf("numbers: webhook %d, stream %d, R4 %d", hook.last, shelf.last, notified.last))
+	if hook.last == 0 || hook.last != shelf.last || hook.last != notified.last {
+		err = errors.Join(err, errors.New("the channels have not counted the same events"))
 	}
-	return line, errors.Join(err, hook.wrong, shelf.wrong)
+	return line, errors.Join(err, hook.wrong, shelf.wrong, notified.wrong)
 }
 
-// receive starts a receiver of webhooks, which agrees to everything.
-func (dep *deployment) receive(c *counted) (*http.Server, error) {
+// receive starts a receiver of webhooks and of notifications, which agrees to everything.
+func (dep *deployment) receive(hook, notified *counted) (*http.Server, error) {
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -107,12 +110,21 @@ func (dep *deployment) receive(c *counted) (*http.Server, error) {
 			return
 		}
 		body, err := io.ReadAll(r.Body)
-		number, wrong := strconv.ParseUint(r.Header.Get("ce-sequence"), 10, 64)
-		if err != nil || wrong != nil { // the sender died: it comes again
-			w.WriteHeader(http.StatusBadRequest)
+		if r.URL.Path == "/r4" {
+			number, focus, event, wrong := readNotification(body)
+			if err != nil || wrong != nil { // the sender died: it comes again
+				w.WriteHeader(http.StatusBadGateway)
+			} else if event {
+				notified.came(number, focus)
+			}
 			return
 		}
-		c.came(number, r.Header.Get("webhook-id"))
+		number, wrong := strconv.ParseUint(r.Header.Get("ce-sequence"), 10, 64)
+		if err != nil || wrong != nil { // the sender died: it comes again
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		hook.came(number, r.Header.Get("webhook-id"))
 		dep.ledger.received(hookBox, r.Header.Get("webhook-id"), body)
 		w.WriteHeader(http.StatusNoContent)
 	})}
@@ -120,15 +132,22 @@ func (dep *deployment) receive(c *counted) (*http.Server, error) {
 	return s, nil
 }
 
-// openChannels registers a webhook and a stream, each with a subscription, and returns
-// that of the stream.
+// openChannels registers a queue, a webhook and a stream, each with a subscription, and
+// subscribes to notifications. It returns the stream's subscription.
 func (dep *deployment) openChannels(receiver string) (id string, err error) {
 	access, err := operator.ReadAccess(dep.here.data)
 	if err != nil {
 		return "", err
 	}
 	desk := &operator.Client{Access: access, User: "torture", HTTP: dep.here.http}
+	if err := dep.here.putMailboxes(operator.Mailbox{ID: queueBox, ODS: "RR8", Password: devworld.Password}); err != nil {
+		return "", err
+	}
+	if err := dep.subscribeR4(receiver); err != nil {
+		return "", err
+	}
 	for _, e := range []operator.Endpoint{
+		{ID: "RR8SQS", ODS: "RR8", Channel: store.QueueChannel, URL: "arn:aws:sqs:eu-west-2:000000000000:" + queueBox, Form: "message"},
 		{ID: hookBox, ODS: "RR8", Channel: store.WebhookChannel, URL: "http://" + receiver, Form: "message"},
 		{ID: shelfBox, ODS: "RR8", Channel: store.StreamChannel, Form: "message"},
 	} {
