@@ -42,7 +42,7 @@ func (a *API) create(x *exchange) error {
 	case want.status != requested:
 		return invalid("Subscription.status", "value", "requested: the handshake makes it active", refuse.Show(want.status))
 	}
-	if err := a.mayCarry(x, want); err != nil {
+	if err := a.mayCarry(x, &want); err != nil {
 		return err
 	}
 	h := held{hook: webhook.Endpoint{URL: want.url, Form: webhook.Notification, RestHook: &want.hook}}
@@ -81,29 +81,17 @@ func endpointID(ods nhs.ODSCode, want resource) string {
 
 // mayCarry refuses messages to an URL that no operator has registered for them:
 // patients' data goes to addresses that somebody has agreed to.
-func (a *API) mayCarry(x *exchange, want resource) error {
+func (a *API) mayCarry(x *exchange, want *resource) error {
 	if want.hook.Content != form.Full {
 		return nil
 	}
-	for last := int64(0); ; {
-		page, err := a.Endpoints.EndpointsAfter(x.r.Context(), last, 500)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			const at = "Subscription.channel.payload.extension('" + contentURL + "').value"
-			return invalid(at, "forbidden", "empty or id-only: full-resource needs an operator who has registered this URL for this organisation with the form message", "full-resource")
-		}
-		for _, row := range page {
-			if row.Mailbox.ODS != x.caller.ODS || row.Channel != store.WebhookChannel {
-				continue
-			}
-			if e, err := webhook.Read(row); err == nil && e.URL == want.url && e.Form == webhook.Message && !e.Off {
-				return nil
-			}
-		}
-		last = page[len(page)-1].Mailbox.Row
+	by, err := webhook.Agreement(x.r.Context(), a.Endpoints, x.caller.ODS, want.url)
+	if err == nil && by == 0 {
+		const at = "Subscription.channel.payload.extension('" + contentURL + "').value"
+		return invalid(at, "forbidden", "empty or id-only: full-resource needs an operator who has registered this URL for this organisation with the form message", "full-resource")
 	}
+	want.hook.By = by
+	return err
 }
 
 // putEndpoint makes the endpoint of a subscription, or takes that of an equal one

@@ -101,7 +101,7 @@ func (a *API) update(x *exchange) error {
 	if refusal := changes(h, want); refusal != nil {
 		return refusal
 	}
-	if err := a.mayCarry(x, want); err != nil { // it may have been long ago
+	if err := a.mayCarry(x, &want); err != nil { // it may have been long ago
 		return err
 	}
 	hook := want.hook

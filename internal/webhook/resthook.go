@@ -33,6 +33,9 @@ type RestHook struct {
 	Timeout      int            `json:"timeout,omitempty"`   // seconds; 0: the sender's
 	MaxCount     int            `json:"maxCount,omitempty"`  // events in a notification; all have one
 	Contact      jsontext.Value `json:"contact,omitempty"`   // as the subscriber wrote it
+	// By is the row of the webhook with which an operator agreed to messages at the URL;
+	// 0 where none is sent, or where it is to be looked for.
+	By int64 `json:"by,omitempty"`
 	// Beat is when the endpoint is to be called next although no copy waits; Missed
 	// counts heartbeats that failed in a row.
 	Beat   time.Time `json:"beat,omitzero"`

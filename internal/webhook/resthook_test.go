@@ -12,6 +12,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/form"
+	"nems/internal/nhs"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -22,6 +23,7 @@ type hooks struct {
 	mu       sync.Mutex
 	status   subscription.Status // "": the subscription was deleted
 	counting store.Counting
+	webhooks []store.Endpoint // of operators
 }
 
 func (h *hooks) Endpoint(ctx context.Context, row int64) (store.Endpoint, error) {
@@ -46,7 +48,7 @@ func (h *hooks) EndpointsAfter(_ context.Context, row int64, _ int) ([]store.End
 	if row >= 1 {
 		return nil, nil
 	}
-	return []store.Endpoint{h.row}, nil
+	return append([]store.Endpoint{h.row}, h.webhooks...), nil
 }
 
 func (h *hooks) Subscription(_ context.Context, id subscription.ID) (subscription.Subscription, error) {
@@ -182,6 +184,36 @@ func TestBriefly(t *testing.T) {
 		e := Endpoint{RestHook: &RestHook{Timeout: given}}
 		if got := e.briefly(); got.RestHook.Timeout != want || e.RestHook.Timeout != given {
 			t.Errorf("%d: %d, and %d is kept", given, got.RestHook.Timeout, e.RestHook.Timeout)
+		}
+	}
+}
+
+// TestAgreementEnds: a message goes to the URL of an R4 subscription while an operator
+// has a webhook of the same organisation there that gets messages; then copies wait.
+func TestAgreementEnds(t *testing.T) {
+	fx, h := hookFixture(t, func(http.ResponseWriter, *http.Request) {})
+	fx.put(func(e *Endpoint) { e.RestHook.Content = form.Full })
+	url := fx.endpoint().URL
+	for name, c := range map[string]struct {
+		ods     nhs.ODSCode
+		webhook Endpoint
+		sent    bool
+	}{
+		"agreed":       {"", Endpoint{URL: url, Form: Message}, true},
+		"off":          {"", Endpoint{URL: url, Form: Message, Off: true}, false},
+		"signals":      {"", Endpoint{URL: url, Form: Signal}, false},
+		"elsewhere":    {"", Endpoint{URL: url + "/other", Form: Message}, false},
+		"another's":    {"X26", Endpoint{URL: url, Form: Message}, false},
+		"agreed again": {"", Endpoint{URL: url, Form: Message}, true},
+	} {
+		h.webhooks = []store.Endpoint{{Mailbox: store.Mailbox{Row: 2, ODS: c.ods}, Channel: store.WebhookChannel, Value: c.webhook.Pack()}}
+		before := len(fx.bodies)
+		d, err := fx.send(0, copyOf("1"))
+		if c.sent != (err == nil && d.State == store.Sent && len(fx.bodies) > before) {
+			t.Errorf("%s: %+v %v", name, d, err)
+		}
+		if !c.sent && (d.State != store.Waiting || d.Attempts != 0 || !strings.Contains(d.ErrorText, "no operator agrees") || len(fx.bodies) != before || fx.Pause(store.Lane{}, err) != errorPause) {
+			t.Errorf("%s: %+v %v", name, d, err)
 		}
 	}
 }

@@ -119,8 +119,15 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 		}
 		return d, nil
 	}
-	if to.Off {
+	agreed, err := s.stillAgreed(ctx, row, to)
+	if err != nil {
+		return d, err
+	}
+	if to.Off || !agreed {
 		f := &failure{why: "the endpoint is off", pause: to.offPause()}
+		if !to.Off {
+			f.why = "no operator agrees any more to messages at this URL: no webhook of the organisation has it with the form message, and is on"
+		}
 		d.ErrorCode, d.ErrorText = "off", f.why
 		return d, f
 	}
