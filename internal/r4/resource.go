@@ -167,10 +167,18 @@ func (r *reader) payload(channel object, hook *webhook.RestHook) {
 }
 
 // ours are the headers that subscribers cannot set: those that say how a request is
-// framed, where it goes, and what this service says of itself.
-var ours = []string{"Host", "Transfer-Encoding", "Connection", "Keep-Alive", "Upgrade", "Te", "Trailer", "Expect", "User-Agent"}
+// framed, where it goes and whence it came (RFC 9110, sections 7.6 and 10; RFC 7239),
+// and what this service says of itself.
+var ours = []string{"host", "transfer-encoding", "connection", "keep-alive", "upgrade", "http2-settings", "te", "trailer", "expect", "user-agent", "cookie", "forwarded"}
 
-var oursBegin = []string{"Content-", "Ce-", "Webhook-", "Proxy-"}
+var oursBegin = []string{"content-", "ce-", "webhook-", "proxy-", "x-forwarded-"}
+
+// isOurs reports whether a header is one that subscribers cannot set. Receivers that
+// hand headers on as variables take an underscore for a hyphen.
+func isOurs(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return slices.Contains(ours, name) || slices.ContainsFunc(oursBegin, func(p string) bool { return strings.HasPrefix(name, p) })
+}
 
 var (
 	headerName  = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]+$`)
@@ -190,7 +198,7 @@ func (r *reader) header(at string, v any, hook *webhook.RestHook) {
 	switch {
 	case !found || !headerName.MatchString(name) || !headerValue.MatchString(value):
 		r.wrong(at, "value", "a header: NAME: VALUE", "another form")
-	case slices.Contains(ours, canonical), slices.ContainsFunc(oursBegin, func(p string) bool { return strings.HasPrefix(canonical, p) }):
+	case isOurs(name):
 		r.wrong(at, "forbidden", "a header that this service does not set itself", "the header "+refuse.Show(canonical))
 	default:
 		hook.Headers = append(hook.Headers, canonical+": "+value)
