@@ -319,6 +319,46 @@ func TestR4Update(t *testing.T) {
 	}
 }
 
+// TestR4Barred: deleting a subscription and making it again undoes nothing that an
+// operator did with its endpoint.
+func TestR4Barred(t *testing.T) {
+	t.Parallel()
+	here := nodetest.Boot(t)
+	leeds, to := r4Leeds(here), newRestHook(t, http.StatusOK)
+	again := func() string {
+		id := leeds.made(t, r4Body(to.URL, "id-only"))
+		leeds.has(t, id, "active")
+		return id
+	}
+	remove := func(id string) {
+		if status, _, v := leeds.ask(t, "DELETE", "/Subscription/"+id, ""); status != http.StatusNoContent {
+			t.Fatalf("%d %v", status, v)
+		}
+	}
+	id := again()
+	at := operator.EndpointRef{ID: endpointOf(t, here)}
+	if _, err := operator.RotateEndpoint.Do(t.Context(), here.Desk(), at); err != nil {
+		t.Fatal(err)
+	}
+	remove(id)
+	id = again()
+	if hands := to.of("handshake"); len(hands) != 2 || hands[1].header.Get("webhook-signature") == "" {
+		t.Errorf("the secret is gone: %+v", hands)
+	}
+	if err := operator.DisableEndpoint.Run(t.Context(), here.Desk(), at); err != nil {
+		t.Fatal(err)
+	}
+	remove(id)
+	status, _, v := leeds.ask(t, "POST", "/Subscription", r4Body(to.URL, "id-only"))
+	if text, _ := json.Marshal(v); status != http.StatusUnprocessableEntity || !strings.Contains(string(text), "operator has") {
+		t.Errorf("%d %s", status, text)
+	}
+	if err := operator.EnableEndpoint.Run(t.Context(), here.Desk(), at); err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
+
 // endpointOf returns the id of the only endpoint.
 func endpointOf(t *testing.T, s *nodetest.Server) string {
 	t.Helper()

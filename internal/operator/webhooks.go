@@ -60,4 +60,4 @@ func (k *keptWebhook) enable() {
 	k.Off, k.Why, k.Since, k.Consented = false, "", time.Time{}, time.Time{}
 }
 
-func (k *keptWebhook) disable(why string, now time.Time) { k.Off, k.Why, k.Since = true, why, now }
+func (k *keptWebhook) disable(why string, now time.Time) { k.Bar(why, now) }

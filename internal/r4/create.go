@@ -106,6 +106,9 @@ func (a *API) putEndpoint(ctx context.Context, x *exchange, s subscription.Subsc
 		if live := a.live(ctx, x, h.row); live != "" {
 			return refuse.DuplicateRejected(live)
 		}
+		if err := h.inherit(); err != nil {
+			return err
+		}
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	}
@@ -117,6 +120,23 @@ func (a *API) putEndpoint(ctx context.Context, x *exchange, s subscription.Subsc
 	hook := h.hook.RestHook
 	hook.Subscription, hook.Beat = s.ID.String(), s.Created.Add(settling)
 	return a.keep(ctx, x, h, audit.ActionPutEndpoint)
+}
+
+// inherit gives an endpoint what operators have done with that of an equal subscription
+// before it: deleting one and making it again undoes nothing.
+func (h *held) inherit() error {
+	if h.row.Version == 0 {
+		return nil
+	}
+	was, err := webhook.Read(h.row)
+	switch {
+	case err != nil:
+		return err
+	case was.Barred():
+		return invalid("Subscription.channel.endpoint", "business-rule", "an endpoint that no operator of this service has switched off: ask them", "one that an operator has")
+	}
+	h.hook.Secret, h.hook.Previous, h.hook.PreviousUntil = was.Secret, was.Previous, was.PreviousUntil
+	return nil
 }
 
 // live returns the id of the subscription that an endpoint has already; "" for none.

@@ -74,7 +74,7 @@ func (a *API) delete(x *exchange) error {
 		return err
 	}
 	x.recorded = true
-	h.hook.Off, h.hook.Why, h.hook.Since, h.hook.RestHook.Headers = true, "its subscription was deleted", a.Now().UTC(), nil
+	h.hook.Delete(a.Now().UTC())
 	if err := a.keep(ctx, x, &h, audit.ActionPutEndpoint); err != nil { // it is found to be over when it is next called
 		a.Log.WarnContext(ctx, "ending an endpoint", "mailbox", h.row.Mailbox.ID, "error", err)
 	}
@@ -132,7 +132,7 @@ func changes(h held, want resource) *refuse.Refusal {
 		return invalid("Subscription.status", "business-rule", "a subscription that has not ended", "one that has: make another one")
 	case want.status != requested && want.status != active:
 		return invalid("Subscription.status", "value", "requested (another handshake) or active; to end it, delete it", refuse.Show(want.status))
-	case h.hook.Off && !h.hook.RestHook.Failed:
+	case h.hook.Barred():
 		return invalid("Subscription.status", "business-rule", "an endpoint that its own answers have switched off", "one that an operator of this service has switched off")
 	case want.topic != h.topic() || !sameFilters(want.criteria, h.Criteria):
 		return invalid("Subscription.criteria", "value", same, "another topic or other filters")

@@ -137,7 +137,7 @@ func (p *Pulse) beat(ctx context.Context, row store.Endpoint, e Endpoint) error 
 	s, err := p.subscription(ctx, *e.RestHook)
 	switch {
 	case errors.Is(err, store.ErrNotFound) || err == nil && s.Status == subscription.Off:
-		e.Off, e.Why, e.Since = true, "its subscription is over", now
+		e.Off, e.Why, e.Since = true, over, now
 		return p.keep(ctx, &row, &e, now)
 	case err != nil:
 		return err

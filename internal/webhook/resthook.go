@@ -45,6 +45,35 @@ type RestHook struct {
 	Failed bool `json:"failed,omitempty"`
 }
 
+// Why the endpoint of an R4 subscription is off that is none any more.
+const (
+	deleted = "its subscription was deleted"
+	over    = "its subscription is over"
+)
+
+// Bar switches the endpoint off for an operator.
+func (e *Endpoint) Bar(why string, now time.Time) {
+	e.Off, e.Why, e.Since = true, why, now
+	if e.RestHook != nil {
+		e.RestHook.Failed = false // so that its subscriber cannot have it called again
+	}
+}
+
+// Barred reports whether an operator has switched the endpoint off, and not how it
+// answered or the end of its subscription.
+func (e Endpoint) Barred() bool {
+	return e.Off && e.Why != deleted && e.Why != over && (e.RestHook == nil || !e.RestHook.Failed)
+}
+
+// Delete switches an endpoint off whose subscription is deleted, and forgets its headers.
+// What an operator has switched off stays so.
+func (e *Endpoint) Delete(now time.Time) {
+	if !e.Barred() {
+		e.Off, e.Why, e.Since = true, deleted, now
+	}
+	e.RestHook.Headers = nil
+}
+
 // RestHooks knows the subscriptions behind endpoints. Safe for concurrent use.
 type RestHooks interface {
 	// EndpointsAfter and PutEndpoint are operator.Endpoints'.

@@ -217,3 +217,20 @@ func TestAgreementEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestBarred: what an operator has switched off, its subscriber cannot switch on.
+func TestBarred(t *testing.T) {
+	e := Endpoint{Off: true, Why: "answered 410", RestHook: &RestHook{Failed: true}}
+	if e.Barred() {
+		t.Error("its own answers")
+	}
+	e.Bar("switched off by an operator", noon)
+	e.Delete(noon.Add(time.Hour))
+	if !e.Barred() || e.Since != noon {
+		t.Errorf("%+v", e)
+	}
+	e = Endpoint{RestHook: &RestHook{Headers: []string{"X: y"}}}
+	if e.Delete(noon); e.Barred() || !e.Off || e.RestHook.Headers != nil {
+		t.Errorf("%+v", e)
+	}
+}
