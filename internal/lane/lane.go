@@ -48,7 +48,7 @@ type Numbers interface {
 	NumberDeliveries(ctx context.Context, l store.Lane, whose []store.Delivery) ([]store.Delivery, error)
 }
 
-// ErrHeld says that a channel is not called for now, and that the delivery was
+// ErrHeld says that a channel, or one receiver, is not called for now, and that the delivery was
 // not touched.
 var ErrHeld = errors.New("the channel is down and is not called for a while")
 
@@ -63,7 +63,7 @@ type Sender interface {
 	Open(slots int) int
 	// Send tries once to hand a copy over. It returns the delivery as it is to be
 	// stored: still Waiting, with the reason, or in its new state. The error says
-	// why it is not delivered. ErrHeld: nothing was tried, nothing is to be stored.
+	// why it is not delivered. One that is ErrHeld: nothing was tried, nothing is to be stored.
 	Send(ctx context.Context, l store.Lane, d store.Delivery, e store.Event) (store.Delivery, error)
 	// Pause returns how long a lane waits that has failed l.Failures times in a
 	// row, the last time with an error.

@@ -58,7 +58,7 @@ func (r *Runner) batch(ctx, calls context.Context, lane store.Lane, claimed time
 		}
 		d, failed := r.attemptWithin(calls, lane, waiting, d, claimed)
 		if errors.Is(failed, ErrHeld) {
-			return lane, ErrHeld
+			return lane, failed
 		}
 		crashpoint.Hit(crashpoint.BeforeSettle)
 		claimed = time.Now() // the lease that Settle grants begins later than this

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nems/internal/guard"
+	"nems/internal/lane"
 )
 
 // failure is why a request was not a success, in words of our own: nothing of an
@@ -19,9 +20,13 @@ type failure struct {
 	status int // of the answer; 0 when there was none
 	why    string
 	pause  time.Duration // that the receiver or the state of the endpoint asks for; 0: the schedule's
+	held   bool          // nothing was tried
 }
 
 func (f *failure) Error() string { return f.why }
+
+// Is has one that tried nothing be lane.ErrHeld.
+func (f *failure) Is(target error) bool { return f.held && target == lane.ErrHeld }
 
 // content reports whether the receiver refuses this copy, not any.
 func (f *failure) content() bool {

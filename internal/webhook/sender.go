@@ -69,6 +69,7 @@ type Config struct {
 type Sender struct {
 	Config
 	client *http.Client
+	pace   pace
 }
 
 // New returns a Sender.
@@ -79,7 +80,7 @@ func New(c Config) *Sender {
 	if c.TLS == nil {
 		c.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
-	return &Sender{Config: c, client: guard.NewClient(c.Allowed, c.TLS, idlePerHost)}
+	return &Sender{Config: c, client: guard.NewClient(c.Allowed, c.TLS, idlePerHost), pace: pace{next: map[int64]time.Time{}}}
 }
 
 // Close closes the connections that nobody uses.
@@ -140,6 +141,9 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 	}
 	begun := time.Now()
 	failed := s.deliver(ctx, row, to, l, d, e)
+	if failed != nil && failed.held {
+		return d, failed
+	}
 	d.Attempts++
 	attempt := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
 	if failed == nil {
@@ -177,8 +181,14 @@ func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l
 	if failed := s.agreed(ctx, row, &to); failed != nil {
 		return failed
 	}
-	if to.Rate > 0 && !hold(ctx, time.Minute/time.Duration(to.Rate)) {
-		return &failure{why: "the request was cut off here"}
+	if to.Rate > 0 {
+		wait := s.pace.turn(row.Mailbox.Row, to.Rate, time.Now())
+		if wait > mostHeld {
+			return &failure{why: "the receiver takes no more for now", pause: wait, held: true}
+		}
+		if !hold(ctx, wait) {
+			return &failure{why: "the request was cut off here"}
+		}
 	}
 	headers, body, err := s.made(to, d, e)
 	if err != nil {

@@ -297,3 +297,30 @@ func TestTest(t *testing.T) {
 		t.Errorf("without consent: %+v, %v", a, err)
 	}
 }
+
+// TestAllowedRate: a copy that has to wait for its turn occupies nobody: its lane does.
+func TestAllowedRate(t *testing.T) {
+	fx := newFixture(t, func(http.ResponseWriter, *http.Request) {})
+	fx.put(func(e *Endpoint) { e.Consented, e.Rate = noon, 2 })
+	if d, err := fx.send(0, copyOf("1")); err != nil || d.State != store.Sent {
+		t.Fatalf("%+v %v", d, err)
+	}
+	d, err := fx.send(0, copyOf("2"))
+	if pause := fx.Pause(store.Lane{}, err); !errors.Is(err, lane.ErrHeld) || d.Attempts != 0 || d.State != store.Waiting || pause <= mostHeld || pause > 30*time.Second || len(fx.bodies) != 1 {
+		t.Errorf("%+v %v, pause %v", d, err, pause)
+	}
+}
+
+// TestPace: requests take turns, those of several lanes too.
+func TestPace(t *testing.T) {
+	p := pace{next: map[int64]time.Time{}}
+	for _, c := range []struct {
+		row   int64
+		after time.Duration
+		wait  time.Duration
+	}{{1, 0, 0}, {2, 0, 0}, {1, 0, 30 * time.Second}, {1, 29 * time.Second, time.Second}, {1, 29 * time.Second, 31 * time.Second}, {1, 2 * time.Minute, 0}} {
+		if got := p.turn(c.row, 2, noon.Add(c.after)); got != c.wait {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+}
