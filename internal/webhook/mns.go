@@ -23,13 +23,15 @@ const (
 func (e Endpoint) Signals() bool { return e.Via == 0 && (e.Form == MNS || e.Form == Message) }
 
 // through returns the endpoint whose address a subscription of the MNS uses. That one
-// has the secret, and the receiver's consent.
-func (s *Sender) through(ctx context.Context, to Endpoint) (store.Endpoint, Endpoint, error) {
+// has the secret, and the receiver's consent. It counts as off while it is not one to
+// which an operator lets signals of this organisation go.
+func (s *Sender) through(ctx context.Context, from store.Endpoint, to Endpoint) (store.Endpoint, Endpoint, error) {
 	row, err := s.Endpoints.Endpoint(ctx, to.Via)
 	if err != nil {
 		return row, to, err
 	}
 	base, err := Read(row)
+	base.Off = base.Off || !base.Signals() || row.Mailbox.ODS != from.Mailbox.ODS
 	base.signals = to.Target
 	return row, base, err
 }

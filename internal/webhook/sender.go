@@ -33,13 +33,14 @@ const (
 	idlePerHost = 32
 	// offPause is how long a lane waits whose endpoint is off. Enabling ends it.
 	offPause = time.Hour
-	// errorPause is the same for R4 subscriptions, which go on counting what waits.
+	// errorPause is the same for R4 subscriptions, which go on counting what waits, and
+	// for signals through the endpoint of another lane, whose enabling is not seen here.
 	errorPause = time.Minute
 )
 
 // offPause is how long the endpoint's lane waits while it is off.
 func (e Endpoint) offPause() time.Duration {
-	if e.RestHook != nil {
+	if e.RestHook != nil || e.signals != nil {
 		return errorPause
 	}
 	return offPause
@@ -109,7 +110,7 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 		return d, err
 	}
 	if to.Via != 0 && !to.Off {
-		if row, to, err = s.through(ctx, to); err != nil {
+		if row, to, err = s.through(ctx, row, to); err != nil {
 			return d, err
 		}
 	}
