@@ -20,6 +20,7 @@ import (
 	"nems/internal/directory"
 	"nems/internal/lane"
 	"nems/internal/mailbox"
+	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/replay"
 	"nems/internal/signin"
@@ -58,6 +59,7 @@ type Store interface {
 	Queues
 	Quotas
 	Counting
+	Targets
 }
 
 // Process is the store's own work.
@@ -74,6 +76,13 @@ type Process interface {
 	Stats() store.CommitterStats
 	// RecordsWaiting returns how many entries of the audit wait for a commit to join.
 	RecordsWaiting() int
+}
+
+// Targets finds the endpoints that subscriptions may name.
+type Targets interface {
+	// EndpointsOf lists the first max of an organisation on a channel behind the row of
+	// a mailbox, in the order of the rows.
+	EndpointsOf(ctx context.Context, ods nhs.ODSCode, c store.Channel, row int64, max int) ([]store.Endpoint, error)
 }
 
 // Whole is what is read from beginning to end.

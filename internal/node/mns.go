@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -142,9 +141,6 @@ func (n *node) mnsHandler() http.Handler {
 	})
 }
 
-// mostHooks is how many endpoints are looked at for one with an URL.
-const mostHooks = 10_000
-
 // webhookTarget is mns.Opener for webhooks: those that an operator has registered for
 // an organisation, for signals. The operator agrees that patients' numbers go there,
 // and hands the secret over.
@@ -161,25 +157,25 @@ func (n *node) webhookTarget(ctx context.Context, owners []nhs.ODSCode, t form.T
 	})
 }
 
+// hooksPage is how many endpoints are read at once.
+const hooksPage = 500
+
 // registeredFor looks through the endpoints that operators have registered for some
 // organisations on a channel, until one gives a value. It returns none if none does.
 func (n *node) registeredFor(ctx context.Context, c store.Channel, owners []nhs.ODSCode, none error, value func(store.Endpoint) []byte) ([]byte, nhs.ODSCode, error) {
-	for after, looked := int64(0), 0; looked < mostHooks; {
-		rows, err := n.db.EndpointsAfter(ctx, after, 500)
-		if err != nil {
-			return nil, "", err
-		}
-		for _, row := range rows {
-			after = row.Mailbox.Row
-			if row.Channel != c || !slices.Contains(owners, row.Mailbox.ODS) {
-				continue
+	for _, ods := range owners {
+		for after, more := int64(0), true; more; {
+			rows, err := n.db.EndpointsOf(ctx, ods, c, after, hooksPage)
+			if err != nil {
+				return nil, "", err
 			}
-			if v := value(row); v != nil {
-				return v, row.Mailbox.ODS, nil
+			for _, row := range rows {
+				if v := value(row); v != nil {
+					return v, ods, nil
+				}
+				after = row.Mailbox.Row
 			}
-		}
-		if looked += len(rows); len(rows) == 0 {
-			break
+			more = len(rows) == hooksPage
 		}
 	}
 	return nil, "", none

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"nems/internal/audit"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -50,6 +51,11 @@ func (o putEndpoint) Apply(tx Tx) (any, error) {
 // EndpointsAfter is operator.Endpoints'.
 func (l *Ledger) EndpointsAfter(ctx context.Context, row int64, max int) ([]store.Endpoint, error) {
 	return l.endpoints(ctx, "e.mailbox > $1 ORDER BY e.mailbox LIMIT $2", row, max)
+}
+
+// EndpointsOf is database.Targets'.
+func (l *Ledger) EndpointsOf(ctx context.Context, ods nhs.ODSCode, c store.Channel, row int64, max int) ([]store.Endpoint, error) {
+	return l.endpoints(ctx, "m.ods = $1 AND e.channel = $2 AND e.mailbox > $3 ORDER BY e.mailbox LIMIT $4", string(ods), string(c), row, max)
 }
 
 // Endpoint is webhook.Endpoints'.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nems/internal/audit"
+	"nems/internal/nhs"
 	"nems/internal/store"
 )
 
@@ -95,6 +96,14 @@ func endpointChanges(t *testing.T, th *harness) {
 	}
 	if rest, err := th.EndpointsAfter(th.ctx(), all[0].Mailbox.Row, 1); err != nil || len(rest) != 1 || rest[0].Mailbox.ID != "OTHER" {
 		t.Errorf("the rest: %+v, %v", rest, err)
+	}
+	if own, err := th.EndpointsOf(th.ctx(), "RR8", store.WebhookChannel, all[0].Mailbox.Row, 10); err != nil || len(own) != 1 || own[0].Mailbox.ID != "OTHER" {
+		t.Errorf("an organisation's: %+v, %v", own, err)
+	}
+	for ods, c := range map[nhs.ODSCode]store.Channel{"RR8": store.QueueChannel, "X26": store.WebhookChannel} {
+		if none, err := th.EndpointsOf(th.ctx(), ods, c, 0, 10); err != nil || len(none) > 0 {
+			t.Errorf("those of %s on %s: %+v, %v", ods, c, none, err)
+		}
 	}
 	boxes, err := th.MailboxesAfter(th.ctx(), 0, 10)
 	if err != nil || len(boxes) != 1 || boxes[0].ID != "FAR" {
