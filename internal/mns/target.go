@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"regexp"
 
+	"github.com/go-json-experiment/json"
+
 	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/broker"
@@ -109,8 +111,13 @@ func (a *API) open(ctx context.Context, caller access.Caller, w *wanted, made st
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	if err == nil && string(e.Value) == string(made.Value) {
-		return nil
+	if err == nil {
+		if off(e) {
+			return failed(http.StatusConflict, "This endpoint has been switched off by the operator of the service")
+		}
+		if string(e.Value) == string(made.Value) {
+			return nil
+		}
 	}
 	e.Mailbox, e.Channel, e.Value = box, made.Channel, made.Value
 	entry := broker.Entry(caller, audit.ActionPutEndpoint)
@@ -120,6 +127,15 @@ func (a *API) open(ctx context.Context, caller access.Caller, w *wanted, made st
 		err = store.ErrBusy
 	}
 	return err
+}
+
+// off reports whether an operator has switched an endpoint off. The values of all
+// channels say so with one member.
+func off(e store.Endpoint) bool {
+	var kept struct {
+		Off bool `json:"off"`
+	}
+	return json.Unmarshal(e.Value, &kept) == nil && kept.Off
 }
 
 // endpoint makes the endpoint of a target, if the caller may have it, and fills in whose
