@@ -94,7 +94,7 @@ func (s *Signal) keys() []subscription.RouteKey {
 // SubscribeMNS creates a subscription with criteria of the MNS. A *store.DuplicateError
 // names the one that is there already; other refusals are as Subscribe's.
 func (b *Broker) SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
-	if err := b.mayWantSignals(caller, &s); err != nil {
+	if err := b.MayWantSignals(caller, &s); err != nil {
 		return err
 	}
 	return duplicateOr(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s)))
@@ -103,7 +103,7 @@ func (b *Broker) SubscribeMNS(ctx context.Context, caller access.Caller, s subsc
 // ReplaceMNS puts a subscription in the place of the one of its id, which the caller
 // has read. Errors are as SubscribeMNS's.
 func (b *Broker) ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
-	if err := b.mayWantSignals(caller, &s); err != nil {
+	if err := b.MayWantSignals(caller, &s); err != nil {
 		return err
 	}
 	entry := subscribeEntry(caller, s)
@@ -120,9 +120,9 @@ func duplicateOr(err error) error {
 	return subscribeRefusal(err)
 }
 
-// mayWantSignals checks what a caller may ask for, and lets the subscription wait
+// MayWantSignals checks what a caller may ask for, and lets the subscription wait
 // where an operator approves them.
-func (b *Broker) mayWantSignals(caller access.Caller, s *subscription.Subscription) error {
+func (b *Broker) MayWantSignals(caller access.Caller, s *subscription.Subscription) error {
 	s.Status = subscription.Active
 	if b.ManualActivation {
 		s.Status = subscription.Requested

@@ -37,7 +37,8 @@ func (a *API) subscribe(x *exchange) error {
 	return nil
 }
 
-// draft fills in what is wanted of a subscription.
+// draft fills in what is wanted of a subscription. The endpoint is stored last: what is
+// refused leaves none.
 func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error {
 	e, err := a.endpoint(x.r.Context(), x.caller, w)
 	var none NoEndpoint
@@ -48,17 +49,17 @@ func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error 
 		return err
 	}
 	e.Mailbox.ID = w.id()
+	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, e.Mailbox.ID
+	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
+	if err := a.Broker.MayWantSignals(x.caller, s); err != nil {
+		return err
+	}
 	if w.channel != store.SignalChannel {
 		if err := a.unique(x, e.Mailbox.ID, s.ID, w.channel); err != nil {
 			return err
 		}
 	}
-	if err := a.open(x.r.Context(), x.caller, w, e); err != nil {
-		return err
-	}
-	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, e.Mailbox.ID
-	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
-	return nil
+	return a.open(x.r.Context(), x.caller, w, e)
 }
 
 // unique refuses a second subscription for a queue or a webhook and an event type.
