@@ -64,6 +64,9 @@ type Config struct {
 	Streams  Streams // nil: there are none
 	Door     *spine.Door
 	Recorder Recorder
+	// Whole reports whether who reads a subscription to a mailbox may have messages: not
+	// where an operator has registered its endpoint for signals. nil means that all may.
+	Whole func(ctx context.Context, mailbox string) (bool, error)
 	// Base returns the address to which a request was sent: scheme and host,
 	// with a port if there is one. It returns "" if the request names no valid
 	// address.

@@ -45,6 +45,14 @@ func (a *API) events(x *exchange) error {
 	if err != nil {
 		return err
 	}
+	if q.content == form.Full && a.Whole != nil {
+		switch whole, err := a.Whole(x.r.Context(), counted.Mailbox); {
+		case err != nil:
+			return err
+		case !whole:
+			return refuse.AccessDenied("content: expected empty or id-only, because the subscription's endpoint has the form signal; received full-resource")
+		}
+	}
 	found, err := a.Broker.NumberedEvents(x.r.Context(), x.caller, x.object, q.since, q.until, mostEvents)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 
 	"nems/internal/fhir"
 	"nems/internal/node/nodetest"
+	"nems/internal/webhook"
 )
 
 // TestEventsOfAMailbox: what went to a mailbox is counted too, and can be asked for at
@@ -59,6 +60,25 @@ func TestEventsOfAMailbox(t *testing.T) {
 	for _, query := range []string{"/$events?eventsSinceNumber=x", "/$events?content=all", "/$events?other=1", "/$status?eventsSinceNumber=1", "/$events?eventsSinceNumber=1&eventsSinceNumber=2"} {
 		if a := here.Send(here.ReadRequest(id + query)); a.Status != http.StatusBadRequest || !bytes.Contains(a.Body, []byte("BAD_REQUEST")) {
 			t.Errorf("%s: %d %s", query, a.Status, a.Body)
+		}
+	}
+}
+
+// TestEventsOfASignal: what an operator has registered for signals gives no messages
+// by $events either.
+func TestEventsOfASignal(t *testing.T) {
+	t.Parallel()
+	here := nodetest.Boot(t)
+	to := newRestHook(t, http.StatusOK)
+	for form, want := range map[webhook.Form]int{webhook.Signal: http.StatusForbidden, webhook.Message: http.StatusOK} {
+		box := "HOOK-" + strings.ToUpper(string(form))
+		hook(t, here.Desk(), box, to.URL, form)
+		id := here.Subscribe(here.Leeds(), about(nodetest.Jack)+vaccinations, box)
+		if a := here.Send(here.ReadRequest(id + "/$events?content=full-resource")); a.Status != want || want == http.StatusForbidden && !bytes.Contains(a.Body, []byte("expected empty or id-only")) {
+			t.Errorf("%s: %d %s", form, a.Status, a.Body)
+		}
+		if a := here.Send(here.ReadRequest(id + "/$events?content=id-only")); a.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", form, a.Status, a.Body)
 		}
 	}
 }

@@ -306,7 +306,7 @@ func (n *node) door() *spine.Door {
 // fhirAPI wires the door and the API.
 func (n *node) fhirAPI() *api.API {
 	return api.New(api.Config{
-		Broker: n.broker, Streams: n.streams, Door: n.door(),
+		Broker: n.broker, Streams: n.streams, Door: n.door(), Whole: n.whole,
 		Recorder: n.recorder, Base: n.addresses().of, Log: n.Log, Now: n.Now, Answered: n.metrics.answered, Took: n.metrics.stageTook,
 		Limits: n.limits(), SearchKey: n.searchKey,
 	})
