@@ -48,10 +48,27 @@ func TestR4(t *testing.T) {
 	if beat := to.of("heartbeat")[0]; beat.since != "2" || len(beat.numbers) != 0 {
 		t.Errorf("heartbeat: %+v", beat)
 	}
+	recovers(t, leeds, to, id, publish)
+	if status, _, v := leeds.ask(t, "DELETE", "/Subscription/"+id, ""); status != http.StatusNoContent {
+		t.Errorf("delete: %d %v", status, v)
+	}
+	if status, _, _ := leeds.ask(t, "GET", "/Subscription/"+id, ""); status != http.StatusNotFound {
+		t.Errorf("after it was deleted: %d", status)
+	}
+	if strings.Contains(here.Log.String(), "one-two-three") || strings.Contains(here.Log.String(), "Bearer four") {
+		t.Error("the log has the subscriber's header")
+	}
+}
+
+// recovers has a receiver fail after two events until the status is error, and sends
+// what waited when its subscriber asks for that.
+func recovers(t *testing.T, leeds r4Caller, to *restHook, id string, publish func() string) {
+	t.Helper()
+	var found map[string]any
 	to.answers(http.StatusInternalServerError)
 	publish()
-	here.Eventually("the status is error", func() bool {
-		here.Clock.Set(here.Clock.Now().Add(10 * time.Minute)) // makes pauses short
+	leeds.s.Eventually("the status is error", func() bool {
+		leeds.s.Clock.Set(leeds.s.Clock.Now().Add(10 * time.Minute)) // makes pauses short
 		_, _, found = leeds.ask(t, "GET", "/Subscription/"+id, "")
 		return found["status"] == "error"
 	})
@@ -71,21 +88,12 @@ func TestR4(t *testing.T) {
 		t.Fatalf("%d %v", status, v)
 	}
 	leeds.has(t, id, "active")
-	here.Eventually("what waited comes", func() bool {
+	leeds.s.Eventually("what waited comes", func() bool {
 		got := to.of("event-notification")[before:]
 		return len(got) == 2 && got[0].numbers[0] == "3" && got[1].numbers[0] == "4" && got[1].header.Get("Authorization") == "Bearer four"
 	})
 	if hands := to.of("handshake"); len(hands) != 2 {
 		t.Errorf("%d handshakes", len(hands))
-	}
-	if status, _, v := leeds.ask(t, "DELETE", "/Subscription/"+id, ""); status != http.StatusNoContent {
-		t.Errorf("delete: %d %v", status, v)
-	}
-	if status, _, _ := leeds.ask(t, "GET", "/Subscription/"+id, ""); status != http.StatusNotFound {
-		t.Errorf("after it was deleted: %d", status)
-	}
-	if strings.Contains(here.Log.String(), "one-two-three") || strings.Contains(here.Log.String(), "Bearer four") {
-		t.Error("the log has the subscriber's header")
 	}
 }
 
@@ -162,11 +170,18 @@ func TestR4Events(t *testing.T) {
 			t.Errorf("%s: %d %v", wrong, status, v)
 		}
 	}
+	resends(t, leeds, to, id)
+	isClosed(t, r4Caller{here, nodetest.NationalID, "X26"}, id)
+}
+
+// resends has events two and three of three sent again.
+func resends(t *testing.T, leeds r4Caller, to *restHook, id string) {
+	t.Helper()
 	status, location, v := leeds.ask(t, "POST", "/Subscription/"+id+"/$resend", `{"resourceType":"Parameters","parameter":[{"name":"eventsSinceNumber","valueString":"2"}]}`)
 	if status != http.StatusAccepted || v["resourceType"] != "OperationOutcome" || !strings.Contains(location, "/$replay-status?id=") {
 		t.Fatalf("$resend: %d %s %v", status, location, v)
 	}
-	here.Eventually("two events again", func() bool { return len(to.of("query-event")) == 2 })
+	leeds.s.Eventually("two events again", func() bool { return len(to.of("query-event")) == 2 })
 	for i, n := range to.of("query-event") {
 		if want := []string{"2", "3"}[i]; n.numbers[0] != want || n.since != "3" {
 			t.Errorf("again: %+v", n)
@@ -178,7 +193,11 @@ func TestR4Events(t *testing.T) {
 			t.Errorf("$resend%s: %d %v", wrong, status, v)
 		}
 	}
-	other := r4Caller{here, nodetest.NationalID, "X26"}
+}
+
+// isClosed checks that another organisation sees nothing of a subscription.
+func isClosed(t *testing.T, other r4Caller, id string) {
+	t.Helper()
 	for _, path := range []string{"", "/$status", "/$events"} {
 		if status, _, v := other.ask(t, "GET", "/Subscription/"+id+path, ""); status != http.StatusForbidden || v["resourceType"] != "OperationOutcome" {
 			t.Errorf("another organisation, %q: %d %v", path, status, v)
