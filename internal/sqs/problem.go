@@ -82,6 +82,8 @@ func problemOf(err error) *problem {
 		return p
 	case errors.As(err, &quota):
 		return full
+	case errors.Is(err, store.ErrDelayed):
+		return full.because("%d messages of this queue are delayed, which is the most.", store.MostDelayed)
 	case errors.As(err, &tooLarge):
 		return badValue.because("The request has more than %d bytes.", tooLarge.Limit)
 	case errors.Is(err, store.ErrNotFound):

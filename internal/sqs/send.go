@@ -2,8 +2,9 @@ package sqs
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -213,7 +214,7 @@ func each[In, Out any](c *call, all []In, id func(In) string, begin func(In) fun
 		busy.Go(func() {
 			defer func() {
 				if p := recover(); p != nil {
-					errs[i] = fmt.Errorf("panic: %v", p)
+					errs[i] = errors.New(string(debug.Stack())) // not p: it may hold part of a message
 				}
 			}()
 			outs[i], errs[i] = finish()

@@ -12,7 +12,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -53,7 +55,8 @@ type Queues interface {
 	// Hold holds a message for a while from now; 0 gives it back. store.ErrNotFound
 	// when it is not held any more, or was given again since.
 	Hold(ctx context.Context, mailbox int64, t store.Taken, while time.Duration) error
-	// Delay keeps a message, which is yet to be sent, from everybody for a while.
+	// Delay keeps a message, which is yet to be sent, from everybody for a while;
+	// store.ErrDelayed where store.MostDelayed of the queue are.
 	Delay(ctx context.Context, mailbox int64, position store.EventID, while time.Duration) error
 	// LetGo forgets a message that was acknowledged. It does not wait: SweepHeld
 	// removes what it could not.
@@ -102,8 +105,11 @@ const (
 	mostOfOne, mostOfAll, mostReading = 128, 2048, 16
 )
 
+// smallBody is up to how many bytes a body needs no place among those that are read.
+const smallBody = 64 << 10
+
 // pace is how fast bodies must come and answers must be taken.
-var pace = wire.Pace{Silence: 20 * time.Second, Rate: 16 << 10}
+var pace = wire.Pace{Silence: 20 * time.Second, Rate: 64 << 10}
 
 // Server answers requests of the JSON protocol, whatever their path. Safe for
 // concurrent use.
@@ -156,7 +162,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if p == http.ErrAbortHandler {
 				panic(p)
 			}
-			s.Log.ErrorContext(ctx, "an SQS request failed", "operation", c.name, "panic", p)
+			s.Log.ErrorContext(ctx, "an SQS request failed", "operation", c.name, "stack", string(debug.Stack()))
 			c.write(w, nil, internalError)
 		}
 	}()
@@ -191,7 +197,11 @@ func (c *call) run(w http.ResponseWriter) (any, error) {
 		c.TurnedAway(c.r, "", "no-signature")
 		return nil, err
 	}
-	leave, ok := c.places.take(strings.ToUpper(sig.keyID))
+	box, err := c.identify(sig)
+	if err != nil {
+		return nil, err
+	}
+	leave, ok := c.places.take(c.who(sig))
 	if !ok {
 		return nil, throttled
 	}
@@ -200,7 +210,7 @@ func (c *call) run(w http.ResponseWriter) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.admit(sig, body); err != nil {
+	if err := c.admit(sig, box, body); err != nil {
 		return nil, err
 	}
 	if err := c.RecordRoom(c.caller.ID); err != nil {
@@ -209,13 +219,25 @@ func (c *call) run(w http.ResponseWriter) (any, error) {
 	return do(c, body)
 }
 
-// read reads the body, when there is room for it.
+// who is by whom a place counts as taken: whoever only says that they are another has
+// places of their own.
+func (c *call) who(s signature) string {
+	host, _, err := net.SplitHostPort(c.r.RemoteAddr)
+	if err != nil {
+		host = c.r.RemoteAddr
+	}
+	return host + " " + strings.ToUpper(s.keyID)
+}
+
+// read reads the body: a large one when there is room for it.
 func (c *call) read(w http.ResponseWriter) ([]byte, error) {
-	select {
-	case c.reading <- struct{}{}:
-		defer func() { <-c.reading }()
-	case <-c.r.Context().Done():
-		return nil, unavailable
+	if c.r.ContentLength < 0 || c.r.ContentLength > smallBody {
+		select {
+		case c.reading <- struct{}{}:
+			defer func() { <-c.reading }()
+		case <-c.r.Context().Done():
+			return nil, unavailable
+		}
 	}
 	c.r.Body = http.MaxBytesReader(w, c.r.Body, mostBody)
 	body, err := io.ReadAll(wire.NewBody(w, c.r, pace))
@@ -226,31 +248,35 @@ func (c *call) read(w http.ResponseWriter) ([]byte, error) {
 	return body, err
 }
 
-// admit finds out who calls. A caller whose key is not known is refused like one
-// whose signature is wrong, after the same work.
-func (c *call) admit(s signature, body []byte) error {
+// identify finds whose key is said to have signed, before anything is read of
+// whoever has none, or another's certificate.
+func (c *call) identify(s signature) (store.Mailbox, error) {
 	box, err := c.Boxes.Mailbox(c.r.Context(), s.keyID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	if c.Open {
-		if err == nil && !box.Remote {
-			c.caller = box
-		}
-		return nil
-	}
-	known := err == nil && !box.Remote && box.Password != ""
-	wrong := s.verify(c.r, body, box.Password, c.TokenTime())
-	if !known {
-		wrong = badSignature
-	}
+	there := err == nil && !box.Remote
 	switch {
-	case wrong != nil:
-		c.TurnedAway(c.r, box.ID, problemOf(wrong).shape)
-		return wrong
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return box, err
+	case c.Open && !there:
+		return store.Mailbox{}, nil
+	case c.Open:
+		return box, nil
+	case !there || box.Password == "":
+		c.TurnedAway(c.r, box.ID, badSignature.shape)
+		return box, badSignature
 	case c.Allowed != nil && !c.Allowed(c.r, box):
 		c.TurnedAway(c.r, box.ID, "foreign-certificate")
-		return accessDenied
+		return box, accessDenied
+	}
+	return box, nil
+}
+
+// admit verifies the signature of a key that is known.
+func (c *call) admit(s signature, box store.Mailbox, body []byte) error {
+	if !c.Open {
+		if wrong := s.verify(c.r, body, box.Password, c.TokenTime()); wrong != nil {
+			c.TurnedAway(c.r, box.ID, problemOf(wrong).shape)
+			return wrong
+		}
 	}
 	c.caller = box
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -172,8 +173,14 @@ func TestHostileRequests(t *testing.T) {
 	}
 	broken := newMemory()
 	broken.fails = true
-	if status, code, text := ask(newTestServer(broken), "ReceiveMessage", `{`+queue+`}`); status != http.StatusInternalServerError || code != "InternalFailure" || strings.Contains(text, "defect") {
+	var log strings.Builder
+	failing := newTestServer(broken)
+	failing.Log = slog.New(slog.NewTextHandler(&log, nil))
+	if status, code, text := ask(failing, "ReceiveMessage", `{`+queue+`}`); status != http.StatusInternalServerError || code != "InternalFailure" || strings.Contains(text, "defect") {
 		t.Errorf("a defect: %d %s %s", status, code, text)
+	}
+	if said := log.String(); strings.Contains(said, "a defect") || !strings.Contains(said, "stack=") {
+		t.Errorf("a defect: expected its place in the log, without its text; received %s", said)
 	}
 }
 

@@ -22,7 +22,7 @@ func (l *Ledger) AnyFree(ctx context.Context, mailbox int64) (bool, error) {
 	clock, now := l.dialect.LeaseClock()
 	found, one := false, 0
 	err := l.engine.Read(ctx, func(r Reader) (err error) {
-		found, err = first(r, []any{&one}, "SELECT 1"+free(clock)+" LIMIT 1", now, mailbox, store.MostHeld)
+		found, err = first(r, []any{&one}, "SELECT 1"+free(clock)+" LIMIT 1", now, mailbox, store.MostHeld+store.MostDelayed)
 		return err
 	})
 	return found, err
@@ -44,7 +44,7 @@ func (l *Ledger) Take(ctx context.Context, mailbox int64, hold time.Duration, ma
 			ON CONFLICT (mailbox, position) DO UPDATE SET until = excluded.until, takes = o.takes + 1,
 				first = CASE o.takes WHEN 0 THEN excluded.first ELSE o.first END WHERE o.until <= ` + clock + `
 			RETURNING position, takes, first`,
-		[]any{now, mailbox, store.MostHeld, max, hold.Microseconds()},
+		[]any{now, mailbox, store.MostHeld + store.MostDelayed, max, hold.Microseconds()},
 	})
 }
 
@@ -78,11 +78,32 @@ func (l *Ledger) Hold(ctx context.Context, mailbox int64, t store.Taken, while t
 // Delay is sqs.Queues'.
 func (l *Ledger) Delay(ctx context.Context, mailbox int64, position store.EventID, while time.Duration) error {
 	clock, now := l.dialect.LeaseClock()
-	_, err := l.engine.Change(ctx, hold{
-		"INSERT INTO held (mailbox, position, until, takes, first) VALUES ($3, $4, " + clock + " + $2, 0, 0)",
-		[]any{now, while.Microseconds(), mailbox, position},
+	_, err := l.engine.Change(ctx, delay{
+		"SELECT count(*) FROM (SELECT 1 FROM held WHERE mailbox = $2 AND takes = 0 AND until > " + clock + " LIMIT $3) d", []any{now, mailbox, store.MostDelayed},
+		hold{
+			"INSERT INTO held (mailbox, position, until, takes, first) VALUES ($3, $4, " + clock + " + $2, 0, 0)",
+			[]any{now, while.Microseconds(), mailbox, position},
+		},
 	})
 	return err
+}
+
+// delay holds a message that is on its way, unless too many are.
+type delay struct {
+	count string
+	of    []any
+	hold
+}
+
+func (o delay) Apply(tx Tx) (any, error) {
+	var delayed int64
+	if _, err := first(tx, []any{&delayed}, o.count, o.of...); err != nil {
+		return nil, err
+	}
+	if delayed >= store.MostDelayed {
+		return nil, refuse(store.ErrDelayed)
+	}
+	return o.hold.Apply(tx)
 }
 
 func (o hold) Apply(tx Tx) (any, error) {

@@ -81,3 +81,20 @@ func (th *harness) wantHeld(what string, mailbox int64, want store.Held) {
 		th.Errorf("%s: expected %+v; received %+v, %v", what, want, got, err)
 	}
 }
+
+// Whoever sends delayed messages without end hides no other from the consumers.
+func manyDelayed(_ *testing.T, th *harness) {
+	box := th.mailbox("A")
+	th.subscribe("A", ofPatient(jack, vaccination))
+	for range store.MostDelayed {
+		th.must(th.Delay(th.ctx(), box, th.NextPosition(), time.Minute))
+	}
+	th.wantError("one more", th.Delay(th.ctx(), box, th.NextPosition(), time.Minute), store.ErrDelayed)
+	event := th.publish().Event
+	taken, err := th.Take(th.ctx(), box, time.Minute, 10)
+	if err != nil || len(taken) != 1 || taken[0].Position != event {
+		th.Errorf("%+v, %v", taken, err)
+	}
+	th.clock.advance(2 * time.Minute)
+	th.must(th.Delay(th.ctx(), box, th.NextPosition(), time.Minute))
+}

@@ -125,6 +125,7 @@ func suite() []member {
 		{"TakingAtOnce", takingAtOnce},
 		{"Standing", standing},
 		{"Held", held},
+		{"ManyDelayed", manyDelayed},
 		{"LapsedClaims", lapsedClaims},
 		{"MostUncertain", mostUncertain},
 		{"DueFirst", dueFirst},
