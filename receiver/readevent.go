@@ -1,6 +1,7 @@
 package receiver
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 var (
 	// errIDs: these ids become keys, file names and lines of the audit.
 	errIDs   = errors.New("not an event message: MessageHeader.id and MessageHeader.event.code must have 1 to 64 letters, digits, hyphens, dots and underscores")
+	errJSON  = errors.New("not an event message: it is JSON, as signals of the MNS are")
 	errFocus = errors.New("MessageHeader.focus leads to no resource with an identifier: corrections of it cannot be recognised")
 )
 
@@ -22,6 +24,10 @@ var (
 // an event even if other facts are missing, because its repeats can be
 // recognised.
 func (r *Receiver) readEvent(m *Message) {
+	if json.Valid(m.Body) {
+		m.Problem = errJSON
+		return
+	}
 	doc, _, err := fhir.ParseXML(m.Body)
 	if err != nil {
 		m.Problem = fmt.Errorf("not an event message: %w", err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -174,7 +175,11 @@ func (i *inboxCmd) file(m receiver.Message) string {
 		return ""
 	}
 	extension := ".xml"
-	if m.Kind == receiver.Other && !bytes.HasPrefix(bytes.TrimSpace(m.Body), []byte("<")) {
+	switch {
+	case m.Kind != receiver.Other:
+	case json.Valid(m.Body):
+		extension = ".json"
+	case !bytes.HasPrefix(bytes.TrimSpace(m.Body), []byte("<")):
 		extension = ".bin"
 	}
 	return filepath.Join(i.Save, m.BaseName()+extension)

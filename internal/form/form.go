@@ -4,6 +4,7 @@ package form
 
 import (
 	"regexp"
+	"slices"
 	"time"
 
 	"nems/internal/event"
@@ -75,8 +76,13 @@ func Describe(d store.Delivery, message []byte) Event {
 	if at, err := time.Parse(time.RFC3339Nano, e.LastUpdated); err == nil {
 		out.Time = at
 	}
-	out.Kind, out.Version = string(e.Kind), e.VersionID
+	out.Kind = string(e.Kind)
 	out.Patient, _ = nhs.ParseNHSNumber(e.Routing.NHSNumber)
+	for _, p := range e.Patients {
+		if slices.Contains(p.NHSNumbers, e.Routing.NHSNumber) {
+			out.Version = p.VersionID()
+		}
+	}
 	return out
 }
 

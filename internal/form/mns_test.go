@@ -45,9 +45,9 @@ func TestSignals(t *testing.T) {
 			[]string{"event-number=1", "timestamp=2022-04-05T17:31:00.000Z", "focus=https://example.org/Patient/9912003888"},
 			[]string{"event-type=pds-death-notification-1", "source=https://fhir.nhs.uk/Id/nhsSpineASID/477121000324", "subject=9912003888", `version-id=W/"16"`}},
 		"a message of the NEMS": {store.Delivery{Code: "pds-change-of-gp-1"}, "", message, nil,
-			[]string{"event-type=pds-change-of-gp-2", "source=https://fhir.nhs.uk/Id/nhsSpineASID/477121000323", "subject=9912003888", `version-id=W/"*"`}},
+			[]string{"event-type=pds-change-of-gp-2", "source=https://fhir.nhs.uk/Id/nhsSpineASID/477121000323", "subject=9912003888", `version-id=W/"7"`}},
 		"under another type": {store.Delivery{Code: "pds-record-change-1"}, "nhs-number-change-2", message, nil,
-			[]string{"event-type=nhs-number-change-2", "source=https://fhir.nhs.uk/Id/nhsSpineASID/477121000323", "subject=9912003888", `version-id=W/"*"`}},
+			[]string{"event-type=nhs-number-change-2", "source=https://fhir.nhs.uk/Id/nhsSpineASID/477121000323", "subject=9912003888", `version-id=W/"7"`}},
 		"what cannot be read": {store.Delivery{Code: "vaccinations-1", ID: "d", Accepted: time.Unix(0, 0)}, "", "no XML",
 			[]string{"event-number=1", "timestamp=1970-01-01T00:00:00Z"}, []string{"event-type=imms-vaccination-record-change-1", "source=urn:nhs-uk:nems"}},
 	} {

@@ -47,7 +47,7 @@ const (
 )
 
 // call makes one request. A nil failure is a success.
-func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Header, body []byte) (http.Header, *failure) {
+func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Header, body []byte) (answered, *failure) {
 	timeout := s.Timeout
 	if e.RestHook != nil && e.RestHook.Timeout > 0 {
 		timeout = time.Duration(e.RestHook.Timeout) * time.Second
@@ -56,19 +56,25 @@ func (s *Sender) call(ctx context.Context, method string, e Endpoint, h http.Hea
 	defer cancel()
 	r, err := http.NewRequestWithContext(guard.For(ctx, e.URL), method, e.URL, bytes.NewReader(body))
 	if err != nil {
-		return nil, &failure{why: "the URL of the endpoint cannot be used"}
+		return answered{}, &failure{why: "the URL of the endpoint cannot be used"}
 	}
 	r.Header = h
 	h.Set("User-Agent", "nems")
 	answer, err := s.client.Do(r)
 	if err != nil {
-		return nil, &failure{why: guard.Unanswered(err)}
+		return answered{}, &failure{why: guard.Unanswered(err)}
 	}
 	defer answer.Body.Close()
 	slow := time.AfterFunc(mostReading, cancel)
 	_, _ = io.CopyN(io.Discard, answer.Body, mostAnswer)
 	slow.Stop()
-	return answer.Header, s.verdict(answer)
+	return answered{answer.StatusCode, answer.Header}, s.verdict(answer)
+}
+
+// answered is what is known of an answer.
+type answered struct {
+	status int
+	header http.Header
 }
 
 // verdict judges the status of an answer.
@@ -106,11 +112,11 @@ func (s *Sender) consent(ctx context.Context, e *Endpoint) *failure {
 		failed.why = "asked for consent (OPTIONS): " + failed.why
 		return failed
 	}
-	if allowed := answer.Get("WebHook-Allowed-Origin"); allowed != "*" && !strings.EqualFold(allowed, s.Origin) {
+	if allowed := answer.header.Get("WebHook-Allowed-Origin"); allowed != "*" && !strings.EqualFold(allowed, s.Origin) {
 		return &failure{why: "asked for consent (OPTIONS): expected WebHook-Allowed-Origin with " + s.Origin + " or *; received another or none"}
 	}
 	e.Consented, e.Rate = s.Now().UTC(), 0
-	if rate, err := strconv.ParseUint(answer.Get("WebHook-Allowed-Rate"), 10, 31); err == nil {
+	if rate, err := strconv.ParseUint(answer.header.Get("WebHook-Allowed-Rate"), 10, 31); err == nil {
 		e.Rate = int(max(rate, 1))
 	}
 	return nil

@@ -159,7 +159,8 @@ func (p *Pulse) beat(ctx context.Context, row store.Endpoint, e Endpoint) error 
 		p.handshake(ctx, row, &e)
 		return nil
 	}
-	return p.beaten(ctx, row, e, p.heartbeat(ctx, e), now.Add(period))
+	_, failed := p.heartbeat(ctx, e)
+	return p.beaten(ctx, row, e, failed, now.Add(period))
 }
 
 // beaten writes down how a heartbeat ended, and when the next one is due.

@@ -109,11 +109,11 @@ func (h RestHook) says(kind form.NotificationType, status string, at time.Time) 
 }
 
 // notify sends a copy as an event notification, after the handshake.
-func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, message []byte) *failure {
+func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, message []byte) (int, *failure) {
 	if to.Consented.IsZero() {
 		if failed := s.handshake(ctx, row, &to); failed != nil {
 			failed.pause = errorPause
-			return failed
+			return 0, failed
 		}
 	}
 	n := to.RestHook.says(form.EventNotification, string(subscription.Active), s.Now())
@@ -122,12 +122,12 @@ func (s *Sender) notify(ctx context.Context, row store.Endpoint, to Endpoint, l 
 	if d.Replay != "" { // somebody has asked for it
 		n.Type, n.Total = form.QueryEvent, s.counted(ctx, *to.RestHook)
 	}
-	failed := s.bundle(ctx, to, d.ID, n)
+	status, failed := s.bundle(ctx, to, d.ID, n)
 	if failed != nil && ctx.Err() == nil && (failed.status == http.StatusGone || l.Failures+1 >= lasting) {
 		failed.pause = errorPause
 		s.fail(ctx, row.Mailbox.Row, d.MailboxID, failed)
 	}
-	return failed
+	return status, failed
 }
 
 // number is what the endpoint's subscription calls the event of a copy.
@@ -147,7 +147,7 @@ func (h RestHook) owed(d store.Delivery) bool {
 
 // bundle posts a notification. It is signed where an operator has given the endpoint
 // a secret; otherwise it is known by the subscriber's own headers.
-func (s *Sender) bundle(ctx context.Context, to Endpoint, id string, n form.Notification) *failure {
+func (s *Sender) bundle(ctx context.Context, to Endpoint, id string, n form.Notification) (int, *failure) {
 	body := n.Bundle()
 	h := http.Header{"Content-Type": {to.RestHook.Media}}
 	for _, line := range to.RestHook.Headers {
@@ -156,11 +156,11 @@ func (s *Sender) bundle(ctx context.Context, to Endpoint, id string, n form.Noti
 	}
 	if to.Secret != "" {
 		if err := to.sign(h, id, s.Machine(), s.Now(), body); err != nil {
-			return &failure{why: err.Error()}
+			return 0, &failure{why: err.Error()}
 		}
 	}
-	_, failed := s.call(ctx, http.MethodPost, to, h, body)
-	return failed
+	answer, failed := s.call(ctx, http.MethodPost, to, h, body)
+	return answer.status, failed
 }
 
 // handshake offers the subscription to its endpoint. A success makes it active, and
@@ -169,7 +169,7 @@ func (s *Sender) handshake(ctx context.Context, row store.Endpoint, to *Endpoint
 	hook := *to.RestHook
 	n := hook.says(form.Handshake, string(subscription.Requested), s.Now())
 	n.Total = s.counted(ctx, hook)
-	failed := s.bundle(ctx, to.briefly(), "handshake_"+hook.Subscription, n)
+	_, failed := s.bundle(ctx, to.briefly(), "handshake_"+hook.Subscription, n)
 	if failed != nil && ctx.Err() != nil { // we end, which is not the receiver's doing
 		return failed
 	}
@@ -204,7 +204,7 @@ func (s *Sender) counted(ctx context.Context, h RestHook) uint64 {
 }
 
 // heartbeat says that the service is there.
-func (s *Sender) heartbeat(ctx context.Context, to Endpoint) *failure {
+func (s *Sender) heartbeat(ctx context.Context, to Endpoint) (int, *failure) {
 	n := to.RestHook.says(form.Heartbeat, string(subscription.Active), s.Now())
 	n.Total = s.counted(ctx, *to.RestHook)
 	return s.bundle(ctx, to.briefly(), "heartbeat_"+to.RestHook.Subscription, n)

@@ -141,12 +141,12 @@ func (s *Sender) Send(ctx context.Context, l store.Lane, d store.Delivery, e sto
 		d.First = s.Settled().UTC()
 	}
 	begun := time.Now()
-	failed := s.deliver(ctx, row, to, l, d, e)
+	status, failed := s.deliver(ctx, row, to, l, d, e)
 	if failed != nil && failed.held {
 		return d, failed
 	}
 	d.Attempts++
-	attempt := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
+	attempt := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: status}
 	if failed == nil {
 		d.Tried(attempt)
 		d.State = store.Sent
@@ -175,42 +175,42 @@ func (s *Sender) expired(d store.Delivery) bool {
 }
 
 // deliver asks for consent where it is missing, and sends a copy.
-func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, e store.Event) *failure {
+func (s *Sender) deliver(ctx context.Context, row store.Endpoint, to Endpoint, l store.Lane, d store.Delivery, e store.Event) (status int, failed *failure) {
 	if to.RestHook != nil {
 		return s.notify(ctx, row, to, l, d, e.Message)
 	}
 	if failed := s.agreed(ctx, row, &to); failed != nil {
-		return failed
+		return 0, failed
 	}
 	if to.Rate > 0 {
 		wait := s.pace.turn(row.Mailbox.Row, to.Rate, time.Now())
 		if wait > mostHeld {
-			return &failure{why: "the receiver takes no more for now", pause: wait, held: true}
+			return 0, &failure{why: "the receiver takes no more for now", pause: wait, held: true}
 		}
 		if !hold(ctx, wait) {
-			return &failure{why: "the request was cut off here"}
+			return 0, &failure{why: "the request was cut off here"}
 		}
 	}
 	headers, body, err := s.made(to, d, e)
 	if err != nil {
-		return &failure{why: err.Error()}
+		return 0, &failure{why: err.Error()}
 	}
-	failed := s.post(ctx, to, d.ID, headers, body)
+	status, failed = s.post(ctx, to, d.ID, headers, body)
 	if failed != nil && failed.status == http.StatusGone {
 		s.end(ctx, row.Mailbox.Row, d)
 		failed.pause = offPause
 	}
-	return failed
+	return status, failed
 }
 
 // post signs and sends.
-func (s *Sender) post(ctx context.Context, to Endpoint, id string, h http.Header, body []byte) *failure {
+func (s *Sender) post(ctx context.Context, to Endpoint, id string, h http.Header, body []byte) (int, *failure) {
 	if err := to.sign(h, id, s.Machine(), s.Now(), body); err != nil {
-		return &failure{why: err.Error()}
+		return 0, &failure{why: err.Error()}
 	}
 	h.Set("Webhook-Request-Origin", s.Origin)
-	_, failed := s.call(ctx, http.MethodPost, to, h, body)
-	return failed
+	answer, failed := s.call(ctx, http.MethodPost, to, h, body)
+	return answer.status, failed
 }
 
 // hold waits, and reports whether it waited to the end.
@@ -271,15 +271,16 @@ func (s *Sender) Test(ctx context.Context, row store.Endpoint) (store.Attempt, e
 		return store.Attempt{}, err
 	}
 	begun, id := time.Now(), "test_"+uuid.NewString()
+	var status int
 	var failed *failure
 	if to.RestHook != nil {
-		failed = s.heartbeat(ctx, to)
+		status, failed = s.heartbeat(ctx, to)
 	} else if failed = s.agreed(ctx, row, &to); failed == nil {
 		body := []byte(`{"id":"` + id + `","type":"` + testType + `"}`)
 		h := form.CloudEvent{ID: id, Source: form.Own, Type: testType, Time: s.Now()}.Headers("application/json")
-		failed = s.post(ctx, to, id, h, body)
+		status, failed = s.post(ctx, to, id, h, body)
 	}
-	out := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: http.StatusOK}
+	out := store.Attempt{At: s.Now().UTC(), Took: time.Since(begun), Status: status}
 	if failed != nil {
 		out.Status, out.Why = failed.status, failed.why
 	}

@@ -112,7 +112,7 @@ func TestDelivers(t *testing.T) {
 	fx := newFixture(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 	for range 2 {
 		d, err := fx.send(0, copyOf("abc"))
-		if err != nil || d.State != store.Sent || d.Attempts != 1 || len(d.Tries) != 1 || d.Tries[0].Why != "" {
+		if err != nil || d.State != store.Sent || d.Attempts != 1 || len(d.Tries) != 1 || d.Tries[0].Why != "" || d.Tries[0].Status != http.StatusAccepted {
 			t.Fatalf("%+v, %v", d, err)
 		}
 	}
