@@ -175,7 +175,7 @@ func (d Desk) concernedEndpoints(ctx context.Context, a *Attention) error {
 			return err
 		}
 		if e.Off && row.Channel != store.RestHookChannel { // which is for its subscriber to see to
-			a.Concerns = append(a.Concerns, Concern{ConcernBacklog, fmt.Sprintf("The endpoint %s is off: %s.", e.ID, e.Why), e.Since, Figure{}, "mailboxes/" + e.ID})
+			a.Concerns = append(a.Concerns, Concern{ConcernBacklog, fmt.Sprintf("The endpoint %s is off: %s.", e.ID, e.Why), e.Since, Figure{}, "endpoints/" + e.ID})
 		}
 	}
 	return nil
