@@ -66,8 +66,10 @@ func BootIn(t testing.TB, environment node.Environment, change ...func(*node.Con
 	t.Cleanup(func() {
 		s.Stop()
 		for _, defect := range defects {
-			if strings.Contains(s.Log.String(), defect) {
-				t.Errorf("the server logged a defect: %s", defect)
+			for line := range strings.Lines(s.Log.String()) {
+				if strings.Contains(line, defect) {
+					t.Errorf("the server logged a defect: %s", line)
+				}
 			}
 		}
 		for _, secret := range leaked(s.Log.String()) {

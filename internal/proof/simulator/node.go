@@ -13,6 +13,7 @@ import (
 	"nems/internal/catalogue"
 	"nems/internal/courier"
 	"nems/internal/mesh"
+	"nems/internal/store"
 )
 
 // errDisk is the error of a failing machine; it is none of the sentinels.
@@ -75,7 +76,7 @@ func (sim *simulation) start(m *machine) {
 		return
 	}
 	n.broker = broker.New(broker.Config{
-		Journal: front{n.db, n}, Mailboxes: n.db, Catalogue: func() *catalogue.Catalogue { return sim.types },
+		Journal: front{n.db, n}, Mailboxes: n.db, Numbers: noEndpoints{}, Catalogue: func() *catalogue.Catalogue { return sim.types },
 		Patients: sim.pds, Organisations: sim.dev, Postcodes: sim.dev, Level: catalogue.Level("standard"), Now: m.now,
 	})
 	n.ended.Go(func() { n.live(ctx) })
@@ -212,4 +213,11 @@ func (n *simNode) reachDisk() {
 	if n.commits.happens(2) {
 		n.commits.sleep(time.Second, 6*time.Second)
 	}
+}
+
+// noEndpoints says that all remote mailboxes are at a MESH. Nobody asks for numbers here.
+type noEndpoints struct{ broker.Numbers }
+
+func (noEndpoints) Endpoint(context.Context, int64) (store.Endpoint, error) {
+	return store.Endpoint{}, store.ErrNotFound
 }
