@@ -19,7 +19,7 @@ var floors = [][]string{
 	{"internal/fhir", "internal/access", "internal/jwt"},
 	{"internal/event", "internal/spine", "internal/mesh", "message"},
 	{"internal/subscription"},
-	{"internal/audit", "internal/catalogue", "internal/directory"},
+	{"internal/audit", "internal/catalogue", "internal/controllers", "internal/directory"},
 	{"internal/catalogue/example", "internal/demographics", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
 	{"internal/world"},
 	{"internal/scenario"},
