@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,6 +179,20 @@ func (l *lines) write(format string, args ...any) error {
 	return l.flush()
 }
 
+// piece is how many bytes of a page a reader must make room for in time.
+const piece = 16 << 10
+
+// send writes a page and sends it.
+func (l *lines) send(page []byte) error {
+	for some := range slices.Chunk(page, piece) {
+		_ = l.deadline(time.Now().Add(writeWithin))
+		if _, err := l.Write(some); err != nil {
+			return err
+		}
+	}
+	return l.flush()
+}
+
 // begin writes what comes before all events.
 func (l *lines) begin() error {
 	head := l.head
@@ -246,48 +261,4 @@ func (r *reader) catchUp(ctx context.Context, out *lines) error {
 		}
 	}
 	return nil
-}
-
-// step writes a page, and says whether there is more. Only so many readers hold pages
-// at a time. It does so on a stack of its own: one on which the database was read is
-// large, and a goroutine that waits for hours would keep it.
-func (r *reader) step(ctx context.Context, out *lines) (more bool, err error) {
-	select {
-	case r.places <- struct{}{}:
-		defer func() { <-r.places }()
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	err = errBroken // if it panics
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer r.recover(ctx)
-		more, err = r.page(ctx, out)
-	}()
-	<-done
-	return more, err
-}
-
-// errBroken says that a defect has ended a stream.
-var errBroken = errors.New("a defect")
-
-// page writes a page.
-func (r *reader) page(ctx context.Context, out *lines) (more bool, err error) {
-	found, err := r.next(ctx)
-	if err != nil {
-		return false, err
-	}
-	if g := found.gap; g != nil {
-		if err := out.write("id: %s\nevent: gap\ndata: %s\n\n", r.at, packed(g)); err != nil {
-			return false, err
-		}
-	}
-	for _, e := range found.events {
-		r.at.Number = e.Number
-		if err := out.write("id: %s\nevent: message\ndata: %s\n\n", r.at, r.render(e)); err != nil {
-			return false, err
-		}
-	}
-	return found.more, nil
 }

@@ -70,12 +70,16 @@ const (
 	// mostBeats is how long a stream lasts without reconnecting: a caller shows a token
 	// once an hour.
 	mostBeats = int(time.Hour / heartbeat)
-	// writeWithin is how long a reader may take to make room for an event.
+	// writeWithin is how long a reader may take to make room for a part of a page.
 	writeWithin = 5 * time.Second
 	// page is how many events are in memory for one reader, and places how many readers
-	// read the database and write at a time.
+	// read the database at a time.
 	page   = 8
 	places = 32
+	// pageBytes is about how long a page of a stream is at most, in bytes, and roomBytes
+	// how much of what was read may wait in all for readers that take it slowly.
+	pageBytes = 64 << 10
+	roomBytes = 64 << 20
 	// takeStep is how many events a transaction acknowledges, takeSteps how many
 	// transactions one request starts.
 	takeStep, takeSteps = 500, 100
@@ -86,7 +90,8 @@ type Service struct {
 	Config
 	watch  *watch
 	ending chan struct{} // closed when the service is about to end
-	places chan struct{} // one element for each reader that is busy
+	places chan struct{} // one element for each reader that reads the database
+	room   *room         // for what was read and is not written yet
 	// detached are the streams whose connections are the service's own.
 	detached sync.WaitGroup
 
@@ -98,7 +103,8 @@ type Service struct {
 // New returns a Service. It starts nothing.
 func New(c Config) *Service {
 	return &Service{
-		Config: c, watch: newWatch(c.Store), ending: make(chan struct{}), places: make(chan struct{}, places), of: map[nhs.ODSCode]int{},
+		Config: c, watch: newWatch(c.Store), ending: make(chan struct{}), places: make(chan struct{}, places), room: newRoom(roomBytes),
+		of: map[nhs.ODSCode]int{},
 	}
 }
 
