@@ -64,7 +64,7 @@ type Mailboxes interface {
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 }
 
-// Config is what a Broker needs. Every field except Records and
+// Config is what a Broker needs. Every field except Records, Published and
 // Learner is required.
 type Config struct {
 	Journal   Journal
@@ -85,6 +85,9 @@ type Config struct {
 	Postcodes     directory.Postcodes
 	// Records keeps patients' records, nil where another PDS does.
 	Records RecordKeeper
+	// Published reads by what an event can be filtered that was published at the API of
+	// the MNS; nil where there is no such API.
+	Published func(message []byte) map[string][]string
 	// Learner is Patients if it learns from the events of the Spine, otherwise
 	// nil.
 	Learner Learner

@@ -68,7 +68,28 @@ func (b *Broker) Explain(ctx context.Context, caller access.Caller, id, messageI
 	if err != nil {
 		return Explained{}, err
 	}
-	return tell(&s, &e), nil
+	out := tell(&s, &e)
+	if !out.Told {
+		return out, nil
+	}
+	filtered, err := b.Filtered(ctx, &s, &e)
+	if err != nil {
+		return Explained{}, err
+	}
+	return tellFiltered(out, filtered), nil
+}
+
+// tellFiltered adds the filters of criteria of the MNS. Those that name a patient or a
+// place are told of like route keys: only where they fit.
+func tellFiltered(out Explained, filtered []subscription.Finding) Explained {
+	for _, f := range filtered {
+		if !f.Holds && !f.Criterion.OfPublisher() {
+			return Explained{}
+		}
+		out.Matched = out.Matched && f.Holds
+		out.Criteria = append(out.Criteria, HeldCriterion{f.Criterion, f.Holds})
+	}
+	return out
 }
 
 // tell keeps to what the subscriber may know: of an event of its type, about its

@@ -50,3 +50,25 @@ func TestWhatASubscriberIsTold(t *testing.T) {
 		})
 	}
 }
+
+// Of filters by what a publisher says, a subscriber is told whether they held. One by a
+// patient or a place that did not hold is kept back like all else.
+func TestWhatASubscriberIsToldOfFilters(t *testing.T) {
+	action, place := subscription.Filter{Name: "action", Value: "CREATE"}, subscription.Filter{Name: subscription.FilterRegisteredGP, Value: "B86056"}
+	for name, test := range map[string]struct {
+		attributes    map[string][]string
+		told, matched bool
+	}{
+		"both hold":      {map[string][]string{"action": {"CREATE"}, subscription.FilterRegisteredGP: {"B86056"}}, true, true},
+		"another action": {map[string][]string{"action": {"UPDATE"}, subscription.FilterRegisteredGP: {"B86056"}}, true, false},
+		"another place":  {map[string][]string{"action": {"CREATE"}, subscription.FilterRegisteredGP: {"E82025"}}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found := []subscription.Finding{action.Explain(test.attributes), place.Explain(test.attributes)}
+			got := tellFiltered(Explained{Told: true, Matched: true}, found)
+			if got.Told != test.told || got.Matched != test.matched || (len(got.Criteria) == 2) != test.told {
+				t.Errorf("received %+v", got)
+			}
+		})
+	}
+}

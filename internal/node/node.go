@@ -328,6 +328,7 @@ func (n *node) newBroker() *broker.Broker {
 		ManualActivation:      n.Activation == "manual",
 		Now:                   n.Now,
 		Took:                  n.metrics.stageTook,
+		Published:             mns.Attributes,
 	})
 }
 

@@ -155,15 +155,18 @@ func (x *explaining) explain(ctx context.Context, s *subscription.Subscription) 
 		return out, nil
 	}
 	out.AsksFor = subscription.Sentence(s.Criteria, x.names)
-	x.hold(s, &out)
-	return out, nil
+	return out, x.hold(ctx, s, &out)
 }
 
 // hold fills in the criteria and what follows from them.
-func (x *explaining) hold(s *subscription.Subscription, out *ExplainedSubscription) {
+func (x *explaining) hold(ctx context.Context, s *subscription.Subscription, out *ExplainedSubscription) error {
 	e := subscription.ExplainWithoutFacts(s, x.event.Code, x.event.At)
 	if x.event.Facts != nil {
 		e = subscription.Explain(s, x.event.Facts)
+	}
+	filtered, err := x.filtered(ctx, s, &e)
+	if err != nil {
+		return err
 	}
 	for _, f := range e.Findings {
 		out.Criteria = append(out.Criteria, ExplainedCriteria{f.Criterion, f.Wanted, f.Found, f.Holds})
@@ -173,9 +176,9 @@ func (x *explaining) hold(s *subscription.Subscription, out *ExplainedSubscripti
 		e.Matched = false
 	}
 	named := out.Copy.Names
-	out.Matched = named || e.Matched && x.event.Facts != nil
+	out.Matched = !filtered && named || e.Matched && x.event.Facts != nil
 	switch {
-	case x.dry:
+	case x.dry, filtered && !e.Matched:
 	case named && !e.Matched:
 		out.Note = "The copy names the subscription, although it does not match as it is now: it was changed or approved at the same time as the event was accepted."
 	case e.Matched && !named && out.Copy.With >= subscription.MaxNamed:
@@ -183,6 +186,29 @@ func (x *explaining) hold(s *subscription.Subscription, out *ExplainedSubscripti
 	case e.Matched && !named && x.event.Facts != nil:
 		out.Note = "No copy names the subscription: the copy is still to be filed or was removed, or the subscription was created or approved at the same time as the event was accepted."
 	}
+	if e.Matched && x.event.Facts != nil && x.desk.Filtered == nil && s.Criteria.MNS.Type != "" {
+		out.Note = noteFilters
+	}
+	return nil
+}
+
+// noteFilters says what nobody but a service that runs knows.
+const noteFilters = "The filters of the MNS are left out: a service that runs judges them."
+
+// filtered adds what criteria of the MNS ask for beyond the route keys, where the event
+// fits in all else, and reports whether that alone keeps the event away: a copy that
+// names the subscription is withheld then.
+func (x *explaining) filtered(ctx context.Context, s *subscription.Subscription, e *subscription.Explanation) (away bool, err error) {
+	if !e.Matched || x.event.Facts == nil || x.desk.Filtered == nil {
+		return false, nil
+	}
+	found, err := x.desk.Filtered(ctx, s, &x.event)
+	for _, f := range found {
+		e.Findings = append(e.Findings, f)
+		away = away || !f.Holds
+	}
+	e.Matched = !away
+	return away, err
 }
 
 // hindrance is the criterion of the event itself that fails.

@@ -148,6 +148,8 @@ type Desk struct {
 	// Check checks a message as publishing does, and stores nothing; nil where no
 	// service runs.
 	Check func(ctx context.Context, message []byte) (broker.Checked, error)
+	// Filtered is broker.Broker's: the filters of the MNS; nil where no service runs.
+	Filtered func(ctx context.Context, s *subscription.Subscription, e *store.AcceptedEvent) ([]subscription.Finding, error)
 	// Publish sends a message through the front door as a system does, on behalf of a
 	// person, and returns the answer; nil where that is not done.
 	Publish func(ctx context.Context, asid nhs.ASID, ods nhs.ODSCode, user string, message []byte) (status int, answer []byte, err error)

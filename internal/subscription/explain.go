@@ -26,7 +26,33 @@ const (
 	ByAge            Criterion = "age"
 	ByGPRegistration Criterion = "registration"
 	ByNothing        Criterion = "everybody" // criteria of the MNS that name neither patient nor practice
+	// Criteria of the MNS are held against more, late: see Filter.Explain.
+	BySuperseded Criterion = "superseded number"
+	byFilter     Criterion = "filter " // precedes its name
 )
+
+// OfPublisher reports whether a criterion is a filter by something that the publisher
+// says of an event and that is neither its patient nor a place.
+func (c Criterion) OfPublisher() bool {
+	name, is := strings.CutPrefix(string(c), string(byFilter))
+	return is && name != FilterNHSNumber && name != FilterPractice && name != FilterRegisteredGP
+}
+
+// Explain holds a filter against the attributes of an event. An attribute that an event
+// does not have fits no filter.
+func (f Filter) Explain(attributes map[string][]string) Finding {
+	there := attributes[f.Name]
+	out := Finding{Criterion: byFilter + Criterion(f.Name), Wanted: f.Value, Found: strings.Join(there, " and "), Holds: slices.Contains(there, f.Value)}
+	switch {
+	case f.Name == FilterNHSNumber && out.Holds:
+		out.Wanted, out.Found = "one patient", "this patient"
+	case f.Name == FilterNHSNumber:
+		out.Wanted, out.Found = "one patient", "another patient"
+	case len(there) == 0:
+		out.Found = "not said"
+	}
+	return out
+}
 
 var keyCriteria = map[Kind]Criterion{
 	ByPatient: ByPatientNumber, ByPractice: ByGPPractice, BySubICBOfGP: ByGPArea, BySubICBPostcode: ByHomeArea,

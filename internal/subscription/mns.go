@@ -227,17 +227,6 @@ func (m *MNS) normal() string {
 	return out
 }
 
-// Fits reports whether all filters fit the attributes of an event. An attribute that
-// an event does not have fits no filter.
-func (m *MNS) Fits(attributes map[string][]string) bool {
-	for _, f := range m.Filters {
-		if !slices.Contains(attributes[f.Name], f.Value) {
-			return false
-		}
-	}
-	return true
-}
-
 // NewMNSID issues an id as the MNS has them: a UUID of version 4.
 func NewMNSID() ID {
 	var id ID

@@ -80,8 +80,37 @@ func TestMNSFilters(t *testing.T) {
 		{map[string][]string{"action": {"UPDATE", "CREATE"}, "subjectage": {"17"}, "other": {"x"}}, true},
 		{map[string][]string{"action": {"CREATE"}, "subjectage": {"170"}}, false},
 	} {
-		if got := c.MNS.Fits(test.attributes); got != test.fits {
-			t.Errorf("%v: %t", test.attributes, got)
+		fits := true
+		for _, f := range c.MNS.Filters {
+			found := f.Explain(test.attributes)
+			if fits = fits && found.Holds; !found.Criterion.OfPublisher() {
+				t.Errorf("%s is not of the publisher", found.Criterion)
+			}
 		}
+		if fits != test.fits {
+			t.Errorf("%v: %t", test.attributes, fits)
+		}
+	}
+}
+
+// A filter by a patient is explained without a number, and that by a place is not what
+// any subscriber may be told of.
+func TestMNSFiltersExplained(t *testing.T) {
+	for name, test := range map[string]struct {
+		filter        subscription.Filter
+		there         []string
+		wanted, found string
+	}{
+		"this patient":    {subscription.Filter{Name: subscription.FilterNHSNumber, Value: "9912003888"}, []string{"9912003888"}, "one patient", "this patient"},
+		"another patient": {subscription.Filter{Name: subscription.FilterNHSNumber, Value: "9912003888"}, []string{"9912003071"}, "one patient", "another patient"},
+		"a practice":      {subscription.Filter{Name: subscription.FilterPractice, Value: "B86056"}, []string{"E82025", "B86056"}, "B86056", "E82025 and B86056"},
+		"not said":        {subscription.Filter{Name: subscription.FilterRegisteredGP, Value: "B86056"}, nil, "B86056", "not said"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := test.filter.Explain(map[string][]string{test.filter.Name: test.there})
+			if got.Wanted != test.wanted || got.Found != test.found || got.Criterion.OfPublisher() {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }
