@@ -93,7 +93,7 @@ func (m *Mailbox) Download(ctx context.Context, id string) (Copy, error) {
 	}
 	return Copy{
 		MessageID: id, From: d.From, To: d.To, WorkflowID: d.WorkflowID, MessageType: d.MessageType,
-		LocalID: d.LocalID, FileName: d.FileName, PartnerID: d.PartnerID, Replay: d.Replay, Body: body,
+		LocalID: d.LocalID, FileName: d.FileName, PartnerID: d.PartnerID, Replay: d.ReplayOf(), Body: body,
 	}, nil
 }
 

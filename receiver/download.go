@@ -33,7 +33,7 @@ func (r *Receiver) download(ctx context.Context, id string) (Message, error) {
 	m := Message{
 		ID: id, Kind: Other, Key: "mesh|" + id, Order: Unordered, Body: body,
 		From: d.From, To: d.To, WorkflowID: d.WorkflowID, LocalID: d.LocalID,
-		FileName: d.FileName, Subject: d.Subject, Subscriptions: readSubscriptions(d.PartnerID),
+		FileName: d.FileName, Subject: d.Subject, Replay: d.ReplayOf(), Subscriptions: readSubscriptions(d.PartnerID),
 	}
 	if strings.EqualFold(d.MessageType, "REPORT") {
 		m.Kind, m.Status = Report, status(d.Headers)

@@ -38,6 +38,8 @@ type Message struct {
 	LocalID    string // the sender's id of this copy
 	FileName   string
 	Subject    string
+	// Replay is the replay by which the message comes again, "" if none.
+	Replay string
 	// Subscriptions are the tagged subscriptions for which this copy was made
 	// (header Mex-PartnerID; "Event Receiver Requirements").
 	Subscriptions []Subscription

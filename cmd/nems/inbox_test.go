@@ -25,8 +25,9 @@ const inboxMessage = `<Bundle xmlns="http://hl7.org/fhir"><type value="message"/
 
 // inboxMESH is a MESH whose mailbox holds copies of the message under these ids.
 type inboxMESH struct {
-	mu  sync.Mutex
-	ids []string
+	mu     sync.Mutex
+	ids    []string
+	header [2]string // a further one of each message
 }
 
 func (s *inboxMESH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -49,6 +50,9 @@ func (s *inboxMESH) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("mex-workflowid", "VACCINATIONS_1")
 		w.Header().Set("mex-from", "X26NEMS")
 		w.Header().Set("mex-partnerid", "sub|tag")
+		if s.header[0] != "" {
+			w.Header().Set(s.header[0], s.header[1])
+		}
 		fmt.Fprint(w, inboxMessage)
 	}
 }
@@ -194,5 +198,19 @@ func TestInboxBelievesNEMSAlone(t *testing.T) {
 	}
 	if rows, err = collect(s, "SOMEBODY", "*"); err != nil || len(s.ids) != 0 {
 		t.Errorf("%v, %q, mailbox %q", err, rows, s.ids)
+	}
+}
+
+// A message that comes again by a replay says so, also from a MESH that hands on no
+// header of ours.
+func TestInboxTellsReplays(t *testing.T) {
+	for name, header := range map[string][2]string{"our MESH": {"mex-replay", "R-7"}, "another": {"mex-subject", "NEMS replay R-7"}} {
+		t.Run(name, func(t *testing.T) {
+			s := &inboxMESH{ids: []string{"M1"}, header: header}
+			rows, err := collectInbox(t, s, func(c *inboxCmd) { c.Format = "json" })
+			if err != nil || !strings.Contains(rows, `"replay":"R-7"`) {
+				t.Errorf("%s, %v", rows, err)
+			}
+		})
 	}
 }

@@ -19,6 +19,7 @@ type inboxRow struct {
 	Workflow      string                  `json:"workflow"`
 	From          string                  `json:"from"`
 	LocalID       string                  `json:"localId,omitempty"`
+	Replay        string                  `json:"replay,omitempty"`
 	Bytes         int                     `json:"bytes"`
 	Subscriptions []receiver.Subscription `json:"subscriptions,omitempty"`
 	Event         string                  `json:"event,omitempty"`
@@ -38,7 +39,7 @@ type inboxRow struct {
 
 func newInboxRow(m receiver.Message, o receiver.Outcome, err error, file string) inboxRow {
 	row := inboxRow{
-		ID: m.ID, Outcome: string(o), Kind: string(m.Kind), Workflow: m.WorkflowID, From: m.From, LocalID: m.LocalID,
+		ID: m.ID, Outcome: string(o), Kind: string(m.Kind), Workflow: m.WorkflowID, From: m.From, LocalID: m.LocalID, Replay: m.Replay,
 		Bytes: len(m.Body), Subscriptions: m.Subscriptions, Event: m.Facts.Code, EventKind: m.Facts.Kind,
 		MessageID: m.Facts.MessageID, Source: m.Facts.Source, Version: m.Facts.Point.Number,
 		Order: string(m.Order), Own: m.Own, Attempt: m.Attempt, File: file,
@@ -71,6 +72,9 @@ func (r inboxRow) note() string {
 	var notes []string
 	if r.Own {
 		notes = append(notes, "own")
+	}
+	if r.Replay != "" {
+		notes = append(notes, "replay "+r.Replay)
 	}
 	if r.Report != nil {
 		notes = append(notes, r.Report.Code+" "+r.Report.Description)

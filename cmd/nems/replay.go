@@ -48,10 +48,10 @@ func (s *startReplay) Run(ctx context.Context) error {
 			}
 			var rows [][]string
 			for _, day := range tally.Days {
-				rows = append(rows, []string{day.Date, day.EventType, strconv.FormatInt(day.Copies, 10)})
+				rows = append(rows, []string{day.Date, day.EventType, strconv.FormatInt(day.Copies, 10), strconv.FormatInt(day.Waiting, 10)})
 			}
-			rows = append(rows, []string{"all", "", strconv.FormatInt(tally.Total, 10)})
-			return s.print(tally, "DAY EVENT-TYPE COPIES", rows)
+			rows = append(rows, []string{"all", "", strconv.FormatInt(tally.Total, 10), strconv.FormatInt(tally.Waiting, 10)})
+			return s.print(tally, "DAY EVENT-TYPE COPIES WAITING", rows)
 		}
 		r, err := operator.StartReplay.Do(ctx, d, wish)
 		if err != nil {

@@ -173,11 +173,13 @@ func writeReplays(all []store.Replay) []byte {
 func writeTally(t replay.Tally) []byte {
 	w := fhir.NewWriter("Parameters")
 	w.Open("parameter").Value("name", "total").Value("valueUnsignedInt", strconv.FormatInt(t.Total, 10)).Close()
+	w.Open("parameter").Value("name", "waiting").Value("valueUnsignedInt", strconv.FormatInt(t.Waiting, 10)).Close()
 	for _, day := range t.Days {
 		w.Open("parameter").Value("name", "day")
 		w.Open("part").Value("name", "date").Value("valueDate", day.Date).Close()
 		w.Open("part").Value("name", "event-type").Value("valueCode", day.Code).Close()
 		w.Open("part").Value("name", "copies").Value("valueUnsignedInt", strconv.FormatInt(day.Copies, 10)).Close()
+		w.Open("part").Value("name", "waiting").Value("valueUnsignedInt", strconv.FormatInt(day.Waiting, 10)).Close()
 		w.Close()
 	}
 	return w.Bytes()

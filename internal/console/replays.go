@@ -61,7 +61,11 @@ func startReplay(v *visit) (out outcome, err error) {
 		}
 		var items []string
 		for _, day := range tally.Days {
-			items = append(items, fmt.Sprintf("%s: %d of %s", day.Date, day.Copies, day.EventType))
+			item := fmt.Sprintf("%s: %d of %s", day.Date, day.Copies, day.EventType)
+			if day.Waiting > 0 {
+				item += fmt.Sprintf("; %d wait already", day.Waiting)
+			}
+			items = append(items, item)
 		}
 		return outcome{ask: &question{
 			Text:  fmt.Sprintf("%d copies can be sent again, %d a second at most. Basis: %s", tally.Total, rate, wish.Basis),

@@ -154,7 +154,7 @@ func (c *Courier) outgoing(d *store.Delivery, message []byte) mesh.Outgoing {
 		Headers: mesh.Headers{
 			To: d.MailboxID, WorkflowID: d.Workflow, MessageType: string(store.Data), LocalID: d.ID,
 			PartnerID: c.partnerID(d), FileName: d.Code + "_" + strconv.FormatInt(int64(d.Event), 10) + ".xml",
-			ContentType: mediaType,
+			ContentType: mediaType, Subject: mesh.ReplaySubject(d.Replay),
 		},
 		MediaType: mediaType, Size: int64(len(message)),
 	}

@@ -61,6 +61,27 @@ type Headers struct {
 	Version, Replay          string
 }
 
+// replaySubject precedes the id of a replay in the subject of a message.
+const replaySubject = "NEMS replay "
+
+// ReplaySubject is the subject of a message that a replay has sent again; "" for none. A
+// MESH elsewhere hands on no header of ours, but the subject.
+func ReplaySubject(replay string) string {
+	if replay == "" {
+		return ""
+	}
+	return replaySubject + replay
+}
+
+// ReplayOf is the replay that has a message delivered again, by the header of our own
+// MESH or by the subject; "" for none.
+func (h *Headers) ReplayOf() string {
+	if id, is := strings.CutPrefix(h.Subject, replaySubject); is && h.Replay == "" && len(id) <= mostCode {
+		return id
+	}
+	return h.Replay
+}
+
 // textHeader is a plain text header: its name, its field, and how many of its
 // bytes are accepted in an answer.
 type textHeader struct {

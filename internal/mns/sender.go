@@ -135,7 +135,7 @@ func (s *Sender) local(ctx context.Context, d *store.Delivery, box store.Mailbox
 	err := s.Boxes.Send(ctx, store.Message{
 		Position: s.Boxes.NextPosition(), Mailbox: box.Row, Sender: s.NEMS, Recipient: box.ID, RecipientODS: box.ODS,
 		Workflow: to.Workflow, Type: store.Data, Status: store.Waiting, StatusAt: now, LocalID: d.ID, FileName: fileName(d, to),
-		ContentType: to.Payload, Chunks: 1, Size: int64(len(body)), Expires: now.Add(stays),
+		Subject: mesh.ReplaySubject(d.Replay), ContentType: to.Payload, Chunks: 1, Size: int64(len(body)), Expires: now.Add(stays),
 	}, body, nil)
 	var full *store.QuotaError
 	switch {
@@ -158,7 +158,7 @@ func (s *Sender) remote(ctx context.Context, d *store.Delivery, to form.Target, 
 		}
 	}
 	id, err := s.Remote.Send(ctx, mesh.Outgoing{
-		Headers:   mesh.Headers{To: to.Mailbox, WorkflowID: to.Workflow, LocalID: d.ID, FileName: fileName(d, to)},
+		Headers:   mesh.Headers{To: to.Mailbox, WorkflowID: to.Workflow, LocalID: d.ID, FileName: fileName(d, to), Subject: mesh.ReplaySubject(d.Replay)},
 		MediaType: to.Payload, Body: bytes.NewReader(body), Size: int64(len(body)),
 	})
 	var answered *mesh.Error

@@ -49,8 +49,13 @@ func TestReplayReachesTheMailbox(t *testing.T) {
 		bodies = append(bodies, string(m))
 		here.Publish(here.Publisher(), m)
 	}
+	wish := operator.ReplayWish{Subscription: id, From: "oldest", Basis: "a test"}
+	tally, err := operator.TryReplay.Do(t.Context(), here.Desk(), wish)
+	if err != nil || tally.Total != 0 || tally.Waiting != 5 || len(tally.Days) != 1 || tally.Days[0].Waiting != 5 {
+		t.Errorf("the dry run while all wait: %+v, %v", tally, err)
+	}
 	here.Collect(leeds)
-	tally, err := operator.TryReplay.Do(t.Context(), here.Desk(), operator.ReplayWish{Subscription: id, From: "oldest", Basis: "a test"})
+	tally, err = operator.TryReplay.Do(t.Context(), here.Desk(), wish)
 	if err != nil || tally.Total != 5 || len(tally.Days) != 1 || tally.Days[0].EventType != "vaccinations-1" {
 		t.Errorf("the dry run: %+v, %v", tally, err)
 	}

@@ -120,8 +120,9 @@ func (d Desk) startReplay(ctx context.Context, w ReplayWish) (none Replay, err e
 // ReplayTally is what a dry run tells: how many copies there are, and of which types
 // on which days.
 type ReplayTally struct {
-	Total int64       `json:"total"`
-	Days  []ReplayDay `json:"days"`
+	Total   int64       `json:"total"`
+	Waiting int64       `json:"waiting" jsonschema:"further copies that come by themselves: they wait already"`
+	Days    []ReplayDay `json:"days"`
 }
 
 // ReplayDay is one event type on one day.
@@ -129,6 +130,7 @@ type ReplayDay struct {
 	Date      string `json:"date"`
 	EventType string `json:"eventType"`
 	Copies    int64  `json:"copies"`
+	Waiting   int64  `json:"waiting" jsonschema:"further copies that wait already"`
 }
 
 func (d Desk) tryReplay(ctx context.Context, w ReplayWish) (out ReplayTally, err error) {
@@ -137,9 +139,9 @@ func (d Desk) tryReplay(ctx context.Context, w ReplayWish) (out ReplayTally, err
 		return out, err
 	}
 	tally, err := replay.Count(ctx, d.Store, r, d.Store.Moment)
-	out = ReplayTally{Total: tally.Total, Days: []ReplayDay{}}
+	out = ReplayTally{Total: tally.Total, Waiting: tally.Waiting, Days: []ReplayDay{}}
 	for _, day := range tally.Days {
-		out.Days = append(out.Days, ReplayDay{day.Date, day.Code, day.Copies})
+		out.Days = append(out.Days, ReplayDay{day.Date, day.Code, day.Copies, day.Waiting})
 	}
 	return out, err
 }

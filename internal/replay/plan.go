@@ -41,14 +41,16 @@ func (e *WishError) Error() string { return e.Field + ": expected " + e.Expected
 
 // GoneError says that a range begins before what is kept.
 type GoneError struct {
-	Since  time.Time // from here on everything is kept
-	Number uint64    // the oldest that is kept, where one was asked for
+	Since time.Time // from here on everything is kept
+	// First and Last are the oldest and the latest number that is kept, where a number
+	// was asked for.
+	First, Last uint64
 }
 
 func (e *GoneError) Error() string {
 	since := e.Since.UTC().Format(time.RFC3339)
-	if e.Number > 0 {
-		since += fmt.Sprintf(" and from the number %d on", e.Number)
+	if e.First > 0 {
+		since += fmt.Sprintf(", with the numbers %d to %d", e.First, e.Last)
 	}
 	return fmt.Sprintf("events are kept since %s, and the range begins earlier: begin there, or with %s", since, Oldest)
 }
@@ -157,16 +159,7 @@ func first(ctx context.Context, s Store, of subscription.Subscription, w Wish) (
 		return max(kept, start), nil
 	}
 	if n, ok := number(w.From); ok {
-		span, err := s.NumberedSpan(ctx, of.ID, n, math.MaxUint64)
-		switch {
-		case err != nil:
-			return 0, err
-		case span.Least == 0:
-			return 0, &WishError{"from", "a number that the subscription has counted and that is kept, or " + Oldest}
-		case span.Least > n:
-			return 0, &GoneError{s.KeptSince(), span.Least}
-		}
-		return span.First, nil
+		return firstNumber(ctx, s, of, n)
 	}
 	at, err := time.Parse(time.RFC3339Nano, w.From)
 	from := s.Position(at)
@@ -179,6 +172,26 @@ func first(ctx context.Context, s Store, of subscription.Subscription, w Wish) (
 		return 0, &GoneError{Since: s.KeptSince()}
 	}
 	return from, nil
+}
+
+// firstNumber is where a range begins that begins with a number.
+func firstNumber(ctx context.Context, s Store, of subscription.Subscription, n uint64) (store.EventID, error) {
+	span, err := s.NumberedSpan(ctx, of.ID, n, math.MaxUint64)
+	if err != nil || span.Least == n {
+		return span.First, err
+	}
+	kept, err := s.Counting(ctx, of.ID)
+	switch {
+	case err != nil:
+		return 0, err
+	case kept.Last == 0:
+		return 0, &WishError{"from", Oldest + ", or a moment: the subscription has counted no event"}
+	case kept.First == 0:
+		return 0, &WishError{"from", fmt.Sprintf("%s, or a moment: the subscription has counted to %d, and none of these events is kept", Oldest, kept.Last)}
+	case span.Least == 0:
+		return 0, &WishError{"from", fmt.Sprintf("a number from %d to %d, which are kept, or %s", kept.First, kept.Last, Oldest)}
+	}
+	return 0, &GoneError{s.KeptSince(), span.Least, kept.Last}
 }
 
 // last is where the range ends.
@@ -205,17 +218,25 @@ func number(text string) (uint64, bool) {
 
 // Count tells what a replay would look at.
 func Count(ctx context.Context, s Pages, r store.Replay, moment func(store.EventID) time.Time) (Tally, error) {
-	out, days := Tally{}, map[Day]int64{}
+	out, days := Tally{}, map[Day]struct{ copies, waiting int64 }{}
 	err := walk(ctx, s, r, func(c store.ReplayCopy) error {
-		if passes(&r, &c) != nil {
+		day := Day{Date: moment(c.Event).UTC().Format(time.DateOnly), Code: c.Code}
+		n := days[day]
+		switch {
+		case waits(&r, &c):
+			out.Waiting++
+			n.waiting++
+		case passes(&r, &c) == nil:
+			out.Total++
+			n.copies++
+		default:
 			return nil
 		}
-		out.Total++
-		days[Day{Date: moment(c.Event).UTC().Format(time.DateOnly), Code: c.Code}]++
+		days[day] = n
 		return nil
 	})
 	for day, n := range days {
-		day.Copies = n
+		day.Copies, day.Waiting = n.copies, n.waiting
 		out.Days = append(out.Days, day)
 	}
 	slices.SortFunc(out.Days, func(a, b Day) int { return cmp.Or(cmp.Compare(a.Date, b.Date), cmp.Compare(a.Code, b.Code)) })
@@ -249,8 +270,13 @@ func passes(r *store.Replay, c *store.ReplayCopy) *store.ReplayCounts {
 		return &store.ReplayCounts{Expired: 1}
 	case c.State == store.Withheld: // what was sent is replayed, not what might have been
 		return &store.ReplayCounts{Withheld: 1}
-	case c.State == store.Parked, c.State == store.Waiting && r.Target == r.Source:
+	case c.State == store.Parked, waits(r, c):
 		return &store.ReplayCounts{Passed: 1}
 	}
 	return nil
+}
+
+// waits reports whether a copy comes by itself, because it waits where it would be put.
+func waits(r *store.Replay, c *store.ReplayCopy) bool {
+	return !c.Lost && c.State == store.Waiting && r.Target == r.Source
 }

@@ -39,6 +39,8 @@ type Store interface {
 	// NumberedSpan says where the events lie that a subscription has counted with
 	// numbers from one to another, both included, as far as they are kept.
 	NumberedSpan(ctx context.Context, id subscription.ID, from, to uint64) (store.NumberedSpan, error)
+	// Counting is broker.Numbers'.
+	Counting(ctx context.Context, id subscription.ID) (store.Counting, error)
 	// NextPosition is broker.Journal's.
 	NextPosition() store.EventID
 	// Mailbox is broker.Mailboxes'.
@@ -67,12 +69,14 @@ const countPage = 1000
 // each day. It holds nothing of a patient.
 type Tally struct {
 	Total int64
-	Days  []Day // in the order of their days and codes
+	// Waiting are further copies that come by themselves: they wait already.
+	Waiting int64
+	Days    []Day // in the order of their days and codes
 }
 
 // Day is the part of a Tally for one event type and one day.
 type Day struct {
-	Date   string // of acceptance, UTC
-	Code   string
-	Copies int64
+	Date            string // of acceptance, UTC
+	Code            string
+	Copies, Waiting int64
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"os/exec"
 	"path/filepath"
@@ -36,15 +35,15 @@ func streamsOver(name string, secure bool, n int) error {
 		return err
 	}
 	defer s.stop()
+	id, err := s.feed()
+	if err != nil {
+		return err
+	}
 	var config *tls.Config
 	if secure {
 		if config, err = s.secured(n); err != nil {
 			return err
 		}
-	}
-	id, err := s.feed(config)
-	if err != nil {
-		return err
 	}
 	empty := s.resident()
 	for range n {
@@ -74,11 +73,11 @@ func (s *server) secured(n int) (*tls.Config, error) {
 }
 
 // feed makes an endpoint that is read, and returns the subscription to it.
-func (s *server) feed(config *tls.Config) (string, error) {
+func (s *server) feed() (string, error) {
 	if err := s.nems("endpoints", "add", "FEED", "--ods", "X26", "--channel", "stream"); err != nil {
 		return "", err
 	}
-	subscriber := client.Client{URL: s.url, ASID: "200000000116", ODS: "X26", NEMS: "111111111111", HTTP: &http.Client{Transport: &http.Transport{TLSClientConfig: config}}}
+	subscriber := client.Client{URL: s.url, ASID: "200000000116", ODS: "X26", NEMS: "111111111111"}
 	made, err := subscriber.Subscribe(context.Background(), client.Subscription{
 		Criteria: "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001&MessageHeader.event=vaccinations-1", Mailbox: "FEED", Reason: "Measuring",
 	})
