@@ -38,6 +38,7 @@ type cli struct {
 	Mailboxes     mailboxesCmd     `cmd:"" help:"Manage the MESH mailboxes that copies can be sent to."`
 	Endpoints     endpointsCmd     `cmd:"" help:"Manage the endpoints that events go to beside mailboxes: webhooks, streams, queues."`
 	Subscriptions subscriptionsCmd `cmd:"" help:"List, approve, reject, end and delete the subscriptions of all owners."`
+	Catalogue     catalogueCmd     `cmd:"" help:"Keep the controller catalogue: which organisation may have which events, why, and until when."`
 	EventTypes    eventTypesCmd    `cmd:"" help:"Move event types through their life cycle."`
 	Deliveries    deliveriesCmd    `cmd:"" help:"Show the copies on their way, retry and park those that fail, and send earlier ones again."`
 	Replay        replayCmd        `cmd:"" help:"Give subscriptions the events again that they had: start, watch, pause and cancel replays."`

@@ -55,6 +55,8 @@ const (
 	ActionTestEndpoint        Action = "endpoint-test"
 	ActionPutWorkflow         Action = "workflow-put"
 	ActionSetEventType        Action = "event-type-set"
+	ActionPutController       Action = "controller-put"    // a row of the controller catalogue
+	ActionRemoveController    Action = "controller-remove" // a row is taken out of it
 	ActionApproveSubscription Action = "subscription-approve"
 	ActionRejectSubscription  Action = "subscription-reject"
 	ActionEndSubscription     Action = "subscription-end"
@@ -142,6 +144,8 @@ var Actions = []Action{
 	ActionTestEndpoint,
 	ActionPutWorkflow,
 	ActionSetEventType,
+	ActionPutController,
+	ActionRemoveController,
 	ActionApproveSubscription,
 	ActionRejectSubscription,
 	ActionEndSubscription,

@@ -31,7 +31,7 @@ import (
 var moved = []string{
 	"LargeBody", "Withheld", "Idempotency", "DeferredAsOfAcceptance", "DeferredToMany", "PatientRecords", "RecordsWaiting", "FanOutSurvivesCrash", "EndedSubscriptions",
 	"Filters", "Approval", "MailboxesAndWorkflows", "SendingInChunks", "BrokenUploads", "Reports", "ClockSetBack", "MovingDeliveries", "NotRegistered",
-	"Registry", "Witnesses", "Refusals", "Sessions", "MessageIDs", "CountsOverTime", "OperatorsPages", "Interactions", "EndpointChanges", "Numbering", "TakingEvents", "ReplayMoves", "Reopening",
+	"Registry", "Controllers", "Witnesses", "Refusals", "Sessions", "MessageIDs", "CountsOverTime", "OperatorsPages", "Interactions", "EndpointChanges", "Numbering", "TakingEvents", "ReplayMoves", "Reopening",
 }
 
 // TestMovedService runs tests of the suite on a service that moves whenever they stop

@@ -46,22 +46,23 @@ import (
 type node struct {
 	Config
 	Environment
-	db        database.Store
-	directory database.Directory
-	adoption  *datafolder.Adoption // of the directory in the data folder; nil if there is nothing to take over
-	adopted   atomic.Bool          // all of it
-	patients  directory.Patients   // the directory or PDS; if it is PDS, endPDS is set
-	endPDS    func()
-	broker    *broker.Broker
-	fhir      *api.API
-	pds       http.Handler // the PDS FHIR API; nil if the records are kept elsewhere
-	systems   *systems
-	types     *eventTypes
-	registry  *registry
-	metrics   *metrics
-	away      *turnedAway
-	tls       *mtls.Watch
-	clock     *clockWatch
+	db          database.Store
+	directory   database.Directory
+	adoption    *datafolder.Adoption // of the directory in the data folder; nil if there is nothing to take over
+	adopted     atomic.Bool          // all of it
+	patients    directory.Patients   // the directory or PDS; if it is PDS, endPDS is set
+	endPDS      func()
+	broker      *broker.Broker
+	fhir        *api.API
+	pds         http.Handler // the PDS FHIR API; nil if the records are kept elsewhere
+	systems     *systems
+	types       *eventTypes
+	controllers *controllerCatalogue
+	registry    *registry
+	metrics     *metrics
+	away        *turnedAway
+	tls         *mtls.Watch
+	clock       *clockWatch
 	// dev is the clock behind Now in the dev world; nil in production. machine and
 	// lasting are this machine's Now and Steady, which nobody sets through the desk.
 	dev       *devClock
@@ -219,9 +220,10 @@ func (n *node) prepare(ctx context.Context) error {
 	}
 	n.systems = &systems{read: n.db.Systems, log: n.Log}
 	n.types = &eventTypes{base: types, read: n.db.LifeCycles, log: n.Log}
+	n.controllers = &controllerCatalogue{read: n.db}
 	n.registry = &registry{
 		version: n.db.RegistryVersion, log: n.Log, loaded: -1,
-		loaders: []func(context.Context) error{n.systems.load, n.types.load},
+		loaders: []func(context.Context) error{n.systems.load, n.types.load, n.controllers.load},
 	}
 	if err := n.registry.load(ctx); err != nil {
 		return err

@@ -18,7 +18,7 @@ import (
 const refresh = 500 * time.Millisecond
 
 // registry keeps what is held in memory up to date with what operators change:
-// systems and the life cycles of event types.
+// systems, the life cycles of event types, and the controller catalogue.
 type registry struct {
 	// version grows with every change in the store.
 	version func(ctx context.Context) (int64, error)
@@ -84,6 +84,11 @@ func (r registering) RevokeSystem(ctx context.Context, asid nhs.ASID, e audit.En
 // PutLifeCycle is operator.Cycles'.
 func (r registering) PutLifeCycle(ctx context.Context, c store.LifeCycle, e audit.Entry) error {
 	return r.follow(ctx, r.Store.PutLifeCycle(ctx, c, e))
+}
+
+// ChangeControllerRows is operator.Controllers'.
+func (r registering) ChangeControllerRows(ctx context.Context, put []store.ControllerRow, removed []string, entries []audit.Entry) error {
+	return r.follow(ctx, r.Store.ChangeControllerRows(ctx, put, removed, entries))
 }
 
 // follow reads what has changed. That it could not be read is no failure of the change,

@@ -60,6 +60,15 @@ type Cycles interface {
 	PutLifeCycle(ctx context.Context, l store.LifeCycle, e audit.Entry) error
 }
 
+// Controllers keeps the rows of the controller catalogue. Safe for concurrent use.
+type Controllers interface {
+	// ControllerRows returns all rows, by their ids.
+	ControllerRows(ctx context.Context) ([]store.ControllerRow, error)
+	// ChangeControllerRows puts and removes rows, with the entries that say so:
+	// all or none. It is on disk when the method returns.
+	ChangeControllerRows(ctx context.Context, put []store.ControllerRow, removed []string, entries []audit.Entry) error
+}
+
 // Journal is the audit. Safe for concurrent use.
 type Journal interface {
 	// AuditSpan is what there is at this moment of the links whose commit lies in
@@ -124,6 +133,7 @@ type Store interface {
 	Boxes
 	Endpoints
 	Cycles
+	Controllers
 	Subscriptions
 	Outgoing
 	Journal

@@ -23,6 +23,11 @@ var (
 	ListEventTypes = verb("listEventTypes", "GET event-types", Viewer, "List the event types by code, each with its life cycle.", Desk.eventTypes)
 	SetLifeCycle   = verb("setLifeCycle", "PUT event-types/{code}", Administrator, "Move an event type to another state, on every node within a second.", Desk.setLifeCycle)
 
+	FindControllers   = verb("findControllers", "POST controllers/search", Viewer, "Find rows of the controller catalogue, by organisation and event type.", Desk.controllers)
+	ShowController    = verb("showController", "GET controllers/{organisation}", Viewer, "Show all that the controller catalogue says of an organisation, and the category bags that follow.", Desk.controllerRights)
+	JudgeController   = verb("judgeController", "POST controllers/judge", Viewer, "Say whether the controller catalogue permits something to an organisation, by which row, and what is missing.", Desk.judgeController)
+	ChangeControllers = verb("changeControllers", "POST controllers", Administrator, "Put and remove rows of the controller catalogue, all or none, with a reason; or try what would change.", Desk.changeControllers)
+
 	FindSubscriptions    = verb("findSubscriptions", "POST subscriptions/search", Viewer, "Find subscriptions, oldest first. No patient is shown.", Desk.subscriptions)
 	ApproveSubscriptions = verb("approveSubscriptions", "POST subscriptions/approve", Operator, "Make subscriptions active that wait for it. All are checked before the first is approved.", Desk.approveSubscriptions)
 	ShowSubscription     = verb("showSubscription", "GET subscriptions/{id}", Viewer, "Show one subscription. No patient is shown.", Desk.showSubscription)

@@ -91,6 +91,13 @@ type LifeCycle struct {
 	Value []byte
 }
 
+// ControllerRow is a row of the controller catalogue, under its id; the value is
+// opaque.
+type ControllerRow struct {
+	ID    string
+	Value []byte
+}
+
 // First returns the first of the rows that were found, or ErrNotFound.
 func First[T any](found []T, err error) (T, error) {
 	if err == nil && len(found) == 0 {

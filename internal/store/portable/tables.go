@@ -36,6 +36,7 @@ var Tables = []Table{
 	table("workflow", texts("id", "senders", "receivers")), // mailbox ids as JSON
 	table("system", texts("asid"), blobs("value"), bools("revoked")),
 	table("life_cycle", texts("code"), blobs("value")),
+	table("controller_row", texts("id"), blobs("value")),
 	table("registry", ints("version")),
 	table("clock_shift", ints("first", "ahead", "at")),
 	// filed has the mailboxes that got a copy at once, as varints: NULL where they are

@@ -47,6 +47,25 @@ func registry(t *testing.T, th *harness) {
 	}
 }
 
+// Rows of the controller catalogue are changed together, and nodes hear of it.
+func controllers(t *testing.T, th *harness) {
+	version, err := th.RegistryVersion(th.ctx())
+	th.must(err)
+	rows := []store.ControllerRow{{ID: "RAT/a-1/consumer", Value: []byte("1")}, {ID: "RR8/a-1/both", Value: []byte("2")}, {ID: "X26/b-1/publisher", Value: []byte("3")}}
+	th.must(th.ChangeControllerRows(th.ctx(), rows, nil, []audit.Entry{{Action: audit.ActionPutController}}))
+	rows[0].Value = []byte("4")
+	th.must(th.ChangeControllerRows(th.ctx(), rows[:1], []string{rows[2].ID, "none"}, []audit.Entry{{Action: audit.ActionPutController}, {Action: audit.ActionRemoveController}}))
+	th.fixture.Crash(t)
+	th.reopen()
+	got, err := th.ControllerRows(th.ctx())
+	if diff := cmp.Diff(rows[:2], got); diff != "" || err != nil {
+		t.Errorf("rows: %v %s", err, diff)
+	}
+	if later, err := th.RegistryVersion(th.ctx()); err != nil || later < version+2 {
+		t.Errorf("the version must grow with every change: %d, then %d, %v", version, later, err)
+	}
+}
+
 // What was seen of files outside the database is kept under its name, the last
 // word of each.
 func witnesses(t *testing.T, th *harness) {

@@ -154,6 +154,7 @@ func suite() []member {
 		{"Nonces", nonces},
 		{"Replayed", replayed},
 		{"Registry", registry},
+		{"Controllers", controllers},
 		{"Witnesses", witnesses},
 		{"Refusals", refusals},
 		{"Sessions", sessions},
