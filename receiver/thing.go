@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"nems/internal/event"
 	"nems/internal/fhir"
 )
 
@@ -26,10 +27,6 @@ func (i Identifier) MarshalText() ([]byte, error) { return []byte("[identifier]"
 
 // identifierOf returns the focus's first identifier that has a value.
 func identifierOf(doc *fhir.Document, focus string) Identifier {
-	for id := range doc.References().Resolve(0, []byte(focus)).Resource.ChildrenNamed("identifier") {
-		if v := id.Child("value").Value(); v != "" {
-			return Identifier{System: id.Child("system").Value(), Value: v}
-		}
-	}
-	return Identifier{}
+	system, value := event.FocusIdentifier(doc, focus)
+	return Identifier{System: system, Value: value}
 }

@@ -80,9 +80,10 @@ const (
 	ActionReadEvent           Action = "event-read"     // the message of an event, by an operator
 	ActionLookUpPatient       Action = "patient-lookup" // what the directory knows of a patient
 	ActionVerifyAudit         Action = "audit-verify"
-	ActionReadStory           Action = "patient-story" // all that happened about one patient
-	ActionFindEvents          Action = "events-find"   // the events of one patient
-	ActionChangeRecord        Action = "record-change" // of a patient; also by systems that PDS's API serves
+	ActionReadStory           Action = "patient-story"      // all that happened about one patient
+	ActionFindEvents          Action = "events-find"        // the events of one patient
+	ActionReadRectification   Action = "rectification-read" // who had what was corrected or withdrawn, and who was told
+	ActionChangeRecord        Action = "record-change"      // of a patient; also by systems that PDS's API serves
 	ActionReadRecord          Action = "record-read"
 	ActionFindRecords         Action = "records-find" // patients' records by name, day of birth or place
 	ActionSetClock            Action = "clock-set"    // of a development service
@@ -171,6 +172,7 @@ var Actions = []Action{
 	ActionVerifyAudit,
 	ActionReadStory,
 	ActionFindEvents,
+	ActionReadRectification,
 	ActionChangeRecord,
 	ActionReadRecord,
 	ActionFindRecords,

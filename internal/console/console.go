@@ -102,6 +102,7 @@ func New(c Config) *Console {
 		out.audit(),
 		out.story(),
 		out.verified(),
+		out.rectification(),
 		out.help(),
 		out.reference(),
 		out.handbook(),

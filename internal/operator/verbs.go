@@ -71,10 +71,11 @@ var (
 
 	CountOverTime = verb("countOverTime", "POST counts", Viewer, "Count what was published, refused, matched and collected in each minute, hour or day.", Desk.counts)
 
-	SearchAudit = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
-	TellPatient = verb("tellPatient", "POST patients/story", Governance, "Tell all that happened about one patient, oldest first: publishes, copies, collections, subscriptions and look-ups, with who and why. That somebody looks is recorded.", Desk.story)
-	VerifyAudit = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)
-	ExportChain = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
+	SearchAudit       = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
+	TellPatient       = verb("tellPatient", "POST patients/story", Governance, "Tell all that happened about one patient, oldest first: publishes, copies, collections, subscriptions and look-ups, with who and why. That somebody looks is recorded.", Desk.story)
+	TellRectification = verb("tellRectification", "POST rectifications", Governance, "Tell of an event that was corrected or withdrawn who had the earlier version, who has been told, who has collected the correction, and who has to be told by a person. That somebody looks is recorded.", Desk.rectifications)
+	VerifyAudit       = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)
+	ExportChain       = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
 
 	FindRecords  = verb("findRecords", "POST records/search", Governance, "Find patients' records that are kept here, by their numbers. That somebody looks is recorded.", Desk.findRecords)
 	ReadRecord   = verb("readRecord", "POST records/read", Governance, "Read a patient's record with its versions and their events. Who reads it, and why, is recorded.", Desk.readRecord)

@@ -1,0 +1,56 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"nems/internal/operator"
+)
+
+// rectification tells who had what was corrected or withdrawn, and who has to be told.
+// Number and reason travel in a form, and are recorded.
+func (c *Console) rectification() page {
+	p := page{path: "governance/corrections", title: governanceTitle, role: operator.Governance, file: "corrections.html"}
+	p.read = func(v *visit) (any, error) {
+		if v.text("look") == "" {
+			return correctionsPage{}, nil
+		}
+		found, err := operator.TellRectification.Do(v, v.Desk, rectificationQuestion(v))
+		return correctionsPage{Told: err == nil, Rectifications: found}, err
+	}
+	p.act = func(*visit) (outcome, error) { return outcome{}, nil }
+	p.download = func(v *visit, w http.ResponseWriter) error {
+		if v.text("export") != "csv" {
+			return errFormat
+		}
+		found, err := operator.TellRectification.Do(v, v.Desk, rectificationQuestion(v))
+		if err != nil {
+			return err
+		}
+		return csvFile(w, "corrections", func() error { return operator.WriteRectificationCSV(w, found) })
+	}
+	return p
+}
+
+// governanceTitle is the title of the pages of governance in the menu.
+const governanceTitle = "Governance"
+
+// csvFile hands out a table as a file.
+func csvFile(w http.ResponseWriter, name string, write func() error) error {
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`.csv"`)
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	return write()
+}
+
+// correctionsPage is what the page of corrections shows.
+type correctionsPage struct {
+	Told bool
+	operator.Rectifications
+}
+
+// rectificationQuestion is an event or a patient, whichever is given.
+func rectificationQuestion(v *visit) operator.RectificationQuestion {
+	return operator.RectificationQuestion{
+		Event: strings.TrimSpace(v.text("event")), Patient: strings.ReplaceAll(v.text("patient"), " ", ""), Reason: strings.TrimSpace(v.text("reason")),
+	}
+}
