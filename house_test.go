@@ -15,7 +15,7 @@ import (
 // floors is the house of docs/architecture.md, lowest floor first. A package
 // imports only from floors below its own. What is not listed stands on top.
 var floors = [][]string{
-	{"internal/plain", "internal/nhs", "internal/guard", "internal/refuse", "internal/requestid", "internal/tracing", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire", "internal/yamltree", "internal/signin/providertest", "docs", "deploy"},
+	{"internal/plain", "internal/nhs", "internal/guard", "internal/refuse", "internal/requestid", "internal/tracing", "internal/certs", "internal/crashpoint", "internal/pgserver", "internal/wire", "internal/yamltree", "internal/signin/providertest", "internal/assure/requirements", "docs", "deploy"},
 	{"internal/fhir", "internal/access", "internal/jwt"},
 	{"internal/event", "internal/spine", "internal/mesh", "message"},
 	{"internal/subscription"},
