@@ -219,10 +219,12 @@ func (r *reader) follow(ctx context.Context, out *lines) {
 	defer r.watch.leave(bell)
 	beat := time.NewTimer(heartbeat)
 	defer beat.Stop()
-	err := out.begin()
-	if err == nil {
-		err = r.catchUp(ctx, out)
-	}
+	err := r.aside(ctx, func() error {
+		if err := out.begin(); err != nil {
+			return err
+		}
+		return r.catchUp(ctx, out)
+	})
 	for beats := 0; err == nil && beats < mostBeats; {
 		select {
 		case <-ctx.Done():
@@ -230,17 +232,23 @@ func (r *reader) follow(ctx context.Context, out *lines) {
 		case <-r.ending:
 			err = errEnded
 		case <-bell.rang:
-			err = r.catchUp(ctx, out)
+			err = r.aside(ctx, func() error { return r.catchUp(ctx, out) })
 		case <-beat.C:
 			beats++
 			beat.Reset(heartbeat)
-			if !r.Admitted(ctx, r.caller) {
-				err = errEnded
-				break
-			}
-			err = out.write(":\n\n")
+			err = r.aside(ctx, func() error {
+				if !r.Admitted(ctx, r.caller) {
+					return errEnded
+				}
+				return out.write(":\n\n")
+			})
 		}
 	}
+	r.end(ctx, out, err)
+}
+
+// end tells a reader why its stream ends.
+func (r *reader) end(ctx context.Context, out *lines, err error) {
 	var refusal *refuse.Refusal
 	switch {
 	case errors.As(err, &refusal): // the subscription is gone, or no longer the caller's
@@ -256,7 +264,7 @@ func (r *reader) follow(ctx context.Context, out *lines) {
 func (r *reader) catchUp(ctx context.Context, out *lines) error {
 	for more := true; more; {
 		var err error
-		if more, err = r.step(ctx, out); err != nil {
+		if more, err = r.page(ctx, out); err != nil {
 			return err
 		}
 	}

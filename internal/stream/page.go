@@ -10,19 +10,18 @@ import (
 // errBroken says that a defect has ended a stream.
 var errBroken = errors.New("a defect")
 
-// step writes a page, and says whether there is more. It does so on a stack of its own:
-// one on which the database was read is large, and a goroutine that waits for hours
-// would keep it.
-func (r *reader) step(ctx context.Context, out *lines) (more bool, err error) {
-	err = errBroken // if it panics
+// aside does something on a stack of its own: one on which the database was read, or
+// something was encrypted, is large, and a goroutine that waits for hours would keep it.
+func (r *reader) aside(ctx context.Context, do func() error) error {
+	err := errBroken // if it panics
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer r.recover(ctx)
-		more, err = r.page(ctx, out)
+		err = do()
 	}()
 	<-done
-	return more, err
+	return err
 }
 
 // page reads a page and then writes it. The place is for reading alone: a reader that
