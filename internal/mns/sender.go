@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -153,19 +154,49 @@ func (s *Sender) remote(ctx context.Context, d *store.Delivery, to form.Target, 
 		return "", errors.New("there is no connection to the MESH of this mailbox")
 	}
 	if d.Uncertain {
-		if t, err := s.Remote.TrackLocal(ctx, d.ID); err == nil && t.MessageID != "" {
+		t, err := s.Remote.TrackLocal(ctx, d.ID)
+		if err == nil && t.MessageID != "" {
 			return t.MessageID, nil
+		}
+		if err != nil && !untracked(err) {
+			return "", err
 		}
 	}
 	id, err := s.Remote.Send(ctx, mesh.Outgoing{
 		Headers:   mesh.Headers{To: to.Mailbox, WorkflowID: to.Workflow, LocalID: d.ID, FileName: fileName(d, to), Subject: mesh.ReplaySubject(d.Replay)},
 		MediaType: to.Payload, Body: bytes.NewReader(body), Size: int64(len(body)),
 	})
-	var answered *mesh.Error
-	if err != nil && !errors.As(err, &answered) {
+	if err != nil && !answered(err) {
 		d.Uncertain = true
 	}
+	if refused(err) {
+		return "", unsendable{err}
+	}
 	return id, err
+}
+
+// answered reports whether the MESH itself has answered: otherwise the message may be
+// there.
+func answered(err error) bool {
+	var e *mesh.Error
+	return errors.As(err, &e) && e.Status < http.StatusInternalServerError && e.Status != http.StatusRequestTimeout
+}
+
+// refused reports whether the MESH will never take a message. One that refuses who we are
+// needs an operator, and then takes it.
+func refused(err error) bool {
+	var e *mesh.Error
+	if !answered(err) || !errors.As(err, &e) || mesh.Temporary(err) {
+		return false
+	}
+	return e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden && e.Status != http.StatusTooManyRequests
+}
+
+// untracked reports whether the MESH has answered for good that it has no message of a
+// local id, or several.
+func untracked(err error) bool {
+	var e *mesh.Error
+	return errors.As(err, &e) && (e.Status == http.StatusNotFound || e.Status == http.StatusMultipleChoices)
 }
 
 func fileName(d *store.Delivery, to form.Target) string {

@@ -3,11 +3,15 @@ package mns_test
 import (
 	"context"
 	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
 	"nems/internal/audit"
 	"nems/internal/form"
+	"nems/internal/mesh"
 	"nems/internal/mns"
 	"nems/internal/store"
 )
@@ -118,5 +122,54 @@ func TestSignalsThatCannotBeSent(t *testing.T) {
 	s := newSender(newBoxes(), noon)
 	if first, last := s.Pause(store.Lane{Failures: 1}, nil), s.Pause(store.Lane{Failures: 50}, nil); first != time.Second || last != 15*time.Minute {
 		t.Errorf("pauses from %s to %s", first, last)
+	}
+}
+
+// TestRefusalsOfARemoteMESH: a signal whose outcome is not known is asked for and not sent
+// blindly; one that the MESH will never take is set aside.
+func TestRefusalsOfARemoteMESH(t *testing.T) {
+	for name, test := range map[string]struct {
+		tracking, outbox int // what the MESH answers
+		uncertain        bool
+		state            store.State
+		sends            int
+		after            bool // it is uncertain afterwards
+	}{
+		"taken":                          {outbox: 202, state: store.Sent, sends: 1},
+		"no such mailbox":                {outbox: 417, state: store.Parked, sends: 1},
+		"not known to it":                {outbox: 403, state: store.Waiting, sends: 1},
+		"broken":                         {outbox: 500, state: store.Waiting, sends: 1, after: true},
+		"not there":                      {tracking: 404, outbox: 202, uncertain: true, state: store.Sent, sends: 1},
+		"nobody can say whether it came": {tracking: 503, outbox: 202, uncertain: true, state: store.Waiting, after: true},
+		"it came":                        {tracking: 200, uncertain: true, state: store.Sent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sends := 0
+			there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				if r.Method == http.MethodGet {
+					w.WriteHeader(test.tracking)
+					_, _ = io.WriteString(w, `{"messageId":"M1","message_id":"M1"}`)
+					return
+				}
+				sends++
+				w.WriteHeader(test.outbox)
+				_, _ = io.WriteString(w, `{"messageID":"M1","message_id":"M1"}`)
+			}))
+			defer there.Close()
+			remote, err := mesh.NewClient(mesh.ClientConfig{URL: there.URL, Mailbox: "X26NEMS", Password: "p", SharedKey: []byte("k")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer remote.Close()
+			b, d := newBoxes(), copied
+			b.box.Remote, d.Uncertain = true, test.uncertain
+			s := newSender(b, noon)
+			s.Remote = remote
+			d, err = s.Send(t.Context(), store.Lane{}, d, accepted)
+			if d.State != test.state || sends != test.sends || (err == nil) != (test.state == store.Sent) || d.State != store.Sent && d.Uncertain != test.after {
+				t.Errorf("%s, %d sends, uncertain: %t, %v", d.State, sends, d.Uncertain, err)
+			}
+		})
 	}
 }

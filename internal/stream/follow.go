@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ func (s *Service) Follow(w http.ResponseWriter, r *http.Request, caller access.C
 	if err := s.enter(caller.ODS); err != nil {
 		return nil, err
 	}
+	s.opened()
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
@@ -58,6 +60,18 @@ func (s *Service) serve(ctx context.Context, w http.ResponseWriter, r *reader) {
 		defer conn.Close()
 		s.run(ctx, r, &lines{Writer: conn, deadline: conn.SetWriteDeadline, flush: func() error { return nil }, head: head})
 	})
+}
+
+// tidyEach is after how many new streams the memory is given back that it took to open
+// them. Without that a node that rests would keep it for minutes: with ten thousand streams
+// over TLS 400 MB instead of 250.
+const tidyEach = 1000
+
+// opened counts a new stream.
+func (s *Service) opened() {
+	if s.streams.Add(1)%tidyEach == 0 {
+		s.detached.Go(debug.FreeOSMemory)
+	}
 }
 
 // detach takes the connection of a request, and returns the head of the answer; nil where

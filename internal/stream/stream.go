@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"nems/internal/access"
@@ -94,6 +95,7 @@ type Service struct {
 	room   *room         // for what was read and is not written yet
 	// detached are the streams whose connections are the service's own.
 	detached sync.WaitGroup
+	streams  atomic.Uint64 // how many were opened
 
 	mu      sync.Mutex
 	readers int
