@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -16,12 +17,31 @@ func (c *Console) endpoints() page {
 	}}
 }
 
-// endpointPage is one endpoint, with what became of its latest copies.
+// endpointPage is one endpoint, with the first of its subscriptions and what became of its
+// latest copies.
 type endpointPage struct {
 	operator.Endpoint
-	Deliveries []operator.Delivery
-	More       bool
+	Subscriptions     []operator.Subscription
+	MoreSubscriptions bool
+	Deliveries        []operator.Delivery
+	More              bool
 }
+
+// Tests reports whether a test event can be sent to it.
+func (e endpointPage) Tests() bool {
+	return e.Channel != store.StreamChannel && e.Channel != store.SignalChannel
+}
+
+// channelNames are the channels in words.
+var channelNames = map[store.Channel]string{
+	store.WebhookChannel: "webhook", store.RestHookChannel: "R4 notifications", store.StreamChannel: "stream", store.QueueChannel: "queue", store.SignalChannel: "MNS signals",
+}
+
+// channel is a channel in words.
+func channel(c store.Channel) string { return cmp.Or(channelNames[c], string(c)) }
+
+// subscribedShown is how many of its subscriptions the page of an endpoint shows.
+const subscribedShown = 10
 
 // endpoint shows one endpoint, tests it, and switches it on or off.
 func (c *Console) endpoint() page {
@@ -31,8 +51,14 @@ func (c *Console) endpoint() page {
 		if err != nil {
 			return nil, err
 		}
+		subscribed, err := operator.FindSubscriptions.Do(v, v.Desk, operator.Search[operator.SubscriptionFilter]{
+			Filter: operator.SubscriptionFilter{Mailbox: e.ID}, Paging: operator.Paging{Limit: subscribedShown},
+		})
+		if err != nil {
+			return nil, err
+		}
 		found, err := operator.FindDeliveries.Do(v, v.Desk, search(v, operator.DeliveryFilter{Mailbox: e.ID}))
-		return endpointPage{e, found.Items, found.Next != ""}, err
+		return endpointPage{e, subscribed.Items, subscribed.Next != "", found.Items, found.Next != ""}, err
 	}
 	p.act = func(v *visit) (outcome, error) {
 		ref := operator.EndpointRef{ID: v.PathValue("id")}

@@ -6,7 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"nems/internal/audit"
 	"nems/internal/operator"
+	"nems/internal/store"
+	"nems/internal/store/storetest"
+	"nems/internal/stream"
 )
 
 // An endpoint is switched off after a question, and on again.
@@ -41,5 +45,26 @@ func TestEndpointOfChannelThatIsOff(t *testing.T) {
 	status, body := s.post("http://nems.test", "endpoints/new", url.Values{"endpoint": {"MINE"}, "ods": {"rr8"}, "channel": {"webhook"}, "url": {"https://hooks.example/"}, "form": {"signal"}})
 	if status != http.StatusUnprocessableEntity || !strings.Contains(body, "The channel webhook is off") || !strings.Contains(body, `value="MINE"`) {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// The page of an endpoint names it and has its subscriptions. A stream is sent no test
+// event, and the page of a mailbox leads to that of an endpoint.
+func TestEndpointPage(t *testing.T) {
+	s := newSite(t, operator.AllRoles...)
+	s.fill()
+	s.must(s.db.Subscribe(s.Context(), storetest.AboutPatient(s.T, storetest.Numbered(2), "HOOK"), audit.Entry{}))
+	row, err := s.db.PutMailbox(s.Context(), store.Mailbox{ID: "FEED", ODS: "RR8", Remote: true})
+	s.must(err)
+	s.must(s.db.PutEndpoint(s.Context(), store.Endpoint{Mailbox: store.Mailbox{Row: row}, Channel: store.StreamChannel, Value: stream.Endpoint{Form: stream.Signal}.Pack()}, audit.Entry{Action: audit.ActionPutEndpoint}))
+	for path, test := range map[string]struct{ has, hasNot string }{
+		"endpoints/HOOK": {`<a href="/console/subscriptions/`, "It has none."},
+		"endpoints/FEED": {"stream, read in the form", "Send a test event"},
+		"mailboxes/FEED": {`<a href="/console/endpoints/FEED">`, "other messages"},
+		"mailboxes/A":    {"<strong>A</strong>", "It is an endpoint"},
+	} {
+		if status, body := s.get(path); status != http.StatusOK || !strings.Contains(body, test.has) || strings.Contains(body, test.hasNot) {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"errors"
+
 	"nems/internal/operator"
 	"nems/internal/store"
 )
@@ -44,6 +46,8 @@ type mailboxPage struct {
 	// Waits is how many copies wait and since when; nil where the overview does not
 	// know the mailbox.
 	Waits *operator.MailboxSummary
+	// Endpoint says that it is an endpoint, which has a page of its own.
+	Endpoint bool
 }
 
 // mailbox looks into a mailbox without collecting: its copies in the order in which
@@ -63,6 +67,20 @@ func (c *Console) mailbox() page {
 		if m, known := waits[out.ID]; known {
 			out.Waits = &m
 		}
+		if err != nil {
+			return nil, err
+		}
+		out.Endpoint, err = isEndpoint(v, out.ID)
 		return out, err
 	}}
+}
+
+// isEndpoint reports whether copies do not go to a MESH mailbox.
+func isEndpoint(v *visit, id string) (bool, error) {
+	_, err := operator.ShowEndpoint.Do(v, v.Desk, operator.EndpointRef{ID: id})
+	var e *operator.Error
+	if errors.As(err, &e) && e.Code == operator.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }

@@ -411,7 +411,7 @@ var templates = parse()
 
 func parse() map[string]*template.Template {
 	frame := template.Must(template.New("").Funcs(template.FuncMap{
-		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "shell": shell, "tag": tag, "clock": clock, "storytag": storyTag,
+		"ago": ago, "figure": figure, "noun": noun, "moment": moment, "stamp": stamp, "shell": shell, "tag": tag, "clock": clock, "storytag": storyTag, "channel": channel,
 	}).ParseFS(sources, "pages/frame.html", "pages/message.html", "pages/governancetabs.html"))
 	names, err := sources.ReadDir("pages")
 	if err != nil {

@@ -67,6 +67,8 @@ type Subscription struct {
 type SubscriptionFilter struct {
 	Status subscription.Status `json:"status,omitempty"`
 	ODS    nhs.ODSCode         `json:"ods,omitempty"` // the owner
+	// Mailbox selects those to a mailbox or an endpoint.
+	Mailbox string `json:"mailbox,omitempty" jsonschema:"the mailbox or endpoint that gets the copies"`
 	// Quarantined selects only those that were found unreadable.
 	Quarantined bool `json:"quarantined,omitempty"`
 }
@@ -88,6 +90,9 @@ func (d Desk) subscriptions(ctx context.Context, s Search[SubscriptionFilter]) (
 	q := store.SubscriptionQuery{ODS: s.Filter.ODS, After: l.after, Max: l.limit + 1}
 	if s.Filter.Status != "" {
 		q.Statuses = []subscription.Status{s.Filter.Status}
+	}
+	if s.Filter.Mailbox != "" {
+		q.Mailboxes = []string{s.Filter.Mailbox}
 	}
 	rows, err := d.Store.AllSubscriptions(ctx, q)
 	if err != nil {
@@ -131,7 +136,7 @@ func (d Desk) quarantined(ctx context.Context, s Search[SubscriptionFilter]) (no
 		if one, err = d.Store.Subscription(ctx, q.ID); errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
-		if s.Filter.Status != "" && s.Filter.Status != one.Status || s.Filter.ODS != "" && s.Filter.ODS != one.ODS {
+		if s.Filter.Status != "" && s.Filter.Status != one.Status || s.Filter.ODS != "" && s.Filter.ODS != one.ODS || s.Filter.Mailbox != "" && s.Filter.Mailbox != one.Mailbox {
 			continue
 		}
 		one.ID = q.ID

@@ -54,8 +54,15 @@ func (c *counted) came(number uint64, id string) {
 	}
 }
 
-// channels sends copies to a webhook, a stream, a queue and a receiver of FHIR R4 while
-// nodes are killed: nothing is lost, first comers come in the order of their numbers, and
+// distinct is how many events have come.
+func (c *counted) distinct() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.copies)
+}
+
+// channels sends copies to a webhook, a stream, a queue and a receiver of FHIR R4, and
+// signals of the MNS to a mailbox here and one at the other MESH, while nodes are killed: nothing is lost, first comers come in the order of their numbers, and
 // no number is missing or stands for two events.
 func channels(r *run) (line row, err error) {
 	dep, err := r.newDeployment(filepath.Join(r.folder, "channels"))
@@ -73,7 +80,11 @@ func channels(r *run) (line row, err error) {
 	if err != nil {
 		return line, err
 	}
-	dep.also = func() error { return dep.pullAll(id, shelf) }
+	here, there := newSignalled(), newSignalled()
+	if err := dep.subscribeSignals(); err != nil {
+		return line, err
+	}
+	dep.also = func() error { return errors.Join(dep.pullAll(id, shelf), dep.takeSignals(here, there, hook)) }
 	dep.wide = []string{queueBox}
 	dep.ledger.begin("channels", leeds, national, hookBox, shelfBox, queueBox)
 	for ; line.Rounds < channelKills; line.Rounds++ {
@@ -91,7 +102,11 @@ func channels(r *run) (line row, err error) {
 		}
 	}
 	line, err = dep.finish(line)
-	line.note(fmt.Sprintf("numbers: webhook %d, stream %d, R4 %d", hook.last, shelf.last, notified.last))
+	line.note(fmt.Sprintf("numbers: webhook %d, stream %d, R4 %d; signals of %d events here, %d twice; of %d at the other MESH, %d twice",
+		hook.last, shelf.last, notified.last, here.events(), here.double, there.events(), there.double))
+	if here.double > 0 || here.events() != hook.distinct() || there.events() != hook.distinct() {
+		err = errors.Join(err, errors.New("a mailbox has not one signal of each event"))
+	}
 	if hook.last == 0 || hook.last != shelf.last || hook.last != notified.last {
 		err = errors.Join(err, errors.New("the channels have not counted the same events"))
 	}
