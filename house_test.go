@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"internal/event", "internal/spine", "internal/mesh", "message"},
 	{"internal/subscription"},
 	{"internal/audit", "internal/catalogue", "internal/controllers", "internal/directory"},
-	{"internal/catalogue/example", "internal/demographics", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
+	{"internal/controllers/extract", "internal/catalogue/example", "internal/demographics", "internal/directory/devworld", "internal/directory/pds", "internal/directory/pds/pdstest"},
 	{"internal/world"},
 	{"internal/scenario"},
 	{"internal/store"},
