@@ -97,6 +97,8 @@ func New(c Config) *Console {
 		out.directory(),
 		out.systems(),
 		out.registerSystem(),
+		out.controllers(),
+		out.changeControllers(),
 		out.eventTypes(),
 		out.lifeCycle(),
 		out.audit(),

@@ -215,7 +215,7 @@ func (n *node) prepare(ctx context.Context) error {
 		return err
 	}
 	if n.Dev {
-		if err := n.seed(ctx); err != nil {
+		if err := n.seed(ctx, types); err != nil {
 			return err
 		}
 	}

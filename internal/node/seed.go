@@ -10,6 +10,7 @@ import (
 
 	"nems/internal/audit"
 	"nems/internal/broker"
+	"nems/internal/catalogue"
 	"nems/internal/database"
 	"nems/internal/demographics"
 	"nems/internal/directory"
@@ -22,7 +23,7 @@ import (
 
 // seed fills a dev database with the dev world and the MESH sandbox's files.
 // Doing it again changes nothing.
-func (n *node) seed(ctx context.Context) error {
+func (n *node) seed(ctx context.Context, types *catalogue.Catalogue) error {
 	if err := devworld.Seed(ctx, newPatientsOnly{n.directory, n.records(), n.Now()}); err != nil {
 		return err
 	}
@@ -41,7 +42,34 @@ func (n *node) seed(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := n.seedControllers(ctx, types, entry); err != nil {
+		return err
+	}
 	return n.sandboxFiles(ctx)
+}
+
+// seedControllers fills the controller catalogue once. Rows that somebody has
+// changed stay as they are.
+func (n *node) seedControllers(ctx context.Context, types *catalogue.Catalogue, entry audit.Entry) error {
+	if rows, err := n.db.ControllerRows(ctx); err != nil || len(rows) > 0 {
+		return err
+	}
+	var published, received []string
+	for _, t := range types.Types() {
+		received = append(received, t.Code)
+		if t.Publishers == catalogue.Anyone {
+			published = append(published, t.Code)
+		}
+	}
+	var rows []store.ControllerRow
+	for _, r := range devworld.Controllers(published, received) {
+		row, err := operator.EncodeController(r)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	return n.db.ChangeControllerRows(ctx, rows, nil, []audit.Entry{entry})
 }
 
 // sandboxFiles adds the mailboxes and workflows of the MESH sandbox's files.
