@@ -21,6 +21,7 @@ import (
 	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/datafolder"
+	"nems/internal/controllers"
 	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/spine"
@@ -82,6 +83,15 @@ func requests() []asked {
 		ask("setLifeCycle", operator.SetLifeCycle, just(operator.LifeCycleOf{Code: "none-1", LifeCycle: deprecated})),
 		ask("setLifeCycle", operator.SetLifeCycle, just(operator.LifeCycleOf{Code: "vaccinations-1", LifeCycle: operator.LifeCycle{State: "gone", Deprecated: "soon"}})),
 		ask("listEventTypes", operator.ListEventTypes, just(operator.Paging{Limit: 1000})),
+		ask("changeControllers", operator.ChangeControllers, just(operator.ControllerChange{Rows: []controllers.Row{{Organisation: "RR8", Role: "publisher", Event: "vaccinations-1", Status: "requested"}}, Reason: "asked for"})),
+		ask("changeControllers", operator.ChangeControllers, just(operator.ControllerChange{Rows: []controllers.Row{{Organisation: "RR8"}}, Reason: "asked for"})),
+		ask("changeControllers", operator.ChangeControllers, just(operator.ControllerChange{Removed: []string{"none"}, Reason: "not needed"})),
+		ask("findControllers", operator.FindControllers, just(operator.Matching(operator.ControllerFilter{Organisation: "RR8"}))),
+		ask("findControllers", operator.FindControllers, just(operator.Search[operator.ControllerFilter]{Paging: operator.Paging{Limit: -1}})),
+		ask("showController", operator.ShowController, just(operator.ControllerOf{Organisation: "RR8"})),
+		ask("showController", operator.ShowController, just(operator.ControllerOf{Organisation: "NONE"})),
+		ask("judgeController", operator.JudgeController, just(operator.ControllerQuestion{Organisation: "RR8", Role: "publisher", Event: "vaccinations-1"})),
+		ask("judgeController", operator.JudgeController, just(operator.ControllerQuestion{Organisation: "RR8", Role: "both"})),
 		ask("findSubscriptions", operator.FindSubscriptions, just(operator.Matching(operator.SubscriptionFilter{ODS: "RR8"}))),
 		ask("findSubscriptions", operator.FindSubscriptions, just(operator.Matching(operator.SubscriptionFilter{Quarantined: true}))),
 		ask("findSubscriptions", operator.FindSubscriptions, just(operator.Matching(operator.SubscriptionFilter{Status: "error"}))),
