@@ -20,8 +20,8 @@ import (
 
 	"nems/internal/access"
 	"nems/internal/audit"
-	"nems/internal/datafolder"
 	"nems/internal/controllers"
+	"nems/internal/datafolder"
 	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/spine"

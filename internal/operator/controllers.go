@@ -239,8 +239,8 @@ type ControllerQuestion struct {
 // ControllerVerdict is the answer.
 type ControllerVerdict struct {
 	Allowed bool `json:"allowed"`
-	// Row permits it, or comes nearest to it; nil if there is none.
-	Row *ControllerRow `json:"row,omitempty"`
+	// Row permits it, or comes nearest to it; without an id if there is none.
+	Row ControllerRow `json:"row,omitzero"`
 	// Lacks says what is missing.
 	Lacks string `json:"lacks,omitempty"`
 }
@@ -267,8 +267,7 @@ func (d Desk) judgeController(ctx context.Context, q ControllerQuestion) (none C
 	})
 	answer := ControllerVerdict{Allowed: v.Allowed, Lacks: v.Lacks}
 	if v.Row != nil {
-		shown := d.showController(*v.Row)
-		answer.Row = &shown
+		answer.Row = d.showController(*v.Row)
 	}
 	return answer, nil
 }
