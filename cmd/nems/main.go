@@ -25,6 +25,7 @@ type cli struct {
 	Unsubscribe   unsubscribeCmd   `cmd:"" help:"End subscriptions."`
 	Inbox         inboxCmd         `cmd:"" help:"Collect the messages in a MESH mailbox."`
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
+	Assure        assureCmd        `cmd:"" help:"Show whether a system conforms to the specification."`
 	Example       exampleCmd       `cmd:"" help:"Print valid example messages."`
 	World         worldCmd         `cmd:"" help:"Invent a population: families, places, practices, valid test NHS numbers."`
 	Patients      patientsCmd      `cmd:"" help:"Look after patients' records: every change makes the events that PDS makes of it."`
