@@ -1,6 +1,10 @@
 package assure
 
-import "nems/receiver"
+import (
+	"strings"
+
+	"nems/receiver"
+)
 
 // Check judges what came of a step.
 type Check struct {
@@ -60,97 +64,88 @@ func (o *Outcome) each(judge func(x *Exchange) string) (wrong []string, tested b
 
 // Pages of the specification, by the names of their files.
 const (
-	pagePublish      = "publication_publish"
-	pagePublication  = "publication_general_api_guidance"
-	pageGovernance   = "publication_ig"
-	pageGeneric      = "explore_generic_event_requirements"
-	pageSequence     = "overview_msg_architecture_sequencing"
-	pageLifeCycle    = "overview_msg_architecture_life_cycle"
-	pageErrors       = "spine-core/resources_error_handling"
-	pageJWT          = "spine-core/security_jwt"
-	pageTLS          = "spine-core/build_endpoints"
-	pageSubscription = "subscription_general_api_guidance"
-	pageCreate       = "explore_create_subscription"
+	pagePublish     = "publication_publish"
+	pagePublication = "publication_general_api_guidance"
+	pageGovernance  = "publication_ig"
+	pageGeneric     = "explore_generic_event_requirements"
+	pageSequence    = "overview_msg_architecture_sequencing"
+	pageLifeCycle   = "overview_msg_architecture_life_cycle"
+	pageErrors      = "spine-core/resources_error_handling"
+	pageJWT         = "spine-core/security_jwt"
+	pageTLS         = "spine-core/build_endpoints"
+	pageCreate      = "explore_create_subscription"
 )
 
 // checks are the checks of steps, by their names in plans.
 var checks = map[string]Check{
-	"arrived":      {"As many messages came as were asked for.", pagePublish, checkArrived},
-	"accepted":     {"The service accepted the message.", pagePublish, checkAccepted},
-	"event":        {"The message has the code of the event type that was asked for.", pagePublish, checkEvent},
-	"kind":         {"The message says correctly whether it is new, an update or a delete.", pageGeneric, checkKind},
-	"patient":      {"The routing demographics name the patient who was asked for.", pageGeneric, checkPatientAsked},
-	"new-id":       {"Each message has a MessageHeader.id of its own.", pageGeneric, checkNewID},
-	"no-repeat":    {"A message that was accepted is not sent again.", pageGeneric, checkNoRepeat},
-	"same-thing":   {"A correction has the identifier of what it corrects.", pageGeneric, checkSameThing},
-	"newer":        {"A correction has a later place in the sequence than what it corrects.", pageSequence, checkNewer},
-	"silent":       {"Nothing is published about a patient whose record is flagged.", pageGovernance, checkSilent},
-	"traced":       {"The routing demographics are those that PDS has when the message is published.", pagePublication, checkTraced},
-	"repeated":     {"A message whose fate is unknown, or that was refused for a while, is sent again until it is accepted.", pageErrors, checkRepeated},
-	"same-message": {"What is sent again is the same message, byte for byte and with the same id.", pageGeneric, checkSameMessage},
-	"waited":       {"A caller that is asked to wait (Retry-After) waits.", pageErrors, checkWaited},
-	"no-loop":      {"A message that was refused is not sent again.", pageErrors, checkNoLoop},
-	"told":         {"The warning about a deprecated event type reaches those who operate the system.", pageLifeCycle, checkTold},
+	"arrived":                 {"As many messages came as were asked for.", pagePublish, checkArrived},
+	"accepted":                {"The service accepted the message.", pagePublish, checkAccepted},
+	"event-asked":             {"The message has the code of the event type that was asked for.", pagePublish, checkEvent},
+	"patient-asked":           {"The routing demographics name the patient who was asked for.", pageGeneric, checkPatientAsked},
+	"patient-verified":        {"Number, name and birth date are those of the patient's record at PDS.", pagePublication, checkTraced},
+	"kind-new-first":          {"The first message about a thing is new.", pageGeneric, checkKind},
+	"kind-update-same-focus":  {"A correction is an update with the identifier of what it corrects.", pageGeneric, checkCorrection},
+	"kind-delete-same-focus":  {"A withdrawal is a delete with the identifier of what it withdraws.", pageGeneric, checkCorrection},
+	"kind-complete":           {"A correction has the complete content, not what has changed.", pageGeneric, checkComplete},
+	"last-updated-rises":      {"meta.lastUpdated is later in each message about the same thing.", pageSequence, checkNewer},
+	"sequence-number-rises":   {"Sequence numbers, where the system sends them, rise for each patient and event type.", pageSequence, checkNumbers},
+	"message-id-new":          {"No two messages have the same MessageHeader.id, except repeats of the same bytes.", pageGeneric, checkNewID},
+	"sent-once":               {"A message that was accepted is not sent again.", pageGeneric, checkSentOnce},
+	"flagged-not-sent":        {"Nothing is published about a patient whose record has the flag S or I.", pageGovernance, checkSilent},
+	"dissent-not-sent":        {"Nothing is published about a patient who has dissented.", pageGovernance, checkSilent},
+	"retry-after-lost-answer": {"After a lost answer the same bytes come again.", pagePublish, checkRetried},
+	"retry-after-failure":     {"After a failure of the service the same bytes come again.", pageErrors, checkRetried},
+	"waits-as-asked":          {"A caller that is asked to wait (Retry-After) waits.", pageErrors, checkWaited},
+	"no-repeat-after-refusal": {"A message that was refused does not come again.", pageErrors, checkNoLoop},
+	"refusal-noticed":         {"Those who can act on it are told of a refusal, with its code.", pageErrors, checkConfirmed},
+	"deprecation-noticed":     {"Those who operate the system are told of a deprecation, with its date and page, and publishing goes on.", pageLifeCycle, checkConfirmed},
+	"withdrawn-noticed":       {"Those who operate the system are told that an event type is withdrawn, and publishing of it ends.", pageLifeCycle, checkConfirmed},
+	"record-kept":             {"The system can show for each message moment, event type, id, payload, headers and token.", pageGovernance, checkConfirmed},
 }
 
-// everyChecks are those of every request, by their names without "every/".
+// everyChecks are those of every request.
 var everyChecks = map[string]Check{
-	"header-fromASID":             {Says: "The header fromASID has the ASID of the calling system.", Page: pagePublish},
-	"header-toASID":               {Says: "The header toASID has the ASID of the NEMS.", Page: pagePublish},
-	"header-InteractionID":        {Says: "The header InteractionID fits the endpoint.", Page: pagePublish},
-	"header-Authorization":        {Says: "The header Authorization has a bearer token.", Page: pageJWT},
-	"header-Content-Type":         {Says: "The header Content-Type has one of the media types of the NEMS.", Page: pagePublication},
-	"header-Accept":               {Says: "The header Accept has one of the media types of the NEMS.", Page: pagePublication},
-	"jwt-form":                    {Says: "The token is a JWT in three parts.", Page: pageJWT},
-	"jwt-iss":                     {Says: "iss is the URI of the issuer.", Page: pageJWT},
-	"jwt-sub":                     {Says: "sub is the value of requesting_user, or without a user that of requesting_system.", Page: pagePublication},
-	"jwt-aud":                     {Says: "aud is the URL of the endpoint.", Page: pageJWT},
-	"jwt-exp":                     {Says: "exp is a moment in the future, in seconds.", Page: pageJWT},
-	"jwt-iat":                     {Says: "iat is the moment at which the token was made, in seconds.", Page: pageJWT},
-	"jwt-nbf":                     {Says: "nbf, if it is there, is a moment in the past.", Page: pageJWT},
-	"jwt-jti":                     {Says: "jti, if it is there, has a value.", Page: pageJWT},
-	"jwt-lifetime":                {Says: "A token lives five minutes.", Page: pageJWT},
-	"jwt-naming":                  {Says: "Identifiers in the token have their naming systems.", Page: pageJWT},
-	"jwt-reason_for_request":      {Says: "reason_for_request is directcare, secondaryuses or patientaccess.", Page: pageJWT},
-	"jwt-scope":                   {Says: "scope is the one of the endpoint.", Page: pagePublication},
-	"jwt-requesting_system":       {Says: "requesting_system is the ASID of the header fromASID.", Page: pagePublication},
-	"jwt-requesting_organisation": {Says: "requesting_organisation has the ODS code of the sender.", Page: pagePublication},
-	"jwt-requesting_user":         {Says: "requesting_user, if it is there, identifies a person.", Page: pagePublication},
-	"jwt-requesting_patient":      {Says: "requesting_patient, if it is there, is an NHS number.", Page: pageJWT},
-	"declared-asid":               {Says: "The caller is the system that was declared.", Page: pagePublication},
-	"declared-organisation":       {Says: "The caller's organisation is the one that was declared.", Page: pagePublication},
-	"tls-version":                 {Says: "Connections have TLS 1.2 or later.", Page: pageTLS},
-	"tls-certificate":             {Says: "The caller presents the certificate of its endpoint.", Page: pagePublication},
-	"message-size":                {Says: "A message has at most 3 MB.", Page: pagePublish},
-	"message-interaction":         {Says: "The interaction id is that of the message's event type.", Page: pagePublish},
-	"message":                     {Says: "The message breaks no rule of its event type's page.", Page: pageGeneric},
-	"subscription":                {Says: "The Subscription breaks no rule of its page.", Page: pageCreate},
-	"subscription-id":             {Says: "A new Subscription has no id.", Page: pageCreate},
-	"subscription-criteria":       {Says: "The criteria have the form of one of the kinds of subscription.", Page: pageCreate},
-	"subscription-event":          {Says: "The criteria name supported event types.", Page: pageCreate},
+	"endpoint":              {Says: "Each call uses the method and path of its page.", Page: pagePublish},
+	"client-certificate":    {Says: "The connection shows the certificate of the registration (mutual TLS).", Page: pagePublication},
+	"tls-version":           {Says: "Connections have TLS 1.2 or later.", Page: pageTLS},
+	"header-from-asid":      {Says: "fromASID is there once, has twelve digits, and is that of the registration.", Page: pagePublish},
+	"header-to-asid":        {Says: "toASID is there once and is that of the service.", Page: pagePublish},
+	"header-interaction-id": {Says: "InteractionID is that of the call, and of the message's event type.", Page: pagePublish},
+	"header-content-type":   {Says: "Content-Type is one of the media types of the NEMS.", Page: pagePublication},
+	"header-accept":         {Says: "Accept is absent or allows one of the media types of the NEMS.", Page: pagePublication},
+	"header-authorization":  {Says: "Authorization is there once, with the scheme Bearer.", Page: pageJWT},
+	"token-form":            {Says: "The token has three parts of base64url without padding, and ends with a dot if it is not signed.", Page: pageJWT},
+	"token-header":          {Says: "The token's header says alg none (or a registered algorithm) and typ JWT.", Page: pageJWT},
+	"token-claims":          {Says: "All mandatory claims are there, with values of the right type.", Page: pageJWT},
+	"token-issuer":          {Says: "iss is a URI.", Page: pageJWT},
+	"token-subject":         {Says: "sub equals requesting_user, or requesting_system where there is no user.", Page: pagePublication},
+	"token-audience":        {Says: "aud is the URL of the endpoint.", Page: pageJWT},
+	"token-times":           {Says: "exp is five minutes after iat, which is the moment of the request.", Page: pageJWT},
+	"token-reason":          {Says: "reason_for_request is directcare, secondaryuses or patientaccess.", Page: pageJWT},
+	"token-scope":           {Says: "scope is the one of the endpoint.", Page: pagePublication},
+	"token-system":          {Says: "requesting_system is the ASID of fromASID, with its naming system.", Page: pagePublication},
+	"token-organisation":    {Says: "The organisation's claim is an ODS code of the registration, with its naming system.", Page: pagePublication},
+	"token-user":            {Says: "requesting_user, if there, names a person.", Page: pagePublication},
+	"token-patient":         {Says: "requesting_patient, if there, is a valid NHS number.", Page: pageJWT},
+	"message-size":          {Says: "The message has at most 3 MB.", Page: pagePublish},
+	"message-standard":      {Says: "The message has no error at the level standard.", Page: pageGeneric},
+	"message-strict":        {Says: "The message has no error at the level strict.", Page: pageGeneric},
+	"create-resource":       {Says: "The Subscription has what its page demands, and nothing wrong.", Page: pageCreate},
+	"create-without-id":     {Says: "The request has no id.", Page: pageCreate},
+	"create-criteria":       {Says: "The criteria have the components that their kind of subscription demands.", Page: pageCreate},
 }
 
 // CheckNames lists the checks that a plan can have.
 func CheckNames() []string { return sortedNames(checks) }
 
-// Describe returns what a check says, by the name that findings and requirements use:
-// publisher/every/jwt-scope, publisher/new/kind. ok is false for rules and for unknown
-// names.
+// Describe returns what a check says, by the name that findings and requirements use,
+// such as publisher/token-scope. ok is false for rules and for unknown names.
 func Describe(name string) (c Check, ok bool) {
-	last := name[lastSlash(name)+1:]
+	_, last, _ := strings.Cut(name, "/")
 	if c, ok = everyChecks[last]; !ok {
 		c, ok = checks[last]
 	}
 	return c, ok
-}
-
-func lastSlash(s string) int {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == '/' {
-			return i
-		}
-	}
-	return -1
 }
 
 // newerThan reports whether a message has a later place than another, and whether that

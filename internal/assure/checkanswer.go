@@ -20,34 +20,27 @@ func (o *Outcome) failed() (first *Exchange, after []*Exchange) {
 	return nil, nil
 }
 
-func checkRepeated(o *Outcome) ([]string, bool) {
+// checkRetried wants the same message again: with the same id and the same bytes, by
+// which a repeat is recognised.
+func checkRetried(o *Outcome) (wrong []string, tested bool) {
 	first, after := o.failed()
 	if first == nil {
 		return nil, false
 	}
 	for _, x := range after {
-		// Whether the service then takes it is another question.
-		if x.Instead == "" {
-			return nil, true
-		}
-	}
-	return []string{fmt.Sprintf("message %d was not accepted (%s); expected that it is sent again; received %s", first.Number, first.Instead, counted(len(after), "further attempt"))}, true
-}
-
-func checkSameMessage(o *Outcome) (wrong []string, tested bool) {
-	first, after := o.failed()
-	for _, x := range after {
-		tested = true
 		switch {
 		case x.Hash == first.Hash:
 			return nil, true
 		case strings.EqualFold(x.Facts.MessageID, first.Facts.MessageID):
-			wrong = append(wrong, fmt.Sprintf("message %d has the id of message %d and other bytes; expected the same message", x.Number, first.Number))
+			wrong = append(wrong, fmt.Sprintf("message %d has the id of message %d and other bytes; expected the same message again", x.Number, first.Number))
 		default:
 			wrong = append(wrong, fmt.Sprintf("message %d was sent instead of message %d; expected the same message with the same id, by which a repeat is recognised", x.Number, first.Number))
 		}
 	}
-	return wrong, tested
+	if len(after) == 0 {
+		wrong = []string{fmt.Sprintf("message %d was not accepted (%s); expected that it is sent again; received nothing", first.Number, first.Instead)}
+	}
+	return wrong, true
 }
 
 // slack is how much earlier than asked a repeat may come: clocks are not exact, and
@@ -78,7 +71,8 @@ func checkNoLoop(o *Outcome) ([]string, bool) {
 	return []string{fmt.Sprintf("message %d was refused with %d %s, which sending again does not change; expected 1 attempt; received %d", first.Number, first.Status, first.Code, len(after)+1)}, true
 }
 
-func checkTold(o *Outcome) ([]string, bool) {
+// checkConfirmed goes by the answer of a person.
+func checkConfirmed(o *Outcome) ([]string, bool) {
 	switch {
 	case o.Confirmed == nil:
 		return nil, false

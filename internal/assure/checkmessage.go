@@ -50,7 +50,7 @@ func checkAccepted(o *Outcome) (wrong []string, tested bool) {
 // broken reports whether the message itself breaks a rule.
 func (x *Exchange) broken() bool {
 	return slices.ContainsFunc(x.Problems, func(p Problem) bool {
-		return strings.HasPrefix(p.Check, "rule:") || strings.HasPrefix(p.Check, "every/message")
+		return strings.HasPrefix(p.Check, "rule:") || strings.HasPrefix(p.Check, "message-")
 	})
 }
 
@@ -101,8 +101,8 @@ func checkNewID(o *Outcome) ([]string, bool) {
 	})
 }
 
-// checkNoRepeat finds what is sent again although its sender knows that it was accepted.
-func checkNoRepeat(o *Outcome) (wrong []string, tested bool) {
+// checkSentOnce finds what is sent again although its sender knows that it was accepted.
+func checkSentOnce(o *Outcome) (wrong []string, tested bool) {
 	taken := map[string]int{}
 	for _, x := range slices.Concat(o.Earlier, o.Exchanges) {
 		if !x.publishes() {
@@ -119,17 +119,59 @@ func checkNoRepeat(o *Outcome) (wrong []string, tested bool) {
 	return wrong, tested
 }
 
-func checkSameThing(o *Outcome) ([]string, bool) {
+// checkCorrection looks at kind and identifier of an update or a delete.
+func checkCorrection(o *Outcome) ([]string, bool) {
+	wrong, tested := checkKind(o)
 	if o.Before == nil || o.Before.Facts.Identifier.IsZero() {
+		return wrong, tested
+	}
+	for _, x := range o.Messages() {
+		if !x.Facts.SameThing(o.Before.Facts) {
+			wrong = append(wrong, fmt.Sprintf("message %d corrects message %d: the resource that MessageHeader.focus references has the same identifier; received %s",
+				x.Number, o.Before.Number, anotherOrNone(x.Facts.Identifier.IsZero())))
+		}
+	}
+	return wrong, tested
+}
+
+// checkComplete compares the resources of a correction with those of what it corrects.
+func checkComplete(o *Outcome) ([]string, bool) {
+	if o.Before == nil {
 		return nil, false
 	}
 	return o.each(func(x *Exchange) string {
-		if x.Facts.SameThing(o.Before.Facts) {
+		var missing []string
+		for _, name := range o.Before.resources {
+			if !slices.Contains(x.resources, name) {
+				missing = append(missing, name)
+			}
+		}
+		if len(missing) == 0 {
 			return ""
 		}
-		return fmt.Sprintf("message %d corrects message %d: the resource that MessageHeader.focus references has the same identifier; received %s",
-			x.Number, o.Before.Number, anotherOrNone(x.Facts.Identifier.IsZero()))
+		return fmt.Sprintf("message %d corrects message %d: expected its whole content; received no %s", x.Number, o.Before.Number, strings.Join(missing, ", "))
 	})
+}
+
+// checkNumbers compares sequence numbers with those of the patient's earlier messages.
+func checkNumbers(o *Outcome) (wrong []string, tested bool) {
+	type sequence struct{ patient, event string }
+	last := map[sequence]*Exchange{}
+	for _, x := range slices.Concat(o.Earlier, o.Exchanges) {
+		if !x.publishes() || x.Facts.Point.Number == 0 {
+			continue
+		}
+		s := sequence{x.Person.NHSNumber, x.Facts.Code}
+		if before := last[s]; before != nil && before.Hash != x.Hash && x.Step == o.Step.ID {
+			tested = true
+			if x.Facts.Point.Number <= before.Facts.Point.Number {
+				wrong = append(wrong, fmt.Sprintf("message %d: MessageHeader.meta.versionId is higher than the %d of message %d; received %d",
+					x.Number, before.Facts.Point.Number, before.Number, x.Facts.Point.Number))
+			}
+		}
+		last[s] = x
+	}
+	return wrong, tested
 }
 
 func anotherOrNone(none bool) string {

@@ -26,9 +26,9 @@
 // in the Outcome. Deeds publish what the system is to collect. What the system made of
 // it comes as Outcome.Told.
 //
-// Each check has a name that requirements refer to: SIDE/STEP/CHECK for the check of a
-// step, SIDE/every/CHECK for what is judged of every request, and rule:ID for the rules
-// of an event type's page.
+// Each check has a name that requirements refer to: the side and the check, such as
+// publisher/token-scope; and rule:ID for the rules of an event type's page. The package
+// requirements has the list of them.
 package assure
 
 // The sides of a plan.

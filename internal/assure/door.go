@@ -43,6 +43,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := &Exchange{At: d.Now(), Method: r.Method, Path: r.URL.RequestURI(), Header: r.Header.Clone(), Endpoint: endpointOf(r)}
 	d.Record.arrive(x)
+	defer d.Record.abandon(x)
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
 	x.Body, x.Hash, x.TLS = body, hashOf(body), d.Judge.connection(r.TLS)
 	looked := d.Judge.Request(x)

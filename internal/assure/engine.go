@@ -216,25 +216,21 @@ func (r *Run) settled(s *Step) bool {
 	return len(settled) >= s.Wants
 }
 
-// settle watches for what comes after a step, until nothing has come for a while.
+// settle watches for what comes after a step, until nothing has come for a while and
+// nothing is under way.
 func (r *Run) settle(ctx context.Context) error {
-	quiet := time.NewTimer(r.Linger)
-	defer quiet.Stop()
 	end := time.NewTimer(r.Linger + r.Wait)
 	defer end.Stop()
 	for {
 		changed, open := r.Service.Record.Changed()
-		if open > 0 {
-			quiet.Reset(r.Linger)
+		var quiet <-chan time.Time
+		if open == 0 {
+			quiet = time.After(r.Linger)
 		}
 		select {
 		case <-changed:
-			quiet.Reset(r.Linger)
-		case <-quiet.C:
-			if _, open := r.Service.Record.Changed(); open == 0 {
-				return nil
-			}
-			quiet.Reset(max(r.Linger, time.Millisecond))
+		case <-quiet:
+			return nil
 		case <-end.C:
 			return nil
 		case <-ctx.Done():

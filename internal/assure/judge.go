@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +37,12 @@ type Judge struct {
 // where something is wrong. It fills in what the body says.
 func (j *Judge) Request(x *Exchange) (looked []Problem) {
 	if x.Endpoint == 0 {
-		return nil
+		if strings.HasPrefix(x.Path, "/STU3") && x.Method == http.MethodPost {
+			looked = []Problem{every("endpoint", "a message is sent with POST to /STU3/Events/1/$process-message, a subscription to /STU3/Subscription; received another path")}
+		}
+		return looked
 	}
+	looked = append(looked, every("endpoint", ""))
 	for _, i := range spine.Inspect(spine.Request{Endpoint: x.Endpoint, Header: x.Header}, j.NEMS, j.Now()) {
 		looked = append(looked, every(i.Name, i.Problem))
 	}
@@ -53,7 +59,7 @@ func (j *Judge) Request(x *Exchange) (looked []Problem) {
 
 // every is what was judged of a request by a check that all requests have.
 func every(name, text string) Problem {
-	return Problem{Check: "every/" + name, Page: everyChecks[name].Page, Text: text, Severe: true}
+	return Problem{Check: name, Page: everyChecks[name].Page, Text: text, Severe: true}
 }
 
 // declared compares who sent a request with who was declared.
@@ -64,14 +70,14 @@ func (j *Judge) declared(x *Exchange) (looked []Problem) {
 		if from != j.ASID {
 			text = fmt.Sprintf("fromASID is that of the declared system, %s; received %s", j.ASID, from)
 		}
-		looked = append(looked, every("declared-asid", text))
+		looked = append(looked, every("header-from-asid", text))
 	}
 	if organisation != "" {
 		text := ""
 		if organisation != j.ODS {
 			text = fmt.Sprintf("the organisation of the token is one of the declared system, %s; received %s", j.ODS, organisation)
 		}
-		looked = append(looked, every("declared-organisation", text))
+		looked = append(looked, every("token-organisation", text))
 	}
 	return looked
 }
@@ -91,7 +97,7 @@ func (j *Judge) encrypted(x *Exchange) (looked []Problem) {
 	case !x.TLS.Trusted:
 		certificate = "the certificate of an endpoint comes from the issuer that the service trusts; received one of another issuer"
 	}
-	return []Problem{every("tls-version", version), every("tls-certificate", certificate)}
+	return []Problem{every("tls-version", version), every("client-certificate", certificate)}
 }
 
 // trusts reports whether the caller's certificate is from one of the known issuers.
@@ -120,6 +126,7 @@ func (j *Judge) message(x *Exchange) (looked []Problem) {
 	doc, findings := j.Types.Findings(x.Body, catalogue.Strict)
 	if doc != nil {
 		e, _ := event.Read(doc)
+		x.resources = resourcesOf(doc)
 		x.Person = Person{NHSNumber: e.Routing.NHSNumber, Family: e.Routing.Family, Given: e.Routing.Given, Born: e.Routing.BirthDay()}
 		looked = append(looked, j.interaction(x)...)
 	}
@@ -130,9 +137,22 @@ func (j *Judge) message(x *Exchange) (looked []Problem) {
 		}
 	}
 	if right {
-		looked = append(looked, every("message", ""))
+		looked = append(looked, every("message-strict", ""))
+	}
+	if _, errors := j.Types.Findings(x.Body, catalogue.Standard); !slices.ContainsFunc(errors, fhir.Finding.Refuses) {
+		looked = append(looked, every("message-standard", ""))
 	}
 	return looked
+}
+
+// resourcesOf lists the types of the resources of a message, each once.
+func resourcesOf(doc *fhir.Document) (names []string) {
+	for _, e := range doc.References().Entries() {
+		if name := e.Resource.Name(); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // ruled is a finding about a body.
@@ -151,7 +171,7 @@ func (j *Judge) interaction(x *Exchange) []Problem {
 	if refusal := sent.CheckEvent(t.Code, t.Interaction); refusal != nil {
 		text = refusal.Issues[0].Diagnostics
 	}
-	return []Problem{every("message-interaction", text)}
+	return []Problem{every("header-interaction-id", text)}
 }
 
 // interactionName is an event type's name in interaction ids.

@@ -19,7 +19,7 @@ func (j *Judge) subscription(x *Exchange) (looked []Problem) {
 		if resource.HasID {
 			id = "Subscription.id is given by the service; received one"
 		}
-		looked = append(looked, every("subscription-id", id))
+		looked = append(looked, every("create-without-id", id))
 		if resource.Criteria != "" {
 			looked = append(looked, j.criteria(resource.Criteria)...)
 		}
@@ -28,7 +28,7 @@ func (j *Judge) subscription(x *Exchange) (looked []Problem) {
 		looked = append(looked, ruled(f))
 	}
 	if len(findings) == 0 {
-		looked = append(looked, every("subscription", ""))
+		looked = append(looked, every("create-resource", ""))
 	}
 	return looked
 }
@@ -60,17 +60,17 @@ func (j *Judge) criteria(text string) []Problem {
 	c, err := subscription.ParseCriteria(text)
 	var wrong *subscription.CriteriaError
 	if errors.As(err, &wrong) {
-		return []Problem{every("subscription-criteria", wrong.Error())}
+		return []Problem{every("create-criteria", wrong.Error())}
 	}
 	if err != nil {
-		return []Problem{every("subscription-criteria", "the criteria cannot be read")}
+		return []Problem{every("create-criteria", "the criteria cannot be read")}
 	}
-	looked := []Problem{every("subscription-criteria", "")}
+	looked := []Problem{every("create-criteria", "")}
 	unknown := ""
 	for i, code := range c.Events {
 		if _, known := j.Types.Type(code); !known {
 			unknown = fmt.Sprintf("criteria: MessageHeader.event number %d: expected the code of a supported event; received an unknown code", i+1)
 		}
 	}
-	return append(looked, every("subscription-event", unknown))
+	return append(looked, every("create-criteria", unknown))
 }

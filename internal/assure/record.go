@@ -31,6 +31,8 @@ type Exchange struct {
 	Facts    receiver.Facts
 	Person   Person
 	Problems []Problem
+	// resources are the types of the message's resources.
+	resources []string
 
 	// Status and Code are of the answer that the caller got; Status is 0 if it got none.
 	Status int
@@ -45,7 +47,7 @@ type Exchange struct {
 
 // Problem is something in a request that the specification refuses.
 type Problem struct {
-	Check string // such as every/jwt-scope or rule:generic/MessageHeader.source
+	Check string // such as token-scope or rule:generic/MessageHeader.source
 	Page  string // of the specification
 	Place string // FHIRPath of the element, "" for none
 	Text  string
@@ -149,6 +151,18 @@ func (r *Record) end(x *Exchange, looked []Problem) {
 	for _, p := range looked {
 		r.looked = append(r.looked, Looked{x.Number, p})
 	}
+	close(r.changed)
+	r.changed = make(chan struct{})
+}
+
+// abandon takes an exchange back that has no end, because of a defect in the door.
+func (r *Record) abandon(x *Exchange) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if x.Number > 0 {
+		return
+	}
+	r.open--
 	close(r.changed)
 	r.changed = make(chan struct{})
 }

@@ -75,7 +75,7 @@ type StepResult struct {
 
 // CheckResult is what a check of a step came to.
 type CheckResult struct {
-	Name    string   `json:"name"` // such as publisher/new/kind
+	Name    string   `json:"name"` // such as publisher/kind-new-first
 	Says    string   `json:"says"`
 	Verdict Verdict  `json:"verdict"`
 	Wrong   []string `json:"wrong,omitempty"`
@@ -117,7 +117,7 @@ func (r *StepResult) judge(o *Outcome) {
 		case !tested:
 			verdict = NotTested
 		}
-		r.Checks = append(r.Checks, CheckResult{o.Step.Plan.ID + "/" + name, c.Says, verdict, wrong})
+		r.Checks = append(r.Checks, CheckResult{name, c.Says, verdict, wrong})
 	}
 	r.Verdict = overall(r.Checks)
 }

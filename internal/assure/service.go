@@ -37,6 +37,7 @@ type Setting struct {
 	EventTypes          string   // folder with further event types
 	Strict              bool     // refuse as a NEMS does what deviates in headers and token
 	Declared            Declared
+	Log                 *slog.Logger         // of the door; nil: none
 	Now                 func() time.Time     // nil: the machine's clock
 	Steady              func() time.Duration // beside Now; nil: the machine's
 }
@@ -64,6 +65,10 @@ const startWithin = time.Minute
 
 // Start runs a service until Close.
 func Start(ctx context.Context, s Setting) (_ *Service, err error) {
+	log := s.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	out := &Service{Record: NewRecord(), Now: s.Now, node: make(chan error, 1)}
 	if out.Now == nil {
 		out.Now = time.Now
@@ -106,7 +111,7 @@ func Start(ctx context.Context, s Setting) (_ *Service, err error) {
 	}
 	out.server = &http.Server{
 		Handler:           &Door{Node: out.Node, Record: out.Record, Judge: judge, Mend: !s.Strict, Now: out.Now, Client: &http.Client{}},
-		ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+		ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	go func() { _ = out.server.Serve(socket) }()
 	return out, nil

@@ -14,8 +14,8 @@ import (
 
 // Inspected is one thing that was looked at in a request.
 type Inspected struct {
-	// Name says what: a header (header-fromASID), a claim (jwt-scope), or the token's
-	// form (jwt-form).
+	// Name says what: a header (header-from-asid), the token's form or one of its claims
+	// (token-scope), or all mandatory ones (token-claims).
 	Name string
 	// Problem says what is wrong and what to change; "" when nothing is.
 	Problem string
@@ -33,20 +33,20 @@ func Inspect(r Request, nems nhs.ASID, now time.Time) []Inspected {
 		refusal = unsupported("Content-Type", r.Endpoint, "none")
 	}
 	if r.Endpoint.hasBody() {
-		i.note("header-Content-Type", refusal)
+		i.note("header-content-type", refusal)
 	}
 	_, refusal = Negotiate(r.Header, r.Format, r.Endpoint)
-	i.note("header-Accept", refusal)
-	from := i.asid("fromASID", "Fromasid")
-	to := i.asid("toASID", "Toasid")
+	i.note("header-accept", refusal)
+	from := i.asid("header-from-asid", "fromASID", "Fromasid")
+	to := i.asid("header-to-asid", "toASID", "Toasid")
 	if to != "" && to != nems {
-		i.note("header-toASID", refuse.ASIDCheckFailed("toASID "+refuse.Show(string(to))+" is not this service: expected "+refuse.Show(string(nems))))
+		i.note("header-to-asid", refuse.ASIDCheckFailed("toASID "+refuse.Show(string(to))+" is not this service: expected "+refuse.Show(string(nems))))
 	}
 	value, refusal := single(r.Header, "InteractionID", "Interactionid")
 	if refusal == nil {
 		_, refusal = fittingInteraction(value, r.Endpoint)
 	}
-	i.note("header-InteractionID", refusal)
+	i.note("header-interaction-id", refusal)
 	i.token(from)
 	return i.all
 }
@@ -81,13 +81,13 @@ func (i *inspection) say(name, problem string) {
 }
 
 // asid looks at a header with an ASID.
-func (i *inspection) asid(name, canonical string) nhs.ASID {
+func (i *inspection) asid(what, name, canonical string) nhs.ASID {
 	value, refusal := single(i.request.Header, name, canonical)
 	var asid nhs.ASID
 	if refusal == nil {
 		asid, refusal = parseASIDHeader(name, value)
 	}
-	i.note("header-"+name, refusal)
+	i.note(what, refusal)
 	return asid
 }
 
@@ -99,24 +99,59 @@ func (i *inspection) token(from nhs.ASID) {
 	if refusal == nil {
 		text, refusal = bearer(value)
 	}
-	i.note("header-Authorization", refusal)
+	i.note("header-authorization", refusal)
 	if refusal != nil {
 		if text = schemeless(value); text == "" {
 			return
 		}
 	}
+	if header, _, _, refusal := split(text); refusal == nil {
+		i.note("token-header", (&token{}).readHeader(header))
+	}
 	t, refusal := parseToken(text)
-	i.note("jwt-form", refusal)
+	i.note("token-form", refusal)
 	if refusal != nil {
 		return
 	}
-	use := tokenUse{now: i.now, endpoint: i.request.Endpoint, from: from}
+	i.claims(&t.claims, tokenUse{now: i.now, endpoint: i.request.Endpoint, from: from})
+	i.customs(&t.claims)
+}
+
+// claims looks at the claims: whether the mandatory ones are there, of the right type,
+// and then what they say.
+func (i *inspection) claims(c *claims, use tokenUse) {
+	i.say("token-claims", "")
 	for n := range rules {
-		if r := &rules[n]; r.required || t.claims.given(r.claim) || r.claim == requestingOrganization {
-			i.note("jwt-"+ruleName(r.claim), r.apply(&t.claims, use))
+		r := &rules[n]
+		there := c.given(r.claim) || r.claim == requestingOrganization && c.given(requestingOrganisation)
+		if !there && !r.required && r.claim != requestingOrganization {
+			continue
+		}
+		refusal := r.apply(c, use)
+		formed := *r
+		formed.check = nil
+		if !there || c.given(r.claim) && formed.apply(c, use) != nil {
+			i.add("token-claims", refusal)
+		} else {
+			i.note(about[r.claim], refusal)
 		}
 	}
-	i.customs(&t.claims)
+}
+
+// about says what each claim is a part of.
+var about = [numberOfClaims]string{
+	issuer: "token-issuer", subject: "token-subject", audience: "token-audience",
+	expires: "token-times", issued: "token-times", notBefore: "token-times",
+	reason: "token-reason", scope: "token-scope", requestingSystem: "token-system",
+	requestingOrganisation: "token-organisation", requestingOrganization: "token-organisation",
+	requestingUser: "token-user", requestingPatient: "token-patient", tokenID: "token-claims",
+}
+
+// add records a problem beside others of the same name.
+func (i *inspection) add(name string, refusal *refuse.Refusal) {
+	if refusal != nil {
+		i.all = append(i.all, Inspected{name, refusal.Issues[0].Diagnostics})
+	}
 }
 
 // schemeless returns a token that was sent without its scheme, as some clients do, so that
@@ -128,14 +163,6 @@ func schemeless(value string) string {
 	return ""
 }
 
-// ruleName is the claim's name; both spellings of the organisation are one thing.
-func ruleName(c claim) string {
-	if c == requestingOrganization {
-		c = requestingOrganisation
-	}
-	return claimNames[c]
-}
-
 // customs looks at what services tolerate. Source: Spine Core, "Access Tokens and
 // Audit (JWT)", "JWT Payload" and "Population of JWT attributes".
 func (i *inspection) customs(c *claims) {
@@ -144,7 +171,7 @@ func (i *inspection) customs(c *claims) {
 		if lives := time.Duration(c[expires].number-c[issued].number) * time.Second; lives > jwt.Lifetime {
 			problem = fmt.Sprintf("JWT exp claim: expected the moment of iat and five minutes, received one %s after iat", lives)
 		}
-		i.say("jwt-lifetime", problem)
+		i.say("token-times", problem)
 	}
 	for _, known := range []struct {
 		claim  claim
@@ -155,7 +182,7 @@ func (i *inspection) customs(c *claims) {
 			if !strings.HasPrefix(c[known.claim].text, known.naming+"|") {
 				problem = "JWT " + claimNames[known.claim] + " claim: expected the naming system " + known.naming + " and a bar before the identifier, received none or another"
 			}
-			i.say("jwt-naming", problem)
+			i.say(about[known.claim], problem)
 		}
 	}
 	for _, known := range []claim{issuer, audience} {
@@ -164,7 +191,7 @@ func (i *inspection) customs(c *claims) {
 			if u, err := url.Parse(c[known].text); err != nil || u.Scheme == "" {
 				problem = "JWT " + claimNames[known] + " claim: expected a URL, received " + refuse.Describe(c[known].text)
 			}
-			i.say("jwt-"+claimNames[known], problem)
+			i.say(about[known], problem)
 		}
 	}
 }
