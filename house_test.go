@@ -34,7 +34,7 @@ var floors = [][]string{
 	{"internal/store/storetest", "internal/datafolder"},
 	{"internal/store/sqlite/sqlitetest"},
 	{"client", "client/signed", "receiver", "internal/node"},
-	{"internal/node/nodetest", "internal/play", "publisher"},
+	{"internal/node/nodetest", "internal/play", "publisher", "internal/assure"},
 	{"publisher/embedded", "publisher/pds"},
 	{"internal/nation"},
 	{"nemstest", "cmd/nems", "internal/proof/bench", "internal/release", "internal/proof/simulator", "internal/proof/torture", "internal/proof/cluster"},

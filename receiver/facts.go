@@ -20,7 +20,12 @@ func ReadFacts(message []byte) (Facts, error) {
 // SameThing reports whether two events are about the same thing, so that one corrects
 // or withdraws the other. It is false where a focus has no identifier.
 func (f Facts) SameThing(other Facts) bool {
-	return !f.Identifier.IsZero() && !other.Identifier.IsZero() && f.thing() == other.thing()
+	if f.Identifier.IsZero() || other.Identifier.IsZero() || f.Code != other.Code {
+		return false
+	}
+	name, _ := f.subject().Sequence()
+	others, _ := other.subject().Sequence()
+	return name == others
 }
 
 // Compare orders a place against an earlier one of its sequence.

@@ -9,11 +9,15 @@ func (m *Message) sequence() (name string, decisive bool) {
 	if m.Kind != Event {
 		return "", false
 	}
-	f := m.Facts
+	return m.Facts.subject().Sequence()
+}
+
+// subject is what an event is about.
+func (f Facts) subject() event.Subject {
 	return event.Subject{
 		Code: f.Code, Source: f.Source, System: f.Identifier.System, Value: f.Identifier.Value,
 		NHSNumber: string(f.NHSNumber), Dated: !f.Point.IsZero(),
-	}.Sequence()
+	}
 }
 
 // fromSpine reports whether events of this type describe the Spine's current record

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"nems/internal/assure/requirements"
 	"nems/internal/directory/devworld"
 )
 
@@ -92,6 +93,10 @@ type Finding struct {
 	Place        string   `json:"place,omitempty"`
 	Steps        []string `json:"steps"`
 	Exchanges    []int    `json:"exchanges"`
+
+	// request says that it is about a request, whatever the step: then it is only observed
+	// where no requirement is a must. What a step's checks find is a failure of the plan.
+	request bool
 }
 
 func newStepResult(s *Step, now time.Time, note string) *StepResult {
@@ -163,7 +168,7 @@ func (r *Run) report() *Report {
 	}
 	out.Findings = r.findings(out, all)
 	out.Exchanges = evidence(all, out.Ended)
-	out.Requirements = r.requirements(out, all)
+	out.Requirements = r.requirements(out)
 	out.Verdict = out.verdict()
 	return out
 }
@@ -208,7 +213,7 @@ func (r *Run) findings(out *Report, all []*Exchange) []Finding {
 			if !strings.HasPrefix(name, "rule:") {
 				name = out.Side + "/" + name
 			}
-			found.add(Finding{Check: name, Page: p.Page, Verdict: verdict, Text: p.Text, Place: p.Place}, x.Step, x.Number)
+			found.add(Finding{Check: name, Page: p.Page, Verdict: verdict, Text: p.Text, Place: p.Place, request: true}, x.Step, x.Number)
 		}
 	}
 	slices.SortStableFunc(found.all, func(a, b Finding) int { return cmp.Compare(a.Check, b.Check) })
@@ -229,8 +234,13 @@ func (c *collector) add(f Finding, step string, exchange int) {
 		i = len(c.all)
 		c.at[key] = i
 		f.Requirements, f.Steps, f.Exchanges = []string{}, []string{}, []int{}
-		for _, q := range proven(f.Check) {
+		must := false
+		for _, q := range proven(c.side, f.Check) {
 			f.Requirements = append(f.Requirements, q.ID)
+			must = must || q.Level == requirements.Must
+		}
+		if f.request && len(f.Requirements) > 0 && !must {
+			f.Verdict = Observed
 		}
 		c.all = append(c.all, f)
 	}
