@@ -26,6 +26,7 @@ func TestConformancePage(t *testing.T) {
 	}
 	page := "# Conformance, requirement by requirement\n\nWritten by `go test ./docs -run TestConformancePage -update` from `internal/assure/requirements`. Each statement of the NEMS specification 2.15.0 and of Spine Core that somebody has to meet, in\n" +
 		"our words, with what shows that it is met. For the service that is a test of this repository; for suppliers a check of `nems assure` or a rule of the [event types](event-types.md). The same list for\nprograms: `nems assure requirements --format json` or `csv`.\n\n" +
+		"Left out, because they demand nothing of anybody here: release notes, help and support; of Spine Core the pages on its proxy, on GP Connect, smartcards, scopes (examples of other services),\nenvironments, and those that are still to be written.\n\n" +
 		"| verdict | means |\n| --- | --- |\n| tested | a test or a check shows it |\n| not testable | only people can judge it: purpose, law, contracts, what happens inside an organisation |\n" +
 		"| deviates | the service does something else, for the reason that the decision gives |\n| untested | a machine could judge it, and none does yet, or only a check that is planned |\n\n" +
 		p.summary(groups) + p.deviations(groups) + p.contradictions(groups)

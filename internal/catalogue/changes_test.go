@@ -198,6 +198,7 @@ func TestRightValuesPass(t *testing.T) {
 	}{
 		{"screening delete with header and encounter alone", bloodSpot, "delete", []change{{`(<responsible><reference value=)"[^"]*`, `${1}` + directory + `A83627`}, noOrganisation}},
 		{"hearing delete with header and encounter alone", hearing, "delete", []change{{`(<responsible><reference value=)"[^"]*`, `${1}` + directory + `A83627`}, noOrganisation}},
+		{"examination delete with header and encounter alone", nipe, "delete", []change{{`(<responsible><reference value=)"[^"]*`, `${1}` + directory + `A83627`}, noOrganisation}},
 		{"record change without organisation", "pds-record-change-1", "new", []change{{`(<responsible><reference value=)"[^"]*`, `${1}` + directory + `X26`}, noOrganisation}},
 		{"encounter type outside the list", vaccinations, "new", []change{{`<coding><system value="[^"]*DCH-ChildHealthEncounterType-1"/>.*?</coding>`, `<coding><system value="https://example.nhs.uk/types"/><code value="1"/></coding>`}}},
 		{"unreferenced resource without id", vaccinations, "new", []change{{`<HealthcareService><id value="[^"]*"/>`, `<HealthcareService>`}}},

@@ -25,6 +25,7 @@ type groupFile struct {
 	Group    string `yaml:"group"`
 	Title    string `yaml:"title"`
 	Source   string `yaml:"source"`
+	Event    string `yaml:"event"`
 	Sections []struct {
 		Page         string        `yaml:"page"`
 		At           string        `yaml:"at"`
@@ -106,7 +107,7 @@ func readGroup(files fs.FS, name string) (Group, error) {
 	g := Group{Code: f.Group, Title: f.Title, Source: f.Source}
 	for _, s := range f.Sections {
 		for _, r := range s.Requirements {
-			r.Page, r.At = s.Page, s.At
+			r.Page, r.At, r.Event = s.Page, s.At, f.Event
 			g.Requirements = append(g.Requirements, r)
 		}
 	}
@@ -119,7 +120,7 @@ func readGroup(files fs.FS, name string) (Group, error) {
 var (
 	idForm = regexp.MustCompile(`^NEMS-([A-Z]+)-\d{2,3}$`)
 	goTest = regexp.MustCompile(`^[a-z0-9/]+ (Test|Fuzz)[A-Za-z0-9]+(/.+)?$`)
-	check  = regexp.MustCompile(`^(publisher|subscriber)/([a-z0-9-]+/)?[A-Za-z][A-Za-z0-9_-]*$`)
+	check  = regexp.MustCompile(`^(publisher|subscriber)/[a-z0-9]+(-[a-z0-9]+)*$`)
 	aRule  = regexp.MustCompile(`^rule:[a-z0-9-]+/[A-Z]\w+.*$`)
 )
 

@@ -53,14 +53,16 @@ var Verdicts = []Verdict{Tested, NotTestable, Deviates, Untested}
 
 // Requirement is one statement of the specification.
 type Requirement struct {
-	ID    string `json:"id" yaml:"id"`       // NEMS-GROUP-NN
-	Page  string `json:"page" yaml:"-"`      // the page's file, without .md
-	At    string `json:"at" yaml:"-"`        // the heading on the page
+	ID   string `json:"id" yaml:"id"`  // NEMS-GROUP-NN
+	Page string `json:"page" yaml:"-"` // the page's file, without .md
+	At   string `json:"at" yaml:"-"`   // the heading on the page
+	// Event is the event type whose page it is; "" if it is about all.
+	Event string `json:"event,omitempty" yaml:"-"`
 	Actor Actor  `json:"actor" yaml:"actor"` // who has to meet it
 	Level Level  `json:"level" yaml:"level"`
 	Says  string `json:"says" yaml:"says"` // in our words
 	// Tests are Go tests ("internal/api TestX", with the name of a case after a slash),
-	// checks ("publisher/every/jwt-aud"), or rules of the event catalogue
+	// checks ("publisher/token-claims"), or rules of the event catalogue
 	// ("rule:vaccinations-1/Immunization.date", which stands for those below it too).
 	Tests []string `json:"tests" yaml:"tests"`
 	// Why no machine can judge it.
@@ -113,7 +115,7 @@ func (g *Group) Pages() []string {
 
 // Check is one judgement of nems assure.
 type Check struct {
-	ID      string `json:"id" yaml:"id"`           // publisher/every/jwt-aud
+	ID      string `json:"id" yaml:"id"`           // publisher/token-claims
 	Says    string `json:"says" yaml:"says"`       // what passes
 	Planned bool   `json:"planned" yaml:"planned"` // no plan has it yet
 }

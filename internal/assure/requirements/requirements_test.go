@@ -117,8 +117,14 @@ func rules(t *testing.T) []string {
 func TestRulesAreThere(t *testing.T) {
 	groups, ids := all(t), rules(t)
 	for _, r := range Select(groups, nil) {
+		if r.Event != "" && !slices.Contains(ids, r.Event+"/MessageHeader") {
+			t.Errorf("%s: the catalogue has no event type %s", r.ID, r.Event)
+		}
 		for _, name := range r.Tests {
 			name, is := strings.CutPrefix(name, "rule:")
+			if is && r.Event != "" && !strings.HasPrefix(name, r.Event+"/") {
+				t.Errorf("%s is of %s and names a rule of another event type: %s", r.ID, r.Event, name)
+			}
 			if is && !slices.ContainsFunc(ids, func(id string) bool { return Covers(name, id) }) {
 				t.Errorf("%s: the catalogue has no rule %s", r.ID, name)
 			}
@@ -145,6 +151,38 @@ func TestChecksAreUsed(t *testing.T) {
 		seen[c.ID] = true
 		if len(Of(all(t), c.ID)) == 0 {
 			t.Errorf("%s shows no requirement", c.ID)
+		}
+	}
+}
+
+// TestChecksAreThoseOfThePlans: a check is planned as long as its plan, or the check, is
+// not there, and no longer.
+func TestChecksAreThoseOfThePlans(t *testing.T) {
+	if _, err := os.Stat("../plans"); err != nil {
+		t.Skip("there are no plans in this tree")
+	}
+	checks, err := Checks()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := ""
+	for _, f := range files {
+		text, err := os.ReadFile(f) //nolint:gosec // of this repository
+		if err != nil {
+			t.Fatal(err)
+		}
+		code += string(text)
+	}
+	for _, c := range checks {
+		side, name, _ := strings.Cut(c.ID, "/")
+		_, missing := os.Stat("../plans/" + side + ".yaml")
+		there := missing == nil && (strings.Contains(code, `"`+name+`"`) || strings.Contains(code, `"/`+name+`"`))
+		if there == c.Planned {
+			t.Errorf("%s: planned is %t, and whether its plan has it %t", c.ID, c.Planned, there)
 		}
 	}
 }
