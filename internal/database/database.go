@@ -60,6 +60,23 @@ type Store interface {
 	Quotas
 	Counting
 	Targets
+	Standing
+}
+
+// Standing is what follows for subscriptions from the controller catalogue.
+type Standing interface {
+	// SuspendAll takes live subscriptions out of matching, or puts back those that were
+	// taken out, in one commit, each with its audit entry. Those that are not in a
+	// state for it are left as they are; changed counts the others. It is linearizable
+	// with AcceptEvent, as Delete and Subscribe are: an event accepted after it
+	// returned is not matched against one that is suspended.
+	SuspendAll(ctx context.Context, all []store.Suspension) (changed int, err error)
+	// SubscriptionOwners lists the first max organisations that own subscriptions,
+	// ended ones too, behind a code, in the order of their codes.
+	SubscriptionOwners(ctx context.Context, after nhs.ODSCode, max int) ([]nhs.ODSCode, error)
+	// NoteShortfalls adds to what Shortfalls lists. The audit tells of each kind once,
+	// when it comes up.
+	NoteShortfalls(ctx context.Context, some []store.Shortfall) error
 }
 
 // Process is the store's own work.

@@ -142,6 +142,15 @@ type Store interface {
 	Refusals
 	Events
 	Replays
+	Shortfalls
+}
+
+// Shortfalls keeps what the controller catalogue would have refused. Safe for concurrent
+// use.
+type Shortfalls interface {
+	// Shortfalls lists what was done although the controller catalogue does not permit
+	// it, the latest first; at most store.MostShortfalls.
+	Shortfalls(ctx context.Context) ([]store.Shortfall, error)
 }
 
 // Desk does an operator's work on a store. It is a value: each caller has a copy

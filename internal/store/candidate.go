@@ -18,8 +18,12 @@ var ErrCandidate = errors.New("the route row of the subscription cannot be read"
 // The statuses as they are stored.
 var (
 	statusNumbers = map[subscription.Status]int64{subscription.Requested: 1, subscription.Active: 2, subscription.Off: 3}
-	statuses      = [...]subscription.Status{1: subscription.Requested, 2: subscription.Active, 3: subscription.Off}
+	statuses      = [...]subscription.Status{1: subscription.Requested, 2: subscription.Active, 3: subscription.Off, suspended: subscription.Off}
 )
+
+// suspended is how the tables hold that a subscription is off for the time being:
+// like one that lives it keeps its quota and its place among equal ones.
+const suspended = 4
 
 // PackCandidate packs all of a candidate except its id.
 func PackCandidate(c subscription.Candidate) []byte {
@@ -83,6 +87,11 @@ func UnpackCandidate(b []byte, c *subscription.Candidate) error {
 
 // StatusNumber returns a status as the tables hold it.
 func StatusNumber(s subscription.Status) int64 { return statusNumbers[s] }
+
+// SetStatus gives a subscription the status that the tables hold.
+func SetStatus(s *subscription.Subscription, n int64) {
+	s.Status, s.Suspended = NumberedStatus(n), n == suspended
+}
 
 // NumberedStatus is the inverse of StatusNumber. It returns "" for a number without a status.
 func NumberedStatus(n int64) subscription.Status {

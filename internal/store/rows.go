@@ -24,6 +24,14 @@ type Ending struct {
 	Reason string // for its owner to read
 }
 
+// Suspension takes a live subscription out of matching for the time being, or puts
+// it back.
+type Suspension struct {
+	ID    subscription.ID
+	Why   string // for its owner to read; "" puts it back
+	Audit audit.Entry
+}
+
 // SubscriptionQuery selects a page of an organisation's subscriptions in the
 // order of their ids. In each list one value has to match; an empty list
 // selects all.
@@ -66,7 +74,7 @@ func InOrder(all []subscription.Subscription) []subscription.Subscription {
 // housekeeping notices.
 func AsOf(s *subscription.Subscription, now time.Time) {
 	if !s.End.IsZero() && !s.End.After(now) {
-		s.Status = subscription.Off
+		s.Status, s.Suspended = subscription.Off, false
 	}
 }
 

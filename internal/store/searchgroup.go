@@ -59,6 +59,9 @@ func (q *SubscriptionQuery) Runs(groups []SearchGroup) (out []Run) {
 		}
 		for _, status := range statuses {
 			out = append(out, Run{string(g.ODS), g.Number, StatusNumber(status)})
+			if status == subscription.Off {
+				out = append(out, Run{string(g.ODS), g.Number, suspended})
+			}
 		}
 	}
 	return out

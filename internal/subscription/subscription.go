@@ -67,11 +67,17 @@ type Subscription struct {
 	Reason   string
 	Created  time.Time
 	Version  int // meta.versionId; 1 when created
-	// Error is why an operator rejected or ended it; "" otherwise. Rejected: it never
-	// was active.
+	// Error is why an operator rejected or ended it, or why it is suspended; ""
+	// otherwise. Rejected: it never was active.
 	Error    string
 	Rejected bool
+	// Suspended: it is off for as long as the controller catalogue does not permit
+	// it. It lives on, and counts as one that lives.
+	Suspended bool
 }
+
+// Live reports whether it has not ended: it may be active, wait or be suspended.
+func (s Subscription) Live() bool { return s.Status != Off || s.Suspended }
 
 // Ended reports whether the subscription is over at a moment. At the exact
 // moment of its end it is over.

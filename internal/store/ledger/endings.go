@@ -22,7 +22,7 @@ func (l *Ledger) EndSubscription(ctx context.Context, e store.Ending, entry audi
 }
 
 func (o ending) Apply(tx Tx) (any, error) {
-	found, err := all(tx, scanSubscription, selectSubscription+" WHERE id = $1 AND status = $2"+tx.Lock("subscription"), o.ID[:], store.StatusNumber(o.From))
+	found, err := all(tx, scanSubscription, selectSubscription+" WHERE id = $1 AND (status = $2 OR status = 4 AND $2 = 2)"+tx.Lock("subscription"), o.ID[:], store.StatusNumber(o.From))
 	if err != nil {
 		return nil, err
 	}

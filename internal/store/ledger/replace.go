@@ -26,7 +26,7 @@ func (o replacing) Apply(tx Tx) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 || found[0].Status == subscription.Off || found[0].Ended(o.Now) {
+	if len(found) == 0 || !found[0].Live() || found[0].Ended(o.Now) {
 		return nil, refuse(store.ErrNotFound)
 	}
 	var mailbox int64
@@ -46,7 +46,7 @@ func (o replacing) Apply(tx Tx) (any, error) {
 	}
 	tx.Later("UPDATE subscription SET same = NULL WHERE hash = $1 AND same = $2 AND ends <= $3", o.Hash, o.Same, o.Now.UnixMicro())
 	tx.Later(`UPDATE subscription SET mailbox = $1, endpoint = $2, criteria = $3, hash = $4, same = $5, status = $6, ends = $7, reason = $8,
-		class = $9, version = version + 1 WHERE id = $10`,
+		class = $9, version = version + 1, error = '' WHERE id = $10`,
 		mailbox, o.Mailbox, o.Criteria.Text, o.Hash, o.Same, store.StatusNumber(o.Status), instant(o.End), o.Reason, o.Group, o.ID[:])
 	tx.Record(o.entry)
 	return nil, tx.Route(&o.Subscription, mailbox, o.Hash)

@@ -31,7 +31,8 @@ func scanSubscription(row Row) (s storedSubscription, err error) {
 	if s.Criteria, err = subscription.ReadCriteria(criteria); err != nil {
 		s.broken, s.Criteria = true, subscription.Criteria{Text: criteria}
 	}
-	s.Status, s.End, s.Created = store.NumberedStatus(status), moment(ends), moment(&created)
+	store.SetStatus(&s.Subscription, status)
+	s.End, s.Created = moment(ends), moment(&created)
 	s.Contacts = store.ReadContacts(contacts, s.ODS)
 	return s, nil
 }

@@ -50,6 +50,7 @@ type registers interface {
 	Subscribe(ctx context.Context, s subscription.Subscription, e audit.Entry) error
 	EndSubscription(ctx context.Context, e store.Ending, entry audit.Entry) error
 	Delete(ctx context.Context, id subscription.ID, e audit.Entry) error
+	SuspendAll(ctx context.Context, all []store.Suspension) (int, error)
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	AcceptEvent(ctx context.Context, a store.Acceptance) (store.Receipt, error)
 	DeliveryPage(ctx context.Context, q store.DeliveryQuery) (store.DeliveryPage, error)
@@ -58,7 +59,7 @@ type registers interface {
 // action is the input of an operation upon one subscription.
 type action struct {
 	subscription subscription.ID
-	kind         string // subscribe, end, delete, read or publish
+	kind         string // subscribe, suspend, restore, end, delete, read or publish
 }
 
 // The outputs: what the operation found. A publish finds whether it matched.
@@ -69,7 +70,8 @@ const (
 	there
 )
 
-// life is a subscription from its creation to its deletion: absent, live, off, ended.
+// life is a subscription from its creation to its deletion: absent, live, suspended, off,
+// ended.
 // It is created at most once.
 var life = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
@@ -90,13 +92,23 @@ var life = porcupine.Model{
 		switch input.(action).kind {
 		case "subscribe":
 			return state == "absent" && found == there, "live"
-		case "end":
+		case "suspend":
 			if state == "live" {
+				return found == there, "suspended"
+			}
+			return found == absent, state
+		case "restore":
+			if state == "suspended" {
+				return found == there, "live"
+			}
+			return found == absent, state
+		case "end":
+			if state == "live" || state == "suspended" {
 				return found == there, "off"
 			}
 			return found == absent, state
 		case "delete":
-			if state == "live" || state == "off" {
+			if state == "live" || state == "suspended" || state == "off" {
 				return found == there, "ended"
 			}
 			return found == absent, state
@@ -232,11 +244,11 @@ var numbers = func() (out [historyPatients]nhs.NHSNumber) {
 	return out
 }()
 
-// client subscribes, reads, publishes, ends and deletes, on what anybody created.
+// client subscribes, reads, publishes, suspends, ends and deletes, on what anybody created.
 func (r *recorder) client(c int, db registers, chance *rand.Rand, operations int) {
 	for range operations {
 		patient := chance.IntN(historyPatients)
-		switch n := chance.IntN(10); {
+		switch n := chance.IntN(12); {
 		case n < 2:
 			r.subscribeTo(c, db, patient)
 		case n < 3:
@@ -245,6 +257,10 @@ func (r *recorder) client(c int, db registers, chance *rand.Rand, operations int
 			r.upon(c, "delete", db, chance)
 		case n < 6:
 			r.upon(c, "read", db, chance)
+		case n < 7:
+			r.upon(c, "suspend", db, chance)
+		case n < 8:
+			r.upon(c, "restore", db, chance)
 		default:
 			r.publishAbout(c, db, patient)
 		}
@@ -272,7 +288,7 @@ func (r *recorder) subscribeTo(c int, db registers, patient int) {
 	r.add(porcupine.Operation{ClientId: c, Input: action{s.ID, "subscribe"}, Output: seen(err), Call: call, Return: r.tick.Add(1)})
 }
 
-// upon ends, deletes or reads one of the latest subscriptions.
+// upon suspends, restores, ends, deletes or reads one of the latest subscriptions.
 func (r *recorder) upon(c int, kind string, db registers, chance *rand.Rand) {
 	r.mu.Lock()
 	if len(r.known) == 0 {
@@ -288,6 +304,10 @@ func (r *recorder) upon(c int, kind string, db registers, chance *rand.Rand) {
 			err = db.EndSubscription(r.ctx(), store.Ending{ID: id, From: subscription.Active, At: r.clock.Now(), Reason: "a test"}, entry("end"))
 		case "delete":
 			err = db.Delete(r.ctx(), id, entry("delete"))
+		case "suspend":
+			err = suspend(r.ctx(), db, id, "a test")
+		case "restore":
+			err = suspend(r.ctx(), db, id, "")
 		default:
 			var s subscription.Subscription
 			if s, err = db.Subscription(r.ctx(), id); err == nil && s.Status != subscription.Active {
@@ -299,6 +319,16 @@ func (r *recorder) upon(c int, kind string, db registers, chance *rand.Rand) {
 		r.Errorf("%s: %v", kind, err)
 	}
 	r.add(porcupine.Operation{ClientId: c, Input: action{id, kind}, Output: seen(err), Call: call, Return: r.tick.Add(1)})
+}
+
+// suspend suspends one subscription, or restores it; store.ErrNotFound if it is not in a
+// state for that.
+func suspend(ctx context.Context, db registers, id subscription.ID, why string) error {
+	changed, err := db.SuspendAll(ctx, []store.Suspension{{ID: id, Why: why, Audit: entry("suspend")}})
+	if err == nil && changed == 0 {
+		err = store.ErrNotFound
+	}
+	return err
 }
 
 func seen(err error) observation {
