@@ -91,20 +91,23 @@ const (
 
 // What the service does by itself.
 const (
-	ActionRoute             Action = "route"              // an event that had waited for the patient directory
-	ActionDirectory         Action = "directory"          // an event changed records of the patient directory
-	ActionEndpointHandshake Action = "endpoint-handshake" // an R4 subscription was offered to its endpoint
-	ActionEndpointGone      Action = "endpoint-gone"      // a webhook is off: it answered 410, or that of an R4 subscription failed
-	ActionPark              Action = "park"               // a delivery that cannot be made is set aside
-	ActionEndReplay         Action = "replay-end"         // a replay came to its end
-	ActionWithhold          Action = "withhold"           // a delivery about a patient who was flagged after acceptance
-	ActionPartnerIDCut      Action = "partner-id-cut"     // a MESH accepts fewer subscriptions than a copy names
-	ActionAuditOverflow     Action = "audit-overflow"     // there was no room for Count entries, and they are lost
-	ActionStart             Action = "start"              // a node was started
-	ActionSeed              Action = "seed"               // the systems of the dev world are registered
-	ActionAcceptLostTail    Action = "lost-tail"          // started, by an operator's choice, on a database that ends before its last checkpoint
-	ActionMoveDatabase      Action = "database-move"      // the service was moved here from another database
-	ActionAcceptOlderCRL    Action = "older-crl"          // started, by an operator's choice, with older revocation lists
+	ActionRoute             Action = "route"                // an event that had waited for the patient directory
+	ActionDirectory         Action = "directory"            // an event changed records of the patient directory
+	ActionEndpointHandshake Action = "endpoint-handshake"   // an R4 subscription was offered to its endpoint
+	ActionEndpointGone      Action = "endpoint-gone"        // a webhook is off: it answered 410, or that of an R4 subscription failed
+	ActionSuspend           Action = "subscription-suspend" // the controller catalogue does not permit a subscription any more
+	ActionRestore           Action = "subscription-restore" // it permits it again
+	ActionShortfall         Action = "catalogue-shortfall"  // something was done that the controller catalogue, which is only reported on, does not permit
+	ActionPark              Action = "park"                 // a delivery that cannot be made is set aside
+	ActionEndReplay         Action = "replay-end"           // a replay came to its end
+	ActionWithhold          Action = "withhold"             // a delivery about a patient who was flagged after acceptance
+	ActionPartnerIDCut      Action = "partner-id-cut"       // a MESH accepts fewer subscriptions than a copy names
+	ActionAuditOverflow     Action = "audit-overflow"       // there was no room for Count entries, and they are lost
+	ActionStart             Action = "start"                // a node was started
+	ActionSeed              Action = "seed"                 // the systems of the dev world are registered
+	ActionAcceptLostTail    Action = "lost-tail"            // started, by an operator's choice, on a database that ends before its last checkpoint
+	ActionMoveDatabase      Action = "database-move"        // the service was moved here from another database
+	ActionAcceptOlderCRL    Action = "older-crl"            // started, by an operator's choice, with older revocation lists
 )
 
 // Actions lists all of them, in the order above.
@@ -181,6 +184,9 @@ var Actions = []Action{
 	ActionDirectory,
 	ActionEndpointHandshake,
 	ActionEndpointGone,
+	ActionSuspend,
+	ActionRestore,
+	ActionShortfall,
 	ActionPark,
 	ActionEndReplay,
 	ActionWithhold,

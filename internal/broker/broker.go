@@ -64,8 +64,8 @@ type Mailboxes interface {
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
 }
 
-// Config is what a Broker needs. Every field except Records, Published and
-// Learner is required.
+// Config is what a Broker needs. Every field except Records, Published,
+// Controllers and Learner is required.
 type Config struct {
 	Journal   Journal
 	Mailboxes Mailboxes
@@ -85,6 +85,8 @@ type Config struct {
 	Postcodes     directory.Postcodes
 	// Records keeps patients' records, nil where another PDS does.
 	Records RecordKeeper
+	// Controllers is the controller catalogue; nil where nothing follows from it.
+	Controllers Controllers
 	// Published reads by what an event can be filtered that was published at the API of
 	// the MNS; nil where there is no such API.
 	Published func(message []byte) map[string][]string
@@ -112,6 +114,8 @@ type Config struct {
 type Broker struct {
 	Config
 	router directory.Router
+	// planned is what the endpoint that is being made needs; nil where one is there.
+	planned []string
 }
 
 // New returns a Broker. It starts nothing.

@@ -37,6 +37,11 @@ func (b *Broker) PublishSignal(ctx context.Context, caller access.Caller, s Sign
 	if refusal := caller.MayPublish(s.Type, ofPDS(s.Type)); refusal != nil {
 		return out, refusal
 	}
+	if !ofPDS(s.Type) {
+		if err := b.mayPublish(caller, b.ofMNS(s.Type)); err != nil {
+			return out, err
+		}
+	}
 	withheld, err := b.flagged(ctx, s.Subject)
 	if err != nil && !errors.Is(err, directory.ErrAway) { // the lanes ask again before anything is sent
 		return out, err
@@ -94,7 +99,7 @@ func (s *Signal) keys() []subscription.RouteKey {
 // SubscribeMNS creates a subscription with criteria of the MNS. A *store.DuplicateError
 // names the one that is there already; other refusals are as Subscribe's.
 func (b *Broker) SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
-	if err := b.MayWantSignals(caller, &s); err != nil {
+	if err := b.mayWant(caller, &s); err != nil {
 		return err
 	}
 	return duplicateOr(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s)))
@@ -103,7 +108,7 @@ func (b *Broker) SubscribeMNS(ctx context.Context, caller access.Caller, s subsc
 // ReplaceMNS puts a subscription in the place of the one of its id, which the caller
 // has read. Errors are as SubscribeMNS's.
 func (b *Broker) ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
-	if err := b.MayWantSignals(caller, &s); err != nil {
+	if err := b.mayWant(caller, &s); err != nil {
 		return err
 	}
 	entry := subscribeEntry(caller, s)
@@ -120,9 +125,17 @@ func duplicateOr(err error) error {
 	return subscribeRefusal(err)
 }
 
-// MayWantSignals checks what a caller may ask for, and lets the subscription wait
+// MayWantSignals checks what a caller may ask for, and where the signals may go: to an
+// endpoint that needs grants of the controller catalogue. It lets the subscription wait
 // where an operator approves them.
-func (b *Broker) MayWantSignals(caller access.Caller, s *subscription.Subscription) error {
+func (b *Broker) MayWantSignals(caller access.Caller, s *subscription.Subscription, grants []string) error {
+	if err := b.mayWant(caller, s); err != nil {
+		return err
+	}
+	return b.permit(consuming(s, grants...)...)
+}
+
+func (b *Broker) mayWant(caller access.Caller, s *subscription.Subscription) error {
 	s.Status = subscription.Active
 	if b.ManualActivation {
 		s.Status = subscription.Requested

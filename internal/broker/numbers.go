@@ -73,6 +73,9 @@ func (b *Broker) NumberedEvents(ctx context.Context, caller access.Caller, id st
 	if err != nil {
 		return nil, err
 	}
+	if err := b.MayRead(s); err != nil {
+		return nil, err
+	}
 	if err := b.catchUp(ctx, s); err != nil {
 		return nil, err
 	}

@@ -130,7 +130,10 @@ func (b *Broker) entitled(_ context.Context, p *publication) error {
 	if refusal := p.caller.MayPublish(t.Code, t.Publishers == catalogue.SpineOnly); refusal != nil {
 		return refusal
 	}
-	return nil
+	if t.Publishers == catalogue.SpineOnly {
+		return nil
+	}
+	return b.mayPublish(p.caller, t.Code)
 }
 
 // parse reads the XML and checks its STU3 structure. Findings about references

@@ -41,6 +41,9 @@ func (b *Broker) planReplay(ctx context.Context, caller access.Caller, id string
 	}
 	w.Earlier = false // is an operator's to grant
 	r, err = replay.Plan(ctx, b.Replays, s, w, b.Now())
+	if err == nil {
+		err = b.MayReplay(ctx, s, w.To, r.First)
+	}
 	return s, r, replayRefusal(err)
 }
 

@@ -59,6 +59,9 @@ func (b *Broker) draft(ctx context.Context, caller access.Caller, resource subsc
 	if err = b.mayOwn(ctx, caller, s); err != nil {
 		return s, nil, err
 	}
+	if err = b.mayHave(ctx, &s); err != nil {
+		return s, nil, err
+	}
 	if notices, err = b.subscribable(s.Criteria.Events); err != nil {
 		return s, nil, err
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // SubscribeAt creates a subscription from a resource that a door has read itself, with
-// an endpoint that is made for it. put makes the endpoint, after all else was checked.
-// If the store then refuses the subscription, the endpoint is one that nothing goes to.
-func (b *Broker) SubscribeAt(ctx context.Context, caller access.Caller, resource subscription.Resource, put func(context.Context, subscription.Subscription) error) (Subscribed, error) {
+// an endpoint that is made for it, and that needs some grants of the controller
+// catalogue. put makes the endpoint, after all else was checked. If the store then refuses the subscription, the endpoint is one that nothing goes to.
+func (b *Broker) SubscribeAt(ctx context.Context, caller access.Caller, resource subscription.Resource, grants []string, put func(context.Context, subscription.Subscription) error) (Subscribed, error) {
 	planning := *b
-	planning.Mailboxes = planned{resource.Contact}
+	planning.Mailboxes, planning.planned = planned{resource.Contact}, grants
 	s, notices, err := planning.draft(ctx, caller, resource, b.Now())
 	if err != nil {
 		return Subscribed{}, err

@@ -3,10 +3,12 @@ package mns
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
+	"nems/internal/broker"
 	"nems/internal/refuse"
 	"nems/internal/store"
 )
@@ -117,6 +119,8 @@ func answerTo(err error) *fault {
 		return own
 	case errors.As(err, &duplicate):
 		return failed(http.StatusConflict, "A matching subscription already exists with id: "+uuid.UUID(duplicate.ID).String())
+	case errors.As(err, &refusal) && strings.HasPrefix(refusal.Reason(), broker.NotPermitted):
+		return failed(http.StatusForbidden, refusal.Reason())
 	case errors.As(err, &refusal) && (refusal.Status == http.StatusForbidden || refusal.Status == http.StatusUnauthorized):
 		return notAuthorised
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:

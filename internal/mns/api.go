@@ -34,7 +34,7 @@ func Owns(path string) bool { return path == Base || strings.HasPrefix(path, Bas
 type Broker interface {
 	PublishSignal(ctx context.Context, caller access.Caller, s broker.Signal) (broker.Published, error)
 	SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error
-	MayWantSignals(caller access.Caller, s *subscription.Subscription) error
+	MayWantSignals(caller access.Caller, s *subscription.Subscription, grants []string) error
 	ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error
 	Read(ctx context.Context, caller access.Caller, id string) (subscription.Subscription, error)
 	Search(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (broker.Found, error)

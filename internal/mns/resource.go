@@ -26,6 +26,8 @@ type resource struct {
 	Criteria     string     `json:"criteria"`
 	Channel      channel    `json:"channel"`
 	Hydration    *hydration `json:"hydration,omitzero"`
+	// Error is why it is off, as R4 has it; in a request it is ignored.
+	Error string `json:"error,omitzero"`
 }
 
 type channel struct {
@@ -130,6 +132,7 @@ func shownAs(s *subscription.Subscription, t form.Target) resource {
 	r := resource{
 		ID: uuid.UUID(s.ID).String(), ResourceType: "Subscription", Status: string(s.Status), Reason: &s.Reason, Criteria: s.Criteria.Text,
 		Channel: channel{Type: "message", Endpoint: t.Endpoint, Payload: t.Payload},
+		Error:   s.Error,
 	}
 	if !s.End.IsZero() {
 		r.End = s.End.UTC().Format("2006-01-02T15:04:05.000Z")

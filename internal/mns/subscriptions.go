@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"nems/internal/access"
+	"nems/internal/broker"
 	"nems/internal/form"
 	"nems/internal/refuse"
 	"nems/internal/store"
@@ -51,7 +52,7 @@ func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error 
 	e.Mailbox.ID = w.id()
 	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, e.Mailbox.ID
 	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
-	if err := a.Broker.MayWantSignals(x.caller, s); err != nil {
+	if err := a.Broker.MayWantSignals(x.caller, s, broker.GrantsOf(e)); err != nil {
 		return err
 	}
 	if w.channel != store.SignalChannel {
@@ -65,7 +66,7 @@ func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error 
 // unique refuses a second subscription for a queue or a webhook and an event type.
 func (a *API) unique(x *exchange, box string, but subscription.ID, c store.Channel) error {
 	found, err := a.Broker.Search(x.r.Context(), x.caller, store.SubscriptionQuery{
-		Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Active, subscription.Requested}, Max: 2,
+		Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Active, subscription.Requested, subscription.Off}, Max: 100,
 	})
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func (a *API) unique(x *exchange, box string, but subscription.ID, c store.Chann
 		kind = "SQS "
 	}
 	for _, s := range found.Subscriptions {
-		if s.ID != but {
+		if s.ID != but && s.Live() {
 			return failed(http.StatusConflict, "A matching "+kind+"subscription already exists with id: "+uuid.UUID(s.ID).String())
 		}
 	}

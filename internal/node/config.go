@@ -94,6 +94,8 @@ type Config struct {
 	Learning string `name:"directory-from-events" enum:"on,off" default:"on" help:"Imported patients: follow what accepted events of the Spine say about name, birth date, address and practice (on), or change only by import (off)."`
 	// Activation says whether new subscriptions are active at once.
 	Activation string `name:"activation" enum:"automatic,manual" default:"automatic" help:"New subscriptions: active at once (automatic) or after an operator has approved (manual)."`
+	// Catalogue is how closely the controller catalogue is followed.
+	Catalogue string `name:"catalogue" reload:"" enum:"off,report,enforce" default:"off" help:"The controller catalogue: nothing follows from it (off), what it does not permit is recorded and done all the same (report), or it is refused, and subscriptions that it does not permit any more are suspended (enforce). The same on all nodes."`
 
 	// EventTypes is a folder of event type files added to the built-in ones.
 	EventTypes string `name:"event-types" type:"path" help:"Folder with files of additional event types."`
@@ -198,7 +200,7 @@ func DevConfig(data string) Config {
 	return Config{
 		Version: 1, Dev: true, Listen: "127.0.0.1:0", Data: data,
 		ASID: string(devworld.NEMS), Mailbox: devworld.Mailbox,
-		Profile: "strict", Level: "standard", UnknownPatients: "reject", Learning: "on", Activation: "automatic", DirectoryCache: 100_000,
+		Profile: "strict", Level: "standard", UnknownPatients: "reject", Learning: "on", Activation: "automatic", Catalogue: "off", DirectoryCache: 100_000,
 		Retention: 30 * 24 * time.Hour, Drain: 10 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 }

@@ -25,6 +25,7 @@ func (n *node) housekeeping() []task {
 		// The life of messages is counted in days.
 		{"mailboxes", time.Minute, n.retireMessages},
 		{"deferred", time.Second, n.routeDeferred},
+		{"suspensions", time.Minute, n.sweepSubscriptions},
 		{"quotas", recountLook, n.recountQuotas},
 		{"queues", time.Minute, n.sweepQueues},
 		// The rest is counted anew for every page that shows counts.

@@ -105,6 +105,8 @@ type node struct {
 	tokens      *pdsapi.API
 	signalLanes *lane.Runner
 	queues      queues
+	// obedience is how closely the controller catalogue is followed.
+	obedience *obedience
 	// checkpoints signs the audit's ends; nil if no key is set.
 	checkpoints *audit.Signer
 	signing     sync.Mutex // of checkpoints
@@ -238,6 +240,7 @@ func (n *node) prepare(ctx context.Context) error {
 	if err := n.findPatients(); err != nil {
 		return err
 	}
+	n.obedience = n.newObedience()
 	n.broker = n.newBroker()
 	n.catchUp(ctx)
 	n.recorder = newRecorder(n.db.Record, n.db.RecordRoom, n.db.Refused)
@@ -291,6 +294,9 @@ func (n *node) serve(ctx context.Context) error {
 	g.Go(func() error { return n.carrySignals(ctx) })
 	g.Go(func() error { return n.carryQueues(ctx) })
 	g.Go(func() error { return n.replay(ctx) })
+	g.Go(func() error {
+		return n.obedience.run(ctx, func(err error) { n.Log.Warn("noting what the controller catalogue would have refused", "error", err) })
+	})
 	if n.Ready != nil {
 		n.Ready(n.endpoints[0].local())
 	}
@@ -332,6 +338,7 @@ func (n *node) newBroker() *broker.Broker {
 		Now:                   n.Now,
 		Took:                  n.metrics.stageTook,
 		Published:             mns.Attributes,
+		Controllers:           n.obedience,
 	})
 }
 

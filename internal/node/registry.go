@@ -3,6 +3,8 @@ package node
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,6 +71,8 @@ func (r *registry) follow(ctx context.Context) error {
 type registering struct {
 	database.Store
 	registry *registry
+	// changed does what follows from changed rows of the controller catalogue.
+	changed func(ctx context.Context, organisations []nhs.ODSCode)
 }
 
 // PutSystem is operator.Registry's.
@@ -88,7 +92,25 @@ func (r registering) PutLifeCycle(ctx context.Context, c store.LifeCycle, e audi
 
 // ChangeControllerRows is operator.Controllers'.
 func (r registering) ChangeControllerRows(ctx context.Context, put []store.ControllerRow, removed []string, entries []audit.Entry) error {
-	return r.follow(ctx, r.Store.ChangeControllerRows(ctx, put, removed, entries))
+	if err := r.follow(ctx, r.Store.ChangeControllerRows(ctx, put, removed, entries)); err != nil {
+		return err
+	}
+	var organisations []nhs.ODSCode
+	for _, row := range put {
+		organisations = append(organisations, organisationOf(row.ID))
+	}
+	for _, id := range removed {
+		organisations = append(organisations, organisationOf(id))
+	}
+	slices.Sort(organisations)
+	r.changed(ctx, slices.Compact(organisations))
+	return nil
+}
+
+// organisationOf is the first part of the id of a row.
+func organisationOf(id string) nhs.ODSCode {
+	ods, _, _ := strings.Cut(id, "/")
+	return nhs.ODSCode(ods)
 }
 
 // follow reads what has changed. That it could not be read is no failure of the change,

@@ -42,6 +42,7 @@ func (r *reloading) take(c Config) {
 	}
 	n.fhir.Limit(c.limits())
 	n.mayLack.Store(&c.ReadyWithout)
+	n.obedience.follow(c.Catalogue)
 	r.last = c
 	_, restart := differences(r.started, c)
 	n.Log.Info("the configuration was read again", "changed", live, "needRestart", restart)

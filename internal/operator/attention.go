@@ -36,6 +36,7 @@ const (
 	ConcernUndeliverable ConcernKind = "undeliverable" // copies that nobody collected in time
 	ConcernUnrouted      ConcernKind = "unrouted"      // events that wait for the patient directory
 	ConcernBacklog       ConcernKind = "backlog"       // copies that wait for long
+	ConcernCatalogue     ConcernKind = "catalogue"     // a row of the controller catalogue: its evidence expires, or its review is late
 )
 
 // Attention is all that a person should look at.
@@ -72,7 +73,7 @@ func (d Desk) attention(ctx context.Context, _ None) (out Attention, err error) 
 		}
 		out.Concerns = append(out.Concerns, some...)
 	}
-	for _, part := range []func(context.Context, *Attention) error{d.concernedSubscriptions, d.concernedCopies, d.concernedEvents, d.concernedMailboxes, d.concernedEndpoints} {
+	for _, part := range []func(context.Context, *Attention) error{d.concernedSubscriptions, d.concernedCopies, d.concernedEvents, d.concernedMailboxes, d.concernedEndpoints, d.concernedControllers} {
 		if err := part(ctx, &out); err != nil {
 			return out, err
 		}

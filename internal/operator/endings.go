@@ -66,7 +66,7 @@ func (d Desk) endAll(ctx context.Context, e Ending, from subscription.Status, ac
 // inStatus returns a Conflict for a subscription in another status.
 func inStatus(s *subscription.Subscription, want subscription.Status) error {
 	switch {
-	case s.Status == want:
+	case s.Status == want, s.Suspended && want == subscription.Active:
 		return nil
 	case s.Status == subscription.Off:
 		return conflict("subscription %s has ended", s.ID)

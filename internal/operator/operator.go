@@ -167,6 +167,13 @@ type Desk struct {
 	// Check checks a message as publishing does, and stores nothing; nil where no
 	// service runs.
 	Check func(ctx context.Context, message []byte) (broker.Checked, error)
+	// MayHave and MayReplay are broker.Broker's: what the controller catalogue does not
+	// permit; nil where no service runs.
+	MayHave   func(ctx context.Context, s subscription.Subscription) error
+	MayReplay func(ctx context.Context, s subscription.Subscription, to string, first store.EventID) error
+	// NoteShortfalls has the node put into the store what has come up since it last did;
+	// nil where no service runs.
+	NoteShortfalls func(ctx context.Context) error
 	// Filtered is broker.Broker's: the filters of the MNS; nil where no service runs.
 	Filtered func(ctx context.Context, s *subscription.Subscription, e *store.AcceptedEvent) ([]subscription.Finding, error)
 	// Publish sends a message through the front door as a system does, on behalf of a

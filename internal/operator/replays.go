@@ -95,6 +95,9 @@ func (d Desk) planReplay(ctx context.Context, w ReplayWish) (s subscription.Subs
 		return s, r, named(err, "subscription", w.Subscription)
 	}
 	r, err = replay.Plan(ctx, d.Store, s, w.wish(), d.Now())
+	if err == nil && d.MayReplay != nil {
+		err = unpermitted("subscription", s.ID, d.MayReplay(ctx, s, w.To, r.First))
+	}
 	return s, r, replayError(err)
 }
 

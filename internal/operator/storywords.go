@@ -87,6 +87,8 @@ var deeds = map[audit.Action]deed{
 
 	audit.ActionRoute:        {StoryMatched, "Event %e, which had waited for the patient directory, was matched.", "Event %e, which had waited for the patient directory, cannot be matched", byService, anEvent},
 	audit.ActionDirectory:    {StoryDirectory, "Event %e changed the record in the patient directory.", "", byService, anEvent},
+	audit.ActionSuspend:      {StorySubscription, "A subscription of the mailbox %m was suspended: the controller catalogue does not permit it any more.", "", byService, aSubscription},
+	audit.ActionRestore:      {StorySubscription, "A subscription of the mailbox %m became active again: the controller catalogue permits it.", "", byService, aSubscription},
 	audit.ActionPark:         {StoryCopy, "A copy for the mailbox %m could not be delivered and was set aside.", "A copy for the mailbox %m could not be delivered and was set aside", byService, aDelivery},
 	audit.ActionEndReplay:    {StoryCopy, "A replay for the mailbox %m came to its end.", "A replay for the mailbox %m came to its end", byService, nothing},
 	audit.ActionWithhold:     {StoryCopy, "A copy for the mailbox %m was withheld: the record was flagged after the event was accepted.", "", byService, aDelivery},

@@ -10,6 +10,7 @@ import (
 	"nems/internal/access"
 	"nems/internal/audit"
 	"nems/internal/nhs"
+	"nems/internal/refuse"
 	"nems/internal/store"
 	"nems/internal/subscription"
 )
@@ -55,8 +56,11 @@ type Subscription struct {
 	End     time.Time               `json:"end,omitzero"` // zero: perpetual
 	Created time.Time               `json:"created,omitzero"`
 	Reason  string                  `json:"reason,omitempty"`
-	// Error is why an operator rejected or ended it.
-	Error string `json:"error,omitempty" jsonschema:"why an operator rejected or ended it; its owner reads it, too"`
+	// Error is why an operator rejected or ended it, or why it is suspended.
+	Error string `json:"error,omitempty" jsonschema:"why an operator rejected or ended it, or why it is suspended; its owner reads it, too"`
+	// Suspended says that it is off for as long as the controller catalogue does not
+	// permit it.
+	Suspended bool `json:"suspended,omitempty" jsonschema:"it is off for as long as the controller catalogue does not permit it"`
 	// Quarantined and Problem say since when and why a subscription does not
 	// match any more, when it was asked for those.
 	Quarantined time.Time `json:"quarantined,omitzero"`
@@ -150,7 +154,7 @@ func (d Desk) quarantined(ctx context.Context, s Search[SubscriptionFilter]) (no
 // newSubscription shows a subscription without its patient.
 func (d Desk) newSubscription(ctx context.Context, s subscription.Subscription) Subscription {
 	out := Subscription{ID: s.ID.String(), ASID: s.ASID, ODS: s.ODS, Mailbox: s.Mailbox, Events: s.Criteria.EventCodes(),
-		Status: s.Status, End: s.End, Created: s.Created, Reason: withoutNHSNumbers(s.Reason), Error: withoutNHSNumbers(s.Error)}
+		Status: s.Status, End: s.End, Created: s.Created, Reason: withoutNHSNumbers(s.Reason), Error: withoutNHSNumbers(s.Error), Suspended: s.Suspended}
 	if len(s.Criteria.Events) > 0 {
 		out.AsksFor = subscription.Sentence(s.Criteria, d.names(ctx))
 	}
@@ -233,8 +237,21 @@ func (d Desk) waits(ctx context.Context, s *subscription.Subscription) error {
 		return conflict("subscription %s cannot be read; its owner has to delete it and create it again", s.ID)
 	case s.Status == subscription.Active:
 		return conflict("subscription %s is active already", s.ID)
+	case s.Suspended:
+		return conflict("subscription %s was approved before it was %s", s.ID, s.Error)
 	case s.Status == subscription.Off:
 		return conflict("subscription %s has ended", s.ID)
+	case d.MayHave != nil:
+		return unpermitted("subscription", s.ID, d.MayHave(ctx, *s))
 	}
 	return nil
+}
+
+// unpermitted returns a Conflict for what the controller catalogue does not permit.
+func unpermitted(what string, id subscription.ID, err error) error {
+	var refusal *refuse.Refusal
+	if errors.As(err, &refusal) {
+		return conflict("%s %s: %s", what, id, refusal.Reason())
+	}
+	return err
 }

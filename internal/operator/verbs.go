@@ -26,6 +26,7 @@ var (
 	FindControllers   = verb("findControllers", "POST controllers/search", Viewer, "Find rows of the controller catalogue, by organisation and event type.", Desk.controllers)
 	ShowController    = verb("showController", "GET controllers/{organisation}", Viewer, "Show all that the controller catalogue says of an organisation, and the category bags that follow.", Desk.controllerRights)
 	JudgeController   = verb("judgeController", "POST controllers/judge", Viewer, "Say whether the controller catalogue permits something to an organisation, by which row, and what is missing.", Desk.judgeController)
+	ReportControllers = verb("reportControllers", "GET controllers/report", Viewer, "List what was done although the controller catalogue does not permit it, while it is only reported on: by whom, what is missing, and how often.", Desk.reportControllers)
 	ChangeControllers = verb("changeControllers", "POST controllers", Administrator, "Put and remove rows of the controller catalogue, all or none, with a reason; or try what would change.", Desk.changeControllers)
 
 	FindSubscriptions    = verb("findSubscriptions", "POST subscriptions/search", Viewer, "Find subscriptions, oldest first. No patient is shown.", Desk.subscriptions)

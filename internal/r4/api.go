@@ -39,7 +39,7 @@ func Owns(path string) bool { return path == Base || strings.HasPrefix(path, Bas
 
 // Broker is what the API calls. *broker.Broker implements it.
 type Broker interface {
-	SubscribeAt(ctx context.Context, c access.Caller, r subscription.Resource, put func(context.Context, subscription.Subscription) error) (broker.Subscribed, error)
+	SubscribeAt(ctx context.Context, c access.Caller, r subscription.Resource, grants []string, put func(context.Context, subscription.Subscription) error) (broker.Subscribed, error)
 	Read(ctx context.Context, c access.Caller, id string) (subscription.Subscription, error)
 	Unsubscribe(ctx context.Context, c access.Caller, id string) error
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)

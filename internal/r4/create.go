@@ -50,7 +50,7 @@ func (a *API) create(x *exchange) error {
 	id := endpointID(x.caller.ODS, want)
 	made, err := a.Broker.SubscribeAt(x.r.Context(), x.caller, subscription.Resource{
 		Contact: x.caller.ODS, End: want.end, Reason: want.reason, Criteria: want.criteria, Mailbox: id,
-	}, func(ctx context.Context, s subscription.Subscription) error { return a.putEndpoint(ctx, x, s, &h) })
+	}, broker.GrantsOf(store.Endpoint{Channel: store.RestHookChannel, Value: h.hook.Pack()}), func(ctx context.Context, s subscription.Subscription) error { return a.putEndpoint(ctx, x, s, &h) })
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (a *API) live(ctx context.Context, x *exchange, row store.Endpoint) string 
 		return ""
 	}
 	s, err := a.Broker.Read(ctx, x.caller, e.RestHook.Subscription)
-	if err != nil || s.Status == subscription.Off {
+	if err != nil || !s.Live() {
 		return ""
 	}
 	return s.ID.String()

@@ -72,6 +72,9 @@ func Plan(ctx context.Context, s Store, of subscription.Subscription, w Wish, no
 	if err := w.check(); err != nil {
 		return r, err
 	}
+	if of.Suspended {
+		return r, &StateError{of.Error}
+	}
 	if of.Status != subscription.Active || of.Ended(now) {
 		return r, &StateError{"the subscription is not active: what it may have is judged today"}
 	}

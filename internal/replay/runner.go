@@ -170,6 +170,8 @@ func (r *Runner) step(ctx context.Context, rep store.Replay) (store.Replay, erro
 		return r.fail(ctx, rep, "the subscription was deleted")
 	case err != nil:
 		return rep, err
+	case s.Suspended:
+		return r.fail(ctx, rep, s.Error)
 	case s.Status != subscription.Active:
 		return r.fail(ctx, rep, "the subscription has ended")
 	}

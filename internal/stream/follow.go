@@ -105,6 +105,9 @@ func (s *Service) open(ctx context.Context, caller access.Caller, id string, q q
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Broker.MayRead(now.Subscription); err != nil {
+		return nil, err
+	}
 	out := &reader{Service: s, caller: caller, id: now.ID, form: e.Form, at: q.after}
 	switch {
 	case q.form == Message && e.Form != Message:

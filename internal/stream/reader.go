@@ -45,6 +45,9 @@ func (r *reader) next(ctx context.Context) (out found, err error) {
 	if err != nil {
 		return out, err
 	}
+	if err := r.Broker.MayRead(now.Subscription); err != nil {
+		return out, err
+	}
 	out.gap = r.enter(now.Counting)
 	if r.at.Number == now.Last {
 		return out, nil

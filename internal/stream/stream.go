@@ -30,6 +30,9 @@ import (
 type Broker interface {
 	// Status tells how far a subscription of the caller's organisation has counted.
 	Status(ctx context.Context, caller access.Caller, id string) (broker.Counted, error)
+	// MayRead refuses to let a subscription be read that was permitted when its reader
+	// came, or never.
+	MayRead(s subscription.Subscription) error
 	// Released lists up to max events that a subscription has counted, with numbers from
 	// one to another, both included, as they may be shown today.
 	Released(ctx context.Context, id subscription.ID, from, to uint64, max int) ([]broker.NumberedEvent, error)

@@ -49,6 +49,8 @@ func (j *journal) Status(context.Context, access.Caller, string) (out broker.Cou
 	return out, j.down
 }
 
+func (*journal) MayRead(subscription.Subscription) error { return nil }
+
 func (j *journal) Released(_ context.Context, _ subscription.ID, from, to uint64, max int) (out []broker.NumberedEvent, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

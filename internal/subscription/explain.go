@@ -107,9 +107,13 @@ func beforeFacts(s *Subscription, code string, at time.Time) []Finding {
 		end = "ends " + moment(s.End)
 	}
 	status := statusAt(s, at)
+	is := statusWords[status]
+	if s.Suspended { // since when is not stored with it
+		is = s.Error
+	}
 	return []Finding{
 		{ByCreation, "created before the event, " + moment(at), "created " + moment(s.Created), !s.Created.After(at)},
-		{ByStatus, "active", statusWords[status], status == Active},
+		{ByStatus, "active", is, status == Active},
 		{ByEnd, "not over at " + moment(at), end, !ended(s.End, at)},
 		{ByEvent, strings.Join(codes, " or "), code, slices.Contains(codes, code)},
 	}

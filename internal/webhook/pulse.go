@@ -136,12 +136,12 @@ func (p *Pulse) beat(ctx context.Context, row store.Endpoint, e Endpoint) error 
 	now := p.Now().UTC()
 	s, err := p.subscription(ctx, *e.RestHook)
 	switch {
-	case errors.Is(err, store.ErrNotFound) || err == nil && s.Status == subscription.Off:
+	case errors.Is(err, store.ErrNotFound) || err == nil && !s.Live():
 		e.Off, e.Why, e.Since = true, over, now
 		return p.keep(ctx, &row, &e, now)
 	case err != nil:
 		return err
-	case s.Status == subscription.Requested: // an operator is to approve it
+	case s.Status != subscription.Active: // an operator is to approve it, or it is suspended
 		return p.keep(ctx, &row, &e, now.Add(taken))
 	}
 	period := time.Duration(e.RestHook.Heartbeat) * time.Second
