@@ -72,11 +72,27 @@ func (f *forgetful) EndSubscription(_ context.Context, e store.Ending, _ audit.E
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, ok := f.alive[e.ID]
-	if !ok || s.Status != e.From {
+	if !ok || s.Status != e.From && !s.Suspended {
 		return store.ErrNotFound
 	}
 	f.alive[e.ID] = subscription.Subscription{ID: e.ID, Status: subscription.Off}
 	return nil
+}
+
+func (f *forgetful) SuspendAll(_ context.Context, all []store.Suspension) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, why := f.alive[all[0].ID], all[0].Why
+	switch {
+	case why != "" && s.Status == subscription.Active:
+		s.Status, s.Suspended = subscription.Off, true
+	case why == "" && s.Suspended:
+		s.Status, s.Suspended = subscription.Active, false
+	default:
+		return 0, nil
+	}
+	f.alive[s.ID] = s
+	return 1, nil
 }
 
 func (f *forgetful) Subscription(_ context.Context, id subscription.ID) (subscription.Subscription, error) {
@@ -144,12 +160,12 @@ func lost(t *testing.T, h []porcupine.Operation) {
 	}
 }
 
-// alone tells that neither the creation nor the end nor the deletion of the
-// subscription was under way while an operation was.
+// alone tells that nothing that changes the subscription was under way while an
+// operation was.
 func alone(h []porcupine.Operation, o porcupine.Operation) bool {
 	return !slices.ContainsFunc(h, func(p porcupine.Operation) bool {
 		kind := p.Input.(action).kind
-		return p.Input.(action).subscription == o.Input.(action).subscription && (kind == "subscribe" || kind == "end" || kind == "delete") &&
+		return p.Input.(action).subscription == o.Input.(action).subscription && slices.Contains([]string{"subscribe", "suspend", "restore", "end", "delete"}, kind) &&
 			p.Call < o.Return && o.Call < p.Return
 	})
 }
