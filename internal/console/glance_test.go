@@ -35,6 +35,7 @@ func (quiet) Uncollected(context.Context, int) ([]store.Uncollected, error) { re
 func (quiet) EndpointsAfter(context.Context, int64, int) ([]store.Endpoint, error) {
 	return nil, nil
 }
+func (quiet) ControllerRows(context.Context) ([]store.ControllerRow, error) { return nil, nil }
 func (quiet) Counts(context.Context, store.CountUnit, time.Time, time.Time) (store.Counts, error) {
 	return store.Counts{}, nil
 }

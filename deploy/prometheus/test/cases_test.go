@@ -122,6 +122,14 @@ var examples = map[string][]example{
 		{one(`nems_certificate_expiry_timestamp_seconds{certificate="own",instance="a",listener="fhir"}`, "172800x30"), "15m", `{certificate="own",listener="fhir"}`},
 		{one(`nems_certificate_expiry_timestamp_seconds{certificate="own",instance="a",listener="fhir"}`, "864000x30"), "15m", quiet},
 	},
+	"NemsCatalogueEvidenceExpires": {
+		{one(`nems_catalogue_rows_expiring{instance="a",within="14d"}`, "2x30"), "15m", `{}`},
+		{one(`nems_catalogue_rows_expiring{instance="a",within="60d"}`, "2x30"), "15m", quiet},
+	},
+	"NemsCatalogueEvidenceExpired": {
+		{one(`nems_catalogue_rows_expiring{instance="a",within="expired"}`, "1x30"), "15m", `{}`},
+		{one(`nems_catalogue_rows_expiring{instance="a",within="expired"}`, "0x30"), "15m", quiet},
+	},
 	"NemsCertificatesNotTaken": {
 		{one(`nems_certificate_reloads_total{file="own",instance="a",listener="fhir",outcome="refused"}`, "0x5 1x20"), "7m", `{file="own",instance="a",listener="fhir"}`},
 		{one(`nems_certificate_reloads_total{file="own",instance="a",listener="fhir",outcome="taken"}`, "0x5 1x20"), "7m", quiet},
