@@ -86,6 +86,7 @@ func requests() []asked {
 		ask("changeControllers", operator.ChangeControllers, just(operator.ControllerChange{Rows: []controllers.Row{{Organisation: "RR8", Role: "publisher", Event: "vaccinations-1", Status: "requested"}}, Reason: "asked for"})),
 		ask("changeControllers", operator.ChangeControllers, just(operator.ControllerChange{Rows: []controllers.Row{{Organisation: "RR8"}}, Reason: "asked for"})),
 		ask("changeControllers", operator.ChangeControllers, just(operator.ControllerChange{Removed: []string{"none"}, Reason: "not needed"})),
+		ask("reportControllers", operator.ReportControllers, just(operator.None{})),
 		ask("findControllers", operator.FindControllers, just(operator.Matching(operator.ControllerFilter{Organisation: "RR8"}))),
 		ask("findControllers", operator.FindControllers, just(operator.Search[operator.ControllerFilter]{Paging: operator.Paging{Limit: -1}})),
 		ask("showController", operator.ShowController, just(operator.ControllerOf{Organisation: "RR8"})),

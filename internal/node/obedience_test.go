@@ -51,6 +51,7 @@ func shownXML(s *nodetest.Server, id string) string { return string(s.Send(s.Rea
 func TestCatalogueIsEnforced(t *testing.T) {
 	t.Parallel()
 	onCatalogue(t, enforced, func(t *testing.T, s *nodetest.Server) {
+		keep(t, s) // without those of the development world
 		row, publishes := liveRow("RR8", "vaccinations-1"), liveRow("A83627", "vaccinations-1")
 		publishes.Role, publishes.Scope = controllers.Publisher, controllers.Scope{}
 		message := func() []byte { return nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack) }
@@ -185,6 +186,7 @@ func newest(t *testing.T, s *nodetest.Server) string {
 func TestCatalogueReport(t *testing.T) {
 	t.Parallel()
 	onCatalogue(t, func(c *node.Config) { c.Catalogue = "report" }, func(t *testing.T, s *nodetest.Server) {
+		keep(t, s) // without those of the development world
 		s.Subscribe(s.Leeds(), about(nodetest.Jack)+vaccinations, leeds)
 		for range 3 {
 			s.Publish(s.Publisher(), nodetest.Message(t, "vaccinations-1", "new", nodetest.Jack))
