@@ -92,6 +92,19 @@ func TestDiff(t *testing.T) {
 	}
 }
 
+// A second home, a place to write to, or a note on either is no change of address (NEMS
+// specification, "PDS Change of Address": the usual address alone makes one).
+func TestOtherAddressesAreNoChangeOfAddress(t *testing.T) {
+	before := known(t)
+	for _, use := range []string{"temp", "billing"} {
+		after := before.Clone()
+		after.Addresses = append(after.Addresses, Address{ID: "NEW1", Use: use, Lines: []string{"1 Hill Road"}, Postcode: "EX2 5SE", Period: Period{Start: "2026-06-01", End: "2026-07-01"}})
+		if got := Diff(&before, &after); !slices.Equal(got, []string{RecordChange}) {
+			t.Errorf("%s: expected %v; received %v", use, []string{RecordChange}, got)
+		}
+	}
+}
+
 func TestEditsThatContradictAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ first, edit Edit }{
 		"left":         {Edit{Left: true}, Edit{Left: true}},

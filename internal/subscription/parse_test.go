@@ -350,3 +350,13 @@ func BenchmarkParseCriteria(b *testing.B) {
 		}
 	}
 }
+
+// TestCountries: COUNTRYCODE takes the six codes of the page "Create Subscription".
+func TestCountries(t *testing.T) {
+	for _, code := range []string{"E92000001", "W92000004", "S92000003", "N92000002", "L93000001", "M83000003"} {
+		c, err := ParseCriteria("/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=" + code + "&MessageHeader.event=vaccinations-1")
+		if err != nil || c.Key() != (RouteKey{ByCountry, code}) {
+			t.Errorf("%s: %v, %v", code, c.Key(), err)
+		}
+	}
+}
