@@ -25,7 +25,7 @@ type cli struct {
 	Unsubscribe   unsubscribeCmd   `cmd:"" help:"End subscriptions."`
 	Inbox         inboxCmd         `cmd:"" help:"Collect the messages in a MESH mailbox."`
 	Validate      validateCmd      `cmd:"" help:"Check event messages against STU3 and the pages of the specification."`
-	Assure        assureCmd        `cmd:"" help:"Show whether a system conforms to the specification."`
+	Assure        assureCmd        `cmd:"" help:"Put a supplier's system through a test plan, and write a signed report; list the requirements of the specification."`
 	Example       exampleCmd       `cmd:"" help:"Print valid example messages."`
 	World         worldCmd         `cmd:"" help:"Invent a population: families, places, practices, valid test NHS numbers."`
 	Patients      patientsCmd      `cmd:"" help:"Look after patients' records: every change makes the events that PDS makes of it."`
@@ -90,6 +90,9 @@ func run(args []string) int {
 		return 2
 	}
 	if err := command.Run(); err != nil {
+		if code := exitError(0); errors.As(err, &code) {
+			return int(code)
+		}
 		if !errors.Is(err, errFailed) {
 			fmt.Fprintln(stderr(), "nems:", withHint(err))
 		}

@@ -36,6 +36,8 @@ type Options struct {
 	Wait, Linger time.Duration
 	// Only are the ids of steps, or of templates, that are done; empty means all.
 	Only []string
+	// Program is the version of this program, for the report.
+	Program string
 	// Progress is told before and after each step; nil if nobody looks.
 	Progress func(n, of int, s *Step, done *StepResult)
 }

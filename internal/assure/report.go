@@ -158,7 +158,7 @@ func (r *Run) report() *Report {
 	out := &Report{
 		Format: Format, Side: r.Plan.Side, Declared: r.Declared, Started: r.started, Ended: r.Service.Now(), Steps: r.results,
 		Plan:    PlanOf{r.Plan.Name, r.Plan.Title, r.Plan.Hash, len(r.Only) == 0},
-		Service: ServiceOf{Specification: "2.15", ASID: string(devworld.NEMS), TLS: strings.HasPrefix(r.Service.URL, "https:")},
+		Service: ServiceOf{Program: r.Program, Specification: "2.15", ASID: string(devworld.NEMS), TLS: strings.HasPrefix(r.Service.URL, "https:")},
 	}
 	for i := range out.Steps {
 		for n := range out.Steps[i].Checks {

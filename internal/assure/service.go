@@ -52,9 +52,11 @@ type Service struct {
 	Record *Record
 	Types  *catalogue.Catalogue
 	Now    func() time.Time
-	// Folder has, with TLS, ca.pem, client.pem and client.key for the system under test.
-	Folder string
+	// Authority, Client and ClientKey are files for the system under test, if the
+	// certificates are throwaway ones: the issuer, and a certificate with its key.
+	Authority, Client, ClientKey string
 
+	folder string
 	server *http.Server
 	stop   context.CancelFunc
 	node   chan error
@@ -76,7 +78,7 @@ func Start(ctx context.Context, s Setting) (_ *Service, err error) {
 	if out.Types, err = catalogue.Load(s.EventTypes); err != nil {
 		return nil, err
 	}
-	if out.Folder, err = os.MkdirTemp("", "nems-assure-"); err != nil {
+	if out.folder, err = os.MkdirTemp("", "nems-assure-"); err != nil {
 		return nil, err
 	}
 	ctx, out.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -131,7 +133,7 @@ func address(socket net.Listener, secure bool) string {
 
 // run starts the NEMS itself, on this machine only.
 func (s *Service) run(ctx context.Context, setting Setting) error {
-	config := node.DevConfig(filepath.Join(s.Folder, "data"))
+	config := node.DevConfig(filepath.Join(s.folder, "data"))
 	config.EventTypes, config.PublicURL = setting.EventTypes, s.URL
 	ready := make(chan string, 1)
 	env := node.Environment{Log: slog.New(slog.DiscardHandler), Now: setting.Now, Steady: setting.Steady, Ready: func(url string) { ready <- url }}
@@ -217,8 +219,9 @@ func (s *Service) throwaway(config *tls.Config, setting Setting, judge *Judge) e
 		judge.Issuers = x509.NewCertPool()
 		judge.Issuers.AddCert(authority.Certificate)
 	}
-	in := func(name string) string { return filepath.Join(s.Folder, name) }
-	return errors.Join(authority.WriteFiles(in("ca.pem"), in("ca.key")), client.WriteFiles(in("client.pem"), in("client.key")))
+	in := func(name string) string { return filepath.Join(s.folder, name) }
+	s.Authority, s.Client, s.ClientKey = in("ca.pem"), in("client.pem"), in("client.key")
+	return errors.Join(authority.WriteFiles(s.Authority, in("ca.key")), client.WriteFiles(s.Client, s.ClientKey))
 }
 
 // Close ends the service and removes its folder.
@@ -231,5 +234,5 @@ func (s *Service) Close() error {
 	if s.Node != "" {
 		err = <-s.node
 	}
-	return errors.Join(err, os.RemoveAll(s.Folder))
+	return errors.Join(err, os.RemoveAll(s.folder))
 }

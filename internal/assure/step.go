@@ -86,6 +86,16 @@ func (p *Plan) expand(d Declared, types *catalogue.Catalogue, url string) ([]*St
 	return steps, nil
 }
 
+// StepsOf makes the steps of a plan for what is declared, without a service. eventTypes
+// is a folder with further event types, "" for none.
+func StepsOf(p *Plan, d Declared, eventTypes string) ([]*Step, error) {
+	types, err := catalogue.Load(eventTypes)
+	if err != nil {
+		return nil, err
+	}
+	return p.expand(d, types, "the service")
+}
+
 func codes(types *catalogue.Catalogue) (all []string) {
 	for _, t := range types.Types() {
 		all = append(all, t.Code)
