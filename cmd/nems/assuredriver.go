@@ -89,14 +89,16 @@ func (c *commandDriver) variables(s *assure.Step, phase string) []string {
 		{"PHASE", phase}, {"STEP", s.ID}, {"TEMPLATE", s.Plan.ID}, {"TITLE", s.Title}, {"ASK", s.Ask}, {"CONFIRM", s.Confirm},
 		{"URL", c.service.URL}, {"PDS_URL", c.service.URL + "/personal-demographics/FHIR/R4"}, {"CA", c.service.Authority}, {"CERT", c.service.Client}, {"KEY", c.service.ClientKey},
 		{"ASID", asid}, {"ODS", ods}, {"TO_ASID", "111111111111"}, {"KIND", s.Plan.Kind}, {"AFTER", s.After}, {"MESSAGES", fmt.Sprint(s.Wants)},
-		{"NHS_NUMBER", s.Asked.NHSNumber}, {"FAMILY", s.Asked.Family}, {"GIVEN", s.Asked.Given}, {"BORN", s.Asked.Born},
+		{"NHS_NUMBER", s.Asked.NHSNumber}, {"FAMILY", s.Asked.Family}, {"GIVEN", s.Asked.Given}, {"BIRTH_DATE", s.Asked.Born},
 	}
 	if s.Event != nil {
 		pairs = append(pairs, [2]string{"EVENT", s.Event.Code})
 	}
 	var all []string
 	for _, p := range pairs {
-		all = append(all, "NEMS_"+p[0]+"="+plain.Line(p[1]))
+		if p[1] != "" { // commands of this program read the same variables, and an empty one would be a value
+			all = append(all, "NEMS_"+p[0]+"="+plain.Line(p[1]))
+		}
 	}
 	return all
 }

@@ -58,6 +58,9 @@ func evidence(all []*Exchange, now time.Time) []Evidence {
 			Status: x.Status, Code: x.Code, Reply: text(x.Reply), Instead: x.Instead, Mended: x.Mended,
 			Headers: headersOf(x.Header), Token: tokenOf(x, now),
 		}
+		if strings.HasPrefix(x.Path, "/oauth2/") {
+			e.Reply = ""
+		}
 		if refuse.HoldsNHSNumber(e.Path) {
 			e.Path = "(withheld: it has a number)"
 		}
@@ -72,6 +75,8 @@ func bodyOf(x *Exchange) (body, withheld string) {
 	switch {
 	case len(x.Body) == 0:
 		return "", ""
+	case strings.HasPrefix(x.Path, "/oauth2/"):
+		return "", "it has a token"
 	case len(x.Body) > mostText:
 		return "", "it is too long for a report"
 	case !utf8.Valid(x.Body):
@@ -109,17 +114,21 @@ func headersOf(h http.Header) []Pair {
 	for name, all := range h {
 		for _, value := range all {
 			if name == "Authorization" || name == "Cookie" || refuse.HoldsNHSNumber(value) {
-				scheme, _, _ := strings.Cut(value, " ")
-				value = scheme + " (withheld)"
-				if len(scheme) > 20 {
-					value = "(withheld)"
-				}
+				value = withheld(name, value)
 			}
 			out = append(out, Pair{shownName(name), value})
 		}
 	}
 	slices.SortFunc(out, func(a, b Pair) int { return strings.Compare(a.Name, b.Name) })
 	return out
+}
+
+// withheld says that a value is not shown; of a token its scheme is.
+func withheld(name, value string) string {
+	if scheme, _, found := strings.Cut(value, " "); found && name == "Authorization" && len(scheme) < 20 {
+		return scheme + " (withheld)"
+	}
+	return "(withheld)"
 }
 
 // shownName is how the specification writes a header's name.

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -323,4 +322,13 @@ func (y *surgery) headers(h http.Header) {
 	}
 }
 
-func (y *surgery) String() string { return fmt.Sprintf("surgery (%s)", y.wrong) }
+// plain are headers that are right, on the machine's clock.
+func (y *surgery) plain(interaction string) map[string]string {
+	t := jwt.Token{
+		Issuer: "https://surgery.example", Audience: y.url, ASID: "300000000161", ODS: "A83627", Reason: "directcare", Scope: jwt.ScopePublish, Issued: time.Now(),
+	}
+	return map[string]string{
+		"Authorization": "Bearer " + t.Unsigned(), "fromASID": "300000000161", "toASID": "111111111111",
+		"InteractionID": "urn:nhs:names:services:events:" + interaction + ".Write", "Content-Type": "application/fhir+xml",
+	}
+}
