@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,12 +79,13 @@ func (c *commandDriver) start(s *assure.Step, phase string) error {
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = 5 * time.Second
 	command.Stdout, command.Stderr = stderr(), stderr()
-	command.Env = append(os.Environ(), c.variables(s, phase)...)
+	command.Env = c.environment(s, phase)
 	return command.Run()
 }
 
-// variables tell the command what to do.
-func (c *commandDriver) variables(s *assure.Step, phase string) []string {
+// environment is that of this process, and what tells the command what to do. A variable
+// without a value is not there: commands of this program read the same ones.
+func (c *commandDriver) environment(s *assure.Step, phase string) []string {
 	asid, ods, _ := strings.Cut(c.declared, " ")
 	pairs := [][2]string{
 		{"PHASE", phase}, {"STEP", s.ID}, {"TEMPLATE", s.Plan.ID}, {"TITLE", s.Title}, {"ASK", s.Ask}, {"CONFIRM", s.Confirm},
@@ -95,8 +97,14 @@ func (c *commandDriver) variables(s *assure.Step, phase string) []string {
 		pairs = append(pairs, [2]string{"EVENT", s.Event.Code})
 	}
 	var all []string
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if !slices.ContainsFunc(pairs, func(p [2]string) bool { return "NEMS_"+p[0] == name }) {
+			all = append(all, v)
+		}
+	}
 	for _, p := range pairs {
-		if p[1] != "" { // commands of this program read the same variables, and an empty one would be a value
+		if p[1] != "" {
 			all = append(all, "NEMS_"+p[0]+"="+plain.Line(p[1]))
 		}
 	}
