@@ -98,8 +98,9 @@ func (r *Run) tallies(out *Report) tally {
 
 // requirements says what the run showed of each requirement of its side.
 func (r *Run) requirements(out *Report) []RequirementResult {
+	others := r.others()
 	all := requirements.Select(groups(), func(q *requirements.Requirement) bool {
-		return slices.Contains(actors[out.Side], q.Actor) && concerns(q, out.Declared.Events)
+		return slices.Contains(actors[out.Side], q.Actor) && !others[q.Page]
 	})
 	counts := r.tallies(out)
 	results := make([]RequirementResult, 0, len(all))
@@ -109,19 +110,19 @@ func (r *Run) requirements(out *Report) []RequirementResult {
 	return results
 }
 
-// concerns reports whether a requirement is about one of the declared event types, or
-// about all.
-func concerns(q *requirements.Requirement, events []string) bool {
-	ruled := false
-	for _, test := range q.Tests {
-		rule, is := strings.CutPrefix(test, "rule:")
-		event, _, _ := strings.Cut(rule, "/")
-		if !is || event == "generic" || slices.Contains(events, event) {
-			return true
-		}
-		ruled = true
+// others are the pages of event types that were not declared: what they demand concerns
+// nobody here.
+func (r *Run) others() map[string]bool {
+	pages := map[string]bool{}
+	for _, t := range r.Service.Types.Types() {
+		pages[t.Page] = true
 	}
-	return !ruled
+	for _, code := range r.Declared.Events {
+		if t, known := r.Service.Types.Type(code); known {
+			delete(pages, t.Page)
+		}
+	}
+	return pages
 }
 
 // resultOf is the verdict on one requirement.
