@@ -73,12 +73,13 @@ const (
 	ActionExportAudit         Action = "audit-export"
 	ActionSignIn              Action = "sign-in"
 	ActionSignOut             Action = "sign-out"
-	ActionSignInLink          Action = "sign-in-link"   // a link was made that lets somebody in once
-	ActionEndSession          Action = "session-end"    // an operator ended the session of somebody
-	ActionReveal              Action = "reveal"         // identifiers of patients were shown to somebody who gave a reason
-	ActionExplain             Action = "explain"        // why an event reached a subscription, or not; subscribers ask, too
-	ActionReadEvent           Action = "event-read"     // the message of an event, by an operator
-	ActionLookUpPatient       Action = "patient-lookup" // what the directory knows of a patient
+	ActionSignInLink          Action = "sign-in-link"    // a link was made that lets somebody in once
+	ActionEndSession          Action = "session-end"     // an operator ended the session of somebody
+	ActionReveal              Action = "reveal"          // identifiers of patients were shown to somebody who gave a reason
+	ActionExplain             Action = "explain"         // why an event reached a subscription, or not; subscribers ask, too
+	ActionReadEvent           Action = "event-read"      // the message of an event, by an operator
+	ActionLookUpPatient       Action = "patient-lookup"  // what the directory knows of a patient
+	ActionProveRetention      Action = "retention-prove" // looked for what should have been removed
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story"      // all that happened about one patient
 	ActionFindEvents          Action = "events-find"        // the events of one patient
@@ -103,6 +104,7 @@ const (
 	ActionWithhold          Action = "withhold"             // a delivery about a patient who was flagged after acceptance
 	ActionPartnerIDCut      Action = "partner-id-cut"       // a MESH accepts fewer subscriptions than a copy names
 	ActionAuditOverflow     Action = "audit-overflow"       // there was no room for Count entries, and they are lost
+	ActionPurge             Action = "purge"                // retention removed events of a type
 	ActionStart             Action = "start"                // a node was started
 	ActionSeed              Action = "seed"                 // the systems of the dev world are registered
 	ActionAcceptLostTail    Action = "lost-tail"            // started, by an operator's choice, on a database that ends before its last checkpoint
@@ -172,6 +174,7 @@ var Actions = []Action{
 	ActionExplain,
 	ActionReadEvent,
 	ActionLookUpPatient,
+	ActionProveRetention,
 	ActionVerifyAudit,
 	ActionReadStory,
 	ActionFindEvents,
@@ -192,6 +195,7 @@ var Actions = []Action{
 	ActionWithhold,
 	ActionPartnerIDCut,
 	ActionAuditOverflow,
+	ActionPurge,
 	ActionStart,
 	ActionSeed,
 	ActionAcceptLostTail,

@@ -85,6 +85,18 @@ type Journal interface {
 	Record(e audit.Entry)
 }
 
+// Retained is what retention keeps and has removed. Safe for concurrent use.
+type Retained interface {
+	// Retention is how long events are kept.
+	Retention() store.RetentionRules
+	// Purges returns what retention has removed of each type, by code.
+	Purges(ctx context.Context) ([]store.Purged, error)
+	// KeptEvents looks at the next max events behind one, the oldest first, and tells of
+	// each type which is the oldest and which should not be there any more: those before
+	// overdueBefore. It stops when it has found mostOverdue of them.
+	KeptEvents(ctx context.Context, after store.EventID, overdueBefore func(code string) store.EventID, max, mostOverdue int) (store.KeptEvents, error)
+}
+
 // Uses tells what owners have of what quotas limit. Safe for concurrent use.
 type Uses interface {
 	// QuotaUse lists the owners that have something of what a quota limits, those
@@ -137,6 +149,7 @@ type Store interface {
 	Subscriptions
 	Outgoing
 	Journal
+	Retained
 	Uses
 	Sight
 	Refusals

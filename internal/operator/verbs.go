@@ -75,6 +75,8 @@ var (
 	SearchAudit       = verb("searchAudit", "POST audit/search", Governance, "Find entries of the audit. What is looked for is itself recorded.", Desk.audit)
 	TellPatient       = verb("tellPatient", "POST patients/story", Governance, "Tell all that happened about one patient, oldest first: publishes, copies, collections, subscriptions and look-ups, with who and why. That somebody looks is recorded.", Desk.story)
 	TellRectification = verb("tellRectification", "POST rectifications", Governance, "Tell of an event that was corrected or withdrawn who had the earlier version, who has been told, who has collected the correction, and who has to be told by a person. That somebody looks is recorded.", Desk.rectifications)
+	ShowRetention     = verb("showRetention", "GET retention", Viewer, "Show how long events of each type are kept, and what was last removed of each.", Desk.retention)
+	ProveRetention    = verb("proveRetention", "POST retention/prove", Governance, "Look through the oldest events for any that should have been removed, and find the entry of the audit that tells of each type's last removal. That somebody looks is recorded.", Desk.proveRetention)
 	VerifyAudit       = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)
 	ExportChain       = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
 

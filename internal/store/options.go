@@ -32,7 +32,9 @@ type Options struct {
 	// default 30 days. Expiry is after how long a message counts as not
 	// collected; default 5 days (MESH API).
 	Retention time.Duration
-	Expiry    time.Duration
+	// RetentionTypes are rules of event types that keep delivered events for a shorter time.
+	RetentionTypes []TypeRetention
+	Expiry         time.Duration
 	// NonceWindow is the shortest time that a nonce is remembered. The default,
 	// 5 hours, covers the two hours either way that a MESH token may differ.
 	NonceWindow time.Duration

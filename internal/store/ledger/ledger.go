@@ -116,6 +116,11 @@ type Engine interface {
 	// again, which have waited for another reason.
 	OverdueCopies(ctx context.Context, now time.Time, max int) ([]Place, error)
 
+	// RemoveEvents removes those of some events that are resolved: that have been routed
+	// and spread, and of which no copy waits or is parked. It counts them in table purged,
+	// and returns those that are left.
+	RemoveEvents(ctx context.Context, ids []store.EventID) (left []store.EventID, err error)
+
 	// AuditLinks is operator.Journal's.
 	AuditLinks(ctx context.Context, s store.AuditSpan, newest bool, max int) ([]store.AuditLink, error)
 	// AuditSettled returns the number of a link such that no link that is not there yet
@@ -190,6 +195,8 @@ type Ledger struct {
 	refusals *store.Refusals
 	filing   auditFiling
 	messages messageFiling
+
+	retaining retaining
 }
 
 // New returns the verbs over an engine. records are the audit entries that wait

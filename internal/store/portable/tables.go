@@ -112,6 +112,8 @@ var NotMoved = map[string]string{
 	"held":                      "what consumers of queues hold: they are given it again",
 	"quota_use":                 "counters: they follow from what they count",
 	"event_count":               "a counter: it follows from the events",
+	"purged":                    "the audit tells what was removed; rules of event types look at every event again",
+	"retained":                  "rules of event types look at every event again",
 	"progress":                  "how far sweeps have come: the next ones begin anew",
 	"sqlite_sequence":           "numbers of SQLite's own: they follow from the rows",
 	"sqlite_stat1":              "statistics of SQLite's own",

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // A day is what the partitioned tables are cut by, in UTC.
@@ -105,6 +106,14 @@ func (db *DB) oldDays(ctx context.Context, before store.EventID) (out []int64, e
 // are still to be routed or spread.
 func (db *DB) dropDay(ctx context.Context, number int64) error {
 	from, to := int64(dayStart(number)), int64(dayStart(number+1))
+	// Counted beforehand: nobody can publish while the day is taken out.
+	before, err := db.tallyOf(ctx, number)
+	if isCode(err, undefinedTable) {
+		return nil // another node was first
+	}
+	if err != nil {
+		return err
+	}
 	return db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", partitionLock); err != nil {
 			return err
@@ -133,12 +142,56 @@ func (db *DB) dropDay(ctx context.Context, number int64) error {
 				return err
 			}
 		}
+		kept, err := tallied(ctx, tx, "event_default", from, to)
+		if err != nil {
+			return err
+		}
+		for _, args := range before.Less(kept).Args(db.opts.Now()) {
+			if _, err := tx.Exec(ctx, ledger.TallyStatement, args...); err != nil {
+				return err
+			}
+		}
 		for _, t := range partitioned {
 			if _, err := tx.Exec(ctx, "DROP TABLE "+partitionName(t.name, number)); err != nil {
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM pending p WHERE event >= $1 AND event < $2 AND NOT EXISTS (SELECT FROM event e WHERE e.id = p.event)", from, to)
+		_, err = tx.Exec(ctx, "DELETE FROM pending p WHERE event >= $1 AND event < $2 AND NOT EXISTS (SELECT FROM event e WHERE e.id = p.event)", from, to)
 		return err
 	})
+}
+
+// tallySteps is in how many pieces a day is counted: a day may have gigabytes.
+const tallySteps = 96
+
+// tallyOf counts what a day has, by event type.
+func (db *DB) tallyOf(ctx context.Context, number int64) (ledger.Tally, error) {
+	out, from := ledger.Tally{}, int64(dayStart(number))
+	step := (int64(dayStart(number+1)) - from) / tallySteps
+	for i := range int64(tallySteps) {
+		err := db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+			some, err := tallied(ctx, tx, partitionName("event", number), from+i*step, from+(i+1)*step)
+			if err == nil {
+				out.Plus(some)
+			}
+			return err
+		})
+		if err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// tallied counts the events of a table in [from, to), by event type.
+func tallied(ctx context.Context, tx pgx.Tx, table string, from, to int64) (ledger.Tally, error) {
+	out := ledger.Tally{}
+	_, err := all(ctx, tx, func(r pgx.Rows) (none int, err error) {
+		var code string
+		var p store.Purged
+		err = r.Scan(&code, &p.Events, &p.Copies, &p.Bytes, &p.UpTo)
+		out[code] = p
+		return none, err
+	}, "SELECT t.code, count(*), sum(e.copies)::bigint, sum(e.size)::bigint, max(e.id) FROM "+table+" e JOIN event_type t ON t.id = e.type WHERE e.id >= $1 AND e.id < $2 GROUP BY t.code", from, to)
+	return out, err
 }

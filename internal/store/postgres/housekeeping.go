@@ -96,6 +96,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.foldUses(ctx); err != nil {
 		return err
 	}
+	if err := db.RetainTypes(ctx, now, func() bool { return true }); err != nil {
+		return err
+	}
 	old, err := db.oldDays(ctx, kept)
 	for _, number := range old {
 		if err == nil {

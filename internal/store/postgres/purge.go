@@ -43,7 +43,7 @@ func (db *DB) Purge(ctx context.Context, before time.Time, max int) (int, error)
 		if err != nil || len(unread) == 0 {
 			return err
 		}
-		n, err = deleteEvents(ctx, tx, unread)
+		n, err = deleteEvents(ctx, tx, unread, db.opts.Now())
 		return err
 	})
 	return removed + n, err
@@ -57,13 +57,22 @@ const unresolved = `(EXISTS (SELECT FROM inbox i WHERE i.position = e.id) OR EXI
 
 // deleteEvents removes those of the events that are resolved, with all that
 // belongs to them, and says how many.
-func deleteEvents(ctx context.Context, tx pgx.Tx, ids []int64) (int, error) {
-	gone, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) { return id, r.Scan(&id) },
-		"DELETE FROM event e WHERE id = ANY($1) AND NOT "+unresolved+" RETURNING id", ids)
+func deleteEvents(ctx context.Context, tx pgx.Tx, ids []int64, now time.Time) (int, error) {
+	tally := ledger.Tally{}
+	gone, err := all(ctx, tx, func(r pgx.Rows) (id int64, err error) {
+		var code string
+		var copies, size int64
+		err = r.Scan(&id, &code, &copies, &size)
+		tally.Add(code, store.EventID(id), copies, size)
+		return id, err
+	}, "DELETE FROM event e USING event_type t WHERE t.id = e.type AND e.id = ANY($1) AND NOT "+unresolved+" RETURNING e.id, t.code, e.copies, e.size", ids)
 	if err != nil || len(gone) == 0 {
 		return 0, err
 	}
 	b := &pgx.Batch{}
+	for _, args := range tally.Args(now) {
+		b.Queue(ledger.TallyStatement, args...)
+	}
 	for _, sql := range []string{
 		"DELETE FROM event_piece WHERE event = ANY($1)", "DELETE FROM collected WHERE position = ANY($1)",
 		"DELETE FROM delivery WHERE position = ANY($1)", "DELETE FROM pending WHERE event = ANY($1)",
@@ -71,6 +80,25 @@ func deleteEvents(ctx context.Context, tx pgx.Tx, ids []int64) (int, error) {
 		b.Queue(sql, gone)
 	}
 	return len(gone), tx.SendBatch(ctx, b).Close()
+}
+
+// RemoveEvents removes events of whichever days.
+func (e engine) RemoveEvents(ctx context.Context, ids []store.EventID) (left []store.EventID, err error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	numbers := make([]int64, len(ids))
+	for i, id := range ids {
+		numbers[i] = int64(id)
+	}
+	err = e.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := deleteEvents(ctx, tx, numbers, e.opts.Now()); err != nil {
+			return err
+		}
+		left, err = all(ctx, tx, func(r pgx.Rows) (id store.EventID, err error) { return id, r.Scan(&id) }, "SELECT id FROM event WHERE id = ANY($1) ORDER BY id", numbers)
+		return err
+	})
+	return left, err
 }
 
 // purgeKept removes what had outlived its day and has been resolved since.
@@ -87,7 +115,7 @@ func (db *DB) purgeKept(ctx context.Context, before store.EventID) (n int64, err
 		return 0, err
 	}
 	err = db.change(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		gone, err := deleteEvents(ctx, tx, ids)
+		gone, err := deleteEvents(ctx, tx, ids, db.opts.Now())
 		n = int64(gone)
 		return err
 	})

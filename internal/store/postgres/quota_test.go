@@ -144,7 +144,7 @@ func TestQuotaMigration(t *testing.T) {
 		"ALTER TABLE message DROP COLUMN size", "ALTER TABLE upload DROP COLUMN mailbox, DROP COLUMN size", "DROP INDEX upload_position, subscription_route",
 		"ALTER TABLE patient_change DROP COLUMN patient", "ALTER TABLE route DROP COLUMN mailbox, DROP COLUMN classed", "ALTER TABLE piece DROP COLUMN codec",
 		"DELETE FROM nems_schema_version WHERE version_id >= 5",
-		"DROP TABLE endpoint, numbering, numbered, held, cursor, replay, controller_row", "ALTER TABLE delivery DROP COLUMN tries, DROP COLUMN replay",
+		"DROP TABLE endpoint, numbering, numbered, held, cursor, replay, controller_row, purged, retained", "ALTER TABLE delivery DROP COLUMN tries, DROP COLUMN replay",
 		"INSERT INTO mailbox (id, name, ods, password, remote) VALUES ('A', '', 'RR8', 'p', false)",
 		"INSERT INTO inbox (mailbox, position, type, size) SELECT row, 4096, 0, 50 FROM mailbox",
 		"INSERT INTO message (position, mailbox, sender, local_id, status, status_at, headers) SELECT 4096, row, 'B', '', 'accepted', 0, '{}' FROM mailbox",

@@ -40,7 +40,7 @@ func (f *fixture) Limit(q store.Quotas) { f.quotas = q }
 func (f *fixture) Open(t *testing.T, c *storetest.Clock) storetest.Store {
 	t.Helper()
 	db, err := postgres.Open(t.Context(), f.dsn, postgres.Options{
-		Options: store.Options{Now: c.Now, Steady: c.Steady, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas}, LeaseClock: c.Server, Migrate: true,
+		Options: store.Options{Now: c.Now, Steady: c.Steady, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas, RetentionTypes: storetest.ShortLived}, LeaseClock: c.Server, Migrate: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -116,6 +116,9 @@ func (db *DB) Housekeep(ctx context.Context) error {
 	if err := db.retain(ctx, now); err != nil {
 		return err
 	}
+	if err := db.RetainTypes(ctx, now, db.idle); err != nil {
+		return err
+	}
 	if err := db.noteEvents(ctx, now); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // purgeEvents removes events whose copies are all resolved: that have left
@@ -23,6 +24,7 @@ func (p purgeEvents) apply(w *writer) (result, error) {
 		return result{}, err
 	}
 	var r result
+	tally := ledger.Tally{}
 	for _, e := range events {
 		gone, err := w.purgeEvent(e, p.unread)
 		if err != nil {
@@ -30,13 +32,63 @@ func (p purgeEvents) apply(w *writer) (result, error) {
 		}
 		if gone {
 			r.n++
+			tally.Add(e.code, e.id, int64(len(e.mailboxes)), e.size)
 		}
 		r.receipt.Event = e.id
+	}
+	if err := w.count(tally); err != nil {
+		return result{}, err
 	}
 	if len(events) < p.max {
 		r.receipt.Event = 0
 	}
 	return r, nil
+}
+
+// count adds up what was removed.
+func (w *writer) count(t ledger.Tally) error {
+	for _, args := range t.Args(w.db.opts.Now()) {
+		if err := exec(w.conn, numbered(ledger.TallyStatement), args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeEvents removes some events, as far as they are resolved. Its answer is which are
+// left.
+type removeEvents struct{ ids []store.EventID }
+
+func (p removeEvents) apply(w *writer) (result, error) {
+	tally, left := ledger.Tally{}, []store.EventID{}
+	for _, id := range p.ids {
+		events, err := sweptEvents(w.conn, id-1, id+1, 1)
+		if err != nil {
+			return result{}, err
+		}
+		for _, e := range events {
+			gone, err := w.purgeEvent(e, false)
+			if err != nil {
+				return result{}, err
+			}
+			if !gone {
+				left = append(left, id)
+				continue
+			}
+			tally.Add(e.code, e.id, int64(len(e.mailboxes)), e.size)
+		}
+	}
+	return result{answer: left}, w.count(tally)
+}
+
+// RemoveEvents removes events, if few others wait for the writer.
+func (e engine) RemoveEvents(ctx context.Context, ids []store.EventID) ([]store.EventID, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	r, err := e.submit(ctx, removeEvents{ids})
+	left, _ := r.answer.([]store.EventID)
+	return left, err
 }
 
 // purgeEvent removes one event unless a copy of it is unresolved.

@@ -33,7 +33,7 @@ func (f *fixture) Limit(q store.Quotas) { f.quotas = q }
 
 func (f *fixture) Open(t *testing.T, c *storetest.Clock) storetest.Store {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(f.dir, "nems.db"), sqlite.Options{Now: c.Now, Steady: c.Steady, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas})
+	db, err := sqlite.Open(filepath.Join(f.dir, "nems.db"), sqlite.Options{Now: c.Now, Steady: c.Steady, AuditDelay: 5 * time.Millisecond, Quotas: f.quotas, RetentionTypes: storetest.ShortLived})
 	if err != nil {
 		t.Fatal(err)
 	}

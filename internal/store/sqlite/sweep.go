@@ -39,15 +39,17 @@ func mailboxesOf(packedRows, packedCopies []byte) ([]int64, error) {
 type sweptEvent struct {
 	id        store.EventID
 	mailboxes []int64
+	code      string
+	size      int64
 }
 
 // sweptEvents reads up to max events whose position lies in (after, before).
 func sweptEvents(conn *sqlite.Conn, after, before store.EventID, max int) ([]sweptEvent, error) {
 	var out []sweptEvent
-	err := rows(conn, `SELECT e.id, e.mailboxes, f.copies FROM event e LEFT JOIN fanout f ON e.mailboxes IS NULL AND f.event = e.id
+	err := rows(conn, `SELECT e.id, e.mailboxes, f.copies, t.code, e.size FROM event e JOIN event_type t ON t.id = e.type LEFT JOIN fanout f ON e.mailboxes IS NULL AND f.event = e.id
 		WHERE e.id > ? AND e.id < ? ORDER BY e.id LIMIT ?`, func(s *sqlite.Stmt) error {
 		boxes, err := mailboxesOf(blob(s, 1), blob(s, 2))
-		out = append(out, sweptEvent{store.EventID(s.ColumnInt64(0)), boxes})
+		out = append(out, sweptEvent{store.EventID(s.ColumnInt64(0)), boxes, s.ColumnText(3), s.ColumnInt64(4)})
 		return err
 	}, after, before, max)
 	return out, err

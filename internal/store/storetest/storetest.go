@@ -115,6 +115,8 @@ func suite() []member {
 		{"Reports", reports},
 		{"OverdueCopies", overdueCopies},
 		{"Retention", retention},
+		{"TypeRetention", typeRetention},
+		{"KeptEvents", keptEvents},
 		{"ClockPutRight", clockPutRight},
 		{"Resetting", resetting},
 		{"Claims", claims},
