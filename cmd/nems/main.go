@@ -55,6 +55,7 @@ type cli struct {
 	Clock         clockCmd         `cmd:"" help:"Show, set, stop and run the clock of a development service."`
 	Audit         auditCmd         `cmd:"" help:"Show, export and verify the record of who did what."`
 	Record        recordCmd        `cmd:"" help:"Answer what information governance asks: who had what was corrected, what is processed, who receives what and why."`
+	Retention     retentionCmd     `cmd:"" help:"Show how long events of each type are kept, and prove that older ones were removed."`
 	Token         tokenCmd         `cmd:"" help:"Print a caller's token, or explain one."`
 	Certs         certsCmd         `cmd:"" help:"Make throwaway certificates for trying mutual TLS."`
 	Completion    completionCmd    `cmd:"" help:"Have the shell complete commands and flags: bash, zsh, fish."`

@@ -105,6 +105,7 @@ func New(c Config) *Console {
 		out.story(),
 		out.verified(),
 		out.rectification(),
+		out.retention(),
 		out.help(),
 		out.reference(),
 		out.handbook(),

@@ -54,3 +54,24 @@ func rectificationQuestion(v *visit) operator.RectificationQuestion {
 		Event: strings.TrimSpace(v.text("event")), Patient: strings.ReplaceAll(v.text("patient"), " ", ""), Reason: strings.TrimSpace(v.text("reason")),
 	}
 }
+
+// retentionPage is what is kept for how long; Proof is nil where nobody asked for it.
+type retentionPage struct {
+	Types []operator.TypeRetention
+	Proof *operator.RetentionProof
+}
+
+// retention shows how long events are kept, and looks for those that are kept too long.
+func (c *Console) retention() page {
+	p := page{path: "governance/retention", title: "Retention", within: governanceTitle, role: operator.Governance, file: "retention.html"}
+	p.read = func(v *visit) (any, error) {
+		found, err := operator.ShowRetention.Do(v, v.Desk, operator.None{})
+		if err != nil || v.text("look") == "" {
+			return retentionPage{Types: found.Items}, err
+		}
+		proof, err := operator.ProveRetention.Do(v, v.Desk, operator.RetentionQuestion{})
+		return retentionPage{found.Items, &proof}, err
+	}
+	p.act = func(*visit) (outcome, error) { return outcome{}, nil }
+	return p
+}

@@ -135,6 +135,8 @@ type Config struct {
 
 	// Retention is how long delivered events are kept.
 	Retention time.Duration `name:"retention" default:"720h" help:"How long delivered events are kept."`
+	// RetentionTypes are rules of event types that keep them for a shorter time.
+	RetentionTypes []string `name:"retention-types" placeholder:"TYPE=TIME" help:"Event types whose delivered events are kept for a shorter time, such as vaccinations-1=7d. What is still to be delivered or collected stays."`
 	// Drain is how long a stop waits for requests that are under way.
 	Drain time.Duration `name:"drain" default:"10s" help:"How long a stop waits for requests that are under way; at most 10s."`
 	// LogLevel selects what is logged to standard error.
@@ -230,6 +232,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Drain < 0 || c.Drain > 10*time.Second {
 		add("drain: expected 0 to 10s; received %s", c.Drain)
+	}
+	if _, err := c.retentionTypes(); err != nil {
+		wrong = append(wrong, err)
 	}
 	wrong = append(wrong, c.RemoteMESH.validate()...)
 	wrong = append(wrong, c.Webhooks.validate()...)

@@ -160,8 +160,11 @@ func Run(ctx context.Context, c Config, env Environment) error {
 
 // open opens the databases.
 func (n *node) open(ctx context.Context) error {
-	var err error
-	options := store.Options{Now: n.Now, Settled: n.clock.Settled, Steady: n.lasting, Machine: n.machine, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
+	kept, err := n.retentionTypes()
+	if err != nil {
+		return err
+	}
+	options := store.Options{RetentionTypes: kept, Now: n.Now, Settled: n.clock.Settled, Steady: n.lasting, Machine: n.machine, Retention: n.Retention, Sender: n.Mailbox, Log: n.Log, Quotas: n.Quotas.limits()}
 	if n.db, err = datafolder.Open(ctx, n.Data, n.Database, options, n.Dev); err != nil {
 		return err
 	}
@@ -197,6 +200,9 @@ func (n *node) close() {
 func (n *node) prepare(ctx context.Context) error {
 	types, err := catalogue.Load(n.EventTypes)
 	if err != nil {
+		return err
+	}
+	if err := n.checkRetentionTypes(func(code string) bool { _, known := types.Type(code); return known }); err != nil {
 		return err
 	}
 	n.metrics = newMetrics(n.db.Stats)

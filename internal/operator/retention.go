@@ -92,12 +92,28 @@ type RetentionProof struct {
 
 // ProvenRetention is what was found of one type.
 type ProvenRetention struct {
-	TypeRetention
+	Retention TypeRetention `json:"retention"`
 	Oldest     int64     `json:"oldest,omitempty"` // the oldest event that is kept; 0: none was found
 	OldestAt   time.Time `json:"oldestAt,omitzero"`
 	Waiting    int       `json:"waiting"` // older than the rule, and still to be delivered or collected
 	TooLong    int       `json:"tooLong"` // older than the rule, without a reason
 	TooLongIDs []int64   `json:"tooLongEvents,omitempty"`
+}
+
+// Add joins the answer that goes on where this one has ended.
+func (p *RetentionProof) Add(more RetentionProof) {
+	for i := range p.Types {
+		t := &p.Types[i]
+		for _, m := range more.Types {
+			if m.Retention.EventType == t.Retention.EventType {
+				if t.Oldest == 0 {
+					t.Oldest, t.OldestAt = m.Oldest, m.OldestAt
+				}
+				t.Waiting, t.TooLong, t.TooLongIDs = t.Waiting+m.Waiting, t.TooLong+m.TooLong, append(t.TooLongIDs, m.TooLongIDs...)
+			}
+		}
+	}
+	p.TooLong, p.Next = p.TooLong+more.TooLong, more.Next
 }
 
 // What one answer costs at most: how many events are looked at, and how many of those
@@ -146,7 +162,7 @@ func (d Desk) proveRetention(ctx context.Context, q RetentionQuestion) (out Rete
 					return out, err
 				}
 			}
-			out.Types = append(out.Types, ProvenRetention{TypeRetention: t})
+			out.Types = append(out.Types, ProvenRetention{Retention: t})
 		}
 	}
 	if len(out.Types) == 0 {
@@ -187,7 +203,7 @@ func missesOldest(types []ProvenRetention) bool {
 
 // judgeKept counts what was found of a type.
 func (d Desk) judgeKept(ctx context.Context, out *RetentionProof, k store.KeptType) error {
-	i := slices.IndexFunc(out.Types, func(t ProvenRetention) bool { return t.EventType == k.Code })
+	i := slices.IndexFunc(out.Types, func(t ProvenRetention) bool { return t.Retention.EventType == k.Code })
 	if i < 0 {
 		return nil
 	}
