@@ -31,9 +31,6 @@ func (c *controllerCatalogue) load(ctx context.Context) error {
 	return err
 }
 
-// catalogueMode is how closely the service follows the controller catalogue.
-func (n *node) catalogueMode() controllers.Mode { return controllers.Off }
-
 // display returns an event type's name for people.
 func (n *node) display(event string) string {
 	if t, found := n.types.now().Type(event); found {

@@ -355,7 +355,7 @@ func (n *node) operations(mux *http.ServeMux) {
 	mux.HandleFunc("GET /health/ready", n.ready)
 	mux.HandleFunc("GET /health/live", live)
 	mux.Handle("GET /metrics", n.metrics.handler())
-	extract.Source{Catalogue: n.controllers.now, Mode: n.catalogueMode, Display: n.display, Now: n.Now}.Mount(mux)
+	extract.Source{Catalogue: n.controllers.now, Mode: n.obedience.Mode, Display: n.display, Now: n.Now}.Mount(mux)
 	gate := n.gate()
 	operator.Handler{Desk: n.desk(), Admit: n.callers(gate), Log: n.Log}.Mount(mux)
 	console.New(n.console(gate)).Mount(mux)

@@ -60,9 +60,12 @@ func (o *obedience) follow(mode string) {
 	o.mode.Store(&m)
 }
 
+// Mode is how closely the catalogue is followed at this moment.
+func (o *obedience) Mode() controllers.Mode { return *o.mode.Load() }
+
 // Follows is broker.Controllers'.
 func (o *obedience) Follows() (controllers.Mode, *controllers.Catalogue) {
-	mode := *o.mode.Load()
+	mode := o.Mode()
 	if mode == controllers.Off {
 		return mode, nil
 	}
