@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -125,7 +127,7 @@ func (r *Run) step(ctx context.Context, s *Step) (*StepResult, error) {
 	earlier := r.Service.Record.Of("")
 	r.Service.Record.Begin(s.ID, s.Answer)
 	ended := r.drive(ctx, s)
-	o := &Outcome{Step: s, Exchanges: r.Service.Record.Of(s.ID), Earlier: earlier, Before: r.last[s.After]}
+	o := &Outcome{Step: s, Exchanges: r.Service.Record.Of(s.ID), Earlier: earlier, Before: r.before(s)}
 	switch {
 	case errors.Is(ended, ErrSkipped), errors.Is(ended, ErrEnded), errors.Is(ended, errTime) && len(o.Exchanges) == 0 && s.Wants > 0:
 		done.leftOut(ended.Error())
@@ -148,6 +150,22 @@ func (r *Run) step(ctx context.Context, s *Step) (*StepResult, error) {
 		return done, ended
 	}
 	return done, nil
+}
+
+// before is the message that a step corrects: that of the step before it or, if there was
+// none, of the one that that step corrects.
+func (r *Run) before(s *Step) *Exchange {
+	for id := s.After; id != ""; {
+		if x := r.last[id]; x != nil {
+			return x
+		}
+		template, rest, _ := strings.Cut(id, "/")
+		i := slices.IndexFunc(r.Plan.Steps, func(t Template) bool { return t.ID == template })
+		if id = r.Plan.Steps[i].After; id != "" && rest != "" {
+			id += "/" + rest
+		}
+	}
+	return nil
 }
 
 // deeds does what the step needs done to the service.

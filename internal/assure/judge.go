@@ -59,7 +59,7 @@ func (j *Judge) Request(x *Exchange) (looked []Problem) {
 
 // every is what was judged of a request by a check that all requests have.
 func every(name, text string) Problem {
-	return Problem{Check: name, Page: everyChecks[name].Page, Text: text, Severe: true}
+	return Problem{Check: name, Page: everyChecks[name].Page, Text: text}
 }
 
 // declared compares who sent a request with who was declared.
@@ -157,7 +157,7 @@ func resourcesOf(doc *fhir.Document) (names []string) {
 
 // ruled is a finding about a body.
 func ruled(f fhir.Finding) Problem {
-	return Problem{Check: "rule:" + f.Rule, Page: f.Source, Place: f.Expression, Text: f.Text, Severe: true}
+	return Problem{Check: "rule:" + f.Rule, Page: f.Source, Place: f.Expression, Text: f.Text}
 }
 
 // interaction compares the interaction id with the message.

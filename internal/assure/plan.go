@@ -50,6 +50,9 @@ type Template struct {
 	Each string `yaml:"each"`
 	// Kind is what the messages of the step are: new, update or delete.
 	Kind string `yaml:"kind"`
+	// Has and Lacks are further kinds that the event type must have, or must not.
+	Has   string `yaml:"has"`
+	Lacks string `yaml:"lacks"`
 	// After is the id of the template whose message this step corrects.
 	After   string `yaml:"after"`
 	Patient string `yaml:"patient"`

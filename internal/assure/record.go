@@ -51,8 +51,6 @@ type Problem struct {
 	Page  string // of the specification
 	Place string // FHIRPath of the element, "" for none
 	Text  string
-	// Severe is false for what is only recommended.
-	Severe bool
 }
 
 // TLS is what is known of an encrypted connection.

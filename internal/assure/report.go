@@ -194,26 +194,22 @@ func (r *Report) verdict() Verdict {
 
 // findings collects what was wrong, each thing once.
 func (r *Run) findings(out *Report, all []*Exchange) []Finding {
-	found := collector{side: out.Side, at: map[string]int{}}
+	found := collector{run: r, at: map[string]int{}}
 	for _, s := range out.Steps {
 		for _, c := range s.Checks {
 			for _, text := range c.Wrong {
 				check, _ := Describe(c.Name)
-				found.add(Finding{Check: c.Name, Page: check.Page, Verdict: Fail, Text: text}, s.ID, 0)
+				found.add(Finding{Check: c.Name, Page: check.Page, Verdict: Fail, Text: text}, s.Event, s.ID, 0)
 			}
 		}
 	}
 	for _, x := range all {
 		for _, p := range x.Problems {
-			verdict := Fail
-			if !p.Severe {
-				verdict = Observed
-			}
 			name := p.Check
 			if !strings.HasPrefix(name, "rule:") {
 				name = out.Side + "/" + name
 			}
-			found.add(Finding{Check: name, Page: p.Page, Verdict: verdict, Text: p.Text, Place: p.Place, request: true}, x.Step, x.Number)
+			found.add(Finding{Check: name, Page: p.Page, Text: p.Text, Place: p.Place, request: true}, x.Facts.Code, x.Step, x.Number)
 		}
 	}
 	slices.SortStableFunc(found.all, func(a, b Finding) int { return cmp.Compare(a.Check, b.Check) })
@@ -222,27 +218,35 @@ func (r *Run) findings(out *Report, all []*Exchange) []Finding {
 
 // collector merges findings that say the same.
 type collector struct {
-	side string
-	all  []Finding
-	at   map[string]int
+	run *Run
+	all []Finding
+	at  map[string]int
 }
 
-func (c *collector) add(f Finding, step string, exchange int) {
+// add adds a finding about an event type, "" for about none.
+func (c *collector) add(f Finding, event, step string, exchange int) {
 	key := f.Check + "\n" + f.Text + "\n" + f.Place
 	i, known := c.at[key]
 	if !known {
 		i = len(c.all)
 		c.at[key] = i
 		f.Requirements, f.Steps, f.Exchanges = []string{}, []string{}, []int{}
-		must := false
-		for _, q := range proven(c.side, f.Check) {
-			f.Requirements = append(f.Requirements, q.ID)
-			must = must || q.Level == requirements.Must
-		}
-		if f.request && len(f.Requirements) > 0 && !must {
-			f.Verdict = Observed
+		if f.request {
+			f.Verdict = Observed // until a requirement is a must, or there is none
 		}
 		c.all = append(c.all, f)
+	}
+	demands := c.run.proven(f.Check, event)
+	for _, q := range demands {
+		if !slices.Contains(c.all[i].Requirements, q.ID) {
+			c.all[i].Requirements = append(c.all[i].Requirements, q.ID)
+		}
+		if q.Level == requirements.Must {
+			c.all[i].Verdict = Fail
+		}
+	}
+	if len(demands) == 0 {
+		c.all[i].Verdict = Fail
 	}
 	if step != "" && !slices.Contains(c.all[i].Steps, step) {
 		c.all[i].Steps = append(c.all[i].Steps, step)

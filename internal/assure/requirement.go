@@ -28,15 +28,34 @@ func groups() []requirements.Group {
 	return all
 }
 
-// proven are the requirements that a check, or a rule, shows for a side.
-func proven(side, check string) []requirements.Requirement {
+// proven are the requirements that a check, or a rule, shows for a side, where it is about
+// an event type; "" for about none.
+func (r *Run) proven(check, event string) (kept []requirements.Requirement) {
+	side := r.Plan.Side
+	all := []requirements.Requirement{}
 	if rule, is := strings.CutPrefix(check, "rule:"); is {
-		if of := ofSide(side, requirements.OfRule(groups(), rule)); len(of) > 0 {
-			return of
-		}
+		all = ofSide(side, requirements.OfRule(groups(), rule))
 		check = side + "/message-strict"
 	}
-	return ofSide(side, requirements.Of(groups(), check))
+	if len(all) == 0 {
+		all = ofSide(side, requirements.Of(groups(), check))
+	}
+	for _, q := range all {
+		if about := r.eventOf(q.Page); about == "" || about == event {
+			kept = append(kept, q)
+		}
+	}
+	return kept
+}
+
+// eventOf is the event type that a page is about, "" for a page about all.
+func (r *Run) eventOf(page string) string {
+	for _, t := range r.Service.Types.Types() {
+		if t.Page == page {
+			return t.Code
+		}
+	}
+	return ""
 }
 
 // ofSide keeps the requirements that those of a side have to meet.
@@ -55,17 +74,20 @@ var actors = map[string][]requirements.Actor{
 	Subscriber: {requirements.Subscriber, requirements.Receiver},
 }
 
-// tally counts what checks came to, by their names.
-type tally map[string]struct{ right, wrong int }
+// tally counts what checks came to: right, and wrong.
+type tally map[counter][2]int
 
-func (t tally) count(name string, right bool) {
-	c := t[name]
+// counter is a check about an event type; "" for about none.
+type counter struct{ name, event string }
+
+func (t tally) count(name, event string, right bool) {
+	c := t[counter{name, event}]
 	if right {
-		c.right++
+		c[0]++
 	} else {
-		c.wrong++
+		c[1]++
 	}
-	t[name] = c
+	t[counter{name, event}] = c
 }
 
 // tallies counts all that was judged in a run.
@@ -74,23 +96,26 @@ func (r *Run) tallies(out *Report) tally {
 	for _, s := range out.Steps {
 		for _, c := range s.Checks {
 			if c.Verdict != NotTested {
-				t.count(c.Name, c.Verdict == Pass)
+				t.count(c.Name, s.Event, c.Verdict == Pass)
 			}
 		}
 	}
+	events := map[int]string{}
+	for _, e := range out.Exchanges {
+		events[e.Number] = e.Event
+	}
 	for _, l := range r.Service.Record.Judged() {
-		name := l.Problem.Check
+		name, event := l.Problem.Check, events[l.Exchange]
 		if !strings.HasPrefix(name, "rule:") {
 			name = out.Side + "/" + name
+		} else {
+			t.count(out.Side+"/message-strict", event, false)
 		}
-		t.count(name, l.Problem.Text == "")
-		if strings.HasPrefix(name, "rule:") {
-			t.count(out.Side+"/message-strict", false)
-		}
+		t.count(name, event, l.Problem.Text == "")
 		if strings.Contains(name, "MessageHeader.source.contact") {
-			t.count(out.Side+"/contact-present", false)
+			t.count(out.Side+"/contact-present", event, false)
 		} else if name == out.Side+"/message-strict" {
-			t.count(out.Side+"/contact-present", true)
+			t.count(out.Side+"/contact-present", event, true)
 		}
 	}
 	return t
@@ -105,7 +130,7 @@ func (r *Run) requirements(out *Report) []RequirementResult {
 	counts := r.tallies(out)
 	results := make([]RequirementResult, 0, len(all))
 	for _, q := range all {
-		results = append(results, resultOf(q, counts, out))
+		results = append(results, resultOf(q, counts, r.eventOf(q.Page)))
 	}
 	return results
 }
@@ -125,14 +150,14 @@ func (r *Run) others() map[string]bool {
 	return pages
 }
 
-// resultOf is the verdict on one requirement.
-func resultOf(q requirements.Requirement, counts tally, out *Report) RequirementResult {
+// resultOf is the verdict on one requirement: about an event type, or "" for about all.
+func resultOf(q requirements.Requirement, counts tally, event string) RequirementResult {
 	result := RequirementResult{
 		ID: q.ID, Page: q.Page, At: q.At, Level: string(q.Level), Says: q.Says, Verdict: NotTested, Checks: []string{},
 	}
 	wrong := false
 	for _, test := range q.Tests {
-		right, against := counts.of(test, out)
+		right, against := counts.of(test, event)
 		if right+against == 0 {
 			continue
 		}
@@ -161,21 +186,22 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// of counts what a check, or a rule with those below it, came to. A rule that no message
-// broke holds for all messages of its event type.
-func (t tally) of(test string, out *Report) (right, wrong int) {
-	rule, is := strings.CutPrefix(test, "rule:")
-	if !is {
-		return t[test].right, t[test].wrong
-	}
-	for name, c := range t {
-		if broken, ruled := strings.CutPrefix(name, "rule:"); ruled && requirements.Covers(rule, broken) {
-			wrong += c.wrong
+// of counts what a check, or a rule with those below it, came to for an event type, ""
+// for all. A rule that no message broke holds for all that were judged.
+func (t tally) of(test, event string) (right, wrong int) {
+	rule, ruled := strings.CutPrefix(test, "rule:")
+	own, _, _ := strings.Cut(rule, "/")
+	for c, n := range t {
+		broken, is := strings.CutPrefix(c.name, "rule:")
+		switch {
+		case event != "" && c.event != event:
+		case ruled && is && requirements.Covers(rule, broken):
+			wrong += n[1]
+		case ruled && strings.HasSuffix(c.name, "/message-size") && (own == "generic" || own == c.event): // a message was judged
+			right++
+		case c.name == test:
+			right, wrong = right+n[0], wrong+n[1]
 		}
-	}
-	event, _, _ := strings.Cut(rule, "/")
-	if wrong == 0 && slices.ContainsFunc(out.Exchanges, func(e Evidence) bool { return e.Event != "" && (event == "generic" || e.Event == event) }) {
-		right = 1
 	}
 	return right, wrong
 }

@@ -114,7 +114,7 @@ type expansion struct {
 func (x expansion) template(t *Template, declared []*catalogue.EventType) (steps []*Step, err error) {
 	var fitting []*catalogue.EventType
 	for _, e := range declared {
-		if t.Kind == "" || slices.Contains(e.Kinds, t.Kind) {
+		if t.fits(e.Kinds) {
 			fitting = append(fitting, e)
 		}
 	}
@@ -138,6 +138,11 @@ func (x expansion) template(t *Template, declared []*catalogue.EventType) (steps
 		add("", fitting[0], t.Answer)
 	}
 	return steps, err
+}
+
+// fits reports whether an event type with these kinds gets the step.
+func (t *Template) fits(kinds []string) bool {
+	return (t.Kind == "" || slices.Contains(kinds, t.Kind)) && (t.Has == "" || slices.Contains(kinds, t.Has)) && !slices.Contains(kinds, t.Lacks)
 }
 
 // step makes one step.
