@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -152,20 +151,20 @@ func (r *Run) step(ctx context.Context, s *Step) (*StepResult, error) {
 	return done, nil
 }
 
-// before is the message that a step corrects: that of the step before it or, if there was
-// none, of the one that that step corrects.
-func (r *Run) before(s *Step) *Exchange {
-	for id := s.After; id != ""; {
-		if x := r.last[id]; x != nil {
-			return x
-		}
-		template, rest, _ := strings.Cut(id, "/")
-		i := slices.IndexFunc(r.Plan.Steps, func(t Template) bool { return t.ID == template })
-		if id = r.Plan.Steps[i].After; id != "" && rest != "" {
-			id += "/" + rest
+// before is the message that a step corrects: the last one of the steps about the same
+// thing, which all follow from the same first step.
+func (r *Run) before(s *Step) (latest *Exchange) {
+	if s.After == "" {
+		return nil
+	}
+	_, event, _ := strings.Cut(s.After, "/")
+	for id, x := range r.last {
+		template, about, _ := strings.Cut(id, "/")
+		if about == event && r.Plan.first(template) == r.Plan.first(s.Plan.ID) && (latest == nil || x.Number > latest.Number) {
+			latest = x
 		}
 	}
-	return nil
+	return latest
 }
 
 // deeds does what the step needs done to the service.

@@ -176,6 +176,17 @@ func checkPatient(key, number string) error {
 	return nil
 }
 
+// first is the id of the template whose message a template corrects in the end; its own if
+// it corrects none.
+func (p *Plan) first(id string) string {
+	for _, t := range slices.Backward(p.Steps) {
+		if t.ID == id && t.After != "" {
+			id = t.After
+		}
+	}
+	return id
+}
+
 // check returns what is wrong with a template. known are the ids before it.
 func (t *Template) check(known map[string]bool) (wrong []error) {
 	add := func(format string, a ...any) { wrong = append(wrong, fmt.Errorf(format, a...)) }
