@@ -149,3 +149,33 @@ func TestGP2GPSubscription(t *testing.T) {
 		}
 	}
 }
+
+// What has no end is passed on, and what operators use is not there.
+func TestOtherPaths(t *testing.T) {
+	report := requested(t, declared, func(ctx context.Context, url string) error {
+		for path, want := range map[string]int{
+			"/STU3/Subscription/0123456789abcdef0123456789abcdef/$stream": http.StatusNotFound,
+			"/operator/v1/systems": http.StatusNotFound, "/console/": http.StatusNotFound,
+			"/STU3/Nothing": http.StatusNotImplemented,
+		} {
+			headers := (&surgery{url: url}).plain("Vaccinations")
+			headers["InteractionID"] = "urn:nhs:names:services:clinicals-sync:SubscriptionsApiGet"
+			status, _, err := send(ctx, http.MethodGet, url+path, "", headers)
+			if err != nil {
+				return err
+			}
+			if status != want {
+				t.Errorf("%s: %d; expected %d", path, status, want)
+			}
+		}
+		return nil
+	})
+	if len(report.Exchanges) != 2 {
+		t.Errorf("%d exchanges were recorded; expected those of /STU3", len(report.Exchanges))
+	}
+	for _, x := range report.Exchanges {
+		if strings.HasSuffix(x.Path, "$stream") && (x.Instead != "passed on as it came" || x.Status == 0) {
+			t.Errorf("the stream: %+v", x)
+		}
+	}
+}

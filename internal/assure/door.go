@@ -6,6 +6,8 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"time"
 
@@ -67,6 +69,8 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case instead != nil && instead.Lose == loseBefore:
 		x.Instead = "connection cut before the service had the message"
 		d.cut(x, looked)
+	case strings.HasSuffix(r.URL.Path, "/$stream"):
+		d.stream(w, x, looked, r)
 	default:
 		got := d.forward(r.Context(), x, r)
 		if instead != nil {
@@ -157,6 +161,25 @@ func (d *Door) forward(ctx context.Context, x *Exchange, r *http.Request) *kept 
 	}
 	x.Mended = strings.TrimSpace(http.StatusText(got.status) + " " + codeIn(got))
 	return again
+}
+
+// stream passes on an answer that has no end. Nothing of it is kept.
+func (d *Door) stream(w http.ResponseWriter, x *Exchange, looked []Problem, r *http.Request) {
+	to, err := url.Parse(d.Node)
+	if err != nil {
+		d.answer(w, x, looked, refuse.Internal("door"))
+		return
+	}
+	proxy := &httputil.ReverseProxy{
+		Rewrite:       func(p *httputil.ProxyRequest) { p.SetURL(to) },
+		FlushInterval: -1,
+		ModifyResponse: func(answer *http.Response) error {
+			x.Status, x.Answered, x.Instead = answer.StatusCode, d.Now(), "passed on as it came"
+			d.Record.end(x, looked)
+			return nil
+		},
+	}
+	proxy.ServeHTTP(w, r)
 }
 
 // mendable reports whether an answer is about headers, token or media type.
