@@ -26,14 +26,14 @@ type assurePublisher struct {
 	Supplier       string   `required:"" env:"-" help:"Who supplies the product, for the report."`
 	Product        string   `required:"" env:"-" help:"What is tested, for the report."`
 	ProductVersion string   `required:"" name:"product-version" env:"-" help:"Its version, for the report."`
-	Events         []string `required:"" env:"-" placeholder:"EVENT,..." help:"Event types that the product publishes."`
+	Events         []string `required:"" env:"-" placeholder:"EVENT" help:"Event types that the product publishes."`
 	ASID           string   `name:"asid" default:"300000000161" env:"-" help:"ASID of the system under test, which is registered for the test."`
 	ODS            string   `name:"ods" default:"A83627" env:"-" help:"ODS code of its organisation."`
 	Mailbox        string   `env:"-" help:"MESH mailbox of the organisation, if the system subscribes too."`
 
 	Plan       string   `default:"publisher" env:"-" placeholder:"PLAN" help:"The test plan: one that comes with the program (publisher, requests), or a file."`
 	EventTypes string   `type:"path" env:"-" placeholder:"DIR" help:"Folder with files of additional event types, which get their steps from these files."`
-	Only       []string `env:"-" placeholder:"STEP,..." help:"Only these steps, such as new or refused/asid. The report says so."`
+	Only       []string `env:"-" placeholder:"STEP" help:"Only these steps, such as new or refused/asid. The report says so."`
 	List       bool     `env:"-" help:"Show the steps, and test nothing."`
 
 	Listen   string   `default:"localhost:8890" env:"-" help:"Where the system under test finds the service; port 0 chooses one."`

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"nems/internal/assure"
+	"nems/internal/catalogue/example"
 )
 
 // client is a system that sends requests of its own.
@@ -176,6 +177,34 @@ func TestOtherPaths(t *testing.T) {
 	for _, x := range report.Exchanges {
 		if strings.HasSuffix(x.Path, "$stream") && (x.Instead != "passed on as it came" || x.Status == 0) {
 			t.Errorf("the stream: %+v", x)
+		}
+	}
+}
+
+// With Strict a deviation is refused, as by any NEMS; without it the report says how.
+func TestStrictRefuses(t *testing.T) {
+	for strict, want := range map[bool]int{true: http.StatusBadRequest, false: http.StatusAccepted} {
+		s, _ := start(t, func(s *assure.Setting) { s.Strict = strict })
+		plan, err := assure.BuiltIn("requests")
+		if err != nil {
+			t.Fatal(err)
+		}
+		report, err := assure.Execute(t.Context(), s, assure.Options{Plan: plan, Declared: declared, Wait: time.Minute, Driver: client(func(ctx context.Context, url string) error {
+			message, err := example.Message("vaccinations-1", "new", example.Patient{})
+			if err != nil {
+				return err
+			}
+			headers := (&surgery{url: url}).plain("Vaccinations")
+			delete(headers, "toASID")
+			_, _, err = send(ctx, http.MethodPost, url+"/STU3/Events/1/$process-message", string(message), headers)
+			return err
+		})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := report.Exchanges[0]
+		if x.Status != want || (x.Mended == "400 MISSING_OR_INVALID_HEADER") == strict || !slices.Equal(found(report), []string{"publisher/header-to-asid"}) {
+			t.Errorf("strict %t: %d, mended %q\n%s", strict, x.Status, x.Mended, listed(report))
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +75,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		got := d.forward(r.Context(), x, r)
 		if instead != nil {
-			x.Instead = "the service answered " + http.StatusText(got.status) + ", and the connection was cut before the caller had it"
+			x.Instead = "the service answered " + strconv.Itoa(got.status) + ", and the connection was cut before the caller had it"
 			d.cut(x, looked)
 		}
 		d.pass(w, x, looked, got)
@@ -159,7 +160,7 @@ func (d *Door) forward(ctx context.Context, x *Exchange, r *http.Request) *kept 
 	if mendable(x, again) {
 		return got
 	}
-	x.Mended = strings.TrimSpace(http.StatusText(got.status) + " " + codeIn(got))
+	x.Mended = strings.TrimSpace(strconv.Itoa(got.status) + " " + codeIn(got))
 	return again
 }
 

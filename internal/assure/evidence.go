@@ -2,13 +2,14 @@ package assure
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"nems/internal/fhir"
-	"nems/internal/refuse"
+	"nems/internal/nhs"
 	"nems/internal/spine"
 )
 
@@ -61,7 +62,7 @@ func evidence(all []*Exchange, now time.Time) []Evidence {
 		if strings.HasPrefix(x.Path, "/oauth2/") {
 			e.Reply = ""
 		}
-		if refuse.HoldsNHSNumber(e.Path) {
+		if !onlyInvented(e.Path) {
 			e.Path = "(withheld: it has a number)"
 		}
 		e.Body, e.Withheld = bodyOf(x)
@@ -81,17 +82,22 @@ func bodyOf(x *Exchange) (body, withheld string) {
 		return "", "it is too long for a report"
 	case !utf8.Valid(x.Body):
 		return "", "it is not text"
-	case !onlyInvented(x.Body):
+	case !onlyInvented(string(x.Body)):
 		return "", "it names an NHS number that is not one of the test's: nobody but invented patients belongs in a report"
 	}
 	return string(x.Body), ""
 }
 
-// onlyInvented reports whether every number in a text that could be an NHS number is that
-// of an invented patient: one of the development world, or of the range for tests.
-func onlyInvented(body []byte) bool {
-	for _, word := range strings.FieldsFunc(string(body), func(r rune) bool { return r < '0' || r > '9' }) {
-		if len(word) == 10 && !strings.HasPrefix(word, "999") && !slices.Contains(specimens, word) {
+// aNumber is what may be an NHS number: ten digits that stand for themselves, in groups or
+// not. Parts of UUIDs and of longer codes are none.
+var aNumber = regexp.MustCompile(`\b\d{3}[ -]?\d{3}[ -]?\d{4}\b`)
+
+// onlyInvented reports whether every NHS number in a text is that of an invented patient:
+// one of the development world, or of the range for tests.
+func onlyInvented(text string) bool {
+	for _, found := range aNumber.FindAllString(text, -1) {
+		n, err := nhs.ParseNHSNumber(strings.ReplaceAll(found, "-", ""))
+		if err == nil && !strings.HasPrefix(n.Digits(), "999") && !slices.Contains(specimens, n.Digits()) {
 			return false
 		}
 	}
@@ -113,7 +119,7 @@ func headersOf(h http.Header) []Pair {
 	out := []Pair{}
 	for name, all := range h {
 		for _, value := range all {
-			if name == "Authorization" || name == "Cookie" || refuse.HoldsNHSNumber(value) {
+			if name == "Authorization" || name == "Cookie" || !onlyInvented(value) {
 				value = withheld(name, value)
 			}
 			out = append(out, Pair{shownName(name), value})

@@ -158,6 +158,11 @@ func TestOthersAreWithheld(t *testing.T) {
 	if !bytes.Contains(text, []byte("9912003888")) || bytes.Contains(text, []byte("4010232137")) {
 		t.Errorf("the report has the wrong patients: %+v", report.Exchanges)
 	}
+	for _, x := range sample()(t).Exchanges {
+		if x.Event != "" && x.Withheld != "" {
+			t.Errorf("a message about an invented patient is withheld: %s", x.Withheld)
+		}
+	}
 	if report.Exchanges[1].Withheld == "" {
 		t.Error("nothing says that a body is withheld")
 	}

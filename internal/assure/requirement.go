@@ -172,7 +172,7 @@ func resultOf(q requirements.Requirement, counts tally, event string) Requiremen
 	case len(result.Checks) > 0:
 		result.Verdict = Pass
 	default:
-		result.Note = firstOf(q.Why, q.Open)
+		result.Note = firstOf(q.Why, q.Open, "Nothing in this run showed it.")
 	}
 	return result
 }

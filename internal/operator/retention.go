@@ -92,12 +92,12 @@ type RetentionProof struct {
 
 // ProvenRetention is what was found of one type.
 type ProvenRetention struct {
-	Retention TypeRetention `json:"retention"`
-	Oldest     int64     `json:"oldest,omitempty"` // the oldest event that is kept; 0: none was found
-	OldestAt   time.Time `json:"oldestAt,omitzero"`
-	Waiting    int       `json:"waiting"` // older than the rule, and still to be delivered or collected
-	TooLong    int       `json:"tooLong"` // older than the rule, without a reason
-	TooLongIDs []int64   `json:"tooLongEvents,omitempty"`
+	Retention  TypeRetention `json:"retention"`
+	Oldest     int64         `json:"oldest,omitempty"` // the oldest event that is kept; 0: none was found
+	OldestAt   time.Time     `json:"oldestAt,omitzero"`
+	Waiting    int           `json:"waiting"` // older than the rule, and still to be delivered or collected
+	TooLong    int           `json:"tooLong"` // older than the rule, without a reason
+	TooLongIDs []int64       `json:"tooLongEvents,omitempty"`
 }
 
 // Add joins the answer that goes on where this one has ended.
