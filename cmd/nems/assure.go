@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,7 +92,7 @@ func (p *assurePublisher) Run(ctx context.Context) error {
 	}
 	s, err := assure.Start(ctx, assure.Setting{
 		Listen: p.Listen, TLS: p.TLS || p.TLSCert != "", Cert: p.TLSCert, Key: p.TLSKey, ClientCA: p.ClientCA, Hosts: p.Host,
-		EventTypes: p.EventTypes, Strict: p.Strict, Declared: declared,
+		EventTypes: p.EventTypes, Strict: p.Strict, Declared: declared, Log: newLog(slog.LevelWarn, "text"),
 	})
 	if err != nil {
 		return err
