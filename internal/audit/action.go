@@ -80,6 +80,7 @@ const (
 	ActionReadEvent           Action = "event-read"      // the message of an event, by an operator
 	ActionLookUpPatient       Action = "patient-lookup"  // what the directory knows of a patient
 	ActionProveRetention      Action = "retention-prove" // looked for what should have been removed
+	ActionReadRecipients      Action = "recipients-read" // who received what about a patient
 	ActionVerifyAudit         Action = "audit-verify"
 	ActionReadStory           Action = "patient-story"      // all that happened about one patient
 	ActionFindEvents          Action = "events-find"        // the events of one patient
@@ -175,6 +176,7 @@ var Actions = []Action{
 	ActionReadEvent,
 	ActionLookUpPatient,
 	ActionProveRetention,
+	ActionReadRecipients,
 	ActionVerifyAudit,
 	ActionReadStory,
 	ActionFindEvents,

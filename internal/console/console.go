@@ -104,6 +104,7 @@ func New(c Config) *Console {
 		out.audit(),
 		out.story(),
 		out.verified(),
+		out.register(),
 		out.rectification(),
 		out.retention(),
 		out.help(),

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"nems/internal/nhs"
 	"nems/internal/operator"
 )
 
@@ -73,5 +74,48 @@ func (c *Console) retention() page {
 		return retentionPage{found.Items, &proof}, err
 	}
 	p.act = func(*visit) (outcome, error) { return outcome{}, nil }
+	return p
+}
+
+// registerPage is the register of processing with what is due for review.
+type registerPage struct {
+	operator.Register
+	Reviews     []operator.Review
+	MoreReviews bool
+}
+
+// register shows who receives what and why.
+func (c *Console) register() page {
+	p := page{path: "governance/register", title: "Register and reviews", within: governanceTitle, role: operator.Viewer, file: "processing.html"}
+	question := func(v *visit) operator.RegisterQuestion {
+		return operator.RegisterQuestion{ODS: nhs.ODSCode(strings.ToUpper(strings.TrimSpace(v.text("ods"))))}
+	}
+	p.read = func(v *visit) (any, error) {
+		q := question(v)
+		found, err := operator.WriteRegister.Do(v, v.Desk, q)
+		if err != nil {
+			return registerPage{}, err
+		}
+		due, err := operator.ListReviews.Do(v, v.Desk, operator.Search[operator.ReviewFilter]{Filter: operator.ReviewFilter{ODS: q.ODS}, Paging: operator.Paging{Limit: listed}})
+		return registerPage{found, due.Items, due.Next != ""}, err
+	}
+	p.download = func(v *visit, w http.ResponseWriter) error {
+		if v.text("export") != "csv" {
+			return errFormat
+		}
+		found, err := operator.WriteRegister.Do(v, v.Desk, question(v))
+		for err == nil && found.Next != "" {
+			var some operator.Register
+			next := question(v)
+			next.After = found.Next
+			if some, err = operator.WriteRegister.Do(v, v.Desk, next); err == nil {
+				found.Add(some)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return csvFile(w, "register", func() error { return operator.WriteRegisterCSV(w, found) })
+	}
 	return p
 }

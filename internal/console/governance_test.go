@@ -27,6 +27,12 @@ func TestGovernancePages(t *testing.T) {
 	if status, body := s.post("http://nems.test", "governance/retention", url.Values{"look": {"1"}}); status != http.StatusOK || !strings.Contains(body, "Oldest kept") || !strings.Contains(body, "No event is kept for longer") {
 		t.Errorf("status %d: %s", status, body)
 	}
+	if status, body := s.get("governance/register?ods=RR8"); status != http.StatusOK || !strings.Contains(body, "Register of processing") || strings.Contains(body, number) {
+		t.Errorf("status %d: %s", status, body)
+	}
+	if w := s.send("governance/register", url.Values{"export": {"csv"}}); w.Code != http.StatusOK || !strings.HasPrefix(w.Body.String(), "ods,organisation,role,") {
+		t.Errorf("status %d: %s", w.Code, w.Body)
+	}
 	others := newSite(t, operator.Viewer, operator.Operator, operator.Administrator)
 	for _, path := range []string{"governance/corrections", "governance/retention"} {
 		if status, _ := others.get(path); status != http.StatusForbidden {

@@ -78,6 +78,7 @@ var deeds = map[audit.Action]deed{
 	audit.ActionLookUpPatient:       {StoryLookUp, "The patient was looked up in the directory.", "", byOperator, nothing},
 	audit.ActionReadEvent:           {StoryLookUp, "The message of event %e was read.", "", byOperator, anEvent},
 	audit.ActionReveal:              {StoryLookUp, "The patient's identifiers were shown in full.", "", byOperator, nothing},
+	audit.ActionReadRecipients:      {StoryLookUp, "It was looked up who received what about the patient.", "", byOperator, nothing},
 	audit.ActionReadRectification:   {StoryLookUp, "It was looked up who had what was corrected or withdrawn about the patient, and who was told.", "", byOperator, nothing},
 	audit.ActionReadStory:           {StoryLookUp, "The patient's story was read.", "", byOperator, nothing},
 

@@ -77,6 +77,9 @@ var (
 	TellRectification = verb("tellRectification", "POST rectifications", Governance, "Tell of an event that was corrected or withdrawn who had the earlier version, who has been told, who has collected the correction, and who has to be told by a person. That somebody looks is recorded.", Desk.rectifications)
 	ShowRetention     = verb("showRetention", "GET retention", Viewer, "Show how long events of each type are kept, and what was last removed of each.", Desk.retention)
 	ProveRetention    = verb("proveRetention", "POST retention/prove", Governance, "Look through the oldest events for any that should have been removed, and find the entry of the audit that tells of each type's last removal. That somebody looks is recorded.", Desk.proveRetention)
+	WriteRegister     = verb("writeRegister", "POST record/register", Viewer, "Write the register of processing: which organisation receives or publishes which event types, by which subscriptions, for which purpose and on which basis. No patient is shown.", Desk.register)
+	ListReviews       = verb("listReviews", "POST record/reviews", Viewer, "List what is due for review: subscriptions older than a year, and rows of the controller catalogue that need somebody. No patient is shown.", Desk.reviews)
+	TellRecipients    = verb("tellRecipients", "POST record/recipients", Governance, "Tell which organisations received which events about a patient, how often, by which subscriptions and why. That somebody looks is recorded.", Desk.recipients)
 	VerifyAudit       = verb("verifyAudit", "POST audit/verify", Governance, "Check that nothing in the audit was changed, removed or reordered, up to the last signed checkpoint. At most three million entries are checked. That somebody checks is recorded.", Desk.verifyAudit)
 	ExportChain       = verb("exportChain", "POST audit/chain", Governance, "Export the links of the audit's chain, oldest first. That it is exported is recorded.", Desk.chain)
 
