@@ -34,7 +34,7 @@ type assurePublisher struct {
 
 	Plan       string   `default:"publisher" env:"-" placeholder:"PLAN" help:"The test plan: one that comes with the program (publisher, requests), or a file."`
 	EventTypes string   `type:"path" env:"-" placeholder:"DIR" help:"Folder with files of additional event types, which get their steps from these files."`
-	Only       []string `env:"-" placeholder:"STEP" help:"Only these steps, such as new or refused/asid. The report says so."`
+	Only       []string `env:"-" placeholder:"STEP" help:"Only these steps, such as new or refused/header. The report says so."`
 	List       bool     `env:"-" help:"Show the steps, and test nothing."`
 
 	Listen   string   `default:"localhost:8890" env:"-" help:"Where the system under test finds the service; port 0 chooses one."`

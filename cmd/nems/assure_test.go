@@ -65,7 +65,7 @@ func TestAssurePublisher(t *testing.T) {
 
 func TestAssurePlans(t *testing.T) {
 	out := t.TempDir()
-	does(t, "refused/asid", tested(out, "--list")...)
+	does(t, "refused/header", tested(out, "--list")...)
 	plan := does(t, "each: event", "assure", "plan")
 	file := filepath.Join(out, "own.yaml")
 	if err := os.WriteFile(file, []byte(strings.Replace(plan, "id: flagged\n", "id: sensitive\n", 1)), 0o600); err != nil {

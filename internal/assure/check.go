@@ -97,6 +97,7 @@ var checks = map[string]Check{
 	"retry-after-failure":     {"After a failure of the service the same bytes come again.", pageErrors, checkRetried},
 	"waits-as-asked":          {"A caller that is asked to wait (Retry-After) waits.", pageErrors, checkWaited},
 	"no-repeat-after-refusal": {"A message that was refused does not come again.", pageErrors, checkNoLoop},
+	"slower-after-denial":     {"A system that is not let in tries again later and later, if at all.", pageErrors, checkSlower},
 	"refusal-noticed":         {"Those who can act on it are told of a refusal, with its code.", pageErrors, checkConfirmed},
 	"deprecation-noticed":     {"Those who operate the system are told of a deprecation, with its date and page, and publishing goes on.", pageLifeCycle, checkConfirmed},
 	"withdrawn-noticed":       {"Those who operate the system are told that an event type is withdrawn, and publishing of it ends.", pageLifeCycle, checkConfirmed},

@@ -2,6 +2,7 @@ package assure
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -60,15 +61,51 @@ func checkWaited(o *Outcome) (wrong []string, tested bool) {
 	return wrong, true
 }
 
-func checkNoLoop(o *Outcome) ([]string, bool) {
+// checkNoLoop counts the attempts of each message that was refused. One with a new id
+// that says the same about the same thing is the same attempt in another guise.
+func checkNoLoop(o *Outcome) (wrong []string, tested bool) {
+	var different []*Exchange
+	attempts := map[*Exchange]int{}
+	for _, x := range o.Publishes() {
+		if x.Instead == "" {
+			continue
+		}
+		tested = true
+		i := slices.IndexFunc(different, func(first *Exchange) bool {
+			return x.Hash == first.Hash || x.Facts.Kind == first.Facts.Kind && x.Facts.SameThing(first.Facts)
+		})
+		if i < 0 {
+			i, different = len(different), append(different, x)
+		}
+		attempts[different[i]]++
+	}
+	for _, first := range different {
+		if n := attempts[first]; n > 1 {
+			wrong = append(wrong, fmt.Sprintf("message %d was refused with %d %s, which sending again does not change; expected 1 attempt; received %d", first.Number, first.Status, first.Code, n))
+		}
+	}
+	return wrong, tested
+}
+
+// leastPause is how long a system waits at least before it tries again what was denied.
+const leastPause = time.Second
+
+// checkSlower wants pauses between attempts that do not become shorter.
+func checkSlower(o *Outcome) (wrong []string, tested bool) {
 	first, after := o.failed()
 	if first == nil {
 		return nil, false
 	}
-	if len(after) == 0 {
-		return nil, true
+	last, pause := first, leastPause
+	for _, x := range after {
+		now := x.At.Sub(last.Answered)
+		if now+slack < pause {
+			wrong = append(wrong, fmt.Sprintf("message %d was answered %d %s; expected the next attempt after %s at the earliest; received it after %s",
+				last.Number, last.Status, last.Code, pause.Round(time.Millisecond), now.Round(time.Millisecond)))
+		}
+		last, pause = x, max(pause, now)
 	}
-	return []string{fmt.Sprintf("message %d was refused with %d %s, which sending again does not change; expected 1 attempt; received %d", first.Number, first.Status, first.Code, len(after)+1)}, true
+	return wrong, true
 }
 
 // checkConfirmed goes by the answer of a person.

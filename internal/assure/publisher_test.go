@@ -100,7 +100,7 @@ var ways = map[string][]string{
 	"gives up":                         {"publisher/retry-after-failure", "publisher/retry-after-lost-answer"},
 	"repeats under another id":         {"publisher/retry-after-failure", "publisher/retry-after-lost-answer"},
 	"does not wait":                    {"publisher/waits-as-asked"},
-	"sends what was refused again":     {"publisher/no-repeat-after-refusal"},
+	"sends what was refused again":     {"publisher/no-repeat-after-refusal", "publisher/slower-after-denial"},
 	"takes a warning for a failure":    {"publisher/sent-once"},
 	"another patient":                  {"publisher/patient-asked"},
 	"corrections have only changes":    {"publisher/kind-complete"},
