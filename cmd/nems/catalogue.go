@@ -11,6 +11,7 @@ import (
 	"nems/internal/controllers"
 	"nems/internal/nhs"
 	"nems/internal/operator"
+	"nems/internal/subscription"
 )
 
 // catalogueCmd keeps the controller catalogue.
@@ -68,14 +69,14 @@ func readControllers(file string, known func(string) bool) ([]controllers.Row, e
 	return controllers.Read(file, data, known)
 }
 
-// knownEventTypes returns whether the service knows an event type.
+// knownEventTypes returns whether the service knows an event type, or the MNS has it.
 func knownEventTypes(ctx context.Context, d operator.Face) (func(string) bool, error) {
 	types, err := operator.All(ctx, d, operator.ListEventTypes, operator.Paging{})
 	codes := map[string]bool{}
 	for _, t := range types {
 		codes[t.Code] = true
 	}
-	return func(code string) bool { return codes[code] }, err
+	return func(code string) bool { return codes[code] || subscription.OnlyMNS(code) }, err
 }
 
 // sayChanged prints what a change did, or would do.

@@ -65,9 +65,14 @@ func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error 
 
 // unique refuses a second subscription for a queue or a webhook and an event type.
 func (a *API) unique(x *exchange, box string, but subscription.ID, c store.Channel) error {
+	// Off are those that are suspended, too. Of the others few are kept.
 	found, err := a.Broker.Search(x.r.Context(), x.caller, store.SubscriptionQuery{
-		Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Active, subscription.Requested, subscription.Off}, Max: 100,
+		Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Active, subscription.Requested}, Max: 2,
 	})
+	if err != nil {
+		return err
+	}
+	over, err := a.Broker.Search(x.r.Context(), x.caller, store.SubscriptionQuery{Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Off}, Max: pageSize})
 	if err != nil {
 		return err
 	}
@@ -75,7 +80,7 @@ func (a *API) unique(x *exchange, box string, but subscription.ID, c store.Chann
 	if c == store.QueueChannel {
 		kind = "SQS "
 	}
-	for _, s := range found.Subscriptions {
+	for _, s := range append(found.Subscriptions, over.Subscriptions...) {
 		if s.ID != but && s.Live() {
 			return failed(http.StatusConflict, "A matching "+kind+"subscription already exists with id: "+uuid.UUID(s.ID).String())
 		}

@@ -13,6 +13,7 @@ import (
 	"nems/internal/controllers"
 	"nems/internal/nhs"
 	"nems/internal/store"
+	"nems/internal/subscription"
 )
 
 // mostControllerRows limits a change of the controller catalogue, which is one
@@ -159,7 +160,7 @@ func (d Desk) checkControllers(rows []controllers.Row) error {
 		return invalid("rows", "at most %d rows are changed at once: received %d", mostControllerRows, len(rows))
 	}
 	types, seen := d.Types(), map[string]bool{}
-	known := func(code string) bool { _, found := types.Type(code); return found }
+	known := func(code string) bool { _, found := types.Type(code); return found || subscription.OnlyMNS(code) }
 	for i, r := range rows {
 		if problems := r.Validate(known); len(problems) > 0 {
 			p := problems[0]

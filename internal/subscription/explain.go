@@ -108,8 +108,8 @@ func beforeFacts(s *Subscription, code string, at time.Time) []Finding {
 	}
 	status := statusAt(s, at)
 	is := statusWords[status]
-	if s.Suspended { // since when is not stored with it
-		is = s.Error
+	if s.Suspended {
+		is = s.Error + " (since when, the audit says)"
 	}
 	return []Finding{
 		{ByCreation, "created before the event, " + moment(at), "created " + moment(s.Created), !s.Created.After(at)},

@@ -55,6 +55,21 @@ var mnsTypes = map[string]string{
 	"vaccinations-1":           "imms-vaccination-record-change-1",
 }
 
+// MNSTypes are the types of the second version that the MNS lists (specification;
+// catalogue of events at digital.nhs.uk, 2026).
+var MNSTypes = []string{
+	"pds-record-change-2", "pds-change-of-gp-2", "pds-death-notification-2", NHSNumberChange, "gpreg-change-gp-req-1",
+	"patientflags-change-1", "imms-vaccination-record-change-1", "pathology-laboratory-reporting-test-result-stored-1",
+	"nhshco-hc-complete-1", "vrs-proxy-role-created-1", "vrs-proxy-role-changed-1", "vrs-proxy-role-deleted-1",
+	"pdm-resource-change-1", "mns-test-signal-1",
+}
+
+// OnlyMNS reports whether a type is one that the MNS lists and that has no event type of
+// the NEMS under it.
+func OnlyMNS(eventType string) bool {
+	return slices.Contains(MNSTypes, eventType) && len(mnsEvents(eventType)) == 1
+}
+
 // MNSType returns the name under which the MNS has an event type of the NEMS, "" for
 // none.
 func MNSType(code string) string { return mnsTypes[code] }
