@@ -26,7 +26,7 @@ const (
 	sweepRounds = 2
 	// sweepPage is how many subscriptions a sweep reads at a time, sweepCommit how many
 	// it changes in a commit. After each it waits for as long as the commit took.
-	sweepPage, sweepCommit = 500, 100
+	sweepPage, sweepCommit = 500, 50
 	// sweepTime is how long a round of housekeeping takes at most; the next goes on.
 	sweepTime = 50 * time.Second
 	// changeTime is how long a change of the catalogue waits for what follows from it.
@@ -87,14 +87,11 @@ func (n *node) sweepSubscriptions(ctx context.Context) error {
 	prints, next := s.prints(), map[nhs.ODSCode]swept{}
 	for _, owner := range owners {
 		at, due := all[owner].due(prints(owner), controllers.DateOf(s.now))
-		if due && within.Err() == nil {
+		if due && err == nil && within.Err() == nil { // those that are left keep what is due
 			at, err = s.owner(within, owner, at)
 		}
 		if at != (swept{Rounds: sweepRounds}) { // which is how those begin who were never swept
 			next[owner] = at
-		}
-		if err != nil && within.Err() == nil {
-			break
 		}
 	}
 	if ctx.Err() == nil && within.Err() != nil {
@@ -111,6 +108,8 @@ func (s swept) due(is string, today controllers.Date) (swept, bool) {
 		s = swept{Rounds: sweepRounds}
 	}
 	switch {
+	case s.Print != is && is == "":
+		s = swept{}
 	case s.Print != is:
 		s = swept{Print: is, Day: today}
 	case is != "" && s.Day != today && s.Rounds >= sweepRounds: // endpoints may have changed
