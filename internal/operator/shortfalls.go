@@ -59,7 +59,7 @@ func (d Desk) concernedControllers(ctx context.Context, a *Attention) error {
 		if notice == "" {
 			continue
 		}
-		one := Concern{Kind: ConcernCatalogue, Text: fmt.Sprintf("The controller catalogue, row %s: %s.", r.ID(), notice)}
+		one := Concern{Kind: ConcernCatalogue, Text: fmt.Sprintf("The controller catalogue, row %s: %s.", r.ID(), notice), Page: "catalogue?organisation=" + string(r.Organisation)}
 		if e, expires := r.Expiry(); expires && days < 0 {
 			one.Since = e.Expires.Midnight().AddDate(0, 0, 1)
 		}
@@ -73,7 +73,7 @@ func (d Desk) concernedControllers(ctx context.Context, a *Attention) error {
 		}
 	}
 	a.Concerns = append(a.Concerns, append(urgent, later...)...)
-	a.add(ConcernCatalogue, left, "", "Another row of the controller catalogue needs somebody: nems catalogue list --noticed shows it.",
+	a.add(ConcernCatalogue, left, "catalogue?noticed=1", "Another row of the controller catalogue needs somebody: nems catalogue list --noticed shows it.",
 		"Other rows of the controller catalogue need somebody: nems catalogue list --noticed shows them.", time.Time{})
 	return nil
 }
