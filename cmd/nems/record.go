@@ -85,7 +85,7 @@ func writeRegister(ctx context.Context, d operator.Face, ods nhs.ODSCode, f *fil
 				copies += "+"
 			}
 			rows = append(rows, []string{string(e.ODS), string(e.Role), e.EventType, orDash(e.Rule), strconv.Itoa(e.Subscriptions), copies, orDash(strings.Join(e.Channels, " ")),
-				orDash(strings.Join(e.Purposes, "; ")), orDash(strings.Join(e.Bases, "; ")), orDash(e.Review), e.Kept})
+				orDash(strings.Join(e.Purposes, "; ")), orDash(strings.Join(e.Bases, "; ")), orDash(e.Review), orDash(e.Kept)})
 		}
 		return writeTable(w, "ODS ROLE EVENT-TYPE RULE SUBSCRIPTIONS COPIES CHANNELS PURPOSE BASIS REVIEW KEPT", rows)
 	})

@@ -39,7 +39,7 @@ func embedded(t *testing.T) func() *catalogue.Catalogue {
 func newSite(t *testing.T, roles ...operator.Role) site {
 	t.Helper()
 	s := site{t, sqlitetest.Open(t, sqlite.Options{}), http.NewServeMux()}
-	desk := operator.Desk{Store: s.db, Types: embedded(t), Now: time.Now, Caller: operator.Caller{User: "console", Roles: roles}}
+	desk := operator.Desk{Store: s.db, Kept: &store.RetentionRules{General: 30 * 24 * time.Hour}, Types: embedded(t), Now: time.Now, Caller: operator.Caller{User: "console", Roles: roles}}
 	New(Config{Desk: desk, Roles: roles, Types: desk.Types, Now: time.Now, Log: slog.New(slog.DiscardHandler)}).Mount(s.mux)
 	return s
 }

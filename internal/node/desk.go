@@ -10,7 +10,7 @@ import (
 
 // desk returns a desk that does operators' work for callers with these roles.
 func (n *node) desk(roles ...operator.Role) operator.Desk {
-	desk := operator.Desk{Store: registering{n.db, n.registry, n.changed}, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits()), Check: n.broker.Check, MayHave: n.broker.MayHave, MayReplay: n.broker.MayReplay, NoteShortfalls: n.obedience.flush, Filtered: n.broker.Filtered, Organisations: n.directory,
+	desk := operator.Desk{Store: registering{n.db, n.registry, n.changed}, Types: n.types.now, Now: n.Now, Quotas: new(n.Quotas.limits()), Kept: n.kept(), Check: n.broker.Check, MayHave: n.broker.MayHave, MayReplay: n.broker.MayReplay, NoteShortfalls: n.obedience.flush, Filtered: n.broker.Filtered, Organisations: n.directory,
 		Patients: n.patients, Postcodes: n.directory, Contents: n.directory.Has, Signed: n.signed(),
 		Concerns: n.concerns, Notices: n.notices, CursorKey: n.searchKey, Records: n.broker, Channels: n.channels(), Caller: operator.Caller{Roles: roles}}
 	if n.Dev {

@@ -34,6 +34,12 @@ func (c *Config) retentionTypes() (out []store.TypeRetention, err error) {
 	return out, nil
 }
 
+// kept is how long events are kept.
+func (n *node) kept() *store.RetentionRules {
+	types, _ := n.retentionTypes() // read before, when the database was opened
+	return &store.RetentionRules{General: n.Retention, Types: types}
+}
+
 // parseAge reads a time as Go writes it, or in days: 7d.
 func parseAge(text string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(text, "d"); ok {

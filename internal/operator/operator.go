@@ -87,8 +87,6 @@ type Journal interface {
 
 // Retained is what retention keeps and has removed. Safe for concurrent use.
 type Retained interface {
-	// Retention is how long events are kept.
-	Retention() store.RetentionRules
 	// Purges returns what retention has removed of each type, by code.
 	Purges(ctx context.Context) ([]store.Purged, error)
 	// KeptEvents looks at the next max events behind one, the oldest first, and tells of
@@ -177,6 +175,8 @@ type Desk struct {
 	Concerns func(ctx context.Context) ([]Concern, error)
 	// Quotas are the limits of the service; nil when they are not known.
 	Quotas *store.Quotas
+	// Kept is how long events are kept; nil when that is not known.
+	Kept *store.RetentionRules
 	// Check checks a message as publishing does, and stores nothing; nil where no
 	// service runs.
 	Check func(ctx context.Context, message []byte) (broker.Checked, error)

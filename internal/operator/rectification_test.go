@@ -75,40 +75,47 @@ func holder(t *testing.T, r operator.Rectification, box string) operator.Holder 
 	return operator.Holder{}
 }
 
-// A vaccination is withdrawn. Of those who had it one has collected the withdrawal, one
-// has it waiting, one has deleted its subscription, and one's copy is parked. Another
-// vaccination of the same patient has nothing to do with it.
-func TestRectificationTrail(t *testing.T) {
-	d := newExplainDesk(t)
+// withdrawn publishes two vaccinations, and withdraws the first of them.
+func (d explainDesk) withdrawn() (first, other, withdrawal int64) {
+	d.t.Helper()
 	for _, box := range []string{"GONE", "PARKED"} {
-		if _, err := d.db.PutMailbox(t.Context(), store.Mailbox{ID: box, ODS: "RR8", Remote: box == "PARKED"}); err != nil {
-			t.Fatal(err)
+		if _, err := d.db.PutMailbox(d.t.Context(), store.Mailbox{ID: box, ODS: "RR8", Remote: box == "PARKED"}); err != nil {
+			d.t.Fatal(err)
 		}
 	}
 	d.subscribe("HERE", aboutPatient)
 	d.subscribe("ALSO", inLeeds)
 	leaving := d.subscribe("GONE", aboutPatient)
 	d.subscribe("PARKED", aboutPatient)
-	first := d.vaccinated("new", "jab-1")
-	other := d.vaccinated("new", "jab-2")
+	first = d.vaccinated("new", "jab-1")
+	other = d.vaccinated("new", "jab-2")
 	for _, box := range []string{"HERE", "ALSO", "GONE"} {
 		d.collected(box, first)
 	}
-	if err := operator.DeleteSubscriptions.Run(t.Context(), d, operator.Ending{IDs: []string{leaving}, Reason: "the patient moved"}); err != nil {
-		t.Fatal(err)
+	if err := operator.DeleteSubscriptions.Run(d.t.Context(), d, operator.Ending{IDs: []string{leaving}, Reason: "the patient moved"}); err != nil {
+		d.t.Fatal(err)
 	}
 	d.subscribe("FAR", aboutPatient) // has the withdrawal alone
-	withdrawal := d.vaccinated("delete", "jab-1")
+	withdrawal = d.vaccinated("delete", "jab-1")
 	d.collected("HERE", withdrawal)
 	var parked string
-	for _, c := range all(t, operator.Each(t.Context(), d, operator.FindDeliveries, operator.Matching(operator.DeliveryFilter{Mailbox: "PARKED"}))) {
+	for _, c := range all(d.t, operator.Each(d.t.Context(), d, operator.FindDeliveries, operator.Matching(operator.DeliveryFilter{Mailbox: "PARKED"}))) {
 		if c.Event == withdrawal {
 			parked = c.ID
 		}
 	}
-	if _, err := operator.MoveDeliveries.Do(t.Context(), d, operator.Moving{Move: operator.Park, IDs: []string{parked}}); err != nil {
-		t.Fatal(err)
+	if _, err := operator.MoveDeliveries.Do(d.t.Context(), d, operator.Moving{Move: operator.Park, IDs: []string{parked}}); err != nil {
+		d.t.Fatal(err)
 	}
+	return first, other, withdrawal
+}
+
+// A vaccination is withdrawn. Of those who had it one has collected the withdrawal, one
+// has it waiting, one has deleted its subscription, and one's copy is parked. Another
+// vaccination of the same patient has nothing to do with it.
+func TestRectificationTrail(t *testing.T) {
+	d := newExplainDesk(t)
+	first, other, withdrawal := d.withdrawn()
 	for name, q := range map[string]operator.RectificationQuestion{
 		"by the event": {Event: fmt.Sprint(first)}, "by its correction": {Event: fmt.Sprint(withdrawal)}, "by the patient": {Patient: patientsNumber},
 	} {
@@ -140,18 +147,24 @@ func TestRectificationTrail(t *testing.T) {
 	if trail := d.trail(operator.RectificationQuestion{Event: fmt.Sprint(other)}); trail.Correction != 0 || len(trail.Versions) != 1 || trail.ToAct != 0 {
 		t.Errorf("one that was not corrected: %+v", trail)
 	}
+	d.wantTable(fmt.Sprint(first), 5)
+	d.expectEntry(audit.ActionReadRectification, "a test")
+}
+
+// wantTable writes the trail of an event for a spreadsheet.
+func (d explainDesk) wantTable(event string, lines int) {
+	d.t.Helper()
 	var table bytes.Buffer
-	found, err := operator.TellRectification.Do(t.Context(), d, operator.RectificationQuestion{Event: fmt.Sprint(first), Reason: "a test"})
+	found, err := operator.TellRectification.Do(d.t.Context(), d, operator.RectificationQuestion{Event: event, Reason: "a test"})
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	if err := operator.WriteRectificationCSV(&table, found); err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
-	if rows, err := csv.NewReader(&table).ReadAll(); err != nil || len(rows) != 5 {
-		t.Errorf("%d rows, %v", len(rows), err)
+	if rows, err := csv.NewReader(&table).ReadAll(); err != nil || len(rows) != lines {
+		d.t.Errorf("%d rows, %v", len(rows), err)
 	}
-	d.expectEntry(audit.ActionReadRectification, "a test")
 }
 
 // expectEntry waits for an entry about the patient with a reason.

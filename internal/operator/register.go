@@ -48,7 +48,7 @@ type RegisterEntry struct {
 	Review   string   `json:"review,omitempty"` // the first day
 	// Kept is how long this service keeps events of the type, Retention how long the
 	// organisation says that it does.
-	Kept      string `json:"kept"`
+	Kept      string `json:"kept,omitempty"`
 	Retention string `json:"retention,omitempty"`
 	// Copies are those within the time for which they are kept, where they were counted;
 	// MoreCopies says that there are more.
@@ -180,10 +180,12 @@ func (r *registering) finish(ctx context.Context, q RegisterQuestion) (out Regis
 			}
 		}
 	}
-	rules := r.desk.Store.Retention()
 	out.Entries = []RegisterEntry{}
 	for _, e := range r.entries {
-		e.Kept, e.Organisation = rules.Of(e.EventType).String(), r.desk.organisationName(ctx, e.ODS)
+		if r.desk.Kept != nil {
+			e.Kept = r.desk.Kept.Of(e.EventType).String()
+		}
+		e.Organisation = r.desk.organisationName(ctx, e.ODS)
 		e.justify(r.catalogue.Of(e.ODS, e.EventType))
 		if q.ODS != "" {
 			if err := r.count(ctx, e); err != nil {

@@ -38,8 +38,13 @@ type Removal struct {
 	Link  int64 `json:"link,omitempty"`
 }
 
+var errNoRules = conflict("how long events are kept is known to a service that runs: start it")
+
 // retention shows the rules by event type.
 func (d Desk) retention(ctx context.Context, _ None) (Page[TypeRetention], error) {
+	if d.Kept == nil {
+		return Page[TypeRetention]{}, errNoRules
+	}
 	found, err := d.typeRetentions(ctx)
 	return Page[TypeRetention]{Items: found}, err
 }
@@ -49,7 +54,7 @@ func (d Desk) typeRetentions(ctx context.Context) ([]TypeRetention, error) {
 	if err != nil {
 		return nil, err
 	}
-	rules, out := d.Store.Retention(), []TypeRetention{}
+	rules, out := *d.Kept, []TypeRetention{}
 	add := func(code string) *TypeRetention {
 		i := slices.IndexFunc(out, func(t TypeRetention) bool { return t.EventType == code })
 		if i < 0 {
@@ -144,7 +149,10 @@ func due(rules store.RetentionRules, code string, now time.Time) store.EventID {
 // proveRetention looks through the oldest events. Types whose time has not come are
 // behind those that are due: the walk ends where nothing can be due any more.
 func (d Desk) proveRetention(ctx context.Context, q RetentionQuestion) (out RetentionProof, err error) {
-	rules := d.Store.Retention()
+	if d.Kept == nil {
+		return out, errNoRules
+	}
+	rules := *d.Kept
 	if q.After == 0 {
 		e := d.entry(audit.ActionProveRetention, "")
 		e.EventType = q.EventType

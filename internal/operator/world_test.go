@@ -13,6 +13,7 @@ import (
 	"nems/internal/nhs"
 	"nems/internal/operator"
 	"nems/internal/spine"
+	"nems/internal/store"
 	"nems/internal/store/sqlite"
 	"nems/internal/store/sqlite/sqlitetest"
 )
@@ -27,7 +28,7 @@ func newDesk(t testing.TB) operator.Desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return operator.Desk{Store: db.DB, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now },
+	return operator.Desk{Store: db.DB, Types: func() *catalogue.Catalogue { return types }, Now: func() time.Time { return now }, Kept: &store.RetentionRules{General: 30 * 24 * time.Hour},
 		Caller: operator.Caller{User: "desk", Roles: operator.AllRoles}}
 }
 

@@ -26,11 +26,6 @@ type retaining struct {
 	behind store.EventID
 }
 
-// Retention is operator.Retained's.
-func (l *Ledger) Retention() store.RetentionRules {
-	return store.RetentionRules{General: l.options.Retention, Types: l.options.RetentionTypes}
-}
-
 // RetainTypes removes events whose type has a rule of its own, and has the audit tell
 // of what was removed by any rule.
 func (l *Ledger) RetainTypes(ctx context.Context, now time.Time, idle func() bool) error {
@@ -257,7 +252,7 @@ type notePurges struct {
 
 // Apply writes an entry for each type, and counts anew, in one transaction.
 func (o notePurges) Apply(tx Tx) (any, error) {
-	rules := o.ledger.Retention()
+	rules := store.RetentionRules{General: o.ledger.options.Retention, Types: o.ledger.options.RetentionTypes}
 	for _, due := range o.due {
 		p, err := all(tx, scanPurged, selectPurged+" WHERE code = $1"+tx.Lock("purged"), due.Code)
 		if err != nil {
