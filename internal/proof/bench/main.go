@@ -21,6 +21,8 @@ type load struct {
 	mailboxes    int           // of wide's event
 	candidates   int           // of filters
 	deep         int           // messages of deep-inbox's mailbox
+	copies       int           // of replay
+	stores       string        // of replay
 	streams      int           // of streams, that wait
 	rounds       int           // of all but publish, on each side
 	round        time.Duration // length of one
@@ -53,6 +55,8 @@ func main() {
 	flag.IntVar(&l.mailboxes, "mailboxes", 10_000, "wide: mailboxes that the event goes to")
 	flag.IntVar(&l.candidates, "candidates", 100_000, "filters: subscriptions that a filter drops, compared with a thousand")
 	flag.IntVar(&l.deep, "deep", 300_000, "deep-inbox: messages that wait in the deep one")
+	flag.IntVar(&l.copies, "copies", 300_000, "replay: copies that are sent again")
+	flag.StringVar(&l.stores, "stores", "SQLite PostgreSQL", "replay: the stores that are measured")
 	flag.IntVar(&l.streams, "streams", 10_000, "streams: how many wait")
 	flag.IntVar(&l.rounds, "rounds", 21, "all but publish: rounds on each side")
 	flag.DurationVar(&l.round, "round", 2*time.Second, "nodes, wide, filters, dead-mailbox: length of a round; of dead-mailbox after a second that is not counted")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,8 +24,13 @@ const (
 // measureReplay publishes while nothing else happens, and then while a replay of
 // copies that a mailbox has collected runs.
 func measureReplay(l load) error {
-	if err := l.replayOn("SQLite"); err != nil {
-		return err
+	if strings.Contains(l.stores, "SQLite") {
+		if err := l.replayOn("SQLite"); err != nil {
+			return err
+		}
+	}
+	if !strings.Contains(l.stores, "PostgreSQL") {
+		return nil
 	}
 	pg, flags, err := startDatabase()
 	if errors.Is(err, pgserver.ErrMissing) {
@@ -55,7 +61,7 @@ func (l load) replayOn(store string, flags ...string) error {
 	if err := subscribeThree(s.url); err != nil {
 		return err
 	}
-	l.span = min(l.span, time.Duration(l.deep)*time.Second/replayRate-l.warmUp)
+	l.span = min(l.span, time.Duration(l.copies)*time.Second/replayRate-l.warmUp)
 	alone, err := l.publish(message, s)
 	if err != nil {
 		return err
@@ -79,7 +85,7 @@ func (l load) replayOn(store string, flags ...string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("replay of %d copies at %d/s beside publishing, %s: %d connections, fan-out 3\n", l.deep, replayRate, store, l.connections)
+	fmt.Printf("replay of %d copies at %d/s beside publishing, %s: %d connections, fan-out 3\n", l.copies, replayRate, store, l.connections)
 	fmt.Printf("  it moved %d in %v: %.0f/s, %s\n", during.Sent, took.Round(time.Millisecond), float64(during.Sent)/took.Seconds(), during.State)
 	for name, of := range map[string]result{"alone ": alone, "beside": beside} {
 		fmt.Printf("  publish %s %6.0f messages/s   p50 %v   p99 %v\n", name, float64(of.messages)/l.span.Seconds(), quantile(of.latency, 0.50), quantile(of.latency, 0.99))
@@ -111,7 +117,7 @@ func (l load) collectForReplay(s *server) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := publishMany(publisherAt(s, 16), message, 16, l.deep); err != nil {
+	if err := publishMany(publisherAt(s, 16), message, 16, l.copies); err != nil {
 		return "", err
 	}
 	return id, emptyBox(s)

@@ -51,11 +51,6 @@ func (l *Ledger) Deliveries(ctx context.Context, q store.DeliveryQuery) ([]store
 	return page.Found, err
 }
 
-// WaitingDeliveries is lane.Outbox's.
-func (l *Ledger) WaitingDeliveries(ctx context.Context, lane store.Lane, max int) ([]store.Delivery, error) {
-	return l.Deliveries(ctx, store.DeliveryQuery{Mailbox: lane.MailboxID, State: store.Waiting, Max: max})
-}
-
 // Delivery is operator.Outgoing's.
 func (l *Ledger) Delivery(ctx context.Context, id string) (store.Delivery, error) {
 	event, mailbox, ok := store.ParseDeliveryID(id)

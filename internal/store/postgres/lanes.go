@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // leaseNow is the present moment of the clock of leases, as an argument: NULL
@@ -66,7 +67,7 @@ func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, max int) (due [
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
 		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row FROM `+of+` AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
-			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row)
+			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row) AND `+ledger.Sendable+`
 			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), string(kind.Channel))
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 	"zombiezen.com/go/sqlite"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // leaseClock is the clock of leases. It runs evenly from the moment at which the
@@ -60,7 +61,7 @@ func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, now time.Time, 
 			of = "endpoint e CROSS JOIN mailbox m ON m.row = e.mailbox LEFT JOIN lane l ON l.mailbox = m.row WHERE e.channel = ?4"
 		}
 		return rows(conn, `SELECT m.row FROM `+of+` AND ifnull(l.next_attempt, 0) NOT BETWEEN +?1 + 1 AND +?3 AND (ifnull(l.owner, '') = '' OR l.expires <= +?1)
-			AND EXISTS (SELECT 1 FROM inbox i WHERE i.mailbox = m.row)
+			AND EXISTS (SELECT 1 FROM inbox i WHERE i.mailbox = m.row) AND `+ledger.Sendable+`
 			ORDER BY ifnull(l.next_attempt, 0), m.row LIMIT +?2`, func(s *sqlite.Stmt) error {
 			due = append(due, s.ColumnInt64(0))
 			return nil

@@ -147,6 +147,8 @@ func suite() []member {
 		{"ReplayClaims", replayClaims},
 		{"ReplayChanges", replayChanges},
 		{"ReplaysKept", replaysKept},
+		{"ReplayHolds", replayHolds},
+		{"ReplayHoldsNobodyElse", replayHoldsNobodyElse},
 		{"Backlogs", backlogs},
 		{"WaitingHere", waitingHere},
 		{"NotRegistered", notRegistered},
