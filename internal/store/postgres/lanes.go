@@ -59,16 +59,17 @@ func (db *DB) claimLanes(ctx context.Context, kind store.LaneKind, owner string,
 	return lanes, nil
 }
 
-// dueLanes looks for lanes to claim.
+// dueLanes looks for lanes to claim. OFFSET keeps what asks for replays out of the plan
+// of the rest, which would otherwise read the whole inbox.
 func (db *DB) dueLanes(ctx context.Context, kind store.LaneKind, max int) (due []int64, err error) {
 	of := "mailbox m LEFT JOIN lane l ON l.mailbox = m.row WHERE m.remote AND $4 = '' AND NOT EXISTS (SELECT FROM endpoint e WHERE e.mailbox = m.row)"
 	if kind.Channel != "" {
 		of = "endpoint e JOIN mailbox m ON m.row = e.mailbox LEFT JOIN lane l ON l.mailbox = m.row WHERE e.channel = $4"
 	}
 	err = db.read(ctx, func(ctx context.Context, q querier) error {
-		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row FROM `+of+` AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
-			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row) AND `+ledger.Sendable+`
-			ORDER BY coalesce(l.next_attempt, 0), m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), string(kind.Channel))
+		due, err = all(ctx, q, func(r pgx.Rows) (row int64, err error) { return row, r.Scan(&row) }, `SELECT m.row FROM (SELECT m.row, coalesce(l.next_attempt, 0) AS next FROM `+of+` AND coalesce(l.next_attempt, 0) NOT BETWEEN `+leaseClock+` + 1 AND `+leaseClock+` + $3 AND (coalesce(l.owner, '') = '' OR l.expires <= `+leaseClock+`)
+			AND EXISTS (SELECT FROM inbox i WHERE i.mailbox = m.row) OFFSET 0) m WHERE `+ledger.Sendable+`
+			ORDER BY m.next, m.row LIMIT $2`, db.leaseNow(), max, kind.Longest.Microseconds(), string(kind.Channel))
 		return err
 	})
 	return due, err
