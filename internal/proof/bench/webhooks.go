@@ -10,7 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"nems/client"
+	"nems/internal/operator"
 	"nems/internal/pgserver"
 )
 
@@ -88,10 +91,8 @@ func webhooksOn(store string, flags ...string) error {
 		}
 	}
 	before := s.cpu()
-	for n := range hooks {
-		if err := s.nems("endpoints", "enable", fmt.Sprintf("HOOK%d", n)); err != nil {
-			return err
-		}
+	if err := s.enableHooks(); err != nil {
+		return err
 	}
 	for to.got.Load() < hooks*hookEvents {
 		if last := to.last.Load(); last != 0 && time.Since(time.UnixMicro(last)) > quiet {
@@ -120,6 +121,23 @@ func (s *server) hook(id, url string) error {
 		Criteria: "/Bundle?type=message&subscriptionRuleType=COUNTRYCODE&Organization.identifier=E92000001&MessageHeader.event=vaccinations-1", Mailbox: id, Reason: "Measuring",
 	})
 	return err
+}
+
+// enableHooks has all endpoints called at once. The command would take a process of its own,
+// and a quarter of a second, for each of them: then that would be what is measured.
+func (s *server) enableHooks() error {
+	access, err := operator.ReadAccess(s.data())
+	if err != nil {
+		return err
+	}
+	desk := &operator.Client{Access: access, User: "bench"}
+	var all errgroup.Group
+	for n := range hooks {
+		all.Go(func() error {
+			return operator.EnableEndpoint.Run(context.Background(), desk, operator.EndpointRef{ID: fmt.Sprintf("HOOK%d", n)})
+		})
+	}
+	return all.Wait()
 }
 
 // nems runs an operator's command against the server.
