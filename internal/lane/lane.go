@@ -122,12 +122,15 @@ func (c *Config) setDefaults() {
 }
 
 // Runner sends waiting deliveries. New starts nothing; Run does the work.
-type Runner struct{ Config }
+type Runner struct {
+	Config
+	recent recent
+}
 
 // New returns a Runner.
 func New(c Config) *Runner {
 	c.setDefaults()
-	return &Runner{c}
+	return &Runner{Config: c}
 }
 
 // Run sends until ctx ends. Then it claims nothing more, lets calls in progress
@@ -169,6 +172,8 @@ func (r *Runner) carry(ctx, calls context.Context) {
 		}
 		if len(lanes) > 0 {
 			pause = r.Poll / 16
+		} else if len(slots) == 0 {
+			r.recent.forget()
 		}
 		for _, lane := range lanes {
 			slots <- struct{}{}

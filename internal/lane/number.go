@@ -49,7 +49,7 @@ func (b *batch) judge(ctx context.Context, r *Runner) (releasable []store.Delive
 	b.events = map[store.EventID]store.Event{}
 	held := 0
 	for i, d := range b.copies {
-		event, err := r.Outbox.Event(ctx, d.Event)
+		event, err := r.recent.read(ctx, r.Outbox, d.Event)
 		if errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound) {
 			continue // it is parked when its turn comes
 		}
@@ -76,7 +76,7 @@ func (r *Runner) event(ctx context.Context, b batch, d store.Delivery) (store.Ev
 	if e, held := b.events[d.Event]; held {
 		return e, nil
 	}
-	return r.Outbox.Event(ctx, d.Event)
+	return r.recent.read(ctx, r.Outbox, d.Event)
 }
 
 // verdict is what keeps a copy here.

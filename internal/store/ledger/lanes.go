@@ -20,7 +20,7 @@ type settle struct {
 // Settle is lane.Outbox's.
 func (l *Ledger) Settle(ctx context.Context, lane store.Lane, d store.Delivery, lease time.Duration) error {
 	clock, now := l.dialect.LeaseClock()
-	_, err := l.engine.Change(ctx, settle{
+	_, err := l.engine.Together(ctx, lane.Mailbox, settle{
 		"UPDATE lane SET expires = " + clock + " + $2 WHERE mailbox = $3 AND owner = $4 AND generation = $5", now, lease, lane, d, d.Fault(),
 	})
 	return err

@@ -99,6 +99,10 @@ type Engine interface {
 	// Change applies an operation. Where the database lets several transactions run
 	// at once it has one of its own, and what it records joins the next link.
 	Change(ctx context.Context, op Op) (any, error)
+	// Together is Change for what many do at the same time, each to what only it may
+	// change, and records nothing: such operations may share a transaction, in the order
+	// of their keys. An operation that is refused must have had no effect.
+	Together(ctx context.Context, key int64, op Op) (any, error)
 	// Post has an operation applied whose outcome nobody waits for.
 	Post(op Op) error
 

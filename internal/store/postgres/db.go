@@ -41,15 +41,16 @@ const (
 // DB is an open store. Safe for concurrent use. Changes wait until Run runs.
 type DB struct {
 	ledger.Ledger
-	opts    Options
-	owner   string // tells this start of the node from all others
-	servers *servers
-	pool    *pgxpool.Pool
-	viewers *pgxpool.Pool // for what people look at, see view
-	writer  *writer
-	matcher *store.Committer[*accept, struct{}]              // of what goes to the writer next
-	acks    *store.Committer[acknowledgement, nhs.NHSNumber] // answers with the patient of a copy
-	nonces  *store.Committer[nonce, bool]
+	opts     Options
+	owner    string // tells this start of the node from all others
+	servers  *servers
+	pool     *pgxpool.Pool
+	viewers  *pgxpool.Pool // for what people look at, see view
+	writer   *writer
+	matcher  *store.Committer[*accept, struct{}]              // of what goes to the writer next
+	acks     *store.Committer[acknowledgement, nhs.NHSNumber] // answers with the patient of a copy
+	nonces   *store.Committer[nonce, bool]
+	together group // changes that share transactions
 
 	positions positions
 	moments   store.Moments

@@ -37,6 +37,11 @@ func (e engine) Commit(ctx context.Context, op ledger.Op) (any, error) {
 // Change is Commit: one connection writes.
 func (e engine) Change(ctx context.Context, op ledger.Op) (any, error) { return e.Commit(ctx, op) }
 
+// Together is Commit too.
+func (e engine) Together(ctx context.Context, _ int64, op ledger.Op) (any, error) {
+	return e.Commit(ctx, op)
+}
+
 func (e engine) Post(op ledger.Op) error { return e.committer.Post(verb{op}) }
 
 func (e engine) Box(ctx context.Context, row int64) (store.Mailbox, error) { return e.box(ctx, row) }

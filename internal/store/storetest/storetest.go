@@ -132,6 +132,7 @@ func suite() []member {
 		{"Held", held},
 		{"ManyDelayed", manyDelayed},
 		{"LapsedClaims", lapsedClaims},
+		{"SettlingAtOnce", settlingAtOnce},
 		{"MostUncertain", mostUncertain},
 		{"DueFirst", dueFirst},
 		{"ClaimsOutlastJumps", claimsOutlastJumps},
