@@ -45,6 +45,7 @@ var situations = []situation{
 	{"InvalidRequestMessage", refuse.InvalidRequestMessage("..."), "The criteria of a subscription are not allowed.", "Compare with the rules of the specification; `nems subscribe` writes them for you."},
 	{"TooLarge", refuse.TooLarge(3_000_000), "The body is larger than is accepted.", "Send less: the event, not the whole record."},
 	{"DuplicateRejected", refuse.DuplicateRejected("019cae6b6600762b8b4880b9dfadeb75"), "The subscription exists already.", "Use the one whose id is in the answer."},
+	{"EndpointsUsedUp", refuse.EndpointsUsedUp(10000), "The organisation's subscriptions have as many endpoints as are allowed.", "Delete subscriptions that nobody needs: their endpoints go when what was sent to them is no longer kept. Or ask the operator (the setting `quota-organisation-endpoints`)."},
 	{"QuotaUsedUp", refuse.QuotaUsedUp(1000, "of this system"), "There are as many subscriptions as are allowed.", "Delete those that nobody needs, or ask the operator (`nems systems quota`)."},
 	{"IdempotencyKeyReused", refuse.IdempotencyKeyReused(), "The key was used for other bytes.", "A new key for every new message; the same only to repeat the same bytes."},
 	{"ReplayRunning", refuse.ReplayRunning("2jz1"), "The subscription has a replay that is not over.", "Wait for its end (`$replay-status`), or cancel it."},

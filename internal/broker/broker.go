@@ -39,10 +39,13 @@ type Journal interface {
 	// criteria cannot be read, it has only their text, and matches nothing any
 	// more.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
-	// Replace puts a subscription in the place of the live one of its id: an event is
-	// matched against either the one or the other. Errors are those of Subscribe and of
-	// Delete.
-	Replace(ctx context.Context, s subscription.Subscription, entry audit.Entry) error
+	// SubscribeWith is Subscribe of a subscription that brings its endpoint along: both are
+	// stored, or none. The row of the endpoint is returned. ReplaceWith puts one in the
+	// place of the live one of its id: an event is matched against either the one or the
+	// other. Errors are those of Subscribe and of Delete, and *store.QuotaError for the endpoints of an organisation,
+	// *store.HeldError, and store.ErrChanged when the endpoint has another version.
+	SubscribeWith(ctx context.Context, s subscription.Subscription, with store.Brought, entry audit.Entry) (row int64, err error)
+	ReplaceWith(ctx context.Context, s subscription.Subscription, with store.Brought, entry audit.Entry) error
 	// Delete removes a subscription; store.ErrNotFound when there is none.
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error
 	// NextPosition returns the id of the next event. It is unique in the system,

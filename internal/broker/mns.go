@@ -96,24 +96,27 @@ func (s *Signal) keys() []subscription.RouteKey {
 	return keys
 }
 
-// SubscribeMNS creates a subscription with criteria of the MNS. A *store.DuplicateError
-// names the one that is there already; other refusals are as Subscribe's.
-func (b *Broker) SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
+// SubscribeMNS creates a subscription with criteria of the MNS and the endpoint that it
+// brings along: both, or none. A *store.DuplicateError names the one that is there
+// already, a *store.HeldError says that an operator has switched the address off; other
+// refusals are as Subscribe's.
+func (b *Broker) SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription, with store.Brought) error {
 	if err := b.mayWant(caller, &s); err != nil {
 		return err
 	}
-	return duplicateOr(b.Journal.Subscribe(ctx, s, subscribeEntry(caller, s)))
+	_, err := b.Journal.SubscribeWith(ctx, s, with, subscribeEntry(caller, s))
+	return duplicateOr(err)
 }
 
 // ReplaceMNS puts a subscription in the place of the one of its id, which the caller
 // has read. Errors are as SubscribeMNS's.
-func (b *Broker) ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error {
+func (b *Broker) ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription, with store.Brought) error {
 	if err := b.mayWant(caller, &s); err != nil {
 		return err
 	}
 	entry := subscribeEntry(caller, s)
 	entry.At, entry.Status = b.Now(), 204
-	return duplicateOr(deleteRefusal(b.Journal.Replace(ctx, s, entry)))
+	return duplicateOr(deleteRefusal(b.Journal.ReplaceWith(ctx, s, with, entry)))
 }
 
 // duplicateOr leaves a *store.DuplicateError as it is.

@@ -21,6 +21,8 @@ type Subscribed struct {
 	Subscription subscription.Subscription
 	// Notices are about event types that are being withdrawn.
 	Notices []refuse.Issue
+	// Endpoint is the row of the endpoint that it has brought along; 0 for none.
+	Endpoint int64
 }
 
 // Subscribe creates a subscription from the body of a request. When it returns
@@ -88,6 +90,8 @@ func subscribeRefusal(err error) error {
 	var duplicate *store.DuplicateError
 	var full *store.QuotaError
 	switch {
+	case errors.As(err, &full) && full.Quota == store.EndpointsQuota:
+		return refuse.EndpointsUsedUp(full.Limit)
 	case errors.As(err, &duplicate):
 		return refuse.DuplicateRejected(duplicate.ID.String())
 	case errors.As(err, &full):

@@ -12,19 +12,21 @@ import (
 )
 
 // SubscribeAt creates a subscription from a resource that a door has read itself, with
-// an endpoint that is made for it, and that needs some grants of the controller
-// catalogue. put makes the endpoint, after all else was checked. If the store then refuses the subscription, the endpoint is one that nothing goes to.
-func (b *Broker) SubscribeAt(ctx context.Context, caller access.Caller, resource subscription.Resource, grants []string, put func(context.Context, subscription.Subscription) error) (Subscribed, error) {
+// an endpoint that it brings along, and that needs some grants of the controller
+// catalogue: both, or none. bring makes the endpoint, after all
+// else was checked. A *store.HeldError says that an operator has switched its address off.
+func (b *Broker) SubscribeAt(ctx context.Context, caller access.Caller, resource subscription.Resource, grants []string, bring func(context.Context, subscription.Subscription) (store.Brought, error)) (out Subscribed, err error) {
 	planning := *b
 	planning.Mailboxes, planning.planned = planned{resource.Contact}, grants
-	s, notices, err := planning.draft(ctx, caller, resource, b.Now())
+	if out.Subscription, out.Notices, err = planning.draft(ctx, caller, resource, b.Now()); err != nil {
+		return out, err
+	}
+	with, err := bring(ctx, out.Subscription)
 	if err != nil {
-		return Subscribed{}, err
+		return out, err
 	}
-	if err := put(ctx, s); err != nil {
-		return Subscribed{}, err
-	}
-	return b.commit(ctx, caller, s, notices)
+	out.Endpoint, err = b.Journal.SubscribeWith(ctx, out.Subscription, with, subscribeEntry(caller, out.Subscription))
+	return out, subscribeRefusal(err)
 }
 
 // shared refuses the endpoint that a subscription has brought along: it carries no

@@ -39,6 +39,7 @@ var translated = map[string]string{
 	"registry.only":        "a constant",
 	"registry.single":      "a constant",
 	"registry.boxes":       "for nodes that run",
+	"registry.removed":     "for nodes that run",
 	"registry.search_key":  "seals links of pages, which live for minutes",
 	"registry.registry":    "portable as registry.version",
 }

@@ -54,6 +54,7 @@ var (
 	badContinueFrom = failed(http.StatusBadRequest, "The continue_from field was not valid")
 	broken          = failed(http.StatusInternalServerError, "Internal server error")
 	tooLarge        = failed(http.StatusRequestEntityTooLarge, "Request body too large")
+	switchedOff     = failed(http.StatusConflict, "This endpoint has been switched off by the operator of the service")
 	wrongMedia      = failed(http.StatusUnsupportedMediaType, "Unsupported media type")
 )
 
@@ -114,13 +115,18 @@ func answerTo(err error) *fault {
 	var own *fault
 	var refusal *refuse.Refusal
 	var duplicate *store.DuplicateError
+	var held *store.HeldError
 	switch {
 	case errors.As(err, &own):
 		return own
+	case errors.As(err, &held):
+		return switchedOff
 	case errors.As(err, &duplicate):
 		return failed(http.StatusConflict, "A matching subscription already exists with id: "+uuid.UUID(duplicate.ID).String())
 	case errors.As(err, &refusal) && strings.HasPrefix(refusal.Reason(), broker.NotPermitted):
 		return failed(http.StatusForbidden, refusal.Reason())
+	case errors.As(err, &refusal) && refusal.Issues[0].Type == "business-rule": // a quota
+		return failed(refusal.Status, refusal.Issues[0].Diagnostics)
 	case errors.As(err, &refusal) && (refusal.Status == http.StatusForbidden || refusal.Status == http.StatusUnauthorized):
 		return notAuthorised
 	case errors.As(err, &refusal) && refusal.Status == http.StatusNotFound:
@@ -129,7 +135,7 @@ func answerTo(err error) *fault {
 		return failed(refusal.Status, refusal.Error())
 	case errors.Is(err, store.ErrNotFound):
 		return notFound
-	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed):
+	case errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrChanged):
 		return failed(http.StatusServiceUnavailable, "Service unavailable")
 	}
 	return broken

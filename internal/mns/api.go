@@ -33,9 +33,9 @@ func Owns(path string) bool { return path == Base || strings.HasPrefix(path, Bas
 // use.
 type Broker interface {
 	PublishSignal(ctx context.Context, caller access.Caller, s broker.Signal) (broker.Published, error)
-	SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error
+	SubscribeMNS(ctx context.Context, caller access.Caller, s subscription.Subscription, with store.Brought) error
 	MayWantSignals(caller access.Caller, s *subscription.Subscription, grants []string) error
-	ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription) error
+	ReplaceMNS(ctx context.Context, caller access.Caller, s subscription.Subscription, with store.Brought) error
 	Read(ctx context.Context, caller access.Caller, id string) (subscription.Subscription, error)
 	Search(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Unsubscribe(ctx context.Context, caller access.Caller, id string) error

@@ -28,64 +28,45 @@ func (a *API) subscribe(x *exchange) error {
 	}
 	now := a.Now()
 	s := subscription.Subscription{ID: subscription.NewMNSID(), Created: now, Version: 1}
-	if err := a.draft(x, &w, &s); err != nil {
+	with, err := a.draft(x, &w, &s)
+	if err != nil {
 		return err
 	}
-	if err := a.Broker.SubscribeMNS(x.r.Context(), x.caller, s); err != nil {
-		return err
+	if err := a.Broker.SubscribeMNS(x.r.Context(), x.caller, s, with); err != nil {
+		return w.named(err)
 	}
 	x.write(http.StatusCreated, asJSON, map[string]string{"id": uuid.UUID(s.ID).String()})
 	return nil
 }
 
-// draft fills in what is wanted of a subscription. The endpoint is stored last: what is
-// refused leaves none.
-func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) error {
+// draft fills in what is wanted of a subscription, and returns the endpoint that it
+// brings along.
+func (a *API) draft(x *exchange, w *wanted, s *subscription.Subscription) (with store.Brought, err error) {
 	e, err := a.endpoint(x.r.Context(), x.caller, w)
 	var none NoEndpoint
 	if errors.As(err, &none) {
-		return invalid{"channel.endpoint": string(none)}.fault()
+		return with, invalid{"channel.endpoint": string(none)}.fault()
 	}
 	if err != nil {
-		return err
+		return with, err
 	}
 	e.Mailbox.ID = w.id()
 	s.ASID, s.ODS, s.Mailbox = x.caller.ASID, w.owner, e.Mailbox.ID
 	s.Criteria, s.End, s.Reason = w.criteria, w.end, w.reason
 	if err := a.Broker.MayWantSignals(x.caller, s, broker.GrantsOf(e)); err != nil {
-		return err
+		return with, err
 	}
-	if w.channel != store.SignalChannel {
-		if err := a.unique(x, e.Mailbox.ID, s.ID, w.channel); err != nil {
-			return err
-		}
-	}
-	return a.open(x.r.Context(), x.caller, w, e)
+	return a.bring(x.r.Context(), x.caller, w, e)
 }
 
-// unique refuses a second subscription for a queue or a webhook and an event type.
-func (a *API) unique(x *exchange, box string, but subscription.ID, c store.Channel) error {
-	// Off are those that are suspended, too. Of the others few are kept.
-	found, err := a.Broker.Search(x.r.Context(), x.caller, store.SubscriptionQuery{
-		Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Active, subscription.Requested}, Max: 2,
-	})
-	if err != nil {
-		return err
+// named says of what kind the subscription is that is there already: a queue or a webhook
+// has one for each event type.
+func (w *wanted) named(err error) error {
+	var duplicate *store.DuplicateError
+	if w.channel == store.QueueChannel && errors.As(err, &duplicate) {
+		return failed(http.StatusConflict, "A matching SQS subscription already exists with id: "+uuid.UUID(duplicate.ID).String())
 	}
-	over, err := a.Broker.Search(x.r.Context(), x.caller, store.SubscriptionQuery{Mailboxes: []string{box}, Statuses: []subscription.Status{subscription.Off}, Max: pageSize})
-	if err != nil {
-		return err
-	}
-	kind := ""
-	if c == store.QueueChannel {
-		kind = "SQS "
-	}
-	for _, s := range append(found.Subscriptions, over.Subscriptions...) {
-		if s.ID != but && s.Live() {
-			return failed(http.StatusConflict, "A matching "+kind+"subscription already exists with id: "+uuid.UUID(s.ID).String())
-		}
-	}
-	return nil
+	return err
 }
 
 // own returns a subscription of the caller's organisation. Those of others are not
@@ -143,11 +124,12 @@ func (a *API) replace(x *exchange, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.draft(x, &w, &s); err != nil {
+	with, err := a.draft(x, &w, &s)
+	if err != nil {
 		return err
 	}
-	if err := a.Broker.ReplaceMNS(x.r.Context(), x.caller, s); err != nil {
-		return err
+	if err := a.Broker.ReplaceMNS(x.r.Context(), x.caller, s, with); err != nil {
+		return w.named(err)
 	}
 	x.w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -52,12 +52,9 @@ func parseTarget(endpoint string) (t form.Target, c store.Channel) {
 
 // Endpoints keeps where copies go. Safe for concurrent use.
 type Endpoints interface {
-	// Mailbox, PutMailbox, Endpoint and PutEndpoint have the contracts of package
-	// operator.
+	// Mailbox and Endpoint have the contracts of package operator.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
-	PutMailbox(ctx context.Context, m store.Mailbox) (int64, error)
 	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
-	PutEndpoint(ctx context.Context, e store.Endpoint, entry audit.Entry) error
 }
 
 // Channels are the ways on which signals can go.
@@ -94,39 +91,27 @@ func (w *wanted) id() string {
 	return "MNS-" + base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:15])
 }
 
-// open stores the endpoint of a target, unless it is there as it is. It belongs to the
-// organisation that the caller acts for, or to that of the mailbox if the caller acts
-// for several.
-func (a *API) open(ctx context.Context, caller access.Caller, w *wanted, made store.Endpoint) error {
+// bring makes what a subscription brings along: the endpoint of its target, as it is to
+// be. It belongs to the organisation that the caller acts for, or to that of the mailbox
+// if the caller acts for several.
+func (a *API) bring(ctx context.Context, caller access.Caller, w *wanted, made store.Endpoint) (with store.Brought, err error) {
 	c, id := a.Channels.Endpoints, made.Mailbox.ID
 	box, err := c.Mailbox(ctx, id)
-	if errors.Is(err, store.ErrNotFound) {
-		box = store.Mailbox{ID: id, Name: "MNS: " + w.target.Type, ODS: w.owner, Remote: true}
-		box.Row, err = c.PutMailbox(ctx, box)
-	}
-	if err != nil {
-		return err
-	}
-	e, err := c.Endpoint(ctx, box.Row)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
+	e := made
 	if err == nil {
-		if off(e) {
-			return failed(http.StatusConflict, "This endpoint has been switched off by the operator of the service")
-		}
-		if string(e.Value) == string(made.Value) {
-			return nil
-		}
+		e, err = c.Endpoint(ctx, box.Row)
 	}
-	e.Mailbox, e.Channel, e.Value = box, made.Channel, made.Value
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return with, err
+	}
+	if err == nil && off(e) {
+		return with, switchedOff
+	}
+	e.Mailbox = store.Mailbox{ID: id, Name: "MNS: " + w.target.Type, ODS: w.owner, Remote: true}
+	e.Channel, e.Value = made.Channel, made.Value
 	entry := broker.Entry(caller, audit.ActionPutEndpoint)
 	entry.At, entry.Object, entry.Mailbox, entry.Status = a.Now(), id, id, http.StatusCreated
-	err = c.PutEndpoint(ctx, e, entry)
-	if errors.Is(err, store.ErrChanged) { // by the same request at another node
-		err = store.ErrBusy
-	}
-	return err
+	return store.Brought{Endpoint: e, Alone: w.channel != store.SignalChannel, Audit: entry}, nil
 }
 
 // off reports whether an operator has switched an endpoint off. The values of all

@@ -152,6 +152,7 @@ type Quotas struct {
 	Route        int64 `name:"route-subscriptions" help:"Live subscriptions to one patient, or under one geographic rule, for one mailbox; 0 for 1000, -1 for no limit."`
 	Messages     int64 `name:"mailbox-messages" help:"Messages that others have sent to one mailbox and that wait in it, uploads included; copies of events do not count. 0 for 1000000, -1 for no limit."`
 	Bytes        int64 `name:"mailbox-bytes" help:"Bytes of those messages; 0 for 10737418240 (10 GiB), -1 for no limit."`
+	Endpoints    int64 `name:"organisation-endpoints" help:"Endpoints that the R4 and MNS subscriptions of one organisation have brought along; one counts until nothing of it is kept any more. 0 for 10000, -1 for no limit."`
 }
 
 // limits returns the quotas with the defaults filled in.
@@ -164,7 +165,7 @@ func (q Quotas) validate() []error {
 		value int64
 	}{
 		{"system-subscriptions", q.System}, {"organisation-subscriptions", q.Organisation}, {"route-subscriptions", q.Route},
-		{"mailbox-messages", q.Messages}, {"mailbox-bytes", q.Bytes},
+		{"mailbox-messages", q.Messages}, {"mailbox-bytes", q.Bytes}, {"organisation-endpoints", q.Endpoints},
 	} {
 		if limit.value < -1 {
 			wrong = append(wrong, fmt.Errorf("quota-%s: expected a number above 0, 0 for the default or -1 for no limit; received %d", limit.name, limit.value))

@@ -224,7 +224,7 @@ func (d Desk) enableEndpoint(ctx context.Context, ref EndpointRef) (none None, e
 
 // disableEndpoint stops sending. Copies wait for five days.
 func (d Desk) disableEndpoint(ctx context.Context, ref EndpointRef) (none None, err error) {
-	return none, d.changeEndpoint(ctx, ref.ID, func(kept keptEndpoint) error { kept.disable("switched off by an operator", d.Now()); return nil })
+	return none, d.changeEndpoint(ctx, ref.ID, func(kept keptEndpoint) error { kept.disable(store.SwitchedOff, d.Now()); return nil })
 }
 
 // testEndpoint sends a test event and says what came of it.

@@ -39,7 +39,7 @@ func Owns(path string) bool { return path == Base || strings.HasPrefix(path, Bas
 
 // Broker is what the API calls. *broker.Broker implements it.
 type Broker interface {
-	SubscribeAt(ctx context.Context, c access.Caller, r subscription.Resource, grants []string, put func(context.Context, subscription.Subscription) error) (broker.Subscribed, error)
+	SubscribeAt(ctx context.Context, c access.Caller, r subscription.Resource, grants []string, bring func(context.Context, subscription.Subscription) (store.Brought, error)) (broker.Subscribed, error)
 	Read(ctx context.Context, c access.Caller, id string) (subscription.Subscription, error)
 	Unsubscribe(ctx context.Context, c access.Caller, id string) error
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
@@ -50,9 +50,8 @@ type Broker interface {
 
 // Endpoints keeps the endpoints that subscriptions bring along. Safe for concurrent use.
 type Endpoints interface {
-	// Mailbox is broker.Mailboxes', and PutMailbox operator.Store's.
+	// Mailbox is broker.Mailboxes'.
 	Mailbox(ctx context.Context, id string) (store.Mailbox, error)
-	PutMailbox(ctx context.Context, m store.Mailbox) (row int64, err error)
 	// Endpoint is webhook.Endpoints'; EndpointsAfter and PutEndpoint are operator.Endpoints'.
 	Endpoint(ctx context.Context, row int64) (store.Endpoint, error)
 	EndpointsAfter(ctx context.Context, row int64, max int) ([]store.Endpoint, error)

@@ -50,12 +50,18 @@ func (a *API) create(x *exchange) error {
 	id := endpointID(x.caller.ODS, want)
 	made, err := a.Broker.SubscribeAt(x.r.Context(), x.caller, subscription.Resource{
 		Contact: x.caller.ODS, End: want.end, Reason: want.reason, Criteria: want.criteria, Mailbox: id,
-	}, broker.GrantsOf(store.Endpoint{Channel: store.RestHookChannel, Value: h.hook.Pack()}), func(ctx context.Context, s subscription.Subscription) error { return a.putEndpoint(ctx, x, s, &h) })
+	}, broker.GrantsOf(store.Endpoint{Channel: store.RestHookChannel, Value: h.hook.Pack()}), func(ctx context.Context, s subscription.Subscription) (store.Brought, error) {
+		return a.bring(ctx, x, s, &h)
+	})
+	var held *store.HeldError
+	if errors.As(err, &held) {
+		return switchedOff
+	}
 	if err != nil {
 		return err
 	}
 	x.recorded, h.Subscription = true, made.Subscription
-	a.Made(h.row.Mailbox.Row)
+	a.Made(made.Endpoint)
 	x.w.Header().Set("Location", x.base+"/Subscription/"+h.ID.String())
 	return x.show(http.StatusCreated, resourceOf(h))
 }
@@ -94,33 +100,27 @@ func (a *API) mayCarry(x *exchange, want *resource) error {
 	return err
 }
 
-// putEndpoint makes the endpoint of a subscription, or takes that of an equal one
-// that is over.
-func (a *API) putEndpoint(ctx context.Context, x *exchange, s subscription.Subscription, h *held) error {
+// bring makes the endpoint of a subscription, or takes that of an equal one that is over.
+func (a *API) bring(ctx context.Context, x *exchange, s subscription.Subscription, h *held) (with store.Brought, err error) {
 	box, err := a.Endpoints.Mailbox(ctx, s.Mailbox)
-	switch {
-	case err == nil:
-		if h.row, err = a.Endpoints.Endpoint(ctx, box.Row); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
-		if live := a.live(ctx, x, h.row); live != "" {
-			return refuse.DuplicateRejected(live)
-		}
-		if err := h.inherit(); err != nil {
-			return err
-		}
-	case !errors.Is(err, store.ErrNotFound):
-		return err
+	if err == nil {
+		h.row, err = a.Endpoints.Endpoint(ctx, box.Row)
 	}
-	box = store.Mailbox{ID: s.Mailbox, Name: "R4 subscription", ODS: s.ODS, Remote: true}
-	if box.Row, err = a.Endpoints.PutMailbox(ctx, box); err != nil {
-		return err
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return with, err
 	}
-	h.row.Mailbox, h.row.Channel = box, store.RestHookChannel
+	if err := h.inherit(); err != nil {
+		return with, err
+	}
+	h.row.Mailbox = store.Mailbox{ID: s.Mailbox, Name: "R4 subscription", ODS: s.ODS, Remote: true}
+	h.row.Channel = store.RestHookChannel
 	hook := h.hook.RestHook
 	hook.Subscription, hook.Beat = s.ID.String(), s.Created.Add(settling)
-	return a.keep(ctx, x, h, audit.ActionPutEndpoint)
+	return store.Brought{Endpoint: h.packed(), Alone: true, Audit: a.kept(x, h, audit.ActionPutEndpoint)}, nil
 }
+
+// switchedOff refuses an address that an operator has switched off.
+var switchedOff = invalid("Subscription.channel.endpoint", "business-rule", "an address that no operator of this service has switched off: ask them", "one that an operator has, or one below it")
 
 // inherit gives an endpoint what operators have done with that of an equal subscription
 // before it: deleting one and making it again undoes nothing.
@@ -133,31 +133,28 @@ func (h *held) inherit() error {
 	case err != nil:
 		return err
 	case was.Barred():
-		return invalid("Subscription.channel.endpoint", "business-rule", "an endpoint that no operator of this service has switched off: ask them", "one that an operator has")
+		return switchedOff
 	}
 	h.hook.Secret, h.hook.Previous, h.hook.PreviousUntil = was.Secret, was.Previous, was.PreviousUntil
 	return nil
 }
 
-// live returns the id of the subscription that an endpoint has already; "" for none.
-func (a *API) live(ctx context.Context, x *exchange, row store.Endpoint) string {
-	e, err := webhook.Read(row)
-	if row.Version == 0 || err != nil || e.RestHook == nil {
-		return ""
-	}
-	s, err := a.Broker.Read(ctx, x.caller, e.RestHook.Subscription)
-	if err != nil || !s.Live() {
-		return ""
-	}
-	return s.ID.String()
+// packed is the endpoint as it is kept.
+func (h *held) packed() store.Endpoint {
+	h.row.Value = h.hook.Pack()
+	return h.row
 }
 
-// keep stores the endpoint, with an entry in the audit.
-func (a *API) keep(ctx context.Context, x *exchange, h *held, action audit.Action) error {
-	h.row.Value = h.hook.Pack()
+// kept is the entry in the audit of an endpoint that is stored.
+func (a *API) kept(x *exchange, h *held, action audit.Action) audit.Entry {
 	e := broker.Entry(x.caller, action)
 	e.At, e.Object, e.Mailbox, e.Status = a.Now(), h.hook.RestHook.Subscription, h.row.Mailbox.ID, http.StatusOK
-	if err := a.Endpoints.PutEndpoint(ctx, h.row, e); err != nil {
+	return e
+}
+
+// keep stores the endpoint.
+func (a *API) keep(ctx context.Context, x *exchange, h *held, action audit.Action) error {
+	if err := a.Endpoints.PutEndpoint(ctx, h.packed(), a.kept(x, h, action)); err != nil {
 		return err
 	}
 	h.row.Version++

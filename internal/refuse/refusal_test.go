@@ -37,6 +37,7 @@ func TestSituations(t *testing.T) {
 		{TooLarge(3000000), 413, "error", "value", "INVALID_REQUEST_MESSAGE", "Invalid Request Message", "the body is larger than 3000000 bytes, the most that is accepted; send less"},
 		{DuplicateRejected("0a"), 422, "error", "duplicate", "DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource.", "subscription already exists : 0a"},
 		{IdempotencyKeyReused(), 422, "error", "duplicate", "DUPLICATE_REJECTED", "Create would lead to creation of a duplicate resource.", "this Idempotency-Key was used for another message within 24 hours; use a new key for every new message"},
+		{EndpointsUsedUp(5), 403, "error", "business-rule", "ACCESS_DENIED", "Access has been denied to process this request", "subscriptions of this organisation have brought along 5 endpoints, the most that are allowed: delete those that are no longer needed; an endpoint goes when nothing that was sent to it is kept any more"},
 		{QuotaUsedUp(5, "of x"), 403, "error", "business-rule", "ACCESS_DENIED", "Access has been denied to process this request", "there are 5 subscriptions of x, the most that are allowed: delete some that are no longer needed"},
 		{NoRecordFound("x"), 404, "error", "not-found", "NO_RECORD_FOUND", "No record found", "x"},
 		{BadRequest("x"), 400, "error", "invalid", "BAD_REQUEST", "Bad request.", "x"},

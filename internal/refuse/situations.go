@@ -189,6 +189,14 @@ func QuotaUsedUp(limit int64, whose string) *Refusal {
 	return r
 }
 
+// EndpointsUsedUp refuses a subscription that would bring along one endpoint more than an
+// organisation may have.
+func EndpointsUsedUp(limit int64) *Refusal {
+	r := of(AccessDeniedCode, fmt.Sprintf("subscriptions of this organisation have brought along %d endpoints, the most that are allowed: delete those that are no longer needed; an endpoint goes when nothing that was sent to it is kept any more", limit))
+	r.Issues[0].Type = "business-rule"
+	return r
+}
+
 // IdempotencyKeyReused refuses a publish whose Idempotency-Key was used with
 // other bytes within the last 24 hours.
 func IdempotencyKeyReused() *Refusal {

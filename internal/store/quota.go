@@ -19,13 +19,14 @@ const (
 	RouteQuota        Quota = 3 // live subscriptions under one route key for one mailbox
 	MessagesQuota     Quota = 4 // messages that wait in a mailbox
 	BytesQuota        Quota = 5 // their bytes, as they were sent
+	EndpointsQuota    Quota = 6 // endpoints that subscriptions of an ODS code have brought along
 )
 
 // AllQuotas lists the quotas.
-var AllQuotas = [...]Quota{SystemQuota, OrganisationQuota, RouteQuota, MessagesQuota, BytesQuota}
+var AllQuotas = [...]Quota{SystemQuota, OrganisationQuota, RouteQuota, MessagesQuota, BytesQuota, EndpointsQuota}
 
-// OwnersQuotas are the quotas whose use is kept by owner. For a route key, the
-// rows of the index are counted instead.
+// OwnersQuotas are the quotas whose use is kept by owner. For a route key, and for
+// endpoints, the rows of the index are counted instead.
 var OwnersQuotas = [...]Quota{SystemQuota, OrganisationQuota, MessagesQuota, BytesQuota}
 
 // NamedQuota returns one of OwnersQuotas by its name.
@@ -51,6 +52,8 @@ func (q Quota) String() string {
 		return "mailbox-messages"
 	case BytesQuota:
 		return "mailbox-bytes"
+	case EndpointsQuota:
+		return "organisation-endpoints"
 	}
 	return "unknown"
 }
@@ -63,6 +66,7 @@ type Quotas struct {
 	Route        int64 // default 1,000
 	Messages     int64 // default 1 million
 	Bytes        int64 // default 10 GiB
+	Endpoints    int64 // default 10,000
 }
 
 // WithDefaults fills in the defaults.
@@ -72,6 +76,7 @@ func (q Quotas) WithDefaults() Quotas {
 	set(&q.Route, 1000)
 	set(&q.Messages, 1_000_000)
 	set(&q.Bytes, 10<<30)
+	set(&q.Endpoints, 10_000)
 	return q
 }
 
@@ -88,6 +93,8 @@ func (q Quotas) Of(quota Quota) int64 {
 		return q.Messages
 	case BytesQuota:
 		return q.Bytes
+	case EndpointsQuota:
+		return q.Endpoints
 	}
 	return -1
 }

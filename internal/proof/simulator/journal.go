@@ -48,14 +48,19 @@ func (r *replica) Subscription(_ context.Context, id subscription.ID) (subscript
 	return subscription.Subscription{}, store.ErrNotFound
 }
 
-// SubscribeAll, DeleteAll and Subscriptions belong to batches and searches, and Replace
-// to the MNS, which the actors do not use.
+// SubscribeAll, DeleteAll and Subscriptions belong to batches and searches, SubscribeWith and
+// ReplaceWith to the MNS and R4, which the actors do not use.
 func (r *replica) SubscribeAll(context.Context, []store.Creation) ([]error, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// Replace: see SubscribeAll.
-func (r *replica) Replace(context.Context, subscription.Subscription, audit.Entry) error {
+// SubscribeWith: see SubscribeAll.
+func (r *replica) SubscribeWith(context.Context, subscription.Subscription, store.Brought, audit.Entry) (int64, error) {
+	return 0, errors.ErrUnsupported
+}
+
+// ReplaceWith: see SubscribeAll.
+func (r *replica) ReplaceWith(context.Context, subscription.Subscription, store.Brought, audit.Entry) error {
 	return errors.ErrUnsupported
 }
 

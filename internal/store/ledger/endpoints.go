@@ -11,28 +11,29 @@ import (
 // putEndpoint stores an endpoint, if its version is still the one that was read.
 type putEndpoint struct {
 	store.Endpoint
-	due   bool // its lane is due at once
+	owner string // whose subscription brings it along; "" for operators'
+	due   bool   // its lane is due at once
 	entry *audit.Entry
 }
 
 // PutEndpoint is operator.Endpoints'.
 func (l *Ledger) PutEndpoint(ctx context.Context, e store.Endpoint, entry audit.Entry) error {
-	_, err := l.engine.Commit(ctx, putEndpoint{e, true, &entry})
+	_, err := l.engine.Commit(ctx, putEndpoint{e, "", true, &entry})
 	return err
 }
 
 // NoteEndpoint is webhook.Endpoints'.
 func (l *Ledger) NoteEndpoint(ctx context.Context, e store.Endpoint) error {
-	_, err := l.engine.Change(ctx, putEndpoint{e, false, nil})
+	_, err := l.engine.Change(ctx, putEndpoint{e, "", false, nil})
 	return err
 }
 
 func (o putEndpoint) Apply(tx Tx) (any, error) {
-	args := []any{o.Mailbox.Row, notNull(o.Value), o.Version}
-	statement := "UPDATE endpoint SET value = $2, version = version + 1 WHERE mailbox = $1 AND version = $3"
+	args := []any{o.Mailbox.Row, notNull(o.Value), o.Version, orNull(store.HeldBy(o.Value))}
+	statement := "UPDATE endpoint SET value = $2, version = version + 1, held = $4 WHERE mailbox = $1 AND version = $3"
 	if o.Version == 0 {
-		statement = "INSERT INTO endpoint (mailbox, value, version, channel) VALUES ($1, $2, $3 + 1, $4) ON CONFLICT (mailbox) DO NOTHING"
-		args = append(args, string(o.Channel))
+		statement = "INSERT INTO endpoint (mailbox, value, version, held, channel, owner) VALUES ($1, $2, $3 + 1, $4, $5, $6) ON CONFLICT (mailbox) DO NOTHING"
+		args = append(args, string(o.Channel), o.owner)
 	}
 	n, err := tx.Exec(statement, args...)
 	switch {

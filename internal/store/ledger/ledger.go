@@ -13,6 +13,7 @@ package ledger
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"nems/internal/audit"
@@ -55,6 +56,17 @@ type Tx interface {
 	LockFree(alias string) string
 	// Record has the audit tell of the change.
 	Record(e audit.Entry)
+
+	// Whole does a part of the operation, and takes back what it did where its error
+	// refuses the operation. No other node does such a part at the same time.
+	Whole(do func() error) error
+	// MakeMailbox keeps or replaces a mailbox and returns its row, which no other has or
+	// had. BoxesChanged has every node read again which mailboxes there are, all of them
+	// where some are gone.
+	MakeMailbox(m store.Mailbox) (row int64, err error)
+	BoxesChanged(gone bool)
+	// Subscribe files a new subscription, as broker.Journal's Subscribe does.
+	Subscribe(f store.Filing) error
 
 	// RegistryChanged has every node read systems and life cycles again.
 	RegistryChanged()
@@ -201,6 +213,7 @@ type Ledger struct {
 	messages messageFiling
 
 	retaining retaining
+	lookedAt  atomic.Int64 // when endpoints were looked through last
 }
 
 // New returns the verbs over an engine. records are the audit entries that wait

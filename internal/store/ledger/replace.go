@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"context"
-
 	"nems/internal/audit"
 	"nems/internal/store"
 	"nems/internal/subscription"
@@ -13,12 +11,6 @@ type replacing struct {
 	store.Filing
 	sameID string // the condition that a mailbox has its id, $1
 	entry  audit.Entry
-}
-
-// Replace is broker.Journal's.
-func (l *Ledger) Replace(ctx context.Context, s subscription.Subscription, entry audit.Entry) error {
-	_, err := l.engine.Commit(ctx, replacing{store.Creation{Subscription: s}.File(l.options.Now()), l.dialect.SameID("id", "$1"), entry})
-	return err
 }
 
 func (o replacing) Apply(tx Tx) (any, error) {

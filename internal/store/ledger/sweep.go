@@ -42,6 +42,9 @@ func (l *Ledger) Sweep(ctx context.Context, now time.Time, idle func() bool) err
 			}
 		}
 	}
+	if err := l.sweepEndpoints(ctx, now, idle); err != nil {
+		return err
+	}
 	if err := l.fileMessages(ctx, now); err != nil {
 		return err
 	}

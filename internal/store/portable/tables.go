@@ -50,7 +50,7 @@ var Tables = []Table{
 	table("collected", ints("mailbox", "position", "type", "size"), blobs("asked"), texts("partner", "status"), ints("at"), blobs("fault")),
 	table("delivery", ints("mailbox", "position", "attempts", "refusals", "first"), bools("uncertain"), ints("round"), texts("mesh_id"), blobs("fault", "tries"), ints("replay")),
 	table("lane", ints("mailbox", "generation", "next_attempt", "failures")), // who is busy with it is not moved: nobody is
-	table("endpoint", ints("mailbox"), blobs("value"), ints("version"), texts("channel")),
+	table("endpoint", ints("mailbox"), blobs("value"), ints("version"), texts("channel", "owner", "held"), ints("idle")),
 	table("numbering", blobs("subscription"), ints("epoch", "last", "changed")),
 	table("numbered", blobs("subscription"), ints("number", "mailbox", "position", "at")),
 	table("cursor", blobs("subscription"), ints("epoch", "number", "at")),
@@ -115,6 +115,7 @@ var NotMoved = map[string]string{
 	"purged":                    "the audit tells what was removed; rules of event types look at every event again",
 	"retained":                  "rules of event types look at every event again",
 	"progress":                  "how far sweeps have come: the next ones begin anew",
+	"mailbox_number":            "rows of mailboxes that are gone: nothing that moves names one",
 	"sqlite_sequence":           "numbers of SQLite's own: they follow from the rows",
 	"sqlite_stat1":              "statistics of SQLite's own",
 	"nems_schema_version":       "the schema's, not the service's",

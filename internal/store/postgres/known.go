@@ -29,6 +29,7 @@ type known struct {
 	workflows map[string]store.Workflow
 	receivers store.Receivers // of workflows
 	version   int64
+	removed   int64     // of the version: mailboxes were removed so often
 	seen      string    // snapshot of the last reading; "" before the first
 	asked     time.Time // when the version was asked for last
 
@@ -98,12 +99,15 @@ func (k *known) refuse(workflow string, row int64) (store.Mailbox, bool) {
 func (k *known) refresh(ctx context.Context, q querier) error {
 	asked := time.Now()
 	k.mu.RLock()
-	last, before := k.version, k.seen
+	last, gone, before := k.version, k.removed, k.seen
 	k.mu.RUnlock()
-	var version int64
+	var version, removed int64
 	var seen string
-	if err := q.QueryRow(ctx, "SELECT boxes, pg_current_snapshot()::text FROM version").Scan(&version, &seen); err != nil {
+	if err := q.QueryRow(ctx, "SELECT boxes, removed, pg_current_snapshot()::text FROM version").Scan(&version, &removed, &seen); err != nil {
 		return err
+	}
+	if removed != gone {
+		before = "" // those that are gone are not among what has changed
 	}
 	if before != "" && version == last {
 		k.mu.Lock()
@@ -137,7 +141,7 @@ func (k *known) refresh(ctx context.Context, q querier) error {
 		k.workflows[w.ID] = w
 		k.receivers.Add(w)
 	}
-	k.version, k.seen, k.asked = version, seen, asked
+	k.version, k.removed, k.seen, k.asked = version, removed, seen, asked
 	return nil
 }
 

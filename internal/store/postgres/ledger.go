@@ -26,6 +26,9 @@ func (e engine) View(ctx context.Context, read func(ledger.Reader) error) error 
 }
 
 func (e engine) Commit(ctx context.Context, op ledger.Op) (any, error) {
+	if _, does := op.(ledger.Subscribing); does {
+		defer e.known.doubt() // it may make a mailbox
+	}
 	r, err := e.submit(ctx, verb{op})
 	return r.answer, err
 }
@@ -33,10 +36,11 @@ func (e engine) Commit(ctx context.Context, op ledger.Op) (any, error) {
 // Change has the operation a transaction of its own, so that it waits for no batch.
 func (e engine) Change(ctx context.Context, op ledger.Op) (answer any, err error) {
 	var entries []audit.Entry
+	var gone bool
 	err = e.change(ctx, func(ctx context.Context, q pgx.Tx) error {
 		tx := &tx{reader: reader{ctx, q}, db: e.DB}
 		answer, err = tx.apply(op)
-		entries = tx.entries
+		entries, gone = tx.entries, tx.gone
 		return err
 	})
 	var refused ledger.Refused
@@ -48,6 +52,9 @@ func (e engine) Change(ctx context.Context, op ledger.Op) (answer any, err error
 	}
 	for _, entry := range entries {
 		e.Record(entry)
+	}
+	if gone {
+		e.known.doubt()
 	}
 	return answer, nil
 }
@@ -91,6 +98,7 @@ type tx struct {
 	w       *writer // nil outside the committer
 	later   pgx.Batch
 	entries []audit.Entry
+	gone    bool // mailboxes were removed
 }
 
 // apply applies an operation with all that it has left for later.
@@ -135,6 +143,62 @@ func (*tx) LockFree(alias string) string { return " FOR UPDATE OF " + alias + " 
 func (t *tx) Record(e audit.Entry) { t.entries = append(t.entries, e) }
 
 func (t *tx) RegistryChanged() { t.w.registryChanged = true }
+
+func (t *tx) BoxesChanged(gone bool) {
+	if gone {
+		t.gone = true
+		t.Later("UPDATE version SET boxes = boxes + 1, removed = removed + 1")
+		return
+	}
+	t.w.boxesChanged = true
+}
+
+func (t *tx) MakeMailbox(m store.Mailbox) (int64, error) {
+	if err := t.flush(); err != nil {
+		return 0, err
+	}
+	r, err := puttingMailbox(m).apply(t.ctx, t.w)
+	return int64(r.n), err
+}
+
+func (t *tx) Subscribe(f store.Filing) error {
+	if err := t.flush(); err != nil {
+		return err
+	}
+	var refusal [1]error
+	err := t.w.create(t.ctx, []creation{{f}}, refusal[:])
+	if err == nil && refusal[0] != nil {
+		err = ledger.Refused{Reason: refusal[0]}
+	}
+	return err
+}
+
+// wholeLock is held, until they commit, by transactions with a part that is whole: the
+// advisory lock "NEMS" 2. Who takes quotaLock too has taken that before.
+const wholeLock = 0x4e454d53<<32 | 2
+
+// Whole uses a savepoint: other operations share the transaction.
+func (t *tx) Whole(do func() error) error {
+	t.Later("SELECT pg_advisory_xact_lock($1)", int64(wholeLock))
+	t.Later("SAVEPOINT whole")
+	if err := t.flush(); err != nil {
+		return err
+	}
+	ours, sealed := len(t.entries), len(t.w.entries)
+	err := do()
+	var refused ledger.Refused
+	if errors.As(err, &refused) {
+		t.entries, t.w.entries, t.later = t.entries[:ours], t.w.entries[:sealed], pgx.Batch{}
+		t.Later("ROLLBACK TO SAVEPOINT whole")
+	} else if err != nil {
+		return err // which undoes the whole transaction
+	}
+	t.Later("RELEASE SAVEPOINT whole")
+	if err := t.flush(); err != nil {
+		return err
+	}
+	return err
+}
 
 func (t *tx) Collect(mailbox int64, position store.EventID, to store.State, at int64, why []byte) (bool, error) {
 	if err := t.flush(); err != nil {

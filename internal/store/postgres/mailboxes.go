@@ -34,11 +34,15 @@ func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 		return 0, err
 	}
 	defer db.known.doubt()
-	r, err := db.submit(ctx, putBox{`INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
+	r, err := db.submit(ctx, puttingMailbox(m))
+	return int64(r.n), err
+}
+
+func puttingMailbox(m store.Mailbox) putBox {
+	return putBox{`INSERT INTO mailbox (id, name, ods, password, remote) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (upper(id)) DO UPDATE SET name = $2, ods = $3, password = $4, remote = $5,
 		since = pg_current_xact_id() RETURNING row`,
-		[]any{m.ID, m.Name, string(m.ODS), m.Password, m.Remote}})
-	return int64(r.n), err
+		[]any{m.ID, m.Name, string(m.ODS), m.Password, m.Remote}}
 }
 
 // Mailbox is broker.Mailboxes'.

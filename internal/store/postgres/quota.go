@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"nems/internal/store"
+	"nems/internal/store/ledger"
 )
 
 // owner is whose use of a quota is counted.
@@ -40,11 +41,9 @@ func (w *writer) askUses(ctx context.Context, tasks []task) error {
 	w.uses = uses{map[owner]int64{}, map[owner]int64{}}
 	asked := map[owner]int64{}
 	for _, t := range tasks {
-		if s, ok := t.change.(subscribe); ok {
-			for i := range s.creations {
-				for _, o := range s.creations[i].owners() {
-					asked[o]++
-				}
+		for _, c := range created(t) {
+			for _, o := range c.owners() {
+				asked[o]++
 			}
 		}
 	}
@@ -59,6 +58,19 @@ func (w *writer) askUses(ctx context.Context, tasks []task) error {
 		return err
 	}
 	return w.readUses(ctx, asked)
+}
+
+// created are the subscriptions that a task creates.
+func created(t task) []creation {
+	switch c := t.change.(type) {
+	case subscribe:
+		return c.creations
+	case verb:
+		if s, ok := c.Op.(ledger.Subscribing); ok {
+			return []creation{{s.Subscribes()}}
+		}
+	}
+	return nil
 }
 
 // quotaLock is held, until they commit, by transactions that may fill a quota:

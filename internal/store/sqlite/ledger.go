@@ -102,6 +102,44 @@ func (t *tx) Record(e audit.Entry) { t.w.entries = append(t.w.entries, seal(e)) 
 
 func (t *tx) RegistryChanged() { t.Later("UPDATE registry_version SET version = version + 1") }
 
+func (t *tx) BoxesChanged(bool) { t.w.changeTables() }
+
+func (t *tx) MakeMailbox(m store.Mailbox) (int64, error) {
+	r, err := putMailbox{m}.apply(t.w)
+	return int64(r.n), err
+}
+
+func (t *tx) Subscribe(f store.Filing) error {
+	c := creation{f}
+	refusal, err := c.insert(t.w)
+	if err == nil && refusal != nil {
+		err = ledger.Refused{Reason: refusal}
+	}
+	return err
+}
+
+// Whole uses a savepoint: other operations share the transaction.
+func (t *tx) Whole(do func() error) error {
+	if err := exec(t.conn, "SAVEPOINT whole"); err != nil {
+		return err
+	}
+	entries := len(t.w.entries)
+	err := do()
+	var refused ledger.Refused
+	if errors.As(err, &refused) {
+		t.w.entries, t.w.tables = t.w.entries[:entries], nil
+		if err := exec(t.conn, "ROLLBACK TO whole"); err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err // which undoes the whole transaction
+	}
+	if err := exec(t.conn, "RELEASE whole"); err != nil {
+		return err
+	}
+	return err
+}
+
 func (t *tx) Collect(mailbox int64, position store.EventID, to store.State, at int64, why []byte) (bool, error) {
 	moved, _, err := t.w.collect(mailbox, position, to, at, why)
 	return moved, err

@@ -22,7 +22,8 @@ func (db *DB) PutMailbox(ctx context.Context, m store.Mailbox) (int64, error) {
 }
 
 func (p putMailbox) apply(w *writer) (result, error) {
-	err := exec(w.conn, `INSERT INTO mailbox (id, name, ods, password, remote) VALUES (?1, ?2, ?3, ?4, ?5)
+	err := exec(w.conn, `INSERT INTO mailbox (row, id, name, ods, password, remote)
+		VALUES ((SELECT 1 + max(last, ifnull((SELECT max(row) FROM mailbox), 0)) FROM mailbox_number), ?1, ?2, ?3, ?4, ?5)
 		ON CONFLICT (id) DO UPDATE SET name = ?2, ods = ?3, password = ?4, remote = ?5`,
 		p.ID, p.Name, string(p.ODS), p.Password, p.Remote)
 	if err != nil {

@@ -21,13 +21,23 @@ func replaced(t *testing.T, th *harness) {
 	change := func(mailbox, criteria string) error {
 		next := th.subscription(mailbox, criteria)
 		next.ID = s.ID
-		return th.Replace(th.ctx(), next, entry("subscribe"))
+		box, err := th.Mailbox(th.ctx(), mailbox)
+		th.must(err)
+		e, err := th.Endpoint(th.ctx(), box.Row)
+		if err != nil {
+			th.wantError("an endpoint", err, store.ErrNotFound)
+			e = store.Endpoint{Channel: store.SignalChannel}
+		}
+		e.Mailbox, e.Value = box, []byte("{}")
+		return th.ReplaceWith(th.ctx(), next, store.Brought{Endpoint: e, Audit: entry("endpoint-put")}, entry("subscribe"))
 	}
 	var duplicate *store.DuplicateError
 	if err := change("C", ofPatient(jack, vaccination)); !errors.As(err, &duplicate) || duplicate.ID != twin.ID {
 		t.Errorf("as another one: %v", err)
 	}
-	th.wantError("for no mailbox", change("NONE", ofPatient(jack, vaccination)), store.ErrNotFound)
+	if all, err := th.EndpointsAfter(th.ctx(), 0, 10); err != nil || len(all) > 0 {
+		t.Errorf("what was refused has left %+v, %v", all, err)
+	}
 	still := th.publish()
 	th.must(change("b", ofPatient(jack, "pds-change-of-gp-1", vaccination)))
 	th.must(change("b", ofPatient(jack, "pds-change-of-gp-1", vaccination))) // it is not a duplicate of itself
