@@ -34,6 +34,8 @@ type Broker interface {
 	TryReplay(ctx context.Context, c access.Caller, id string, w replay.Wish) (replay.Tally, error)
 	ReplayStatus(ctx context.Context, c access.Caller, id, replayID string) ([]store.Replay, error)
 	CancelReplay(ctx context.Context, c access.Caller, id, replayID string) error
+	TestEndpoint(ctx context.Context, c access.Caller, id string) (store.Attempt, error)
+	Stopped(ctx context.Context, s subscription.Subscription) (store.Stopped, error)
 	Batch(ctx context.Context, c access.Caller, body []byte) ([]broker.Step, error)
 }
 
@@ -116,6 +118,7 @@ func New(c Config) *API {
 		{method: "POST", path: "/STU3/Subscription/{id}/$replay", action: audit.ActionStartReplay, endpoint: spine.EndpointCreate, handle: a.replay},
 		{method: "GET", path: "/STU3/Subscription/{id}/$replay-status", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: a.replayStatus},
 		{method: "POST", path: "/STU3/Subscription/{id}/$replay-cancel", action: audit.ActionCancelReplay, endpoint: spine.EndpointCreate, handle: a.cancelReplay},
+		{method: "POST", path: "/STU3/Subscription/{id}/$test", action: audit.ActionTestEndpoint, endpoint: spine.EndpointCreate, handle: a.test},
 		{method: "POST", path: "/STU3", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "POST", path: "/STU3/", action: audit.ActionBatch, endpoint: spine.EndpointBatch, handle: a.batch},
 		{method: "OPTIONS", path: "/STU3", name: "metadata", endpoint: spine.EndpointRead, handle: a.capabilityStatement, open: true},

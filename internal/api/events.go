@@ -13,6 +13,7 @@ import (
 	"nems/internal/fhir"
 	"nems/internal/form"
 	"nems/internal/refuse"
+	"nems/internal/subscription"
 )
 
 // mostEvents is how many events an answer has.
@@ -29,8 +30,18 @@ func (a *API) status(x *exchange) error {
 		return err
 	}
 	x.w.Header().Set("Cache-Control", "no-store")
+	stopped, err := a.Broker.Stopped(x.r.Context(), counted.Subscription)
+	if err != nil {
+		return err
+	}
+	if stopped.Off && counted.Subscription.Status == subscription.Active {
+		counted.Subscription.Status = "error" // as R4 has it: the channel's
+	}
 	w := fhir.NewWriter("Parameters")
 	x.writeStatus(w, counted, form.QueryStatus)
+	if counted.Subscription.Status == "error" {
+		w.Open("parameter").Value("name", "error").Value("valueString", stopped.Why).Close()
+	}
 	return x.show(w.Bytes())
 }
 

@@ -26,7 +26,7 @@ func capabilities(base string, date time.Time) []byte {
 		w.Value("format", format)
 	}
 	w.Open("rest").Value("mode", "server")
-	w.Value("documentation", "Publishing takes and answers XML only. Extensions beyond the NEMS specification: search, _search, batch, $explain, $deliveries, $status, $events, $stream, $pull, $ack, $replay, $replay-status and $replay-cancel on a subscription, metadata (also by OPTIONS on the base), the parameters _format, _pretty and _summary, and the header Idempotency-Key on $process-message, which makes a publish safe to repeat for 24 hours.")
+	w.Value("documentation", "Publishing takes and answers XML only. Extensions beyond the NEMS specification: search, _search, batch, $explain, $deliveries, $status, $events, $stream, $pull, $ack, $replay, $replay-status, $replay-cancel and $test on a subscription, metadata (also by OPTIONS on the base), the parameters _format, _pretty and _summary, and the header Idempotency-Key on $process-message, which makes a publish safe to repeat for 24 hours.")
 	w.Open("security").Value("description", "Mutual TLS, and a Spine JWT as Bearer token with the headers fromASID, toASID and InteractionID; metadata needs neither token nor headers.").Close()
 	writeSubscriptionCapability(w)
 	w.Open("interaction").Value("code", "batch").Value("documentation", batchDocumentation).Close()

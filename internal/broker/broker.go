@@ -96,6 +96,9 @@ type Config struct {
 	// Learner is Patients if it learns from the events of the Spine, otherwise
 	// nil.
 	Learner Learner
+	// Tests returns what sends a test event to endpoints of a channel, or nil where nothing
+	// is sent.
+	Tests func(store.Channel) func(context.Context, store.Endpoint) (store.Attempt, error)
 	// Record adds audit entries that belong to no change of the journal.
 	Record func(audit.Entry)
 	// Level is the level that publishing enforces: standard or strict.
@@ -119,11 +122,12 @@ type Broker struct {
 	router directory.Router
 	// planned is what the endpoint that is being made needs; nil where one is there.
 	planned []string
+	tested  *tests
 }
 
 // New returns a Broker. It starts nothing.
 func New(c Config) *Broker {
-	return &Broker{Config: c, router: directory.Router{
+	return &Broker{Config: c, tested: &tests{}, router: directory.Router{
 		Patients: c.Patients, Organisations: c.Organisations, Postcodes: c.Postcodes,
 		AcceptUnknown: c.AcceptUnknownPatients,
 	}}

@@ -39,6 +39,8 @@ type Broker interface {
 	Read(ctx context.Context, caller access.Caller, id string) (subscription.Subscription, error)
 	Search(ctx context.Context, caller access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Unsubscribe(ctx context.Context, caller access.Caller, id string) error
+	TestEndpoint(ctx context.Context, caller access.Caller, id string) (store.Attempt, error)
+	Stopped(ctx context.Context, s subscription.Subscription) (store.Stopped, error)
 }
 
 // Config is what the API needs.
@@ -110,6 +112,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handlers are what can be done at a path, by method.
 type handlers map[string]func(*exchange) error
 
+// testing ends the path at which a subscription's endpoint is tested.
+const testing = "/$test"
+
 // serve finds what the request is for and does it.
 func (a *API) serve(x *exchange, request uuid.UUID) error {
 	path := strings.TrimPrefix(x.r.URL.Path, Base)
@@ -122,7 +127,8 @@ func (a *API) serve(x *exchange, request uuid.UUID) error {
 		at = handlers{http.MethodPost: a.publish}
 	case path == "/subscriptions":
 		at = handlers{http.MethodPost: a.subscribe, http.MethodGet: a.list}
-	case one && id != "" && !strings.Contains(id, "/"):
+	case one && strings.TrimSuffix(id, testing) != "" && !strings.Contains(strings.TrimSuffix(id, testing), "/"):
+		id, test := strings.CutSuffix(id, testing)
 		of := func(do func(*exchange, string) error) func(*exchange) error {
 			return func(x *exchange) error {
 				key, err := subscriptionID(id)
@@ -131,6 +137,9 @@ func (a *API) serve(x *exchange, request uuid.UUID) error {
 				}
 				return do(x, key)
 			}
+		}
+		if at = (handlers{http.MethodPost: of(a.test)}); test {
+			break
 		}
 		at = handlers{http.MethodGet: of(a.read), http.MethodPut: of(a.replace), http.MethodDelete: of(a.unsubscribe)}
 	default:

@@ -24,6 +24,7 @@ type resource struct {
 	End          string     `json:"end,omitzero"`
 	Reason       *string    `json:"reason,omitzero"`
 	Criteria     string     `json:"criteria"`
+	Error        string     `json:"error,omitzero"` // of a read
 	Channel      channel    `json:"channel"`
 	Hydration    *hydration `json:"hydration,omitzero"`
 	// Error is why it is off, as R4 has it; in a request it is ignored.

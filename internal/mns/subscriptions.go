@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -93,7 +94,46 @@ func (a *API) read(x *exchange, id string) error {
 	if err != nil {
 		return err
 	}
-	x.write(http.StatusOK, asFHIR, shownAs(&s, t))
+	shown, err := a.shown(x.r.Context(), &s, t)
+	if err != nil {
+		return err
+	}
+	x.write(http.StatusOK, asFHIR, shown)
+	return nil
+}
+
+// shown returns a subscription as the MNS shows it, with the status error where nothing is
+// sent to its endpoint, and why.
+func (a *API) shown(ctx context.Context, s *subscription.Subscription, t form.Target) (resource, error) {
+	out := shownAs(s, t)
+	stopped, err := a.Broker.Stopped(ctx, *s)
+	if err == nil && stopped.Off && s.Status == subscription.Active {
+		out.Status, out.Error = "error", stopped.Why
+	}
+	return out, err
+}
+
+// test answers POST /subscriptions/{id}/$test, which the MNS does not have: a test event
+// goes to the endpoint, and the answer says what came of it.
+func (a *API) test(x *exchange, id string) error {
+	if err := x.may(access.CreateInteraction); err != nil {
+		return err
+	}
+	if _, err := a.own(x, id); err != nil {
+		return err
+	}
+	did, err := a.Broker.TestEndpoint(x.r.Context(), x.caller, id)
+	if err != nil {
+		return err
+	}
+	out := map[string]any{"at": did.At.UTC().Format(time.RFC3339Nano), "milliseconds": did.Took.Milliseconds()}
+	if did.Status > 0 {
+		out["status"] = did.Status
+	}
+	if did.Why != "" {
+		out["why"] = did.Why
+	}
+	x.write(http.StatusOK, asJSON, out)
 	return nil
 }
 
@@ -187,7 +227,11 @@ func (a *API) list(x *exchange) error {
 		if err != nil {
 			return err
 		}
-		var entry any = shownAs(&found[i], t)
+		shown, err := a.shown(x.r.Context(), &found[i], t)
+		if err != nil {
+			return err
+		}
+		var entry any = shown
 		if wrap {
 			entry = map[string]any{"resource": entry}
 		}

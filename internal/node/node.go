@@ -337,7 +337,7 @@ func (n *node) newBroker() *broker.Broker {
 	return broker.New(broker.Config{
 		Journal: countedJournal{n.db, n.metrics}, Mailboxes: n.db, Events: n.db, Copies: n.db, Numbers: n.db, Replays: n.db, Catalogue: n.types.now,
 		Patients: n.patients, Organisations: n.directory, Postcodes: n.directory,
-		Records: n.records(), Learner: n.learner(), Record: n.db.Record,
+		Records: n.records(), Learner: n.learner(), Record: n.db.Record, Tests: n.tests,
 		Level:                 catalogue.Level(n.Level),
 		AcceptUnknownPatients: n.UnknownPatients == "accept",
 		ManualActivation:      n.Activation == "manual",

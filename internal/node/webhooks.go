@@ -109,3 +109,11 @@ func (n *node) channels() map[store.Channel]*operator.Running {
 	}
 	return on
 }
+
+// tests is broker.Config's.
+func (n *node) tests(c store.Channel) func(context.Context, store.Endpoint) (store.Attempt, error) {
+	if running := n.channels()[c]; running != nil {
+		return running.Test
+	}
+	return nil
+}

@@ -45,6 +45,7 @@ type Broker interface {
 	Search(ctx context.Context, c access.Caller, q store.SubscriptionQuery) (broker.Found, error)
 	Status(ctx context.Context, c access.Caller, id string) (broker.Counted, error)
 	Replay(ctx context.Context, c access.Caller, id string, w replay.Wish) (store.Replay, error)
+	TestEndpoint(ctx context.Context, c access.Caller, id string) (store.Attempt, error)
 	NumberedEvents(ctx context.Context, c access.Caller, id string, from, to uint64, max int) ([]broker.NumberedEvent, error)
 }
 

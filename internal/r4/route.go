@@ -38,6 +38,7 @@ var routes = withAllow([]route{
 	{method: "GET", path: "Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).events},
 	{method: "POST", path: "Subscription/{id}/$events", action: audit.ActionRead, endpoint: spine.EndpointRead, handle: (*API).events},
 	{method: "POST", path: "Subscription/{id}/$resend", action: audit.ActionStartReplay, endpoint: spine.EndpointRead, handle: (*API).resend},
+	{method: "POST", path: "Subscription/{id}/$test", action: audit.ActionTestEndpoint, endpoint: spine.EndpointRead, handle: (*API).test},
 	{method: "DELETE", path: "Subscription/{id}", action: audit.ActionDelete, endpoint: spine.EndpointDelete, handle: (*API).delete},
 })
 

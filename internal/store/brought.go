@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"nems/internal/audit"
 )
@@ -73,6 +74,21 @@ func (k kept) address() string {
 		}
 	}
 	return ""
+}
+
+// Stopped says whether nothing is sent to an endpoint, why, and since when. Via is the row
+// of the endpoint through which it is sent to; 0 for most.
+type Stopped struct {
+	Off   bool      `json:"off"`
+	Why   string    `json:"why"`
+	Since time.Time `json:"since"`
+	Via   int64     `json:"via"`
+}
+
+// StoppedBy reads the value of an endpoint of any channel.
+func StoppedBy(value []byte) (s Stopped) {
+	_ = json.Unmarshal(value, &s) // what cannot be read says nothing
+	return s
 }
 
 // address leaves out what a subscriber can vary without reaching another receiver: the

@@ -264,11 +264,19 @@ func (s *Sender) end(ctx context.Context, mailbox int64, d store.Delivery) {
 const testType = "uk.nhs.nems.test-1"
 
 // Test asks for consent and sends a test event, once, and says what came of it.
-// It does so for an endpoint that is off too.
+// It does so for an endpoint that is off too, but not through another one that is.
 func (s *Sender) Test(ctx context.Context, row store.Endpoint) (store.Attempt, error) {
 	to, err := Read(row)
 	if err != nil {
 		return store.Attempt{}, err
+	}
+	if to.Via != 0 {
+		if row, to, err = s.through(ctx, row, to); err != nil {
+			return store.Attempt{}, err
+		}
+		if to.Off {
+			return store.Attempt{At: s.Now().UTC(), Why: "the endpoint is off"}, nil
+		}
 	}
 	begun, id := time.Now(), "test_"+uuid.NewString()
 	var status int
