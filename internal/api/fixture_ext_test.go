@@ -82,6 +82,16 @@ func (fx *fixture) Record(e audit.Entry) {
 	fx.entries = append(fx.entries, e)
 }
 
+// tests is the broker's: webhooks alone can be tested.
+func (fx *fixture) tests(c store.Channel) func(context.Context, store.Endpoint) (store.Attempt, error) {
+	if c != store.WebhookChannel {
+		return nil
+	}
+	return func(_ context.Context, e store.Endpoint) (store.Attempt, error) {
+		return store.Attempt{At: fx.clock(), Took: 3 * time.Millisecond, Status: 418, Why: "answered 418 at " + e.Mailbox.ID}, nil
+	}
+}
+
 // Refused is the API's recorder of refusals.
 func (fx *fixture) Refused(r store.Refused) {
 	fx.mu.Lock()
@@ -101,7 +111,7 @@ func newFixture(t testing.TB, change ...func(*api.Config)) *fixture {
 		Broker: broker.New(broker.Config{
 			Journal: journal{fx.db, fx}, Mailboxes: fx.db, Events: fx.db, Copies: fx.db, Numbers: fx.db, Replays: fx.db, Catalogue: func() *catalogue.Catalogue { return types },
 			Patients: dev, Organisations: dev, Postcodes: dev, Level: catalogue.Level("standard"),
-			AcceptUnknownPatients: true, Now: fx.clock,
+			AcceptUnknownPatients: true, Now: fx.clock, Record: fx.Record, Tests: fx.tests,
 		}),
 		Door:     &spine.Door{NEMS: devworld.NEMS, AllowUnsigned: true, Now: fx.clock, Systems: fx},
 		Recorder: fx, Base: func(*http.Request) string { return "http://nems.test" }, Now: fx.clock,

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -11,6 +12,7 @@ import (
 	"nems/internal/store/postgres"
 	"nems/internal/store/postgres/pgtest"
 	"nems/internal/store/storetest"
+	"nems/internal/subscription"
 )
 
 // A subscription counts on every node once it is answered, and no longer once
@@ -127,5 +129,50 @@ func TestRegisterHerePublishThere(t *testing.T) {
 		if err != nil || (m.Status == store.Waiting) != registered {
 			t.Errorf("round %d: registered %t, the copy is %s, %v", round, registered, m.Status, err)
 		}
+	}
+}
+
+// Of subscriptions to one endpoint that are made at once on two nodes one is stored, and
+// the others name it.
+func TestOwnEndpointsOfTwoNodes(t *testing.T) {
+	dsn := pgtest.Shared(t).Database(t)
+	nodes := [2]*postgres.DB{runNode(t, dsn), runNode(t, dsn)}
+	const rounds, many = 20, 6
+	for round := range rounds {
+		id := fmt.Sprintf("R4-%d", round)
+		var subscriptions [many]subscription.Subscription
+		var errs [many]error
+		var busy sync.WaitGroup
+		for i := range many {
+			subscriptions[i] = storetest.AboutPatient(t, storetest.Numbered(i), id)
+			busy.Go(func() {
+				_, errs[i] = nodes[i%2].SubscribeWith(t.Context(), subscriptions[i], store.Brought{Alone: true, Endpoint: store.Endpoint{
+					Mailbox: store.Mailbox{ID: id, ODS: "RR8", Remote: true}, Channel: store.RestHookChannel, Value: fmt.Appendf(nil, `{"url":"https://a.test/%d"}`, i),
+				}}, audit.Entry{Action: audit.ActionSubscribe, ODS: "RR8"})
+			})
+		}
+		busy.Wait()
+		made := -1
+		for i, err := range errs {
+			if err == nil && made >= 0 {
+				t.Fatalf("round %d: two were made", round)
+			}
+			if err == nil {
+				made = i
+			}
+		}
+		if made < 0 {
+			t.Fatalf("round %d: none was made: %v", round, errs)
+		}
+		for i, err := range errs {
+			var twin *store.DuplicateError
+			if i != made && (!errors.As(err, &twin) || twin.ID != subscriptions[made].ID) {
+				t.Errorf("round %d, request %d: %v", round, i, err)
+			}
+		}
+	}
+	all, err := nodes[0].EndpointsAfter(t.Context(), 0, 100)
+	if err != nil || len(all) != rounds {
+		t.Errorf("%d endpoints, %v", len(all), err)
 	}
 }
