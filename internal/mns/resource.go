@@ -24,11 +24,9 @@ type resource struct {
 	End          string     `json:"end,omitzero"`
 	Reason       *string    `json:"reason,omitzero"`
 	Criteria     string     `json:"criteria"`
-	Error        string     `json:"error,omitzero"` // of a read
+	Error        string     `json:"error,omitzero"` // why it is off or suspended; ignored in a request
 	Channel      channel    `json:"channel"`
 	Hydration    *hydration `json:"hydration,omitzero"`
-	// Error is why it is off, as R4 has it; in a request it is ignored.
-	Error string `json:"error,omitzero"`
 }
 
 type channel struct {

@@ -77,7 +77,7 @@ func suspensions(t *testing.T, th *harness) {
 // suspendedOwners: all who own subscriptions are listed; one that is suspended ends,
 // is replaced and is deleted as one that is active.
 func suspendedOwners(t *testing.T, th *harness) {
-	box := th.mailbox("A")
+	th.mailbox("A")
 	ids := map[nhs.ODSCode]subscription.ID{}
 	for _, owner := range []nhs.ODSCode{"X26", "A83627", "RR8"} {
 		s := th.subscription("A", ofPatient(jack, vaccination))
@@ -96,11 +96,15 @@ func suspendedOwners(t *testing.T, th *harness) {
 	}
 	next := th.subscription("A", ofPatient(jack, vaccination, "pds-change-of-gp-1"))
 	next.ID, next.ODS = ids["RR8"], "RR8"
-	th.must(th.Replace(th.ctx(), next, entry("subscribe")))
+	next.Mailbox = "SIGNALS"
+	e := store.Endpoint{Mailbox: store.Mailbox{ID: next.Mailbox, ODS: next.ODS}, Channel: store.SignalChannel, Value: []byte("{}")}
+	th.must(th.ReplaceWith(th.ctx(), next, store.Brought{Endpoint: e, Audit: entry("endpoint-put")}, entry("subscribe")))
+	moved, err := th.Mailbox(th.ctx(), next.Mailbox)
+	th.must(err)
 	if got, err := th.Subscription(th.ctx(), next.ID); err != nil || got.Status != subscription.Active || got.Error != "" || got.Suspended {
 		t.Errorf("replaced: %+v, %v", got, err)
 	}
-	th.wantInbox("replaced", box, th.publish().Event)
+	th.wantInbox("replaced", moved.Row, th.publish().Event)
 	th.must(th.Delete(th.ctx(), ids["X26"], entry("delete")))
 	th.clock.advance(2 * time.Hour)
 	if got, err := th.Subscription(th.ctx(), ids["A83627"]); err != nil || got.Live() {
