@@ -40,11 +40,13 @@ type Journal interface {
 	// more.
 	Subscription(ctx context.Context, id subscription.ID) (subscription.Subscription, error)
 	// SubscribeWith is Subscribe of a subscription that brings its endpoint along: both are
-	// stored, or none. The row of the endpoint is returned. ReplaceWith puts one in the
-	// place of the live one of its id: an event is matched against either the one or the
-	// other. Errors are those of Subscribe and of Delete, and *store.QuotaError for the endpoints of an organisation,
-	// *store.HeldError, and store.ErrChanged when the endpoint has another version.
+	// stored, or none. The row of the endpoint is returned. Errors are those of Subscribe,
+	// and *store.QuotaError for the endpoints of an organisation, *store.HeldError, and
+	// store.ErrChanged when the endpoint has another version.
 	SubscribeWith(ctx context.Context, s subscription.Subscription, with store.Brought, entry audit.Entry) (row int64, err error)
+	// ReplaceWith is SubscribeWith in the place of the live subscription of its id: an
+	// event is matched against either the one or the other. store.ErrNotFound when there
+	// is none.
 	ReplaceWith(ctx context.Context, s subscription.Subscription, with store.Brought, entry audit.Entry) error
 	// Delete removes a subscription; store.ErrNotFound when there is none.
 	Delete(ctx context.Context, id subscription.ID, entry audit.Entry) error

@@ -227,4 +227,12 @@ func broughtAtOnce(t *testing.T, th *harness) {
 	if r := th.publish(); r.Copies != 1 {
 		t.Errorf("%d copies", r.Copies)
 	}
+	// One that is suspended has its endpoint still.
+	if changed, err := th.SuspendAll(th.ctx(), []store.Suspension{{ID: made, Why: "why", Audit: entry("suspend")}}); err != nil || changed != 1 {
+		t.Fatalf("suspending: %d, %v", changed, err)
+	}
+	var twin *store.DuplicateError
+	if _, _, err := one.subscribe(); !errors.As(err, &twin) || twin.ID != made {
+		t.Errorf("beside one that is suspended: %v", err)
+	}
 }
