@@ -92,7 +92,8 @@ func recovers(t *testing.T, leeds r4Caller, to *restHook, id string, publish fun
 		got := to.of("event-notification")[before:]
 		return len(got) == 2 && got[0].numbers[0] == "3" && got[1].numbers[0] == "4" && got[1].header.Get("Authorization") == "Bearer four"
 	})
-	if hands := to.of("handshake"); len(hands) != 2 {
+	// Where the endpoint changed during a handshake, that one does not count, and another follows.
+	if hands := to.of("handshake"); len(hands) < 2 || len(hands) > 3 {
 		t.Errorf("%d handshakes", len(hands))
 	}
 }
