@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 // assureCmd tells whether systems conform to the specification.
 type assureCmd struct {
 	Publisher    assurePublisher       `cmd:"" help:"Put a publishing system through a test plan, and write a report for those who assure it."`
+	Subscriber   assureSubscriber      `cmd:"" help:"Put a subscribing system through a test plan, and write a report for those who assure it."`
 	Plan         assurePlan            `cmd:"" help:"Print a test plan that comes with the program, to make one's own of it."`
 	Verify       assureVerify          `cmd:"" help:"Check the signature of a report, and say what it found."`
 	Requirements assureRequirementsCmd `cmd:"" help:"List the requirements of the specification, and what shows that each is met."`
@@ -27,12 +29,12 @@ type assurePublisher struct {
 	Supplier       string   `required:"" env:"-" help:"Who supplies the product, for the report."`
 	Product        string   `required:"" env:"-" help:"What is tested, for the report."`
 	ProductVersion string   `required:"" name:"product-version" env:"-" help:"Its version, for the report."`
-	Events         []string `required:"" env:"-" placeholder:"EVENT" help:"Event types that the product publishes."`
+	Events         []string `required:"" env:"-" placeholder:"EVENT" help:"Event types that the product publishes, or subscribes to."`
 	ASID           string   `name:"asid" default:"300000000161" env:"-" help:"ASID of the system under test, which is registered for the test."`
 	ODS            string   `name:"ods" default:"A83627" env:"-" help:"ODS code of its organisation."`
 	Mailbox        string   `env:"-" help:"MESH mailbox of the organisation, if the system subscribes too."`
 
-	Plan       string   `default:"publisher" env:"-" placeholder:"PLAN" help:"The test plan: one that comes with the program (publisher, requests), or a file."`
+	Plan       string   `env:"-" placeholder:"PLAN" help:"The test plan: one that comes with the program (publisher, requests, subscriber), or a file; default: that of the side."`
 	EventTypes string   `type:"path" env:"-" placeholder:"DIR" help:"Folder with files of additional event types, which get their steps from these files."`
 	Only       []string `env:"-" placeholder:"STEP" help:"Only these steps, such as new or refused/header. The report says so."`
 	List       bool     `env:"-" help:"Show the steps, and test nothing."`
@@ -73,8 +75,11 @@ func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 const incomplete exitError = 2
 
 // Run tests.
-func (p *assurePublisher) Run(ctx context.Context) error {
-	plan, err := p.plan()
+func (p *assurePublisher) Run(ctx context.Context) error { return p.run(ctx, assure.Publisher, "") }
+
+// run tests a side. reports is a file with what a subscriber says, "" for none.
+func (p *assurePublisher) run(ctx context.Context, side, reports string) error {
+	plan, err := p.plan(side)
 	if err != nil {
 		return err
 	}
@@ -100,7 +105,7 @@ func (p *assurePublisher) Run(ctx context.Context) error {
 	show := newAssureProgress(stdout(), colours())
 	show.begin(s, plan, declared)
 	report, err := assure.Execute(ctx, s, assure.Options{
-		Plan: plan, Declared: declared, Driver: p.driver(ctx, s, show), Wait: p.Wait, Linger: p.Linger, Only: p.Only, Program: named(), Progress: show.step,
+		Plan: plan, Declared: declared, Driver: p.driver(ctx, s, show), Wait: p.Wait, Linger: p.Linger, Only: p.Only, Reports: reports, Program: named(), Progress: show.step,
 	})
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
@@ -123,9 +128,10 @@ func exitOf(v assure.Verdict) error {
 }
 
 // plan reads the plan: one that comes with the program, or a file.
-func (p *assurePublisher) plan() (*assure.Plan, error) {
-	text, err := assure.PlanText(p.Plan)
-	name := p.Plan + ".yaml"
+func (p *assurePublisher) plan(side string) (*assure.Plan, error) {
+	chosen := cmp.Or(p.Plan, side)
+	text, err := assure.PlanText(chosen)
+	name := chosen + ".yaml"
 	if err != nil {
 		if text, err = readFile(p.Plan); err != nil {
 			return nil, fmt.Errorf("--plan: %w (plans that come with the program: %s)", err, strings.Join(assure.PlanNames(), ", "))
@@ -133,7 +139,7 @@ func (p *assurePublisher) plan() (*assure.Plan, error) {
 		name = p.Plan
 	}
 	plan, err := assure.ReadPlan(name, text)
-	if err == nil && plan.Side != assure.Publisher {
+	if err == nil && plan.Side != side {
 		err = fmt.Errorf("--plan: %s is for the side %s", name, plan.Side)
 	}
 	return plan, err
@@ -167,7 +173,7 @@ func (p *assurePublisher) key() (string, error) {
 
 // assurePlan prints a plan.
 type assurePlan struct {
-	Name string `arg:"" default:"publisher" help:"publisher, or requests: look at whatever a system sends."`
+	Name string `arg:"" default:"publisher" help:"publisher, subscriber, or requests: look at whatever a system sends."`
 }
 
 // Run prints it.

@@ -15,13 +15,14 @@ import (
 	"time"
 
 	"nems/internal/assure"
+	"nems/internal/directory/devworld"
 	"nems/internal/plain"
 )
 
 // driver has steps done: by a command, or by a person.
 func (p *assurePublisher) driver(ctx context.Context, s *assure.Service, show *assureProgress) assure.Driver {
 	if p.Exec != "" {
-		return &commandDriver{run: ctx, command: p.Exec, service: s, declared: p.ASID + " " + strings.ToUpper(p.ODS), wait: p.Wait}
+		return &commandDriver{run: ctx, command: p.Exec, service: s, declared: p.ASID + " " + strings.ToUpper(p.ODS), mailbox: p.Mailbox, wait: p.Wait}
 	}
 	return &personDriver{in: os.Stdin, out: show.out}
 }
@@ -32,6 +33,7 @@ type commandDriver struct {
 	command  string
 	service  *assure.Service
 	declared string // ASID and ODS code
+	mailbox  string // "" for none
 	wait     time.Duration
 }
 
@@ -92,6 +94,9 @@ func (c *commandDriver) environment(s *assure.Step, phase string) []string {
 		{"URL", c.service.URL}, {"PDS_URL", c.service.URL + "/personal-demographics/FHIR/R4"}, {"CA", c.service.Authority}, {"CERT", c.service.Client}, {"KEY", c.service.ClientKey},
 		{"ASID", asid}, {"ODS", ods}, {"TO_ASID", "111111111111"}, {"KIND", s.Plan.Kind}, {"AFTER", s.After}, {"MESSAGES", fmt.Sprint(s.Wants)},
 		{"NHS_NUMBER", s.Asked.NHSNumber}, {"FAMILY", s.Asked.Family}, {"GIVEN", s.Asked.Given}, {"BIRTH_DATE", s.Asked.Born},
+	}
+	if c.mailbox != "" {
+		pairs = append(pairs, [2]string{"MAILBOX", c.mailbox}, [2]string{"MAILBOX_PASSWORD", devworld.Password}, [2]string{"MESH_SHARED_KEY", devworld.SharedKey}, [2]string{"REPORT_URL", c.service.URL + "/assure/report"})
 	}
 	if s.Event != nil {
 		pairs = append(pairs, [2]string{"EVENT", s.Event.Code})

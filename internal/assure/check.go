@@ -27,7 +27,9 @@ type Outcome struct {
 	// Confirmed is the answer to the step's question; nil without one.
 	Confirmed *bool
 	// Told is what the system under test says that it made of what it got; for subscribers.
-	Told []byte
+	Told []Told
+	// Sent are the messages that the step gave to a subscriber.
+	Sent []Sent
 }
 
 // Publishes returns the attempts to publish.

@@ -36,7 +36,7 @@ type Door struct {
 const mostBody = 16 << 20
 
 // served are the paths that systems under test may use. Operators' are not among them.
-var served = []string{"/STU3", "/messageexchange", "/personal-demographics", "/oauth2/"}
+var served = []string{"/STU3", "/messageexchange", "/personal-demographics", "/oauth2/", reportPath}
 
 // ServeHTTP answers one request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -64,6 +64,11 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		instead = d.Record.instead()
 	}
 	switch {
+	case r.URL.Path == reportPath:
+		d.pass(w, x, looked, d.report(x))
+	case strings.HasPrefix(r.URL.Path, "/messageexchange/") && d.Record.broken():
+		x.Instead = "the mailbox was out of order"
+		d.pass(w, x, looked, &kept{header: http.Header{"Retry-After": {"1"}}, status: http.StatusServiceUnavailable})
 	case instead != nil && instead.Refuse != "":
 		x.Instead = "refused in the service's place"
 		d.answer(w, x, looked, refusals[instead.Refuse](*instead))
@@ -80,6 +85,22 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		d.pass(w, x, looked, got)
 	}
+}
+
+// report takes a report of what the system under test made of a message.
+func (d *Door) report(x *Exchange) *kept {
+	out := &kept{header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, status: http.StatusNoContent}
+	t, err := readTold(x.Body)
+	switch {
+	case x.Method != http.MethodPost:
+		out.status = http.StatusMethodNotAllowed
+	case err != nil:
+		out.status = http.StatusBadRequest
+		out.body.WriteString(err.Error())
+	default:
+		d.Record.tell(t)
+	}
+	return out
 }
 
 func isServed(path string) bool {
@@ -132,6 +153,7 @@ func (d *Door) pass(w http.ResponseWriter, x *Exchange, looked []Problem, got *k
 	for name, values := range got.header {
 		w.Header()[name] = values
 	}
+	x.replyHeader = got.header
 	x.Status, x.Reply, x.Code, x.Answered = got.status, got.body.Bytes(), codeIn(got), d.Now()
 	d.Record.end(x, looked)
 	w.WriteHeader(got.status)

@@ -39,6 +39,8 @@ type Options struct {
 	Only []string
 	// Program is the version of this program, for the report.
 	Program string
+	// Reports is a file with reports of a subscribing system, in lines; "" for none.
+	Reports string
 	// Progress is told before and after each step; nil if nobody looks.
 	Progress func(n, of int, s *Step, done *StepResult)
 }
@@ -51,6 +53,7 @@ type Run struct {
 	started time.Time
 	results []*StepResult
 	last    map[string]*Exchange // the last message of each step
+	sent    map[string][]Sent    // what each step gave to a subscriber
 }
 
 // Execute puts the declared system through the plan.
@@ -62,7 +65,7 @@ func Execute(ctx context.Context, s *Service, o Options) (*Report, error) {
 	if steps, err = chosen(steps, o.Only); err != nil {
 		return nil, err
 	}
-	r := &Run{Options: o, Service: s, started: s.Now(), last: map[string]*Exchange{}}
+	r := &Run{Options: o, Service: s, started: s.Now(), last: map[string]*Exchange{}, sent: map[string][]Sent{}}
 	for i, step := range steps {
 		if r.Progress != nil {
 			r.Progress(i+1, len(steps), step, nil)
@@ -113,6 +116,8 @@ func (r *Run) rest(steps []*Step) {
 
 // step does one step.
 func (r *Run) step(ctx context.Context, s *Step) (*StepResult, error) {
+	earlier := r.Service.Record.Of("")
+	r.Service.Record.Begin(s.ID, s.Answer) // a subscriber may collect while the deeds are done
 	back, err := r.deeds(ctx, s)
 	defer func() {
 		for _, undo := range back {
@@ -123,12 +128,13 @@ func (r *Run) step(ctx context.Context, s *Step) (*StepResult, error) {
 		return nil, err
 	}
 	done := newStepResult(s, r.Service.Now(), "")
-	earlier := r.Service.Record.Of("")
-	r.Service.Record.Begin(s.ID, s.Answer)
 	ended := r.drive(ctx, s)
 	o := &Outcome{Step: s, Exchanges: r.Service.Record.Of(s.ID), Earlier: earlier, Before: r.before(s)}
+	if err := r.tell(o); err != nil {
+		return nil, err
+	}
 	switch {
-	case errors.Is(ended, ErrSkipped), errors.Is(ended, ErrEnded), errors.Is(ended, errTime) && len(o.Exchanges) == 0 && s.Wants > 0:
+	case errors.Is(ended, ErrSkipped), errors.Is(ended, ErrEnded), errors.Is(ended, errTime) && len(o.Exchanges) == 0 && s.Wants > 0 && len(o.Sent) == 0:
 		done.leftOut(ended.Error())
 	case ended != nil && !errors.Is(ended, errTime):
 		return nil, ended
@@ -149,6 +155,14 @@ func (r *Run) step(ctx context.Context, s *Step) (*StepResult, error) {
 		return done, ended
 	}
 	return done, nil
+}
+
+// tell adds what a step gave to a subscriber, and what that reports.
+func (r *Run) tell(o *Outcome) error {
+	told, err := readReports(r.Reports)
+	o.Told = append(told, r.Service.Record.Told()...)
+	o.Sent = named(r.sent[o.Step.ID], o.Exchanges)
+	return err
 }
 
 // before is the message that a step corrects: the last one of the steps about the same
@@ -225,6 +239,9 @@ func (r *Run) settled(s *Step) bool {
 	o := Outcome{Step: s, Exchanges: r.Service.Record.Of(s.ID)}
 	if s.Plan.Any {
 		return false
+	}
+	if r.Plan.Side == Subscriber {
+		return r.collected(s)
 	}
 	settled := map[string]bool{}
 	for _, x := range o.Publishes() {

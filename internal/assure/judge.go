@@ -31,11 +31,17 @@ type Judge struct {
 	// Issuers are those whose client certificates count; nil if any does.
 	Issuers *x509.CertPool
 	Now     func() time.Time
+	Mailbox string // of the system under test, "" without one
+
+	tokens used // of the MESH API
 }
 
 // Request looks at a request and returns everything that it looked at: with a text
 // where something is wrong. It fills in what the body says.
 func (j *Judge) Request(x *Exchange) (looked []Problem) {
+	if strings.HasPrefix(x.Path, "/messageexchange/") {
+		return j.mailbox(x)
+	}
 	if x.Endpoint == 0 {
 		if strings.HasPrefix(x.Path, "/STU3") && x.Method == http.MethodPost {
 			looked = []Problem{every("endpoint", "a message is sent with POST to /STU3/Events/1/$process-message, a subscription to /STU3/Subscription; received another path")}

@@ -38,6 +38,8 @@ type Exchange struct {
 	Status int
 	Code   string
 	Reply  []byte
+	// replyHeader are the headers of the answer.
+	replyHeader http.Header
 	// Instead says what the door did in the service's place; "" if it did nothing.
 	Instead string
 	// Mended is the refusal that the service would have answered, had the door not put
@@ -81,6 +83,8 @@ type Record struct {
 	changed chan struct{} // closed and replaced when something was added
 	open    int           // exchanges that are not answered yet
 	looked  []Looked
+	outage  int // how many calls of the MESH API fail yet
+	told    []Told
 }
 
 // Looked is what was judged of a request, right or wrong.
@@ -163,6 +167,38 @@ func (r *Record) abandon(x *Exchange) {
 	r.open--
 	close(r.changed)
 	r.changed = make(chan struct{})
+}
+
+// breakMailbox lets the next calls of the MESH API fail.
+func (r *Record) breakMailbox(calls int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outage = calls
+}
+
+// broken reports whether a call of the MESH API fails.
+func (r *Record) broken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.outage == 0 {
+		return false
+	}
+	r.outage--
+	return true
+}
+
+// tell keeps a report of the system under test.
+func (r *Record) tell(t Told) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, t)
+}
+
+// Told returns what the system under test has reported.
+func (r *Record) Told() []Told {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.told)
 }
 
 // Judged returns all that was judged of requests.

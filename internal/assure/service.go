@@ -96,7 +96,7 @@ func Start(ctx context.Context, s Setting) (_ *Service, err error) {
 			_ = socket.Close()
 		}
 	}()
-	judge := &Judge{NEMS: devworld.NEMS, ASID: nhs.ASID(s.Declared.ASID), ODS: nhs.ODSCode(s.Declared.ODS), Types: out.Types, Now: out.Now}
+	judge := &Judge{NEMS: devworld.NEMS, ASID: nhs.ASID(s.Declared.ASID), ODS: nhs.ODSCode(s.Declared.ODS), Types: out.Types, Now: out.Now, Mailbox: s.Declared.Mailbox}
 	config, err := out.secure(s, judge)
 	if err != nil {
 		return nil, err
