@@ -191,7 +191,7 @@ func TestMistakesInPlans(t *testing.T) {
 		"kind: new=>knid: new":                  "own.yaml:7:",
 		"id: one=>id: one/two":                  "a word without blanks and slashes",
 		"kind: new=>after: never":               `after: expected the id of an earlier step; received "never"`,
-		"kind: new=>deeds: [explode]":           `there is no deed "explode"; there are: change-name, deprecate`,
+		"kind: new=>deeds: [explode]":           `there is no deed "explode"; there are: change-name, deliver`,
 		"kind: new=>each: answer":               "each: answer and answers go together",
 		"kind: new=>answer: {refuse: politely}": `there is no refusal "politely"`,
 		"kind: new=>answer: {times: 1}":         "expected one of refuse and lose",
