@@ -21,7 +21,7 @@ func TestGovernancePages(t *testing.T) {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
-	if status, body := s.get("governance/retention"); status != http.StatusOK || !strings.Contains(body, "720h0m0s") || strings.Contains(body, "Oldest kept") {
+	if status, body := s.get("governance/retention"); status != http.StatusOK || !strings.Contains(body, "30d") || strings.Contains(body, "Oldest kept") {
 		t.Errorf("status %d: %s", status, body)
 	}
 	if status, body := s.post("http://nems.test", "governance/retention", url.Values{"look": {"1"}}); status != http.StatusOK || !strings.Contains(body, "Oldest kept") || !strings.Contains(body, "No event is kept for longer") {

@@ -183,7 +183,7 @@ func (r *registering) finish(ctx context.Context, q RegisterQuestion) (out Regis
 	out.Entries = []RegisterEntry{}
 	for _, e := range r.entries {
 		if r.desk.Kept != nil {
-			e.Kept = r.desk.Kept.Of(e.EventType).String()
+			e.Kept = inDays(r.desk.Kept.Of(e.EventType))
 		}
 		e.Organisation = r.desk.organisationName(ctx, e.ODS)
 		e.justify(r.catalogue.Of(e.ODS, e.EventType))

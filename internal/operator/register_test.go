@@ -54,7 +54,7 @@ func TestRegisterOfProcessing(t *testing.T) {
 	for i, rule := range []string{"CHO_POSTCODE_CCG", "EXPLICIT"} {
 		e := found.Entries[i]
 		if e.ODS != "RR8" || e.Role != controllers.Consumer || e.Rule != rule || e.Subscriptions != 1 || len(e.Systems) != 1 || e.Channels[0] != "mesh" ||
-			e.Purposes[0] != "child health records" || e.Bases[0] != "direct-care (DSA 1)" || e.Review != "2026-01-02" || e.Kept != "720h0m0s" || e.Retention != "10y" || e.Copies != 0 {
+			e.Purposes[0] != "child health records" || e.Bases[0] != "direct-care (DSA 1)" || e.Review != "2026-01-02" || e.Kept != "30d" || e.Retention != "10y" || e.Copies != 0 {
 			t.Errorf("%+v", e)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"time"
 
 	"nems/internal/audit"
@@ -16,7 +17,7 @@ import (
 // removed.
 type TypeRetention struct {
 	EventType string `json:"eventType"`
-	// Kept is the rule: a time such as 720h0m0s. Own says that it is the type's own.
+	// Kept is the rule: a time such as 30d or 36h0m0s. Own says that it is the type's own.
 	Kept string `json:"kept"`
 	Own  bool   `json:"own,omitempty"`
 	// Last is what the audit's last entry about the type tells; zero before the first.
@@ -59,7 +60,7 @@ func (d Desk) typeRetentions(ctx context.Context) ([]TypeRetention, error) {
 		i := slices.IndexFunc(out, func(t TypeRetention) bool { return t.EventType == code })
 		if i < 0 {
 			kept := rules.Of(code)
-			i, out = len(out), append(out, TypeRetention{EventType: code, Kept: kept.String(), Own: kept != rules.General})
+			i, out = len(out), append(out, TypeRetention{EventType: code, Kept: inDays(kept), Own: kept != rules.General})
 		}
 		return &out[i]
 	}
@@ -207,6 +208,15 @@ func (d Desk) proveRetention(ctx context.Context, q RetentionQuestion) (out Rete
 // missesOldest tells whether of a type that is kept nothing was found yet.
 func missesOldest(types []ProvenRetention) bool {
 	return len(types) == 1 && types[0].Oldest == 0
+}
+
+// inDays writes a time as settings have it: 30d where it is whole days.
+func inDays(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d > 0 && d%day == 0 {
+		return strconv.FormatInt(int64(d/day), 10) + "d"
+	}
+	return d.String()
 }
 
 // judgeKept counts what was found of a type.

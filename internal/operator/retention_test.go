@@ -24,7 +24,7 @@ func TestProvingRetention(t *testing.T) {
 		}
 		return proof.Types[0]
 	}
-	if p := prove(time.Now()); p.TooLong != 0 || p.Waiting != 0 || p.Oldest != collected || p.Retention.Kept != "720h0m0s" || p.Retention.Own {
+	if p := prove(time.Now()); p.TooLong != 0 || p.Waiting != 0 || p.Oldest != collected || p.Retention.Kept != "30d" || p.Retention.Own {
 		t.Errorf("%+v", p)
 	}
 	if p := prove(time.Now().Add(32 * 24 * time.Hour)); p.TooLong != 1 || p.Waiting != 1 || p.TooLongIDs[0] != collected {
