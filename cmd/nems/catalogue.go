@@ -21,7 +21,7 @@ type catalogueCmd struct {
 	Show   catalogueShow   `cmd:"" help:"Show all that the catalogue says of an organisation, and the category bags that follow."`
 	Check  catalogueCheck  `cmd:"" help:"Say whether an organisation may do something, by which row, and what is missing; fails when it may not."`
 	Report catalogueReport `cmd:"" help:"List what was done although the catalogue does not permit it (catalogue: report): by whom, what is missing, how often."`
-	Set    catalogueSet    `cmd:"" help:"Give rows another status: suspended, live, ended."`
+	Set    catalogueSet    `cmd:"" help:"Give rows another status, such as suspended, live or ended."`
 	Remove catalogueRemove `cmd:"" help:"Take rows out of the catalogue. To keep a record, set their status to ended instead."`
 }
 
