@@ -31,8 +31,7 @@ func TestDefects(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := true
-			var fx *fixture
-			fx = newFixture(t, func(c *api.Config) {
+			fx := newFixture(t, func(c *api.Config) {
 				c.Door.Systems = faulty{func() error {
 					if broken {
 						return fails()

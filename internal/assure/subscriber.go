@@ -71,11 +71,6 @@ type Sent struct {
 	Wants []string
 }
 
-// is reports whether a MESH call is about this message.
-func (s Sent) is(c meshCall) bool {
-	return s.ID != "" && s.ID == c.message
-}
-
 // meshCall is what a request to the MESH API does to a message.
 type meshCall struct {
 	message string

@@ -73,13 +73,13 @@ func replayHolds(t *testing.T, th *harness) {
 	events := th.sentBefore(3)
 	waits := th.publish().Event
 	s := th.subscriptionOf(waits, far)
-	r := th.replay(s, far, far)
+	th.replay(s, far, far)
 	live := th.publish().Event
 	th.wantLane("what waited before the start goes on", waits)
 	th.settleAll(1)
 	th.wantNoLane("the replay has given nothing yet")
 
-	r = th.claimReplay("one")
+	r := th.claimReplay("one")
 	r = th.replayed(r, th.page(r, 2))
 	th.wantLane("the first copies alone", events[0], events[1])
 	th.settleAll(2)
@@ -122,11 +122,11 @@ func replayHoldsNobodyElse(t *testing.T, th *harness) {
 	s := th.subscribe("A", ofPatient(jack, vaccination))
 	had := th.collected(a, 1)
 	th.remote("FAR")
-	r := th.replay(s, a, a)
+	th.replay(s, a, a)
 	live := th.publish().Event
 	th.wantLane("another lane", live)
 	th.wantInbox("collected here: by position, at once", a, live)
-	r = th.claimReplay("one")
+	r := th.claimReplay("one")
 	th.replayed(r, th.page(r, 10))
 	th.wantInbox("what was given again stands first", a, had[0], live)
 	th.verify()
